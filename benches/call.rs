@@ -1,0 +1,167 @@
+//! What a call costs beside its function: without a memory, and for hits, against the bare system calls of a hit.
+//!
+//! `cargo bench --bench call`
+
+#![allow(unsafe_code)] // One mapping, as the bare machine makes it.
+
+mod ratio;
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use criterion::{BatchSize, Criterion, criterion_group};
+use memmap2::Mmap;
+use ndarray::prelude::*;
+use ndcache::{Memory, cache};
+use tempfile::TempDir;
+
+/// 1 MiB of `f64`.
+const LENGTH: usize = 1 << 17;
+
+#[cache]
+fn polynomial(x: f64) -> f64 {
+    (x * 2.5 + 1.0) * x - 3.0
+}
+
+fn plain_polynomial(x: f64) -> f64 {
+    (x * 2.5 + 1.0) * x - 3.0
+}
+
+#[cache]
+fn ramp(length: usize) -> Array1<f64> {
+    Array1::from_shape_fn(length, |i| i as f64)
+}
+
+/// A folder with a stored ramp and a stored number.
+struct Filled {
+    folder: TempDir,
+    memory: Memory,
+}
+
+impl Filled {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let memory = Memory::open(folder.path()).expect("a memory");
+        memory.try_eval(ramp::call(LENGTH)).expect("stored");
+        memory.try_eval(polynomial::call(1.5)).expect("stored");
+        Self { folder, memory }
+    }
+
+    /// A memory that remembers nothing of this folder.
+    fn fresh(&self) -> Memory {
+        Memory::open(self.folder.path()).expect("a memory")
+    }
+
+    fn bare(&self) -> Bare {
+        let entry = self.memory.entry(&ramp::call(LENGTH)).expect("readable").expect("stored");
+        Bare { record: open_name(entry.path()), array: open_name(&entry.files()[0]), buffer: vec![0; 1 << 16] }
+    }
+}
+
+/// The system calls that no hit can do without: open, read and close of the record; open, fstat, mmap, close and,
+/// later, munmap of the array.
+struct Bare {
+    record: String,
+    array: String,
+    buffer: Vec<u8>,
+}
+
+impl Bare {
+    fn map(&mut self) -> Mmap {
+        self.read();
+        let file = File::open(&self.array).expect("an array");
+        rustix::fs::fstat(&file).expect("its length");
+        // SAFETY: nobody but this bench knows the file, and it isn't written to.
+        unsafe { Mmap::map(&file) }.expect("a mapping")
+    }
+
+    fn read(&mut self) -> usize {
+        let mut record = File::open(&self.record).expect("a record");
+        record.read(&mut self.buffer).expect("its bytes")
+    }
+}
+
+fn open_name(path: &Path) -> String {
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+fn without_memory(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("without a memory");
+    group.bench_function("cached", |bencher| bencher.iter(|| polynomial(black_box(1.5))));
+    group.bench_function("plain", |bencher| bencher.iter(|| plain_polynomial(black_box(1.5))));
+    group.finish();
+}
+
+fn hits(criterion: &mut Criterion) {
+    let filled = Filled::new();
+    let mut bare = filled.bare();
+    let mut group = criterion.benchmark_group("hit");
+    group.bench_function("first, 1 MiB mapped", |bencher| {
+        bencher.iter_batched(
+            || filled.fresh(),
+            |memory| {
+                // Unmapped within the time, as below.
+                drop(black_box(memory.mmap(ramp::call(LENGTH))));
+                memory
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("bare system calls", |bencher| bencher.iter(|| bare.map()));
+    let memory = &filled.memory;
+    group.bench_function("repeated, 1 MiB mapped", |bencher| bencher.iter(|| memory.mmap(ramp::call(LENGTH))));
+    group
+        .bench_function("repeated, a number", |bencher| bencher.iter(|| memory.eval(polynomial::call(black_box(1.5)))));
+    group.finish();
+}
+
+/// Comes first: in a process that had a memory, a call looks for it.
+fn ratio_without_memory() {
+    const CALLS: usize = 10_000_000;
+    ratio::compare(
+        "a call without a memory / the plain function",
+        15,
+        || ratio::seconds(CALLS, || polynomial(black_box(1.5))),
+        || ratio::seconds(CALLS, || plain_polynomial(black_box(1.5))),
+    );
+}
+
+fn ratios_of_hits() {
+    let filled = Filled::new();
+    let mut bare = filled.bare();
+    ratio::compare(
+        "first hit of 1 MiB, mapped / its bare system calls",
+        1001,
+        || {
+            let memory = filled.fresh();
+            let start = Instant::now();
+            drop(black_box(memory.mmap(ramp::call(LENGTH))));
+            start.elapsed().as_secs_f64()
+        },
+        || ratio::seconds(1, || bare.map()),
+    );
+    ratio::compare(
+        "repeated hit of 1 MiB, mapped / its bare system calls",
+        101,
+        || ratio::seconds(100, || filled.memory.mmap(ramp::call(LENGTH))),
+        || ratio::seconds(100, || bare.map()),
+    );
+    ratio::compare(
+        "repeated hit of a number / reading a record",
+        101,
+        || ratio::seconds(100, || filled.memory.eval(polynomial::call(black_box(1.5)))),
+        || ratio::seconds(100, || bare.read()),
+    );
+}
+
+fn main() {
+    ratio_without_memory();
+    groups();
+    Criterion::default().configure_from_args().final_summary();
+    ratios_of_hits();
+}
+
+criterion_group!(groups, without_memory, hits);

@@ -1,0 +1,249 @@
+//! Handwritten digits, recognised by their nearest neighbours, with every step cached.
+//!
+//! `cargo run --release --example digits` reads 1797 images, standardizes their pixels, projects them onto their
+//! principal components and asks, for several k, how often the k nearest other images agree with an image's label.
+//! The first run computes each step; the second one finds them all. Then change something and see what is done again:
+//!
+//! * `cargo run --release --example digits -- 1 2 4` – other k: only their accuracies are new
+//! * `cargo run --release --example digits -- --components 10` – from the projection on
+//! * a line in `standardize` – from there on
+//!
+//! The results are `.npy` files below `cache/`, or below `NDCACHE_DIR` if it is set.
+
+mod report;
+
+use std::error::Error;
+use std::fs::File;
+
+use flate2::read::GzDecoder;
+use nalgebra::{DMatrix, SymmetricEigen};
+use ndarray::Zip;
+use ndarray::prelude::*;
+use ndcache::{FileContent, Mapped1, Mapped2, Memory, Payload, cache};
+
+/// As many neighbours are kept per image, so that any k up to this needs no new search.
+#[ndcache::code]
+const NEIGHBOURS: usize = 64;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse(std::env::args().skip(1))?;
+    let memory = Memory::from_env("cache")?;
+    let file = FileContent::open(DIGITS)?;
+
+    report::header();
+    let digits = report::step(&memory, || load::call(&file), Memory::eval)??;
+    let pixels = report::step(&memory, || standardize::call(&digits.pixels), Memory::eval)?;
+    let pca = report::step(&memory, || project::call(&pixels, options.components), Memory::eval)?;
+    let near = report::step(&memory, || neighbours::call(&pca.scores, &digits.labels), Memory::eval)?;
+    let mut accuracies = Vec::new();
+    for &k in &options.k {
+        accuracies.push(report::step(&memory, || accuracy::call(&near, &digits.labels, k), Memory::eval)?);
+    }
+
+    println!();
+    println!("{} components keep {:.1} % of the variance", options.components, 100.0 * pca.explained.sum());
+    println!("leave-one-out accuracy of the k nearest neighbours:");
+    for (k, accuracy) in options.k.iter().zip(accuracies) {
+        println!("  k = {k:<3} {accuracy:.4}");
+    }
+    Ok(())
+}
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits.csv.gz");
+
+/// Images, one a row, and the digit that each shows.
+#[derive(Payload)]
+struct Digits {
+    pixels: Mapped2<f64>,
+    labels: Mapped1<u8>,
+}
+
+/// Coordinates along the principal components, and the share of the variance that each component explains.
+#[derive(Payload)]
+struct Pca {
+    scores: Mapped2<f64>,
+    explained: Array1<f64>,
+}
+
+/// Reads the images; keyed on the file's content, so the file may move.
+#[cache]
+fn load(file: &FileContent) -> csv::Result<Digits> {
+    let text = GzDecoder::new(File::open(file.path())?);
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(text);
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for row in rows.deserialize() {
+        let mut row: Vec<u8> = row?;
+        labels.extend(row.pop());
+        pixels.extend(row.into_iter().map(f64::from));
+    }
+    let shape = (labels.len(), pixels.len() / labels.len().max(1));
+    let pixels = Array2::from_shape_vec(shape, pixels).expect("csv refuses rows of unequal length");
+    Ok(Digits { pixels: pixels.into(), labels: Array1::from(labels).into() })
+}
+
+/// Shifts and scales each column to mean 0 and standard deviation 1; a constant column becomes 0.
+#[cache]
+fn standardize(x: &ArrayRef2<f64>) -> Mapped2<f64> {
+    let mut x = x.to_owned();
+    for mut column in x.columns_mut() {
+        let mean = column.mean().unwrap_or(0.0);
+        let std = column.std(0.0);
+        column.mapv_inplace(|value| if std > 0.0 { (value - mean) / std } else { 0.0 });
+    }
+    x.into()
+}
+
+/// Projects the rows of `x`, whose columns have mean 0, onto their first principal components.
+///
+/// The sign of a component is arbitrary; here its largest entry is positive.
+#[cache]
+fn project(x: &ArrayRef2<f64>, components: usize) -> Pca {
+    let covariance = x.t().dot(x) / x.nrows() as f64;
+    let size = covariance.nrows();
+    let eigen = SymmetricEigen::new(DMatrix::from_fn(size, size, |i, j| covariance[[i, j]]));
+    let mut order: Vec<usize> = (0..size).collect();
+    order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
+    order.truncate(components);
+
+    let axes = Array2::from_shape_fn((size, order.len()), |(pixel, axis)| {
+        let axis = eigen.eigenvectors.column(order[axis]);
+        axis[pixel] * axis[axis.icamax()].signum()
+    });
+    let explained = order.iter().map(|&axis| eigen.eigenvalues[axis] / eigen.eigenvalues.sum()).collect();
+    Pca { scores: x.dot(&axes).into(), explained }
+}
+
+/// The labels of each row's nearest other rows, the nearest first; of equally near ones, the earlier row first.
+#[cache(depends(NEIGHBOURS, squared_distance))]
+fn neighbours(x: &ArrayRef2<f64>, labels: &ArrayRef1<u8>) -> Mapped2<u8> {
+    let kept = NEIGHBOURS.min(x.nrows().saturating_sub(1));
+    let mut near = Array2::zeros((x.nrows(), kept));
+    Zip::indexed(near.rows_mut()).par_for_each(|i, mut near| {
+        let others = (0..x.nrows()).filter(|&j| j != i);
+        let mut others: Vec<_> = others.map(|j| (squared_distance(x.row(i), x.row(j)), j)).collect();
+        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        for (near, (_, j)) in near.iter_mut().zip(others) {
+            *near = labels[j];
+        }
+    });
+    near.into()
+}
+
+/// How often the first `k` neighbours of a row agree on its label.
+#[cache(depends(vote))]
+fn accuracy(near: &ArrayRef2<u8>, labels: &ArrayRef1<u8>, k: usize) -> f64 {
+    let right = near.rows().into_iter().zip(labels).filter(|(near, label)| vote(near.slice(s![..k])) == Some(**label));
+    right.count() as f64 / labels.len() as f64
+}
+
+#[ndcache::code]
+fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+/// The most frequent label; of equally frequent ones, that of the nearest neighbour.
+#[ndcache::code]
+fn vote(near: ArrayView1<u8>) -> Option<u8> {
+    let votes = |label| near.iter().filter(|&&other| other == label).count();
+    // `max_by_key` gives the last maximum, and the nearest comes first.
+    near.iter().rev().copied().max_by_key(|&label| votes(label))
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+struct Options {
+    k: Vec<usize>,
+    components: usize,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self { k: Vec::new(), components: 30 };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--components" => options.components = arguments.next().unwrap_or_default().parse()?,
+                k => options.k.push(k.parse()?),
+            }
+        }
+        if options.k.is_empty() {
+            options.k = vec![1, 3, 5, 7, 9];
+        }
+        if options.components == 0 || options.k.iter().any(|k| !(1..=NEIGHBOURS).contains(k)) {
+            return Err(format!("usage: digits [--components n] [k from 1 to {NEIGHBOURS} …]").into());
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_holds_1797_images_of_64_pixels() {
+        let digits = load(&FileContent::open(DIGITS).unwrap()).unwrap();
+        assert_eq!(digits.pixels.dim(), (1797, 64));
+        assert_eq!(digits.labels.len(), 1797);
+        assert!(digits.pixels.iter().all(|value| (0.0..=16.0).contains(value)));
+        assert!((0..=9).all(|digit| { digits.labels.iter().filter(|&&label| label == digit).count() > 170 }));
+    }
+
+    #[test]
+    fn a_standardized_column_has_mean_0_and_deviation_1_and_a_constant_one_is_0() {
+        let x = standardize(&array![[1.0, 7.0], [2.0, 7.0], [6.0, 7.0]]);
+        assert!(x.column(0).mean().unwrap().abs() < 1e-15);
+        assert!((x.column(0).std(0.0) - 1.0).abs() < 1e-15);
+        assert_eq!(x.column(1), array![0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn points_on_a_line_have_one_component_along_it() {
+        let x = array![[-3.0, -4.0], [0.0, 0.0], [3.0, 4.0]];
+        let pca = project(&x, 2);
+        assert!((pca.explained[0] - 1.0).abs() < 1e-12);
+        for (score, expected) in pca.scores.column(0).iter().zip([-5.0, 0.0, 5.0]) {
+            assert!((score - expected).abs() < 1e-12, "{score} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn all_components_keep_distances() {
+        let x = standardize(&array![[1.0, 2.0, 0.5], [4.0, 1.0, 0.0], [0.0, 3.0, 9.0], [2.0, 2.5, 1.0]]);
+        let scores = project(&x, 3).scores;
+        let before = squared_distance(x.row(0), x.row(2));
+        assert!((squared_distance(scores.row(0), scores.row(2)) - before).abs() < 1e-12);
+    }
+
+    #[test]
+    fn neighbours_come_nearest_first_and_leave_the_row_itself_out() {
+        let near = neighbours(&array![[0.0], [10.0], [1.0], [-1.0]], &array![0, 1, 2, 3]);
+        assert_eq!(*near, array![[2, 3, 1], [2, 0, 3], [0, 3, 1], [0, 2, 1]]);
+    }
+
+    #[test]
+    fn a_tied_vote_goes_to_the_nearest() {
+        assert_eq!(vote(array![4, 2, 2, 4].view()), Some(4));
+        assert_eq!(vote(array![4, 2, 2].view()), Some(2));
+        assert_eq!(vote(array![].view()), None);
+    }
+
+    #[test]
+    fn real_digits_are_recognised() {
+        let digits = load(&FileContent::open(DIGITS).unwrap()).unwrap();
+        let scores = project(&standardize(&digits.pixels), 30).scores;
+        let near = neighbours(&scores, &digits.labels);
+        let nearest = accuracy(&near, &digits.labels, 1);
+        assert!((0.95..1.0).contains(&nearest), "{nearest}");
+        assert!(accuracy(&near, &digits.labels, NEIGHBOURS) < nearest);
+    }
+
+    #[test]
+    fn options_have_defaults_and_refuse_what_cannot_be() {
+        let parse = |text: &str| Options::parse(text.split_whitespace().map(String::from)).ok();
+        assert_eq!(parse(""), Some(Options { k: vec![1, 3, 5, 7, 9], components: 30 }));
+        assert_eq!(parse("2 --components 5 4"), Some(Options { k: vec![2, 4], components: 5 }));
+        assert_eq!(parse("0"), None);
+        assert_eq!(parse("65"), None);
+        assert_eq!(parse("--components"), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! The parameters of a cached function, as the generated functions see them.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{FnArg, PatType, ReceiverKind, Signature, Type};
+
+use super::check::named;
+use super::parse::Options;
+use crate::tokens::mentions;
+
+/// One parameter, as the generated functions see it.
+pub(super) struct Argument {
+    /// Its name in the key, without `r#`; a pattern is named by its position.
+    pub(super) name: String,
+    /// How it is written in a signature, `None` for the receiver, whose tokens are kept.
+    pub(super) typed: Option<(Ident, Type)>,
+    pub(super) receiver: Option<TokenStream>,
+    /// Its name inside the closures.
+    pub(super) local: Ident,
+    pub(super) ignored: bool,
+    pub(super) reference: bool,
+    /// Has an `impl Trait` in its type.
+    pub(super) opaque: bool,
+    pub(super) span: Span,
+}
+
+pub(super) fn arguments(options: &Options, signature: &Signature) -> Vec<Argument> {
+    signature.inputs.iter().enumerate().map(|(at, input)| argument(options, at, input)).collect()
+}
+
+fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
+    let ignored = |name: &str| options.ignore.iter().any(|ident| ident.unraw() == name);
+    match input {
+        FnArg::Receiver(receiver) => {
+            let mut plain = receiver.clone();
+            plain.attrs.clear();
+            plain.mutability = None;
+            let reference = match &plain.kind {
+                ReceiverKind::Reference(..) => true,
+                ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
+                _ => false,
+            };
+            Argument {
+                name: "self".to_owned(),
+                typed: None,
+                local: Ident::new("receiver", Span::mixed_site()),
+                ignored: ignored("self"),
+                reference,
+                opaque: false,
+                span: receiver.span(),
+                receiver: Some(plain.to_token_stream()),
+            }
+        }
+        FnArg::Typed(typed) => typed_argument(ignored, at, typed),
+    }
+}
+
+fn typed_argument(ignored: impl Fn(&str) -> bool, at: usize, typed: &PatType) -> Argument {
+    // Located at the user's name but of this macro: a lint about the name is reported at the one in the body.
+    let (name, ident) = match named(&typed.pat) {
+        Some(ident) => {
+            let mut local = ident.clone();
+            local.set_span(Span::call_site().located_at(ident.span()));
+            (ident.unraw().to_string(), local)
+        }
+        None => (format!("argument_{at}"), Ident::new(&format!("argument_{at}"), Span::mixed_site())),
+    };
+    Argument {
+        ignored: ignored(&name),
+        name,
+        local: ident.clone(),
+        reference: matches!(*typed.ty, Type::Reference(_)),
+        opaque: mentions(typed.ty.to_token_stream(), "impl"),
+        span: typed.ty.span(),
+        typed: Some((ident, (*typed.ty).clone())),
+        receiver: None,
+    }
+}
+
+impl Argument {
+    /// How the value is keyed: by the first trait it has. The span shows the argument's type when it has none.
+    pub(super) fn keyed(&self, value: &TokenStream, private: &TokenStream) -> TokenStream {
+        quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&#private::Probe(#value)).keyed())
+    }
+}

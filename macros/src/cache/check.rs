@@ -1,0 +1,298 @@
+//! Refuses what can't be cached, each at its place and with what to write instead.
+
+use quote::ToTokens;
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::visit::{self, Visit};
+use syn::{
+    Error, FnArg, Ident, Lifetime, ParenthesizedGenericArguments, Pat, Receiver, ReceiverKind, Result, ReturnType,
+    Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypePath, TypeReference,
+};
+
+use super::parse::{Counts, Function, Options, unknown};
+use super::surroundings::Place;
+use crate::facts::refuse_places;
+use crate::tokens::{Token, lex, mentions};
+
+/// Every mistake at once, so that one build shows them all.
+pub(super) fn check(options: &Options, function: &Function, place: Option<Place>) -> Result<()> {
+    let mut errors = Errors(None);
+    modifiers(&function.signature, &mut errors);
+    attributes(function, &mut errors);
+    standing(options, &function.signature, place, &mut errors);
+    inputs(&function.signature, &mut errors);
+    output(&function.signature.output, &mut errors);
+    ignored(options, &function.signature, &mut errors);
+    code(options, &mut errors);
+    places(options, function, &mut errors);
+    errors.0.map_or(Ok(()), Err)
+}
+
+struct Errors(Option<Error>);
+
+impl Errors {
+    fn push(&mut self, place: impl ToTokens, message: impl std::fmt::Display) {
+        self.add(Error::new_spanned(place, message));
+    }
+
+    fn add(&mut self, error: Error) {
+        match &mut self.0 {
+            Some(errors) => errors.combine(error),
+            none => *none = Some(error),
+        }
+    }
+}
+
+fn modifiers(signature: &Signature, errors: &mut Errors) {
+    if let Some(keyword) = &signature.asyncness {
+        errors.push(keyword, "an `async` function can't be cached: cache the synchronous part and call that from here");
+    }
+    if let Some(keyword) = &signature.constness {
+        errors.push(keyword, "a `const` function can't be cached: take out `const`, or cache a function that calls it");
+    }
+    if let Safety::Unsafe(keyword) = &signature.safety {
+        errors.push(keyword, "an `unsafe` function can't be cached: cache a safe function that calls it");
+    }
+    if let Some(abi) = &signature.abi {
+        errors.push(abi, "an `extern` function can't be cached: cache a Rust function that calls it");
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.push(variadic, "a variadic function can't be cached: take a slice");
+    }
+}
+
+fn attributes(function: &Function, errors: &mut Errors) {
+    for attribute in &function.attributes {
+        let last = attribute.path().segments.last().map(|segment| segment.ident.to_string());
+        match last.as_deref() {
+            Some("cache") => errors.push(attribute, "`#[cache]` is given twice"),
+            Some("code") => errors.push(attribute, "`#[cache]` gives a code digest already: take out `#[code]`"),
+            Some("target_feature") => errors.push(
+                attribute,
+                "a function with `#[target_feature]` can't be cached: cache one that checks for the feature and calls it",
+            ),
+            Some("track_caller" | "cfg_attr") if mentions(attribute.to_token_stream(), "track_caller") => errors.push(
+                attribute,
+                "a function with `#[track_caller]` can't be cached: where it is called from is no part of its key; take the place as an argument, or take out the attribute",
+            ),
+            _ => {}
+        }
+    }
+}
+
+fn standing(options: &Options, signature: &Signature, place: Option<Place>, errors: &mut Errors) {
+    let name = &signature.ident;
+    let receiver = signature.receiver().is_some();
+    if let (Some(span), true) = (options.method, receiver) {
+        errors.add(Error::new(span, "`method` is for functions without a receiver: take it out"));
+    }
+    if let (Some(handle), true) = (&options.handle, receiver || options.method.is_some()) {
+        errors.push(handle, "`handle` names the companion of a free function; a method has none");
+    }
+    if matches!(place, Some(Place::TraitImpl | Place::Trait)) {
+        return errors
+            .push(name, "a trait's method can't be cached: cache a function or an inherent method, and call it here");
+    }
+    if receiver || options.method.is_some() {
+        return;
+    }
+    let message = "a function of an `impl` without a receiver needs `#[cache(method)]`";
+    match self_type(signature.to_token_stream()) {
+        Some(place) => errors.push(place, message),
+        None if place == Some(Place::Impl) => errors.push(name, message),
+        None => {}
+    }
+}
+
+fn self_type(tokens: proc_macro2::TokenStream) -> Option<proc_macro2::Ident> {
+    tokens.into_iter().find_map(|tree| match tree {
+        proc_macro2::TokenTree::Ident(ident) if ident == "Self" => Some(ident),
+        proc_macro2::TokenTree::Group(group) => self_type(group.stream()),
+        _ => None,
+    })
+}
+
+fn inputs(signature: &Signature, errors: &mut Errors) {
+    for input in &signature.inputs {
+        let attributes = match input {
+            FnArg::Receiver(receiver) => &receiver.attrs,
+            FnArg::Typed(typed) => &typed.attrs,
+        };
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
+            errors.push(attribute, "an argument can't depend on `cfg`: put `#[cfg]` on two versions of the function");
+        }
+        match input {
+            FnArg::Receiver(receiver) => self::receiver(receiver, errors),
+            FnArg::Typed(typed) => Mutable { errors }.visit_type(&typed.ty),
+        }
+    }
+}
+
+fn receiver(receiver: &Receiver, errors: &mut Errors) {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, Some(_)) => {
+            errors.push(
+                receiver,
+                "a method with `&mut self` can't be cached: a hit wouldn't change `self`; take `&self`",
+            );
+        }
+        ReceiverKind::Typed(_, ty) => Mutable { errors }.visit_type(ty),
+        _ => {}
+    }
+}
+
+/// Finds what a cached call could change without running: outside of function types, which change nothing themselves.
+struct Mutable<'a> {
+    errors: &'a mut Errors,
+}
+
+impl Visit<'_> for Mutable<'_> {
+    fn visit_type_reference(&mut self, reference: &TypeReference) {
+        if reference.mutability.is_some() {
+            let message =
+                "a cached function can't take `&mut`: a hit wouldn't change the argument; return the new value";
+            return self.errors.push(reference, message);
+        }
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_type_path(&mut self, path: &TypePath) {
+        if last_segment(path).starts_with("ArrayViewMut") || last_segment(path).starts_with("RawArrayViewMut") {
+            let message =
+                "a cached function can't take a mutable view: a hit wouldn't change the array; return a new one";
+            return self.errors.push(path, message);
+        }
+        visit::visit_type_path(self, path);
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
+
+    fn visit_parenthesized_generic_arguments(&mut self, _: &ParenthesizedGenericArguments) {}
+}
+
+fn last_segment(path: &TypePath) -> String {
+    path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+}
+
+fn has_static(path: &TypePath) -> bool {
+    let tokens = lex(path.path.segments.last().to_token_stream(), false);
+    tokens.iter().any(|token| matches!(token, Token::Lifetime(name) if name == "'static"))
+}
+
+fn output(output: &ReturnType, errors: &mut Errors) {
+    let ReturnType::Type(_, ty) = output else { return };
+    if matches!(**ty, Type::Never(_)) {
+        return errors.push(ty, "a function that never returns has no result to cache");
+    }
+    Borrowed { errors }.visit_type(ty);
+}
+
+/// Finds results that only live as long as an argument, and results without a name.
+struct Borrowed<'a> {
+    errors: &'a mut Errors,
+}
+
+impl Borrowed<'_> {
+    fn refuse(&mut self, place: impl ToTokens, owned: &str) {
+        self.errors.push(place, format!("a cached result can't be borrowed: return {owned}"));
+    }
+}
+
+impl Visit<'_> for Borrowed<'_> {
+    fn visit_type_reference(&mut self, reference: &TypeReference) {
+        let owned = match &*reference.elem {
+            Type::Path(path) if path.path.is_ident("str") => "`String`",
+            Type::Slice(_) => "a `Vec` or an `Array1`",
+            _ => "an owned value, for instance an `Array`, or a `Mapped` to share it without a copy",
+        };
+        self.refuse(reference, owned);
+    }
+
+    fn visit_type_path(&mut self, path: &TypePath) {
+        let name = last_segment(path);
+        if name.starts_with("ArrayView") || name.starts_with("RawArrayView") || name.starts_with("CowArray") {
+            return self.refuse(path, "an `Array`, or a `Mapped` to share it without a copy");
+        }
+        if name == "Cow" && !has_static(path) {
+            return self.refuse(path, "what `into_owned` gives");
+        }
+        visit::visit_type_path(self, path);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &Lifetime) {
+        if lifetime.ident != "static" {
+            self.refuse(lifetime, "an owned value");
+        }
+    }
+
+    fn visit_type_impl_trait(&mut self, opaque: &TypeImplTrait) {
+        self.errors.push(opaque, "a cached result needs a type with a name, so that it can be loaded: name it");
+    }
+
+    fn visit_type_fn_ptr(&mut self, _: &TypeFnPtr) {}
+}
+
+fn ignored(options: &Options, signature: &Signature, errors: &mut Errors) {
+    let known: Vec<String> = signature.inputs.iter().filter_map(argument_name).collect();
+    for (at, ident) in options.ignore.iter().enumerate() {
+        if !known.contains(&ident.unraw().to_string()) {
+            errors.add(unknown("argument", ident, &known));
+        }
+        if options.ignore[..at].iter().any(|earlier| earlier.unraw() == ident.unraw()) {
+            errors.push(ident, format!("argument `{ident}` is ignored twice"));
+        }
+    }
+}
+
+/// The name of an argument that has one: patterns other than a plain name have none.
+pub(super) fn argument_name(input: &FnArg) -> Option<String> {
+    match input {
+        FnArg::Receiver(_) => Some("self".to_owned()),
+        FnArg::Typed(typed) => named(&typed.pat).map(|ident| ident.unraw().to_string()),
+    }
+}
+
+pub(super) fn named(pattern: &Pat) -> Option<&Ident> {
+    match pattern {
+        Pat::Ident(ident) => Some(&ident.ident),
+        Pat::Paren(inner) => named(&inner.pat),
+        _ => None,
+    }
+}
+
+fn code(options: &Options, errors: &mut Errors) {
+    if let (Some((Counts::Version, span)), None) = (options.code, &options.version) {
+        errors.add(Error::new(span, "`code = \"version\"` counts `version` only: add `version = 1`"));
+    }
+    for path in &options.depends {
+        depends(path, errors);
+    }
+}
+
+/// Where nothing but the version counts, the author answers for it; a build's id knows of every line.
+fn places(options: &Options, function: &Function, errors: &mut Errors) {
+    let counted = options.code.is_none_or(|(counts, _)| matches!(counts, Counts::Package | Counts::Body));
+    if counted && let Err(error) = refuse_places(&function.body) {
+        errors.add(error);
+    }
+}
+
+/// Code digests live in statics, which know neither `Self` nor the generics around them.
+pub(crate) fn depends_paths(options: &Options) -> Result<()> {
+    let mut errors = Errors(None);
+    options.depends.iter().for_each(|path| depends(path, &mut errors));
+    errors.0.map_or(Ok(()), Err)
+}
+
+fn depends(path: &Type, errors: &mut Errors) {
+    if !matches!(path, Type::Path(_)) {
+        return errors.push(path, "`depends` takes paths of `#[cache]` and `#[code]` items: `depends(module::helper)`");
+    }
+    if lex(path.to_token_stream(), false)
+        .first()
+        .is_some_and(|first| matches!(first, Token::Ident(word) if word == "Self"))
+    {
+        errors
+            .add(Error::new(path.span(), "`depends` can't see `Self`: write the type's name, `depends(Type::helper)`"));
+    }
+}

@@ -1,0 +1,159 @@
+//! Writes the lazy call: the arguments, how to compute with them, how to digest them, how to store the result.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{GenericParam, ReturnType};
+
+use super::argument::Argument;
+use super::attributes::Role;
+use super::expand::{Expansion, Names};
+use crate::tokens::mentions;
+
+impl Expansion<'_> {
+    pub(super) fn call(&self) -> TokenStream {
+        let Names { owner, call, function, .. } = &self.names;
+        let (private, result) = (self.private, self.result());
+        let visibility = &self.function.visibility;
+        let attributes = self.attributes(Role::Beside);
+        let site = Span::mixed_site();
+        let output = quote_spanned!(site=> -> #private::Call<impl #private::core::marker::Sized, #result>);
+        let signature = self.signature(call, &output);
+        let passed = self.passed();
+        let (compute, digest) = (self.compute_closure(), self.digest_closure());
+        let (format, options) = (self.format(&result), self.options());
+        quote_spanned! {site=>
+            #(#attributes)*
+            #[doc(hidden)]
+            #[allow(clippy::all, clippy::pedantic)]
+            #visibility #signature {
+                #[allow(unused_imports)]
+                use #private::probes::*;
+                #private::call(#owner::#function(), (#(#passed,)*), #compute, #digest, #format, #options)
+            }
+        }
+    }
+
+    /// The options that are expressions, evaluated at each call. A constant, so that none can depend on an argument;
+    /// here and not beside the function's static, where `Self` and type parameters can't be named.
+    fn options(&self) -> TokenStream {
+        let private = self.private;
+        let site = Span::mixed_site();
+        let some = quote_spanned!(site=> #private::core::option::Option::Some);
+        let given = self.options.expressions.iter().map(|(name, value)| match name == "validate" {
+            true => quote_spanned!(site=> #name: #some(#value)),
+            false => quote_spanned!(site=> #name: #some(|| #value)),
+        });
+        quote_spanned!(site=> const { &#private::Options { #(#given,)* ..#private::Options::NONE } })
+    }
+
+    /// How the result is stored. The span shows its type when it can't be.
+    fn format(&self, result: &TokenStream) -> TokenStream {
+        let private = self.private;
+        let site = Span::mixed_site().located_at(match &self.function.signature.output {
+            ReturnType::Default => self.function.signature.ident.span(),
+            ReturnType::Type(_, ty) => ty.span(),
+        });
+        let probe = quote_spanned!(site=> #private::FormatProbe::<#result>::new());
+        let format = match self.options.cache_err {
+            true => quote_spanned!(site=> (&&&&&&#probe).format_with_err()),
+            false => quote_spanned!(site=> (&&&&&&#probe).format()),
+        };
+        quote_spanned!(site=> (&&#probe.with(#format)).compared())
+    }
+
+    /// `fn(A, &mut Again) -> R`. A reference is `Copy`, so it is still here after the call.
+    fn compute_closure(&self) -> TokenStream {
+        let Names { owner, compute, .. } = &self.names;
+        let private = self.private;
+        let turbofish = self.turbofish();
+        let locals: Vec<&Ident> = self.arguments.iter().map(|argument| &argument.local).collect();
+        let again = self.arguments.iter().filter(|argument| argument.reference && !argument.ignored).map(|argument| {
+            let Argument { name, local, .. } = argument;
+            let keyed = argument.keyed(&local.to_token_stream(), private);
+            quote_spanned!(Span::mixed_site()=> again.add(#name, #local, #keyed);)
+        });
+        let again: Vec<TokenStream> = again.collect();
+        let site = Span::mixed_site();
+        let plain = quote_spanned!(site=> #owner::#compute #turbofish (#(#locals),*));
+        if again.is_empty() {
+            return quote_spanned!(site=> |(#(#locals,)*), _again| #plain);
+        }
+        quote_spanned! {site=>
+            |(#(#locals,)*), again| {
+                let value = #plain;
+                if #private::core::cfg!(debug_assertions) {
+                    #(#again)*
+                }
+                value
+            }
+        }
+    }
+
+    /// `fn(&A, &mut Arguments)`.
+    fn digest_closure(&self) -> TokenStream {
+        let site = Span::mixed_site();
+        let locals = self.arguments.iter().map(|argument| match argument.ignored {
+            true => quote_spanned!(site=> _),
+            false => argument.local.to_token_stream(),
+        });
+        let added = self.arguments.iter().filter(|argument| !argument.ignored).map(|argument| self.added(argument));
+        let generics = self.generic_arguments();
+        quote_spanned!(site=> |(#(#locals,)*), arguments| {
+            let _ = &arguments;
+            #(#added)*
+            #(#generics)*
+        })
+    }
+
+    fn added(&self, argument: &Argument) -> TokenStream {
+        let private = self.private;
+        let Argument { name, local, .. } = argument;
+        let site = Span::mixed_site().located_at(argument.span);
+        // The closure sees `&A`: an argument that is itself a reference is behind two.
+        let value = if argument.reference { quote_spanned!(site=> *#local) } else { local.to_token_stream() };
+        let keyed = argument.keyed(&value, private);
+        // A name that no argument can have: `Again` looks an argument up by its name.
+        let type_of = format!("impl {name}");
+        let opaque = argument.opaque.then(
+            || quote_spanned!(site=> arguments.type_argument(#type_of, #private::core::any::type_name_of_val(#value));),
+        );
+        quote_spanned!(site=> #opaque arguments.add(#name, #value, #keyed);)
+    }
+
+    fn generic_arguments(&self) -> Vec<TokenStream> {
+        let private = self.private;
+        let site = Span::mixed_site();
+        let parameters = self.function.signature.generics.params.iter();
+        let added = parameters.filter_map(|parameter| match parameter {
+            GenericParam::Lifetime(_) => None,
+            GenericParam::Type(parameter) => {
+                let ident = &parameter.ident;
+                let name = ident.unraw().to_string();
+                let add =
+                    quote_spanned!(site=> arguments.type_argument(#name, #private::core::any::type_name::<#ident>()););
+                self.counts(ident).then_some(add)
+            }
+            GenericParam::Const(parameter) => {
+                let ident = &parameter.ident;
+                let name = ident.unraw().to_string();
+                Some(quote_spanned!(site=> arguments.const_argument(#name, &#ident);))
+            }
+        });
+        added.collect()
+    }
+
+    /// Whether a type parameter counts. One that serves ignored arguments only is ignored with them, as an
+    /// `impl Trait` there would be: `ignore(progress)` for `progress: F` has to ignore the closure's type as well. One
+    /// that the body names counts all the same: `T::SCALE` is no part of the argument.
+    fn counts(&self, parameter: &Ident) -> bool {
+        let word = parameter.to_string();
+        let used = |ignored: bool| {
+            let typed = self.arguments.iter().filter(move |argument| argument.ignored == ignored);
+            typed.filter_map(|argument| argument.typed.as_ref()).any(|(_, ty)| mentions(ty.to_token_stream(), &word))
+        };
+        let named = mentions(self.function.body.to_token_stream(), &word);
+        !used(true) || used(false) || named || mentions(self.result(), &word)
+    }
+}

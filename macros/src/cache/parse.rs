@@ -1,0 +1,215 @@
+//! Reads the options of `#[cache]`, and a function with its body left as tokens.
+
+use proc_macro2::{Span, TokenStream};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Result, Signature, Token, Type, Visibility};
+
+/// What stands in the parentheses of `#[cache(…)]` or `#[code(…)]`.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) ignore: Vec<Ident>,
+    pub(crate) version: Option<Expr>,
+    pub(crate) depends: Vec<Type>,
+    pub(crate) code: Option<(Counts, Span)>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) handle: Option<Ident>,
+    pub(crate) method: Option<Span>,
+    pub(crate) cache_err: bool,
+    pub(crate) skip_none: bool,
+    /// Those that take an expression and are the library's to read, by name.
+    pub(crate) expressions: Vec<(Ident, Expr)>,
+}
+
+/// What the code digest counts: `code = "…"`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Counts {
+    Package,
+    Body,
+    Version,
+    Build,
+}
+
+/// A function whose body isn't parsed: it is the compiler's, which reads more than syn may know.
+pub(crate) struct Function {
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) visibility: Visibility,
+    pub(crate) signature: Signature,
+    pub(crate) body: TokenStream,
+}
+
+const CACHE_OPTIONS: &[&str] = &[
+    "ignore",
+    "version",
+    "depends",
+    "code",
+    "name",
+    "handle",
+    "method",
+    "cache_err",
+    "skip_none",
+    "mode",
+    "validate",
+    "expires",
+    "min_duration",
+];
+const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];
+const CALL_OPTIONS: &[&str] = &["version"];
+
+impl Options {
+    pub(crate) fn of_cache(input: ParseStream<'_>) -> Result<Options> {
+        Options::parse(input, CACHE_OPTIONS)
+    }
+
+    pub(crate) fn of_code(input: ParseStream<'_>) -> Result<Options> {
+        Options::parse(input, CODE_OPTIONS)
+    }
+
+    pub(crate) fn of_call(input: ParseStream<'_>) -> Result<Options> {
+        Options::parse(input, CALL_OPTIONS)
+    }
+
+    fn parse(input: ParseStream<'_>, known: &[&str]) -> Result<Options> {
+        let mut options = Options::default();
+        let mut seen: Vec<String> = Vec::new();
+        while !input.is_empty() {
+            let option = input.call(Ident::parse_any)?;
+            let name = option.to_string();
+            if !known.contains(&name.as_str()) {
+                return Err(unknown("option", &option, known));
+            }
+            if seen.contains(&name) {
+                return Err(syn::Error::new(option.span(), format!("option `{name}` is given twice")));
+            }
+            options.parse_one(&option, input)?;
+            seen.push(name);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
+
+    fn parse_one(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
+        match option.to_string().as_str() {
+            "ignore" => self.ignore = listed(option, input, Ident::parse_any)?,
+            "depends" => self.depends = listed(option, input, Type::parse)?,
+            "version" => self.version = Some(version(input)?),
+            "code" => self.code = Some(counts(input)?),
+            "name" => self.name = Some(name(input)?),
+            "handle" => {
+                input.parse::<Token![=]>()?;
+                self.handle = Some(input.parse()?);
+            }
+            "method" => self.method = Some(option.span()),
+            "cache_err" => self.cache_err = true,
+            "skip_none" => self.skip_none = true,
+            _ => {
+                if !input.peek(Token![=]) {
+                    return Err(syn::Error::new(
+                        option.span(),
+                        format!("option `{option}` takes a value: `{option} = …`"),
+                    ));
+                }
+                input.parse::<Token![=]>()?;
+                self.expressions.push((option.clone(), input.parse()?));
+            }
+        }
+        match input.peek(Token![=]) || input.peek(syn::token::Paren) {
+            true => Err(input.error(format!("option `{option}` ends here"))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// `option(a, b, …)`, with at least one element.
+fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>) -> Result<T>) -> Result<Vec<T>> {
+    let inside;
+    syn::parenthesized!(inside in input);
+    let elements = Punctuated::<T, Token![,]>::parse_terminated_with(&inside, element)?;
+    if elements.is_empty() {
+        return Err(syn::Error::new(option.span(), format!("`{option}()` names nothing: take it out")));
+    }
+    Ok(elements.into_iter().collect())
+}
+
+fn version(input: ParseStream<'_>) -> Result<Expr> {
+    input.parse::<Token![=]>()?;
+    let value: Expr = input.parse()?;
+    let integer = match &value {
+        Expr::Lit(literal) => matches!(&literal.lit, Lit::Int(number) if is_u64(number)),
+        Expr::Path(_) => true,
+        _ => false,
+    };
+    match integer {
+        true => Ok(value),
+        false => {
+            Err(syn::Error::new_spanned(value, "`version` takes an integer from 0 or a `u64` constant: `version = 2`"))
+        }
+    }
+}
+
+fn is_u64(number: &LitInt) -> bool {
+    number.base10_parse::<u64>().is_ok() && ["", "u64"].contains(&number.suffix())
+}
+
+fn counts(input: ParseStream<'_>) -> Result<(Counts, Span)> {
+    input.parse::<Token![=]>()?;
+    let value: LitStr = input.parse()?;
+    let counts = match value.value().as_str() {
+        "package" => Counts::Package,
+        "body" => Counts::Body,
+        "version" => Counts::Version,
+        "build" => Counts::Build,
+        other => {
+            let message = format!("`code` is `{other}`, expected \"package\", \"body\", \"version\" or \"build\"");
+            return Err(syn::Error::new(value.span(), message));
+        }
+    };
+    Ok((counts, value.span()))
+}
+
+fn name(input: ParseStream<'_>) -> Result<LitStr> {
+    input.parse::<Token![=]>()?;
+    let name: LitStr = input.parse()?;
+    check_name(&name)?;
+    Ok(name)
+}
+
+/// Names become function paths, which no reader should find empty or unprintable.
+pub(crate) fn check_name(name: &LitStr) -> Result<()> {
+    let value = name.value();
+    if value.trim().is_empty() || value.chars().any(char::is_control) {
+        return Err(syn::Error::new(name.span(), "a name is printable text and not empty"));
+    }
+    Ok(())
+}
+
+/// ``unknown option `x`, expected one of `a`, `b` ``.
+pub(crate) fn unknown(what: &str, found: &Ident, known: &[impl AsRef<str>]) -> syn::Error {
+    let known: Vec<String> = known.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    let expected = match known.as_slice() {
+        [] => "there is none".to_owned(),
+        [only] => format!("expected {only}"),
+        several => format!("expected one of {}", several.join(", ")),
+    };
+    syn::Error::new(found.span(), format!("unknown {what} `{found}`, {expected}"))
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Function> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visibility = input.parse()?;
+        if !input.peek(Token![fn]) && input.fork().parse::<Signature>().is_err() {
+            return Err(input.error("`#[cache]` goes on a function"));
+        }
+        let signature: Signature = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(input.error(
+                "`#[cache]` needs a body: a trait's method can't be cached, let its implementations call a cached function",
+            ));
+        }
+        Ok(Function { attributes, visibility, signature, body: input.parse()? })
+    }
+}

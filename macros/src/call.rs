@@ -1,0 +1,197 @@
+//! `call!`: a lazy call of a function without the attribute, or of a named closure.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Expr, ExprCall, ExprClosure, LitStr, Pat, Result, ReturnType, Token, Type};
+
+use crate::cache::{Counts, Options, check_name};
+use crate::code::{cargo_variable, code, counts, version};
+use crate::facts::refuse_places;
+
+/// `call!(path(arguments…), options)` or `call!("name", |captures…| body, options)`.
+enum Input {
+    Path { call: ExprCall, options: Options },
+    Closure { name: LitStr, closure: ExprClosure, options: Options },
+}
+
+impl Parse for Input {
+    fn parse(input: ParseStream<'_>) -> Result<Input> {
+        if input.peek(LitStr) {
+            let name = input.parse()?;
+            check_name(&name)?;
+            input.parse::<Token![,]>()?;
+            let closure = match input.parse()? {
+                Expr::Closure(closure) => closure,
+                other => {
+                    return Err(Error::new_spanned(other, "after a name `call!` takes a closure: `|a, k| f(a, k)`"));
+                }
+            };
+            return Ok(Input::Closure { name, closure, options: options(input)? });
+        }
+        let call = match input.parse()? {
+            Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => call,
+            Expr::MethodCall(call) => return Err(Error::new_spanned(call, METHOD)),
+            other => return Err(Error::new_spanned(other, CALL)),
+        };
+        Ok(Input::Path { call, options: options(input)? })
+    }
+}
+
+const CALL: &str = "`call!` takes a call, `call!(path::f(a, b))`, or a name and a closure, `call!(\"name\", |a, b| …)`";
+const METHOD: &str = "`call!` takes a call by path: write `Type::method(receiver, …)`";
+
+fn options(input: ParseStream<'_>) -> Result<Options> {
+    if !input.is_empty() {
+        input.parse::<Token![,]>()?;
+    }
+    Options::of_call(input)
+}
+
+pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
+    let private = crate::krate::private();
+    Ok(match syn::parse2(input)? {
+        Input::Path { call, options } => path(&call, &options, &private),
+        Input::Closure { name, closure, options } => closure_call(&name, &closure, &options, &private)?,
+    })
+}
+
+fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let function = &call.func;
+    let arguments: Vec<_> = call.args.iter().map(ToTokens::to_token_stream).collect();
+    // Two places that call one function have to agree on the names, so a place's own names don't count.
+    let named = arguments.iter().enumerate().map(|(at, tokens)| Capture {
+        name: at.to_string(),
+        local: Ident::new(&format!("argument_{at}"), site),
+        ty: None,
+        value: tokens.clone(),
+    });
+    let captures: Vec<Capture> = named.collect();
+    let counted = if options.version.is_some() { Counts::Version } else { Counts::Build };
+    let (counts, version) = (counts(counted, private), version(options, private));
+    let locals = captures.iter().map(|capture| &capture.local);
+    Lazy {
+        code: quote_spanned! {site=>
+            #private::Code { tokens: [0; 16], facts: &[], version: #version, counts: #counts, depends: &[] }
+        },
+        place: quote_spanned!(site=> #private::Place::Item(|| "")),
+        function: quote_spanned!(site=> #private::member(&FUNCTION, #private::core::any::type_name_of_val(&#function))),
+        body: quote_spanned!(site=> #function(#(#locals),*)),
+        output: TokenStream::new(),
+        captures: &captures,
+    }
+    .expand(private)
+}
+
+fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private: &TokenStream) -> Result<TokenStream> {
+    let site = Span::mixed_site();
+    if let Some(keyword) = &closure.asyncness {
+        return Err(Error::new_spanned(keyword, "an `async` closure can't be cached: cache its synchronous part"));
+    }
+    let captures = closure.inputs.iter().map(capture).collect::<Result<Vec<Capture>>>()?;
+    let tokens = closure.to_token_stream();
+    if options.version.is_none() {
+        refuse_places(&tokens)?;
+    }
+    let options = Options {
+        code: options.version.is_some().then_some((Counts::Version, Span::call_site())),
+        version: options.version.clone(),
+        ..Options::default()
+    };
+    let output = match &closure.output {
+        ReturnType::Default => TokenStream::new(),
+        typed => typed.to_token_stream(),
+    };
+    let body = closure.body.to_token_stream();
+    let lazy = Lazy {
+        code: code(tokens, &options, private),
+        place: quote_spanned!(site=> #private::Place::Named(#name)),
+        // A closure may use the types of a generic function around it, which its name and its tokens don't tell.
+        function: quote_spanned!(site=> #private::within(&FUNCTION, #private::core::any::type_name_of_val(&|| {}))),
+        body,
+        output,
+        captures: &captures,
+    };
+    Ok(lazy.expand(private))
+}
+
+/// A value that the call owns.
+struct Capture {
+    name: String,
+    local: Ident,
+    ty: Option<Type>,
+    value: TokenStream,
+}
+
+fn capture(pattern: &Pat) -> Result<Capture> {
+    match pattern {
+        Pat::Ident(plain) if plain.subpat.is_none() && plain.by_ref.is_none() && plain.mutability.is_none() => {
+            let local = plain.ident.clone();
+            let name = syn::ext::IdentExt::unraw(&local).to_string();
+            Ok(Capture { name, ty: None, value: local.to_token_stream(), local })
+        }
+        Pat::Type(typed) => Ok(Capture { ty: Some((*typed.ty).clone()), ..capture(&typed.pat)? }),
+        other => Err(Error::new_spanned(other, "list the captured variables by name: `|a, k|`")),
+    }
+}
+
+/// What both forms expand to.
+struct Lazy<'a> {
+    code: TokenStream,
+    place: TokenStream,
+    function: TokenStream,
+    body: TokenStream,
+    output: TokenStream,
+    captures: &'a [Capture],
+}
+
+impl Lazy<'_> {
+    /// The closure is bound to the type of its arguments as a `fn` pointer, so that it can't capture and its result is
+    /// known where the format is chosen.
+    fn expand(&self, private: &TokenStream) -> TokenStream {
+        let Lazy { code, place, function, body, output, captures } = self;
+        let site = Span::mixed_site();
+        let package = cargo_variable("CARGO_PKG_NAME", private);
+        let locals: Vec<&Ident> = captures.iter().map(|capture| &capture.local).collect();
+        let values = captures.iter().map(|capture| match &capture.ty {
+            Some(ty) => {
+                let Capture { local, .. } = capture;
+                quote_spanned!(site=> { let #local: #ty = #local; #local })
+            }
+            None => capture.value.clone(),
+        });
+        let body = if output.is_empty() { body.clone() } else { quote_spanned!(site=> (|| #output #body)()) };
+        let added = captures.iter().map(|Capture { name, local, .. }| {
+            let site = site.located_at(local.span());
+            quote_spanned!(site=> arguments.add(#name, #local, (&&&&&#private::Probe(#local)).keyed());)
+        });
+        let arguments = Ident::new(if captures.is_empty() { "_arguments" } else { "arguments" }, site);
+        quote_spanned! {site=> {
+            static CODE: #private::Code = #code;
+            static FUNCTION: #private::Function = #private::Function::new(#private::Definition {
+                package: #package,
+                binary: #private::core::option_env!("CARGO_BIN_NAME"),
+                place: #place,
+                code: &CODE,
+                cache_err: false,
+                    skip_none: false,
+            });
+            #[allow(unused_imports)]
+            use #private::probes::*;
+            let arguments = (#(#values,)*);
+            let compute = #private::bind(&arguments, |(#(#locals,)*), _again| #body);
+            #private::call(
+                #function,
+                arguments,
+                compute,
+                |(#(#locals,)*), #arguments| { #(#added)* },
+                (&&#private::probe_of(compute).with((&&&&&&#private::probe_of(compute)).format())).compared(),
+                &#private::Options::NONE,
+            )
+        }}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! The static `Code` of an item, and `#[code]`, which gives a helper one.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::parse::Parser as _;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Generics, Item, ItemImpl, Result, Type, TypePath, Visibility};
+
+use crate::cache::{Counts, Options, companion_attributes, depends_paths};
+use crate::facts::{facts, refuse_places};
+use crate::tokens::{digest, without_placing_attributes};
+
+/// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
+pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let item = without_placing_attributes(item);
+    let facts = facts(&item, private);
+    let tokens = digest(item);
+    let version = version(options, private);
+    let counts = counts(options.code.map_or(Counts::Package, |(counts, _)| counts), private);
+    let depends = options.depends.iter().map(|path| depends(path, private));
+    quote_spanned! {site=>
+        #private::Code {
+            tokens: [#(#tokens),*],
+            facts: &[#(#facts),*],
+            version: #version,
+            counts: #counts,
+            depends: &[#(#depends),*],
+        }
+    }
+}
+
+pub(crate) fn version(options: &Options, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    match &options.version {
+        Some(version) => quote_spanned!(site=> #private::core::option::Option::Some(#version)),
+        None => quote_spanned!(site=> #private::core::option::Option::None),
+    }
+}
+
+pub(crate) fn counts(counts: Counts, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    match counts {
+        Counts::Package => {
+            let version = cargo_variable("CARGO_PKG_VERSION", private);
+            quote_spanned!(site=> #private::Counts::Package(#version))
+        }
+        Counts::Body => quote_spanned!(site=> #private::Counts::Body),
+        Counts::Version => quote_spanned!(site=> #private::Counts::Version),
+        // Any function of the caller's object will do: the runtime asks which object it lies in.
+        Counts::Build => quote_spanned!(site=> #private::Counts::Build({
+            fn anchor() {}
+            anchor
+        })),
+    }
+}
+
+/// A variable that Cargo sets, empty where the compiler is run without Cargo.
+pub(crate) fn cargo_variable(name: &str, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    quote_spanned! {site=>
+        match #private::core::option_env!(#name) {
+            #private::core::option::Option::Some(value) => value,
+            #private::core::option::Option::None => "",
+        }
+    }
+}
+
+/// The digests that `path` names: its own, and that of an `impl` block marked with `#[code]`.
+///
+/// They are reached through functions: the compiler follows a constant's references to check what they point to, so that
+/// two statics whose constants referred to each other would be a cycle.
+fn depends(path: &Type, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site().located_at(path.span());
+    let text = crate::tokens::text(path.to_token_stream()).replace(' ', "");
+    let message = format!("`{text}` has no code digest: put `#[ndcache::code]` or `#[cache]` on it");
+    let codes = match method_of(path) {
+        Some((owner, constant)) => quote_spanned!(site=> [<#owner>::#constant]),
+        None => quote_spanned!(site=> [<#path>::__NDCACHE_CODE, <#path>::__NDCACHE_IMPL_CODE]),
+    };
+    quote_spanned! {site=> {
+        #[allow(unused_imports)]
+        use #private::HasCode as _;
+        const CODES: &[#private::core::option::Option<fn() -> &'static #private::Code>] = &#codes;
+        const _: () = {
+            let mut at = 0;
+            let mut found = false;
+            while at < CODES.len() {
+                found |= CODES[at].is_some();
+                at += 1;
+            }
+            #private::core::assert!(found, #message);
+        };
+        CODES
+    }}
+}
+
+/// The constant that holds a method's code beside the method: its type can't be named from the method's path.
+pub(crate) fn method_constant(method: &Ident) -> Ident {
+    Ident::new(&format!("__NDCACHE_CODE_{}", method.unraw()), Span::mixed_site().located_at(method.span()))
+}
+
+/// `Type::method` as opposed to `module::function`: told apart by the capital, as Rust's names are, or by `<Type>::method`.
+fn method_of(path: &Type) -> Option<(Type, Ident)> {
+    let Type::Path(TypePath { attrs, qself, path }) = path else { return None };
+    let mut owner = path.clone();
+    let method = owner.segments.pop()?;
+    owner.segments.pop_punct();
+    if let (Some(qself), true) = (qself, owner.segments.is_empty()) {
+        return Some(((*qself.ty).clone(), method_constant(&method.ident)));
+    }
+    let last = owner.segments.last()?;
+    let is_type = last.ident.unraw().to_string().starts_with(char::is_uppercase) || !last.arguments.is_none();
+    let is_method = method.ident.unraw().to_string().starts_with(char::is_lowercase);
+    let owner = Type::Path(TypePath { attrs: attrs.clone(), qself: qself.clone(), path: owner });
+    (is_type && is_method).then(|| (owner, method_constant(&method.ident)))
+}
+
+/// `#[ndcache::code]`.
+pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    match try_expand(arguments, item.clone()) {
+        Ok(beside) => {
+            let mut output = item;
+            output.extend(beside);
+            output
+        }
+        Err(error) => {
+            let mut output = error.into_compile_error();
+            output.extend(item);
+            output
+        }
+    }
+}
+
+fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream> {
+    let options = Options::of_code.parse2(arguments)?;
+    depends_paths(&options)?;
+    let item: Item = syn::parse2(tokens.clone()).map_err(|error| syn::Error::new(error.span(), UNFIT))?;
+    refuse_places(&tokens)?;
+    let private = crate::krate::private();
+    let code = code(tokens, &options, &private);
+    let visible = visibility(&item);
+    if let Some(handle) = &options.handle {
+        return Ok(companion(handle, visible, attributes(&item), &code, &private));
+    }
+    match &item {
+        Item::Fn(function) => Ok(companion(&function.sig.ident, visible, &function.attrs, &code, &private)),
+        Item::Const(constant) if constant.ident != "_" => {
+            Ok(companion(&constant.ident, visible, &constant.attrs, &code, &private))
+        }
+        Item::Static(item) => Ok(companion(&item.ident, visible, &item.attrs, &code, &private)),
+        Item::Struct(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
+        Item::Enum(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
+        Item::Union(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
+        Item::Impl(item) if item.trait_.is_none() => Ok(on_impl(item, &code, &private)),
+        Item::Impl(item) => Err(syn::Error::new(item.span(), UNNAMED_IMPL)),
+        Item::Type(item) => Err(syn::Error::new(item.ident.span(), UNNAMED_ALIAS)),
+        Item::Trait(item) => Err(syn::Error::new(item.ident.span(), UNFIT)),
+        other => Err(syn::Error::new(other.span(), UNFIT)),
+    }
+}
+
+const UNFIT: &str = "`#[code]` goes on a function, constant, static, struct, enum, union or inherent `impl`; elsewhere put it on what is used";
+const UNNAMED_IMPL: &str =
+    "an `impl` of a trait has no name to depend on: `#[code(handle = Name)]`, then `depends(Name)`";
+const UNNAMED_ALIAS: &str = "a type alias shares its type's digest: `#[code(handle = Name)]`, then `depends(Name)`";
+
+fn visibility(item: &Item) -> &Visibility {
+    match item {
+        Item::Const(item) => &item.vis,
+        Item::Enum(item) => &item.vis,
+        Item::Fn(item) => &item.vis,
+        Item::Static(item) => &item.vis,
+        Item::Struct(item) => &item.vis,
+        Item::Type(item) => &item.vis,
+        Item::Union(item) => &item.vis,
+        _ => &Visibility::Inherited,
+    }
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Union(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+/// An uninhabited type of the same name: types and values have separate namespaces.
+fn companion(
+    name: &Ident,
+    visibility: &Visibility,
+    attributes: &[Attribute],
+    code: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let site = Span::mixed_site();
+    let name = Ident::new(&name.to_string(), Span::call_site().located_at(name.span()));
+    let attributes = companion_attributes(attributes);
+    let constant = constant("__NDCACHE_CODE", visibility, code, private);
+    quote_spanned! {site=>
+        #(#attributes)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, clippy::all, clippy::pedantic)]
+        #visibility enum #name {}
+        #(#attributes)*
+        #[doc(hidden)]
+        #[allow(clippy::all, clippy::pedantic)]
+        impl #name { #constant }
+    }
+}
+
+fn constant(name: &str, visibility: impl ToTokens, code: &TokenStream, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let name = Ident::new(name, site);
+    quote_spanned! {site=>
+        #[doc(hidden)]
+        #visibility const #name: #private::core::option::Option<fn() -> &'static #private::Code> =
+            #private::core::option::Option::Some(|| {
+                static CODE: #private::Code = #code;
+                &CODE
+            });
+    }
+}
+
+fn on_type(
+    name: &Ident,
+    generics: &Generics,
+    attributes: &[Attribute],
+    code: &TokenStream,
+    private: &TokenStream,
+) -> TokenStream {
+    let site = Span::mixed_site();
+    let attributes = companion_attributes(attributes);
+    let (parameters, arguments, predicates) = generics.split_for_impl();
+    let constant = constant("__NDCACHE_CODE", quote_spanned!(site=> pub), code, private);
+    quote_spanned! {site=>
+        #(#attributes)*
+        #[doc(hidden)]
+        #[allow(unreachable_pub, clippy::all, clippy::pedantic)]
+        impl #parameters #name #arguments #predicates { #constant }
+    }
+}
+
+fn on_impl(item: &ItemImpl, code: &TokenStream, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let attributes = companion_attributes(&item.attrs);
+    let (parameters, _, predicates) = item.generics.split_for_impl();
+    let owner = &item.self_ty;
+    let constant = constant("__NDCACHE_IMPL_CODE", quote_spanned!(site=> pub), code, private);
+    quote_spanned! {site=>
+        #(#attributes)*
+        #[doc(hidden)]
+        #[allow(unreachable_pub, clippy::all, clippy::pedantic)]
+        impl #parameters #owner #predicates { #constant }
+    }
+}
+
+#[cfg(test)]
+mod tests;

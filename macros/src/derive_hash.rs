@@ -1,0 +1,88 @@
+//! `#[derive(ContentHash)]`: a value counts by its type's full name and, field by field, by name and content.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Data, DeriveInput, Error, Fields, Result};
+
+use crate::bounds::with_bounds;
+
+pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
+    let private = crate::krate::private();
+    let site = Span::mixed_site();
+    let body = match &input.data {
+        Data::Struct(data) => structure(&data.fields, &private),
+        Data::Enum(data) => {
+            let arms = data.variants.iter().map(|variant| {
+                let (name, text) = (&variant.ident, variant.ident.unraw().to_string());
+                let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private));
+                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_of::<Self>(#text); #fields hasher.end(); })
+            });
+            quote_spanned!(site=> match *self { #(#arms)* })
+        }
+        Data::Union(data) => {
+            return Err(Error::new(
+                data.union_token.span,
+                "a union doesn't know what it holds: derive for a struct or an enum",
+            ));
+        }
+    };
+    let name = &input.ident;
+    let generics = with_bounds(input, &quote_spanned!(site=> #private::ContentHash));
+    let (parameters, arguments, predicates) = generics.split_for_impl();
+    Ok(quote_spanned! {site=>
+        #[automatically_derived]
+        #[allow(unused_imports, clippy::all, clippy::pedantic)]
+        impl #parameters #private::ContentHash for #name #arguments #predicates {
+            fn content_hash(&self, hasher: &mut #private::ContentHasher) {
+                use #private::probes::*;
+                let _ = &hasher;
+                #body
+            }
+        }
+    })
+}
+
+fn structure(members: &Fields, private: &TokenStream) -> TokenStream {
+    let (pattern, fields) = (pattern(members), fields(members, private));
+    quote_spanned! {Span::mixed_site()=>
+        hasher.begin_struct_of::<Self>();
+        let Self #pattern = *self;
+        #fields
+        hasher.end();
+    }
+}
+
+/// Binds each field to `field_0`, `field_1`, … by reference.
+fn pattern(members: &Fields) -> TokenStream {
+    let site = Span::mixed_site();
+    let bound = members.members().enumerate().map(|(at, member)| {
+        let local = local(at);
+        quote_spanned!(site=> #member: ref #local)
+    });
+    quote_spanned!(site=> { #(#bound),* })
+}
+
+fn local(at: usize) -> Ident {
+    format_ident!("field_{at}", span = Span::mixed_site())
+}
+
+fn fields(members: &Fields, private: &TokenStream) -> TokenStream {
+    let fed = members.iter().zip(members.members()).enumerate().map(|(at, (field, member))| {
+        let local = local(at);
+        let name = match &member {
+            syn::Member::Named(ident) => ident.unraw().to_string(),
+            syn::Member::Unnamed(index) => index.index.to_string(),
+        };
+        let site = Span::mixed_site().located_at(field.ty.span());
+        quote_spanned! {site=>
+            hasher.field(#name);
+            #private::Keyed::digest(&(&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+        }
+    });
+    fed.map(ToTokens::into_token_stream).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The attribute and derive macros of `ndcache`; use them through that crate.
+//!
+//! Each macro parses, checks and expands; what it writes names everything by full path, under the name that the caller's
+//! manifest gives `ndcache`.
+
+mod bounds;
+mod cache;
+mod call;
+mod code;
+mod derive_hash;
+mod derive_payload;
+mod facts;
+mod krate;
+mod tokens;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+/// Caches a function: its signature stays, its results are stored under a key of its code and its arguments.
+///
+/// Without a memory the function just runs, and nothing is hashed. Beside `fn f` stands a hidden type of the same name:
+/// `f::call(…)` is the lazy call that a `Memory` evaluates, `f::compute(…)` the plain function, `f::function()` its
+/// identity. A method `m` gets `m_call`, `m_compute` and `m_function`.
+///
+/// ```text
+/// #[cache(ignore(verbose), version = 2, depends(window, Table::total))]
+/// fn spectrum(x: &ArrayRef1<f64>, verbose: bool) -> Array2<f64> { … }
+/// ```
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
+/// | `version = 2` | counts as code: raise it to forget earlier results |
+/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); a name in capitals before the last `::` is a type, whose method is meant |
+/// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version; `"version"`: `version` alone; `"build"`: the object that holds the function |
+/// | `name = "…"` | the function's path in keys, in place of package, module and name |
+/// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
+/// | `method` | for functions of an `impl` that have no receiver |
+/// | `cache_err` | an `Err` is stored as well |
+/// | `skip_none` | a `None` isn't stored |
+/// | `mode = Mode::ReadOnly` | an `ndcache::Mode`; of environment, memory and function the strictest counts |
+/// | `validate = path` | a `fn(&Entry) -> bool`, asked at each lookup in place of the memory's: `false` computes again and replaces |
+/// | `expires = Duration::from_secs(60)` | a `std::time::Duration` after which a result is computed again, in place of the memory's |
+/// | `min_duration = Duration::from_millis(5)` | what was faster to compute isn't stored, in place of the memory's |
+///
+/// The last four take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
+/// and are no part of the key: changing one takes effect on what is stored already.
+///
+/// A result expires no later than the cached calls that were made while it was computed: what is made from today's prices
+/// isn't good tomorrow. Calls on other threads (`rayon`'s workers, spawned ones) aren't seen; give the outer function
+/// an `expires` of its own then. What an inner `validate` would refuse later isn't known, and isn't inherited.
+///
+/// Arguments are `ContentHash` or `serde::Serialize`, and count by their names; one with a pattern is called
+/// `argument_0` by its position. Results are `Payload`, or both `serde::Serialize` and `serde::Deserialize`.
+///
+/// **What `Serialize` hides of an argument is no part of the key**: fields with `#[serde(skip)]`, fields that
+/// `skip_serializing_if` leaves out, variants of an untagged enum inside of a struct. Two arguments that differ in nothing
+/// else share a result; `#[derive(ContentHash)]` counts everything. A result that comes back from serde unequal to what it
+/// was isn't stored, if its type is `PartialEq`; without that, what `Serialize` hides is lost.
+///
+/// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views), borrowed and
+/// `impl Trait` results, `async`, `const`, `unsafe` and `extern` functions, `#[track_caller]`, and `line!()`, `column!()`
+/// and `file!()` in a body whose tokens count.
+#[proc_macro_attribute]
+pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    cache::expand(arguments.into(), item.into()).into()
+}
+
+/// Gives a helper a code digest, so that `#[cache(depends(helper))]` can count it.
+///
+/// It goes on a function, constant or static (which get a hidden type of the same name), on a struct, enum or union, and
+/// on an inherent `impl`: `depends(Type)` counts the type's definition and the `impl` so marked, whichever there are. Of
+/// several such `impl` blocks of one type, and for an `impl` of a trait, each needs a name of its own,
+/// `#[code(handle = Name)]`, for `depends(Name)`. Further options are `version` and `depends`, as for `#[cache]`.
+///
+/// ```text
+/// #[ndcache::code(depends(TABLE))]
+/// fn window(n: usize) -> Array1<f64> { … }
+/// ```
+#[proc_macro_attribute]
+pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    code::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes the lazy call of a function without the attribute, or of a named closure.
+///
+/// `call!(path::f(a, b))` is keyed on the function that the path resolves to (a generic one needs its types,
+/// `path::f::<f64>(a)`), on its arguments by position, and on the build; `call!(path::f(a, b), version = 3)` on the
+/// version in place of the build. `call!("name", |a, k| a * k)` is keyed on the name, on the closure's tokens, or its
+/// `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
+/// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
+#[proc_macro]
+pub fn call(input: TokenStream) -> TokenStream {
+    call::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct or enum count by its full name (module and type arguments included) and, field by field, by name and content.
+///
+/// Fields are `ContentHash` or `serde::Serialize`; a type parameter that a field holds gets the bound `ContentHash`.
+#[proc_macro_derive(ContentHash)]
+pub fn derive_content_hash(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    derive_hash::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct or enum storable field by field; each array in it gets a file, and is mapped if its type is `Mapped`.
+///
+/// Fields are `Payload` or `serde`'s; a type parameter that a field holds gets the bound `Payload`. The definition, names
+/// and types of fields included, is a part of every key whose result it is.
+#[proc_macro_derive(Payload)]
+pub fn derive_payload(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    derive_payload::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

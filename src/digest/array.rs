@@ -1,0 +1,91 @@
+//! Digests of ndarray's arrays, in any layout.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
+
+use super::element::Element;
+use super::meta::{array_text, memory_order};
+use super::tree::{LEAF, combine, leaf, leaves, tree};
+use super::trust;
+use super::value::Digest;
+
+static HASHED: AtomicU64 = AtomicU64::new(0);
+
+/// How many arrays this process has hashed, as opposed to those whose digest was known; for tests.
+#[doc(hidden)]
+pub fn arrays_hashed() -> u64 {
+    HASHED.load(Ordering::Relaxed)
+}
+
+/// The digest of an array, and whether it is but claimed by a record; the latter never when `strict`.
+///
+/// O(1) for an array that is registered as known, else the elements are read once; in parallel when there are many.
+pub(crate) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>, strict: bool) -> (Digest, bool) {
+    match trust::lookup(array) {
+        Some(known) => known.resolve(strict, || hash(array)),
+        None => (hash(array), false),
+    }
+}
+
+/// The digest of the elements as they are in memory, or as they would be in a C-order copy.
+fn hash<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
+    HASHED.fetch_add(1, Ordering::Relaxed);
+    let order = memory_order(array.shape(), array.strides());
+    let tree = match (&order, array.as_slice_memory_order()) {
+        _ if array.is_empty() => tree(&[]),
+        (Some(_), Some(slice)) => tree(bytemuck::cast_slice(slice)),
+        (Some(order), None) => gathered(&array.view().into_dyn().permuted_axes(order.as_slice())),
+        (None, _) => gathered(&array.view().into_dyn()),
+    };
+    let order = order.unwrap_or_else(|| (0..array.ndim()).collect());
+    array_text(A::DESCR, array.shape(), &order, tree)
+}
+
+/// The tree of the elements in logical order, copied a leaf at a time.
+fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
+    // A power of two, as each element's size is one.
+    let per_leaf = LEAF / size_of::<A>();
+    let scratch = || vec![A::zeroed(); per_leaf.min(view.len())];
+    let nth = |scratch: &mut Vec<A>, n: usize| {
+        let start = n * per_leaf;
+        let out = &mut scratch[..per_leaf.min(view.len() - start)];
+        gather(view.view(), start, out);
+        leaf(bytemuck::cast_slice(out))
+    };
+    combine(&leaves(view.len() as u64 * size_of::<A>() as u64, scratch, nth))
+}
+
+/// Copies the elements from the `start`th on, in logical order, until `out` is full.
+///
+/// Along the first axis these are part of a block, some whole blocks, and part of another; for the parts the same
+/// holds one axis further. So all but a few elements move in large regular copies, whatever the layout.
+fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
+    if out.len() == view.len() {
+        return copy(&view, out);
+    }
+    let block = view.len() / view.len_of(Axis(0));
+    let (first, skipped) = (start / block, start % block);
+    let first_whole = start.div_ceil(block);
+
+    let (head, rest) = out.split_at_mut((first_whole * block - start).min(out.len()));
+    let (middle, tail) = rest.split_at_mut(rest.len() / block * block);
+    let first_tail = first_whole + middle.len() / block;
+    if !head.is_empty() {
+        gather(view.index_axis(Axis(0), first), skipped, head);
+    }
+    if !middle.is_empty() {
+        copy(&view.slice_axis(Axis(0), Slice::from(first_whole..first_tail)), middle);
+    }
+    if !tail.is_empty() {
+        gather(view.index_axis(Axis(0), first_tail), 0, tail);
+    }
+}
+
+fn copy<A: Element>(view: &ArrayViewD<'_, A>, out: &mut [A]) {
+    let mut out = ArrayViewMut::from_shape(view.raw_dim(), out).expect("as many elements as the view");
+    out.assign(view);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,478 @@
+//! The tagged stream that a value becomes.
+
+use std::any::type_name;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::{ArrayRef, Dimension};
+use serde::Serialize;
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::array::array_digest;
+use super::canonical;
+use super::content::ContentHash;
+use super::element::Element;
+use super::trust::Known;
+use super::type_name::strip_lifetimes;
+use super::value::Digest;
+use crate::error::{Error, Result};
+
+/// What comes next in the stream. The numbers are part of the format.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Tag {
+    End = 0,
+    Unit = 1,
+    Bool = 2,
+    Char = 3,
+    Str = 4,
+    Bytes = 5,
+    None = 6,
+    Some = 7,
+    Leaf = 8,
+    Digest = 9,
+    Failed = 10,
+    Discriminant = 11,
+    U8 = 16,
+    U16 = 17,
+    U32 = 18,
+    U64 = 19,
+    U128 = 20,
+    Usize = 21,
+    I8 = 24,
+    I16 = 25,
+    I32 = 26,
+    I64 = 27,
+    I128 = 28,
+    Isize = 29,
+    #[cfg(feature = "half")]
+    F16 = 32,
+    F32 = 33,
+    F64 = 34,
+    Seq = 48,
+    Tuple = 49,
+    Set = 50,
+    Map = 51,
+    Struct = 52,
+    Field = 53,
+    Variant = 54,
+    SerdeVariant = 55,
+    Newtype = 56,
+    Array = 57,
+    Text = 58,
+    Stream = 59,
+}
+
+/// The stream that a value is digested as: what [`ContentHash::content_hash`] feeds.
+///
+/// Whatever is fed is marked with what it is, and with where it ends. So two values have the same digest only if they
+/// are fed alike: `("ab", "c")` differs from `("a", "bc")`, `Some(None)` from `None`, `1_u8` from `1_u16`.
+///
+/// A value that is one array, or a reference to one, has that array's digest; within other values arrays count by their
+/// digest, so that none is read whose digest is known already.
+///
+/// # Implementing `ContentHash` by hand
+/// `#[derive(ContentHash)]` feeds the full name of the type and each field with its name:
+///
+/// ```
+/// use ndcache::{ContentHash, ContentHasher, digest};
+///
+/// struct Window {
+///     name: String,
+///     taps: Vec<f64>,
+///     plotted: bool, // makes no difference to what is computed
+/// }
+///
+/// impl ContentHash for Window {
+///     fn content_hash(&self, hasher: &mut ContentHasher) {
+///         hasher.begin_struct_of::<Self>();
+///         hasher.field("name");
+///         self.name.content_hash(hasher);
+///         hasher.field("taps");
+///         self.taps.content_hash(hasher);
+///         hasher.end();
+///     }
+/// }
+///
+/// let hann = Window { name: "hann".into(), taps: vec![0.0, 0.5, 1.0], plotted: false };
+/// let plotted = Window { name: "hann".into(), taps: vec![0.0, 0.5, 1.0], plotted: true };
+/// assert_eq!(digest(&hann), digest(&plotted));
+/// ```
+///
+/// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. What has no order, such as a set of one's own,
+/// goes through [`set`](Self::set) or [`map`](Self::map).
+pub struct ContentHasher {
+    stream: Xxh3Default,
+    /// The leaf that was fed first, as long as nothing else was.
+    only: Option<Digest>,
+    empty: bool,
+    strict: bool,
+    claimed: bool,
+    failure: Option<Error>,
+}
+
+/// The stream's first bytes, which no array's text nor a file's begins with.
+const DOMAIN: &[u8] = b"value:";
+
+impl ContentHasher {
+    /// An empty stream. It rests on no array digest that this process hasn't verified.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(true)
+    }
+
+    /// The same as [`ContentHasher::new`].
+    pub(crate) fn strict() -> Self {
+        Self::with(true)
+    }
+
+    /// A stream for lookups: it takes a record's word for the digest of a mapped array.
+    pub(crate) fn trusting() -> Self {
+        Self::with(false)
+    }
+
+    fn with(strict: bool) -> Self {
+        let mut stream = Xxh3Default::new();
+        stream.update(DOMAIN);
+        Self { stream, only: None, empty: true, strict, claimed: false, failure: None }
+    }
+
+    /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
+    pub(crate) fn claimed(&self) -> bool {
+        self.claimed
+    }
+
+    /// The error of the first part that failed to serialize, if any did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// The digest of all that was fed.
+    ///
+    /// That of the array if it was one array and nothing else. If a part [failed](Self::failure) to serialize it is a
+    /// digest that equals no other.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        match self.only {
+            Some(leaf) => leaf,
+            None => Digest::from_xxh3(self.stream.digest128()),
+        }
+    }
+
+    /// The digest of all that was fed.
+    ///
+    /// # Errors
+    /// Returns an error when a part failed to serialize.
+    pub fn try_finish(mut self) -> Result<Digest> {
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(self.finish()),
+        }
+    }
+}
+
+/// Parts that have parts. Each ends with [`end`](ContentHasher::end).
+impl ContentHasher {
+    /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
+    pub fn begin_struct(&mut self, name: &str) {
+        self.tagged_str(Tag::Struct, name);
+    }
+
+    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of one
+    /// name in two modules differ behind a `dyn`, too.
+    ///
+    /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
+    pub fn begin_struct_of<T: ?Sized>(&mut self) {
+        self.check_name::<T>();
+        self.begin_struct(&strip_lifetimes(type_name::<T>()));
+    }
+
+    /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
+    pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
+        self.check_name::<T>();
+        self.begin_variant(&strip_lifetimes(type_name::<T>()), variant);
+    }
+
+    fn check_name<T: ?Sized>(&mut self) {
+        let name = type_name::<T>();
+        if name.contains("{{closure}}") {
+            self.fail(Error::unsupported(format!("type `{name}` stands in a closure, where names aren't unique")));
+        }
+    }
+
+    /// Begins a variant of an enum; its fields follow as those of a struct do.
+    pub fn begin_variant(&mut self, name: &str, variant: &str) {
+        self.tagged_str(Tag::Variant, name);
+        self.length_and(variant.as_bytes());
+    }
+
+    /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
+    pub fn field(&mut self, name: &str) {
+        self.tagged_str(Tag::Field, name);
+    }
+
+    /// Begins a tuple; its values follow.
+    pub fn begin_tuple(&mut self) {
+        self.tag(Tag::Tuple);
+    }
+
+    /// Begins a sequence of so many elements, which follow.
+    pub fn begin_seq(&mut self, len: usize) {
+        self.tagged(Tag::Seq, &(len as u64).to_le_bytes());
+    }
+
+    /// Begins a sequence whose length is only known at its end; each element has to feed something.
+    pub(super) fn begin_stream(&mut self) {
+        self.tag(Tag::Stream);
+    }
+
+    /// Ends what was begun last and hasn't ended.
+    pub fn end(&mut self) {
+        self.tag(Tag::End);
+    }
+
+    /// Feeds values that have no order, such as those of a set; at once, without a `begin` and `end`.
+    pub fn set<'a, T: ContentHash + ?Sized + 'a>(&mut self, items: impl IntoIterator<Item = &'a T>) {
+        let digests = items.into_iter().map(|item| self.part(item)).collect();
+        self.unordered(Tag::Set, digests);
+    }
+
+    /// Feeds entries that have no order, such as those of a map; at once, without a `begin` and `end`.
+    pub fn map<'a, K, V>(&mut self, entries: impl IntoIterator<Item = (&'a K, &'a V)>)
+    where
+        K: ContentHash + ?Sized + 'a,
+        V: ContentHash + ?Sized + 'a,
+    {
+        let digests = entries.into_iter().map(|(key, value)| [self.part(key), self.part(value)]).collect();
+        self.unordered(Tag::Map, digests);
+    }
+
+    /// The digest of a part on its own.
+    fn part<T: ContentHash + ?Sized>(&mut self, part: &T) -> Digest {
+        let mut child = self.child();
+        part.content_hash(&mut child);
+        self.absorb(child)
+    }
+
+    /// A stream for a part; it is as strict.
+    pub(super) fn child(&self) -> Self {
+        Self::with(self.strict)
+    }
+
+    /// The digest of a part; what it rests on, this one rests on.
+    pub(super) fn absorb(&mut self, mut child: Self) -> Digest {
+        self.claimed |= child.claimed;
+        self.failure = self.failure.take().or(child.failure.take());
+        child.finish()
+    }
+
+    /// Feeds digests without the order they came in.
+    pub(super) fn unordered<P: Parts>(&mut self, tag: Tag, mut digests: Vec<P>) {
+        digests.sort_unstable();
+        self.tag(tag);
+        for digest in digests.iter().flat_map(|parts| parts.parts()) {
+            self.tagged(Tag::Digest, &digest.to_bytes());
+        }
+        self.end();
+    }
+}
+
+/// An element of a set, or an entry of a map: digests that stay together.
+pub(super) trait Parts: Ord {
+    fn parts(&self) -> &[Digest];
+}
+
+impl Parts for Digest {
+    fn parts(&self) -> &[Digest] {
+        std::slice::from_ref(self)
+    }
+}
+
+impl Parts for [Digest; 2] {
+    fn parts(&self) -> &[Digest] {
+        self
+    }
+}
+
+macro_rules! numbers {
+    ($($name:ident, $type:ty, $tag:ident, $what:literal;)*) => {
+        /// Numbers, each marked with its width: of the same value, no two types feed alike.
+        impl ContentHasher {$(
+            #[doc = concat!("Feeds ", $what, ".")]
+            pub fn $name(&mut self, value: $type) {
+                self.tagged(Tag::$tag, &value.to_le_bytes());
+            }
+        )*}
+    };
+}
+
+numbers! {
+    u8, u8, U8, "an integer";
+    u16, u16, U16, "an integer";
+    u32, u32, U32, "an integer";
+    u64, u64, U64, "an integer";
+    u128, u128, U128, "an integer";
+    i8, i8, I8, "an integer";
+    i16, i16, I16, "an integer";
+    i32, i32, I32, "an integer";
+    i64, i64, I64, "an integer";
+    i128, i128, I128, "an integer";
+    f32, f32, F32, "a number by its bits: `-0.0` differs from `0.0`, and a NaN equals itself";
+    f64, f64, F64, "a number by its bits: `-0.0` differs from `0.0`, and a NaN equals itself";
+}
+
+/// Parts that have none.
+impl ContentHasher {
+    /// Feeds an integer, as 64 bits.
+    pub fn usize(&mut self, value: usize) {
+        self.tagged(Tag::Usize, &(value as u64).to_le_bytes());
+    }
+
+    /// Feeds an integer, as 64 bits.
+    pub fn isize(&mut self, value: isize) {
+        self.tagged(Tag::Isize, &(value as i64).to_le_bytes());
+    }
+
+    /// Feeds a truth value.
+    pub fn bool(&mut self, value: bool) {
+        self.tagged(Tag::Bool, &[u8::from(value)]);
+    }
+
+    /// Feeds a character.
+    pub fn char(&mut self, value: char) {
+        self.tagged(Tag::Char, &u32::from(value).to_le_bytes());
+    }
+
+    /// Feeds a text.
+    pub fn str(&mut self, value: &str) {
+        self.tagged_str(Tag::Str, value);
+    }
+
+    /// Feeds bytes, which are another thing than a text, or a slice of `u8`.
+    pub fn bytes(&mut self, value: &[u8]) {
+        self.tag(Tag::Bytes);
+        self.length_and(value);
+    }
+
+    /// Feeds the one value of a type that has no other.
+    pub fn unit(&mut self) {
+        self.tag(Tag::Unit);
+    }
+
+    /// Feeds the absence of a value.
+    pub fn none(&mut self) {
+        self.tag(Tag::None);
+    }
+
+    /// Marks the presence of a value, which is fed next.
+    pub fn some(&mut self) {
+        self.tag(Tag::Some);
+    }
+
+    /// Feeds something whose digest is known, as an array's may be. If nothing else is fed, it is this one's digest.
+    ///
+    /// For a value that *is* a digest, use its [`ContentHash`].
+    pub fn leaf(&mut self, digest: Digest) {
+        if self.empty {
+            self.empty = false;
+            self.only = Some(digest);
+        } else {
+            self.tagged(Tag::Leaf, &digest.to_bytes());
+        }
+    }
+
+    /// Feeds an array; O(1) if it is one whose digest is known.
+    pub(super) fn array<A: Element, D: Dimension>(&mut self, array: &ArrayRef<A, D>) {
+        let (digest, claimed) = array_digest(array, self.strict);
+        self.claimed |= claimed;
+        self.leaf(digest);
+    }
+
+    /// The digest that is known of something, to be fed; `None` if it failed.
+    ///
+    /// `verify` finds out whether the bytes have it, and is asked only by a strict stream about a mere claim.
+    pub(crate) fn trust(&mut self, known: &Known, verify: impl FnOnce() -> Result<()>) -> Option<Digest> {
+        let digest = known.digest()?;
+        if known.is_verified() {
+            return Some(digest);
+        }
+        if !self.strict {
+            self.claimed = true;
+            return Some(digest);
+        }
+        match verify() {
+            Ok(()) => known.verify(digest).then_some(digest),
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    /// Feeds what serde knows of a value, for types that aren't [`ContentHash`].
+    ///
+    /// As with [`digest_serde`](crate::digest_serde): names, widths and variants count, and the order of map entries
+    /// doesn't. When the type refuses to serialize, the stream [fails](Self::failure).
+    pub fn serialize<T: Serialize>(&mut self, value: &T) {
+        if let Err(error) = canonical::feed(value, self, false) {
+            self.fail(error);
+        }
+    }
+
+    /// Keeps the first failure, and makes the digest equal to no other, of this process or another.
+    fn fail(&mut self, error: Error) {
+        static FAILURES: AtomicU64 = AtomicU64::new(0);
+        let random = RandomState::new();
+        let unique = FAILURES.fetch_add(1, Ordering::Relaxed);
+        self.tagged(Tag::Failed, &random.hash_one(unique).to_le_bytes());
+        self.raw(&random.hash_one((unique, "")).to_le_bytes());
+        self.failure.get_or_insert(error);
+    }
+}
+
+/// Bytes of the stream.
+impl ContentHasher {
+    pub(super) fn tag(&mut self, tag: Tag) {
+        self.raw(&[tag as u8]);
+    }
+
+    pub(super) fn tagged(&mut self, tag: Tag, value: &[u8]) {
+        self.tag(tag);
+        self.raw(value);
+    }
+
+    pub(super) fn tagged_str(&mut self, tag: Tag, value: &str) {
+        self.tag(tag);
+        self.length_and(value.as_bytes());
+    }
+
+    pub(super) fn length_and(&mut self, value: &[u8]) {
+        self.raw(&(value.len() as u64).to_le_bytes());
+        self.raw(value);
+    }
+
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.empty = false;
+        if let Some(leaf) = self.only.take() {
+            self.stream.update(&[Tag::Leaf as u8]);
+            self.stream.update(&leaf.to_bytes());
+        }
+        self.stream.update(bytes);
+    }
+}
+
+impl Default for ContentHasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for ContentHasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContentHasher")
+            .field("claimed", &self.claimed)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! Content digests: what makes two arguments, results or files the same.
+//!
+//! Everything here is XXH3-128 (<https://xxhash.com>, seed 0) over an unambiguous stream of bytes; `docs/format.md`
+//! fixes it. Three domains never meet, because the hashed bytes begin differently: arrays with `ndarray:` ([`meta`]),
+//! files with `file:` ([`file`]), every other value with `value:` ([`hasher`]).
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`value`] | [`Digest`] itself |
+//! | [`element`] | what an array may hold, and NumPy's name for it |
+//! | [`tree`] | digests of buffers, leaf by leaf |
+//! | [`meta`] | shape and memory order, and the digest text made of them |
+//! | [`array`] | digests of ndarray's arrays, in any layout |
+//! | [`trust`] | live mapped arrays whose digest is known |
+//! | [`hasher`] | the tagged stream: [`ContentHasher`] |
+//! | [`content`] | [`ContentHash`] |
+//! | [`scalars`], [`containers`] | its implementations |
+//! | [`canonical`] | values that only serde knows |
+//! | [`file`] | the content of a file as an argument |
+//! | [`type_name`] | the names of types, without lifetimes |
+//! | [`text`] | a short text that says what a value is |
+
+mod array;
+mod canonical;
+mod containers;
+mod content;
+mod element;
+mod file;
+mod hasher;
+mod meta;
+mod scalars;
+mod text;
+mod tree;
+mod trust;
+mod type_name;
+mod value;
+
+pub use array::arrays_hashed;
+pub use canonical::digest_serde;
+pub(crate) use canonical::digest_serde_unordered;
+pub use content::{ContentHash, digest};
+pub use element::Element;
+pub use file::FileContent;
+pub use hasher::ContentHasher;
+pub(crate) use meta::{ArrayMeta, Order};
+pub use text::Text;
+pub(crate) use tree::{LEAF, combine, leaf, tree};
+pub(crate) use trust::{Known, Registration};
+pub(crate) use type_name::strip_lifetimes;
+pub use value::Digest;

@@ -1,0 +1,143 @@
+//! A short text that says what a value is.
+
+use std::fmt::{self, Debug, Display, Write};
+
+/// The most characters that a [`Text`] holds.
+const LIMIT: usize = 120;
+
+/// A text of at most 120 characters, for people, of what a value is: `f64[1797, 64] C`, `"hann"`, `3`.
+///
+/// What is longer ends with `…`. Writing to it fails from then on, so that describing a long value stops early.
+///
+/// ```
+/// use ndcache::{ContentHash, Text};
+///
+/// let mut text = Text::new();
+/// (1.5, "hann", vec![0_u8; 9]).describe(&mut text);
+/// assert_eq!(text.as_str(), r#"(1.5, "hann", u8[9] C)"#);
+/// ```
+#[derive(Clone, Default)]
+pub struct Text {
+    text: String,
+    chars: usize,
+    full: bool,
+}
+
+impl Text {
+    /// An empty text.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What has been written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What has been written, as a `String`.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.text
+    }
+
+    /// Was something cut off? Then nothing more is taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Adds what `value` prints, as far as there is room.
+    pub fn display(&mut self, value: impl Display) {
+        // It fails when it is full, and that is seen by the `…`.
+        let _ = write!(self, "{value}");
+    }
+
+    /// Adds what `value` prints for programmers, as far as there is room.
+    pub fn debug(&mut self, value: impl Debug) {
+        let _ = write!(self, "{value:?}");
+    }
+
+    /// Adds items between `open` and `close`, separated by commas, as far as there is room.
+    pub fn list<I: IntoIterator>(
+        &mut self,
+        open: &str,
+        items: I,
+        close: &str,
+        mut describe: impl FnMut(I::Item, &mut Self),
+    ) {
+        self.display(open);
+        for (n, item) in items.into_iter().enumerate() {
+            if self.is_full() {
+                return;
+            }
+            self.display(if n > 0 { ", " } else { "" });
+            describe(item, self);
+        }
+        self.display(close);
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        for char in piece.chars() {
+            if self.full {
+                return Err(fmt::Error);
+            }
+            if self.chars == LIMIT {
+                self.text.pop();
+                self.text.push('…');
+                self.full = true;
+                return Err(fmt::Error);
+            }
+            self.text.push(char);
+            self.chars += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({:?})", self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_ends_with_an_ellipsis_only_if_something_was_cut_off() {
+        let mut text = Text::new();
+        text.display("é".repeat(LIMIT));
+        assert_eq!(text.as_str(), "é".repeat(LIMIT));
+        assert!(!text.is_full());
+        text.display("");
+        assert!(!text.is_full());
+        text.display("x");
+        assert!(text.is_full());
+        text.display("y");
+        assert_eq!(text.as_str(), format!("{}…", "é".repeat(LIMIT - 1)));
+    }
+
+    #[test]
+    fn a_long_value_is_described_only_in_part() {
+        let mut described = 0;
+        let mut text = Text::new();
+        text.list("[", 0..1_000_000_u32, "]", |n, text| {
+            described += 1;
+            text.display(n);
+        });
+        assert!(text.as_str().starts_with("[0, 1, 2"));
+        assert!(text.as_str().ends_with('…'));
+        assert!(described < LIMIT);
+    }
+}

@@ -1,0 +1,154 @@
+//! The live read-only arrays whose digest is known, found by where they are.
+//!
+//! A digest per array, kept while the array lives, makes an argument's digest a matter of nanoseconds whatever its
+//! size. It is sound because the bytes of a registered array can't change, and because it is taken out of the table
+//! before its bytes go: an array found here *is* the one that was registered, though its owner is unknown.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use ndarray::{ArrayRef, Dimension};
+
+use super::element::Element;
+use super::value::Digest;
+
+/// What is known about the content of one array; shared by all that refer to it.
+pub(crate) struct Known {
+    /// What a record says, which this process hasn't seen for itself.
+    claim: Option<Digest>,
+    /// What this process computed from the bytes.
+    truth: OnceLock<Digest>,
+}
+
+impl Known {
+    /// Nothing yet: the first to ask for the digest computes it.
+    pub(crate) fn unknown() -> Self {
+        Self { claim: None, truth: OnceLock::new() }
+    }
+
+    /// A record's word: good for a lookup, not for storing anything under it.
+    pub(crate) fn claimed(digest: Digest) -> Self {
+        Self { claim: Some(digest), truth: OnceLock::new() }
+    }
+
+    /// This process hashed the bytes itself.
+    pub(crate) fn verified(digest: Digest) -> Self {
+        Self { claim: None, truth: OnceLock::from(digest) }
+    }
+
+    /// The digest: the one that was computed, else the one that is claimed.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.truth.get().copied().or(self.claim)
+    }
+
+    /// Has this process hashed the bytes?
+    pub(crate) fn is_verified(&self) -> bool {
+        self.truth.get().is_some()
+    }
+
+    /// Notes the digest that this process computed from the bytes. False when the record claimed another.
+    pub(crate) fn verify(&self, computed: Digest) -> bool {
+        // The bytes don't change, so whoever came first noted the same; and nobody waits here while someone hashes.
+        let truth = *self.truth.get_or_init(|| computed);
+        truth == computed && self.claim.is_none_or(|claim| claim == truth)
+    }
+
+    /// The digest, and whether it is but claimed: which a strict caller doesn't want, and has the bytes hashed.
+    pub(super) fn resolve(&self, strict: bool, hash: impl FnOnce() -> Digest) -> (Digest, bool) {
+        match (self.truth.get(), self.claim) {
+            (Some(&truth), _) => (truth, false),
+            (None, Some(claim)) if !strict => (claim, true),
+            _ => {
+                let computed = hash();
+                self.verify(computed);
+                (computed, false)
+            }
+        }
+    }
+}
+
+/// One array in the table; dropping it takes the array out, which must happen before its bytes go.
+pub(crate) struct Registration(Arc<Entry>);
+
+struct Entry {
+    address: usize,
+    element: TypeId,
+    shape: Box<[usize]>,
+    strides: Box<[isize]>,
+    known: Arc<Known>,
+}
+
+impl Entry {
+    fn covers<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>) -> bool {
+        self.element == TypeId::of::<A>() && *self.shape == *array.shape() && *self.strides == *array.strides()
+    }
+}
+
+/// By address. More than one array may be at an address: one may be mapped, and registered, more than once.
+type Table = HashMap<usize, Vec<Arc<Entry>>, BuildHasherDefault<DefaultHasher>>;
+
+static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
+
+// Nothing panics while it holds the lock, but for a failed allocation; the table is whole at every step.
+fn read() -> RwLockReadGuard<'static, Table> {
+    TABLE.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write() -> RwLockWriteGuard<'static, Table> {
+    TABLE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registration {
+    /// Enters an array whose bytes stay where they are, and as they are, until the registration is dropped.
+    ///
+    /// `None` for an empty array: it has no bytes, so its address is nobody's.
+    pub(crate) fn new<A: Element, D: Dimension>(array: &ArrayRef<A, D>, known: Arc<Known>) -> Option<Self> {
+        if array.is_empty() {
+            return None;
+        }
+        let entry = Arc::new(Entry {
+            address: array.as_ptr().addr(),
+            element: TypeId::of::<A>(),
+            shape: array.shape().into(),
+            strides: array.strides().into(),
+            known,
+        });
+        write().entry(entry.address).or_default().push(Arc::clone(&entry));
+        Some(Self(entry))
+    }
+}
+
+#[cfg(test)]
+impl Registration {
+    fn known(&self) -> &Arc<Known> {
+        &self.0.known
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut table = write();
+        if let Some(entries) = table.get_mut(&self.0.address) {
+            entries.retain(|entry| !Arc::ptr_eq(entry, &self.0));
+            if entries.is_empty() {
+                table.remove(&self.0.address);
+            }
+        }
+    }
+}
+
+/// What is known about the array that this one covers exactly; of several, the one that was verified.
+pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
+    if array.is_empty() {
+        return None;
+    }
+    let table = read();
+    let here = || table.get(&array.as_ptr().addr()).into_iter().flatten().filter(|entry| entry.covers(array));
+    let best = here().find(|entry| entry.known.is_verified()).or_else(|| here().next())?;
+    Some(Arc::clone(&best.known))
+}
+
+#[cfg(test)]
+mod tests;

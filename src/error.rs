@@ -1,0 +1,112 @@
+//! One opaque error, whose message names its path, function or key.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+
+/// The result of a fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Anything that can go wrong in a cache; one word wide.
+///
+/// Its message says what was expected and what was found, and names the file, function or argument it is about.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What sort of thing went wrong, for programs that decide by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system refused: a full disk, a permission, a vanished folder.
+    Io,
+    /// Stored bytes are not those that were written.
+    Damaged,
+    /// Stored by a newer version of this crate, in a format that this one can't read.
+    Newer,
+    /// Another content than the one that was asked for.
+    Changed,
+    /// A value, a file system or a platform that this crate doesn't support.
+    Unsupported,
+    /// The caller's input is wrong.
+    Invalid,
+}
+
+impl Error {
+    /// What sort of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    pub(crate) fn damaged(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Damaged, message)
+    }
+
+    pub(crate) fn newer(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Newer, message)
+    }
+
+    pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// A failed system call: `action` is a verb phrase such as `open`, `path` its object.
+    pub(crate) fn io(action: &str, path: &Path, source: impl Into<std::io::Error>) -> Self {
+        Self::new(ErrorKind::Io, format!("can't {action} `{}`", path.display())).because(source.into())
+    }
+
+    /// Adds the cause, which `Display` prints once, after the message.
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Puts the object in front of the message: ``array `a.npy`: …``.
+    pub(crate) fn at(mut self, object: impl fmt::Display) -> Self {
+        self.0.message = format!("{object}: {}", self.0.message).into();
+        self
+    }
+
+    /// The same error, for another reader; the cause becomes text.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.kind(), self.to_string())
+    }
+
+    /// The operating system's error, if that is the cause.
+    pub(crate) fn io_error(&self) -> Option<&std::io::Error> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What a `main` that returns it prints.
+        write!(f, "{self} ({:?})", self.kind())
+    }
+}
+
+// The cause is part of the message, so that it is not printed twice by reporters that walk `source`.
+impl std::error::Error for Error {}

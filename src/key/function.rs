@@ -1,0 +1,237 @@
+//! A cached function: its path, its code, and the folder of its entries.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
+
+use super::{Code, Stream, text_digest};
+use crate::digest::{Digest, strip_lifetimes};
+use crate::error::{Error, Result};
+
+/// A cached function, as `f::function()` gives it.
+///
+/// ```
+/// #[ndcache::cache(name = "squares, first edition")]
+/// fn squares(n: u64) -> Vec<u64> {
+///     (0..n).map(|i| i * i).collect()
+/// }
+/// assert_eq!(squares::function().path(), "squares, first edition");
+/// ```
+pub struct Function {
+    definition: Definition,
+    /// `Self` of a method, the item of a `call!`.
+    member: Option<&'static str>,
+    resolved: OnceLock<Resolved>,
+}
+
+/// What the macros write down about a function; a constant.
+#[derive(Clone, Copy)]
+pub struct Definition {
+    /// `CARGO_PKG_NAME`
+    pub package: &'static str,
+    /// `CARGO_BIN_NAME` of a binary or an example
+    pub binary: Option<&'static str>,
+    /// Where the function stands.
+    pub place: Place,
+    /// Its code.
+    pub code: &'static Code,
+    /// `cache_err`
+    pub cache_err: bool,
+    /// `skip_none`
+    pub skip_none: bool,
+}
+
+/// Where a function stands.
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// The `type_name` of the companion enum.
+    Item(fn() -> &'static str),
+    /// `name = "…"`
+    Named(&'static str),
+}
+
+struct Resolved {
+    path: String,
+    folder: String,
+    /// Of path and code; or why the function can't be cached.
+    digests: Result<Digests>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Digests {
+    pub(crate) code: Digest,
+    /// Of path and code together.
+    pub(crate) function: Digest,
+}
+
+impl Function {
+    /// Wraps what a macro wrote down.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(definition: Definition) -> Self {
+        Self { definition, member: None, resolved: OnceLock::new() }
+    }
+
+    /// The function's path: package, binary if it is one, and item; or what `name = "…"` says.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.resolved().path
+    }
+
+    /// The folder of its entries, below the cache's root.
+    pub(crate) fn folder(&self) -> &str {
+        &self.resolved().folder
+    }
+
+    /// The digests of its code and of path and code, or the reason why its calls bypass the cache.
+    pub(crate) fn digests(&self) -> Result<Digests, &Error> {
+        self.resolved().digests.as_ref().copied()
+    }
+
+    pub(crate) fn code(&self) -> &'static Code {
+        self.definition.code
+    }
+
+    pub(crate) fn caches_err(&self) -> bool {
+        self.definition.cache_err
+    }
+
+    pub(crate) fn skips_none(&self) -> bool {
+        self.definition.skip_none
+    }
+
+    fn resolved(&self) -> &Resolved {
+        self.resolved.get_or_init(|| self.resolve())
+    }
+
+    fn resolve(&self) -> Resolved {
+        let path = self.full_path();
+        let digests = self.check_name(&path).and_then(|()| self.definition.code.digest()).map(|code| {
+            let mut stream = Stream::new("ndcache-function:1");
+            stream.text(&path);
+            // A given name stands for every `Self`; the types must still differ.
+            stream.text(&strip_lifetimes(self.member.unwrap_or("")));
+            stream.digest(code);
+            Digests { code, function: stream.finish() }
+        });
+        Resolved { folder: folder(&path), path, digests }
+    }
+
+    fn full_path(&self) -> String {
+        let item = match self.definition.place {
+            Place::Named(name) => return name.to_owned(),
+            Place::Item(name) => strip_lifetimes(name()),
+        };
+        let item = match self.member {
+            // An inherent method's name is unique in its type, and says more than the module of its `impl`.
+            Some(owner) if !item.is_empty() => {
+                format!("{}::{}", strip_lifetimes(owner), item.rsplit("::").next().unwrap_or(&item)).into()
+            }
+            Some(function) => strip_lifetimes(function),
+            None => item,
+        };
+        match self.definition.binary {
+            Some(binary) => format!("{}/{binary}/{item}", self.definition.package),
+            None => format!("{}/{item}", self.definition.package),
+        }
+    }
+
+    /// Whether this is the function that a `call!` names, which has no companion.
+    fn is_called_item(&self) -> bool {
+        self.member.is_some() && matches!(self.definition.place, Place::Item(name) if name().is_empty())
+    }
+
+    /// Two closures of one function have one name, and so do two `fn` pointers of one type.
+    fn check_name(&self, path: &str) -> Result<()> {
+        let member = self.member.unwrap_or("");
+        let named = matches!(self.definition.place, Place::Named(_));
+        if member.contains("{{closure}}") || (!named && path.contains("{{closure}}")) {
+            return Err(Error::unsupported(format!(
+                "function `{path}` stands inside a closure, where names are not unique; give it `name = \"…\"`"
+            )));
+        }
+        if self.is_called_item() && !is_plain_path(member) {
+            return Err(Error::unsupported(format!(
+                "`{member}` is a type and not a function, so that it names none; call the function itself, or name a closure"
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Function({})", self.path())
+    }
+}
+
+/// The function `base` as a member of the type, or as the item, of this name; made once.
+#[must_use]
+pub fn member(base: &'static Function, name: &'static str) -> &'static Function {
+    type Members = HashMap<(usize, &'static str), &'static Function>;
+    static MEMBERS: LazyLock<RwLock<Members>> = LazyLock::new(RwLock::default);
+    let id = (std::ptr::from_ref(base).addr(), name);
+    if let Some(function) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+        return function;
+    }
+    let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
+    members.entry(id).or_insert_with(|| {
+        let definition = base.definition;
+        Box::leak(Box::new(Function { definition, member: Some(name), resolved: OnceLock::new() }))
+    })
+}
+
+/// The named closure `base` in the function whose `{{closure}}` is `here`; `base` itself if that function isn't generic.
+///
+/// The name of a closure has the type arguments of all that it stands in.
+#[must_use]
+pub fn within(base: &'static Function, here: &'static str) -> &'static Function {
+    let around = here.strip_suffix("::{{closure}}").unwrap_or(here);
+    if around.contains('<') { member(base, around) } else { base }
+}
+
+/// Whether a `type_name` is that of a function or constructor: what has no path of its own is printed as a type.
+fn is_plain_path(name: &str) -> bool {
+    let head = name.split('<').next().unwrap_or(name);
+    !head.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
+}
+
+/// `f/<stem>-<16 hex of the path>`: a reader finds the function, and no two paths share a folder.
+pub(crate) fn folder(path: &str) -> String {
+    let digest = text_digest(path).to_string();
+    format!("f/{}-{}", stem(path), &digest[..16])
+}
+
+/// A path in lower-case ASCII letters, digits and single hyphens, at most 80 of them, the last ones kept.
+fn stem(path: &str) -> String {
+    let item = path.rsplit('/').next().unwrap_or(path);
+    let mut stem = String::new();
+    for c in item.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            stem.push(c.to_ascii_lowercase());
+        } else if !stem.ends_with('-') && !stem.is_empty() {
+            stem.push('-');
+        }
+    }
+    let stem = stem.trim_end_matches('-');
+    let stem = stem[stem.len().saturating_sub(80)..].trim_start_matches('-');
+    if stem.is_empty() { "function".to_owned() } else { stem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stem_is_short_lower_case_ascii() {
+        assert_eq!(stem("pkg/bin/digits::Model<f64>::fit"), "digits-model-f64-fit");
+        assert_eq!(stem("größe"), "gr-e");
+        assert_eq!(stem("日本"), "function");
+        assert!(stem(&"x::".repeat(100)).len() <= 80);
+    }
+
+    #[test]
+    fn paths_that_share_a_stem_have_folders_of_their_own() {
+        assert_ne!(folder("a::b"), folder("a-b"));
+    }
+}

@@ -1,0 +1,119 @@
+//! What a call is stored under: function, code and argument digests, and the key made of them. Pure.
+//!
+//! `docs/format.md` ("Keys") fixes every byte. No clock, no environment and no path of a machine enters a key.
+
+mod code;
+mod function;
+mod object;
+
+pub use code::{Code, CodeOf, Counts, Fact, HasCode};
+pub(crate) use function::folder;
+pub use function::{Definition, Function, Place, member, within};
+
+use std::fmt;
+
+use crate::digest::Digest;
+
+/// Raised only when the rules of this module change; every older entry is then a miss.
+const KEY_VERSION: &str = "ndcache-key:1";
+
+/// Names one call: the same function, code, arguments and salt have the same key, in any process, on any machine.
+///
+/// Prints as 32 hexadecimal digits, which are the name of the entry's record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Digest);
+
+impl Key {
+    /// The key's 128 bits.
+    #[must_use]
+    pub fn digest(self) -> Digest {
+        self.0
+    }
+
+    pub(crate) fn from_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({self})")
+    }
+}
+
+/// One argument of a call as its key sees it: a parameter, a type argument `<T>` or a const argument `<N>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ArgumentDigest {
+    pub(crate) name: &'static str,
+    pub(crate) digest: Digest,
+    /// The digest rests on the claim of a record that this process hasn't verified.
+    pub(crate) claimed: bool,
+}
+
+/// The digest of all that names a call but the memory's salt.
+pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest]) -> Digest {
+    let mut stream = Stream::new(KEY_VERSION);
+    stream.digest(function);
+    stream.digest(result);
+    stream.length(arguments.len());
+    for argument in arguments {
+        stream.text(argument.name);
+        stream.digest(argument.digest);
+    }
+    stream.finish()
+}
+
+/// A call's key in a memory with this salt.
+pub(crate) fn salted(unsalted: Digest, salt: &str) -> Key {
+    let mut stream = Stream::new(KEY_VERSION);
+    stream.digest(unsalted);
+    stream.text(salt);
+    Key(stream.finish())
+}
+
+/// An unambiguous byte stream, hashed in one piece: lengths before texts, digests as they are.
+pub(crate) struct Stream(Vec<u8>);
+
+impl Stream {
+    pub(crate) fn new(domain: &str) -> Self {
+        let mut stream = Self(Vec::with_capacity(256));
+        stream.text(domain);
+        stream
+    }
+
+    pub(crate) fn length(&mut self, length: usize) {
+        self.number(length as u64);
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn digest(&mut self, digest: Digest) {
+        self.0.extend_from_slice(&digest.to_bytes());
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+}
+
+/// The digest of a text by itself: a type's name, a const argument's value.
+pub(crate) fn text_digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}

@@ -1,0 +1,106 @@
+//! An on-disk function cache for programs that work on n-dimensional arrays.
+//!
+//! Annotate a slow function with [`macro@cache`]; its arguments, arrays of gigabytes among them, are hashed in parallel
+//! at memory speed; its result is written as `.npy` and memory-mapped back the next time, in this process, in another
+//! one, or in NumPy.
+//!
+//! ```
+//! use ndarray::prelude::*;
+//! use ndcache::{Mapped2, Memory, cache};
+//!
+//! #[cache]
+//! fn hamming(n: usize) -> Array1<f64> {
+//!     // Slow.
+//!     Array1::from_shape_fn(n, |i| 0.54 - 0.46 * (std::f64::consts::TAU * i as f64 / (n - 1) as f64).cos())
+//! }
+//!
+//! #[cache(ignore(verbose), version = 2)]
+//! fn vander(x: &ArrayRef1<f64>, verbose: bool) -> Array2<f64> {
+//!     if verbose {
+//!         println!("slow, too");
+//!     }
+//!     Array2::from_shape_fn((x.len(), 3), |(i, j)| x[i].powi(j as i32))
+//! }
+//!
+//! fn main() -> ndcache::Result<()> {
+//! #   let folder = tempfile::tempdir().unwrap();
+//! #   let memory = Memory::open(folder.path())?;
+//! #   if false {
+//!     let memory = Memory::from_env("cache")?; // NDCACHE_DIR and NDCACHE_MODE override
+//! #   }
+//!     memory.set_global()?; // from here on every #[cache] function goes through it
+//!     let a = hamming(3); // computed and stored
+//!     let b = hamming(3); // loaded
+//!     assert_eq!(a, b);
+//!     let v: Mapped2<f64> = memory.mmap(vander::call(&a, true)); // the same function, memory-mapped
+//!     println!("{}", v.sum()); // derefs to ndarray's ArrayRef
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to look
+//!
+//! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
+//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
+//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
+//! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
+//!   `serde::Serialize`; [`FileContent`] for a file's content. [`digest`] shows what an argument counts as.
+//! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
+//!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
+//!
+//! A function's own text is its code. A helper counts only if it is named: `depends(helper)` on the function,
+//! [`macro@code`] on the helper.
+//!
+//! Arguments count by their content. `docs/format.md` of the repository fixes the bytes on disk, `docs/guarantees.md`
+//! says what is promised and which test holds it, `docs/design.md` why it is so.
+//!
+//! # Features
+//!
+//! * `half`: `half::f16` as an array element.
+
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("ndcache runs on Linux and macOS");
+
+#[cfg(target_endian = "big")]
+compile_error!("ndcache maps little-endian files, and so runs on little-endian machines only");
+
+// The macros name the crate by the name that its user gave it; in its own tests and docs that is this one.
+extern crate self as ndcache;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+mod digest;
+mod error;
+mod key;
+mod map;
+mod memory;
+mod payload;
+mod record;
+mod store;
+
+pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, Text, digest, digest_serde};
+pub use error::{Error, ErrorKind, Result};
+pub use key::{Function, Key};
+pub use map::{
+    Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
+    MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
+    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
+};
+pub use memory::{
+    Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, MapPolicy, Memory, Mode,
+    Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after,
+};
+pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
+pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
+pub use store::Durability;
+
+/// The examples of the pages, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/coming-from-joblib.md")]
+mod pages {}

@@ -1,0 +1,246 @@
+//! A file's bytes as memory, and when that is allowed.
+
+use std::fmt;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::{Mmap, MmapMut, MmapOptions};
+
+use crate::digest::Element;
+use crate::error::{Error, Result};
+
+/// A whole file, mapped shared and read-only; clones are the same mapping.
+///
+/// Nothing is read ahead and no advice is given: a page is read when it is first touched.
+#[derive(Clone)]
+pub(crate) struct Mapping(Arc<Mmap>);
+
+impl Mapping {
+    /// Maps a file that nobody may write to. Takes one `fstat` and one `mmap`; the descriptor isn't kept.
+    ///
+    /// The caller offers only files of a local file system, in a root that is not world-writable.
+    ///
+    /// # Errors
+    /// Returns an error when the file can't be mapped; of the kind `Damaged` when it isn't a regular file of exactly
+    /// that length, of the kind `Unsupported` when it is empty or its mode has a write bit.
+    pub(crate) fn of(file: &File, path: &Path, exact_len: u64) -> Result<Self> {
+        let len = mappable_len(file, path, exact_len)?;
+        // SAFETY: the file is a regular one that nobody has permission to write to, and this crate neither truncates
+        // nor writes to a file once it is read-only; see the head of this room for what that leaves. It has `len`
+        // bytes, so that no page of the mapping lies behind its end.
+        let map = unsafe { MmapOptions::new().len(len).map(file) };
+        Ok(Self(Arc::new(map.map_err(|error| Error::io("map", path, error))?)))
+    }
+
+    /// The whole file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Where the array of `count` elements at `offset` begins: aligned, and each element of it one of `A`'s values.
+    ///
+    /// # Errors
+    /// Returns an error of the kind `Damaged` when it is not.
+    pub(super) fn elements<A: Element>(&self, offset: usize, count: usize) -> Result<*const A> {
+        checked_range::<A>(&self.0, offset, count)?;
+        Ok(self.0.as_ptr().wrapping_add(offset).cast())
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mapping({} bytes)", self.0.len())
+    }
+}
+
+/// A whole file, mapped privately: a page that is written to is copied first, so the file never changes.
+pub(super) struct PrivateMapping(MmapMut);
+
+impl PrivateMapping {
+    /// Maps a file on the conditions of [`Mapping::of`].
+    ///
+    /// No swap is reserved: a file larger than memory can be mapped, and only the pages that are written to count.
+    pub(super) fn of(file: &File, path: &Path, exact_len: u64) -> Result<Self> {
+        let len = mappable_len(file, path, exact_len)?;
+        // SAFETY: as in `Mapping::of`; pages that weren't written to are still the file's.
+        let map = unsafe { MmapOptions::new().len(len).no_reserve_swap().map_copy(file) };
+        Ok(Self(map.map_err(|error| Error::io("map", path, error))?))
+    }
+
+    /// As [`Mapping::elements`], writable.
+    pub(super) fn elements<A: Element>(&mut self, offset: usize, count: usize) -> Result<*mut A> {
+        checked_range::<A>(&self.0, offset, count)?;
+        Ok(self.0.as_mut_ptr().wrapping_add(offset).cast())
+    }
+}
+
+/// The length of a file that may be mapped, as far as the file itself says.
+fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
+    let metadata = file.metadata().map_err(|error| Error::io("examine", path, error))?;
+    let name = path.display();
+    if !metadata.is_file() {
+        return Err(Error::damaged(format!("`{name}` is not a regular file")));
+    }
+    if metadata.len() != exact_len {
+        return Err(Error::damaged(format!("`{name}` has {} bytes, expected {exact_len}", metadata.len())));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o222 != 0 {
+        return Err(Error::unsupported(format!("`{name}` has mode {mode:04o}, expected no write permission")));
+    }
+    match usize::try_from(exact_len) {
+        Ok(len) if len > 0 => Ok(len),
+        _ => Err(Error::unsupported(format!("`{name}` has {exact_len} bytes, which can't be mapped"))),
+    }
+}
+
+/// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.
+fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<usize>> {
+    let end = count.checked_mul(size_of::<A>()).and_then(|len| offset.checked_add(len));
+    let Some(range) = end.map(|end| offset..end).filter(|range| range.end <= bytes.len()) else {
+        let found = bytes.len();
+        return Err(Error::damaged(format!("{count} elements at byte {offset} reach beyond the {found} of the file")));
+    };
+    let elements = &bytes[range.clone()];
+    if !elements.as_ptr().cast::<A>().is_aligned() {
+        return Err(Error::damaged(format!("`{}` elements at byte {offset} are not aligned", A::NAME)));
+    }
+    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
+        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
+    }
+    Ok(range)
+}
+
+/// Is every bit pattern a value? So it is for integers, floats and complex numbers; of any other kind it isn't known.
+fn has_every_bit_pattern<A: Element>() -> bool {
+    matches!(A::DESCR.as_bytes(), [_, b'i' | b'u' | b'f' | b'c', ..])
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use crate::error::ErrorKind;
+
+    /// A read-only file in a folder of its own, as the store leaves them.
+    pub(in crate::map) struct Stored {
+        pub(in crate::map) folder: tempfile::TempDir,
+        pub(in crate::map) path: PathBuf,
+        pub(in crate::map) file: File,
+        pub(in crate::map) len: u64,
+    }
+
+    impl Stored {
+        pub(in crate::map) fn new(bytes: &[u8]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("array.npy");
+            fs::write(&path, bytes).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+            let file = File::open(&path).unwrap();
+            Self { folder, path, file, len: bytes.len() as u64 }
+        }
+
+        pub(in crate::map) fn map(&self) -> Mapping {
+            Mapping::of(&self.file, &self.path, self.len).unwrap()
+        }
+    }
+
+    fn refusals(stored: &Stored, exact_len: u64) -> (Error, Error) {
+        let shared = Mapping::of(&stored.file, &stored.path, exact_len).unwrap_err();
+        let private = PrivateMapping::of(&stored.file, &stored.path, exact_len).err().unwrap();
+        (shared, private)
+    }
+
+    #[test]
+    fn a_mapping_holds_the_bytes_of_the_file() {
+        let stored = Stored::new(b"some bytes");
+        assert_eq!(stored.map().bytes(), b"some bytes");
+    }
+
+    #[test]
+    fn a_wrong_length_is_damage() {
+        let stored = Stored::new(&[0; 100]);
+        for wrong in [0, 99, 101, u64::MAX] {
+            let (shared, private) = refusals(&stored, wrong);
+            assert_eq!((shared.kind(), private.kind()), (ErrorKind::Damaged, ErrorKind::Damaged));
+            assert!(shared.to_string().ends_with(&format!("array.npy` has 100 bytes, expected {wrong}")), "{shared}");
+        }
+    }
+
+    #[test]
+    fn any_write_bit_is_refused() {
+        for mode in [0o644, 0o464, 0o446, 0o200] {
+            let stored = Stored::new(&[0; 100]);
+            fs::set_permissions(&stored.path, Permissions::from_mode(mode)).unwrap();
+            let (shared, private) = refusals(&stored, 100);
+            assert_eq!((shared.kind(), private.kind()), (ErrorKind::Unsupported, ErrorKind::Unsupported));
+            assert!(shared.to_string().contains(&format!("mode {mode:04o}")), "{shared}");
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_mapped() {
+        let mut stored = Stored::new(&[0; 100]);
+        stored.file = File::open(stored.folder.path()).unwrap();
+        let (shared, private) = refusals(&stored, 100);
+        assert_eq!((shared.kind(), private.kind()), (ErrorKind::Damaged, ErrorKind::Damaged));
+    }
+
+    #[test]
+    fn an_empty_file_is_refused() {
+        let stored = Stored::new(&[]);
+        assert_eq!(refusals(&stored, 0).0.kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn a_file_removed_or_replaced_keeps_its_bytes() {
+        let stored = Stored::new(&[7; 10_000]);
+        let mapping = stored.map();
+        let other = stored.folder.path().join("other");
+        fs::write(&other, [8; 10]).unwrap();
+        fs::rename(&other, &stored.path).unwrap();
+        assert_eq!(mapping.bytes(), [7; 10_000]);
+        fs::remove_file(&stored.path).unwrap();
+        assert_eq!(mapping.bytes(), [7; 10_000]);
+    }
+
+    #[test]
+    fn elements_lie_within_the_file_and_are_aligned() {
+        let mapping = Stored::new(&[0; 64]).map();
+        assert!(mapping.elements::<f64>(0, 8).is_ok());
+        assert!(mapping.elements::<f64>(64, 0).is_ok());
+        assert!(mapping.elements::<f64>(56, 1).is_ok());
+        for (offset, count) in [(0, 9), (57, 1), (64, 1), (65, 0), (usize::MAX, 1), (8, usize::MAX / 8), (4, 1), (1, 0)]
+        {
+            let error = mapping.elements::<f64>(offset, count).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{offset} {count}");
+        }
+    }
+
+    #[test]
+    fn a_bool_is_zero_or_one_and_any_other_element_is_whatever_it_is() {
+        let mut bytes = vec![1_u8; 5000];
+        bytes[17] = 0;
+        assert!(Stored::new(&bytes).map().elements::<bool>(0, 5000).is_ok());
+        bytes[4999] = 2;
+        let mapping = Stored::new(&bytes).map();
+        assert!(mapping.elements::<bool>(0, 4999).is_ok());
+        let error = mapping.elements::<bool>(0, 5000).unwrap_err();
+        assert_eq!(error.to_string(), "array of dtype `|b1` holds bytes that are none");
+        assert!(mapping.elements::<u8>(0, 5000).is_ok());
+        assert!(mapping.elements::<num_complex::Complex<f32>>(0, 625).is_ok());
+    }
+
+    #[test]
+    fn only_bool_needs_a_look_at_its_bytes() {
+        assert!(!has_every_bit_pattern::<bool>());
+        assert!(has_every_bit_pattern::<u8>() && has_every_bit_pattern::<usize>() && has_every_bit_pattern::<i64>());
+        assert!(has_every_bit_pattern::<f32>() && has_every_bit_pattern::<num_complex::Complex<f64>>());
+    }
+}

@@ -1,0 +1,90 @@
+//! Which memory a `#[cache]` function goes through: this thread's, else the process's, else none.
+
+use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Memory;
+use crate::error::{Error, Result};
+
+static GLOBAL: OnceLock<Memory> = OnceLock::new();
+
+/// Whether there ever was a memory to find: until then a cached function costs one relaxed load and a branch.
+static EVER: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static OVERRIDES: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Memory {
+    /// Makes this the memory that every `#[cache]` function of the process goes through from here on.
+    ///
+    /// Libraries annotate their functions and leave this to the application, which decides where its cache lives.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the process has a memory already.
+    pub fn set_global(&self) -> Result<()> {
+        GLOBAL.set(self.clone()).map_err(|memory| {
+            let first = GLOBAL.get().map_or_else(String::new, |first| format!(" (`{}`)", first.place()));
+            Error::invalid(format!("the process has a memory already{first}, and can't have `{}`", memory.place()))
+        })?;
+        EVER.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Runs `body` with this memory in place of the process's, on this thread.
+    ///
+    /// What was before comes back when `body` returns or panics. It does not reach threads that `body` starts, nor
+    /// rayon's workers: parallel code passes `&Memory` and calls `memory.eval(f::call(…))`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// assert_eq!(memory.with(|| double(21.0)), 42.0);
+    /// assert!(memory.contains(&double::call(21.0)));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn with<T>(&self, body: impl FnOnce() -> T) -> T {
+        EVER.store(true, Ordering::Relaxed);
+        let _restore = Restore::after(self.clone());
+        body()
+    }
+}
+
+/// Takes the innermost override away, on unwinding too.
+struct Restore;
+
+impl Restore {
+    /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
+    fn after(memory: Memory) -> Option<Self> {
+        OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(memory)).ok().map(|()| Self)
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // Dropped outside of the borrow: a memory's last clone may log, and a logger may call a cached function.
+        let memory = OVERRIDES.try_with(|overrides| overrides.borrow_mut().pop());
+        drop(memory);
+    }
+}
+
+/// The memory that a `#[cache]` function goes through here and now.
+#[inline]
+#[must_use]
+pub fn ambient() -> Option<Memory> {
+    if EVER.load(Ordering::Relaxed) { find() } else { None }
+}
+
+#[inline(never)]
+fn find() -> Option<Memory> {
+    // `try_with`: a cached function may run in the destructor of another thread local.
+    let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().cloned());
+    innermost.ok().flatten().or_else(|| GLOBAL.get().cloned())
+}

@@ -1,0 +1,346 @@
+//! The settings of a memory, and how it is opened.
+
+use std::env;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Entry, Evict, Inner, Limits, Memory};
+use crate::error::{Error, Result};
+use crate::payload::Compression;
+use crate::store::{Disk, Durability};
+
+/// Arrays of at most this many bytes stay inside the record (docs/format.md).
+pub(super) const INLINE: u64 = 4096;
+
+/// Whether a memory looks up, computes and stores.
+///
+/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Looks up; computes and stores what is missing.
+    #[default]
+    ReadWrite,
+    /// Computes each key once per memory, and stores the result in place of what is there; nested calls too.
+    Refresh,
+    /// Looks up, and computes what is missing; writes nothing at all.
+    ReadOnly,
+    /// Neither looks up nor stores: every function just runs.
+    Off,
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    /// Reads `read-write`, `refresh`, `read-only` or `off`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "read-write" => Ok(Self::ReadWrite),
+            "refresh" => Ok(Self::Refresh),
+            "read-only" => Ok(Self::ReadOnly),
+            "off" => Ok(Self::Off),
+            _ => {
+                Err(Error::invalid(format!("mode is `{text}`, expected `read-write`, `read-only`, `refresh` or `off`")))
+            }
+        }
+    }
+}
+
+/// When arrays are mapped, and when they are copied into memory behind the same type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MapPolicy {
+    /// Mapped on a local file system, copied elsewhere: there, another machine's unlink would be a bus error.
+    #[default]
+    Local,
+    /// Copied everywhere.
+    Never,
+}
+
+/// When mapped bytes are verified against the digest in their record; loaded ones always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verify {
+    /// Never.
+    Never,
+    /// Once, if the entry was written before the machine's last boot: a power cut may lie in between.
+    #[default]
+    Boot,
+    /// At the first hit of an entry in this memory.
+    First,
+    /// At every hit.
+    Always,
+}
+
+/// The settings of a memory that is about to be opened, from [`Memory::builder`].
+///
+/// ```
+/// use ndcache::{Memory, Mode};
+/// # let folder = tempfile::tempdir().unwrap();
+///
+/// let memory = Memory::builder(folder.path()).salt("2026-11").mode(Mode::ReadWrite).open()?;
+/// assert_eq!(memory.mode(), Mode::ReadWrite);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a memory is opened by `open()`"]
+pub struct Builder {
+    folder: PathBuf,
+    environment: bool,
+    pub(super) settings: Settings,
+}
+
+/// A memory may be used after a panic of its user's code, and this is the user's code.
+type Validate = Arc<AssertUnwindSafe<Box<dyn Fn(&Entry) -> bool + Send + Sync>>>;
+
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) mode: Mode,
+    pub(super) salt: String,
+    pub(super) map: MapPolicy,
+    pub(super) map_network: bool,
+    pub(super) verify: Verify,
+    pub(super) durability: Durability,
+    pub(super) compression: Compression,
+    pub(super) inline: u64,
+    pub(super) wait: Option<Duration>,
+    pub(super) limits: Limits,
+    pub(super) evict: Evict,
+    pub(super) validate: Option<Validate>,
+    pub(super) expires: Option<Duration>,
+    pub(super) min_duration: Duration,
+}
+
+impl Builder {
+    pub(super) fn new(folder: &Path) -> Self {
+        let settings = Settings {
+            mode: Mode::default(),
+            salt: String::new(),
+            map: MapPolicy::default(),
+            map_network: false,
+            verify: Verify::default(),
+            durability: Durability::default(),
+            compression: Compression::default(),
+            inline: INLINE,
+            wait: None,
+            limits: Limits::default(),
+            evict: Evict::default(),
+            validate: None,
+            expires: None,
+            min_duration: Duration::ZERO,
+        };
+        Self { folder: folder.to_owned(), environment: false, settings }
+    }
+
+    /// Lets `NDCACHE_DIR` replace the folder, and `NDCACHE_MODE` make the mode stricter.
+    pub fn env(mut self) -> Self {
+        self.environment = true;
+        self
+    }
+
+    /// Whether the memory looks up, computes and stores; `ReadWrite` unless said.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.settings.mode = mode;
+        self
+    }
+
+    /// A text that enters every key: memories with different salts share a folder and no entry.
+    pub fn salt(mut self, salt: impl fmt::Display) -> Self {
+        self.settings.salt = salt.to_string();
+        self
+    }
+
+    /// When arrays are mapped; on local file systems unless said.
+    pub fn map(mut self, policy: MapPolicy) -> Self {
+        self.settings.map = policy;
+        self
+    }
+
+    /// Maps arrays on network file systems too.
+    ///
+    /// # Safety
+    ///
+    /// While a mapped array lives, no other machine may remove, truncate or rewrite its file: reading the array
+    /// would be a bus error, or see bytes change behind a shared reference.
+    #[allow(unsafe_code)] // A declaration: what it allows is done in `map/`.
+    pub unsafe fn map_network(mut self) -> Self {
+        self.settings.map_network = true;
+        self
+    }
+
+    /// When mapped bytes are verified; `Boot` unless said.
+    pub fn verify(mut self, verify: Verify) -> Self {
+        self.settings.verify = verify;
+        self
+    }
+
+    /// What a stored entry survives; `Buffered` unless said.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.settings.durability = durability;
+        self
+    }
+
+    /// How arrays are stored; plain unless said. What is stored already is found either way.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings.compression = compression;
+        self
+    }
+
+    /// Arrays of at most this many bytes stay inside the record, unless their type is `Mapped`; 0 gives each array
+    /// its file, 4096 is the default.
+    pub fn inline(mut self, bytes: u64) -> Self {
+        self.settings.inline = bytes;
+        self
+    }
+
+    /// How long to wait for another thread or process that computes the same key; as long as it lives unless said.
+    ///
+    /// After that the value is computed here, too.
+    pub fn wait(mut self, limit: Duration) -> Self {
+        self.settings.wait = Some(limit);
+        self
+    }
+
+    /// Keeps the cache within `limits`, in the background; no limits unless said.
+    ///
+    /// A memory that has written a tenth of a limit counts what is there, on a thread of its own, and evicts until four
+    /// fifths of the limit are left, so that there is room for what is written until the next count; each other process
+    /// that writes meanwhile may need another tenth. Entries that are too old go in the same way, once in a tenth of
+    /// the longest age. Storing a result never waits for that, and opening a memory counts nothing. The first count of
+    /// each memory comes at a random point of its first tenth, so that many processes that write a little each count
+    /// as often as one that writes a lot. Of the processes that share a folder one counts at a time, where there are
+    /// locks.
+    ///
+    /// When the last clone of the memory is dropped it waits for a count under way. A process that ends in the middle
+    /// of one loses nothing, and leaves the rest to the next. If the disk is full, a tenth of the limit is evicted at
+    /// once, and storing is tried again; that at most once a minute.
+    ///
+    /// ```
+    /// use ndcache::{Limits, Memory};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// let memory = Memory::builder(folder.path()).limits(Limits::bytes("10G")?.items(1_000_000)).open()?;
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Which entries go first when a limit is reached, and in [`Memory::reduce_size`]; the least recently used ones
+    /// unless said.
+    pub fn evict(mut self, policy: Evict) -> Self {
+        self.settings.evict = policy;
+        self
+    }
+
+    /// Looks at each entry before it is used: `false` makes the call a miss, which is computed and replaces the entry.
+    ///
+    /// A function's own `validate` is asked in place of this one. It is asked at every lookup, by
+    /// [`Memory::contains`] and [`Memory::explain`] too, and may be asked twice for one call; its panics are the call's.
+    /// Entries that it refuses stay where they are until they are replaced.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let slow = |entry: &ndcache::Entry| entry.duration() > Duration::from_secs(60);
+    /// let memory = ndcache::Memory::builder(folder.path()).validate(slow).open()?;
+    /// memory.eval(double::call(1.0));
+    /// assert!(!memory.contains(&double::call(1.0)));
+    /// assert_eq!(memory.explain(&double::call(1.0)).to_string(), "refused by `validate`");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn validate(mut self, validate: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
+        self.settings.validate = Some(Arc::new(AssertUnwindSafe(Box::new(validate))));
+        self
+    }
+
+    /// How long results are good for after they were computed, of functions that don't say so themselves; for ever
+    /// unless said.
+    ///
+    /// It counts at the lookup: entries that are stored already expire, too, and none is removed. An entry expires no
+    /// later than the cached calls that were made inside it, on its thread.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).expires(Duration::from_secs(3600)).open()?;
+    /// memory.eval(double::call(1.0));
+    /// assert!(memory.contains(&double::call(1.0))); // for an hour
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn expires(mut self, age: Duration) -> Self {
+        self.settings.expires = Some(age);
+        self
+    }
+
+    /// Doesn't store what took less time to compute, for functions that don't say so themselves; 0 unless said.
+    ///
+    /// A result that is stored already is replaced whatever the new one took.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).min_duration(Duration::from_secs(1)).open()?;
+    /// memory.eval(double::call(1.0));
+    /// assert!(!memory.contains(&double::call(1.0))); // it was too fast
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn min_duration(mut self, least: Duration) -> Self {
+        self.settings.min_duration = least;
+        self
+    }
+
+    /// Opens the memory; creates the folder if it isn't there.
+    ///
+    /// A folder that can't be written to opens as `ReadOnly`, with a warning.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be made or isn't one, when `NDCACHE_MODE` is not a mode, or when there is
+    /// no such level of compression.
+    pub fn open(mut self) -> Result<Memory> {
+        self.settings.compression.check()?;
+        if self.environment {
+            self.read_environment()?;
+        }
+        if self.settings.mode == Mode::Off {
+            return Ok(Memory::disabled());
+        }
+        let disk = match self.settings.mode {
+            Mode::ReadOnly => Disk::open_read_only(&self.folder)?,
+            _ => Disk::open(&self.folder)?,
+        };
+        if !disk.writable() {
+            self.settings.mode = Mode::ReadOnly;
+        }
+        Ok(Memory(Some(Arc::new(Inner::new(disk, self.settings)))))
+    }
+
+    fn read_environment(&mut self) -> Result<()> {
+        if let Some(folder) = env::var_os("NDCACHE_DIR").filter(|folder| !folder.is_empty()) {
+            self.folder = folder.into();
+        }
+        if let Some(mode) = env::var_os("NDCACHE_MODE").filter(|mode| !mode.is_empty()) {
+            let mode: Mode = mode.to_string_lossy().parse().map_err(|error: Error| error.at("`NDCACHE_MODE`"))?;
+            self.settings.mode = self.settings.mode.max(mode);
+        }
+        Ok(())
+    }
+}

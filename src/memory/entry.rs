@@ -1,0 +1,155 @@
+//! What the cache knows of one stored call, without its value.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::digest::Digest;
+use crate::key::Key;
+use crate::record::Record;
+
+/// A stored call: its function, arguments and files, without its value.
+///
+/// From [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries).
+#[derive(Clone)]
+pub struct Entry {
+    path: PathBuf,
+    bytes: u64,
+    files: Vec<PathBuf>,
+    arguments: Vec<Argument>,
+    record: Record,
+}
+
+/// One argument of a stored call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    name: String,
+    digest: Digest,
+    text: String,
+}
+
+impl Argument {
+    /// The parameter's name; `<T>` for a type or const argument.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The digest of its value.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its value in at most 120 characters; of an array dtype, shape and memory order.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Entry {
+    /// The entry of `record`, which lies at `path` and has `length` bytes.
+    pub(super) fn new(path: PathBuf, length: u64, record: Record) -> Self {
+        let arguments = record.arguments.iter().map(|argument| Argument {
+            name: argument.name.clone(),
+            digest: argument.digest,
+            text: argument.text.clone(),
+        });
+        let beside = |file: &str| path.with_file_name(file);
+        Self {
+            arguments: arguments.collect(),
+            files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
+            bytes: length + stored_bytes(&record),
+            path,
+            record,
+        }
+    }
+
+    /// The key of the call.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::from_digest(self.record.key)
+    }
+
+    /// The file of its record.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of its function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.record.function
+    }
+
+    /// Its arguments, type and const arguments among them.
+    #[must_use]
+    pub fn arguments(&self) -> &[Argument] {
+        &self.arguments
+    }
+
+    /// When it was computed.
+    #[must_use]
+    pub fn created(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.record.created)
+    }
+
+    /// How long that took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.record.duration)
+    }
+
+    /// Whether its value was published by [`MappedMut::commit`](crate::MappedMut::commit), and not by its function.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn taps() -> ndarray::Array1<f64> {
+    ///     ndarray::array![0.5, 0.5]
+    /// }
+    ///
+    /// let mut edited = memory.mmap_mut(taps::call())?;
+    /// assert!(!memory.entry(&taps::call())?.unwrap().edited());
+    /// edited[0] = 0.25;
+    /// edited.commit()?;
+    /// assert!(memory.entry(&taps::call())?.unwrap().edited());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn edited(&self) -> bool {
+        self.record.edited
+    }
+
+    /// The bytes of all its files, the record among them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The files of its arrays, in the order in which they appear in the value; small arrays are in the record instead.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+}
+
+/// The bytes of the files that a record names.
+pub(super) fn stored_bytes(record: &Record) -> u64 {
+    let overflow = record.overflow.iter().map(|overflow| overflow.length);
+    record.arrays.iter().map(|array| array.length).chain(overflow).sum()
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("function", &self.function())
+            .field("arguments", &self.arguments)
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,497 @@
+//! The way of a call through the cache: look up, wait for whoever computes it, compute, store.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use super::flight::{self, Clearance, Flight, REPORT};
+use super::lookup::{Missing, Site};
+use super::put::Draft;
+use super::{Call, Inner, Memory, Mode, lock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Function;
+use crate::payload::{Codec, CopyOnWrite, Mappable, Outcome};
+use crate::record::Record;
+use crate::store::LockedKey;
+
+impl Memory {
+    /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
+    ///
+    /// The result's type chooses how it comes back: an `Array2<f64>` is read into memory and verified against its
+    /// digest, a [`Mapped2<f64>`](crate::Mapped2) is memory-mapped, on the first call as on later ones. Results are
+    /// normalised before they are stored and returned: arrays keep C or Fortran order, any other becomes C, so that
+    /// the first call returns what later ones do. `Err` is not stored unless the function says `cache_err`.
+    ///
+    /// A fault of the cache (a full disk, a damaged entry) never costs the result: it is counted in [`Memory::stats`],
+    /// logged once per function at `warn`, and the computed value is returned. Threads and processes that need one
+    /// key compute it once.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the function does; nothing is stored then.
+    pub fn eval<A, R>(&self, call: Call<A, R>) -> R {
+        self.evaluate(call, Owned).value
+    }
+
+    /// The same as [`Memory::eval`], but a fault of the cache is an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the result was computed and could not be stored, or when the call could not be keyed.
+    /// A damaged entry that was computed again and replaced is no error.
+    pub fn try_eval<A, R>(&self, call: Call<A, R>) -> Result<R> {
+        let evaluated = self.evaluate(call, Owned);
+        evaluated.fault.map_or(Ok(evaluated.value), Err)
+    }
+
+    /// The result of `call`, its arrays memory-mapped: `Array2<f64>` comes back as [`Mapped2<f64>`](crate::Mapped2).
+    ///
+    /// Read-only and shared; takes the time of a few system calls, whatever the size. Arrays in `Result`, `Option`
+    /// and tuples are mapped, too. A struct that derives `Payload` comes back as it is: give the fields that are to be
+    /// mapped a `Mapped` type.
+    ///
+    /// Where mapping isn't offered (`docs/guarantees.md`), and for arrays of at most 128 KiB, for which reading is
+    /// faster, the same type holds a copy; [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
+    pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
+        self.evaluate(call, Lent).value
+    }
+
+    /// The result of `call`, memory-mapped copy-on-write: writable in memory, never on disk.
+    pub fn mmap_cow<A, R: CopyOnWrite>(&self, call: Call<A, R>) -> R::Cow {
+        self.evaluate(call, Writable).value
+    }
+
+    /// Computes `call` whether or not it is stored, and stores the result in place of what was there.
+    pub fn refresh<A, R>(&self, call: Call<A, R>) -> R {
+        self.evaluate(call, Again(Owned)).value
+    }
+}
+
+/// A result in the form that was asked for, and what went wrong on the way.
+pub(super) struct Evaluated<T> {
+    pub(super) value: T,
+    pub(super) fault: Option<Error>,
+}
+
+/// The form in which a result is asked for.
+pub(super) trait Shape<R>: Copy {
+    type Out;
+    /// Computes although something is stored.
+    const ANEW: bool = false;
+    /// From an entry.
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
+    /// From the computed value, where there is no entry.
+    fn keep(self, value: R) -> Self::Out;
+    /// Whether the computed value has to come back from its entry.
+    fn reloads(self, codec: Codec<R>) -> bool;
+}
+
+/// As the function returns it.
+#[derive(Clone, Copy)]
+struct Owned;
+/// Mapped.
+#[derive(Clone, Copy)]
+struct Lent;
+/// Mapped copy-on-write.
+#[derive(Clone, Copy)]
+struct Writable;
+/// Computed in any case.
+#[derive(Clone, Copy)]
+struct Again<S>(S);
+
+impl<R> Shape<R> for Owned {
+    type Out = R;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
+        entry.inner.load(entry.site, entry.record, |reader| codec.load(reader))
+    }
+
+    fn keep(self, value: R) -> R {
+        value
+    }
+
+    fn reloads(self, codec: Codec<R>) -> bool {
+        codec.type_name().has_mapped()
+    }
+}
+
+impl<R: Mappable> Shape<R> for Lent {
+    type Out = R::Mapped;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
+        match entry.inner.load(entry.site, entry.record, R::map) {
+            // A stored `Err`, say: nothing in it to map.
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
+            loaded => loaded,
+        }
+    }
+
+    fn keep(self, value: R) -> R::Mapped {
+        value.into_mapped()
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        true
+    }
+}
+
+impl<R: CopyOnWrite> Shape<R> for Writable {
+    type Out = R::Cow;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
+        match entry.inner.load(entry.site, entry.record, R::copy_on_write) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
+            loaded => loaded,
+        }
+    }
+
+    fn keep(self, value: R) -> R::Cow {
+        value.into_cow()
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        false
+    }
+}
+
+impl<R, S: Shape<R>> Shape<R> for Again<S> {
+    type Out = S::Out;
+    const ANEW: bool = true;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<S::Out> {
+        self.0.load(entry, codec)
+    }
+
+    fn keep(self, value: R) -> S::Out {
+        self.0.keep(value)
+    }
+
+    fn reloads(self, codec: Codec<R>) -> bool {
+        self.0.reloads(codec)
+    }
+}
+
+/// An entry that was found or has just been made.
+pub(super) struct Stored<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) site: &'a Site,
+    pub(super) record: &'a Record,
+    /// Just made, so that its digests are this process's own.
+    pub(super) fresh: bool,
+}
+
+impl Memory {
+    pub(super) fn evaluate<A, R, S: Shape<R>>(&self, call: Call<A, R>, shape: S) -> Evaluated<S::Out> {
+        let Some(inner) = &self.0 else {
+            // Through this memory still, so that the cached calls inside just run, too.
+            return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
+        };
+        let function = call.function();
+        inner.warn_unnamed(function);
+        let mode = inner.mode(call.options());
+        if mode == Mode::Off {
+            return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
+        }
+        let site = match call.identity() {
+            Ok(identity) => Site::new(function.folder(), identity.key(&inner.settings.salt)).under(mode),
+            Err(error) => {
+                let fault = error.again();
+                inner.counters.miss(function.path(), "bypassed");
+                let value = shape.keep(self.compute(inner, call).result);
+                return inner.faulted(function, value, fault);
+            }
+        };
+        let missing = match inner.hit(&call, &site, shape) {
+            Ok(value) => return Evaluated { value, fault: None },
+            Err(missing) => missing,
+        };
+        if mode <= Mode::Refresh {
+            self.compute_once(inner, call, &site, shape, missing)
+        } else {
+            self.compute_only(inner, call, shape, missing)
+        }
+    }
+
+    /// Computes `call` unless another thread or process does so meanwhile, and stores the result.
+    fn compute_once<A, R, S: Shape<R>>(
+        &self,
+        inner: &Inner,
+        call: Call<A, R>,
+        site: &Site,
+        shape: S,
+        mut missing: Missing,
+    ) -> Evaluated<S::Out> {
+        let _flight = loop {
+            match inner.request(site, &missing) {
+                Clear::Alone => break None,
+                Clear::LookAgain(flight) => match inner.hit(&call, site, shape) {
+                    Ok(value) => return Evaluated { value, fault: None },
+                    Err(still) => {
+                        missing = still;
+                        if flight.is_some() {
+                            break flight;
+                        }
+                    }
+                },
+            }
+        };
+        if matches!(missing, Missing::Newer(_)) {
+            return self.compute_only(inner, call, shape, missing);
+        }
+        inner.miss(&call, missing);
+        self.compute_and_put(inner, call, site, shape)
+    }
+
+    /// Computes without storing.
+    fn compute_only<A, R, S: Shape<R>>(
+        &self,
+        inner: &Inner,
+        call: Call<A, R>,
+        shape: S,
+        missing: Missing,
+    ) -> Evaluated<S::Out> {
+        inner.miss(&call, missing);
+        let codec = call.codec();
+        let mut value = self.compute(inner, call).result;
+        codec.normalise(&mut value);
+        Evaluated { value: shape.keep(value), fault: None }
+    }
+
+    fn compute_and_put<A, R, S: Shape<R>>(
+        &self,
+        inner: &Inner,
+        call: Call<A, R>,
+        site: &Site,
+        shape: S,
+    ) -> Evaluated<S::Out> {
+        let (function, codec, options) = (call.function(), call.codec(), call.options());
+        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
+        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
+        codec.normalise(&mut value);
+        if !is_stored(codec.outcome(&value), function) || inner.is_too_cheap(options, site, duration) {
+            return Evaluated { value: shape.keep(value), fault: None };
+        }
+        let stored = match (draft, changed) {
+            (_, Some(argument)) => Err(changed_argument(function, argument)),
+            (draft, None) => draft.and_then(|draft| {
+                let compression = inner.settings.compression;
+                inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
+            }),
+        };
+        let record = match stored {
+            Ok(record) => record,
+            Err(error) => return inner.faulted(function, shape.keep(value), error),
+        };
+        lock(&inner.refreshed).insert(site.key());
+        if !shape.reloads(codec) {
+            return Evaluated { value: shape.keep(value), fault: None };
+        }
+        match shape.load(&Stored { inner, site, record: &record, fresh: true }, codec) {
+            Ok(value) => Evaluated { value, fault: None },
+            // Evicted or replaced at once.
+            Err(_) if !inner.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
+            Err(error) => inner.faulted(function, shape.keep(value), error),
+        }
+    }
+
+    /// Runs the function; the cached calls in it go through this memory.
+    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+        let options = call.options();
+        let frame = Frame::enter(call.function());
+        let begin = Instant::now();
+        let (result, changed) = self.with(|| call.compute());
+        let duration = begin.elapsed();
+        let expires = frame.and_then(Frame::leave);
+        Frame::expires(inner.good_until(options));
+        Computed { result, changed, duration, expires }
+    }
+}
+
+struct Computed<R> {
+    result: R,
+    changed: Option<&'static str>,
+    duration: Duration,
+    /// When the first of the cached calls inside expires.
+    expires: Option<u64>,
+}
+
+fn is_stored(outcome: Outcome, function: &Function) -> bool {
+    match outcome {
+        Outcome::Value => true,
+        Outcome::Err => function.caches_err(),
+        Outcome::None => !function.skips_none(),
+    }
+}
+
+fn changed_argument(function: &Function, argument: &str) -> Error {
+    let path = function.path();
+    Error::invalid(format!("function `{path}` changed its argument `{argument}`, so that its result can't be stored"))
+}
+
+impl Inner {
+    /// The stored result of `call`.
+    fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
+        if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
+            return Err(Missing::Due);
+        }
+        let function = call.function();
+        let mut found = self.find(site, function.path())?;
+        let (value, expires) = loop {
+            let expires = self.fresh(call.options(), site, &found)?;
+            match shape.load(&Stored { inner: self, site, record: &found.record, fresh: false }, call.codec()) {
+                Ok(value) => break (value, expires),
+                Err(error) => found = self.successor(site, function.path(), &found, error)?,
+            }
+        };
+        Frame::expires(expires);
+        self.counters.hit(function.path());
+        tracing::debug!(function = function.path(), key = %site.key(), "hit");
+        self.stamp(site, found.used);
+        Ok(value)
+    }
+
+    fn miss<A, R>(&self, call: &Call<A, R>, missing: Missing) {
+        let function = call.function();
+        let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
+        // Comparing with what is stored reads records: only if somebody reads the result.
+        let told = tracing::enabled!(tracing::Level::INFO);
+        let reason = if told { self.reason(call, missing) } else { self.outline(call, missing) };
+        self.counters.miss(function.path(), reason.name());
+        tracing::info!(function = function.path(), %reason, "miss");
+        if damaged && self.counters.fault(function.path()) {
+            tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
+        }
+    }
+
+    /// Counts a fault; the first of each function is a warning.
+    fn faulted<T>(&self, function: &Function, value: T, error: Error) -> Evaluated<T> {
+        let function = function.path();
+        if self.counters.fault(function) {
+            tracing::warn!(function, %error, "the cache failed; the result is returned all the same");
+        } else {
+            tracing::debug!(function, %error, "the cache failed");
+        }
+        Evaluated { value, fault: Some(error) }
+    }
+
+    /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
+    /// one's code would not reach the outer one's key.
+    fn warn_unnamed(&self, inner: &'static Function) {
+        let Some(outer) = Frame::innermost() else { return };
+        if outer.code().reaches(inner.code()) {
+            return;
+        }
+        let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
+        if lock(&self.unnamed).insert(pair) {
+            let (outer, inner) = (outer.path(), inner.path());
+            tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
+        }
+    }
+}
+
+/// How a thread may go on that has found nothing.
+enum Clear {
+    /// Somebody may have finished since it looked. With a lead nobody else computes the key, and it may.
+    LookAgain(Option<Lead>),
+    /// It computes beside somebody else.
+    Alone,
+}
+
+/// Holds the key in this process and, where the system has locks, in all of them.
+struct Lead {
+    _key: Option<LockedKey>,
+    // After the lock: a thread that is woken by the flight finds the lock free.
+    _flight: Flight,
+}
+
+impl Inner {
+    fn request(&self, site: &Site, missing: &Missing) -> Clear {
+        match flight::request(self.place, site.key(), self.settings.wait) {
+            Clearance::Landed => Clear::LookAgain(None),
+            Clearance::Alone => Clear::Alone,
+            Clearance::Leads(flight) => {
+                let key = self.lock_key(site, missing);
+                Clear::LookAgain(Some(Lead { _key: key, _flight: flight }))
+            }
+        }
+    }
+
+    /// Waits until no other process computes the key; goes on without a lock where there is none to be had.
+    fn lock_key(&self, site: &Site, missing: &Missing) -> Option<LockedKey> {
+        let locks = self.locks.as_ref()?;
+        let record = || self.disk.stat(&site.record()).ok().flatten();
+        // What is there and no good doesn't end the wait; what takes its place does.
+        let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_)) { record() } else { None };
+        let limit = flight::patience(self.settings.wait);
+        let begin = Instant::now();
+        let (mut pause, mut report) = (Duration::from_millis(1), REPORT);
+        loop {
+            match locks.try_lock(site.key().digest().to_bytes()) {
+                Ok(Some(key)) => return Some(key),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "going on without a lock");
+                    return None;
+                }
+            }
+            let waited = begin.elapsed();
+            // An orphaned lock must not delay a finished result.
+            if limit.is_some_and(|limit| waited >= limit) || record().is_some_and(|stat| Some(stat) != stale) {
+                return None;
+            }
+            if waited >= report {
+                tracing::warn!(key = %site.key(), seconds = waited.as_secs(), "still waiting for another process");
+                report += REPORT;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+thread_local! {
+    /// The cached functions that this thread is computing, innermost last, each with the moment at which the first of
+    /// the cached calls inside it expires.
+    static FRAMES: RefCell<Vec<(&'static Function, Option<u64>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A cached function that is being computed.
+struct Frame;
+
+impl Frame {
+    /// Without the thread's variables, in the destructor of another one, nobody asks for frames.
+    fn enter(function: &'static Function) -> Option<Self> {
+        FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
+    }
+
+    /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
+    fn innermost() -> Option<&'static Function> {
+        let frames = || FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten();
+        if rayon::current_thread_index().is_none() { frames() } else { None }
+    }
+
+    /// The result of a cached call is good until then; so is that of the cached function that called.
+    ///
+    /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
+    fn expires(at: Option<u64>) {
+        let Some(at) = at else { return };
+        // `try_with`: a cached function may run in the destructor of another thread local.
+        let _ = FRAMES.try_with(|frames| {
+            if let Some((_, first)) = frames.borrow_mut().last_mut() {
+                *first = Some(first.map_or(at, |first| first.min(at)));
+            }
+        });
+    }
+
+    /// When the first of the cached calls inside expires.
+    fn leave(self) -> Option<u64> {
+        FRAMES.try_with(|frames| frames.borrow().last().and_then(|frame| frame.1)).ok().flatten()
+    }
+}
+
+impl Drop for Frame {
+    /// On unwinding too: who catches the panic has made the calls all the same.
+    fn drop(&mut self) {
+        let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
+        Self::expires(left.and_then(|(_, expires)| expires));
+    }
+}

@@ -1,0 +1,227 @@
+//! Single flight within a process: threads that need one key compute it once.
+//!
+//! A flight only saves work. Whoever can't wait — because waiting would close a circle, or has lasted too long —
+//! computes, and two equal results are stored one after the other.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use crate::key::Key;
+
+/// A worker of rayon may have stolen the job that waits from the very flight that it waits for.
+const WORKER_PATIENCE: Duration = Duration::from_secs(1);
+/// How often a long wait is reported.
+pub(super) const REPORT: Duration = Duration::from_secs(60);
+
+/// Which folder (by device and inode) and key a flight is about; memories of one folder share their flights.
+type Route = (Place, Key);
+
+/// A folder, by device and inode: its path may change while it is open.
+pub(super) type Place = (u64, u64);
+
+#[derive(Default)]
+struct Board {
+    /// The process that this is about: a forked child has none of the threads that it says compute.
+    process: u32,
+    /// Who computes what.
+    holders: HashMap<Route, ThreadId>,
+    /// Who waits for what.
+    waiting: HashMap<ThreadId, Route>,
+}
+
+struct Tower {
+    board: Mutex<Board>,
+    landed: Condvar,
+}
+
+static TOWER: LazyLock<Tower> = LazyLock::new(|| Tower { board: Mutex::default(), landed: Condvar::new() });
+
+/// How a thread may go on.
+pub(super) enum Clearance {
+    /// It computes, and others wait for it while this lives.
+    Leads(Flight),
+    /// Another thread has just finished: look again.
+    Landed,
+    /// It computes beside the holder.
+    Alone,
+}
+
+/// Held by the thread that computes a key; dropping it, in a panic too, wakes those that wait.
+pub(super) struct Flight {
+    route: Route,
+}
+
+/// Asks to compute `key` in the cache folder `place`; waits while another thread does, at most `limit`.
+pub(super) fn request(place: Place, key: Key, limit: Option<Duration>) -> Clearance {
+    let route = (place, key);
+    let me = thread::current().id();
+    let mut board = lock();
+    if let Entry::Vacant(vacant) = board.holders.entry(route) {
+        vacant.insert(me);
+        return Clearance::Leads(Flight { route });
+    }
+    if board.closes_a_circle(me, &route) {
+        return Clearance::Alone;
+    }
+    board.waiting.insert(me, route);
+    let (mut board, landed) = wait(board, &route, patience(limit));
+    board.waiting.remove(&me);
+    if landed { Clearance::Landed } else { Clearance::Alone }
+}
+
+/// The longest wait that this thread may afford.
+pub(super) fn patience(limit: Option<Duration>) -> Option<Duration> {
+    match rayon::current_thread_index() {
+        Some(_) => Some(limit.map_or(WORKER_PATIENCE, |limit| limit.min(WORKER_PATIENCE))),
+        None => limit,
+    }
+}
+
+fn wait(
+    mut board: MutexGuard<'static, Board>,
+    route: &Route,
+    limit: Option<Duration>,
+) -> (MutexGuard<'static, Board>, bool) {
+    let begin = Instant::now();
+    let mut report = REPORT;
+    while board.holders.contains_key(route) {
+        let waited = begin.elapsed();
+        if limit.is_some_and(|limit| waited >= limit) {
+            return (board, false);
+        }
+        if waited >= report {
+            tracing::warn!(key = %route.1, seconds = waited.as_secs(), "still waiting for another thread");
+            report += REPORT;
+        }
+        let next = limit.map_or(report, |limit| limit.min(report)).saturating_sub(waited);
+        board = TOWER.landed.wait_timeout(board, next).unwrap_or_else(PoisonError::into_inner).0;
+    }
+    (board, true)
+}
+
+fn lock() -> MutexGuard<'static, Board> {
+    let mut board = TOWER.board.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if board.process != process {
+        *board = Board { process, ..Board::default() };
+    }
+    board
+}
+
+impl Board {
+    /// Whether the holder of `route` waits, perhaps through others, for something that `me` computes.
+    fn closes_a_circle(&self, me: ThreadId, route: &Route) -> bool {
+        let mut route = route;
+        // Each thread waits for one route, so that the chain has at most as many links as threads wait.
+        for _ in 0..=self.waiting.len() {
+            match self.holders.get(route) {
+                Some(&holder) if holder == me => return true,
+                Some(holder) => match self.waiting.get(holder) {
+                    Some(next) => route = next,
+                    None => return false,
+                },
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        lock().holders.remove(&self.route);
+        TOWER.landed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::digest::Digest;
+
+    fn key(n: u8) -> Key {
+        Key::from_digest(Digest::from_bytes([n; 16]))
+    }
+
+    fn place() -> Place {
+        static PLACES: AtomicU64 = AtomicU64::new(0);
+        (u64::MAX, PLACES.fetch_add(1, Ordering::Relaxed))
+    }
+
+    #[test]
+    fn one_thread_leads_and_the_others_see_it_land() {
+        let place = place();
+        let (leaders, landed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let start = Barrier::new(8);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    match request(place, key(1), None) {
+                        Clearance::Leads(_flight) => {
+                            leaders.fetch_add(1, Ordering::Relaxed);
+                            thread::sleep(Duration::from_millis(50));
+                        }
+                        Clearance::Landed => drop(landed.fetch_add(1, Ordering::Relaxed)),
+                        Clearance::Alone => panic!("nobody has to compute alone"),
+                    }
+                });
+            }
+        });
+        assert_eq!((leaders.into_inner(), landed.into_inner()), (1, 7));
+    }
+
+    #[test]
+    fn a_thread_does_not_wait_for_itself() {
+        let place = place();
+        let Clearance::Leads(_flight) = request(place, key(1), None) else { panic!("the first leads") };
+        assert!(matches!(request(place, key(1), None), Clearance::Alone));
+    }
+
+    #[test]
+    fn two_threads_do_not_wait_for_each_other() {
+        let place = place();
+        let both_lead = Barrier::new(2);
+        let alone = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for (mine, other) in [(1, 2), (2, 1)] {
+                let (both_lead, alone) = (&both_lead, &alone);
+                scope.spawn(move || {
+                    let Clearance::Leads(_flight) = request(place, key(mine), None) else { panic!("each leads one") };
+                    both_lead.wait();
+                    if matches!(request(place, key(other), None), Clearance::Alone) {
+                        alone.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(alone.into_inner(), 1);
+    }
+
+    #[test]
+    fn a_panic_frees_the_flight() {
+        let place = place();
+        let thread = thread::spawn({
+            move || {
+                let _flight = request(place, key(1), None);
+                panic!("on purpose");
+            }
+        });
+        assert!(thread.join().is_err());
+        assert!(matches!(request(place, key(1), None), Clearance::Leads(_)));
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_limit() {
+        let place = place();
+        let _flight = request(place, key(1), None);
+        let waits = || request(place, key(1), Some(Duration::from_millis(10)));
+        thread::scope(|scope| assert!(matches!(scope.spawn(waits).join().unwrap(), Clearance::Alone)));
+    }
+}

@@ -1,0 +1,38 @@
+//! What one function says about its calls, in `#[cache(…)]`, beside what the memory says about all.
+
+use std::time::Duration;
+
+use super::lookup::Site;
+use super::{Entry, Inner, Mode};
+
+/// The options of one function that are expressions, as the macro writes them down; a constant. None enters the key.
+#[derive(Clone, Copy)]
+pub struct Options {
+    /// `mode = …`
+    pub mode: Option<fn() -> Mode>,
+    /// `validate = …`
+    pub validate: Option<fn(&Entry) -> bool>,
+    /// `expires = …`
+    pub expires: Option<fn() -> Duration>,
+    /// `min_duration = …`
+    pub min_duration: Option<fn() -> Duration>,
+}
+
+impl Options {
+    /// Nothing said.
+    pub const NONE: Self = Self { mode: None, validate: None, expires: None, min_duration: None };
+}
+
+impl Inner {
+    /// The stricter of the memory's mode and the function's.
+    pub(super) fn mode(&self, options: &Options) -> Mode {
+        options.mode.map_or(self.settings.mode, |mode| mode().max(self.settings.mode))
+    }
+
+    /// Whether a result that took `duration` is too cheap to be stored. One that is stored already is replaced all the
+    /// same: a stale one must not outlive its successor.
+    pub(super) fn is_too_cheap(&self, options: &Options, site: &Site, duration: Duration) -> bool {
+        let least = options.min_duration.map_or(self.settings.min_duration, |least| least());
+        duration < least && self.disk.stat(&site.record()).is_ok_and(|stat| stat.is_none())
+    }
+}

@@ -1,0 +1,230 @@
+//! From a computed value to an entry: arrays first, each under a name of its own; the record's rename is the commit.
+
+use std::time::{Duration, SystemTime};
+
+use super::entry::stored_bytes;
+use super::expiry::{nanoseconds, nanoseconds_since_1970};
+use super::lookup::{Missing, Site};
+use super::{Call, Inner};
+use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::error::{Error, Result};
+use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
+use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
+use crate::store::{NewBlob, nonce};
+
+/// How often an entry is stored that somebody sweeps away under the hands.
+const TRIES: usize = 5;
+
+/// About what a record takes without its value, to tell when limits may be exceeded.
+const RECORD_LEN: u64 = 512;
+
+/// What a record says of a call besides its value; gathered before the arguments are gone.
+pub(super) struct Draft {
+    function: &'static str,
+    code: Digest,
+    arguments: Vec<ArgumentRecord>,
+    expires: Option<u64>,
+}
+
+impl Draft {
+    /// Of a call that has an identity.
+    pub(super) fn of<A, R>(call: &Call<A, R>) -> Result<Self> {
+        let identity = call.identity().map_err(Error::again)?;
+        let texts = call.argument_texts();
+        let arguments = identity.arguments.iter().zip(texts).map(|(argument, text)| ArgumentRecord {
+            name: argument.name.to_owned(),
+            digest: argument.digest,
+            text,
+        });
+        let (function, arguments) = (call.function().path(), arguments.collect());
+        Ok(Self { function, code: identity.code, arguments, expires: None })
+    }
+
+    /// With the moment at which the first of the cached calls inside this one expires.
+    pub(super) fn expiring(self, expires: Option<u64>) -> Self {
+        Self { expires, ..self }
+    }
+}
+
+impl Inner {
+    /// Stores `value` at `site`, its arrays in this compression, and removes the files of the entry that it replaces.
+    /// On a full disk, limits make room.
+    pub(super) fn put<R>(
+        &self,
+        site: &Site,
+        draft: &Draft,
+        codec: Codec<R>,
+        value: &R,
+        duration: Duration,
+        compression: Compression,
+    ) -> Result<Record> {
+        let put = || self.put_whole(site, || self.put_once(site, draft, codec, value, duration, compression));
+        match (put(), &self.keeper) {
+            (Err(error), Some(keeper)) if is_full(&error) && keeper.make_room() => put(),
+            (put, _) => put,
+        }
+    }
+
+    /// Somebody who clears the folder meanwhile may have taken files of the entry before its record was there to say
+    /// whose they are: then it is stored again.
+    fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
+        let mut record = put()?;
+        for _ in 1..TRIES {
+            // What was evicted at once went with its record.
+            if self.is_whole(site, &record).is_ok() || !self.stands(site, &record) {
+                break;
+            }
+            record = put()?;
+        }
+        Ok(record)
+    }
+
+    fn put_once<R>(
+        &self,
+        site: &Site,
+        draft: &Draft,
+        codec: Codec<R>,
+        value: &R,
+        duration: Duration,
+        compression: Compression,
+    ) -> Result<Record> {
+        compression.check()?;
+        let mut sink = Sink::new(self, site, compression);
+        let mut writer = Writer::new(&mut sink, self.settings.inline);
+        codec.save(value, &mut writer)?;
+        let record = Record {
+            format: FORMAT,
+            requires: Vec::new(),
+            key: site.key().digest(),
+            function: draft.function.to_owned(),
+            code: draft.code,
+            arguments: draft.arguments.clone(),
+            created: nanoseconds_since_1970(SystemTime::now()),
+            duration: nanoseconds(duration),
+            expires: draft.expires,
+            value: writer.finish(),
+            arrays: sink.arrays.clone(),
+            overflow: None,
+            producer: Producer::current(&self.disk.medium().session),
+            edited: false,
+        };
+        sink.publish(&record)?;
+        Ok(record)
+    }
+
+    fn publish(&self, site: &Site, record: &Record) -> Result<()> {
+        let durability = self.settings.durability;
+        let overflow = site.file(&format!("{}.{}.msgpack", site.key(), nonce()));
+        let name = overflow.rsplit('/').next().unwrap_or(&overflow);
+        let split = record.clone().split(name)?;
+        if let Some(bytes) = &split.overflow {
+            let mut blob = self.disk.create(&overflow, bytes.len() as u64)?;
+            blob.write_all(bytes)?;
+            blob.finish(durability)?;
+        }
+        let replaced = self.disk.replace(&site.record(), &split.record, durability);
+        if replaced.is_err() && split.overflow.is_some() {
+            let _ = self.disk.remove(&overflow);
+        }
+        replaced
+    }
+
+    /// Removes the files of a record that is no longer there; what can't be removed is garbage for a sweep.
+    pub(super) fn remove_files(&self, site: &Site, record: &Record) {
+        for file in record.files() {
+            if let Err(error) = self.disk.remove(&site.file(file)) {
+                tracing::debug!(%error, "left behind");
+            }
+        }
+    }
+}
+
+/// Writes the arrays of one value into files; removes them again unless a record names them.
+pub(super) struct Sink<'a> {
+    inner: &'a Inner,
+    site: &'a Site,
+    compression: Compression,
+    pub(super) arrays: Vec<ArrayRecord>,
+    published: bool,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression) -> Self {
+        Self { inner, site, compression, arrays: Vec::new(), published: false }
+    }
+
+    /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
+    pub(super) fn publish(mut self, record: &Record) -> Result<()> {
+        let previous = match self.inner.find(self.site, &record.function) {
+            Err(Missing::Newer(error)) => return Err(error),
+            found => found.ok(),
+        };
+        self.inner.publish(self.site, record)?;
+        self.published = true;
+        if let Some(previous) = previous {
+            self.inner.remove_files(self.site, &previous.record);
+        }
+        if let Some(keeper) = &self.inner.keeper {
+            keeper.wrote(stored_bytes(record) + record.value.len() as u64 + RECORD_LEN);
+        }
+        Ok(())
+    }
+}
+
+impl ArraySink for Sink<'_> {
+    fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
+        let index = u32::try_from(self.arrays.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
+        let header = npy_header(meta)?;
+        let (codec, expected) = match self.compression {
+            Compression::None => (NPY, header.len() as u64 + data.len() as u64),
+            // Nobody knows, so that nothing is reserved.
+            Compression::Gzip(_) => (NPY_GZ, 0),
+        };
+        let file = format!("{}.{}.{codec}", self.site.key(), nonce());
+        let mut blob = self.inner.disk.create(&self.site.file(&file), expected)?;
+        let written = match self.compression {
+            Compression::None => write_plain(&header, data, known.is_none(), &mut blob),
+            Compression::Gzip(level) => {
+                write_gzip(&header, data, level, known.is_none(), &mut |member| blob.write_all(member))
+            }
+        }?;
+        blob.finish(self.inner.settings.durability)?;
+        self.arrays.push(ArrayRecord {
+            file,
+            meta: meta.clone(),
+            offset: header.len() as u64,
+            length: written.length,
+            digest: known.unwrap_or_else(|| meta.digest(combine(&written.leaves))),
+            codec: codec.to_owned(),
+        });
+        Ok(index)
+    }
+}
+
+/// Writes a `.npy`. Each leaf is hashed just before it is written, while it comes through the cache anyway.
+fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
+    blob.write_all(header)?;
+    let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    for chunk in data.chunks(LEAF) {
+        if hashed {
+            leaves.push(leaf(chunk));
+        }
+        blob.write_all(chunk)?;
+    }
+    Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
+}
+
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            for array in &self.arrays {
+                let _ = self.inner.disk.remove(&self.site.file(&array.file));
+            }
+        }
+    }
+}
+
+fn is_full(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    error.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+}

@@ -1,0 +1,151 @@
+//! Counters of hits, misses and faults, by function and by reason.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let memory = ndcache::Memory::open(folder.path())?;
+/// memory.eval(double::call(1.0));
+/// memory.eval(double::call(1.0));
+/// assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 1));
+/// assert_eq!(memory.stats().by_function()[double::function().path()].hits, 1);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    functions: BTreeMap<String, Counts>,
+    reasons: BTreeMap<&'static str, u64>,
+    copies: BTreeMap<&'static str, u64>,
+}
+
+/// The counts of one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Values that came from the cache.
+    pub hits: u64,
+    /// Values that were computed.
+    pub misses: u64,
+    /// Times that the cache failed: a value wasn't stored, or a stored one couldn't be read.
+    pub faults: u64,
+}
+
+impl Stats {
+    /// Values that came from the cache.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.functions.values().map(|counts| counts.hits).sum()
+    }
+
+    /// Values that were computed.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.functions.values().map(|counts| counts.misses).sum()
+    }
+
+    /// Times that the cache failed, and the value was returned all the same.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.functions.values().map(|counts| counts.faults).sum()
+    }
+
+    /// The counts of each function, by its path.
+    #[must_use]
+    pub fn by_function(&self) -> &BTreeMap<String, Counts> {
+        &self.functions
+    }
+
+    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name).
+    ///
+    /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
+    /// compared with a few of its stored calls only, at its first miss.
+    #[must_use]
+    pub fn by_reason(&self) -> &BTreeMap<&'static str, u64> {
+        &self.reasons
+    }
+
+    /// Arrays that were to be memory-mapped and came as a copy in memory instead.
+    ///
+    /// Those of at most 128 KiB don't count: reading them is faster, wherever they are.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        self.copies.values().sum()
+    }
+
+    /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
+    /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
+    /// and isn't ours to change).
+    ///
+    /// ```
+    /// use ndcache::{Compression, Memory};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn ones(n: usize) -> ndarray::Array1<f64> {
+    ///     ndarray::Array1::ones(n)
+    /// }
+    ///
+    /// let memory = Memory::builder(folder.path()).compression(Compression::Gzip(1)).open()?;
+    /// assert!(!memory.mmap(ones::call(100_000)).is_mapped());
+    /// assert_eq!(memory.stats().by_copy()["compressed"], 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn by_copy(&self) -> &BTreeMap<&'static str, u64> {
+        &self.copies
+    }
+}
+
+/// The live counters behind [`Stats`].
+#[derive(Default)]
+pub(super) struct Counters(Mutex<Stats>);
+
+impl Counters {
+    pub(super) fn hit(&self, function: &str) {
+        self.count(function, "hit", |counts| counts.hits += 1);
+    }
+
+    pub(super) fn miss(&self, function: &str, reason: &'static str) {
+        self.count(function, reason, |counts| counts.misses += 1);
+    }
+
+    /// Counts a fault, and says whether it is the function's first: that one is worth a warning.
+    pub(super) fn fault(&self, function: &str) -> bool {
+        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = stats.of(function);
+        counts.faults += 1;
+        counts.faults == 1
+    }
+
+    /// Counts an array that was to be mapped, and is copied for this reason.
+    pub(super) fn copied(&self, reason: &'static str) {
+        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *stats.copies.entry(reason).or_default() += 1;
+    }
+
+    pub(super) fn snapshot(&self) -> Stats {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, function: &str, reason: &'static str, count: impl FnOnce(&mut Counts)) {
+        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        count(stats.of(function));
+        *stats.reasons.entry(reason).or_default() += 1;
+    }
+}
+
+impl Stats {
+    fn of(&mut self, function: &str) -> &mut Counts {
+        if !self.functions.contains_key(function) {
+            self.functions.insert(function.to_owned(), Counts::default());
+        }
+        self.functions.get_mut(function).expect("inserted above")
+    }
+}

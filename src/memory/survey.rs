@@ -1,0 +1,252 @@
+//! Everything that the function folders hold, shard by shard and by several threads.
+
+use std::panic::resume_unwind;
+use std::sync::Mutex;
+use std::thread;
+
+use super::lock;
+use super::lookup::{Found, read_record};
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{self, Key};
+use crate::store::{Disk, Kind};
+
+/// A survey waits for the file system more than it computes: two threads help on one core, and more than these add
+/// nothing on a local disk.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// One of the folders in which a function's entries lie, with what is in it.
+pub(super) struct Shard<'a> {
+    disk: &'a Disk,
+    /// Of the function's folder, in [`Survey::functions`].
+    pub(super) function: usize,
+    folder: &'a str,
+    pub(super) name: String,
+    pub(super) items: Vec<Listed>,
+}
+
+/// Something that lies in a shard: a file; or a FIFO, say.
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) part: Part,
+    pub(super) kind: Kind,
+}
+
+/// What a file is by its name (docs/format.md, "Layout").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Record(Key),
+    /// An array or an overflow.
+    Data(Key),
+    /// A record that isn't published yet.
+    Staged(Key),
+    /// Nothing of ours.
+    Foreign,
+}
+
+impl Part {
+    /// Of a file in the shard `shard`.
+    fn of(name: &str, shard: &str) -> Self {
+        Self::parse(name).filter(|_| name.starts_with(shard)).unwrap_or(Self::Foreign)
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let (key, rest) = name.split_once('.')?;
+        let digest: Digest = key.parse().ok()?;
+        // Upper-case digits parse, but name no entry.
+        let key = (digest.to_string() == key).then(|| Key::from_digest(digest))?;
+        if rest == "record" {
+            return Some(Self::Record(key));
+        }
+        if rest.strip_prefix("record.").is_some_and(|rest| is_nonce_with(rest, &["tmp"])) {
+            return Some(Self::Staged(key));
+        }
+        is_nonce_with(rest, &["npy", "npy.gz", "msgpack"]).then_some(Self::Data(key))
+    }
+
+    /// The entry that it belongs to.
+    pub(super) fn key(self) -> Option<Key> {
+        match self {
+            Self::Record(key) | Self::Data(key) | Self::Staged(key) => Some(key),
+            Self::Foreign => None,
+        }
+    }
+}
+
+/// Whether a name's end is a nonce and one of these.
+pub(super) fn is_nonce_with(rest: &str, endings: &[&str]) -> bool {
+    let Some((nonce, ending)) = rest.split_once('.') else { return false };
+    nonce.len() == 16 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit()) && endings.contains(&ending)
+}
+
+/// What a record turns out to be.
+pub(super) enum State {
+    Entry(Box<Found>),
+    Damaged(Error),
+    /// To be left alone.
+    Newer(Error),
+    /// The file system failed.
+    Unreadable(Error),
+    /// No longer there.
+    Gone,
+}
+
+impl State {
+    /// Reads the record `name` of `key`, in the function folder `folder`.
+    pub(super) fn read(disk: &Disk, name: &str, key: Key, folder: &str) -> Self {
+        match read_record(disk, name) {
+            Ok(None) => Self::Gone,
+            Ok(Some(found)) if found.record.key == key.digest() && key::folder(&found.record.function) == folder => {
+                Self::Entry(Box::new(found))
+            }
+            Ok(Some(found)) => {
+                let (path, record) = (disk.path_of(name), &found.record);
+                Self::Damaged(Error::damaged(format!(
+                    "record `{}` is of `{}` under key {}",
+                    path.display(),
+                    record.function.escape_debug(),
+                    record.key
+                )))
+            }
+            Err(error) => match error.kind() {
+                ErrorKind::Newer => Self::Newer(error),
+                ErrorKind::Damaged => Self::Damaged(error),
+                _ => Self::Unreadable(error),
+            },
+        }
+    }
+}
+
+impl Shard<'_> {
+    /// The name, below the root, of one of its files.
+    pub(super) fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.name)
+    }
+
+    /// What stands now in the record of `key`.
+    pub(super) fn state(&self, key: Key) -> State {
+        State::read(self.disk, &self.path(&format!("{key}.record")), key, self.folder)
+    }
+
+    /// The keys of its records, with what stands there.
+    pub(super) fn records(&self) -> impl Iterator<Item = (Key, Kind)> {
+        self.items.iter().filter_map(|item| match item.part {
+            Part::Record(key) => Some((key, item.kind)),
+            _ => None,
+        })
+    }
+}
+
+/// What a survey has found.
+pub(super) struct Survey<T> {
+    /// The folders of the functions.
+    pub(super) functions: Vec<String>,
+    /// One for each thread.
+    pub(super) tallies: Vec<T>,
+    /// The first folder that couldn't be listed.
+    pub(super) error: Option<Error>,
+}
+
+/// Shows every shard to `visit`, with the tally of the thread that calls it.
+///
+/// On threads of its own: rayon's may be busy for hours with the very functions whose results are stored, and one that
+/// waits runs others' jobs. Where no thread is to be had, the calling one does everything.
+pub(super) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Shard<'_>) + Sync) -> Result<Survey<T>> {
+    let listed = disk.list("f")?.into_iter().filter(|item| item.kind == Kind::Folder);
+    let functions: Vec<String> = listed.map(|item| format!("f/{}", item.name)).collect();
+    let queue = Mutex::new(Queue { disk, functions: &functions, function: 0, shards: Vec::new(), error: None });
+    let work = || {
+        let mut tally = T::default();
+        while let Some(shard) = Queue::next(&queue) {
+            visit(&mut tally, &shard);
+        }
+        tally
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end());
+    let tallies = thread::scope(|scope| {
+        let spawn = |_| thread::Builder::new().name("ndcache-survey".to_owned()).spawn_scoped(scope, work).ok();
+        let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+        let mine = work();
+        let theirs = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        theirs.chain([mine]).collect()
+    });
+    let error = queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).error;
+    Ok(Survey { functions, tallies, error })
+}
+
+/// The shards that are yet to be visited, those of one function at a time.
+struct Queue<'a> {
+    disk: &'a Disk,
+    functions: &'a [String],
+    /// The next one to be listed.
+    function: usize,
+    /// Of the one before it.
+    shards: Vec<String>,
+    error: Option<Error>,
+}
+
+impl<'a> Queue<'a> {
+    fn next(queue: &Mutex<Self>) -> Option<Shard<'a>> {
+        let (disk, function, folder, shard) = lock(queue).pop()?;
+        let name = format!("{folder}/{shard}");
+        let listed = disk.list(&name).unwrap_or_else(|error| {
+            lock(queue).error.get_or_insert(error);
+            Vec::new()
+        });
+        let items = listed.into_iter().map(|item| Listed {
+            part: match Part::of(&item.name, &shard) {
+                Part::Data(_) | Part::Staged(_) if item.kind == Kind::Folder => Part::Foreign,
+                part => part,
+            },
+            name: item.name,
+            kind: item.kind,
+        });
+        Some(Shard { disk, function, folder, name, items: items.collect() })
+    }
+
+    fn pop(&mut self) -> Option<(&'a Disk, usize, &'a str, String)> {
+        while self.shards.is_empty() {
+            let folder = self.functions.get(self.function)?;
+            self.function += 1;
+            match self.disk.list(folder) {
+                Ok(items) => {
+                    let shards = items.into_iter().filter(|item| item.kind == Kind::Folder && is_shard(&item.name));
+                    self.shards = shards.map(|item| item.name).collect();
+                }
+                Err(error) => drop(self.error.get_or_insert(error)),
+            }
+        }
+        let function = self.function - 1;
+        Some((self.disk, function, &self.functions[function], self.shards.pop()?))
+    }
+}
+
+/// The first two digits of keys.
+fn is_shard(name: &str) -> bool {
+    name.len() == 2 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_name() {
+        let key = "00112233445566778899aabbccddeeff";
+        let part = |rest: &str| Part::of(&format!("{key}.{rest}"), "00");
+        let of = Key::from_digest(key.parse().unwrap());
+        assert_eq!(part("record"), Part::Record(of));
+        assert_eq!(part("record.0123456789abcdef.tmp"), Part::Staged(of));
+        for data in ["npy", "npy.gz", "msgpack"] {
+            assert_eq!(part(&format!("0123456789abcdef.{data}")), Part::Data(of));
+        }
+        for foreign in ["", "npy", "record.bak", "record.tmp", "0123456789abcdef", "0123456789abcdef.txt", "0123.npy"] {
+            assert_eq!(part(foreign), Part::Foreign, "{foreign}");
+        }
+        let upper = key.to_uppercase();
+        for foreign in [format!("{upper}.record"), "notes.record".to_owned(), "record".to_owned(), key.to_owned()] {
+            assert_eq!(Part::of(&foreign, "00"), Part::Foreign, "{foreign}");
+        }
+        assert_eq!(Part::of(&format!("{key}.record"), "01"), Part::Foreign, "in another key's shard");
+    }
+}

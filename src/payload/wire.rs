@@ -1,0 +1,62 @@
+//! The constants of the stored value, and the bytes that MessagePack leaves to us.
+
+use crate::digest::Order;
+use crate::error::{Error, Result};
+
+/// How deep a value may nest: what bounds the stack of a reader whose input is hostile.
+pub(super) const MAX_DEPTH: u32 = 128;
+
+/// The types of our MessagePack extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ext {
+    /// A lifted array, by its index in the record: 4 bytes, big-endian.
+    Lifted = 1,
+    /// An array inside the value: MessagePack `[descr, order, shape, bytes]`.
+    Inline = 2,
+}
+
+/// The head of an array of one that is a serde `Some(x)`.
+///
+/// It is the 16-bit form of a length that sequences write in the short form, so that a reader that doesn't know the
+/// type (serde's untagged, internally tagged and flattened ones) can tell `Some(x)` from a sequence of one.
+pub(super) const SOME: [u8; 3] = [0xdc, 0, 1];
+
+/// The heads of arrays and maps whose length comes later: 32-bit forms, whose last four bytes are patched.
+pub(super) const LATE_ARRAY: [u8; 5] = [0xdd, 0, 0, 0, 0];
+pub(super) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
+
+/// MessagePack is big-endian throughout; here are the numbers that `rmp` doesn't write.
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(super) fn index_bytes(index: u32) -> [u8; 4] {
+    index.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(super) fn index_of(bytes: [u8; 4]) -> u32 {
+    u32::from_be_bytes(bytes)
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(super) fn wide_bytes(value: u128) -> [u8; 16] {
+    value.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(super) fn wide_of(bytes: [u8; 16]) -> u128 {
+    u128::from_be_bytes(bytes)
+}
+
+pub(super) fn order_name(order: Order) -> &'static str {
+    match order {
+        Order::C => "C",
+        Order::F => "F",
+    }
+}
+
+pub(super) fn order_of(name: &str) -> Result<Order> {
+    match name {
+        "C" => Ok(Order::C),
+        "F" => Ok(Order::F),
+        _ => Err(Error::damaged(format!("array has order `{name}`, expected `C` or `F`"))),
+    }
+}

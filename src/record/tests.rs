@@ -1,0 +1,369 @@
+//! Tests of records.
+
+use super::*;
+use crate::ErrorKind;
+use crate::digest::Order;
+use proptest::prelude::*;
+use std::borrow::Cow;
+
+fn digest(seed: u8) -> Digest {
+    tree(&[seed])
+}
+
+fn array(file: &str, shape: &[u64]) -> ArrayRecord {
+    let meta = ArrayMeta { descr: Cow::Borrowed("<f8"), shape: shape.to_vec(), order: Order::C };
+    let length = 128 + meta.byte_len().unwrap();
+    ArrayRecord { file: file.to_owned(), meta, offset: 128, length, digest: digest(7), codec: "npy".to_owned() }
+}
+
+fn sample() -> Record {
+    let argument = ArgumentRecord { name: "x".to_owned(), digest: digest(3), text: "f64[1797, 64] C".to_owned() };
+    Record {
+        format: FORMAT,
+        requires: Vec::new(),
+        key: digest(1),
+        function: "digits::pca".to_owned(),
+        code: digest(2),
+        arguments: vec![argument],
+        created: 1_700_000_000_123_456_789,
+        duration: 2_500_000,
+        expires: None,
+        value: vec![0xc7, 4, 1, 0, 0, 0, 0],
+        arrays: vec![array("0123.4567.npy", &[3, 4]), array("0123.89ab.npy", &[])],
+        overflow: None,
+        producer: Producer {
+            version: "0.1.0".to_owned(),
+            rustc: "rustc 1.95.0".to_owned(),
+            target: "x86_64-unknown-linux-gnu".to_owned(),
+            host: "host".to_owned(),
+            session: "boot:mount".to_owned(),
+        },
+        edited: false,
+    }
+}
+
+fn path() -> &'static Path {
+    Path::new("/cache/f/x/ab/key.record")
+}
+
+fn decode(bytes: &[u8]) -> Result<Record> {
+    Record::decode(bytes, path())
+}
+
+/// A record with any body, and a trailer that fits.
+fn seal(body: &[u8]) -> Vec<u8> {
+    let mut bytes = [&MAGIC, body].concat();
+    let trailer = tree(&bytes).to_bytes();
+    bytes.extend_from_slice(&trailer);
+    bytes
+}
+
+/// A record whose body is a JSON map.
+fn sealed(body: &serde_json::Value) -> Vec<u8> {
+    seal(&rmp_serde::to_vec_named(body).unwrap())
+}
+
+/// A record that is sealed without being checked.
+fn altered(alter: impl FnOnce(&mut Record)) -> Vec<u8> {
+    let mut record = sample();
+    alter(&mut record);
+    let mut body = Vec::new();
+    pack(&mut body, &record).unwrap();
+    seal(&body)
+}
+
+fn fails(bytes: &[u8], kind: ErrorKind, expected: &str) {
+    let error = decode(bytes).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("`/cache/f/x/ab/key.record`"), "{text}");
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let bytes = sample().encode().unwrap();
+    assert_eq!(decode(&bytes).unwrap(), sample());
+    assert_eq!(sample().files().collect::<Vec<_>>(), ["0123.4567.npy", "0123.89ab.npy"]);
+}
+
+#[test]
+fn format_1_is_what_it_always_was() {
+    let frozen = include_bytes!("../../data/format1.record");
+    assert_eq!(decode(frozen).unwrap(), sample());
+    assert_eq!(sample().encode().unwrap(), frozen);
+}
+
+#[test]
+fn every_bit_counts() {
+    let bytes = sample().encode().unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut flipped = bytes.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(decode(&flipped).unwrap_err().kind(), ErrorKind::Damaged, "bit {bit}");
+    }
+}
+
+#[test]
+fn every_length_counts() {
+    let mut bytes = sample().encode().unwrap();
+    for len in 0..bytes.len() {
+        assert_eq!(decode(&bytes[..len]).unwrap_err().kind(), ErrorKind::Damaged, "length {len}");
+    }
+    bytes.push(0);
+    fails(&bytes, ErrorKind::Damaged, "digest at its end");
+    fails(&vec![0; RECORD_MAX + 1], ErrorKind::Damaged, "65537 bytes");
+}
+
+#[test]
+fn intact_nonsense_is_damaged() {
+    fails(&seal(b""), ErrorKind::Damaged, "can't be decoded");
+    fails(&seal(&[0x80]), ErrorKind::Damaged, "missing field");
+    fails(&sealed(&serde_json::json!({ "format": 0 })), ErrorKind::Damaged, "entry format is 0, expected 1");
+    let mut body = Vec::new();
+    pack(&mut body, &sample()).unwrap();
+    body.push(0xc0);
+    fails(&seal(&body), ErrorKind::Damaged, "bytes follow");
+}
+
+#[test]
+fn a_later_format_is_newer_whatever_else_it_holds() {
+    let expected = "entry format is 2, this version reads 1";
+    fails(&altered(|record| record.format = 2), ErrorKind::Newer, expected);
+    fails(&sealed(&serde_json::json!({ "format": 2 })), ErrorKind::Newer, expected);
+    let other = serde_json::json!({ "requires": 5, "key": {}, "format": 2, "value": [[1, 2], null] });
+    fails(&sealed(&other), ErrorKind::Newer, expected);
+    let far = serde_json::json!({ "format": u64::MAX });
+    fails(&sealed(&far), ErrorKind::Newer, "entry format is 18446744073709551615");
+}
+
+#[test]
+fn an_unknown_requirement_is_newer_whatever_else_it_changes() {
+    let expected = "entry requires `zstd`, which this version doesn't know";
+    fails(&altered(|record| record.requires = vec!["zstd".to_owned()]), ErrorKind::Newer, expected);
+    let other = serde_json::json!({ "format": 1, "requires": ["zstd"], "value": 1.5 });
+    fails(&sealed(&other), ErrorKind::Newer, expected);
+}
+
+#[test]
+fn a_compressed_array_has_a_name_of_its_own_and_any_length() {
+    let gzip = |file: &str| {
+        altered(|record| {
+            record.arrays[1].codec = "npy.gz".to_owned();
+            record.arrays[1].file = file.to_owned();
+            record.arrays[1].length = 77;
+        })
+    };
+    let record = decode(&gzip("0123.89ab.npy.gz")).unwrap();
+    assert_eq!((record.arrays[1].codec.as_str(), record.arrays[1].length), ("npy.gz", 77));
+    for name in ["0123.89ab.npy", ".npy.gz", "../a.npy.gz", "anpy.gz"] {
+        fails(&gzip(name), ErrorKind::Damaged, "expected a plain name that ends in `.npy.gz`");
+    }
+}
+
+#[test]
+fn an_unknown_codec_is_newer() {
+    let bytes = altered(|record| record.arrays[1].codec = "zarr".to_owned());
+    fails(&bytes, ErrorKind::Newer, "array `0123.89ab.npy` has codec `zarr`, this version reads `npy`, `npy.gz`");
+}
+
+#[test]
+fn an_unknown_field_is_fine() {
+    let mut body = Vec::new();
+    pack(&mut body, &sample()).unwrap();
+    assert_eq!(body[0] & 0xf0, 0x80, "a short map");
+    body[0] += 1;
+    body.extend_from_slice(&rmp_serde::to_vec("mood").unwrap());
+    body.extend_from_slice(&rmp_serde::to_vec(&[(1, "good")]).unwrap());
+    assert_eq!(decode(&seal(&body)).unwrap(), sample());
+}
+
+#[test]
+fn file_names_stay_in_the_folder_of_the_record() {
+    let long = format!("{}.npy", "x".repeat(252));
+    for name in ["../x.npy", "/etc/x.npy", "a/b.npy", "..", "", ".npy", "x.record", "x.npy.gz", "x\0.npy", &long] {
+        let bytes = altered(|record| record.arrays[0].file = name.to_owned());
+        fails(&bytes, ErrorKind::Damaged, "expected a plain name that ends in `.npy`");
+    }
+}
+
+#[test]
+fn lengths_that_contradict_each_other_are_damaged() {
+    fails(&altered(|r| r.arrays[0].length += 1), ErrorKind::Damaged, "expected that to be the file's length 225");
+    fails(&altered(|r| r.arrays[0].offset = 8), ErrorKind::Damaged, "expected a multiple of 64");
+    fails(&altered(|r| r.arrays[0].offset = !63), ErrorKind::Damaged, "0123.4567.npy");
+    fails(&altered(|r| r.arrays[0].meta.shape = vec![u64::MAX, 2]), ErrorKind::Damaged, "0123.4567.npy");
+    fails(&altered(|r| r.value.clear()), ErrorKind::Damaged, "it has no value");
+}
+
+#[test]
+fn a_dtype_of_another_build_is_left_to_who_asks_for_it() {
+    let bytes = altered(|record| record.arrays[0].meta.descr = Cow::Borrowed("<f16"));
+    assert_eq!(decode(&bytes).unwrap().arrays[0].meta.descr, "<f16");
+}
+
+#[test]
+fn claimed_lengths_are_not_believed() {
+    // Each marker claims 2^32 - 1 elements or bytes, in a field of ours and in one that is skipped.
+    for marker in [0xdd_u8, 0xdf, 0xdb, 0xc6, 0xc9] {
+        for field in ["arguments", "value", "function", "key", "arrays", "requires", "format", "unknown"] {
+            let mut body = vec![0x81];
+            body.extend_from_slice(&rmp_serde::to_vec(field).unwrap());
+            body.extend_from_slice(&[marker, 0xff, 0xff, 0xff, 0xff, 0]);
+            fails(&seal(&body), ErrorKind::Damaged, "can't be decoded");
+        }
+    }
+}
+
+#[test]
+fn a_deep_record_does_not_exhaust_the_stack() {
+    for opening in [0x91_u8, 0x81] {
+        let mut body = vec![0x82, 0xa1, b'x'];
+        body.resize(60_000, opening);
+        fails(&seal(&body), ErrorKind::Damaged, "can't be decoded");
+    }
+}
+
+#[test]
+fn what_does_not_fit_overflows() {
+    let mut record = sample();
+    record.value = vec![0x5a; RECORD_MAX];
+    check_overflow(record);
+    let mut record = sample();
+    record.arrays = (0..2000).map(|i| array(&format!("{i}.npy"), &[i])).collect();
+    check_overflow(record);
+}
+
+fn check_overflow(record: Record) {
+    assert_eq!(record.encode().unwrap_err().kind(), ErrorKind::Unsupported);
+    let split = record.clone().split("0123.msgpack").unwrap();
+    let overflow = split.overflow.unwrap();
+    let read = decode(&split.record).unwrap();
+    assert!(read.value.is_empty() && read.arrays.is_empty());
+    assert_eq!(read.files().collect::<Vec<_>>(), ["0123.msgpack"]);
+    for damage in [&overflow[1..], &[&overflow[..], &[0]].concat(), &vec![0; overflow.len()]] {
+        let error = read.clone().join(damage, Path::new("/cache/0123.msgpack")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(error.to_string().contains("/cache/0123.msgpack"), "{error}");
+    }
+    let mut joined = read.join(&overflow, path()).unwrap();
+    assert!(joined.overflow.take().is_some());
+    assert_eq!(joined, record);
+}
+
+#[test]
+fn what_fits_does_not_overflow() {
+    let split = sample().split("0123.msgpack").unwrap();
+    assert!(split.overflow.is_none());
+    assert_eq!(split.record, sample().encode().unwrap());
+}
+
+#[test]
+fn the_limit_is_exact() {
+    let mut record = sample();
+    let fixed = record.encode().unwrap().len() - record.value.len();
+    // The length of a byte string of that size takes one byte more than that of a short one.
+    record.value = vec![1; RECORD_MAX - fixed - 1];
+    assert_eq!(record.encode().unwrap().len(), RECORD_MAX);
+    assert!(record.clone().split("x.msgpack").unwrap().overflow.is_none());
+    record.value.push(1);
+    assert!(record.split("x.msgpack").unwrap().overflow.is_some());
+}
+
+#[test]
+fn hostile_overflows_are_refused() {
+    let arrays = vec![array("../x.npy", &[1])];
+    let mut bytes = Vec::new();
+    pack(&mut bytes, &Overflowed { value: vec![0xc0], arrays }).unwrap();
+    let overflow = Overflow { file: "0.msgpack".to_owned(), length: bytes.len() as u64, digest: tree(&bytes) };
+    let record = Record { value: Vec::new(), arrays: Vec::new(), overflow: Some(overflow), ..sample() };
+    assert_eq!(record.join(&bytes, path()).unwrap_err().kind(), ErrorKind::Damaged);
+    let both = altered(|record| {
+        record.overflow = Some(Overflow { file: "0.msgpack".to_owned(), length: 0, digest: digest(0) });
+    });
+    fails(&both, ErrorKind::Damaged, "a value and an overflow");
+    let astray = altered(|record| {
+        (record.value, record.arrays) = (Vec::new(), Vec::new());
+        record.overflow = Some(Overflow { file: "../0.msgpack".to_owned(), length: 0, digest: digest(0) });
+    });
+    fails(&astray, ErrorKind::Damaged, "expected a plain name that ends in `.msgpack`");
+}
+
+#[test]
+fn the_producer_is_this_build() {
+    let producer = Producer::current("boot:mount");
+    assert_eq!((producer.version.as_str(), producer.session.as_str()), (env!("CARGO_PKG_VERSION"), "boot:mount"));
+    assert!(producer.rustc.starts_with("rustc 1."), "{}", producer.rustc);
+    assert!(producer.target.contains(std::env::consts::ARCH), "{}", producer.target);
+    assert!(!producer.host.is_empty());
+}
+
+fn digests() -> impl Strategy<Value = Digest> {
+    any::<[u8; 16]>().prop_map(Digest::from_bytes)
+}
+
+fn arrays() -> impl Strategy<Value = ArrayRecord> {
+    let order = prop_oneof![Just(Order::C), Just(Order::F)];
+    let shape = prop::collection::vec(0..1000_u64, 0..5);
+    ("[a-z]{1,30}", prop::sample::select(vec!["<f8", "|b1", "<c16"]), shape, order, 1..9_u64, digests()).prop_map(
+        |(stem, descr, shape, order, blocks, digest)| {
+            let meta = ArrayMeta { descr: Cow::Borrowed(descr), shape, order };
+            let offset = blocks * ALIGNMENT;
+            let length = offset + meta.byte_len().unwrap();
+            ArrayRecord { file: format!("{stem}.npy"), meta, offset, length, digest, codec: "npy".to_owned() }
+        },
+    )
+}
+
+fn arguments() -> impl Strategy<Value = ArgumentRecord> {
+    ("\\PC{0,20}", digests(), "\\PC{0,120}").prop_map(|(name, digest, text)| ArgumentRecord { name, digest, text })
+}
+
+prop_compose! {
+    fn records()(
+        (key, code) in (digests(), digests()),
+        function in "\\PC{0,100}",
+        arguments in prop::collection::vec(arguments(), 0..8),
+        (created, duration, edited, expires) in any::<(u64, u64, bool, Option<u64>)>(),
+        value in prop::collection::vec(any::<u8>(), 1..500),
+        arrays in prop::collection::vec(arrays(), 0..40),
+        host in "\\PC{0,60}",
+    ) -> Record {
+        let producer = Producer { host, ..sample().producer };
+        Record {
+            key, code, function, arguments, created, duration, expires, edited, value, arrays, producer, ..sample()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn records_survive_the_round_trip(record in records()) {
+        let bytes = record.encode().unwrap();
+        prop_assert_eq!(&decode(&bytes).unwrap(), &record);
+        let split = record.clone().split("x.msgpack").unwrap();
+        prop_assert_eq!(decode(&split.record).unwrap(), record);
+    }
+
+    /// The trailer holds, so that the decoder itself has to stand it.
+    #[test]
+    fn a_forged_record_is_read_or_refused(
+        record in records(),
+        forgeries in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let bytes = record.encode().unwrap();
+        let mut body = bytes[MAGIC.len()..bytes.len() - TRAILER].to_vec();
+        for (at, byte) in forgeries {
+            let len = body.len();
+            body[at.index(len)] = byte;
+        }
+        if let Ok(read) = decode(&seal(&body)) {
+            prop_assert!(read.files().all(|file| !file.contains('/')));
+        }
+    }
+
+    #[test]
+    fn a_forged_body_is_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(decode(&seal(&body)).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! Opening below a root: one system call on Linux, component by component elsewhere, never through a symbolic link.
+
+use crate::error::Error;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::io::{Errno, Result, retry_on_intr};
+use std::path::Path;
+
+/// A folder that is only looked up in needs no read permission on Linux.
+#[cfg(target_os = "linux")]
+pub(super) const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+pub(super) const SEARCH: OFlags = LIST;
+
+/// A folder that is listed or flushed.
+pub(super) const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A blob that is read. Opening a FIFO must not wait for its writer, hence `O_NONBLOCK`; regular files ignore it.
+pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// A blob that nobody else has: never another's file, never what a link points to.
+pub(super) const CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+
+/// A folder on the way to a blob: the root itself, or one below it.
+#[derive(Debug)]
+pub(super) enum Folder<'a> {
+    Root(BorrowedFd<'a>),
+    Below(OwnedFd),
+}
+
+impl AsFd for Folder<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(root) => *root,
+            Self::Below(folder) => folder.as_fd(),
+        }
+    }
+}
+
+/// Opens `name` below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
+pub(super) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    #[cfg(target_os = "linux")]
+    match open_at_once(root, name, flags, mode) {
+        // Linux before 5.6, and sandboxes that answer `EPERM` to system calls that they don't know.
+        Err(Errno::NOSYS | Errno::PERM) => {}
+        opened => return opened,
+    }
+    open_stepwise(root, name, flags, mode)
+}
+
+#[cfg(target_os = "linux")]
+fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    use fs::ResolveFlags;
+    // `O_NOFOLLOW` is left out on purpose: with it a link in a folder's place is `ENOTDIR`, without it `ELOOP`.
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    retry_on_intr(|| fs::openat2(root, name, flags, mode, resolve))
+}
+
+/// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.
+pub(super) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    let (folder, leaf) = name.rsplit_once('/').unwrap_or(("", name));
+    let mut at = Folder::Root(root);
+    for component in folder.split('/').filter(|component| !component.is_empty()) {
+        at = Folder::Below(step(at.as_fd(), component, SEARCH, Mode::empty())?);
+    }
+    step(at.as_fd(), leaf, flags, mode)
+}
+
+/// Opens one component of a name.
+pub(super) fn step(folder: BorrowedFd<'_>, component: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    match retry_on_intr(|| fs::openat(folder, component, flags | OFlags::NOFOLLOW, mode)) {
+        Err(Errno::NOTDIR) if is_link(folder, component) => Err(Errno::LOOP),
+        opened => opened,
+    }
+}
+
+fn is_link(folder: BorrowedFd<'_>, component: &str) -> bool {
+    fs::statat(folder, component, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+}
+
+/// Another process may take anything away at any time; that is never an error of a look-up.
+pub(super) fn is_absent(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::STALE)
+}
+
+/// What a failed system call means to the caller of the store.
+pub(super) fn fault(action: &str, path: &Path, errno: Errno) -> Error {
+    match errno {
+        Errno::LOOP => Error::damaged(format!(
+            "`{}` is, or lies behind, a symbolic link; expected files and folders only",
+            path.display()
+        )),
+        Errno::NXIO | Errno::NODEV => not_regular(path),
+        _ => Error::io(action, path, errno),
+    }
+}
+
+pub(super) fn not_regular(path: &Path) -> Error {
+    Error::damaged(format!("`{}` is not a regular file", path.display()))
+}

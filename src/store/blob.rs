@@ -1,0 +1,237 @@
+//! Writing: creating a blob, replacing one.
+
+use super::Durability;
+use super::at::{self, Folder};
+use super::disk::{Disk, TRIES, mode};
+use super::name::{Name, nonce};
+use crate::error::{Error, Result};
+use rustix::fd::AsFd;
+use rustix::fs::{self, AtFlags, Mode};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Resource, getrlimit};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+impl Disk {
+    /// Creates a blob under a name that is not taken; it can be read by anyone and written by its creator alone,
+    /// through this one descriptor.
+    ///
+    /// `expected_len` is a hint: that much is reserved, so that a full disk is found before anything is written.
+    pub(crate) fn create(&self, name: &str, expected_len: u64) -> Result<NewBlob<'_>> {
+        let parsed = Name::new(name)?;
+        self.expect_writable("create", &parsed)?;
+        let fault = |errno| self.fault("create", &parsed, errno);
+        let limit = size_limit();
+        if expected_len > limit {
+            return Err(fault(Errno::FBIG));
+        }
+        let file = self.open_making_folders(&parsed, at::CREATE, mode(0o444)).map_err(fault)?;
+        let blob = NewBlob {
+            disk: self,
+            name: name.to_owned(),
+            path: self.path_of(name),
+            file: File::from(file),
+            room: limit,
+            creator: std::process::id(),
+            finished: false,
+        };
+        reserve(&blob.file, expected_len).map_err(fault)?;
+        Ok(blob)
+    }
+
+    /// Puts `bytes` at `name`, in place of whatever blob stands there, in one step.
+    ///
+    /// A reader sees the old blob or the new one, whole. After an error the old one stands, but for an error in
+    /// flushing the folders ([`Durability::Full`]), after which either may.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<()> {
+        let name = Name::new(name)?;
+        self.expect_writable("replace", &name)?;
+        let staged = format!("{}.{}.tmp", name.leaf, nonce());
+        Name::new(&staged)?;
+        let fault = |errno| self.fault("replace", &name, errno);
+        if bytes.len() as u64 > size_limit() {
+            return Err(fault(Errno::FBIG));
+        }
+        // A sweep may take the stage away, too, before it has its name.
+        for _ in 0..TRIES {
+            let (stage, file) = self.stage(&name, staged.clone()).map_err(fault)?;
+            self.fill(file, bytes, durability, &self.path_of(name.whole))?;
+            match stage.rename(name.leaf) {
+                Ok(()) => return self.sync_folders(&name, durability),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(fault(errno)),
+            }
+        }
+        Err(fault(Errno::NOENT))
+    }
+
+    /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
+    fn stage(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(Stage<'_>, File)> {
+        for _ in 0..TRIES {
+            let folder = self.made_folder(name)?;
+            match at::step(folder.as_fd(), &staged, at::CREATE, mode(0o666)) {
+                Ok(file) => {
+                    return Ok((Stage { folder, name: staged, renamed: false }, File::from(file)));
+                }
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        Err(Errno::NOENT)
+    }
+
+    /// Writes, flushes and closes.
+    fn fill(&self, mut file: File, bytes: &[u8], durability: Durability, path: &Path) -> Result<()> {
+        write_all(&mut file, bytes, path)?;
+        self.flush(&file, durability, path)
+    }
+
+    /// Flushes as `durability` asks, just before the file is closed.
+    ///
+    /// An error in flushing is final. The kernel reports it once and then takes the lost pages for written: a second
+    /// `fsync` succeeds, and the file holds zeros.
+    ///
+    /// The last chance of a network file system to report a lost write is `close`, whose result std drops. `fsync`
+    /// waits for the same writes and reports the same errors, so there it stands in for a checked `close`; on a local
+    /// file system `close` has nothing to report.
+    fn flush(&self, file: &File, durability: Durability, path: &Path) -> Result<()> {
+        if durability.syncs_files() || self.medium().network {
+            file.sync_all().map_err(|error| Error::io("flush", path, error))?;
+        }
+        Ok(())
+    }
+
+    /// A name lasts once every folder on the way to it does.
+    fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
+        if !durability.syncs_folders() {
+            return Ok(());
+        }
+        let mut folder = name.folder;
+        while !folder.is_empty() {
+            let opened = at::open(self.root(), folder, at::LIST, Mode::empty());
+            let flushed = opened.map_err(io::Error::from).and_then(|folder| sync_folder(File::from(folder)));
+            flushed.map_err(|error| Error::io("flush", &self.path_of(folder), error))?;
+            folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+        }
+        let root = self.root().try_clone_to_owned().and_then(|root| sync_folder(File::from(root)));
+        root.map_err(|error| Error::io("flush", self.path(), error))?;
+        self.sync_parents()
+    }
+
+    /// The folders above a root that we created, once.
+    fn sync_parents(&self) -> Result<()> {
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while let Some(parent) = unsynced.last() {
+            let flushed = File::open(parent).and_then(sync_folder);
+            flushed.map_err(|error| Error::io("flush", parent, error))?;
+            unsynced.pop();
+        }
+        Ok(())
+    }
+}
+
+/// File systems that have nothing to flush for a folder say `EINVAL`.
+fn sync_folder(folder: File) -> io::Result<()> {
+    match folder.sync_all() {
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+        flushed => flushed,
+    }
+}
+
+/// A blob in the making; dropped before it is finished, it is removed.
+#[derive(Debug)]
+pub(crate) struct NewBlob<'a> {
+    disk: &'a Disk,
+    name: String,
+    path: PathBuf,
+    file: File,
+    /// How many bytes the process may still write to a file.
+    room: u64,
+    /// A child that was forked in between drops its copy of this, too, but the file is the parent's.
+    creator: u32,
+    finished: bool,
+}
+
+impl NewBlob<'_> {
+    /// Appends.
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        let room = self.room.checked_sub(bytes.len() as u64);
+        self.room = room.ok_or_else(|| Error::io("write", &self.path, Errno::FBIG))?;
+        write_all(&mut self.file, bytes, &self.path)
+    }
+
+    /// Flushes as `durability` asks, closes, and keeps the blob.
+    pub(crate) fn finish(mut self, durability: Durability) -> Result<()> {
+        let name = self.name.clone();
+        let name = Name::new(&name)?;
+        self.disk.flush(&self.file, durability, &self.path)?;
+        self.disk.sync_folders(&name, durability)?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewBlob<'_> {
+    fn drop(&mut self) {
+        if !self.finished && self.creator == std::process::id() {
+            // Best effort: what stays is garbage, and is swept with the rest.
+            let _ = self.disk.remove(&self.name);
+        }
+    }
+}
+
+/// A staged file, removed unless it was renamed.
+struct Stage<'a> {
+    folder: Folder<'a>,
+    name: String,
+    renamed: bool,
+}
+
+impl Stage<'_> {
+    /// The commit.
+    fn rename(mut self, leaf: &str) -> rustix::io::Result<()> {
+        retry_on_intr(|| fs::renameat(&self.folder, &self.name, &self.folder, leaf))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        if !self.renamed {
+            let _ = fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// Loops on short writes and on `EINTR`, as std promises.
+fn write_all(file: &mut File, bytes: &[u8], path: &Path) -> Result<()> {
+    file.write_all(bytes).map_err(|error| Error::io("write", path, error))
+}
+
+/// Reserves room without changing the file's length. A longer length would be a promise: after a power cut such a file
+/// is full of zeros and looks complete.
+///
+/// Only a verdict on room counts; that a file system can't reserve doesn't.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, len: u64) -> rustix::io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    match retry_on_intr(|| fs::fallocate(file, fs::FallocateFlags::KEEP_SIZE, 0, len)) {
+        Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno),
+        _ => Ok(()),
+    }
+}
+
+/// macOS can reserve only what it appends to the length.
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> rustix::io::Result<()> {
+    Ok(())
+}
+
+/// The process's own limit. To write past it is a signal (`SIGXFSZ`) that ends the process, so it is checked before.
+fn size_limit() -> u64 {
+    getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
+}

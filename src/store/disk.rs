@@ -1,0 +1,261 @@
+//! A store in a folder: opening it, and what concerns single blobs by name.
+
+use super::Medium;
+use super::at::{self, Folder};
+use super::name::Name;
+use super::root;
+use super::stat::Stat;
+use crate::error::{Error, Result};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// How often folders that another process sweeps away are made again before a put gives up.
+pub(super) const TRIES: usize = 100;
+
+/// A store in a folder, held by its descriptor: renaming the folder or changing directory doesn't matter to it.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    root: OwnedFd,
+    /// For messages; nothing is opened by it.
+    path: PathBuf,
+    medium: Medium,
+    writable: bool,
+    /// Folders that gained an entry when the root was created, and were not flushed since.
+    pub(super) unsynced: Mutex<Vec<PathBuf>>,
+}
+
+impl Disk {
+    /// Opens the folder at `path`, created with its parents if missing; one that can't be written is opened for
+    /// reading, with a warning.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let path = root::absolute(path)?;
+        let (root, grown) = match root::open(&path) {
+            Err(error) if root::is_missing(&error) => root::create(&path)?,
+            opened => (opened?, Vec::new()),
+        };
+        let mut disk = Self::new(root, path)?;
+        disk.writable = root::can_write(&disk.root);
+        if disk.writable {
+            disk.mark(!grown.is_empty());
+        } else {
+            tracing::warn!("cache folder `{}` can't be written: opened for reading only", disk.path.display());
+        }
+        disk.unsynced = Mutex::new(grown);
+        Ok(disk)
+    }
+
+    /// Opens an existing folder and never changes a thing in it, not even a stamp.
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
+        let path = root::absolute(path)?;
+        Self::new(root::open(&path)?, path)
+    }
+
+    fn new(root: OwnedFd, path: PathBuf) -> Result<Self> {
+        let medium = Medium::of(&root, &path)?;
+        Ok(Self { root, path, medium, writable: false, unsynced: Mutex::default() })
+    }
+
+    pub(crate) fn writable(&self) -> bool {
+        self.writable
+    }
+
+    /// Absolute, as it was when the store was opened.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn medium(&self) -> &Medium {
+        &self.medium
+    }
+
+    /// Where `name` lies, for messages and for other programs.
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a blob for reading: a regular file, reached through no symbolic link.
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<(File, Stat)>> {
+        let name = Name::new(name)?;
+        let Some((file, stat)) = self.look_up("open", &name, || self.open_with_stat(&name))? else {
+            return Ok(None);
+        };
+        self.expect_regular(&name, &stat)?;
+        Ok(Some((file, stat)))
+    }
+
+    /// Opens a file that processes lock; made if it is missing, never removed while a store may be open.
+    pub(crate) fn lock_file(&self, name: &str) -> Result<File> {
+        let name = Name::new(name)?;
+        self.expect_writable("lock", &name)?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let open = || self.open_making_folders(&name, flags, Mode::from_raw_mode(0o666));
+        let file = open().map_err(|errno| self.fault("lock", &name, errno))?;
+        let stat = fs::fstat(&file).map_err(|errno| self.fault("stat", &name, errno))?;
+        self.expect_regular(&name, &Stat::of(&stat))?;
+        Ok(File::from(file))
+    }
+
+    /// What stands at `name`, links themselves included.
+    pub(crate) fn stat(&self, name: &str) -> Result<Option<Stat>> {
+        let name = Name::new(name)?;
+        self.look_up("stat", &name, || {
+            let stat = fs::statat(self.folder(name.folder)?, name.leaf, AtFlags::SYMLINK_NOFOLLOW)?;
+            Ok(Stat::of(&stat))
+        })
+    }
+
+    /// Removes a blob; `false` if it was gone.
+    pub(crate) fn remove(&self, name: &str) -> Result<bool> {
+        let name = Name::new(name)?;
+        self.expect_writable("remove", &name)?;
+        let removed =
+            self.look_up("remove", &name, || fs::unlinkat(self.folder(name.folder)?, name.leaf, AtFlags::empty()))?;
+        Ok(removed.is_some())
+    }
+
+    /// Sets the modification time of a blob to now: its stamp of last use.
+    ///
+    /// Both times are set although only one is wanted: `UTIME_NOW` for both is what a member of the owner's group may
+    /// do; one alone takes the owner. A stamp that can't be set is no error, and one on a vanished blob neither.
+    pub(crate) fn touch(&self, name: &str) -> Result<()> {
+        let name = Name::new(name)?;
+        if !self.writable {
+            return Ok(());
+        }
+        let now = fs::Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW };
+        let times = fs::Timestamps { last_access: now, last_modification: now };
+        let touched = self.look_up("stamp", &name, || {
+            let folder = self.folder(name.folder)?;
+            match fs::utimensat(folder, name.leaf, &times, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::ROFS | Errno::PERM | Errno::ACCESS) => Ok(()),
+                touched => touched,
+            }
+        });
+        touched.map(drop)
+    }
+
+    /// Takes the write permissions off an open blob; `true` if it has none afterwards.
+    ///
+    /// By descriptor and not by name, so that what becomes read-only is the very file that the caller has verified.
+    pub(crate) fn make_read_only(&self, file: &File) -> Result<bool> {
+        let action = "take the write permission off a file in";
+        let error = |errno| Error::io(action, &self.path, errno);
+        let stat = Stat::of(&fs::fstat(file).map_err(error)?);
+        let owned = stat.uid == rustix::process::geteuid().as_raw();
+        if stat.is_read_only() || !self.writable || !owned {
+            return Ok(stat.is_read_only());
+        }
+        match fs::fchmod(file, mode(stat.mode & 0o555)) {
+            Ok(()) | Err(Errno::PERM | Errno::ROFS | Errno::NOTSUP) => {}
+            Err(errno) => return Err(error(errno)),
+        }
+        // Asked again because file systems without modes accept the call and ignore it.
+        Ok(Stat::of(&fs::fstat(file).map_err(error)?).is_read_only())
+    }
+}
+
+/// What the other files of this room build on.
+impl Disk {
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    /// The folder of a name, to be looked up in.
+    pub(super) fn folder(&self, folder: &str) -> rustix::io::Result<Folder<'_>> {
+        if folder.is_empty() {
+            return Ok(Folder::Root(self.root()));
+        }
+        at::open(self.root(), folder, at::SEARCH, Mode::empty()).map(Folder::Below)
+    }
+
+    /// The folder of a name, made with its parents if missing. A sweep may take an empty one away at any time.
+    pub(super) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder<'_>> {
+        for _ in 0..TRIES {
+            match self.folder(name.folder) {
+                Err(Errno::NOENT) => self.make_folders(name)?,
+                opened => return opened,
+            }
+        }
+        Err(Errno::NOENT)
+    }
+
+    /// Opens a new or existing file; its folders are made only once they are missed.
+    pub(super) fn open_making_folders(
+        &self,
+        name: &Name<'_>,
+        flags: OFlags,
+        mode: Mode,
+    ) -> rustix::io::Result<OwnedFd> {
+        for _ in 0..TRIES {
+            match at::open(self.root(), name.whole, flags, mode) {
+                Err(Errno::NOENT) if !name.folder.is_empty() => self.make_folders(name)?,
+                opened => return opened,
+            }
+        }
+        Err(Errno::NOENT)
+    }
+
+    fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+        let mut at = Folder::Root(self.root());
+        for component in name.folders() {
+            match fs::mkdirat(&at, component, mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                // The folder above was swept in between, and the caller tries again; of the root that is final.
+                Err(Errno::NOENT) if matches!(at, Folder::Below(_)) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+            match at::step(at.as_fd(), component, at::SEARCH, Mode::empty()) {
+                Ok(folder) => at = Folder::Below(folder),
+                Err(Errno::NOENT) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_with_stat(&self, name: &Name<'_>) -> rustix::io::Result<(File, Stat)> {
+        let file = at::open(self.root(), name.whole, at::READ, Mode::empty())?;
+        let stat = Stat::of(&fs::fstat(&file)?);
+        Ok((File::from(file), stat))
+    }
+
+    /// `None` for what is absent. `ESTALE`, a network file system's word for a file that was replaced under us, is
+    /// looked up once more.
+    pub(super) fn look_up<T>(
+        &self,
+        action: &str,
+        name: &Name<'_>,
+        mut attempt: impl FnMut() -> rustix::io::Result<T>,
+    ) -> Result<Option<T>> {
+        let found = match attempt() {
+            Err(Errno::STALE) => attempt(),
+            found => found,
+        };
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(errno) if at::is_absent(errno) => Ok(None),
+            Err(errno) => Err(self.fault(action, name, errno)),
+        }
+    }
+
+    pub(super) fn fault(&self, action: &str, name: &Name<'_>, errno: Errno) -> Error {
+        at::fault(action, &self.path_of(name.whole), errno)
+    }
+
+    pub(super) fn expect_regular(&self, name: &Name<'_>, stat: &Stat) -> Result<()> {
+        if stat.regular { Ok(()) } else { Err(at::not_regular(&self.path_of(name.whole))) }
+    }
+
+    pub(super) fn expect_writable(&self, action: &str, name: &Name<'_>) -> Result<()> {
+        if self.writable { Ok(()) } else { Err(self.fault(action, name, Errno::ROFS)) }
+    }
+}
+
+#[allow(clippy::useless_conversion)] // `RawMode` has 16 bits on macOS
+pub(super) fn mode(bits: u16) -> Mode {
+    Mode::from_raw_mode(bits.into())
+}

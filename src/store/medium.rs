@@ -1,0 +1,109 @@
+//! What kind of ground a cache stands on; asked once, when it is opened.
+
+use crate::error::{Error, Result};
+use rustix::fd::AsFd;
+use rustix::fs;
+use std::path::Path;
+
+/// Facts about the root that decide what may be trusted.
+#[derive(Clone, Debug)]
+pub(crate) struct Medium {
+    /// Another machine can change it: no locks, no mapping, flush before close. Anything unknown counts.
+    pub(crate) network: bool,
+    /// Anyone may put files here, sticky bit or not: nothing is mapped.
+    pub(crate) world_writable: bool,
+    /// The boot of this machine and the mount of this file system. What was written in the session that still lasts
+    /// has lost nothing to a power cut.
+    pub(crate) session: String,
+}
+
+impl Medium {
+    pub(super) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
+        let stat = fs::fstat(&root).map_err(|errno| Error::io("stat", path, errno))?;
+        let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
+        Ok(Self {
+            network: !is_local(&kind),
+            world_writable: stat.st_mode & 0o002 != 0,
+            session: format!("{}:{}", boot(), mount(&root, &stat)),
+        })
+    }
+}
+
+/// File systems whose files only this machine changes, by their magic number (`linux/magic.h`; ZFS and bcachefs by
+/// their own sources).
+#[cfg(target_os = "linux")]
+const LOCAL: [u32; 9] = [
+    0x0000_ef53, // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0x0102_1994, // tmpfs
+    0x2fc1_2fc1, // zfs
+    0xf2f5_2010, // f2fs
+    0x794c_7630, // overlayfs
+    0xca45_1a4e, // bcachefs
+    0x8584_58f6, // ramfs
+];
+
+#[cfg(target_os = "linux")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // magic numbers have 32 bits; the field's sign differs
+fn is_local(kind: &fs::StatFs) -> bool {
+    LOCAL.contains(&(kind.f_type as u32))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_local(kind: &fs::StatFs) -> bool {
+    let name = kind.f_fstypename.iter().map_while(|&c| u8::try_from(c).ok().filter(|&c| c != 0));
+    matches!(&*name.collect::<Vec<u8>>(), b"apfs" | b"hfs")
+}
+
+/// Names this boot; without an answer a text that no other process has, so that nothing is taken on trust.
+fn boot() -> String {
+    boot_id().unwrap_or_else(|| format!("unknown-{}", super::nonce()))
+}
+
+#[cfg(target_os = "linux")]
+fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    plain(&id)
+}
+
+/// The kernel's own identifier: `kern.boottime` moves with the clock. std has no `sysctl`, hence the program, once.
+#[cfg(not(target_os = "linux"))]
+fn boot_id() -> Option<String> {
+    static ID: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    ID.get_or_init(|| {
+        let asked =
+            std::process::Command::new("/usr/sbin/sysctl").args(["-n", "kern.bootsessionuuid"]).output().ok()?;
+        plain(std::str::from_utf8(&asked.stdout).ok()?)
+    })
+    .clone()
+}
+
+fn plain(id: &str) -> Option<String> {
+    let id = id.trim();
+    let expected = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    expected.then(|| id.to_owned())
+}
+
+/// Tells a file system that was taken away and mounted again, perhaps with less on it, from one that stayed.
+#[cfg(target_os = "linux")]
+fn mount(root: impl AsFd, stat: &fs::Stat) -> String {
+    use fs::{AtFlags, StatxFlags};
+    /// `STATX_MNT_ID_UNIQUE` (Linux 6.8): a number that no later mount gets. rustix has no name for it.
+    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+    for (mask, tag) in [(UNIQUE, "u"), (StatxFlags::MNT_ID, "m")] {
+        match fs::statx(&root, "", AtFlags::EMPTY_PATH, mask) {
+            // Older numbers are reused by the next mount, so the device goes with them.
+            Ok(found) if found.stx_mask & mask.bits() != 0 => {
+                return format!("{tag}{}-d{}", found.stx_mnt_id, stat.st_dev);
+            }
+            _ => {}
+        }
+    }
+    format!("d{}", stat.st_dev)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn mount(_: impl AsFd, stat: &fs::Stat) -> String {
+    format!("d{}", stat.st_dev)
+}

@@ -1,0 +1,110 @@
+//! Names of blobs: relative, `/`-separated, without a way out of the root.
+
+use crate::error::{Error, Result};
+use std::hash::{BuildHasher, RandomState};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The longest component that every supported file system takes, in bytes.
+const COMPONENT_MAX: usize = 255;
+
+/// A checked name, split at its last `/`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    pub(super) whole: &'a str,
+    /// Empty if the blob lies in the root itself.
+    pub(super) folder: &'a str,
+    pub(super) leaf: &'a str,
+}
+
+impl<'a> Name<'a> {
+    pub(super) fn new(whole: &'a str) -> Result<Self> {
+        for component in whole.split('/') {
+            check(whole, component)?;
+        }
+        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
+        Ok(Self { whole, folder, leaf })
+    }
+
+    /// The components of the folder that holds the blob.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.folder.split('/').filter(|component| !component.is_empty())
+    }
+}
+
+/// The name of a folder; empty for the root.
+pub(super) fn check_folder(folder: &str) -> Result<()> {
+    if folder.is_empty() {
+        return Ok(());
+    }
+    Name::new(folder).map(drop)
+}
+
+fn check(whole: &str, component: &str) -> Result<()> {
+    let fault = match component {
+        "" => "has an empty component",
+        "." | ".." => "has a component that is not a name",
+        _ if component.contains('\0') => "contains a NUL",
+        _ if component.len() > COMPONENT_MAX => "has a component of more than 255 bytes",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(format!("blob name `{}` {fault}", whole.escape_debug())))
+}
+
+/// 16 hex digits that no other call, thread, process or host draws.
+///
+/// The random part is the operating system's, by way of [`RandomState`], which std documents to be keyed anew for each
+/// instance. The process id and the clock enter because a forked child inherits the state of its parent's generator.
+/// Nothing rests on it but speed: whoever creates a file insists on `O_EXCL`.
+pub(crate) fn nonce() -> String {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let drawn = RandomState::new().hash_one((std::process::id(), clock));
+    format!("{drawn:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+    use std::path::{Component, Path};
+
+    #[test]
+    fn a_name_is_split_at_its_last_slash() {
+        let name = Name::new("f/stem-0123/ab/key.record").unwrap();
+        assert_eq!((name.folder, name.leaf), ("f/stem-0123/ab", "key.record"));
+        assert_eq!(name.folders().collect::<Vec<_>>(), ["f", "stem-0123", "ab"]);
+        let name = Name::new("locks").unwrap();
+        assert_eq!((name.folder, name.leaf, name.folders().count()), ("", "locks", 0));
+    }
+
+    #[test]
+    fn names_that_lead_astray_are_refused() {
+        let long = format!("f/{}", "x".repeat(256));
+        for name in ["", "/", "/etc/passwd", "f/", "f//x", ".", "..", "f/../x", "f/./x", "a\0b", long.as_str()] {
+            let error = Name::new(name).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
+        }
+        assert!(Name::new(&"x".repeat(255)).is_ok());
+        assert!(Name::new("...").is_ok());
+    }
+
+    #[test]
+    fn nonces_are_sixteen_hex_digits_and_differ() {
+        let drawn: HashSet<String> = (0..10_000).map(|_| nonce()).collect();
+        assert_eq!(drawn.len(), 10_000);
+        assert!(drawn.iter().all(|n| n.len() == 16 && n.bytes().all(|b| b.is_ascii_hexdigit())));
+    }
+
+    proptest! {
+        /// The oracle is std's own reading of a path: one or more plain components, written without decoration.
+        #[test]
+        fn accepted_are_plain_relative_paths_only(name in "[a./\0é]{0,8}") {
+            let components: Vec<_> = Path::new(&name).components().collect();
+            let plain = components.iter().all(|c| matches!(c, Component::Normal(_)));
+            let spelled = components.iter().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/");
+            let expected = !name.is_empty() && plain && spelled == name && !name.contains('\0');
+            prop_assert_eq!(Name::new(&name).is_ok(), expected, "{:?}", name);
+        }
+    }
+}

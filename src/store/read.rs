@@ -1,0 +1,70 @@
+//! Reading a blob whole.
+
+use super::disk::Disk;
+use super::name::Name;
+use crate::error::{Error, Result};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::SystemTime;
+
+/// A blob that was read whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Blob {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) modified: SystemTime,
+}
+
+impl Disk {
+    /// Reads a blob of at most `cap` bytes; `None` if there is none. A longer one is damaged, and is not read.
+    pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Option<Blob>> {
+        let name = Name::new(name)?;
+        let read = self.look_up("read", &name, || {
+            let (file, stat) = self.open_with_stat(&name)?;
+            // Neither is read: a device may have no end, or act on being read.
+            let refused = !stat.regular || stat.len > cap;
+            let bytes = if refused { Vec::new() } else { read_up_to(&file, stat.len)? };
+            Ok((stat, bytes))
+        })?;
+        let Some((stat, bytes)) = read else {
+            return Ok(None);
+        };
+        self.expect_regular(&name, &stat)?;
+        self.expect_length(&name, stat.len, bytes.len() as u64, cap)?;
+        Ok(Some(Blob { bytes, modified: stat.modified }))
+    }
+
+    fn expect_length(&self, name: &Name<'_>, expected: u64, found: u64, cap: u64) -> Result<()> {
+        let path = self.path_of(name.whole);
+        if expected > cap {
+            return Err(Error::damaged(format!("`{}` has {expected} bytes, expected at most {cap}", path.display())));
+        }
+        if expected != found {
+            return Err(Error::damaged(format!("`{}` changed its length while it was read", path.display())));
+        }
+        Ok(())
+    }
+}
+
+/// Reads `len` bytes, and one more if the file has grown. Allocates no more than that, and reports what it can't get.
+fn read_up_to(mut file: &File, len: u64) -> rustix::io::Result<Vec<u8>> {
+    let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
+    let size = len.checked_add(1).ok_or(Errno::NOMEM)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).map_err(|_| Errno::NOMEM)?;
+    bytes.resize(size, 0);
+    let mut filled = 0;
+    while filled < size {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+        }
+        if filled == len {
+            break; // a regular file's short read is its end
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}

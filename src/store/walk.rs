@@ -1,0 +1,217 @@
+//! Listing folders and removing trees, while others do the same.
+
+use super::at;
+use super::disk::Disk;
+use super::name::{Name, check_folder};
+use super::stat::Stat;
+use crate::error::{Error, Result};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{self, AtFlags, Dir, FileType, Mode};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::ffi::{CStr, CString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What commits an entry goes first, so that no reader finds a record whose blobs are gone.
+const COMMITS: &[u8] = b".record";
+
+/// How old a file that no record names has to be before it is garbage: nobody takes that long between writing an
+/// array and committing it.
+pub(crate) const GARBAGE_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Ours have three levels. Deeper ones are somebody's mischief, and each level holds a descriptor.
+const DEPTH_MAX: usize = 32;
+
+/// Something in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Item {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// What an item is by itself; a link is never followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    Other,
+}
+
+impl Disk {
+    /// What is in a folder (the root's name is empty), in no order; nothing if it isn't there. Names that are not
+    /// UTF-8 are none of ours and are left out.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<Item>> {
+        check_folder(folder)?;
+        let name = if folder.is_empty() { "." } else { folder };
+        let opened = match at::open(self.root(), name, at::LIST, Mode::empty()) {
+            Err(Errno::STALE) => at::open(self.root(), name, at::LIST, Mode::empty()),
+            opened => opened,
+        };
+        let listed = opened.and_then(|opened| entries(opened).map(|(_, listed)| listed));
+        match listed {
+            Ok(listed) => Ok(listed.into_iter().filter_map(item).collect()),
+            Err(errno) if at::is_absent(errno) => Ok(Vec::new()),
+            Err(errno) => Err(at::fault("list", &self.path_of(folder), errno)),
+        }
+    }
+
+    /// Removes a folder of entries with all that is in it, and returns how many records that were.
+    ///
+    /// Others may write into it meanwhile: what they add may stay, and what they remove is no error. The first error
+    /// is returned after everything else was tried.
+    pub(crate) fn remove_tree(&self, folder: &str) -> Result<u64> {
+        let name = Name::new(folder)?;
+        self.expect_writable("remove", &name)?;
+        if !matches!(folder.split('/').next(), Some("f" | "m")) {
+            return Err(Error::invalid(format!("`{folder}` is not a folder of entries, expected one in `f` or `m`")));
+        }
+        let parent = match self.folder(name.folder) {
+            Err(errno) if at::is_absent(errno) => return Ok(0),
+            parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
+        };
+        let mut removal = Removal { records: 0, error: None };
+        let leaf = CString::new(name.leaf).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
+        removal.folder(parent.as_fd(), &leaf, &self.path_of(folder), DEPTH_MAX);
+        removal.error.map_or(Ok(removal.records), Err)
+    }
+
+    /// Removes a folder that is empty; one that isn't, or that somebody puts something into meanwhile, stays.
+    pub(crate) fn remove_empty(&self, folder: &str) -> Result<()> {
+        let name = Name::new(folder)?;
+        self.expect_writable("remove", &name)?;
+        let parent = match self.folder(name.folder) {
+            Err(errno) if at::is_absent(errno) => return Ok(()),
+            parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
+        };
+        match fs::unlinkat(parent, name.leaf, AtFlags::REMOVEDIR) {
+            Err(errno) if !at::is_absent(errno) && !stays(errno) => Err(self.fault("remove", &name, errno)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a folder's removal says of one that isn't empty, or of which a file is still open on NFS.
+fn stays(errno: Errno) -> bool {
+    matches!(errno, Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY)
+}
+
+fn item((name, kind): (CString, Kind)) -> Option<Item> {
+    Some(Item { name: name.into_string().ok()?, kind })
+}
+
+/// Reads a folder to its end, and hands its descriptor back.
+fn entries(folder: OwnedFd) -> rustix::io::Result<(Dir, Vec<(CString, Kind)>)> {
+    let mut dir = Dir::new(folder)?;
+    let mut found = Vec::new();
+    while let Some(entry) = dir.read() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let Some(kind) = kind(&dir, name, entry.file_type())? else {
+            continue; // gone already
+        };
+        found.push((name.to_owned(), kind));
+    }
+    Ok((dir, found))
+}
+
+/// Some file systems don't say in the listing what an entry is.
+fn kind(dir: &Dir, name: &CStr, listed: FileType) -> rustix::io::Result<Option<Kind>> {
+    let found = match listed {
+        FileType::Unknown => match fs::statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(errno) if at::is_absent(errno) => return Ok(None),
+            stat => FileType::from_raw_mode(stat?.st_mode),
+        },
+        listed => listed,
+    };
+    Ok(Some(match found {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        _ => Kind::Other,
+    }))
+}
+
+struct Removal {
+    records: u64,
+    error: Option<Error>,
+}
+
+impl Removal {
+    /// Empties and removes the folder `name` in `parent`; a link or file of that name is unlinked itself.
+    fn folder(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &Path, depth: usize) {
+        if depth == 0 {
+            self.error.get_or_insert_with(|| too_deep(path));
+            return;
+        }
+        let flags = at::LIST | fs::OFlags::NOFOLLOW;
+        let opened = rustix::io::retry_on_intr(|| fs::openat(parent, name, flags, Mode::empty()));
+        match opened.and_then(entries) {
+            Ok((dir, listed)) => self.contents(&dir, listed, path, depth),
+            Err(Errno::NOTDIR | Errno::LOOP) => return self.file(parent, name, path),
+            Err(errno) => return self.note(path, errno),
+        }
+        match fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
+            Ok(()) => {}
+            Err(errno) if stays(errno) => {} // somebody has put something there meanwhile
+            Err(errno) => self.note(path, errno),
+        }
+    }
+
+    fn contents(&mut self, dir: &Dir, mut listed: Vec<(CString, Kind)>, path: &Path, depth: usize) {
+        let at = match dir.fd() {
+            Ok(at) => at,
+            Err(errno) => return self.note(path, errno),
+        };
+        listed.sort_by_key(|(name, kind)| (*kind == Kind::Folder, !name.to_bytes().ends_with(COMMITS)));
+        // Records come first; the files of a key that has none may be those of a put that is about to commit.
+        let mut keys = HashSet::new();
+        for (name, kind) in &listed {
+            let path = below(path, name);
+            match kind {
+                Kind::Folder => self.folder(at, name, &path, depth - 1),
+                Kind::File if keys.contains(key(name)) || is_old(at, name) => self.file(at, name, &path),
+                Kind::File if !name.to_bytes().ends_with(COMMITS) => {}
+                Kind::File | Kind::Other => {
+                    keys.insert(key(name));
+                    self.file(at, name, &path);
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &Path) {
+        match fs::unlinkat(folder, name, AtFlags::empty()) {
+            Ok(()) => self.records += u64::from(name.to_bytes().ends_with(COMMITS)),
+            Err(errno) => self.note(path, errno),
+        }
+    }
+
+    fn note(&mut self, path: &Path, errno: Errno) {
+        if !at::is_absent(errno) {
+            self.error.get_or_insert_with(|| at::fault("remove", path, errno));
+        }
+    }
+}
+
+/// What the names of an entry's files begin with.
+fn key(name: &CStr) -> &[u8] {
+    let name = name.to_bytes();
+    name.split(|&byte| byte == b'.').next().unwrap_or(name)
+}
+
+/// Whether a file that no record names is no longer that of a put under way.
+fn is_old(folder: BorrowedFd<'_>, name: &CStr) -> bool {
+    fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| Stat::of(&stat).modified.elapsed().is_ok_and(|age| age >= GARBAGE_AGE))
+}
+
+fn too_deep(path: &Path) -> Error {
+    Error::damaged(format!("`{}` lies more than {DEPTH_MAX} folders deep", path.display()))
+}
+
+fn below(path: &Path, name: &CStr) -> PathBuf {
+    path.join(&*name.to_string_lossy())
+}

@@ -1,0 +1,225 @@
+//! What counts of an argument: what only serde knows, what stands behind a `dyn`, how many there are.
+
+use ndcache::{ContentHash, ContentHasher, Memory, cache};
+use serde::{Deserialize, Serialize};
+
+use crate::support::fresh;
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(untagged)]
+enum Degrees {
+    Celsius(f64),
+    Fahrenheit(f64),
+}
+
+impl Degrees {
+    fn kelvin(&self) -> f64 {
+        match self {
+            Self::Celsius(x) => x + 273.15,
+            Self::Fahrenheit(x) => (x - 32.0) / 1.8 + 273.15,
+        }
+    }
+}
+
+#[test]
+fn variants_of_a_nested_untagged_enum_are_other_arguments() {
+    #[cache]
+    fn mean(all: Vec<Degrees>) -> f64 {
+        all.iter().map(Degrees::kelvin).sum::<f64>() / all.len() as f64
+    }
+    let (_folder, memory) = fresh();
+    let one = memory.eval(mean::call(vec![Degrees::Celsius(100.0)]));
+    let other = memory.eval(mean::call(vec![Degrees::Fahrenheit(100.0)]));
+    assert_eq!(one, mean::compute(vec![Degrees::Celsius(100.0)]));
+    assert_eq!(other, mean::compute(vec![Degrees::Fahrenheit(100.0)]));
+}
+
+#[test]
+fn variants_of_an_untagged_enum_in_an_option_are_other_arguments() {
+    #[cache]
+    fn kelvin(it: Option<Degrees>) -> f64 {
+        it.map_or(0.0, |it| it.kelvin())
+    }
+    let (_folder, memory) = fresh();
+    for it in [Degrees::Celsius(100.0), Degrees::Fahrenheit(100.0)] {
+        assert_eq!(memory.eval(kelvin::call(Some(it.clone()))), it.kelvin());
+    }
+}
+
+#[test]
+fn variants_of_an_untagged_enum_in_each_small_container_are_other_arguments() {
+    #[cache]
+    fn all(
+        slice: &[Degrees],
+        array: [Degrees; 1],
+        boxed: Box<Degrees>,
+        pair: &(Degrees, u8),
+        triple: (u8, u8, Degrees),
+    ) -> f64 {
+        let [array] = array;
+        [&slice[0], &array, &boxed, &pair.0, &triple.2]
+            .into_iter()
+            .zip(1..)
+            .map(|(it, n)| f64::from(n) * it.kelvin())
+            .sum()
+    }
+    let (_folder, memory) = fresh();
+    for hot in 0..6 {
+        let it = |n| if n == hot { Degrees::Fahrenheit(100.0) } else { Degrees::Celsius(100.0) };
+        let (slice, pair) = (vec![it(0)], (it(3), 1));
+        let plain = all::compute(&slice, [it(1)], Box::new(it(2)), &pair, (1, 2, it(4)));
+        assert_eq!(memory.eval(all::call(&slice, [it(1)], Box::new(it(2)), &pair, (1, 2, it(4)))), plain);
+    }
+}
+
+#[test]
+fn a_derived_content_hash_counts_what_serde_hides() {
+    #[derive(Serialize, ContentHash)]
+    struct Weather {
+        outside: Degrees,
+        #[serde(skip)]
+        wind: f64,
+    }
+    #[cache]
+    fn felt(it: &Weather) -> f64 {
+        it.outside.kelvin() - it.wind
+    }
+    let (_folder, memory) = fresh();
+    for outside in [Degrees::Celsius(100.0), Degrees::Fahrenheit(100.0)] {
+        for wind in [0.0, 1.0] {
+            let weather = Weather { outside: outside.clone(), wind };
+            assert_eq!(memory.eval(felt::call(&weather)), felt::compute(&weather));
+        }
+    }
+}
+
+#[test]
+fn a_derived_content_hash_counts_fields_by_their_place() {
+    #[derive(Serialize, ContentHash)]
+    struct Ends(
+        #[serde(skip_serializing_if = "Option::is_none")] Option<u8>,
+        #[serde(skip_serializing_if = "Option::is_none")] Option<u8>,
+    );
+    #[cache]
+    fn first(ends: &Ends) -> Option<u8> {
+        ends.0.or(ends.1.map(|end| 100 - end))
+    }
+    let (_folder, memory) = fresh();
+    for ends in [Ends(Some(1), None), Ends(None, Some(1))] {
+        assert_eq!(memory.eval(first::call(&ends)), first::compute(&ends));
+    }
+}
+
+trait Window: ContentHash {
+    fn at(&self, x: f64) -> f64;
+}
+
+mod hann {
+    #[derive(ndcache::ContentHash)]
+    pub(super) struct Taps(pub(super) u64);
+    impl super::Window for Taps {
+        fn at(&self, x: f64) -> f64 {
+            x + self.0 as f64
+        }
+    }
+}
+
+mod hamming {
+    #[derive(ndcache::ContentHash)]
+    pub(super) struct Taps(pub(super) u64);
+    impl super::Window for Taps {
+        fn at(&self, x: f64) -> f64 {
+            x * self.0 as f64
+        }
+    }
+}
+
+#[cache]
+fn windowed(w: &dyn Window, x: f64) -> f64 {
+    w.at(x)
+}
+
+#[test]
+fn types_of_one_name_behind_a_dyn_reference_are_other_arguments() {
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(windowed::call(&hann::Taps(3), 5.0)), 8.0);
+    assert_eq!(memory.eval(windowed::call(&hamming::Taps(3), 5.0)), 15.0);
+}
+
+#[test]
+fn generic_types_behind_a_boxed_dyn_are_other_arguments() {
+    #[derive(ContentHash)]
+    struct Power<const N: i32>;
+    impl<const N: i32> Window for Power<N> {
+        fn at(&self, x: f64) -> f64 {
+            x.powi(N)
+        }
+    }
+    #[cache]
+    fn all(w: &[Box<dyn Window>], x: f64) -> f64 {
+        w.iter().map(|w| w.at(x)).sum()
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(all::call(&[Box::new(Power::<2>)], 5.0)), 25.0);
+    assert_eq!(memory.eval(all::call(&[Box::new(Power::<3>)], 5.0)), 125.0);
+}
+
+#[test]
+fn lifetimes_are_no_part_of_a_type() {
+    #[derive(ContentHash)]
+    struct Named<'a>(&'a str);
+    #[cache]
+    fn length(named: Named<'_>) -> usize {
+        named.0.len()
+    }
+    let (_folder, memory) = fresh();
+    let name = String::from("a");
+    assert_eq!(memory.eval(length::call(Named("a"))), 1);
+    assert!(memory.contains(&length::call(Named(&name))));
+}
+
+#[test]
+fn a_type_that_is_defined_in_a_closure_bypasses_the_cache() {
+    #[cache]
+    fn windowed_twice(w: &dyn Window, x: f64) -> f64 {
+        w.at(w.at(x))
+    }
+    let adds = |memory: &Memory| {
+        #[derive(ContentHash)]
+        struct Local;
+        impl Window for Local {
+            fn at(&self, x: f64) -> f64 {
+                x + 1.0
+            }
+        }
+        memory.eval(windowed_twice::call(&Local, 5.0))
+    };
+    let doubles = |memory: &Memory| {
+        #[derive(ContentHash)]
+        struct Local;
+        impl Window for Local {
+            fn at(&self, x: f64) -> f64 {
+                x * 2.0
+            }
+        }
+        memory.eval(windowed_twice::call(&Local, 5.0))
+    };
+    let (_folder, memory) = fresh();
+    assert_eq!((adds(&memory), doubles(&memory)), (7.0, 20.0));
+    assert!(memory.entries().next().is_none());
+}
+
+#[test]
+fn values_that_feed_nothing_still_count_by_their_number() {
+    struct Marker;
+    impl ContentHash for Marker {
+        fn content_hash(&self, _: &mut ContentHasher) {}
+    }
+    #[cache]
+    fn count(all: Vec<Marker>) -> usize {
+        all.len()
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(count::call(vec![Marker])), 1);
+    assert_eq!(memory.eval(count::call(vec![Marker, Marker])), 2);
+}

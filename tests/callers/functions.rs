@@ -1,0 +1,494 @@
+//! What the macros accept, silent under every lint. The packages beside this file compile it as edition 2021 under another
+//! name of the crate, and as edition 2024.
+#![deny(warnings, missing_docs, unused, unreachable_pub, rust_2018_idioms, clippy::all, clippy::pedantic)]
+
+use ndarray::prelude::*;
+use ndcache::{ContentHash, Mapped1, Payload, cache, call, code};
+
+/// Free, with hidden lifetimes in a view.
+#[cache]
+#[must_use]
+#[allow(elided_lifetimes_in_paths, clippy::needless_pass_by_value)]
+pub fn scaled(factor: f64, x: ArrayView1<f64>) -> Array1<f64> {
+    &x * factor
+}
+
+/// Fails.
+///
+/// # Errors
+/// When the text is no number.
+#[cache(version = 2, depends(scaled, helper, CONSTANT, TABLE, Table, Shape<f64>, PARSING), ignore(verbose))]
+pub fn parsed(text: &str, verbose: bool) -> Result<u32, std::num::ParseIntError> {
+    if verbose {
+        println!("parsing");
+    }
+    text.parse::<u32>().map(|x| x + helper())
+}
+
+#[code]
+fn helper() -> u32 {
+    CONSTANT + TABLE[0]
+}
+
+#[code(depends(helper), version = 1)]
+const CONSTANT: u32 = 3;
+
+#[code]
+static TABLE: [u32; 2] = [1, 2];
+
+/// A struct, with code for its definition and for its methods.
+#[code]
+#[derive(Debug, Clone, Default, PartialEq, ContentHash, Payload)]
+pub struct Table {
+    /// Rows.
+    pub rows: Vec<f64>,
+    /// An array.
+    pub image: Array2<f32>,
+    other: u32,
+}
+
+#[code]
+impl Table {
+    /// A new one.
+    #[must_use]
+    pub fn new(other: u32) -> Self {
+        Self { rows: vec![1.0], image: Array2::zeros((2, 3)), other }
+    }
+}
+
+#[code(handle = PARSING)]
+impl std::str::FromStr for Table {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self::new)
+    }
+}
+
+/// An enum with every kind of variant.
+#[code]
+#[derive(Debug, Clone, PartialEq, ContentHash, Payload)]
+pub enum Shape<T> {
+    /// Unit.
+    Unit,
+    /// Tuple.
+    Tuple(T, u32),
+    /// Named, with a raw name.
+    Named {
+        /// Values.
+        values: Vec<T>,
+        /// Kind.
+        r#type: u32,
+    },
+}
+
+/// A tuple struct, and a unit struct in it.
+#[derive(Debug, Clone, PartialEq, ContentHash, Payload)]
+pub struct Pair<A, B: Clone>(pub A, B, Marker);
+
+/// Unit.
+#[derive(Debug, Clone, PartialEq, ContentHash, Payload)]
+pub struct Marker;
+
+/// No value exists.
+#[derive(Debug, Clone, PartialEq, ContentHash, Payload)]
+pub enum Never {}
+
+/// Recursive, and generic over what it doesn't hold.
+#[derive(Debug, Clone, PartialEq, ContentHash, Payload)]
+pub struct Tree<Tag> {
+    children: Vec<Tree<Tag>>,
+    tag: std::marker::PhantomData<Tag>,
+}
+
+/// Borrows: an argument only.
+#[derive(Debug, Clone, Copy, ContentHash)]
+pub struct Window<'a> {
+    x: &'a [f64],
+}
+
+/// Generic in every way.
+#[cache(ignore(op, progress, named))]
+#[must_use]
+pub fn generic<'a, T, F, const N: usize>(
+    x: &'a [T; N],
+    r#type: u32,
+    (a, b): (u32, u32),
+    op: impl Fn(f64) -> f64,
+    progress: F,
+    named: &'a dyn Fn() -> String,
+) -> Vec<f64>
+where
+    T: ContentHash + Copy + Into<f64> + PartialOrd,
+    F: Fn(u32),
+{
+    progress(a + b + r#type);
+    drop(named());
+    x.iter().map(|&x| op(x.into())).collect()
+}
+
+/// Hidden lifetimes, and a body that changes its argument.
+#[cache]
+#[must_use]
+pub fn hidden(window: Window<'_>, mut more: f64, name: &str) -> f64 {
+    more += 1.0;
+    if name.is_empty() { more } else { window.x.iter().sum::<f64>() + more }
+}
+
+/// Explicit lifetimes of which one is unused in the result.
+#[cache]
+#[must_use]
+pub fn explicit<'a, 'b: 'a>(x: &'a ArrayRef1<f64>, y: &'b ArrayRef1<f64>) -> Mapped1<f64> {
+    (x + y).into()
+}
+
+/// Opaque arguments by value and by reference.
+#[cache]
+#[must_use]
+pub fn opaque(x: impl ContentHash + Into<f64>, y: &(impl ContentHash + Copy + Into<f64>)) -> f64 {
+    x.into() + (*y).into()
+}
+
+impl<T> Shape<T>
+where
+    T: ContentHash + Clone,
+{
+    /// A method of a generic type.
+    #[cache]
+    #[must_use]
+    pub fn count(&self, times: u32) -> u32 {
+        match self {
+            Self::Unit => times,
+            _ => 2 * times,
+        }
+    }
+
+    /// Without a receiver; it and `Table::total` depend on each other.
+    #[cache(method, depends(Table::total), version = 3, code = "body")]
+    #[must_use]
+    pub fn make(n: u32) -> u32 {
+        let _: Option<Self> = None;
+        n
+    }
+}
+
+impl Table {
+    /// Depends on a method, and on a function.
+    #[cache(depends(Shape::<f64>::make, scaled))]
+    pub(crate) fn total(&self) -> f64 {
+        self.rows.iter().sum()
+    }
+
+    /// By value, with the names that the expansion uses itself.
+    #[cache(name = "by value")]
+    #[must_use]
+    pub fn by_value(self, memory: u32, arguments: u32, again: u32, value: u32, receiver: u32) -> u32 {
+        self.other + memory + arguments + again + value + receiver
+    }
+
+    /// Shared.
+    #[cache]
+    #[must_use]
+    pub fn shared(self: std::sync::Arc<Self>) -> u32 {
+        self.other
+    }
+
+    /// A raw name.
+    #[cache]
+    #[must_use]
+    pub fn r#move(&self) -> u32 {
+        self.other
+    }
+}
+
+#[cache]
+fn recursive(n: u64) -> u64 {
+    if n < 2 { n } else { recursive(n - 1) + recursive(n - 2) }
+}
+
+#[cache(code = "build")]
+pub(crate) fn unit() {}
+
+#[cache(code = "version", version = CONSTANT_VERSION, skip_none)]
+fn r#type(n: u8) -> Option<u8> {
+    (n > 1).then_some(n)
+}
+
+const CONSTANT_VERSION: u64 = 7;
+
+#[cache(handle = Spectrum, cache_err)]
+#[inline]
+pub(self) fn spectrum(memory: u32) -> Result<u32, String> {
+    if memory > 3 { Err("too many".to_owned()) } else { Ok(memory) }
+}
+
+/// A module of the name of a function.
+pub mod spectrum {
+    /// Visibilities.
+    pub mod deep {
+        #[ndcache::cache]
+        pub(in super::super::spectrum) fn inner(x: u8) -> u8 {
+            x
+        }
+
+        #[ndcache::cache(depends(super::super::helper))]
+        #[allow(clippy::wildcard_imports)]
+        pub(super) fn upper(x: u8) -> u8 {
+            use super::super::*;
+            x + u8::try_from(helper()).unwrap_or(0)
+        }
+    }
+
+    /// Uses them.
+    #[must_use]
+    pub fn all() -> u8 {
+        deep::inner(1) + deep::upper(2)
+    }
+}
+
+/// Old.
+#[deprecated = "use another"]
+#[cache]
+#[must_use]
+pub fn old(x: u8) -> u8 {
+    x
+}
+
+#[cache]
+#[expect(clippy::too_many_arguments, clippy::many_single_char_names, non_snake_case)]
+fn many(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, H: u8) -> u8 {
+    a + b + c + d + e + f + g + H
+}
+
+#[cfg(test)]
+#[cache]
+fn only_in_tests() -> u8 {
+    1
+}
+
+#[cache]
+#[cfg(any())]
+fn nowhere() -> Missing {
+    1
+}
+
+#[cache]
+#[cfg_attr(all(), inline, allow(clippy::unused_unit))]
+fn conditional() -> u32 {
+    7
+}
+
+macro_rules! generated {
+    ($visibility:vis $name:ident($argument:ident: $type:ty) -> $body:expr) => {
+        #[cache]
+        $visibility fn $name($argument: $type) -> f64 {
+            $body
+        }
+    };
+}
+
+generated!(pub(crate) doubled(x: f64) -> 2.0 * x);
+
+#[cache]
+#[allow(unexpected_cfgs)]
+fn built() -> usize {
+    #[cfg(any())]
+    let _ = include_str!("no such file");
+    let _ = option_env!("NDCACHE_NO_SUCH_VARIABLE");
+    let length = include_str!("edition2021/Cargo.toml").len();
+    if cfg!(feature = "no-such-feature") { 0 } else { length }
+}
+
+#[cache]
+fn only_called(x: u8) -> u8 {
+    x
+}
+
+#[cache]
+fn only_computed(x: u8) -> u8 {
+    x
+}
+
+/// What is used nowhere else.
+#[must_use]
+pub fn uses(memory: &ndcache::Memory) -> f64 {
+    let x = array![1.0, 2.0];
+    let k = 2.0;
+    let scaled_x = {
+        let x = &x;
+        memory.eval(call!("scaled", |x, k| x * k))
+    };
+    let typed = memory.eval(call!("typed", move |k: f64| -> f64 { k + 1.0 }, version = 2));
+    let more = memory.eval(call!(scaled(2.0, x.view()), version = 3));
+    let third = memory.eval(call!(std::cmp::max::<u32>(2, 3)));
+    let other = f64::from(memory.eval(only_called::call(1)) + only_computed::compute(2));
+    let numbers =
+        [recursive(3), u64::from(many(1, 2, 3, 4, 5, 6, 7, 8)), u64::from(conditional()), u64::from(spectrum::all())];
+    unit();
+    let _ = (built(), spectrum(2), r#type(3), r#type::function().path(), Spectrum::call(2));
+    let mut sum = typed + f64::from(third) + other + doubled(1.0) + Table::new(1).total();
+    sum += numbers.iter().map(|&n| f64::from(u32::try_from(n).unwrap_or(0))).sum::<f64>();
+    sum + scaled_x.sum() + more.sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use ndcache::Memory;
+
+    /// Evaluates twice, and says whether the second time hit.
+    macro_rules! assert_hits {
+        ($call:expr) => {{
+            let folder = tempfile::tempdir().unwrap();
+            let memory = Memory::open(folder.path()).unwrap();
+            assert!(!memory.contains(&$call));
+            let first = memory.eval($call);
+            assert!(memory.contains(&$call), "{:?}", $call);
+            assert_eq!(memory.eval($call), first);
+            first
+        }};
+    }
+
+    #[test]
+    fn every_kind_of_function_hits() {
+        let x = array![1.0, 2.0];
+        let table = Table::new(4);
+        assert_eq!(assert_hits!(scaled::call(2.0, x.view())), scaled::compute(2.0, x.view()));
+        assert_eq!(assert_hits!(parsed::call("3", true)), Ok(7));
+        assert_hits!(generic::call(&[1.0, 2.0], 3, (4, 5), |x| x, |_| {}, &String::new));
+        assert_hits!(hidden::call(Window { x: &[1.0] }, 2.0, "s"));
+        assert_hits!(explicit::call(&x, &x)).sum();
+        assert_hits!(opaque::call(1.0_f32, &2_u8));
+        assert_hits!(Shape::Tuple(1.0, 2).count_call(3));
+        assert_hits!(Shape::<f64>::make_call(3));
+        assert_hits!(table.total_call());
+        assert_hits!(table.clone().by_value_call(1, 2, 3, 4, 5));
+        assert_hits!(Arc::new(table.clone()).shared_call());
+        assert_hits!(table.move_call());
+        assert_hits!(Spectrum::call(4)).unwrap_err();
+        assert_hits!(doubled::call(2.0));
+        assert_hits!(unit::call());
+        assert_hits!(only_in_tests::call());
+        assert_hits!(r#type::call(3));
+        assert_hits!(built::call());
+    }
+
+    #[test]
+    fn derived_values_come_back() {
+        #[cache]
+        fn value(n: u32) -> (Table, Vec<Shape<u8>>, Pair<f64, String>, Tree<u8>) {
+            let shapes = vec![Shape::Unit, Shape::Tuple(1, 2), Shape::Named { values: vec![1], r#type: 3 }];
+            let leaf = Tree { children: Vec::new(), tag: std::marker::PhantomData };
+            let tree = Tree { children: vec![leaf], tag: std::marker::PhantomData };
+            (Table::new(n), shapes, Pair(1.0, "b".to_owned(), Marker), tree)
+        }
+        assert_eq!(assert_hits!(value::call(3)), value(3));
+    }
+
+    #[test]
+    fn a_variant_and_a_field_count_by_name_and_content() {
+        let digests = [
+            ndcache::digest(&Shape::Tuple(1_u32, 2)),
+            ndcache::digest(&Shape::Tuple(2_u32, 1)),
+            ndcache::digest(&Shape::<u32>::Unit),
+            ndcache::digest(&Shape::Named { values: vec![1_u32], r#type: 2 }),
+            ndcache::digest(&Pair(1_u32, 2_u32, Marker)),
+            ndcache::digest(&Marker),
+        ];
+        for (at, digest) in digests.iter().enumerate() {
+            assert!(!digests[..at].contains(digest), "{at}");
+        }
+        assert_eq!(ndcache::digest(&Shape::Tuple(1_u32, 2)), digests[0]);
+    }
+
+    #[test]
+    fn a_path_names_package_item_and_self() {
+        #[cache]
+        fn inner(x: f64) -> f64 {
+            x
+        }
+        let package = env!("CARGO_PKG_NAME");
+        let module = module_path!().strip_suffix("::tests").unwrap();
+        let here = "a_path_names_package_item_and_self";
+        assert_eq!(inner::function().path(), format!("{package}/{module}::tests::{here}::inner"));
+        assert_eq!(scaled::function().path(), format!("{package}/{module}::scaled"));
+        assert_eq!(r#type::function().path(), format!("{package}/{module}::type"));
+        assert_eq!(Table::total_function().path(), format!("{package}/{module}::Table::total"));
+        assert_eq!(Shape::<u8>::make_function().path(), format!("{package}/{module}::Shape<u8>::make"));
+        assert_eq!(Table::by_value_function().path(), "by value");
+        assert_eq!(call!(helper()).function().path(), format!("{package}/{module}::helper"));
+        assert!(std::ptr::eq(inner::function(), inner::call(1.0).function()));
+    }
+
+    #[test]
+    fn a_closure_in_a_generic_function_counts_by_its_types() {
+        fn zero<T: Default + Into<f64>>() -> ndcache::Call<impl Sized, f64> {
+            call!("zero", || T::default().into())
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        memory.eval(zero::<f32>());
+        assert!(memory.contains(&zero::<f32>()));
+        assert!(!memory.contains(&zero::<u8>()));
+    }
+
+    /// The compiler hands out the tokens that the golden vectors' parser makes of the same text.
+    #[test]
+    #[allow(clippy::all, clippy::pedantic, unused)]
+    fn the_compilers_tokens_have_the_golden_digest() {
+        /// Docs don't count.
+        #[ndcache::code]
+        // Nor do comments.
+        pub(super) fn in_rustc<'a, T: Clone>(x: &'a [T], n: i64) -> Vec<Vec<T>>
+        where
+            T: Send,
+        {
+            'outer: for i in -1..=n << 1 {
+                #[allow(unused)]
+                match (i, n) {
+                    (0, _) => {}
+                    (1, m) if m >= 2 && !(m < -3) => break 'outer,
+                    _ => continue,
+                }
+            }
+            let r#type = (r#"\d"#, b'x', 1.0e-3_f64, "a\n");
+            let _ = vec![r#type, r#type];
+            struct Local {
+                pub _a: u8,
+            }
+            vec![x.to_vec()]
+        }
+        let tokens = in_rustc::__NDCACHE_CODE.unwrap()().tokens;
+        let hex: String = tokens.iter().map(|byte| format!("{byte:02x}")).collect();
+        let golden = include_str!("../../data/code_digests.json");
+        let vector = golden.lines().find(|line| line.contains("fn in_rustc")).unwrap();
+        assert!(vector.contains(&hex), "{hex}");
+    }
+
+    #[test]
+    fn a_call_is_lazy_and_goes_to_threads() {
+        fn sent<T: Send + Sync>(call: T) -> T {
+            call
+        }
+        let call = sent(hidden::call(Window { x: &[1.0] }, 2.0, "s"));
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        let value = std::thread::scope(|scope| scope.spawn(|| memory.eval(call)).join().unwrap());
+        assert!((value - 4.0).abs() < 1e-12);
+        assert!(uses(&memory) > 0.0);
+    }
+
+    #[test]
+    fn an_ignored_closure_leaves_the_key_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        let name = String::new;
+        let _ = memory.eval(generic::call(&[1.0], 3, (4, 5), |x| x, |_| {}, &name));
+        assert!(memory.contains(&generic::call(&[1.0], 3, (4, 5), |x| x + 1.0, |n| assert!(n > 0), &name)));
+        assert!(!memory.contains(&generic::call(&[1.0], 3, (4, 6), |x| x, |_| {}, &name)));
+        assert!(!memory.contains(&generic::call(&[1.0_f32], 3, (4, 5), |x| x, |_| {}, &name)));
+    }
+}

@@ -1,0 +1,176 @@
+//! One key, one computation: among threads, among processes, and without a deadlock.
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ndarray::prelude::*;
+use ndcache::{Memory, cache};
+use rayon::prelude::*;
+
+use crate::support::{child, fresh, in_child};
+
+#[test]
+fn threads_that_need_one_key_compute_it_once() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    #[cache]
+    fn slow(n: usize) -> Array1<f64> {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+        Array1::from_elem(n, 1.0)
+    }
+    let (_folder, memory) = fresh();
+    let start = Barrier::new(8);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                start.wait();
+                assert_eq!(memory.eval(slow::call(30_000)).sum(), 30_000.0);
+            });
+        }
+    });
+    assert_eq!(RUNS.load(Ordering::SeqCst), 1);
+    assert_eq!((memory.stats().hits(), memory.stats().misses()), (7, 1));
+}
+
+#[cache]
+fn logged(folder: &str) -> u32 {
+    let name = format!("{folder}/{}.ran", std::process::id());
+    std::fs::write(name, b"").unwrap();
+    thread::sleep(Duration::from_millis(500));
+    5
+}
+
+#[test]
+fn processes_that_need_one_key_compute_it_once() {
+    const NAME: &str = "flights::processes_that_need_one_key_compute_it_once";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(format!("{folder}/cache")).unwrap();
+        assert_eq!(memory.eval(logged::call(&folder)), 5);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let children: Vec<_> = (0..4).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let ran = std::fs::read_dir(path)
+        .unwrap()
+        .filter(|item| item.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".ran"));
+    assert_eq!(ran.count(), 1);
+}
+
+#[test]
+fn whoever_waits_for_a_process_that_is_killed_computes() {
+    const NAME: &str = "flights::whoever_waits_for_a_process_that_is_killed_computes";
+    #[cache(ignore(seconds, folder))]
+    fn sleeps(seconds: u64, folder: &str) -> u32 {
+        std::fs::write(format!("{folder}/started"), b"").unwrap();
+        thread::sleep(Duration::from_secs(seconds));
+        6
+    }
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        Memory::open(format!("{folder}/cache")).unwrap().eval(sleeps::call(600, &folder));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let mut holder = child(NAME, &[("FOLDER", path)]).spawn().unwrap();
+    while !folder.path().join("started").exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let memory = Memory::open(format!("{path}/cache")).unwrap();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| memory.eval(sleeps::call(0, path)));
+        thread::sleep(Duration::from_millis(200));
+        assert!(!waits.is_finished(), "it waits while the holder lives");
+        holder.kill().unwrap();
+        assert_eq!(waits.join().unwrap(), 6);
+    });
+    holder.wait().unwrap();
+}
+
+#[test]
+fn a_bounded_wait_ends_and_computes() {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    #[cache]
+    fn slow() -> u8 {
+        RUNS.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(400));
+        1
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).wait(Duration::from_millis(20)).open().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(memory.eval(slow::call()), 1));
+        }
+    });
+    assert_eq!(RUNS.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn an_error_frees_those_that_wait() {
+    #[cache]
+    fn fails(_n: u8) -> Result<u8, String> {
+        thread::sleep(Duration::from_millis(20));
+        Err("on purpose".to_owned())
+    }
+    let (_folder, memory) = fresh();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert!(memory.eval(fails::call(1)).is_err()));
+        }
+    });
+    assert_eq!(memory.stats().misses(), 4);
+}
+
+#[test]
+fn recursion_and_nesting_do_not_wait_for_themselves() {
+    #[cache]
+    fn fibonacci(n: u64) -> u64 {
+        if n < 2 { n } else { fibonacci(n - 1) + fibonacci(n - 2) }
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(fibonacci::call(50)), 12_586_269_025);
+    assert_eq!(memory.stats().misses(), 51);
+}
+
+#[test]
+fn a_key_within_itself_is_computed_and_not_waited_for() {
+    #[cache(ignore(depth))]
+    fn same_key(depth: u32) -> u32 {
+        if depth == 0 { 0 } else { same_key(depth - 1) + 1 }
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(same_key::call(1)), 1);
+}
+
+/// Workers that wait inside a flight may have stolen the very job that the flight waits for.
+#[test]
+fn work_stealing_inside_a_flight_does_not_lock_up() {
+    #[cache]
+    fn leaf(n: usize) -> usize {
+        thread::sleep(Duration::from_millis(1));
+        n
+    }
+    #[cache(depends(leaf))]
+    fn branch(memory: &Share, n: usize) -> usize {
+        (0..16).into_par_iter().map(|i| memory.0.eval(leaf::call((n + i) % 8))).sum()
+    }
+    /// A memory as an argument counts for nothing.
+    struct Share(Memory);
+    impl ndcache::ContentHash for Share {
+        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+            hasher.unit();
+        }
+    }
+    let (_folder, memory) = fresh();
+    let share = Share(memory.clone());
+    let begin = Instant::now();
+    let total: usize = (0..24_usize).into_par_iter().map(|n| memory.eval(branch::call(&share, n % 4))).sum();
+    assert_eq!(total, 24 * 56);
+    assert!(begin.elapsed() < Duration::from_secs(60), "no worker waits for long");
+}

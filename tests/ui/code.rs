@@ -1,0 +1,25 @@
+use ndcache::code;
+
+#[code]
+trait Trait {}
+
+#[code]
+type Alias = f64;
+
+struct S;
+
+#[code]
+impl Trait for S {}
+
+#[code]
+mod module {}
+
+#[code]
+use std::fmt;
+
+#[code(ignore(x))]
+fn option(x: f64) -> f64 {
+    x
+}
+
+fn main() {}
