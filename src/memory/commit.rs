@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use ndarray::{ArrayRef, Dimension};
 
-use super::eval::{Shape, Stored};
 use super::flight::{self, Clearance, Flight};
 use super::lookup::Site;
 use super::put::Sink;
+use super::shape::{Shape, Stored};
 use super::{Call, Inner, Memory};
 use crate::digest::Element;
 use crate::error::{Error, Result};

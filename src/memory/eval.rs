@@ -1,17 +1,16 @@
 //! The way of a call through the cache: look up, wait for whoever computes it, compute, store.
 
-use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::flight::{self, Clearance, Flight, REPORT};
+use super::frame::Frame;
+use super::lead::Clear;
 use super::lookup::{Missing, Site};
 use super::put::Draft;
+use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use super::{Call, Inner, Memory, Mode, lock};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::key::Function;
-use crate::payload::{Codec, CopyOnWrite, Mappable, Outcome};
-use crate::record::Record;
-use crate::store::LockedKey;
+use crate::payload::{CopyOnWrite, Mappable, Outcome};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -64,119 +63,6 @@ impl Memory {
     pub fn refresh<A, R>(&self, call: Call<A, R>) -> R {
         self.evaluate(call, Again(Owned)).value
     }
-}
-
-/// A result in the form that was asked for, and what went wrong on the way.
-pub(super) struct Evaluated<T> {
-    pub(super) value: T,
-    pub(super) fault: Option<Error>,
-}
-
-/// The form in which a result is asked for.
-pub(super) trait Shape<R>: Copy {
-    type Out;
-    /// Computes although something is stored.
-    const ANEW: bool = false;
-    /// From an entry.
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
-    /// From the computed value, where there is no entry.
-    fn keep(self, value: R) -> Self::Out;
-    /// Whether the computed value has to come back from its entry.
-    fn reloads(self, codec: Codec<R>) -> bool;
-}
-
-/// As the function returns it.
-#[derive(Clone, Copy)]
-struct Owned;
-/// Mapped.
-#[derive(Clone, Copy)]
-struct Lent;
-/// Mapped copy-on-write.
-#[derive(Clone, Copy)]
-struct Writable;
-/// Computed in any case.
-#[derive(Clone, Copy)]
-struct Again<S>(S);
-
-impl<R> Shape<R> for Owned {
-    type Out = R;
-
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
-        entry.inner.load(entry.site, entry.record, |reader| codec.load(reader))
-    }
-
-    fn keep(self, value: R) -> R {
-        value
-    }
-
-    fn reloads(self, codec: Codec<R>) -> bool {
-        codec.type_name().has_mapped()
-    }
-}
-
-impl<R: Mappable> Shape<R> for Lent {
-    type Out = R::Mapped;
-
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
-        match entry.inner.load(entry.site, entry.record, R::map) {
-            // A stored `Err`, say: nothing in it to map.
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
-            loaded => loaded,
-        }
-    }
-
-    fn keep(self, value: R) -> R::Mapped {
-        value.into_mapped()
-    }
-
-    fn reloads(self, _: Codec<R>) -> bool {
-        true
-    }
-}
-
-impl<R: CopyOnWrite> Shape<R> for Writable {
-    type Out = R::Cow;
-
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
-        match entry.inner.load(entry.site, entry.record, R::copy_on_write) {
-            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
-            loaded => loaded,
-        }
-    }
-
-    fn keep(self, value: R) -> R::Cow {
-        value.into_cow()
-    }
-
-    fn reloads(self, _: Codec<R>) -> bool {
-        false
-    }
-}
-
-impl<R, S: Shape<R>> Shape<R> for Again<S> {
-    type Out = S::Out;
-    const ANEW: bool = true;
-
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<S::Out> {
-        self.0.load(entry, codec)
-    }
-
-    fn keep(self, value: R) -> S::Out {
-        self.0.keep(value)
-    }
-
-    fn reloads(self, codec: Codec<R>) -> bool {
-        self.0.reloads(codec)
-    }
-}
-
-/// An entry that was found or has just been made.
-pub(super) struct Stored<'a> {
-    pub(super) inner: &'a Inner,
-    pub(super) site: &'a Site,
-    pub(super) record: &'a Record,
-    /// Just made, so that its digests are this process's own.
-    pub(super) fresh: bool,
 }
 
 impl Memory {
@@ -371,127 +257,5 @@ impl Inner {
             tracing::debug!(function, %error, "the cache failed");
         }
         Evaluated { value, fault: Some(error) }
-    }
-
-    /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
-    /// one's code would not reach the outer one's key.
-    fn warn_unnamed(&self, inner: &'static Function) {
-        let Some(outer) = Frame::innermost() else { return };
-        if outer.code().reaches(inner.code()) {
-            return;
-        }
-        let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
-        if lock(&self.unnamed).insert(pair) {
-            let (outer, inner) = (outer.path(), inner.path());
-            tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
-        }
-    }
-}
-
-/// How a thread may go on that has found nothing.
-enum Clear {
-    /// Somebody may have finished since it looked. With a lead nobody else computes the key, and it may.
-    LookAgain(Option<Lead>),
-    /// It computes beside somebody else.
-    Alone,
-}
-
-/// Holds the key in this process and, where the system has locks, in all of them.
-struct Lead {
-    _key: Option<LockedKey>,
-    // After the lock: a thread that is woken by the flight finds the lock free.
-    _flight: Flight,
-}
-
-impl Inner {
-    fn request(&self, site: &Site, missing: &Missing) -> Clear {
-        match flight::request(self.place, site.key(), self.settings.wait) {
-            Clearance::Landed => Clear::LookAgain(None),
-            Clearance::Alone => Clear::Alone,
-            Clearance::Leads(flight) => {
-                let key = self.lock_key(site, missing);
-                Clear::LookAgain(Some(Lead { _key: key, _flight: flight }))
-            }
-        }
-    }
-
-    /// Waits until no other process computes the key; goes on without a lock where there is none to be had.
-    fn lock_key(&self, site: &Site, missing: &Missing) -> Option<LockedKey> {
-        let locks = self.locks.as_ref()?;
-        let record = || self.disk.stat(&site.record()).ok().flatten();
-        // What is there and no good doesn't end the wait; what takes its place does.
-        let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_)) { record() } else { None };
-        let limit = flight::patience(self.settings.wait);
-        let begin = Instant::now();
-        let (mut pause, mut report) = (Duration::from_millis(1), REPORT);
-        loop {
-            match locks.try_lock(site.key().digest().to_bytes()) {
-                Ok(Some(key)) => return Some(key),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "going on without a lock");
-                    return None;
-                }
-            }
-            let waited = begin.elapsed();
-            // An orphaned lock must not delay a finished result.
-            if limit.is_some_and(|limit| waited >= limit) || record().is_some_and(|stat| Some(stat) != stale) {
-                return None;
-            }
-            if waited >= report {
-                tracing::warn!(key = %site.key(), seconds = waited.as_secs(), "still waiting for another process");
-                report += REPORT;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
-    }
-}
-
-thread_local! {
-    /// The cached functions that this thread is computing, innermost last, each with the moment at which the first of
-    /// the cached calls inside it expires.
-    static FRAMES: RefCell<Vec<(&'static Function, Option<u64>)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A cached function that is being computed.
-struct Frame;
-
-impl Frame {
-    /// Without the thread's variables, in the destructor of another one, nobody asks for frames.
-    fn enter(function: &'static Function) -> Option<Self> {
-        FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
-    }
-
-    /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
-    fn innermost() -> Option<&'static Function> {
-        let frames = || FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten();
-        if rayon::current_thread_index().is_none() { frames() } else { None }
-    }
-
-    /// The result of a cached call is good until then; so is that of the cached function that called.
-    ///
-    /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
-    fn expires(at: Option<u64>) {
-        let Some(at) = at else { return };
-        // `try_with`: a cached function may run in the destructor of another thread local.
-        let _ = FRAMES.try_with(|frames| {
-            if let Some((_, first)) = frames.borrow_mut().last_mut() {
-                *first = Some(first.map_or(at, |first| first.min(at)));
-            }
-        });
-    }
-
-    /// When the first of the cached calls inside expires.
-    fn leave(self) -> Option<u64> {
-        FRAMES.try_with(|frames| frames.borrow().last().and_then(|frame| frame.1)).ok().flatten()
-    }
-}
-
-impl Drop for Frame {
-    /// On unwinding too: who catches the panic has made the calls all the same.
-    fn drop(&mut self) {
-        let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
-        Self::expires(left.and_then(|(_, expires)| expires));
     }
 }

@@ -1,7 +1,8 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
 //! * `call`: a call and its arguments; `ambient`: which memory a function goes through.
-//! * `builder`: settings; `eval`: the way of a call through the cache; `flight`: one computation per key.
+//! * `builder`: settings; `eval`: the way of a call through the cache, in the `shape` that was asked for.
+//! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
 //! * `lookup` and `put`: entries from and to the disk; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
@@ -19,12 +20,15 @@ mod evict;
 mod expiry;
 mod explain;
 mod flight;
+mod frame;
 mod keeper;
 mod kept;
+mod lead;
 mod limits;
 mod lookup;
 mod options;
 mod put;
+mod shape;
 mod shelve;
 mod stats;
 mod survey;
