@@ -44,6 +44,8 @@
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
 //!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
+//! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
+//!   [`MsgpackFile`], [`NoOutput`], or one's own.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content. [`digest`] shows what an argument counts as.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
@@ -58,6 +60,8 @@
 //! # Features
 //!
 //! * `half`: `half::f16` as an array element.
+//! * `nifti`: volumes as NIfTI-1 files, with the crate `nifti`: the targets `NiftiFile` and `MappedNiftiFile` of
+//!   [`Memory::make`], and `read_nifti`.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -77,6 +81,7 @@ pub mod __private;
 mod digest;
 mod error;
 mod key;
+mod make;
 mod map;
 mod memory;
 mod payload;
@@ -86,6 +91,9 @@ mod store;
 pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, Text, digest, digest_serde};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Function, Key};
+pub use make::{Fallible, MappedNpyFile, MsgpackFile, NamedNoOutput, NoOutput, NpyFile, Persister, replace_file};
+#[cfg(feature = "nifti")]
+pub use make::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
 pub use map::{
     Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
     MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,

@@ -11,6 +11,7 @@ mod golden;
 mod hostile;
 mod interop;
 mod limits;
+mod make;
 mod modes;
 mod mutable;
 mod pages;

@@ -180,7 +180,7 @@ impl Memory {
     }
 
     /// Runs the function; the cached calls in it go through this memory.
-    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
         let begin = Instant::now();
@@ -192,15 +192,15 @@ impl Memory {
     }
 }
 
-struct Computed<R> {
-    result: R,
-    changed: Option<&'static str>,
-    duration: Duration,
+pub(super) struct Computed<R> {
+    pub(super) result: R,
+    pub(super) changed: Option<&'static str>,
+    pub(super) duration: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
 }
 
-fn is_stored(outcome: Outcome, function: &Function) -> bool {
+pub(super) fn is_stored(outcome: Outcome, function: &Function) -> bool {
     match outcome {
         Outcome::Value => true,
         Outcome::Err => function.caches_err(),
@@ -208,7 +208,7 @@ fn is_stored(outcome: Outcome, function: &Function) -> bool {
     }
 }
 
-fn changed_argument(function: &Function, argument: &str) -> Error {
+pub(super) fn changed_argument(function: &Function, argument: &str) -> Error {
     let path = function.path();
     Error::invalid(format!("function `{path}` changed its argument `{argument}`, so that its result can't be stored"))
 }

@@ -8,6 +8,7 @@
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
+//! * `slots`: what `make` remembers.
 //! * `explain`: why a call hits or misses; `entry`, `stats`: what there is, and what happened.
 
 mod ambient;
@@ -30,6 +31,7 @@ mod options;
 mod put;
 mod shape;
 mod shelve;
+mod slots;
 mod stats;
 mod survey;
 mod sweep;
@@ -45,6 +47,7 @@ pub use explain::{Difference, Explanation, Reason};
 pub use limits::{Evict, Evicted, Limits};
 pub use options::Options;
 pub use shelve::Shelved;
+pub(crate) use slots::{Ran, SlotName, Slots, Stale};
 pub use stats::{Counts, Stats};
 pub use verify::{Problem, Repair, Report};
 

@@ -20,9 +20,9 @@ const RECORD_LEN: u64 = 512;
 
 /// What a record says of a call besides its value; gathered before the arguments are gone.
 pub(super) struct Draft {
-    function: &'static str,
-    code: Digest,
-    arguments: Vec<ArgumentRecord>,
+    pub(super) function: &'static str,
+    pub(super) code: Digest,
+    pub(super) arguments: Vec<ArgumentRecord>,
     expires: Option<u64>,
 }
 

@@ -82,7 +82,8 @@ impl Stats {
 
     /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
     /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
-    /// and isn't ours to change).
+    /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
+    /// `converted` (byte order, scaling or type) and `alignment`.
     ///
     /// ```
     /// use ndcache::{Compression, Memory};
