@@ -42,7 +42,8 @@
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
-//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
+//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored, of all functions or of one
+//!   (`#[cache(compress = …)]`).
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content. [`digest`] shows what an argument counts as.

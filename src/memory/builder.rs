@@ -181,7 +181,8 @@ impl Builder {
         self
     }
 
-    /// How arrays are stored; plain unless said. What is stored already is found either way.
+    /// How arrays are stored, of functions that don't say so themselves; plain unless said. What is stored already is
+    /// found either way.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression = compression;
         self

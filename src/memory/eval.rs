@@ -159,7 +159,7 @@ impl Memory {
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
-                let compression = inner.settings.compression;
+                let compression = inner.compression(options);
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
