@@ -4,6 +4,7 @@ mod arguments;
 mod code;
 mod compression;
 mod expiry;
+mod explain;
 mod faults;
 mod flights;
 mod functions;

@@ -8,6 +8,7 @@ use super::lookup::{Missing, Site};
 use super::{Call, Inner};
 use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, nonce};
@@ -22,6 +23,7 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     function: &'static str,
     code: Digest,
+    parts: Vec<Part>,
     arguments: Vec<ArgumentRecord>,
     expires: Option<u64>,
 }
@@ -36,8 +38,9 @@ impl Draft {
             digest: argument.digest,
             text,
         });
-        let (function, arguments) = (call.function().path(), arguments.collect());
-        Ok(Self { function, code: identity.code, arguments, expires: None })
+        let (function, arguments) = (call.function(), arguments.collect());
+        let (function, parts) = (function.path(), function.parts().to_vec());
+        Ok(Self { function, code: identity.code, parts, arguments, expires: None })
     }
 
     /// With the moment at which the first of the cached calls inside this one expires.
@@ -98,6 +101,7 @@ impl Inner {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
+            parts: draft.parts.clone(),
             arguments: draft.arguments.clone(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
