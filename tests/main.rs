@@ -21,3 +21,4 @@ mod rooms;
 mod shelve;
 mod support;
 mod ui;
+mod verbose;
