@@ -59,6 +59,9 @@
 //! # Features
 //!
 //! * `half`: `half::f16` as an array element.
+//! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
+//!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
+//!   it asks for all.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

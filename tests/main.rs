@@ -16,6 +16,8 @@ mod modes;
 mod mutable;
 mod pages;
 mod pipeline;
+#[cfg(feature = "progress")]
+mod progress;
 mod results;
 mod rooms;
 mod shelve;

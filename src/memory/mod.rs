@@ -8,7 +8,8 @@
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
-//! * `explain`: why a call hits or misses; `verbose`: what is said of it; `entry`, `stats`: what there is, and what
+//! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
+//!   work that lasts; `entry`, `stats`: what there is, and what
 //!   happened.
 
 mod ambient;
@@ -28,6 +29,8 @@ mod lead;
 mod limits;
 mod lookup;
 mod options;
+#[cfg(feature = "progress")]
+mod progress;
 mod put;
 mod settings;
 mod shape;
@@ -116,6 +119,8 @@ struct Inner {
 
 impl Inner {
     fn new(disk: Disk, settings: Settings) -> Self {
+        #[cfg(feature = "progress")]
+        progress::install();
         let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
         let local = !disk.medium().network;
         let writes = settings.mode <= Mode::Refresh;

@@ -6,7 +6,7 @@ use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
@@ -209,11 +209,13 @@ impl ArraySink for Sink<'_> {
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     blob.write_all(header)?;
     let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    let work = Work::new("storing", data.len() as u64);
     for chunk in data.chunks(LEAF) {
         if hashed {
             leaves.push(leaf(chunk));
         }
         blob.write_all(chunk)?;
+        work.add(chunk.len() as u64);
     }
     Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
 }

@@ -136,7 +136,11 @@ impl Inner {
             }
         }
         // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let print = || drop(std::io::stderr().write_all(text.as_bytes()));
+        #[cfg(feature = "progress")]
+        super::progress::aside(print);
+        #[cfg(not(feature = "progress"))]
+        print();
     }
 }
 
