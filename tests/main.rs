@@ -7,6 +7,7 @@ mod expiry;
 mod explain;
 mod faults;
 mod flights;
+mod frozen;
 mod functions;
 mod golden;
 mod hostile;
