@@ -42,7 +42,8 @@
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
-//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
+//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
+//!   is stored, by all functions or by one (`#[cache(compress = …)]`).
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
 //! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
 //!   [`MsgpackFile`], [`NoOutput`], or one's own.
@@ -62,6 +63,9 @@
 //! * `half`: `half::f16` as an array element.
 //! * `nifti`: volumes as NIfTI-1 files, with the crate `nifti`: the targets `NiftiFile` and `MappedNiftiFile` of
 //!   [`Memory::make`], and `read_nifti`.
+//! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
+//!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
+//!   it asks for all.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -101,7 +105,7 @@ pub use map::{
 };
 pub use memory::{
     Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, MapPolicy, Memory, Mode,
-    Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after,
+    Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::content::ContentHash;
 use super::hasher::ContentHasher;
+use super::progress::Work;
 use super::text::Text;
 use super::tree::{LEAF, TreeHasher, leaf};
 use super::value::Digest;
@@ -47,7 +48,8 @@ impl FileContent {
             return Err(Error::invalid(format!("`{}` isn't a regular file", path.display())));
         }
         let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-        let (len, tree) = read(file).map_err(|error| Error::io("read", &path, error))?;
+        let work = Work::new("hashing", metadata.len());
+        let (len, tree) = read(file, &work).map_err(|error| Error::io("read", &path, error))?;
         Ok(Self { path, len, digest: file_text(len, tree) })
     }
 
@@ -58,13 +60,16 @@ impl FileContent {
     }
 }
 
-fn read(mut file: File) -> std::io::Result<(u64, Digest)> {
+fn read(mut file: File, work: &Work) -> std::io::Result<(u64, Digest)> {
     let mut hasher = TreeHasher::new();
     let mut buffer = vec![0; LEAF];
     loop {
         match fill(&mut file, &mut buffer)? {
             0 => return Ok((hasher.total(), hasher.finish())),
-            len => hasher.push(&buffer[..len]),
+            len => {
+                hasher.push(&buffer[..len]);
+                work.add(len as u64);
+            }
         }
     }
 }

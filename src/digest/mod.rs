@@ -18,6 +18,7 @@
 //! | [`canonical`] | values that only serde knows |
 //! | [`file`] | the content of a file as an argument |
 //! | [`type_name`] | the names of types, without lifetimes |
+//! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
 
 mod array;
@@ -28,6 +29,7 @@ mod element;
 mod file;
 mod hasher;
 mod meta;
+mod progress;
 mod scalars;
 mod text;
 mod tree;
@@ -43,6 +45,9 @@ pub use element::Element;
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};
+pub(crate) use progress::Work;
+#[cfg(feature = "progress")]
+pub(crate) use progress::{Show, show_by};
 pub use text::Text;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};

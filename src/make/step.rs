@@ -101,10 +101,8 @@ impl Memory {
             return Err(at(refusal));
         }
         if let Some(nothing) = ran.nothing {
-            return Err(Error::new(
-                ErrorKind::Other,
-                format!("function `{function}` returned {nothing}, which isn't saved"),
-            ));
+            let message = format!("the result of function `{function}` isn't saved: {nothing}");
+            return Err(Error::new(ErrorKind::Other, message));
         }
         // Through this memory, so that its settings are known to the persister.
         self.with(|| target.save(&ran.value)).map_err(at)?;
@@ -162,8 +160,10 @@ impl<P> Step<'_, P> {
     {
         let function = call.function().path();
         self.slots.count_miss(function, stale);
+        let in_short = self.slots.in_short(&call);
         let ran = self.memory.run(call);
         let saved = self.memory.save(function, &ran, self.target, self.file)?;
+        self.slots.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
         let remembered = match stale {
             Stale::Newer(error) => Err(error.again()),
             _ => self.slots.remember(key, self.place, ran.made, saved.record),
@@ -213,16 +213,20 @@ impl<P> Step<'_, P> {
         if let State::SameIf(target) = state {
             self.slots.settle(self.place, slot, target);
         }
-        self.slots.count_hit(function);
+        self.slots.count_hit(call, &self.what());
         Ok(Ok(loaded))
     }
 
-    fn refuse<A, R>(&self, call: &Call<A, R>, stale: &Stale) -> Error {
-        let (function, folder) = (call.function().path(), self.slots.location().display());
-        let what = match self.file {
+    /// The step, for people.
+    fn what(&self) -> String {
+        match self.file {
             Some(file) => format!("target `{}`", file.path().display()),
-            None => "the step".to_owned(),
-        };
+            None => "a step without a file".to_owned(),
+        }
+    }
+
+    fn refuse<A, R>(&self, call: &Call<A, R>, stale: &Stale) -> Error {
+        let (function, folder, what) = (call.function().path(), self.slots.location().display(), self.what());
         Error::unsupported(format!(
             "function `{function}`: {what} isn't up to date ({stale}), and the memory in `{folder}` is read-only"
         ))

@@ -6,8 +6,9 @@ use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, nonce};
@@ -22,6 +23,7 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     pub(super) function: &'static str,
     pub(super) code: Digest,
+    pub(super) parts: Vec<Part>,
     pub(super) arguments: Vec<ArgumentRecord>,
     expires: Option<u64>,
 }
@@ -36,8 +38,9 @@ impl Draft {
             digest: argument.digest,
             text,
         });
-        let (function, arguments) = (call.function().path(), arguments.collect());
-        Ok(Self { function, code: identity.code, arguments, expires: None })
+        let (function, arguments) = (call.function(), arguments.collect());
+        let (function, parts) = (function.path(), function.parts().to_vec());
+        Ok(Self { function, code: identity.code, parts, arguments, expires: None })
     }
 
     /// With the moment at which the first of the cached calls inside this one expires.
@@ -98,6 +101,7 @@ impl Inner {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
+            parts: draft.parts.clone(),
             arguments: draft.arguments.clone(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
@@ -205,11 +209,13 @@ impl ArraySink for Sink<'_> {
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     blob.write_all(header)?;
     let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    let work = Work::new("storing", data.len() as u64);
     for chunk in data.chunks(LEAF) {
         if hashed {
             leaves.push(leaf(chunk));
         }
         blob.write_all(chunk)?;
+        work.add(chunk.len() as u64);
     }
     Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
 }

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::eval::{Computed, changed_argument, is_stored};
+use super::eval::{Computed, changed_argument, unstored};
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::flight::{self, Clearance, Flight};
 use super::put::Draft;
 use super::{Call, Difference, Inner, MapPolicy, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Function, Key, Stream};
-use crate::payload::{Codec, Outcome};
+use crate::key::{Function, Key, Stream, changes};
+use crate::payload::Codec;
 use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::store::{Durability, LockedKey};
 
@@ -52,7 +52,8 @@ pub(crate) enum Stale {
     New,
     /// Another function made what stands there, and it is no longer there.
     Function,
-    Code,
+    /// What of it has changed, as far as it is known.
+    Code(Vec<String>),
     /// Empty: salt or type of the result.
     Argument(Vec<Difference>),
     /// The target is missing, was changed or can't be loaded; in words.
@@ -68,7 +69,7 @@ impl Stale {
     fn name(&self) -> &'static str {
         match self {
             Self::New | Self::Function => "new function",
-            Self::Code => "code",
+            Self::Code(_) => "code",
             Self::Argument(_) => "argument",
             Self::Target(_) => "target",
             Self::Refresh => "refresh",
@@ -83,7 +84,8 @@ impl fmt::Display for Stale {
         match self {
             Self::New => f.write_str("not made yet"),
             Self::Function => f.write_str("made by another function before"),
-            Self::Code => f.write_str("code changed"),
+            Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
+            Self::Code(changes) => f.write_str(&changes.join(", ")),
             Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),
             Self::Argument(differences) => {
                 let differences: Vec<_> = differences.iter().map(Difference::to_string).collect();
@@ -100,8 +102,10 @@ impl fmt::Display for Stale {
 /// What a function has returned.
 pub(crate) struct Ran<R> {
     pub(crate) value: R,
-    /// The value is none: an `Err` or a `None` that isn't stored.
+    /// Why the value isn't stored, if it isn't: it is an `Err` or a `None`.
     pub(crate) nothing: Option<&'static str>,
+    /// How long that took.
+    pub(crate) duration: Duration,
     /// What there is to remember of the call; or why there isn't.
     pub(crate) made: Result<Made>,
 }
@@ -132,25 +136,21 @@ impl Memory {
     pub(crate) fn run<A, R>(&self, call: Call<A, R>) -> Ran<R> {
         let (function, codec) = (call.function(), call.codec());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
-        let (value, made) = match &self.0 {
-            Some(inner) => {
-                let Computed { result, changed, duration, .. } = self.compute(inner, call);
-                let made = match changed {
-                    Some(argument) => Err(changed_argument(function, argument)),
-                    None => draft.map(|draft| Made { draft, duration }),
-                };
-                (result, made)
-            }
-            None => (self.with(|| call.compute().0), draft.map(|draft| Made { draft, duration: Duration::ZERO })),
+        let Some(inner) = &self.0 else { return self.run_only(call) };
+        let Computed { result, changed, duration, .. } = self.compute(inner, call);
+        let made = match changed {
+            Some(argument) => Err(changed_argument(function, argument)),
+            None => draft.map(|draft| Made { draft, duration }),
         };
-        Ran::new(value, function, codec, made)
+        Ran::new(result, function, codec, duration, made)
     }
 
     /// Runs a function of which nothing is to be remembered: its arguments aren't hashed.
     pub(crate) fn run_only<A, R>(&self, call: Call<A, R>) -> Ran<R> {
-        let (function, codec) = (call.function(), call.codec());
+        let (function, codec, begin) = (call.function(), call.codec(), Instant::now());
         let value = self.with(|| call.compute().0);
-        Ran::new(value, function, codec, Err(Error::unsupported("nothing is remembered of this call")))
+        let made = Err(Error::unsupported("nothing is remembered of this call"));
+        Ran::new(value, function, codec, begin.elapsed(), made)
     }
 
     /// What files written on behalf of this memory are to survive.
@@ -208,7 +208,7 @@ impl Slots<'_> {
         }
         let Ok(identity) = call.identity() else { return Some(Stale::New) };
         if slot.code != identity.code {
-            return Some(Stale::Code);
+            return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
         let changed = identity.arguments.iter().zip(call.argument_texts()).filter_map(|(argument, now)| {
             let old = slot.arguments.iter().find(|old| old.name == argument.name)?;
@@ -255,6 +255,7 @@ impl Slots<'_> {
                 key: key.digest(),
                 function: draft.function.to_owned(),
                 code: draft.code,
+                parts: draft.parts,
                 arguments: draft.arguments,
                 created: nanoseconds_since_1970(SystemTime::now()),
                 duration: nanoseconds(duration),
@@ -323,18 +324,32 @@ impl Slots<'_> {
         }
     }
 
-    pub(crate) fn count_hit(self, function: &str) {
+    /// Counts and says that `what` is up to date.
+    pub(crate) fn count_hit<A, R>(self, call: &Call<A, R>, what: &str) {
+        let function = call.function().path();
         self.inner.counters.hit(function);
         tracing::debug!(function, "up to date");
+        self.inner.up_to_date(call, what);
     }
 
     /// Counts that a function runs, and tells what is wrong with what was remembered.
     pub(crate) fn count_miss(self, function: &str, stale: &Stale) {
         self.inner.counters.miss(function, stale.name());
-        tracing::info!(function, reason = %stale, "made");
+        tracing::info!(function, reason = %stale, "miss");
         if let Stale::Damaged(error) = stale {
-            self.count_fault(function, error, "a remembered target can't be told, and is made again");
+            self.count_fault(function, error, "what was made isn't known any more, and is made again");
         }
+    }
+
+    /// The call in short, if it is to be printed that it was made.
+    pub(crate) fn in_short<A, R>(self, call: &Call<A, R>) -> Option<String> {
+        self.inner.step(call)
+    }
+
+    /// Says that `what` was made.
+    pub(crate) fn tell(self, step: Option<&str>, function: &str, duration: Duration, what: &str, stale: &Stale) {
+        tracing::info!(function, what, seconds = duration.as_secs_f64(), reason = %stale, "made");
+        self.inner.made(step, duration, what, stale);
     }
 
     /// Counts a call that can't be keyed.
@@ -370,13 +385,9 @@ fn made_key(key: Key, place: SlotName<'_>) -> Key {
 }
 
 impl<R> Ran<R> {
-    fn new(mut value: R, function: &Function, codec: Codec<R>, made: Result<Made>) -> Self {
+    fn new(mut value: R, function: &Function, codec: Codec<R>, duration: Duration, made: Result<Made>) -> Self {
         codec.normalise(&mut value);
-        let nothing = match codec.outcome(&value) {
-            outcome if is_stored(outcome, function) => None,
-            Outcome::None => Some("`None`"),
-            _ => Some("an `Err`"),
-        };
-        Self { value, nothing, made }
+        let nothing = unstored(codec.outcome(&value), function);
+        Self { value, nothing, duration, made }
     }
 }

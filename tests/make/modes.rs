@@ -6,7 +6,7 @@ use ndarray::prelude::*;
 use ndcache::{ErrorKind, Memory, Mode, NoOutput, NpyFile, cache};
 
 use super::{RUNS, Workshop, ramp, runs};
-use crate::support::{snapshot, warnings};
+use crate::support::{child, in_child, snapshot, warnings};
 
 #[test]
 fn without_a_memory_a_step_is_made_each_time_and_nothing_is_remembered() {
@@ -55,7 +55,7 @@ fn a_read_only_memory_loads_what_is_up_to_date_and_refuses_to_make_anything() {
     let message = reader.make(ramp::call(3, 1.0), &target).unwrap_err().to_string();
     assert!(message.contains("(the target is missing)"), "{message}");
     let message = reader.make(ramp::call(3, 1.0), NoOutput).unwrap_err().to_string();
-    assert!(message.contains("the step isn't up to date (not made yet)"), "{message}");
+    assert!(message.contains("a step without a file isn't up to date (not made yet)"), "{message}");
     assert_eq!(runs(), 1);
 }
 
@@ -203,4 +203,26 @@ fn cached_calls_inside_a_step_and_steps_inside_cached_calls_go_through_the_memor
         memory.make(outer::call(3), NpyFile::new(workshop.path("a.npy"))).unwrap()
     });
     assert_eq!((inside, runs()), (array![1.0, 2.0, 3.0], 2));
+}
+
+#[test]
+fn verbose_memories_print_what_was_made_why_and_what_is_up_to_date() {
+    const NAME: &str = "make::modes::verbose_memories_print_what_was_made_why_and_what_is_up_to_date";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::builder(format!("{folder}/cache")).verbose(2).open().unwrap();
+        for step in [1.0, 1.0, 2.0] {
+            memory.make(ramp::call(3, step), NpyFile::new(format!("{folder}/a.npy"))).unwrap();
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let said: Vec<_> = said.lines().collect();
+    let target = format!("target `{}`", folder.path().join("a.npy").display());
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].starts_with("ndcache: ndcache/ndcache::make::ramp(n: 3, step: 1.0) made in "), "{}", said[0]);
+    assert!(said[0].ends_with(&format!("{target}; not made yet")), "{}", said[0]);
+    assert!(said[1].ends_with(&format!("ramp(n: 3, step: 1.0) is up to date, {target}")), "{}", said[1]);
+    assert!(said[2].ends_with(&format!("{target}; argument `step`: 1.0 → 2.0")), "{}", said[2]);
 }

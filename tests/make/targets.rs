@@ -238,7 +238,7 @@ fn an_error_of_the_function_is_told_and_leaves_the_old_target() {
     assert_eq!(runs(), 3, "an error isn't remembered, and the old result stands");
     let plain = MsgpackFile::new(workshop.path("b.msgpack"));
     let error = workshop.memory.make(half::call(5), &plain).unwrap_err().to_string();
-    assert_eq!(error, "function `make: half` returned an `Err`, which isn't saved");
+    assert_eq!(error, "the result of function `make: half` isn't saved: it is an `Err`");
     assert_eq!(workshop.memory.make(half::call(4), &plain).unwrap(), Ok(2));
 }
 
@@ -318,4 +318,34 @@ fn a_target_that_may_not_be_mapped_is_copied_and_counted() {
     assert!(!make(&owned).is_mapped());
     assert_eq!(owned.stats().by_copy()["policy"], 1);
     assert!(make(&workshop.memory).is_mapped());
+}
+
+#[test]
+fn a_target_in_another_format_than_before_is_made_again() {
+    let workshop = Workshop::new();
+    let path = workshop.path("a");
+    #[cache(name = "make: listed")]
+    fn listed(n: usize) -> Array1<f64> {
+        RUNS.set(RUNS.get() + 1);
+        Array1::zeros(n)
+    }
+    struct Length(PathBuf);
+    impl Persister<Array1<f64>> for Length {
+        type Loaded = usize;
+        fn save(&self, value: &Array1<f64>) -> Result<()> {
+            ndcache::replace_file(&self.0, |file| std::io::Write::write_fmt(file, format_args!("{}", value.len())))
+        }
+        fn load(&self) -> Result<usize> {
+            std::fs::read_to_string(&self.0).map_err(Error::other)?.parse().map_err(Error::other)
+        }
+        fn path(&self) -> Option<&Path> {
+            Some(&self.0)
+        }
+    }
+    let memory = &workshop.memory;
+    assert_eq!(memory.make(listed::call(3), NpyFile::new(&path)).unwrap().len(), 3);
+    for _ in 0..2 {
+        assert_eq!(memory.make(listed::call(3), Length(path.clone())).unwrap(), 3);
+    }
+    assert_eq!((runs(), memory.stats().by_reason()["target"]), (2, 1));
 }

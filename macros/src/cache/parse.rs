@@ -53,6 +53,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "validate",
     "expires",
     "min_duration",
+    "compress",
 ];
 const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];
 const CALL_OPTIONS: &[&str] = &["version"];

@@ -60,6 +60,7 @@ fn read<A: Voxel, D: Dimension>(path: &Path) -> Result<Volume<Array<A, D>>> {
         Way::Same => source.same(&head, count(&head)?)?,
         Way::Real(scaling) => source.real(&head, count(&head)?, scaling)?,
     };
+    source.finish()?;
     Ok(Volume { voxels: array_from_vec(voxels, &meta)?, grid: head.grid })
 }
 
@@ -164,15 +165,26 @@ impl<'a> Source<'a> {
             Bytes::Gzip(packed) => packed.read_exact(out),
         };
         let end = self.read + out.len() as u64;
-        filled.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Error::damaged(format!("file ends before byte {end}")),
+        filled.map_err(|error| self.fault(error, format_args!("before byte {end}")))?;
+        self.read = end;
+        Ok(())
+    }
+
+    /// Reads a packed file to its end, where its check sum is.
+    fn finish(&mut self) -> Result<()> {
+        let Bytes::Gzip(packed) = &mut self.bytes else { return Ok(()) };
+        let rest = io::copy(packed, &mut io::sink());
+        rest.map(drop).map_err(|error| self.fault(error, format_args!("before its check sum")))
+    }
+
+    fn fault(&self, error: io::Error, end: std::fmt::Arguments<'_>) -> Error {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::damaged(format!("file ends {end}")),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
                 Error::damaged(format!("file can't be inflated: {error}"))
             }
             _ => Error::io("read", self.path, error),
-        })?;
-        self.read = end;
-        Ok(())
+        }
     }
 
     /// Goes to the voxels, once it is known that a plain file has them all.
