@@ -5,7 +5,6 @@ use super::target::{State, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::memory::{Call, Memory, Ran, SlotName, Slots, Stale};
-use crate::record::TargetRecord;
 
 impl Memory {
     /// Makes what `target` is to hold: runs `call` and saves its result, unless that is there already. Returns what
@@ -59,7 +58,7 @@ impl Memory {
         let function = call.function().path();
         let file = target.path().map(Target::at).transpose()?;
         let Some(slots) = self.slots(&call) else {
-            return self.make_only(call, &target, file.as_ref()).map(|made| made.loaded);
+            return self.make_only(call, &target, file.as_ref());
         };
         let place = match &file {
             Some(file) => SlotName::Path(file.bytes()),
@@ -70,7 +69,7 @@ impl Memory {
             Ok(key) => step.make(call, key),
             Err(error) if slots.writes() => {
                 slots.count_bypass(function, &error);
-                self.make_only(call, &target, file.as_ref()).map(|made| made.loaded)
+                self.make_only(call, &target, file.as_ref())
             }
             Err(error) => Err(error),
         }
@@ -82,20 +81,21 @@ impl Memory {
         call: Call<A, R>,
         target: &P,
         file: Option<&Target>,
-    ) -> Result<Saved<P::Loaded>> {
+    ) -> Result<P::Loaded> {
         file.map_or(Ok(()), Target::expect_writable)?;
         let function = call.function().path();
-        self.save(function, &self.run_only(call), target, file)
+        let ran = self.run_only(call);
+        self.save(function, &ran, target, || file.map_or(Ok(()), Target::expect_saved)).map(|(loaded, ())| loaded)
     }
 
-    /// Saves what a function has returned, and loads it.
-    fn save<R, P: Persister<R>>(
+    /// Saves what a function has returned, and loads it; `look` sees the target before that.
+    fn save<R, P: Persister<R>, S>(
         &self,
         function: &str,
         ran: &Ran<R>,
         target: &P,
-        file: Option<&Target>,
-    ) -> Result<Saved<P::Loaded>> {
+        look: impl FnOnce() -> Result<S>,
+    ) -> Result<(P::Loaded, S)> {
         let at = |error: Error| error.at(format_args!("function `{function}`"));
         if let Some(refusal) = target.refusal(&ran.value) {
             return Err(at(refusal));
@@ -107,15 +107,10 @@ impl Memory {
         // Through this memory, so that its settings are known to the persister.
         self.with(|| target.save(&ran.value)).map_err(at)?;
         // Before it is loaded: what comes into its place later isn't what was made.
-        let record = file.map(Target::record).transpose().map_err(at)?;
+        let seen = look().map_err(at)?;
         let loaded = self.with(|| target.load()).map_err(at)?;
-        Ok(Saved { loaded, record })
+        Ok((loaded, seen))
     }
-}
-
-struct Saved<T> {
-    loaded: T,
-    record: Option<TargetRecord>,
 }
 
 /// One step whose call has a key.
@@ -162,16 +157,17 @@ impl<P> Step<'_, P> {
         self.slots.count_miss(function, stale);
         let in_short = self.slots.in_short(&call);
         let ran = self.memory.run(call);
-        let saved = self.memory.save(function, &ran, self.target, self.file)?;
+        let look = || self.file.map(Target::record).transpose();
+        let (loaded, record) = self.memory.save(function, &ran, self.target, look)?;
         self.slots.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
         let remembered = match stale {
             Stale::Newer(error) => Err(error.again()),
-            _ => self.slots.remember(key, self.place, ran.made, saved.record),
+            _ => self.slots.remember(key, self.place, ran.made, record),
         };
         if let Err(error) = remembered {
             self.slots.count_fault(function, &error, "what was made is not remembered, and is made again next time");
         }
-        Ok(saved.loaded)
+        Ok(loaded)
     }
 
     /// What the target holds, if it is what the call would make.

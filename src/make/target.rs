@@ -93,6 +93,21 @@ impl Target {
         }
     }
 
+    /// Whether there is a file after it was to be saved.
+    ///
+    /// # Errors
+    /// Returns an error when there is none.
+    pub(super) fn expect_saved(&self) -> Result<()> {
+        self.saved().map(drop)
+    }
+
+    fn saved(&self) -> Result<Metadata> {
+        self.stat()?.ok_or_else(|| {
+            let name = self.path.display();
+            Error::new(ErrorKind::Other, format!("target `{name}` wasn't saved: it isn't there"))
+        })
+    }
+
     /// What stands there now.
     ///
     /// # Errors
@@ -101,9 +116,7 @@ impl Target {
         let name = self.path.display();
         for _ in 0..TRIES {
             let seen = nanoseconds(SystemTime::now());
-            let Some(before) = self.stat()? else {
-                return Err(Error::new(ErrorKind::Other, format!("target `{name}` wasn't saved: it isn't there")));
-            };
+            let before = self.saved()?;
             let digest = digest(&FileContent::open(&self.path)?);
             let record = TargetRecord { seen, ..describe(&self.path, &before, digest) };
             if self.stat()?.is_some_and(|after| looks_like(&after, &record)) {

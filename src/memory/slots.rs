@@ -391,3 +391,24 @@ impl<R> Ran<R> {
         Self { value, nothing, duration, made }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By docs/format.md: the length of each text, and the text.
+    fn digest_of(texts: &[&str]) -> Digest {
+        let stream = texts.iter().flat_map(|text| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat());
+        Digest::of(&stream.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_slot_is_found_by_its_path_or_by_function_and_name() {
+        let path = SlotName::Path(b"/data/a.npy");
+        assert_eq!(path.digest(), digest_of(&["ndcache-slot:1", "path", "/data/a.npy"]));
+        let name = SlotName::Name { function: "app/plot", name: "" };
+        assert_eq!(name.digest(), digest_of(&["ndcache-slot:1", "name", "app/plot", ""]));
+        let (digest, file) = named(path);
+        assert_eq!(file, format!("m/{}.record", &digest.to_string()[..16]));
+    }
+}

@@ -63,7 +63,8 @@ impl Stats {
         &self.functions
     }
 
-    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name).
+    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name); `target` counts the steps of
+    /// [`make`](crate::Memory::make) whose target was missing or changed.
     ///
     /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
     /// compared with a few of its stored calls only, at its first miss.

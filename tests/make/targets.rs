@@ -225,7 +225,7 @@ fn an_error_of_the_function_is_told_and_leaves_the_old_target() {
     #[cache(name = "make: half")]
     fn half(n: u32) -> Result<u32, String> {
         RUNS.set(RUNS.get() + 1);
-        if n % 2 == 0 { Ok(n / 2) } else { Err(format!("{n} is odd")) }
+        if n.is_multiple_of(2) { Ok(n / 2) } else { Err(format!("{n} is odd")) }
     }
     let workshop = Workshop::new();
     let target = Fallible(MsgpackFile::new(workshop.path("a.msgpack")));
