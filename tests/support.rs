@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use ndcache::Memory;
 use tempfile::TempDir;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A memory in a folder of its own, which goes with the first value.
 pub(crate) fn fresh() -> (TempDir, Memory) {
@@ -57,10 +58,15 @@ pub(crate) fn in_child(name: &str, variable: &str) -> Option<String> {
 
 /// Runs `body`, and returns the messages that it logs at `warn`.
 pub(crate) fn warnings(body: impl FnOnce()) -> Vec<String> {
+    events(LevelFilter::WARN, body)
+}
+
+/// Runs `body`, and returns the events of at least this level, one line each.
+pub(crate) fn events(level: LevelFilter, body: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_max_level(level)
         .with_ansi(false)
         .without_time()
         .with_writer(move || writer.clone())
