@@ -15,7 +15,7 @@ fn a_changed_argument_that_is_ignored_hits() {
     #[cache(ignore(y))]
     fn first(x: u64, y: u64) -> u64 {
         RUNS.fetch_add(1, Ordering::SeqCst);
-        x + 0 * y
+        x.min(x + y)
     }
     let (_folder, memory) = fresh();
     for (x, y) in [(0, 1), (0, 1), (0, 2), (1, 2), (1, 1)] {

@@ -99,8 +99,7 @@ fn a_str_and_a_path_are_one_place_and_clearing_removes_nothing_of_the_users() {
         fs::write(data.join(name), name).unwrap();
     }
     let text: &str = data.to_str().unwrap();
-    let memories =
-        [Memory::open(text), Memory::open(Path::new(text)), Memory::open(text.to_owned())].map(Result::unwrap);
+    let memories = [Memory::open(text), Memory::open(Path::new(text)), Memory::open(&data)].map(Result::unwrap);
     memories[0].eval(ramp::call(40_000));
     for memory in &memories {
         assert_eq!(memory.location(), memories[0].location());
