@@ -101,6 +101,7 @@ pub use memory::{
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
+pub use record::Producer;
 pub use store::Durability;
 
 /// The examples of the pages, as tests.

@@ -95,6 +95,6 @@ impl Inner {
 
     fn entry(&self, name: &str) -> Result<Option<Entry>> {
         let found = self.read_record(name)?;
-        Ok(found.map(|found| Entry::new(self.disk.path_of(name), found.length, found.record)))
+        Ok(found.map(|found| Entry::new(self.disk.path_of(name), found)))
     }
 }
