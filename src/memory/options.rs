@@ -16,11 +16,13 @@ pub struct Options {
     pub expires: Option<fn() -> Duration>,
     /// `min_duration = …`
     pub min_duration: Option<fn() -> Duration>,
+    /// `readable = …`
+    pub readable: Option<fn() -> bool>,
 }
 
 impl Options {
     /// Nothing said.
-    pub const NONE: Self = Self { mode: None, validate: None, expires: None, min_duration: None };
+    pub const NONE: Self = Self { mode: None, validate: None, expires: None, min_duration: None, readable: None };
 }
 
 impl Inner {
