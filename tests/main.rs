@@ -6,6 +6,7 @@ mod compression;
 mod expiry;
 mod faults;
 mod flights;
+mod frozen;
 mod functions;
 mod golden;
 mod hostile;

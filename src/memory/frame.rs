@@ -1,0 +1,70 @@
+//! Which cached functions a thread is computing, and what the cached calls inside them mean for them.
+
+use std::cell::RefCell;
+
+use super::{Inner, lock};
+use crate::key::Function;
+
+impl Inner {
+    /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
+    /// one's code would not reach the outer one's key.
+    pub(super) fn warn_unnamed(&self, inner: &'static Function) {
+        let Some(outer) = Frame::innermost() else { return };
+        if outer.code().reaches(inner.code()) {
+            return;
+        }
+        let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
+        if lock(&self.unnamed).insert(pair) {
+            let (outer, inner) = (outer.path(), inner.path());
+            tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
+        }
+    }
+}
+
+thread_local! {
+    /// The cached functions that this thread is computing, innermost last, each with the moment at which the first of
+    /// the cached calls inside it expires.
+    static FRAMES: RefCell<Vec<(&'static Function, Option<u64>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A cached function that is being computed.
+pub(super) struct Frame;
+
+impl Frame {
+    /// Without the thread's variables, in the destructor of another one, nobody asks for frames.
+    pub(super) fn enter(function: &'static Function) -> Option<Self> {
+        FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
+    }
+
+    /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
+    pub(super) fn innermost() -> Option<&'static Function> {
+        let frames = || FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten();
+        if rayon::current_thread_index().is_none() { frames() } else { None }
+    }
+
+    /// The result of a cached call is good until then; so is that of the cached function that called.
+    ///
+    /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
+    pub(super) fn expires(at: Option<u64>) {
+        let Some(at) = at else { return };
+        // `try_with`: a cached function may run in the destructor of another thread local.
+        let _ = FRAMES.try_with(|frames| {
+            if let Some((_, first)) = frames.borrow_mut().last_mut() {
+                *first = Some(first.map_or(at, |first| first.min(at)));
+            }
+        });
+    }
+
+    /// When the first of the cached calls inside expires.
+    pub(super) fn leave(self) -> Option<u64> {
+        FRAMES.try_with(|frames| frames.borrow().last().and_then(|frame| frame.1)).ok().flatten()
+    }
+}
+
+impl Drop for Frame {
+    /// On unwinding too: who catches the panic has made the calls all the same.
+    fn drop(&mut self) {
+        let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
+        Self::expires(left.and_then(|(_, expires)| expires));
+    }
+}

@@ -1,0 +1,120 @@
+//! The forms in which a result can be asked for.
+
+use super::Inner;
+use super::lookup::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::payload::{Codec, CopyOnWrite, Mappable};
+use crate::record::Record;
+
+/// A result in the form that was asked for, and what went wrong on the way.
+pub(super) struct Evaluated<T> {
+    pub(super) value: T,
+    pub(super) fault: Option<Error>,
+}
+
+/// The form in which a result is asked for.
+pub(super) trait Shape<R>: Copy {
+    type Out;
+    /// Computes although something is stored.
+    const ANEW: bool = false;
+    /// From an entry.
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
+    /// From the computed value, where there is no entry.
+    fn keep(self, value: R) -> Self::Out;
+    /// Whether the computed value has to come back from its entry.
+    fn reloads(self, codec: Codec<R>) -> bool;
+}
+
+/// As the function returns it.
+#[derive(Clone, Copy)]
+pub(super) struct Owned;
+/// Mapped.
+#[derive(Clone, Copy)]
+pub(super) struct Lent;
+/// Mapped copy-on-write.
+#[derive(Clone, Copy)]
+pub(super) struct Writable;
+/// Computed in any case.
+#[derive(Clone, Copy)]
+pub(super) struct Again<S>(pub(super) S);
+
+impl<R> Shape<R> for Owned {
+    type Out = R;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
+        entry.inner.load(entry.site, entry.record, |reader| codec.load(reader))
+    }
+
+    fn keep(self, value: R) -> R {
+        value
+    }
+
+    fn reloads(self, codec: Codec<R>) -> bool {
+        codec.type_name().has_mapped()
+    }
+}
+
+impl<R: Mappable> Shape<R> for Lent {
+    type Out = R::Mapped;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
+        match entry.inner.load(entry.site, entry.record, R::map) {
+            // A stored `Err`, say: nothing in it to map.
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
+            loaded => loaded,
+        }
+    }
+
+    fn keep(self, value: R) -> R::Mapped {
+        value.into_mapped()
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        true
+    }
+}
+
+impl<R: CopyOnWrite> Shape<R> for Writable {
+    type Out = R::Cow;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
+        match entry.inner.load(entry.site, entry.record, R::copy_on_write) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
+            loaded => loaded,
+        }
+    }
+
+    fn keep(self, value: R) -> R::Cow {
+        value.into_cow()
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        false
+    }
+}
+
+impl<R, S: Shape<R>> Shape<R> for Again<S> {
+    type Out = S::Out;
+    const ANEW: bool = true;
+
+    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<S::Out> {
+        self.0.load(entry, codec)
+    }
+
+    fn keep(self, value: R) -> S::Out {
+        self.0.keep(value)
+    }
+
+    fn reloads(self, codec: Codec<R>) -> bool {
+        self.0.reloads(codec)
+    }
+}
+
+/// An entry that was found or has just been made.
+pub(super) struct Stored<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) site: &'a Site,
+    pub(super) record: &'a Record,
+    /// Just made, so that its digests are this process's own.
+    pub(super) fresh: bool,
+}
