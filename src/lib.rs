@@ -45,9 +45,12 @@
 //!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored; the [`Lineage`] of a result.
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
-//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows what an argument counts as.
+//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
+//!   what an argument counts as.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
 //!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
+//! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
+//!   pure; [`Memory::lineage`] says which stored results went into a result.
 //!
 //! A function's own text is its code. A helper counts only if it is named: `depends(helper)` on the function,
 //! [`macro@code`] on the helper.

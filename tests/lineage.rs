@@ -69,6 +69,18 @@ fn a_result_is_traced_to_the_entries_whose_arrays_it_took() {
 }
 
 #[test]
+fn a_small_array_beside_other_values_is_joined_too() {
+    let (_folder, memory) = fresh();
+    let x = memory.eval(source::call(3));
+    let (root, _) = memory.eval(split::call(&x));
+    memory.eval(smooth::call(&root, 1.0));
+    let lineage = memory.lineage(&smooth::call(&root, 1.0)).unwrap().unwrap();
+    let lines = ["smooth(x=f64[3] C, k=1.0)", "└─ x: split(x=f64[3] C)", "   └─ x: source(n=3)"];
+    assert_eq!(tree(&lineage), lines);
+    assert_eq!(memory.entry(&split::call(&x)).unwrap().unwrap().files().len(), 0, "in the record");
+}
+
+#[test]
 fn small_arrays_and_shelved_results_are_joined_too() {
     #[cache]
     fn total(parts: &Shelved<(Array1<f64>, f64)>, k: usize) -> f64 {

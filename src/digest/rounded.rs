@@ -55,11 +55,6 @@ impl Step {
 }
 
 /// An argument of floats, which can be rounded.
-#[diagnostic::on_unimplemented(
-    message = "an argument of type `{Self}` can't be rounded",
-    label = "neither a float nor an array of floats",
-    note = "`round(…)` takes `f32`, `f64`, arrays, slices and `Vec`s of them, and `Option`s of these"
-)]
 pub trait Roundable: ContentHash {
     /// Feeds the value's multiple of the step.
     fn round_hash(&self, step: Step, hasher: &mut ContentHasher);

@@ -10,6 +10,7 @@ use super::{Argument, Call, Entry, Inner, Memory};
 use crate::digest::{ContentHash, ContentHasher, Digest};
 use crate::error::Result;
 use crate::key::Key;
+use crate::payload::inline_arrays;
 use crate::record::Record;
 
 mod print;
@@ -101,9 +102,9 @@ impl Memory {
     ///
     /// An argument is joined with each entry that holds it by digest: an array with entries of which it is an array, a
     /// [`Shelved`](crate::Shelved) result with the entry of its content. So it doesn't matter how the array came from
-    /// one function to the other; and an array that two functions return, all zeros say, is joined with both. Arrays of
-    /// at most 4 KiB inside tuples and structs are not seen, nor are arrays inside arguments of other types. A line ends
-    /// where no entry holds an array: it came from elsewhere, or its entry was evicted. Each entry is followed once.
+    /// one function to the other; and an array that two functions return, all zeros say, is joined with both. Arrays
+    /// inside arguments of other types, tuples say, aren't seen. A line ends where no entry holds an array: it came from
+    /// elsewhere, or its entry was evicted. Each entry is followed once.
     ///
     /// Reads all records of the cache, on several threads, and no array. Nothing is written or counted.
     ///
@@ -232,10 +233,10 @@ impl Inner {
 
 /// What the result of an entry, or an array of it, counts as in an argument.
 fn held(record: &Record) -> Vec<Digest> {
-    let mut held: Vec<_> = record.arrays.iter().map(|array| array.digest).collect();
     let content = Content::of(record);
-    held.push(content.array.unwrap_or_else(|| shelved(content.digest)));
-    held
+    let files = record.arrays.iter().map(|array| array.digest);
+    let whole = if content.array.is_none() { Some(shelved(content.digest)) } else { None };
+    files.chain(inline_arrays(&record.value)).chain(whole).collect()
 }
 
 /// The digest of a shelved result that isn't an array (docs/format.md, "Digests").

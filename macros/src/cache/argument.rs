@@ -96,7 +96,8 @@ impl Argument {
         if let Some(step) = &self.step {
             // A constant: no step depends on an argument, and a bad one doesn't compile.
             let step = quote_spanned!(step.span()=> const { #private::Step::new(#step) });
-            return quote_spanned!(Span::mixed_site().located_at(self.span)=> #private::rounded(#value, #step));
+            let site = Span::mixed_site().located_at(self.span);
+            return quote_spanned!(site=> (&&#private::Rounding(#value)).keyed(#step));
         }
         quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&#private::Probe(#value)).keyed())
     }
