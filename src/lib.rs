@@ -42,7 +42,9 @@
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
-//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored; the [`Lineage`] of a result.
+//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
+//!   is stored, by all functions or by one (`#[cache(compress = …)]`); the
+//!   [`Lineage`] of a result.
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
@@ -61,6 +63,9 @@
 //! # Features
 //!
 //! * `half`: `half::f16` as an array element.
+//! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
+//!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
+//!   it asks for all.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -96,7 +101,7 @@ pub use map::{
 };
 pub use memory::{
     Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy,
-    Memory, Mode, Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after,
+    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};

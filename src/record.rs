@@ -5,6 +5,7 @@
 
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -56,6 +57,9 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
+    /// What the code digest was made of; empty where that isn't known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
@@ -189,7 +193,12 @@ impl Record {
         let mut bytes = Vec::new();
         pack(&mut bytes, &overflowed)?;
         self.overflow = Some(Overflow { file: file.to_owned(), length: bytes.len() as u64, digest: tree(&bytes) });
-        Ok(Split { record: self.encode()?, overflow: Some(bytes) })
+        let record = self.encode().or_else(|_| {
+            // An explanation less is better than an entry less.
+            self.parts.clear();
+            self.encode()
+        })?;
+        Ok(Split { record, overflow: Some(bytes) })
     }
 
     /// Takes value and arrays out of the overflow file that was read from `path`.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use ndcache::Memory;
 use tempfile::TempDir;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A memory in a folder of its own, which goes with the first value.
 pub(crate) fn fresh() -> (TempDir, Memory) {
@@ -57,10 +58,15 @@ pub(crate) fn in_child(name: &str, variable: &str) -> Option<String> {
 
 /// Runs `body`, and returns the messages that it logs at `warn`.
 pub(crate) fn warnings(body: impl FnOnce()) -> Vec<String> {
+    events(LevelFilter::WARN, body)
+}
+
+/// Runs `body`, and returns what it logs up to this level, with all fields.
+pub(crate) fn events(level: LevelFilter, body: impl FnOnce()) -> Vec<String> {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_max_level(level)
         .with_ansi(false)
         .without_time()
         .with_writer(move || writer.clone())
@@ -129,6 +135,11 @@ pub(crate) fn newer(record: &[u8]) -> Vec<u8> {
     assert_eq!(record[at], 1, "format 1 as MessagePack");
     let mut bytes = record[..record.len() - 16].to_vec();
     bytes[at] = 2;
+    sealed(bytes)
+}
+
+/// A record without its trailer, and the trailer.
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let trailer = xxhash_rust::xxh3::xxh3_128(&bytes);
     bytes.extend((0..16).rev().map(|i| (trailer >> (8 * i)) as u8));
     bytes

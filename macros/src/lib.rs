@@ -43,9 +43,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `validate = path` | a `fn(&Entry) -> bool`, asked at each lookup in place of the memory's: `false` computes again and replaces |
 /// | `expires = Duration::from_secs(60)` | a `std::time::Duration` after which a result is computed again, in place of the memory's |
 /// | `min_duration = Duration::from_millis(5)` | what was faster to compute isn't stored, in place of the memory's |
+/// | `compress = Compression::Gzip(3)` | an `ndcache::Compression`: how arrays are stored, edited ones too, in place of the memory's |
 /// | `readable = true` | array files whose names say function and arguments, in place of the memory's `readable` |
 ///
-/// The last five take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
+/// The last six take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
 /// and are no part of the key: changing one takes effect on what is stored already.
 ///
 /// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of

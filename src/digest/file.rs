@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::content::ContentHash;
 use super::hasher::ContentHasher;
+use super::progress::Work;
 use super::remembered::Remembered;
 use super::stamp::stat;
 use super::text::Text;
@@ -77,17 +78,21 @@ impl FileContent {
 /// The length of a file, and the digest of what it holds.
 pub(super) fn digest_of(path: &Path) -> Result<(u64, Digest)> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let (len, tree) = read(file).map_err(|error| Error::io("read", path, error))?;
+    let work = Work::new("hashing", file.metadata().map_or(0, |file| file.len()));
+    let (len, tree) = read(file, &work).map_err(|error| Error::io("read", path, error))?;
     Ok((len, file_text(len, tree)))
 }
 
-fn read(mut file: File) -> std::io::Result<(u64, Digest)> {
+fn read(mut file: File, work: &Work) -> std::io::Result<(u64, Digest)> {
     let mut hasher = TreeHasher::new();
     let mut buffer = vec![0; LEAF];
     loop {
         match fill(&mut file, &mut buffer)? {
             0 => return Ok((hasher.total(), hasher.finish())),
-            len => hasher.push(&buffer[..len]),
+            len => {
+                hasher.push(&buffer[..len]);
+                work.add(len as u64);
+            }
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`file`], [`stamp`] | files as arguments, by content and by size and times; [`remembered`]: those read before |
 //! | [`rounded`] | numbers that count by their nearest multiple of a step |
 //! | [`type_name`] | the names of types, without lifetimes |
+//! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
 
 mod array;
@@ -29,6 +30,7 @@ mod element;
 mod file;
 mod hasher;
 mod meta;
+mod progress;
 mod remembered;
 mod rounded;
 mod scalars;
@@ -47,6 +49,9 @@ pub use element::Element;
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};
+pub(crate) use progress::Work;
+#[cfg(feature = "progress")]
+pub(crate) use progress::{Show, show_by};
 pub use rounded::{Roundable, Step};
 pub use stamp::FileStamp;
 pub use text::Text;

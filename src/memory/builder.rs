@@ -94,8 +94,9 @@ pub struct Builder {
 /// A memory may be used after a panic of its user's code, and this is the user's code.
 type Validate = Arc<AssertUnwindSafe<Box<dyn Fn(&Entry) -> bool + Send + Sync>>>;
 
+/// The settings of a memory, from [`Memory::settings`].
 #[derive(Clone)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) mode: Mode,
     pub(super) salt: String,
     pub(super) map: MapPolicy,
@@ -110,6 +111,7 @@ pub(super) struct Settings {
     pub(super) validate: Option<Validate>,
     pub(super) expires: Option<Duration>,
     pub(super) min_duration: Duration,
+    pub(super) verbose: u8,
     pub(super) readable: bool,
     pub(super) recheck: f64,
 }
@@ -131,6 +133,7 @@ impl Builder {
             validate: None,
             expires: None,
             min_duration: Duration::ZERO,
+            verbose: 0,
             readable: false,
             recheck: 0.0,
         };
@@ -185,7 +188,8 @@ impl Builder {
         self
     }
 
-    /// How arrays are stored; plain unless said. What is stored already is found either way.
+    /// How arrays are stored, of functions that don't say so themselves; plain unless said. What is stored already is
+    /// found either way.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression = compression;
         self
@@ -308,6 +312,32 @@ impl Builder {
     /// ```
     pub fn min_duration(mut self, least: Duration) -> Self {
         self.settings.min_duration = least;
+        self
+    }
+
+    /// How much is printed on stderr; 0, nothing, unless said.
+    ///
+    /// * 1: a line for each computation: the function, its arguments in short, the time, the bytes that were stored, and
+    ///   why the call missed, as [`Memory::explain`] has it. For that each miss reads up to 1,000 records.
+    /// * 2: a line for each hit, too, with what was loaded.
+    /// * 3: below each line the key and the entry's files.
+    ///
+    /// What can't be printed is lost, and fails no call. `tracing` gets the same as events, whatever the level: `miss`
+    /// and `computed` at `info`, `hit` at `debug`, with `function`, `key`, `reason`, `seconds` and `bytes`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).verbose(1).open()?;
+    /// memory.eval(double::call(1.0)); // ndcache: app/double(x: 1.0) computed in 41.00ns, 9 B stored; new function
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn verbose(mut self, level: u8) -> Self {
+        self.settings.verbose = level;
         self
     }
 

@@ -6,8 +6,9 @@ use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, nonce};
@@ -22,6 +23,7 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     function: &'static str,
     code: Digest,
+    parts: Vec<Part>,
     arguments: Vec<ArgumentRecord>,
     readable: bool,
     expires: Option<u64>,
@@ -37,8 +39,9 @@ impl Draft {
             digest: argument.digest,
             text,
         });
-        let (function, arguments) = (call.function().path(), arguments.collect());
-        Ok(Self { function, code: identity.code, arguments, readable: false, expires: None })
+        let (function, arguments) = (call.function(), arguments.collect());
+        let (function, parts) = (function.path(), function.parts().to_vec());
+        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
     }
 
     /// With array files that say what they are.
@@ -105,6 +108,7 @@ impl Inner {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
+            parts: draft.parts.clone(),
             arguments: draft.arguments.clone(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
@@ -214,11 +218,13 @@ impl ArraySink for Sink<'_> {
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     blob.write_all(header)?;
     let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    let work = Work::new("storing", data.len() as u64);
     for chunk in data.chunks(LEAF) {
         if hashed {
             leaves.push(leaf(chunk));
         }
         blob.write_all(chunk)?;
+        work.add(chunk.len() as u64);
     }
     Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
 }

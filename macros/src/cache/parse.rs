@@ -56,6 +56,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "validate",
     "expires",
     "min_duration",
+    "compress",
     "readable",
 ];
 const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];

@@ -17,6 +17,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         key: Digest::of(function.as_bytes()),
         function: function.to_owned(),
         code: Digest::of(b""),
+        parts: Vec::new(),
         arguments: arguments.collect(),
         created: 1_700_000_000_000_000_000,
         duration: 1_500_000,
