@@ -12,6 +12,7 @@ mod functions;
 mod golden;
 mod hostile;
 mod interop;
+mod joblib;
 mod limits;
 mod lineage;
 mod modes;

@@ -440,3 +440,10 @@ impl Builder {
         Ok(())
     }
 }
+
+/// Names the folder and the mode that was asked for.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder({}, {:?})", self.folder.display(), self.settings.mode)
+    }
+}
