@@ -14,14 +14,18 @@ mod hostile;
 mod interop;
 mod joblib;
 mod limits;
+mod lineage;
 mod modes;
 mod mutable;
 mod pages;
 mod pipeline;
 #[cfg(feature = "progress")]
 mod progress;
+mod readable;
+mod recheck;
 mod results;
 mod rooms;
+mod rounding;
 mod shelve;
 mod support;
 mod ui;
