@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -125,9 +126,9 @@ struct Overflowed {
     arrays: Vec<ArrayRecord>,
 }
 
-/// Who stored an entry.
+/// Who stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Producer {
+pub struct Producer {
     /// Of this crate.
     pub(crate) version: String,
     pub(crate) rustc: String,
@@ -138,6 +139,30 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
+    /// The version of ndcache.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The compiler, as it calls itself.
+    #[must_use]
+    pub fn rustc(&self) -> &str {
+        &self.rustc
+    }
+
+    /// The target that it compiled for.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The name of the machine.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// This build on this machine.
     pub(crate) fn current(session: &str) -> Self {
         static HOST: OnceLock<String> = OnceLock::new();
@@ -149,6 +174,13 @@ impl Producer {
             host: host.clone(),
             session: session.to_owned(),
         }
+    }
+}
+
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, rustc, target, host, .. } = self;
+        write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
     }
 }
 

@@ -89,7 +89,10 @@ impl Memory {
             }
         };
         let missing = match inner.hit(&call, &site, shape) {
-            Ok(value) => return Evaluated { value, fault: None },
+            Ok(value) => {
+                self.recheck(inner, call, &site);
+                return Evaluated { value, fault: None };
+            }
             Err(missing) => missing,
         };
         if mode <= Mode::Refresh {
@@ -157,6 +160,7 @@ impl Memory {
     ) -> Evaluated<S::Out> {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
+        let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);

@@ -170,14 +170,21 @@ impl Inner {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let function = call.function();
-        let site = Site::new(function.folder(), key);
-        let found = self.find(&site, function.path());
-        let whole = found.and_then(|found| {
-            self.fresh(call.options(), &site, &found)?;
-            Ok(self.is_whole(&site, &found.record)?)
-        });
-        Ok(whole.err().unwrap_or(Missing::Nothing))
+        let site = Site::new(call.function().folder(), key);
+        Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
+    }
+
+    /// Whether the entry is good and all its files are there, without a look into them.
+    fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
+        let function = call.function().path();
+        let mut found = self.find(site, function)?;
+        loop {
+            self.fresh(call.options(), site, &found)?;
+            match self.is_whole(site, &found.record) {
+                Ok(()) => return Ok(()),
+                Err(error) => found = self.successor(site, function, &found, error)?,
+            }
+        }
     }
 
     /// Whether `Mode::Refresh` hasn't computed `key` yet.

@@ -25,6 +25,7 @@ pub(super) struct Draft {
     pub(super) code: Digest,
     pub(super) parts: Vec<Part>,
     pub(super) arguments: Vec<ArgumentRecord>,
+    readable: bool,
     expires: Option<u64>,
 }
 
@@ -40,7 +41,12 @@ impl Draft {
         });
         let (function, arguments) = (call.function(), arguments.collect());
         let (function, parts) = (function.path(), function.parts().to_vec());
-        Ok(Self { function, code: identity.code, parts, arguments, expires: None })
+        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
+    }
+
+    /// With array files that say what they are.
+    pub(super) fn readable(self, readable: bool) -> Self {
+        Self { readable, ..self }
     }
 
     /// With the moment at which the first of the cached calls inside this one expires.
@@ -92,7 +98,8 @@ impl Inner {
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
-        let mut sink = Sink::new(self, site, compression);
+        let stem = self.stem(draft.readable, draft.function, &draft.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         codec.save(value, &mut writer)?;
         let record = Record {
@@ -148,13 +155,15 @@ pub(super) struct Sink<'a> {
     inner: &'a Inner,
     site: &'a Site,
     compression: Compression,
+    /// What the names of the files begin with.
+    stem: String,
     pub(super) arrays: Vec<ArrayRecord>,
     published: bool,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression) -> Self {
-        Self { inner, site, compression, arrays: Vec::new(), published: false }
+    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression, stem: String) -> Self {
+        Self { inner, site, compression, stem, arrays: Vec::new(), published: false }
     }
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
@@ -184,7 +193,7 @@ impl ArraySink for Sink<'_> {
             // Nobody knows, so that nothing is reserved.
             Compression::Gzip(_) => (NPY_GZ, 0),
         };
-        let file = format!("{}.{}.{codec}", self.site.key(), nonce());
+        let file = format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce());
         let mut blob = self.inner.disk.create(&self.site.file(&file), expected)?;
         let written = match self.compression {
             Compression::None => write_plain(&header, data, known.is_none(), &mut blob),

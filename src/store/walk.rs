@@ -211,10 +211,11 @@ impl Removal {
     }
 }
 
-/// What the names of an entry's files begin with.
+/// What the names of an entry's files have in common: they begin with it, or, made readable, have it after the last `-`.
 fn key(name: &CStr) -> &[u8] {
     let name = name.to_bytes();
-    name.split(|&byte| byte == b'.').next().unwrap_or(name)
+    let rest = name.rsplit(|&byte| byte == b'-').next().unwrap_or(name);
+    rest.split(|&byte| byte == b'.').next().unwrap_or(rest)
 }
 
 /// Whether a file that no record names is no longer that of a put under way.

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ndarray::prelude::*;
-use ndcache::{Error, ErrorKind, Fallible, Memory, MsgpackFile, NpyFile, Persister, Result, cache};
+use ndcache::__private::arrays_hashed;
+use ndcache::{Error, ErrorKind, Fallible, Memory, MsgpackFile, NoOutput, NpyFile, Persister, Result, cache};
 
 use super::{RUNS, Workshop, ramp, runs};
-use crate::support::Mount;
+use crate::support::{Mount, child, in_child};
 
 #[cache]
 fn other(n: usize) -> Array1<f64> {
@@ -348,4 +349,31 @@ fn a_target_in_another_format_than_before_is_made_again() {
         assert_eq!(memory.make(listed::call(3), Length(path.clone())).unwrap(), 3);
     }
     assert_eq!((runs(), memory.stats().by_reason()["target"]), (2, 1));
+}
+
+#[test]
+fn a_mapped_target_is_not_hashed_again_and_a_changed_copy_of_it_is_a_new_value() {
+    const NAME: &str = "make::targets::a_mapped_target_is_not_hashed_again_and_a_changed_copy_of_it_is_a_new_value";
+    #[cache]
+    fn total(x: &ArrayRef1<f64>) -> f64 {
+        x.sum()
+    }
+    if in_child(NAME, "NDCACHE_TEST_CHILD").is_none() {
+        // In a process of its own, where no other test hashes anything.
+        assert!(child(NAME, &[]).status().unwrap().success());
+        return;
+    }
+    let workshop = Workshop::new();
+    let memory = &workshop.memory;
+    let x = memory.make(ramp::call(50_000, 1.0), NpyFile::mapped(workshop.path("a.npy"))).unwrap();
+    memory.eval(total::call(&x));
+    let before = arrays_hashed();
+    assert!(memory.contains(&total::call(&x)));
+    memory.make(total::call(&x), NoOutput).unwrap();
+    assert_eq!(arrays_hashed(), before);
+    let mut y = x.to_owned();
+    assert!(memory.contains(&total::call(&y)));
+    y[0] = 7.0;
+    assert!(!memory.contains(&total::call(&y)));
+    assert_eq!(arrays_hashed(), before + 2);
 }
