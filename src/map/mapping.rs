@@ -5,7 +5,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
@@ -35,6 +35,10 @@ impl Mapping {
         Ok(Self(Arc::new(map.map_err(|error| Error::io("map", path, error))?)))
     }
 
+    pub(crate) fn downgrade(&self) -> WeakMapping {
+        WeakMapping(Arc::downgrade(&self.0))
+    }
+
     /// The whole file.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
@@ -47,6 +51,16 @@ impl Mapping {
     pub(super) fn elements<A: Element>(&self, offset: usize, count: usize) -> Result<*const A> {
         checked_range::<A>(&self.0, offset, count)?;
         Ok(self.0.as_ptr().wrapping_add(offset).cast())
+    }
+}
+
+/// A mapping that somebody else keeps.
+pub(crate) struct WeakMapping(Weak<Mmap>);
+
+impl WeakMapping {
+    /// The mapping, unless it is gone.
+    pub(crate) fn upgrade(&self) -> Option<Mapping> {
+        self.0.upgrade().map(Mapping)
     }
 }
 
