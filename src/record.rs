@@ -57,9 +57,9 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
-    /// What the code digest was made of; empty where that isn't known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) parts: Vec<Part>,
+    /// What the code digest was made of, as MessagePack that only [`Record::parts`] decodes: a hit has no use for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "bytes")]
+    pub(crate) parts: Vec<u8>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
@@ -233,6 +233,11 @@ impl Record {
         Ok(record)
     }
 
+    /// What the code digest was made of; empty where that isn't known.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        unpack(&self.parts).unwrap_or_default()
+    }
+
     /// The files that hold the entry, as far as the record knows: with an overflow, only after [`Record::join`] all.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let arrays = self.arrays.iter().map(|array| array.file.as_str());
@@ -293,6 +298,15 @@ impl ArrayRecord {
 
     fn fault(&self, what: std::fmt::Arguments<'_>) -> Error {
         Error::damaged(format!("array `{}` has elements {what}", self.file))
+    }
+}
+
+/// What a record holds of the parts of the code; nothing in place of what can't be encoded.
+pub(crate) fn packed(parts: &[Part]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match pack(&mut bytes, parts) {
+        Ok(()) if !parts.is_empty() => bytes,
+        _ => Vec::new(),
     }
 }
 
@@ -364,7 +378,7 @@ fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn pack(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
+fn pack(bytes: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<()> {
     let mut packer = rmp_serde::Serializer::new(bytes).with_struct_map();
     value.serialize(&mut packer).map_err(|error| Error::invalid("a record can't be encoded").because(error))
 }

@@ -227,7 +227,7 @@ impl Inner {
         };
         let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code(changes(&nearest.parts, call.function().parts()));
+            return Reason::Code(changes(&nearest.parts(), call.function().parts()));
         }
         Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
     }

@@ -8,9 +8,8 @@ use super::lookup::{Missing, Site};
 use super::{Call, Inner};
 use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
-use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
-use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
+use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, packed};
 use crate::store::{NewBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -23,7 +22,7 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     function: &'static str,
     code: Digest,
-    parts: Vec<Part>,
+    parts: Vec<u8>,
     arguments: Vec<ArgumentRecord>,
     expires: Option<u64>,
 }
@@ -39,7 +38,7 @@ impl Draft {
             text,
         });
         let (function, arguments) = (call.function(), arguments.collect());
-        let (function, parts) = (function.path(), function.parts().to_vec());
+        let (function, parts) = (function.path(), packed(function.parts()));
         Ok(Self { function, code: identity.code, parts, arguments, expires: None })
     }
 
