@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -57,9 +58,9 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
-    /// What the code digest was made of, as MessagePack that only [`Record::parts`] decodes: a hit has no use for it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "bytes")]
-    pub(crate) parts: Vec<u8>,
+    /// What the code digest was made of, to be written. Only [`parts`] reads it: a hit has no use for it.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
@@ -122,9 +123,9 @@ struct Overflowed {
     arrays: Vec<ArrayRecord>,
 }
 
-/// Who stored an entry.
+/// Who stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Producer {
+pub struct Producer {
     /// Of this crate.
     pub(crate) version: String,
     pub(crate) rustc: String,
@@ -135,6 +136,30 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
+    /// The version of ndcache.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The compiler, as it calls itself.
+    #[must_use]
+    pub fn rustc(&self) -> &str {
+        &self.rustc
+    }
+
+    /// The target that it compiled for.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The name of the machine.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// This build on this machine.
     pub(crate) fn current(session: &str) -> Self {
         static HOST: OnceLock<String> = OnceLock::new();
@@ -146,6 +171,13 @@ impl Producer {
             host: host.clone(),
             session: session.to_owned(),
         }
+    }
+}
+
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, rustc, target, host, .. } = self;
+        write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
     }
 }
 
@@ -233,11 +265,6 @@ impl Record {
         Ok(record)
     }
 
-    /// What the code digest was made of; empty where that isn't known.
-    pub(crate) fn parts(&self) -> Vec<Part> {
-        unpack(&self.parts).unwrap_or_default()
-    }
-
     /// The files that hold the entry, as far as the record knows: with an overflow, only after [`Record::join`] all.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let arrays = self.arrays.iter().map(|array| array.file.as_str());
@@ -301,13 +328,14 @@ impl ArrayRecord {
     }
 }
 
-/// What a record holds of the parts of the code; nothing in place of what can't be encoded.
-pub(crate) fn packed(parts: &[Part]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match pack(&mut bytes, parts) {
-        Ok(()) if !parts.is_empty() => bytes,
-        _ => Vec::new(),
+/// What the code digest of the record of these bytes was made of; empty where it doesn't say.
+pub(crate) fn parts(bytes: &[u8]) -> Vec<Part> {
+    #[derive(Deserialize)]
+    struct Parts {
+        parts: Vec<Part>,
     }
+    let read = verify(bytes).ok().and_then(|body| unpack::<Parts>(body).ok());
+    read.map_or_else(Vec::new, |read| read.parts)
 }
 
 /// A name that a record gives is a plain one in its own folder, whatever the record says.
@@ -378,7 +406,7 @@ fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn pack(bytes: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<()> {
+fn pack(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
     let mut packer = rmp_serde::Serializer::new(bytes).with_struct_map();
     value.serialize(&mut packer).map_err(|error| Error::invalid("a record can't be encoded").because(error))
 }

@@ -281,6 +281,8 @@ fn every_setting_can_be_read_back() {
         .validate(|_| true)
         .expires(2 * second)
         .min_duration(3 * second)
+        .readable(true)
+        .recheck(0.5)
         .verbose(2);
     let memory = builder.open().unwrap();
     let settings = memory.clone();
@@ -292,6 +294,7 @@ fn every_setting_can_be_read_back() {
     assert_eq!((settings.evict(), settings.validates()), (Evict::LeastValuable, true));
     assert_eq!((settings.expires(), settings.min_duration()), (Some(2 * second), 3 * second));
     assert_eq!((settings.verbose(), settings.map_network()), (2, false));
+    assert_eq!((settings.readable(), settings.recheck()), (true, 0.5));
     assert!(format!("{settings:?}").contains("salt: \"7\""));
     let (_folder, plain) = fresh();
     let settings = plain.settings();

@@ -5,10 +5,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use ndcache::Memory;
 use tempfile::TempDir;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::filter::LevelFilter;
 
 /// A memory in a folder of its own, which goes with the first value.
@@ -61,8 +63,11 @@ pub(crate) fn warnings(body: impl FnOnce()) -> Vec<String> {
     events(LevelFilter::WARN, body)
 }
 
-/// Runs `body`, and returns what it logs up to this level, with all fields.
+/// Runs `body`, and returns what it logs up to this level, one line each, with all fields.
 pub(crate) fn events(level: LevelFilter, body: impl FnOnce()) -> Vec<String> {
+    // With a single listener, an event that another thread without one meets first would be off for this one, too.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

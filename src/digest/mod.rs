@@ -16,7 +16,8 @@
 //! | [`content`] | [`ContentHash`] |
 //! | [`scalars`], [`containers`] | its implementations |
 //! | [`canonical`] | values that only serde knows |
-//! | [`file`] | the content of a file as an argument |
+//! | [`file`], [`stamp`] | files as arguments, by content and by size and times; [`remembered`]: those read before |
+//! | [`rounded`] | numbers that count by their nearest multiple of a step |
 //! | [`type_name`] | the names of types, without lifetimes |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -30,7 +31,10 @@ mod file;
 mod hasher;
 mod meta;
 mod progress;
+mod remembered;
+mod rounded;
 mod scalars;
+mod stamp;
 mod text;
 mod tree;
 mod trust;
@@ -48,6 +52,8 @@ pub(crate) use meta::{ArrayMeta, Order};
 pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};
+pub use rounded::{Roundable, Step};
+pub use stamp::FileStamp;
 pub use text::Text;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};

@@ -12,7 +12,7 @@ use super::{Call, Inner, Memory, Options};
 use crate::digest::Element;
 use crate::error::{Error, Result};
 use crate::map::MappedMut;
-use crate::payload::{Codec, Compression, OneArray, Writer};
+use crate::payload::{Codec, OneArray, Writer};
 use crate::record::{Producer, Record};
 use crate::store::LockedKey;
 
@@ -62,10 +62,11 @@ impl Memory {
         if let Some(fault) = evaluated.fault {
             return Err(fault);
         }
-        let (array, record) = evaluated.value.ok_or_else(|| {
+        let (array, mut record) = evaluated.value.ok_or_else(|| {
             let path = function.path();
             Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
         })?;
+        record.parts = function.parts().to_vec();
         let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
         Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
     }
@@ -79,7 +80,7 @@ impl Memory {
         save: Save<A, D>,
     ) -> Result<()> {
         let inner = self.0.as_deref().ok_or_else(|| Error::unsupported("the memory is disabled"))?;
-        inner.commit(site, inner.compression(options), base, |out| save(array, out))
+        inner.commit(site, options, base, |out| save(array, out))
     }
 }
 
@@ -109,12 +110,14 @@ impl Inner {
     fn commit(
         &self,
         site: &Site,
-        compression: Compression,
+        options: &Options,
         base: &Record,
         save: impl FnOnce(&mut Writer<'_>) -> Result<()>,
     ) -> Result<()> {
+        let compression = self.compression(options);
         compression.check()?;
-        let mut sink = Sink::new(self, site, compression);
+        let stem = self.stem(self.is_readable(options), &base.function, &base.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         save(&mut writer)?;
         let record = Record {

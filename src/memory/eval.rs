@@ -89,7 +89,10 @@ impl Memory {
             }
         };
         let missing = match inner.hit(&call, &site, shape) {
-            Ok(value) => return Evaluated { value, fault: None },
+            Ok(value) => {
+                self.recheck(inner, call, &site);
+                return Evaluated { value, fault: None };
+            }
             Err(missing) => missing,
         };
         if mode <= Mode::Refresh {
@@ -157,6 +160,7 @@ impl Memory {
     ) -> Evaluated<S::Out> {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
+        let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
@@ -193,7 +197,7 @@ impl Memory {
     }
 
     /// Runs the function; the cached calls in it go through this memory.
-    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
         let begin = Instant::now();
@@ -205,8 +209,8 @@ impl Memory {
     }
 }
 
-struct Computed<R> {
-    result: R,
+pub(super) struct Computed<R> {
+    pub(super) result: R,
     changed: Option<&'static str>,
     duration: Duration,
     /// When the first of the cached calls inside expires.

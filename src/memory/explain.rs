@@ -5,8 +5,8 @@ use std::fmt;
 use super::lookup::{Missing, Site};
 use super::{Call, Inner, Memory, Mode};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, Key, changes};
-use crate::record::{ArgumentRecord, RECORD_MAX, Record};
+use crate::key::{ArgumentDigest, Function, Key, Part, changes};
+use crate::record::{self, ArgumentRecord, RECORD_MAX, Record};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";
@@ -170,14 +170,21 @@ impl Inner {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let function = call.function();
-        let site = Site::new(function.folder(), key);
-        let found = self.find(&site, function.path());
-        let whole = found.and_then(|found| {
-            self.fresh(call.options(), &site, &found)?;
-            Ok(self.is_whole(&site, &found.record)?)
-        });
-        Ok(whole.err().unwrap_or(Missing::Nothing))
+        let site = Site::new(call.function().folder(), key);
+        Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
+    }
+
+    /// Whether the entry is good and all its files are there, without a look into them.
+    fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
+        let function = call.function().path();
+        let mut found = self.find(site, function)?;
+        loop {
+            self.fresh(call.options(), site, &found)?;
+            match self.is_whole(site, &found.record) {
+                Ok(()) => return Ok(()),
+                Err(error) => found = self.successor(site, function, &found, error)?,
+            }
+        }
     }
 
     /// Whether `Mode::Refresh` hasn't computed `key` yet.
@@ -227,9 +234,16 @@ impl Inner {
         };
         let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code(changes(&nearest.parts(), call.function().parts()));
+            return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
         }
         Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
+    }
+
+    /// What the code of a stored call was made of.
+    fn parts(&self, record: &Record, function: &Function) -> Vec<Part> {
+        let site = Site::new(function.folder(), Key::from_digest(record.key));
+        let blob = self.disk.read(&site.record(), RECORD_MAX as u64).ok().flatten();
+        blob.map_or_else(Vec::new, |blob| record::parts(&blob.bytes))
     }
 
     /// The readable records below a function's folder, in no order.

@@ -57,6 +57,7 @@ impl Site {
 }
 
 /// A record with its own length, and when its entry was last used.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) record: Record,
     pub(super) length: u64,

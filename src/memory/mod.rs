@@ -1,12 +1,14 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `call`: a call and its arguments; `ambient`: which memory a function goes through.
+//! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step; `ambient`: which memory a
+//!   function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `lookup` and `put`: entries from and to the disk; `upkeep`: removing and listing them.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
+//! * `recheck`: hits that are computed again, to find functions that aren't pure; `lineage`: what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
 //! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
 //!   work that lasts; `entry`, `stats`: what there is, and what
@@ -27,11 +29,15 @@ mod keeper;
 mod kept;
 mod lead;
 mod limits;
+mod lineage;
 mod lookup;
 mod options;
 #[cfg(feature = "progress")]
 mod progress;
 mod put;
+mod readable;
+mod recheck;
+pub(crate) mod rounding;
 mod settings;
 mod shape;
 mod shelve;
@@ -49,6 +55,7 @@ pub use entry::{Argument, Entry};
 pub use expiry::expires_after;
 pub use explain::{Difference, Explanation, Reason};
 pub use limits::{Evict, Evicted, Limits};
+pub use lineage::{Lineage, Link};
 pub use options::Options;
 pub use shelve::Shelved;
 pub use stats::{Counts, Stats};
@@ -64,6 +71,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evict::Evictor;
 use flight::Place;
 use keeper::Keeper;
+use recheck::Sampler;
 use stats::Counters;
 
 use crate::digest::Digest;
@@ -112,6 +120,7 @@ struct Inner {
     outlined: Mutex<HashSet<(&'static str, Digest)>>,
     /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
     unnamed: Mutex<HashSet<(usize, usize)>>,
+    sampler: Sampler,
     evictor: Arc<Evictor>,
     /// Where there are limits to keep.
     keeper: Option<Keeper>,
@@ -138,6 +147,7 @@ impl Inner {
             verified: Mutex::default(),
             outlined: Mutex::default(),
             unnamed: Mutex::default(),
+            sampler: Sampler::default(),
             evictor,
             keeper,
         }

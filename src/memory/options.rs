@@ -19,11 +19,14 @@ pub struct Options {
     pub min_duration: Option<fn() -> Duration>,
     /// `compress = …`
     pub compress: Option<fn() -> Compression>,
+    /// `readable = …`
+    pub readable: Option<fn() -> bool>,
 }
 
 impl Options {
     /// Nothing said.
-    pub const NONE: Self = Self { mode: None, validate: None, expires: None, min_duration: None, compress: None };
+    pub const NONE: Self =
+        Self { mode: None, validate: None, expires: None, min_duration: None, compress: None, readable: None };
 }
 
 impl Inner {

@@ -8,8 +8,9 @@ use super::lookup::{Missing, Site};
 use super::{Call, Inner};
 use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
-use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, packed};
+use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -22,8 +23,9 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     function: &'static str,
     code: Digest,
-    parts: Vec<u8>,
+    parts: Vec<Part>,
     arguments: Vec<ArgumentRecord>,
+    readable: bool,
     expires: Option<u64>,
 }
 
@@ -38,8 +40,13 @@ impl Draft {
             text,
         });
         let (function, arguments) = (call.function(), arguments.collect());
-        let (function, parts) = (function.path(), packed(function.parts()));
-        Ok(Self { function, code: identity.code, parts, arguments, expires: None })
+        let (function, parts) = (function.path(), function.parts().to_vec());
+        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
+    }
+
+    /// With array files that say what they are.
+    pub(super) fn readable(self, readable: bool) -> Self {
+        Self { readable, ..self }
     }
 
     /// With the moment at which the first of the cached calls inside this one expires.
@@ -91,7 +98,8 @@ impl Inner {
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
-        let mut sink = Sink::new(self, site, compression);
+        let stem = self.stem(draft.readable, draft.function, &draft.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         codec.save(value, &mut writer)?;
         let record = Record {
@@ -147,13 +155,15 @@ pub(super) struct Sink<'a> {
     inner: &'a Inner,
     site: &'a Site,
     compression: Compression,
+    /// What the names of the files begin with.
+    stem: String,
     pub(super) arrays: Vec<ArrayRecord>,
     published: bool,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression) -> Self {
-        Self { inner, site, compression, arrays: Vec::new(), published: false }
+    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression, stem: String) -> Self {
+        Self { inner, site, compression, stem, arrays: Vec::new(), published: false }
     }
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
@@ -183,7 +193,7 @@ impl ArraySink for Sink<'_> {
             // Nobody knows, so that nothing is reserved.
             Compression::Gzip(_) => (NPY_GZ, 0),
         };
-        let file = format!("{}.{}.{codec}", self.site.key(), nonce());
+        let file = format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce());
         let mut blob = self.inner.disk.create(&self.site.file(&file), expected)?;
         let written = match self.compression {
             Compression::None => write_plain(&header, data, known.is_none(), &mut blob),

@@ -115,6 +115,18 @@ impl Settings {
         self.expires
     }
 
+    /// Whether array files have names that say what they are, of functions that don't say so themselves.
+    #[must_use]
+    pub fn readable(&self) -> bool {
+        self.readable
+    }
+
+    /// The share of hits that are computed again and compared.
+    #[must_use]
+    pub fn recheck(&self) -> f64 {
+        self.recheck
+    }
+
     /// What takes less time to compute isn't stored, of functions that don't say so themselves.
     #[must_use]
     pub fn min_duration(&self) -> Duration {
@@ -145,6 +157,8 @@ impl fmt::Debug for Settings {
             .field("validates", &self.validates())
             .field("expires", &self.expires)
             .field("min_duration", &self.min_duration)
+            .field("readable", &self.readable)
+            .field("recheck", &self.recheck)
             .field("verbose", &self.verbose)
             .finish()
     }
