@@ -19,9 +19,10 @@
 //! length that was recorded, and its callers offer only files of a local file system in a root that is not
 //! world-writable. This crate writes such a file once, under a name of its own, before the record that refers to it
 //! exists; from then on it is replaced by rename and removed by unlink, both of which leave the mapped inode as it
-//! was. It is never truncated, and never opened for writing again. Whoever changes it nevertheless has first given
-//! himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as root: the class of
-//! a process that writes to `/proc/self/mem`, against which no safe abstraction holds. [`MapPolicy::Never`](crate) gives the same types with owned bytes.
+//! was. It is never truncated, and never opened for writing again. Mapped targets of build steps are held to the same
+//! (`src/make/mapping.rs`): there the folder of the target stands for the root. Whoever changes such a file nevertheless
+//! has first given himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as
+//! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds. [`MapPolicy::Never`](crate) gives the same types with owned bytes.
 //!
 //! **The view doesn't outlive its bytes.** [`Mapped`] and [`MappedCow`] hold the owner of the bytes (an `Array` or a
 //! mapping) beside an ndarray view of them, whose lifetime says `'static`. That lifetime is a lie that stays in here:
