@@ -43,7 +43,8 @@
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
 //!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
-//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
+//!   filled where they will be stored, without a second copy: [`zeros()`].
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content. [`digest`] shows what an argument counts as.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
@@ -89,11 +90,11 @@ pub use key::{Function, Key};
 pub use map::{
     Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
     MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
-    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
+    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
 pub use memory::{
     Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, MapPolicy, Memory, Mode,
-    Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after,
+    Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after, zeros,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};

@@ -19,5 +19,6 @@ mod pipeline;
 mod results;
 mod rooms;
 mod shelve;
+mod staged;
 mod support;
 mod ui;

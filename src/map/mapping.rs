@@ -7,7 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use rustix::mm::{MprotectFlags, mprotect};
 
 use crate::digest::Element;
 use crate::error::{Error, Result};
@@ -40,6 +43,11 @@ impl Mapping {
         &self.0
     }
 
+    /// Where the byte at `offset` is.
+    pub(super) fn at(&self, offset: usize) -> *const u8 {
+        self.0.as_ptr().wrapping_add(offset)
+    }
+
     /// Where the array of `count` elements at `offset` begins: aligned, and each element of it one of `A`'s values.
     ///
     /// # Errors
@@ -48,6 +56,85 @@ impl Mapping {
         checked_range::<A>(&self.0, offset, count)?;
         Ok(self.0.as_ptr().wrapping_add(offset).cast())
     }
+}
+
+/// A whole file, mapped shared and writable: what is written to it is in the file.
+pub(super) struct SharedMapping(MmapMut);
+
+impl SharedMapping {
+    /// Maps a file on the conditions of [`Mapping::of`], which nobody else knows of, and whose blocks are allocated.
+    pub(super) fn of(file: &File, path: &Path, exact_len: u64) -> Result<Self> {
+        let len = mappable_len(file, path, exact_len)?;
+        // SAFETY: as in `Mapping::of`: nobody else may write to the file, whatever the mode of the descriptor that
+        // created it, which its creator closes. No reader takes it for an array before it is frozen.
+        let map = unsafe { MmapOptions::new().len(len).map_mut(file) };
+        let mapping = Self(map.map_err(|error| Error::io("map", path, error))?);
+        mapping.populate().map_err(|error| Error::io("touch the pages of", path, error))?;
+        Ok(mapping)
+    }
+
+    /// As [`PrivateMapping::elements`]; the file is new, and zeros are elements of every type.
+    pub(super) fn elements<A: Element>(&mut self, offset: usize, count: usize) -> Result<*mut A> {
+        range::<A>(&self.0, offset, count)?;
+        Ok(self.0.as_mut_ptr().wrapping_add(offset).cast())
+    }
+
+    /// Ends all writing: the same memory, read-only from here on. `Err` gives the mapping back as it was.
+    pub(super) fn freeze(mut self) -> Result<Mapping, Self> {
+        let (start, len) = (self.0.as_mut_ptr(), self.0.len());
+        // SAFETY: the pages are those of the mapping, to which `self` is the only way in.
+        if unsafe { mprotect(start.cast(), len, MprotectFlags::READ) }.is_err() {
+            return Err(self);
+        }
+        // memmap2's own way to the other type would lose the mapping in an error; a protection that stands already
+        // can be set again.
+        Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
+    }
+
+    /// Makes the pages of all but very large files at once, by all threads, which a fault for each of them would do
+    /// later and one by one. A page that can't be had is an error here, and a signal there.
+    #[cfg(target_os = "linux")]
+    fn populate(&self) -> std::io::Result<()> {
+        use rayon::prelude::*;
+
+        /// Long enough that the calls cost nothing, short enough that the threads share the work.
+        const STEP: usize = 4 << 20;
+
+        let len = self.0.len();
+        if len as u64 > populated_at_most() {
+            return Ok(());
+        }
+        let populate =
+            |step: usize| self.0.advise_range(Advice::PopulateWrite, step * STEP, STEP.min(len - step * STEP));
+        let mut steps = 0..len.div_ceil(STEP);
+        // On a worker of rayon it stays on its thread, as hashing does.
+        let populated = if rayon::current_thread_index().is_some() {
+            steps.try_for_each(populate)
+        } else {
+            steps.into_par_iter().try_for_each(populate)
+        };
+        match populated {
+            // Linux before 5.14 doesn't know the advice.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+            populated => populated,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn populate(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A sixteenth of memory: less than what the kernel lets be dirty before it begins to write (a tenth), so that no page
+/// goes to disk empty and comes back to be filled.
+#[cfg(target_os = "linux")]
+fn populated_at_most() -> u64 {
+    let system = rustix::system::sysinfo();
+    // The widths of these fields differ by platform.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    let memory = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    memory / 16
 }
 
 impl fmt::Debug for Mapping {
@@ -98,18 +185,23 @@ fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
 }
 
 /// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.
-fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<usize>> {
+fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<()> {
+    let elements = &bytes[range::<A>(bytes, offset, count)?];
+    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
+        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
+    }
+    Ok(())
+}
+
+/// Where `count` elements at `offset` are: within the bytes, and aligned.
+fn range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<usize>> {
     let end = count.checked_mul(size_of::<A>()).and_then(|len| offset.checked_add(len));
     let Some(range) = end.map(|end| offset..end).filter(|range| range.end <= bytes.len()) else {
         let found = bytes.len();
         return Err(Error::damaged(format!("{count} elements at byte {offset} reach beyond the {found} of the file")));
     };
-    let elements = &bytes[range.clone()];
-    if !elements.as_ptr().cast::<A>().is_aligned() {
+    if !bytes[range.clone()].as_ptr().cast::<A>().is_aligned() {
         return Err(Error::damaged(format!("`{}` elements at byte {offset} are not aligned", A::NAME)));
-    }
-    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
-        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
     }
     Ok(range)
 }

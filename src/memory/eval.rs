@@ -7,6 +7,7 @@ use super::lead::Clear;
 use super::lookup::{Missing, Site};
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
+use super::staged::Berth;
 use super::{Call, Inner, Memory, Mode, lock};
 use crate::error::{Error, Result};
 use crate::key::Function;
@@ -82,7 +83,7 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 inner.counters.miss(function.path(), "bypassed");
-                let value = shape.keep(self.compute(inner, call).result);
+                let value = shape.keep(self.compute(inner, call, None).result);
                 return inner.faulted(function, value, fault);
             }
         };
@@ -137,7 +138,7 @@ impl Memory {
     ) -> Evaluated<S::Out> {
         inner.miss(&call, missing);
         let codec = call.codec();
-        let mut value = self.compute(inner, call).result;
+        let mut value = self.compute(inner, call, None).result;
         codec.normalise(&mut value);
         Evaluated { value: shape.keep(value), fault: None }
     }
@@ -151,7 +152,7 @@ impl Memory {
     ) -> Evaluated<S::Out> {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
-        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
+        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         if !is_stored(codec.outcome(&value), function) || inner.is_too_cheap(options, site, duration) {
             return Evaluated { value: shape.keep(value), fault: None };
@@ -179,12 +180,13 @@ impl Memory {
         }
     }
 
-    /// Runs the function; the cached calls in it go through this memory.
-    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+    /// Runs the function; the cached calls in it go through this memory, and its result is to be stored at `site`.
+    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
+        let berth = site.map(|site| Berth::new(call.function(), site));
         let begin = Instant::now();
-        let (result, changed) = self.with(|| call.compute());
+        let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
         Frame::expires(inner.good_until(options));

@@ -3,7 +3,7 @@
 //! * `call`: a call and its arguments; `ambient`: which memory a function goes through.
 //! * `builder`: settings; `eval`: the way of a call through the cache, in the `shape` that was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `lookup` and `put`: entries from and to the disk; `upkeep`: removing and listing them.
+//! * `lookup` and `put`: entries from and to the disk; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -30,6 +30,7 @@ mod options;
 mod put;
 mod shape;
 mod shelve;
+mod staged;
 mod stats;
 mod survey;
 mod sweep;
@@ -45,6 +46,7 @@ pub use explain::{Difference, Explanation, Reason};
 pub use limits::{Evict, Evicted, Limits};
 pub use options::Options;
 pub use shelve::Shelved;
+pub use staged::zeros;
 pub use stats::{Counts, Stats};
 pub use verify::{Problem, Repair, Report};
 
