@@ -102,6 +102,32 @@ fn a_put_that_fails_after_taking_a_file_over_leaves_none() {
     assert!(is_staged(&memory, N));
 }
 
+/// There is room for the record once limits have made it, but not for a second copy of the array.
+#[test]
+fn a_second_try_takes_the_same_file_over() {
+    let Some(small) = Mount::tmpfs("size=1m") else { return };
+    let limits = Limits::default().items(10);
+    let memory = Memory::builder(small.path().join("cache")).limits(limits).open().unwrap();
+    #[cache]
+    fn old(n: usize) -> Array1<f64> {
+        Array1::zeros(n)
+    }
+    (1000..1004).for_each(|n| drop(memory.eval(old::call(n))));
+    let filler = small.path().join("filler");
+    #[cache(ignore(folder, filler))]
+    fn fills(folder: &Path, filler: &Path, n: usize) -> (Vec<u64>, Mapped1<f64>) {
+        let before = inodes(folder);
+        let x = filled(n);
+        let mut room = fs::File::create(filler).unwrap();
+        while std::io::Write::write(&mut room, &[1; 4096]).is_ok() {}
+        (inodes(folder).into_iter().filter(|inode| !before.contains(inode)).collect(), x.into())
+    }
+    let (made, x) = memory.try_eval(fills::call(small.path(), &filler, N)).unwrap();
+    assert_eq!((made.len(), &x), (1, &expected(N).into()));
+    let entry = memory.entry(&fills::call(small.path(), &filler, N)).unwrap().unwrap();
+    assert_eq!(fs::metadata(&entry.files()[0]).unwrap().ino(), made[0]);
+}
+
 fn set_back(path: &Path, age: Duration) {
     let then = SystemTime::now() - age;
     fs::File::open(path).unwrap().set_modified(then).unwrap();
