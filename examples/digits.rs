@@ -46,6 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (k, accuracy) in options.k.iter().zip(accuracies) {
         println!("  k = {k:<3} {accuracy:.4}");
     }
+
+    if let Some(lineage) = memory.lineage(&accuracy::call(&near, &digits.labels, options.k[0]))? {
+        println!();
+        println!("what the first accuracy was made of:");
+        println!("{lineage}");
+    }
     Ok(())
 }
 
@@ -235,6 +241,36 @@ mod tests {
         let nearest = accuracy(&near, &digits.labels, 1);
         assert!((0.95..1.0).contains(&nearest), "{nearest}");
         assert!(accuracy(&near, &digits.labels, NEIGHBOURS) < nearest);
+    }
+
+    #[test]
+    fn the_lineage_of_an_accuracy_is_the_pipeline() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        let digits = memory.eval(load::call(&FileContent::open(DIGITS).unwrap())).unwrap();
+        let pixels = memory.eval(standardize::call(&digits.pixels));
+        let pca = memory.eval(project::call(&pixels, 30));
+        let near = memory.eval(neighbours::call(&pca.scores, &digits.labels));
+        let last = || accuracy::call(&near, &digits.labels, 3);
+        memory.eval(last());
+        let lineage = memory.lineage(&last()).unwrap().unwrap().to_string();
+        // Without keys, dates and durations, and without the path of this machine.
+        let lines =
+            lineage.lines().map(|line| line.split("  ").filter(|part| !part.contains("UTC") && part.len() != 32));
+        let lines: Vec<_> = lines.map(|parts| parts.collect::<Vec<_>>().join("  ")).collect();
+        let load = lines.iter().position(|line| line.contains("load(")).expect("the first step");
+        let file = lines[load].split("load(").nth(1).unwrap();
+        let expected = [
+            "accuracy(near=u8[1797, 64] C, labels=u8[1797] C, k=3)".to_owned(),
+            "├─ near: neighbours(x=f64[1797, 30] C, labels=u8[1797] C)".to_owned(),
+            "│  ├─ x: project(x=f64[1797, 64] C, components=30)".to_owned(),
+            "│  │  └─ x: standardize(x=f64[1797, 64] C)".to_owned(),
+            format!("│  │     └─ x: load({file}"),
+            format!("│  └─ labels: load({file}  (above)"),
+            format!("└─ labels: load({file}  (above)"),
+        ];
+        assert_eq!(lines, expected);
+        assert!(file.starts_with("file=\""), "{file}");
     }
 
     #[test]

@@ -42,13 +42,18 @@
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
-//!   [`Stats`], [`Explanation`]; [`Compression`] of what is stored.
+//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
+//!   is stored, by all functions or by one (`#[cache(compress = …)]`); the
+//!   [`Lineage`] of a result.
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
 //!   filled where they will be stored, without a second copy: [`zeros()`].
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
-//!   `serde::Serialize`; [`FileContent`] for a file's content. [`digest`] shows what an argument counts as.
+//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
+//!   what an argument counts as.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
 //!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
+//! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
+//!   pure; [`Memory::lineage`] says which stored results went into a result.
 //!
 //! A function's own text is its code. A helper counts only if it is named: `depends(helper)` on the function,
 //! [`macro@code`] on the helper.
@@ -59,6 +64,9 @@
 //! # Features
 //!
 //! * `half`: `half::f16` as an array element.
+//! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
+//!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
+//!   it asks for all.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -84,7 +92,7 @@ mod payload;
 mod record;
 mod store;
 
-pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, Text, digest, digest_serde};
+pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, FileStamp, Text, digest, digest_serde};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Function, Key};
 pub use map::{
@@ -93,11 +101,12 @@ pub use map::{
     MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
 pub use memory::{
-    Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, MapPolicy, Memory, Mode,
-    Problem, Reason, Repair, Report, Shelved, Stats, Verify, expires_after, zeros,
+    Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy,
+    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
+pub use record::Producer;
 pub use store::Durability;
 
 /// The examples of the pages, as tests.

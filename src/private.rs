@@ -1,9 +1,10 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
-pub use crate::digest::{ContentHash, ContentHasher, arrays_hashed};
+pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
 pub use crate::error::Result;
-pub use crate::key::{Code, CodeOf, Counts, Definition, Fact, Function, HasCode, Place, member, within};
+pub use crate::key::{Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, member, within};
 pub use crate::memory::call::{Again, Arguments, Keyed, Probe, bind, call};
+pub use crate::memory::rounding::Rounding;
 pub use crate::memory::{Call, Options, ambient};
 pub use crate::payload::{
     EqProbe, Format, FormatProbe, Mappable, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable, TypeName,
@@ -14,6 +15,7 @@ pub use core;
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
     pub use crate::memory::call::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::memory::rounding::{KeyedByStep, NotRounded};
     pub use crate::payload::probes::*;
 }
 

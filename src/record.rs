@@ -5,8 +5,10 @@
 
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -56,6 +58,9 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
+    /// What the code digest was made of; empty where that isn't known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
@@ -118,9 +123,9 @@ struct Overflowed {
     arrays: Vec<ArrayRecord>,
 }
 
-/// Who stored an entry.
+/// Who stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Producer {
+pub struct Producer {
     /// Of this crate.
     pub(crate) version: String,
     pub(crate) rustc: String,
@@ -131,6 +136,30 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
+    /// The version of ndcache.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The compiler, as it calls itself.
+    #[must_use]
+    pub fn rustc(&self) -> &str {
+        &self.rustc
+    }
+
+    /// The target that it compiled for.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The name of the machine.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// This build on this machine.
     pub(crate) fn current(session: &str) -> Self {
         static HOST: OnceLock<String> = OnceLock::new();
@@ -142,6 +171,13 @@ impl Producer {
             host: host.clone(),
             session: session.to_owned(),
         }
+    }
+}
+
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, rustc, target, host, .. } = self;
+        write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
     }
 }
 
@@ -189,7 +225,12 @@ impl Record {
         let mut bytes = Vec::new();
         pack(&mut bytes, &overflowed)?;
         self.overflow = Some(Overflow { file: file.to_owned(), length: bytes.len() as u64, digest: tree(&bytes) });
-        Ok(Split { record: self.encode()?, overflow: Some(bytes) })
+        let record = self.encode().or_else(|_| {
+            // An explanation less is better than an entry less.
+            self.parts.clear();
+            self.encode()
+        })?;
+        Ok(Split { record, overflow: Some(bytes) })
     }
 
     /// Takes value and arrays out of the overflow file that was read from `path`.

@@ -205,6 +205,79 @@ fn an_edited_array_is_stored_compressed_too() {
     assert_eq!(files(folder.path(), ".npy.gz"), [file(&memory, N)]);
 }
 
+#[cache(compress = Compression::Gzip(3))]
+fn packed(n: usize) -> Array1<f64> {
+    ramp::compute(n)
+}
+
+/// The same function in an earlier build, say: one name and one text, so one key.
+mod plain {
+    use super::*;
+
+    #[cache(name = "compressed or not", code = "version", version = 1, compress = Compression::None)]
+    pub(super) fn chosen(n: usize) -> Array1<f64> {
+        ramp::compute(n)
+    }
+}
+
+mod gzip {
+    use super::*;
+
+    #[cache(name = "compressed or not", code = "version", version = 1, compress = Compression::Gzip(1))]
+    pub(super) fn chosen(n: usize) -> Array1<f64> {
+        ramp::compute(n)
+    }
+}
+
+#[test]
+fn a_function_chooses_its_compression_whatever_the_memory_does() {
+    let (folder, memory) = fresh(Compression::None);
+    assert_eq!(memory.eval(packed::call(N)), ramp::compute(N));
+    assert_eq!(memory.eval(ramp::call(N)), ramp::compute(N));
+    assert_eq!((files(folder.path(), ".npy.gz").len(), files(folder.path(), ".npy").len()), (1, 1));
+    assert_eq!(memory.eval(packed::call(N)), ramp::compute(N));
+    assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 2));
+    let (folder, memory) = fresh(Compression::Gzip(9));
+    memory.eval(plain::chosen::call(N));
+    memory.eval(ramp::call(N));
+    assert_eq!((files(folder.path(), ".npy.gz").len(), files(folder.path(), ".npy").len()), (1, 1));
+}
+
+#[test]
+fn the_compression_of_a_function_does_not_enter_its_key() {
+    let (folder, memory) = fresh(Compression::None);
+    memory.eval(plain::chosen::call(N));
+    assert_eq!(memory.eval(gzip::chosen::call(N)), ramp::compute(N));
+    memory.refresh(gzip::chosen::call(N));
+    assert_eq!((files(folder.path(), ".npy.gz").len(), files(folder.path(), ".npy").len()), (1, 0), "replaced");
+    assert_eq!(memory.eval(plain::chosen::call(N)), ramp::compute(N));
+    assert_eq!((memory.stats().hits(), memory.stats().misses()), (2, 2));
+}
+
+#[test]
+fn an_edited_array_is_stored_as_its_function_says() {
+    let (folder, memory) = fresh(Compression::None);
+    for edit in 1..3 {
+        let mut array = memory.mmap_mut(packed::call(N)).unwrap();
+        array[7] = -f64::from(edit);
+        array.commit().unwrap();
+        assert_eq!(memory.eval(packed::call(N))[7], -f64::from(edit));
+        assert_eq!((files(folder.path(), ".npy.gz").len(), files(folder.path(), ".npy").len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_level_that_gzip_has_not_stores_nothing_and_costs_no_result() {
+    #[cache(compress = Compression::Gzip(17))]
+    fn wrong(n: usize) -> Array1<f64> {
+        ramp::compute(n)
+    }
+    let (folder, memory) = fresh(Compression::None);
+    assert_eq!(memory.eval(wrong::call(N)), ramp::compute(N));
+    assert_eq!(memory.try_eval(wrong::call(N)).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!((memory.stats().faults(), files(folder.path(), ".record").len()), (2, 0));
+}
+
 #[test]
 fn a_shelved_result_is_loaded_from_its_compressed_file() {
     let (_folder, memory) = fresh(Compression::Gzip(3));

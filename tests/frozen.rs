@@ -22,20 +22,14 @@ fn number(x: f64, n: u64, name: &str, flag: Option<bool>) -> f64 {
     x + n as f64 + name.len() as f64 + f64::from(flag == Some(true))
 }
 
-type Integers = (Array1<i8>, Array1<i16>, Array1<i32>, Array1<i64>, Array1<u8>, Array1<u16>, Array1<u32>, Array1<u64>);
+#[cache(name = "frozen signed", code = "version", version = 1)]
+fn signed() -> (Array1<i8>, Array1<i16>, Array1<i32>, Array1<i64>) {
+    (array![i8::MIN, 0, i8::MAX], array![i16::MIN, 0, i16::MAX], array![i32::MIN, 0], array![i64::MIN, 0])
+}
 
-#[cache(name = "frozen integers", code = "version", version = 1)]
-fn integers() -> Integers {
-    (
-        array![i8::MIN, 0, i8::MAX],
-        array![i16::MIN, 0, i16::MAX],
-        array![i32::MIN, 0, i32::MAX],
-        array![i64::MIN, 0, i64::MAX],
-        array![0, 1, u8::MAX],
-        array![0, 1, u16::MAX],
-        array![0, 1, u32::MAX],
-        array![0, 1, u64::MAX],
-    )
+#[cache(name = "frozen unsigned", code = "version", version = 1)]
+fn unsigned() -> (Array1<u8>, Array1<u16>, Array1<u32>, Array1<u64>) {
+    (array![0, 1, u8::MAX], array![0, 1, u16::MAX], array![0, 1, u32::MAX], array![0, 1, u64::MAX])
 }
 
 #[cache(name = "frozen others", code = "version", version = 1)]
@@ -132,7 +126,8 @@ fn edited() -> Array1<f64> {
 /// Asks for every entry of the folder; `packing` stores those that are compressed.
 fn ask(memory: &Memory, packing: &Memory) {
     expect(memory, || number::call(1.5, 7, "größe", Some(true)));
-    expect(memory, integers::call);
+    expect(memory, signed::call);
+    expect(memory, unsigned::call);
     expect(memory, others::call);
     #[cfg(feature = "half")]
     expect(memory, halves::call);

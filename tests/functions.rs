@@ -70,7 +70,7 @@ mod reformatted {
 fn code_that_changed_and_changed_back_hits_the_old_entry() {
     let (_folder, memory) = fresh();
     assert_eq!(memory.eval(before::edited::call(1)), 2);
-    assert_eq!(memory.explain(&after::edited::call(1)).reason(), Reason::Code);
+    assert_eq!(memory.explain(&after::edited::call(1)).reason(), Reason::Code(vec!["code changed".to_owned()]));
     assert_eq!(memory.eval(after::edited::call(1)), 3);
     assert_eq!(memory.explain(&before::edited::call(1)).reason(), Reason::Hit);
     assert_eq!(memory.eval(before::edited::call(1)), 2);

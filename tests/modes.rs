@@ -1,9 +1,10 @@
 //! Modes of a memory: what is looked up, computed and written in each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{ErrorKind, Memory, Mode, Reason, cache};
+use ndcache::{Compression, Durability, ErrorKind, Evict, Limits, MapPolicy, Memory, Mode, Reason, Verify, cache};
 
 use crate::support::{child, fresh, in_child, skip, snapshot, warnings};
 
@@ -260,4 +261,46 @@ fn a_cached_call_inside_another_that_does_not_name_it_warns_once() {
     });
     assert_eq!(warned.len(), 1, "{warned:?}");
     assert!(warned[0].contains("forgets") && warned[0].contains("inner"), "{warned:?}");
+}
+
+#[test]
+fn every_setting_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let second = Duration::from_secs(1);
+    let builder = Memory::builder(folder.path())
+        .mode(Mode::Refresh)
+        .salt(7)
+        .map(MapPolicy::Never)
+        .verify(Verify::Always)
+        .durability(Durability::Synced)
+        .compression(Compression::Gzip(2))
+        .inline(9)
+        .wait(second)
+        .limits(Limits::default().items(5))
+        .evict(Evict::LeastValuable)
+        .validate(|_| true)
+        .expires(2 * second)
+        .min_duration(3 * second)
+        .readable(true)
+        .recheck(0.5)
+        .verbose(2);
+    let memory = builder.open().unwrap();
+    let settings = memory.clone();
+    let settings = settings.settings();
+    assert_eq!((settings.mode(), settings.salt(), settings.map()), (Mode::Refresh, "7", MapPolicy::Never));
+    assert_eq!((settings.verify(), settings.durability()), (Verify::Always, Durability::Synced));
+    assert_eq!((settings.compression(), settings.inline()), (Compression::Gzip(2), 9));
+    assert_eq!((settings.wait(), settings.limits().items), (Some(second), Some(5)));
+    assert_eq!((settings.evict(), settings.validates()), (Evict::LeastValuable, true));
+    assert_eq!((settings.expires(), settings.min_duration()), (Some(2 * second), 3 * second));
+    assert_eq!((settings.verbose(), settings.map_network()), (2, false));
+    assert_eq!((settings.readable(), settings.recheck()), (true, 0.5));
+    assert!(format!("{settings:?}").contains("salt: \"7\""));
+    let (_folder, plain) = fresh();
+    let settings = plain.settings();
+    assert_eq!((settings.mode(), settings.verbose(), settings.validates()), (Mode::ReadWrite, 0, false));
+    assert_eq!((settings.salt(), settings.inline(), settings.wait()), ("", 4096, None));
+    let reader = Memory::builder(folder.path()).mode(Mode::ReadOnly).open().unwrap();
+    assert_eq!(reader.settings().mode(), reader.mode());
+    assert_eq!(Memory::disabled().settings().mode(), Mode::Off);
 }

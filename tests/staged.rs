@@ -9,7 +9,7 @@ use std::process::Command;
 use ndarray::Zip;
 use ndarray::prelude::*;
 use ndcache::{
-    Compression, Durability, Mapped, Mapped1, Mapped2, Mapped3, Memory, Payload, Staged, cache, digest, zeros,
+    Compression, Durability, Mapped, Mapped1, Mapped2, Mapped3, Memory, Mode, Payload, Staged, cache, digest, zeros,
 };
 use rayon::prelude::*;
 
@@ -373,6 +373,29 @@ fn a_function_may_return_an_array_made_of_a_staged_one() {
     assert_eq!(memory.eval(owned::call(N)), expected(N));
     assert_eq!(memory.eval(owned::call(N)), expected(N));
     assert_eq!(files(folder.path(), ".npy").len(), 1);
+}
+
+#[test]
+fn a_recheck_of_a_staged_result_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |mode| Memory::builder(folder.path()).recheck(1.0).mode(mode).open().unwrap();
+    let memory = open(Mode::ReadWrite);
+    assert!(is_staged(&memory, N));
+    let before = inodes(folder.path());
+    assert!(is_staged(&memory, N), "computed again");
+    assert_eq!((memory.stats().hits(), memory.stats().mismatches(), memory.stats().faults()), (1, 0, 0));
+    assert!(!is_staged(&open(Mode::ReadOnly), N));
+    assert_eq!(inodes(folder.path()), before);
+}
+
+#[test]
+fn a_readable_name_is_given_when_the_file_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).readable(true).open().unwrap();
+    assert!(is_staged(&memory, N));
+    let [file] = &files(folder.path(), ".npy")[..] else { panic!("one file") };
+    assert!(file.file_name().unwrap().to_string_lossy().starts_with("ramp(n=40000)-"), "{}", file.display());
+    assert!(!is_staged(&memory, N));
 }
 
 #[test]

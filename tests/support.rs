@@ -5,10 +5,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use ndcache::Memory;
 use tempfile::TempDir;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
+use tracing_subscriber::filter::LevelFilter;
 
 /// A memory in a folder of its own, which goes with the first value.
 pub(crate) fn fresh() -> (TempDir, Memory) {
@@ -57,10 +60,18 @@ pub(crate) fn in_child(name: &str, variable: &str) -> Option<String> {
 
 /// Runs `body`, and returns the messages that it logs at `warn`.
 pub(crate) fn warnings(body: impl FnOnce()) -> Vec<String> {
+    events(LevelFilter::WARN, body)
+}
+
+/// Runs `body`, and returns what it logs up to this level, one line each, with all fields.
+pub(crate) fn events(level: LevelFilter, body: impl FnOnce()) -> Vec<String> {
+    // With a single listener, an event that another thread without one meets first would be off for this one, too.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_max_level(level)
         .with_ansi(false)
         .without_time()
         .with_writer(move || writer.clone())
@@ -129,6 +140,11 @@ pub(crate) fn newer(record: &[u8]) -> Vec<u8> {
     assert_eq!(record[at], 1, "format 1 as MessagePack");
     let mut bytes = record[..record.len() - 16].to_vec();
     bytes[at] = 2;
+    sealed(bytes)
+}
+
+/// A record without its trailer, and the trailer.
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let trailer = xxhash_rust::xxh3::xxh3_128(&bytes);
     bytes.extend((0..16).rev().map(|i| (trailer >> (8 * i)) as u8));
     bytes

@@ -79,7 +79,7 @@ fn depends(path: &Type, private: &TokenStream) -> TokenStream {
         Some((owner, constant)) => quote_spanned!(site=> [<#owner>::#constant]),
         None => quote_spanned!(site=> [<#path>::__NDCACHE_CODE, <#path>::__NDCACHE_IMPL_CODE]),
     };
-    quote_spanned! {site=> {
+    let codes = quote_spanned! {site=> {
         #[allow(unused_imports)]
         use #private::HasCode as _;
         const CODES: &[#private::core::option::Option<fn() -> &'static #private::Code>] = &#codes;
@@ -93,7 +93,8 @@ fn depends(path: &Type, private: &TokenStream) -> TokenStream {
             #private::core::assert!(found, #message);
         };
         CODES
-    }}
+    }};
+    quote_spanned!(site=> #private::Dependency { name: #text, codes: #codes })
 }
 
 /// The constant that holds a method's code beside the method: its type can't be named from the method's path.

@@ -30,6 +30,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | option | meaning |
 /// | --- | --- |
 /// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
+/// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
 /// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); a name in capitals before the last `::` is a type, whose method is meant |
 /// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version; `"version"`: `version` alone; `"build"`: the object that holds the function |
@@ -42,9 +43,18 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `validate = path` | a `fn(&Entry) -> bool`, asked at each lookup in place of the memory's: `false` computes again and replaces |
 /// | `expires = Duration::from_secs(60)` | a `std::time::Duration` after which a result is computed again, in place of the memory's |
 /// | `min_duration = Duration::from_millis(5)` | what was faster to compute isn't stored, in place of the memory's |
+/// | `compress = Compression::Gzip(3)` | an `ndcache::Compression`: how arrays are stored, edited ones too, in place of the memory's |
+/// | `readable = true` | array files whose names say function and arguments, in place of the memory's `readable` |
 ///
-/// The last four take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
+/// The last six take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
 /// and are no part of the key: changing one takes effect on what is stored already.
+///
+/// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of
+/// these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros are
+/// merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function would
+/// compute**: it is the result of whichever argument came first. Two arguments on either side of a half step differ,
+/// however close they are. The step is a positive constant and enters the key. A number of more steps than an `f64` holds
+/// (`1e300` for a step of `1e-9`) bypasses the cache. Rounded arrays are read at each call, mapped ones, too.
 ///
 /// A result expires no later than the cached calls that were made while it was computed: what is made from today's prices
 /// isn't good tomorrow. Calls on other threads (`rayon`'s workers, spawned ones) aren't seen; give the outer function

@@ -60,7 +60,7 @@ fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
 ///
 /// Along the first axis these are part of a block, some whole blocks, and part of another; for the parts the same
 /// holds one axis further. So all but a few elements move in large regular copies, whatever the layout.
-fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
+pub(super) fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
     if out.len() == view.len() {
         return copy(&view, out);
     }

@@ -1,11 +1,15 @@
 //! The content of a file as an argument.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::content::ContentHash;
 use super::hasher::ContentHasher;
+use super::progress::Work;
+use super::remembered::Remembered;
+use super::stamp::stat;
 use super::text::Text;
 use super::tree::{LEAF, TreeHasher, leaf};
 use super::value::Digest;
@@ -13,8 +17,13 @@ use crate::error::{Error, Result};
 
 /// A file as an argument that counts by what the file holds, not by where it is.
 ///
-/// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read once, when it is opened here;
-/// what happens to it later isn't noticed. A bare [`Path`] counts by its text.
+/// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read when it is opened here, once: a
+/// process remembers the digests of the last 65,536 files, and opening a file again reads nothing as long as its size,
+/// both its times, its inode and its device are what they were. They have to be older than two seconds when the file is
+/// read, since a younger file may change once more without a sign in its times. What happens to the file after it was
+/// opened isn't noticed, nor is what another process writes through a mapping, until the system puts down its time.
+///
+/// [`FileStamp`](crate::FileStamp) counts by size and times alone. A bare [`Path`] counts by its text.
 ///
 /// ```
 /// use ndcache::{FileContent, digest};
@@ -35,20 +44,13 @@ pub struct FileContent {
 }
 
 impl FileContent {
-    /// Reads the file and keeps the digest of what it holds: one pass, a megabyte of memory.
+    /// Reads the file and keeps the digest of what it holds: one pass, a megabyte of memory; or a single system call
+    /// for a file that this process has read before and that hasn't changed.
     ///
     /// # Errors
     /// Returns an error when the file can't be opened or read, or isn't a regular file.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        // Before opening it, since a pipe that nobody writes to would wait for ever.
-        let metadata = fs::metadata(&path).map_err(|error| Error::io("open", &path, error))?;
-        if !metadata.is_file() {
-            return Err(Error::invalid(format!("`{}` isn't a regular file", path.display())));
-        }
-        let file = File::open(&path).map_err(|error| Error::io("open", &path, error))?;
-        let (len, tree) = read(file).map_err(|error| Error::io("read", &path, error))?;
-        Ok(Self { path, len, digest: file_text(len, tree) })
+        Self::open_with(path.into(), Remembered::of_process(), SystemTime::now())
     }
 
     /// Where the file was when it was read.
@@ -56,15 +58,41 @@ impl FileContent {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// `now` is taken before the file is looked at.
+    fn open_with(path: PathBuf, remembered: &Remembered, now: SystemTime) -> Result<Self> {
+        // Before opening it, since a pipe that nobody writes to would wait for ever.
+        let (stamp, place) = stat(&path)?;
+        if let Some(digest) = remembered.get(place, &stamp) {
+            return Ok(Self { path, len: stamp.len, digest });
+        }
+        let (len, digest) = digest_of(&path)?;
+        // Unless it changed while it was read: then its times are those of nothing that was ever there.
+        if stamp.is_settled(now) && stamp.len == len && stat(&path)? == (stamp, place) {
+            remembered.put(place, stamp, digest);
+        }
+        Ok(Self { path, len, digest })
+    }
 }
 
-fn read(mut file: File) -> std::io::Result<(u64, Digest)> {
+/// The length of a file, and the digest of what it holds.
+pub(super) fn digest_of(path: &Path) -> Result<(u64, Digest)> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let work = Work::new("hashing", file.metadata().map_or(0, |file| file.len()));
+    let (len, tree) = read(file, &work).map_err(|error| Error::io("read", path, error))?;
+    Ok((len, file_text(len, tree)))
+}
+
+fn read(mut file: File, work: &Work) -> std::io::Result<(u64, Digest)> {
     let mut hasher = TreeHasher::new();
     let mut buffer = vec![0; LEAF];
     loop {
         match fill(&mut file, &mut buffer)? {
             0 => return Ok((hasher.total(), hasher.finish())),
-            len => hasher.push(&buffer[..len]),
+            len => {
+                hasher.push(&buffer[..len]);
+                work.add(len as u64);
+            }
         }
     }
 }
@@ -101,6 +129,9 @@ impl ContentHash for FileContent {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::time::Duration;
+
     use super::super::content::digest;
     use super::super::tree::tree;
     use super::*;
@@ -130,11 +161,53 @@ mod tests {
         assert_ne!(digest(&open(&long)), digest(&open(&short)));
     }
 
+    /// Opens a file, and says whether its digest is remembered then.
+    fn open_at(path: &Path, remembered: &Remembered, now: SystemTime) -> (Digest, bool) {
+        let file = FileContent::open_with(path.to_owned(), remembered, now).unwrap();
+        let (stamp, place) = stat(path).unwrap();
+        (digest(&file), remembered.get(place, &stamp) == Some(digest(&file)))
+    }
+
+    #[test]
+    fn only_a_file_that_has_settled_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, remembered) = (dir.path().join("a"), Remembered::new());
+        fs::write(&path, "one").unwrap();
+        let now = SystemTime::now();
+        assert!(!open_at(&path, &remembered, now).1, "just written");
+        assert!(!open_at(&path, &remembered, now - Duration::from_secs(60)).1, "written in the future");
+        let (digest, known) = open_at(&path, &remembered, now + Duration::from_secs(3));
+        assert!(known);
+        assert_eq!(open_at(&path, &remembered, now + Duration::from_secs(4)), (digest, true));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other, remembered) = (dir.path().join("a"), dir.path().join("b"), Remembered::new());
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let mut digests = Vec::new();
+        fs::write(&path, "one").unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, "two").unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        // Of the same size, and with the modification time of what it replaces.
+        fs::write(&other, "six").unwrap();
+        let times = fs::FileTimes::new().set_modified(fs::metadata(&path).unwrap().modified().unwrap());
+        File::options().write(true).open(&other).unwrap().set_times(times).unwrap();
+        fs::rename(&other, &path).unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        assert_eq!(digests.len(), digests.iter().collect::<std::collections::HashSet<_>>().len());
+        assert_eq!(digests[2], file_text(3, tree(b"six")));
+    }
+
     #[test]
     fn what_is_no_regular_file_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let error = FileContent::open(dir.path()).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        assert!(error.to_string().contains("is a folder, expected a regular file"), "{error}");
         let missing = FileContent::open(dir.path().join("missing")).unwrap_err();
         assert_eq!(missing.kind(), crate::ErrorKind::Io);
         assert!(missing.to_string().contains("missing"));

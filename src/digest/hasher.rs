@@ -421,7 +421,7 @@ impl ContentHasher {
     }
 
     /// Keeps the first failure, and makes the digest equal to no other, of this process or another.
-    fn fail(&mut self, error: Error) {
+    pub(super) fn fail(&mut self, error: Error) {
         static FAILURES: AtomicU64 = AtomicU64::new(0);
         let random = RandomState::new();
         let unique = FAILURES.fetch_add(1, Ordering::Relaxed);

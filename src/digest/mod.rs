@@ -16,8 +16,10 @@
 //! | [`content`] | [`ContentHash`] |
 //! | [`scalars`], [`containers`] | its implementations |
 //! | [`canonical`] | values that only serde knows |
-//! | [`file`] | the content of a file as an argument |
+//! | [`file`], [`stamp`] | files as arguments, by content and by size and times; [`remembered`]: those read before |
+//! | [`rounded`] | numbers that count by their nearest multiple of a step |
 //! | [`type_name`] | the names of types, without lifetimes |
+//! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
 
 mod array;
@@ -28,7 +30,11 @@ mod element;
 mod file;
 mod hasher;
 mod meta;
+mod progress;
+mod remembered;
+mod rounded;
 mod scalars;
+mod stamp;
 mod text;
 mod tree;
 mod trust;
@@ -43,6 +49,11 @@ pub use element::Element;
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};
+pub(crate) use progress::Work;
+#[cfg(feature = "progress")]
+pub(crate) use progress::{Show, show_by};
+pub use rounded::{Roundable, Step};
+pub use stamp::FileStamp;
 pub use text::Text;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};

@@ -7,6 +7,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
+use super::progress::Work;
 use super::value::Digest;
 
 /// The length of a leaf, in bytes: small enough to stay in a core's cache between hashing and writing it.
@@ -58,6 +59,12 @@ pub(super) fn leaves<S>(
     nth: impl Fn(&mut S, usize) -> Digest + Sync + Send,
 ) -> Vec<Digest> {
     let count = total.div_ceil(LEAF as u64) as usize;
+    let work = Work::new("hashing", total);
+    let nth = |scratch: &mut S, n: usize| {
+        let digest = nth(scratch, n);
+        work.add((total - n as u64 * LEAF as u64).min(LEAF as u64));
+        digest
+    };
     if total <= SERIAL || rayon::current_thread_index().is_some() {
         let mut scratch = scratch();
         return (0..count).map(|n| nth(&mut scratch, n)).collect();

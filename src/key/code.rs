@@ -1,7 +1,7 @@
 //! The digest of a function's code and of the code it names in `depends(…)`.
 
-use super::Stream;
-use super::object;
+use super::part::Part;
+use super::{Stream, object, text_digest};
 use crate::digest::Digest;
 use crate::error::Result;
 
@@ -17,8 +17,16 @@ pub struct Code {
     pub version: Option<u64>,
     /// `code = "…"`
     pub counts: Counts,
-    /// `depends(…)`: for each name the codes found under it (an item's, and that of its `impl` block).
-    pub depends: &'static [&'static [Option<CodeOf>]],
+    /// `depends(…)`
+    pub depends: &'static [Dependency],
+}
+
+/// One name in `depends(…)`.
+pub struct Dependency {
+    /// As it is written there; no part of any digest.
+    pub name: &'static str,
+    /// The codes found under it: an item's, and that of its `impl` block.
+    pub codes: &'static [Option<CodeOf>],
 }
 
 /// Where a [`Code`] is: behind a function, because the compiler follows references between constants, and would find
@@ -79,23 +87,56 @@ impl Code {
         Ok(stream.finish())
     }
 
+    /// What the digest is made of, in its order; nothing where there is none.
+    pub(crate) fn parts(&'static self) -> Vec<Part> {
+        let counted = match self.counts {
+            Counts::Version => vec![(String::new(), self)],
+            _ => self.named(),
+        };
+        let bare = matches!(self.counts, Counts::Body);
+        counted.into_iter().map(|(name, code)| code.part(name, bare)).collect::<Result<_>>().unwrap_or_default()
+    }
+
     /// Whether `other` is this code or one that it depends on.
     pub(crate) fn reaches(&'static self, other: &'static Code) -> bool {
         self.reachable().iter().any(|&code| std::ptr::eq(code, other))
     }
 
     fn reachable(&'static self) -> Vec<&'static Code> {
-        let mut found = vec![self];
+        self.named().into_iter().map(|(_, code)| code).collect()
+    }
+
+    /// This code, without a name, and all that it depends on, by the names of their first mention.
+    fn named(&'static self) -> Vec<(String, &'static Code)> {
+        let mut found = vec![(String::new(), self)];
         let mut next = 0;
-        while let Some(&code) = found.get(next) {
-            for dependency in code.depends.iter().copied().flatten().flatten().map(|code_of| code_of()) {
-                if !found.iter().any(|&known| std::ptr::eq(known, dependency)) {
-                    found.push(dependency);
+        while let Some(&(_, code)) = found.get(next) {
+            for (name, dependency) in code.depends.iter().flat_map(Dependency::named) {
+                if !found.iter().any(|&(_, known)| std::ptr::eq(known, dependency)) {
+                    found.push((name, dependency));
                 }
             }
             next += 1;
         }
         found
+    }
+
+    fn part(&self, name: String, bare: bool) -> Result<Part> {
+        let (counts, package, body) = match self.counts {
+            Counts::Package(version) if !bare => ("package", Some(version.to_owned()), Some(self.body())),
+            Counts::Package(_) | Counts::Body => ("body", None, Some(self.body())),
+            Counts::Version => ("version", None, None),
+            Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function)?))),
+        };
+        let facts = match self.counts {
+            Counts::Package(_) | Counts::Body => self.facts.iter().map(Fact::part).collect(),
+            Counts::Version | Counts::Build(_) => Vec::new(),
+        };
+        Ok(Part { name, counts: counts.to_owned(), package, version: self.version, body, facts })
+    }
+
+    fn body(&self) -> Digest {
+        Digest::from_bytes(self.tokens)
     }
 
     fn own_digest(&self, bare: bool) -> Result<Digest> {
@@ -130,7 +171,27 @@ impl Code {
     }
 }
 
+impl Dependency {
+    fn named(&'static self) -> impl Iterator<Item = (String, &'static Code)> {
+        let kinds = ["", "impl "].into_iter().chain(std::iter::repeat("impl "));
+        let codes = self.codes.iter().zip(kinds);
+        codes.filter_map(|(code, kind)| code.map(|code_of| (format!("{kind}{}", self.name), code_of())))
+    }
+}
+
 impl Fact {
+    /// Name and value, in words. What may be long or nobody's business counts by its digest.
+    fn part(&self) -> (String, String) {
+        match self {
+            Fact::Cfg(predicate, value) => (format!("cfg({predicate})"), value.to_string()),
+            Fact::Env(name, value) => {
+                (format!("env({name})"), value.map_or_else(String::new, |value| text_digest(value).to_string()))
+            }
+            Fact::Include(name, bytes) => (format!("include({name})"), Digest::of(bytes).to_string()),
+            Fact::Module(path) => ("module_path".to_owned(), (*path).to_owned()),
+        }
+    }
+
     fn feed(&self, stream: &mut Stream) {
         match self {
             Fact::Cfg(predicate, value) => {

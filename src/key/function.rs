@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
 
-use super::{Code, Stream, text_digest};
+use super::{Code, Part, Stream, text_digest};
 use crate::digest::{Digest, strip_lifetimes};
 use crate::error::{Error, Result};
 
@@ -22,6 +22,7 @@ pub struct Function {
     /// `Self` of a method, the item of a `call!`.
     member: Option<&'static str>,
     resolved: OnceLock<Resolved>,
+    parts: OnceLock<Vec<Part>>,
 }
 
 /// What the macros write down about a function; a constant.
@@ -69,7 +70,7 @@ impl Function {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(definition: Definition) -> Self {
-        Self { definition, member: None, resolved: OnceLock::new() }
+        Self { definition, member: None, resolved: OnceLock::new(), parts: OnceLock::new() }
     }
 
     /// The function's path: package, binary if it is one, and item; or what `name = "…"` says.
@@ -90,6 +91,11 @@ impl Function {
 
     pub(crate) fn code(&self) -> &'static Code {
         self.definition.code
+    }
+
+    /// What its code digest is made of.
+    pub(crate) fn parts(&self) -> &[Part] {
+        self.parts.get_or_init(|| self.definition.code.parts())
     }
 
     pub(crate) fn caches_err(&self) -> bool {
@@ -175,10 +181,9 @@ pub fn member(base: &'static Function, name: &'static str) -> &'static Function 
         return function;
     }
     let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
-    members.entry(id).or_insert_with(|| {
-        let definition = base.definition;
-        Box::leak(Box::new(Function { definition, member: Some(name), resolved: OnceLock::new() }))
-    })
+    members
+        .entry(id)
+        .or_insert_with(|| Box::leak(Box::new(Function { member: Some(name), ..Function::new(base.definition) })))
 }
 
 /// The named closure `base` in the function whose `{{closure}}` is `here`; `base` itself if that function isn't generic.

@@ -5,10 +5,12 @@
 mod code;
 mod function;
 mod object;
+mod part;
 
-pub use code::{Code, CodeOf, Counts, Fact, HasCode};
+pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
 pub(crate) use function::folder;
 pub use function::{Definition, Function, Place, member, within};
+pub(crate) use part::{Part, changes};
 
 use std::fmt;
 

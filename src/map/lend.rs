@@ -13,7 +13,7 @@ use ndarray::{
 };
 
 use super::{Mapped, MappedCow, MappedMut, Staged};
-use crate::digest::{ContentHash, ContentHasher, Element, Text};
+use crate::digest::{ContentHash, ContentHasher, Element, Roundable, Step, Text};
 
 macro_rules! lend {
     ($type:ident) => {
@@ -90,6 +90,15 @@ macro_rules! lend {
 
             fn describe(&self, text: &mut Text) {
                 self.as_array().describe(text);
+            }
+        }
+
+        impl<A: Element, D: Dimension> Roundable for $type<A, D>
+        where
+            ArrayRef<A, D>: Roundable,
+        {
+            fn round_hash(&self, step: Step, hasher: &mut ContentHasher) {
+                self.as_array().round_hash(step, hasher);
             }
         }
 

@@ -94,8 +94,9 @@ pub struct Builder {
 /// A memory may be used after a panic of its user's code, and this is the user's code.
 type Validate = Arc<AssertUnwindSafe<Box<dyn Fn(&Entry) -> bool + Send + Sync>>>;
 
+/// The settings of a memory, from [`Memory::settings`].
 #[derive(Clone)]
-pub(super) struct Settings {
+pub struct Settings {
     pub(super) mode: Mode,
     pub(super) salt: String,
     pub(super) map: MapPolicy,
@@ -110,6 +111,9 @@ pub(super) struct Settings {
     pub(super) validate: Option<Validate>,
     pub(super) expires: Option<Duration>,
     pub(super) min_duration: Duration,
+    pub(super) verbose: u8,
+    pub(super) readable: bool,
+    pub(super) recheck: f64,
 }
 
 impl Builder {
@@ -129,6 +133,9 @@ impl Builder {
             validate: None,
             expires: None,
             min_duration: Duration::ZERO,
+            verbose: 0,
+            readable: false,
+            recheck: 0.0,
         };
         Self { folder: folder.to_owned(), environment: false, settings }
     }
@@ -181,7 +188,8 @@ impl Builder {
         self
     }
 
-    /// How arrays are stored; plain unless said. What is stored already is found either way.
+    /// How arrays are stored, of functions that don't say so themselves; plain unless said. What is stored already is
+    /// found either way.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression = compression;
         self
@@ -307,16 +315,104 @@ impl Builder {
         self
     }
 
+    /// How much is printed on stderr; 0, nothing, unless said.
+    ///
+    /// * 1: a line for each computation: the function, its arguments in short, the time, the bytes that were stored, and
+    ///   why the call missed, as [`Memory::explain`] has it. For that each miss reads up to 1,000 records.
+    /// * 2: a line for each hit, too, with what was loaded.
+    /// * 3: below each line the key and the entry's files.
+    ///
+    /// What can't be printed is lost, and fails no call. `tracing` gets the same as events, whatever the level: `miss`
+    /// and `computed` at `info`, `hit` at `debug`, with `function`, `key`, `reason`, `seconds` and `bytes`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).verbose(1).open()?;
+    /// memory.eval(double::call(1.0)); // ndcache: app/double(x: 1.0) computed in 41.00ns, 9 B stored; new function
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn verbose(mut self, level: u8) -> Self {
+        self.settings.verbose = level;
+        self
+    }
+
+    /// Gives array files names that say what they are, `features(n=3,k=0.5)-<key>.<nonce>.npy`, for functions that
+    /// don't say so themselves; off unless said.
+    ///
+    /// The names hold the function's last name and its arguments, escaped, and have at most 200 bytes; what is too long
+    /// ends with `...`. They are for people and for `ls`: entries are found by their records, whose names never change,
+    /// and what is stored either way is found either way.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn features(n: usize, k: f64) -> ndarray::Array2<f64> {
+    ///     ndarray::Array2::from_elem((n, 1000), k)
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).readable(true).open()?;
+    /// memory.eval(features::call(3, 0.5));
+    /// let entry = memory.entry(&features::call(3, 0.5))?.unwrap();
+    /// let name = entry.files()[0].file_name().unwrap().to_string_lossy();
+    /// assert!(name.starts_with(&format!("features(n=3,k=0.5)-{}.", entry.key())));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn readable(mut self, readable: bool) -> Self {
+        self.settings.readable = readable;
+        self
+    }
+
+    /// Recomputes this share of the hits, from 0.0 to 1.0, and compares with what is stored; none unless said.
+    ///
+    /// A difference is an event at the level `error` that names the function and its arguments: the function isn't pure
+    /// (it reads a clock, a file, random numbers), or code that it calls has changed and isn't named in `depends(…)`.
+    /// The stored result is the one that is returned, as to any other reader, and it stays; [`Memory::refresh`] or
+    /// [`Memory::remove`] is what to do about it. [`Stats::rechecks`](crate::Stats::rechecks) and
+    /// [`Stats::mismatches`](crate::Stats::mismatches) count.
+    ///
+    /// A recheck costs what the function costs, and the memory for a second result. It compares the digests of the
+    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs. It writes
+    /// nothing; but the cached calls inside the function go through the memory as ever: they hit, and are rechecked by
+    /// the same share, though each key at most once. A panic of the recomputation is a difference, too, and ends there
+    /// (unless panics abort). Results published by hand aren't rechecked. Which hits it meets is chosen anew in each process.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn stamped(x: f64) -> String {
+    ///     format!("{x} at {:?}", std::time::SystemTime::now())
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).recheck(1.0).open()?;
+    /// let first = memory.eval(stamped::call(1.0));
+    /// assert_eq!(memory.eval(stamped::call(1.0)), first);
+    /// assert_eq!((memory.stats().rechecks(), memory.stats().mismatches()), (1, 1));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn recheck(mut self, rate: f64) -> Self {
+        self.settings.recheck = rate;
+        self
+    }
+
     /// Opens the memory; creates the folder if it isn't there.
     ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be made or isn't one, when `NDCACHE_MODE` is not a mode, or when there is
-    /// no such level of compression.
+    /// Returns an error when the folder can't be made or isn't one, when `NDCACHE_MODE` is not a mode, when there is
+    /// no such level of compression, or when the share of hits to recheck isn't from 0 to 1.
     pub fn open(mut self) -> Result<Memory> {
         self.settings.compression.check()?;
+        if !(0.0..=1.0).contains(&self.settings.recheck) {
+            let rate = self.settings.recheck;
+            return Err(Error::invalid(format!("the share of hits to recheck is {rate}, expected 0.0 to 1.0")));
+        }
         if self.environment {
             self.read_environment()?;
         }
@@ -342,5 +438,12 @@ impl Builder {
             self.settings.mode = self.settings.mode.max(mode);
         }
         Ok(())
+    }
+}
+
+/// Names the folder and the mode that was asked for.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder({}, {:?})", self.folder.display(), self.settings.mode)
     }
 }

@@ -282,6 +282,12 @@ pub struct ByParts;
 /// Not at all; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
+impl<T: ?Sized> Unkeyed<T> {
+    pub(super) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
 impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         value.content_hash(hasher);
@@ -449,7 +455,7 @@ pub trait NotKeyed<T: ?Sized> {
     where
         T: Keyable,
     {
-        Unkeyed(PhantomData)
+        Unkeyed::new()
     }
 }
 

@@ -8,7 +8,7 @@ use super::flight::{self, Clearance, Flight};
 use super::lookup::Site;
 use super::put::Sink;
 use super::shape::{Shape, Stored};
-use super::{Call, Inner, Memory};
+use super::{Call, Inner, Memory, Options};
 use crate::digest::Element;
 use crate::error::{Error, Result};
 use crate::map::MappedMut;
@@ -57,7 +57,7 @@ impl Memory {
             return Err(Error::unsupported("can't edit a result: the memory is disabled"));
         };
         let site = inner.site(&call)?;
-        let function = call.function();
+        let (function, options) = (call.function(), call.options());
         let evaluated = self.evaluate(call, Editable);
         if let Some(fault) = evaluated.fault {
             return Err(fault);
@@ -67,18 +67,19 @@ impl Memory {
             Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
         })?;
         let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
-        Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, &record, array, save))))
+        Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
     }
 
     fn commit<A: Element, D: Dimension>(
         &self,
         site: &Site,
+        options: &Options,
         base: &Record,
         array: &ArrayRef<A, D>,
         save: Save<A, D>,
     ) -> Result<()> {
         let inner = self.0.as_deref().ok_or_else(|| Error::unsupported("the memory is disabled"))?;
-        inner.commit(site, base, |out| save(array, out))
+        inner.commit(site, options, base, |out| save(array, out))
     }
 }
 
@@ -105,8 +106,17 @@ impl<R: OneArray> Shape<R> for Editable {
 
 impl Inner {
     /// Publishes another value at `site`; what else the record says stays as in `base`.
-    fn commit(&self, site: &Site, base: &Record, save: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
-        let mut sink = Sink::new(self, site, self.settings.compression);
+    fn commit(
+        &self,
+        site: &Site,
+        options: &Options,
+        base: &Record,
+        save: impl FnOnce(&mut Writer<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let compression = self.compression(options);
+        compression.check()?;
+        let stem = self.stem(self.is_readable(options), &base.function, &base.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         save(&mut writer)?;
         let record = Record {

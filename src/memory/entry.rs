@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::lookup::Found;
 use crate::digest::Digest;
 use crate::key::Key;
-use crate::record::Record;
+use crate::record::{Producer, Record};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
@@ -15,6 +16,7 @@ use crate::record::Record;
 pub struct Entry {
     path: PathBuf,
     bytes: u64,
+    used: SystemTime,
     files: Vec<PathBuf>,
     arguments: Vec<Argument>,
     record: Record,
@@ -49,8 +51,9 @@ impl Argument {
 }
 
 impl Entry {
-    /// The entry of `record`, which lies at `path` and has `length` bytes.
-    pub(super) fn new(path: PathBuf, length: u64, record: Record) -> Self {
+    /// The entry whose record was found at `path`.
+    pub(super) fn new(path: PathBuf, found: Found) -> Self {
+        let Found { record, length, used } = found;
         let arguments = record.arguments.iter().map(|argument| Argument {
             name: argument.name.clone(),
             digest: argument.digest,
@@ -61,6 +64,7 @@ impl Entry {
             arguments: arguments.collect(),
             files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
             bytes: length + stored_bytes(&record),
+            used,
             path,
             record,
         }
@@ -100,6 +104,40 @@ impl Entry {
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.record.duration)
+    }
+
+    /// When it was last used, as exactly as that is noted: by the hour, and in a tenth of the memory's age limit.
+    #[must_use]
+    pub fn used(&self) -> SystemTime {
+        self.used
+    }
+
+    /// When the first of the cached calls inside it expires, and it with them; its own function's `expires` counts
+    /// from [`created`](Self::created) and isn't stored.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.record.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
+    }
+
+    /// By whom it was stored.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// memory.eval(double::call(1.0));
+    /// let entry = memory.entry(&double::call(1.0))?.unwrap();
+    /// println!("{}", entry.producer()); // ndcache 0.1.0, rustc 1.95.0 (…), x86_64-unknown-linux-gnu, on host `node17`
+    /// assert!(entry.producer().rustc().starts_with("rustc 1."));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn producer(&self) -> &Producer {
+        &self.record.producer
     }
 
     /// Whether its value was published by [`MappedMut::commit`](crate::MappedMut::commit), and not by its function.

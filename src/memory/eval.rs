@@ -7,7 +7,7 @@ use super::lead::Clear;
 use super::lookup::{Missing, Site};
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
-use super::staged::Berth;
+use super::verbose::{Fate, Missed};
 use super::{Call, Inner, Memory, Mode, lock};
 use crate::error::{Error, Result};
 use crate::key::Function;
@@ -82,19 +82,24 @@ impl Memory {
             Ok(identity) => Site::new(function.folder(), identity.key(&inner.settings.salt)).under(mode),
             Err(error) => {
                 let fault = error.again();
-                inner.counters.miss(function.path(), "bypassed");
-                let value = shape.keep(self.compute(inner, call, None).result);
-                return inner.faulted(function, value, fault);
+                let missed = inner.bypassed(&call, error);
+                let computed = self.compute(inner, call, None);
+                inner.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
+                return inner.faulted(function, shape.keep(computed.result), fault);
             }
         };
         let missing = match inner.hit(&call, &site, shape) {
-            Ok(value) => return Evaluated { value, fault: None },
+            Ok(value) => {
+                self.recheck(inner, call, &site);
+                return Evaluated { value, fault: None };
+            }
             Err(missing) => missing,
         };
         if mode <= Mode::Refresh {
             self.compute_once(inner, call, &site, shape, missing)
         } else {
-            self.compute_only(inner, call, shape, missing)
+            let missed = inner.miss(&call, &site, missing);
+            self.compute_only(inner, call, shape, &missed, "nothing is written in this mode")
         }
     }
 
@@ -121,11 +126,12 @@ impl Memory {
                 },
             }
         };
-        if matches!(missing, Missing::Newer(_)) {
-            return self.compute_only(inner, call, shape, missing);
+        let newer = matches!(missing, Missing::Newer(_));
+        let missed = inner.miss(&call, site, missing);
+        if newer {
+            return self.compute_only(inner, call, shape, &missed, "a newer entry stands there");
         }
-        inner.miss(&call, missing);
-        self.compute_and_put(inner, call, site, shape)
+        self.compute_and_put(inner, call, site, shape, &missed)
     }
 
     /// Computes without storing.
@@ -134,12 +140,13 @@ impl Memory {
         inner: &Inner,
         call: Call<A, R>,
         shape: S,
-        missing: Missing,
+        missed: &Missed,
+        why: &'static str,
     ) -> Evaluated<S::Out> {
-        inner.miss(&call, missing);
         let codec = call.codec();
-        let mut value = self.compute(inner, call, None).result;
+        let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
         codec.normalise(&mut value);
+        inner.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
     }
 
@@ -149,25 +156,34 @@ impl Memory {
         call: Call<A, R>,
         site: &Site,
         shape: S,
+        missed: &Missed,
     ) -> Evaluated<S::Out> {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
+        let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
-        if !is_stored(codec.outcome(&value), function) || inner.is_too_cheap(options, site, duration) {
+        let unstored = unstored(codec.outcome(&value), function);
+        let cheap = || inner.is_too_cheap(options, site, duration).then_some("it took less than `min_duration`");
+        if let Some(why) = unstored.or_else(cheap) {
+            inner.computed(missed, duration, &Fate::NotStored(why.into()));
             return Evaluated { value: shape.keep(value), fault: None };
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
-                let compression = inner.settings.compression;
+                let compression = inner.compression(options);
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
         let record = match stored {
             Ok(record) => record,
-            Err(error) => return inner.faulted(function, shape.keep(value), error),
+            Err(error) => {
+                inner.computed(missed, duration, &Fate::failed(&error));
+                return inner.faulted(function, shape.keep(value), error);
+            }
         };
+        inner.computed(missed, duration, &Fate::Stored(site, &record));
         lock(&inner.refreshed).insert(site.key());
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
@@ -180,11 +196,11 @@ impl Memory {
         }
     }
 
-    /// Runs the function; the cached calls in it go through this memory, and its result is to be stored at `site`.
-    fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
+    /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
+    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
-        let berth = site.map(|site| Berth::new(call.function(), site));
+        let berth = inner.berth(call.function(), site);
         let begin = Instant::now();
         let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
@@ -194,19 +210,20 @@ impl Memory {
     }
 }
 
-struct Computed<R> {
-    result: R,
+pub(super) struct Computed<R> {
+    pub(super) result: R,
     changed: Option<&'static str>,
     duration: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
 }
 
-fn is_stored(outcome: Outcome, function: &Function) -> bool {
+/// Why a value isn't stored, if it isn't.
+fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     match outcome {
-        Outcome::Value => true,
-        Outcome::Err => function.caches_err(),
-        Outcome::None => !function.skips_none(),
+        Outcome::Err if !function.caches_err() => Some("it is an `Err`"),
+        Outcome::None if function.skips_none() => Some("it is `None`"),
+        _ => None,
     }
 }
 
@@ -221,7 +238,7 @@ impl Inner {
         if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
-        let function = call.function();
+        let (function, begin) = (call.function(), self.hits_from());
         let mut found = self.find(site, function.path())?;
         let (value, expires) = loop {
             let expires = self.fresh(call.options(), site, &found)?;
@@ -232,22 +249,9 @@ impl Inner {
         };
         Frame::expires(expires);
         self.counters.hit(function.path());
-        tracing::debug!(function = function.path(), key = %site.key(), "hit");
+        self.loaded(call, site, &found.record, begin);
         self.stamp(site, found.used);
         Ok(value)
-    }
-
-    fn miss<A, R>(&self, call: &Call<A, R>, missing: Missing) {
-        let function = call.function();
-        let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
-        // Comparing with what is stored reads records: only if somebody reads the result.
-        let told = tracing::enabled!(tracing::Level::INFO);
-        let reason = if told { self.reason(call, missing) } else { self.outline(call, missing) };
-        self.counters.miss(function.path(), reason.name());
-        tracing::info!(function = function.path(), %reason, "miss");
-        if damaged && self.counters.fault(function.path()) {
-            tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
-        }
     }
 
     /// Counts a fault; the first of each function is a warning.

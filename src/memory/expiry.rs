@@ -57,7 +57,7 @@ impl Inner {
     }
 
     fn is_valid(&self, options: &Options, site: &Site, found: &Found) -> bool {
-        let entry = || Entry::new(self.disk.path_of(&site.record()), found.length, found.record.clone());
+        let entry = || Entry::new(self.disk.path_of(&site.record()), found.clone());
         match (options.validate, &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),
             (None, Some(validate)) => validate(&entry()),

@@ -5,8 +5,11 @@ use std::fmt;
 use super::lookup::{Missing, Site};
 use super::{Call, Inner, Memory, Mode};
 use crate::error::{Error, Result};
-use crate::key::Key;
-use crate::record::{RECORD_MAX, Record};
+use crate::key::{ArgumentDigest, Key, changes};
+use crate::record::{ArgumentRecord, RECORD_MAX, Record};
+
+/// What stands for an argument that one of two calls doesn't have.
+const NONE: &str = "none";
 
 /// How many earlier calls of a function are looked at to explain a miss.
 const LOOK_BACK: usize = 1000;
@@ -16,7 +19,8 @@ const GLANCE: usize = 64;
 
 /// Why a call would hit or miss, from [`Memory::explain`].
 ///
-/// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``.
+/// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
+/// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     reason: Reason,
@@ -47,8 +51,9 @@ pub enum Reason {
     Hit,
     /// No call of this function is stored.
     NewFunction,
-    /// Calls of this function are stored, of other code.
-    Code,
+    /// Calls of this function are stored, of other code. What of it has changed since the nearest one, each in words
+    /// (``code of `window` (depends) changed``); empty if that isn't known.
+    Code(Vec<String>),
     /// The nearest stored call had other arguments.
     Argument(Vec<Difference>),
     /// What is stored is no longer good, in words: `expired 3 h ago`, ``refused by `validate` ``.
@@ -84,7 +89,7 @@ impl Reason {
         match self {
             Self::Hit => "hit",
             Self::NewFunction => "new function",
-            Self::Code => "code",
+            Self::Code(_) => "code",
             Self::Argument(_) => "argument",
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
@@ -101,7 +106,8 @@ impl fmt::Display for Reason {
         match self {
             Self::Hit => f.write_str("hit"),
             Self::NewFunction => f.write_str("new function"),
-            Self::Code => f.write_str("code changed"),
+            Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
+            Self::Code(changes) => f.write_str(&changes.join(", ")),
             Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),
             Self::Argument(differences) => {
                 for (position, difference) in differences.iter().enumerate() {
@@ -164,14 +170,21 @@ impl Inner {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let function = call.function();
-        let site = Site::new(function.folder(), key);
-        let found = self.find(&site, function.path());
-        let whole = found.and_then(|found| {
-            self.fresh(call.options(), &site, &found)?;
-            Ok(self.is_whole(&site, &found.record)?)
-        });
-        Ok(whole.err().unwrap_or(Missing::Nothing))
+        let site = Site::new(call.function().folder(), key);
+        Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
+    }
+
+    /// Whether the entry is good and all its files are there, without a look into them.
+    fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
+        let function = call.function().path();
+        let mut found = self.find(site, function)?;
+        loop {
+            self.fresh(call.options(), site, &found)?;
+            match self.is_whole(site, &found.record) {
+                Ok(()) => return Ok(()),
+                Err(error) => found = self.successor(site, function, &found, error)?,
+            }
+        }
     }
 
     /// Whether `Mode::Refresh` hasn't computed `key` yet.
@@ -204,7 +217,7 @@ impl Inner {
         match codes.contains(&identity.code) {
             _ if codes.is_empty() => Reason::NewFunction,
             true => Reason::Argument(Vec::new()),
-            false => Reason::Code,
+            false => Reason::Code(Vec::new()),
         }
     }
 
@@ -221,14 +234,9 @@ impl Inner {
         };
         let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code;
+            return Reason::Code(changes(&nearest.parts, call.function().parts()));
         }
-        let changed = identity.arguments.iter().zip(call.argument_texts()).filter_map(|(argument, now)| {
-            let old = nearest.arguments.iter().find(|old| old.name == argument.name)?;
-            let changed = old.digest != argument.digest;
-            changed.then(|| Difference { name: argument.name.to_owned(), before: old.text.clone(), now })
-        });
-        Reason::Argument(changed.collect())
+        Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
     }
 
     /// The readable records below a function's folder, in no order.
@@ -252,4 +260,18 @@ impl Inner {
             names.map(move |name| format!("{shard}/{name}")).collect::<Vec<_>>()
         })
     }
+}
+
+/// The arguments by which a stored call differs from one whose arguments have these texts. Under `code = "version"`
+/// one may have arguments that the other hasn't.
+fn differences(before: &[ArgumentRecord], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
+    let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
+        let old = before.iter().find(|old| old.name == argument.name);
+        let changed = old.is_none_or(|old| old.digest != argument.digest);
+        let before = old.map_or(NONE, |old| &old.text).to_owned();
+        changed.then(|| Difference { name: argument.name.to_owned(), before, now })
+    });
+    let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
+    let gone = gone.map(|old| Difference { name: old.name.clone(), before: old.text.clone(), now: NONE.to_owned() });
+    changed.chain(gone).collect()
 }

@@ -21,7 +21,8 @@ impl Content {
         Self::new(&record.value, record.arrays.iter().map(|array| array.digest))
     }
 
-    fn new(value: &[u8], mut arrays: impl ExactSizeIterator<Item = Digest> + Clone) -> Self {
+    /// Of a value as it is stored, and the digests of its arrays.
+    pub(super) fn new(value: &[u8], mut arrays: impl ExactSizeIterator<Item = Digest> + Clone) -> Self {
         let mut stream = Stream::new("ndcache-content:1");
         stream.bytes(value);
         stream.length(arrays.len());

@@ -47,6 +47,10 @@ impl Site {
         self.key
     }
 
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     pub(super) fn record(&self) -> String {
         format!("{}/{}.record", self.shard, self.key)
     }
@@ -58,6 +62,7 @@ impl Site {
 }
 
 /// A record with its own length, and when its entry was last used.
+#[derive(Clone)]
 pub(super) struct Found {
     pub(super) record: Record,
     pub(super) length: u64,
@@ -159,8 +164,7 @@ impl Inner {
             let name = site.file(&array.file);
             let length = self.disk.stat(&name)?.filter(|stat| stat.regular).map(|stat| stat.len);
             if length != Some(array.length) {
-                let found = length.map_or_else(|| "is missing".to_owned(), |length| format!("has {length} bytes"));
-                return Err(Error::damaged(format!("array `{name}` {found}, expected {} bytes", array.length)));
+                return Err(misfit(&name, length, array.length));
             }
         }
         Ok(())
@@ -227,11 +231,9 @@ impl Source<'_> {
 
     /// The array's file, which has the length that the record says.
     fn open(&self, array: &ArrayRecord, name: &str) -> Result<(File, Stat)> {
-        let missing = || Error::damaged(format!("array `{name}` is missing"));
-        let (file, stat) = self.inner.disk.open_file(name)?.ok_or_else(missing)?;
+        let (file, stat) = self.inner.disk.open_file(name)?.ok_or_else(|| misfit(name, None, array.length))?;
         if stat.len != array.length {
-            let (found, expected) = (stat.len, array.length);
-            return Err(Error::damaged(format!("array `{name}` has {found} bytes, expected {expected}")));
+            return Err(misfit(name, Some(stat.len), array.length));
         }
         Ok((file, stat))
     }
@@ -370,6 +372,20 @@ impl ArraySource for Source<'_> {
         }
         Ok(Some(PrivateFile { file, path, len: array.length, offset: to_usize(array.offset)? }))
     }
+}
+
+/// An array file that isn't there, or has another length than its record says.
+fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
+    let Some(found) = found else {
+        return Error::damaged(format!("array file is missing: `{name}`, expected {}", bytes(expected)));
+    };
+    let how = if found < expected { "short" } else { "too long" };
+    let (difference, found, expected) = (bytes(found.abs_diff(expected)), bytes(found), bytes(expected));
+    Error::damaged(format!("array file is {difference} {how}: `{name}` has {found}, expected {expected}"))
+}
+
+fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
 fn is_compressed(array: &ArrayRecord) -> bool {

@@ -1,14 +1,19 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `call`: a call and its arguments; `ambient`: which memory a function goes through.
-//! * `builder`: settings; `eval`: the way of a call through the cache, in the `shape` that was asked for.
+//! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step; `ambient`: which memory a
+//!   function goes through.
+//! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `lookup` and `put`: entries from and to the disk; `staged`: arrays that are made there; `upkeep`: removing and listing them.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `staged`: arrays that are made there;
+//!   `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
+//! * `recheck`: hits that are computed again, to find functions that aren't pure; `lineage`: what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
-//! * `explain`: why a call hits or misses; `entry`, `stats`: what there is, and what happened.
+//! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
+//!   work that lasts; `entry`, `stats`: what there is, and what
+//!   happened.
 
 mod ambient;
 mod builder;
@@ -25,9 +30,16 @@ mod keeper;
 mod kept;
 mod lead;
 mod limits;
+mod lineage;
 mod lookup;
 mod options;
+#[cfg(feature = "progress")]
+mod progress;
 mod put;
+mod readable;
+mod recheck;
+pub(crate) mod rounding;
+mod settings;
 mod shape;
 mod shelve;
 mod staged;
@@ -35,15 +47,17 @@ mod stats;
 mod survey;
 mod sweep;
 mod upkeep;
+mod verbose;
 mod verify;
 
 pub use ambient::ambient;
-pub use builder::{Builder, MapPolicy, Mode, Verify};
+pub use builder::{Builder, MapPolicy, Mode, Settings, Verify};
 pub use call::Call;
 pub use entry::{Argument, Entry};
 pub use expiry::expires_after;
 pub use explain::{Difference, Explanation, Reason};
 pub use limits::{Evict, Evicted, Limits};
+pub use lineage::{Lineage, Link};
 pub use options::Options;
 pub use shelve::Shelved;
 pub use staged::zeros;
@@ -57,10 +71,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use builder::Settings;
 use evict::Evictor;
 use flight::Place;
 use keeper::Keeper;
+use recheck::Sampler;
 use stats::Counters;
 
 use crate::digest::Digest;
@@ -109,6 +123,7 @@ struct Inner {
     outlined: Mutex<HashSet<(&'static str, Digest)>>,
     /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
     unnamed: Mutex<HashSet<(usize, usize)>>,
+    sampler: Sampler,
     evictor: Arc<Evictor>,
     /// Where there are limits to keep.
     keeper: Option<Keeper>,
@@ -116,6 +131,8 @@ struct Inner {
 
 impl Inner {
     fn new(disk: Disk, settings: Settings) -> Self {
+        #[cfg(feature = "progress")]
+        progress::install();
         let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
         let local = !disk.medium().network;
         let writes = settings.mode <= Mode::Refresh;
@@ -133,6 +150,7 @@ impl Inner {
             verified: Mutex::default(),
             outlined: Mutex::default(),
             unnamed: Mutex::default(),
+            sampler: Sampler::default(),
             evictor,
             keeper,
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::lookup::Site;
 use super::{Entry, Inner, Mode};
+use crate::payload::Compression;
 
 /// The options of one function that are expressions, as the macro writes them down; a constant. None enters the key.
 #[derive(Clone, Copy)]
@@ -16,17 +17,27 @@ pub struct Options {
     pub expires: Option<fn() -> Duration>,
     /// `min_duration = …`
     pub min_duration: Option<fn() -> Duration>,
+    /// `compress = …`
+    pub compress: Option<fn() -> Compression>,
+    /// `readable = …`
+    pub readable: Option<fn() -> bool>,
 }
 
 impl Options {
     /// Nothing said.
-    pub const NONE: Self = Self { mode: None, validate: None, expires: None, min_duration: None };
+    pub const NONE: Self =
+        Self { mode: None, validate: None, expires: None, min_duration: None, compress: None, readable: None };
 }
 
 impl Inner {
     /// The stricter of the memory's mode and the function's.
     pub(super) fn mode(&self, options: &Options) -> Mode {
         options.mode.map_or(self.settings.mode, |mode| mode().max(self.settings.mode))
+    }
+
+    /// How arrays of the function's results are stored.
+    pub(super) fn compression(&self, options: &Options) -> Compression {
+        options.compress.map_or(self.settings.compression, |compress| compress())
     }
 
     /// Whether a result that took `duration` is too cheap to be stored. One that is stored already is replaced all the

@@ -8,8 +8,9 @@ use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
+use crate::key::Part;
 use crate::map::Stage;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
@@ -25,7 +26,9 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     function: &'static str,
     code: Digest,
+    parts: Vec<Part>,
     arguments: Vec<ArgumentRecord>,
+    readable: bool,
     expires: Option<u64>,
 }
 
@@ -39,8 +42,14 @@ impl Draft {
             digest: argument.digest,
             text,
         });
-        let (function, arguments) = (call.function().path(), arguments.collect());
-        Ok(Self { function, code: identity.code, arguments, expires: None })
+        let (function, arguments) = (call.function(), arguments.collect());
+        let (function, parts) = (function.path(), function.parts().to_vec());
+        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
+    }
+
+    /// With array files that say what they are.
+    pub(super) fn readable(self, readable: bool) -> Self {
+        Self { readable, ..self }
     }
 
     /// With the moment at which the first of the cached calls inside this one expires.
@@ -92,7 +101,8 @@ impl Inner {
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
-        let mut sink = Sink::new(self, site, compression);
+        let stem = self.stem(draft.readable, draft.function, &draft.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         codec.save(value, &mut writer)?;
         let record = Record {
@@ -101,6 +111,7 @@ impl Inner {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
+            parts: draft.parts.clone(),
             arguments: draft.arguments.clone(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
@@ -147,6 +158,8 @@ pub(super) struct Sink<'a> {
     inner: &'a Inner,
     site: &'a Site,
     compression: Compression,
+    /// What the names of the files begin with.
+    stem: String,
     pub(super) arrays: Vec<ArrayRecord>,
     /// The files that were staged, by their names.
     adopted: Vec<(String, Stage)>,
@@ -154,8 +167,8 @@ pub(super) struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression) -> Self {
-        Self { inner, site, compression, arrays: Vec::new(), adopted: Vec::new(), published: false }
+    pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression, stem: String) -> Self {
+        Self { inner, site, compression, stem, arrays: Vec::new(), adopted: Vec::new(), published: false }
     }
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
@@ -228,7 +241,7 @@ impl Sink<'_> {
 
     /// A name for a file of the entry.
     fn name(&self, codec: &str) -> String {
-        format!("{}.{}.{codec}", self.site.key(), nonce())
+        format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce())
     }
 }
 
@@ -236,11 +249,13 @@ impl Sink<'_> {
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     blob.write_all(header)?;
     let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    let work = Work::new("storing", data.len() as u64);
     for chunk in data.chunks(LEAF) {
         if hashed {
             leaves.push(leaf(chunk));
         }
         blob.write_all(chunk)?;
+        work.add(chunk.len() as u64);
     }
     Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
 }

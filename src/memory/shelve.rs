@@ -323,7 +323,7 @@ impl<R> Shelved<R> {
         match inner.find(&site, &self.reference.function) {
             Ok(found) => {
                 self.reference.expect_content(ticket, &found.record)?;
-                Ok(Some(Entry::new(inner.disk.path_of(&site.record()), found.length, found.record)))
+                Ok(Some(Entry::new(inner.disk.path_of(&site.record()), found)))
             }
             Err(Missing::Absent) => Ok(None),
             Err(missing) => Err(self.reference.unusable(missing, inner)),

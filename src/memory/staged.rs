@@ -71,13 +71,13 @@ pub(super) struct Berth {
     site: Site,
 }
 
-impl Berth {
-    pub(super) fn new(function: &'static Function, site: &Site) -> Self {
-        Self { function, site: site.clone() }
-    }
-}
-
 impl Inner {
+    /// Where the arrays of a call are made whose result's place is `site`; `None` where nothing may be written.
+    pub(super) fn berth(&self, function: &'static Function, site: Option<&Site>) -> Option<Berth> {
+        let site = site.filter(|site| self.writes() && !site.is_read_only())?;
+        Some(Berth { function, site: site.clone() })
+    }
+
     /// An array of zeros in a file; `None` where that isn't offered, or fails.
     fn stage<A: Element, D: Dimension>(&self, berth: &Berth, shape: &Shape<D>) -> Option<Staged<A, D>> {
         match self.try_stage(berth, shape) {

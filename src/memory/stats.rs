@@ -37,6 +37,10 @@ pub struct Counts {
     /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
     /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
+    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    pub rechecks: u64,
+    /// Those of them that gave another result.
+    pub mismatches: u64,
 }
 
 impl Stats {
@@ -56,6 +60,19 @@ impl Stats {
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.functions.values().map(|counts| counts.faults).sum()
+    }
+
+    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    #[must_use]
+    pub fn rechecks(&self) -> u64 {
+        self.functions.values().map(|counts| counts.rechecks).sum()
+    }
+
+    /// Hits that were computed again and gave another result: functions that aren't pure, or whose code has changed
+    /// where nobody looked.
+    #[must_use]
+    pub fn mismatches(&self) -> u64 {
+        self.functions.values().map(|counts| counts.mismatches).sum()
     }
 
     /// The counts of each function, by its path.
@@ -123,6 +140,14 @@ impl Counters {
         let counts = stats.of(function);
         counts.faults += 1;
         counts.faults == 1
+    }
+
+    /// Counts a recheck.
+    pub(super) fn recheck(&self, function: &str, mismatch: bool) {
+        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = stats.of(function);
+        counts.rechecks += 1;
+        counts.mismatches += u64::from(mismatch);
     }
 
     /// Counts an array that was to be mapped, and is copied for this reason.

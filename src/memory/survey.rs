@@ -46,15 +46,14 @@ pub(super) enum Part {
 
 impl Part {
     /// Of a file in the shard `shard`.
-    fn of(name: &str, shard: &str) -> Self {
-        Self::parse(name).filter(|_| name.starts_with(shard)).unwrap_or(Self::Foreign)
+    pub(super) fn of(name: &str, shard: &str) -> Self {
+        let part = Self::parse(name).or_else(|| Self::parse_readable(name));
+        part.filter(|part| part.key().is_some_and(|key| key.to_string().starts_with(shard))).unwrap_or(Self::Foreign)
     }
 
     fn parse(name: &str) -> Option<Self> {
         let (key, rest) = name.split_once('.')?;
-        let digest: Digest = key.parse().ok()?;
-        // Upper-case digits parse, but name no entry.
-        let key = (digest.to_string() == key).then(|| Key::from_digest(digest))?;
+        let key = parse_key(key)?;
         if rest == "record" {
             return Some(Self::Record(key));
         }
@@ -64,6 +63,15 @@ impl Part {
         is_nonce_with(rest, &["npy", "npy.gz", "msgpack"]).then_some(Self::Data(key))
     }
 
+    /// An array with a readable stem before its key. The stem may be anything, so that this reads from the end.
+    fn parse_readable(name: &str) -> Option<Self> {
+        let (stem, rest) = name.rsplit_once('-')?;
+        let (key, rest) = rest.split_once('.')?;
+        let key = parse_key(key)?;
+        let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, &["npy", "npy.gz"]);
+        readable.then_some(Self::Data(key))
+    }
+
     /// The entry that it belongs to.
     pub(super) fn key(self) -> Option<Key> {
         match self {
@@ -71,6 +79,12 @@ impl Part {
             Self::Foreign => None,
         }
     }
+}
+
+/// Upper-case digits parse, but name no entry.
+fn parse_key(text: &str) -> Option<Key> {
+    let digest: Digest = text.parse().ok()?;
+    (digest.to_string() == text).then(|| Key::from_digest(digest))
 }
 
 /// Whether a name's end is a nonce and one of these.
@@ -248,5 +262,30 @@ mod tests {
             assert_eq!(Part::of(&foreign, "00"), Part::Foreign, "{foreign}");
         }
         assert_eq!(Part::of(&format!("{key}.record"), "01"), Part::Foreign, "in another key's shard");
+    }
+
+    #[test]
+    fn a_readable_array_is_known_by_the_end_of_its_name() {
+        let key = "00112233445566778899aabbccddeeff";
+        let of = Key::from_digest(key.parse().unwrap());
+        for stem in ["features(n=3,k=0.5)", "a-b.c", key, "x-", "00"] {
+            for array in ["npy", "npy.gz"] {
+                let name = format!("{stem}-{key}.0123456789abcdef.{array}");
+                assert_eq!(Part::of(&name, "00"), Part::Data(of), "{name}");
+                assert_eq!(Part::of(&name, "01"), Part::Foreign, "in another key's shard");
+            }
+        }
+        for foreign in [
+            format!("-{key}.0123456789abcdef.npy"),
+            format!(".f()-{key}.0123456789abcdef.npy"),
+            format!("f(){key}.0123456789abcdef.npy"),
+            format!("f()-{key}.0123456789abcdef.msgpack"),
+            format!("f()-{key}.npy"),
+            format!("f()-{key}.record"),
+            format!("f()-{key}.record.0123456789abcdef.tmp"),
+            format!("f()-{}.0123456789abcdef.npy", &key[1..]),
+        ] {
+            assert_eq!(Part::of(&foreign, "00"), Part::Foreign, "{foreign}");
+        }
     }
 }

@@ -93,8 +93,8 @@ impl Inner {
         Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))
     }
 
-    fn entry(&self, name: &str) -> Result<Option<Entry>> {
+    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {
         let found = self.read_record(name)?;
-        Ok(found.map(|found| Entry::new(self.disk.path_of(name), found.length, found.record)))
+        Ok(found.map(|found| Entry::new(self.disk.path_of(name), found)))
     }
 }

@@ -229,7 +229,7 @@ fn ext_head(rest: &mut &[u8]) -> Result<(i8, u32), ValueReadError> {
     decode::read_ext_meta(rest).map(|meta| (meta.typeid, meta.size))
 }
 
-fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
+pub(super) fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
     let mut inner = Reader::new(bytes, &NoArrays);
     inner.begin_array_of(4, "array")?;
     let descr = Cow::Owned(inner.str()?.to_owned());

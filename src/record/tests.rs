@@ -24,6 +24,7 @@ fn sample() -> Record {
         key: digest(1),
         function: "digits::pca".to_owned(),
         code: digest(2),
+        parts: Vec::new(),
         arguments: vec![argument],
         created: 1_700_000_000_123_456_789,
         duration: 2_500_000,
@@ -39,6 +40,17 @@ fn sample() -> Record {
             session: "boot:mount".to_owned(),
         },
         edited: false,
+    }
+}
+
+fn part() -> Part {
+    Part {
+        name: "window".to_owned(),
+        counts: "package".to_owned(),
+        package: Some("0.1.0".to_owned()),
+        version: Some(2),
+        body: Some(digest(4)),
+        facts: vec![("cfg(unix)".to_owned(), "true".to_owned())],
     }
 }
 
@@ -85,6 +97,13 @@ fn a_record_is_read_as_it_was_written() {
     let bytes = sample().encode().unwrap();
     assert_eq!(decode(&bytes).unwrap(), sample());
     assert_eq!(sample().files().collect::<Vec<_>>(), ["0123.4567.npy", "0123.89ab.npy"]);
+}
+
+#[test]
+fn the_parts_of_the_code_are_read_as_they_were_written() {
+    let bare = Part { package: None, version: None, body: None, facts: Vec::new(), ..part() };
+    let record = Record { parts: vec![part(), bare], ..sample() };
+    assert_eq!(decode(&record.encode().unwrap()).unwrap(), record);
 }
 
 #[test]
@@ -249,6 +268,16 @@ fn check_overflow(record: Record) {
     let mut joined = read.join(&overflow, path()).unwrap();
     assert!(joined.overflow.take().is_some());
     assert_eq!(joined, record);
+}
+
+#[test]
+fn what_is_too_long_all_the_same_loses_the_parts_of_its_code() {
+    let record = Record { parts: vec![part(); 1000], ..sample() };
+    let split = record.clone().split("0123.4567.msgpack").unwrap();
+    let read = decode(&split.record).unwrap();
+    assert!(read.parts.is_empty());
+    let overflow = split.overflow.expect("the value");
+    assert_eq!(read.join(&overflow, path()).unwrap().value, record.value);
 }
 
 #[test]

@@ -150,7 +150,10 @@ impl Removal {
         let opened = rustix::io::retry_on_intr(|| fs::openat(parent, name, flags, Mode::empty()));
         match opened.and_then(entries) {
             Ok((dir, listed)) => self.contents(&dir, listed, path, depth),
-            Err(Errno::NOTDIR | Errno::LOOP) => return self.file(parent, name, path),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                self.file(parent, name, path);
+                return;
+            }
             Err(errno) => return self.note(path, errno),
         }
         match fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
@@ -166,26 +169,38 @@ impl Removal {
             Err(errno) => return self.note(path, errno),
         };
         listed.sort_by_key(|(name, kind)| (*kind == Kind::Folder, !name.to_bytes().ends_with(COMMITS)));
-        // Records come first; the files of a key that has none may be those of a put that is about to commit.
-        let mut keys = HashSet::new();
+        // Records come first. The files of a key that has none may be those of a put that is about to commit; those
+        // of a record that can't be removed are needed.
+        let (mut removed, mut kept) = (HashSet::new(), HashSet::new());
         for (name, kind) in &listed {
             let path = below(path, name);
+            let commits = name.to_bytes().ends_with(COMMITS);
             match kind {
                 Kind::Folder => self.folder(at, name, &path, depth - 1),
-                Kind::File if keys.contains(key(name)) || is_old(at, name) => self.file(at, name, &path),
-                Kind::File if !name.to_bytes().ends_with(COMMITS) => {}
+                Kind::File if !commits => {
+                    let goes = removed.contains(key(name)) || is_old(at, name) && !kept.contains(key(name));
+                    if goes {
+                        self.file(at, name, &path);
+                    }
+                }
                 Kind::File | Kind::Other => {
+                    let keys = if self.file(at, name, &path) { &mut removed } else { &mut kept };
                     keys.insert(key(name));
-                    self.file(at, name, &path);
                 }
             }
         }
     }
 
-    fn file(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &Path) {
-        match fs::unlinkat(folder, name, AtFlags::empty()) {
-            Ok(()) => self.records += u64::from(name.to_bytes().ends_with(COMMITS)),
-            Err(errno) => self.note(path, errno),
+    /// Unlinks a file, and says whether it is gone.
+    fn file(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &Path) -> bool {
+        let unlinked = fs::unlinkat(folder, name, AtFlags::empty());
+        self.records += u64::from(unlinked.is_ok() && name.to_bytes().ends_with(COMMITS));
+        match unlinked {
+            Err(errno) if !at::is_absent(errno) => {
+                self.note(path, errno);
+                false
+            }
+            _ => true,
         }
     }
 
@@ -196,10 +211,11 @@ impl Removal {
     }
 }
 
-/// What the names of an entry's files begin with.
+/// What the names of an entry's files have in common: they begin with it, or, made readable, have it after the last `-`.
 fn key(name: &CStr) -> &[u8] {
     let name = name.to_bytes();
-    name.split(|&byte| byte == b'.').next().unwrap_or(name)
+    let rest = name.rsplit(|&byte| byte == b'-').next().unwrap_or(name);
+    rest.split(|&byte| byte == b'.').next().unwrap_or(rest)
 }
 
 /// Whether a file that no record names is no longer that of a put under way.

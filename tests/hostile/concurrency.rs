@@ -140,6 +140,20 @@ fn a_reader_beside_a_refresh_finds_no_damage() {
 }
 
 #[test]
+fn looking_beside_a_refresh_finds_the_entry_each_time() {
+    let (folder, memory) = fresh();
+    memory.eval(many::call(20));
+    let writer = Memory::open(folder.path()).unwrap();
+    thread::scope(|scope| {
+        let writes = scope.spawn(|| (0..rounds(20)).for_each(|_| drop(writer.refresh(many::call(20)))));
+        while !writes.is_finished() {
+            assert!(memory.contains(&many::call(20)));
+            assert_eq!(memory.explain(&many::call(20)).reason(), Reason::Hit);
+        }
+    });
+}
+
+#[test]
 fn a_clear_beside_puts_is_no_fault_and_leaves_no_half_entry() {
     let (_folder, memory) = fresh();
     let done = AtomicBool::new(false);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ndcache::{Limits, MapPolicy, Mode};
+use ndcache::{Limits, MapPolicy};
 
 use super::*;
 use crate::support::{Mount, snapshot, warnings};

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
-use syn::{FnArg, PatType, ReceiverKind, Signature, Type};
+use syn::{Expr, FnArg, PatType, ReceiverKind, Signature, Type};
 
 use super::check::named;
 use super::parse::Options;
@@ -20,6 +20,8 @@ pub(super) struct Argument {
     /// Its name inside the closures.
     pub(super) local: Ident,
     pub(super) ignored: bool,
+    /// The step by whose multiples it counts.
+    pub(super) step: Option<Expr>,
     pub(super) reference: bool,
     /// Has an `impl Trait` in its type.
     pub(super) opaque: bool,
@@ -32,6 +34,7 @@ pub(super) fn arguments(options: &Options, signature: &Signature) -> Vec<Argumen
 
 fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
     let ignored = |name: &str| options.ignore.iter().any(|ident| ident.unraw() == name);
+    let step = |name: &str| options.round.iter().find(|(ident, _)| ident.unraw() == name).map(|(_, step)| step.clone());
     match input {
         FnArg::Receiver(receiver) => {
             let mut plain = receiver.clone();
@@ -47,17 +50,23 @@ fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
                 typed: None,
                 local: Ident::new("receiver", Span::mixed_site()),
                 ignored: ignored("self"),
+                step: step("self"),
                 reference,
                 opaque: false,
                 span: receiver.span(),
                 receiver: Some(plain.to_token_stream()),
             }
         }
-        FnArg::Typed(typed) => typed_argument(ignored, at, typed),
+        FnArg::Typed(typed) => typed_argument(ignored, step, at, typed),
     }
 }
 
-fn typed_argument(ignored: impl Fn(&str) -> bool, at: usize, typed: &PatType) -> Argument {
+fn typed_argument(
+    ignored: impl Fn(&str) -> bool,
+    step: impl Fn(&str) -> Option<Expr>,
+    at: usize,
+    typed: &PatType,
+) -> Argument {
     // Located at the user's name but of this macro: a lint about the name is reported at the one in the body.
     let (name, ident) = match named(&typed.pat) {
         Some(ident) => {
@@ -69,6 +78,7 @@ fn typed_argument(ignored: impl Fn(&str) -> bool, at: usize, typed: &PatType) ->
     };
     Argument {
         ignored: ignored(&name),
+        step: step(&name),
         name,
         local: ident.clone(),
         reference: matches!(*typed.ty, Type::Reference(_)),
@@ -80,8 +90,15 @@ fn typed_argument(ignored: impl Fn(&str) -> bool, at: usize, typed: &PatType) ->
 }
 
 impl Argument {
-    /// How the value is keyed: by the first trait it has. The span shows the argument's type when it has none.
+    /// How the value is keyed: by the multiples of its step, else by the first trait it has. The span shows the
+    /// argument's type when it can't be.
     pub(super) fn keyed(&self, value: &TokenStream, private: &TokenStream) -> TokenStream {
+        if let Some(step) = &self.step {
+            // A constant: no step depends on an argument, and a bad one doesn't compile.
+            let step = quote_spanned!(step.span()=> const { #private::Step::new(#step) });
+            let site = Span::mixed_site().located_at(self.span);
+            return quote_spanned!(site=> (&&#private::Rounding(#value)).keyed(#step));
+        }
         quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&#private::Probe(#value)).keyed())
     }
 }

@@ -5,8 +5,8 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
-    Error, FnArg, Ident, Lifetime, ParenthesizedGenericArguments, Pat, Receiver, ReceiverKind, Result, ReturnType,
-    Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypePath, TypeReference,
+    Error, Expr, ExprLit, ExprUnary, FnArg, Ident, Lifetime, Lit, ParenthesizedGenericArguments, Pat, Receiver,
+    ReceiverKind, Result, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypePath, TypeReference, UnOp,
 };
 
 use super::parse::{Counts, Function, Options, unknown};
@@ -23,6 +23,7 @@ pub(super) fn check(options: &Options, function: &Function, place: Option<Place>
     inputs(&function.signature, &mut errors);
     output(&function.signature.output, &mut errors);
     ignored(options, &function.signature, &mut errors);
+    rounded(options, &function.signature, &mut errors);
     code(options, &mut errors);
     places(options, function, &mut errors);
     errors.0.map_or(Ok(()), Err)
@@ -241,6 +242,37 @@ fn ignored(options: &Options, signature: &Signature, errors: &mut Errors) {
         if options.ignore[..at].iter().any(|earlier| earlier.unraw() == ident.unraw()) {
             errors.push(ident, format!("argument `{ident}` is ignored twice"));
         }
+    }
+}
+
+fn rounded(options: &Options, signature: &Signature, errors: &mut Errors) {
+    let known: Vec<String> = signature.inputs.iter().filter_map(argument_name).collect();
+    for (at, (ident, step)) in options.round.iter().enumerate() {
+        let is = |other: &Ident| other.unraw() == ident.unraw();
+        if !known.contains(&ident.unraw().to_string()) {
+            errors.add(unknown("argument", ident, &known));
+        }
+        if options.round[..at].iter().any(|(earlier, _)| is(earlier)) {
+            errors.push(ident, format!("argument `{ident}` is rounded twice"));
+        }
+        if options.ignore.iter().any(is) {
+            errors.push(ident, format!("argument `{ident}` is ignored, and so can't be rounded"));
+        }
+        if !may_be_step(step) {
+            errors.push(step, "a step of `round` is a positive number with a point or an exponent: `1e-9`, `0.5`");
+        }
+    }
+}
+
+/// What is no literal is the compiler's to judge.
+fn may_be_step(step: &Expr) -> bool {
+    match step {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => false,
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => {
+            number.base10_parse::<f64>().is_ok_and(|step| step > 0.0 && step.is_finite())
+        }
+        Expr::Lit(_) => false,
+        _ => true,
     }
 }
 

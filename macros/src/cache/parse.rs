@@ -10,6 +10,8 @@ use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Result, Signature, Token,
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) ignore: Vec<Ident>,
+    /// Arguments that count by their nearest multiple of a step, and the steps.
+    pub(crate) round: Vec<(Ident, Expr)>,
     pub(crate) version: Option<Expr>,
     pub(crate) depends: Vec<Type>,
     pub(crate) code: Option<(Counts, Span)>,
@@ -41,6 +43,7 @@ pub(crate) struct Function {
 
 const CACHE_OPTIONS: &[&str] = &[
     "ignore",
+    "round",
     "version",
     "depends",
     "code",
@@ -53,6 +56,8 @@ const CACHE_OPTIONS: &[&str] = &[
     "validate",
     "expires",
     "min_duration",
+    "compress",
+    "readable",
 ];
 const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];
 const CALL_OPTIONS: &[&str] = &["version"];
@@ -94,6 +99,7 @@ impl Options {
     fn parse_one(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
         match option.to_string().as_str() {
             "ignore" => self.ignore = listed(option, input, Ident::parse_any)?,
+            "round" => self.round = listed(option, input, step)?,
             "depends" => self.depends = listed(option, input, Type::parse)?,
             "version" => self.version = Some(version(input)?),
             "code" => self.code = Some(counts(input)?),
@@ -132,6 +138,16 @@ fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>
         return Err(syn::Error::new(option.span(), format!("`{option}()` names nothing: take it out")));
     }
     Ok(elements.into_iter().collect())
+}
+
+/// `x = 1e-9`
+fn step(input: ParseStream<'_>) -> Result<(Ident, Expr)> {
+    let name = input.call(Ident::parse_any)?;
+    if !input.peek(Token![=]) {
+        return Err(syn::Error::new(name.span(), format!("`round` takes a step for `{name}`: `round({name} = 1e-9)`")));
+    }
+    input.parse::<Token![=]>()?;
+    Ok((name, input.parse()?))
 }
 
 fn version(input: ParseStream<'_>) -> Result<Expr> {

@@ -4,7 +4,7 @@ use flate2::{Compress, Crc, FlushCompress, Status};
 use rayon::prelude::*;
 
 use super::{HEAD, START};
-use crate::digest::{Digest, LEAF, leaf};
+use crate::digest::{Digest, LEAF, Work, leaf};
 use crate::error::{Error, Result};
 
 /// Members in flight for each thread: enough that a slow one doesn't keep the others waiting.
@@ -42,6 +42,7 @@ pub(crate) fn write(
     let window = if threads == 1 { LEAF } else { threads * MEMBERS_PER_THREAD * LEAF };
     let make = |deflater: &mut Deflater, part: &[u8]| Ok((deflater.member(part)?, hashed.then(|| leaf(part))));
     let mut own = begin();
+    let work = Work::new("compressing", data.len() as u64);
     for part in data.chunks(window) {
         let members: Vec<_> = match threads {
             1 => vec![make(&mut own, part)?],
@@ -52,6 +53,7 @@ pub(crate) fn write(
             length += member.len() as u64;
             leaves.extend(leaf);
         }
+        work.add(part.len() as u64);
     }
     Ok(Written { length, leaves })
 }

@@ -1,0 +1,184 @@
+//! What a code digest was made of, so that a miss can say which part of the code changed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// The function itself, or one piece of code that it depends on, as the code digest counts it (docs/format.md, "Parts").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    /// As `depends(…)` names it; empty for the function itself.
+    pub(crate) name: String,
+    /// `code = "…"`
+    pub(crate) counts: String,
+    /// The version of the package, where it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) package: Option<String>,
+    /// `version = …`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<u64>,
+    /// Of the tokens, or of the build's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<Digest>,
+    /// Names and values of what the compiler decides about the tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) facts: Vec<(String, String)>,
+}
+
+/// What has changed from one code to another, each in words; empty where that can't be told.
+pub(crate) fn changes(before: &[Part], now: &[Part]) -> Vec<String> {
+    if before.is_empty() || now.is_empty() {
+        return Vec::new();
+    }
+    if let (Some(old), Some(new)) = (before.first(), now.first())
+        && old.counts != new.counts
+    {
+        // Of the helpers then counts something else, too.
+        return vec![format!("what counts as code: {} → {}", old.counts, new.counts)];
+    }
+    let mut left: Vec<&Part> = before.iter().collect();
+    let mut changes = Vec::new();
+    for part in now {
+        // Of two helpers of one name the first is compared with the first.
+        match left.iter().position(|old| old.name == part.name) {
+            Some(at) => part.changes_since(left.remove(at), &mut changes),
+            None => changes.push(format!("`{}` is new in depends", part.name)),
+        }
+    }
+    changes.extend(left.iter().map(|part| format!("`{}` is no longer in depends", part.name)));
+    changes
+}
+
+impl Part {
+    fn changes_since(&self, before: &Part, changes: &mut Vec<String>) {
+        let of = if self.name.is_empty() { String::new() } else { format!(" of `{}` (depends)", self.name) };
+        if self.counts != before.counts {
+            return changes.push(format!("what counts as code{of}: {} → {}", before.counts, self.counts));
+        }
+        if self.body != before.body {
+            let what = if self.counts == "build" { "build" } else { "code" };
+            changes.push(format!("{what}{of} changed"));
+        }
+        if self.version != before.version {
+            let number = |version: Option<u64>| version.map_or_else(|| "none".to_owned(), |number| number.to_string());
+            changes.push(format!("`version`{of} {} → {}", number(before.version), number(self.version)));
+        }
+        self.facts_since(before, &of, changes);
+        if let (Some(old), Some(new)) = (&before.package, &self.package)
+            && old != new
+        {
+            let versions = format!("{old} → {new}");
+            // Helpers of the function's own package would say the same again.
+            if self.name.is_empty() || !changes.contains(&format!("package version {versions}")) {
+                changes.push(format!("package version{of} {versions}"));
+            }
+        }
+    }
+
+    fn facts_since(&self, before: &Part, of: &str, changes: &mut Vec<String>) {
+        for (name, value) in &self.facts {
+            let old = before.facts.iter().find(|(old, _)| old == name).map(|(_, value)| value);
+            let Some(old) = old.filter(|old| *old != value) else { continue };
+            // Of environment variables and included files only the digests are known.
+            let readable = name.starts_with("cfg(") || name == "module_path";
+            changes.push(match readable {
+                true => format!("`{name}`{of} {old} → {value}"),
+                false => format!("`{name}`{of} changed"),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str) -> Part {
+        Part {
+            name: name.to_owned(),
+            counts: "package".to_owned(),
+            package: Some("0.1.0".to_owned()),
+            version: None,
+            body: Some(Digest::of(name.as_bytes())),
+            facts: vec![("cfg(unix)".to_owned(), "true".to_owned()), ("env(KEY)".to_owned(), "aa".to_owned())],
+        }
+    }
+
+    fn edited(name: &str) -> Part {
+        Part { body: Some(Digest::of(b"edited")), ..part(name) }
+    }
+
+    #[test]
+    fn equal_code_has_no_changes() {
+        let code = [part(""), part("window")];
+        assert!(changes(&code, &code).is_empty());
+    }
+
+    #[test]
+    fn a_changed_helper_is_named() {
+        assert_eq!(
+            changes(&[part(""), part("window"), part("fir")], &[part(""), edited("window"), part("fir")]),
+            ["code of `window` (depends) changed"]
+        );
+        assert_eq!(changes(&[part("")], &[edited("")]), ["code changed"]);
+    }
+
+    #[test]
+    fn helpers_that_come_and_go_are_named() {
+        assert_eq!(
+            changes(&[part(""), part("fir"), part("window")], &[part(""), part("window"), part("taps")]),
+            ["`taps` is new in depends", "`fir` is no longer in depends"]
+        );
+    }
+
+    #[test]
+    fn of_two_helpers_of_one_name_one_may_go() {
+        assert_eq!(
+            changes(&[part(""), part("fir"), part("fir")], &[part(""), part("fir")]),
+            ["`fir` is no longer in depends"]
+        );
+    }
+
+    #[test]
+    fn versions_are_told_once() {
+        let newer = |name| Part { package: Some("0.2.0".to_owned()), ..part(name) };
+        assert_eq!(
+            changes(&[part(""), part("window")], &[newer(""), newer("window")]),
+            ["package version 0.1.0 → 0.2.0"]
+        );
+        assert_eq!(
+            changes(&[part(""), part("window")], &[part(""), newer("window")]),
+            ["package version of `window` (depends) 0.1.0 → 0.2.0"]
+        );
+        let second = |version| Part { version, ..part("") };
+        assert_eq!(changes(&[second(None)], &[second(Some(2))]), ["`version` none → 2"]);
+    }
+
+    #[test]
+    fn conditions_are_told_and_secrets_are_not() {
+        let mut now = part("window");
+        now.facts = vec![("cfg(unix)".to_owned(), "false".to_owned()), ("env(KEY)".to_owned(), "bb".to_owned())];
+        assert_eq!(
+            changes(&[part(""), part("window")], &[part(""), now]),
+            ["`cfg(unix)` of `window` (depends) true → false", "`env(KEY)` of `window` (depends) changed"]
+        );
+    }
+
+    #[test]
+    fn of_what_counts_differently_no_more_is_said() {
+        let by_body = |name| Part { counts: "body".to_owned(), package: None, ..edited(name) };
+        assert_eq!(
+            changes(&[part(""), part("fir")], &[by_body(""), by_body("fir")]),
+            ["what counts as code: package → body"]
+        );
+        assert_eq!(
+            changes(&[part(""), part("fir")], &[part(""), by_body("fir")]),
+            ["what counts as code of `fir` (depends): package → body"]
+        );
+    }
+
+    #[test]
+    fn a_record_without_parts_tells_nothing() {
+        assert!(changes(&[], &[part("")]).is_empty());
+    }
+}

@@ -1,0 +1,58 @@
+//! Bars for work that lasts, on a terminal. Only with the feature `progress`.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
+
+use crate::digest::{Show, show_by};
+
+/// All bars of the process, one below the other, on stderr.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// The name, a bar, how much is done, how fast, and how long it still takes.
+const TEMPLATE: &str = "ndcache: {msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+
+/// Shows work that lasts from now on, if there is a terminal.
+pub(super) fn install() {
+    if stderr().is_terminal() {
+        show_by(begin);
+    }
+}
+
+/// Prints without a bar in between.
+pub(super) fn aside(print: impl FnOnce()) {
+    BARS.suspend(print);
+}
+
+struct Bar(ProgressBar);
+
+fn begin(name: &'static str, total: u64, lasts: Duration) -> Box<dyn Show> {
+    let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(total).with_style(style).with_message(name).with_elapsed(lasts);
+    Box::new(Bar(BARS.add(bar.with_finish(ProgressFinish::AndClear))))
+}
+
+impl Show for Bar {
+    fn advance(&self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Bar {
+    /// It leaves the terminal as it was.
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_one() {
+        ProgressStyle::with_template(TEMPLATE).unwrap();
+    }
+}

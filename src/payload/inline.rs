@@ -1,0 +1,117 @@
+//! The arrays inside a stored value, whatever the value is.
+
+use rmp::Marker;
+
+use super::read::{Stored, inline_array};
+use super::wire::Ext;
+use crate::digest::{Digest, tree};
+
+/// The digests of the arrays that lie inside `value`, in order, as far as it can be read.
+///
+/// Heads are followed by what they hold, so that one pass from item to item meets everything, however deep it nests.
+pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
+    let mut found = Vec::new();
+    let mut rest = value;
+    while let Some(item) = next(&mut rest) {
+        if let Item::Extension(kind, bytes) = item
+            && i32::from(kind) == Ext::Inline as i32
+            && let Ok(Stored::Inline(meta, elements)) = inline_array(bytes)
+        {
+            found.push(meta.digest(tree(elements)));
+        }
+    }
+    found
+}
+
+enum Item<'a> {
+    Extension(i8, &'a [u8]),
+    Other,
+}
+
+/// Takes one item off, of an array or map its head alone; `None` at the end, and where it is cut off.
+fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
+    let marker = Marker::from_u8(take(rest, 1)?[0]);
+    let skipped = match marker {
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False | Marker::Reserved => 0,
+        Marker::FixArray(_) | Marker::FixMap(_) => 0,
+        Marker::U8 | Marker::I8 => 1,
+        Marker::U16 | Marker::I16 | Marker::Array16 | Marker::Map16 => 2,
+        Marker::U32 | Marker::I32 | Marker::F32 | Marker::Array32 | Marker::Map32 => 4,
+        Marker::U64 | Marker::I64 | Marker::F64 => 8,
+        Marker::FixStr(len) => usize::from(len),
+        Marker::Str8 | Marker::Bin8 => length(rest, 1)?,
+        Marker::Str16 | Marker::Bin16 => length(rest, 2)?,
+        Marker::Str32 | Marker::Bin32 => length(rest, 4)?,
+        Marker::FixExt1 => return extension(rest, 1),
+        Marker::FixExt2 => return extension(rest, 2),
+        Marker::FixExt4 => return extension(rest, 4),
+        Marker::FixExt8 => return extension(rest, 8),
+        Marker::FixExt16 => return extension(rest, 16),
+        Marker::Ext8 => return length(rest, 1).and_then(|len| extension(rest, len)),
+        Marker::Ext16 => return length(rest, 2).and_then(|len| extension(rest, len)),
+        Marker::Ext32 => return length(rest, 4).and_then(|len| extension(rest, len)),
+    };
+    take(rest, skipped).map(|_| Item::Other)
+}
+
+fn extension<'a>(rest: &mut &'a [u8], len: usize) -> Option<Item<'a>> {
+    let kind = take(rest, 1)?[0].cast_signed();
+    take(rest, len).map(|bytes| Item::Extension(kind, bytes))
+}
+
+/// A length of so many bytes, most significant first.
+fn length(rest: &mut &[u8], bytes: usize) -> Option<usize> {
+    take(rest, bytes).map(|bytes| bytes.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)))
+}
+
+fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(len)?;
+    *rest = left;
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ndarray::prelude::*;
+
+    use super::super::{ArraySink, Payload, Writer};
+    use super::*;
+    use crate::digest::{ArrayMeta, digest};
+    use crate::error::Result;
+
+    struct Files;
+
+    impl ArraySink for Files {
+        fn put(&mut self, _: &ArrayMeta, _: &[u8], _: Option<Digest>) -> Result<u32> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn arrays_inside_a_value_are_found_however_deep() {
+        let (a, b) = (array![1.0, 2.0, 3.0], array![[1_u8, 2], [3, 4]].reversed_axes());
+        let large = Array1::<f32>::ones(5000);
+        let text = "x".repeat(70_000);
+        type Deep =
+            (u8, Option<Vec<Array1<f64>>>, BTreeMap<String, Array2<u8>>, String, (f64, i64, u64, bool), Array1<f32>);
+        let value: Deep = (
+            7,
+            Some(vec![a.clone(), a.clone()]),
+            BTreeMap::from([(text, b.clone())]),
+            "short".to_owned(),
+            (0.5, -40_000, u64::MAX, true),
+            large,
+        );
+        let mut files = Files;
+        let mut writer = Writer::new(&mut files, 4096);
+        value.save(&mut writer).unwrap();
+        let value = writer.finish();
+        assert_eq!(inline_arrays(&value), [digest(&a), digest(&a), digest(&b)]);
+        for len in 0..value.len().min(400) {
+            inline_arrays(&value[..len]);
+        }
+        inline_arrays(&[0xc9, 0xff, 0xff, 0xff, 0xff, 2]);
+    }
+}

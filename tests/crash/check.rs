@@ -1,0 +1,113 @@
+//! A folder as the next process finds it.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use ndarray::prelude::*;
+use ndcache::{Call, Limits, Memory, Mode, Problem, Repair};
+
+use crate::inject::End;
+use crate::jobs::{Answer, Job, NEW, STORED, Tower, field, tower};
+
+/// Older than what may still belong to a writer.
+const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
+
+/// Nothing wrong, nothing half, nothing left for ever, and nothing silent.
+pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
+    let memory = Memory::builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
+    is_whole(&memory)?;
+    for n in (0..STORED).chain([NEW]) {
+        let found = stored(&memory, tower::call(n, 1)).map(|tower| generation(n, &tower)).transpose()?;
+        if !job.allows(n, found) {
+            return Err(format!("tower {n} is {found:?}"));
+        }
+        let told = matches!(end, End::Answered { answer: Answer::Right, warnings: 0 });
+        if n == NEW && found.is_none() && told && job.stores() {
+            return Err("the result wasn't stored, and nobody was told".to_owned());
+        }
+    }
+    let found = stored(&memory, field::call()).map(|field| number(&field)).transpose()?;
+    if !job.allows_field(found) {
+        return Err(format!("the field is {found:?}"));
+    }
+    goes_on(folder)
+}
+
+/// Entries are old or new, never half of one.
+fn is_whole(memory: &Memory) -> Result<(), String> {
+    let report = memory.verify(Repair::No).map_err(|error| error.to_string())?;
+    let bad = |problem: &Problem| !matches!(problem, Problem::Orphan);
+    report.problems.iter().find(|(_, problem)| bad(problem)).map_or(Ok(()), |(path, problem)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Err(format!("{name}: {problem}"))
+    })
+}
+
+/// What is stored of a call, if it is.
+fn stored<A, R>(memory: &Memory, call: Call<A, R>) -> Option<R> {
+    let hits = memory.stats().hits();
+    let value = memory.contains(&call).then(|| memory.eval(call))?;
+    (memory.stats().hits() > hits).then_some(value)
+}
+
+/// Which generation of tower `n` it is; an error if it is several.
+fn generation(n: u64, tower: &Tower) -> Result<u64, String> {
+    let numbers = [number(&tower.inside)?, number(&tower.beside)?, number(&tower.mapped)?];
+    let first = numbers[0];
+    let generation = first as u64 - (10 * n).min(first as u64);
+    if numbers == [first; 3] { Ok(generation) } else { Err(format!("tower {n} holds {numbers:?}")) }
+}
+
+/// The number that all of an array holds.
+fn number(array: &ArrayRef1<f64>) -> Result<f64, String> {
+    let first = array[0];
+    if array.iter().all(|&x| x == first) { Ok(first) } else { Err(format!("an array holds {first} and others")) }
+}
+
+/// The next process can store and hit, and, a day later, sweep out what was left.
+fn goes_on(folder: &Path) -> Result<(), String> {
+    let memory = Memory::open(folder).map_err(|error| error.to_string())?;
+    for n in [NEW, NEW + 1] {
+        memory.eval(tower::call(n, 1));
+        if !memory.contains(&tower::call(n, 1)) {
+            return Err(format!("tower {n} can't be stored any more"));
+        }
+    }
+    if memory.stats().faults() > 0 {
+        return Err("the next process meets a fault".to_owned());
+    }
+    grow_old(folder);
+    memory.reduce_size(Limits::default()).map_err(|error| error.to_string())?;
+    let report = memory.verify(Repair::No).map_err(|error| error.to_string())?;
+    match report.problems.first() {
+        None => Ok(()),
+        Some((path, problem)) => Err(format!("a day later, {}: {problem}", path.display())),
+    }
+}
+
+fn grow_old(folder: &Path) {
+    let then = SystemTime::now() - A_DAY_AND_MORE;
+    for item in fs::read_dir(folder).expect("a folder") {
+        let path = item.expect("an item").path();
+        if path.is_dir() {
+            grow_old(&path);
+        } else if let Ok(file) = fs::File::open(&path) {
+            file.set_modified(then).expect("a file of ours");
+        }
+    }
+}
+
+/// Copies a folder with its modes.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a new folder");
+    for item in fs::read_dir(from).expect("a folder") {
+        let item = item.expect("an item");
+        let copy = to.join(item.file_name());
+        if item.file_type().expect("its type").is_dir() {
+            copy_folder(&item.path(), &copy);
+        } else {
+            fs::copy(item.path(), copy).expect("a copy");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What a process does to a cache while something goes wrong, and what may be stored afterwards.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use ndarray::prelude::*;
+use ndcache::{Compression, Limits, Mapped1, Memory, Payload, Result, cache};
+
+/// A value with an array of each kind: in the record, in a file of its own, mapped. All of one number.
+#[derive(Debug, PartialEq, Payload)]
+pub(crate) struct Tower {
+    pub(crate) inside: Array1<f64>,
+    pub(crate) beside: Array1<f64>,
+    pub(crate) mapped: Mapped1<f64>,
+}
+
+impl Tower {
+    fn of(number: u64) -> Self {
+        let fill = |n| Array1::from_elem(n, number as f64);
+        Self { inside: fill(3), beside: fill(1000), mapped: fill(40_000).into() }
+    }
+}
+
+/// The generation isn't a part of the key, so that one generation replaces another.
+#[cache(name = "crash tower", code = "version", version = 1, ignore(generation))]
+pub(crate) fn tower(n: u64, generation: u64) -> Tower {
+    Tower::of(10 * n + generation)
+}
+
+#[cache(name = "crash field", code = "version", version = 1)]
+pub(crate) fn field() -> Array1<f64> {
+    Array1::zeros(40_000)
+}
+
+#[cache(name = "crash outer", code = "version", version = 1, depends(tower))]
+pub(crate) fn outer(n: u64) -> f64 {
+    tower(n, 1).beside.sum()
+}
+
+/// The towers that are stored before.
+pub(crate) const STORED: u64 = 3;
+/// One that isn't.
+pub(crate) const NEW: u64 = 5;
+
+/// An operation on the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Job {
+    Put,
+    Packed,
+    Nested,
+    Overwrite,
+    Get,
+    Map,
+    Commit,
+    Shelve,
+    Remove,
+    Clear,
+    Evict,
+}
+
+/// What the process says of its own result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Right,
+    Wrong,
+    /// An error, where the operation may return one.
+    Refused,
+}
+
+/// Exit codes: of an answer, plus the number of warnings up to [`MANY`].
+const RIGHT: u8 = 0;
+const WRONG: u8 = 20;
+const REFUSED: u8 = 40;
+const MANY: u8 = 9;
+
+impl Answer {
+    /// The answer and the number of warnings, of a process that ended with this code.
+    pub(crate) fn of(code: i32) -> Option<(Self, u8)> {
+        let code = u8::try_from(code).ok()?;
+        let known = [(Self::Right, RIGHT), (Self::Wrong, WRONG), (Self::Refused, REFUSED)];
+        known.into_iter().find_map(|(answer, first)| {
+            let warnings = code.checked_sub(first).filter(|&warnings| warnings <= MANY)?;
+            Some((answer, warnings))
+        })
+    }
+
+    fn code(self, warnings: u8) -> u8 {
+        let first = match self {
+            Self::Right => RIGHT,
+            Self::Wrong => WRONG,
+            Self::Refused => REFUSED,
+        };
+        first + warnings.min(MANY)
+    }
+}
+
+impl Job {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Put,
+        Self::Packed,
+        Self::Nested,
+        Self::Overwrite,
+        Self::Get,
+        Self::Map,
+        Self::Commit,
+        Self::Shelve,
+        Self::Remove,
+        Self::Clear,
+        Self::Evict,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Packed => "packed",
+            Self::Nested => "nested",
+            Self::Overwrite => "overwrite",
+            Self::Get => "get",
+            Self::Map => "map",
+            Self::Commit => "commit",
+            Self::Shelve => "shelve",
+            Self::Remove => "remove",
+            Self::Clear => "clear",
+            Self::Evict => "evict",
+        }
+    }
+
+    /// A folder as an earlier process has left it.
+    pub(crate) fn prepare(self, folder: &Path) {
+        let memory = Memory::open(folder).expect("a new folder");
+        (0..STORED).for_each(|n| drop(memory.eval(tower::call(n, 1))));
+        memory.eval(field::call());
+    }
+
+    /// Does it; says whether the values that came were right.
+    fn run(self, folder: &Path) -> Result<bool> {
+        let memory = match self {
+            Self::Packed => Memory::builder(folder).compression(Compression::Gzip(1)).open()?,
+            _ => Memory::open(folder)?,
+        };
+        Ok(match self {
+            Self::Put | Self::Packed => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
+            Self::Nested => memory.eval(outer::call(NEW)) == outer(NEW),
+            Self::Overwrite => memory.refresh(tower::call(1, 2)) == tower(1, 2),
+            Self::Get => memory.eval(tower::call(1, 1)) == tower(1, 1),
+            Self::Map => memory.mmap(field::call()) == field(),
+            Self::Commit => {
+                let mut edited = memory.mmap_mut(field::call())?;
+                edited.fill(1.0);
+                edited.commit()?;
+                true
+            }
+            Self::Shelve => memory.shelve(tower::call(1, 1))?.load(&memory)? == tower(1, 1),
+            // A stale handle counts as a file that is gone already.
+            Self::Remove => memory.remove(&tower::call(1, 1)).map(|_| true)?,
+            Self::Clear => memory.clear().map(|()| true)?,
+            Self::Evict => memory.reduce_size(Limits::default().items(1)).map(|_| true)?,
+        })
+    }
+
+    /// Whether the tower `n` may be found in this generation, or not at all, whenever the process died.
+    pub(crate) fn allows(self, n: u64, found: Option<u64>) -> bool {
+        match (self, n, found) {
+            (Self::Clear | Self::Evict, _, None) | (Self::Remove, 1, None) | (_, NEW, None) => true,
+            (Self::Overwrite, 1, found) => matches!(found, Some(1 | 2)),
+            (Self::Put | Self::Packed | Self::Nested, NEW, found) => found == Some(1),
+            (_, n, found) => n < STORED && found == Some(1),
+        }
+    }
+
+    /// The same of the field, by the number that all of it holds.
+    pub(crate) fn allows_field(self, found: Option<f64>) -> bool {
+        match found {
+            None => matches!(self, Self::Clear | Self::Evict),
+            Some(number) => number == 0.0 || self == Self::Commit && number == 1.0,
+        }
+    }
+
+    /// Whether the process was to store the new tower.
+    pub(crate) fn stores(self) -> bool {
+        matches!(self, Self::Put | Self::Packed | Self::Nested)
+    }
+}
+
+/// The child: waits until somebody traces it, and does the job on a thread of its own, whose calls count from one.
+pub(crate) fn work(job: &str, folder: &Path) -> ExitCode {
+    let job = Job::ALL.into_iter().find(|known| known.name() == job).expect("a job");
+    let warnings = Arc::new(AtomicU8::new(0));
+    let counter = Count(Arc::clone(&warnings));
+    tracing::subscriber::set_global_default(counter).expect("the first subscriber");
+    // Until somebody traces it; then it is sent on. A call that waits would be one more that can fail.
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP).expect("to stop");
+    let folder = folder.to_owned();
+    let answer = std::thread::spawn(move || match job.run(&folder) {
+        Ok(true) => Answer::Right,
+        Ok(false) => Answer::Wrong,
+        Err(_) => Answer::Refused,
+    });
+    let answer = answer.join().unwrap_or(Answer::Wrong);
+    ExitCode::from(answer.code(warnings.load(Ordering::SeqCst)))
+}
+
+/// Counts warnings, and writes nothing: writing may be what fails.
+struct Count(Arc<AtomicU8>);
+
+impl tracing::Subscriber for Count {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}

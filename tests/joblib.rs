@@ -1,0 +1,11 @@
+//! What `joblib.Memory` is tested for, and where it fails: `docs/coming-from-joblib.md` has the list.
+
+mod arguments;
+mod arrays;
+mod calls;
+mod concurrency;
+mod failures;
+mod limits;
+mod results;
+mod shelved;
+mod validation;

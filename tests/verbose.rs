@@ -1,0 +1,173 @@
+//! What a memory says of its calls: lines on stderr, and `tracing` events.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::prelude::*;
+use ndcache::{ContentHash, ContentHasher, Memory, Mode, Text, cache};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::support::{child, events, fresh, in_child};
+
+#[cache]
+fn ramp(n: usize, name: &str) -> Array1<f64> {
+    assert!(!name.is_empty());
+    Array1::linspace(0.0, 1.0, n)
+}
+
+#[cache]
+fn parsed(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "no number".to_owned())
+}
+
+/// Speaks only in a process of its own, whose stderr is nobody else's.
+#[test]
+fn speaks() {
+    let Some(level) = in_child("verbose::speaks", "NDCACHE_TEST_LEVEL") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let builder = || Memory::builder(folder.path()).verbose(level.parse().unwrap());
+    let memory = builder().open().unwrap();
+    memory.eval(ramp::call(50_000, "a"));
+    memory.eval(ramp::call(50_000, "b\n\u{1b}[2J"));
+    memory.eval(ramp::call(50_000, "a"));
+    let _ = memory.eval(parsed::call("x"));
+    let reader = builder().mode(Mode::ReadOnly).open().unwrap();
+    reader.eval(ramp::call(60_000, &"long".repeat(100)));
+    assert_eq!(memory.stats().misses() + reader.stats().misses(), 4);
+}
+
+fn said(level: &str) -> Vec<String> {
+    let output = child("verbose::speaks", &[("NDCACHE_TEST_LEVEL", level)]).output().unwrap();
+    lines(&output)
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(output.status.success(), "{errors}");
+    errors.lines().map(str::to_owned).collect()
+}
+
+/// Whether `line` is these pieces, in this order, with anything between them.
+fn reads(line: &str, pieces: &[&str]) -> bool {
+    let mut rest = line;
+    pieces.iter().all(|piece| match rest.split_once(piece) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn nothing_is_printed_unless_asked_for() {
+    assert_eq!(said("0"), Vec::<String>::new());
+}
+
+#[test]
+fn a_computation_is_a_line_with_arguments_time_bytes_and_reason() {
+    let said = said("1");
+    let expected: [&[&str]; 4] = [
+        &["ndcache: ", "ramp(n: 50000, name: \"a\") computed in ", "s, 390.", " KiB stored; new function"],
+        &["ramp(n: 50000, name: \"b", ") computed in ", "KiB stored; argument `name`: \"a\" → \"b"],
+        &["parsed(text: \"x\") computed in ", "not stored (it is an `Err`); new function"],
+        &[
+            "ramp(n: 60000, name: \"longlong",
+            "…) computed in ",
+            "not stored (nothing is written in this mode); argument",
+        ],
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for (line, pieces) in said.iter().zip(expected) {
+        assert!(reads(line, pieces), "{line}");
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
+}
+
+#[test]
+fn hits_are_told_with_what_was_loaded_from_level_2_on() {
+    let said = said("2");
+    assert_eq!(said.len(), 5, "{said:#?}");
+    assert!(reads(&said[2], &["ramp(n: 50000, name: \"a\") loaded in ", "s, 390.", " KiB: <f8[50000]"]), "{said:#?}");
+}
+
+#[test]
+fn keys_and_files_are_told_from_level_3_on() {
+    let said = said("3");
+    let first: Vec<&str> = said[..4].iter().map(String::as_str).collect();
+    let [line, key, record, array] = first[..] else { panic!("{said:#?}") };
+    assert!(line.contains("computed in"), "{line}");
+    let key = key.strip_prefix("  key ").expect("the key");
+    assert_eq!(key.len(), 32);
+    for (file, suffix) in [(record, ".record"), (array, ".npy")] {
+        let path = Path::new(file.strip_prefix("  file ").expect("a file"));
+        assert!(path.is_absolute() && file.ends_with(suffix) && file.contains(key), "{file}");
+    }
+    assert!(said[4].starts_with("ndcache: "), "{said:#?}");
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_fails_no_call() {
+    let speaking = || child("verbose::speaks", &[("NDCACHE_TEST_LEVEL", "3")]);
+    let mut closed = speaking().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(closed.stderr.take());
+    assert!(closed.wait().unwrap().success());
+    if let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") {
+        let status = speaking().stdout(Stdio::null()).stderr(full).status();
+        assert!(status.unwrap().success());
+    }
+}
+
+#[test]
+fn events_have_function_key_reason_seconds_and_bytes_whatever_the_level() {
+    let (_folder, memory) = fresh();
+    let said = events(LevelFilter::DEBUG, || {
+        memory.eval(ramp::call(50_000, "a"));
+        memory.eval(ramp::call(50_000, "b"));
+        memory.eval(ramp::call(50_000, "a"));
+    });
+    let key = memory.entry(&ramp::call(50_000, "a")).unwrap().unwrap().key().to_string();
+    let function = format!("function=\"{}\"", ramp::function().path());
+    let find = |message: &str, nth: usize| {
+        let mut found = said.iter().filter(|line| line.contains(&format!(": {message} ")));
+        found.nth(nth).unwrap_or_else(|| panic!("{message}: {said:#?}"))
+    };
+    let key = format!("key={key}");
+    assert!(reads(find("miss", 0), &["INFO", &function, &key, "reason=new function"]), "{said:#?}");
+    assert!(reads(find("computed", 0), &["INFO", &function, &key, "reason=new function", "seconds=", "bytes=40"]));
+    assert!(reads(find("computed", 1), &["reason=argument `name`: \"a\" → \"b\"", "seconds=", "bytes=40"]));
+    assert!(reads(find("hit", 0), &["DEBUG", &function, &key, "reason=\"hit\"", "seconds=", "bytes=40"]), "{said:#?}");
+}
+
+static DESCRIBED: AtomicUsize = AtomicUsize::new(0);
+
+struct Counted;
+
+impl ContentHash for Counted {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        1_u8.content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        DESCRIBED.fetch_add(1, Ordering::SeqCst);
+        text.display("counted");
+    }
+}
+
+#[test]
+fn a_silent_memory_puts_arguments_into_words_for_the_record_only() {
+    #[cache]
+    fn of(_counted: Counted) -> u8 {
+        1
+    }
+    let (folder, memory) = fresh();
+    let described = || DESCRIBED.swap(0, Ordering::SeqCst);
+    let reader = Memory::builder(folder.path()).mode(Mode::ReadOnly).open().unwrap();
+    reader.eval(of::call(Counted));
+    assert_eq!(described(), 0, "nothing is stored");
+    memory.eval(of::call(Counted));
+    assert_eq!(described(), 1, "once for the record");
+    memory.eval(of::call(Counted));
+    assert_eq!(described(), 0, "a hit");
+}
