@@ -15,6 +15,7 @@ mod interop;
 mod joblib;
 mod limits;
 mod lineage;
+mod make;
 mod modes;
 mod mutable;
 mod pages;

@@ -7,8 +7,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-#[cfg(target_os = "linux")]
-use memmap2::Advice;
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::mm::{MprotectFlags, mprotect};
 
@@ -68,9 +66,7 @@ impl SharedMapping {
         // SAFETY: as in `Mapping::of`: nobody else may write to the file, whatever the mode of the descriptor that
         // created it, which its creator closes. No reader takes it for an array before it is frozen.
         let map = unsafe { MmapOptions::new().len(len).map_mut(file) };
-        let mapping = Self(map.map_err(|error| Error::io("map", path, error))?);
-        mapping.populate().map_err(|error| Error::io("touch the pages of", path, error))?;
-        Ok(mapping)
+        Ok(Self(map.map_err(|error| Error::io("map", path, error))?))
     }
 
     /// As [`PrivateMapping::elements`]; the file is new, and zeros are elements of every type.
@@ -90,51 +86,6 @@ impl SharedMapping {
         // can be set again.
         Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
     }
-
-    /// Makes the pages of all but very large files at once, by all threads, which a fault for each of them would do
-    /// later and one by one. A page that can't be had is an error here, and a signal there.
-    #[cfg(target_os = "linux")]
-    fn populate(&self) -> std::io::Result<()> {
-        use rayon::prelude::*;
-
-        /// Long enough that the calls cost nothing, short enough that the threads share the work.
-        const STEP: usize = 4 << 20;
-
-        let len = self.0.len();
-        if len as u64 > populated_at_most() {
-            return Ok(());
-        }
-        let populate =
-            |step: usize| self.0.advise_range(Advice::PopulateWrite, step * STEP, STEP.min(len - step * STEP));
-        let mut steps = 0..len.div_ceil(STEP);
-        // On a worker of rayon it stays on its thread, as hashing does.
-        let populated = if rayon::current_thread_index().is_some() {
-            steps.try_for_each(populate)
-        } else {
-            steps.into_par_iter().try_for_each(populate)
-        };
-        match populated {
-            // Linux before 5.14 doesn't know the advice.
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
-            populated => populated,
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn populate(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A sixteenth of memory: less than what the kernel lets be dirty before it begins to write (a tenth), so that no page
-/// goes to disk empty and comes back to be filled.
-#[cfg(target_os = "linux")]
-fn populated_at_most() -> u64 {
-    let system = rustix::system::sysinfo();
-    // The widths of these fields differ by platform.
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-    let memory = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
-    memory / 16
 }
 
 impl fmt::Debug for Mapping {

@@ -212,14 +212,14 @@ impl Memory {
 
 pub(super) struct Computed<R> {
     pub(super) result: R,
-    changed: Option<&'static str>,
-    duration: Duration,
+    pub(super) changed: Option<&'static str>,
+    pub(super) duration: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
 }
 
 /// Why a value isn't stored, if it isn't.
-fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
+pub(super) fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     match outcome {
         Outcome::Err if !function.caches_err() => Some("it is an `Err`"),
         Outcome::None if function.skips_none() => Some("it is `None`"),
@@ -227,7 +227,7 @@ fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     }
 }
 
-fn changed_argument(function: &Function, argument: &str) -> Error {
+pub(super) fn changed_argument(function: &Function, argument: &str) -> Error {
     let path = function.path();
     Error::invalid(format!("function `{path}` changed its argument `{argument}`, so that its result can't be stored"))
 }

@@ -11,6 +11,7 @@
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `lineage`: what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
+//! * `slots`: what `make` remembers.
 //! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
 //!   work that lasts; `entry`, `stats`: what there is, and what
 //!   happened.
@@ -42,6 +43,7 @@ pub(crate) mod rounding;
 mod settings;
 mod shape;
 mod shelve;
+mod slots;
 mod staged;
 mod stats;
 mod survey;
@@ -60,6 +62,7 @@ pub use limits::{Evict, Evicted, Limits};
 pub use lineage::{Lineage, Link};
 pub use options::Options;
 pub use shelve::Shelved;
+pub(crate) use slots::{Ran, SlotName, Slots, Stale};
 pub use staged::zeros;
 pub use stats::{Counts, Stats};
 pub use verify::{Problem, Repair, Report};

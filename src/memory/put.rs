@@ -24,10 +24,10 @@ const RECORD_LEN: u64 = 512;
 
 /// What a record says of a call besides its value; gathered before the arguments are gone.
 pub(super) struct Draft {
-    function: &'static str,
-    code: Digest,
-    parts: Vec<Part>,
-    arguments: Vec<ArgumentRecord>,
+    pub(super) function: &'static str,
+    pub(super) code: Digest,
+    pub(super) parts: Vec<Part>,
+    pub(super) arguments: Vec<ArgumentRecord>,
     readable: bool,
     expires: Option<u64>,
 }

@@ -81,7 +81,8 @@ impl Stats {
         &self.functions
     }
 
-    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name).
+    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name); `target` counts the steps of
+    /// [`make`](crate::Memory::make) whose target was missing or changed.
     ///
     /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
     /// compared with a few of its stored calls only, at its first miss.
@@ -100,7 +101,8 @@ impl Stats {
 
     /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
     /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
-    /// and isn't ours to change).
+    /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
+    /// `converted` (byte order, scaling or type) and `alignment`.
     ///
     /// ```
     /// use ndcache::{Compression, Memory};

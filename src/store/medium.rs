@@ -20,7 +20,7 @@ pub(crate) struct Medium {
 }
 
 impl Medium {
-    pub(super) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
+    pub(crate) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
         let stat = fs::fstat(&root).map_err(|errno| Error::io("stat", path, errno))?;
         let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
         Ok(Self {

@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use super::print::date;
 use super::*;
+use crate::memory::lookup::Found;
 use crate::record::{ArgumentRecord, FORMAT, Producer};
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
@@ -28,7 +29,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         producer: Producer::current(""),
         edited: false,
     };
-    Entry::new(PathBuf::from("x.record"), 0, record)
+    Entry::new(PathBuf::from("x.record"), Found { record, length: 0, used: SystemTime::UNIX_EPOCH })
 }
 
 fn node(entry: Entry, inputs: &[(usize, &[usize], usize)]) -> Node {
