@@ -25,6 +25,7 @@ const SMALL: &str = "small";
 const STAMP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Where the files of one key are.
+#[derive(Clone)]
 pub(super) struct Site {
     /// `f/<stem>-<hash>`
     folder: Cow<'static, str>,
@@ -57,6 +58,10 @@ impl Site {
 
     pub(super) fn key(&self) -> Key {
         self.key
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     pub(super) fn record(&self) -> String {
@@ -202,7 +207,7 @@ impl Inner {
     }
 
     /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").
-    fn unmappable(&self) -> Option<&'static str> {
+    pub(super) fn unmappable(&self) -> Option<&'static str> {
         let medium = self.disk.medium();
         if self.settings.map == MapPolicy::Never {
             Some("policy")
