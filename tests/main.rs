@@ -11,6 +11,7 @@ mod frozen;
 mod functions;
 mod golden;
 mod hostile;
+mod hot;
 mod interop;
 mod joblib;
 mod limits;

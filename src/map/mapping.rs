@@ -5,7 +5,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::mm::{MprotectFlags, mprotect};
@@ -34,6 +34,10 @@ impl Mapping {
         // bytes, so that no page of the mapping lies behind its end.
         let map = unsafe { MmapOptions::new().len(len).map(file) };
         Ok(Self(Arc::new(map.map_err(|error| Error::io("map", path, error))?)))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakMapping {
+        WeakMapping(Arc::downgrade(&self.0))
     }
 
     /// The whole file.
@@ -85,6 +89,16 @@ impl SharedMapping {
         // memmap2's own way to the other type would lose the mapping in an error; a protection that stands already
         // can be set again.
         Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
+    }
+}
+
+/// A mapping that somebody else keeps.
+pub(crate) struct WeakMapping(Weak<Mmap>);
+
+impl WeakMapping {
+    /// The mapping, unless it is gone.
+    pub(crate) fn upgrade(&self) -> Option<Mapping> {
+        self.0.upgrade().map(Mapping)
     }
 }
 

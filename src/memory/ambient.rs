@@ -1,6 +1,7 @@
 //! Which memory a `#[cache]` function goes through: this thread's, else the process's, else none.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -83,17 +84,39 @@ impl Drop for Restore {
 }
 
 /// The memory that a `#[cache]` function goes through here and now.
+///
+/// That of the process is borrowed: a clone counts references, in memory to which all threads would write at each call.
+pub enum Ambient {
+    /// The process's.
+    Global(&'static Memory),
+    /// This thread's.
+    Innermost(Memory),
+}
+
+impl Deref for Ambient {
+    type Target = Memory;
+
+    #[inline]
+    fn deref(&self) -> &Memory {
+        match self {
+            Self::Global(memory) => memory,
+            Self::Innermost(memory) => memory,
+        }
+    }
+}
+
+/// Finds it.
 #[inline]
 #[must_use]
-pub fn ambient() -> Option<Memory> {
+pub fn ambient() -> Option<Ambient> {
     if EVER.load(Ordering::Relaxed) { find() } else { None }
 }
 
 #[inline(never)]
-fn find() -> Option<Memory> {
+fn find() -> Option<Ambient> {
     // `try_with`: a cached function may run in the destructor of another thread local.
     let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().map(|(memory, _)| memory.clone()));
-    innermost.ok().flatten().or_else(|| GLOBAL.get().cloned())
+    innermost.ok().flatten().map(Ambient::Innermost).or_else(|| GLOBAL.get().map(Ambient::Global))
 }
 
 /// Where the innermost cached call that this thread computes is to be stored.

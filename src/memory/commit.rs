@@ -92,7 +92,7 @@ impl<R: OneArray> Shape<R> for Editable {
     type Out = Option<(R::Cow, Record)>;
 
     fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
-        let array = entry.inner.load(entry.site, entry.record, R::copy_on_write)?;
+        let array = entry.load(R::copy_on_write)?;
         Ok(Some((array, entry.record.clone())))
     }
 

@@ -241,7 +241,7 @@ impl Inner {
 
     /// What the code of a stored call was made of.
     fn parts(&self, record: &Record, function: &Function) -> Vec<Part> {
-        let site = Site::new(function.folder(), Key::from_digest(record.key));
+        let site = Site::new(function.folder().to_owned(), Key::from_digest(record.key));
         let blob = self.disk.read(&site.record(), RECORD_MAX as u64).ok().flatten();
         blob.map_or_else(Vec::new, |blob| record::parts(&blob.bytes))
     }

@@ -222,7 +222,7 @@ impl Inner {
         match known.entry(place.key) {
             Slot::Occupied(node) => Some(*node.get()),
             Slot::Vacant(new) => {
-                let site = Site::new(&index.functions[place.function], place.key);
+                let site = Site::new(index.functions[place.function].clone(), place.key);
                 let entry = self.entry(&site.record()).ok().flatten()?;
                 lineage.nodes.push(Node { entry, inputs: Vec::new() });
                 Some(*new.insert(lineage.nodes.len() - 1))

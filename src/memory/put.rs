@@ -137,6 +137,7 @@ impl Inner {
             blob.finish(durability)?;
         }
         let replaced = self.disk.replace(&site.record(), &split.record, durability);
+        self.hot.forget(site.key());
         if replaced.is_err() && split.overflow.is_some() {
             let _ = self.disk.remove(&overflow);
         }
