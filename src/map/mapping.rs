@@ -60,16 +60,6 @@ impl Mapping {
     }
 }
 
-/// A mapping that somebody else keeps.
-pub(crate) struct WeakMapping(Weak<Mmap>);
-
-impl WeakMapping {
-    /// The mapping, unless it is gone.
-    pub(crate) fn upgrade(&self) -> Option<Mapping> {
-        self.0.upgrade().map(Mapping)
-    }
-}
-
 /// A whole file, mapped shared and writable: what is written to it is in the file.
 pub(super) struct SharedMapping(MmapMut);
 
@@ -99,6 +89,16 @@ impl SharedMapping {
         // memmap2's own way to the other type would lose the mapping in an error; a protection that stands already
         // can be set again.
         Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
+    }
+}
+
+/// A mapping that somebody else keeps.
+pub(crate) struct WeakMapping(Weak<Mmap>);
+
+impl WeakMapping {
+    /// The mapping, unless it is gone.
+    pub(crate) fn upgrade(&self) -> Option<Mapping> {
+        self.0.upgrade().map(Mapping)
     }
 }
 
