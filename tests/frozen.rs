@@ -32,8 +32,10 @@ fn unsigned() -> (Array1<u8>, Array1<u16>, Array1<u32>, Array1<u64>) {
     (array![0, 1, u8::MAX], array![0, 1, u16::MAX], array![0, 1, u32::MAX], array![0, 1, u64::MAX])
 }
 
+type Others = (Array1<f32>, Array1<bool>, Array0<Complex<f32>>, Array3<Complex<f64>>, Array1<isize>);
+
 #[cache(name = "frozen others", code = "version", version = 1)]
-fn others() -> (Array1<f32>, Array1<bool>, Array0<Complex<f32>>, Array3<Complex<f64>>, Array1<isize>) {
+fn others() -> Others {
     let complex = Array3::from_elem((1, 2, 0), Complex::new(0.0, 1.0));
     (array![f32::MIN_POSITIVE, -0.0], array![true, false], arr0(Complex::new(1.0, -1.0)), complex, array![-1])
 }
