@@ -45,7 +45,8 @@
 //!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
 //!   is stored, by all functions or by one (`#[cache(compress = …)]`); the
 //!   [`Lineage`] of a result.
-//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
+//!   filled where they will be stored, without a second copy: [`zeros()`].
 //! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
 //!   [`MsgpackFile`], [`NoOutput`], or one's own.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
@@ -105,11 +106,11 @@ pub use make::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
 pub use map::{
     Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
     MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
-    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
+    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
 pub use memory::{
     Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy,
-    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after,
+    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};

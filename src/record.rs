@@ -61,8 +61,8 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
-    /// What the code digest was made of; empty where that isn't known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What the code digest was made of, to be written. Only [`parts`] reads it: a hit has no use for it.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
@@ -320,6 +320,16 @@ impl ArrayRecord {
     fn fault(&self, what: std::fmt::Arguments<'_>) -> Error {
         Error::damaged(format!("array `{}` has elements {what}", self.file))
     }
+}
+
+/// What the code digest of the record of these bytes was made of; empty where it doesn't say.
+pub(crate) fn parts(bytes: &[u8]) -> Vec<Part> {
+    #[derive(Deserialize)]
+    struct Parts {
+        parts: Vec<Part>,
+    }
+    let read = verify(bytes).ok().and_then(|body| unpack::<Parts>(body).ok());
+    read.map_or_else(Vec::new, |read| read.parts)
 }
 
 /// A name that a record gives is a plain one in its own folder, whatever the record says.

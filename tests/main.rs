@@ -28,6 +28,7 @@ mod results;
 mod rooms;
 mod rounding;
 mod shelve;
+mod staged;
 mod support;
 mod ui;
 mod verbose;

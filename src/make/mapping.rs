@@ -25,10 +25,10 @@ pub(super) fn open(path: &Path) -> Result<(File, u64)> {
     }
 }
 
-/// The file at `path`, mapped; or why it is to be copied, a reason that is counted.
-pub(super) fn map(path: &Path) -> Result<Result<Mapping, &'static str>> {
+/// The file at `path`, open and mapped; or why it is to be copied, a reason that is counted.
+pub(super) fn map(path: &Path) -> Result<Result<(File, Mapping), &'static str>> {
     let mapped = try_map(path)?;
-    if let Err(reason) = mapped {
+    if let Err(reason) = &mapped {
         refuse(reason);
     }
     Ok(mapped)
@@ -41,7 +41,7 @@ pub(super) fn refuse(reason: &'static str) {
     }
 }
 
-fn try_map(path: &Path) -> Result<Result<Mapping, &'static str>> {
+fn try_map(path: &Path) -> Result<Result<(File, Mapping), &'static str>> {
     let (file, len) = open(path)?;
     let found = file.metadata().map_err(|error| Error::io("examine", path, error))?;
     let medium = medium(path)?;
@@ -61,7 +61,8 @@ fn try_map(path: &Path) -> Result<Result<Mapping, &'static str>> {
     if len == 0 {
         return Ok(Err("empty"));
     }
-    Mapping::of(&file, path, len).map(Ok)
+    let mapping = Mapping::of(&file, path, len)?;
+    Ok(Ok((file, mapping)))
 }
 
 /// What kind of ground the file's folder is; a link to the file leads to another folder, which is the one that counts.

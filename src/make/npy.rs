@@ -118,10 +118,11 @@ fn put(file: &mut impl std::io::Write, path: &Path, bytes: &[u8]) -> Result<()> 
 }
 
 fn map_npy<A: Element, D: Dimension>(path: &Path) -> Result<Mapped<A, D>> {
-    let Ok(mapping) = mapping::map(path)? else {
+    // The header is that of the file that is mapped, whatever has come to the path since.
+    let Ok((file, mapping)) = mapping::map(path)? else {
         return read_npy(path).map(Mapped::from);
     };
-    let (file, len) = mapping::open(path)?;
+    let len = mapping.bytes().len() as u64;
     let (meta, offset) = npy_meta(&file, path, len)?;
     check_npy::<A, D>(&meta, offset, len)?;
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);

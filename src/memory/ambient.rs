@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Memory;
+use super::staged::Berth;
 use crate::error::{Error, Result};
 
 static GLOBAL: OnceLock<Memory> = OnceLock::new();
@@ -13,7 +14,8 @@ static GLOBAL: OnceLock<Memory> = OnceLock::new();
 static EVER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static OVERRIDES: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
+    /// Innermost last; that of a cached call that is being computed says where its arrays may be made.
+    static OVERRIDES: RefCell<Vec<(Memory, Option<Berth>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Memory {
@@ -51,8 +53,13 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn with<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.with_berth(None, body)
+    }
+
+    /// The same for a call that is computed to be stored there.
+    pub(super) fn with_berth<T>(&self, berth: Option<Berth>, body: impl FnOnce() -> T) -> T {
         EVER.store(true, Ordering::Relaxed);
-        let _restore = Restore::after(self.clone());
+        let _restore = Restore::after((self.clone(), berth));
         body()
     }
 }
@@ -62,8 +69,8 @@ struct Restore;
 
 impl Restore {
     /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
-    fn after(memory: Memory) -> Option<Self> {
-        OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(memory)).ok().map(|()| Self)
+    fn after(innermost: (Memory, Option<Berth>)) -> Option<Self> {
+        OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(innermost)).ok().map(|()| Self)
     }
 }
 
@@ -85,6 +92,17 @@ pub fn ambient() -> Option<Memory> {
 #[inline(never)]
 fn find() -> Option<Memory> {
     // `try_with`: a cached function may run in the destructor of another thread local.
-    let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().cloned());
+    let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().map(|(memory, _)| memory.clone()));
     innermost.ok().flatten().or_else(|| GLOBAL.get().cloned())
+}
+
+/// Where the innermost cached call that this thread computes is to be stored.
+///
+/// On a worker of rayon that may be a call whose job the worker has left for another one's.
+pub(super) fn berth() -> Option<(Memory, Berth)> {
+    if !EVER.load(Ordering::Relaxed) {
+        return None;
+    }
+    let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().cloned());
+    innermost.ok().flatten().and_then(|(memory, berth)| Some((memory, berth?)))
 }

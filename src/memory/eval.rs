@@ -83,7 +83,7 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 let missed = inner.bypassed(&call, error);
-                let computed = self.compute(inner, call);
+                let computed = self.compute(inner, call, None);
                 inner.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
                 return inner.faulted(function, shape.keep(computed.result), fault);
             }
@@ -144,7 +144,7 @@ impl Memory {
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let codec = call.codec();
-        let Computed { result: mut value, duration, .. } = self.compute(inner, call);
+        let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
         codec.normalise(&mut value);
         inner.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
@@ -161,7 +161,7 @@ impl Memory {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
         let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
-        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
+        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
         let cheap = || inner.is_too_cheap(options, site, duration).then_some("it took less than `min_duration`");
@@ -196,12 +196,13 @@ impl Memory {
         }
     }
 
-    /// Runs the function; the cached calls in it go through this memory.
-    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+    /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
+    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
+        let berth = inner.berth(call.function(), site);
         let begin = Instant::now();
-        let (result, changed) = self.with(|| call.compute());
+        let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
         Frame::expires(inner.good_until(options));

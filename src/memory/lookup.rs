@@ -14,7 +14,7 @@ use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
 use crate::store::{Disk, Stat};
 
 /// Arrays of at most this many bytes are read rather than mapped: it is faster (measured on 2 cores, 2026-11).
-const READ_RATHER: u64 = 128 * 1024;
+pub(super) const READ_RATHER: u64 = 128 * 1024;
 
 /// Why they are.
 const SMALL: &str = "small";
@@ -23,6 +23,7 @@ const SMALL: &str = "small";
 const STAMP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Where the files of one key are.
+#[derive(Clone)]
 pub(super) struct Site {
     /// `f/<stem>-<hash>/<k0k1>`
     shard: String,
@@ -44,6 +45,10 @@ impl Site {
 
     pub(super) fn key(&self) -> Key {
         self.key
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
     }
 
     pub(super) fn record(&self) -> String {
@@ -172,7 +177,7 @@ impl Inner {
     }
 
     /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").
-    fn unmappable(&self) -> Option<&'static str> {
+    pub(super) fn unmappable(&self) -> Option<&'static str> {
         let medium = self.disk.medium();
         if self.settings.map == MapPolicy::Never {
             Some("policy")

@@ -4,7 +4,8 @@
 //!   function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `upkeep`: removing and listing them.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `staged`: arrays that are made there;
+//!   `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -43,6 +44,7 @@ mod settings;
 mod shape;
 mod shelve;
 mod slots;
+mod staged;
 mod stats;
 mod survey;
 mod sweep;
@@ -61,6 +63,7 @@ pub use lineage::{Lineage, Link};
 pub use options::Options;
 pub use shelve::Shelved;
 pub(crate) use slots::{Ran, SlotName, Slots, Stale};
+pub use staged::zeros;
 pub use stats::{Counts, Stats};
 pub use verify::{Problem, Repair, Report};
 

@@ -88,8 +88,9 @@ impl<R: CopyOnWrite> Shape<R> for Writable {
         value.into_cow()
     }
 
-    fn reloads(self, _: Codec<R>) -> bool {
-        false
+    /// What is mapped already may be larger than memory.
+    fn reloads(self, codec: Codec<R>) -> bool {
+        codec.type_name().has_mapped()
     }
 }
 

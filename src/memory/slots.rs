@@ -137,7 +137,7 @@ impl Memory {
         let (function, codec) = (call.function(), call.codec());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
         let Some(inner) = &self.0 else { return self.run_only(call) };
-        let Computed { result, changed, duration, .. } = self.compute(inner, call);
+        let Computed { result, changed, duration, .. } = self.compute(inner, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
             None => draft.map(|draft| Made { draft, duration }),

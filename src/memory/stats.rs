@@ -34,7 +34,8 @@ pub struct Counts {
     pub hits: u64,
     /// Values that were computed.
     pub misses: u64,
-    /// Times that the cache failed: a value wasn't stored, or a stored one couldn't be read.
+    /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
+    /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
     /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
     pub rechecks: u64,

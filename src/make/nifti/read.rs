@@ -76,7 +76,7 @@ pub(super) fn map<A: Voxel, D: Dimension>(path: &Path) -> Result<Volume<Mapped<A
 }
 
 fn try_map<A: Voxel, D: Dimension>(path: &Path) -> Result<Option<(Mapped<A, D>, Grid)>> {
-    let Ok(mapping) = mapping::map(path)? else { return Ok(None) };
+    let Ok((_, mapping)) = mapping::map(path)? else { return Ok(None) };
     if mapping.bytes().starts_with(&GZIP) {
         mapping::refuse("compressed");
         return Ok(None);
