@@ -1,0 +1,268 @@
+//! Hot entries, staged outputs and build steps: wrong hits, stale hits, bounds.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use ndarray::prelude::*;
+use ndcache::{ContentHash, ContentHasher, Memory, MsgpackFile, NpyFile, Persister, cache};
+use serde::Serialize;
+
+use crate::support::{child, fresh, in_child};
+
+// ---- hot entries: the quick digest
+
+/// Counts by one digest of its own, whatever was fed before.
+struct Own(u8);
+
+impl ContentHash for Own {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        *hasher = ContentHasher::new();
+        hasher.u8(self.0);
+    }
+}
+
+#[cache]
+fn first_of_two(a: u64, own: Own) -> u64 {
+    a + u64::from(own.0)
+}
+
+#[cache]
+fn negated(a: i64, own: Own) -> i64 {
+    -a - i64::from(own.0)
+}
+
+// A hasher that an argument replaces loses the arguments before it, in the quick digest alone.
+#[test]
+fn an_argument_that_begins_its_hasher_anew_hides_none_before_it() {
+    let (_folder, memory) = fresh();
+    for a in [1, 2] {
+        for _ in 0..3 {
+            assert_eq!(memory.eval(first_of_two::call(a, Own(0))), a);
+        }
+    }
+}
+
+// The same, and the function with them: one function's hit is another one's entry.
+#[test]
+fn an_argument_that_begins_its_hasher_anew_does_not_hide_the_function() {
+    let (_folder, memory) = fresh();
+    for _ in 0..3 {
+        assert_eq!(memory.eval(first_of_two::call(1, Own(0))), 1);
+    }
+    for _ in 0..3 {
+        assert_eq!(memory.eval(negated::call(1, Own(0))), -1);
+    }
+}
+
+#[derive(Serialize)]
+struct Dial(Cell<u64>);
+
+#[cache]
+fn doubled(dial: &Dial) -> u64 {
+    2 * dial.0.get()
+}
+
+// A call that was asked about and then changed teaches the table a wrong name for its entry, for other calls to come.
+#[test]
+fn a_call_that_changed_after_a_question_spoils_no_later_call() {
+    let (_folder, memory) = fresh();
+    for _ in 0..2 {
+        assert_eq!(memory.eval(doubled::call(&Dial(Cell::new(1)))), 2);
+    }
+    let dial = Dial(Cell::new(1));
+    let call = doubled::call(&dial);
+    assert!(memory.contains(&call));
+    dial.0.set(50);
+    // What this one returns is under "What it doesn't see".
+    let _ = memory.eval(call);
+    assert_eq!(memory.eval(doubled::call(&Dial(Cell::new(50)))), 100);
+}
+
+static HASHED: AtomicUsize = AtomicUsize::new(0);
+
+struct Costly(u8);
+
+impl ContentHash for Costly {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        HASHED.fetch_add(1, Ordering::SeqCst);
+        hasher.u8(self.0);
+    }
+}
+
+#[cache]
+fn of_costly(costly: Costly) -> u8 {
+    costly.0
+}
+
+// `Call` says that its arguments are hashed at most once.
+#[test]
+fn the_arguments_of_a_call_are_hashed_at_most_once() {
+    let (_folder, memory) = fresh();
+    memory.eval(of_costly::call(Costly(1)));
+    assert_eq!(HASHED.load(Ordering::SeqCst), 1, "a miss");
+}
+
+// ---- hot entries: what others did
+
+/// Another value at each computation, and in each process.
+#[cache]
+fn unique(n: u64) -> u64 {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    (u64::from(std::process::id()) << 32) + RUNS.fetch_add(1, Ordering::SeqCst) + n
+}
+
+/// An ext4 whose inodes have times of whole seconds, as those of ext3 and of small ext4 have.
+struct Loop(tempfile::TempDir);
+
+impl Loop {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().join("image");
+        fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
+        let at = folder.path().join("at");
+        fs::create_dir(&at).unwrap();
+        let runs = |program: &str, args: &[&str], paths: &[&Path]| {
+            let output = Command::new(program).args(args).args(paths).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        let made = runs("mkfs.ext4", &["-q", "-I", "128"], &[&image]) && runs("mount", &["-o", "loop"], &[&image, &at]);
+        made.then_some(Self(folder))
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.0.path().join("at")
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
+    }
+}
+
+fn wait_for_the_next_second() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let wait = Duration::from_secs(1) - Duration::from_nanos(u64::from(now.subsec_nanos()));
+    thread::sleep(wait + Duration::from_millis(20));
+    wait
+}
+
+// Where files have times of whole seconds, and inodes are used again, what another process replaced is never seen.
+#[test]
+fn a_replaced_entry_is_seen_within_a_second_whatever_the_file_systems_clock() {
+    let Some(disk) = Loop::new() else { return };
+    let folder = disk.path().join("cache");
+    let (memory, other) = (Memory::open(&folder).unwrap(), Memory::open(&folder).unwrap());
+    wait_for_the_next_second();
+    let old = memory.eval(unique::call(7));
+    thread::sleep(Duration::from_millis(200));
+    for _ in 0..3 {
+        assert_eq!(memory.eval(unique::call(7)), old);
+    }
+    // Another memory stands for another process: it shares no table.
+    assert!(other.remove(&unique::call(7)).unwrap());
+    let new = other.eval(unique::call(7));
+    assert_ne!(new, old);
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(memory.eval(unique::call(7)), new, "after 3 s");
+}
+
+// A damaged entry that this memory removes by its shelved reference is still hit from memory.
+#[test]
+fn a_damaged_entry_that_was_removed_by_its_reference_is_gone_at_once() {
+    let (_folder, memory) = fresh();
+    let shelved = memory.shelve(unique::call(1)).unwrap();
+    let old = memory.eval(unique::call(1));
+    for _ in 0..3 {
+        assert_eq!(memory.eval(unique::call(1)), old);
+    }
+    let path = memory.entry(&unique::call(1)).unwrap().unwrap().path().to_owned();
+    fs::write(path, b"damaged").unwrap();
+    assert!(shelved.remove(&memory).unwrap());
+    assert_ne!(memory.eval(unique::call(1)), old);
+}
+
+fn resident() -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[cache]
+#[allow(clippy::too_many_arguments)]
+fn of_many(n: u64, a: &str, b: &str, c: &str, d: &str, e: &str, f: &str, g: &str, h: &str, i: &str, j: &str) -> u64 {
+    n + (a.len() + b.len() + c.len() + d.len() + e.len() + f.len() + g.len() + h.len() + i.len() + j.len()) as u64
+}
+
+// What a record says of its arguments is kept, and isn't weighed.
+#[test]
+fn a_table_of_records_with_many_arguments_stays_within_its_bound() {
+    const NAME: &str = "hostile::second::a_table_of_records_with_many_arguments_stays_within_its_bound";
+    if in_child(NAME, "PART").is_none() {
+        let output = child(NAME, &[("PART", "1")]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let (_folder, memory) = fresh();
+    let text = "x".repeat(200);
+    let t = text.as_str();
+    let call = |n| of_many::call(n, t, t, t, t, t, t, t, t, t, t);
+    let all = || (0..9000).for_each(|n| drop(memory.eval(call(n))));
+    all();
+    let before = resident();
+    all();
+    let grown = resident() - before;
+    // Room for the table itself, and for what allocators do.
+    assert!(grown < 2 * (8 << 20), "{} MiB", grown >> 20);
+}
+
+// ---- build steps
+
+/// Goes elsewhere for odd numbers, as another thread of the program might.
+#[cache]
+fn wandering(n: usize, to: &str) -> Array1<f64> {
+    if n % 2 == 1 {
+        std::env::set_current_dir(to).unwrap();
+    }
+    Array1::from_elem(3, n as f64)
+}
+
+// A relative target is looked at where it was, and saved and loaded where the program is by then.
+#[test]
+fn a_relative_target_is_one_file_whatever_becomes_of_the_current_folder() {
+    const NAME: &str = "hostile::second::a_relative_target_is_one_file_whatever_becomes_of_the_current_folder";
+    if in_child(NAME, "PART").is_none() {
+        let output = child(NAME, &[("PART", "1")]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let (folder, memory) = fresh();
+    let (home, elsewhere) = (folder.path().join("home"), folder.path().join("elsewhere"));
+    fs::create_dir(&home).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    let make = |n| memory.make(wandering::call(n, elsewhere.to_str().unwrap()), NpyFile::new("a.npy")).unwrap();
+    std::env::set_current_dir(&home).unwrap();
+    assert_eq!(make(2), array![2.0, 2.0, 2.0]);
+    assert_eq!(make(3), array![3.0, 3.0, 3.0]);
+    std::env::set_current_dir(&home).unwrap();
+    assert_eq!(make(3), array![3.0, 3.0, 3.0], "the target that was made, or made again");
+}
+
+// What follows the value is refused only if it is a value, too.
+#[test]
+fn bytes_that_follow_a_value_are_damage_whatever_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.msgpack");
+    let target = MsgpackFile::new(&path);
+    for garbage in [&b"\x01"[..], b"\xc1", b"\xd9", b"\xce\x00"] {
+        target.save(&17_u32).unwrap();
+        let bytes = [&fs::read(&path).unwrap(), garbage].concat();
+        fs::write(&path, bytes).unwrap();
+        let loaded: ndcache::Result<u32> = target.load();
+        assert!(loaded.is_err(), "{garbage:?}");
+    }
+}
