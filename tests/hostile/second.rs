@@ -9,10 +9,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{ContentHash, ContentHasher, Memory, MsgpackFile, NpyFile, Persister, cache};
+use ndcache::{ContentHash, ContentHasher, Mapped1, Mapped3, Memory, MsgpackFile, NpyFile, Persister, cache, zeros};
 use serde::Serialize;
 
-use crate::support::{child, fresh, in_child};
+use crate::support::{child, files, fresh, in_child};
 
 // ---- hot entries: the quick digest
 
@@ -264,5 +264,206 @@ fn bytes_that_follow_a_value_are_damage_whatever_they_are() {
         fs::write(&path, bytes).unwrap();
         let loaded: ndcache::Result<u32> = target.load();
         assert!(loaded.is_err(), "{garbage:?}");
+    }
+}
+
+// ---- staged outputs
+
+thread_local! {
+    /// Whether the last staged array of this thread was a file.
+    static IN_A_FILE: Cell<bool> = const { Cell::new(false) };
+}
+
+#[cache]
+fn staged(n: usize) -> Mapped1<f64> {
+    let mut x = zeros::<f64, _>(40_000);
+    IN_A_FILE.set(x.is_mapped());
+    x.iter_mut().enumerate().for_each(|(i, x)| *x = (i + n) as f64);
+    x.into()
+}
+
+// A recheck writes a file as large as the result, and removes it again.
+#[test]
+fn a_recheck_of_a_staged_result_writes_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).recheck(1.0).open().unwrap();
+    memory.eval(staged::call(1));
+    assert!(IN_A_FILE.replace(false), "stored");
+    memory.eval(staged::call(1));
+    assert!(!IN_A_FILE.get(), "rechecked");
+}
+
+// Held: whoever comes first takes the file over, the others copy, and each entry is right.
+#[test]
+fn threads_that_store_one_staged_array_at_once_each_store_it_whole() {
+    #[cache(ignore(x))]
+    fn pass(n: usize, x: Mapped1<f64>) -> Mapped1<f64> {
+        let _ = n;
+        x
+    }
+    #[cache]
+    fn spread(n: usize) -> Mapped1<f64> {
+        let mut x = zeros::<f64, _>(40_000);
+        x.fill(n as f64);
+        let x: Mapped1<f64> = x.into();
+        let memory = MEMORY.get().unwrap();
+        thread::scope(|scope| {
+            for at in 0..8 {
+                let x = x.clone();
+                scope.spawn(move || memory.eval(pass::call(10 * n + at, x)));
+            }
+        });
+        x
+    }
+    static MEMORY: std::sync::OnceLock<Memory> = std::sync::OnceLock::new();
+    let (folder, memory) = fresh();
+    MEMORY.set(memory.clone()).unwrap();
+    for n in 0..10 {
+        memory.eval(spread::call(n));
+        let again = Memory::open(folder.path()).unwrap();
+        assert!(again.eval(spread::call(n)).iter().all(|&x| x == n as f64));
+        for at in 0..8 {
+            let empty = || Mapped1::from(Array1::zeros(0));
+            assert!(again.eval(pass::call(10 * n + at, empty())).iter().all(|&x| x == n as f64));
+        }
+    }
+    assert_eq!(files(folder.path(), ".npy").len(), 90);
+    assert_eq!(memory.stats().faults(), 0);
+}
+
+// Held: a file that is swept while it is filled, as it is after a day, costs a copy.
+#[test]
+fn an_array_that_is_swept_while_it_is_filled_is_stored_all_the_same() {
+    #[cache]
+    fn slow(n: usize) -> Mapped1<f64> {
+        let mut x = zeros::<f64, _>(40_000);
+        let (folder, memory) = PLACE.get().unwrap();
+        let old = SystemTime::now() - Duration::from_secs(25 * 3600);
+        let file = files(folder, ".npy").pop().unwrap();
+        fs::File::open(&file).unwrap().set_modified(old).unwrap();
+        memory.reduce_size(ndcache::Limits::default()).unwrap();
+        memory.verify(ndcache::Repair::Remove).unwrap();
+        x.fill(n as f64);
+        x.into()
+    }
+    static PLACE: std::sync::OnceLock<(std::path::PathBuf, Memory)> = std::sync::OnceLock::new();
+    let (folder, memory) = fresh();
+    PLACE.set((folder.path().to_owned(), memory.clone())).unwrap();
+    assert!(memory.eval(slow::call(3)).iter().all(|&x| x == 3.0));
+    let again = Memory::open(folder.path()).unwrap();
+    assert!(again.contains(&slow::call(3)));
+    assert!(again.eval(slow::call(3)).iter().all(|&x| x == 3.0));
+    assert_eq!(files(folder.path(), ".npy").len(), 1);
+}
+
+// ---- hot entries: threads and forks
+
+// Held: what a refresh returned is what every later call of every thread returns, or something newer.
+#[test]
+fn no_thread_goes_back_behind_a_refresh() {
+    let (_folder, memory) = fresh();
+    let floor = AtomicU64::new(memory.eval(unique::call(9)));
+    let end = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while end.load(Ordering::SeqCst) == 0 {
+                    let least = floor.load(Ordering::SeqCst);
+                    assert!(memory.eval(unique::call(9)) >= least);
+                }
+            });
+        }
+        for _ in 0..600 {
+            floor.store(memory.refresh(unique::call(9)), Ordering::SeqCst);
+        }
+        end.store(1, Ordering::SeqCst);
+    });
+}
+
+#[cache]
+fn total(x: &ArrayRef1<f64>) -> f64 {
+    x.sum()
+}
+
+// A child that was forked while another thread enters or leaves the table of mapped arrays waits for that thread.
+#[test]
+#[allow(unsafe_code)]
+fn a_forked_child_hits_whatever_other_threads_did() {
+    const NAME: &str = "hostile::second::a_forked_child_hits_whatever_other_threads_did";
+    if in_child(NAME, "PART").is_none() {
+        let output = child(NAME, &[("PART", "1")]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let (_folder, memory) = fresh();
+    let x = Mapped1::from(Array1::from_elem(10, 1.0));
+    for _ in 0..3 {
+        assert_eq!(memory.eval(total::call(&x)), 10.0);
+    }
+    thread::spawn(|| {
+        loop {
+            drop(Mapped1::from(Array1::<f64>::zeros(3)));
+        }
+    });
+    for n in 0..2000 {
+        // SAFETY: the child evaluates one hit, and leaves by `_exit`.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            let value = memory.eval(total::call(&x));
+            // SAFETY: ends the child, which owns nothing that has to be dropped.
+            unsafe { libc::_exit(i32::from(value != 10.0)) };
+        }
+        let begin = std::time::Instant::now();
+        let mut status = -1;
+        loop {
+            // SAFETY: `status` outlives the call, and the child is this process's own.
+            if unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid {
+                assert_eq!(status, 0);
+                break;
+            }
+            if begin.elapsed() > Duration::from_secs(5) {
+                eprintln!("child {n} hangs");
+                // SAFETY: the child is this process's own, and hasn't been waited for.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+                std::process::exit(3);
+            }
+        }
+    }
+    std::process::exit(0);
+}
+
+// Held: a header of any bytes is read or refused.
+#[cfg(feature = "nifti")]
+#[test]
+fn volumes_of_random_headers_are_read_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.nii");
+    let target = ndcache::MappedNiftiFile::new(&path);
+    target.save(&Array3::<i16>::from_elem((3, 4, 5), 7)).unwrap();
+    let good = fs::read(&path).unwrap();
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let fields = [0, 40, 42, 44, 46, 48, 50, 52, 54, 70, 72, 76, 108, 110, 112, 114, 116, 118, 252, 254, 344];
+    for _ in 0..4000 {
+        let mut bytes = good.clone();
+        for _ in 0..=random() % 3 {
+            let at = fields[(random() % 21) as usize] + (random() % 4) as usize;
+            bytes[at] = [0, 1, 0x7f, 0x80, 0xff, random() as u8][(random() % 6) as usize];
+        }
+        if random() % 4 == 0 {
+            bytes.truncate((random() % bytes.len() as u64) as usize);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
+        let _ = ndcache::read_nifti::<f64, IxDyn>(&path).map(|volume| volume.voxels.sum());
+        let _ = ndcache::read_nifti::<i16, Ix3>(&path).map(|volume| volume.grid.affine());
+        let loaded: ndcache::Result<Mapped3<i16>> = Persister::<Array3<i16>>::load(&target);
+        let _ = loaded.map(|voxels| voxels.iter().map(|&x| i64::from(x)).sum::<i64>());
     }
 }
