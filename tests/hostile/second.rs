@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -466,4 +467,186 @@ fn volumes_of_random_headers_are_read_or_refused() {
         let loaded: ndcache::Result<Mapped3<i16>> = Persister::<Array3<i16>>::load(&target);
         let _ = loaded.map(|voxels| voxels.iter().map(|&x| i64::from(x)).sum::<i64>());
     }
+}
+
+// A control for the bound: as many records with one argument.
+#[test]
+fn a_table_of_records_with_one_argument_stays_within_its_bound() {
+    const NAME: &str = "hostile::second::a_table_of_records_with_one_argument_stays_within_its_bound";
+    if in_child(NAME, "PART").is_none() {
+        let output = child(NAME, &[("PART", "1")]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let (_folder, memory) = fresh();
+    let all = || (0..9000).for_each(|n| drop(memory.eval(unique::call(n))));
+    all();
+    let before = resident();
+    all();
+    let grown = resident() - before;
+    eprintln!("grown by {} MiB", grown >> 20);
+    assert!(grown < 2 * (8 << 20), "{} MiB", grown >> 20);
+}
+
+// ---- build steps: faults half way
+
+/// Saves as its author likes.
+struct Odd<'a> {
+    path: std::path::PathBuf,
+    save: &'a (dyn Fn(&u64) -> ndcache::Result<()> + Sync),
+}
+
+impl Persister<u64> for Odd<'_> {
+    type Loaded = u64;
+
+    fn save(&self, value: &u64) -> ndcache::Result<()> {
+        (self.save)(value)
+    }
+
+    fn load(&self) -> ndcache::Result<u64> {
+        fs::read_to_string(&self.path).map_err(ndcache::Error::other)?.parse().map_err(ndcache::Error::other)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+}
+
+#[cache]
+fn same(n: u64) -> u64 {
+    n
+}
+
+// Held: a panic after the file was replaced leaves nobody waiting, and the next call makes it again.
+#[test]
+fn a_persister_that_panics_after_saving_costs_no_later_call() {
+    let (folder, memory) = fresh();
+    let path = folder.path().join("a.txt");
+    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    let make = |n, save: &(dyn Fn(&u64) -> ndcache::Result<()> + Sync)| {
+        memory.make(same::call(n), Odd { path: path.clone(), save })
+    };
+    assert_eq!(make(1, &whole).unwrap(), 1);
+    let panics = |n: &u64| {
+        whole(n)?;
+        panic!("on purpose")
+    };
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(2, &panics))).is_err());
+    assert_eq!(make(1, &whole).unwrap(), 1);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(2, &panics))).is_err());
+    assert_eq!(make(2, &whole).unwrap(), 2);
+    assert_eq!(make(2, &panics).unwrap(), 2, "up to date");
+}
+
+// A persister that makes another step of the same target, as a fallback may, leaves the target of the outer one.
+#[test]
+fn a_step_inside_a_step_of_one_target_is_not_taken_for_it() {
+    #[cache]
+    fn outer(n: u64) -> u64 {
+        n
+    }
+    let (folder, memory) = fresh();
+    let path = folder.path().join("a.txt");
+    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    let nested = |n: &u64| {
+        whole(n)?;
+        if *n == 5 {
+            memory.make(outer::call(6), Odd { path: path.clone(), save: &whole })?;
+        }
+        Ok(())
+    };
+    let _ = memory.make(outer::call(5), Odd { path: path.clone(), save: &nested });
+    let again = memory.make(outer::call(5), Odd { path: path.clone(), save: &whole }).unwrap();
+    assert_eq!(again, 5);
+}
+
+// Two caches that make one target at once: what one saved is taken for what the other did.
+#[test]
+fn of_two_caches_that_make_one_target_each_knows_its_own() {
+    let (folder, memory) = fresh();
+    let (_other_folder, other) = fresh();
+    let path = folder.path().join("a.txt");
+    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    // Between its rename and its digest.
+    let late = |n: &u64| {
+        whole(n)?;
+        other.make(same::call(8), Odd { path: path.clone(), save: &whole }).map(drop)
+    };
+    let _ = memory.make(same::call(7), Odd { path: path.clone(), save: &late });
+    assert_eq!(memory.make(same::call(7), Odd { path: path.clone(), save: &whole }).unwrap(), 7);
+}
+
+// Held: a slot's record with any bytes changed and its trailer mended is read or refused, and no wrong value comes of it.
+#[test]
+fn forged_slots_make_again_or_are_right() {
+    let (folder, memory) = fresh();
+    let path = folder.path().join("a.npy");
+    #[cache]
+    fn ones(n: usize) -> Array1<f64> {
+        Array1::ones(n)
+    }
+    memory.make(ones::call(3), NpyFile::new(&path)).unwrap();
+    let slot = files(&folder.path().join("m"), ".record").pop().unwrap();
+    let good = fs::read(&slot).unwrap();
+    for at in 0..good.len() - 16 {
+        for byte in [0x00, 0x7f, 0x80, 0xc0, 0xcf, 0xdd, 0xff] {
+            let mut forged = good[..good.len() - 16].to_vec();
+            forged[at] = byte;
+            fs::write(&slot, crate::support::sealed(forged)).unwrap();
+            match memory.make(ones::call(3), NpyFile::new(&path)) {
+                Ok(made) => assert_eq!(made, Array1::<f64>::ones(3), "byte {at}"),
+                Err(error) => assert!(error.to_string().contains("is made by function"), "byte {at}: {error}"),
+            }
+        }
+    }
+}
+
+#[cache]
+fn level(n: usize) -> Array1<f64> {
+    thread::sleep(Duration::from_millis(3));
+    Array1::from_elem(1000, n as f64)
+}
+
+// Makers that don't wait for each other: what one saved is returned for what the other asked for, and kept as that.
+#[test]
+fn makers_that_wait_no_longer_each_return_what_they_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path().join("cache")).wait(Duration::from_millis(1)).open().unwrap();
+    let path = folder.path().join("a.npy");
+    let wrong = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for me in 0..2 {
+            let (memory, path, wrong) = (&memory, &path, &wrong);
+            scope.spawn(move || {
+                for turn in 0..300 {
+                    let n = 2 * turn + me;
+                    let made = memory.make(level::call(n), NpyFile::new(path)).unwrap();
+                    wrong.fetch_add(usize::from(made[0] != n as f64), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(wrong.into_inner(), 0, "of 600");
+}
+
+// The same with default settings, where two users have a cache each and share a folder of targets.
+#[test]
+fn makers_of_two_caches_each_return_what_they_asked_for() {
+    let (folder, one) = fresh();
+    let (_other_folder, other) = fresh();
+    let path = folder.path().join("a.npy");
+    let wrong = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for (me, memory) in [&one, &other].into_iter().enumerate() {
+            let (path, wrong) = (&path, &wrong);
+            scope.spawn(move || {
+                for turn in 0..300 {
+                    let n = 2 * turn + me;
+                    let made = memory.make(level::call(n), NpyFile::new(path)).unwrap();
+                    wrong.fetch_add(usize::from(made[0] != n as f64), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(wrong.into_inner(), 0, "of 600");
 }
