@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Limits, Memory, Mode, Problem, Repair};
+use ndcache::{Call, Limits, Memory, Mode, Problem, Repair, read_npy};
 
 use crate::inject::End;
-use crate::jobs::{Answer, Job, NEW, STORED, Tower, field, tower};
+use crate::jobs::{Answer, Job, MADE, NEW, STORED, Tower, field, staged, target, tower};
 
 /// Older than what may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
@@ -17,15 +17,26 @@ const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
 pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     let memory = Memory::builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     is_whole(&memory)?;
+    // Right, and with no more warnings than these.
+    let right =
+        |warnings: u8| matches!(end, End::Answered { answer: Answer::Right, warnings: told } if *told <= warnings);
     for n in (0..STORED).chain([NEW]) {
         let found = stored(&memory, tower::call(n, 1)).map(|tower| generation(n, &tower)).transpose()?;
         if !job.allows(n, found) {
             return Err(format!("tower {n} is {found:?}"));
         }
-        let told = matches!(end, End::Answered { answer: Answer::Right, warnings: 0 });
-        if n == NEW && found.is_none() && told && job.stores() {
+        if n == NEW && found.is_none() && right(0) && job.stores() {
             return Err("the result wasn't stored, and nobody was told".to_owned());
         }
+    }
+    let found = stored(&memory, staged::call()).map(|staged| number(&staged)).transpose()?;
+    if !job.allows_staged(found) || job == Job::Stage && right(0) && found.is_none() {
+        return Err(format!("what was staged is {found:?}"));
+    }
+    let made: Array1<f64> = read_npy(target(folder)).map_err(|error| error.to_string())?;
+    let found = number(&made)?;
+    if !job.allows_made(found) || job == Job::Make && right(u8::MAX) && found != MADE {
+        return Err(format!("the target holds {found}"));
     }
     let found = stored(&memory, field::call()).map(|field| number(&field)).transpose()?;
     if !job.allows_field(found) {

@@ -94,8 +94,10 @@ impl Fault {
         Self::at(calls, |call| {
             let errors = if FILES.contains(&call) { &ERRORS[..] } else { &[] };
             let once = errors.iter().map(|&error| Inject::Once(error));
-            // A call that is interrupted for ever is tried for ever, by the standard library too.
-            let lasting = errors.iter().filter(|&&error| error != "EINTR");
+            // A call that is interrupted for ever is tried for ever, by the standard library too; and a lock that is
+            // refused so is another's, for which to wait.
+            let waits = |error| error == "EINTR" || call == "fcntl" && error == "EACCES";
+            let lasting = errors.iter().filter(|&&error| !waits(error));
             once.chain(lasting.map(|&error| Inject::Ever(error))).collect()
         })
     }

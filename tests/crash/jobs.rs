@@ -1,12 +1,12 @@
 //! What a process does to a cache while something goes wrong, and what may be stored afterwards.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Mapped1, Memory, Payload, Result, cache};
+use ndcache::{Compression, Limits, Mapped1, Memory, NpyFile, Payload, Persister, Result, cache, zeros};
 
 /// A value with an array of each kind: in the record, in a file of its own, mapped. All of one number.
 #[derive(Debug, PartialEq, Payload)]
@@ -39,6 +39,26 @@ pub(crate) fn outer(n: u64) -> f64 {
     tower(n, 1).beside.sum()
 }
 
+#[cache(name = "crash staged", code = "version", version = 1)]
+pub(crate) fn staged() -> Mapped1<f64> {
+    let mut array = zeros::<f64, _>(40_000);
+    array.fill(3.0);
+    array.into()
+}
+
+#[cache(name = "crash made", code = "version", version = 1)]
+fn made() -> Array1<f64> {
+    Array1::from_elem(5000, MADE)
+}
+
+/// The target of a step, which holds all of one number: of before, or of the step.
+pub(crate) fn target(folder: &Path) -> PathBuf {
+    folder.join("made.npy")
+}
+
+pub(crate) const MADE_BEFORE: f64 = 7.0;
+pub(crate) const MADE: f64 = 8.0;
+
 /// The towers that are stored before.
 pub(crate) const STORED: u64 = 3;
 /// One that isn't.
@@ -50,6 +70,8 @@ pub(crate) enum Job {
     Put,
     Packed,
     Nested,
+    Stage,
+    Make,
     Overwrite,
     Get,
     Map,
@@ -97,10 +119,12 @@ impl Answer {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Put,
         Self::Packed,
         Self::Nested,
+        Self::Stage,
+        Self::Make,
         Self::Overwrite,
         Self::Get,
         Self::Map,
@@ -116,6 +140,8 @@ impl Job {
             Self::Put => "put",
             Self::Packed => "packed",
             Self::Nested => "nested",
+            Self::Stage => "stage",
+            Self::Make => "make",
             Self::Overwrite => "overwrite",
             Self::Get => "get",
             Self::Map => "map",
@@ -132,6 +158,7 @@ impl Job {
         let memory = Memory::open(folder).expect("a new folder");
         (0..STORED).for_each(|n| drop(memory.eval(tower::call(n, 1))));
         memory.eval(field::call());
+        NpyFile::new(target(folder)).save(&Array1::from_elem(5000, MADE_BEFORE)).expect("a new file");
     }
 
     /// Does it; says whether the values that came were right.
@@ -143,6 +170,8 @@ impl Job {
         Ok(match self {
             Self::Put | Self::Packed => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
             Self::Nested => memory.eval(outer::call(NEW)) == outer(NEW),
+            Self::Stage => memory.eval(staged::call()) == staged(),
+            Self::Make => memory.make(made::call(), NpyFile::new(target(folder)))? == made(),
             Self::Overwrite => memory.refresh(tower::call(1, 2)) == tower(1, 2),
             Self::Get => memory.eval(tower::call(1, 1)) == tower(1, 1),
             Self::Map => memory.mmap(field::call()) == field(),
@@ -176,6 +205,16 @@ impl Job {
             None => matches!(self, Self::Clear | Self::Evict),
             Some(number) => number == 0.0 || self == Self::Commit && number == 1.0,
         }
+    }
+
+    /// The same of what is staged.
+    pub(crate) fn allows_staged(self, found: Option<f64>) -> bool {
+        found.is_none_or(|number| self == Self::Stage && number == 3.0)
+    }
+
+    /// The same of the target.
+    pub(crate) fn allows_made(self, found: f64) -> bool {
+        found == MADE_BEFORE || self == Self::Make && found == MADE
     }
 
     /// Whether the process was to store the new tower.

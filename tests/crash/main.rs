@@ -2,7 +2,8 @@
 //!
 //! A child of this program does one operation while `strace` injects one fault into it; then the folder is looked at
 //! as the next process would. `cargo test --test crash` tries a part, chosen by a seed that it prints and takes from
-//! `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all. Without `strace`, or the right to trace,
+//! `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all, and with names of operations behind it all of
+//! those. Without `strace`, or the right to trace,
 //! nothing is tested, and the reason is printed; in CI that is a failure.
 
 #![allow(missing_docs)]
@@ -27,14 +28,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["worker", job, folder] => jobs::work(job, Path::new(folder)),
-        ["--full"] => drive(usize::MAX),
+        ["--full", ref jobs @ ..] => drive(usize::MAX, jobs),
         ["--list", ..] => {
             println!("crash: test");
             ExitCode::SUCCESS
         }
         // A filter of the test harness that names other tests, or none.
         ref rest if rest.iter().any(|word| !word.starts_with('-') && !"crash".contains(word)) => ExitCode::SUCCESS,
-        _ => drive(PART),
+        _ => drive(PART, &[]),
     }
 }
 
@@ -47,7 +48,8 @@ struct Tally {
     met: usize,
 }
 
-fn drive(part: usize) -> ExitCode {
+/// Tries so many faults of each kind in each of these jobs; in all, if none is named.
+fn drive(part: usize, names: &[&str]) -> ExitCode {
     if let Err(reason) = inject::is_possible() {
         println!("skipped: {reason}");
         return if std::env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
@@ -56,7 +58,7 @@ fn drive(part: usize) -> ExitCode {
     println!("seed {seed}");
     let begin = Instant::now();
     let (mut tallies, mut violations) = (BTreeMap::new(), Vec::new());
-    for job in Job::ALL {
+    for job in Job::ALL.into_iter().filter(|job| names.is_empty() || names.contains(&job.name())) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let before = folder.path().join("before");
         job.prepare(&before);
