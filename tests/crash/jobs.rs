@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Mapped1, Memory, NpyFile, Payload, Persister, Result, cache, zeros};
+use ndcache::{Compression, Durability, Limits, Mapped1, Memory, NpyFile, Payload, Persister, Result, cache, zeros};
 
 /// A value with an array of each kind: in the record, in a file of its own, mapped. All of one number.
 #[derive(Debug, PartialEq, Payload)]
@@ -47,7 +47,7 @@ pub(crate) fn staged() -> Mapped1<f64> {
 }
 
 #[cache(name = "crash made", code = "version", version = 1)]
-fn made() -> Array1<f64> {
+pub(crate) fn made() -> Array1<f64> {
     Array1::from_elem(5000, MADE)
 }
 
@@ -82,6 +82,13 @@ pub(crate) enum Job {
     Evict,
 }
 
+/// An operation, and what a stored entry is to survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) job: Job,
+    pub(crate) durability: Durability,
+}
+
 /// What the process says of its own result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -90,6 +97,8 @@ pub(crate) enum Answer {
     /// An error, where the operation may return one.
     Refused,
 }
+
+pub(crate) const DURABILITIES: [Durability; 3] = [Durability::Buffered, Durability::Synced, Durability::Full];
 
 /// Exit codes: of an answer, plus the number of warnings up to [`MANY`].
 const RIGHT: u8 = 0;
@@ -162,10 +171,11 @@ impl Job {
     }
 
     /// Does it; says whether the values that came were right.
-    fn run(self, folder: &Path) -> Result<bool> {
+    fn run(self, folder: &Path, durability: Durability) -> Result<bool> {
+        let builder = Memory::builder(folder).durability(durability);
         let memory = match self {
-            Self::Packed => Memory::builder(folder).compression(Compression::Gzip(1)).open()?,
-            _ => Memory::open(folder)?,
+            Self::Packed => builder.compression(Compression::Gzip(1)).open()?,
+            _ => builder.open()?,
         };
         Ok(match self {
             Self::Put | Self::Packed => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
@@ -217,6 +227,11 @@ impl Job {
         found == MADE_BEFORE || self == Self::Make && found == MADE
     }
 
+    /// Whether it changes anything.
+    pub(crate) fn writes(self) -> bool {
+        !matches!(self, Self::Get | Self::Map | Self::Shelve)
+    }
+
     /// Whether the process was to store the new tower.
     pub(crate) fn stores(self) -> bool {
         matches!(self, Self::Put | Self::Packed | Self::Nested)
@@ -224,15 +239,16 @@ impl Job {
 }
 
 /// The child: waits until somebody traces it, and does the job on a thread of its own, whose calls count from one.
-pub(crate) fn work(job: &str, folder: &Path) -> ExitCode {
+pub(crate) fn work(job: &str, durability: &str, folder: &Path) -> ExitCode {
     let job = Job::ALL.into_iter().find(|known| known.name() == job).expect("a job");
+    let durability = DURABILITIES.into_iter().find(|known| format!("{known:?}") == durability).expect("a durability");
     let warnings = Arc::new(AtomicU8::new(0));
     let counter = Count(Arc::clone(&warnings));
     tracing::subscriber::set_global_default(counter).expect("the first subscriber");
     // Until somebody traces it; then it is sent on. A call that waits would be one more that can fail.
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP).expect("to stop");
     let folder = folder.to_owned();
-    let answer = std::thread::spawn(move || match job.run(&folder) {
+    let answer = std::thread::spawn(move || match job.run(&folder, durability) {
         Ok(true) => Answer::Right,
         Ok(false) => Answer::Wrong,
         Err(_) => Answer::Refused,

@@ -4,13 +4,15 @@
 //! as the next process would. `cargo test --test crash` tries a part, chosen by a seed that it prints and takes from
 //! `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all, and with names of operations behind it all of
 //! those. Without `strace`, or the right to trace,
-//! nothing is tested, and the reason is printed; in CI that is a failure.
+//! nothing is tested, and the reason is printed; in CI that is a failure. Where file systems can be mounted the power is
+//! cut, too: see `power`.
 
 #![allow(missing_docs)]
 
 mod check;
 mod inject;
 mod jobs;
+mod power;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +21,8 @@ use std::time::Instant;
 
 use check::{check, copy_folder};
 use inject::{End, Fault, Inject};
-use jobs::{Answer, Job};
+use jobs::{Answer, Job, Task};
+use ndcache::Durability;
 
 /// How many faults of each job are tried in a part.
 const PART: usize = 40;
@@ -27,7 +30,7 @@ const PART: usize = 40;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["worker", job, folder] => jobs::work(job, Path::new(folder)),
+        ["worker", job, durability, folder] => jobs::work(job, durability, Path::new(folder)),
         ["--full", ref jobs @ ..] => drive(usize::MAX, jobs),
         ["--list", ..] => {
             println!("crash: test");
@@ -62,7 +65,8 @@ fn drive(part: usize, names: &[&str]) -> ExitCode {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let before = folder.path().join("before");
         job.prepare(&before);
-        let calls = inject::trace(job, &before, &folder.path().join("traced"));
+        let task = Task { job, durability: Durability::Buffered };
+        let calls = inject::trace(task, &before, &folder.path().join("traced"));
         for (kind, faults) in [("kill", Fault::kills(&calls)), ("error", Fault::errors(&calls))] {
             let of = faults.len();
             let chosen = choose(faults, part, &mut seed);
@@ -70,7 +74,7 @@ fn drive(part: usize, names: &[&str]) -> ExitCode {
             for (number, fault) in chosen.iter().enumerate() {
                 let place = folder.path().join(format!("{kind}{number}"));
                 copy_folder(&before, &place);
-                let end = fault.inject(job, &place);
+                let end = fault.inject(task, &place);
                 tally.met += usize::from(fault.is_met(&end));
                 if let Err(violation) = judge(job, fault, &end).and_then(|()| check(job, &end, &place)) {
                     println!("{} {fault}: {violation}", job.name());
@@ -82,6 +86,7 @@ fn drive(part: usize, names: &[&str]) -> ExitCode {
         }
     }
     report(&tallies, violations.len(), begin);
+    violations.extend(power::drive(part, names, &mut seed));
     if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -113,9 +118,13 @@ fn seed() -> u64 {
 /// At most `count` of them, in their order.
 fn choose<T>(mut items: Vec<T>, count: usize, seed: &mut u64) -> Vec<T> {
     while items.len() > count {
-        // Knuth's generator, MMIX.
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        items.remove((*seed >> 33) as usize % items.len());
+        items.remove(draw(seed) % items.len());
     }
     items
+}
+
+/// Knuth's generator, MMIX.
+fn draw(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) as usize
 }
