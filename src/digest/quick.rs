@@ -37,10 +37,11 @@ impl ContentHasher {
         self.quick
     }
 
-    /// The digest of all; `None` if some of it is long, or can't be fed.
+    /// The digest of all; `None` if some of it is long, can't be fed, or was lost: an argument may begin the hasher anew,
+    /// which then isn't a quick one any more.
     #[inline]
     pub(crate) fn quick_digest(&self) -> Option<Digest> {
-        (!self.cut && self.failure.is_none()).then(|| self.stream.digest())
+        (self.quick && !self.cut && self.failure.is_none()).then(|| self.stream.digest())
     }
 }
 

@@ -7,7 +7,10 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc, LockResult, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
+};
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -73,6 +76,8 @@ impl Known {
 pub(crate) struct Registration(Arc<Entry>);
 
 struct Entry {
+    /// The bytes are still there.
+    live: AtomicBool,
     address: usize,
     element: TypeId,
     shape: Box<[usize]>,
@@ -82,7 +87,10 @@ struct Entry {
 
 impl Entry {
     fn covers<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>) -> bool {
-        self.element == TypeId::of::<A>() && *self.shape == *array.shape() && *self.strides == *array.strides()
+        self.live.load(Ordering::Acquire)
+            && self.element == TypeId::of::<A>()
+            && *self.shape == *array.shape()
+            && *self.strides == *array.strides()
     }
 }
 
@@ -115,14 +123,34 @@ impl Hasher for AddressHasher {
 
 static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
+/// How often the lock is asked for before the process is.
+const SPINS: usize = 200;
+
 // Nothing panics while it holds the lock, but for a failed allocation; the table is whole at every step.
-fn read() -> RwLockReadGuard<'static, Table> {
-    TABLE.read().unwrap_or_else(PoisonError::into_inner)
+//
+// A forked child may have been copied while another thread held the lock, which it never gives back there: `None`.
+fn read() -> Option<RwLockReadGuard<'static, Table>> {
+    acquire(|| TABLE.try_read(), || TABLE.read())
 }
 
-fn write() -> RwLockWriteGuard<'static, Table> {
-    TABLE.write().unwrap_or_else(PoisonError::into_inner)
+fn write() -> Option<RwLockWriteGuard<'static, Table>> {
+    acquire(|| TABLE.try_write(), || TABLE.write())
 }
+
+fn acquire<T>(attempt: impl Fn() -> TryLockResult<T>, wait: impl FnOnce() -> LockResult<T>) -> Option<T> {
+    for _ in 0..SPINS {
+        match attempt() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    let is_fork = *PROCESS.get_or_init(std::process::id) != std::process::id();
+    if is_fork { None } else { Some(wait().unwrap_or_else(PoisonError::into_inner)) }
+}
+
+/// The process that has registered first.
+static PROCESS: OnceLock<u32> = OnceLock::new();
 
 impl Registration {
     /// Enters an array whose bytes stay where they are, and as they are, until the registration is dropped.
@@ -132,14 +160,16 @@ impl Registration {
         if array.is_empty() {
             return None;
         }
+        PROCESS.get_or_init(std::process::id);
         let entry = Arc::new(Entry {
+            live: AtomicBool::new(true),
             address: array.as_ptr().addr(),
             element: TypeId::of::<A>(),
             shape: array.shape().into(),
             strides: array.strides().into(),
             known,
         });
-        write().entry(entry.address).or_default().push(Arc::clone(&entry));
+        write()?.entry(entry.address).or_default().push(Arc::clone(&entry));
         Some(Self(entry))
     }
 }
@@ -153,7 +183,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut table = write();
+        // Should the table be out of reach, it knows all the same.
+        self.0.live.store(false, Ordering::Release);
+        let Some(mut table) = write() else { return };
         if let Some(entries) = table.get_mut(&self.0.address) {
             entries.retain(|entry| !Arc::ptr_eq(entry, &self.0));
             if entries.is_empty() {
@@ -177,7 +209,7 @@ fn with<A: Element, D: Dimension, T>(array: &ArrayRef<A, D>, take: impl FnOnce(&
     if array.is_empty() {
         return None;
     }
-    let table = read();
+    let table = read()?;
     let here = || table.get(&array.as_ptr().addr()).into_iter().flatten().filter(|entry| entry.covers(array));
     let best = here().find(|entry| entry.known.is_verified()).or_else(|| here().next())?;
     Some(take(&best.known))

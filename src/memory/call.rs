@@ -15,9 +15,9 @@ use crate::payload::{Codec, Format};
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
 ///
-/// Give it to [`Memory::eval`](crate::Memory::eval) and its siblings. Its arguments are hashed at most once, and only
-/// when a memory asks, so that `contains(&call)` followed by `eval(call)` hashes once. An argument with interior
-/// mutability must not change between the two. A call is `Send` and `Sync` if its arguments are.
+/// Give it to [`Memory::eval`](crate::Memory::eval) and its siblings. Its arguments are hashed only when a memory asks,
+/// and at most once, so that `contains(&call)` followed by `eval(call)` hashes once; what is short (numbers, texts of
+/// some dozen bytes) may be looked at again. An argument with interior mutability must not change between the two. A call is `Send` and `Sync` if its arguments are.
 ///
 /// ```
 /// # fn main() -> ndcache::Result<()> {
@@ -80,9 +80,20 @@ impl<A, R> Call<A, R> {
     }
 
     /// What a memory finds the call by that it has looked up before in this process: a digest of its own, in one go.
-    /// `None` if that takes long, as it does for an array that has to be read.
+    /// `None` if that takes long, as it does for an array that has to be read; and once the call has its identity, which
+    /// is that of its arguments as they were then.
     #[inline]
     pub(crate) fn quick(&self) -> Option<Digest> {
+        if self.identity.get().is_none() { self.quick_now() } else { None }
+    }
+
+    /// Whether the arguments are still those that `quick` was made of.
+    pub(crate) fn is_still(&self, quick: Digest) -> bool {
+        self.quick_now() == Some(quick)
+    }
+
+    #[inline]
+    fn quick_now(&self) -> Option<Digest> {
         let ids = [std::ptr::from_ref(self.function).addr(), self.codec.namer()];
         let mut arguments = Arguments(Pass::Quick(ContentHasher::quick(ids)));
         (self.digest)(&self.arguments, &mut arguments);

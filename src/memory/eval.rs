@@ -89,6 +89,8 @@ impl Memory {
         let site = match call.identity() {
             Ok(identity) => {
                 let key = identity.key(&inner.settings.salt);
+                // An argument that another thread changes meanwhile must not be found by what it was before.
+                let quick = quick.filter(|&quick| call.is_still(quick));
                 Site::new(function.folder(), key).under(mode).remembered_by(quick)
             }
             Err(error) => {

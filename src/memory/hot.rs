@@ -52,6 +52,9 @@ const CHECK: Duration = Duration::from_millis(950);
 /// clock that times files, 10 ms apart at most.
 const SETTLED: Duration = Duration::from_millis(100);
 
+/// The same where files have times of whole seconds, as on ext3, or of two, as on FAT.
+const SETTLED_COARSE: Duration = Duration::from_millis(2100);
+
 /// How often a stripe that another thread holds is asked for. In a forked child that thread may not exist.
 const SPINS: usize = 200;
 
@@ -199,9 +202,15 @@ impl Before {
 
     /// Whether every later change of the file shows in its times.
     fn is_settled(&self, found: &Found) -> bool {
-        let last = found.stat.changed.max(found.stat.modified);
-        self.time.duration_since(last).is_ok_and(|age| age >= SETTLED)
+        let (changed, modified) = (found.stat.changed, found.stat.modified);
+        let settled = if is_whole(changed) && is_whole(modified) { SETTLED_COARSE } else { SETTLED };
+        self.time.duration_since(changed.max(modified)).is_ok_and(|age| age >= settled)
     }
+}
+
+/// Whether a time is one of whole seconds, as all times of a coarse clock are.
+fn is_whole(time: SystemTime) -> bool {
+    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0)
 }
 
 fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
@@ -256,7 +265,8 @@ impl Hot {
     fn weight(&self) -> u64 {
         let record = &self.found.record;
         let kept = record.arrays.iter().map(|array| array.length).filter(|&length| length <= HELD);
-        ENTRY + record.value.len() as u64 + kept.sum::<u64>()
+        // The record's texts are kept as well.
+        ENTRY + self.found.length + record.value.len() as u64 + kept.sum::<u64>()
     }
 }
 

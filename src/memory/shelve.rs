@@ -249,12 +249,17 @@ impl<R> Shelved<R> {
         match inner.find(&site, &self.reference.function) {
             Ok(found) => {
                 self.reference.expect_content(ticket, &found.record)?;
-                let removed = inner.disk.remove(&site.record())?;
+                let removed = inner.disk.remove(&site.record());
                 inner.hot.forget(ticket.key);
+                let removed = removed?;
                 inner.remove_files(&site, &found.record);
                 Ok(removed)
             }
-            Err(Missing::Damaged(_)) => inner.disk.remove(&site.record()),
+            Err(Missing::Damaged(_)) => {
+                let removed = inner.disk.remove(&site.record());
+                inner.hot.forget(ticket.key);
+                removed
+            }
             Err(Missing::Newer(error) | Missing::Fault(error)) => Err(error.at(&*self.reference)),
             Err(_) => Ok(false),
         }
