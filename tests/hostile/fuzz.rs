@@ -55,7 +55,7 @@ fn any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value() {
             corpus.push([&[number | SEALED], &bytes[..bytes.len() - TRAILER]].concat());
         }
     }
-    fuzz(NAME, 2_000, &corpus, |input| {
+    fuzz(NAME, 500, &corpus, |input| {
         let Some((&tag, bytes)) = input.split_first() else { return };
         let (path, right) = &files[usize::from(tag & !SEALED) % files.len()];
         let forged = tag & SEALED != 0 && is_record(path);
@@ -65,7 +65,9 @@ fn any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value() {
         for n in [400, 401] {
             for reason in [memory.explain(&small::call(n)).reason(), memory.explain(&long::call(20 * n)).reason()] {
                 if let Reason::Damaged(what) | Reason::Newer(what) = reason {
-                    assert!(what.contains(path.file_name().unwrap().to_str().unwrap()), "{what}");
+                    // A forged record may name a file that there isn't.
+                    let name = path.file_name().unwrap().to_str().unwrap();
+                    assert!(what.contains(if forged { "`" } else { name }), "{what}");
                 }
             }
             // Whoever forges a record may make it tell of another value, and of no other file.
