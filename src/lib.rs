@@ -89,6 +89,9 @@ extern crate self as ndcache;
 pub mod __private;
 mod digest;
 mod error;
+#[cfg(test)]
+#[path = "../tests/support/fuzz.rs"]
+mod fuzz;
 mod key;
 mod make;
 mod map;

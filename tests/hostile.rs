@@ -1,5 +1,6 @@
 //! Attacks on the promises: each test says what a plain function would do, and looks for a cache that does otherwise.
 
 mod concurrency;
+mod fuzz;
 mod keys;
 mod second;

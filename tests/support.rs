@@ -1,5 +1,7 @@
 //! What several modules of these tests need.
 
+pub(crate) mod fuzz;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;

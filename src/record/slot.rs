@@ -140,6 +140,20 @@ mod tests {
     }
 
     #[test]
+    fn any_sealed_bytes_are_a_slot_or_refused() {
+        let bytes = slot().encode().unwrap();
+        let body = bytes[super::super::MAGIC.len()..bytes.len() - super::super::TRAILER].to_vec();
+        let name = "record::slot::tests::any_sealed_bytes_are_a_slot_or_refused";
+        crate::fuzz::fuzz(name, 40_000, &[body], |body| {
+            let Ok(bytes) = seal(body, "package/function") else { return };
+            if let Err(error) = Slot::decode(&bytes, Path::new("m/x.record")) {
+                assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "{error}");
+                assert!(error.to_string().contains("`m/x.record`"), "{error}");
+            }
+        });
+    }
+
+    #[test]
     fn a_slot_of_a_later_format_is_newer_and_no_entry() {
         let newer = Slot { requires: vec!["staging".to_owned()], ..slot() };
         let error = Slot::decode(&newer.encode().unwrap(), Path::new("m/x.record")).unwrap_err();

@@ -1,5 +1,7 @@
 //! Tests of records.
 
+mod fuzz;
+
 use super::*;
 use crate::ErrorKind;
 use crate::digest::Order;

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use crate::digest::{ArrayMeta, Digest, Element as _, LEAF, Order, combine, leaf, tree};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fuzz::fuzz;
 use crate::payload::{Compression, Members, npy_header, write_gzip};
 
 /// The bytes before a member's length, by docs/format.md.
@@ -216,6 +217,20 @@ fn an_error_of_the_file_ends_the_writing() {
         if calls < 3 { Ok(()) } else { Err(Error::invalid("full")) }
     });
     assert_eq!((written.map(|written| written.length).unwrap_err().to_string().as_str(), calls), ("full", 3));
+}
+
+#[test]
+fn any_members_are_the_array_or_damage() {
+    let data = painted(2000);
+    let mut corpus: Vec<Vec<u8>> = [0, 1, 9].iter().map(|&level| packed(&data, level)).collect();
+    corpus.push(with_header(data.len(), &member(&data[..1000], 2000)));
+    corpus.push(packed(&painted(0), 6));
+    fuzz("payload::tests::gzip::any_members_are_the_array_or_damage", 10_000, &corpus, |bytes| {
+        match load(bytes, &data) {
+            Ok(loaded) => assert!(loaded == data),
+            loaded => is_damaged(loaded, ""),
+        }
+    });
 }
 
 proptest! {

@@ -175,6 +175,40 @@ fn load_all(bytes: &[u8]) -> [Result<()>; 9] {
     ]
 }
 
+fn everything() -> Everything {
+    (
+        vec![Some("a".into()), None],
+        HashMap::from([(1, vec![0.5; 20])]),
+        BTreeMap::from([((1, 'a'), Ok(3)), ((2, 'b'), Err(true))]),
+        ArrayD::zeros(vec![2, 3]),
+        vec![[true, false]; 3],
+        HashSet::from([vec![1, 2], vec![]]),
+        std::time::Duration::from_secs(1),
+    )
+}
+
+#[test]
+fn any_bytes_are_values_or_damage() {
+    let by_serde: BySerde =
+        (vec![Some("a".into())], HashMap::from([(1, 0.5)]), Some(Some(7)), serde_json::json!({"a": [1, null, 2.5]}));
+    let corpus = [
+        save(&everything(), 4096).value,
+        super::save_as(&by_serde, ViaSerde, 4096).unwrap().value,
+        save(&vec![vec![Some("text".to_owned()); 5]; 3].concat(), 4096).value,
+        save(&ArrayD::<f64>::zeros(vec![2, 3, 4]), 4096).value,
+        save(&std::time::SystemTime::UNIX_EPOCH, 4096).value,
+    ];
+    let name = "payload::tests::hostile::any_bytes_are_values_or_damage";
+    crate::fuzz::fuzz(name, 40_000, &corpus, |bytes| {
+        for error in load_all(bytes).into_iter().filter_map(Result::err) {
+            assert!(
+                matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported | ErrorKind::Invalid),
+                "{error}"
+            );
+        }
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -187,16 +221,7 @@ proptest! {
 
     #[test]
     fn changed_bytes_are_values_or_damage(cut in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let value: Everything = (
-            vec![Some("a".into()), None],
-            HashMap::from([(1, vec![0.5; 20])]),
-            BTreeMap::from([((1, 'a'), Ok(3)), ((2, 'b'), Err(true))]),
-            ArrayD::zeros(vec![2, 3]),
-            vec![[true, false]; 3],
-            HashSet::from([vec![1, 2], vec![]]),
-            std::time::Duration::from_secs(1),
-        );
-        let mut bytes = save(&value, 4096).value;
+        let mut bytes = save(&everything(), 4096).value;
         let cut_off = &bytes[..cut.index(bytes.len())];
         prop_assert!(plain(cut_off).load::<Everything>().is_err());
         let at = at.index(bytes.len());
