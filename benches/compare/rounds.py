@@ -161,10 +161,13 @@ def plots(sides, folder):
 def main(program, folder=None):
     with tempfile.TemporaryDirectory() as place:
         sides = Sides(program, place)
-        table(sides)
-        if folder:
-            plots(sides, folder)
-        sides.end()
+        try:
+            table(sides)
+            if folder:
+                plots(sides, folder)
+        finally:
+            # Before their folder goes: a round that is under way would make it again.
+            sides.end()
 
 
 if __name__ == "__main__":
