@@ -131,7 +131,7 @@ fn bar(share: f64, width: usize) -> String {
 
 fn size(bytes: usize) -> String {
     match bytes {
-        GIB.. if bytes % GIB == 0 => format!("{} GiB", bytes / GIB),
+        GIB.. if bytes.is_multiple_of(GIB) => format!("{} GiB", bytes / GIB),
         MIB.. => format!("{} MiB", bytes / MIB),
         _ => format!("{} KiB", bytes / 1024),
     }
