@@ -3,34 +3,17 @@
 //! `cargo bench --bench hash`; `NDCACHE_BENCH_MIB` sets the size of the array, 1024 unless said.
 
 mod ratio;
+mod read;
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group};
 use ndarray::Array1;
-use rayon::prelude::*;
-
-const LANES: usize = 16;
-const CHUNK: usize = 1 << 17;
+use read::xor;
 
 fn painted(bytes: usize) -> Array1<f64> {
     Array1::from_shape_fn(bytes / size_of::<f64>(), |i| (i % 251) as f64)
-}
-
-/// Reads all bytes and does next to nothing with them.
-fn xor(elements: &[f64]) -> u64 {
-    let chunks = elements.par_chunks(CHUNK).map(|chunk| {
-        let (groups, rest) = chunk.as_chunks::<LANES>();
-        let mut lanes = [0; LANES];
-        for group in groups {
-            for (lane, element) in lanes.iter_mut().zip(group) {
-                *lane ^= element.to_bits();
-            }
-        }
-        rest.iter().map(|element| element.to_bits()).chain(lanes).fold(0, |a, b| a ^ b)
-    });
-    chunks.reduce(|| 0, |a, b| a ^ b)
 }
 
 fn hash(criterion: &mut Criterion) {

@@ -51,7 +51,7 @@
 //!   [`MsgpackFile`], [`NoOutput`], or one's own.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
-//!   what an argument counts as.
+//!   what an argument counts as; the example `hash_throughput` of the repository, how fast it is on your machine.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
 //!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
 //! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
