@@ -45,7 +45,7 @@ use crate::store::nonce;
 /// ```
 ///
 /// # When it is an array in memory
-/// It is a file only if it has more than 128 KiB, and on the thread on which a cached call is computed whose result is
+/// It is a file only if it has more than 128 KiB, the file's header included, and on the thread on which a cached call is computed whose result is
 /// to be stored in a folder that offers mapping (`docs/guarantees.md`, "Mapping"), on a file system that reserves
 /// blocks, with room for it. Else the same type is an array in memory, which is stored as any other: the result is the
 /// same. [`Staged::is_mapped`] tells.
