@@ -38,8 +38,9 @@
 //! }
 //! ```
 //!
-//! `?` takes the errors of the cache and of others alike in a `main` that returns `Result<(), Box<dyn std::error::Error>>`;
-//! in one that returns [`ndcache::Result`](Result), `.map_err(ndcache::Error::other)?` takes those of others.
+//! `?` takes the errors of the cache and of others alike in a `main` that returns
+//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`](Result),
+//! `.map_err(ndcache::Error::other)?` takes those of others.
 //!
 //! # Where to look
 //!
@@ -59,8 +60,9 @@
 //!   feature `nifti`, volumes of type `Volume`, which have a `Grid`.
 //! * Names for people: [`Builder::readable`] and `#[cache(readable = true)]` name array files by function and arguments.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
-//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times; `#[cache(round(x = 1e-9))]`
-//!   where small numerical errors aren't to count. [`digest`] shows what an argument counts as.
+//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times;
+//!   `#[cache(round(x = 1e-9))]` where small numerical errors aren't to count. [`digest`] shows what an argument counts
+//!   as.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
 //!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
 //! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't

@@ -52,7 +52,8 @@ impl Memory {
     /// mapped a `Mapped` type.
     ///
     /// Where mapping isn't offered (`docs/guarantees.md`), and for arrays of at most 128 KiB, the file's header
-    /// included, for which reading is faster, the same type holds a copy; [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
+    /// included, for which reading is faster, the same type holds a copy;
+    /// [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
     pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
         self.evaluate(call, Lent).value
     }
