@@ -142,7 +142,7 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
     if let Item::Fn(function) = &item
         && let Some(receiver) = function.sig.receiver()
     {
-        return Err(syn::Error::new(receiver.span(), METHOD));
+        return Err(syn::Error::new_spanned(receiver, METHOD));
     }
     let private = crate::krate::private();
     let code = code(tokens, &options, &private);

@@ -65,8 +65,8 @@ fn flag_with_value(x: f64) -> f64 {
     x
 }
 
-#[cache(ignore = ["verbose"])]
-fn list_without_parentheses(x: f64, verbose: bool) -> f64 {
+#[cache(ignore = ["x"])]
+fn list_without_parentheses(x: f64) -> f64 {
     x
 }
 
