@@ -45,7 +45,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Wraps an error of one's own, for a [`Persister`](crate::Persister) to return.
+    /// Wraps an error of one's own, for a [`Persister`](crate::Persister) or a `main` to return.
     ///
     /// One of this crate stays what it is; one of the operating system has the kind [`ErrorKind::Io`], any other
     /// [`ErrorKind::Other`].
@@ -55,6 +55,18 @@ impl Error {
     ///
     /// let error = Error::other("column 3 is empty");
     /// assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "column 3 is empty"));
+    /// ```
+    ///
+    /// `?` alone turns no error of others into this one: a `main` that returns [`ndcache::Result`](Result) wraps them,
+    /// one that returns `Result<(), Box<dyn std::error::Error>>` takes all as they are.
+    ///
+    /// ```no_run
+    /// fn main() -> ndcache::Result<()> {
+    ///     let memory = ndcache::Memory::open("cache")?;
+    ///     let text = std::fs::read_to_string("settings.toml").map_err(ndcache::Error::other)?;
+    ///     println!("{} bytes, {:?}", text.len(), memory.location());
+    ///     Ok(())
+    /// }
     /// ```
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let kind = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<std::io::Error>() {

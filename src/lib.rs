@@ -1,8 +1,8 @@
 //! An on-disk function cache for programs that work on n-dimensional arrays.
 //!
 //! Annotate a slow function with [`macro@cache`]; its arguments, arrays of gigabytes among them, are hashed in parallel
-//! at memory speed; its result is written as `.npy` and memory-mapped back the next time, in this process, in another
-//! one, or in NumPy.
+//! at memory speed; its result is written as `.npy` and loaded or memory-mapped back the next time, in this process,
+//! in another one, or in NumPy.
 //!
 //! ```
 //! use ndarray::prelude::*;
@@ -38,27 +38,41 @@
 //! }
 //! ```
 //!
+//! `?` takes the errors of the cache and of others alike in a `main` that returns
+//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`](Result),
+//! `.map_err(ndcache::Error::other)?` takes those of others.
+//!
 //! # Where to look
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
-//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`]; [`Call`], [`Entry`],
+//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`], with
+//!   [`Memory::set_global`] for the process, [`Memory::with`] for a part of a thread's work; [`Call`], [`Entry`],
 //!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
-//!   is stored, by all functions or by one (`#[cache(compress = …)]`); the
-//!   [`Lineage`] of a result.
+//!   is stored, by all functions or by one (`#[cache(compress = …)]`); the [`Lineage`] of a result.
+//! * The environment: [`Memory::from_env`] reads `NDCACHE_DIR`, a folder, and `NDCACHE_MODE`, which is `read-write`,
+//!   `refresh`, `read-only` or `off` ([`Mode`]); [`Builder::env`] does the same for a memory with other settings.
+//! * What stays, and how long: [`Limits`], which [`Builder::limits`] keeps to and [`Memory::reduce_size`] enforces by
+//!   hand; [`Builder::expires`] and `#[cache(expires = …)]`; [`Memory::verify`] checks every stored byte.
 //! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
 //!   filled where they will be stored, without a second copy: [`zeros()`].
 //! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
-//!   [`MsgpackFile`], [`NoOutput`], or one's own.
+//!   [`MsgpackFile`], [`NoOutput`], or one's own; [`Fallible`] around it if the function returns a `Result`. With the
+//!   feature `nifti`, volumes of type `Volume`, which have a `Grid`.
+//! * Names for people: [`Builder::readable`] and `#[cache(readable = true)]` name array files by function and arguments.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
-//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
-//!   what an argument counts as; the example `hash_throughput` of the repository, how fast it is on your machine.
+//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times;
+//!   `#[cache(round(x = 1e-9))]` where small numerical errors aren't to count. [`digest`] shows what an argument counts
+//!   as; the example `hash_throughput` of the repository, how fast it is on your machine.
 //! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
 //!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
 //! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
 //!   pure; [`Memory::lineage`] says which stored results went into a result.
 //!
 //! A function's own text is its code. A helper counts only if it is named: `depends(helper)` on the function,
-//! [`macro@code`] on the helper.
+//! [`macro@code`] on the helper, which names its own helpers in turn.
+//!
+//! Warnings, and the differences that [`Builder::recheck`] finds, are events of `tracing` and counts in
+//! [`Memory::stats`]; without a subscriber and without [`Builder::verbose`] nothing is printed.
 //!
 //! Arguments count by their content. `docs/format.md` of the repository fixes the bytes on disk, `docs/guarantees.md`
 //! says what is promised and which test holds it, `docs/design.md` why it is so.

@@ -139,6 +139,11 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
     depends_paths(&options)?;
     let item: Item = syn::parse2(tokens.clone()).map_err(|error| syn::Error::new(error.span(), UNFIT))?;
     refuse_places(&tokens)?;
+    if let Item::Fn(function) = &item
+        && let Some(receiver) = function.sig.receiver()
+    {
+        return Err(syn::Error::new_spanned(receiver, METHOD));
+    }
     let private = crate::krate::private();
     let code = code(tokens, &options, &private);
     let visible = visibility(&item);
@@ -163,6 +168,7 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
 }
 
 const UNFIT: &str = "`#[code]` goes on a function, constant, static, struct, enum, union or inherent `impl`; elsewhere put it on what is used";
+const METHOD: &str = "a method counts with its `impl`: put `#[code]` on the `impl` and name the type: `depends(Type)`";
 const UNNAMED_IMPL: &str =
     "an `impl` of a trait has no name to depend on: `#[code(handle = Name)]`, then `depends(Name)`";
 const UNNAMED_ALIAS: &str = "a type alias shares its type's digest: `#[code(handle = Name)]`, then `depends(Name)`";

@@ -32,9 +32,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
-/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); a name in capitals before the last `::` is a type, whose method is meant |
+/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
 /// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version; `"version"`: `version` alone; `"build"`: the object that holds the function |
-/// | `name = "…"` | the function's path in keys, in place of package, module and name |
+/// | `name = "…"` | the function's path in keys, in place of package, binary, module and name |
 /// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
 /// | `method` | for functions of an `impl` that have no receiver |
 /// | `cache_err` | an `Err` is stored as well |
@@ -49,12 +49,21 @@ use syn::{DeriveInput, parse_macro_input};
 /// The last six take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
 /// and are no part of the key: changing one takes effect on what is stored already.
 ///
-/// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of
-/// these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros are
-/// merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function would
-/// compute**: it is the result of whichever argument came first. Two arguments on either side of a half step differ,
-/// however close they are. The step is a positive constant and enters the key. A number of more steps than an `f64` holds
-/// (`1e300` for a step of `1e-9`) bypasses the cache. Rounded arrays are read at each call, mapped ones, too.
+/// A function's path has three parts: the package; the binary or example, if the function stands in one; and its
+/// modules and name, from the crate on: `app/app::load::table` in the library of `app`, `app/tool/tool::load::table` in
+/// its binary `tool`. So a function that moves from a binary to the library, or to another module, is another function,
+/// and computes anew; `name = "…"` keeps its results wherever it goes.
+///
+/// What is foreign, functions and constants of other crates, can't be named in `depends`: raise `version` when what
+/// they do has changed. `code = "build"` needs no such care, and forgets at each build that changed.
+///
+/// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s
+/// of these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros
+/// are merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function
+/// would compute**: it is the result of whichever argument came first, and `Builder::recheck` may tell of that
+/// difference. Two arguments on either side of a half step differ, however close they are. The step is a positive
+/// constant and enters the key. A number of more steps than an `f64` holds (`1e300` for a step of `1e-9`) bypasses
+/// the cache. Rounded arrays are read at each call, mapped ones, too.
 ///
 /// A result expires no later than the cached calls that were made while it was computed: what is made from today's prices
 /// isn't good tomorrow. Calls on other threads (`rayon`'s workers, spawned ones) aren't seen; give the outer function
@@ -78,14 +87,26 @@ pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Gives a helper a code digest, so that `#[cache(depends(helper))]` can count it.
 ///
+/// Each helper names its own helpers, `#[code(depends(…))]`: what it calls and doesn't name isn't seen.
+///
 /// It goes on a function, constant or static (which get a hidden type of the same name), on a struct, enum or union, and
-/// on an inherent `impl`: `depends(Type)` counts the type's definition and the `impl` so marked, whichever there are. Of
+/// on an inherent `impl`: `depends(Type)` counts the type's definition and the `impl` so marked, whichever there are. A
+/// method has no mark of its own: it counts with its `impl`, by `depends(Type)` (`depends(Type::m)` is for methods with
+/// `#[cache]`). What is foreign can't be marked: raise the `version` of what calls it. Of
 /// several such `impl` blocks of one type, and for an `impl` of a trait, each needs a name of its own,
 /// `#[code(handle = Name)]`, for `depends(Name)`. Further options are `version` and `depends`, as for `#[cache]`.
 ///
 /// ```text
 /// #[ndcache::code(depends(TABLE))]
 /// fn window(n: usize) -> Array1<f64> { … }
+///
+/// #[ndcache::code]
+/// impl Filter {
+///     fn taps(&self) -> usize { … }
+/// }
+///
+/// #[ndcache::cache(depends(window, Filter))]
+/// fn filtered(x: &ArrayRef1<f64>, filter: &Filter) -> Array1<f64> { … }
 /// ```
 #[proc_macro_attribute]
 pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {

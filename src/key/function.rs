@@ -78,7 +78,10 @@ impl Function {
         Self { definition, member: None, resolved: OnceLock::new(), parts: OnceLock::new(), results }
     }
 
-    /// The function's path: package, binary if it is one, and item; or what `name = "…"` says.
+    /// The function's path: package, binary or example if it stands in one, and item; or what `name = "…"` says.
+    ///
+    /// A function that moves from a binary to the library, or to another module, has another path and so other keys,
+    /// unless it has a `name`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.resolved().path

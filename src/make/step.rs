@@ -19,11 +19,15 @@ impl Memory {
     /// A file is made by one function. It may be made by another one once it has been removed. Steps without a path
     /// are told apart by function and [`name`](Persister::name).
     ///
-    /// A result that is an `Err` isn't saved, leaves the old target and is an error here; [`Fallible`](crate::Fallible)
-    /// says which. The options `validate`, `expires` and `min_duration` are about entries, and say nothing here. Of the
-    /// modes, `Refresh` makes each step again once; `ReadOnly` loads what is up to date, and anything else is an
-    /// error, since nothing may be written; `Off`, and a disabled memory, make and save each time and remember
-    /// nothing. Threads and processes that make one target at once wait for one another.
+    /// A step whose function returns a `Result` takes [`Fallible(target)`](crate::Fallible): an `Err` isn't saved,
+    /// leaves the old target and is the error here.
+    ///
+    /// A step is no entry: [`contains`](Self::contains), [`explain`](Self::explain), [`entry`](Self::entry) and
+    /// [`lineage`](Self::lineage) look for entries of the cache, and don't see that the step was made. The options
+    /// `validate`, `expires` and `min_duration` are about entries, and say nothing here. Of the modes, `Refresh`
+    /// makes each step again once; `ReadOnly` loads what is up to date, and anything else is an error, since
+    /// nothing may be written; `Off`, and a disabled memory, make and save each time and remember nothing. Threads
+    /// and processes that make one target at once wait for one another.
     ///
     /// # Errors
     /// Returns an error when the target's folder isn't there or can't be written to, which is found before the

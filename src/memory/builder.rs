@@ -140,7 +140,16 @@ impl Builder {
         Self { folder: folder.to_owned(), environment: false, settings }
     }
 
-    /// Lets `NDCACHE_DIR` replace the folder, and `NDCACHE_MODE` make the mode stricter.
+    /// Lets `NDCACHE_DIR` replace the folder, and `NDCACHE_MODE` make the mode stricter; all other settings are those
+    /// of the builder.
+    ///
+    /// `NDCACHE_MODE` is `read-write`, `refresh`, `read-only` or `off`; an empty variable counts as none.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let memory = ndcache::Memory::builder(folder.path()).verbose(1).env().open()?; // `from_env`, and it talks
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
     pub fn env(mut self) -> Self {
         self.environment = true;
         self
@@ -376,10 +385,11 @@ impl Builder {
     /// [`Stats::mismatches`](crate::Stats::mismatches) count.
     ///
     /// A recheck costs what the function costs, and the memory for a second result. It compares the digests of the
-    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs. It writes
-    /// nothing; but the cached calls inside the function go through the memory as ever: they hit, and are rechecked by
-    /// the same share, though each key at most once. A panic of the recomputation is a difference, too, and ends there
-    /// (unless panics abort). Results published by hand aren't rechecked. Which hits it meets is chosen anew in each process.
+    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs, and a call
+    /// with an argument under `#[cache(round(…))]` may differ by the rounding alone. It writes nothing; but the cached
+    /// calls inside the function go through the memory as ever: they hit, and are rechecked by the same share, though
+    /// each key at most once. A panic of the recomputation is a difference, too, and ends there (unless panics abort).
+    /// Results published by hand aren't rechecked. Which hits it meets is chosen anew in each process.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -51,8 +51,9 @@ impl Memory {
     /// and tuples are mapped, too. A struct that derives `Payload` comes back as it is: give the fields that are to be
     /// mapped a `Mapped` type.
     ///
-    /// Where mapping isn't offered (`docs/guarantees.md`), and for arrays of at most 128 KiB, for which reading is
-    /// faster, the same type holds a copy; [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
+    /// Where mapping isn't offered (`docs/guarantees.md`), and for arrays of at most 128 KiB, the file's header
+    /// included, for which reading is faster, the same type holds a copy;
+    /// [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
     pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
         self.evaluate(call, Lent).value
     }

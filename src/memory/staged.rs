@@ -45,10 +45,10 @@ use crate::store::nonce;
 /// ```
 ///
 /// # When it is an array in memory
-/// It is a file only if it has more than 128 KiB, and on the thread on which a cached call is computed whose result is
-/// to be stored in a folder that offers mapping (`docs/guarantees.md`, "Mapping"), on a file system that reserves
-/// blocks, with room for it. Else the same type is an array in memory, which is stored as any other: the result is the
-/// same. [`Staged::is_mapped`] tells.
+/// It is a file only if it has more than 128 KiB, the file's header included, and on the thread on which a cached
+/// call is computed whose result is to be stored in a folder that offers mapping (`docs/guarantees.md`, "Mapping"),
+/// on a file system that reserves blocks, with room for it. Else the same type is an array in memory, which is
+/// stored as any other: the result is the same. [`Staged::is_mapped`] tells.
 ///
 /// A file that can't be made on a full disk counts as a fault in [`Memory::stats`](crate::Memory::stats). An array that
 /// is dropped takes its file with it; that of a killed process is removed with other garbage, after a day.

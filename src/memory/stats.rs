@@ -96,7 +96,7 @@ impl Stats {
 
     /// Arrays that were to be memory-mapped and came as a copy in memory instead.
     ///
-    /// Those of at most 128 KiB don't count: reading them is faster, wherever they are.
+    /// Those of at most 128 KiB, the file's header included, don't count: reading them is faster, wherever they are.
     #[must_use]
     pub fn copies(&self) -> u64 {
         self.copies.values().sum()

@@ -22,4 +22,9 @@ fn option(x: f64) -> f64 {
     x
 }
 
+impl S {
+    #[code]
+    fn method(&self) {}
+}
+
 fn main() {}

@@ -65,4 +65,14 @@ fn flag_with_value(x: f64) -> f64 {
     x
 }
 
+#[cache(ignore = ["x"])]
+fn list_without_parentheses(x: f64) -> f64 {
+    x
+}
+
+#[cache(readable)]
+fn flag_without_value(x: f64) -> f64 {
+    x
+}
+
 fn main() {}

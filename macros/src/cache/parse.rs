@@ -113,9 +113,10 @@ impl Options {
             "skip_none" => self.skip_none = true,
             _ => {
                 if !input.peek(Token![=]) {
+                    let value = if option == "readable" { "true" } else { "…" };
                     return Err(syn::Error::new(
                         option.span(),
-                        format!("option `{option}` takes a value: `{option} = …`"),
+                        format!("option `{option}` takes a value: `{option} = {value}`"),
                     ));
                 }
                 input.parse::<Token![=]>()?;
@@ -131,6 +132,17 @@ impl Options {
 
 /// `option(a, b, …)`, with at least one element.
 fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>) -> Result<T>) -> Result<Vec<T>> {
+    if !input.peek(syn::token::Paren) {
+        let example = match option.to_string().as_str() {
+            "ignore" => "ignore(verbose)",
+            "round" => "round(x = 1e-9)",
+            _ => "depends(helper)",
+        };
+        return Err(syn::Error::new(
+            option.span(),
+            format!("`{option}` takes a list in parentheses, as in `{example}`"),
+        ));
+    }
     let inside;
     syn::parenthesized!(inside in input);
     let elements = Punctuated::<T, Token![,]>::parse_terminated_with(&inside, element)?;
