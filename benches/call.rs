@@ -6,10 +6,13 @@
 
 mod ratio;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::{Barrier, Mutex};
+use std::thread;
 use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group};
@@ -33,6 +36,11 @@ fn plain_polynomial(x: f64) -> f64 {
 #[cache]
 fn ramp(length: usize) -> Array1<f64> {
     Array1::from_shape_fn(length, |i| i as f64)
+}
+
+#[cache]
+fn total(x: &ArrayRef1<f64>) -> f64 {
+    x.sum()
 }
 
 /// A folder with a stored ramp and a stored number.
@@ -157,11 +165,57 @@ fn ratios_of_hits() {
     );
 }
 
+/// What a cache in memory does at least: a table behind a lock.
+#[derive(Default)]
+struct Table(Mutex<HashMap<u64, f64>>);
+
+impl Table {
+    fn polynomial(&self, x: f64) -> f64 {
+        *self.0.lock().expect("nobody panicked").entry(x.to_bits()).or_insert_with(|| plain_polynomial(x))
+    }
+}
+
+/// The seconds of one run of `body` in each of `threads` threads at once, which run it `times` times.
+fn seconds_each<T>(threads: usize, times: usize, body: impl Fn() -> T + Sync) -> f64 {
+    let start = Barrier::new(threads);
+    let run = || {
+        start.wait();
+        ratio::seconds(times, &body)
+    };
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        running.into_iter().map(|thread| thread.join().expect("no panic")).sum::<f64>() / threads as f64
+    })
+}
+
+fn ratios_of_repeated_hits() {
+    const TIMES: usize = 50_000;
+    let filled = Filled::new();
+    let table = Table::default();
+    for threads in [1, 2] {
+        ratio::compare(
+            &format!("repeated hit of a number, {threads} threads / the same from a table in memory"),
+            101,
+            || seconds_each(threads, TIMES, || filled.memory.eval(polynomial::call(black_box(1.5)))),
+            || seconds_each(threads, TIMES, || table.polynomial(black_box(1.5))),
+        );
+    }
+    let ramp = filled.memory.mmap(ramp::call(LENGTH));
+    filled.memory.eval(total::call(&ramp));
+    ratio::compare(
+        "repeated hit of a number whose argument is mapped / of a number",
+        101,
+        || ratio::seconds(TIMES, || filled.memory.eval(total::call(black_box(&ramp)))),
+        || ratio::seconds(TIMES, || filled.memory.eval(polynomial::call(black_box(1.5)))),
+    );
+}
+
 fn main() {
     ratio_without_memory();
     groups();
     Criterion::default().configure_from_args().final_summary();
     ratios_of_hits();
+    ratios_of_repeated_hits();
 }
 
 criterion_group!(groups, without_memory, hits);

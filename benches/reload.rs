@@ -1,4 +1,5 @@
-//! Storing a large result, loading and mapping it, against plain writes and reads of the same bytes.
+//! Storing a large result, loading and mapping it, against plain writes and reads of the same bytes; a staged one
+//! against filling memory, and against filling and storing it.
 //!
 //! `cargo bench --bench reload`; `NDCACHE_BENCH_MIB` sets the size of the large result, 1024 unless said, and `TMPDIR`
 //! the disk.
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
 use ndarray::prelude::*;
-use ndcache::{Memory, cache};
+use ndcache::{Mapped1, Memory, cache, zeros};
 use tempfile::TempDir;
 
 /// Returns what it is given, so that a miss costs nothing but its storing.
@@ -72,6 +73,7 @@ fn ratios() {
     let bytes = ratio::large(32);
     storing(bytes);
     loading(bytes);
+    staging(bytes);
 }
 
 fn storing(bytes: usize) {
@@ -111,6 +113,59 @@ fn loading(bytes: usize) {
         || ratio::seconds(1, || filled.memory.eval(stored(bytes))),
         || ratio::seconds(1, || fs::read(&entry.files()[0]).expect("read")),
     );
+}
+
+fn fill(x: &mut [f64]) {
+    x.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 251) as f64);
+}
+
+#[cache]
+fn staged(round: usize, bytes: usize) -> Mapped1<f64> {
+    black_box(round);
+    let mut x = zeros::<f64, _>(bytes / size_of::<f64>());
+    assert!(x.is_mapped());
+    fill(x.as_slice_mut().expect("a contiguous array"));
+    x.into()
+}
+
+#[cache]
+fn stored_after(round: usize, bytes: usize) -> Mapped1<f64> {
+    black_box(round);
+    let mut x = Array1::zeros(bytes / size_of::<f64>());
+    fill(x.as_slice_mut().expect("a contiguous array"));
+    x.into()
+}
+
+fn staging(bytes: usize) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = Memory::open(folder.path().join("cache")).expect("a memory");
+    let round = std::cell::Cell::new(0);
+    let next = || round.replace(round.get() + 1);
+    let ours = || {
+        let start = Instant::now();
+        let x = memory.try_eval(staged::call(next(), bytes)).expect("stored");
+        let seconds = start.elapsed().as_secs_f64();
+        drop(x);
+        memory.clear().expect("cleared");
+        seconds
+    };
+    let name = format!("filling, hashing and publishing a staged {} MiB", bytes >> 20);
+    ratio::compare(&format!("{name} / filling a vector"), 9, ours, || {
+        let start = Instant::now();
+        let mut x = vec![0.0; bytes / size_of::<f64>()];
+        fill(&mut x);
+        let seconds = start.elapsed().as_secs_f64();
+        black_box(x);
+        seconds
+    });
+    ratio::compare(&format!("{name} / filling an array and storing it"), 9, ours, || {
+        let start = Instant::now();
+        let x = memory.try_eval(stored_after::call(next(), bytes)).expect("stored");
+        let seconds = start.elapsed().as_secs_f64();
+        drop(x);
+        memory.clear().expect("cleared");
+        seconds
+    });
 }
 
 fn main() {

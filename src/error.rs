@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The caller's input is wrong.
     Invalid,
+    /// The caller's own code failed, such as a [`Persister`](crate::Persister).
+    Other,
 }
 
 impl Error {
@@ -41,6 +43,28 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Wraps an error of one's own, for a [`Persister`](crate::Persister) to return.
+    ///
+    /// One of this crate stays what it is; one of the operating system has the kind [`ErrorKind::Io`], any other
+    /// [`ErrorKind::Other`].
+    ///
+    /// ```
+    /// use ndcache::{Error, ErrorKind};
+    ///
+    /// let error = Error::other("column 3 is empty");
+    /// assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "column 3 is empty"));
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let kind = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<std::io::Error>() {
+            Some(_) => ErrorKind::Io,
+            None => ErrorKind::Other,
+        };
+        match error.into().downcast::<Self>() {
+            Ok(own) => *own,
+            Err(error) => Self::new(kind(&*error), error.to_string()),
+        }
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {

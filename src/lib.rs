@@ -45,7 +45,10 @@
 //!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
 //!   is stored, by all functions or by one (`#[cache(compress = …)]`); the
 //!   [`Lineage`] of a result.
-//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`].
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
+//!   filled where they will be stored, without a second copy: [`zeros()`].
+//! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
+//!   [`MsgpackFile`], [`NoOutput`], or one's own.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times. [`digest`] shows
 //!   what an argument counts as.
@@ -63,6 +66,8 @@
 //! # Features
 //!
 //! * `half`: `half::f16` as an array element.
+//! * `nifti`: volumes as NIfTI-1 files, with the crate `nifti`: the targets `NiftiFile` and `MappedNiftiFile` of
+//!   [`Memory::make`], and `read_nifti`.
 //! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
 //!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
 //!   it asks for all.
@@ -85,6 +90,7 @@ pub mod __private;
 mod digest;
 mod error;
 mod key;
+mod make;
 mod map;
 mod memory;
 mod payload;
@@ -94,14 +100,17 @@ mod store;
 pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, FileStamp, Text, digest, digest_serde};
 pub use error::{Error, ErrorKind, Result};
 pub use key::{Function, Key};
+pub use make::{Fallible, MappedNpyFile, MsgpackFile, NamedNoOutput, NoOutput, NpyFile, Persister, replace_file};
+#[cfg(feature = "nifti")]
+pub use make::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
 pub use map::{
     Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
     MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
-    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
+    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
 pub use memory::{
     Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy,
-    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after,
+    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};

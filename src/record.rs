@@ -12,8 +12,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
+mod slot;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use slot::{Slot, TargetRecord};
 
 /// The longest record, so that a reader need never trust a length. Of every format, past and to come.
 pub(crate) const RECORD_MAX: usize = 64 << 10;
@@ -58,8 +61,8 @@ pub(crate) struct Record {
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
-    /// What the code digest was made of; empty where that isn't known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What the code digest was made of, to be written. Only [`parts`] reads it: a hit has no use for it.
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<ArgumentRecord>,
     /// Nanoseconds since 1970.
@@ -195,18 +198,9 @@ impl Record {
     /// Returns an error if they are more than [`RECORD_MAX`], or if they couldn't be read again.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         self.check()?;
-        let mut bytes = MAGIC.to_vec();
-        pack(&mut bytes, self)?;
-        let digest = tree(&bytes);
-        bytes.extend_from_slice(&digest.to_bytes());
-        if bytes.len() > RECORD_MAX {
-            return Err(Error::unsupported(format!(
-                "the record of a call of `{}` takes {} bytes, expected at most {RECORD_MAX}",
-                self.function,
-                bytes.len()
-            )));
-        }
-        Ok(bytes)
+        let mut body = Vec::new();
+        pack(&mut body, self)?;
+        seal(&body, &self.function)
     }
 
     /// The bytes of the record; if it is too long, value and arrays go to a file named `file`.
@@ -328,6 +322,16 @@ impl ArrayRecord {
     }
 }
 
+/// What the code digest of the record of these bytes was made of; empty where it doesn't say.
+pub(crate) fn parts(bytes: &[u8]) -> Vec<Part> {
+    #[derive(Deserialize)]
+    struct Parts {
+        parts: Vec<Part>,
+    }
+    let read = verify(bytes).ok().and_then(|body| unpack::<Parts>(body).ok());
+    read.map_or_else(Vec::new, |read| read.parts)
+}
+
 /// A name that a record gives is a plain one in its own folder, whatever the record says.
 fn check_name(name: &str, suffix: &str) -> Result<()> {
     let stem = name.strip_suffix(suffix).and_then(|name| name.strip_suffix('.'));
@@ -337,6 +341,20 @@ fn check_name(name: &str, suffix: &str) -> Result<()> {
     }
     let shown: String = name.escape_debug().take(NAME_MAX).collect();
     Err(Error::damaged(format!("it names the file `{shown}`, expected a plain name that ends in `.{suffix}`")))
+}
+
+/// Puts magic and trailer around the MessagePack of a record of `function`.
+fn seal(body: &[u8], function: &str) -> Result<Vec<u8>> {
+    let mut bytes = [MAGIC.as_slice(), body].concat();
+    let digest = tree(&bytes);
+    bytes.extend_from_slice(&digest.to_bytes());
+    if bytes.len() > RECORD_MAX {
+        return Err(Error::unsupported(format!(
+            "the record of a call of `{function}` takes {} bytes, expected at most {RECORD_MAX}",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
 }
 
 /// The MessagePack between magic and trailer.

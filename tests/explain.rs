@@ -195,3 +195,28 @@ fn a_miss_among_a_thousand_entries_compares_with_none_of_them_unless_somebody_li
     let missed = shortest(10, |n| assert_eq!(memory.eval(plain::call(2000 + n)), 2000 + n));
     assert!(missed * 4 < explained, "a miss takes {missed:?}, to explain one {explained:?}");
 }
+
+mod computed {
+    #[ndcache::cache(name = "explain: edited by hand")]
+    pub(super) fn taps() -> ndarray::Array1<f64> {
+        ndarray::array![0.5, 0.5]
+    }
+}
+
+mod raised_since {
+    #[ndcache::cache(name = "explain: edited by hand", version = 2)]
+    pub(super) fn taps() -> ndarray::Array1<f64> {
+        ndarray::array![0.5, 0.5]
+    }
+}
+
+#[test]
+fn an_entry_that_was_edited_by_hand_still_tells_its_code() {
+    let (_folder, memory) = fresh();
+    memory.eval(computed::taps::call());
+    let mut edited = memory.mmap_mut(computed::taps::call()).unwrap();
+    edited[0] = 0.25;
+    edited.commit().unwrap();
+    assert_eq!(words(&memory, &computed::taps::call()), "hit (edited)");
+    assert_eq!(words(&memory, &raised_since::taps::call()), "`version` none → 2");
+}

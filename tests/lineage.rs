@@ -121,6 +121,11 @@ fn a_line_ends_where_no_entry_holds_the_array() {
             "└─ y: source(n=2000)",
         ]
     );
+    assert!(!lineage.to_string().contains("edited"));
+    memory.mmap_mut(smooth::call(&x, 2.0)).unwrap().commit().unwrap();
+    let lines = memory.lineage(&call()).unwrap().unwrap().to_string();
+    let line = lines.lines().find(|line| line.contains("smooth(")).unwrap();
+    assert!(line.ends_with(", edited"), "a result that was published by hand: {line}");
     let ends: Vec<_> = lineage.links().filter(|link| link.source().is_none()).collect();
     assert_eq!((ends.len(), ends[0].argument().name()), (1, "x"));
     assert!(lineage.dot().contains("a0 [shape=ellipse, label=\"f64[2000] C\"];"));

@@ -6,7 +6,8 @@ use std::mem;
 
 use serde::{Serialize, Serializer, ser};
 
-use super::hasher::{ContentHasher, Tag};
+use super::hasher::ContentHasher;
+use super::tag::Tag;
 use super::value::Digest;
 use crate::error::{Error, Result};
 

@@ -2,7 +2,8 @@
 
 use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 
-use super::hasher::{ContentHasher, Tag};
+use super::hasher::ContentHasher;
+use super::tag::Tag;
 use super::text::Text;
 use super::value::Digest;
 

@@ -1,67 +1,23 @@
 //! The tagged stream that a value becomes.
 
 use std::any::type_name;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
-use xxhash_rust::xxh3::Xxh3Default;
 
 use super::array::array_digest;
 use super::canonical;
 use super::content::ContentHash;
 use super::element::Element;
-use super::trust::Known;
+use super::stream::ByteStream;
+use super::tag::Tag;
+use super::trust::{Known, known_digest};
 use super::type_name::strip_lifetimes;
 use super::value::Digest;
 use crate::error::{Error, Result};
-
-/// What comes next in the stream. The numbers are part of the format.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-pub(super) enum Tag {
-    End = 0,
-    Unit = 1,
-    Bool = 2,
-    Char = 3,
-    Str = 4,
-    Bytes = 5,
-    None = 6,
-    Some = 7,
-    Leaf = 8,
-    Digest = 9,
-    Failed = 10,
-    Discriminant = 11,
-    U8 = 16,
-    U16 = 17,
-    U32 = 18,
-    U64 = 19,
-    U128 = 20,
-    Usize = 21,
-    I8 = 24,
-    I16 = 25,
-    I32 = 26,
-    I64 = 27,
-    I128 = 28,
-    Isize = 29,
-    #[cfg(feature = "half")]
-    F16 = 32,
-    F32 = 33,
-    F64 = 34,
-    Seq = 48,
-    Tuple = 49,
-    Set = 50,
-    Map = 51,
-    Struct = 52,
-    Field = 53,
-    Variant = 54,
-    SerdeVariant = 55,
-    Newtype = 56,
-    Array = 57,
-    Text = 58,
-    Stream = 59,
-}
 
 /// The stream that a value is digested as: what [`ContentHash::content_hash`] feeds.
 ///
@@ -102,14 +58,21 @@ pub(super) enum Tag {
 /// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. What has no order, such as a set of one's own,
 /// goes through [`set`](Self::set) or [`map`](Self::map).
 pub struct ContentHasher {
-    stream: Xxh3Default,
+    pub(super) stream: ByteStream<SHORT>,
     /// The leaf that was fed first, as long as nothing else was.
     only: Option<Digest>,
     empty: bool,
     strict: bool,
     claimed: bool,
-    failure: Option<Error>,
+    /// Feeds nothing that would take long.
+    pub(super) quick: bool,
+    /// It would have taken long, and something wasn't fed.
+    pub(super) cut: bool,
+    pub(super) failure: Option<Error>,
 }
+
+/// What numbers and short texts take.
+const SHORT: usize = 128;
 
 /// The stream's first bytes, which no array's text nor a file's begins with.
 const DOMAIN: &[u8] = b"value:";
@@ -118,23 +81,25 @@ impl ContentHasher {
     /// An empty stream. It rests on no array digest that this process hasn't verified.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(true)
+        Self::with(true, false)
     }
 
     /// The same as [`ContentHasher::new`].
     pub(crate) fn strict() -> Self {
-        Self::with(true)
+        Self::with(true, false)
     }
 
     /// A stream for lookups: it takes a record's word for the digest of a mapped array.
+    #[inline]
     pub(crate) fn trusting() -> Self {
-        Self::with(false)
+        Self::with(false, false)
     }
 
-    fn with(strict: bool) -> Self {
-        let mut stream = Xxh3Default::new();
+    #[inline]
+    pub(super) fn with(strict: bool, quick: bool) -> Self {
+        let mut stream = ByteStream::new();
         stream.update(DOMAIN);
-        Self { stream, only: None, empty: true, strict, claimed: false, failure: None }
+        Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None }
     }
 
     /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
@@ -154,9 +119,14 @@ impl ContentHasher {
     /// digest that equals no other.
     #[must_use]
     pub fn finish(self) -> Digest {
+        self.digest()
+    }
+
+    #[inline]
+    fn digest(&self) -> Digest {
         match self.only {
             Some(leaf) => leaf,
-            None => Digest::from_xxh3(self.stream.digest128()),
+            None => self.stream.digest(),
         }
     }
 
@@ -165,9 +135,15 @@ impl ContentHasher {
     /// # Errors
     /// Returns an error when a part failed to serialize.
     pub fn try_finish(mut self) -> Result<Digest> {
+        self.take()
+    }
+
+    /// The same, of a stream that isn't moved.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Result<Digest> {
         match self.failure.take() {
             Some(error) => Err(error),
-            None => Ok(self.finish()),
+            None => Ok(self.digest()),
         }
     }
 }
@@ -257,12 +233,13 @@ impl ContentHasher {
 
     /// A stream for a part; it is as strict.
     pub(super) fn child(&self) -> Self {
-        Self::with(self.strict)
+        Self::with(self.strict, self.quick)
     }
 
     /// The digest of a part; what it rests on, this one rests on.
     pub(super) fn absorb(&mut self, mut child: Self) -> Digest {
         self.claimed |= child.claimed;
+        self.cut |= child.cut;
         self.failure = self.failure.take().or(child.failure.take());
         child.finish()
     }
@@ -300,6 +277,7 @@ macro_rules! numbers {
         /// Numbers, each marked with its width: of the same value, no two types feed alike.
         impl ContentHasher {$(
             #[doc = concat!("Feeds ", $what, ".")]
+            #[inline]
             pub fn $name(&mut self, value: $type) {
                 self.tagged(Tag::$tag, &value.to_le_bytes());
             }
@@ -325,6 +303,7 @@ numbers! {
 /// Parts that have none.
 impl ContentHasher {
     /// Feeds an integer, as 64 bits.
+    #[inline]
     pub fn usize(&mut self, value: usize) {
         self.tagged(Tag::Usize, &(value as u64).to_le_bytes());
     }
@@ -374,7 +353,7 @@ impl ContentHasher {
     ///
     /// For a value that *is* a digest, use its [`ContentHash`].
     pub fn leaf(&mut self, digest: Digest) {
-        if self.empty {
+        if self.empty && !self.quick {
             self.empty = false;
             self.only = Some(digest);
         } else {
@@ -384,6 +363,13 @@ impl ContentHasher {
 
     /// Feeds an array; O(1) if it is one whose digest is known.
     pub(super) fn array<A: Element, D: Dimension>(&mut self, array: &ArrayRef<A, D>) {
+        if self.quick {
+            match known_digest(array) {
+                Some(digest) => self.leaf(digest),
+                None => self.cut = true,
+            }
+            return;
+        }
         let (digest, claimed) = array_digest(array, self.strict);
         self.claimed |= claimed;
         self.leaf(digest);
@@ -433,10 +419,12 @@ impl ContentHasher {
 
 /// Bytes of the stream.
 impl ContentHasher {
+    #[inline]
     pub(super) fn tag(&mut self, tag: Tag) {
         self.raw(&[tag as u8]);
     }
 
+    #[inline]
     pub(super) fn tagged(&mut self, tag: Tag, value: &[u8]) {
         self.tag(tag);
         self.raw(value);
@@ -452,7 +440,12 @@ impl ContentHasher {
         self.raw(value);
     }
 
+    #[inline]
     pub(super) fn raw(&mut self, bytes: &[u8]) {
+        if self.quick && !self.stream.has_room(bytes.len()) {
+            self.cut = true;
+            return;
+        }
         self.empty = false;
         if let Some(leaf) = self.only.take() {
             self.stream.update(&[Tag::Leaf as u8]);
@@ -468,8 +461,8 @@ impl Default for ContentHasher {
     }
 }
 
-impl std::fmt::Debug for ContentHasher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for ContentHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ContentHasher")
             .field("claimed", &self.claimed)
             .field("failure", &self.failure)

@@ -18,6 +18,9 @@
 //! | [`canonical`] | values that only serde knows |
 //! | [`file`], [`stamp`] | files as arguments, by content and by size and times; [`remembered`]: those read before |
 //! | [`rounded`] | numbers that count by their nearest multiple of a step |
+//! | [`quick`] | all arguments of a call at once, for what a process remembers |
+//! | [`tag`] | the marks of the stream |
+//! | [`stream`] | bytes that come in pieces, hashed as one |
 //! | [`type_name`] | the names of types, without lifetimes |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -31,10 +34,13 @@ mod file;
 mod hasher;
 mod meta;
 mod progress;
+mod quick;
 mod remembered;
 mod rounded;
 mod scalars;
 mod stamp;
+mod stream;
+mod tag;
 mod text;
 mod tree;
 mod trust;
@@ -54,6 +60,7 @@ pub(crate) use progress::Work;
 pub(crate) use progress::{Show, show_by};
 pub use rounded::{Roundable, Step};
 pub use stamp::FileStamp;
+pub(crate) use stream::ByteStream;
 pub use text::Text;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};

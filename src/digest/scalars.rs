@@ -12,8 +12,9 @@ use num_complex::Complex;
 
 use super::content::ContentHash;
 use super::element::Element;
-use super::hasher::{ContentHasher, Tag};
+use super::hasher::ContentHasher;
 use super::meta::{ArrayMeta, Order};
+use super::tag::Tag;
 use super::text::Text;
 
 /// The methods that elements share: slices of them are 1-d arrays, and arrays of them have the array digest.

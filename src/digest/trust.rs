@@ -6,7 +6,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ndarray::{ArrayRef, Dimension};
@@ -87,7 +87,31 @@ impl Entry {
 }
 
 /// By address. More than one array may be at an address: one may be mapped, and registered, more than once.
-type Table = HashMap<usize, Vec<Arc<Entry>>, BuildHasherDefault<DefaultHasher>>;
+type Table = HashMap<usize, Vec<Arc<Entry>>, BuildHasherDefault<AddressHasher>>;
+
+/// An address, spread over all bits by one multiplication: each mapped argument of each call is looked up here, and
+/// nobody chooses addresses to make that slow.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.write_u64(address as u64);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product as u64) ^ (product >> 64) as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
@@ -141,13 +165,22 @@ impl Drop for Registration {
 
 /// What is known about the array that this one covers exactly; of several, the one that was verified.
 pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
+    with(array, Arc::clone)
+}
+
+/// Its digest, if it is known or claimed.
+pub(super) fn known_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Digest> {
+    with(array, |known| known.digest()).flatten()
+}
+
+fn with<A: Element, D: Dimension, T>(array: &ArrayRef<A, D>, take: impl FnOnce(&Arc<Known>) -> T) -> Option<T> {
     if array.is_empty() {
         return None;
     }
     let table = read();
     let here = || table.get(&array.as_ptr().addr()).into_iter().flatten().filter(|entry| entry.covers(array));
     let best = here().find(|entry| entry.known.is_verified()).or_else(|| here().next())?;
-    Some(Arc::clone(&best.known))
+    Some(take(&best.known))
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ impl Digest {
     }
 
     /// Of bytes in one piece.
+    #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::from_xxh3(xxh3_128(bytes))
     }

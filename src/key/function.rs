@@ -22,8 +22,12 @@ pub struct Function {
     /// `Self` of a method, the item of a `call!`.
     member: Option<&'static str>,
     resolved: OnceLock<Resolved>,
+    results: [OnceLock<(usize, Digest)>; RESULTS],
     parts: OnceLock<Vec<Part>>,
 }
+
+/// Of how many result types a function remembers the digest; a generic one may have more.
+const RESULTS: usize = 4;
 
 /// What the macros write down about a function; a constant.
 #[derive(Clone, Copy)]
@@ -70,7 +74,8 @@ impl Function {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(definition: Definition) -> Self {
-        Self { definition, member: None, resolved: OnceLock::new(), parts: OnceLock::new() }
+        let results = [const { OnceLock::new() }; RESULTS];
+        Self { definition, member: None, resolved: OnceLock::new(), parts: OnceLock::new(), results }
     }
 
     /// The function's path: package, binary if it is one, and item; or what `name = "…"` says.
@@ -87,6 +92,24 @@ impl Function {
     /// The digests of its code and of path and code, or the reason why its calls bypass the cache.
     pub(crate) fn digests(&self) -> Result<Digests, &Error> {
         self.resolved().digests.as_ref().copied()
+    }
+
+    /// The digest of a result type's name. `namer` stands for the type: it is the address of the function that `name`
+    /// calls, and one function writes one name.
+    pub(crate) fn result_digest(&self, namer: usize, name: impl FnOnce() -> Digest) -> Digest {
+        for slot in &self.results {
+            match slot.get() {
+                Some(&(known, digest)) if known == namer => return digest,
+                Some(_) => {}
+                None => {
+                    let digest = name();
+                    // Of two threads that come at once one stays, which may be that of another type.
+                    let _ = slot.set((namer, digest));
+                    return digest;
+                }
+            }
+        }
+        name()
     }
 
     pub(crate) fn code(&self) -> &'static Code {

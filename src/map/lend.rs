@@ -12,7 +12,7 @@ use ndarray::{
     LinalgScalar, RawRef, iter,
 };
 
-use super::{Mapped, MappedCow, MappedMut};
+use super::{Mapped, MappedCow, MappedMut, Staged};
 use crate::digest::{ContentHash, ContentHasher, Element, Roundable, Step, Text};
 
 macro_rules! lend {
@@ -168,6 +168,7 @@ macro_rules! lend {
 lend!(Mapped);
 lend!(MappedCow);
 lend!(MappedMut);
+lend!(Staged);
 
 /// What only a writable array lends.
 macro_rules! lend_mut {
@@ -240,6 +241,7 @@ macro_rules! lend_mut {
 
 lend_mut!(MappedCow);
 lend_mut!(MappedMut);
+lend_mut!(Staged);
 
 macro_rules! equal {
     ($($left:ident $right:ident),*) => {$(
@@ -252,5 +254,6 @@ macro_rules! equal {
     )*};
 }
 
+equal!(Staged Staged, Staged Mapped, Mapped Staged);
 equal!(Mapped Mapped, Mapped MappedCow, MappedCow Mapped, MappedCow MappedCow);
 equal!(Mapped MappedMut, MappedMut Mapped, MappedCow MappedMut, MappedMut MappedCow, MappedMut MappedMut);

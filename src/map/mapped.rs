@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use ndarray::{
-    Array, ArrayBase, ArrayView, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, OwnedRepr, RawArrayView,
+    Array, ArrayBase, ArrayView, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, OwnedRepr, RawArrayView, Shape,
 };
 
 use super::layout::{array_from_vec, normalise, shape_of};
 use super::mapping::Mapping;
+use super::staged::Stage;
 use crate::digest::{ArrayMeta, Digest, Element, Known, Registration};
 use crate::error::Result;
 
 /// A read-only array that owns its bytes: a mapped file of the cache, or memory.
 ///
 /// It is what a cached function returns to have its result memory-mapped: `fn f(…) -> Mapped2<f64>`, whose body ends
-/// in `.into()`. Pages are read from disk when they are touched, and shared with every process that maps the same
+/// in `.into()`; a large one is filled where it will be stored, if it is made by [`zeros`](crate::zeros()). Pages are read from disk when they are touched, and shared with every process that maps the same
 /// entry; removing or replacing the entry leaves the array as it is. Where a file can't be mapped (a network file
 /// system, [`MapPolicy::Never`](crate)), the same type holds a copy in memory: [`is_mapped`](Self::is_mapped) tells.
 ///
@@ -60,6 +61,8 @@ struct Owner<A, D> {
     _registration: Option<Registration>,
     known: Arc<Known>,
     bytes: Bytes<A, D>,
+    /// Of a file that no record names yet.
+    stage: Option<Stage>,
 }
 
 /// Held for its drop alone.
@@ -101,10 +104,24 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         Self::new(view, Bytes::Heap(array), known)
     }
 
+    /// The array of this shape at `offset` of a file that was filled through a mapping, and that no record names yet.
+    ///
+    /// # Safety
+    /// The file holds as many values of `A` there, aligned.
+    pub(super) unsafe fn from_stage(mapping: Mapping, offset: usize, shape: Shape<D>, stage: Stage) -> Self {
+        // SAFETY: as in `from_mapping`; the caller promises what that has checked.
+        let view = unsafe { RawArrayView::from_shape_ptr(shape, mapping.at(offset).cast()).deref_into_view() };
+        Self::owned(view, Bytes::File(mapping), Arc::new(Known::unknown()), Some(stage))
+    }
+
     /// `view` points into `bytes`.
     fn new(view: ArrayView<'static, A, D>, bytes: Bytes<A, D>, known: Arc<Known>) -> Self {
+        Self::owned(view, bytes, known, None)
+    }
+
+    fn owned(view: ArrayView<'static, A, D>, bytes: Bytes<A, D>, known: Arc<Known>, stage: Option<Stage>) -> Self {
         let registration = Registration::new(&view, Arc::clone(&known));
-        Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes }) }
+        Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes, stage }) }
     }
 
     /// Is this a file of the cache, rather than memory?
@@ -160,6 +177,11 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
     /// What is known about the content; shared with whoever else holds this entry.
     pub(crate) fn known(&self) -> &Arc<Known> {
         &self.owner.known
+    }
+
+    /// The file that the array is, where it was staged; whoever stores the array may take it over.
+    pub(crate) fn stage(&self) -> Option<&Stage> {
+        self.owner.stage.as_ref()
     }
 
     /// The one way out for the view: borrowed from `self`.

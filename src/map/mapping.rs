@@ -5,9 +5,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use rustix::mm::{MprotectFlags, mprotect};
 
 use crate::digest::Element;
 use crate::error::{Error, Result};
@@ -35,9 +36,18 @@ impl Mapping {
         Ok(Self(Arc::new(map.map_err(|error| Error::io("map", path, error))?)))
     }
 
+    pub(crate) fn downgrade(&self) -> WeakMapping {
+        WeakMapping(Arc::downgrade(&self.0))
+    }
+
     /// The whole file.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Where the byte at `offset` is.
+    pub(super) fn at(&self, offset: usize) -> *const u8 {
+        self.0.as_ptr().wrapping_add(offset)
     }
 
     /// Where the array of `count` elements at `offset` begins: aligned, and each element of it one of `A`'s values.
@@ -47,6 +57,48 @@ impl Mapping {
     pub(super) fn elements<A: Element>(&self, offset: usize, count: usize) -> Result<*const A> {
         checked_range::<A>(&self.0, offset, count)?;
         Ok(self.0.as_ptr().wrapping_add(offset).cast())
+    }
+}
+
+/// A whole file, mapped shared and writable: what is written to it is in the file.
+pub(super) struct SharedMapping(MmapMut);
+
+impl SharedMapping {
+    /// Maps a file on the conditions of [`Mapping::of`], which nobody else knows of, and whose blocks are allocated.
+    pub(super) fn of(file: &File, path: &Path, exact_len: u64) -> Result<Self> {
+        let len = mappable_len(file, path, exact_len)?;
+        // SAFETY: as in `Mapping::of`: nobody else may write to the file, whatever the mode of the descriptor that
+        // created it, which its creator closes. No reader takes it for an array before it is frozen.
+        let map = unsafe { MmapOptions::new().len(len).map_mut(file) };
+        Ok(Self(map.map_err(|error| Error::io("map", path, error))?))
+    }
+
+    /// As [`PrivateMapping::elements`]; the file is new, and zeros are elements of every type.
+    pub(super) fn elements<A: Element>(&mut self, offset: usize, count: usize) -> Result<*mut A> {
+        range::<A>(&self.0, offset, count)?;
+        Ok(self.0.as_mut_ptr().wrapping_add(offset).cast())
+    }
+
+    /// Ends all writing: the same memory, read-only from here on. `Err` gives the mapping back as it was.
+    pub(super) fn freeze(mut self) -> Result<Mapping, Self> {
+        let (start, len) = (self.0.as_mut_ptr(), self.0.len());
+        // SAFETY: the pages are those of the mapping, to which `self` is the only way in.
+        if unsafe { mprotect(start.cast(), len, MprotectFlags::READ) }.is_err() {
+            return Err(self);
+        }
+        // memmap2's own way to the other type would lose the mapping in an error; a protection that stands already
+        // can be set again.
+        Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
+    }
+}
+
+/// A mapping that somebody else keeps.
+pub(crate) struct WeakMapping(Weak<Mmap>);
+
+impl WeakMapping {
+    /// The mapping, unless it is gone.
+    pub(crate) fn upgrade(&self) -> Option<Mapping> {
+        self.0.upgrade().map(Mapping)
     }
 }
 
@@ -98,18 +150,23 @@ fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
 }
 
 /// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.
-fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<usize>> {
+fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<()> {
+    let elements = &bytes[range::<A>(bytes, offset, count)?];
+    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
+        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
+    }
+    Ok(())
+}
+
+/// Where `count` elements at `offset` are: within the bytes, and aligned.
+fn range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<usize>> {
     let end = count.checked_mul(size_of::<A>()).and_then(|len| offset.checked_add(len));
     let Some(range) = end.map(|end| offset..end).filter(|range| range.end <= bytes.len()) else {
         let found = bytes.len();
         return Err(Error::damaged(format!("{count} elements at byte {offset} reach beyond the {found} of the file")));
     };
-    let elements = &bytes[range.clone()];
-    if !elements.as_ptr().cast::<A>().is_aligned() {
+    if !bytes[range.clone()].as_ptr().cast::<A>().is_aligned() {
         return Err(Error::damaged(format!("`{}` elements at byte {offset} are not aligned", A::NAME)));
-    }
-    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
-        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
     }
     Ok(range)
 }

@@ -6,6 +6,7 @@
 //! | [`mapped`] | [`Mapped`]: read-only, shared |
 //! | [`cow`] | [`MappedCow`]: writable in memory, never on disk |
 //! | [`mutable`] | [`MappedMut`]: the same, until it is committed |
+//! | [`staged`] | [`Staged`]: filled in a file of the cache, then read-only |
 //! | [`lend`] | all as views, iterators, producers; equality and formatting |
 //! | [`ops`] | all in arithmetic |
 //! | [`read`] | a file's bytes read and hashed in one pass |
@@ -19,11 +20,18 @@
 //! length that was recorded, and its callers offer only files of a local file system in a root that is not
 //! world-writable. This crate writes such a file once, under a name of its own, before the record that refers to it
 //! exists; from then on it is replaced by rename and removed by unlink, both of which leave the mapped inode as it
-//! was. It is never truncated, and never opened for writing again. Whoever changes it nevertheless has first given
-//! himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as root: the class of
-//! a process that writes to `/proc/self/mem`, against which no safe abstraction holds. [`MapPolicy::Never`](crate) gives the same types with owned bytes.
+//! was. It is never truncated, and never opened for writing again. Mapped targets of build steps are held to the same
+//! (`src/make/mapping.rs`): there the folder of the target stands for the root. Whoever changes such a file nevertheless
+//! has first given himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as
+//! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds. [`MapPolicy::Never`](crate) gives the same types with owned bytes.
 //!
-//! **The view doesn't outlive its bytes.** [`Mapped`] and [`MappedCow`] hold the owner of the bytes (an `Array` or a
+//! A file that is [`staged`] is the one that is written to through a mapping. It has no write permission either, its
+//! blocks are allocated before it is mapped, no record names it, and its descriptor is closed at once, so that the one
+//! mapping is the only way to write to it; that mapping belongs to one [`Staged`]. It is made read-only, for good and
+//! with the `Staged` consumed, before there is a [`Mapped`] of it: never do the two exist at once. What remains is
+//! `fork`, which is unsafe to call: a child inherits the mapping as it is, shared, and must not write to it.
+//!
+//! **The view doesn't outlive its bytes.** [`Mapped`], [`MappedCow`] and [`Staged`] hold the owner of the bytes (an `Array` or a
 //! mapping) beside an ndarray view of them, whose lifetime says `'static`. That lifetime is a lie that stays in here:
 //! the view is only ever dereferenced to an `ArrayRef` borrowed from the handle. An `ArrayRef` can't be moved out of
 //! that borrow, nor swapped with another: it is unsized since ndarray 0.17.1 (0.17.0, where `mem::swap` could trade
@@ -54,6 +62,7 @@ mod mapping;
 mod mutable;
 mod ops;
 mod read;
+mod staged;
 #[cfg(test)]
 mod tests;
 
@@ -62,8 +71,10 @@ pub use cow::{
 };
 pub(crate) use layout::{array_from_vec, normalise};
 pub use mapped::{Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedD};
-pub(crate) use mapping::Mapping;
+pub(crate) use mapping::{Mapping, WeakMapping};
 pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };
 pub(crate) use read::{digest_file, read_verified};
+pub use staged::Staged;
+pub(crate) use staged::{Stage, meta_of};

@@ -8,7 +8,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Not, Rem, Re
 use ndarray::{Array, ArrayBase, ArrayRef, Data, DataMut, DataOwned, DimMax, Dimension, ScalarOperand};
 use num_complex::Complex;
 
-use super::{Mapped, MappedCow, MappedMut};
+use super::{Mapped, MappedCow, MappedMut, Staged};
 use crate::digest::Element;
 
 /// A mapped array and any array of ndarray's, on either side.
@@ -318,6 +318,8 @@ assign_to!(MappedCow: AddAssign add_assign SubAssign sub_assign MulAssign mul_as
 assign_to!(MappedCow: DivAssign div_assign RemAssign rem_assign);
 assign_to!(MappedMut: AddAssign add_assign SubAssign sub_assign MulAssign mul_assign);
 assign_to!(MappedMut: DivAssign div_assign RemAssign rem_assign);
+assign_to!(Staged: AddAssign add_assign SubAssign sub_assign MulAssign mul_assign);
+assign_to!(Staged: DivAssign div_assign RemAssign rem_assign);
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,12 @@
 //! Which memory a `#[cache]` function goes through: this thread's, else the process's, else none.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Memory;
+use super::staged::Berth;
 use crate::error::{Error, Result};
 
 static GLOBAL: OnceLock<Memory> = OnceLock::new();
@@ -13,7 +15,8 @@ static GLOBAL: OnceLock<Memory> = OnceLock::new();
 static EVER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static OVERRIDES: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
+    /// Innermost last; that of a cached call that is being computed says where its arrays may be made.
+    static OVERRIDES: RefCell<Vec<(Memory, Option<Berth>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Memory {
@@ -51,8 +54,13 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn with<T>(&self, body: impl FnOnce() -> T) -> T {
+        self.with_berth(None, body)
+    }
+
+    /// The same for a call that is computed to be stored there.
+    pub(super) fn with_berth<T>(&self, berth: Option<Berth>, body: impl FnOnce() -> T) -> T {
         EVER.store(true, Ordering::Relaxed);
-        let _restore = Restore::after(self.clone());
+        let _restore = Restore::after((self.clone(), berth));
         body()
     }
 }
@@ -62,8 +70,8 @@ struct Restore;
 
 impl Restore {
     /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
-    fn after(memory: Memory) -> Option<Self> {
-        OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(memory)).ok().map(|()| Self)
+    fn after(innermost: (Memory, Option<Berth>)) -> Option<Self> {
+        OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(innermost)).ok().map(|()| Self)
     }
 }
 
@@ -76,15 +84,48 @@ impl Drop for Restore {
 }
 
 /// The memory that a `#[cache]` function goes through here and now.
+///
+/// That of the process is borrowed: a clone counts references, in memory to which all threads would write at each call.
+pub enum Ambient {
+    /// The process's.
+    Global(&'static Memory),
+    /// This thread's.
+    Innermost(Memory),
+}
+
+impl Deref for Ambient {
+    type Target = Memory;
+
+    #[inline]
+    fn deref(&self) -> &Memory {
+        match self {
+            Self::Global(memory) => memory,
+            Self::Innermost(memory) => memory,
+        }
+    }
+}
+
+/// Finds it.
 #[inline]
 #[must_use]
-pub fn ambient() -> Option<Memory> {
+pub fn ambient() -> Option<Ambient> {
     if EVER.load(Ordering::Relaxed) { find() } else { None }
 }
 
 #[inline(never)]
-fn find() -> Option<Memory> {
+fn find() -> Option<Ambient> {
     // `try_with`: a cached function may run in the destructor of another thread local.
+    let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().map(|(memory, _)| memory.clone()));
+    innermost.ok().flatten().map(Ambient::Innermost).or_else(|| GLOBAL.get().map(Ambient::Global))
+}
+
+/// Where the innermost cached call that this thread computes is to be stored.
+///
+/// On a worker of rayon that may be a call whose job the worker has left for another one's.
+pub(super) fn berth() -> Option<(Memory, Berth)> {
+    if !EVER.load(Ordering::Relaxed) {
+        return None;
+    }
     let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().cloned());
-    innermost.ok().flatten().or_else(|| GLOBAL.get().cloned())
+    innermost.ok().flatten().and_then(|(memory, berth)| Some((memory, berth?)))
 }

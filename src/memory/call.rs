@@ -1,16 +1,16 @@
 //! A call that hasn't happened yet: the function, its arguments, and how to digest, compute and store it.
 
 use std::any::type_name;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use super::Options;
-use crate::digest::{ContentHash, ContentHasher, Digest, Text};
+use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, Function, Key, salted, text_digest, unsalted};
+use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
@@ -49,11 +49,12 @@ pub struct Call<A, R> {
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) code: Digest,
-    pub(crate) arguments: Vec<ArgumentDigest>,
+    pub(crate) arguments: ArgumentDigests,
     unsalted: Digest,
 }
 
 impl Identity {
+    #[inline]
     pub(crate) fn key(&self, salt: &str) -> Key {
         salted(self.unsalted, salt)
     }
@@ -78,9 +79,23 @@ impl<A, R> Call<A, R> {
         self.identity.get_or_init(|| self.identify()).as_ref()
     }
 
+    /// What a memory finds the call by that it has looked up before in this process: a digest of its own, in one go.
+    /// `None` if that takes long, as it does for an array that has to be read.
+    #[inline]
+    pub(crate) fn quick(&self) -> Option<Digest> {
+        let ids = [std::ptr::from_ref(self.function).addr(), self.codec.namer()];
+        let mut arguments = Arguments(Pass::Quick(ContentHasher::quick(ids)));
+        (self.digest)(&self.arguments, &mut arguments);
+        match &arguments.0 {
+            Pass::Quick(hasher) => hasher.quick_digest(),
+            Pass::Digest(..) | Pass::Text(_) => None,
+        }
+    }
+
     fn identify(&self) -> Result<Identity> {
         let function = self.function.digests().map_err(Error::again)?;
-        let result = text_digest(self.codec.type_name().as_str());
+        let name = || text_digest(self.codec.type_name().as_str());
+        let result = self.function.result_digest(self.codec.namer(), name);
         let arguments = self.argument_digests(Trust::Claims)?;
         let unsalted = unsalted(function.function, result, &arguments);
         Ok(Identity { code: function.code, arguments, unsalted })
@@ -95,7 +110,12 @@ impl<A, R> Call<A, R> {
             return Ok(());
         }
         let verified = self.argument_digests(Trust::Nothing)?;
-        match claimed.arguments.iter().zip(&verified).find(|(claimed, verified)| claimed.digest != verified.digest) {
+        match claimed
+            .arguments
+            .iter()
+            .zip(verified.iter())
+            .find(|(claimed, verified)| claimed.digest != verified.digest)
+        {
             None => Ok(()),
             Some((argument, _)) => Err(Error::damaged(format!(
                 "function `{}`: argument `{}` holds a mapped array whose bytes are not those that were stored",
@@ -105,27 +125,31 @@ impl<A, R> Call<A, R> {
         }
     }
 
-    fn argument_digests(&self, trust: Trust) -> Result<Vec<ArgumentDigest>> {
-        let mut arguments = Arguments::new(Pass::Digest(trust));
+    fn argument_digests(&self, trust: Trust) -> Result<ArgumentDigests> {
+        let mut arguments = Arguments(Pass::Digest(trust, ArgumentDigests::new(), None));
         (self.digest)(&self.arguments, &mut arguments);
-        match arguments.failure {
-            Some(error) => Err(error.at(format_args!("function `{}`", self.function.path()))),
-            None => Ok(arguments.digests),
+        match arguments.0 {
+            Pass::Digest(_, _, Some(error)) => Err(error.at(format_args!("function `{}`", self.function.path()))),
+            Pass::Digest(_, digests, None) => Ok(digests),
+            Pass::Quick(_) | Pass::Text(_) => Ok(ArgumentDigests::new()),
         }
     }
 
     /// The arguments in words, in the order of their digests; no array is read.
     pub(crate) fn argument_texts(&self) -> Vec<String> {
-        let mut arguments = Arguments::new(Pass::Text);
+        let mut arguments = Arguments(Pass::Text(Vec::new()));
         (self.digest)(&self.arguments, &mut arguments);
-        arguments.texts
+        match arguments.0 {
+            Pass::Text(texts) => texts,
+            Pass::Quick(_) | Pass::Digest(..) => Vec::new(),
+        }
     }
 
     /// Runs the function; `Err` names the by-reference argument that the function changed meanwhile.
     pub(crate) fn compute(self) -> (R, Option<&'static str>) {
         let expected = match self.identity.into_inner() {
             Some(Ok(identity)) if cfg!(debug_assertions) => identity.arguments,
-            _ => Vec::new(),
+            _ => ArgumentDigests::new(),
         };
         let mut again = Again { expected, changed: None };
         let result = (self.compute)(self.arguments, &mut again);
@@ -157,16 +181,13 @@ pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -
 }
 
 /// Visits the arguments of a call, to digest them or to put them in words.
-pub struct Arguments {
-    pass: Pass,
-    digests: Vec<ArgumentDigest>,
-    texts: Vec<String>,
-    failure: Option<Error>,
-}
+pub struct Arguments(Pass);
 
 enum Pass {
-    Digest(Trust),
-    Text,
+    /// All at once, unless that takes long.
+    Quick(ContentHasher),
+    Digest(Trust, ArgumentDigests, Option<Error>),
+    Text(Vec<String>),
 }
 
 /// Whether a record's word for the digest of a mapped argument is taken.
@@ -177,25 +198,30 @@ enum Trust {
 }
 
 impl Arguments {
-    fn new(pass: Pass) -> Self {
-        Self { pass, digests: Vec::new(), texts: Vec::new(), failure: None }
-    }
-
     /// An argument, keyed as `how` says.
+    #[inline]
     pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
-        match self.pass {
-            Pass::Text => {
+        match &mut self.0 {
+            Pass::Quick(hasher) => {
+                how.digest(value, hasher);
+                hasher.end_argument();
+            }
+            Pass::Text(texts) => {
                 let mut text = Text::new();
                 how.describe(value, &mut text);
-                self.texts.push(text.into_string());
+                texts.push(text.into_string());
             }
-            Pass::Digest(trust) => {
+            Pass::Digest(trust, digests, failure) => {
                 let mut hasher = match trust {
                     Trust::Claims => ContentHasher::trusting(),
                     Trust::Nothing => ContentHasher::new(),
                 };
                 how.digest(value, &mut hasher);
-                self.push(name, hasher);
+                let claimed = hasher.claimed();
+                match hasher.take() {
+                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed }),
+                    Err(error) => drop(failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
+                }
             }
         }
     }
@@ -204,36 +230,32 @@ impl Arguments {
     ///
     /// Two types inside of closures may share a name: such a call bypasses the cache.
     pub fn type_argument(&mut self, name: &'static str, type_name: &str) {
-        if type_name.contains("{{closure}}") {
-            self.failure.get_or_insert_with(|| {
+        if let Pass::Digest(_, _, failure) = &mut self.0
+            && type_name.contains("{{closure}}")
+        {
+            failure.get_or_insert_with(|| {
                 Error::unsupported(format!(
                     "type argument `{name}` is `{type_name}`, and names in closures aren't unique"
                 ))
             });
         }
-        self.add_text(name, type_name.to_owned());
+        self.add_text(name, &type_name);
     }
 
     /// The value of the const argument of this name.
     pub fn const_argument(&mut self, name: &'static str, value: &dyn fmt::Debug) {
-        self.add_text(name, format!("{value:?}"));
+        self.add_text(name, &format_args!("{value:?}"));
     }
 
-    fn add_text(&mut self, name: &'static str, text: String) {
-        match self.pass {
-            Pass::Text => self.texts.push(text),
-            Pass::Digest(_) => {
-                self.digests.push(ArgumentDigest { name, digest: text_digest(&text), claimed: false });
-            }
-        }
-    }
-
-    fn push(&mut self, name: &'static str, hasher: ContentHasher) {
-        let claimed = hasher.claimed();
-        match hasher.try_finish() {
-            Ok(digest) => self.digests.push(ArgumentDigest { name, digest, claimed }),
-            Err(error) => {
-                self.failure.get_or_insert(error.at(format_args!("argument `{name}`")));
+    fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
+        match &mut self.0 {
+            Pass::Quick(hasher) => hasher.argument_text(text),
+            Pass::Text(texts) => texts.push(text.to_string()),
+            Pass::Digest(_, digests, _) => {
+                let mut stream = ByteStream::<128>::new();
+                // A stream takes what is written.
+                let _ = write!(stream, "{text}");
+                digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false });
             }
         }
     }
@@ -241,7 +263,7 @@ impl Arguments {
 
 /// In debug builds, digests the by-reference arguments again after computing: interior mutability is found.
 pub struct Again {
-    expected: Vec<ArgumentDigest>,
+    expected: ArgumentDigests,
     changed: Option<&'static str>,
 }
 

@@ -62,10 +62,11 @@ impl Memory {
         if let Some(fault) = evaluated.fault {
             return Err(fault);
         }
-        let (array, record) = evaluated.value.ok_or_else(|| {
+        let (array, mut record) = evaluated.value.ok_or_else(|| {
             let path = function.path();
             Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
         })?;
+        record.parts = function.parts().to_vec();
         let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
         Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
     }
@@ -91,7 +92,7 @@ impl<R: OneArray> Shape<R> for Editable {
     type Out = Option<(R::Cow, Record)>;
 
     fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
-        let array = entry.inner.load(entry.site, entry.record, R::copy_on_write)?;
+        let array = entry.load(R::copy_on_write)?;
         Ok(Some((array, entry.record.clone())))
     }
 

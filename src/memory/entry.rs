@@ -53,7 +53,7 @@ impl Argument {
 impl Entry {
     /// The entry whose record was found at `path`.
     pub(super) fn new(path: PathBuf, found: Found) -> Self {
-        let Found { record, length, used } = found;
+        let Found { record, length, used, .. } = found;
         let arguments = record.arguments.iter().map(|argument| Argument {
             name: argument.name.clone(),
             digest: argument.digest,

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::frame::Frame;
+use super::hot::{Hot, Lease};
 use super::lead::Clear;
 use super::lookup::{Missing, Site};
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use super::verbose::{Fate, Missed};
 use super::{Call, Inner, Memory, Mode, lock};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::Function;
 use crate::payload::{CopyOnWrite, Mappable, Outcome};
@@ -78,12 +80,21 @@ impl Memory {
         if mode == Mode::Off {
             return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
         }
+        // A hit that may be rechecked needs its key.
+        let has_key = S::ANEW || mode == Mode::Refresh || inner.settings.recheck > 0.0;
+        let quick = if has_key { None } else { call.quick() };
+        if let Some(value) = quick.and_then(|quick| inner.recall(&call, quick, mode, shape)) {
+            return Evaluated { value, fault: None };
+        }
         let site = match call.identity() {
-            Ok(identity) => Site::new(function.folder(), identity.key(&inner.settings.salt)).under(mode),
+            Ok(identity) => {
+                let key = identity.key(&inner.settings.salt);
+                Site::new(function.folder(), key).under(mode).remembered_by(quick)
+            }
             Err(error) => {
                 let fault = error.again();
                 let missed = inner.bypassed(&call, error);
-                let computed = self.compute(inner, call);
+                let computed = self.compute(inner, call, None);
                 inner.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
                 return inner.faulted(function, shape.keep(computed.result), fault);
             }
@@ -144,7 +155,7 @@ impl Memory {
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let codec = call.codec();
-        let Computed { result: mut value, duration, .. } = self.compute(inner, call);
+        let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
         codec.normalise(&mut value);
         inner.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
@@ -161,7 +172,7 @@ impl Memory {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
         let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
-        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call);
+        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
         let cheap = || inner.is_too_cheap(options, site, duration).then_some("it took less than `min_duration`");
@@ -188,7 +199,7 @@ impl Memory {
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
         }
-        match shape.load(&Stored { inner, site, record: &record, fresh: true }, codec) {
+        match shape.load(&Stored { inner, site, record: &record, fresh: true, hot: None }, codec) {
             Ok(value) => Evaluated { value, fault: None },
             // Evicted or replaced at once.
             Err(_) if !inner.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
@@ -196,12 +207,13 @@ impl Memory {
         }
     }
 
-    /// Runs the function; the cached calls in it go through this memory.
-    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>) -> Computed<R> {
+    /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
+    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
         let options = call.options();
         let frame = Frame::enter(call.function());
+        let berth = inner.berth(call.function(), site);
         let begin = Instant::now();
-        let (result, changed) = self.with(|| call.compute());
+        let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
         Frame::expires(inner.good_until(options));
@@ -211,14 +223,14 @@ impl Memory {
 
 pub(super) struct Computed<R> {
     pub(super) result: R,
-    changed: Option<&'static str>,
-    duration: Duration,
+    pub(super) changed: Option<&'static str>,
+    pub(super) duration: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
 }
 
 /// Why a value isn't stored, if it isn't.
-fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
+pub(super) fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     match outcome {
         Outcome::Err if !function.caches_err() => Some("it is an `Err`"),
         Outcome::None if function.skips_none() => Some("it is `None`"),
@@ -226,31 +238,77 @@ fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     }
 }
 
-fn changed_argument(function: &Function, argument: &str) -> Error {
+pub(super) fn changed_argument(function: &Function, argument: &str) -> Error {
     let path = function.path();
     Error::invalid(format!("function `{path}` changed its argument `{argument}`, so that its result can't be stored"))
 }
 
 impl Inner {
+    /// The stored result of a call that this thread has hit before.
+    fn recall<A, R, S: Shape<R>>(&self, call: &Call<A, R>, quick: Digest, mode: Mode, shape: S) -> Option<S::Out> {
+        let (lease, site, now) = self.recalled(quick, call.function())?;
+        self.again(call, &site.under(mode), shape, &lease, now)
+    }
+
+    /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by now.
+    fn again<A, R, S: Shape<R>>(
+        &self,
+        call: &Call<A, R>,
+        site: &Site,
+        shape: S,
+        lease: &Lease,
+        now: u64,
+    ) -> Option<S::Out> {
+        let begin = self.hits_from();
+        let expires = self.fresh(call.options(), site, &lease.hot.found).ok()?;
+        let value = shape.load(&self.stored(site, &lease.hot), call.codec()).ok()?;
+        self.note_hit(call, site, lease, expires, begin);
+        self.stamp_again(site, &lease.hot, now);
+        Some(value)
+    }
+
     /// The stored result of `call`.
     fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
         if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
-        let (function, begin) = (call.function(), self.hits_from());
-        let mut found = self.find(site, function.path())?;
+        let (path, begin) = (call.function().path(), self.hits_from());
+        if let Some((lease, now)) = self.remembered(site, path)
+            && let Some(value) = self.again(call, site, shape, &lease, now)
+        {
+            return Ok(value);
+        }
+        let mut lease = self.look_up(site, path)?;
         let (value, expires) = loop {
-            let expires = self.fresh(call.options(), site, &found)?;
-            match shape.load(&Stored { inner: self, site, record: &found.record, fresh: false }, call.codec()) {
+            let expires = self.fresh(call.options(), site, &lease.hot.found)?;
+            match shape.load(&self.stored(site, &lease.hot), call.codec()) {
                 Ok(value) => break (value, expires),
-                Err(error) => found = self.successor(site, function.path(), &found, error)?,
+                Err(error) => {
+                    self.successor(site, path, &lease.hot.found, error)?;
+                    lease = self.look_up(site, path)?;
+                }
             }
         };
-        Frame::expires(expires);
-        self.counters.hit(function.path());
-        self.loaded(call, site, &found.record, begin);
-        self.stamp(site, found.used);
+        self.note_hit(call, site, &lease, expires, begin);
+        self.stamp(site, lease.hot.found.used);
         Ok(value)
+    }
+
+    fn stored<'a>(&'a self, site: &'a Site, hot: &'a Hot) -> Stored<'a> {
+        Stored { inner: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
+    }
+
+    fn note_hit<A, R>(
+        &self,
+        call: &Call<A, R>,
+        site: &Site,
+        lease: &Lease,
+        expires: Option<u64>,
+        begin: Option<Instant>,
+    ) {
+        Frame::expires(expires);
+        lease.tally.hit();
+        self.loaded(call, site, &lease.hot.found.record, begin);
     }
 
     /// Counts a fault; the first of each function is a warning.

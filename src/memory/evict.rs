@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use super::entry::stored_bytes;
+use super::hot::Table;
 use super::lookup::Found;
 use super::survey::{Part, Shard, State, Survey, survey};
 use super::sweep::{self, Claims};
@@ -75,6 +76,7 @@ pub(super) struct Evictor {
     disk: Arc<Disk>,
     locks: Option<Locks>,
     policy: Evict,
+    hot: Arc<Table>,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
     turn: Mutex<()>,
 }
@@ -111,8 +113,8 @@ struct Tally {
 }
 
 impl Evictor {
-    pub(super) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict) -> Self {
-        Self { disk, locks, policy, turn: Mutex::default() }
+    pub(super) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict, hot: Arc<Table>) -> Self {
+        Self { disk, locks, policy, hot, turn: Mutex::default() }
     }
 
     /// Counts and evicts at once; beside another process that does so, if there is one.
@@ -294,6 +296,7 @@ impl Evictor {
         if !self.disk.remove(&name)? {
             return Ok(Removal::Gone);
         }
+        self.hot.forget(key);
         for file in files {
             if let Err(error) = self.disk.remove(&file) {
                 tracing::debug!(%error, "left behind");

@@ -36,8 +36,14 @@ pub fn expires_after(age: Duration) -> impl Fn(&Entry) -> bool + Send + Sync + '
 impl Inner {
     /// Until when the entry is good (`None`: for ever), if it still is and `validate` lets it pass.
     pub(super) fn fresh(&self, options: &Options, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
-        let (record, now) = (&found.record, now());
+        let record = &found.record;
+        let validated = options.validate.is_some() || self.settings.validate.is_some();
+        let limited = options.expires.is_some() || self.settings.expires.is_some() || record.expires.is_some();
+        if !validated && !limited {
+            return Ok(None);
+        }
         let limit = Limit { own: self.expires(options), inner: inner_lifetime(record) };
+        let now = now();
         if let Some(text) = limit.passed(record.created, now) {
             return Err(Missing::Expired(text));
         }

@@ -5,8 +5,8 @@ use std::fmt;
 use super::lookup::{Missing, Site};
 use super::{Call, Inner, Memory, Mode};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, Key, changes};
-use crate::record::{ArgumentRecord, RECORD_MAX, Record};
+use crate::key::{ArgumentDigest, Function, Key, Part, changes};
+use crate::record::{self, ArgumentRecord, RECORD_MAX, Record};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";
@@ -234,9 +234,16 @@ impl Inner {
         };
         let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code(changes(&nearest.parts, call.function().parts()));
+            return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
         }
         Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
+    }
+
+    /// What the code of a stored call was made of.
+    fn parts(&self, record: &Record, function: &Function) -> Vec<Part> {
+        let site = Site::new(function.folder().to_owned(), Key::from_digest(record.key));
+        let blob = self.disk.read(&site.record(), RECORD_MAX as u64).ok().flatten();
+        blob.map_or_else(Vec::new, |blob| record::parts(&blob.bytes))
     }
 
     /// The readable records below a function's folder, in no order.

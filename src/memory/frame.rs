@@ -38,8 +38,8 @@ impl Frame {
 
     /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
     pub(super) fn innermost() -> Option<&'static Function> {
-        let frames = || FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten();
-        if rayon::current_thread_index().is_none() { frames() } else { None }
+        let innermost = FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten()?;
+        rayon::current_thread_index().is_none().then_some(innermost)
     }
 
     /// The result of a cached call is good until then; so is that of the cached function that called.

@@ -23,7 +23,7 @@ const SOURCES: usize = 8;
 /// The stored calls whose results went into a result, from [`Memory::lineage`].
 ///
 /// Prints as a tree: a line for each entry with its function, its arguments, its key, when it was computed and how long
-/// that took; below it, by the name of the argument, the entries that hold that argument. What was printed before isn't
+/// that took, and that it was edited if it was; below it, by the name of the argument, the entries that hold that argument. What was printed before isn't
 /// spelled out again.
 #[derive(Clone, Debug)]
 pub struct Lineage {
@@ -222,7 +222,7 @@ impl Inner {
         match known.entry(place.key) {
             Slot::Occupied(node) => Some(*node.get()),
             Slot::Vacant(new) => {
-                let site = Site::new(&index.functions[place.function], place.key);
+                let site = Site::new(index.functions[place.function].clone(), place.key);
                 let entry = self.entry(&site.record()).ok().flatten()?;
                 lineage.nodes.push(Node { entry, inputs: Vec::new() });
                 Some(*new.insert(lineage.nodes.len() - 1))

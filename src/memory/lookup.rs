@@ -1,9 +1,11 @@
 //! From a key to what is stored under it. Reads only: a lookup never deletes, and never repairs what it doesn't own.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::hot::Hot;
 use super::{Inner, MapPolicy, Mode, Verify, lock};
 use crate::digest::{ArrayMeta, Digest, Known, tree};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +16,7 @@ use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
 use crate::store::{Disk, Stat};
 
 /// Arrays of at most this many bytes are read rather than mapped: it is faster (measured on 2 cores, 2026-11).
-const READ_RATHER: u64 = 128 * 1024;
+pub(super) const READ_RATHER: u64 = 128 * 1024;
 
 /// Why they are.
 const SMALL: &str = "small";
@@ -23,18 +25,30 @@ const SMALL: &str = "small";
 const STAMP_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Where the files of one key are.
+#[derive(Clone)]
 pub(super) struct Site {
-    /// `f/<stem>-<hash>/<k0k1>`
-    shard: String,
+    /// `f/<stem>-<hash>`
+    folder: Cow<'static, str>,
     key: Key,
+    /// Where it is remembered.
+    slot: Digest,
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
 }
 
 impl Site {
-    pub(super) fn new(folder: &str, key: Key) -> Self {
-        let name = key.to_string();
-        Self { shard: format!("{folder}/{}", &name[..2]), key, read_only: false }
+    /// Makes no name yet: a repeated hit needs none.
+    pub(super) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
+        Self { folder: folder.into(), key, slot: key.digest(), read_only: false }
+    }
+
+    /// For a call that is found by `quick`, if it is.
+    pub(super) fn remembered_by(self, quick: Option<Digest>) -> Self {
+        Self { slot: quick.unwrap_or(self.slot), ..self }
+    }
+
+    pub(super) fn slot(&self) -> Digest {
+        self.slot
     }
 
     /// For a call of a function whose mode is `mode`.
@@ -46,13 +60,18 @@ impl Site {
         self.key
     }
 
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     pub(super) fn record(&self) -> String {
-        format!("{}/{}.record", self.shard, self.key)
+        self.file(&format!("{}.record", self.key))
     }
 
     /// The name, below the root, of one of the entry's files.
     pub(super) fn file(&self, file: &str) -> String {
-        format!("{}/{file}", self.shard)
+        let name = self.key.to_string();
+        format!("{}/{}/{file}", self.folder, &name[..2])
     }
 }
 
@@ -60,6 +79,8 @@ impl Site {
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) record: Record,
+    /// Of its file.
+    pub(super) stat: Stat,
     pub(super) length: u64,
     pub(super) used: SystemTime,
 }
@@ -131,12 +152,15 @@ impl Inner {
 
     /// Notes that the entry was used, by its record's modification time and at most once an hour.
     pub(super) fn stamp(&self, site: &Site, used: SystemTime) {
-        let interval = self.settings.limits.age.map_or(STAMP_INTERVAL, |limit| STAMP_INTERVAL.min(limit / 10));
-        let stale = used.elapsed().is_ok_and(|age| age >= interval);
+        let stale = used.elapsed().is_ok_and(|age| age >= self.stamp_interval());
         if stale && self.writes() && !site.read_only {
             // A stamp that fails makes the entry look older than it is; that is all.
             let _ = self.disk.touch(&site.record());
         }
+    }
+
+    pub(super) fn stamp_interval(&self) -> Duration {
+        self.settings.limits.age.map_or(STAMP_INTERVAL, |limit| STAMP_INTERVAL.min(limit / 10))
     }
 
     /// Decodes the value of `record` with `load`.
@@ -146,7 +170,18 @@ impl Inner {
         record: &Record,
         load: impl FnOnce(&mut Reader<'_>) -> Result<T>,
     ) -> Result<T> {
-        let source = Source { inner: self, site, record };
+        self.load_with(site, record, None, load)
+    }
+
+    /// The same, with what is remembered of its arrays.
+    pub(super) fn load_with<T>(
+        &self,
+        site: &Site,
+        record: &Record,
+        hot: Option<&Hot>,
+        load: impl FnOnce(&mut Reader<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let source = Source { inner: self, site, record, hot };
         let mut reader = Reader::new(&record.value, &source);
         let value = load(&mut reader)?;
         reader.finish()?;
@@ -167,12 +202,12 @@ impl Inner {
 
     /// Reads every array of `record`, and compares it with its digest.
     pub(super) fn verify(&self, site: &Site, record: &Record) -> Result<()> {
-        let source = Source { inner: self, site, record };
+        let source = Source { inner: self, site, record, hot: None };
         (0..).take(record.arrays.len()).try_for_each(|index| source.verify_array(index))
     }
 
     /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").
-    fn unmappable(&self) -> Option<&'static str> {
+    pub(super) fn unmappable(&self) -> Option<&'static str> {
         let medium = self.disk.medium();
         if self.settings.map == MapPolicy::Never {
             Some("policy")
@@ -190,14 +225,14 @@ pub(super) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
     loop {
         let Some(blob) = disk.read(name, RECORD_MAX as u64)? else { return Ok(None) };
         let record = Record::decode(&blob.bytes, &disk.path_of(name))?;
-        let (length, used) = (blob.bytes.len() as u64, blob.modified);
-        let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, length, used })) };
+        let (stat, length, used) = (blob.stat, blob.bytes.len() as u64, blob.stat.modified);
+        let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, stat, length, used })) };
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let file = format!("{beside}/{}", overflow.file);
         let path = disk.path_of(&file);
         match disk.read(&file, overflow.length)? {
             Some(overflowed) => {
-                return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?, length, used }));
+                return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?, stat, length, used }));
             }
             None if before == blob.bytes => {
                 return Err(Error::damaged(format!("file `{}` is missing", path.display())));
@@ -213,6 +248,7 @@ struct Source<'a> {
     inner: &'a Inner,
     site: &'a Site,
     record: &'a Record,
+    hot: Option<&'a Hot>,
 }
 
 impl Source<'_> {
@@ -289,6 +325,11 @@ impl Source<'_> {
         self.read(index, &mut vec![0; to_usize(array.meta.byte_len()?)?])
     }
 
+    /// What may be used again without looking at the file.
+    fn remembered(&self) -> Option<&Hot> {
+        self.hot.filter(|_| self.inner.settings.verify != Verify::Always)
+    }
+
     fn must_verify(&self, name: &str) -> bool {
         let fresh = || !lock(&self.inner.verified).contains(name);
         match self.inner.settings.verify {
@@ -325,12 +366,22 @@ impl ArraySource for Source<'_> {
     }
 
     fn read(&self, index: u32, data: &mut [u8]) -> Result<()> {
+        if let Some(elements) = self.remembered().and_then(|hot| hot.elements(index))
+            && elements.len() == data.len()
+        {
+            data.copy_from_slice(&elements);
+            return Ok(());
+        }
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
         let path = self.inner.disk.path_of(&name);
         let (file, _) = self.open(array, &name)?;
         let tree = read_verified(&file, &path, array.offset, data)?;
-        self.compare(array, &name, tree)
+        self.compare(array, &name, tree)?;
+        if let Some(hot) = self.remembered() {
+            hot.keep_elements(index, data);
+        }
+        Ok(())
     }
 
     fn members(&self, index: u32) -> Result<Option<Members>> {
@@ -346,6 +397,9 @@ impl ArraySource for Source<'_> {
 
     fn map(&self, index: u32) -> Result<Option<MappedFile>> {
         let array = self.array(index)?;
+        if let Some((mapping, known)) = self.remembered().and_then(|hot| hot.mapping(index)) {
+            return Ok(Some(MappedFile { mapping, offset: to_usize(array.offset)?, known }));
+        }
         let name = self.site.file(&array.file);
         let Some(file) = self.to_map(array, &name)? else { return Ok(None) };
         let mapping = Mapping::of(&file, &self.inner.disk.path_of(&name), array.length)?;
@@ -354,7 +408,11 @@ impl ArraySource for Source<'_> {
             self.verify(array, &name, &mapping)?;
         }
         let known = if verified { Known::verified(array.digest) } else { Known::claimed(array.digest) };
-        Ok(Some(MappedFile { mapping, offset: to_usize(array.offset)?, known: Arc::new(known) }))
+        let known = Arc::new(known);
+        if let Some(hot) = self.hot {
+            hot.keep_mapping(index, &mapping, &known);
+        }
+        Ok(Some(MappedFile { mapping, offset: to_usize(array.offset)?, known }))
     }
 
     fn cow(&self, index: u32) -> Result<Option<PrivateFile>> {

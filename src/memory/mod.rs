@@ -4,12 +4,14 @@
 //!   function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `upkeep`: removing and listing them.
+//! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
+//!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `lineage`: what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
+//! * `slots`: what `make` remembers.
 //! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
 //!   work that lasts; `entry`, `stats`: what there is, and what
 //!   happened.
@@ -17,6 +19,7 @@
 mod ambient;
 mod builder;
 pub(crate) mod call;
+mod clock;
 mod commit;
 mod entry;
 mod eval;
@@ -25,6 +28,7 @@ mod expiry;
 mod explain;
 mod flight;
 mod frame;
+mod hot;
 mod keeper;
 mod kept;
 mod lead;
@@ -41,6 +45,8 @@ pub(crate) mod rounding;
 mod settings;
 mod shape;
 mod shelve;
+mod slots;
+mod staged;
 mod stats;
 mod survey;
 mod sweep;
@@ -58,6 +64,8 @@ pub use limits::{Evict, Evicted, Limits};
 pub use lineage::{Lineage, Link};
 pub use options::Options;
 pub use shelve::Shelved;
+pub(crate) use slots::{Ran, SlotName, Slots, Stale};
+pub use staged::zeros;
 pub use stats::{Counts, Stats};
 pub use verify::{Problem, Repair, Report};
 
@@ -70,6 +78,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evict::Evictor;
 use flight::Place;
+use hot::Table;
 use keeper::Keeper;
 use recheck::Sampler;
 use stats::Counters;
@@ -84,6 +93,9 @@ use crate::store::{Disk, Locks};
 ///
 /// Cheap to clone; the clones share one folder, its settings and its counters. Many memories, in many processes, may
 /// share a folder.
+///
+/// What was hit is remembered, up to some megabytes a thread: the same hit again takes no system call. What another
+/// process removes, refreshes or edits is seen after at most a second, what this memory does at once.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -112,6 +124,7 @@ struct Inner {
     place: Place,
     locks: Option<Locks>,
     counters: Counters,
+    hot: Arc<Table>,
     /// Keys that `Mode::Refresh` has computed.
     refreshed: Mutex<HashSet<Key>>,
     /// Array files whose bytes this memory has verified.
@@ -135,7 +148,9 @@ impl Inner {
         let writes = settings.mode <= Mode::Refresh;
         let locks = (local && writes).then(|| Locks::open(&disk)).flatten();
         let disk = Arc::new(disk);
-        let evictor = Arc::new(Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict));
+        let hot = Arc::new(Table::new());
+        let evictor = Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict, Arc::clone(&hot));
+        let evictor = Arc::new(evictor);
         let keeper = (writes && settings.limits.is_any()).then(|| Keeper::new(Arc::clone(&evictor), settings.limits));
         Self {
             place,
@@ -143,6 +158,7 @@ impl Inner {
             disk,
             settings,
             counters: Counters::default(),
+            hot,
             refreshed: Mutex::default(),
             verified: Mutex::default(),
             outlined: Mutex::default(),

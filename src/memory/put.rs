@@ -1,5 +1,7 @@
 //! From a computed value to an entry: arrays first, each under a name of its own; the record's rename is the commit.
 
+use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::entry::stored_bytes;
@@ -9,9 +11,10 @@ use super::{Call, Inner};
 use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
 use crate::error::{Error, Result};
 use crate::key::Part;
+use crate::map::Stage;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
-use crate::store::{NewBlob, nonce};
+use crate::store::{NewBlob, StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
 const TRIES: usize = 5;
@@ -21,10 +24,10 @@ const RECORD_LEN: u64 = 512;
 
 /// What a record says of a call besides its value; gathered before the arguments are gone.
 pub(super) struct Draft {
-    function: &'static str,
-    code: Digest,
-    parts: Vec<Part>,
-    arguments: Vec<ArgumentRecord>,
+    pub(super) function: &'static str,
+    pub(super) code: Digest,
+    pub(super) parts: Vec<Part>,
+    pub(super) arguments: Vec<ArgumentRecord>,
     readable: bool,
     expires: Option<u64>,
 }
@@ -134,6 +137,7 @@ impl Inner {
             blob.finish(durability)?;
         }
         let replaced = self.disk.replace(&site.record(), &split.record, durability);
+        self.hot.forget(site.key());
         if replaced.is_err() && split.overflow.is_some() {
             let _ = self.disk.remove(&overflow);
         }
@@ -158,12 +162,14 @@ pub(super) struct Sink<'a> {
     /// What the names of the files begin with.
     stem: String,
     pub(super) arrays: Vec<ArrayRecord>,
+    /// The files that were staged, by their names.
+    adopted: Vec<(String, Stage)>,
     published: bool,
 }
 
 impl<'a> Sink<'a> {
     pub(super) fn new(inner: &'a Inner, site: &'a Site, compression: Compression, stem: String) -> Self {
-        Self { inner, site, compression, stem, arrays: Vec::new(), published: false }
+        Self { inner, site, compression, stem, arrays: Vec::new(), adopted: Vec::new(), published: false }
     }
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
@@ -186,14 +192,14 @@ impl<'a> Sink<'a> {
 
 impl ArraySink for Sink<'_> {
     fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
-        let index = u32::try_from(self.arrays.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
+        let index = self.index()?;
         let header = npy_header(meta)?;
         let (codec, expected) = match self.compression {
             Compression::None => (NPY, header.len() as u64 + data.len() as u64),
             // Nobody knows, so that nothing is reserved.
             Compression::Gzip(_) => (NPY_GZ, 0),
         };
-        let file = format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce());
+        let file = self.name(codec);
         let mut blob = self.inner.disk.create(&self.site.file(&file), expected)?;
         let written = match self.compression {
             Compression::None => write_plain(&header, data, known.is_none(), &mut blob),
@@ -211,6 +217,32 @@ impl ArraySink for Sink<'_> {
             codec: codec.to_owned(),
         });
         Ok(index)
+    }
+
+    fn adopt(&mut self, meta: &ArrayMeta, stage: &Stage, digest: &dyn Fn() -> Digest) -> Result<Option<u32>> {
+        let Some(blob) = staged(stage).filter(|_| self.compression == Compression::None) else { return Ok(None) };
+        let (index, header, file) = (self.index()?, npy_header(meta)?, self.name(NPY));
+        let (offset, durability) = (header.len() as u64, self.inner.settings.durability);
+        let length = offset + meta.byte_len()?;
+        if !blob.hand_over(&self.inner.disk, &self.site.file(&file), length, durability)? {
+            return Ok(None);
+        }
+        self.adopted.push((file.clone(), Arc::clone(stage)));
+        let (meta, digest, codec) = (meta.clone(), digest(), NPY.to_owned());
+        self.arrays.push(ArrayRecord { file, meta, offset, length, digest, codec });
+        Ok(Some(index))
+    }
+}
+
+impl Sink<'_> {
+    /// The index of the next array.
+    fn index(&self) -> Result<u32> {
+        u32::try_from(self.arrays.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))
+    }
+
+    /// A name for a file of the entry.
+    fn name(&self, codec: &str) -> String {
+        format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce())
     }
 }
 
@@ -232,14 +264,25 @@ fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>)
 impl Drop for Sink<'_> {
     fn drop(&mut self) {
         if !self.published {
+            let mut adopted = self.adopted.iter().peekable();
             for array in &self.arrays {
-                let _ = self.inner.disk.remove(&self.site.file(&array.file));
+                let name = self.site.file(&array.file);
+                match adopted.next_if(|(file, _)| *file == array.file) {
+                    Some((_, stage)) => staged(stage).into_iter().for_each(|blob| blob.take_back(&name)),
+                    None => drop(self.inner.disk.remove(&name)),
+                }
             }
         }
     }
 }
 
-fn is_full(error: &Error) -> bool {
+/// The file of a staged array.
+fn staged(stage: &Stage) -> Option<&StagedBlob> {
+    let stage: &dyn Any = &**stage;
+    stage.downcast_ref()
+}
+
+pub(super) fn is_full(error: &Error) -> bool {
     use std::io::ErrorKind::{QuotaExceeded, StorageFull};
     error.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
 }

@@ -60,7 +60,7 @@ impl Memory {
         let arguments = found.record.arguments.iter().map(|argument| format!("{}={}", argument.name, argument.text));
         let arguments = arguments.collect::<Vec<_>>().join(", ");
         // What hit is returned whatever the function does now.
-        let computed = catch_unwind(AssertUnwindSafe(|| self.compute(inner, call).result));
+        let computed = catch_unwind(AssertUnwindSafe(|| self.compute(inner, call, Some(site)).result));
         let verdict = match computed {
             Ok(value) => inner.compare_results(site, &found, codec, value),
             Err(_) => Ok(Verdict::Differs("it panicked")),

@@ -1,9 +1,10 @@
 //! The forms in which a result can be asked for.
 
 use super::Inner;
+use super::hot::Hot;
 use super::lookup::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::payload::{Codec, CopyOnWrite, Mappable};
+use crate::payload::{Codec, CopyOnWrite, Mappable, Reader};
 use crate::record::Record;
 
 /// A result in the form that was asked for, and what went wrong on the way.
@@ -42,7 +43,7 @@ impl<R> Shape<R> for Owned {
     type Out = R;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
-        entry.inner.load(entry.site, entry.record, |reader| codec.load(reader))
+        entry.load(|reader| codec.load(reader))
     }
 
     fn keep(self, value: R) -> R {
@@ -58,7 +59,7 @@ impl<R: Mappable> Shape<R> for Lent {
     type Out = R::Mapped;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
-        match entry.inner.load(entry.site, entry.record, R::map) {
+        match entry.load(R::map) {
             // A stored `Err`, say: nothing in it to map.
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
             loaded => loaded,
@@ -78,7 +79,7 @@ impl<R: CopyOnWrite> Shape<R> for Writable {
     type Out = R::Cow;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
-        match entry.inner.load(entry.site, entry.record, R::copy_on_write) {
+        match entry.load(R::copy_on_write) {
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
             loaded => loaded,
         }
@@ -88,8 +89,9 @@ impl<R: CopyOnWrite> Shape<R> for Writable {
         value.into_cow()
     }
 
-    fn reloads(self, _: Codec<R>) -> bool {
-        false
+    /// What is mapped already may be larger than memory.
+    fn reloads(self, codec: Codec<R>) -> bool {
+        codec.type_name().has_mapped()
     }
 }
 
@@ -117,4 +119,13 @@ pub(super) struct Stored<'a> {
     pub(super) record: &'a Record,
     /// Just made, so that its digests are this process's own.
     pub(super) fresh: bool,
+    /// Where it is remembered, unless it is fresh.
+    pub(super) hot: Option<&'a Hot>,
+}
+
+impl Stored<'_> {
+    /// Decodes the value with `load`.
+    pub(super) fn load<T>(&self, load: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
+        self.inner.load_with(self.site, self.record, self.hot, load)
+    }
 }

@@ -250,6 +250,7 @@ impl<R> Shelved<R> {
             Ok(found) => {
                 self.reference.expect_content(ticket, &found.record)?;
                 let removed = inner.disk.remove(&site.record())?;
+                inner.hot.forget(ticket.key);
                 inner.remove_files(&site, &found.record);
                 Ok(removed)
             }
@@ -347,7 +348,7 @@ impl Reference {
 
     /// The folder follows from the function's path, so that no name that was sent along is ever opened.
     fn site(&self, ticket: &Ticket) -> Site {
-        Site::new(&folder(&self.function), ticket.key)
+        Site::new(folder(&self.function), ticket.key)
     }
 
     /// Does something with the record, if it is still the one that was shelved.
@@ -413,7 +414,7 @@ impl Reference {
 
     /// Reads the arrays, so that something may be stored under their digest.
     fn verify(&self, ticket: &Ticket) -> Result<()> {
-        let memory = ticket.memory.clone().or_else(ambient);
+        let memory = ticket.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
         let memory = memory.ok_or_else(|| Error::unsupported(format!("{self} can't be verified without a memory")))?;
         self.with_entry(ticket, &memory, Inner::verify)
     }

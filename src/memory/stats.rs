@@ -1,7 +1,10 @@
 //! Counters of hits, misses and faults, by function and by reason.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::lock;
 
 /// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
 ///
@@ -34,7 +37,8 @@ pub struct Counts {
     pub hits: u64,
     /// Values that were computed.
     pub misses: u64,
-    /// Times that the cache failed: a value wasn't stored, or a stored one couldn't be read.
+    /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
+    /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
     /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
     pub rechecks: u64,
@@ -80,7 +84,8 @@ impl Stats {
         &self.functions
     }
 
-    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name).
+    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name); `target` counts the steps of
+    /// [`make`](crate::Memory::make) whose target was missing or changed.
     ///
     /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
     /// compared with a few of its stored calls only, at its first miss.
@@ -99,7 +104,8 @@ impl Stats {
 
     /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
     /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
-    /// and isn't ours to change).
+    /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
+    /// `converted` (byte order, scaling or type) and `alignment`.
     ///
     /// ```
     /// use ndcache::{Compression, Memory};
@@ -122,9 +128,32 @@ impl Stats {
 
 /// The live counters behind [`Stats`].
 #[derive(Default)]
-pub(super) struct Counters(Mutex<Stats>);
+pub(super) struct Counters {
+    /// All but the hits of what is remembered.
+    rest: Mutex<Stats>,
+    /// By function and stripe.
+    tallies: Mutex<HashMap<(&'static str, usize), Arc<Tally>>>,
+}
+
+/// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
+/// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself.
+#[derive(Default)]
+#[repr(align(128))]
+pub(super) struct Tally(AtomicU64);
+
+impl Tally {
+    pub(super) fn hit(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl Counters {
+    /// Where the hits of this function count in the threads of this stripe.
+    pub(super) fn tally(&self, function: &'static str, stripe: usize) -> Arc<Tally> {
+        Arc::clone(lock(&self.tallies).entry((function, stripe)).or_default())
+    }
+
+    /// Counts a hit of what isn't remembered.
     pub(super) fn hit(&self, function: &str) {
         self.count(function, "hit", |counts| counts.hits += 1);
     }
@@ -135,7 +164,7 @@ impl Counters {
 
     /// Counts a fault, and says whether it is the function's first: that one is worth a warning.
     pub(super) fn fault(&self, function: &str) -> bool {
-        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = lock(&self.rest);
         let counts = stats.of(function);
         counts.faults += 1;
         counts.faults == 1
@@ -143,7 +172,7 @@ impl Counters {
 
     /// Counts a recheck.
     pub(super) fn recheck(&self, function: &str, mismatch: bool) {
-        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = lock(&self.rest);
         let counts = stats.of(function);
         counts.rechecks += 1;
         counts.mismatches += u64::from(mismatch);
@@ -151,16 +180,24 @@ impl Counters {
 
     /// Counts an array that was to be mapped, and is copied for this reason.
     pub(super) fn copied(&self, reason: &'static str) {
-        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = lock(&self.rest);
         *stats.copies.entry(reason).or_default() += 1;
     }
 
     pub(super) fn snapshot(&self) -> Stats {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut stats = lock(&self.rest).clone();
+        for ((function, _), tally) in &*lock(&self.tallies) {
+            let hits = tally.0.load(Ordering::Relaxed);
+            if hits > 0 {
+                stats.of(function).hits += hits;
+                *stats.reasons.entry("hit").or_default() += hits;
+            }
+        }
+        stats
     }
 
     fn count(&self, function: &str, reason: &'static str, count: impl FnOnce(&mut Counts)) {
-        let mut stats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = lock(&self.rest);
         count(stats.of(function));
         *stats.reasons.entry(reason).or_default() += 1;
     }

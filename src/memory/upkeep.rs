@@ -45,7 +45,9 @@ impl Memory {
         let Some(inner) = self.writable("remove an entry")? else { return Ok(false) };
         let site = inner.site(call)?;
         let found = inner.find(&site, call.function().path());
-        let removed = inner.disk.remove(&site.record())?;
+        let removed = inner.disk.remove(&site.record());
+        inner.hot.forget(site.key());
+        let removed = removed?;
         if let Ok(found) = found {
             inner.remove_files(&site, &found.record);
         }
@@ -59,7 +61,11 @@ impl Memory {
     /// Returns an error when something of it can't be removed.
     pub fn clear_function(&self, function: &Function) -> Result<()> {
         match self.writable("clear a function")? {
-            Some(inner) => inner.disk.remove_tree(function.folder()).map(drop),
+            Some(inner) => {
+                let removed = inner.disk.remove_tree(function.folder());
+                inner.hot.clear();
+                removed.map(drop)
+            }
             None => Ok(()),
         }
     }
@@ -71,7 +77,11 @@ impl Memory {
     /// Returns an error when something of it can't be removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable("clear the cache")? {
-            Some(inner) => inner.disk.remove_tree("f").and(inner.disk.remove_tree("m")).map(drop),
+            Some(inner) => {
+                let removed = inner.disk.remove_tree("f").and(inner.disk.remove_tree("m"));
+                inner.hot.clear();
+                removed.map(drop)
+            }
             None => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! What a memory says of its calls: `tracing` events always, lines on stderr by the level of `verbose`.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -116,6 +116,25 @@ impl Inner {
         if self.prints(HITS) {
             let line = format!("{} loaded in {duration:.2?}, {}", in_short(call), contents(record));
             self.print(&line, Some(key), Some((site, record)));
+        }
+    }
+
+    /// The call of a build step in short, if it is to be printed that it was made.
+    pub(super) fn step<A, R>(&self, call: &Call<A, R>) -> Option<String> {
+        self.prints(COMPUTATIONS).then(|| in_short(call))
+    }
+
+    /// Prints what was made of a build step.
+    pub(super) fn made(&self, step: Option<&str>, duration: Duration, what: &str, reason: &dyn Display) {
+        if let Some(step) = step {
+            self.print(&format!("{step} made in {duration:.2?}, {what}; {reason}"), None, None);
+        }
+    }
+
+    /// Prints that a build step was made before.
+    pub(super) fn up_to_date<A, R>(&self, call: &Call<A, R>, what: &str) {
+        if self.prints(HITS) {
+            self.print(&format!("{} is up to date, {what}", in_short(call)), None, None);
         }
     }
 

@@ -158,6 +158,9 @@ impl Memory {
         let Some(inner) = &self.0 else { return Ok(Report::default()) };
         let checked =
             survey(&inner.disk, |report: &mut Report, shard| Check { disk: &inner.disk, repair, report }.shard(shard))?;
+        if repair == Repair::Remove {
+            inner.hot.clear();
+        }
         let mut report = checked.tallies.into_iter().fold(Report::default(), Report::merge);
         report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
         checked.error.map_or(Ok(report), Err)

@@ -59,6 +59,11 @@ impl<A: Element, D: Dimension> Payload for Mapped<A, D> {
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
+        if let (Some(stage), Some(meta)) = (self.stage(), ArrayMeta::of(self))
+            && out.adopted_array(&meta, stage, &|| self.digest())?
+        {
+            return Ok(());
+        }
         let known = self.known().is_verified().then(|| self.digest());
         save_array(self, out, Lift { known, may_stay: false })
     }

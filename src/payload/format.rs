@@ -48,6 +48,11 @@ impl<R> Codec<R> {
         name
     }
 
+    /// The address of the function that names the type: functions of one address write one name.
+    pub(crate) fn namer(&self) -> usize {
+        (self.type_name as *const ()).addr()
+    }
+
     /// Brings arrays into C or Fortran order.
     pub(crate) fn normalise(&self, value: &mut R) {
         (self.normalise)(value);

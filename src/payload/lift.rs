@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::gzip::Members;
 use crate::digest::{ArrayMeta, Digest, Known};
 use crate::error::Result;
-use crate::map::Mapping;
+use crate::map::{Mapping, Stage};
 
 /// Takes the arrays that are lifted out of a value.
 pub(crate) trait ArraySink {
@@ -16,6 +16,12 @@ pub(crate) trait ArraySink {
     /// `bytes` are the elements in the order of memory. `known` is the array's digest (not that of its bytes alone)
     /// where this process has verified it.
     fn put(&mut self, meta: &ArrayMeta, bytes: &[u8], known: Option<Digest>) -> Result<u32>;
+
+    /// Stores one array by taking over the file that it is already; `None` where it can't, and has to
+    /// [`put`](Self::put) it. `digest` gives the array's digest.
+    fn adopt(&mut self, _meta: &ArrayMeta, _stage: &Stage, _digest: &dyn Fn() -> Digest) -> Result<Option<u32>> {
+        Ok(None)
+    }
 }
 
 /// Has the arrays that were lifted out of a value. Its errors name the file.

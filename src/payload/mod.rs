@@ -162,6 +162,7 @@ pub(crate) use lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
 pub use name::TypeName;
 pub(crate) use npy::read_header as npy_meta;
 pub use npy::read_npy;
+pub(crate) use npy::{check_npy, write_npy};
 pub(crate) use npy_header::header as npy_header;
 pub(crate) use probe::probes;
 pub use probe::{EqProbe, FormatProbe, Storable};

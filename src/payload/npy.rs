@@ -5,14 +5,14 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use ndarray::{Array, Dimension};
+use ndarray::{Array, ArrayRef, Dimension};
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use rustix::fs::OFlags;
 
 use super::arrays;
-use super::npy_header::{MAX_HEADER, parse, preamble};
-use crate::digest::{ArrayMeta, Element};
+use super::npy_header::{MAX_HEADER, header, parse, preamble};
+use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
 
@@ -51,14 +51,34 @@ pub fn read_npy<A: Element, D: Dimension>(path: impl AsRef<Path>) -> Result<Arra
 fn read<A: Element, D: Dimension>(path: &Path) -> Result<Array<A, D>> {
     let (file, file_len) = open(path)?;
     let (meta, offset) = read_header(&file, path, file_len)?;
-    arrays::check::<A, D>(&meta, ErrorKind::Invalid)?;
+    check_npy::<A, D>(&meta, offset, file_len)?;
+    let elements = A::read_vec(arrays::count(&meta)?, |out| read_elements(&file, path, offset, out))?;
+    map::array_from_vec(elements, &meta)
+}
+
+/// Whether the elements at `offset` are an array of this type, and fill a file of this length.
+pub(crate) fn check_npy<A: Element, D: Dimension>(meta: &ArrayMeta, offset: u64, file_len: u64) -> Result<()> {
+    arrays::check::<A, D>(meta, ErrorKind::Invalid)?;
     let byte_len = meta.byte_len()?;
     if offset.checked_add(byte_len) != Some(file_len) {
         let expected = offset.saturating_add(byte_len);
         return Err(Error::damaged(format!("file has {file_len} bytes, expected {expected} by its header")));
     }
-    let elements = A::read_vec(arrays::count(&meta)?, |out| read_elements(&file, path, offset, out))?;
-    map::array_from_vec(elements, &meta)
+    Ok(())
+}
+
+/// Writes an array as a `.npy` file of format 1.0; one that is contiguous in neither order as its copy in C order.
+pub(crate) fn write_npy<A: Element, D: Dimension>(
+    array: &ArrayRef<A, D>,
+    write: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let Some(meta) = ArrayMeta::of(array) else {
+        return write_npy(&array.as_standard_layout(), write);
+    };
+    let in_c_order = if meta.order == Order::F { array.t() } else { array.view() };
+    let elements = in_c_order.as_slice().expect("it is contiguous in its own order");
+    write(&header(&meta)?)?;
+    write(bytemuck::cast_slice(elements))
 }
 
 /// Opens a regular file, and nothing else: a FIFO would block here for a writer that never comes.

@@ -6,6 +6,7 @@ use super::wire::{self, Ext, MAX_DEPTH};
 use super::{ArraySink, Format};
 use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
+use crate::map::Stage;
 
 /// Where a [`Payload`](super::Payload) saves itself.
 ///
@@ -110,6 +111,21 @@ impl<'a> Writer<'a> {
         }
         let index = self.sink.put(meta, bytes, known)?;
         self.ext(Ext::Lifted, &wire::index_bytes(index))
+    }
+
+    /// An array that is a file already: `true` if that was taken over.
+    pub(super) fn adopted_array(
+        &mut self,
+        meta: &ArrayMeta,
+        stage: &Stage,
+        digest: &dyn Fn() -> Digest,
+    ) -> Result<bool> {
+        if !self.lifts {
+            return Ok(false);
+        }
+        let Some(index) = self.sink.adopt(meta, stage, digest)? else { return Ok(false) };
+        self.ext(Ext::Lifted, &wire::index_bytes(index))?;
+        Ok(true)
     }
 
     fn inline_array(&mut self, meta: &ArrayMeta, bytes: &[u8]) -> Result<()> {

@@ -103,7 +103,25 @@ fn a_record_is_read_as_it_was_written() {
 fn the_parts_of_the_code_are_read_as_they_were_written() {
     let bare = Part { package: None, version: None, body: None, facts: Vec::new(), ..part() };
     let record = Record { parts: vec![part(), bare], ..sample() };
-    assert_eq!(decode(&record.encode().unwrap()).unwrap(), record);
+    let bytes = record.encode().unwrap();
+    assert_eq!(parts(&bytes), record.parts);
+    assert_eq!(decode(&bytes).unwrap(), sample(), "a hit has no use for them");
+    assert!(parts(&sample().encode().unwrap()).is_empty());
+}
+
+#[test]
+fn parts_that_can_not_be_decoded_cost_no_entry() {
+    for nonsense in [&b"\x07"[..], b"\x91\xa1x", b"\x91\x81\xa4name\x03", b"\x81\xa4name\xa1x"] {
+        let mut body = Vec::new();
+        pack(&mut body, &sample()).unwrap();
+        body[0] += 1;
+        body.extend_from_slice(&rmp_serde::to_vec("parts").unwrap());
+        body.extend_from_slice(nonsense);
+        let bytes = seal(&body);
+        assert_eq!(decode(&bytes).unwrap(), sample());
+        assert!(parts(&bytes).is_empty());
+    }
+    assert!(parts(b"no record").is_empty());
 }
 
 #[test]
@@ -274,8 +292,8 @@ fn check_overflow(record: Record) {
 fn what_is_too_long_all_the_same_loses_the_parts_of_its_code() {
     let record = Record { parts: vec![part(); 1000], ..sample() };
     let split = record.clone().split("0123.4567.msgpack").unwrap();
+    assert!(parts(&split.record).is_empty());
     let read = decode(&split.record).unwrap();
-    assert!(read.parts.is_empty());
     let overflow = split.overflow.expect("the value");
     assert_eq!(read.join(&overflow, path()).unwrap().value, record.value);
 }

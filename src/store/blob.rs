@@ -95,7 +95,7 @@ impl Disk {
     /// The last chance of a network file system to report a lost write is `close`, whose result std drops. `fsync`
     /// waits for the same writes and reports the same errors, so there it stands in for a checked `close`; on a local
     /// file system `close` has nothing to report.
-    fn flush(&self, file: &File, durability: Durability, path: &Path) -> Result<()> {
+    pub(super) fn flush(&self, file: &File, durability: Durability, path: &Path) -> Result<()> {
         if durability.syncs_files() || self.medium().network {
             file.sync_all().map_err(|error| Error::io("flush", path, error))?;
         }
@@ -103,7 +103,7 @@ impl Disk {
     }
 
     /// A name lasts once every folder on the way to it does.
-    fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
+    pub(super) fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
         if !durability.syncs_folders() {
             return Ok(());
         }
@@ -232,6 +232,6 @@ fn reserve(_: &File, _: u64) -> rustix::io::Result<()> {
 }
 
 /// The process's own limit. To write past it is a signal (`SIGXFSZ`) that ends the process, so it is checked before.
-fn size_limit() -> u64 {
+pub(super) fn size_limit() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }

@@ -108,6 +108,13 @@ impl Disk {
         })
     }
 
+    /// Whether the blob of this name is still the file that was read with `stat`; one system call.
+    ///
+    /// What is a link now may be looked at through it. That does no harm: it would have to lead to that very file.
+    pub(crate) fn is_still(&self, name: &str, stat: &Stat) -> bool {
+        fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|now| Stat::of(&now) == *stat)
+    }
+
     /// Removes a blob; `false` if it was gone.
     pub(crate) fn remove(&self, name: &str) -> Result<bool> {
         let name = Name::new(name)?;

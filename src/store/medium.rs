@@ -12,18 +12,21 @@ pub(crate) struct Medium {
     pub(crate) network: bool,
     /// Anyone may put files here, sticky bit or not: nothing is mapped.
     pub(crate) world_writable: bool,
+    /// Allocated blocks stay with their file, so that writing to them can't meet a full disk.
+    pub(crate) reserves: bool,
     /// The boot of this machine and the mount of this file system. What was written in the session that still lasts
     /// has lost nothing to a power cut.
     pub(crate) session: String,
 }
 
 impl Medium {
-    pub(super) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
+    pub(crate) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
         let stat = fs::fstat(&root).map_err(|errno| Error::io("stat", path, errno))?;
         let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
         Ok(Self {
             network: !is_local(&kind),
             world_writable: stat.st_mode & 0o002 != 0,
+            reserves: reserves(&kind),
             session: format!("{}:{}", boot(), mount(&root, &stat)),
         })
     }
@@ -37,7 +40,7 @@ const LOCAL: [u32; 9] = [
     0x5846_5342, // xfs
     0x9123_683e, // btrfs
     0x0102_1994, // tmpfs
-    0x2fc1_2fc1, // zfs
+    ZFS,
     0xf2f5_2010, // f2fs
     0x794c_7630, // overlayfs
     0xca45_1a4e, // bcachefs
@@ -45,9 +48,24 @@ const LOCAL: [u32; 9] = [
 ];
 
 #[cfg(target_os = "linux")]
+const ZFS: u32 = 0x2fc1_2fc1;
+
+#[cfg(target_os = "linux")]
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // magic numbers have 32 bits; the field's sign differs
 fn is_local(kind: &fs::StatFs) -> bool {
     LOCAL.contains(&(kind.f_type as u32))
+}
+
+/// ZFS writes each block to another place, and answers `fallocate` by looking at the free space only.
+#[cfg(target_os = "linux")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // as above
+fn reserves(kind: &fs::StatFs) -> bool {
+    is_local(kind) && kind.f_type as u32 != ZFS
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserves(_: &fs::StatFs) -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]

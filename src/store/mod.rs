@@ -5,7 +5,8 @@
 //! > A crash leaves an old entry, a new entry or garbage: never half of one.
 //!
 //! It rests on three rules. A blob is *created* under a name that nobody has used (`O_EXCL`), is written front to back
-//! and never touched again; or it *replaces* another by a rename of a complete file, within one folder. The one who
+//! and never touched again (a *staged* one is filled through a mapping, and gets the name that a record may name only
+//! when that is over); or it *replaces* another by a rename of a complete file, within one folder. The one who
 //! publishes does so last: first the blobs that a record names, then the record. What a crash leaves before that
 //! rename is a file that no record names, which a later sweep removes.
 //!
@@ -20,6 +21,7 @@ mod medium;
 mod name;
 mod read;
 mod root;
+mod staged;
 mod stat;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ pub(crate) use disk::Disk;
 pub(crate) use lock::{LockedKey, Locks};
 pub(crate) use medium::Medium;
 pub(crate) use name::nonce;
+pub(crate) use staged::StagedBlob;
 pub(crate) use stat::Stat;
 pub(crate) use walk::{GARBAGE_AGE, Kind};
 

@@ -2,17 +2,17 @@
 
 use super::disk::Disk;
 use super::name::Name;
+use super::stat::Stat;
 use crate::error::{Error, Result};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
-use std::time::SystemTime;
 
 /// A blob that was read whole.
 #[derive(Clone, Debug)]
 pub(crate) struct Blob {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) modified: SystemTime,
+    pub(crate) stat: Stat,
 }
 
 impl Disk {
@@ -31,7 +31,7 @@ impl Disk {
         };
         self.expect_regular(&name, &stat)?;
         self.expect_length(&name, stat.len, bytes.len() as u64, cap)?;
-        Ok(Some(Blob { bytes, modified: stat.modified }))
+        Ok(Some(Blob { bytes, stat }))
     }
 
     fn expect_length(&self, name: &Name<'_>, expected: u64, found: u64, cap: u64) -> Result<()> {

@@ -9,9 +9,12 @@ pub(crate) struct Stat {
     pub(crate) len: u64,
     /// Of a record: its last use; see `Disk::touch`.
     pub(crate) modified: SystemTime,
+    /// Of anything about the file, and nobody can set it.
+    pub(crate) changed: SystemTime,
     /// Permission bits only.
     pub(crate) mode: u16,
     pub(crate) uid: u32,
+    pub(crate) dev: u64,
     /// File systems reuse it right after an unlink: never an identity by itself.
     pub(crate) ino: u64,
     pub(crate) regular: bool,
@@ -29,11 +32,20 @@ impl Stat {
         Self {
             len: u64::try_from(stat.st_size).unwrap_or(0),
             modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
+            changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
             mode: (stat.st_mode & 0o7777) as u16,
             uid: stat.st_uid as u32,
+            dev: stat.st_dev as u64,
             ino: stat.st_ino as u64,
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
         }
+    }
+}
+
+#[cfg(test)]
+impl Stat {
+    pub(crate) fn of_no_file() -> Self {
+        Self { len: 0, modified: UNIX_EPOCH, changed: UNIX_EPOCH, mode: 0, uid: 0, dev: 0, ino: 0, regular: false }
     }
 }
 

@@ -20,6 +20,7 @@ mod faults;
 mod hostile;
 mod opening;
 mod races;
+mod staged;
 mod walking;
 
 const RECORD: &str = "f/stem-0123456789abcdef/ab/ab01.record";

@@ -36,4 +36,9 @@ fn nothing(x: f64) -> f64 {
     x
 }
 
+#[cache(compress = 3)]
+fn level(x: f64) -> f64 {
+    x
+}
+
 fn main() {}

@@ -49,7 +49,7 @@ impl fmt::Display for Lineage {
                     if again {
                         f.write_str("  (above)")?;
                     } else {
-                        write!(f, "  {}  {}, {:.1?}", entry.key(), date(entry.created()), entry.duration())?;
+                        write!(f, "  {}  {}", entry.key(), made(entry))?;
                         let below = match (line.depth, line.last) {
                             (0, _) => "",
                             (_, true) => "   ",
@@ -106,7 +106,7 @@ impl Lineage {
         let mut dot = String::from("digraph lineage {\n  rankdir=LR;\n  node [shape=box];\n");
         for (at, node) in self.nodes.iter().enumerate() {
             let entry = &node.entry;
-            let label = format!("{}\n{}, {:.1?}", call(entry), date(entry.created()), entry.duration());
+            let label = format!("{}\n{}", call(entry), made(entry));
             let tip = format!("{} {}", entry.function(), entry.key());
             dot.push_str(&format!("  n{at} [label={}, tooltip={}];\n", quoted(&label), quoted(&tip)));
         }
@@ -136,6 +136,12 @@ fn call(entry: &Entry) -> String {
     let arguments = entry.arguments().iter().map(|argument| format!("{}={}", argument.name(), argument.text()));
     let function = crate::memory::readable::last_component(entry.function());
     plain(&format!("{function}({})", arguments.collect::<Vec<_>>().join(", ")))
+}
+
+/// `2026-11-21 12:36:36 UTC, 1.5ms`; of a result that was published by hand, that it was.
+fn made(entry: &Entry) -> String {
+    let edited = if entry.edited() { ", edited" } else { "" };
+    format!("{}, {:.1?}{edited}", date(entry.created()), entry.duration())
 }
 
 /// In one line: records may have been written by anybody.

@@ -5,6 +5,7 @@ use super::print::date;
 use super::*;
 use crate::memory::lookup::Found;
 use crate::record::{ArgumentRecord, FORMAT, Producer};
+use crate::store::Stat;
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
     let arguments = arguments.iter().map(|(name, text)| ArgumentRecord {
@@ -29,7 +30,10 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         producer: Producer::current(""),
         edited: false,
     };
-    Entry::new(PathBuf::from("x.record"), Found { record, length: 0, used: SystemTime::UNIX_EPOCH })
+    Entry::new(
+        PathBuf::from("x.record"),
+        Found { record, stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
+    )
 }
 
 fn node(entry: Entry, inputs: &[(usize, &[usize], usize)]) -> Node {

@@ -9,7 +9,7 @@ fn a_created_blob_is_read_back_and_can_not_be_written() {
     put(&disk, ARRAY, b"elements");
     let blob = disk.read(ARRAY, 8).unwrap().unwrap();
     assert_eq!(blob.bytes, b"elements");
-    assert!(blob.modified > before && blob.modified < before + Duration::from_secs(60));
+    assert!(blob.stat.modified > before && blob.stat.modified < before + Duration::from_secs(60));
     let (mut file, stat) = disk.open_file(ARRAY).unwrap().unwrap();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).unwrap();

@@ -1,0 +1,159 @@
+//! What a call costs, counted and not timed: instructions (by callgrind) and system calls (by strace), held against
+//! `data/counts.json`.
+//!
+//! `cargo bench --bench count` prints the counts, `cargo bench --bench count -- --bless` writes them down.
+//! `cargo bench --bench count -- run hit 1000` runs a thousand hits, to be looked at with a profiler.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
+
+use ndarray::prelude::*;
+use ndcache::{Mapped1, Memory, cache};
+
+/// By how much a count may exceed what is written down: compilers and libraries differ, and hash tables grow.
+const TOLERANCE: f64 = 1.25;
+
+/// Elements of a mapped array: 1 MiB.
+const LENGTH: usize = 1 << 17;
+
+#[cache]
+fn polynomial(x: f64, n: u64) -> f64 {
+    (x * 2.5 + 1.0) * x - n as f64
+}
+
+#[cache]
+fn ramp(length: usize) -> Mapped1<f64> {
+    Array1::from_shape_fn(length, |i| i as f64).into()
+}
+
+#[cache]
+fn total(x: &ArrayRef1<f64>) -> f64 {
+    x.sum()
+}
+
+/// Runs the calls of one kind; all but `times` of what it costs is the same however many they are.
+fn run(kind: &str, times: u64) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = Memory::open(folder.path()).expect("a memory");
+    let x = memory.eval(ramp::call(LENGTH));
+    for _ in 0..3 {
+        memory.eval(polynomial::call(1.5, 0));
+        memory.eval(total::call(&x));
+        memory.mmap(ramp::call(LENGTH));
+    }
+    for n in 0..times {
+        match kind {
+            // The same again and again.
+            "hit" => drop(black_box(memory.eval(polynomial::call(black_box(1.5), 0)))),
+            "mapped hit" => drop(black_box(memory.eval(ramp::call(LENGTH)))),
+            // Of an argument that is mapped.
+            "chain hit" => drop(black_box(memory.eval(total::call(&x)))),
+            // A function that is new to the memory's table, in a memory that is new.
+            "first hit" => drop(black_box(memory_again(folder.path()).eval(polynomial::call(black_box(1.5), 0)))),
+            "miss" => drop(black_box(memory.eval(polynomial::call(black_box(2.5), n)))),
+            other => panic!("no calls are called `{other}`"),
+        }
+    }
+}
+
+fn memory_again(folder: &Path) -> Memory {
+    Memory::open(folder).expect("a memory")
+}
+
+/// Each kind, and how often it is run.
+const KINDS: [(&str, u64); 5] =
+    [("hit", 10_000), ("mapped hit", 10_000), ("chain hit", 10_000), ("first hit", 200), ("miss", 200)];
+
+/// Of one call: its instructions, and its system calls.
+type Counts = BTreeMap<String, BTreeMap<String, f64>>;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "run") {
+        return run(&arguments[at + 1], arguments[at + 2].parse().expect("a number"));
+    }
+    if cfg!(debug_assertions) {
+        return println!("skipped: what a debug build takes says nothing");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/counts.json");
+    let counts = count();
+    print(&counts);
+    if arguments.iter().any(|argument| argument == "--bless") {
+        let text = serde_json::to_string_pretty(&counts).expect("numbers");
+        std::fs::write(path, text + "\n").expect("`data` can be written to");
+        return;
+    }
+    let text = std::fs::read_to_string(path).expect("data/counts.json");
+    let expected: Counts = serde_json::from_str(&text).expect("counts");
+    let exceeded = exceeded(&counts, &expected);
+    assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
+}
+
+fn count() -> Counts {
+    let mut counts = Counts::new();
+    for (what, tool) in [("instructions", instructions as fn(&str, u64) -> Option<f64>), ("system calls", system_calls)]
+    {
+        for (kind, times) in KINDS {
+            // The difference of two runs leaves out what happens once.
+            let (Some(once), Some(twice)) = (tool(kind, times), tool(kind, 2 * times)) else { break };
+            let each = (twice - once) / times as f64;
+            counts.entry(kind.to_owned()).or_default().insert(what.to_owned(), (each * 100.0).round() / 100.0);
+        }
+    }
+    counts
+}
+
+/// `None` where there is no valgrind, which in CI there has to be.
+fn instructions(kind: &str, times: u64) -> Option<f64> {
+    let output = this("valgrind", &["--tool=callgrind", "--callgrind-out-file=/dev/null"], kind, times)?;
+    let collected = output.lines().find_map(|line| line.split("Collected : ").nth(1)).expect("a count");
+    Some(collected.trim().parse().expect("a number"))
+}
+
+/// The same for strace.
+fn system_calls(kind: &str, times: u64) -> Option<f64> {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    this("strace", &["-f", "-o", log.path().to_str().expect("a name")], kind, times)?;
+    let log = std::fs::read_to_string(log.path()).expect("what strace wrote");
+    Some(log.lines().filter(|line| line.contains('(')).count() as f64)
+}
+
+/// Runs this program by another one, and returns what that says.
+fn this(tool: &str, options: &[&str], kind: &str, times: u64) -> Option<String> {
+    let mut command = Command::new(tool);
+    command.args(options).arg(std::env::current_exe().expect("this program"));
+    // One thread, for numbers that don't vary.
+    command.args(["run", kind, &times.to_string()]).env("RAYON_NUM_THREADS", "1");
+    let Ok(output) = command.output() else {
+        assert!(std::env::var_os("CI").is_none(), "`{tool}` is needed and missing");
+        println!("skipped: {tool} is missing");
+        return None;
+    };
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "`{tool}` failed: {text}");
+    Some(text)
+}
+
+fn print(counts: &Counts) {
+    for (kind, counts) in counts {
+        for (what, count) in counts {
+            println!("{kind}: {count} {what}");
+        }
+    }
+}
+
+/// What is more than was written down, in words.
+fn exceeded(counts: &Counts, expected: &Counts) -> Vec<String> {
+    let mut exceeded = Vec::new();
+    for (kind, counts) in counts {
+        for (what, &count) in counts {
+            let limit = expected.get(kind).and_then(|counts| counts.get(what)).copied().unwrap_or(0.0);
+            if count > limit * TOLERANCE + 0.1 {
+                exceeded.push(format!("a {kind} takes {count} {what}, expected at most {limit} and a quarter"));
+            }
+        }
+    }
+    exceeded
+}

@@ -1,0 +1,85 @@
+//! Bytes that come in pieces, hashed as one.
+
+use std::fmt;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::value::Digest;
+
+/// Collects bytes for one digest: up to `SHORT` of them where it stands, so that a scalar argument takes no memory and one
+/// call of the hash; more in the hash's own state, which is large.
+pub(crate) struct ByteStream<const SHORT: usize> {
+    short: [u8; SHORT],
+    /// `SHORT` if there are more.
+    len: usize,
+    long: Option<Box<Xxh3Default>>,
+}
+
+impl<const SHORT: usize> ByteStream<SHORT> {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self { short: [0; SHORT], len: 0, long: None }
+    }
+
+    #[inline]
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self.short.get_mut(self.len..self.len + bytes.len()) {
+            Some(free) => {
+                free.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.spill(bytes),
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        let short = &self.short[..self.len];
+        let long = self.long.get_or_insert_with(|| {
+            let mut long = Box::new(Xxh3Default::new());
+            long.update(short);
+            long
+        });
+        long.update(bytes);
+        self.len = SHORT;
+    }
+
+    /// Whether so many bytes more fit where it stands.
+    #[inline]
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        bytes <= SHORT - self.len
+    }
+
+    #[inline]
+    pub(crate) fn digest(&self) -> Digest {
+        match &self.long {
+            None => Digest::of(&self.short[..self.len]),
+            Some(long) => Digest::from_xxh3(long.digest128()),
+        }
+    }
+}
+
+impl<const SHORT: usize> fmt::Write for ByteStream<SHORT> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.update(text.as_bytes());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_have_the_digest_of_the_whole_around_every_limit() {
+        let bytes: Vec<u8> = (0..2000).map(|i| (i % 251) as u8).collect();
+        for len in [0, 1, 15, 16, 17, 128, 129, 239, 240, 241, 255, 256, 257, 480, 1023, 1024, 1025, 2000] {
+            for piece in [1, 7, 16, 240, 241, 2000] {
+                let mut stream = ByteStream::<240>::new();
+                bytes[..len].chunks(piece).for_each(|piece| stream.update(piece));
+                stream.update(&[]);
+                assert_eq!(stream.digest(), Digest::of(&bytes[..len]), "{len} bytes by {piece}");
+            }
+        }
+    }
+}

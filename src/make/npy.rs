@@ -1,0 +1,131 @@
+//! Targets that NumPy reads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ndarray::{Array, ArrayBase, Dimension, OwnedArcRepr, OwnedRepr};
+
+use super::replace::{READ_ONLY, WRITABLE, replace};
+use super::{Persister, mapping};
+use crate::digest::{Element, Known};
+use crate::error::Result;
+use crate::map::Mapped;
+use crate::payload::{check_npy, npy_meta, read_npy, write_npy};
+
+/// A target that is a `.npy` file, which `np.load` reads: of a step whose result is an array.
+///
+/// C and Fortran order are kept. It is loaded into memory, as an owned array.
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use ndcache::{NpyFile, Persister};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let target = NpyFile::new(folder.path().join("a.npy"));
+/// target.save(&array![1.0, 2.0])?;
+/// let loaded: Array1<f64> = Persister::<Array1<f64>>::load(&target)?;
+/// assert_eq!(loaded, array![1.0, 2.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NpyFile {
+    path: PathBuf,
+}
+
+impl NpyFile {
+    /// The file at `path`; its folder has to be there when it is made.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The file at `path`, memory-mapped when it is loaded.
+    pub fn mapped(path: impl Into<PathBuf>) -> MappedNpyFile {
+        MappedNpyFile { path: path.into() }
+    }
+}
+
+/// A target that is a `.npy` file and is memory-mapped: of a step whose result is an array; from [`NpyFile::mapped`].
+///
+/// It is saved without write permission, which is what makes mapping it sound: nobody changes it by accident, and the
+/// next result replaces it and leaves what is mapped as it is. A file that has write permission all the same, lies in a
+/// world-writable folder or on a network file system, is copied into memory behind the same type, and
+/// [`Stats::by_copy`](crate::Stats::by_copy) counts it.
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndcache::{Mapped1, Memory, NpyFile, cache};
+///
+/// #[cache]
+/// fn ramp(n: usize) -> Array1<f64> {
+///     Array1::linspace(0.0, 1.0, n)
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// let memory = Memory::open(folder.path().join("cache"))?;
+/// let made: Mapped1<f64> = memory.make(ramp::call(1000), NpyFile::mapped(folder.path().join("ramp.npy")))?;
+/// assert!(made.is_mapped());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MappedNpyFile {
+    path: PathBuf,
+}
+
+macro_rules! arrays {
+    ($($array:ty,)*) => {$(
+        impl<A: Element, D: Dimension> Persister<$array> for NpyFile {
+            type Loaded = Array<A, D>;
+
+            fn save(&self, value: &$array) -> Result<()> {
+                replace(&self.path, WRITABLE, |file| write_npy(value, &mut |bytes| put(file, &self.path, bytes)))
+            }
+
+            fn load(&self) -> Result<Array<A, D>> {
+                read_npy(&self.path)
+            }
+
+            fn path(&self) -> Option<&Path> {
+                Some(&self.path)
+            }
+        }
+
+        impl<A: Element, D: Dimension> Persister<$array> for MappedNpyFile {
+            type Loaded = Mapped<A, D>;
+
+            fn save(&self, value: &$array) -> Result<()> {
+                replace(&self.path, READ_ONLY, |file| write_npy(value, &mut |bytes| put(file, &self.path, bytes)))
+            }
+
+            fn load(&self) -> Result<Mapped<A, D>> {
+                map_npy(&self.path)
+            }
+
+            fn path(&self) -> Option<&Path> {
+                Some(&self.path)
+            }
+        }
+    )*};
+}
+
+arrays! {
+    ArrayBase<OwnedRepr<A>, D>,
+    ArrayBase<OwnedArcRepr<A>, D>,
+    Mapped<A, D>,
+}
+
+fn put(file: &mut impl std::io::Write, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).map_err(|error| crate::error::Error::io("write", path, error))
+}
+
+fn map_npy<A: Element, D: Dimension>(path: &Path) -> Result<Mapped<A, D>> {
+    // The header is that of the file that is mapped, whatever has come to the path since.
+    let Ok((file, mapping)) = mapping::map(path)? else {
+        return read_npy(path).map(Mapped::from);
+    };
+    let len = mapping.bytes().len() as u64;
+    let (meta, offset) = npy_meta(&file, path, len)?;
+    check_npy::<A, D>(&meta, offset, len)?;
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    Mapped::from_mapping(mapping, offset, &meta, Arc::new(Known::unknown()))
+        .map_err(|error| error.at(format_args!("array `{}`", path.display())))
+}

@@ -1,0 +1,161 @@
+//! What saves a result and loads it again.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Where and how [`Memory::make`](crate::Memory::make) keeps the result of a build step: a format, and a path in it.
+///
+/// [`NpyFile`](crate::NpyFile), [`MsgpackFile`](crate::MsgpackFile) and [`NoOutput`](crate::NoOutput) are there, and
+/// with the feature `nifti` `NiftiFile` and `MappedNiftiFile`. One's own format is two functions:
+///
+/// ```
+/// use std::io::Write;
+/// use std::path::{Path, PathBuf};
+///
+/// use ndcache::{Error, Memory, Persister, Result, cache, replace_file};
+///
+/// /// One number a line.
+/// struct CsvFile(PathBuf);
+///
+/// impl Persister<Vec<f64>> for CsvFile {
+///     type Loaded = Vec<f64>;
+///
+///     fn save(&self, value: &Vec<f64>) -> Result<()> {
+///         // The old file stays until the new one is whole.
+///         replace_file(&self.0, |file| value.iter().try_for_each(|x| writeln!(file, "{x:.3}")))
+///     }
+///
+///     fn load(&self) -> Result<Vec<f64>> {
+///         let text = std::fs::read_to_string(&self.0).map_err(Error::other)?;
+///         text.lines().map(|line| line.parse().map_err(Error::other)).collect()
+///     }
+///
+///     fn path(&self) -> Option<&Path> {
+///         Some(&self.0)
+///     }
+/// }
+///
+/// #[cache]
+/// fn thirds(n: u32) -> Vec<f64> {
+///     (0..n).map(|i| f64::from(i) / 3.0).collect()
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// let memory = Memory::open(folder.path().join("cache"))?;
+/// let path = folder.path().join("thirds.csv");
+/// // The format rounds, and so does the first call: it returns what `load` gives.
+/// assert_eq!(memory.make(thirds::call(3), CsvFile(path.clone()))?, [0.0, 0.333, 0.667]);
+/// assert_eq!(std::fs::read_to_string(&path)?, "0.000\n0.333\n0.667\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Persister<T> {
+    /// What a saved value comes back as.
+    type Loaded;
+
+    /// Saves the value, in place of what was there.
+    ///
+    /// [`replace_file`](crate::replace_file) leaves the old file until the new one is whole.
+    ///
+    /// # Errors
+    /// Returns an error when the value can't be saved; [`Error::other`] wraps those of others.
+    fn save(&self, value: &T) -> Result<()>;
+
+    /// Loads what was saved.
+    ///
+    /// # Errors
+    /// Returns an error when it isn't there, or isn't what `save` writes.
+    fn load(&self) -> Result<Self::Loaded>;
+
+    /// The one file that is written, if there is one. A step without a path is known by its [`name`](Self::name).
+    fn path(&self) -> Option<&Path>;
+
+    /// What tells several steps of one function apart that have no path; unless said, there is one such step.
+    fn name(&self) -> &str {
+        ""
+    }
+
+    /// Why the value isn't one to be saved, such as the `Err` of a [`Fallible`] step.
+    fn refusal(&self, _value: &T) -> Option<Error> {
+        None
+    }
+}
+
+impl<T, P: Persister<T> + ?Sized> Persister<T> for &P {
+    type Loaded = P::Loaded;
+
+    fn save(&self, value: &T) -> Result<()> {
+        (**self).save(value)
+    }
+
+    fn load(&self) -> Result<Self::Loaded> {
+        (**self).load()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        (**self).path()
+    }
+
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn refusal(&self, value: &T) -> Option<Error> {
+        (**self).refusal(value)
+    }
+}
+
+/// The target of a step that may fail: saves what is in an `Ok`. An `Err` is the error of
+/// [`Memory::make`](crate::Memory::make), and leaves the old target.
+///
+/// ```
+/// use std::num::ParseIntError;
+///
+/// use ndcache::{Fallible, Memory, MsgpackFile, cache};
+///
+/// #[cache]
+/// fn parse(text: &str) -> Result<u32, ParseIntError> {
+///     text.parse()
+/// }
+///
+/// # let folder = tempfile::tempdir()?;
+/// let memory = Memory::open(folder.path().join("cache"))?;
+/// let target = Fallible(MsgpackFile::new(folder.path().join("number.msgpack")));
+/// assert_eq!(memory.make(parse::call("17"), &target)?, 17);
+/// let error = memory.make(parse::call("x"), &target).unwrap_err();
+/// assert!(error.to_string().ends_with("invalid digit found in string"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fallible<P>(pub P);
+
+impl<T, E: Display, P: Persister<T>> Persister<Result<T, E>> for Fallible<P> {
+    type Loaded = P::Loaded;
+
+    fn save(&self, value: &Result<T, E>) -> Result<()> {
+        match value {
+            Ok(value) => self.0.save(value),
+            Err(error) => Err(Error::other(error.to_string())),
+        }
+    }
+
+    fn load(&self) -> Result<Self::Loaded> {
+        self.0.load()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.0.path()
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn refusal(&self, value: &Result<T, E>) -> Option<Error> {
+        match value {
+            Ok(value) => self.0.refusal(value),
+            Err(error) => Some(Error::other(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Replacing a file in one step.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::{Error, Result};
+use crate::memory::ambient;
+use crate::store::{Durability, GARBAGE_AGE, nonce};
+
+/// How the temporary file of a target ends.
+const SUFFIX: &str = ".tmp";
+
+/// The longest name that every supported file system takes, in bytes.
+const NAME_MAX: usize = 255;
+
+/// The permissions of a file that may be written to, before the umask.
+pub(super) const WRITABLE: u32 = 0o666;
+
+/// Of one that may be mapped.
+pub(super) const READ_ONLY: u32 = 0o444;
+
+/// Writes a file and puts it at `path`, in place of whatever file is there, in one step.
+///
+/// For the [`save`](crate::Persister::save) of one's own [`Persister`](crate::Persister). `write` gets a buffered file
+/// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. Whoever reads `path`
+/// sees the old file or the new one, whole; after an error, a panic or a crash the old one stands. A crash may leave
+/// the temporary file, which a later call for the same path removes after a day. Inside of
+/// [`Memory::make`](crate::Memory::make) the file is flushed to the disk as the memory's
+/// [`Durability`](crate::Durability) says.
+///
+/// # Errors
+/// Returns an error that names the file when it can't be written, and the one of `write`.
+///
+/// ```
+/// use std::io::Write;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("a.txt");
+/// ndcache::replace_file(&path, |file| file.write_all(b"whole"))?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "whole");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn replace_file<E>(path: impl AsRef<Path>, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>) -> Result<()>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    replace(path.as_ref(), WRITABLE, |file| write(file).map_err(Error::other))
+}
+
+/// The same, with the permissions that the file is to have.
+pub(super) fn replace(path: &Path, mode: u32, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+    let durability = ambient().map_or(Durability::Buffered, |memory| memory.durability());
+    let stage = Stage::beside(path)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&stage.path);
+    let mut file =
+        BufWriter::with_capacity(1 << 20, file.map_err(|error| Error::io("create a file for", path, error))?);
+    let failed = |error| Error::io("write", path, error);
+    write(&mut file).map_err(|error| at(path, error))?;
+    file.flush().map_err(failed)?;
+    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    if durability.syncs_files() {
+        file.sync_all().map_err(|error| Error::io("flush", path, error))?;
+    }
+    drop(file);
+    stage.publish(path)?;
+    let folder = folder_of(path);
+    if durability.syncs_folders() {
+        let flushed = File::open(folder).and_then(|folder| folder.sync_all());
+        flushed.map_err(|error| Error::io("flush", folder, error))?;
+    }
+    remove_leftovers(path);
+    Ok(())
+}
+
+/// Names the file in an error that doesn't.
+fn at(path: &Path, error: Error) -> Error {
+    let name = path.display().to_string();
+    if error.to_string().contains(&name) { error } else { error.at(format_args!("can't write `{name}`")) }
+}
+
+/// The folder of a file; a bare name is in the current one.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A file that isn't at its place yet; removed unless it comes there.
+struct Stage {
+    path: PathBuf,
+    /// A child that was forked in between drops its copy, too, but the file is the parent's.
+    creator: u32,
+    published: bool,
+}
+
+impl Stage {
+    fn beside(path: &Path) -> Result<Self> {
+        let Some(name) = path.file_name() else {
+            return Err(Error::invalid(format!("`{}` names no file", path.display())));
+        };
+        let (prefix, tail) = (prefix_of(&name.to_string_lossy()), format!("{}{SUFFIX}", nonce()));
+        let path = folder_of(path).join(format!("{prefix}{tail}"));
+        Ok(Self { path, creator: std::process::id(), published: false })
+    }
+
+    fn publish(mut self, path: &Path) -> Result<()> {
+        fs::rename(&self.path, path).map_err(|error| Error::io("replace", path, error))?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !self.published && self.creator == std::process::id() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// How the names of a file's temporary ones begin; hidden, and short enough for what follows.
+fn prefix_of(name: &str) -> String {
+    let room = NAME_MAX - 2 - 16 - SUFFIX.len();
+    let mut end = name.len().min(room);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!(".{}.", &name[..end])
+}
+
+/// Removes what crashes have left of this file a day ago, or earlier. What can't be removed stays.
+fn remove_leftovers(path: &Path) {
+    let (Some(name), Ok(items)) = (path.file_name(), fs::read_dir(folder_of(path))) else { return };
+    let prefix = prefix_of(&name.to_string_lossy());
+    for item in items.flatten() {
+        let name = item.file_name();
+        let is_ours = name.to_str().is_some_and(|name| is_leftover(name, &prefix));
+        if is_ours && item.metadata().is_ok_and(|found| is_garbage(&found)) {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+}
+
+fn is_leftover(name: &str, prefix: &str) -> bool {
+    let nonce = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(SUFFIX));
+    nonce.is_some_and(|nonce| nonce.len() == 16 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn is_garbage(found: &fs::Metadata) -> bool {
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    let age = found.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+    found.is_file() && ours && age.is_some_and(|age| age >= GARBAGE_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::time::Duration;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_error_or_a_panic_half_way_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "old").unwrap();
+        let error = replace_file(&path, |file| {
+            file.write_all(b"ne").unwrap();
+            Err("out of ink")
+        });
+        assert_eq!(error.unwrap_err().to_string(), format!("can't write `{}`: out of ink", path.display()));
+        let panicked = std::panic::catch_unwind(|| {
+            replace_file(&path, |file| -> Result<()> {
+                file.write_all(b"ne").unwrap();
+                panic!("on purpose");
+            })
+        });
+        assert!(panicked.is_err());
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(folder.path())), ("old", vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn names_of_any_length_can_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["é".repeat(127), "x".repeat(255), "x".to_owned()] {
+            let path = folder.path().join(name);
+            replace_file(&path, |file| file.write_all(b"new")).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        }
+        assert_eq!(names(folder.path()).len(), 3);
+        let error = replace_file("/", |_| Ok::<(), Error>(())).unwrap_err();
+        assert_eq!(error.to_string(), "`/` names no file");
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_go_after_a_day_and_no_other_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let old = SystemTime::now() - GARBAGE_AGE - Duration::from_secs(60);
+        let kept = [".a.0123456789abcdeg.tmp", ".b.0123456789abcdef.tmp", ".a.0123456789abcdef", "a.tmp"];
+        for name in kept.into_iter().chain([".a.0123456789abcdef.tmp"]) {
+            File::create(folder.path().join(name)).unwrap().set_modified(old).unwrap();
+        }
+        File::create(folder.path().join(".a.fedcba9876543210.tmp")).unwrap();
+        replace_file(&path, |file| file.write_all(b"new")).unwrap();
+        let mut expected: Vec<_> = kept.iter().map(|name| name.to_string()).collect();
+        expected.extend([".a.fedcba9876543210.tmp".to_owned(), "a".to_owned()]);
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
+    }
+}

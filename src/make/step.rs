@@ -1,0 +1,237 @@
+//! The way of a call to its target.
+
+use super::Persister;
+use super::target::{State, Target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Key;
+use crate::memory::{Call, Memory, Ran, SlotName, Slots, Stale};
+
+impl Memory {
+    /// Makes what `target` is to hold: runs `call` and saves its result, unless that is there already. Returns what
+    /// `target` loads, on the first call as on later ones.
+    ///
+    /// A build step: the result is at a path that the user names, in a format that others read. The function runs
+    /// again when its code or its arguments have changed since, by the rules of any cached call, or when the target is
+    /// missing or was changed by somebody else. Whether it was is told by its size, times and inode, and by its content
+    /// where they don't tell: so a `touch` makes nothing again. Only the last result is kept: changed and
+    /// changed back, the function runs twice. What stands at the path before the first call is replaced.
+    ///
+    /// A file is made by one function. It may be made by another one once it has been removed. Steps without a path
+    /// are told apart by function and [`name`](Persister::name).
+    ///
+    /// A result that is an `Err` isn't saved, leaves the old target and is an error here; [`Fallible`](crate::Fallible)
+    /// says which. The options `validate`, `expires` and `min_duration` are about entries, and say nothing here. Of the
+    /// modes, `Refresh` makes each step again once; `ReadOnly` loads what is up to date, and anything else is an
+    /// error, since nothing may be written; `Off`, and a disabled memory, make and save each time and remember
+    /// nothing. Threads and processes that make one target at once wait for one another.
+    ///
+    /// # Errors
+    /// Returns an error when the target's folder isn't there or can't be written to, which is found before the
+    /// function runs; when something else than a file is in its place, or a file that another function makes; when the
+    /// result can't be saved or loaded again; and when the memory is read-only and the target isn't up to date. A fault
+    /// of the cache itself is counted and logged, and the step is then made again next time.
+    ///
+    /// # Panics
+    /// Panics if the function or the persister does; the old target stands then.
+    ///
+    /// ```
+    /// use ndarray::{Array1, Array2};
+    /// use ndcache::{Memory, NpyFile, cache};
+    ///
+    /// #[cache]
+    /// fn table(n: usize) -> Array2<f64> {
+    ///     Array2::from_shape_fn((n, n), |(i, j)| (i * j) as f64)
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let memory = Memory::open(folder.path().join("cache"))?;
+    /// let path = folder.path().join("table.npy");
+    /// let made: Array2<f64> = memory.make(table::call(12), NpyFile::new(&path))?;
+    /// let again = memory.make(table::call(12), NpyFile::new(&path))?; // loaded
+    /// assert_eq!(made, again);
+    /// std::fs::remove_file(&path)?;
+    /// memory.make(table::call(12), NpyFile::new(&path))?; // made again
+    /// assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn make<A, R, P: Persister<R>>(&self, call: Call<A, R>, target: P) -> Result<P::Loaded> {
+        let function = call.function().path();
+        let file = target.path().map(Target::at).transpose()?;
+        let Some(slots) = self.slots(&call) else {
+            return self.make_only(call, &target, file.as_ref());
+        };
+        let place = match &file {
+            Some(file) => SlotName::Path(file.bytes()),
+            None => SlotName::Name { function, name: target.name() },
+        };
+        let step = Step { memory: self, slots, place, file: file.as_ref(), target: &target };
+        match slots.key(&call) {
+            Ok(key) => step.make(call, key),
+            Err(error) if slots.writes() => {
+                slots.count_bypass(function, &error);
+                self.make_only(call, &target, file.as_ref())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes it in any case, and remembers nothing.
+    fn make_only<A, R, P: Persister<R>>(
+        &self,
+        call: Call<A, R>,
+        target: &P,
+        file: Option<&Target>,
+    ) -> Result<P::Loaded> {
+        file.map_or(Ok(()), Target::expect_writable)?;
+        let function = call.function().path();
+        let ran = self.run_only(call);
+        self.save(function, &ran, target, || file.map_or(Ok(()), Target::expect_saved)).map(|(loaded, ())| loaded)
+    }
+
+    /// Saves what a function has returned, and loads it; `look` sees the target before that.
+    fn save<R, P: Persister<R>, S>(
+        &self,
+        function: &str,
+        ran: &Ran<R>,
+        target: &P,
+        look: impl FnOnce() -> Result<S>,
+    ) -> Result<(P::Loaded, S)> {
+        let at = |error: Error| error.at(format_args!("function `{function}`"));
+        if let Some(refusal) = target.refusal(&ran.value) {
+            return Err(at(refusal));
+        }
+        if let Some(nothing) = ran.nothing {
+            let message = format!("the result of function `{function}` isn't saved: {nothing}");
+            return Err(Error::new(ErrorKind::Other, message));
+        }
+        // Through this memory, so that its settings are known to the persister.
+        self.with(|| target.save(&ran.value)).map_err(at)?;
+        // Before it is loaded: what comes into its place later isn't what was made.
+        let seen = look().map_err(at)?;
+        let loaded = self.with(|| target.load()).map_err(at)?;
+        Ok((loaded, seen))
+    }
+}
+
+/// One step whose call has a key.
+struct Step<'a, P> {
+    memory: &'a Memory,
+    slots: Slots<'a>,
+    place: SlotName<'a>,
+    file: Option<&'a Target>,
+    target: &'a P,
+}
+
+impl<P> Step<'_, P> {
+    fn make<A, R>(&self, call: Call<A, R>, key: Key) -> Result<P::Loaded>
+    where
+        P: Persister<R>,
+    {
+        let mut stale = match self.look(&call, key)? {
+            Ok(loaded) => return Ok(loaded),
+            Err(stale) => stale,
+        };
+        if !self.slots.writes() {
+            return Err(self.refuse(&call, &stale));
+        }
+        self.file.map_or(Ok(()), Target::expect_writable)?;
+        let _maker = loop {
+            let maker = self.slots.lead(self.place);
+            // Somebody may have made it meanwhile.
+            stale = match self.look(&call, key)? {
+                Ok(loaded) => return Ok(loaded),
+                Err(stale) => stale,
+            };
+            if maker.is_some() {
+                break maker;
+            }
+        };
+        self.run(call, key, &stale)
+    }
+
+    fn run<A, R>(&self, call: Call<A, R>, key: Key, stale: &Stale) -> Result<P::Loaded>
+    where
+        P: Persister<R>,
+    {
+        let function = call.function().path();
+        self.slots.count_miss(function, stale);
+        let in_short = self.slots.in_short(&call);
+        let ran = self.memory.run(call);
+        let look = || self.file.map(Target::record).transpose();
+        let (loaded, record) = self.memory.save(function, &ran, self.target, look)?;
+        self.slots.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
+        let remembered = match stale {
+            Stale::Newer(error) => Err(error.again()),
+            _ => self.slots.remember(key, self.place, ran.made, record),
+        };
+        if let Err(error) = remembered {
+            self.slots.count_fault(function, &error, "what was made is not remembered, and is made again next time");
+        }
+        Ok(loaded)
+    }
+
+    /// What the target holds, if it is what the call would make.
+    fn look<A, R>(&self, call: &Call<A, R>, key: Key) -> Result<Result<P::Loaded, Stale>>
+    where
+        P: Persister<R>,
+    {
+        let function = call.function().path();
+        let slot = match self.slots.read(self.place) {
+            Ok(Some(slot)) => slot,
+            Ok(None) => return Ok(Err(Stale::New)),
+            Err(stale) => return Ok(Err(stale)),
+        };
+        if slot.function != function {
+            return match self.file {
+                Some(file) if file.is_there() => Err(two_functions(file, &slot.function, function)),
+                _ => Ok(Err(Stale::Function)),
+            };
+        }
+        if self.slots.is_due(key, self.place) {
+            return Ok(Err(Stale::Refresh));
+        }
+        if let Some(stale) = self.slots.difference(call, key, &slot) {
+            return Ok(Err(stale));
+        }
+        let trusted = slot.producer.session == self.slots.session();
+        let state = match (self.file, &slot.target) {
+            (Some(file), Some(made)) => file.compare(made, trusted)?,
+            (None, None) => State::Same,
+            _ => State::Other("the target was another one".to_owned()),
+        };
+        if let State::Other(what) = state {
+            return Ok(Err(Stale::Target(what)));
+        }
+        let loaded = match self.memory.with(|| self.target.load()) {
+            Ok(loaded) => loaded,
+            Err(error) => return Ok(Err(Stale::Target(format!("the target can't be loaded: {error}")))),
+        };
+        if let State::SameIf(target) = state {
+            self.slots.settle(self.place, slot, target);
+        }
+        self.slots.count_hit(call, &self.what());
+        Ok(Ok(loaded))
+    }
+
+    /// The step, for people.
+    fn what(&self) -> String {
+        match self.file {
+            Some(file) => format!("target `{}`", file.path().display()),
+            None => "a step without a file".to_owned(),
+        }
+    }
+
+    fn refuse<A, R>(&self, call: &Call<A, R>, stale: &Stale) -> Error {
+        let (function, folder, what) = (call.function().path(), self.slots.location().display(), self.what());
+        Error::unsupported(format!(
+            "function `{function}`: {what} isn't up to date ({stale}), and the memory in `{folder}` is read-only"
+        ))
+    }
+}
+
+fn two_functions(file: &Target, first: &str, second: &str) -> Error {
+    let path = file.path().display();
+    Error::invalid(format!(
+        "target `{path}` is made by function `{first}`, and can't be made by `{second}` too; remove it if it is to"
+    ))
+}

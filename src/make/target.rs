@@ -1,0 +1,183 @@
+//! The file at a target's path: where it is, and whether it is still the one that was made.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::replace::folder_of;
+use crate::digest::{FileContent, digest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::TargetRecord;
+
+/// From when on a file's times and inode tell whether it was changed: a change within the same tick of the file
+/// system's clock leaves them as they are. File systems count in steps of up to 2 s (FAT).
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// How often a file is read that somebody writes to meanwhile.
+const TRIES: usize = 10;
+
+/// A path that a step's result is to be at.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Absolute; no link leads to its folder, so that a file has one such path.
+    path: PathBuf,
+}
+
+/// What has become of a target.
+#[derive(Debug)]
+pub(super) enum State {
+    /// It is what was made.
+    Same,
+    /// So it is by its content; remembered like this, it needs not be read next time.
+    SameIf(TargetRecord),
+    /// It isn't, in words.
+    Other(String),
+}
+
+impl Target {
+    /// The target at `path`, as seen from the current folder.
+    ///
+    /// # Errors
+    /// Returns an error when its folder isn't there, or when something else than a file is in its place.
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let Some(name) = path.file_name() else {
+            return Err(Error::invalid(format!("target `{shown}` names no file")));
+        };
+        let folder = folder_of(path);
+        let whole = fs::canonicalize(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Error::invalid(format!("target `{shown}`: there is no folder `{}`", folder.display()))
+            }
+            _ => Error::io("find the folder of target", path, error),
+        })?;
+        let target = Self { path: whole.join(name) };
+        target.stat()?;
+        Ok(target)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.path.as_os_str().as_bytes()
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.stat().is_ok_and(|found| found.is_some())
+    }
+
+    /// Whether a file can be put there, asked before a long computation.
+    ///
+    /// # Errors
+    /// Returns an error when its folder can't be written to.
+    pub(super) fn expect_writable(&self) -> Result<()> {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        let allowed = accessat(CWD, folder_of(&self.path), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+        allowed.map_err(|errno| Error::io("write into the folder of target", &self.path, errno))
+    }
+
+    fn stat(&self) -> Result<Option<Metadata>> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if found.is_file() => Ok(Some(found)),
+            Ok(found) => {
+                let kind = if found.is_dir() { "a folder" } else { "no regular file" };
+                Err(Error::invalid(format!("target `{}` is {kind}, expected a file or nothing", self.path.display())))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("examine target", &self.path, error)),
+        }
+    }
+
+    /// Whether there is a file after it was to be saved.
+    ///
+    /// # Errors
+    /// Returns an error when there is none.
+    pub(super) fn expect_saved(&self) -> Result<()> {
+        self.saved().map(drop)
+    }
+
+    fn saved(&self) -> Result<Metadata> {
+        self.stat()?.ok_or_else(|| {
+            let name = self.path.display();
+            Error::new(ErrorKind::Other, format!("target `{name}` wasn't saved: it isn't there"))
+        })
+    }
+
+    /// What stands there now.
+    ///
+    /// # Errors
+    /// Returns an error when nothing does, or when it can't be read.
+    pub(super) fn record(&self) -> Result<TargetRecord> {
+        let name = self.path.display();
+        for _ in 0..TRIES {
+            let seen = nanoseconds(SystemTime::now());
+            let before = self.saved()?;
+            let digest = digest(&FileContent::open(&self.path)?);
+            let record = TargetRecord { seen, ..describe(&self.path, &before, digest) };
+            if self.stat()?.is_some_and(|after| looks_like(&after, &record)) {
+                return Ok(record);
+            }
+        }
+        Err(Error::new(ErrorKind::Other, format!("target `{name}` is changed all the time")))
+    }
+
+    /// Compares what stands there with what was made; `trusted` says that no restart came in between.
+    ///
+    /// # Errors
+    /// Returns an error when that can't be told.
+    pub(super) fn compare(&self, made: &TargetRecord, trusted: bool) -> Result<State> {
+        let Some(found) = self.stat()? else { return Ok(State::Other("the target is missing".to_owned())) };
+        let path = self.path.display();
+        if found.len() != made.length {
+            let what = format!("target `{path}` has {} bytes, {} were made", found.len(), made.length);
+            return Ok(State::Other(what));
+        }
+        if trusted && looks_like(&found, made) && is_settled(made) {
+            return Ok(State::Same);
+        }
+        let now = self.record()?;
+        if now.digest != made.digest {
+            return Ok(State::Other(format!("target `{path}` holds something else than was made")));
+        }
+        Ok(State::SameIf(now))
+    }
+}
+
+fn describe(path: &Path, found: &Metadata, digest: crate::digest::Digest) -> TargetRecord {
+    TargetRecord {
+        path: path.as_os_str().as_bytes().to_owned(),
+        length: found.len(),
+        modified: instant(found.mtime(), found.mtime_nsec()),
+        changed: instant(found.ctime(), found.ctime_nsec()),
+        inode: found.ino(),
+        seen: 0,
+        digest,
+    }
+}
+
+fn looks_like(found: &Metadata, made: &TargetRecord) -> bool {
+    found.len() == made.length
+        && found.ino() == made.inode
+        && instant(found.mtime(), found.mtime_nsec()) == made.modified
+        && instant(found.ctime(), found.ctime_nsec()) == made.changed
+}
+
+/// Whether the file hadn't been changed for long enough when its digest was taken. The change time can't be set back,
+/// so it is the one that counts.
+fn is_settled(made: &TargetRecord) -> bool {
+    i64::try_from(made.seen).is_ok_and(|seen| seen.saturating_sub(made.changed) >= SETTLED.as_nanos() as i64)
+}
+
+fn instant(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

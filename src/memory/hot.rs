@@ -1,0 +1,382 @@
+//! Hot entries: what lookups have found, kept for the next ones, so that a repeated hit makes no system call.
+//!
+//! A table has one stripe per thread (threads beyond their number share), so that threads that hit the same entry write
+//! to no memory in common: not to a lock, a reference count or a counter. The entries themselves are shared.
+//!
+//! Who changes an entry through this memory raises the generation of its key, and what was read before is not used
+//! any more. What others change is seen in the file's state, which is asked for once a second.
+
+use std::cell::Cell;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, SystemTime};
+
+use quick_cache::Weighter;
+use quick_cache::unsync::Cache;
+
+use super::lookup::{Found, Missing, READ_RATHER, Site};
+use super::stats::Tally;
+use super::{Inner, clock};
+use crate::digest::{Digest, Known};
+use crate::key::{Function, Key};
+use crate::map::{Mapping, WeakMapping};
+use crate::record::Record;
+
+#[cfg(test)]
+mod tests;
+
+/// So many threads have a stripe of their own.
+const STRIPES: usize = 16;
+
+/// So many keys share a generation: a change of one makes the others of its generation look at their files again.
+const GENERATIONS: usize = 256;
+
+/// What a stripe may hold on to, in bytes of memory and of mapped files.
+const BYTES: u64 = 8 << 20;
+
+/// About what an entry takes beside its value, in bytes.
+const ENTRY: u64 = 1 << 10;
+
+/// Longer values are read at each hit, which takes longer than opening them.
+const VALUE: usize = 256 << 10;
+
+/// A mebibyte of elements with its header. Longer mappings are remembered as long as somebody else has them, and don't hold on to the file of an entry that is
+/// gone.
+const HELD: u64 = (1 << 20) + 4096;
+
+/// How long what another process did may stay unseen; with what the clock lags behind less than a second.
+const CHECK: Duration = Duration::from_millis(950);
+
+/// A file that was changed so shortly before it was read may change again and look the same: by the ticks of the
+/// clock that times files, 10 ms apart at most.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// How often a stripe that another thread holds is asked for. In a forked child that thread may not exist.
+const SPINS: usize = 200;
+
+/// The hot entries of one memory.
+pub(super) struct Table {
+    stripes: [Stripe; STRIPES],
+    /// The stripes that ever held something, by their bits.
+    used: AtomicU32,
+    generations: [AtomicU64; GENERATIONS],
+}
+
+/// The entries that one thread has used last; no two stripes share a line of the processor's cache.
+#[derive(Default)]
+#[repr(align(128))]
+struct Stripe(Mutex<Option<Box<Leases>>>);
+
+type Leases = Cache<Digest, Arc<Lease>, Weight, BuildHasherDefault<DigestHasher>>;
+
+/// An entry in one stripe.
+pub(super) struct Lease {
+    pub(super) hot: Arc<Hot>,
+    pub(super) tally: Arc<Tally>,
+}
+
+/// An entry, as it was read.
+pub(super) struct Hot {
+    pub(super) found: Found,
+    generation: u64,
+    /// Whether the state of its file tells whether it is still the same.
+    settled: bool,
+    /// When it was last known to be what is on the disk.
+    checked: AtomicU64,
+    stamp_due: AtomicU64,
+    /// It was hit again, and so its arrays are worth keeping.
+    again: AtomicBool,
+    arrays: Arc<[Mutex<Held>]>,
+}
+
+/// What is kept of one array of an entry.
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    /// Its elements, which were verified when they were read.
+    Elements(Arc<[u8]>),
+    Mapping(Mapping, Arc<Known>),
+    /// The same as long as somebody else has it.
+    Lent(WeakMapping, Arc<Known>),
+}
+
+impl Inner {
+    /// What this thread remembers by `quick`, and what the clock says; nothing that changed since.
+    pub(super) fn recalled(&self, quick: Digest, function: &'static Function) -> Option<(Arc<Lease>, Site, u64)> {
+        let lease = self.hot.get(quick)?;
+        let site = Site::new(function.folder(), lease.hot.key()).remembered_by(Some(quick));
+        let now = clock::now();
+        self.is_current(&lease.hot, &site, now).then_some((lease, site, now))
+    }
+
+    /// What is remembered of the entry at `site`, and what the clock says; nothing that changed since.
+    pub(super) fn remembered(&self, site: &Site, function: &'static str) -> Option<(Arc<Lease>, u64)> {
+        let (table, slot, now) = (&self.hot, site.slot(), clock::now());
+        if let Some(lease) = table.get(slot) {
+            return self.is_current(&lease.hot, site, now).then_some((lease, now));
+        }
+        let hot = table.elsewhere(slot).filter(|hot| self.is_current(hot, site, now))?;
+        Some((self.lease(slot, hot, function), now))
+    }
+
+    /// The entry at `site` from the disk, to be remembered.
+    pub(super) fn look_up(&self, site: &Site, function: &'static str) -> Result<Arc<Lease>, Missing> {
+        let (slot, before) = (site.slot(), Before::of(&self.hot, site.key()));
+        let was = self.hot.get(slot);
+        let found = match self.find(site, function) {
+            Ok(found) => found,
+            Err(missing) => {
+                if was.is_some() {
+                    self.hot.forget(site.key());
+                }
+                return Err(missing);
+            }
+        };
+        let settled = !self.disk.medium().network && before.is_settled(&found);
+        let unchanged = was.filter(|was| was.hot.found.record == found.record);
+        let hot = Hot {
+            generation: before.generation,
+            settled,
+            checked: AtomicU64::new(before.now),
+            stamp_due: AtomicU64::new(before.now),
+            again: AtomicBool::new(unchanged.is_some()),
+            arrays: unchanged.map_or_else(|| no_arrays(&found.record), |was| Arc::clone(&was.hot.arrays)),
+            found,
+        };
+        Ok(self.lease(slot, Arc::new(hot), function))
+    }
+
+    fn lease(&self, slot: Digest, hot: Arc<Hot>, function: &'static str) -> Arc<Lease> {
+        let tally = self.counters.tally(function, stripe());
+        let lease = Arc::new(Lease { hot, tally });
+        if lease.hot.found.record.value.len() <= VALUE {
+            self.hot.keep(slot, Arc::clone(&lease));
+        }
+        lease
+    }
+
+    fn is_current(&self, hot: &Hot, site: &Site, now: u64) -> bool {
+        if hot.generation != self.hot.generation(site.key()) {
+            return false;
+        }
+        if now.saturating_sub(hot.checked.load(Ordering::Relaxed)) >= clock::ticks(CHECK) {
+            if !hot.settled || !self.disk.is_still(&site.record(), &hot.found.stat) {
+                return false;
+            }
+            hot.checked.store(now, Ordering::Relaxed);
+        }
+        if !hot.again.load(Ordering::Relaxed) {
+            hot.again.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Notes that a remembered entry was used, as [`Inner::stamp`] does.
+    pub(super) fn stamp_again(&self, site: &Site, hot: &Hot, now: u64) {
+        if now >= hot.stamp_due.load(Ordering::Relaxed) {
+            self.stamp(site, hot.found.used);
+            let left = self.stamp_interval().saturating_sub(hot.found.used.elapsed().unwrap_or_default());
+            // Once stamped, it is read again at the next check.
+            let left = if left.is_zero() { self.stamp_interval() } else { left };
+            hot.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What was so before an entry was read.
+struct Before {
+    generation: u64,
+    now: u64,
+    time: SystemTime,
+}
+
+impl Before {
+    fn of(table: &Table, key: Key) -> Self {
+        Self { generation: table.generation(key), now: clock::now(), time: SystemTime::now() }
+    }
+
+    /// Whether every later change of the file shows in its times.
+    fn is_settled(&self, found: &Found) -> bool {
+        let last = found.stat.changed.max(found.stat.modified);
+        self.time.duration_since(last).is_ok_and(|age| age >= SETTLED)
+    }
+}
+
+fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
+    record.arrays.iter().map(|_| Mutex::default()).collect()
+}
+
+impl Hot {
+    fn key(&self) -> Key {
+        Key::from_digest(self.found.record.key)
+    }
+
+    /// The elements of an array, if they are kept.
+    pub(super) fn elements(&self, index: u32) -> Option<Arc<[u8]>> {
+        match &*self.held(index)? {
+            Held::Elements(elements) => Some(Arc::clone(elements)),
+            _ => None,
+        }
+    }
+
+    /// Keeps the elements of a small array; not at its first hit, which may be its only one.
+    pub(super) fn keep_elements(&self, index: u32, elements: &[u8]) {
+        if elements.len() as u64 <= READ_RATHER
+            && self.again.load(Ordering::Relaxed)
+            && let Some(mut held) = self.held(index)
+        {
+            *held = Held::Elements(elements.into());
+        }
+    }
+
+    /// The mapping of an array, if it is kept or somebody has it.
+    pub(super) fn mapping(&self, index: u32) -> Option<(Mapping, Arc<Known>)> {
+        match &*self.held(index)? {
+            Held::Mapping(mapping, known) => Some((mapping.clone(), Arc::clone(known))),
+            Held::Lent(mapping, known) => Some((mapping.upgrade()?, Arc::clone(known))),
+            _ => None,
+        }
+    }
+
+    pub(super) fn keep_mapping(&self, index: u32, mapping: &Mapping, known: &Arc<Known>) {
+        let Some(mut held) = self.held(index) else { return };
+        let kept = mapping.bytes().len() as u64 <= HELD && self.again.load(Ordering::Relaxed);
+        *held = match kept {
+            true => Held::Mapping(mapping.clone(), Arc::clone(known)),
+            false => Held::Lent(mapping.downgrade(), Arc::clone(known)),
+        };
+    }
+
+    fn held(&self, index: u32) -> Option<MutexGuard<'_, Held>> {
+        spin(self.arrays.get(usize::try_from(index).ok()?)?)
+    }
+
+    fn weight(&self) -> u64 {
+        let record = &self.found.record;
+        let kept = record.arrays.iter().map(|array| array.length).filter(|&length| length <= HELD);
+        ENTRY + record.value.len() as u64 + kept.sum::<u64>()
+    }
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            stripes: std::array::from_fn(|_| Stripe::default()),
+            used: AtomicU32::new(0),
+            generations: [const { AtomicU64::new(0) }; GENERATIONS],
+        }
+    }
+
+    /// Makes what was read of `key` so far unusable, in every thread and at once.
+    pub(super) fn forget(&self, key: Key) {
+        self.generation_of(key).fetch_add(1, Ordering::AcqRel);
+        // What is found by something else than its key stays until it is asked for, or others take its place.
+        for stripe in self.used() {
+            if let Some(mut leases) = spin(&stripe.0)
+                && let Some(leases) = &mut *leases
+            {
+                leases.remove(&key.digest());
+            }
+        }
+    }
+
+    /// The same for every key.
+    pub(super) fn clear(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::AcqRel);
+        }
+        for stripe in self.used() {
+            drop(spin(&stripe.0).and_then(|mut leases| leases.take()));
+        }
+    }
+
+    fn generation(&self, key: Key) -> u64 {
+        self.generation_of(key).load(Ordering::Acquire)
+    }
+
+    fn generation_of(&self, key: Key) -> &AtomicU64 {
+        // A byte that no hash table's place is made of.
+        &self.generations[usize::from(key.digest().to_bytes()[15])]
+    }
+
+    #[inline]
+    fn get(&self, slot: Digest) -> Option<Arc<Lease>> {
+        spin(&self.stripes[stripe()].0)?.as_ref()?.get(&slot).cloned()
+    }
+
+    /// What another thread has found.
+    fn elsewhere(&self, slot: Digest) -> Option<Arc<Hot>> {
+        self.used().find_map(|stripe| spin(&stripe.0)?.as_ref()?.peek(&slot).map(|lease| Arc::clone(&lease.hot)))
+    }
+
+    fn keep(&self, slot: Digest, lease: Arc<Lease>) {
+        let at = stripe();
+        if let Some(mut leases) = spin(&self.stripes[at].0) {
+            self.used.fetch_or(1 << at, Ordering::Relaxed);
+            let items = usize::try_from(BYTES / ENTRY).unwrap_or(usize::MAX);
+            let new = || Box::new(Leases::with(items, BYTES, Weight, Default::default(), Default::default()));
+            leases.get_or_insert_with(new).insert(slot, lease);
+        }
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Stripe> {
+        let used = self.used.load(Ordering::Relaxed);
+        self.stripes.iter().enumerate().filter(move |(at, _)| used & (1 << at) != 0).map(|(_, stripe)| stripe)
+    }
+}
+
+/// Locks, unless another thread holds on to it; nobody does for longer than it takes to look something up.
+#[inline]
+fn spin<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    for _ in 0..SPINS {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    None
+}
+
+/// The stripe of this thread.
+#[inline]
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    MINE.with(|mine| {
+        mine.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+            mine.set(Some(next));
+            next
+        })
+    })
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Digest, Arc<Lease>> for Weight {
+    fn weight(&self, _: &Digest, lease: &Arc<Lease>) -> u64 {
+        lease.hot.weight()
+    }
+}
+
+/// A digest is a hash already.
+#[derive(Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,122 @@
+use super::*;
+use crate::memory::Memory;
+use crate::store::Stat;
+
+#[ndcache::cache]
+fn double(n: u64) -> u64 {
+    2 * n
+}
+
+fn stored() -> (tempfile::TempDir, Memory) {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::open(folder.path()).unwrap();
+    memory.try_eval(double::call(1)).unwrap();
+    (folder, memory)
+}
+
+fn inner(memory: &Memory) -> &Inner {
+    memory.0.as_ref().unwrap()
+}
+
+fn site(memory: &Memory) -> Site {
+    inner(memory).site(&double::call(1)).unwrap()
+}
+
+fn path() -> &'static str {
+    double::function().path()
+}
+
+fn slot(n: u64) -> Digest {
+    Digest::of(&n.to_le_bytes())
+}
+
+#[test]
+fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
+    let (_folder, memory) = stored();
+    let inner = inner(&memory);
+    let lease = inner.look_up(&site(&memory), path()).ok().unwrap();
+    let long = vec![0; 100_000];
+    for n in 0..40_000 {
+        let mut record = lease.hot.found.record.clone();
+        if n % 100 == 0 {
+            record.value.clone_from(&long);
+        }
+        let Found { stat, length, used, .. } = lease.hot.found;
+        let hot = Hot {
+            found: Found { record, stat, length, used },
+            generation: 0,
+            settled: true,
+            checked: AtomicU64::new(clock::now()),
+            stamp_due: AtomicU64::new(0),
+            again: AtomicBool::new(false),
+            arrays: Arc::default(),
+        };
+        inner.hot.keep(slot(n), Arc::new(Lease { hot: Arc::new(hot), tally: Arc::default() }));
+        assert!(inner.hot.get(slot(0)).is_some(), "asked for at each step, and gone after {n}");
+    }
+    let leases = spin(&inner.hot.stripes[stripe()].0).unwrap();
+    let leases = leases.as_ref().unwrap();
+    let weight: u64 = leases.iter().map(|(_, lease)| lease.hot.weight()).sum();
+    assert!(weight <= BYTES, "{weight} bytes, expected at most {BYTES}");
+    assert!(weight > BYTES / 2, "{weight} bytes are few");
+}
+
+#[test]
+fn what_was_read_before_a_change_is_not_used_after_it() {
+    let (_folder, memory) = stored();
+    let (inner, site) = (inner(&memory), site(&memory));
+    let read = inner.look_up(&site, path()).ok().unwrap();
+    assert!(inner.remembered(&site, path()).is_some());
+    inner.hot.forget(site.key());
+    // Kept by a thread that had read it earlier.
+    inner.hot.keep(site.slot(), Arc::clone(&read));
+    assert!(inner.remembered(&site, path()).is_none());
+    assert!(inner.look_up(&site, path()).is_ok());
+    assert!(inner.remembered(&site, path()).is_some());
+    inner.hot.clear();
+    inner.hot.keep(site.slot(), read);
+    assert!(inner.remembered(&site, path()).is_none());
+}
+
+#[test]
+fn nobody_waits_for_a_stripe_that_is_held() {
+    // As in a forked child, whose parent had another thread that held them.
+    let (_folder, memory) = stored();
+    memory.eval(double::call(1));
+    let inner = inner(&memory);
+    let held: Vec<_> = inner.hot.stripes.iter().map(|stripe| stripe.0.lock().unwrap()).collect();
+    assert_eq!(memory.eval(double::call(1)), 2);
+    assert_eq!(memory.eval(double::call(2)), 4);
+    assert!(memory.remove(&double::call(1)).unwrap());
+    assert_eq!(memory.stats().misses(), 2);
+    drop(held);
+    assert_eq!(memory.eval(double::call(1)), 2);
+    assert_eq!(memory.stats().misses(), 3, "it was forgotten all the same");
+}
+
+#[test]
+fn threads_share_what_they_found() {
+    let (_folder, memory) = stored();
+    let (inner, site) = (inner(&memory), site(&memory));
+    let mine = inner.look_up(&site, path()).ok().unwrap();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| inner.remembered(&site, path()).unwrap().0).join().unwrap();
+        assert!(Arc::ptr_eq(&mine.hot, &other.hot), "read once");
+        assert!(!Arc::ptr_eq(&mine, &other), "no reference count in common");
+        assert!(!Arc::ptr_eq(&mine.tally, &other.tally), "no counter in common");
+    });
+}
+
+#[test]
+fn a_state_is_trusted_only_once_it_is_old_enough() {
+    let (_folder, memory) = stored();
+    let (inner, site) = (inner(&memory), site(&memory));
+    assert!(!inner.look_up(&site, path()).ok().unwrap().hot.settled);
+    let found = inner.find(&site, path()).ok().unwrap();
+    let changed = found.stat.changed;
+    let after = |age| Before { generation: 0, now: 0, time: changed + age };
+    assert!(!after(SETTLED / 2).is_settled(&found));
+    assert!(after(SETTLED).is_settled(&found));
+    let touched = Found { stat: Stat { modified: found.stat.changed + SETTLED, ..found.stat }, ..found };
+    assert!(!after(SETTLED).is_settled(&touched));
+}

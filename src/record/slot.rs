@@ -1,0 +1,156 @@
+//! The record of a slot of `make`: what was made last, and the file that holds it.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ArgumentRecord, FORMAT, Part, Producer, Result, bytes, pack, reject, seal, unknown, unpack, verify};
+use crate::digest::Digest;
+
+/// The last result of a slot (docs/format.md, "Slots").
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    pub(crate) format: u32,
+    /// Features without which the rest can't be read right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) requires: Vec<String>,
+    /// Of the call.
+    pub(crate) key: Digest,
+    /// The function's path.
+    pub(crate) function: String,
+    pub(crate) code: Digest,
+    /// What the code was made of, to say what of it has changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
+    pub(crate) arguments: Vec<ArgumentRecord>,
+    /// Nanoseconds since 1970.
+    pub(crate) created: u64,
+    /// Nanoseconds that the function took.
+    pub(crate) duration: u64,
+    /// The slot's own digest, of which its file has the first half as its name.
+    pub(crate) slot: Digest,
+    /// What stood at the target's path when it was made; absent where there is no path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<TargetRecord>,
+    pub(crate) producer: Producer,
+}
+
+/// A file, and how it looked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TargetRecord {
+    /// Absolute.
+    #[serde(with = "bytes")]
+    pub(crate) path: Vec<u8>,
+    pub(crate) length: u64,
+    /// Nanoseconds since 1970 at which the content was last modified.
+    pub(crate) modified: i64,
+    /// Nanoseconds since 1970 at which anything of the file was last changed.
+    pub(crate) changed: i64,
+    pub(crate) inode: u64,
+    /// Nanoseconds since 1970 at which the digest was taken.
+    pub(crate) seen: u64,
+    /// Of the content, as an argument of `FileContent` has it.
+    pub(crate) digest: Digest,
+}
+
+impl Slot {
+    /// # Errors
+    /// Returns an error if that takes more than [`RECORD_MAX`](super::RECORD_MAX) bytes.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        pack(&mut body, self)?;
+        match seal(&body, &self.function) {
+            Err(_) if !self.parts.is_empty() => Self { parts: Vec::new(), ..self.clone() }.encode(),
+            sealed => sealed,
+        }
+    }
+
+    /// Reads a slot's record. `path` is for messages.
+    ///
+    /// # Errors
+    /// Returns an error of kind `Newer` for one that a later version has written, of kind `Damaged` for one that no
+    /// version has.
+    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path.display())))
+    }
+
+    fn open(bytes: &[u8]) -> Result<Self> {
+        let body = verify(bytes)?;
+        match unpack::<Self>(body) {
+            Ok(slot) if slot.format == FORMAT && unknown(&slot.requires).is_none() => Ok(slot),
+            decoded => Err(reject(body, decoded.err())),
+        }
+    }
+}
+
+/// So that nobody mistakes one for an entry's.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::record::Record;
+
+    fn slot() -> Slot {
+        let digest = Digest::from_bytes([7; 16]);
+        let target = TargetRecord {
+            path: b"/tmp/\xff.npy".to_vec(),
+            length: 128,
+            modified: -1,
+            changed: 1_700_000_000_000_000_000,
+            inode: 17,
+            seen: 1_700_000_002_000_000_000,
+            digest,
+        };
+        Slot {
+            format: FORMAT,
+            requires: Vec::new(),
+            key: digest,
+            function: "package/function".to_owned(),
+            code: digest,
+            parts: Vec::new(),
+            arguments: vec![ArgumentRecord { name: "x".to_owned(), digest, text: "1".to_owned() }],
+            created: 1,
+            duration: 2,
+            slot: digest,
+            target: Some(target),
+            producer: Producer::current("boot:mount"),
+        }
+    }
+
+    #[test]
+    fn a_slot_comes_back_as_it_was() {
+        let nameless = Slot { target: None, ..slot() };
+        for slot in [slot(), nameless] {
+            assert_eq!(Slot::decode(&slot.encode().unwrap(), Path::new("m/x.record")).unwrap(), slot);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_slot_counts() {
+        let bytes = slot().encode().unwrap();
+        for at in 0..bytes.len() {
+            let mut forged = bytes.clone();
+            forged[at] ^= 1 << (at % 8);
+            let error = Slot::decode(&forged, Path::new("m/x.record")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Damaged, "byte {at}");
+        }
+        for len in 0..bytes.len() {
+            assert!(Slot::decode(&bytes[..len], Path::new("m/x.record")).is_err(), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn a_slot_of_a_later_format_is_newer_and_no_entry() {
+        let newer = Slot { requires: vec!["staging".to_owned()], ..slot() };
+        let error = Slot::decode(&newer.encode().unwrap(), Path::new("m/x.record")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Newer);
+        assert!(Record::decode(&slot().encode().unwrap(), Path::new("m/x.record")).is_err());
+    }
+
+    #[test]
+    fn a_slot_of_endless_arguments_is_refused() {
+        let arguments = vec![slot().arguments[0].clone(); 5000];
+        let error = Slot { arguments, ..slot() }.encode().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}

@@ -1,0 +1,329 @@
+//! Hot entries: repeated hits of a process, and what changes under them.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ndarray::prelude::*;
+use ndcache::{Limits, Mapped1, Memory, Repair, Verify, cache};
+
+use crate::support::{child, fresh, in_child, skip};
+
+/// After so long, what another process did has to be seen.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Another value at each computation, and in each process.
+#[cache]
+fn unique(n: u64) -> u64 {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    (u64::from(std::process::id()) << 32) + RUNS.fetch_add(1, Ordering::SeqCst) + n
+}
+
+/// Large enough for a mapped file.
+#[cache]
+fn ramp(length: usize) -> Array1<f64> {
+    Array1::from_shape_fn(length, |i| i as f64)
+}
+
+const LENGTH: usize = 40_000;
+
+#[cache]
+fn total(x: &ArrayRef1<f64>) -> f64 {
+    x.sum()
+}
+
+/// Hits twice, from the disk and from memory.
+fn heat(memory: &Memory) -> u64 {
+    let value = memory.eval(unique::call(0));
+    for _ in 0..3 {
+        assert_eq!(memory.eval(unique::call(0)), value);
+    }
+    value
+}
+
+#[test]
+fn a_repeated_hit_makes_no_system_call() {
+    const NAME: &str = "hot::a_repeated_hit_makes_no_system_call";
+    if let Some(kind) = in_child(NAME, "KIND") {
+        let (_folder, memory) = fresh();
+        let mapped: Mapped1<f64> = memory.mmap(ramp::call(LENGTH));
+        assert!(mapped.is_mapped());
+        let hits = |times: usize| {
+            for _ in 0..times {
+                match kind.as_str() {
+                    "number" => assert_ne!(memory.eval(unique::call(0)), 0),
+                    "array in the record" => drop(memory.eval(ramp::call(100))),
+                    "loaded array" => drop(memory.eval(ramp::call(2_000))),
+                    "mapped" => drop(memory.mmap(ramp::call(LENGTH))),
+                    _ => assert!(memory.eval(total::call(&mapped)) > 0.0),
+                }
+            }
+        };
+        hits(4);
+        println!("hits begin");
+        hits(500);
+        println!("hits end");
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() && skip("strace") {
+        return;
+    }
+    for kind in ["number", "array in the record", "loaded array", "mapped", "argument that is mapped"] {
+        let program = child(NAME, &[("KIND", kind)]);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-o"]).arg(log.path());
+        strace.arg(program.get_program()).args(program.get_args());
+        strace.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = strace.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let log = fs::read_to_string(log.path()).unwrap();
+        assert!(log.contains("hits begin") && log.contains("hits end"), "{kind}: {log}");
+        let calls = log.lines().skip_while(|line| !line.contains("hits begin")).skip(1);
+        let calls: Vec<_> = calls.take_while(|line| !line.contains("hits end")).collect();
+        // Memory for an array may come from the system.
+        let ours = calls.iter().filter(|line| !["brk(", "mmap(", "munmap("].iter().any(|name| line.contains(name)));
+        let (asked, others): (Vec<&str>, Vec<_>) = ours.partition(|line| line.contains("stat"));
+        assert!(others.is_empty(), "{kind}: {others:#?}");
+        assert!(asked.len() <= 3, "{kind}: more than one a second: {asked:#?}");
+    }
+}
+
+#[test]
+fn what_another_process_does_is_seen_within_a_second() {
+    const NAME: &str = "hot::what_another_process_does_is_seen_within_a_second";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(folder).unwrap();
+        match std::env::var("ACTION").unwrap().as_str() {
+            "remove" => assert!(memory.remove(&unique::call(0)).unwrap()),
+            "refresh" => assert_ne!(memory.refresh(unique::call(0)), 0),
+            "clear" => memory.clear().unwrap(),
+            "reduce" => assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 2),
+            _ => {
+                let mut edited = memory.mmap_mut(ramp::call(LENGTH)).unwrap();
+                edited[0] = 7.0;
+                edited.commit().unwrap();
+            }
+        }
+        return;
+    }
+    for action in ["remove", "refresh", "clear", "reduce", "commit"] {
+        let (folder, memory) = fresh();
+        let value = heat(&memory);
+        let before: Vec<_> = (0..3).map(|_| memory.mmap(ramp::call(LENGTH))).collect();
+        let variables = [("FOLDER", folder.path().to_str().unwrap()), ("ACTION", action)];
+        assert!(child(NAME, &variables).status().unwrap().success());
+        let begin = Instant::now();
+        while begin.elapsed() < SECOND {
+            memory.eval(unique::call(0));
+            memory.mmap(ramp::call(LENGTH));
+        }
+        let now = memory.eval(unique::call(0));
+        match action {
+            "commit" => assert_eq!(now, value),
+            "refresh" => assert_ne!(now >> 32, u64::from(std::process::id()), "what the other process computed"),
+            _ => assert_ne!(now, value, "{action}"),
+        }
+        let edited = memory.mmap(ramp::call(LENGTH));
+        assert_eq!(edited[0], if action == "commit" { 7.0 } else { 0.0 }, "{action}");
+        assert!(before.iter().all(|array| array[0] == 0.0), "{action}: whoever has it keeps it");
+    }
+}
+
+#[test]
+fn what_this_memory_does_is_seen_at_once_in_every_thread() {
+    type Action = fn(&Memory);
+    let actions: [(&str, Action); 7] = [
+        ("remove", |memory| assert!(memory.remove(&unique::call(0)).unwrap())),
+        ("refresh", |memory| assert_ne!(memory.refresh(unique::call(0)), 0)),
+        ("clear", |memory| memory.clear().unwrap()),
+        ("clear_function", |memory| memory.clear_function(unique::function()).unwrap()),
+        ("reduce_size", |memory| assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 1)),
+        ("shelved", |memory| assert!(memory.shelve(unique::call(0)).unwrap().remove(memory).unwrap())),
+        ("verify", |memory| {
+            let entry = memory.entry(&unique::call(0)).unwrap().unwrap();
+            fs::write(entry.path(), b"damaged").unwrap();
+            assert_eq!(memory.verify(Repair::Remove).unwrap().removed, 1);
+        }),
+    ];
+    for (name, action) in actions {
+        let (_folder, memory) = fresh();
+        heat(&memory);
+        let turns = Barrier::new(2);
+        let (value, seen) = thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let value = heat(&memory);
+                turns.wait();
+                turns.wait();
+                (value, memory.eval(unique::call(0)))
+            });
+            turns.wait();
+            action(&memory.clone());
+            turns.wait();
+            other.join().unwrap()
+        });
+        assert_ne!(seen, value, "{name}, in another thread");
+        assert_eq!(memory.eval(unique::call(0)), seen, "{name}");
+    }
+}
+
+#[test]
+fn an_edit_of_this_memory_is_seen_at_once() {
+    let (_folder, memory) = fresh();
+    for edit in 1..4 {
+        for _ in 0..3 {
+            assert_eq!(memory.mmap(ramp::call(LENGTH))[0], f64::from(edit - 1));
+        }
+        let mut array = memory.mmap_mut(ramp::call(LENGTH)).unwrap();
+        array[0] = f64::from(edit);
+        array.commit().unwrap();
+        assert_eq!(memory.mmap(ramp::call(LENGTH))[0], f64::from(edit));
+        assert_eq!(memory.eval(ramp::call(LENGTH))[0], f64::from(edit));
+    }
+}
+
+#[test]
+fn a_record_that_is_damaged_under_a_hot_entry_is_found_within_a_second() {
+    for damage in ["truncated", "garbage", "missing", "folder"] {
+        let (_folder, memory) = fresh();
+        let value = heat(&memory);
+        let path = memory.entry(&unique::call(0)).unwrap().unwrap().path().to_owned();
+        match damage {
+            "truncated" => File::options().write(true).open(&path).unwrap().set_len(20).unwrap(),
+            "garbage" => fs::write(&path, vec![0xc1; fs::metadata(&path).unwrap().len() as usize]).unwrap(),
+            _ => fs::remove_file(&path).unwrap(),
+        }
+        if damage == "folder" {
+            fs::create_dir(&path).unwrap();
+        }
+        thread::sleep(SECOND);
+        assert_ne!(memory.eval(unique::call(0)), value, "{damage}");
+        assert_eq!(memory.stats().misses(), 2, "{damage}");
+    }
+}
+
+#[test]
+fn a_record_of_the_same_length_and_time_is_told_from_the_one_before() {
+    for place in ["in place", "renamed"] {
+        let (folder, memory) = fresh();
+        let (_other_folder, other) = fresh();
+        let expected = other.eval(unique::call(0));
+        let value = heat(&memory);
+        let path = memory.entry(&unique::call(0)).unwrap().unwrap().path().to_owned();
+        let record = fs::read(other.entry(&unique::call(0)).unwrap().unwrap().path()).unwrap();
+        let before = fs::metadata(&path).unwrap();
+        assert_ne!(expected, value);
+        if place == "renamed" {
+            let staged = folder.path().join("staged");
+            fs::write(&staged, &record).unwrap();
+            fs::rename(&staged, &path).unwrap();
+        } else {
+            fs::write(&path, &record).unwrap();
+        }
+        File::options().write(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+        thread::sleep(SECOND);
+        assert_eq!(memory.eval(unique::call(0)), expected, "{place}");
+        assert_eq!(memory.stats().misses(), 1, "{place}: it is an entry as good as the first");
+    }
+}
+
+#[test]
+fn what_is_always_verified_is_verified_when_it_is_hot() {
+    for loaded in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::builder(folder.path()).verify(Verify::Always).open().unwrap();
+        let length = if loaded { 2_000 } else { LENGTH };
+        let hit = || if loaded { memory.eval(ramp::call(length)) } else { memory.mmap(ramp::call(length)).to_owned() };
+        for _ in 0..4 {
+            assert_eq!(hit(), ramp::compute(length));
+        }
+        let array = memory.entry(&ramp::call(length)).unwrap().unwrap().files()[0].clone();
+        let mut bytes = fs::read(&array).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::set_permissions(&array, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&array, &bytes).unwrap();
+        fs::set_permissions(&array, fs::Permissions::from_mode(0o444)).unwrap();
+        assert_eq!(hit(), ramp::compute(length));
+        assert_eq!(memory.stats().misses(), 2);
+    }
+}
+
+#[test]
+fn a_validation_is_asked_at_each_hot_hit() {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let valid = |_: &ndcache::Entry| ASKED.fetch_add(1, Ordering::SeqCst) < 9;
+    let memory = Memory::builder(folder.path()).validate(valid).open().unwrap();
+    let value = memory.eval(unique::call(0));
+    for asked in 1..10 {
+        assert_eq!(memory.eval(unique::call(0)), value);
+        assert_eq!(ASKED.load(Ordering::SeqCst), asked);
+    }
+    assert_ne!(memory.eval(unique::call(0)), value, "refused");
+}
+
+#[test]
+fn a_hot_entry_expires() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).expires(Duration::from_millis(300)).open().unwrap();
+    let value = heat(&memory);
+    thread::sleep(Duration::from_millis(300));
+    assert_ne!(memory.eval(unique::call(0)), value);
+    assert_eq!(memory.stats().by_reason()["expired"], 1);
+}
+
+#[test]
+fn every_hit_is_counted_in_every_thread() {
+    const THREADS: u64 = 40;
+    let (_folder, memory) = fresh();
+    memory.eval(unique::call(0));
+    memory.eval(ramp::call(10));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    memory.eval(unique::call(0));
+                    memory.eval(ramp::call(10));
+                }
+            });
+        }
+    });
+    let stats = memory.stats();
+    assert_eq!((stats.hits(), stats.misses()), (200 * THREADS, 2));
+    assert_eq!(stats.by_reason()["hit"], 200 * THREADS);
+    assert_eq!(stats.by_function()[unique::function().path()].hits, 100 * THREADS);
+}
+
+#[test]
+fn a_mapped_result_is_mapped_once() {
+    let (_folder, memory) = fresh();
+    let first = memory.mmap(ramp::call(LENGTH));
+    let again = memory.mmap(ramp::call(LENGTH));
+    let elsewhere = thread::scope(|scope| scope.spawn(|| memory.mmap(ramp::call(LENGTH))).join().unwrap());
+    assert!(first.is_mapped());
+    assert_eq!(again.as_ptr(), elsewhere.as_ptr());
+    drop((first, again));
+    assert_eq!(elsewhere, ramp::compute(LENGTH));
+}
+
+#[test]
+fn an_entry_that_is_hit_from_memory_counts_as_used() {
+    let folder = tempfile::tempdir().unwrap();
+    // Stamps come after a tenth of the age, here each second.
+    let limits = Limits::default().age(Duration::from_secs(10));
+    let memory = Memory::builder(folder.path()).limits(limits).open().unwrap();
+    heat(&memory);
+    let path = memory.entry(&unique::call(0)).unwrap().unwrap().path().to_owned();
+    let stored = fs::metadata(&path).unwrap().modified().unwrap();
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_millis(2500) {
+        memory.eval(unique::call(0));
+    }
+    let used = fs::metadata(&path).unwrap().modified().unwrap();
+    assert!(used.duration_since(stored).unwrap() >= SECOND, "used at {used:?}, stored at {stored:?}");
+}

@@ -1,0 +1,153 @@
+//! Volumes go to nibabel and come from it with the same voxels and the same grid.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ndarray::prelude::*;
+use ndcache::{FileContent, Mapped4, MappedNiftiFile, NiftiFile, Volume, Voxel, cache, read_nifti};
+use serde::Serialize;
+
+use super::{RUNS, Workshop, runs};
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
+
+/// What nibabel has to find in a file.
+#[derive(Serialize)]
+struct Expected {
+    file: PathBuf,
+    /// Of the voxels as they are meant: scaling applied.
+    descr: &'static str,
+    shape: Vec<usize>,
+    /// The bytes, the first axis fastest.
+    hex: String,
+    affine: [[f64; 4]; 4],
+    steps: Vec<f64>,
+}
+
+impl Expected {
+    fn new<A: Voxel, D: Dimension>(file: &Path, voxels: &ArrayRef<A, D>, grid: &ndcache::Grid) -> Self {
+        let elements: Vec<A> = voxels.t().iter().copied().collect();
+        let bytes: &[u8] = bytemuck::cast_slice(&elements);
+        Self {
+            file: file.to_owned(),
+            descr: A::DESCR,
+            shape: voxels.shape().to_vec(),
+            hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            affine: grid.affine(),
+            steps: grid.steps()[..voxels.ndim()].iter().map(|&step| step.into()).collect(),
+        }
+    }
+}
+
+#[cache]
+fn scan(file: &FileContent) -> Volume<Array4<f32>> {
+    RUNS.set(RUNS.get() + 1);
+    read_nifti(file.path()).unwrap()
+}
+
+#[cache]
+fn doubled(scan: &Volume<Mapped4<f32>>) -> Volume<Array4<f32>> {
+    RUNS.set(RUNS.get() + 1);
+    Volume { voxels: &scan.voxels * 2.0, grid: scan.grid.clone() }
+}
+
+#[cache]
+fn mask(scan: &Volume<Mapped4<f32>>) -> Volume<Array4<u8>> {
+    RUNS.set(RUNS.get() + 1);
+    Volume { voxels: scan.voxels.mapv(|x| (x > 5000.0).into()), grid: scan.grid.clone() }
+}
+
+#[test]
+fn nibabel_reads_what_steps_have_made_with_the_same_voxels_and_affine() {
+    let Some(python) = nibabel() else { return };
+    let workshop = Workshop::new();
+    let memory = &workshop.memory;
+    let mut expected = Vec::new();
+    for name in ["functional.nii", "example4d.nii.gz"] {
+        let file = FileContent::open(Path::new(DATA).join(name)).unwrap();
+        let path = |kind: &str| workshop.path(&format!("{}-{kind}", name.split('.').next().unwrap()));
+        let loaded = memory.make(scan::call(&file), MappedNiftiFile::new(path("loaded.nii"))).unwrap();
+        let doubled = memory.make(doubled::call(&loaded), NiftiFile::new(path("doubled.nii.gz"))).unwrap();
+        let mask = memory.make(mask::call(&loaded), NiftiFile::new(path("mask.nii"))).unwrap();
+        assert!(loaded.voxels.is_mapped());
+        assert_eq!(doubled.voxels, &loaded.voxels * 2.0);
+        expected.push(Expected::new(&path("loaded.nii"), &loaded.voxels, &loaded.grid));
+        expected.push(Expected::new(&path("doubled.nii.gz"), &doubled.voxels, &loaded.grid));
+        expected.push(Expected::new(&path("mask.nii"), &mask.voxels, &loaded.grid));
+    }
+    // The scans themselves, as nibabel reads them: one is scaled.
+    let (scaled, plain) = (Path::new(DATA).join("functional.nii"), Path::new(DATA).join("example4d.nii.gz"));
+    let scan = read_nifti::<f64, Ix4>(&scaled).unwrap();
+    expected.push(Expected::new(&scaled, &scan.voxels, &scan.grid));
+    let scan = read_nifti::<i16, Ix4>(&plain).unwrap();
+    expected.push(Expected::new(&plain, &scan.voxels, &scan.grid));
+    let plain = array![[1_i64, 2], [3, i64::MIN]];
+    memory.make(table::call(&plain), NiftiFile::new(workshop.path("table.nii"))).unwrap();
+    expected.push(Expected::new(&workshop.path("table.nii"), &plain, &ndcache::Grid::default()));
+    check(&python, workshop.folder.path(), &expected);
+}
+
+#[cache]
+fn table(x: &ArrayRef2<i64>) -> Array2<i64> {
+    x.to_owned()
+}
+
+#[test]
+fn a_mapped_volume_is_an_argument_that_counts_by_voxels_and_grid() {
+    let workshop = Workshop::new();
+    let memory = &workshop.memory;
+    let file = FileContent::open(Path::new(DATA).join("functional.nii")).unwrap();
+    let target = MappedNiftiFile::new(workshop.path("loaded.nii"));
+    let loaded = memory.make(scan::call(&file), &target).unwrap();
+    let result = NiftiFile::new(workshop.path("doubled.nii"));
+    memory.make(doubled::call(&loaded), &result).unwrap();
+    let again = memory.make(scan::call(&file), &target).unwrap();
+    memory.make(doubled::call(&again), &result).unwrap();
+    assert_eq!(runs(), 2);
+    let moved = Volume { grid: ndcache::Grid::default(), ..again };
+    memory.make(doubled::call(&moved), &result).unwrap();
+    assert_eq!(runs(), 3);
+}
+
+#[test]
+fn a_volume_that_is_replaced_leaves_the_one_that_is_mapped_as_it_is() {
+    let workshop = Workshop::new();
+    let memory = &workshop.memory;
+    let path = workshop.path("table.nii");
+    let first = memory.make(table::call(&array![[1, 2], [3, 4]]), MappedNiftiFile::new(&path)).unwrap();
+    let second = memory.make(table::call(&array![[5, 6], [7, 8]]), MappedNiftiFile::new(&path)).unwrap();
+    assert!(first.is_mapped() && second.is_mapped());
+    assert_eq!((first[[0, 1]], second[[0, 1]]), (2, 6));
+    assert!(fs::metadata(&path).unwrap().permissions().readonly());
+    assert_eq!(first.strides(), [1, 2], "the file's order is Fortran's");
+}
+
+#[test]
+fn what_can_not_be_mapped_in_place_is_copied_and_counted() {
+    let workshop = Workshop::new();
+    let memory = &workshop.memory;
+    let plain = array![[1_i64, 2], [3, 4]];
+    let packed = memory.make(table::call(&plain), MappedNiftiFile::new(workshop.path("a.nii.gz"))).unwrap();
+    assert_eq!((packed.is_mapped(), packed.to_owned()), (false, plain));
+    assert_eq!(memory.stats().by_copy()["compressed"], 1);
+}
+
+fn check(python: &Path, folder: &Path, expected: &[Expected]) {
+    let manifest = folder.join("manifest.json");
+    fs::write(&manifest, serde_json::to_vec(expected).unwrap()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/check_nifti.py");
+    let output = Command::new(python).arg("-B").arg(script).arg(manifest).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A Python that has nibabel. Without one the exchange is skipped, but not under CI.
+fn nibabel() -> Option<PathBuf> {
+    let python = PathBuf::from(std::env::var_os("NDCACHE_PYTHON").unwrap_or_else(|| "python3".into()));
+    let found = Command::new(&python).args(["-c", "import nibabel"]).output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    crate::support::skip("a Python with nibabel");
+    None
+}
