@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::expiry::good_until;
 use super::frame::Frame;
 use super::hot::{Hot, Lease};
 use super::lead::Clear;
@@ -171,19 +172,21 @@ impl Memory {
     ) -> Evaluated<S::Out> {
         let (function, codec, options) = (call.function(), call.codec(), call.options());
         let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
-        let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
+        let keeping = inner.keeping(options);
+        let least = keeping.as_ref().map_or(Duration::ZERO, |keeping| keeping.least);
+        let draft =
+            draft.and_then(|draft| keeping.map(|keeping| (draft.readable(keeping.readable), keeping.compression)));
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
-        let cheap = || inner.is_too_cheap(options, site, duration).then_some("it took less than `min_duration`");
+        let cheap = || inner.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
             inner.computed(missed, duration, &Fate::NotStored(why.into()));
             return Evaluated { value: shape.keep(value), fault: None };
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
-            (draft, None) => draft.and_then(|draft| {
-                let compression = inner.compression(options);
+            (draft, None) => draft.and_then(|(draft, compression)| {
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
@@ -209,14 +212,15 @@ impl Memory {
 
     /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
     pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
-        let options = call.options();
+        // Before it runs: an expression that panics must not cost its result.
+        let lifetime = inner.expires(call.options());
         let frame = Frame::enter(call.function());
         let berth = inner.berth(call.function(), site);
         let begin = Instant::now();
         let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
-        Frame::expires(inner.good_until(options));
+        Frame::expires(lifetime.and_then(good_until));
         Computed { result, changed, duration, expires }
     }
 }
