@@ -7,6 +7,7 @@ use super::frame::Frame;
 use super::hot::{Hot, Lease};
 use super::lead::Clear;
 use super::lookup::{Missing, Site};
+use super::options::Keeping;
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use super::verbose::{Fate, Missed};
@@ -14,7 +15,7 @@ use super::{Call, Inner, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::Function;
-use crate::payload::{CopyOnWrite, Mappable, Outcome};
+use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -170,12 +171,8 @@ impl Memory {
         shape: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
-        let (function, codec, options) = (call.function(), call.codec(), call.options());
-        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
-        let keeping = inner.keeping(options);
-        let least = keeping.as_ref().map_or(Duration::ZERO, |keeping| keeping.least);
-        let draft =
-            draft.and_then(|draft| keeping.map(|keeping| (draft.readable(keeping.readable), keeping.compression)));
+        let (function, codec) = (call.function(), call.codec());
+        let (least, draft) = self.prepare(inner, &call);
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
@@ -186,7 +183,8 @@ impl Memory {
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
-            (draft, None) => draft.and_then(|(draft, compression)| {
+            (draft, None) => draft.and_then(|draft| {
+                let (draft, compression) = *draft;
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
@@ -207,6 +205,19 @@ impl Memory {
             // Evicted or replaced at once.
             Err(_) if !inner.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
             Err(error) => inner.faulted(function, shape.keep(value), error),
+        }
+    }
+
+    /// What storing the result takes of the call, before its arguments are gone, and the least time that it has to take.
+    ///
+    /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
+    fn prepare<A, R>(&self, inner: &Inner, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
+        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(call));
+        match inner.keeping(call.options()) {
+            Ok(Keeping { compression, readable, least }) => {
+                (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))
+            }
+            Err(error) => (Duration::ZERO, draft.and(Err(error))),
         }
     }
 
