@@ -3,3 +3,4 @@
 mod concurrency;
 mod keys;
 mod recent;
+mod second;

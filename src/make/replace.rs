@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::fs::Dir;
+
 use crate::error::{Error, Result};
 use crate::memory::ambient;
 use crate::store::{Durability, GARBAGE_AGE, nonce};
@@ -134,13 +136,16 @@ fn prefix_of(name: &str) -> String {
 
 /// Removes what crashes have left of this file a day ago, or earlier. What can't be removed stays.
 fn remove_leftovers(path: &Path) {
-    let (Some(name), Ok(items)) = (path.file_name(), fs::read_dir(folder_of(path))) else { return };
+    let folder = folder_of(path);
+    // The standard library's listing panics when a folder can't be closed.
+    let listed = File::open(folder).map_err(drop).and_then(|folder| Dir::read_from(folder).map_err(drop));
+    let (Some(name), Ok(items)) = (path.file_name(), listed) else { return };
     let prefix = prefix_of(&name.to_string_lossy());
     for item in items.flatten() {
-        let name = item.file_name();
-        let is_ours = name.to_str().is_some_and(|name| is_leftover(name, &prefix));
-        if is_ours && item.metadata().is_ok_and(|found| is_garbage(&found)) {
-            let _ = fs::remove_file(item.path());
+        let Some(name) = item.file_name().to_str().ok().filter(|name| is_leftover(name, &prefix)) else { continue };
+        let leftover = folder.join(name);
+        if fs::symlink_metadata(&leftover).is_ok_and(|found| is_garbage(&found)) {
+            let _ = fs::remove_file(leftover);
         }
     }
 }

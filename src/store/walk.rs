@@ -191,17 +191,15 @@ impl Removal {
         }
     }
 
-    /// Unlinks a file, and says whether it is gone.
+    /// Unlinks a file, and says whether it is gone for sure.
     fn file(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &Path) -> bool {
         let unlinked = fs::unlinkat(folder, name, AtFlags::empty());
         self.records += u64::from(unlinked.is_ok() && name.to_bytes().ends_with(COMMITS));
-        match unlinked {
-            Err(errno) if !at::is_absent(errno) => {
-                self.note(path, errno);
-                false
-            }
-            _ => true,
+        if let Err(errno) = unlinked {
+            self.note(path, errno);
         }
+        // A stale handle is no error, and doesn't tell whether the file is still there.
+        matches!(unlinked, Ok(()) | Err(Errno::NOENT))
     }
 
     fn note(&mut self, path: &Path, errno: Errno) {

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Limits, Memory, Mode, Problem, Repair};
+use ndcache::{Call, Durability, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
 
 use crate::inject::End;
-use crate::jobs::{Answer, Job, NEW, STORED, Tower, field, tower};
+use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, field, made, staged, target, tower};
 
 /// Older than what may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
@@ -17,21 +17,73 @@ const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
 pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     let memory = Memory::builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     is_whole(&memory)?;
+    // Right, and with no more warnings than these.
+    let right =
+        |warnings: u8| matches!(end, End::Answered { answer: Answer::Right, warnings: told } if *told <= warnings);
     for n in (0..STORED).chain([NEW]) {
         let found = stored(&memory, tower::call(n, 1)).map(|tower| generation(n, &tower)).transpose()?;
         if !job.allows(n, found) {
             return Err(format!("tower {n} is {found:?}"));
         }
-        let told = matches!(end, End::Answered { answer: Answer::Right, warnings: 0 });
-        if n == NEW && found.is_none() && told && job.stores() {
+        if n == NEW && found.is_none() && right(0) && job.stores() {
             return Err("the result wasn't stored, and nobody was told".to_owned());
         }
+    }
+    let found = stored(&memory, staged::call()).map(|staged| number(&staged)).transpose()?;
+    if !job.allows_staged(found) || job == Job::Stage && right(0) && found.is_none() {
+        return Err(format!("what was staged is {found:?}"));
+    }
+    let made: Array1<f64> = read_npy(target(folder)).map_err(|error| error.to_string())?;
+    let found = number(&made)?;
+    if !job.allows_made(found) || job == Job::Make && right(u8::MAX) && found != MADE {
+        return Err(format!("the target holds {found}"));
     }
     let found = stored(&memory, field::call()).map(|field| number(&field)).transpose()?;
     if !job.allows_field(found) {
         return Err(format!("the field is {found:?}"));
     }
     goes_on(folder)
+}
+
+/// What a power cut may leave of what was on the disk before the job.
+pub(crate) fn check_after_cut(task: Task, end: &End, folder: &Path) -> Result<(), String> {
+    let Task { job, durability } = task;
+    let memory = Memory::open(folder).map_err(|error| error.to_string())?;
+    if durability != Durability::Buffered {
+        is_whole(&memory)?;
+    }
+    let done = matches!(end, End::Answered { answer: Answer::Right, warnings: 0 });
+    let acknowledged = durability == Durability::Full && done;
+    for n in (0..STORED).chain([NEW]) {
+        let call = || tower::call(n, 1);
+        let is_there = memory.contains(&call());
+        let was_there = n < STORED && !(n == 1 && matches!(job, Job::Overwrite | Job::Remove));
+        if !is_there && was_there && !matches!(job, Job::Clear | Job::Evict) {
+            return Err(format!("tower {n} was on the disk, and is lost"));
+        }
+        if !is_there && n == NEW && acknowledged && job.stores() {
+            return Err("the new tower was acknowledged, and is lost".to_owned());
+        }
+        // Computed or loaded, it is right.
+        let found = generation(n, &memory.eval(call()))?;
+        let newest = u64::from(n == 1 && job == Job::Overwrite) + 1;
+        if !(1..=newest).contains(&found) || acknowledged && found != newest {
+            return Err(format!("tower {n} is of generation {found}"));
+        }
+    }
+    let found = number(&memory.eval(field::call()))?;
+    if !(found == 0.0 || job == Job::Commit && found == 1.0) || acknowledged && job == Job::Commit && found != 1.0 {
+        return Err(format!("the field holds {found}"));
+    }
+    if acknowledged && job == Job::Stage && !memory.contains(&staged::call()) {
+        return Err("what was staged was acknowledged, and is lost".to_owned());
+    }
+    let staged = number(&memory.eval(staged::call()))?;
+    let made = memory.make(made::call(), NpyFile::new(target(folder))).map_err(|error| error.to_string())?;
+    match (staged, number(&made)?) {
+        (3.0, MADE) => goes_on(folder),
+        found => Err(format!("what was staged and what was made hold {found:?}")),
+    }
 }
 
 /// Entries are old or new, never half of one.

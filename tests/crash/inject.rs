@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::check::copy_folder;
-use crate::jobs::{Answer, Job};
+use crate::jobs::{Answer, Task};
 
 /// The errors of a file system, as `strace` names them.
 const ERRORS: [&str; 9] = ["ENOSPC", "EIO", "EACCES", "EMFILE", "ESTALE", "EINTR", "EDQUOT", "EROFS", "ENOMEM"];
@@ -86,6 +86,11 @@ impl fmt::Display for End {
 }
 
 impl Fault {
+    /// None: the process comes to its end.
+    pub(crate) fn none() -> Self {
+        Self { call: "openat".to_owned(), number: 1 << 14, kind: Inject::Kill }
+    }
+
     pub(crate) fn kills(calls: &Calls) -> Vec<Self> {
         Self::at(calls, |_| vec![Inject::Kill])
     }
@@ -94,8 +99,10 @@ impl Fault {
         Self::at(calls, |call| {
             let errors = if FILES.contains(&call) { &ERRORS[..] } else { &[] };
             let once = errors.iter().map(|&error| Inject::Once(error));
-            // A call that is interrupted for ever is tried for ever, by the standard library too.
-            let lasting = errors.iter().filter(|&&error| error != "EINTR");
+            // A call that is interrupted for ever is tried for ever, by the standard library too; and a lock that is
+            // refused so is another's, for which to wait.
+            let waits = |error| error == "EINTR" || call == "fcntl" && error == "EACCES";
+            let lasting = errors.iter().filter(|&&error| !waits(error));
             once.chain(lasting.map(|&error| Inject::Ever(error))).collect()
         })
     }
@@ -110,14 +117,14 @@ impl Fault {
     }
 
     /// Does the job in the folder, with this fault in it.
-    pub(crate) fn inject(&self, job: Job, folder: &Path) -> End {
+    pub(crate) fn inject(&self, task: Task, folder: &Path) -> End {
         let Self { call, number, .. } = self;
         let inject = match self.kind {
             Inject::Kill => format!("inject={call}:signal=SIGKILL:when={number}"),
             Inject::Once(error) => format!("inject={call}:error={error}:when={number}"),
             Inject::Ever(error) => format!("inject={call}:error={error}:when={number}+"),
         };
-        let status = run(job, folder, &["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
+        let status = run(task, folder, &["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject]);
         match (status.signal(), status.code().and_then(Answer::of)) {
             (Some(9), _) => End::Killed,
             (_, Some((answer, warnings))) => End::Answered { answer, warnings },
@@ -143,12 +150,12 @@ impl fmt::Display for Fault {
 }
 
 /// The calls that the job makes in a copy of the folder.
-pub(crate) fn trace(job: Job, before: &Path, folder: &Path) -> Calls {
+pub(crate) fn trace(task: Task, before: &Path, folder: &Path) -> Calls {
     copy_folder(before, folder);
     let log = folder.with_extension("log");
-    let status = run(job, folder, &["-o", log.to_str().expect("a path in Unicode")]);
+    let status = run(task, folder, &["-o", log.to_str().expect("a path in Unicode")]);
     let answer = status.code().and_then(Answer::of);
-    assert_eq!(answer, Some((Answer::Right, 0)), "{} without a fault: {status}", job.name());
+    assert_eq!(answer, Some((Answer::Right, 0)), "{} without a fault: {status}", task.job.name());
     let log = fs::read_to_string(log).expect("the log of strace");
     let mut threads: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (thread, rest) in log.lines().filter_map(|line| line.split_once(' ')) {
@@ -177,8 +184,8 @@ pub(crate) fn is_possible() -> Result<(), String> {
 }
 
 /// Does the job in a child, traced from where it begins.
-fn run(job: Job, folder: &Path, options: &[&str]) -> ExitStatus {
-    let mut child = start(job, folder);
+fn run(task: Task, folder: &Path, options: &[&str]) -> ExitStatus {
+    let mut child = start(task, folder);
     let process = child.id().to_string();
     wait_until("State:", |word| word == "T", &process, None);
     let mut strace = Command::new("strace");
@@ -207,9 +214,12 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-fn start(job: Job, folder: &Path) -> Child {
+fn start(task: Task, folder: &Path) -> Child {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args(["worker", job.name()]).arg(folder).env("RAYON_NUM_THREADS", "2");
+    child
+        .args(["worker", task.job.name(), &format!("{:?}", task.durability)])
+        .arg(folder)
+        .env("RAYON_NUM_THREADS", "2");
     child.env_remove("NDCACHE_DIR").env_remove("NDCACHE_MODE");
     child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a child")
 }

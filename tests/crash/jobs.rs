@@ -1,12 +1,12 @@
 //! What a process does to a cache while something goes wrong, and what may be stored afterwards.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Mapped1, Memory, Payload, Result, cache};
+use ndcache::{Compression, Durability, Limits, Mapped1, Memory, NpyFile, Payload, Persister, Result, cache, zeros};
 
 /// A value with an array of each kind: in the record, in a file of its own, mapped. All of one number.
 #[derive(Debug, PartialEq, Payload)]
@@ -39,6 +39,26 @@ pub(crate) fn outer(n: u64) -> f64 {
     tower(n, 1).beside.sum()
 }
 
+#[cache(name = "crash staged", code = "version", version = 1)]
+pub(crate) fn staged() -> Mapped1<f64> {
+    let mut array = zeros::<f64, _>(40_000);
+    array.fill(3.0);
+    array.into()
+}
+
+#[cache(name = "crash made", code = "version", version = 1)]
+pub(crate) fn made() -> Array1<f64> {
+    Array1::from_elem(5000, MADE)
+}
+
+/// The target of a step, which holds all of one number: of before, or of the step.
+pub(crate) fn target(folder: &Path) -> PathBuf {
+    folder.join("made.npy")
+}
+
+pub(crate) const MADE_BEFORE: f64 = 7.0;
+pub(crate) const MADE: f64 = 8.0;
+
 /// The towers that are stored before.
 pub(crate) const STORED: u64 = 3;
 /// One that isn't.
@@ -50,6 +70,8 @@ pub(crate) enum Job {
     Put,
     Packed,
     Nested,
+    Stage,
+    Make,
     Overwrite,
     Get,
     Map,
@@ -60,6 +82,13 @@ pub(crate) enum Job {
     Evict,
 }
 
+/// An operation, and what a stored entry is to survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    pub(crate) job: Job,
+    pub(crate) durability: Durability,
+}
+
 /// What the process says of its own result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -68,6 +97,8 @@ pub(crate) enum Answer {
     /// An error, where the operation may return one.
     Refused,
 }
+
+pub(crate) const DURABILITIES: [Durability; 3] = [Durability::Buffered, Durability::Synced, Durability::Full];
 
 /// Exit codes: of an answer, plus the number of warnings up to [`MANY`].
 const RIGHT: u8 = 0;
@@ -97,10 +128,12 @@ impl Answer {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Put,
         Self::Packed,
         Self::Nested,
+        Self::Stage,
+        Self::Make,
         Self::Overwrite,
         Self::Get,
         Self::Map,
@@ -116,6 +149,8 @@ impl Job {
             Self::Put => "put",
             Self::Packed => "packed",
             Self::Nested => "nested",
+            Self::Stage => "stage",
+            Self::Make => "make",
             Self::Overwrite => "overwrite",
             Self::Get => "get",
             Self::Map => "map",
@@ -132,17 +167,21 @@ impl Job {
         let memory = Memory::open(folder).expect("a new folder");
         (0..STORED).for_each(|n| drop(memory.eval(tower::call(n, 1))));
         memory.eval(field::call());
+        NpyFile::new(target(folder)).save(&Array1::from_elem(5000, MADE_BEFORE)).expect("a new file");
     }
 
     /// Does it; says whether the values that came were right.
-    fn run(self, folder: &Path) -> Result<bool> {
+    fn run(self, folder: &Path, durability: Durability) -> Result<bool> {
+        let builder = Memory::builder(folder).durability(durability);
         let memory = match self {
-            Self::Packed => Memory::builder(folder).compression(Compression::Gzip(1)).open()?,
-            _ => Memory::open(folder)?,
+            Self::Packed => builder.compression(Compression::Gzip(1)).open()?,
+            _ => builder.open()?,
         };
         Ok(match self {
             Self::Put | Self::Packed => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
             Self::Nested => memory.eval(outer::call(NEW)) == outer(NEW),
+            Self::Stage => memory.eval(staged::call()) == staged(),
+            Self::Make => memory.make(made::call(), NpyFile::new(target(folder)))? == made(),
             Self::Overwrite => memory.refresh(tower::call(1, 2)) == tower(1, 2),
             Self::Get => memory.eval(tower::call(1, 1)) == tower(1, 1),
             Self::Map => memory.mmap(field::call()) == field(),
@@ -178,6 +217,21 @@ impl Job {
         }
     }
 
+    /// The same of what is staged.
+    pub(crate) fn allows_staged(self, found: Option<f64>) -> bool {
+        found.is_none_or(|number| self == Self::Stage && number == 3.0)
+    }
+
+    /// The same of the target.
+    pub(crate) fn allows_made(self, found: f64) -> bool {
+        found == MADE_BEFORE || self == Self::Make && found == MADE
+    }
+
+    /// Whether it changes anything.
+    pub(crate) fn writes(self) -> bool {
+        !matches!(self, Self::Get | Self::Map | Self::Shelve)
+    }
+
     /// Whether the process was to store the new tower.
     pub(crate) fn stores(self) -> bool {
         matches!(self, Self::Put | Self::Packed | Self::Nested)
@@ -185,15 +239,16 @@ impl Job {
 }
 
 /// The child: waits until somebody traces it, and does the job on a thread of its own, whose calls count from one.
-pub(crate) fn work(job: &str, folder: &Path) -> ExitCode {
+pub(crate) fn work(job: &str, durability: &str, folder: &Path) -> ExitCode {
     let job = Job::ALL.into_iter().find(|known| known.name() == job).expect("a job");
+    let durability = DURABILITIES.into_iter().find(|known| format!("{known:?}") == durability).expect("a durability");
     let warnings = Arc::new(AtomicU8::new(0));
     let counter = Count(Arc::clone(&warnings));
     tracing::subscriber::set_global_default(counter).expect("the first subscriber");
     // Until somebody traces it; then it is sent on. A call that waits would be one more that can fail.
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP).expect("to stop");
     let folder = folder.to_owned();
-    let answer = std::thread::spawn(move || match job.run(&folder) {
+    let answer = std::thread::spawn(move || match job.run(&folder, durability) {
         Ok(true) => Answer::Right,
         Ok(false) => Answer::Wrong,
         Err(_) => Answer::Refused,
