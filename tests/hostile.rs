@@ -3,4 +3,5 @@
 mod concurrency;
 mod fuzz;
 mod keys;
+mod recent;
 mod second;

@@ -47,7 +47,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `readable = true` | array files whose names say function and arguments, in place of the memory's `readable` |
 ///
 /// The last six take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
-/// and are no part of the key: changing one takes effect on what is stored already.
+/// before the function runs, and are no part of the key: changing one takes effect on what is stored already. A panic of
+/// `min_duration`, `compress` or `readable` is a fault of the cache: the call is computed, and not stored.
 ///
 /// A function's path has three parts: the package; the binary or example, if the function stands in one; and its
 /// modules and name, from the crate on: `app/app::load::table` in the library of `app`, `app/tool/tool::load::table` in
@@ -57,13 +58,13 @@ use syn::{DeriveInput, parse_macro_input};
 /// What is foreign, functions and constants of other crates, can't be named in `depends`: raise `version` when what
 /// they do has changed. `code = "build"` needs no such care, and forgets at each build that changed.
 ///
-/// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s
-/// of these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros
-/// are merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function
-/// would compute**: it is the result of whichever argument came first, and `Builder::recheck` may tell of that
-/// difference. Two arguments on either side of a half step differ, however close they are. The step is a positive
-/// constant and enters the key. A number of more steps than an `f64` holds (`1e300` for a step of `1e-9`) bypasses
-/// the cache. Rounded arrays are read at each call, mapped ones, too.
+/// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of
+/// these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros are
+/// merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function would
+/// compute**: it is the result of whichever argument came first, and `Builder::recheck` may tell of that difference. Two arguments on either side of a half step differ,
+/// however close they are. The step is a positive constant and enters the key. A number of 2^53 steps or
+/// more (`1.7e9` for a step of `1e-9`), of which neighbours may be many steps apart, counts by itself: numbers that are
+/// two steps apart or more never share a result. Rounded arrays are read at each call, mapped ones, too.
 ///
 /// A result expires no later than the cached calls that were made while it was computed: what is made from today's prices
 /// isn't good tomorrow. Calls on other threads (`rayon`'s workers, spawned ones) aren't seen; give the outer function

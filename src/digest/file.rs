@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use rustix::fs::OFlags;
 
 use super::content::ContentHash;
 use super::hasher::ContentHasher;
 use super::progress::Work;
 use super::remembered::Remembered;
-use super::stamp::stat;
+use super::stamp::{Place, Stamp, stat, status};
 use super::text::Text;
 use super::tree::{LEAF, TreeHasher, leaf};
 use super::value::Digest;
@@ -61,33 +64,50 @@ impl FileContent {
 
     /// `now` is taken before the file is looked at.
     fn open_with(path: PathBuf, remembered: &Remembered, now: SystemTime) -> Result<Self> {
-        // Before opening it, since a pipe that nobody writes to would wait for ever.
         let (stamp, place) = stat(&path)?;
         if let Some(digest) = remembered.get(place, &stamp) {
             return Ok(Self { path, len: stamp.len, digest });
         }
-        let (len, digest) = digest_of(&path)?;
-        // Unless it changed while it was read: then its times are those of nothing that was ever there.
-        if stamp.is_settled(now) && stamp.len == len && stat(&path)? == (stamp, place) {
-            remembered.put(place, stamp, digest);
+        // By now the path may lead to another file: what was read is told by its descriptor alone.
+        let read = ReadFile::at(&path)?;
+        if read.steady && read.stamp.is_settled(now) {
+            remembered.put(read.place, read.stamp, read.digest);
         }
-        Ok(Self { path, len, digest })
+        Ok(Self { path, len: read.len, digest: read.digest })
     }
 }
 
-/// The length of a file, and the digest of what it holds.
-pub(super) fn digest_of(path: &Path) -> Result<(u64, Digest)> {
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
-    let work = Work::new("hashing", file.metadata().map_or(0, |file| file.len()));
-    let (len, tree) = read(file, &work).map_err(|error| Error::io("read", path, error))?;
-    Ok((len, file_text(len, tree)))
+/// A regular file that has been read through one descriptor, which said what it is, too.
+pub(super) struct ReadFile {
+    /// Before it was read.
+    pub(super) stamp: Stamp,
+    pub(super) place: Place,
+    len: u64,
+    pub(super) digest: Digest,
+    /// It didn't change while it was read: else its times may be those of nothing that was ever there.
+    steady: bool,
 }
 
-fn read(mut file: File, work: &Work) -> std::io::Result<(u64, Digest)> {
+impl ReadFile {
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        // A pipe that has taken the file's place would wait for somebody who writes to it. Of a regular file the flag
+        // means nothing.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path);
+        let mut file = file.map_err(|error| Error::io("open", path, error))?;
+        let (stamp, place) = status(&file, path)?;
+        let work = Work::new("hashing", stamp.len);
+        let (len, tree) = read(&mut file, &work).map_err(|error| Error::io("read", path, error))?;
+        let steady = len == stamp.len && status(&file, path)?.0 == stamp;
+        Ok(Self { stamp, place, len, digest: file_text(len, tree), steady })
+    }
+}
+
+fn read(file: &mut File, work: &Work) -> std::io::Result<(u64, Digest)> {
     let mut hasher = TreeHasher::new();
     let mut buffer = vec![0; LEAF];
     loop {
-        match fill(&mut file, &mut buffer)? {
+        match fill(file, &mut buffer)? {
             0 => return Ok((hasher.total(), hasher.finish())),
             len => {
                 hasher.push(&buffer[..len]);
@@ -211,6 +231,23 @@ mod tests {
         let missing = FileContent::open(dir.path().join("missing")).unwrap_err();
         assert_eq!(missing.kind(), crate::ErrorKind::Io);
         assert!(missing.to_string().contains("missing"));
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        // As it is opened by who has seen a regular file there before.
+        let error = ReadFile::at(&path).err().unwrap();
+        assert!(error.to_string().ends_with("is no regular file, expected a regular file"), "{error}");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub use rounded::{Roundable, Step};
 pub use stamp::FileStamp;
 pub(crate) use stream::ByteStream;
 pub use text::Text;
+pub(crate) use text::escaped;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};
 pub(crate) use type_name::strip_lifetimes;

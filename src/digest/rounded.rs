@@ -1,8 +1,9 @@
 //! Numbers that count by their nearest multiple of a step: small numerical errors make no other argument.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytemuck::Pod;
 use ndarray::{ArrayBase, ArrayRef, ArrayView1, ArrayViewD, Data, Dimension};
 
 use super::array::gather;
@@ -10,9 +11,15 @@ use super::content::ContentHash;
 use super::element::Element;
 use super::hasher::ContentHasher;
 use super::meta::{array_text, memory_order};
+use super::text::Text;
 use super::tree::{LEAF, combine, leaf, leaves};
 use super::value::Digest;
-use crate::error::Error;
+
+/// From so many steps on, neighbouring floats may have one number of steps: then they count by themselves.
+const MOST: f64 = 9_007_199_254_740_992.0;
+
+/// The mark of what counts by itself.
+const ITSELF: &str = "itself";
 
 /// What `round(x = 1e-9)` gives: the grid on which an argument counts.
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +46,24 @@ impl Step {
         hasher.end();
     }
 
-    /// The number of steps; one zero and one NaN. `None` for a number that has more of them than an `f64` holds.
+    /// The number of steps; one zero and one NaN. `None` for a number that has 2^53 of them or more.
     fn count(self, x: f64) -> Option<f64> {
         let count = (x / self.0).round_ties_even();
         if count.is_nan() {
             return Some(f64::NAN);
         }
         // A sum with 0.0 is never -0.0.
-        (count.is_finite() || x.is_infinite()).then_some(count + 0.0)
+        (count.abs() < MOST || x.is_infinite()).then_some(count + 0.0)
     }
 
-    fn fault(self, x: f64) -> Error {
-        Error::unsupported(format!("{x:e} can't be rounded to a multiple of {:e}: it is too large", self.0))
+    /// The number of steps and 0, or a NaN and the number itself, which isn't 0.
+    fn pair(self, x: f64) -> [f64; 2] {
+        self.count(x).map_or([f64::NAN, x], |count| [count, 0.0])
+    }
+
+    /// Says by what the value counted.
+    pub(crate) fn describe(self, text: &mut Text) {
+        text.display(format_args!(" (rounded to {:?})", self.0));
     }
 }
 
@@ -73,7 +86,10 @@ macro_rules! floats {
                 hasher.str(<$type>::NAME);
                 match step.count(f64::from(*self)) {
                     Some(count) => hasher.f64(count),
-                    None => hasher.fail(step.fault(f64::from(*self))),
+                    None => {
+                        hasher.str(ITSELF);
+                        hasher.f64(f64::from(*self));
+                    }
                 }
                 hasher.end();
             }
@@ -159,42 +175,46 @@ fn array<A: Float, D: Dimension>(array: &ArrayRef<A, D>, step: Step, hasher: &mu
         None => view,
     };
     let order = order.unwrap_or_else(|| (0..array.ndim()).collect());
-    match tree(&view, step) {
-        Ok(tree) => hasher.leaf(array_text(A::DESCR, array.shape(), &order, tree)),
-        Err(error) => hasher.fail(error),
+    let text = |tree| array_text(A::DESCR, array.shape(), &order, tree);
+    let large = AtomicBool::new(false);
+    let count = |x| {
+        step.count(x).unwrap_or_else(|| {
+            large.store(true, Ordering::Relaxed);
+            f64::NAN
+        })
+    };
+    let counts = tree(&view, count);
+    if !large.into_inner() {
+        hasher.leaf(text(counts));
+        return;
     }
+    hasher.begin_tuple();
+    hasher.str(ITSELF);
+    hasher.leaf(text(tree(&view, |x| step.pair(x))));
+    hasher.end();
 }
 
-/// The tree of the numbers of steps, which are made a leaf at a time: constant memory.
-fn tree<A: Float>(view: &ArrayViewD<'_, A>, step: Step) -> Result<Digest, Error> {
+/// The tree of what the elements count as, which is made a leaf at a time: constant memory.
+fn tree<A: Float, C: Pod + Send>(view: &ArrayViewD<'_, A>, count: impl Fn(f64) -> C + Sync) -> Digest {
     if view.is_empty() {
-        return Ok(leaf(&[]));
+        return leaf(&[]);
     }
-    let per_leaf = LEAF / size_of::<f64>();
-    // The bits of a number that is too large; none is 0.
-    let too_large = AtomicU64::new(0);
+    let per_leaf = LEAF / size_of::<C>();
     let scratch = || {
         let len = per_leaf.min(view.len());
-        (vec![A::zeroed(); len], vec![0.0; len])
+        (vec![A::zeroed(); len], vec![C::zeroed(); len])
     };
-    let nth = |(elements, counts): &mut (Vec<A>, Vec<f64>), n: usize| {
+    let nth = |(elements, counts): &mut (Vec<A>, Vec<C>), n: usize| {
         let start = n * per_leaf;
         let len = per_leaf.min(view.len() - start);
         let (elements, counts) = (&mut elements[..len], &mut counts[..len]);
         gather(view.view(), start, elements);
-        for (count, &element) in counts.iter_mut().zip(elements.iter()) {
-            *count = step.count(element.into()).unwrap_or_else(|| {
-                too_large.store(element.into().to_bits(), Ordering::Relaxed);
-                f64::NAN
-            });
+        for (counted, &element) in counts.iter_mut().zip(elements.iter()) {
+            *counted = count(element.into());
         }
         leaf(bytemuck::cast_slice(counts))
     };
-    let leaves = leaves((view.len() * size_of::<f64>()) as u64, scratch, nth);
-    match too_large.into_inner() {
-        0 => Ok(combine(&leaves)),
-        bits => Err(step.fault(f64::from_bits(bits))),
-    }
+    combine(&leaves((view.len() * size_of::<C>()) as u64, scratch, nth))
 }
 
 #[cfg(test)]
@@ -216,7 +236,7 @@ mod tests {
     #[test]
     fn numbers_count_by_their_nearest_multiple_and_ties_go_to_even() {
         let half = Step::new(0.5);
-        for (x, count) in [(0.25, 0.0), (0.75, 2.0), (1.25, 2.0), (-0.25, 0.0), (-0.75, -2.0), (4e307, 8e307)] {
+        for (x, count) in [(0.25, 0.0), (0.75, 2.0), (1.25, 2.0), (-0.25, 0.0), (-0.75, -2.0), (4e15, 8e15)] {
             assert_eq!(half.count(x), Some(count), "{x}");
         }
         assert_eq!(rounded(&0.1234, STEP), rounded(&0.1230001, STEP));
@@ -283,16 +303,24 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_has_too_many_steps_is_refused_and_not_merged_with_others() {
+    fn a_number_that_has_too_many_steps_counts_by_itself_and_is_not_merged_with_others() {
+        let one = Step::new(1.0);
+        assert_eq!((one.count(MOST - 1.0), one.count(MOST)), (Some(MOST - 1.0), None));
         let step = Step::new(1e-9);
-        let values: [&dyn Fn(&mut ContentHasher); 2] =
-            [&|hasher| step.feed(&1e300, hasher), &|hasher| step.feed(&[0.0, 1e300], hasher)];
-        for feed in values {
-            let mut hasher = ContentHasher::new();
-            feed(&mut hasher);
-            let text = hasher.try_finish().unwrap_err().to_string();
-            assert_eq!(text, "1e300 can't be rounded to a multiple of 1e-9: it is too large");
+        let numbers = [1e300, 1e300_f64.next_up(), -1e300, 1e7, 1e7_f64.next_up(), 1e7 / 1e-9, f64::INFINITY, f64::MAX];
+        let alone = numbers.map(|x| rounded(&x, step));
+        let arrays = numbers.map(|x| rounded(&array![0.5, x], step));
+        for digests in [alone, arrays] {
+            let distinct: std::collections::HashSet<_> = digests.iter().collect();
+            assert_eq!(distinct.len(), numbers.len());
         }
+        // The other elements count by their numbers of steps as ever.
+        assert_eq!(rounded(&array![0.5, 1e300], step), rounded(&array![0.5 + 1e-12, 1e300], step));
+        assert_ne!(rounded(&array![0.5, 1e300], step), rounded(&array![0.5 + 1e-8, 1e300], step));
+        assert_ne!(rounded(&array![1e300, 0.5], step), rounded(&array![0.5, 1e300], step));
+        assert_eq!(rounded(&[-0.0, 1e300, -f64::NAN], step), rounded(&[0.0, 1e300, f64::NAN], step));
+        let smallest = Step::new(f64::from_bits(1));
+        assert_ne!(rounded(&1.0, smallest), rounded(&2.0, smallest));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What the file system says of a file without opening it, and files that count by that.
+//! What the file system says of a file without reading it, and files that count by that.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::content::ContentHash;
-use super::file::digest_of;
+use super::file::ReadFile;
 use super::hasher::ContentHasher;
 use super::text::Text;
 use super::value::Digest;
@@ -54,7 +54,16 @@ impl Stamp {
 
 /// The stamp of a regular file and which one it is; links are followed.
 pub(super) fn stat(path: &Path) -> Result<(Stamp, Place)> {
-    let metadata = fs::metadata(path).map_err(|error| Error::io("open", path, error))?;
+    of_regular(fs::metadata(path), path)
+}
+
+/// The same of a file that is open, whatever its path leads to now.
+pub(super) fn status(file: &File, path: &Path) -> Result<(Stamp, Place)> {
+    of_regular(file.metadata(), path)
+}
+
+fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp, Place)> {
+    let metadata = metadata.map_err(|error| Error::io("open", path, error))?;
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "is a folder" } else { "is no regular file" };
         return Err(Error::invalid(format!("`{}` {what}, expected a regular file", path.display())));
@@ -118,8 +127,13 @@ impl FileStamp {
     /// `now` is taken before the file is looked at.
     fn open_at(path: PathBuf, now: SystemTime) -> Result<Self> {
         let (stamp, place) = stat(&path)?;
-        let content = if stamp.is_settled(now) { None } else { Some(digest_of(&path)?.1) };
-        Ok(Self { path, stamp, inode: place.inode, content })
+        if stamp.is_settled(now) {
+            return Ok(Self { path, stamp, inode: place.inode, content: None });
+        }
+        // By now the path may lead to another file: stamp and content are those of one.
+        let read = ReadFile::at(&path)?;
+        let content = if read.stamp.is_settled(now) { None } else { Some(read.digest) };
+        Ok(Self { path, stamp: read.stamp, inode: read.place.inode, content })
     }
 }
 

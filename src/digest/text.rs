@@ -1,5 +1,6 @@
 //! A short text that says what a value is.
 
+use std::borrow::Cow;
 use std::fmt::{self, Debug, Display, Write};
 
 /// The most characters that a [`Text`] holds.
@@ -79,6 +80,22 @@ impl Text {
     }
 }
 
+/// The text in one line that tells a terminal nothing: control characters are escaped. For what comes from a record,
+/// which anybody may have written, on its way to people.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match char.is_control() {
+            true => escaped.extend(char.escape_default()),
+            false => escaped.push(char),
+        }
+    }
+    escaped.into()
+}
+
 impl Write for Text {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         for char in piece.chars() {
@@ -126,6 +143,14 @@ mod tests {
         assert!(text.is_full());
         text.display("y");
         assert_eq!(text.as_str(), format!("{}…", "é".repeat(LIMIT - 1)));
+    }
+
+    #[test]
+    fn control_characters_are_escaped_and_no_others() {
+        for text in ["", "f(\"a\")", "é → \\n"] {
+            assert!(matches!(escaped(text), Cow::Borrowed(same) if same == text));
+        }
+        assert_eq!(escaped("f(\"a\n\u{1b}[2J\u{9b}é\")"), "f(\"a\\n\\u{1b}[2J\\u{9b}é\")");
     }
 
     #[test]

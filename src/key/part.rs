@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, escaped};
 
 /// The function itself, or one piece of code that it depends on, as the code digest counts it (docs/format.md, "Parts").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,11 @@ pub(crate) struct Part {
 
 /// What has changed from one code to another, each in words; empty where that can't be told.
 pub(crate) fn changes(before: &[Part], now: &[Part]) -> Vec<String> {
+    // What was before comes from a record.
+    in_words(before, now).iter().map(|change| escaped(change).into_owned()).collect()
+}
+
+fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
     if before.is_empty() || now.is_empty() {
         return Vec::new();
     }

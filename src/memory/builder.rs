@@ -385,11 +385,15 @@ impl Builder {
     /// [`Stats::mismatches`](crate::Stats::mismatches) count.
     ///
     /// A recheck costs what the function costs, and the memory for a second result. It compares the digests of the
-    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs, and a call
-    /// with an argument under `#[cache(round(…))]` may differ by the rounding alone. It writes nothing; but the cached
-    /// calls inside the function go through the memory as ever: they hit, and are rechecked by the same share, though
-    /// each key at most once. A panic of the recomputation is a difference, too, and ends there (unless panics abort).
-    /// Results published by hand aren't rechecked. Which hits it meets is chosen anew in each process.
+    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs, and a call with
+    /// an argument under `#[cache(round(…))]` may differ by the rounding alone. It writes
+    /// nothing; but the cached calls inside the function go through the memory as ever: they hit, and are rechecked by
+    /// the same share, though each key at most once, on whichever threads, and no deeper than 32 inside one another: of a
+    /// memory so many rechecks are under way at most, and hits that are chosen meanwhile pass without. A panic of the
+    /// recomputation is a difference, too, and ends there (unless panics abort). The order of a map that serde writes
+    /// doesn't count; that of a set does, since serde writes a sequence: return a `BTreeSet`. Mapped arguments that only a
+    /// record vouches for are verified first; damage in them is a fault of the cache. Results published by hand aren't
+    /// rechecked. Which hits it meets is chosen anew in each process.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -427,7 +431,7 @@ impl Builder {
             self.read_environment()?;
         }
         if self.settings.mode == Mode::Off {
-            return Ok(Memory::disabled());
+            return Ok(Memory(None, Some(Arc::new(self.settings))));
         }
         let disk = match self.settings.mode {
             Mode::ReadOnly => Disk::open_read_only(&self.folder)?,
@@ -436,7 +440,7 @@ impl Builder {
         if !disk.writable() {
             self.settings.mode = Mode::ReadOnly;
         }
-        Ok(Memory(Some(Arc::new(Inner::new(disk, self.settings)))))
+        Ok(Memory(Some(Arc::new(Inner::new(disk, self.settings))), None))
     }
 
     fn read_environment(&mut self) -> Result<()> {

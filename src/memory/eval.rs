@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::expiry::good_until;
 use super::frame::Frame;
 use super::hot::{Hot, Lease};
 use super::lead::Clear;
 use super::lookup::{Missing, Site};
+use super::options::Keeping;
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use super::verbose::{Fate, Missed};
@@ -13,7 +15,7 @@ use super::{Call, Inner, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::Function;
-use crate::payload::{CopyOnWrite, Mappable, Outcome};
+use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -172,13 +174,12 @@ impl Memory {
         shape: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
-        let (function, codec, options) = (call.function(), call.codec(), call.options());
-        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
-        let draft = draft.map(|draft| draft.readable(inner.is_readable(options)));
+        let (function, codec) = (call.function(), call.codec());
+        let (least, draft) = self.prepare(inner, &call);
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
-        let cheap = || inner.is_too_cheap(options, site, duration).then_some("it took less than `min_duration`");
+        let cheap = || inner.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
             inner.computed(missed, duration, &Fate::NotStored(why.into()));
             return Evaluated { value: shape.keep(value), fault: None };
@@ -186,7 +187,7 @@ impl Memory {
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
-                let compression = inner.compression(options);
+                let (draft, compression) = *draft;
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
@@ -210,16 +211,30 @@ impl Memory {
         }
     }
 
+    /// What storing the result takes of the call, before its arguments are gone, and the least time that it has to take.
+    ///
+    /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
+    fn prepare<A, R>(&self, inner: &Inner, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
+        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(call));
+        match inner.keeping(call.options()) {
+            Ok(Keeping { compression, readable, least }) => {
+                (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))
+            }
+            Err(error) => (Duration::ZERO, draft.and(Err(error))),
+        }
+    }
+
     /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
     pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
-        let options = call.options();
+        // Before it runs: an expression that panics must not cost its result.
+        let lifetime = inner.expires(call.options());
         let frame = Frame::enter(call.function());
         let berth = inner.berth(call.function(), site);
         let begin = Instant::now();
         let (result, changed) = self.with_berth(berth, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
-        Frame::expires(inner.good_until(options));
+        Frame::expires(lifetime.and_then(good_until));
         Computed { result, changed, duration, expires }
     }
 }

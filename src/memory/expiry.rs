@@ -53,12 +53,8 @@ impl Inner {
         Ok(limit.lifetime().and_then(|lifetime| instant(record.created.min(now), lifetime)))
     }
 
-    /// Until when a result that has just been computed is good by the function's own `expires`.
-    pub(super) fn good_until(&self, options: &Options) -> Option<u64> {
-        self.expires(options).and_then(|lifetime| instant(now(), lifetime))
-    }
-
-    fn expires(&self, options: &Options) -> Option<u64> {
+    /// For how long results are good by the function's own `expires`, in nanoseconds.
+    pub(super) fn expires(&self, options: &Options) -> Option<u64> {
         options.expires.map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
     }
 
@@ -70,6 +66,11 @@ impl Inner {
             (None, None) => true,
         }
     }
+}
+
+/// Until when a result that has just been computed is good.
+pub(super) fn good_until(lifetime: u64) -> Option<u64> {
+    instant(now(), lifetime)
 }
 
 /// How long an entry is good for, in nanoseconds from its creation.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::lookup::{Missing, Site};
 use super::{Call, Inner, Memory, Mode};
+use crate::digest::escaped;
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, Function, Key, Part, changes};
 use crate::record::{self, ArgumentRecord, RECORD_MAX, Record};
@@ -80,6 +81,14 @@ pub struct Difference {
     pub before: String,
     /// What it is now, in words.
     pub now: String,
+}
+
+impl Difference {
+    /// Of texts, of which some may be a record's.
+    pub(super) fn new(name: &str, before: &str, now: &str) -> Self {
+        let [name, before, now] = [name, before, now].map(|text| escaped(text).into_owned());
+        Self { name, before, now }
+    }
 }
 
 impl Reason {
@@ -199,8 +208,10 @@ impl Inner {
             Missing::Due => Reason::Refresh,
             Missing::Off => Reason::Off,
             Missing::Expired(how) => Reason::Expired(how),
-            Missing::Damaged(error) | Missing::Fault(error) => Reason::Damaged(error.to_string()),
-            Missing::Newer(error) => Reason::Newer(error.to_string()),
+            Missing::Damaged(error) | Missing::Fault(error) => {
+                Reason::Damaged(escaped(&error.to_string()).into_owned())
+            }
+            Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),
         }
     }
@@ -275,10 +286,10 @@ fn differences(before: &[ArgumentRecord], now: &[ArgumentDigest], texts: Vec<Str
     let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
         let old = before.iter().find(|old| old.name == argument.name);
         let changed = old.is_none_or(|old| old.digest != argument.digest);
-        let before = old.map_or(NONE, |old| &old.text).to_owned();
-        changed.then(|| Difference { name: argument.name.to_owned(), before, now })
+        let before = old.map_or(NONE, |old| &old.text);
+        changed.then(|| Difference::new(argument.name, before, &now))
     });
     let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
-    let gone = gone.map(|old| Difference { name: old.name.clone(), before: old.text.clone(), now: NONE.to_owned() });
+    let gone = gone.map(|old| Difference::new(&old.name, &old.text, NONE));
     changed.chain(gone).collect()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::hot::Hot;
 use super::{Inner, MapPolicy, Mode, Verify, lock};
-use crate::digest::{ArrayMeta, Digest, Known, tree};
+use crate::digest::{ArrayMeta, Digest, Known, escaped, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::map::{Mapping, digest_file, read_verified};
@@ -122,7 +122,7 @@ impl Inner {
         let record = &found.record;
         if record.key != site.key.digest() || record.function != function {
             let path = self.disk.path_of(&name);
-            let (path, was) = (path.display(), format!("`{}` under key {}", record.function, record.key));
+            let (path, was) = (path.display(), format!("`{}` under key {}", escaped(&record.function), record.key));
             let expected = format!("`{function}` under key {}", site.key);
             return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
         }

@@ -9,7 +9,7 @@
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
-//! * `recheck`: hits that are computed again, to find functions that aren't pure; `lineage`: what went into a result.
+//! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end; `lineage`: what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
 //! * `slots`: what `make` remembers.
 //! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
@@ -28,6 +28,7 @@ mod expiry;
 mod explain;
 mod flight;
 mod frame;
+mod guarded;
 mod hot;
 mod keeper;
 mod kept;
@@ -115,7 +116,11 @@ use crate::store::{Disk, Locks};
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Memory(Option<Arc<Inner>>);
+pub struct Memory(
+    Option<Arc<Inner>>,
+    /// What the builder of a memory that is off said.
+    Option<Arc<Settings>>,
+);
 
 struct Inner {
     disk: Arc<Disk>,
@@ -210,7 +215,7 @@ impl Memory {
     /// A memory that never looks up nor stores: every function just runs.
     #[must_use]
     pub fn disabled() -> Self {
-        Self(None)
+        Self(None, None)
     }
 
     /// The cache folder; `None` if the memory is disabled.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::guarded::guarded;
 use super::lookup::Site;
 use super::{Entry, Inner, Mode};
+use crate::error::{Error, ErrorKind, Result};
 use crate::payload::Compression;
 
 /// The options of one function that are expressions, as the macro writes them down; a constant. None enters the key.
@@ -29,6 +31,14 @@ impl Options {
         Self { mode: None, validate: None, expires: None, min_duration: None, compress: None, readable: None };
 }
 
+/// What the options that are about storing came to for one call.
+pub(super) struct Keeping {
+    pub(super) compression: Compression,
+    pub(super) readable: bool,
+    /// What takes less time isn't stored.
+    pub(super) least: Duration,
+}
+
 impl Inner {
     /// The stricter of the memory's mode and the function's.
     pub(super) fn mode(&self, options: &Options) -> Mode {
@@ -40,10 +50,21 @@ impl Inner {
         options.compress.map_or(self.settings.compression, |compress| compress())
     }
 
-    /// Whether a result that took `duration` is too cheap to be stored. One that is stored already is replaced all the
-    /// same: a stale one must not outlive its successor.
-    pub(super) fn is_too_cheap(&self, options: &Options, site: &Site, duration: Duration) -> bool {
-        let least = options.min_duration.map_or(self.settings.min_duration, |least| least());
+    /// How a result is to be stored; asked before the function runs, so that no result is lost to an expression that
+    /// panics.
+    pub(super) fn keeping(&self, options: &Options) -> Result<Keeping> {
+        let keeping = || Keeping {
+            compression: self.compression(options),
+            readable: self.is_readable(options),
+            least: options.min_duration.map_or(self.settings.min_duration, |least| least()),
+        };
+        let panicked = "an expression in `#[cache(…)]` panicked: `compress`, `readable` or `min_duration`";
+        guarded(keeping).ok_or_else(|| Error::new(ErrorKind::Other, panicked))
+    }
+
+    /// Whether a result that took `duration`, less than `least`, is too cheap to be stored. One that is stored already
+    /// is replaced all the same: a stale one must not outlive its successor.
+    pub(super) fn is_too_cheap(&self, least: Duration, site: &Site, duration: Duration) -> bool {
         duration < least && self.disk.stat(&site.record()).is_ok_and(|stat| stat.is_none())
     }
 }

@@ -4,12 +4,25 @@ use std::io::{IsTerminal, stderr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressFinish, ProgressStyle};
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
+use super::verbose::own_stderr;
 use crate::digest::{Show, show_by};
 
 /// All bars of the process, one below the other, on stderr.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+///
+/// Drawn by descriptors of our own: a bar that waits for who has locked stderr would hold up all bars, and who has locked
+/// it may be waiting for one of them.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(|| match (own_stderr(), own_stderr()) {
+    (Ok(read), Ok(write)) => {
+        MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::read_write_pair(read, write), DRAWS))
+    }
+    _ => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+});
+
+/// So often a second.
+const DRAWS: u8 = 20;
 
 /// The name, a bar, how much is done, how fast, and how long it still takes.
 const TEMPLATE: &str = "ndcache: {msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";

@@ -1,29 +1,33 @@
 //! Sampled re-verification: a share of the hits is computed again, and the results are compared.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::guarded::guarded;
 use super::kept::Content;
 use super::lookup::{Found, Site};
-use super::{Call, Inner, Memory};
-use crate::digest::{ArrayMeta, Digest, tree};
-use crate::error::{Error, Result};
+use super::{Call, Inner, Memory, lock};
+use crate::digest::{ArrayMeta, Digest, escaped, tree};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::payload::{ArraySink, Codec, Outcome, Writer};
+use crate::payload::{ArraySink, Codec, Outcome, Writer, sorted_maps};
+
+/// So many rechecks of one memory are under way at most, most of them inside of others: what bounds their depth.
+const AT_ONCE: usize = 32;
 
 /// Chooses the hits that are rechecked.
 pub(super) struct Sampler {
     /// Keyed by the operating system: were the choice the same in each process, the other hits would never be met.
     random: RandomState,
     hits: AtomicU64,
+    turns: Mutex<Turns>,
 }
 
 impl Default for Sampler {
     fn default() -> Self {
-        Self { random: RandomState::new(), hits: AtomicU64::new(0) }
+        Self { random: RandomState::new(), hits: AtomicU64::new(0), turns: Mutex::default() }
     }
 }
 
@@ -55,16 +59,11 @@ impl Memory {
         }
         // An edited result isn't the function's, and one that has just gone can't be compared.
         let Some(found) = inner.find(site, function.path()).ok().filter(|found| !found.record.edited) else { return };
-        let Some(_turn) = Turn::take(site.key()) else { return };
-        let (codec, key) = (call.codec(), site.key());
+        let Some(_turn) = Turn::take(&inner.sampler.turns, site.key()) else { return };
+        let key = site.key();
         let arguments = found.record.arguments.iter().map(|argument| format!("{}={}", argument.name, argument.text));
-        let arguments = arguments.collect::<Vec<_>>().join(", ");
-        // What hit is returned whatever the function does now.
-        let computed = catch_unwind(AssertUnwindSafe(|| self.compute(inner, call, Some(site)).result));
-        let verdict = match computed {
-            Ok(value) => inner.compare_results(site, &found, codec, value),
-            Err(_) => Ok(Verdict::Differs("it panicked")),
-        };
+        let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
+        let verdict = self.verdict(inner, call, site, &found);
         let function = function.path();
         match verdict {
             Ok(Verdict::Same) => inner.counters.recheck(function, false),
@@ -86,35 +85,69 @@ impl Memory {
             }
         }
     }
+
+    /// What hit is returned whatever the function does now, and whatever its types do: panics end here.
+    fn verdict<A, R>(&self, inner: &Inner, call: Call<A, R>, site: &Site, found: &Found) -> Result<Verdict> {
+        let codec = call.codec();
+        let panicked = "a method or destructor of the arguments' or the result's type panicked";
+        let panicked = || Error::new(ErrorKind::Other, panicked);
+        let computed = guarded(|| {
+            // The hit believed what a record says of a mapped argument; of another argument nothing can be said.
+            self.with(|| call.verify_claims())?;
+            Ok(guarded(|| self.compute(inner, call, Some(site)).result))
+        });
+        match computed.ok_or_else(panicked)?? {
+            Some(value) => guarded(|| inner.compare_results(site, found, codec, value)).ok_or_else(panicked)?,
+            None => Ok(Verdict::Differs("it panicked")),
+        }
+    }
 }
 
 impl Inner {
     /// Compares what was computed now with what is stored.
     fn compare_results<R>(&self, site: &Site, found: &Found, codec: Codec<R>, mut value: R) -> Result<Verdict> {
         codec.normalise(&mut value);
-        let Ok(computed) = self.content_of(codec, &value) else {
+        let Ok(computed) = self.form_of(codec, &value) else {
             return Ok(Verdict::Differs(match codec.outcome(&value) {
                 Outcome::Err => "it returned an error",
                 _ => "its result can't be stored",
             }));
         };
         drop(value);
-        if computed == Content::of(&found.record) {
+        if computed.content() == Content::of(&found.record) {
             return Ok(Verdict::Same);
         }
         // The entry may have been written with other arrays inside its value: its result is saved as this one was.
         let stored = self.load(site, &found.record, |reader| codec.load(reader))?;
-        let same = self.content_of(codec, &stored)? == computed;
+        let same = self.form_of(codec, &stored)?.is(&computed);
         Ok(if same { Verdict::Same } else { Verdict::Differs("its result differs") })
     }
 
-    /// The content of a value as this memory would store it; no array is copied.
-    fn content_of<R>(&self, codec: Codec<R>, value: &R) -> Result<Content> {
+    /// A value as this memory would store it; no array is copied.
+    fn form_of<R>(&self, codec: Codec<R>, value: &R) -> Result<Form> {
         let mut arrays = Digests(Vec::new());
         let mut writer = Writer::new(&mut arrays, self.settings.inline);
         codec.save(value, &mut writer)?;
-        let value = writer.finish();
-        Ok(Content::new(&value, arrays.0.iter().copied()))
+        Ok(Form { value: writer.finish(), arrays: arrays.0 })
+    }
+}
+
+/// A value as it would be stored, but of each array the digest alone.
+struct Form {
+    value: Vec<u8>,
+    arrays: Vec<Digest>,
+}
+
+impl Form {
+    fn content(&self) -> Content {
+        Content::new(&self.value, self.arrays.iter().copied())
+    }
+
+    /// Whether both are one value, whatever the order of the entries of its maps.
+    fn is(&self, other: &Self) -> bool {
+        let sorted = |form: &Self| sorted_maps(&form.value);
+        self.arrays == other.arrays
+            && (self.value == other.value || sorted(self).is_some_and(|value| Some(value) == sorted(other)))
     }
 }
 
@@ -129,32 +162,45 @@ impl ArraySink for Digests {
     }
 }
 
-thread_local! {
-    /// The keys that the outermost recheck of this thread has come to.
-    static TAKEN: RefCell<HashSet<Key>> = RefCell::default();
+/// The rechecks that are under way, on whichever threads.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// The process that this is about: a forked child has none of the threads that recheck.
+    process: u32,
+    under_way: usize,
+    /// The keys that were come to since the outermost one began.
+    taken: HashSet<Key>,
 }
 
 /// The turn of one key: inside a recheck each key has one, so that recursion doesn't recheck again and again.
-struct Turn {
+struct Turn<'a> {
+    turns: &'a Mutex<Turns>,
     outermost: bool,
 }
 
-impl Turn {
-    /// `None` if the key had its turn; without the thread's variables, in the destructor of another one, too.
-    fn take(key: Key) -> Option<Self> {
-        let taken = TAKEN.try_with(|taken| {
-            let mut taken = taken.borrow_mut();
-            let outermost = taken.is_empty();
-            taken.insert(key).then_some(Self { outermost })
-        });
-        taken.ok().flatten()
+impl<'a> Turn<'a> {
+    /// `None` if the key had its turn, or too many have theirs.
+    fn take(turns: &'a Mutex<Turns>, key: Key) -> Option<Self> {
+        let mut now = lock(turns);
+        let process = std::process::id();
+        if now.process != process {
+            *now = Turns { process, ..Turns::default() };
+        }
+        let outermost = now.taken.is_empty();
+        if now.under_way == AT_ONCE || !now.taken.insert(key) {
+            return None;
+        }
+        now.under_way += 1;
+        Some(Self { turns, outermost })
     }
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        let mut now = lock(self.turns);
+        now.under_way = now.under_way.saturating_sub(1);
         if self.outermost {
-            let _ = TAKEN.try_with(|taken| taken.borrow_mut().clear());
+            now.taken.clear();
         }
     }
 }
@@ -172,14 +218,27 @@ mod tests {
         assert!((2_650..3_350).contains(&share(0.3)));
     }
 
+    fn key(name: &str) -> Key {
+        Key::from_digest(Digest::of(name.as_bytes()))
+    }
+
     #[test]
     fn inside_a_recheck_each_key_has_one_turn() {
-        let key = |name: &str| Key::from_digest(Digest::of(name.as_bytes()));
-        let outer = Turn::take(key("outer"));
-        assert!(outer.is_some() && Turn::take(key("outer")).is_none());
-        drop(Turn::take(key("inner")).unwrap());
-        assert!(Turn::take(key("inner")).is_none());
+        let turns = Mutex::default();
+        let outer = Turn::take(&turns, key("outer"));
+        assert!(outer.is_some() && Turn::take(&turns, key("outer")).is_none());
+        std::thread::scope(|scope| drop(scope.spawn(|| drop(Turn::take(&turns, key("inner")).unwrap())).join()));
+        assert!(Turn::take(&turns, key("inner")).is_none(), "on whichever thread");
         drop(outer);
-        assert!(Turn::take(key("inner")).is_some());
+        assert!(Turn::take(&turns, key("inner")).is_some());
+    }
+
+    #[test]
+    fn so_many_rechecks_are_under_way_at_most() {
+        let turns = Mutex::default();
+        let mut held: Vec<_> = (0..AT_ONCE).map(|n| Turn::take(&turns, key(&n.to_string())).unwrap()).collect();
+        assert!(Turn::take(&turns, key("one more")).is_none());
+        held.pop();
+        assert!(Turn::take(&turns, key("one more")).is_some());
     }
 }

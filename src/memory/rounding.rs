@@ -13,6 +13,7 @@ impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
 
     fn describe(&self, value: &T, text: &mut Text) {
         value.describe(text);
+        self.0.describe(text);
     }
 }
 

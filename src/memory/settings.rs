@@ -13,8 +13,8 @@ use crate::store::Durability;
 impl Memory {
     /// What the memory was told by its [`Builder`], each setting by the name of the builder's method.
     ///
-    /// Those of a [disabled](Memory::disabled) memory, one of mode [`Off`](Mode::Off) included, are the builder's own, but
-    /// for the mode.
+    /// A memory of mode [`Off`](Mode::Off) keeps them, too; a [disabled](Memory::disabled) one has the defaults and that
+    /// mode.
     ///
     /// ```
     /// use std::time::Duration;
@@ -31,7 +31,11 @@ impl Memory {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         static OFF: LazyLock<Settings> = LazyLock::new(|| Builder::new(Path::new("")).mode(Mode::Off).settings);
-        self.0.as_ref().map_or(&OFF, |inner| &inner.settings)
+        match self {
+            Self(Some(inner), _) => &inner.settings,
+            Self(None, Some(settings)) => settings,
+            Self(None, None) => &OFF,
+        }
     }
 }
 

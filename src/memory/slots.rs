@@ -213,7 +213,7 @@ impl Slots<'_> {
         let changed = identity.arguments.iter().zip(call.argument_texts()).filter_map(|(argument, now)| {
             let old = slot.arguments.iter().find(|old| old.name == argument.name)?;
             let changed = old.digest != argument.digest;
-            changed.then(|| Difference { name: argument.name.to_owned(), before: old.text.clone(), now })
+            changed.then(|| Difference::new(argument.name, &old.text, &now))
         });
         Some(Stale::Argument(changed.collect()))
     }

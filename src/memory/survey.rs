@@ -6,7 +6,7 @@ use std::thread;
 
 use super::lock;
 use super::lookup::{Found, read_record};
-use crate::digest::Digest;
+use crate::digest::{Digest, escaped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{self, Key};
 use crate::store::{Disk, Kind};
@@ -118,7 +118,7 @@ impl State {
                 Self::Damaged(Error::damaged(format!(
                     "record `{}` is of `{}` under key {}",
                     path.display(),
-                    record.function.escape_debug(),
+                    escaped(&record.function),
                     record.key
                 )))
             }

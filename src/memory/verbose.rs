@@ -1,14 +1,16 @@
 //! What a memory says of its calls: `tracing` events always, lines on stderr by the level of `verbose`.
 
 use std::borrow::Cow;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::explain::Reason;
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::Text;
+use crate::digest::{Text, escaped};
 use crate::error::Error;
 use crate::key::{Function, Key};
 use crate::record::Record;
@@ -155,12 +157,18 @@ impl Inner {
             }
         }
         // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
-        let print = || drop(std::io::stderr().write_all(text.as_bytes()));
+        let print = || drop(own_stderr().and_then(|mut stderr| stderr.write_all(text.as_bytes())));
         #[cfg(feature = "progress")]
         super::progress::aside(print);
         #[cfg(not(feature = "progress"))]
         print();
     }
+}
+
+/// Standard error by a descriptor of our own. Who has locked the standard library's may wait for what is being computed
+/// here, and so must never be waited for.
+pub(super) fn own_stderr() -> std::io::Result<File> {
+    std::io::stderr().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`.
@@ -214,12 +222,7 @@ fn size(bytes: u64) -> String {
 /// Whatever an argument or a message holds, it stays one line, and tells the terminal nothing.
 fn push_line(text: &mut String, before: &str, line: &str) {
     text.push_str(before);
-    for c in line.chars() {
-        match c.is_control() {
-            true => drop(write!(text, "{}", c.escape_default())),
-            false => text.push(c),
-        }
-    }
+    text.push_str(&escaped(line));
     text.push('\n');
 }
 

@@ -1,9 +1,9 @@
-//! The arrays inside a stored value, whatever the value is.
+//! What lies inside a stored value, whatever the value is: its arrays, and its form without the order of its maps.
 
 use rmp::Marker;
 
 use super::read::{Stored, inline_array};
-use super::wire::Ext;
+use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::{Digest, tree};
 
 /// The digests of the arrays that lie inside `value`, in order, as far as it can be read.
@@ -23,7 +23,50 @@ pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
     found
 }
 
+/// The value with the entries of its maps sorted by their bytes; `None` where it is cut off, or nests too deep.
+///
+/// serde writes a `HashMap` in the order of its buckets, which is another one in each map: equal values have other
+/// bytes, and the same bytes in this form.
+pub(crate) fn sorted_maps(value: &[u8]) -> Option<Vec<u8>> {
+    let (mut sorted, mut rest) = (Vec::with_capacity(value.len()), value);
+    while !rest.is_empty() {
+        push_sorted(&mut rest, 0, &mut sorted)?;
+    }
+    Some(sorted)
+}
+
+/// Takes one value off, with all that it holds.
+fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
+    // A value of our own nests that deep at most, and a variant adds a map.
+    if depth > 2 * MAX_DEPTH {
+        return None;
+    }
+    let before = *rest;
+    let item = next(rest)?;
+    out.extend_from_slice(&before[..before.len() - rest.len()]);
+    match item {
+        Item::Array(len) => (0..len).try_for_each(|_| push_sorted(rest, depth + 1, out)),
+        Item::Map(len) => {
+            let entry = |rest: &mut &[u8]| {
+                let mut entry = Vec::new();
+                push_sorted(rest, depth + 1, &mut entry)?;
+                push_sorted(rest, depth + 1, &mut entry)?;
+                Some(entry)
+            };
+            let mut entries = (0..len).map(|_| entry(rest)).collect::<Option<Vec<_>>>()?;
+            entries.sort_unstable();
+            entries.iter().for_each(|entry| out.extend_from_slice(entry));
+            Some(())
+        }
+        Item::Extension(..) | Item::Other => Some(()),
+    }
+}
+
 enum Item<'a> {
+    /// The head of an array of so many.
+    Array(usize),
+    /// The head of a map of so many entries.
+    Map(usize),
     Extension(i8, &'a [u8]),
     Other,
 }
@@ -33,10 +76,15 @@ fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
     let marker = Marker::from_u8(take(rest, 1)?[0]);
     let skipped = match marker {
         Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False | Marker::Reserved => 0,
-        Marker::FixArray(_) | Marker::FixMap(_) => 0,
+        Marker::FixArray(len) => return Some(Item::Array(usize::from(len))),
+        Marker::FixMap(len) => return Some(Item::Map(usize::from(len))),
+        Marker::Array16 => return length(rest, 2).map(Item::Array),
+        Marker::Array32 => return length(rest, 4).map(Item::Array),
+        Marker::Map16 => return length(rest, 2).map(Item::Map),
+        Marker::Map32 => return length(rest, 4).map(Item::Map),
         Marker::U8 | Marker::I8 => 1,
-        Marker::U16 | Marker::I16 | Marker::Array16 | Marker::Map16 => 2,
-        Marker::U32 | Marker::I32 | Marker::F32 | Marker::Array32 | Marker::Map32 => 4,
+        Marker::U16 | Marker::I16 => 2,
+        Marker::U32 | Marker::I32 | Marker::F32 => 4,
         Marker::U64 | Marker::I64 | Marker::F64 => 8,
         Marker::FixStr(len) => usize::from(len),
         Marker::Str8 | Marker::Bin8 => length(rest, 1)?,
@@ -113,5 +161,26 @@ mod tests {
             inline_arrays(&value[..len]);
         }
         inline_arrays(&[0xc9, 0xff, 0xff, 0xff, 0xff, 2]);
+    }
+
+    #[test]
+    fn maps_in_any_order_have_one_sorted_form_and_sequences_keep_theirs() {
+        // {"a": {1: 2, 3: 4}, "b": [5, 6]}, the maps forth and back.
+        let forth = [0x82, 0xa1, b'a', 0x82, 1, 2, 3, 4, 0xa1, b'b', 0x92, 5, 6];
+        let back = [0x82, 0xa1, b'b', 0x92, 5, 6, 0xa1, b'a', 0x82, 3, 4, 1, 2];
+        assert_eq!(sorted_maps(&back), Some(forth.to_vec()));
+        assert_eq!(sorted_maps(&forth), Some(forth.to_vec()));
+        let other = [0x82, 0xa1, b'b', 0x92, 6, 5, 0xa1, b'a', 0x82, 3, 4, 1, 2];
+        assert_ne!(sorted_maps(&other), Some(forth.to_vec()));
+        let swapped = [0x82, 0xa1, b'a', 0x82, 1, 4, 3, 2, 0xa1, b'b', 0x92, 5, 6];
+        assert_ne!(sorted_maps(&swapped), Some(forth.to_vec()));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_nests_without_end_has_no_sorted_form() {
+        let whole = [0x82, 0xa1, b'a', 0x82, 1, 2, 3, 4, 0xa1, b'b', 0x92, 5, 6];
+        assert!((1..whole.len()).all(|len| sorted_maps(&whole[..len]).is_none()));
+        assert_eq!(sorted_maps(&[0xdf, 0xff, 0xff, 0xff, 0xff, 1]), None);
+        assert_eq!(sorted_maps(&[0x91; 100_000]), None);
     }
 }

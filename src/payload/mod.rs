@@ -157,7 +157,7 @@ pub(crate) use format::Codec;
 pub use format::{Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, WithErr, normalise};
 pub use gzip::Compression;
 pub(crate) use gzip::{Members, Written, write as write_gzip};
-pub(crate) use inline::inline_arrays;
+pub(crate) use inline::{inline_arrays, sorted_maps};
 pub(crate) use lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
 pub use name::TypeName;
 pub(crate) use npy::read_header as npy_meta;

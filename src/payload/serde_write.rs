@@ -7,6 +7,7 @@ use serde::ser::{self, Serialize, Serializer};
 use super::Writer;
 use super::wire::{LATE_ARRAY, LATE_MAP, SOME, index_bytes};
 use super::write::length;
+use crate::digest::escaped;
 use crate::error::{Error, Result};
 
 /// An [`Error`] as serde wants it.
@@ -42,7 +43,8 @@ impl ser::Error for Fault {
 
 impl serde::de::Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(Error::damaged(message.to_string()))
+        // It may repeat what the stored bytes say.
+        Self(Error::damaged(escaped(&message.to_string()).into_owned()))
     }
 }
 

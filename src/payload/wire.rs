@@ -1,6 +1,6 @@
 //! The constants of the stored value, and the bytes that MessagePack leaves to us.
 
-use crate::digest::Order;
+use crate::digest::{Order, escaped};
 use crate::error::{Error, Result};
 
 /// How deep a value may nest: what bounds the stack of a reader whose input is hostile.
@@ -57,6 +57,6 @@ pub(super) fn order_of(name: &str) -> Result<Order> {
     match name {
         "C" => Ok(Order::C),
         "F" => Ok(Order::F),
-        _ => Err(Error::damaged(format!("array has order `{name}`, expected `C` or `F`"))),
+        _ => Err(Error::damaged(format!("array has order `{}`, expected `C` or `F`", escaped(name)))),
     }
 }

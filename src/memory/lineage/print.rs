@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use super::{Entry, Input, Lineage};
+use crate::digest::escaped;
 
 /// Deeper entries are counted and not printed: a result may rest on ten thousand steps of one iteration.
 const DEPTH: usize = 64;
@@ -43,7 +44,9 @@ impl fmt::Display for Lineage {
             match line.what {
                 What::Text(text) => f.write_str(&text)?,
                 What::Node(node, name) => {
-                    let again = std::mem::replace(&mut printed[node], true);
+                    // What is below it may be printed nearer to the root, if it isn't here.
+                    let again = printed[node];
+                    printed[node] |= !self.is_cut_off(node, line.depth);
                     let entry = &self.nodes[node].entry;
                     write!(f, "{name}{}", call(entry))?;
                     if again {
@@ -65,13 +68,18 @@ impl fmt::Display for Lineage {
 }
 
 impl Lineage {
+    /// Whether what is below a node isn't printed at this depth.
+    fn is_cut_off(&self, node: usize, depth: usize) -> bool {
+        depth == DEPTH && !self.nodes[node].inputs.is_empty()
+    }
+
     /// Puts what is below a node on the stack, the last of it first.
     fn push_inputs(&self, node: usize, depth: usize, indent: String, lines: &mut Vec<Line>) {
-        let node = &self.nodes[node];
         let mut below = Vec::new();
-        if depth == DEPTH && !node.inputs.is_empty() {
+        if self.is_cut_off(node, depth) {
             below.push(What::Text("… and what went into it".to_owned()));
         } else {
+            let node = &self.nodes[node];
             node.inputs.iter().for_each(|input| self.inputs(&node.entry, input, &mut below));
         }
         let count = below.len();
@@ -87,12 +95,12 @@ impl Lineage {
     fn inputs(&self, entry: &Entry, input: &Input, below: &mut Vec<What>) {
         let argument = &entry.arguments()[input.argument];
         let name = argument.name();
-        below.extend(input.sources.iter().map(|&source| What::Node(source, format!("{}: ", plain(name)))));
+        below.extend(input.sources.iter().map(|&source| What::Node(source, format!("{}: ", escaped(name)))));
         if input.sources.is_empty() {
-            let text = plain(argument.text());
-            below.push(What::Text(format!("{}: {text}, held by no entry: from elsewhere, or removed", plain(name))));
+            let text = escaped(argument.text());
+            below.push(What::Text(format!("{}: {text}, held by no entry: from elsewhere, or removed", escaped(name))));
         } else if input.more > 0 {
-            below.push(What::Text(format!("{}: and {} more entries that hold it", plain(name), input.more)));
+            below.push(What::Text(format!("{}: and {} more entries that hold it", escaped(name), input.more)));
         }
     }
 
@@ -135,18 +143,13 @@ impl Lineage {
 fn call(entry: &Entry) -> String {
     let arguments = entry.arguments().iter().map(|argument| format!("{}={}", argument.name(), argument.text()));
     let function = crate::memory::readable::last_component(entry.function());
-    plain(&format!("{function}({})", arguments.collect::<Vec<_>>().join(", ")))
+    escaped(&format!("{function}({})", arguments.collect::<Vec<_>>().join(", "))).into_owned()
 }
 
 /// `2026-11-21 12:36:36 UTC, 1.5ms`; of a result that was published by hand, that it was.
 fn made(entry: &Entry) -> String {
     let edited = if entry.edited() { ", edited" } else { "" };
     format!("{}, {:.1?}{edited}", date(entry.created()), entry.duration())
-}
-
-/// In one line: records may have been written by anybody.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '\u{fffd}' } else { char }).collect()
 }
 
 /// A string of Graphviz's language, in which `\l`, `\N` and the like mean something.

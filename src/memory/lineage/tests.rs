@@ -104,7 +104,7 @@ fn texts_can_not_break_out_of_a_graph_or_a_line() {
     let lineage = Lineage { nodes: vec![node(entry("p/f", &[("x", hostile)]), &[(0, &[], 0)])] };
     let dot = lineage.dot();
     assert!(dot.contains(r#"a0 [shape=ellipse, label="\"];\n evil [label=\"\\N�[31m"];"#), "{dot}");
-    assert!(dot.contains(r#"n0 [label="f(x=\"];� evil [label=\"\\N�[31m)\n2023-11-14"#), "{dot}");
+    assert!(dot.contains(r#"n0 [label="f(x=\"];\\n evil [label=\"\\N\\u{1b}[31m)\n2023-11-14"#), "{dot}");
     assert!(dot.contains("a0 -> n0 [label=\"x\"];"), "{dot}");
     assert_eq!(dot.lines().count(), 7, "{dot}");
     assert_eq!(lineage.to_string().lines().count(), 2);
