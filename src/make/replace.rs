@@ -91,6 +91,11 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
+/// The path wherever the program goes; as it is where that can't be told, which an error says when it is used.
+pub(super) fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// A file that isn't at its place yet; removed unless it comes there.
 struct Stage {
     path: PathBuf,
