@@ -3,7 +3,7 @@
 //! * `step`: the way of a call to its target.
 //! * `persister`: [`Persister`], what saves and loads; `no_output`: [`NoOutput`], for what leaves no file.
 //! * `target`: the file at a path: where it is, and whether it is still the one that was made.
-//! * `replace`: [`replace_file`]; `mapping`: when a target may be mapped.
+//! * `replace`: [`replace_file`]; `published`: which file that was; `mapping`: when a target may be mapped.
 //! * `npy`, `msgpack`, `nifti`: the formats.
 
 mod mapping;
@@ -13,6 +13,7 @@ mod nifti;
 mod no_output;
 mod npy;
 mod persister;
+mod published;
 mod replace;
 mod step;
 mod target;

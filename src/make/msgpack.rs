@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
-use super::replace::{WRITABLE, replace};
+use super::replace::{WRITABLE, absolute, replace};
 use super::{Persister, mapping};
 use crate::error::{Error, Result};
 
@@ -47,9 +47,9 @@ pub struct MsgpackFile {
 }
 
 impl MsgpackFile {
-    /// The file at `path`; its folder has to be there when it is made.
+    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: absolute(path.into()) }
     }
 }
 
@@ -78,11 +78,11 @@ impl<T: Serialize + DeserializeOwned> Persister<T> for MsgpackFile {
 
 /// One value, after which nothing follows.
 fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let mut unpacker = rmp_serde::Deserializer::from_read_ref(bytes);
+    let mut unpacker = rmp_serde::Deserializer::new(bytes);
     unpacker.set_max_depth(DEPTH_MAX);
     let value = T::deserialize(&mut unpacker).map_err(|error| error.to_string())?;
-    match serde::Deserialize::deserialize(&mut unpacker) {
-        Ok(IgnoredAny) => Err("bytes follow the value".to_owned()),
-        Err(_) => Ok(value),
+    match unpacker.get_ref().len() {
+        0 => Ok(value),
+        rest => Err(format!("{rest} bytes follow the value, which ends at byte {}", bytes.len() - rest)),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{Array, ArrayBase, Dimension, OwnedArcRepr, OwnedRepr};
 
-use super::replace::{READ_ONLY, WRITABLE, replace};
+use super::replace::{READ_ONLY, WRITABLE, absolute, replace};
 use super::{Persister, mapping};
 use crate::digest::{Element, Known};
 use crate::error::Result;
@@ -33,14 +33,14 @@ pub struct NpyFile {
 }
 
 impl NpyFile {
-    /// The file at `path`; its folder has to be there when it is made.
+    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: absolute(path.into()) }
     }
 
-    /// The file at `path`, memory-mapped when it is loaded.
+    /// The file at `path`, as [`new`](Self::new) has it, memory-mapped when it is loaded.
     pub fn mapped(path: impl Into<PathBuf>) -> MappedNpyFile {
-        MappedNpyFile { path: path.into() }
+        MappedNpyFile { path: absolute(path.into()) }
     }
 }
 

@@ -56,7 +56,10 @@ pub trait Persister<T> {
 
     /// Saves the value, in place of what was there.
     ///
-    /// [`replace_file`](crate::replace_file) leaves the old file until the new one is whole.
+    /// [`replace_file`](crate::replace_file) leaves the old file until the new one is whole, and tells the step which
+    /// file it is, if it is called on the thread of `save`. Any other way, a file that somebody else puts there before
+    /// `save` returns is taken for the one that was saved. `save` is called again when somebody else has replaced what
+    /// it left.
     ///
     /// # Errors
     /// Returns an error when the value can't be saved; [`Error::other`] wraps those of others.
@@ -68,7 +71,8 @@ pub trait Persister<T> {
     /// Returns an error when it isn't there, or isn't what `save` writes.
     fn load(&self) -> Result<Self::Loaded>;
 
-    /// The one file that is written, if there is one. A step without a path is known by its [`name`](Self::name).
+    /// The one file that is written, if there is one. It stays the same while a step is made; an absolute path does,
+    /// whatever becomes of the current folder. A step without a path is known by its [`name`](Self::name).
     fn path(&self) -> Option<&Path>;
 
     /// What tells several steps of one function apart that have no path; unless said, there is one such step.

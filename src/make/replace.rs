@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use rustix::fs::Dir;
 
+use super::published;
 use crate::error::{Error, Result};
 use crate::memory::ambient;
 use crate::store::{Durability, GARBAGE_AGE, nonce};
@@ -66,8 +67,14 @@ pub(super) fn replace(path: &Path, mode: u32, write: impl FnOnce(&mut BufWriter<
     if durability.syncs_files() {
         file.sync_all().map_err(|error| Error::io("flush", path, error))?;
     }
+    // Without the second handle the step goes by the path alone.
+    let held = published::is_watched(path).then(|| file.try_clone().ok()).flatten();
+    // Closed before it is there: a network file system says only then that it has no room.
     drop(file);
     stage.publish(path)?;
+    if let Some(held) = held {
+        published::note(path, held);
+    }
     let folder = folder_of(path);
     if durability.syncs_folders() {
         let flushed = File::open(folder).and_then(|folder| folder.sync_all());
@@ -89,6 +96,11 @@ pub(super) fn folder_of(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// The path wherever the program goes; as it is where that can't be told, which an error says when it is used.
+pub(super) fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// A file that isn't at its place yet; removed unless it comes there.

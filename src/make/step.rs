@@ -1,10 +1,15 @@
 //! The way of a call to its target.
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::Persister;
-use super::target::{State, Target};
+use super::published::watch;
+use super::target::{State, TRIES, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::memory::{Call, Memory, Ran, SlotName, Slots, Stale};
+use crate::record::Slot;
 
 impl Memory {
     /// Makes what `target` is to hold: runs `call` and saves its result, unless that is there already. Returns what
@@ -27,12 +32,14 @@ impl Memory {
     /// `validate`, `expires` and `min_duration` are about entries, and say nothing here. Of the modes, `Refresh`
     /// makes each step again once; `ReadOnly` loads what is up to date, and anything else is an error, since
     /// nothing may be written; `Off`, and a disabled memory, make and save each time and remember nothing. Threads
-    /// and processes that make one target at once wait for one another.
+    /// and processes that make one target at once wait for one another. Those of several caches don't know of each
+    /// other: what was replaced before it was loaded is saved again, and is an error if that goes on.
     ///
     /// # Errors
     /// Returns an error when the target's folder isn't there or can't be written to, which is found before the
     /// function runs; when something else than a file is in its place, or a file that another function makes; when the
-    /// result can't be saved or loaded again; and when the memory is read-only and the target isn't up to date. A fault
+    /// result can't be saved or loaded again, or somebody else replaces it all the time; when the persister's path
+    /// becomes another one meanwhile, as a relative one does; and when the memory is read-only and the target isn't up to date. A fault
     /// of the cache itself is counted and logged, and the step is then made again next time.
     ///
     /// # Panics
@@ -89,17 +96,18 @@ impl Memory {
         file.map_or(Ok(()), Target::expect_writable)?;
         let function = call.function().path();
         let ran = self.run_only(call);
-        self.save(function, &ran, target, || file.map_or(Ok(()), Target::expect_saved)).map(|(loaded, ())| loaded)
+        self.save(function, &ran, target, file, |_| Ok(())).map(|(loaded, _)| loaded)
     }
 
-    /// Saves what a function has returned, and loads it; `look` sees the target before that.
+    /// Saves what a function has returned, and loads it; `look` sees the target in between.
     fn save<R, P: Persister<R>, S>(
         &self,
         function: &str,
         ran: &Ran<R>,
         target: &P,
-        look: impl FnOnce() -> Result<S>,
-    ) -> Result<(P::Loaded, S)> {
+        file: Option<&Target>,
+        look: impl Fn(&Target) -> Result<S>,
+    ) -> Result<(P::Loaded, Option<S>)> {
         let at = |error: Error| error.at(format_args!("function `{function}`"));
         if let Some(refusal) = target.refusal(&ran.value) {
             return Err(at(refusal));
@@ -109,11 +117,28 @@ impl Memory {
             return Err(Error::new(ErrorKind::Other, message));
         }
         // Through this memory, so that its settings are known to the persister.
-        self.with(|| target.save(&ran.value)).map_err(at)?;
-        // Before it is loaded: what comes into its place later isn't what was made.
-        let seen = look().map_err(at)?;
-        let loaded = self.with(|| target.load()).map_err(at)?;
-        Ok((loaded, seen))
+        let save = || self.with(|| target.save(&ran.value));
+        let load = || self.with(|| target.load());
+        let Some(file) = file else {
+            save().map_err(at)?;
+            return Ok((load().map_err(at)?, None));
+        };
+        let _turn = SlotName::Path(file.bytes()).turn();
+        for tries in 0..TRIES {
+            // Two that save the same file all the time get out of step.
+            std::thread::sleep(Duration::from_millis(tries as u64) * (std::process::id() % 7 + 1));
+            let (saved, published) = watch(file.path(), save);
+            saved.and_then(|()| file.expect_at(target.path())).map_err(at)?;
+            // What comes into its place from here on isn't what was made, and may be what is loaded.
+            let Some(before) = file.saved_as(published.as_ref()).map_err(at)? else { continue };
+            let seen = look(file);
+            let loaded = load();
+            if file.is_still(before).map_err(at)? {
+                file.expect_at(target.path()).map_err(at)?;
+                return Ok((loaded.map_err(at)?, Some(seen.map_err(at)?)));
+            }
+        }
+        Err(at(replaced(file)))
     }
 }
 
@@ -161,8 +186,8 @@ impl<P> Step<'_, P> {
         self.slots.count_miss(function, stale);
         let in_short = self.slots.in_short(&call);
         let ran = self.memory.run(call);
-        let look = || self.file.map(Target::record).transpose();
-        let (loaded, record) = self.memory.save(function, &ran, self.target, look)?;
+        let look = |file: &Target| file.record().map(|(record, _)| record);
+        let (loaded, record) = self.memory.save(function, &ran, self.target, self.file, look)?;
         self.slots.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
         let remembered = match stale {
             Stale::Newer(error) => Err(error.again()),
@@ -197,24 +222,47 @@ impl<P> Step<'_, P> {
         if let Some(stale) = self.slots.difference(call, key, &slot) {
             return Ok(Err(stale));
         }
+        self.load(call, slot)
+    }
+
+    /// What the target holds, if it is what `slot` remembers.
+    fn load<A, R>(&self, call: &Call<A, R>, slot: Slot) -> Result<Result<P::Loaded, Stale>>
+    where
+        P: Persister<R>,
+    {
         let trusted = slot.producer.session == self.slots.session();
-        let state = match (self.file, &slot.target) {
-            (Some(file), Some(made)) => file.compare(made, trusted)?,
-            (None, None) => State::Same,
-            _ => State::Other("the target was another one".to_owned()),
-        };
-        if let State::Other(what) = state {
-            return Ok(Err(Stale::Target(what)));
+        for _ in 0..TRIES {
+            // No other file gets its inode while it is compared and loaded.
+            let _held = self.file.map(Target::hold);
+            let (before, settled) = match (self.file, &slot.target) {
+                (Some(file), Some(made)) => match file.compare(made, trusted)? {
+                    State::Same(look) => (Some((file, look)), None),
+                    State::SameIf(record, look) => (Some((file, look)), Some(record)),
+                    State::Other(what) => return Ok(Err(Stale::Target(what))),
+                },
+                (None, None) => (None, None),
+                _ => return Ok(Err(Stale::Target("the target was another one".to_owned()))),
+            };
+            let loaded = self.memory.with(|| self.target.load());
+            if let Some((file, look)) = before {
+                if !file.is_still(look)? {
+                    continue;
+                }
+                if self.target.path().is_some_and(Path::is_relative) {
+                    file.expect_at(self.target.path())?;
+                }
+            }
+            let loaded = match loaded {
+                Ok(loaded) => loaded,
+                Err(error) => return Ok(Err(Stale::Target(format!("the target can't be loaded: {error}")))),
+            };
+            if let Some(record) = settled {
+                self.slots.settle(self.place, slot, record);
+            }
+            self.slots.count_hit(call, &self.what());
+            return Ok(Ok(loaded));
         }
-        let loaded = match self.memory.with(|| self.target.load()) {
-            Ok(loaded) => loaded,
-            Err(error) => return Ok(Err(Stale::Target(format!("the target can't be loaded: {error}")))),
-        };
-        if let State::SameIf(target) = state {
-            self.slots.settle(self.place, slot, target);
-        }
-        self.slots.count_hit(call, &self.what());
-        Ok(Ok(loaded))
+        Ok(Err(Stale::Target(self.file.map_or_else(String::new, |file| replaced(file).to_string()))))
     }
 
     /// The step, for people.
@@ -231,6 +279,11 @@ impl<P> Step<'_, P> {
             "function `{function}`: {what} isn't up to date ({stale}), and the memory in `{folder}` is read-only"
         ))
     }
+}
+
+fn replaced(file: &Target) -> Error {
+    let path = file.path().display();
+    Error::new(ErrorKind::Other, format!("target `{path}` is replaced by somebody else all the time"))
 }
 
 fn two_functions(file: &Target, first: &str, second: &str) -> Error {

@@ -1,14 +1,16 @@
 //! The file at a target's path: where it is, and whether it is still the one that was made.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::mapping;
+use super::published::Published;
 use super::replace::folder_of;
-use crate::digest::{FileContent, digest};
+use crate::digest::{Digest, FileContent, digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::TargetRecord;
 
@@ -16,8 +18,8 @@ use crate::record::TargetRecord;
 /// system's clock leaves them as they are. File systems count in steps of up to 2 s (FAT).
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// How often a file is read that somebody writes to meanwhile.
-const TRIES: usize = 10;
+/// How often a file is read, or saved, that somebody writes to or replaces meanwhile.
+pub(super) const TRIES: usize = 10;
 
 /// A path that a step's result is to be at.
 #[derive(Debug)]
@@ -26,13 +28,23 @@ pub(super) struct Target {
     path: PathBuf,
 }
 
+/// By what a file is told from another one that comes to its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    length: u64,
+    modified: i64,
+    changed: i64,
+    inode: u64,
+    device: u64,
+}
+
 /// What has become of a target.
 #[derive(Debug)]
 pub(super) enum State {
     /// It is what was made.
-    Same,
+    Same(Look),
     /// So it is by its content; remembered like this, it needs not be read next time.
-    SameIf(TargetRecord),
+    SameIf(TargetRecord, Look),
     /// It isn't, in words.
     Other(String),
 }
@@ -93,12 +105,48 @@ impl Target {
         }
     }
 
-    /// Whether there is a file after it was to be saved.
+    /// How the file looks that was just saved; `None` if somebody else has replaced or removed it since, as far as
+    /// that can be told.
     ///
     /// # Errors
-    /// Returns an error when there is none.
-    pub(super) fn expect_saved(&self) -> Result<()> {
-        self.saved().map(drop)
+    /// Returns an error when there is none, and never was.
+    pub(super) fn saved_as(&self, published: Option<&Published>) -> Result<Option<Look>> {
+        match published {
+            None => self.saved().map(|found| Some(Look::of(&found))),
+            Some(published) => Ok(self.stat()?.filter(|found| published.is(found)).map(|found| Look::of(&found))),
+        }
+    }
+
+    /// Whether what stands there is the file that looked so.
+    ///
+    /// # Errors
+    /// Returns an error when that can't be told.
+    pub(super) fn is_still(&self, before: Look) -> Result<bool> {
+        Ok(self.stat()?.is_some_and(|found| Look::of(&found) == before))
+    }
+
+    /// Keeps the file that is there from leaving its inode to another one, as far as it may be read.
+    pub(super) fn hold(&self) -> Option<File> {
+        mapping::open(&self.path).ok().map(|(file, _)| file)
+    }
+
+    /// Whether the persister still names this file.
+    ///
+    /// # Errors
+    /// Returns an error when it doesn't.
+    pub(super) fn expect_at(&self, path: Option<&Path>) -> Result<()> {
+        // As `at` has it, but for what is there.
+        let now = path.and_then(|path| Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?)));
+        if now.as_ref() == Some(&self.path) {
+            return Ok(());
+        }
+        let (was, now) = (self.path.display(), now.unwrap_or_default());
+        let message = format!(
+            "target `{was}` is at `{}` by now: its persister's path is relative and the current folder has changed, or \
+             the path itself has",
+            now.display()
+        );
+        Err(Error::new(ErrorKind::Other, message))
     }
 
     fn saved(&self) -> Result<Metadata> {
@@ -112,15 +160,15 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error when nothing does, or when it can't be read.
-    pub(super) fn record(&self) -> Result<TargetRecord> {
+    pub(super) fn record(&self) -> Result<(TargetRecord, Look)> {
         let name = self.path.display();
         for _ in 0..TRIES {
             let seen = nanoseconds(SystemTime::now());
             let before = self.saved()?;
             let digest = digest(&FileContent::open(&self.path)?);
-            let record = TargetRecord { seen, ..describe(&self.path, &before, digest) };
-            if self.stat()?.is_some_and(|after| looks_like(&after, &record)) {
-                return Ok(record);
+            let look = Look::of(&before);
+            if self.is_still(look)? {
+                return Ok((look.record(&self.path, seen, digest), look));
             }
         }
         Err(Error::new(ErrorKind::Other, format!("target `{name}` is changed all the time")))
@@ -137,34 +185,38 @@ impl Target {
             let what = format!("target `{path}` has {} bytes, {} were made", found.len(), made.length);
             return Ok(State::Other(what));
         }
-        if trusted && looks_like(&found, made) && is_settled(made) {
-            return Ok(State::Same);
+        let look = Look::of(&found);
+        if trusted && look.is_of(made) && is_settled(made) {
+            return Ok(State::Same(look));
         }
-        let now = self.record()?;
+        let (now, look) = self.record()?;
         if now.digest != made.digest {
             return Ok(State::Other(format!("target `{path}` holds something else than was made")));
         }
-        Ok(State::SameIf(now))
+        Ok(State::SameIf(now, look))
     }
 }
 
-fn describe(path: &Path, found: &Metadata, digest: crate::digest::Digest) -> TargetRecord {
-    TargetRecord {
-        path: path.as_os_str().as_bytes().to_owned(),
-        length: found.len(),
-        modified: instant(found.mtime(), found.mtime_nsec()),
-        changed: instant(found.ctime(), found.ctime_nsec()),
-        inode: found.ino(),
-        seen: 0,
-        digest,
+impl Look {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            length: found.len(),
+            modified: instant(found.mtime(), found.mtime_nsec()),
+            changed: instant(found.ctime(), found.ctime_nsec()),
+            inode: found.ino(),
+            device: found.dev(),
+        }
     }
-}
 
-fn looks_like(found: &Metadata, made: &TargetRecord) -> bool {
-    found.len() == made.length
-        && found.ino() == made.inode
-        && instant(found.mtime(), found.mtime_nsec()) == made.modified
-        && instant(found.ctime(), found.ctime_nsec()) == made.changed
+    fn record(self, path: &Path, seen: u64, digest: Digest) -> TargetRecord {
+        let Self { length, modified, changed, inode, device: _ } = self;
+        TargetRecord { path: path.as_os_str().as_bytes().to_owned(), length, modified, changed, inode, seen, digest }
+    }
+
+    /// But for the device, whose number another start may change.
+    fn is_of(self, made: &TargetRecord) -> bool {
+        (self.length, self.modified, self.changed, self.inode) == (made.length, made.modified, made.changed, made.inode)
+    }
 }
 
 /// Whether the file hadn't been changed for long enough when its digest was taken. The change time can't be set back,

@@ -27,7 +27,29 @@ pub(crate) enum SlotName<'a> {
     Name { function: &'a str, name: &'a str },
 }
 
+/// How long a step waits for one of another cache that saves the same target. What it then saves is compared.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Where steps of all caches take turns; no folder of a cache.
+const ALL_CACHES: flight::Place = (u64::MAX, u64::MAX);
+
+/// Held by the step of this process that saves a target.
+pub(crate) struct Turn(#[expect(dead_code, reason = "dropping it wakes the next one")] Option<Flight>);
+
 impl SlotName<'_> {
+    /// Waits until no other thread of this process saves this target, whichever cache it is for. Whoever can't wait
+    /// goes on.
+    pub(crate) fn turn(self) -> Turn {
+        let route = Key::from_digest(self.digest());
+        loop {
+            match flight::request(ALL_CACHES, route, Some(TURN)) {
+                Clearance::Leads(flight) => break Turn(Some(flight)),
+                Clearance::Landed => {}
+                Clearance::Alone => break Turn(None),
+            }
+        }
+    }
+
     fn digest(self) -> Digest {
         let mut stream = Stream::new(SLOT_VERSION);
         match self {

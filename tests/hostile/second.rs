@@ -634,3 +634,105 @@ fn makers_of_two_caches_each_return_what_they_asked_for() {
     });
     assert_eq!(wrong.into_inner(), 0, "of 600");
 }
+
+/// Loads as its author likes; saves by `replace_file`.
+struct Watched<'a> {
+    path: &'a Path,
+    load: &'a dyn Fn() -> u64,
+}
+
+impl Persister<u64> for Watched<'_> {
+    type Loaded = u64;
+
+    fn save(&self, value: &u64) -> ndcache::Result<()> {
+        ndcache::replace_file(self.path, |file| write!(file, "{value}"))
+    }
+
+    fn load(&self) -> ndcache::Result<u64> {
+        Ok((self.load)())
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(self.path)
+    }
+}
+
+fn number(path: &Path) -> u64 {
+    fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+// Another process replaces it: once, or as often as it is saved.
+#[test]
+fn a_target_that_is_replaced_before_it_is_loaded_is_saved_again_or_an_error() {
+    let (folder, memory) = fresh();
+    let path = folder.path().join("a.txt");
+    for (times, expected) in [(1, Some(7)), (usize::MAX, None)] {
+        let left = Cell::new(times);
+        let load = || {
+            if left.get() > 0 {
+                left.set(left.get() - 1);
+                ndcache::replace_file(&path, |file| write!(file, "8")).unwrap();
+            }
+            number(&path)
+        };
+        let _ = fs::remove_file(&path);
+        let made = memory.make(same::call(7), Watched { path: &path, load: &load });
+        match expected {
+            Some(expected) => assert_eq!(made.unwrap(), expected),
+            None => {
+                let message = made.unwrap_err().to_string();
+                assert!(message.contains("a.txt` is replaced by somebody else all the time"), "{message}");
+            }
+        }
+        assert_eq!(memory.make(same::call(7), Watched { path: &path, load: &|| number(&path) }).unwrap(), 7);
+    }
+}
+
+#[test]
+fn a_target_that_is_replaced_while_it_is_loaded_is_looked_at_again() {
+    let (folder, memory) = fresh();
+    let path = folder.path().join("a.txt");
+    let make = |load: &dyn Fn() -> u64| memory.make(same::call(7), Watched { path: &path, load }).unwrap();
+    assert_eq!(make(&|| number(&path)), 7);
+    let first = Cell::new(true);
+    let load = || {
+        if first.replace(false) {
+            ndcache::replace_file(&path, |file| write!(file, "8")).unwrap();
+        }
+        number(&path)
+    };
+    assert_eq!(make(&load), 7);
+    // The hit's load saw the other's file, so the step was made again.
+    assert_eq!((memory.stats().hits(), memory.stats().misses(), number(&path)), (0, 2, 7));
+}
+
+#[test]
+fn a_persister_whose_path_changes_half_way_is_an_error() {
+    struct Moving<'a>(&'a [std::path::PathBuf; 2], Cell<usize>);
+
+    impl Persister<u64> for Moving<'_> {
+        type Loaded = ();
+
+        fn save(&self, value: &u64) -> ndcache::Result<()> {
+            self.1.set(1);
+            ndcache::replace_file(&self.0[1], |file| write!(file, "{value}"))
+        }
+
+        fn load(&self) -> ndcache::Result<()> {
+            Ok(())
+        }
+
+        fn path(&self) -> Option<&Path> {
+            Some(&self.0[self.1.get()])
+        }
+    }
+
+    let (folder, memory) = fresh();
+    let paths = ["a.txt", "b.txt"].map(|name| folder.path().join(name));
+    fs::write(&paths[0], "what was there").unwrap();
+    for _ in 0..2 {
+        let message = memory.make(same::call(7), Moving(&paths, Cell::new(0))).unwrap_err().to_string();
+        assert!(message.contains("a.txt` is at `") && message.contains("b.txt` by now"), "{message}");
+    }
+    assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "what was there");
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array, ArrayBase, Dimension, OwnedArcRepr, OwnedRepr};
 
 use super::super::Persister;
-use super::super::replace::{READ_ONLY, WRITABLE};
+use super::super::replace::{READ_ONLY, WRITABLE, absolute};
 use super::read::map;
 use super::write::write;
 use super::{Grid, Volume, Voxel, read_nifti};
@@ -42,9 +42,9 @@ pub struct NiftiFile {
 }
 
 impl NiftiFile {
-    /// The file at `path`; its folder has to be there when it is made.
+    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: absolute(path.into()) }
     }
 }
 
@@ -76,9 +76,9 @@ pub struct MappedNiftiFile {
 }
 
 impl MappedNiftiFile {
-    /// The file at `path`; its folder has to be there when it is made.
+    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: absolute(path.into()) }
     }
 }
 
