@@ -39,7 +39,7 @@
 //! ```
 //!
 //! `?` takes the errors of the cache and of others alike in a `main` that returns
-//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`](Result),
+//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`],
 //! `.map_err(ndcache::Error::other)?` takes those of others.
 //!
 //! # Where to look

@@ -28,6 +28,16 @@ fn conditions_and_lint_levels_go_to_the_companion() {
 }
 
 #[test]
+fn a_method_is_sent_to_its_impl() {
+    for receiver in ["self", "&self", "&mut self", "self: Box<Self>"] {
+        let item = format!("fn f({receiver}, x: u8) {{}}");
+        let error = try_expand(TokenStream::new(), item.parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), METHOD, "{item}");
+    }
+    assert!(try_expand(TokenStream::new(), "fn f(x: u8) {}".parse().unwrap()).is_ok());
+}
+
+#[test]
 fn a_method_is_told_from_a_function_of_a_module() {
     let method = |path: &str| {
         let found = method_of(&syn::parse_str(path).unwrap());
