@@ -94,7 +94,7 @@ impl Memory {
         let computed = guarded(|| {
             // The hit believed what a record says of a mapped argument; of another argument nothing can be said.
             self.with(|| call.verify_claims())?;
-            Ok(guarded(|| self.compute(inner, call, Some(site)).result))
+            Ok(guarded(|| self.compute(inner, call, None).result))
         });
         match computed.ok_or_else(panicked)?? {
             Some(value) => guarded(|| inner.compare_results(site, found, codec, value)).ok_or_else(panicked)?,
