@@ -2,19 +2,20 @@
 //!
 //! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step; `ambient`: which memory a
 //!   function goes through.
-//! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that was asked for.
+//! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
+//!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
 //! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
 //!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
-//! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end; `lineage`: what went into a result.
+//! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end; `lineage`:
+//!   what went into a result.
 //! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
 //! * `slots`: what `make` remembers.
-//! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of
-//!   work that lasts; `entry`, `stats`: what there is, and what
-//!   happened.
+//! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of work that lasts; `entry`,
+//!   `stats`: what there is, and what happened.
 
 mod ambient;
 mod builder;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::eval::{Computed, changed_argument, unstored};
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
+use super::explain::differences;
 use super::flight::{self, Clearance, Flight};
 use super::put::Draft;
 use super::{Call, Difference, Inner, MapPolicy, Memory, Mode, lock};
@@ -232,12 +233,7 @@ impl Slots<'_> {
         if slot.code != identity.code {
             return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
-        let changed = identity.arguments.iter().zip(call.argument_texts()).filter_map(|(argument, now)| {
-            let old = slot.arguments.iter().find(|old| old.name == argument.name)?;
-            let changed = old.digest != argument.digest;
-            changed.then(|| Difference::new(argument.name, &old.text, &now))
-        });
-        Some(Stale::Argument(changed.collect()))
+        Some(Stale::Argument(differences(&slot.arguments, &identity.arguments, call.argument_texts())))
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.
