@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Inner;
 use super::flight::{self, Clearance, Flight, REPORT};
 use super::lookup::{Missing, Site};
+use crate::key::Key;
 use crate::store::LockedKey;
 
 /// How a thread may go on that has found nothing.
@@ -36,16 +37,22 @@ impl Inner {
 
     /// Waits until no other process computes the key; goes on without a lock where there is none to be had.
     fn lock_key(&self, site: &Site, missing: &Missing) -> Option<LockedKey> {
-        let locks = self.locks.as_ref()?;
+        self.locks.as_ref()?;
         let record = || self.disk.stat(&site.record()).ok().flatten();
         // What is there and no good doesn't end the wait; what takes its place does.
         let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_)) { record() } else { None };
+        self.wait_for_lock(site.key(), || record().is_some_and(|stat| Some(stat) != stale))
+    }
+
+    /// Waits for the lock of `key`, unless what it is for is done meanwhile: an orphaned lock must not delay that.
+    pub(super) fn wait_for_lock(&self, key: Key, is_done: impl Fn() -> bool) -> Option<LockedKey> {
+        let locks = self.locks.as_ref()?;
         let limit = flight::patience(self.settings.wait);
         let begin = Instant::now();
         let (mut pause, mut report) = (Duration::from_millis(1), REPORT);
         loop {
-            match locks.try_lock(site.key().digest().to_bytes()) {
-                Ok(Some(key)) => return Some(key),
+            match locks.try_lock(key.digest().to_bytes()) {
+                Ok(Some(locked)) => return Some(locked),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::debug!(%error, "going on without a lock");
@@ -53,12 +60,11 @@ impl Inner {
                 }
             }
             let waited = begin.elapsed();
-            // An orphaned lock must not delay a finished result.
-            if limit.is_some_and(|limit| waited >= limit) || record().is_some_and(|stat| Some(stat) != stale) {
+            if limit.is_some_and(|limit| waited >= limit) || is_done() {
                 return None;
             }
             if waited >= report {
-                tracing::warn!(key = %site.key(), seconds = waited.as_secs(), "still waiting for another process");
+                tracing::warn!(%key, seconds = waited.as_secs(), "still waiting for another process");
                 report += REPORT;
             }
             std::thread::sleep(pause);

@@ -312,34 +312,11 @@ impl Slots<'_> {
 
     /// Waits until no other process makes it; goes on without a lock where there is none to be had.
     fn lock(self, route: Key, place: SlotName<'_>) -> Option<LockedKey> {
-        let locks = self.inner.locks.as_ref()?;
+        self.inner.locks.as_ref()?;
         let name = named(place).1;
         let record = || self.inner.disk.stat(&name).ok().flatten();
         let before = record();
-        let limit = flight::patience(self.inner.settings.wait);
-        let begin = Instant::now();
-        let (mut pause, mut report) = (Duration::from_millis(1), flight::REPORT);
-        loop {
-            match locks.try_lock(route.digest().to_bytes()) {
-                Ok(Some(key)) => return Some(key),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "going on without a lock");
-                    return None;
-                }
-            }
-            let waited = begin.elapsed();
-            // An orphaned lock must not delay what is made already.
-            if limit.is_some_and(|limit| waited >= limit) || record() != before {
-                return None;
-            }
-            if waited >= report {
-                tracing::warn!(slot = %route, seconds = waited.as_secs(), "still waiting for another process");
-                report += flight::REPORT;
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(100));
-        }
+        self.inner.wait_for_lock(route, || record() != before)
     }
 
     /// Counts and says that `what` is up to date.
