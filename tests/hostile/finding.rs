@@ -29,7 +29,7 @@ fn chain(n: u64) -> u64 {
 /// A hit of step n rechecks step n-1 inside itself, and so on down: the depth is the length of the chain.
 #[test]
 fn a_recheck_of_a_long_chain_does_not_exhaust_the_stack() {
-    const NAME: &str = "hostile::recent::a_recheck_of_a_long_chain_does_not_exhaust_the_stack";
+    const NAME: &str = "hostile::finding::a_recheck_of_a_long_chain_does_not_exhaust_the_stack";
     const STEPS: u64 = 2000;
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::open(&folder).unwrap();
@@ -341,7 +341,7 @@ fn a_locked_stderr_does_not_lock_up_with_a_flight() {
         thread::sleep(Duration::from_millis(300));
         x
     }
-    const NAME: &str = "hostile::recent::a_locked_stderr_does_not_lock_up_with_a_flight";
+    const NAME: &str = "hostile::finding::a_locked_stderr_does_not_lock_up_with_a_flight";
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::builder(&folder).verbose(1).wait(Duration::from_secs(2)).open().unwrap();
         thread::scope(|scope| {
