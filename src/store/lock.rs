@@ -67,8 +67,7 @@ pub(crate) struct ToldWaits(#[expect(dead_code, reason = "it holds the locks")] 
 impl Locks {
     /// 31 bits of the key. Two keys that share them may be taken for one, and then one more is computed.
     pub(crate) fn stub(key: [u8; 16]) -> u32 {
-        let [a, b, c, d, ..] = key;
-        u32::from_be_bytes([a, b, c, d]) >> 1
+        key.iter().take(4).fold(0, |bits, &byte| (bits << 8) | u32::from(byte)) >> 1
     }
 
     /// Tells that whoever computes one of `held` waits for `wanted`.

@@ -6,9 +6,11 @@
 
 pub(super) mod check;
 mod flaws;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
 #[path = "../../flight.rs"]
 mod flight;
 mod flights;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
 #[path = "../../lead.rs"]
 mod lead;
 mod process;
