@@ -92,6 +92,56 @@ fn whoever_waits_for_a_process_that_is_killed_computes() {
     holder.wait().unwrap();
 }
 
+/// Returns once the other process has come this far, too.
+fn meet(folder: &str, me: &str, other: &str) {
+    std::fs::write(format!("{folder}/{me}"), b"").unwrap();
+    while !std::path::Path::new(&format!("{folder}/{other}")).exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn processes_that_wait_for_each_other_compute() {
+    const NAME: &str = "flights::processes_that_wait_for_each_other_compute";
+    #[cache(ignore(folder, outer))]
+    fn hen(folder: &str, outer: bool) -> u32 {
+        if !outer {
+            return 1;
+        }
+        meet(folder, "hen", "egg");
+        egg(folder, false)
+    }
+    #[cache(ignore(folder, outer))]
+    fn egg(folder: &str, outer: bool) -> u32 {
+        if !outer {
+            return 1;
+        }
+        meet(folder, "egg", "hen");
+        hen(folder, false)
+    }
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(format!("{folder}/cache")).unwrap();
+        let value = match std::env::var("ROLE").unwrap().as_str() {
+            "hen" => memory.eval(hen::call(&folder, true)),
+            _ => memory.eval(egg::call(&folder, true)),
+        };
+        assert_eq!(value, 1);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let mut children = ["hen", "egg"].map(|role| child(NAME, &[("FOLDER", path), ("ROLE", role)]).spawn().unwrap());
+    let begin = Instant::now();
+    while children.iter_mut().any(|child| child.try_wait().unwrap().is_none()) {
+        if begin.elapsed() > Duration::from_secs(60) {
+            children.iter_mut().for_each(|child| child.kill().unwrap());
+            panic!("they wait for each other");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(children.iter_mut().all(|child| child.wait().unwrap().success()));
+}
+
 #[test]
 fn a_bounded_wait_ends_and_computes() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use super::expiry::good_until;
 use super::frame::Frame;
 use super::hot::{Hot, Lease};
-use super::lead::Clear;
+use super::lead::take_turn;
 use super::lookup::{Missing, Site};
 use super::options::Keeping;
 use super::put::Draft;
 use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use super::verbose::{Fate, Missed};
+use super::wanted::WantedCall;
 use super::{Call, Inner, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -126,21 +127,12 @@ impl Memory {
         call: Call<A, R>,
         site: &Site,
         shape: S,
-        mut missing: Missing,
+        missing: Missing,
     ) -> Evaluated<S::Out> {
-        let _flight = loop {
-            match inner.request(site, &missing) {
-                Clear::Alone => break None,
-                Clear::LookAgain(flight) => match inner.hit(&call, site, shape) {
-                    Ok(value) => return Evaluated { value, fault: None },
-                    Err(still) => {
-                        missing = still;
-                        if flight.is_some() {
-                            break flight;
-                        }
-                    }
-                },
-            }
+        let wanted = WantedCall { inner, call: &call, site, shape };
+        let (missing, _lead) = match take_turn(&wanted, missing) {
+            Ok(value) => return Evaluated { value, fault: None },
+            Err(leave) => leave,
         };
         let newer = matches!(missing, Missing::Newer(_));
         let missed = inner.miss(&call, site, missing);
@@ -286,7 +278,7 @@ impl Inner {
     }
 
     /// The stored result of `call`.
-    fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
+    pub(super) fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
         if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }

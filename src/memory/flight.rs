@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
 use crate::key::Key;
 
 /// A worker of rayon may have stolen the job that waits from the very flight that it waits for.
@@ -57,7 +56,7 @@ pub(super) struct Flight {
 /// Asks to compute `key` in the cache folder `place`; waits while another thread does, at most `limit`.
 pub(super) fn request(place: Place, key: Key, limit: Option<Duration>) -> Clearance {
     let route = (place, key);
-    let me = thread::current().id();
+    let me = current().id();
     let mut board = lock();
     if let Entry::Vacant(vacant) = board.holders.entry(route) {
         vacant.insert(me);
@@ -72,11 +71,21 @@ pub(super) fn request(place: Place, key: Key, limit: Option<Duration>) -> Cleara
     if landed { Clearance::Landed } else { Clearance::Alone }
 }
 
+/// The keys that nobody gets before this thread has got `wanted`: what it computes, and what those compute that wait
+/// for it.
+pub(super) fn held_up(place: Place, wanted: Key) -> Vec<Key> {
+    let (me, board) = (current().id(), lock());
+    let held = board.holders.keys().filter(|route| route.0 == place && route.1 != wanted);
+    let mut held: Vec<_> = held.filter(|route| board.closes_a_circle(me, route)).map(|route| route.1).collect();
+    held.sort_unstable();
+    held
+}
+
 /// The longest wait that this thread may afford.
 pub(super) fn patience(limit: Option<Duration>) -> Option<Duration> {
-    match rayon::current_thread_index() {
-        Some(_) => Some(limit.map_or(WORKER_PATIENCE, |limit| limit.min(WORKER_PATIENCE))),
-        None => limit,
+    match is_worker() {
+        true => Some(limit.map_or(WORKER_PATIENCE, |limit| limit.min(WORKER_PATIENCE))),
+        false => limit,
     }
 }
 
@@ -97,13 +106,17 @@ fn wait(
             report += REPORT;
         }
         let next = limit.map_or(report, |limit| limit.min(report)).saturating_sub(waited);
-        board = TOWER.landed.wait_timeout(board, next).unwrap_or_else(PoisonError::into_inner).0;
+        board = tower().landed.wait_timeout(board, next).unwrap_or_else(PoisonError::into_inner).0;
     }
     (board, true)
 }
 
+fn tower() -> &'static Tower {
+    LazyLock::force(&TOWER)
+}
+
 fn lock() -> MutexGuard<'static, Board> {
-    let mut board = TOWER.board.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut board = tower().board.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
     if board.process != process {
         *board = Board { process, ..Board::default() };
@@ -112,7 +125,7 @@ fn lock() -> MutexGuard<'static, Board> {
 }
 
 impl Board {
-    /// Whether the holder of `route` waits, perhaps through others, for something that `me` computes.
+    /// Whether the holder of `route` is `me`, or waits, perhaps through others, for something that `me` computes.
     fn closes_a_circle(&self, me: ThreadId, route: &Route) -> bool {
         let mut route = route;
         // Each thread waits for one route, so that the chain has at most as many links as threads wait.
@@ -133,95 +146,6 @@ impl Board {
 impl Drop for Flight {
     fn drop(&mut self) {
         lock().holders.remove(&self.route);
-        TOWER.landed.notify_all();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::digest::Digest;
-
-    fn key(n: u8) -> Key {
-        Key::from_digest(Digest::from_bytes([n; 16]))
-    }
-
-    fn place() -> Place {
-        static PLACES: AtomicU64 = AtomicU64::new(0);
-        (u64::MAX, PLACES.fetch_add(1, Ordering::Relaxed))
-    }
-
-    #[test]
-    fn one_thread_leads_and_the_others_see_it_land() {
-        let place = place();
-        let (leaders, landed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let start = Barrier::new(8);
-        thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| {
-                    start.wait();
-                    match request(place, key(1), None) {
-                        Clearance::Leads(_flight) => {
-                            leaders.fetch_add(1, Ordering::Relaxed);
-                            thread::sleep(Duration::from_millis(50));
-                        }
-                        Clearance::Landed => drop(landed.fetch_add(1, Ordering::Relaxed)),
-                        Clearance::Alone => panic!("nobody has to compute alone"),
-                    }
-                });
-            }
-        });
-        assert_eq!((leaders.into_inner(), landed.into_inner()), (1, 7));
-    }
-
-    #[test]
-    fn a_thread_does_not_wait_for_itself() {
-        let place = place();
-        let Clearance::Leads(_flight) = request(place, key(1), None) else { panic!("the first leads") };
-        assert!(matches!(request(place, key(1), None), Clearance::Alone));
-    }
-
-    #[test]
-    fn two_threads_do_not_wait_for_each_other() {
-        let place = place();
-        let both_lead = Barrier::new(2);
-        let alone = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for (mine, other) in [(1, 2), (2, 1)] {
-                let (both_lead, alone) = (&both_lead, &alone);
-                scope.spawn(move || {
-                    let Clearance::Leads(_flight) = request(place, key(mine), None) else { panic!("each leads one") };
-                    both_lead.wait();
-                    if matches!(request(place, key(other), None), Clearance::Alone) {
-                        alone.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-        });
-        assert_eq!(alone.into_inner(), 1);
-    }
-
-    #[test]
-    fn a_panic_frees_the_flight() {
-        let place = place();
-        let thread = thread::spawn({
-            move || {
-                let _flight = request(place, key(1), None);
-                panic!("on purpose");
-            }
-        });
-        assert!(thread.join().is_err());
-        assert!(matches!(request(place, key(1), None), Clearance::Leads(_)));
-    }
-
-    #[test]
-    fn a_wait_ends_at_its_limit() {
-        let place = place();
-        let _flight = request(place, key(1), None);
-        let waits = || request(place, key(1), Some(Duration::from_millis(10)));
-        thread::scope(|scope| assert!(matches!(scope.spawn(waits).join().unwrap(), Clearance::Alone)));
+        tower().landed.notify_all();
     }
 }

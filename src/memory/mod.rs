@@ -4,7 +4,8 @@
 //!   function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
 //!   was asked for.
-//! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
+//! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
+//!   for a call that is `wanted`; `sync`: what both take of the system.
 //! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
 //!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
@@ -52,9 +53,13 @@ mod staged;
 mod stats;
 mod survey;
 mod sweep;
+mod sync;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod verbose;
 mod verify;
+mod wanted;
 
 pub use ambient::ambient;
 pub use builder::{Builder, MapPolicy, Mode, Settings, Verify};

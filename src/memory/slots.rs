@@ -7,6 +7,7 @@ use super::eval::{Computed, changed_argument, unstored};
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::explain::differences;
 use super::flight::{self, Clearance, Flight};
+use super::lead::wait_for_lock;
 use super::put::Draft;
 use super::{Call, Difference, Inner, MapPolicy, Memory, Mode, lock};
 use crate::digest::Digest;
@@ -312,11 +313,11 @@ impl Slots<'_> {
 
     /// Waits until no other process makes it; goes on without a lock where there is none to be had.
     fn lock(self, route: Key, place: SlotName<'_>) -> Option<LockedKey> {
-        self.inner.locks.as_ref()?;
+        let locks = self.inner.locks.as_ref()?;
         let name = named(place).1;
         let record = || self.inner.disk.stat(&name).ok().flatten();
         let before = record();
-        self.inner.wait_for_lock(route, || record() != before)
+        wait_for_lock(locks, self.inner.place, route, self.inner.settings.wait, &|| record() != before)
     }
 
     /// Counts and says that `what` is up to date.

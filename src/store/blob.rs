@@ -2,6 +2,7 @@
 
 use super::Durability;
 use super::at::{self, Folder};
+use super::between::between;
 use super::disk::{Disk, TRIES, mode};
 use super::name::{Name, nonce};
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ impl Disk {
         if expected_len > limit {
             return Err(fault(Errno::FBIG));
         }
+        between();
         let file = self.open_making_folders(&parsed, at::CREATE, mode(0o444)).map_err(fault)?;
         let blob = NewBlob {
             disk: self,
@@ -57,6 +59,7 @@ impl Disk {
         for _ in 0..TRIES {
             let (stage, file) = self.stage(&name, staged.clone()).map_err(fault)?;
             self.fill(file, bytes, durability, &self.path_of(name.whole))?;
+            between();
             match stage.rename(name.leaf) {
                 Ok(()) => return self.sync_folders(&name, durability),
                 Err(Errno::NOENT) => {}
@@ -156,6 +159,7 @@ pub(crate) struct NewBlob<'a> {
 impl NewBlob<'_> {
     /// Appends.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        between();
         let room = self.room.checked_sub(bytes.len() as u64);
         self.room = room.ok_or_else(|| Error::io("write", &self.path, Errno::FBIG))?;
         write_all(&mut self.file, bytes, &self.path)

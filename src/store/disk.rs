@@ -2,6 +2,7 @@
 
 use super::Medium;
 use super::at::{self, Folder};
+use super::between::between;
 use super::name::Name;
 use super::root;
 use super::stat::Stat;
@@ -112,6 +113,7 @@ impl Disk {
     ///
     /// What is a link now may be looked at through it. That does no harm: it would have to lead to that very file.
     pub(crate) fn is_still(&self, name: &str, stat: &Stat) -> bool {
+        between();
         fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|now| Stat::of(&now) == *stat)
     }
 
@@ -238,10 +240,12 @@ impl Disk {
         name: &Name<'_>,
         mut attempt: impl FnMut() -> rustix::io::Result<T>,
     ) -> Result<Option<T>> {
+        between();
         let found = match attempt() {
             Err(Errno::STALE) => attempt(),
             found => found,
         };
+        between();
         match found {
             Ok(found) => Ok(Some(found)),
             Err(errno) if at::is_absent(errno) => Ok(None),

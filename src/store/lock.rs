@@ -1,6 +1,7 @@
 //! Locks between processes, one byte of one file each. They save work and never carry correctness.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::Disk;
@@ -38,11 +39,7 @@ impl Locks {
         let offset = offset(key);
         match set(&self.file, LockKind::Write, offset) {
             Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset })),
-            Err(error)
-                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::PermissionDenied) =>
-            {
-                Ok(None)
-            }
+            Err(error) if is_taken(&error) => Ok(None),
             Err(error) => Err(Error::io("lock a byte of", NAME.as_ref(), error)),
         }
     }
@@ -62,10 +59,57 @@ impl Drop for LockedKey {
     }
 }
 
+/// What a thread waits for, while this lives. Closing the file takes it back.
+pub(crate) struct ToldWaits(#[expect(dead_code, reason = "it holds the locks")] File);
+
+/// Which key waits for which is told by a lock, too: of the byte, above those of the keys, that the stubs of both make.
+/// The kernel forgets it with the process that told it.
+impl Locks {
+    /// 31 bits of the key. Two keys that share them may be taken for one, and then one more is computed.
+    pub(crate) fn stub(key: [u8; 16]) -> u32 {
+        key.iter().take(4).fold(0, |bits, &byte| (bits << 8) | u32::from(byte)) >> 1
+    }
+
+    /// Tells that whoever computes one of `held` waits for `wanted`.
+    pub(crate) fn tell(&self, held: &[u32], wanted: u32) -> Result<ToldWaits> {
+        // A file that is opened once more: a process doesn't see the locks of one that it has.
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let opened = File::options().read(true).write(true).open(&path);
+        let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
+        for held in held {
+            match set(&file, LockKind::Write, waits(*held) + i64::from(wanted)) {
+                // Another process tells the same.
+                Err(error) if !is_taken(&error) => return Err(Error::io("lock a byte of", NAME.as_ref(), error)),
+                _ => {}
+            }
+        }
+        Ok(ToldWaits(file))
+    }
+
+    /// What whoever computes `held` waits for, if that was told, by another process or by this one.
+    pub(crate) fn told_of(&self, held: u32) -> Result<Option<u32>> {
+        let found = find(&self.file, waits(held), STUBS);
+        let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
+        Ok(found.and_then(|offset| u32::try_from(offset - waits(held)).ok()))
+    }
+}
+
+/// As many as there are.
+const STUBS: i64 = 1 << 31;
+
+/// The first of the bytes that tell what whoever computes `held` waits for.
+fn waits(held: u32) -> i64 {
+    (1 << 62) | i64::from(held) << 31
+}
+
 /// 62 bits of the key. Two keys that share a byte wait for each other, once in 2^31 keys at a time; nothing more.
 fn offset(key: [u8; 16]) -> i64 {
     let bits = key.iter().take(8).fold(0_i64, |bits, &byte| (bits << 8) | i64::from(byte));
     bits & (i64::MAX >> 1)
+}
+
+fn is_taken(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::PermissionDenied)
 }
 
 enum LockKind {
@@ -75,29 +119,45 @@ enum LockKind {
 
 #[cfg(target_os = "linux")]
 fn set(file: &File, kind: LockKind, offset: i64) -> std::io::Result<()> {
-    use std::os::fd::AsRawFd;
-
     let kind = match kind {
         LockKind::Write => libc::F_WRLCK,
         LockKind::Unlock => libc::F_UNLCK,
     };
-    let range = libc::flock64 {
+    control(file, libc::F_OFD_SETLK, kind, offset, 1).map(drop)
+}
+
+/// The offset of a lock on these bytes that another open file has.
+#[cfg(target_os = "linux")]
+fn find(file: &File, offset: i64, length: i64) -> std::io::Result<Option<i64>> {
+    let found = control(file, libc::F_OFD_GETLK, libc::F_WRLCK, offset, length)?;
+    Ok((i32::from(found.l_type) != libc::F_UNLCK).then_some(found.l_start))
+}
+
+#[cfg(target_os = "linux")]
+fn control(file: &File, command: i32, kind: i32, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
+    let mut range = libc::flock64 {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: offset,
-        l_len: 1,
+        l_len: length,
         // Locks of open files demand it.
         l_pid: 0,
     };
-    // SAFETY: `F_OFD_SETLK` reads a `flock64` through its argument, which points to one that outlives the call; the
-    // descriptor is open, being borrowed from a `File`. Neither call nor lock touches memory of this process.
+    // SAFETY: `F_OFD_SETLK` reads a `flock64` through its argument, and `F_OFD_GETLK` writes it as well; it is one of
+    // ours that outlives the call. The descriptor is open, being borrowed from a `File`. Neither call nor lock touches
+    // other memory of this process.
     #[allow(unsafe_code)]
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const range) };
-    if result == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut range) };
+    if result == -1 { Err(std::io::Error::last_os_error()) } else { Ok(range) }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn set(_: &File, _: LockKind, _: i64) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn find(_: &File, _: i64, _: i64) -> std::io::Result<Option<i64>> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
@@ -117,5 +177,24 @@ mod tests {
         assert!(other.try_lock([2; 16]).unwrap().is_some());
         drop(held);
         assert!(other.try_lock([1; 16]).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_process_waits_for_is_told_to_others_and_to_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let stubs = [0, 1, 7, u32::MAX >> 1];
+        let key = one.try_lock([255; 16]).unwrap();
+        for wanted in stubs {
+            let told = one.tell(&stubs, wanted).unwrap();
+            for held in stubs {
+                assert_eq!((one.told_of(held).unwrap(), other.told_of(held).unwrap()), (Some(wanted), Some(wanted)));
+            }
+            assert_eq!(other.told_of(2).unwrap(), None);
+            drop(told);
+            assert_eq!(stubs.map(|held| other.told_of(held).unwrap()), [None; 4]);
+        }
+        assert!(key.is_some());
     }
 }

@@ -14,6 +14,7 @@
 //! leads out of it; see [`at`].
 
 mod at;
+mod between;
 mod blob;
 mod disk;
 mod lock;
@@ -27,9 +28,11 @@ mod stat;
 mod tests;
 mod walk;
 
+#[cfg(test)]
+pub(crate) use between::set_between;
 pub(crate) use blob::NewBlob;
 pub(crate) use disk::Disk;
-pub(crate) use lock::{LockedKey, Locks};
+pub(crate) use lock::{LockedKey, Locks, ToldWaits};
 pub(crate) use medium::Medium;
 pub(crate) use name::nonce;
 pub(crate) use staged::StagedBlob;

@@ -1,0 +1,155 @@
+//! What holds of single flight, whatever the threads and processes are interrupted at.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicUsize, Ordering};
+
+use super::check::check;
+use super::process::{Panicked, Process, join, thread};
+use super::world::world;
+
+/// One key of several threads of several processes.
+fn everybody(processes: impl IntoIterator<Item = Process>, threads: usize) {
+    let processes = processes.into_iter().flat_map(|process| std::iter::repeat_n(process, threads));
+    join(processes.map(|process| thread(move || process.get(1, &|| {}))));
+}
+
+/// Nothing dies, nothing is evicted, and nobody's patience ends.
+pub(super) fn peace() {
+    everybody([1, 2].map(Process::new), 2);
+    assert_eq!(world().computed(1), 1);
+}
+
+#[test]
+fn threads_and_processes_compute_a_key_once_however_they_meet() {
+    check(peace);
+    check(|| {
+        everybody([1, 2, 3].map(Process::new), 1);
+        assert_eq!(world().computed(1), 1);
+    });
+    check(|| {
+        world().expired(1);
+        peace();
+    });
+}
+
+#[test]
+fn a_kill_or_an_eviction_costs_one_computation_at_most() {
+    check(|| {
+        let killer = thread(|| world().kill(1, false));
+        let evictions = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&evictions);
+        let evictor = thread(move || {
+            for _ in 0..2 {
+                counted.fetch_add(usize::from(world().evict(1)), Ordering::SeqCst);
+            }
+        });
+        everybody([1, 2].map(Process::new), 2);
+        join([killer, evictor]);
+        assert!(world().computed(1) <= 1 + 1 + evictions.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn whoever_waits_for_a_function_that_panics_goes_on() {
+    check(|| {
+        let panics = || thread(|| Process::new(1).get(1, &|| resume_unwind(Box::new(Panicked))));
+        let threads = [panics(), panics(), thread(|| Process::new(1).get(1, &|| {}))];
+        everybody([2].map(Process::new), 1);
+        join(threads);
+        assert!((1..=3).contains(&world().computed(1)));
+        assert!(world().look(1, 1).is_ok());
+    });
+}
+
+/// The lock of a process that was killed is kept by a child that it had forked; somebody who has no locks computes.
+pub(super) fn orphan() {
+    let lock = world().try_lock(9, 1);
+    world().kill(9, true);
+    let other = thread(|| Process::new(3).without_locks().get(1, &|| {}));
+    everybody([1, 2].map(Process::new), 2);
+    join([other]);
+    drop(lock);
+    assert_eq!(world().computed(1), 1);
+}
+
+#[test]
+fn an_orphaned_lock_delays_no_result_that_is_there() {
+    check(orphan);
+    check(|| {
+        world().expired(1);
+        orphan();
+    });
+}
+
+#[test]
+fn a_limit_ends_the_wait_for_an_orphaned_lock() {
+    check(|| {
+        let _lock = world().try_lock(9, 1);
+        world().kill(9, true);
+        everybody([1, 2].map(|number| Process::new(number).limit(Duration::from_millis(20))), 2);
+        assert!((1..=4).contains(&world().computed(1)));
+    });
+}
+
+/// Calls of `keys`, each inside the one before.
+fn nested(process: Process, keys: &'static [u8]) {
+    if let [key, inside @ ..] = keys {
+        process.get(*key, &|| nested(process, inside));
+    }
+}
+
+fn all_nested(calls: &[(u64, &'static [u8])]) {
+    join(calls.iter().map(|&(number, keys)| thread(move || nested(Process::new(number), keys))));
+}
+
+#[test]
+fn calls_inside_others_are_computed_once() {
+    check(|| {
+        all_nested(&[(1, &[1, 2, 3]), (1, &[2, 3]), (2, &[1, 2, 3]), (2, &[3])]);
+        assert_eq!([1, 2, 3].map(|key| world().computed(key)), [1, 1, 1]);
+    });
+}
+
+#[test]
+fn threads_that_ask_for_each_others_keys_do_not_stand() {
+    check(|| all_nested(&[(1, &[1, 2]), (1, &[2, 1])]));
+    check(|| all_nested(&[(1, &[1, 2]), (1, &[2, 3]), (1, &[3, 1])]));
+    check(|| all_nested(&[(1, &[1, 1]), (1, &[1, 2, 1])]));
+}
+
+pub(super) fn two_processes() {
+    all_nested(&[(1, &[1, 2]), (2, &[2, 1])]);
+}
+
+#[test]
+fn processes_that_ask_for_each_others_keys_do_not_stand() {
+    check(two_processes);
+    check(|| all_nested(&[(1, &[1, 2]), (2, &[2, 3]), (3, &[3, 1])]));
+    // The circle goes through two threads of a process.
+    check(|| all_nested(&[(1, &[1, 2]), (2, &[2, 3]), (2, &[3, 1])]));
+    check(|| all_nested(&[(1, &[1, 2]), (2, &[2, 3]), (1, &[3, 4]), (2, &[4, 1])]));
+}
+
+/// A worker that waits for its own job runs one that asks for the key of whoever waits for the first job.
+#[test]
+fn a_stolen_job_does_not_stand_below_the_one_that_it_waits_for() {
+    check(|| {
+        let (start, done) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+        let (started, job) = (start.lock().unwrap(), Arc::clone(&done));
+        let begin = Arc::clone(&start);
+        let worker = thread(move || {
+            world().work();
+            let _done = job.lock().unwrap();
+            drop(begin.lock().unwrap());
+            Process::new(1).get(1, &|| {});
+        });
+        let maker = thread(move || Process::new(1).get(1, &|| drop(done.lock().unwrap())));
+        drop(started);
+        join([worker, maker]);
+        assert!((1..=2).contains(&world().computed(1)));
+    });
+}

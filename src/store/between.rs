@@ -1,0 +1,27 @@
+//! Where one operation on files ends and the next one has not begun: others may come between.
+
+/// Nothing; in tests, what a model checker has set.
+#[inline]
+pub(super) fn between() {
+    #[cfg(test)]
+    if let Some(come) = tests::BETWEEN.get() {
+        come();
+    }
+}
+
+#[cfg(test)]
+pub(crate) use tests::set_between;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static BETWEEN: Cell<Option<fn()>> = const { Cell::new(None) };
+    }
+
+    /// What comes between two operations of this thread.
+    pub(crate) fn set_between(come: Option<fn()>) {
+        BETWEEN.set(come);
+    }
+}
