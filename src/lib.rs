@@ -111,6 +111,7 @@ mod make;
 mod map;
 mod memory;
 mod payload;
+mod planted;
 mod record;
 mod store;
 

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-const ALL: &[&str] = &["error", "digest", "key", "map", "payload", "record", "store", "memory", "make"];
+const ALL: &[&str] = &["error", "planted", "digest", "key", "map", "payload", "record", "store", "memory", "make"];
 
 /// Each room, and the rooms that it may import.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("planted", &[]),
     ("digest", &["error"]),
     ("key", &["digest", "error"]),
     ("map", &["digest", "error"]),
-    ("payload", &["map", "digest", "error"]),
+    ("payload", &["map", "digest", "planted", "error"]),
     ("record", &["key", "digest", "error"]),
-    ("store", &["error"]),
+    ("store", &["planted", "error"]),
     ("memory", ALL),
     ("make", ALL),
     ("lib", ALL),

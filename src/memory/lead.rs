@@ -9,6 +9,7 @@ use super::flight::{self, Clearance, Flight, Place, REPORT};
 use super::sync::{Instant, sleep};
 use crate::error::Result;
 use crate::key::Key;
+use crate::planted;
 
 /// A circle of more processes is not looked for.
 const LONGEST_CHAIN: usize = 64;
@@ -72,6 +73,9 @@ pub(super) fn take_turn<W: Wanted>(wanted: &W, mut missing: W::Missing) -> Resul
                 Err(key) => Some(Lead { _key: key, _flight: flight }),
             },
         };
+        if planted::is("no second look under the lock") && lead.is_some() {
+            return Err((missing, lead));
+        }
         // Somebody may have finished since it looked.
         match wanted.look() {
             Ok(value) => return Ok(value),
@@ -107,6 +111,7 @@ pub(super) fn wait_for_lock<L: Locks>(
     let begin = Instant::now();
     let (mut pause, mut report) = (Duration::from_millis(1), REPORT);
     let mut telling = None;
+    let is_done = || is_done() && !planted::is("no look beside a held lock");
     loop {
         match locks.try_lock(key) {
             Ok(Some(locked)) => return Some(locked),

@@ -12,8 +12,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::map::{Mapping, digest_file, read_verified};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
+use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
 use crate::store::{Disk, Stat};
+
+#[cfg(test)]
+mod tests;
 
 /// Arrays of at most this many bytes are read rather than mapped: it is faster (measured on 2 cores, 2026-11).
 pub(super) const READ_RATHER: u64 = 128 * 1024;
@@ -348,7 +352,7 @@ impl Source<'_> {
     /// Compares the bytes of an array with what its record says, and remembers that they are right.
     fn compare(&self, array: &ArrayRecord, name: &str, tree: Digest) -> Result<()> {
         let found = array.meta.digest(tree);
-        if found != array.digest {
+        if found != array.digest && !planted::is("no digest compared") {
             return Err(Error::damaged(format!("array `{name}` has digest {found}, expected {}", array.digest)));
         }
         lock(&self.inner.verified).insert(name.to_owned());

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::map::Stage;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
+use crate::planted;
 use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, StagedBlob, nonce};
 
@@ -178,8 +179,13 @@ impl<'a> Sink<'a> {
             Err(Missing::Newer(error)) => return Err(error),
             found => found.ok(),
         };
+        let files = record.files().map(|file| self.inner.disk.path_of(&self.site.file(file)));
+        let late = planted::late("record before data", files);
         self.inner.publish(self.site, record)?;
         self.published = true;
+        late.appear();
+        // From here on the record stands and names the files, whatever becomes of the folders.
+        self.inner.disk.sync_folders_of(&self.site.record(), self.inner.settings.durability)?;
         if let Some(previous) = previous {
             self.inner.remove_files(self.site, &previous.record);
         }

@@ -298,7 +298,9 @@ impl Slots<'_> {
 
     /// Replaces what is remembered at `place`.
     fn write(self, place: SlotName<'_>, slot: &Slot) -> Result<()> {
-        self.inner.disk.replace(&named(place).1, &slot.encode()?, self.inner.settings.durability)
+        let (name, durability) = (named(place).1, self.inner.settings.durability);
+        self.inner.disk.replace(&name, &slot.encode()?, durability)?;
+        self.inner.disk.sync_folders_of(&name, durability)
     }
 
     /// Waits until nobody else makes `place`. `None` after another thread of this process made it: look again.

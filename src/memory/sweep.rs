@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::survey::{Part, Shard, State, is_nonce_with};
 use crate::error::Result;
 use crate::key::Key;
+use crate::planted;
 use crate::store::{Disk, GARBAGE_AGE, Kind, Stat};
 
 /// What the records of a shard say about its other files.
@@ -85,5 +86,5 @@ pub(super) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
 
 /// Whether a file that nobody needs is old enough that nobody can be about to need it.
 pub(super) fn is_garbage(stat: &Stat, now: SystemTime) -> bool {
-    now.duration_since(stat.modified).is_ok_and(|age| age >= GARBAGE_AGE)
+    planted::is("young files swept") || now.duration_since(stat.modified).is_ok_and(|age| age >= GARBAGE_AGE)
 }

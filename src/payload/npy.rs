@@ -15,6 +15,7 @@ use super::npy_header::{MAX_HEADER, header, parse, preamble};
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
+use crate::planted;
 
 /// How much one thread reads at a time. Page-cache copies are bound by memory, which two or three threads saturate.
 const CHUNK: usize = 4 << 20;
@@ -106,7 +107,7 @@ pub(crate) fn read_header(file: &File, path: &Path, file_len: u64) -> Result<(Ar
     let start = exact(8, 0)?;
     let length_field = if start[6] == 1 { 2 } else { 4 };
     let (start_len, header_len) = preamble(&start, &exact(length_field, 8)?)?;
-    if header_len > MAX_HEADER {
+    if header_len > MAX_HEADER && !planted::is("header as long as it claims") {
         return Err(Error::damaged(format!("`.npy` header has {header_len} bytes, expected at most {MAX_HEADER}")));
     }
     let meta = parse(&exact(header_len, start_len)?)?;

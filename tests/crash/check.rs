@@ -5,18 +5,25 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Durability, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
+use ndcache::{Call, Durability, Element, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
 
 use crate::inject::End;
-use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, field, made, staged, target, tower};
+use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower};
+use crate::scene::scene;
 
 /// Older than what may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
 
 /// Nothing wrong, nothing half, nothing left for ever, and nothing silent.
 pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
-    let memory = Memory::builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
+    if !folder.exists() && !job.finds_a_folder() {
+        return goes_on(folder);
+    }
+    let memory = scene().builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     is_whole(&memory)?;
+    if job.finds_a_folder() && !holds(folder, YOUNG) {
+        return Err("a file was swept that somebody is about to store".to_owned());
+    }
     // Right, and with no more warnings than these.
     let right =
         |warnings: u8| matches!(end, End::Answered { answer: Answer::Right, warnings: told } if *told <= warnings);
@@ -29,16 +36,18 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
             return Err("the result wasn't stored, and nobody was told".to_owned());
         }
     }
-    let found = stored(&memory, staged::call()).map(|staged| number(&staged)).transpose()?;
+    let found = stored(&memory, staged::call()).map(|staged| number(&*staged, scene().staged)).transpose()?;
     if !job.allows_staged(found) || job == Job::Stage && right(0) && found.is_none() {
         return Err(format!("what was staged is {found:?}"));
     }
-    let made: Array1<f64> = read_npy(target(folder)).map_err(|error| error.to_string())?;
-    let found = number(&made)?;
-    if !job.allows_made(found) || job == Job::Make && right(u8::MAX) && found != MADE {
-        return Err(format!("the target holds {found}"));
+    if job.finds_a_folder() {
+        let made: Array1<f64> = read_npy(target(folder)).map_err(|error| error.to_string())?;
+        let found = number(&*made, scene().made)?;
+        if !job.allows_made(found) || job == Job::Make && right(u8::MAX) && found != MADE {
+            return Err(format!("the target holds {found}"));
+        }
     }
-    let found = stored(&memory, field::call()).map(|field| number(&field)).transpose()?;
+    let found = stored(&memory, field::call()).map(|field| number(&*field, scene().field)).transpose()?;
     if !job.allows_field(found) {
         return Err(format!("the field is {found:?}"));
     }
@@ -48,7 +57,7 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
 /// What a power cut may leave of what was on the disk before the job.
 pub(crate) fn check_after_cut(task: Task, end: &End, folder: &Path) -> Result<(), String> {
     let Task { job, durability } = task;
-    let memory = Memory::open(folder).map_err(|error| error.to_string())?;
+    let memory = scene().builder(folder).open().map_err(|error| error.to_string())?;
     if durability != Durability::Buffered {
         is_whole(&memory)?;
     }
@@ -57,7 +66,7 @@ pub(crate) fn check_after_cut(task: Task, end: &End, folder: &Path) -> Result<()
     for n in (0..STORED).chain([NEW]) {
         let call = || tower::call(n, 1);
         let is_there = memory.contains(&call());
-        let was_there = n < STORED && !(n == 1 && matches!(job, Job::Overwrite | Job::Remove));
+        let was_there = job.finds_a_folder() && n < STORED && !(n == 1 && matches!(job, Job::Overwrite | Job::Remove));
         if !is_there && was_there && !matches!(job, Job::Clear | Job::Evict) {
             return Err(format!("tower {n} was on the disk, and is lost"));
         }
@@ -66,21 +75,21 @@ pub(crate) fn check_after_cut(task: Task, end: &End, folder: &Path) -> Result<()
         }
         // Computed or loaded, it is right.
         let found = generation(n, &memory.eval(call()))?;
-        let newest = u64::from(n == 1 && job == Job::Overwrite) + 1;
+        let newest = u16::from(n == 1 && job == Job::Overwrite) + 1;
         if !(1..=newest).contains(&found) || acknowledged && found != newest {
             return Err(format!("tower {n} is of generation {found}"));
         }
     }
-    let found = number(&memory.eval(field::call()))?;
+    let found = number(&*memory.eval(field::call()), scene().field)?;
     if !(found == 0.0 || job == Job::Commit && found == 1.0) || acknowledged && job == Job::Commit && found != 1.0 {
         return Err(format!("the field holds {found}"));
     }
     if acknowledged && job == Job::Stage && !memory.contains(&staged::call()) {
         return Err("what was staged was acknowledged, and is lost".to_owned());
     }
-    let staged = number(&memory.eval(staged::call()))?;
+    let staged = number(&*memory.eval(staged::call()), scene().staged)?;
     let made = memory.make(made::call(), NpyFile::new(target(folder))).map_err(|error| error.to_string())?;
-    match (staged, number(&made)?) {
+    match (staged, number(&*made, scene().made)?) {
         (3.0, MADE) => goes_on(folder),
         found => Err(format!("what was staged and what was made hold {found:?}")),
     }
@@ -104,22 +113,49 @@ fn stored<A, R>(memory: &Memory, call: Call<A, R>) -> Option<R> {
 }
 
 /// Which generation of tower `n` it is; an error if it is several.
-fn generation(n: u64, tower: &Tower) -> Result<u64, String> {
-    let numbers = [number(&tower.inside)?, number(&tower.beside)?, number(&tower.mapped)?];
+fn generation(n: u16, tower: &Tower) -> Result<u16, String> {
+    let (scene, more) = (scene(), scene().more.into_iter().flatten());
+    let beside = number(&*tower.beside, scene.beside.0 * scene.beside.1)?;
+    let mut numbers = vec![number(&*tower.inside, scene.inside)?, beside, number(&*tower.mapped, scene.mapped)?];
+    if more.clone().count() != tower.more.len() {
+        return Err(format!("tower {n} has {} arrays more", tower.more.len()));
+    }
+    for (array, len) in tower.more.iter().zip(more) {
+        numbers.push(number(&**array, len)?);
+    }
     let first = numbers[0];
-    let generation = first as u64 - (10 * n).min(first as u64);
-    if numbers == [first; 3] { Ok(generation) } else { Err(format!("tower {n} holds {numbers:?}")) }
+    let generation = first as u16 - (10 * n).min(first as u16);
+    if numbers.iter().all(|&x| x == first) { Ok(generation) } else { Err(format!("tower {n} holds {numbers:?}")) }
 }
 
-/// The number that all of an array holds.
-fn number(array: &ArrayRef1<f64>) -> Result<f64, String> {
-    let first = array[0];
-    if array.iter().all(|&x| x == first) { Ok(first) } else { Err(format!("an array holds {first} and others")) }
+/// The number that all of an array of this length holds.
+fn number<A: Element + Copy + PartialEq + Into<f64>, D: Dimension>(
+    array: &ArrayRef<A, D>,
+    len: usize,
+) -> Result<f64, String> {
+    let (Some(&first), true) = (array.first(), array.len() == len) else {
+        return Err(format!("an array has {} elements, expected {len}", array.len()));
+    };
+    match array.as_slice_memory_order().is_some_and(|elements| elements[1..] == elements[..len - 1]) {
+        true => Ok(first.into()),
+        false => Err(format!("an array holds {} and others", first.into())),
+    }
+}
+
+/// Whether there is a file whose name ends so.
+fn holds(folder: &Path, ending: &str) -> bool {
+    fs::read_dir(folder).expect("a folder").any(|item| {
+        let item = item.expect("an item");
+        match item.file_type().expect("its type").is_dir() {
+            true => holds(&item.path(), ending),
+            false => item.file_name().to_string_lossy().ends_with(ending),
+        }
+    })
 }
 
 /// The next process can store and hit, and, a day later, sweep out what was left.
 fn goes_on(folder: &Path) -> Result<(), String> {
-    let memory = Memory::open(folder).map_err(|error| error.to_string())?;
+    let memory = scene().builder(folder).open().map_err(|error| error.to_string())?;
     for n in [NEW, NEW + 1] {
         memory.eval(tower::call(n, 1));
         if !memory.contains(&tower::call(n, 1)) {
@@ -150,8 +186,11 @@ fn grow_old(folder: &Path) {
     }
 }
 
-/// Copies a folder with its modes.
+/// Copies a folder with its modes, if there is one.
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    if !from.exists() {
+        return;
+    }
     fs::create_dir(to).expect("a new folder");
     for item in fs::read_dir(from).expect("a folder") {
         let item = item.expect("an item");

@@ -9,8 +9,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ndcache::Durability;
+
 use crate::check::copy_folder;
 use crate::jobs::{Answer, Task};
+use crate::scene::scene;
 
 /// The errors of a file system, as `strace` names them.
 const ERRORS: [&str; 9] = ["ENOSPC", "EIO", "EACCES", "EMFILE", "ESTALE", "EINTR", "EDQUOT", "EROFS", "ENOMEM"];
@@ -43,6 +46,12 @@ const FILES: [&str; 25] = [
     "getdents64",
     "fcntl",
 ];
+
+/// By which a file or a folder is flushed.
+const FLUSH: &str = "fsync";
+
+/// The number of a call that no process comes to.
+const NEVER: usize = 1 << 14;
 
 /// After which a process counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,7 +97,18 @@ impl fmt::Display for End {
 impl Fault {
     /// None: the process comes to its end.
     pub(crate) fn none() -> Self {
-        Self { call: "openat".to_owned(), number: 1 << 14, kind: Inject::Kill }
+        Self { call: "openat".to_owned(), number: NEVER, kind: Inject::Kill }
+    }
+
+    /// In which call, or `end`.
+    pub(crate) fn call(&self) -> &str {
+        if self.number == NEVER { "end" } else { &self.call }
+    }
+
+    /// Whether it is an error of a flush that was asked for, and is final.
+    pub(crate) fn is_lost_flush(&self, task: Task) -> bool {
+        let is_error = matches!(self.kind, Inject::Once(error) | Inject::Ever(error) if error != "EINTR");
+        is_error && self.call == FLUSH && task.durability != Durability::Buffered
     }
 
     pub(crate) fn kills(calls: &Calls) -> Vec<Self> {
@@ -105,6 +125,12 @@ impl Fault {
             let lasting = errors.iter().filter(|&&error| !waits(error));
             once.chain(lasting.map(|&error| Inject::Ever(error))).collect()
         })
+    }
+
+    /// The errors of the flushes alone.
+    pub(crate) fn flushes(calls: &Calls) -> Vec<Self> {
+        let flushes = calls.iter().filter(|(call, _)| *call == FLUSH);
+        Self::errors(&flushes.map(|(call, &count)| (call.clone(), count)).collect())
     }
 
     fn at(calls: &Calls, kinds: impl Fn(&str) -> Vec<Inject>) -> Vec<Self> {
@@ -217,7 +243,7 @@ fn wait(child: &mut Child) -> ExitStatus {
 fn start(task: Task, folder: &Path) -> Child {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child
-        .args(["worker", task.job.name(), &format!("{:?}", task.durability)])
+        .args(["worker", task.job.name(), &format!("{:?}", task.durability), &scene().seed.to_string()])
         .arg(folder)
         .env("RAYON_NUM_THREADS", "2");
     child.env_remove("NDCACHE_DIR").env_remove("NDCACHE_MODE");

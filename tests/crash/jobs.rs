@@ -6,49 +6,57 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Durability, Limits, Mapped1, Memory, NpyFile, Payload, Persister, Result, cache, zeros};
+use ndcache::{Compression, Durability, Limits, Mapped1, NpyFile, Payload, Persister, Result, cache, zeros};
+
+use crate::scene::{self, scene};
 
 /// A value with an array of each kind: in the record, in a file of its own, mapped. All of one number.
 #[derive(Debug, PartialEq, Payload)]
 pub(crate) struct Tower {
     pub(crate) inside: Array1<f64>,
-    pub(crate) beside: Array1<f64>,
+    pub(crate) beside: Array2<f32>,
     pub(crate) mapped: Mapped1<f64>,
+    pub(crate) more: Vec<Array1<u16>>,
 }
 
 impl Tower {
-    fn of(number: u64) -> Self {
-        let fill = |n| Array1::from_elem(n, number as f64);
-        Self { inside: fill(3), beside: fill(1000), mapped: fill(40_000).into() }
+    fn of(number: u16) -> Self {
+        let scene = scene();
+        Self {
+            inside: Array1::from_elem(scene.inside, number.into()),
+            beside: Array2::from_elem(scene.beside.set_f(scene.fortran), number.into()),
+            mapped: Array1::from_elem(scene.mapped, number.into()).into(),
+            more: scene.more.into_iter().flatten().map(|len| Array1::from_elem(len, number)).collect(),
+        }
     }
 }
 
 /// The generation isn't a part of the key, so that one generation replaces another.
 #[cache(name = "crash tower", code = "version", version = 1, ignore(generation))]
-pub(crate) fn tower(n: u64, generation: u64) -> Tower {
+pub(crate) fn tower(n: u16, generation: u16) -> Tower {
     Tower::of(10 * n + generation)
 }
 
 #[cache(name = "crash field", code = "version", version = 1)]
 pub(crate) fn field() -> Array1<f64> {
-    Array1::zeros(40_000)
+    Array1::zeros(scene().field)
 }
 
 #[cache(name = "crash outer", code = "version", version = 1, depends(tower))]
-pub(crate) fn outer(n: u64) -> f64 {
-    tower(n, 1).beside.sum()
+pub(crate) fn outer(n: u16) -> f64 {
+    tower(n, 1).inside.sum()
 }
 
 #[cache(name = "crash staged", code = "version", version = 1)]
 pub(crate) fn staged() -> Mapped1<f64> {
-    let mut array = zeros::<f64, _>(40_000);
+    let mut array = zeros::<f64, _>(scene().staged);
     array.fill(3.0);
     array.into()
 }
 
 #[cache(name = "crash made", code = "version", version = 1)]
 pub(crate) fn made() -> Array1<f64> {
-    Array1::from_elem(5000, MADE)
+    Array1::from_elem(scene().made, MADE)
 }
 
 /// The target of a step, which holds all of one number: of before, or of the step.
@@ -60,9 +68,12 @@ pub(crate) const MADE_BEFORE: f64 = 7.0;
 pub(crate) const MADE: f64 = 8.0;
 
 /// The towers that are stored before.
-pub(crate) const STORED: u64 = 3;
+pub(crate) const STORED: u16 = 3;
 /// One that isn't.
-pub(crate) const NEW: u64 = 5;
+pub(crate) const NEW: u16 = 5;
+
+/// How a file of somebody ends who is about to store an entry.
+pub(crate) const YOUNG: &str = ".aaaaaaaaaaaaaaaa.npy";
 
 /// An operation on the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,17 +173,31 @@ impl Job {
         }
     }
 
-    /// A folder as an earlier process has left it.
+    /// Whether it finds a folder: what stores something new doesn't need one.
+    pub(crate) fn finds_a_folder(self) -> bool {
+        scene().before || !(self.stores() || self == Self::Stage)
+    }
+
+    /// A folder as an earlier process has left it, and another one is about to store into; or none.
     pub(crate) fn prepare(self, folder: &Path) {
-        let memory = Memory::open(folder).expect("a new folder");
+        if !self.finds_a_folder() {
+            return;
+        }
+        let memory = scene().builder(folder).open().expect("a new folder");
         (0..STORED).for_each(|n| drop(memory.eval(tower::call(n, 1))));
         memory.eval(field::call());
-        NpyFile::new(target(folder)).save(&Array1::from_elem(5000, MADE_BEFORE)).expect("a new file");
+        NpyFile::new(target(folder)).save(&Array1::from_elem(scene().made, MADE_BEFORE)).expect("a new file");
+        let record = memory.entry(&tower::call(0, 1)).expect("a record").expect("an entry").path().to_owned();
+        let key = record.file_stem().and_then(|key| key.to_str()).expect("a key");
+        // Of another entry in the same folder.
+        let last = if key.ends_with('0') { '1' } else { '0' };
+        let young = record.with_file_name(format!("{}{last}{YOUNG}", &key[..key.len() - 1]));
+        std::fs::write(young, b"the beginning of an array").expect("a new file");
     }
 
     /// Does it; says whether the values that came were right.
     fn run(self, folder: &Path, durability: Durability) -> Result<bool> {
-        let builder = Memory::builder(folder).durability(durability);
+        let builder = scene().builder(folder).durability(durability);
         let memory = match self {
             Self::Packed => builder.compression(Compression::Gzip(1)).open()?,
             _ => builder.open()?,
@@ -200,8 +225,9 @@ impl Job {
     }
 
     /// Whether the tower `n` may be found in this generation, or not at all, whenever the process died.
-    pub(crate) fn allows(self, n: u64, found: Option<u64>) -> bool {
+    pub(crate) fn allows(self, n: u16, found: Option<u16>) -> bool {
         match (self, n, found) {
+            (_, n, None) if n < STORED && !self.finds_a_folder() => true,
             (Self::Clear | Self::Evict, _, None) | (Self::Remove, 1, None) | (_, NEW, None) => true,
             (Self::Overwrite, 1, found) => matches!(found, Some(1 | 2)),
             (Self::Put | Self::Packed | Self::Nested, NEW, found) => found == Some(1),
@@ -212,7 +238,7 @@ impl Job {
     /// The same of the field, by the number that all of it holds.
     pub(crate) fn allows_field(self, found: Option<f64>) -> bool {
         match found {
-            None => matches!(self, Self::Clear | Self::Evict),
+            None => matches!(self, Self::Clear | Self::Evict) || !self.finds_a_folder(),
             Some(number) => number == 0.0 || self == Self::Commit && number == 1.0,
         }
     }
@@ -239,7 +265,8 @@ impl Job {
 }
 
 /// The child: waits until somebody traces it, and does the job on a thread of its own, whose calls count from one.
-pub(crate) fn work(job: &str, durability: &str, folder: &Path) -> ExitCode {
+pub(crate) fn work(job: &str, durability: &str, seed: &str, folder: &Path) -> ExitCode {
+    scene::set(seed.parse().expect("a seed"));
     let job = Job::ALL.into_iter().find(|known| known.name() == job).expect("a job");
     let durability = DURABILITIES.into_iter().find(|known| format!("{known:?}") == durability).expect("a durability");
     let warnings = Arc::new(AtomicU8::new(0));

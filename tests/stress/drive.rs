@@ -87,6 +87,8 @@ pub(crate) fn drive(plan: &Plan) -> ExitCode {
     found.iter().take(SHOWN).for_each(|what| println!("violation: {what}"));
     let seconds = begin.elapsed().as_secs();
     println!("{seconds} s, {entries} entries at the end, {} violations", found.len());
+    println!("counted | operations of the stress program | {} | {} | {seed}", tally.operations(), found.len());
+    println!("counted | kills in the stress program | {kills} | {} | {seed}", found.len());
     if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

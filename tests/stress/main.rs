@@ -2,8 +2,9 @@
 //!
 //! Children of this program look up, refresh, edit, remove and evict what all of them share. Every value says in each
 //! of its elements what it is, so that a wrong one and a torn one are seen. `cargo test --test stress` does so for some
-//! seconds, `cargo test --test stress -- --full` with 64 threads and for at least a million operations. The seed is
-//! printed, and taken from `NDCACHE_STRESS_SEED`; it fixes what each thread asks for, not how the threads meet.
+//! seconds, `cargo test --test stress -- --full` with 64 threads and for at least a million operations, or as many as
+//! `NDCACHE_STRESS_OPERATIONS` says, and `-- --for 5` for five seconds. The seed is printed, and taken from
+//! `NDCACHE_STRESS_SEED`; it fixes what each thread asks for, not how the threads meet.
 
 #![allow(missing_docs)]
 
@@ -32,7 +33,16 @@ fn main() -> ExitCode {
             work::work(Path::new(place), number(seed), number(threads), number(keys))
         }
         ["evictor", place, keys] => work::evict(Path::new(place), keys.parse().expect("a number")),
-        ["--full"] => drive(&FULL),
+        ["--full"] => {
+            let operations = std::env::var("NDCACHE_STRESS_OPERATIONS").map(|number| number.parse().expect("a number"));
+            let operations = operations.unwrap_or(FULL.operations);
+            drive(&Plan {
+                operations,
+                least: if operations < FULL.operations { PART.least } else { FULL.least },
+                ..FULL
+            })
+        }
+        ["--for", seconds] => drive(&Plan { least: Duration::from_secs(seconds.parse().expect("a number")), ..PART }),
         ["--list", ..] => {
             println!("stress: test");
             ExitCode::SUCCESS

@@ -19,7 +19,7 @@ const BYTES: [u8; 20] =
 pub(crate) fn fuzz(name: &str, runs: u64, corpus: &[Vec<u8>], mut body: impl FnMut(&[u8])) {
     const CHILD: &str = "NDCACHE_FUZZ_CHILD";
     if std::env::var(CHILD).is_ok_and(|child| child == name) {
-        return run(runs, corpus, &mut body);
+        return run(name, runs, corpus, &mut body);
     }
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(CHILD, name).env("RAYON_NUM_THREADS", "2");
@@ -30,7 +30,7 @@ pub(crate) fn fuzz(name: &str, runs: u64, corpus: &[Vec<u8>], mut body: impl FnM
     println!("{said}");
 }
 
-fn run(runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
+fn run(name: &str, runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
     let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
     let seed = number("NDCACHE_FUZZ_SEED").unwrap_or_else(now);
     let runs = number("NDCACHE_FUZZ_RUNS").unwrap_or(runs);
@@ -43,6 +43,8 @@ fn run(runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
             resume_unwind(panic);
         }
     }
+    let test = name.rsplit("::").next().unwrap_or(name);
+    println!("counted | fuzz runs, {test} | {runs} | 0 | {seed}");
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -90,6 +90,7 @@ fn every_durability_publishes() {
         blob.write_all(b"1").unwrap();
         blob.finish(durability).unwrap();
         disk.replace("m/a.record", &[n as u8], durability).unwrap();
+        disk.sync_folders_of("m/a.record", durability).unwrap();
         assert_eq!((get(&disk, &name).unwrap(), get(&disk, "m/a.record").unwrap()), (b"1".to_vec(), vec![n as u8]));
     }
     assert!(disk.unsynced.lock().unwrap().is_empty(), "`Full` flushes the folders above a new root, too");

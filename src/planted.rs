@@ -1,0 +1,42 @@
+//! Bugs that are there on purpose, so that `.ci/planted` sees each harness catch the ones it is meant for.
+//!
+//! A build has them only if the environment variable `NDCACHE_PLANTED` was set for it; `build.rs` says so to the
+//! compiler. Which of them is there is then for the running program to say, by `NDCACHE_BUG`: one, or several with
+//! commas between them.
+
+use std::path::{Path, PathBuf};
+
+/// Whether this bug is there.
+#[cfg(ndcache_planted)]
+pub(crate) fn is(bug: &str) -> bool {
+    use std::sync::LazyLock;
+    static CHOSEN: LazyLock<String> = LazyLock::new(|| std::env::var("NDCACHE_BUG").unwrap_or_default());
+    CHOSEN.split(',').any(|chosen| chosen == bug)
+}
+
+/// No bug is.
+#[cfg(not(ndcache_planted))]
+pub(crate) const fn is(_bug: &str) -> bool {
+    false
+}
+
+/// Files that others don't see yet.
+pub(crate) struct Late(Vec<PathBuf>);
+
+/// With this bug, takes the files away until they are to appear.
+pub(crate) fn late(bug: &str, files: impl IntoIterator<Item = PathBuf>) -> Late {
+    let files: Vec<_> = if is(bug) { files.into_iter().collect() } else { Vec::new() };
+    files.iter().for_each(|file| rename(file, &file.with_extension("late")));
+    Late(files)
+}
+
+impl Late {
+    pub(crate) fn appear(self) {
+        self.0.iter().for_each(|file| rename(&file.with_extension("late"), file));
+    }
+}
+
+/// By the call that publishes a record, at which a harness looks.
+fn rename(from: &Path, to: &Path) {
+    let _ = rustix::fs::renameat(rustix::fs::CWD, from, rustix::fs::CWD, to);
+}

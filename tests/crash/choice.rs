@@ -1,0 +1,122 @@
+//! Which faults are tried: a part of them, all, or those that somebody names.
+
+use crate::inject::{Fault, Inject};
+use crate::jobs::{Job, Task};
+
+/// How many faults of each job are tried in a part, and how many power cuts on each file system with each durability.
+const PART: usize = 40;
+const PART_OF_FLUSHES: usize = 8;
+const PART_OF_CUTS: usize = 2;
+
+/// How many seeds all of them are tried with, and how many power cuts there are at least.
+const SEEDS: u64 = 3;
+const CUTS: u64 = 500;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Kill,
+    Error,
+    /// An error of `fsync`, which only durable stores call.
+    Flush,
+    Cut,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Kill, Self::Error, Self::Flush, Self::Cut];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Error => "error",
+            Self::Flush => "flush",
+            Self::Cut => "cut",
+        }
+    }
+
+    /// As it is counted.
+    pub(crate) fn points(self) -> &'static str {
+        match self {
+            Self::Kill => "kill points",
+            Self::Error => "error points",
+            Self::Flush => "failed flushes",
+            Self::Cut => "power cuts",
+        }
+    }
+}
+
+pub(crate) struct Choice {
+    /// Of the operations; of all, if none is named.
+    jobs: Vec<String>,
+    kind: Option<Kind>,
+    /// All that a fault has to be: a call (`end` for none), an error, `once` or `ever`, a durability, a file system.
+    words: Vec<String>,
+    most: Option<usize>,
+    pub(crate) seeds: u64,
+    /// Fewer power cuts than these are repeated with other seeds.
+    pub(crate) cuts: u64,
+    /// Each power cut with a foreign flush and without, and not one of the two.
+    pub(crate) both: bool,
+    /// Nothing but this: the control is left out.
+    pub(crate) only: bool,
+}
+
+impl Choice {
+    pub(crate) fn part() -> Self {
+        let most = Some(PART);
+        Self { jobs: Vec::new(), kind: None, words: Vec::new(), most, seeds: 1, cuts: 0, both: false, only: false }
+    }
+
+    /// All, unless the environment says fewer.
+    pub(crate) fn full(jobs: &[&str]) -> Self {
+        let jobs = jobs.iter().map(|&job| job.to_owned()).collect();
+        let most = number("NDCACHE_CRASH_PART").map(|most| most as usize);
+        let seeds = number("NDCACHE_CRASH_SEEDS").unwrap_or(SEEDS);
+        let cuts = number("NDCACHE_CRASH_CUTS").unwrap_or(CUTS);
+        Self { jobs, most, seeds, cuts, both: true, ..Self::part() }
+    }
+
+    /// All faults of this kind in this job that are what the words say.
+    pub(crate) fn only(kind: &str, job: &str, words: &[&str]) -> Self {
+        let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).expect("a kind of faults");
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        Self { jobs: vec![job.to_owned()], kind: Some(kind), words, most: None, both: true, only: true, ..Self::part() }
+    }
+
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = Job> {
+        Job::ALL.into_iter().filter(|job| self.jobs.is_empty() || self.jobs.iter().any(|name| name == job.name()))
+    }
+
+    pub(crate) fn has(&self, kind: Kind) -> bool {
+        self.kind.is_none_or(|only| only == kind)
+    }
+
+    /// Those of the faults that are tried, on this file system if it is one of its own.
+    pub(crate) fn of(&self, faults: Vec<Fault>, kind: Kind, task: Task, system: &str, seed: &mut u64) -> Vec<Fault> {
+        let durability = format!("{:?}", task.durability);
+        let is_named = |fault: &Fault| {
+            let (error, how) = match fault.kind {
+                Inject::Kill => ("", ""),
+                Inject::Once(error) => (error, "once"),
+                Inject::Ever(error) => (error, "ever"),
+            };
+            let all = [fault.call(), error, how, &durability, system];
+            self.words.iter().all(|word| all.contains(&word.as_str()))
+        };
+        let mut faults: Vec<Fault> = faults.into_iter().filter(is_named).collect();
+        let part = match kind {
+            Kind::Kill | Kind::Error => PART,
+            Kind::Flush => PART_OF_FLUSHES,
+            Kind::Cut => PART_OF_CUTS,
+        };
+        let most = self.most.map_or(usize::MAX, |most| part.min(most));
+        while faults.len() > most {
+            faults.remove(crate::draw(seed) % faults.len());
+        }
+        faults
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is `{text}`")))
+}
