@@ -31,8 +31,7 @@ pub(crate) fn fuzz(name: &str, runs: u64, corpus: &[Vec<u8>], mut body: impl FnM
 }
 
 fn run(runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
-    let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
-    let seed = number("NDCACHE_FUZZ_SEED").unwrap_or_else(now);
+    let seed = seed();
     let runs = number("NDCACHE_FUZZ_RUNS").unwrap_or(runs);
     println!("{runs} runs from seed {seed}");
     limit_memory();
@@ -43,6 +42,12 @@ fn run(runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
             resume_unwind(panic);
         }
     }
+}
+
+/// That of the environment, else one that nobody has had.
+pub(crate) fn seed() -> u64 {
+    let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
+    number("NDCACHE_FUZZ_SEED").unwrap_or_else(now)
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -61,10 +66,10 @@ fn limit_memory() {
 }
 
 /// A generator by splitmix64.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -75,7 +80,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         (self.next() % count.max(1) as u64) as usize
     }
 
