@@ -164,7 +164,7 @@ impl Ground {
             Empty => fs::write(path, ""),
             Unreadable => {
                 let copied = if right.is_file() { fs::copy(&right, path).map(drop) } else { fs::write(path, "") };
-                copied.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0)))
+                copied.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o000)))
             }
         };
         match planted {
