@@ -103,6 +103,15 @@ extern crate self as ndcache;
 pub mod __private;
 mod digest;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod fuzzing {
+    //! The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere else.
+
+    pub use crate::payload::fuzzing::{file, header, members, values};
+    pub use crate::record::fuzzing::{overflow, record, slot};
+}
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;

@@ -12,6 +12,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod slot;
 #[cfg(test)]
 mod tests;

@@ -26,13 +26,18 @@ impl Memory {
 
     /// All entries, of every function and in no order, without their values.
     ///
-    /// Each step reads one record. Entries that vanish meanwhile are left out; a record that can't be read is an
-    /// error, after which the iteration goes on.
+    /// Each step reads one record. Entries that vanish meanwhile are left out; a record or a folder that can't be
+    /// read is an error, after which the iteration goes on.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
         self.0.iter().flat_map(|inner| {
-            let folders = inner.disk.list("f").unwrap_or_default();
-            let names = folders.into_iter().flat_map(|folder| inner.record_names(&format!("f/{}", folder.name)));
-            names.filter_map(|name| inner.entry(&name).transpose())
+            let folders = inner.names("f").into_iter();
+            let names = folders.flat_map(|folder| -> Box<dyn Iterator<Item = Result<String>>> {
+                match folder {
+                    Ok(folder) => Box::new(inner.record_names(folder)),
+                    Err(error) => Box::new(std::iter::once(Err(error))),
+                }
+            });
+            names.filter_map(|name| name.and_then(|name| inner.entry(&name)).transpose())
         })
     }
 

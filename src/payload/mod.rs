@@ -134,6 +134,8 @@ mod arrays;
 mod builtin;
 mod collections;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod gzip;
 mod inline;
 mod leaf;

@@ -144,13 +144,7 @@ mod tests {
         let bytes = slot().encode().unwrap();
         let body = bytes[super::super::MAGIC.len()..bytes.len() - super::super::TRAILER].to_vec();
         let name = "record::slot::tests::any_sealed_bytes_are_a_slot_or_refused";
-        crate::fuzz::fuzz(name, 40_000, &[body], |body| {
-            let Ok(bytes) = seal(body, "package/function") else { return };
-            if let Err(error) = Slot::decode(&bytes, Path::new("m/x.record")) {
-                assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "{error}");
-                assert!(error.to_string().contains("`m/x.record`"), "{error}");
-            }
-        });
+        crate::fuzz::fuzz(name, Some("slot"), 40_000, &[body], crate::record::fuzzing::slot);
     }
 
     #[test]

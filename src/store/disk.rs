@@ -94,7 +94,10 @@ impl Disk {
         self.expect_writable("lock", &name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let open = || self.open_making_folders(&name, flags, Mode::from_raw_mode(0o666));
-        let file = open().map_err(|errno| self.fault("lock", &name, errno))?;
+        let file = open().map_err(|errno| match errno {
+            Errno::ISDIR => at::not_regular(&self.path_of(name.whole)),
+            errno => self.fault("lock", &name, errno),
+        })?;
         let stat = fs::fstat(&file).map_err(|errno| self.fault("stat", &name, errno))?;
         self.expect_regular(&name, &Stat::of(&stat))?;
         Ok(File::from(file))
@@ -210,8 +213,10 @@ impl Disk {
 
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
         let mut at = Folder::Root(self.root());
+        // Whatever the umask, nobody may put a file into a folder who may not into the root.
+        let bits = if self.medium.world_writable { 0o777 } else { 0o775 };
         for component in name.folders() {
-            match fs::mkdirat(&at, component, mode(0o777)) {
+            match fs::mkdirat(&at, component, mode(bits)) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 // The folder above was swept in between, and the caller tries again; of the root that is final.
                 Err(Errno::NOENT) if matches!(at, Folder::Below(_)) => return Ok(()),

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use super::Disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The file whose bytes are locked; created once, never written, never removed.
 const NAME: &str = "locks";
@@ -27,6 +27,11 @@ impl Locks {
         }
         match disk.lock_file(NAME) {
             Ok(file) => Some(Self { file: Arc::new(file) }),
+            // Somebody has put something else there.
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                tracing::warn!(%error, "going on without locks: other processes may compute the same");
+                None
+            }
             Err(error) => {
                 tracing::debug!(%error, "going on without locks");
                 None

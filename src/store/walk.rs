@@ -178,7 +178,9 @@ impl Removal {
             match kind {
                 Kind::Folder => self.folder(at, name, &path, depth - 1),
                 Kind::File if !commits => {
-                    let goes = removed.contains(key(name)) || is_old(at, name) && !kept.contains(key(name));
+                    // One without a suffix is no file of a put, and may stand in a folder's place.
+                    let idle = !name.to_bytes().contains(&b'.') || is_old(at, name);
+                    let goes = removed.contains(key(name)) || idle && !kept.contains(key(name));
                     if goes {
                         self.file(at, name, &path);
                     }

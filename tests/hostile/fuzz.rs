@@ -55,7 +55,7 @@ fn any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value() {
             corpus.push([&[number | SEALED], &bytes[..bytes.len() - TRAILER]].concat());
         }
     }
-    fuzz(NAME, 500, &corpus, |input| {
+    fuzz(NAME, None, 500, &corpus, |input| {
         let Some((&tag, bytes)) = input.split_first() else { return };
         let (path, right) = &files[usize::from(tag & !SEALED) % files.len()];
         let forged = tag & SEALED != 0 && is_record(path);

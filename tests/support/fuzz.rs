@@ -3,6 +3,7 @@
 //! `NDCACHE_FUZZ_RUNS` is how many, `NDCACHE_FUZZ_SEED` the first; a run that fails says the seed that it is repeated by.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::process::Command;
 
 /// How much memory the child may take beyond what it has at its beginning.
@@ -12,14 +13,15 @@ const MEMORY: u64 = 64 << 20;
 const BYTES: [u8; 20] =
     [0, 1, 0x10, 0x7f, 0x80, 0x81, 0x91, 0xc0, 0xc1, 0xc4, 0xc6, 0xc7, 0xc9, 0xcf, 0xd6, 0xdb, 0xdc, 0xdd, 0xdf, 0xff];
 
-/// Calls `body` with `runs` inputs made of those of `corpus`, in a child process of the test `name`.
+/// Calls `body` with `runs` inputs made of those of `corpus` and of `fuzz/corpus/<target>`, if there is one, in a child process of the
+/// test `name`; first with those themselves.
 ///
 /// # Panics
 /// Panics if `body` does, or if it takes more than 64 MiB at a time.
-pub(crate) fn fuzz(name: &str, runs: u64, corpus: &[Vec<u8>], mut body: impl FnMut(&[u8])) {
+pub(crate) fn fuzz(name: &str, target: Option<&str>, runs: u64, corpus: &[Vec<u8>], mut body: impl FnMut(&[u8])) {
     const CHILD: &str = "NDCACHE_FUZZ_CHILD";
     if std::env::var(CHILD).is_ok_and(|child| child == name) {
-        return run(name, runs, corpus, &mut body);
+        return run(name, runs, &target.map_or(corpus.to_vec(), |target| with_found(target, corpus)), &mut body);
     }
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(CHILD, name).env("RAYON_NUM_THREADS", "2");
@@ -30,21 +32,51 @@ pub(crate) fn fuzz(name: &str, runs: u64, corpus: &[Vec<u8>], mut body: impl FnM
     println!("{said}");
 }
 
+/// With the inputs of the repository. `NDCACHE_FUZZ_CORPUS` adds the others to them, for fuzzers to begin with.
+fn with_found(target: &str, corpus: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    if std::env::var_os("NDCACHE_FUZZ_CORPUS").is_some() {
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for input in corpus {
+            let name = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(input));
+            std::fs::write(folder.join(name), input).expect("an input is written");
+        }
+    }
+    let listed = std::fs::read_dir(&folder).into_iter().flatten();
+    let mut found: Vec<_> = listed.map(|item| item.expect("an item").path()).collect();
+    found.sort();
+    assert!(!found.is_empty(), "`{}` holds no input", folder.display());
+    let found = found.iter().map(|path| std::fs::read(path).expect("an input"));
+    corpus.iter().cloned().chain(found).collect()
+}
+
 fn run(name: &str, runs: u64, corpus: &[Vec<u8>], body: &mut dyn FnMut(&[u8])) {
-    let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
-    let seed = number("NDCACHE_FUZZ_SEED").unwrap_or_else(now);
+    let seed = seed();
     let runs = number("NDCACHE_FUZZ_RUNS").unwrap_or(runs);
     println!("{runs} runs from seed {seed}");
     limit_memory();
+    for input in corpus {
+        attempt(input, "in the corpus", body);
+    }
     for seed in (0..runs).map(|n| seed.wrapping_add(n)) {
         let input = Dice::new(seed).input(corpus);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(&input))) {
-            println!("repeat it by NDCACHE_FUZZ_SEED={seed} NDCACHE_FUZZ_RUNS=1; the input is {input:02x?}");
-            resume_unwind(panic);
-        }
+        attempt(&input, &format!("repeated by NDCACHE_FUZZ_SEED={seed} NDCACHE_FUZZ_RUNS=1"), body);
     }
     let test = name.rsplit("::").next().unwrap_or(name);
     println!("counted | fuzz runs, {test} | {runs} | 0 | {seed}");
+}
+
+fn attempt(input: &[u8], whence: &str, body: &mut dyn FnMut(&[u8])) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(input))) {
+        println!("the input, {whence}, is {input:02x?}");
+        resume_unwind(panic);
+    }
+}
+
+/// That of the environment, else one that nobody has had.
+pub(crate) fn seed() -> u64 {
+    let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
+    number("NDCACHE_FUZZ_SEED").unwrap_or_else(now)
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -63,10 +95,10 @@ fn limit_memory() {
 }
 
 /// A generator by splitmix64.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -77,7 +109,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         (self.next() % count.max(1) as u64) as usize
     }
 

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::fuzz::fuzz;
+use crate::record::fuzzing;
 
-/// The bodies of records as they are written: with arrays, with the parts of the code, with an overflow, and of a slot.
+/// The bodies of records as they are written: with arrays, with the parts of the code, with an overflow, and frozen.
 fn bodies() -> Vec<Vec<u8>> {
     let with_parts = Record { parts: vec![part(); 2], expires: Some(1 << 60), edited: true, ..sample() };
     let large = Record { value: vec![0x5a; RECORD_MAX], ..sample() };
@@ -16,31 +17,10 @@ fn bodies() -> Vec<Vec<u8>> {
     sealed.iter().map(|bytes| bytes[MAGIC.len()..bytes.len() - TRAILER].to_vec()).collect()
 }
 
-/// Whether an error is one of a record, and says of which.
-fn is_refused(error: &Error) {
-    let text = error.to_string();
-    assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "{text}");
-    assert!(text.contains("`/cache/f/x/ab/key.record`"), "{text}");
-}
-
 #[test]
 fn any_sealed_bytes_are_a_record_or_refused() {
-    fuzz("record::tests::fuzz::any_sealed_bytes_are_a_record_or_refused", 15_000, &bodies(), |body| {
-        let bytes = seal(body);
-        match decode(&bytes) {
-            Ok(record) => {
-                assert!(record.files().all(|file| !file.contains(['/', '\0']) && file.len() <= NAME_MAX));
-                assert_eq!(decode(&record.encode().unwrap()).unwrap(), record);
-            }
-            Err(error) => is_refused(&error),
-        }
-        drop(parts(&bytes));
-        // Without a trailer that fits, nothing is read.
-        is_refused(&decode(body).unwrap_err());
-        if let Err(error) = Slot::decode(&bytes, path()) {
-            is_refused(&error);
-        }
-    });
+    let name = "record::tests::fuzz::any_sealed_bytes_are_a_record_or_refused";
+    fuzz(name, Some("record"), 15_000, &bodies(), fuzzing::record);
 }
 
 #[test]
@@ -48,12 +28,6 @@ fn any_overflow_is_joined_or_refused() {
     let arrays = vec![array("0123.4567.npy", &[3, 4]); 3];
     let mut body = Vec::new();
     pack(&mut body, &Overflowed { value: vec![0x91, 7], arrays }).unwrap();
-    fuzz("record::tests::fuzz::any_overflow_is_joined_or_refused", 50_000, &[body], |bytes| {
-        let overflow = Overflow { file: "0.msgpack".to_owned(), length: bytes.len() as u64, digest: tree(bytes) };
-        let record = Record { value: Vec::new(), arrays: Vec::new(), overflow: Some(overflow), ..sample() };
-        match record.join(bytes, path()) {
-            Ok(joined) => assert!(joined.files().all(|file| !file.contains(['/', '\0']))),
-            Err(error) => is_refused(&error),
-        }
-    });
+    let name = "record::tests::fuzz::any_overflow_is_joined_or_refused";
+    fuzz(name, Some("overflow"), 50_000, &[body], fuzzing::overflow);
 }

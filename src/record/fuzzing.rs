@@ -1,0 +1,80 @@
+//! What is asked of any bytes in place of a record; for bounded tests and for fuzzers alike.
+
+use std::path::Path;
+
+use super::{MAGIC, NAME_MAX, Overflow, Producer, Record, Slot, parts};
+use crate::digest::{Digest, tree};
+use crate::error::{Error, ErrorKind};
+
+fn path() -> &'static Path {
+    Path::new("/cache/f/x/ab/key.record")
+}
+
+/// Whether an error is one of a record, and says of which.
+fn is_refused(error: &Error) {
+    let text = error.to_string();
+    assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "{text}");
+    assert!(text.contains("`/cache/f/x/ab/key.record`"), "{text}");
+}
+
+/// With magic and a trailer that fits.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let mut bytes = [&MAGIC, body].concat();
+    let trailer = tree(&bytes).to_bytes();
+    bytes.extend_from_slice(&trailer);
+    bytes
+}
+
+/// The body of a record: what lies between magic and trailer.
+pub fn record(body: &[u8]) {
+    let bytes = sealed(body);
+    match Record::decode(&bytes, path()) {
+        Ok(record) => {
+            assert!(record.files().all(|file| !file.contains(['/', '\0']) && file.len() <= NAME_MAX));
+            let again = record.encode().and_then(|bytes| Record::decode(&bytes, path()));
+            assert_eq!(again.expect("what was read can be written"), record);
+        }
+        Err(error) => is_refused(&error),
+    }
+    drop(parts(&bytes));
+    // Without a trailer that fits, nothing is read.
+    is_refused(&Record::decode(body, path()).expect_err("it isn't sealed"));
+}
+
+/// The body of a slot of a build step.
+pub fn slot(body: &[u8]) {
+    match Slot::decode(&sealed(body), path()) {
+        Ok(slot) => {
+            let again = slot.encode().and_then(|bytes| Slot::decode(&bytes, path()));
+            assert_eq!(again.expect("what was read can be written"), slot);
+        }
+        Err(error) => is_refused(&error),
+    }
+}
+
+/// A file that holds what a record has no room for.
+pub fn overflow(bytes: &[u8]) {
+    let digest = Digest::from_bytes([7; 16]);
+    let overflow = Overflow { file: "0.msgpack".to_owned(), length: bytes.len() as u64, digest: tree(bytes) };
+    let record = Record {
+        format: super::FORMAT,
+        requires: Vec::new(),
+        key: digest,
+        function: "package/function".to_owned(),
+        code: digest,
+        parts: Vec::new(),
+        arguments: Vec::new(),
+        created: 1,
+        duration: 2,
+        expires: None,
+        value: Vec::new(),
+        arrays: Vec::new(),
+        overflow: Some(overflow),
+        producer: Producer::current("boot:mount"),
+        edited: false,
+    };
+    match record.join(bytes, path()) {
+        Ok(joined) => assert!(joined.files().all(|file| !file.contains(['/', '\0']))),
+        Err(error) => is_refused(&error),
+    }
+}
