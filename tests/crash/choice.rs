@@ -8,7 +8,7 @@ const PART: usize = 40;
 const PART_OF_FLUSHES: usize = 8;
 const PART_OF_CUTS: usize = 2;
 
-/// How many seeds all of them are tried with, and how many power cuts there are at least.
+/// How many seeds all kills are tried with, and how many power cuts there are at least.
 const SEEDS: u64 = 3;
 const CUTS: u64 = 500;
 
@@ -52,6 +52,7 @@ pub(crate) struct Choice {
     /// All that a fault has to be: a call (`end` for none), an error, `once` or `ever`, a durability, a file system.
     words: Vec<String>,
     most: Option<usize>,
+    /// For kills; see `seeds_of`.
     pub(crate) seeds: u64,
     /// Fewer power cuts than these are repeated with other seeds.
     pub(crate) cuts: u64,
@@ -85,6 +86,11 @@ impl Choice {
 
     pub(crate) fn jobs(&self) -> impl Iterator<Item = Job> {
         Job::ALL.into_iter().filter(|job| self.jobs.is_empty() || self.jobs.iter().any(|name| name == job.name()))
+    }
+
+    /// With how many seeds faults of this kind are tried: there are ten times as many errors as kills.
+    pub(crate) fn seeds_of(&self, kind: Kind) -> u64 {
+        if kind == Kind::Kill { self.seeds } else { self.seeds.min(1) }
     }
 
     pub(crate) fn has(&self, kind: Kind) -> bool {

@@ -3,8 +3,8 @@
 //!
 //! A child of this program does one operation while `strace` injects one fault into it; then the folder is looked at
 //! as the next process would. A seed decides what is stored: see `scene`. `cargo test --test crash` tries a part,
-//! chosen by a seed that it prints and takes from `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all
-//! with three seeds, and with names of operations behind it all of those; `-- --only kill overwrite write` tries what
+//! chosen by a seed that it prints and takes from `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all,
+//! kills with three seeds, and with names of operations behind it all of those; `-- --only kill overwrite write` tries what
 //! it says (see `choice`). Without `strace`, or the right to trace, nothing is tested, and the reason is printed; in CI
 //! that is a failure. The power is cut on file systems of their own: see `power`. Each line that begins with `counted`
 //! says what was tried, how often, with how many violations.
@@ -64,15 +64,15 @@ fn drive(choice: &Choice) -> ExitCode {
     let first = seed();
     println!("seed {first}");
     let (mut tallies, begin) = (BTreeMap::new(), Instant::now());
-    for seed in (0..choice.seeds).map(|n| first.wrapping_add(n)) {
-        scene::set(seed);
+    for turn in 0..choice.seeds {
+        let mut dice = first.wrapping_add(turn);
+        scene::set(dice);
         println!("{:?}", scene::scene());
-        let mut dice = seed;
         for job in choice.jobs() {
-            inject_in(job, choice, &mut dice, &mut tallies);
+            inject_in(job, choice, turn, &mut dice, &mut tallies);
         }
     }
-    report(&tallies, first, choice.seeds, begin);
+    report(&tallies, first, choice, begin);
     let mut tried: usize = tallies.values().map(|tally| tally.tried).sum();
     let mut violations: usize = tallies.values().map(|tally| tally.violations).sum();
     if choice.has(Kind::Cut) {
@@ -86,15 +86,21 @@ fn drive(choice: &Choice) -> ExitCode {
     if violations == 0 && tried > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Tries the chosen faults in one job, but for power cuts.
-fn inject_in(job: Job, choice: &Choice, dice: &mut u64, tallies: &mut BTreeMap<(Kind, &'static str), Tally>) {
+/// Tries the chosen faults in one job, but for power cuts, in the turn of this seed.
+fn inject_in(
+    job: Job,
+    choice: &Choice,
+    turn: u64,
+    dice: &mut u64,
+    tallies: &mut BTreeMap<(Kind, &'static str), Tally>,
+) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let before = folder.path().join("before");
     job.prepare(&before);
     for (kind, durability) in
         [(Kind::Kill, Durability::Buffered), (Kind::Error, Durability::Buffered), (Kind::Flush, Durability::Full)]
     {
-        if !choice.has(kind) || kind == Kind::Flush && !job.writes() {
+        if !choice.has(kind) || turn >= choice.seeds_of(kind) || kind == Kind::Flush && !job.writes() {
             continue;
         }
         let task = Task { job, durability };
@@ -136,7 +142,7 @@ fn judge(task: Task, fault: &Fault, end: &End) -> Result<(), String> {
     }
 }
 
-fn report(tallies: &BTreeMap<(Kind, &str), Tally>, first: u64, seeds: u64, begin: Instant) {
+fn report(tallies: &BTreeMap<(Kind, &str), Tally>, first: u64, choice: &Choice, begin: Instant) {
     println!("{:<12} {:<6} {:>8} {:>8} {:>8} {:>11}", "operation", "fault", "points", "tried", "met", "violations");
     let mut sums: BTreeMap<Kind, (usize, usize)> = BTreeMap::new();
     for ((kind, job), Tally { tried, of, met, violations }) in tallies {
@@ -146,7 +152,7 @@ fn report(tallies: &BTreeMap<(Kind, &str), Tally>, first: u64, seeds: u64, begin
     }
     println!("in {} s", begin.elapsed().as_secs());
     for (kind, (tried, violations)) in sums {
-        counted(kind.points(), tried, violations, first, seeds);
+        counted(kind.points(), tried, violations, first, choice.seeds_of(kind));
     }
 }
 

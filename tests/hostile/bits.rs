@@ -3,9 +3,11 @@
 //! All 40,000 of them take some 20 s in a debug build, so only a part is looked at; with `NDCACHE_EVERY` set, all of
 //! them. `NDCACHE_FUZZ_SEED` repeats the choice.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use ndarray::prelude::*;
 use ndcache::{Compression, Mapped1, Memory, Mode, Repair, Verify, cache};
@@ -121,9 +123,11 @@ enum Found {
 /// Looks at one bit and length of each `share`, of each file of the entry that `is_right` stores; it calls and compares.
 fn attack(share: usize, compression: Compression, is_right: &dyn Fn(&Memory) -> bool) {
     let (folder, targets) = stored(compression, |memory| assert!(is_right(memory)));
+    let cases = Cell::new(0);
     for target in &targets {
         let name = target.name();
         let look = |found: Found, case: &str, number: usize| {
+            cases.set(cases.get() + 1);
             let memory = fresh(folder.path());
             assert!(is_right(&memory), "another value: {case} {number} of {name}");
             let stats = memory.stats();
@@ -157,6 +161,8 @@ fn attack(share: usize, compression: Compression, is_right: &dyn Fn(&Memory) -> 
         target.restore();
         look(Found::Never, "nothing", 0);
     }
+    let test = thread::current().name().unwrap_or_default().rsplit("::").next().unwrap_or_default().to_owned();
+    println!("counted | bits and lengths, {test} | {} | 0 | {}", cases.get(), seed());
 }
 
 #[test]

@@ -17,7 +17,7 @@ const N: usize = 400;
 /// The elements of a `.npy`; nothing depends on the header before them, which a hit doesn't read.
 const ELEMENTS: usize = 128;
 
-/// Each bit flipped and each length cut, or with `NDCACHE_DAMAGE` unset one of so many.
+/// Each bit flipped and each length cut, or with `NDCACHE_EVERY` unset one of so many.
 const PART: usize = 61;
 
 #[test]
@@ -28,7 +28,7 @@ fn every_bit_and_every_length_of_an_entry_counts() {
     let stored = memory.entry(&entry::call(N)).unwrap().unwrap();
     let files: Vec<PathBuf> =
         [stored.path()].into_iter().chain(stored.files().iter().map(PathBuf::as_path)).map(Into::into).collect();
-    let step = if std::env::var_os("NDCACHE_DAMAGE").is_some() { 1 } else { PART };
+    let step = if std::env::var_os("NDCACHE_EVERY").is_some() { 1 } else { PART };
     let (mut bits, mut lengths) = (0, 0);
     for path in &files {
         let whole = fs::read(path).unwrap();

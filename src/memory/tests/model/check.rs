@@ -14,7 +14,7 @@ use crate::key::Key;
 /// So many schedules of each kind take a fraction of a second.
 pub(super) const RUNS: usize = 500;
 
-/// The same of scenarios on files.
+/// The same of scenarios on files; where others have more runs, these have in proportion.
 const RUNS_ON_FILES: usize = 60;
 
 /// At most so many turns of bad luck make a bug of the kind that PCT looks for.
@@ -31,7 +31,8 @@ pub(in super::super) fn check_on_files(scenario: fn()) {
 }
 
 fn check_of(runs: usize, scenario: fn()) {
-    let runs = number("NDCACHE_MODEL_RUNS").and_then(|runs| usize::try_from(runs).ok()).unwrap_or(runs);
+    let wanted = number("NDCACHE_MODEL_RUNS").and_then(|runs| usize::try_from(runs).ok());
+    let runs = wanted.map_or(runs, |wanted| wanted * runs / RUNS);
     let (seed, begin) = (seed(), Instant::now());
     println!("NDCACHE_MODEL_SEED={seed}");
     let config = config(FailurePersistence::Print);
