@@ -261,7 +261,7 @@ impl Inner {
     pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Record> + use<'_> {
         self.record_names(folder).filter_map(|name| {
             let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
-            Record::decode(&blob.bytes, &self.disk.path().join(name)).ok()
+            Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()
         })
     }
 

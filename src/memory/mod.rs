@@ -5,7 +5,7 @@
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
 //!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
-//! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
+//! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`; `lookup` and `put`: entries from and to the disk, their files
 //!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
@@ -38,6 +38,7 @@ mod limits;
 mod lineage;
 mod lookup;
 mod options;
+mod pocket;
 #[cfg(feature = "progress")]
 mod progress;
 mod put;
@@ -131,6 +132,8 @@ struct Inner {
     locks: Option<Locks>,
     counters: Counters,
     hot: Arc<Table>,
+    /// Whether the settings let a thread carry results in its pocket.
+    may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
     refreshed: Mutex<HashSet<Key>>,
     /// Array files whose bytes this memory has verified.
@@ -162,6 +165,7 @@ impl Inner {
             place,
             locks,
             disk,
+            may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
             counters: Counters::default(),
             hot,

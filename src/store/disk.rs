@@ -87,6 +87,12 @@ impl Disk {
         Ok(Some((file, stat)))
     }
 
+    /// Opens a blob for reading, whatever it is: the caller examines it before anything else.
+    pub(crate) fn open_unseen(&self, name: &str) -> Result<Option<File>> {
+        let name = Name::new(name)?;
+        self.look_up("open", &name, || at::open(self.root(), name.whole, at::READ, Mode::empty()).map(File::from))
+    }
+
     /// Opens a file that processes lock; made if it is missing, never removed while a store may be open.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File> {
         let name = Name::new(name)?;
@@ -207,6 +213,13 @@ impl Disk {
     }
 
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+        // As a rule only the last one is missing.
+        if let Some((above, last)) = name.folder.rsplit_once('/')
+            && let Ok(above) = self.folder(above)
+            && matches!(fs::mkdirat(&above, last, mode(0o777)), Ok(()) | Err(Errno::EXIST))
+        {
+            return Ok(());
+        }
         let mut at = Folder::Root(self.root());
         for component in name.folders() {
             match fs::mkdirat(&at, component, mode(0o777)) {
