@@ -9,7 +9,7 @@ mod ratio;
 use std::collections::HashMap;
 use std::fs::File;
 use std::hint::black_box;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::{Barrier, Mutex};
 use std::thread;
@@ -23,6 +23,9 @@ use tempfile::TempDir;
 
 /// 1 MiB of `f64`.
 const LENGTH: usize = 1 << 17;
+
+/// 64 KiB of `f64`, which are read and not mapped.
+const SMALL: usize = 1 << 13;
 
 #[cache]
 fn polynomial(x: f64) -> f64 {
@@ -53,7 +56,9 @@ impl Filled {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let memory = Memory::open(folder.path()).expect("a memory");
-        memory.try_eval(ramp::call(LENGTH)).expect("stored");
+        for length in [LENGTH, SMALL] {
+            memory.try_eval(ramp::call(length)).expect("stored");
+        }
         memory.try_eval(polynomial::call(1.5)).expect("stored");
         Self { folder, memory }
     }
@@ -63,9 +68,9 @@ impl Filled {
         Memory::open(self.folder.path()).expect("a memory")
     }
 
-    fn bare(&self) -> Bare {
-        let entry = self.memory.entry(&ramp::call(LENGTH)).expect("readable").expect("stored");
-        Bare { record: open_name(entry.path()), array: open_name(&entry.files()[0]), buffer: vec![0; 1 << 16] }
+    fn bare(&self, length: usize) -> Bare {
+        let entry = self.memory.entry(&ramp::call(length)).expect("readable").expect("stored");
+        Bare { record: open_name(entry.path()), array: open_name(&entry.files()[0]), buffer: vec![0; 1 << 17] }
     }
 }
 
@@ -90,6 +95,35 @@ impl Bare {
         let mut record = File::open(&self.record).expect("a record");
         record.read(&mut self.buffer).expect("its bytes")
     }
+
+    /// Of both files: open, read, close.
+    fn read_both(&mut self) -> usize {
+        let record = self.read();
+        let mut array = File::open(&self.array).expect("an array");
+        record + array.read(&mut self.buffer).expect("its bytes")
+    }
+}
+
+/// The system calls that no miss can do without: create, write, close and rename of one small file.
+struct BareMiss {
+    folder: TempDir,
+    files: usize,
+}
+
+impl BareMiss {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), files: 0 }
+    }
+
+    fn put(&mut self) {
+        self.files += 1;
+        let name = self.folder.path().join(format!("{:032}.record", self.files));
+        let staged = name.with_extension("tmp");
+        let mut file = File::create_new(&staged).expect("a new file");
+        file.write_all(&[0; 500]).expect("written");
+        drop(file);
+        std::fs::rename(&staged, &name).expect("renamed");
+    }
 }
 
 fn open_name(path: &Path) -> String {
@@ -105,7 +139,7 @@ fn without_memory(criterion: &mut Criterion) {
 
 fn hits(criterion: &mut Criterion) {
     let filled = Filled::new();
-    let mut bare = filled.bare();
+    let mut bare = filled.bare(LENGTH);
     let mut group = criterion.benchmark_group("hit");
     group.bench_function("first, 1 MiB mapped", |bencher| {
         bencher.iter_batched(
@@ -139,7 +173,7 @@ fn ratio_without_memory() {
 
 fn ratios_of_hits() {
     let filled = Filled::new();
-    let mut bare = filled.bare();
+    let mut bare = filled.bare(LENGTH);
     ratio::compare(
         "first hit of 1 MiB, mapped / its bare system calls",
         1001,
@@ -150,6 +184,29 @@ fn ratios_of_hits() {
             start.elapsed().as_secs_f64()
         },
         || ratio::seconds(1, || bare.map()),
+    );
+    let mut bare_small = filled.bare(SMALL);
+    ratio::compare(
+        "first hit of 64 KiB, loaded / open, read and close of both files",
+        1001,
+        || {
+            let memory = filled.fresh();
+            let start = Instant::now();
+            black_box(memory.eval(ramp::call(SMALL)));
+            start.elapsed().as_secs_f64()
+        },
+        || ratio::seconds(1, || bare_small.read_both()),
+    );
+    ratio::compare(
+        "first hit of a number / open, read and close of its record",
+        1001,
+        || {
+            let memory = filled.fresh();
+            let start = Instant::now();
+            black_box(memory.eval(polynomial::call(black_box(1.5))));
+            start.elapsed().as_secs_f64()
+        },
+        || ratio::seconds(1, || bare.read()),
     );
     ratio::compare(
         "repeated hit of 1 MiB, mapped / its bare system calls",
@@ -162,6 +219,25 @@ fn ratios_of_hits() {
         101,
         || ratio::seconds(100, || filled.memory.eval(polynomial::call(black_box(1.5)))),
         || ratio::seconds(100, || bare.read()),
+    );
+}
+
+fn ratios_of_misses() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = Memory::open(folder.path()).expect("a memory");
+    let mut bare = BareMiss::new();
+    let mut next = 0.0;
+    let mut miss = || {
+        next += 1.0;
+        memory.eval(polynomial::call(next))
+    };
+    // Until all folders are there.
+    ratio::seconds(2_000, &mut miss);
+    ratio::compare(
+        "miss of a number / create, write, close and rename of one file",
+        301,
+        || ratio::seconds(20, &mut miss),
+        || ratio::seconds(20, || bare.put()),
     );
 }
 
@@ -215,6 +291,7 @@ fn main() {
     groups();
     Criterion::default().configure_from_args().final_summary();
     ratios_of_hits();
+    ratios_of_misses();
     ratios_of_repeated_hits();
 }
 

@@ -9,12 +9,13 @@ use crate::key::Part;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod slot;
+mod straight;
 #[cfg(test)]
 mod tests;
 
@@ -189,8 +190,8 @@ impl fmt::Display for Producer {
 /// The bytes of a record, and of its overflow if it has one.
 pub(crate) struct Split {
     pub(crate) record: Vec<u8>,
-    /// To be published first, under the name that was given.
-    pub(crate) overflow: Option<Vec<u8>>,
+    /// Name and bytes, to be published first.
+    pub(crate) overflow: Option<(String, Vec<u8>)>,
 }
 
 impl Record {
@@ -205,9 +206,8 @@ impl Record {
         seal(&body, &self.function)
     }
 
-    /// The bytes of the record; if it is too long, value and arrays go to a file named `file`.
-    pub(crate) fn split(mut self, file: &str) -> Result<Split> {
-        self.overflow = None;
+    /// The bytes of the record, which has no overflow yet; if it is too long, value and arrays go to a file named `file`.
+    pub(crate) fn split(&self, file: impl FnOnce() -> String) -> Result<Split> {
         if self.value.len() < RECORD_MAX {
             match self.encode() {
                 Err(error) if error.kind() == crate::error::ErrorKind::Unsupported => {}
@@ -216,17 +216,18 @@ impl Record {
                 }
             }
         }
+        let mut rest = self.clone();
         let overflowed =
-            Overflowed { value: std::mem::take(&mut self.value), arrays: std::mem::take(&mut self.arrays) };
-        let mut bytes = Vec::new();
+            Overflowed { value: std::mem::take(&mut rest.value), arrays: std::mem::take(&mut rest.arrays) };
+        let (file, mut bytes) = (file(), Vec::new());
         pack(&mut bytes, &overflowed)?;
-        self.overflow = Some(Overflow { file: file.to_owned(), length: bytes.len() as u64, digest: tree(&bytes) });
-        let record = self.encode().or_else(|_| {
+        rest.overflow = Some(Overflow { file: file.clone(), length: bytes.len() as u64, digest: tree(&bytes) });
+        let record = rest.encode().or_else(|_| {
             // An explanation less is better than an entry less.
-            self.parts.clear();
-            self.encode()
+            rest.parts.clear();
+            rest.encode()
         })?;
-        Ok(Split { record, overflow: Some(bytes) })
+        Ok(Split { record, overflow: Some((file, bytes)) })
     }
 
     /// Takes value and arrays out of the overflow file that was read from `path`.
@@ -247,13 +248,13 @@ impl Record {
     /// # Errors
     /// Returns an error of kind `Newer` for one that a later version has written, of kind `Damaged` for one that no
     /// version has.
-    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path.display())))
+    pub(crate) fn decode(bytes: &[u8], path: impl FnOnce() -> PathBuf) -> Result<Self> {
+        Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path().display())))
     }
 
     fn open(bytes: &[u8]) -> Result<Self> {
         let body = verify(bytes)?;
-        let record = match unpack::<Self>(body) {
+        let record = match straight::decode(body).map_or_else(|| unpack::<Self>(body), Ok) {
             Ok(record) if record.format == FORMAT && unknown(&record.requires).is_none() => record,
             decoded => return Err(reject(body, decoded.err())),
         };

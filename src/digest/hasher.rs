@@ -98,7 +98,9 @@ impl ContentHasher {
     #[inline]
     pub(super) fn with(strict: bool, quick: bool) -> Self {
         let mut stream = ByteStream::new();
-        stream.update(DOMAIN);
+        if !quick {
+            stream.update(DOMAIN);
+        }
         Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None }
     }
 
@@ -279,7 +281,7 @@ macro_rules! numbers {
             #[doc = concat!("Feeds ", $what, ".")]
             #[inline]
             pub fn $name(&mut self, value: $type) {
-                self.tagged(Tag::$tag, &value.to_le_bytes());
+                self.number(Tag::$tag, value.to_le_bytes());
             }
         )*}
     };
@@ -305,7 +307,7 @@ impl ContentHasher {
     /// Feeds an integer, as 64 bits.
     #[inline]
     pub fn usize(&mut self, value: usize) {
-        self.tagged(Tag::Usize, &(value as u64).to_le_bytes());
+        self.number(Tag::Usize, (value as u64).to_le_bytes());
     }
 
     /// Feeds an integer, as 64 bits.
@@ -428,6 +430,17 @@ impl ContentHasher {
     pub(super) fn tagged(&mut self, tag: Tag, value: &[u8]) {
         self.tag(tag);
         self.raw(value);
+    }
+
+    /// The same of few bytes, in one go.
+    #[inline]
+    fn number<const LEN: usize>(&mut self, tag: Tag, value: [u8; LEN]) {
+        if self.quick && self.stream.has_room(1 + LEN) {
+            self.stream.update(&[tag as u8]);
+            self.stream.update(&value);
+        } else {
+            self.tagged(tag, &value);
+        }
     }
 
     pub(super) fn tagged_str(&mut self, tag: Tag, value: &str) {

@@ -58,6 +58,7 @@ pub(crate) use meta::{ArrayMeta, Order};
 pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};
+pub(crate) use quick::Brief;
 pub use rounded::{Roundable, Step};
 pub use stamp::FileStamp;
 pub(crate) use stream::ByteStream;

@@ -37,13 +37,49 @@ impl ContentHasher {
         self.quick
     }
 
-    /// The digest of all; `None` if some of it is long, can't be fed, or was lost: an argument may begin the hasher anew,
-    /// which then isn't a quick one any more.
+    /// What was fed, if that is all of it and short: it names the call as the digest does, and takes no hashing.
+    #[inline]
+    pub(crate) fn brief(&self) -> Option<Brief> {
+        let words = if self.is_whole() { self.stream.words() } else { None };
+        words.map(Brief)
+    }
+
+    /// Whether nothing was left out or lost: an argument may begin the hasher anew, which then isn't a quick one any
+    /// more.
+    #[inline]
+    fn is_whole(&self) -> bool {
+        self.quick && !self.cut && self.failure.is_none()
+    }
+
+    /// The digest of all; `None` if some of it is long, can't be fed, or was lost.
     #[inline]
     pub(crate) fn quick_digest(&self) -> Option<Digest> {
-        (self.quick && !self.cut && self.failure.is_none()).then(|| self.stream.digest())
+        self.is_whole().then(|| self.stream.digest())
     }
 }
+
+/// A call in so many bytes: those that were fed, their number, and zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Brief([u64; WORDS]);
+
+/// The words of a function and four numbers.
+const WORDS: usize = 8;
+
+impl Brief {
+    /// Spreads calls over places; who has none in common is told apart by the words.
+    #[inline]
+    pub(crate) fn spread(&self) -> u64 {
+        let pairs = self.0.chunks_exact(2).zip(ODD);
+        pairs.fold(0, |spread: u64, (pair, odd)| {
+            let product = u128::from(pair[0] ^ odd) * u128::from(pair[1] ^ odd.rotate_left(32));
+            spread.rotate_left(23) ^ product as u64 ^ (product >> 64) as u64
+        })
+    }
+}
+
+/// Odd numbers without a pattern.
+const ODD: [u64; WORDS / 2] =
+    [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
 impl fmt::Write for ContentHasher {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -60,12 +96,16 @@ mod tests {
     use crate::digest::{ContentHash, Known, Registration};
 
     fn quick(arguments: &[&dyn Feed]) -> Option<Digest> {
+        fed(arguments).quick_digest()
+    }
+
+    fn fed(arguments: &[&dyn Feed]) -> ContentHasher {
         let mut hasher = ContentHasher::quick([1, 2]);
         for argument in arguments {
             argument.feed(&mut hasher);
             hasher.end_argument();
         }
-        hasher.quick_digest()
+        hasher
     }
 
     trait Feed {
@@ -113,6 +153,29 @@ mod tests {
             assert!(!digests[..n].contains(digest), "call {n}");
         }
         assert_eq!(quick(&[&1_u8, &2_u8]), quick(&[&one, &two]));
+        let briefs: Vec<_> = calls.iter().map(|call| fed(call).brief().unwrap()).collect();
+        for (n, brief) in briefs.iter().enumerate() {
+            assert!(!briefs[..n].contains(brief), "call {n}");
+        }
+    }
+
+    #[test]
+    fn a_call_in_brief_is_all_of_it_or_nothing() {
+        // 16 bytes for the function, and as many as a text has and 10 for each argument.
+        for len in 0..200 {
+            let text = "x".repeat(len);
+            let brief = fed(&[&text]).brief();
+            assert_eq!(brief.is_some(), len <= 8 * WORDS - 1 - 16 - 10, "{len}");
+        }
+        let zeros = |len: usize| fed(&[&Fed(move_zeros(len))]).brief().unwrap();
+        assert!(zeros(1) != zeros(2), "zeros count, too");
+    }
+
+    fn move_zeros(len: usize) -> fn(&mut ContentHasher) {
+        match len {
+            1 => |hasher| hasher.raw(&[0]),
+            _ => |hasher| hasher.raw(&[0, 0]),
+        }
     }
 
     #[test]

@@ -50,6 +50,21 @@ impl<const SHORT: usize> ByteStream<SHORT> {
         bytes <= SHORT - self.len
     }
 
+    /// The bytes as words, the last of which ends with their number; `None` if there are more.
+    #[inline]
+    pub(super) fn words<const WORDS: usize>(&self) -> Option<[u64; WORDS]> {
+        if self.len >= 8 * WORDS || 8 * WORDS > SHORT {
+            return None;
+        }
+        let mut words = [0; WORDS];
+        for (word, bytes) in words.iter_mut().zip(self.short.chunks_exact(8)) {
+            *word = u64::from_le_bytes(bytes.try_into().ok()?);
+        }
+        // The last byte is none of theirs.
+        *words.last_mut()? |= (self.len as u64) << 56;
+        Some(words)
+    }
+
     #[inline]
     pub(crate) fn digest(&self) -> Digest {
         match &self.long {

@@ -7,7 +7,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{
     Arc, LockResult, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
 };
@@ -86,6 +86,10 @@ struct Entry {
 }
 
 impl Entry {
+    fn is_of<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>) -> bool {
+        self.address == array.as_ptr().addr() && self.covers(array)
+    }
+
     fn covers<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>) -> bool {
         self.live.load(Ordering::Acquire)
             && self.element == TypeId::of::<A>()
@@ -120,6 +124,9 @@ impl Hasher for AddressHasher {
         self.0
     }
 }
+
+/// How often the table has changed; written to while its lock is held.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
@@ -169,8 +176,15 @@ impl Registration {
             strides: array.strides().into(),
             known,
         });
-        write()?.entry(entry.address).or_default().push(Arc::clone(&entry));
+        let mut table = write()?;
+        table.entry(entry.address).or_default().push(Arc::clone(&entry));
+        CHANGES.fetch_add(1, Ordering::Release);
         Some(Self(entry))
+    }
+
+    /// Whether it is of this very array, and says this of it.
+    pub(crate) fn is_of<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>, known: &Arc<Known>) -> bool {
+        Arc::ptr_eq(&self.0.known, known) && self.0.is_of(array)
     }
 }
 
@@ -186,6 +200,7 @@ impl Drop for Registration {
         // Should the table be out of reach, it knows all the same.
         self.0.live.store(false, Ordering::Release);
         let Some(mut table) = write() else { return };
+        CHANGES.fetch_add(1, Ordering::Release);
         if let Some(entries) = table.get_mut(&self.0.address) {
             entries.retain(|entry| !Arc::ptr_eq(entry, &self.0));
             if entries.is_empty() {
@@ -197,23 +212,41 @@ impl Drop for Registration {
 
 /// What is known about the array that this one covers exactly; of several, the one that was verified.
 pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
-    with(array, Arc::clone)
-}
-
-/// Its digest, if it is known or claimed.
-pub(super) fn known_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Digest> {
-    with(array, |known| known.digest()).flatten()
-}
-
-fn with<A: Element, D: Dimension, T>(array: &ArrayRef<A, D>, take: impl FnOnce(&Arc<Known>) -> T) -> Option<T> {
     if array.is_empty() {
         return None;
     }
     let table = read()?;
-    let here = || table.get(&array.as_ptr().addr()).into_iter().flatten().filter(|entry| entry.covers(array));
-    let best = here().find(|entry| entry.known.is_verified()).or_else(|| here().next())?;
-    Some(take(&best.known))
+    best(&table, array).map(|(entry, _)| Arc::clone(&entry.known))
 }
 
+/// Its digest, if it is known or claimed.
+#[inline]
+pub(super) fn known_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Digest> {
+    if array.is_empty() {
+        return None;
+    }
+    recent::digest(array).or_else(|| look_up_digest(array))
+}
+
+#[inline(never)]
+fn look_up_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Digest> {
+    let table = read()?;
+    let (entry, is_only) = best(&table, array)?;
+    if is_only {
+        // As long as the lock is held, nothing changes.
+        recent::note(entry, CHANGES.load(Ordering::Acquire));
+    }
+    entry.known.digest()
+}
+
+/// Of the arrays at this place one that was verified, if there is one, and whether there is no other.
+fn best<'a, A: Element, D: Dimension>(table: &'a Table, array: &ArrayRef<A, D>) -> Option<(&'a Arc<Entry>, bool)> {
+    let here = table.get(&array.as_ptr().addr())?;
+    let covering = || here.iter().filter(|entry| entry.covers(array));
+    let best = covering().find(|entry| entry.known.is_verified()).or_else(|| covering().next())?;
+    Some((best, here.len() == 1))
+}
+
+mod recent;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,16 @@ impl Digest {
         self.0
     }
 
+    /// Its 32 digits.
+    pub(crate) fn hex(self) -> Hex {
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        Hex(hex)
+    }
+
     /// Of bytes in one piece.
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
@@ -54,12 +64,16 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut hex = [0; 32];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
-        f.pad(std::str::from_utf8(&hex).map_err(|_| fmt::Error)?)
+        f.pad(self.hex().as_str())
+    }
+}
+
+/// The digits of a digest: what it prints, without the detour.
+pub(crate) struct Hex([u8; 32]);
+
+impl Hex {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("digits are ASCII")
     }
 }
 

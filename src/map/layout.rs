@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use ndarray::{Array, Dimension, IxDyn, Shape, ShapeBuilder};
+use ndarray::{Array, Dimension, Shape, ShapeBuilder};
 
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, Result};
@@ -19,12 +19,13 @@ pub(super) fn shape_of<A: Element, D: Dimension>(meta: &ArrayMeta) -> Result<Sha
         return Err(Error::damaged(format!("array has dtype `{found}`, expected `{expected}`")));
     }
     meta.byte_len()?;
+    let found = meta.shape.len();
+    if let Some(expected) = D::NDIM.filter(|&expected| expected != found) {
+        return Err(Error::damaged(format!("array has {found} axes, expected {expected}")));
+    }
+    let mut dimension = D::zeros(found);
     // `byte_len` has made sure that each axis fits.
-    let axes: Vec<usize> = meta.shape.iter().map(|&axis| axis as usize).collect();
-    let found = axes.len();
-    let dimension = D::from_dimension(&IxDyn(&axes)).ok_or_else(|| {
-        Error::damaged(format!("array has {found} axes, expected {}", D::NDIM.expect("any number fits `IxDyn`")))
-    })?;
+    dimension.slice_mut().iter_mut().zip(&meta.shape).for_each(|(axis, &stored)| *axis = stored as usize);
     Ok(dimension.set_f(meta.order == Order::F))
 }
 
@@ -74,7 +75,7 @@ fn normalised<A: Element, D: Dimension>(array: Array<A, D>) -> Array<A, D> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use ndarray::{Array2, Array3, ArrayD, Axis, Ix0, Ix1, Ix2, Slice, arr0, array, s};
+    use ndarray::{Array2, Array3, ArrayD, Axis, Ix0, Ix1, Ix2, IxDyn, Slice, arr0, array, s};
     use proptest::prelude::*;
 
     use crate::error::ErrorKind;

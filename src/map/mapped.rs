@@ -57,7 +57,8 @@ pub struct Mapped<A: Element, D: Dimension> {
 }
 
 struct Owner<A, D> {
-    /// Declared before the bytes, so that it is dropped before them. `None` for an empty array.
+    /// Declared before the bytes, so that it is dropped before them. `None` for an empty array, and for one that is
+    /// registered for as long as its mapping lasts.
     _registration: Option<Registration>,
     known: Arc<Known>,
     bytes: Bytes<A, D>,
@@ -68,7 +69,7 @@ struct Owner<A, D> {
 /// Held for its drop alone.
 enum Bytes<A, D> {
     Heap(#[allow(dead_code, reason = "owns what the view points to")] Array<A, D>),
-    File(#[allow(dead_code, reason = "owns what the view points to")] Mapping),
+    File(Mapping),
 }
 
 impl<A: Element, D: Dimension> Mapped<A, D> {
@@ -120,7 +121,10 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
     }
 
     fn owned(view: ArrayView<'static, A, D>, bytes: Bytes<A, D>, known: Arc<Known>, stage: Option<Stage>) -> Self {
-        let registration = Registration::new(&view, Arc::clone(&known));
+        let registration = match &bytes {
+            Bytes::File(mapping) => mapping.register(&view, &known),
+            Bytes::Heap(_) => Registration::new(&view, Arc::clone(&known)),
+        };
         Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes, stage }) }
     }
 

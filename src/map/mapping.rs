@@ -2,22 +2,31 @@
 
 use std::fmt;
 use std::fs::File;
-use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::io;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use ndarray::{ArrayRef, Dimension};
+use rustix::fs::{FileType, fstat};
 use rustix::mm::{MprotectFlags, mprotect};
 
-use crate::digest::Element;
+use crate::digest::{Element, Known, Registration};
 use crate::error::{Error, Result};
 
 /// A whole file, mapped shared and read-only; clones are the same mapping.
 ///
 /// Nothing is read ahead and no advice is given: a page is read when it is first touched.
 #[derive(Clone)]
-pub(crate) struct Mapping(Arc<Mmap>);
+pub(crate) struct Mapping(Arc<Mapped>);
+
+struct Mapped {
+    /// Of the first array that was made of the bytes: it lasts as long as they do, so that the same array made again is
+    /// registered already. Declared before the bytes, so that it is dropped before them.
+    registration: OnceLock<Option<Registration>>,
+    bytes: Mmap,
+}
 
 impl Mapping {
     /// Maps a file that nobody may write to. Takes one `fstat` and one `mmap`; the descriptor isn't kept.
@@ -29,11 +38,39 @@ impl Mapping {
     /// that length, of the kind `Unsupported` when it is empty or its mode has a write bit.
     pub(crate) fn of(file: &File, path: &Path, exact_len: u64) -> Result<Self> {
         let len = mappable_len(file, path, exact_len)?;
+        Self::of_len(file, len).map_err(|error| Error::io("map", path, error))
+    }
+
+    /// The same of a file that has just been examined, without another `fstat`.
+    pub(crate) fn of_examined(file: &Examined, path: impl Fn() -> PathBuf, exact_len: u64) -> Result<Self> {
+        let len = file.facts.mappable_len(&path, exact_len)?;
+        Self::of_len(&file.file, len).map_err(|error| Error::io("map", &path(), error))
+    }
+
+    /// `len` is what [`Facts::mappable_len`] has found of the file.
+    fn of_len(file: &File, len: usize) -> io::Result<Self> {
         // SAFETY: the file is a regular one that nobody has permission to write to, and this crate neither truncates
         // nor writes to a file once it is read-only; see the head of this room for what that leaves. It has `len`
         // bytes, so that no page of the mapping lies behind its end.
         let map = unsafe { MmapOptions::new().len(len).map(file) };
-        Ok(Self(Arc::new(map.map_err(|error| Error::io("map", path, error))?)))
+        map.map(Self::new)
+    }
+
+    fn new(bytes: Mmap) -> Self {
+        Self(Arc::new(Mapped { registration: OnceLock::new(), bytes }))
+    }
+
+    /// Registers an array of these bytes; `None` if that is done, for as long as they last.
+    pub(super) fn register<A: Element, D: Dimension>(
+        &self,
+        array: &ArrayRef<A, D>,
+        known: &Arc<Known>,
+    ) -> Option<Registration> {
+        let first = self.0.registration.get_or_init(|| Registration::new(array, Arc::clone(known)));
+        match first {
+            Some(first) if first.is_of(array, known) => None,
+            _ => Registration::new(array, Arc::clone(known)),
+        }
     }
 
     pub(crate) fn downgrade(&self) -> WeakMapping {
@@ -42,12 +79,12 @@ impl Mapping {
 
     /// The whole file.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
     }
 
     /// Where the byte at `offset` is.
     pub(super) fn at(&self, offset: usize) -> *const u8 {
-        self.0.as_ptr().wrapping_add(offset)
+        self.0.bytes.as_ptr().wrapping_add(offset)
     }
 
     /// Where the array of `count` elements at `offset` begins: aligned, and each element of it one of `A`'s values.
@@ -55,8 +92,8 @@ impl Mapping {
     /// # Errors
     /// Returns an error of the kind `Damaged` when it is not.
     pub(super) fn elements<A: Element>(&self, offset: usize, count: usize) -> Result<*const A> {
-        checked_range::<A>(&self.0, offset, count)?;
-        Ok(self.0.as_ptr().wrapping_add(offset).cast())
+        checked_range::<A>(self.bytes(), offset, count)?;
+        Ok(self.at(offset).cast())
     }
 }
 
@@ -88,12 +125,12 @@ impl SharedMapping {
         }
         // memmap2's own way to the other type would lose the mapping in an error; a protection that stands already
         // can be set again.
-        Ok(Mapping(Arc::new(self.0.make_read_only().expect("the pages are read-only already"))))
+        Ok(Mapping::new(self.0.make_read_only().expect("the pages are read-only already")))
     }
 }
 
 /// A mapping that somebody else keeps.
-pub(crate) struct WeakMapping(Weak<Mmap>);
+pub(crate) struct WeakMapping(Weak<Mapped>);
 
 impl WeakMapping {
     /// The mapping, unless it is gone.
@@ -104,7 +141,7 @@ impl WeakMapping {
 
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mapping({} bytes)", self.0.len())
+        write!(f, "Mapping({} bytes)", self.bytes().len())
     }
 }
 
@@ -129,24 +166,89 @@ impl PrivateMapping {
     }
 }
 
-/// The length of a file that may be mapped, as far as the file itself says.
+/// An open regular file, with what one `fstat` has said of it.
+pub(crate) struct Examined {
+    file: File,
+    facts: Facts,
+}
+
+impl Examined {
+    /// # Errors
+    /// Returns an error when the file can't be examined; of the kind `Damaged` when it isn't a regular one.
+    pub(crate) fn of(file: File, path: impl FnOnce() -> PathBuf) -> Result<Self> {
+        match Facts::of(&file) {
+            Ok(facts) if facts.regular => Ok(Self { file, facts }),
+            Ok(_) => Err(Error::damaged(format!("`{}` is not a regular file", path().display()))),
+            Err(error) => Err(Error::io("examine", &path(), error)),
+        }
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.facts.len
+    }
+
+    /// Nobody but root can open it for writing without a `chmod`.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.facts.mode & 0o222 == 0
+    }
+
+    pub(crate) fn into_file(self) -> File {
+        self.file
+    }
+}
+
+impl Deref for Examined {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.file
+    }
+}
+
+/// What decides whether a file may be mapped.
+#[derive(Clone, Copy)]
+struct Facts {
+    regular: bool,
+    len: u64,
+    mode: u32,
+}
+
+impl Facts {
+    // The widths of these fields differ by platform.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    fn of(file: &File) -> io::Result<Self> {
+        let stat = fstat(file)?;
+        Ok(Self {
+            regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+            len: u64::try_from(stat.st_size).unwrap_or(0),
+            mode: u32::from(stat.st_mode) & 0o7777,
+        })
+    }
+
+    /// The length of a file that may be mapped, as far as the file itself says.
+    fn mappable_len(self, path: impl FnOnce() -> PathBuf, exact_len: u64) -> Result<usize> {
+        let Self { regular, len, mode } = self;
+        let name = || path().display().to_string();
+        if !regular {
+            return Err(Error::damaged(format!("`{}` is not a regular file", name())));
+        }
+        if len != exact_len {
+            return Err(Error::damaged(format!("`{}` has {len} bytes, expected {exact_len}", name())));
+        }
+        if mode & 0o222 != 0 {
+            let name = name();
+            return Err(Error::unsupported(format!("`{name}` has mode {mode:04o}, expected no write permission")));
+        }
+        match usize::try_from(exact_len) {
+            Ok(len) if len > 0 => Ok(len),
+            _ => Err(Error::unsupported(format!("`{}` has {exact_len} bytes, which can't be mapped", name()))),
+        }
+    }
+}
+
 fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
-    let metadata = file.metadata().map_err(|error| Error::io("examine", path, error))?;
-    let name = path.display();
-    if !metadata.is_file() {
-        return Err(Error::damaged(format!("`{name}` is not a regular file")));
-    }
-    if metadata.len() != exact_len {
-        return Err(Error::damaged(format!("`{name}` has {} bytes, expected {exact_len}", metadata.len())));
-    }
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o222 != 0 {
-        return Err(Error::unsupported(format!("`{name}` has mode {mode:04o}, expected no write permission")));
-    }
-    match usize::try_from(exact_len) {
-        Ok(len) if len > 0 => Ok(len),
-        _ => Err(Error::unsupported(format!("`{name}` has {exact_len} bytes, which can't be mapped"))),
-    }
+    let facts = Facts::of(file).map_err(|error| Error::io("examine", path, error))?;
+    facts.mappable_len(|| path.to_owned(), exact_len)
 }
 
 /// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.
@@ -181,7 +283,6 @@ pub(super) mod tests {
     use super::*;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
 
     use crate::error::ErrorKind;
 

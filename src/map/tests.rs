@@ -242,18 +242,33 @@ mod trust {
     }
 
     #[test]
-    fn nothing_is_known_any_more_once_the_last_clone_is_gone() {
+    fn nothing_is_known_any_more_once_the_mapping_is_gone() {
         let (stored, meta) = store(&painted(100));
         let mapping = stored.map();
-        let map = |known| Mapped1::<f64>::from_mapping(mapping.clone(), OFFSET, &meta, Arc::new(known)).unwrap();
-        let first = map(Known::verified(mark()));
+        let map = |mapping: &Mapping, known| {
+            Mapped1::<f64>::from_mapping(mapping.clone(), OFFSET, &meta, Arc::new(known)).unwrap()
+        };
+        let first = map(&mapping, Known::verified(mark()));
         let clone = first.clone();
-        let again = map(Known::unknown());
+        let again = map(&mapping, Known::unknown());
         assert_eq!(again.as_ptr(), first.as_ptr());
-        drop(first);
-        assert_eq!(again.digest(), mark());
-        drop(clone);
-        assert_eq!(again.digest(), digest(&painted(100)));
+        drop((first, clone));
+        assert_eq!(again.digest(), mark(), "its bytes are still there");
+        drop((again, mapping));
+        assert_eq!(map(&stored.map(), Known::unknown()).digest(), digest(&painted(100)));
+    }
+
+    #[test]
+    fn an_array_that_is_made_again_of_a_mapping_is_registered_once() {
+        let (stored, meta) = store(&painted(100));
+        let (mapping, known) = (stored.map(), Arc::new(Known::verified(mark())));
+        let whole = || Mapped1::<f64>::from_mapping(mapping.clone(), OFFSET, &meta, Arc::clone(&known)).unwrap();
+        let held = |array: &Mapped1<f64>| mapping.register(array, &known).is_none();
+        assert!(held(&whole()) && held(&whole()), "for as long as the mapping lasts");
+        let bits = ArrayMeta { descr: "<u8".into(), ..meta.clone() };
+        let bits = Mapped1::<u64>::from_mapping(mapping.clone(), OFFSET, &bits, Arc::clone(&known)).unwrap();
+        assert!(mapping.register(&bits, &known).is_some(), "another type is another array");
+        assert!(mapping.register(&whole(), &Arc::new(Known::unknown())).is_some(), "and so is what else is known");
     }
 
     #[test]

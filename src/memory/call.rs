@@ -79,26 +79,25 @@ impl<A, R> Call<A, R> {
         self.identity.get_or_init(|| self.identify()).as_ref()
     }
 
-    /// What a memory finds the call by that it has looked up before in this process: a digest of its own, in one go.
-    /// `None` if that takes long, as it does for an array that has to be read; and once the call has its identity, which
-    /// is that of its arguments as they were then.
+    /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
+    /// go. `None` once the call has its identity, which is that of its arguments as they were then.
     #[inline]
-    pub(crate) fn quick(&self) -> Option<Digest> {
-        if self.identity.get().is_none() { self.quick_now() } else { None }
+    pub(crate) fn quick<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
+        if self.identity.get().is_none() { self.quick_now(find) } else { None }
     }
 
     /// Whether the arguments are still those that `quick` was made of.
     pub(crate) fn is_still(&self, quick: Digest) -> bool {
-        self.quick_now() == Some(quick)
+        self.quick_now(ContentHasher::quick_digest) == Some(quick)
     }
 
     #[inline]
-    fn quick_now(&self) -> Option<Digest> {
+    fn quick_now<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
         let ids = [std::ptr::from_ref(self.function).addr(), self.codec.namer()];
         let mut arguments = Arguments(Pass::Quick(ContentHasher::quick(ids)));
         (self.digest)(&self.arguments, &mut arguments);
         match &arguments.0 {
-            Pass::Quick(hasher) => hasher.quick_digest(),
+            Pass::Quick(hasher) => find(hasher),
             Pass::Digest(..) | Pass::Text(_) => None,
         }
     }

@@ -86,10 +86,10 @@ impl Memory {
         }
         // A hit that may be rechecked needs its key.
         let has_key = S::ANEW || mode == Mode::Refresh || inner.settings.recheck > 0.0;
-        let quick = if has_key { None } else { call.quick() };
-        if let Some(value) = quick.and_then(|quick| inner.recall(&call, quick, mode, shape)) {
-            return Evaluated { value, fault: None };
-        }
+        let quick = match if has_key { Err(None) } else { inner.recall(&call, mode, shape) } {
+            Ok(value) => return Evaluated { value, fault: None },
+            Err(quick) => quick,
+        };
         let site = match call.identity() {
             Ok(identity) => {
                 let key = identity.key(&inner.settings.salt);
@@ -254,10 +254,25 @@ pub(super) fn changed_argument(function: &Function, argument: &str) -> Error {
 }
 
 impl Inner {
-    /// The stored result of a call that this thread has hit before.
-    fn recall<A, R, S: Shape<R>>(&self, call: &Call<A, R>, quick: Digest, mode: Mode, shape: S) -> Option<S::Out> {
-        let (lease, site, now) = self.recalled(quick, call.function())?;
-        self.again(call, &site.under(mode), shape, &lease, now)
+    /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
+    fn recall<A, R, S: Shape<R>>(&self, call: &Call<A, R>, mode: Mode, shape: S) -> Result<S::Out, Option<Digest>> {
+        let found = call.quick(|quick| {
+            let brief = if self.may_carry(call.options()) { quick.brief() } else { None };
+            if let Some(value) = brief.and_then(|brief| self.carried(&brief, |value| shape.decode(value, call.codec())))
+            {
+                return Some(Ok(value));
+            }
+            let slot = quick.quick_digest()?;
+            let found = self.recalled(slot, call.function()).and_then(|(lease, site, now)| {
+                let value = self.again(call, &site.under(mode), shape, &lease, now)?;
+                if let Some(brief) = brief {
+                    self.carry(brief, &lease);
+                }
+                Some(value)
+            });
+            Some(found.ok_or(Some(slot)))
+        });
+        found.unwrap_or(Err(None))
     }
 
     /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by now.

@@ -262,7 +262,7 @@ impl Inner {
         self.record_names(folder.to_owned()).filter_map(|name| {
             let name = name.ok()?;
             let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
-            Record::decode(&blob.bytes, &self.disk.path().join(name)).ok()
+            Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()
         })
     }
 

@@ -145,7 +145,11 @@ impl Board {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        lock().holders.remove(&self.route);
-        tower().landed.notify_all();
+        let mut board = lock();
+        board.holders.remove(&self.route);
+        // Whoever waits has said so before it let go of the board; a wake-up for nobody is a system call, too.
+        if !board.waiting.is_empty() {
+            tower().landed.notify_all();
+        }
     }
 }

@@ -60,6 +60,8 @@ const SPINS: usize = 200;
 
 /// The hot entries of one memory.
 pub(super) struct Table {
+    /// Of this process; no other table ever has it.
+    id: u64,
     stripes: [Stripe; STRIPES],
     /// The stripes that ever held something, by their bits.
     used: AtomicU32,
@@ -218,8 +220,18 @@ fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
 }
 
 impl Hot {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::from_digest(self.found.record.key)
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Until when it may be used without a look at the clock of another thread, at its file or its stamp.
+    pub(super) fn good_until(&self) -> u64 {
+        let checked = self.checked.load(Ordering::Relaxed).saturating_add(clock::ticks(CHECK));
+        checked.min(self.stamp_due.load(Ordering::Relaxed))
     }
 
     /// The elements of an array, if they are kept.
@@ -272,7 +284,9 @@ impl Hot {
 
 impl Table {
     pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             stripes: std::array::from_fn(|_| Stripe::default()),
             used: AtomicU32::new(0),
             generations: [const { AtomicU64::new(0) }; GENERATIONS],
@@ -302,7 +316,12 @@ impl Table {
         }
     }
 
-    fn generation(&self, key: Key) -> u64 {
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[inline]
+    pub(super) fn generation(&self, key: Key) -> u64 {
         self.generation_of(key).load(Ordering::Acquire)
     }
 
@@ -329,6 +348,12 @@ impl Table {
             let new = || Box::new(Leases::with(items, BYTES, Weight, Default::default(), Default::default()));
             leases.get_or_insert_with(new).insert(slot, lease);
         }
+    }
+
+    /// As by threads that don't go on.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> impl Sized {
+        self.stripes.each_ref().map(|stripe| stripe.0.lock())
     }
 
     fn used(&self) -> impl Iterator<Item = &Stripe> {

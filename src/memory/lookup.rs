@@ -10,7 +10,7 @@ use super::{Inner, MapPolicy, Mode, Verify, lock};
 use crate::digest::{ArrayMeta, Digest, Known, escaped, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::map::{Mapping, digest_file, read_verified};
+use crate::map::{Examined, Mapping, digest_file, read_verified};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
 use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
@@ -69,13 +69,22 @@ impl Site {
     }
 
     pub(super) fn record(&self) -> String {
-        self.file(&format!("{}.record", self.key))
+        let key = self.key.digest().hex();
+        self.below(&[key.as_str(), ".record"])
     }
 
     /// The name, below the root, of one of the entry's files.
     pub(super) fn file(&self, file: &str) -> String {
-        let name = self.key.to_string();
-        format!("{}/{}/{file}", self.folder, &name[..2])
+        self.below(&[file])
+    }
+
+    /// Put together by hand, as each lookup needs names.
+    fn below(&self, file: &[&str]) -> String {
+        let key = self.key.digest().hex();
+        let shard = &key.as_str()[..2];
+        let mut name = String::with_capacity(self.folder.len() + 128);
+        [&*self.folder, "/", shard, "/"].iter().chain(file).for_each(|part| name.push_str(part));
+        name
     }
 }
 
@@ -228,7 +237,7 @@ pub(super) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
     let mut before = Vec::new();
     loop {
         let Some(blob) = disk.read(name, RECORD_MAX as u64)? else { return Ok(None) };
-        let record = Record::decode(&blob.bytes, &disk.path_of(name))?;
+        let record = Record::decode(&blob.bytes, || disk.path_of(name))?;
         let (stat, length, used) = (blob.stat, blob.bytes.len() as u64, blob.stat.modified);
         let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, stat, length, used })) };
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -265,16 +274,17 @@ impl Source<'_> {
     }
 
     /// The array's file, which has the length that the record says.
-    fn open(&self, array: &ArrayRecord, name: &str) -> Result<(File, Stat)> {
-        let (file, stat) = self.inner.disk.open_file(name)?.ok_or_else(|| misfit(name, None, array.length))?;
-        if stat.len != array.length {
-            return Err(misfit(name, Some(stat.len), array.length));
+    fn open(&self, array: &ArrayRecord, name: &str) -> Result<Examined> {
+        let file = self.inner.disk.open_unseen(name)?.ok_or_else(|| misfit(name, None, array.length))?;
+        let file = Examined::of(file, || self.inner.disk.path_of(name))?;
+        if file.len() != array.length {
+            return Err(misfit(name, Some(file.len()), array.length));
         }
-        Ok((file, stat))
+        Ok(file)
     }
 
     /// The array's file, to be mapped; `None` where it is to be copied, which is counted unless the array is small.
-    fn to_map(&self, array: &ArrayRecord, name: &str) -> Result<Option<File>> {
+    fn to_map(&self, array: &ArrayRecord, name: &str) -> Result<Option<Examined>> {
         match self.mappable(array, name)? {
             Ok(file) => return Ok(Some(file)),
             Err(SMALL) => {}
@@ -284,7 +294,7 @@ impl Source<'_> {
     }
 
     /// The array's file, if it may be mapped; else why not.
-    fn mappable(&self, array: &ArrayRecord, name: &str) -> Result<Result<File, &'static str>> {
+    fn mappable(&self, array: &ArrayRecord, name: &str) -> Result<Result<Examined, &'static str>> {
         if array.offset.saturating_add(array.meta.byte_len()?) <= READ_RATHER {
             return Ok(Err(SMALL));
         }
@@ -292,9 +302,15 @@ impl Source<'_> {
         if let Some(reason) = self.inner.unmappable().or_else(compressed) {
             return Ok(Err(reason));
         }
-        let (file, stat) = self.open(array, name)?;
-        let mapped = stat.is_read_only() || self.restore_mode(array, name, &file)?;
-        Ok(if mapped { Ok(file) } else { Err("mode") })
+        let mut file = self.open(array, name)?;
+        if !file.is_read_only() && self.restore_mode(array, name, &file)? {
+            file = Examined::of(file.into_file(), || self.inner.disk.path_of(name))?;
+        }
+        Ok(if file.is_read_only() { Ok(file) } else { Err("mode") })
+    }
+
+    fn mapping(&self, array: &ArrayRecord, name: &str, file: &Examined) -> Result<Mapping> {
+        Mapping::of_examined(file, || self.inner.disk.path_of(name), array.length)
     }
 
     /// A file that lost its mode on the way here, by a copying tool or a file system without modes: if it is ours
@@ -321,8 +337,7 @@ impl Source<'_> {
             return members.verify(array.digest);
         }
         if let Ok(file) = self.mappable(array, &name)? {
-            let path = self.inner.disk.path_of(&name);
-            return self.verify(array, &name, &Mapping::of(&file, &path, array.length)?);
+            return self.verify(array, &name, &self.mapping(array, &name, &file)?);
         }
         // Opened before memory is taken for it: it has the length that the record says.
         self.open(array, &name)?;
@@ -379,7 +394,7 @@ impl ArraySource for Source<'_> {
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
         let path = self.inner.disk.path_of(&name);
-        let (file, _) = self.open(array, &name)?;
+        let file = self.open(array, &name)?;
         let tree = read_verified(&file, &path, array.offset, data)?;
         self.compare(array, &name, tree)?;
         if let Some(hot) = self.remembered() {
@@ -394,7 +409,7 @@ impl ArraySource for Source<'_> {
             return Ok(None);
         }
         let name = self.site.file(&array.file);
-        let (file, _) = self.open(array, &name)?;
+        let file = self.open(array, &name)?.into_file();
         let path = self.inner.disk.path_of(&name);
         Members::find(file, path, array.length, array.offset, &array.meta).map(Some)
     }
@@ -406,7 +421,7 @@ impl ArraySource for Source<'_> {
         }
         let name = self.site.file(&array.file);
         let Some(file) = self.to_map(array, &name)? else { return Ok(None) };
-        let mapping = Mapping::of(&file, &self.inner.disk.path_of(&name), array.length)?;
+        let mapping = self.mapping(array, &name, &file)?;
         let verified = self.must_verify(&name);
         if verified {
             self.verify(array, &name, &mapping)?;
@@ -425,9 +440,9 @@ impl ArraySource for Source<'_> {
         let Some(file) = self.to_map(array, &name)? else { return Ok(None) };
         let path = self.inner.disk.path_of(&name);
         if self.must_verify(&name) {
-            self.verify(array, &name, &Mapping::of(&file, &path, array.length)?)?;
+            self.verify(array, &name, &self.mapping(array, &name, &file)?)?;
         }
-        Ok(Some(PrivateFile { file, path, len: array.length, offset: to_usize(array.offset)? }))
+        Ok(Some(PrivateFile { file: file.into_file(), path, len: array.length, offset: to_usize(array.offset)? }))
     }
 }
 

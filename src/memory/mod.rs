@@ -6,8 +6,8 @@
 //!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
 //!   for a call that is `wanted`; `sync`: what both take of the system.
-//! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
-//!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
+//! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -39,6 +39,7 @@ mod limits;
 mod lineage;
 mod lookup;
 mod options;
+mod pocket;
 #[cfg(feature = "progress")]
 mod progress;
 mod put;
@@ -136,6 +137,8 @@ struct Inner {
     locks: Option<Locks>,
     counters: Counters,
     hot: Arc<Table>,
+    /// Whether the settings let a thread carry results in its pocket.
+    may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
     refreshed: Mutex<HashSet<Key>>,
     /// Array files whose bytes this memory has verified.
@@ -167,6 +170,7 @@ impl Inner {
             place,
             locks,
             disk,
+            may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
             counters: Counters::default(),
             hot,

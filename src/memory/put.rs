@@ -129,18 +129,17 @@ impl Inner {
 
     fn publish(&self, site: &Site, record: &Record) -> Result<()> {
         let durability = self.settings.durability;
-        let overflow = site.file(&format!("{}.{}.msgpack", site.key(), nonce()));
-        let name = overflow.rsplit('/').next().unwrap_or(&overflow);
-        let split = record.clone().split(name)?;
-        if let Some(bytes) = &split.overflow {
-            let mut blob = self.disk.create(&overflow, bytes.len() as u64)?;
+        let split = record.split(|| format!("{}.{}.msgpack", site.key(), nonce()))?;
+        let overflow = split.overflow.map(|(file, bytes)| (site.file(&file), bytes));
+        if let Some((file, bytes)) = &overflow {
+            let mut blob = self.disk.create(file, bytes.len() as u64)?;
             blob.write_all(bytes)?;
             blob.finish(durability)?;
         }
         let replaced = self.disk.replace(&site.record(), &split.record, durability);
         self.hot.forget(site.key());
-        if replaced.is_err() && split.overflow.is_some() {
-            let _ = self.disk.remove(&overflow);
+        if let (Err(_), Some((file, _))) = (&replaced, &overflow) {
+            let _ = self.disk.remove(file);
         }
         replaced
     }

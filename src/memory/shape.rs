@@ -20,6 +20,10 @@ pub(super) trait Shape<R>: Copy {
     const ANEW: bool = false;
     /// From an entry.
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
+    /// From a value without arrays; `None` where it takes more of the entry, or can't be had.
+    fn decode(self, _value: &mut Reader<'_>, _codec: Codec<R>) -> Option<Self::Out> {
+        None
+    }
     /// From the computed value, where there is no entry.
     fn keep(self, value: R) -> Self::Out;
     /// Whether the computed value has to come back from its entry.
@@ -46,6 +50,10 @@ impl<R> Shape<R> for Owned {
         entry.load(|reader| codec.load(reader))
     }
 
+    fn decode(self, value: &mut Reader<'_>, codec: Codec<R>) -> Option<R> {
+        codec.load(value).ok()
+    }
+
     fn keep(self, value: R) -> R {
         value
     }
@@ -64,6 +72,10 @@ impl<R: Mappable> Shape<R> for Lent {
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
             loaded => loaded,
         }
+    }
+
+    fn decode(self, value: &mut Reader<'_>, _: Codec<R>) -> Option<R::Mapped> {
+        R::map(value).ok()
     }
 
     fn keep(self, value: R) -> R::Mapped {

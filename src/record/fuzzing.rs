@@ -1,13 +1,13 @@
 //! What is asked of any bytes in place of a record; for bounded tests and for fuzzers alike.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use super::{MAGIC, NAME_MAX, Overflow, Producer, Record, Slot, parts};
+use super::{MAGIC, NAME_MAX, Overflow, Producer, Record, Slot, parts, straight, unpack};
 use crate::digest::{Digest, tree};
 use crate::error::{Error, ErrorKind};
 
-fn path() -> &'static Path {
-    Path::new("/cache/f/x/ab/key.record")
+fn path() -> PathBuf {
+    PathBuf::from("/cache/f/x/ab/key.record")
 }
 
 /// Whether an error is one of a record, and says of which.
@@ -28,24 +28,28 @@ fn sealed(body: &[u8]) -> Vec<u8> {
 /// The body of a record: what lies between magic and trailer.
 pub fn record(body: &[u8]) {
     let bytes = sealed(body);
-    match Record::decode(&bytes, path()) {
+    // What is decoded straight is what serde decodes.
+    if let Some(record) = straight::decode(body) {
+        assert_eq!(unpack::<Record>(body).expect("the same"), record);
+    }
+    match Record::decode(&bytes, path) {
         Ok(record) => {
             assert!(record.files().all(|file| !file.contains(['/', '\0']) && file.len() <= NAME_MAX));
-            let again = record.encode().and_then(|bytes| Record::decode(&bytes, path()));
+            let again = record.encode().and_then(|bytes| Record::decode(&bytes, path));
             assert_eq!(again.expect("what was read can be written"), record);
         }
         Err(error) => is_refused(&error),
     }
     drop(parts(&bytes));
     // Without a trailer that fits, nothing is read.
-    is_refused(&Record::decode(body, path()).expect_err("it isn't sealed"));
+    is_refused(&Record::decode(body, path).expect_err("it isn't sealed"));
 }
 
 /// The body of a slot of a build step.
 pub fn slot(body: &[u8]) {
-    match Slot::decode(&sealed(body), path()) {
+    match Slot::decode(&sealed(body), &path()) {
         Ok(slot) => {
-            let again = slot.encode().and_then(|bytes| Slot::decode(&bytes, path()));
+            let again = slot.encode().and_then(|bytes| Slot::decode(&bytes, &path()));
             assert_eq!(again.expect("what was read can be written"), slot);
         }
         Err(error) => is_refused(&error),
@@ -73,7 +77,7 @@ pub fn overflow(bytes: &[u8]) {
         producer: Producer::current("boot:mount"),
         edited: false,
     };
-    match record.join(bytes, path()) {
+    match record.join(bytes, &path()) {
         Ok(joined) => assert!(joined.files().all(|file| !file.contains(['/', '\0']))),
         Err(error) => is_refused(&error),
     }

@@ -61,7 +61,7 @@ fn path() -> &'static Path {
 }
 
 fn decode(bytes: &[u8]) -> Result<Record> {
-    Record::decode(bytes, path())
+    Record::decode(bytes, || path().to_owned())
 }
 
 /// A record with any body, and a trailer that fits.
@@ -275,8 +275,9 @@ fn what_does_not_fit_overflows() {
 
 fn check_overflow(record: Record) {
     assert_eq!(record.encode().unwrap_err().kind(), ErrorKind::Unsupported);
-    let split = record.clone().split("0123.msgpack").unwrap();
-    let overflow = split.overflow.unwrap();
+    let split = record.split(|| "0123.msgpack".to_owned()).unwrap();
+    let (file, overflow) = split.overflow.unwrap();
+    assert_eq!(file, "0123.msgpack");
     let read = decode(&split.record).unwrap();
     assert!(read.value.is_empty() && read.arrays.is_empty());
     assert_eq!(read.files().collect::<Vec<_>>(), ["0123.msgpack"]);
@@ -293,16 +294,16 @@ fn check_overflow(record: Record) {
 #[test]
 fn what_is_too_long_all_the_same_loses_the_parts_of_its_code() {
     let record = Record { parts: vec![part(); 1000], ..sample() };
-    let split = record.clone().split("0123.4567.msgpack").unwrap();
+    let split = record.split(|| "0123.4567.msgpack".to_owned()).unwrap();
     assert!(parts(&split.record).is_empty());
     let read = decode(&split.record).unwrap();
-    let overflow = split.overflow.expect("the value");
+    let (_, overflow) = split.overflow.expect("the value");
     assert_eq!(read.join(&overflow, path()).unwrap().value, record.value);
 }
 
 #[test]
 fn what_fits_does_not_overflow() {
-    let split = sample().split("0123.msgpack").unwrap();
+    let split = sample().split(|| "0123.msgpack".to_owned()).unwrap();
     assert!(split.overflow.is_none());
     assert_eq!(split.record, sample().encode().unwrap());
 }
@@ -314,9 +315,9 @@ fn the_limit_is_exact() {
     // The length of a byte string of that size takes one byte more than that of a short one.
     record.value = vec![1; RECORD_MAX - fixed - 1];
     assert_eq!(record.encode().unwrap().len(), RECORD_MAX);
-    assert!(record.clone().split("x.msgpack").unwrap().overflow.is_none());
+    assert!(record.split(|| "x.msgpack".to_owned()).unwrap().overflow.is_none());
     record.value.push(1);
-    assert!(record.split("x.msgpack").unwrap().overflow.is_some());
+    assert!(record.split(|| "x.msgpack".to_owned()).unwrap().overflow.is_some());
 }
 
 #[test]
@@ -390,7 +391,10 @@ proptest! {
     fn records_survive_the_round_trip(record in records()) {
         let bytes = record.encode().unwrap();
         prop_assert_eq!(&decode(&bytes).unwrap(), &record);
-        let split = record.clone().split("x.msgpack").unwrap();
+        let straight = straight::decode(verify(&bytes).unwrap());
+        prop_assert_eq!(straight.is_some(), record.requires.is_empty() && record.overflow.is_none());
+        prop_assert!(straight.is_none_or(|straight| straight == record));
+        let split = record.split(|| "x.msgpack".to_owned()).unwrap();
         prop_assert_eq!(decode(&split.record).unwrap(), record);
     }
 

@@ -88,6 +88,12 @@ impl Disk {
         Ok(Some((file, stat)))
     }
 
+    /// Opens a blob for reading, whatever it is: the caller examines it before anything else.
+    pub(crate) fn open_unseen(&self, name: &str) -> Result<Option<File>> {
+        let name = Name::new(name)?;
+        self.look_up("open", &name, || at::open(self.root(), name.whole, at::READ, Mode::empty()).map(File::from))
+    }
+
     /// Opens a file that processes lock; made if it is missing, never removed while a store may be open.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File> {
         let name = Name::new(name)?;
@@ -212,6 +218,13 @@ impl Disk {
     }
 
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+        // As a rule only the last one is missing.
+        if let Some((above, last)) = name.folder.rsplit_once('/')
+            && let Ok(above) = self.folder(above)
+            && matches!(fs::mkdirat(&above, last, mode(0o777)), Ok(()) | Err(Errno::EXIST))
+        {
+            return Ok(());
+        }
         let mut at = Folder::Root(self.root());
         // Whatever the umask, nobody may put a file into a folder who may not into the root.
         let bits = if self.medium.world_writable { 0o777 } else { 0o775 };

@@ -18,7 +18,7 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     pub(super) fn new(whole: &'a str) -> Result<Self> {
-        for component in whole.split('/') {
+        for component in whole.as_bytes().split(|&byte| byte == b'/') {
             check(whole, component)?;
         }
         let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
@@ -39,11 +39,11 @@ pub(super) fn check_folder(folder: &str) -> Result<()> {
     Name::new(folder).map(drop)
 }
 
-fn check(whole: &str, component: &str) -> Result<()> {
+fn check(whole: &str, component: &[u8]) -> Result<()> {
     let fault = match component {
-        "" => "has an empty component",
-        "." | ".." => "has a component that is not a name",
-        _ if component.contains('\0') => "contains a NUL",
+        b"" => "has an empty component",
+        b"." | b".." => "has a component that is not a name",
+        _ if component.contains(&0) => "contains a NUL",
         _ if component.len() > COMPONENT_MAX => "has a component of more than 255 bytes",
         _ => return Ok(()),
     };

@@ -35,14 +35,12 @@ impl Disk {
     }
 
     fn expect_length(&self, name: &Name<'_>, expected: u64, found: u64, cap: u64) -> Result<()> {
-        let path = self.path_of(name.whole);
-        if expected > cap {
-            return Err(Error::damaged(format!("`{}` has {expected} bytes, expected at most {cap}", path.display())));
-        }
-        if expected != found {
-            return Err(Error::damaged(format!("`{}` changed its length while it was read", path.display())));
-        }
-        Ok(())
+        let fault = match () {
+            () if expected > cap => format!("has {expected} bytes, expected at most {cap}"),
+            () if expected != found => "changed its length while it was read".to_owned(),
+            () => return Ok(()),
+        };
+        Err(Error::damaged(format!("`{}` {fault}", self.path_of(name.whole).display())))
     }
 }
 

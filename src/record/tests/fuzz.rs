@@ -11,7 +11,7 @@ fn bodies() -> Vec<Vec<u8>> {
     let sealed = [
         sample().encode().unwrap(),
         with_parts.encode().unwrap(),
-        large.split("0123.msgpack").unwrap().record,
+        large.split(|| "0123.msgpack".to_owned()).unwrap().record,
         include_bytes!("../../../data/format1.record").to_vec(),
     ];
     sealed.iter().map(|bytes| bytes[MAGIC.len()..bytes.len() - TRAILER].to_vec()).collect()
