@@ -34,6 +34,7 @@ mod hot;
 mod keeper;
 mod kept;
 mod lead;
+mod leaves;
 mod limits;
 mod lineage;
 mod lookup;
