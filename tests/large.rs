@@ -45,8 +45,8 @@ fn peak() -> usize {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn storing_a_large_result_takes_no_memory_worth_a_word() {
-    const NAME: &str = "large::storing_a_large_result_takes_no_memory_worth_a_word";
+fn storing_a_large_result_takes_little_memory_beside_it() {
+    const NAME: &str = "large::storing_a_large_result_takes_little_memory_beside_it";
     #[cache]
     fn ones(n: usize) -> Array1<u8> {
         let ones = Array1::ones(n);
