@@ -1,13 +1,16 @@
 //! Storing a large result, loading and mapping it, against plain writes and reads of the same bytes; a staged one
 //! against filling memory, and against filling and storing it.
 //!
-//! `cargo bench --bench reload`; `NDCACHE_BENCH_MIB` sets the size of the large result, 1024 unless said, and `TMPDIR`
-//! the disk.
+//! `cargo bench --bench reload`; `NDCACHE_BENCH_MIB` sets the size of the large result, 1024 unless said, `TMPDIR` the
+//! disk, and `NDCACHE_BENCH_ROUNDS` the number of rounds, 9 unless said.
 
 mod ratio;
 
-use std::fs;
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
 use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group};
@@ -74,6 +77,20 @@ fn ratios() {
     storing(bytes);
     loading(bytes);
     staging(bytes);
+    // That one of them runs is enough for a test.
+    for mib in [1, 2, 4, 8, 16, 32, 64].into_iter().take(if ratio::is_test() { 1 } else { 7 }) {
+        storing(mib << 20);
+        loading(mib << 20);
+    }
+}
+
+/// Fewer bytes are done so often in a round, or a round would be over too soon.
+fn times(bytes: usize) -> usize {
+    (64_usize << 20).div_ceil(bytes)
+}
+
+fn rounds() -> usize {
+    std::env::var("NDCACHE_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(9)
 }
 
 fn storing(bytes: usize) {
@@ -81,37 +98,66 @@ fn storing(bytes: usize) {
     let memory = Memory::open(folder.path().join("cache")).expect("a memory");
     let plain = folder.path().join("plain");
     let x = painted(bytes);
-    let mut ours = Some(x.clone());
-    let mut round = 0;
-    ratio::compare(
-        &format!("storing {} MiB / a plain write of them", bytes >> 20),
-        9,
-        || {
-            round += 1;
-            let call = given::call(round, ours.take().expect("the array came back"));
+    let data: &[u8] = bytemuck::cast_slice(x.as_slice().expect("a contiguous array"));
+    let kept = RefCell::new(Some(x.clone()));
+    let round = Cell::new(0);
+    let ours = || {
+        let mut seconds = 0.0;
+        for _ in 0..times(bytes) {
+            let call = given::call(round.replace(round.get() + 1), kept.take().expect("the array came back"));
             let start = Instant::now();
-            ours = Some(memory.try_eval(call).expect("stored"));
-            let seconds = start.elapsed().as_secs_f64();
-            memory.clear().expect("cleared");
-            seconds
-        },
-        || {
-            let bytes: &[u8] = bytemuck::cast_slice(x.as_slice().expect("a contiguous array"));
-            let seconds = ratio::seconds(1, || fs::write(&plain, bytes).expect("written"));
-            fs::remove_file(&plain).expect("removed");
-            seconds
-        },
-    );
+            kept.replace(Some(memory.try_eval(call).expect("stored")));
+            seconds += start.elapsed().as_secs_f64();
+        }
+        memory.clear().expect("cleared");
+        seconds
+    };
+    let bare = |reserved: bool| {
+        fs::create_dir(&plain).expect("created");
+        let files = (0..times(bytes)).map(|n| plain.join(n.to_string()));
+        let seconds = files.map(|file| ratio::seconds(1, || write(&file, data, reserved))).sum();
+        fs::remove_dir_all(&plain).expect("removed");
+        seconds
+    };
+    let name = format!("storing {} MiB", bytes >> 20);
+    let compare = |what: &str, reserved: bool| {
+        let bare = ratio::steady(|| bare(reserved));
+        ratio::compare(&format!("{name} / {what}"), rounds(), ratio::steady(ours), bare);
+    };
+    compare("plain writes of 1 MiB", false);
+    compare("reserving room and the same writes", true);
+}
+
+/// A new file of these bytes, by writes of 1 MiB.
+fn write(path: &Path, bytes: &[u8], reserved: bool) {
+    let mut file = File::create_new(path).expect("created");
+    #[cfg(target_os = "linux")]
+    if reserved {
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes.len() as u64).expect("reserved");
+    }
+    let _ = reserved;
+    bytes.chunks(1 << 20).for_each(|chunk| file.write_all(chunk).expect("written"));
 }
 
 fn loading(bytes: usize) {
     let filled = Filled::new(&[bytes]);
     let entry = filled.memory.entry(&stored(bytes)).expect("readable").expect("stored");
+    let path = &entry.files()[0];
+    // A system that takes back what was not used for a while would have us wait for the disk.
+    let warm = || {
+        let mut scratch = vec![0; 1 << 20];
+        let mut file = File::open(path).expect("opened");
+        while file.read(&mut scratch).expect("read") > 0 {}
+    };
+    let timed = |body: &dyn Fn()| {
+        warm();
+        ratio::seconds(times(bytes), body)
+    };
     ratio::compare(
         &format!("loading {} MiB, verified / a plain read of them", bytes >> 20),
-        9,
-        || ratio::seconds(1, || filled.memory.eval(stored(bytes))),
-        || ratio::seconds(1, || fs::read(&entry.files()[0]).expect("read")),
+        rounds(),
+        ratio::steady(|| timed(&|| drop(black_box(filled.memory.eval(stored(bytes)))))),
+        ratio::steady(|| timed(&|| drop(black_box(fs::read(path).expect("read"))))),
     );
 }
 
@@ -139,7 +185,7 @@ fn stored_after(round: usize, bytes: usize) -> Mapped1<f64> {
 fn staging(bytes: usize) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let memory = Memory::open(folder.path().join("cache")).expect("a memory");
-    let round = std::cell::Cell::new(0);
+    let round = Cell::new(0);
     let next = || round.replace(round.get() + 1);
     let ours = || {
         let start = Instant::now();
@@ -150,22 +196,32 @@ fn staging(bytes: usize) {
         seconds
     };
     let name = format!("filling, hashing and publishing a staged {} MiB", bytes >> 20);
-    ratio::compare(&format!("{name} / filling a vector"), 9, ours, || {
-        let start = Instant::now();
-        let mut x = vec![0.0; bytes / size_of::<f64>()];
-        fill(&mut x);
-        let seconds = start.elapsed().as_secs_f64();
-        black_box(x);
-        seconds
-    });
-    ratio::compare(&format!("{name} / filling an array and storing it"), 9, ours, || {
-        let start = Instant::now();
-        let x = memory.try_eval(stored_after::call(next(), bytes)).expect("stored");
-        let seconds = start.elapsed().as_secs_f64();
-        drop(x);
-        memory.clear().expect("cleared");
-        seconds
-    });
+    ratio::compare(
+        &format!("{name} / filling a vector"),
+        rounds(),
+        ratio::steady(ours),
+        ratio::steady(|| {
+            let start = Instant::now();
+            let mut x = vec![0.0; bytes / size_of::<f64>()];
+            fill(&mut x);
+            let seconds = start.elapsed().as_secs_f64();
+            black_box(x);
+            seconds
+        }),
+    );
+    ratio::compare(
+        &format!("{name} / filling an array and storing it"),
+        rounds(),
+        ratio::steady(ours),
+        ratio::steady(|| {
+            let start = Instant::now();
+            let x = memory.try_eval(stored_after::call(next(), bytes)).expect("stored");
+            let seconds = start.elapsed().as_secs_f64();
+            drop(x);
+            memory.clear().expect("cleared");
+            seconds
+        }),
+    );
 }
 
 fn main() {

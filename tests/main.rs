@@ -14,6 +14,7 @@ mod hostile;
 mod hot;
 mod interop;
 mod joblib;
+mod large;
 mod limits;
 mod lineage;
 mod make;

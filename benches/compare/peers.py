@@ -11,6 +11,7 @@ from time import perf_counter
 
 import diskcache
 import joblib
+import numpy as np
 
 import functions
 
@@ -37,6 +38,11 @@ def steady(body):
     return (perf_counter() - start) / times
 
 
+def stored_bytes(folder):
+    """The length of the largest file: that of the array."""
+    return max(os.path.getsize(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names)
+
+
 class Joblib:
     def __init__(self, folder):
         cache = joblib.Memory(os.path.join(folder, "joblib"), verbose=0).cache
@@ -46,11 +52,27 @@ class Joblib:
         self.mapped = mapped.cache(functions.painted)
         self.scratch = joblib.Memory(os.path.join(folder, "joblib-scratch"), verbose=0)
         self.given = self.scratch.cache(functions.given, ignore=["x"])
+        self.packing = joblib.Memory(os.path.join(folder, "joblib-packed"), compress=3, verbose=0)
+        self.packed = self.packing.cache(functions.given, ignore=["x"])
         self.number = 0
+
+    def pack(self, size):
+        """Stores an array compressed; its seconds and its bytes."""
+        self.packing.clear(warn=False)
+        x = functions.measured(size)
+        seconds, _ = once(lambda: self.packed(0, x))
+        if not self.packed.check_call_in_cache(0, x):
+            raise RuntimeError("joblib stored nothing")
+        return seconds, stored_bytes(self.packing.location)
 
     def call(self, what, size):
         if what == "number":
             return lambda: self.polynomial(2)
+        if what == "unpack":
+            # Its array is ignored, and was stored by a round before.
+            if self.packed(0, np.empty(0)).nbytes != size:
+                raise RuntimeError("nothing was packed before")
+            return lambda: self.packed(0, None)
         if what == "map":
             return lambda: self.mapped(size)
         if what == "load":
@@ -70,6 +92,10 @@ class Joblib:
                 raise RuntimeError("joblib stored nothing")
             self.scratch.clear(warn=False)
             return seconds
+        if what == "pack":
+            return self.pack(size)[0]
+        if what == "packed":
+            return self.pack(size)[1]
         return steady(self.call(what, size))
 
 
@@ -97,7 +123,22 @@ class Diskcache:
         return steady(self.call(what, size))
 
 
-PEERS = {"joblib": Joblib, "diskcache": Diskcache}
+class Numpy:
+    """No cache: what reading an array takes, whoever remembers where it is."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def round(self, what, size, x):
+        if what != "load":
+            raise ValueError(what)
+        path = os.path.join(self.folder, f"numpy-{size}.npy")
+        if not os.path.exists(path):
+            np.save(path, x)
+        return steady(lambda: np.load(path))
+
+
+PEERS = {"joblib": Joblib, "diskcache": Diskcache, "numpy": Numpy}
 
 
 def worker(folder):

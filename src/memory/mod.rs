@@ -35,6 +35,7 @@ mod hot;
 mod keeper;
 mod kept;
 mod lead;
+mod leaves;
 mod limits;
 mod lineage;
 mod lookup;

@@ -1,14 +1,17 @@
 //! From a computed value to an entry: arrays first, each under a name of its own; the record's rename is the commit.
 
 use std::any::Any;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
+use super::leaves::{Leaves, in_order};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine};
 use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::map::Stage;
@@ -19,6 +22,9 @@ use crate::store::{NewBlob, StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
 const TRIES: usize = 5;
+
+/// From here on another thread hashes while this one writes: below, it takes longer to wake it.
+const LARGE: usize = 4 << 20;
 
 /// About what a record takes without its value, to tell when limits may be exceeded.
 const RECORD_LEN: u64 = 512;
@@ -251,19 +257,49 @@ impl Sink<'_> {
     }
 }
 
-/// Writes a `.npy`. Each leaf is hashed just before it is written, while it comes through the cache anyway.
+/// Writes a `.npy`, and hashes its leaves if they are `hashed`; those of a large array on another thread, too.
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
-    blob.write_all(header)?;
-    let mut leaves = Vec::with_capacity(data.len().div_ceil(LEAF));
+    let leaves = Leaves::of(if hashed { data } else { &[] });
+    let mut own = Vec::new();
+    let mut write = || write_blocks(header, data, blob, |n| own.extend(leaves.take(n)));
+    // On a worker of rayon's pool the other cores have work already.
+    let others = if hashed && data.len() >= LARGE && rayon::current_thread_index().is_none() {
+        beside(|| leaves.rest().collect(), write)?
+    } else {
+        write()?;
+        Vec::new()
+    };
+    own.extend(others);
+    Ok(Written { length: header.len() as u64 + data.len() as u64, leaves: in_order(own) })
+}
+
+/// Runs `helper` beside `work`, if there is a thread to be had: one of its own, as those of a pool may be busy for days.
+fn beside<T: Default + Send>(helper: impl FnOnce() -> T + Send, work: impl FnOnce() -> Result<()>) -> Result<T> {
+    thread::scope(|scope| {
+        let helper = thread::Builder::new().spawn_scoped(scope, helper);
+        let done = work();
+        let helped =
+            helper.map_or_else(|_| T::default(), |helper| helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.map(|()| helped)
+    })
+}
+
+/// Writes header and elements in blocks of the length of a leaf, and calls `before` each with its number. There are as
+/// many of them as leaves, or one more.
+///
+/// The header goes with the first elements, so that a block begins where a large page of the page cache can.
+fn write_blocks(header: &[u8], data: &[u8], blob: &mut NewBlob<'_>, mut before: impl FnMut(usize)) -> Result<()> {
     let work = Work::new("storing", data.len() as u64);
-    for chunk in data.chunks(LEAF) {
-        if hashed {
-            leaves.push(leaf(chunk));
-        }
-        blob.write_all(chunk)?;
-        work.add(chunk.len() as u64);
+    let (first, rest) = data.split_at(data.len().min(LEAF.saturating_sub(header.len())));
+    before(0);
+    blob.write_both(header, first)?;
+    work.add(first.len() as u64);
+    for (n, block) in rest.chunks(LEAF).enumerate() {
+        before(n + 1);
+        blob.write_all(block)?;
+        work.add(block.len() as u64);
     }
-    Ok(Written { length: header.len() as u64 + data.len() as u64, leaves })
+    Ok(())
 }
 
 impl Drop for Sink<'_> {

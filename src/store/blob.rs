@@ -12,7 +12,7 @@ use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 
 impl Disk {
@@ -179,10 +179,22 @@ pub(crate) struct NewBlob<'a> {
 impl NewBlob<'_> {
     /// Appends.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write_both(bytes, &[])
+    }
+
+    /// Appends one after the other, in one system call if the system takes them whole.
+    pub(crate) fn write_both(&mut self, first: &[u8], second: &[u8]) -> Result<()> {
         between();
-        let room = self.room.checked_sub(bytes.len() as u64);
+        let room = self.room.checked_sub(first.len() as u64 + second.len() as u64);
         self.room = room.ok_or_else(|| Error::io("write", &self.path, Errno::FBIG))?;
-        write_all(&mut self.file, bytes, &self.path)
+        let mut done = 0;
+        if !second.is_empty() {
+            let both = [IoSlice::new(first), IoSlice::new(second)];
+            let written = retry_on_intr(|| rustix::io::writev(&self.file, &both));
+            done = written.map_err(|errno| Error::io("write", &self.path, errno))?;
+        }
+        write_all(&mut self.file, &first[done.min(first.len())..], &self.path)?;
+        write_all(&mut self.file, &second[done.saturating_sub(first.len())..], &self.path)
     }
 
     /// Flushes as `durability` asks, closes, and keeps the blob.

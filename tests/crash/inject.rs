@@ -19,12 +19,13 @@ use crate::scene::scene;
 const ERRORS: [&str; 9] = ["ENOSPC", "EIO", "EACCES", "EMFILE", "ESTALE", "EINTR", "EDQUOT", "EROFS", "ENOMEM"];
 
 /// Calls that a file system serves, or that locks are made of. Others that fail are the end of any program.
-const FILES: [&str; 25] = [
+const FILES: [&str; 26] = [
     "openat",
     "openat2",
     "read",
     "pread64",
     "write",
+    "writev",
     "pwrite64",
     "close",
     "fstat",

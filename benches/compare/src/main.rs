@@ -58,6 +58,14 @@ fn painted(bytes: usize) -> Array1<f64> {
     Array1::from_shape_fn(bytes / size_of::<f64>(), |i| (i % 251) as f64)
 }
 
+/// The same elements as `measured` of `functions.py`.
+fn measured(bytes: usize) -> Array1<f64> {
+    Array1::from_shape_fn(bytes / size_of::<f64>(), |i| {
+        let noise = (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
+        (i % 10_007) as f64 * 0.25 + noise as f64 / 4096.0
+    })
+}
+
 /// That a peer has no such round.
 fn unknown<T>(what: &str) -> Result<T, Box<dyn Error>> {
     Err(format!("nothing is called `{what}` here").into())

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, cache};
+use ndcache::{Compression, Memory, cache};
 
 use crate::times::{once, steady};
 use crate::unknown;
@@ -36,13 +36,25 @@ pub(crate) struct Ours {
     memory: Memory,
     /// Only for what is stored and cleared again.
     scratch: Memory,
+    packing: Memory,
     round: u64,
 }
 
 impl Ours {
     pub(crate) fn open(folder: &Path) -> ndcache::Result<Self> {
         let [memory, scratch] = ["ndcache", "ndcache-scratch"].map(|name| Memory::open(folder.join(name)));
-        Ok(Self { memory: memory?, scratch: scratch?, round: 0 })
+        let packing = Memory::builder(folder.join("ndcache-packed")).compression(Compression::Gzip(3)).open()?;
+        Ok(Self { memory: memory?, scratch: scratch?, packing, round: 0 })
+    }
+
+    /// Stores an array compressed; its seconds and its bytes.
+    fn pack(&self, bytes: usize) -> Result<(f64, f64), Box<dyn Error>> {
+        self.packing.clear()?;
+        let call = given::call(0, crate::measured(bytes));
+        let (seconds, stored) = once(|| self.packing.try_eval(call));
+        stored?;
+        let entry = self.packing.entry(&given::call(0, Array1::default(0)))?.ok_or("nothing is stored")?;
+        Ok((seconds, entry.bytes() as f64))
     }
 
     pub(crate) fn round(&mut self, what: &str, x: &Array1<f64>) -> Result<f64, Box<dyn Error>> {
@@ -64,6 +76,16 @@ impl Ours {
                 stored?;
                 self.scratch.clear()?;
                 seconds
+            }
+            "pack" => self.pack(bytes)?.0,
+            "packed" => self.pack(bytes)?.1,
+            "unpack" => {
+                // Its array is ignored, and was stored by a round before.
+                let load = || self.packing.eval(given::call(0, Array1::default(0)));
+                if load().len() != x.len() {
+                    return Err("nothing was packed before".into());
+                }
+                steady(load)
             }
             other => return unknown(other),
         })

@@ -10,13 +10,13 @@ const CHILD: &str = "NDCACHE_TEST_CRASH";
 const NAME: &str = "store::tests::crash::a_killed_put_leaves_the_old_entry_or_the_new_one";
 
 /// The calls of a put, with the durability that makes the most of them.
-const CALLS: [&str; 7] = ["openat2", "openat", "mkdirat", "fallocate", "write", "fsync", "renameat"];
+const CALLS: [&str; 8] = ["openat2", "openat", "mkdirat", "fallocate", "write", "writev", "fsync", "renameat"];
 
 /// A record names its array, as entries do, so that a new record without its whole array would show.
 fn publish(disk: &Disk, generation: u8, durability: Durability) {
     let array = format!("f/a/ab/{generation}.npy");
     let mut blob = disk.create(&array, 4096).unwrap();
-    blob.write_all(&[generation; 2048]).unwrap();
+    blob.write_both(&[generation; 128], &[generation; 1920]).unwrap();
     blob.write_all(&[generation; 2048]).unwrap();
     blob.finish(durability).unwrap();
     disk.replace("f/a/ab/x.record", &[generation; 600], durability).unwrap();
