@@ -85,6 +85,7 @@ impl ContentHasher {
     }
 
     /// The same as [`ContentHasher::new`].
+    #[inline]
     pub(crate) fn strict() -> Self {
         Self::with(true, false)
     }
@@ -118,6 +119,7 @@ impl ContentHasher {
     /// That of the array if it was one array and nothing else. If a part [failed](Self::failure) to serialize it is a
     /// digest that equals no other.
     #[must_use]
+    #[inline]
     pub fn finish(self) -> Digest {
         self.digest()
     }
