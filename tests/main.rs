@@ -17,6 +17,7 @@ mod joblib;
 mod limits;
 mod lineage;
 mod make;
+mod many;
 mod modes;
 mod mutable;
 mod pages;

@@ -266,7 +266,7 @@ impl Inner {
     }
 
     /// The names, below the root, of the records below a function's folder.
-    pub(super) fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
+    fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
         let folders = self.disk.list(folder).unwrap_or_default();
         let shards = folders.into_iter().map(move |item| item.name).map({
             let folder = folder.to_owned();

@@ -6,7 +6,7 @@
 //!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them.
 //! * `hot`: entries that were found, by the `clock`; `lookup` and `put`: entries from and to the disk, their files
-//!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
+//!   `readable` or not; `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -36,6 +36,7 @@ mod kept;
 mod lead;
 mod limits;
 mod lineage;
+mod listing;
 mod lookup;
 mod options;
 #[cfg(feature = "progress")]
