@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndarray::{ArrayRef, ArrayView3, ArrayViewD, ArrayViewMut, ArrayViewMut3, ArrayViewMutD, Axis, Dimension, Slice};
+use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
 
 use super::element::Element;
 use super::meta::{array_text, memory_order};
@@ -96,65 +96,7 @@ pub(super) fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mu
 
 fn copy<A: Element>(view: &ArrayViewD<'_, A>, out: &mut [A]) {
     let mut out = ArrayViewMut::from_shape(view.raw_dim(), out).expect("as many elements as the view");
-    match dense_axis(view) {
-        Some(axis) => copy_across(view.view(), out, axis),
-        None => out.assign(view),
-    }
-}
-
-/// Bytes that come from memory at once.
-const LINE: usize = 64;
-
-/// The axis along which elements lie closest, if that isn't the last one and a copy along the last one would take a
-/// line of memory for each element.
-fn dense_axis<A>(view: &ArrayViewD<'_, A>) -> Option<Axis> {
-    let step = |axis: usize| view.strides()[axis].unsigned_abs() * size_of::<A>();
-    let last = view.ndim().checked_sub(1)?;
-    let dense = (0..last).filter(|&axis| view.len_of(Axis(axis)) > 1).min_by_key(|&axis| step(axis))?;
-    let sparse = view.len_of(Axis(last)) > 1 && step(last) >= LINE && step(dense) < LINE;
-    sparse.then_some(Axis(dense))
-}
-
-/// Copies so that a line of memory, once it has come, is used for all that is wanted of it.
-fn copy_across<A: Element>(mut view: ArrayViewD<'_, A>, mut out: ArrayViewMutD<'_, A>, dense: Axis) {
-    let last = view.ndim() - 1;
-    let others = (0..last).filter(|&axis| axis != dense.index());
-    let sparse = others.max_by_key(|&axis| view.strides()[axis].unsigned_abs());
-    match sparse {
-        Some(axis) if view.ndim() > 3 => {
-            let dense = Axis(dense.index() - usize::from(axis < dense.index()));
-            let pairs = view.axis_iter(Axis(axis)).zip(out.axis_iter_mut(Axis(axis)));
-            return pairs.for_each(|(view, out)| copy_across(view, out, dense));
-        }
-        Some(_) => {
-            view.swap_axes(0, dense.index());
-            out.swap_axes(0, dense.index());
-        }
-        None => {
-            view.insert_axis_inplace(Axis(1));
-            out.insert_axis_inplace(Axis(1));
-        }
-    }
-    tiles(&view.into_dimensionality().expect("three axes"), out.into_dimensionality().expect("three axes"));
-}
-
-/// How many elements of the dense axis, which comes first, and of the last one are copied before the next ones along
-/// the middle. Reading goes on in few places at once, and each line that is written is written whole.
-const TILE: [usize; 2] = [16, 8];
-
-fn tiles<A: Element>(view: &ArrayView3<'_, A>, mut out: ArrayViewMut3<'_, A>) {
-    let (rows, middle, columns) = view.dim();
-    for column in (0..columns).step_by(TILE[1]) {
-        for row in (0..rows).step_by(TILE[0]) {
-            for m in 0..middle {
-                for i in column..columns.min(column + TILE[1]) {
-                    for k in row..rows.min(row + TILE[0]) {
-                        out[[k, m, i]] = view[[k, m, i]];
-                    }
-                }
-            }
-        }
-    }
+    out.assign(view);
 }
 
 #[cfg(test)]

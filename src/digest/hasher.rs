@@ -124,8 +124,9 @@ impl ContentHasher {
         self.digest()
     }
 
+    /// The same, of a stream that isn't moved.
     #[inline]
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         match self.only {
             Some(leaf) => leaf,
             None => self.stream.digest(),

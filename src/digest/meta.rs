@@ -131,7 +131,7 @@ fn merge(long: impl Iterator<Item = usize>, short: impl Iterator<Item = usize>) 
 }
 
 /// What the text of an array of a few axes takes.
-const SHORT: usize = 240;
+const SHORT: usize = 128;
 
 /// The digest of an array: of a text that names dtype, shape and order, and the digest of its buffer.
 pub(super) fn array_text(
