@@ -19,6 +19,7 @@ use criterion::{BatchSize, Criterion, criterion_group};
 use memmap2::Mmap;
 use ndarray::prelude::*;
 use ndcache::{Memory, cache};
+use ratio::Goal;
 use tempfile::TempDir;
 
 /// 1 MiB of `f64`.
@@ -163,8 +164,9 @@ fn hits(criterion: &mut Criterion) {
 /// Comes first: in a process that had a memory, a call looks for it.
 fn ratio_without_memory() {
     const CALLS: usize = 10_000_000;
-    ratio::compare(
+    ratio::hold(
         "a call without a memory / the plain function",
+        Goal::More(CALLS as f64 * 1e-9),
         15,
         || ratio::seconds(CALLS, || polynomial(black_box(1.5))),
         || ratio::seconds(CALLS, || plain_polynomial(black_box(1.5))),
@@ -174,8 +176,9 @@ fn ratio_without_memory() {
 fn ratios_of_hits() {
     let filled = Filled::new();
     let mut bare = filled.bare(LENGTH);
-    ratio::compare(
+    ratio::hold(
         "first hit of 1 MiB, mapped / its bare system calls",
+        Goal::Times(1.15),
         1001,
         || {
             let memory = filled.fresh();
@@ -186,8 +189,9 @@ fn ratios_of_hits() {
         || ratio::seconds(1, || bare.map()),
     );
     let mut bare_small = filled.bare(SMALL);
-    ratio::compare(
+    ratio::hold(
         "first hit of 64 KiB, loaded / open, read and close of both files",
+        Goal::Times(1.3),
         1001,
         || {
             let memory = filled.fresh();
@@ -197,8 +201,9 @@ fn ratios_of_hits() {
         },
         || ratio::seconds(1, || bare_small.read_both()),
     );
-    ratio::compare(
+    ratio::hold(
         "first hit of a number / open, read and close of its record",
+        Goal::Times(1.3),
         1001,
         || {
             let memory = filled.fresh();
@@ -233,8 +238,9 @@ fn ratios_of_misses() {
     };
     // Until all folders are there.
     ratio::seconds(2_000, &mut miss);
-    ratio::compare(
+    ratio::hold(
         "miss of a number / create, write, close and rename of one file",
+        Goal::Times(1.5),
         301,
         || ratio::seconds(20, &mut miss),
         || ratio::seconds(20, || bare.put()),

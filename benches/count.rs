@@ -4,6 +4,8 @@
 //! `cargo bench --bench count` prints the counts, `cargo bench --bench count -- --bless` writes them down.
 //! `cargo bench --bench count -- run hit 1000` runs a thousand hits, to be looked at with a profiler.
 
+mod ratio;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
@@ -79,14 +81,14 @@ fn main() {
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/counts.json");
     let counts = count();
-    print(&counts);
     if arguments.iter().any(|argument| argument == "--bless") {
         let text = serde_json::to_string_pretty(&counts).expect("numbers");
         std::fs::write(path, text + "\n").expect("`data` can be written to");
-        return;
+        return print(&counts, &counts);
     }
     let text = std::fs::read_to_string(path).expect("data/counts.json");
     let expected: Counts = serde_json::from_str(&text).expect("counts");
+    print(&counts, &expected);
     let exceeded = exceeded(&counts, &expected);
     assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
 }
@@ -136,12 +138,25 @@ fn this(tool: &str, options: &[&str], kind: &str, times: u64) -> Option<String> 
     Some(text)
 }
 
-fn print(counts: &Counts) {
+fn print(counts: &Counts, expected: &Counts) {
     for (kind, counts) in counts {
-        for (what, count) in counts {
-            println!("{kind}: {count} {what}");
+        for (what, &count) in counts {
+            let limit = limit(expected, kind, what);
+            ratio::state(&format!("a {kind}"), &format!("{count} {what}"), &in_words(limit), !is_more(count, limit));
         }
     }
+}
+
+fn limit(expected: &Counts, kind: &str, what: &str) -> f64 {
+    expected.get(kind).and_then(|counts| counts.get(what)).copied().unwrap_or(0.0)
+}
+
+fn in_words(limit: f64) -> String {
+    format!("at most {limit} and a quarter")
+}
+
+fn is_more(count: f64, limit: f64) -> bool {
+    count > limit * TOLERANCE + 0.1
 }
 
 /// What is more than was written down, in words.
@@ -149,9 +164,9 @@ fn exceeded(counts: &Counts, expected: &Counts) -> Vec<String> {
     let mut exceeded = Vec::new();
     for (kind, counts) in counts {
         for (what, &count) in counts {
-            let limit = expected.get(kind).and_then(|counts| counts.get(what)).copied().unwrap_or(0.0);
-            if count > limit * TOLERANCE + 0.1 {
-                exceeded.push(format!("a {kind} takes {count} {what}, expected at most {limit} and a quarter"));
+            let limit = limit(expected, kind, what);
+            if is_more(count, limit) {
+                exceeded.push(format!("a {kind} takes {count} {what}, expected {}", in_words(limit)));
             }
         }
     }

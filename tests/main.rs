@@ -18,6 +18,7 @@ mod large;
 mod limits;
 mod lineage;
 mod make;
+mod many;
 mod modes;
 mod mutable;
 mod pages;

@@ -4,7 +4,7 @@ import math
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 50
-COLOURS = ["#777777", "#0072b2", "#d55e00", "#009e73"]
+COLOURS = ["#777777", "#0072b2", "#d55e00", "#009e73", "#cc79a7"]
 
 
 def write(path, title, labels, lines, name):

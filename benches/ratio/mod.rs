@@ -1,9 +1,17 @@
 //! Compares two ways of one run by interleaved rounds, so that both meet the same machine in the same mood.
+//!
+//! Each comparison is a line for people and, where `NDCACHE_BENCH_ROWS` names a file, a line of JSON at its end:
+//! `benches/run` makes the tables of `docs/benchmarks.md` of these.
 
+use std::fs::OpenOptions;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::time::Instant;
 
+use serde_json::{Value, json};
+
 /// Whether each bench has only to show that it runs: `cargo bench -- --test`, or `cargo test --benches`.
+#[allow(dead_code)]
 pub(crate) fn is_test() -> bool {
     let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
     has("--test") || !has("--bench")
@@ -12,14 +20,50 @@ pub(crate) fn is_test() -> bool {
 /// The bytes of a large array: `NDCACHE_BENCH_MIB` (1024 unless said), or `test_mib` when benches run as tests.
 #[allow(dead_code)] // Not every bench has one.
 pub(crate) fn large(test_mib: usize) -> usize {
-    let mib = std::env::var("NDCACHE_BENCH_MIB").ok().and_then(|text| text.parse().ok()).unwrap_or(1024);
-    (if is_test() { test_mib } else { mib }) << 20
+    number("NDCACHE_BENCH_MIB", 1024, test_mib) << 20
+}
+
+/// A size that a variable sets, `usual` unless it does, or `test` when benches run as tests.
+#[allow(dead_code)]
+pub(crate) fn number(variable: &str, usual: usize, test: usize) -> usize {
+    if is_test() {
+        return test;
+    }
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+/// What a comparison is to show at most.
+#[allow(dead_code)] // Not every bench has each.
+#[derive(Clone, Copy)]
+pub(crate) enum Goal {
+    /// Nothing is said.
+    Open,
+    /// So many times the seconds of the bare machine.
+    Times(f64),
+    /// So many seconds more than the bare machine.
+    More(f64),
+    /// So many seconds.
+    Seconds(f64),
 }
 
 /// Prints one line: what we take, what the bare machine takes, and their ratio, by the best and by the median round.
 ///
-/// Each closure runs one round and gives its seconds. Who is first changes from round to round.
-pub(crate) fn compare(name: &str, rounds: usize, mut ours: impl FnMut() -> f64, mut bare: impl FnMut() -> f64) {
+/// `name` is `what / against what`. Each closure runs one round and gives its seconds. Who is first changes from round
+/// to round.
+#[allow(dead_code)]
+pub(crate) fn compare(name: &str, rounds: usize, ours: impl FnMut() -> f64, bare: impl FnMut() -> f64) {
+    hold(name, Goal::Open, rounds, ours, bare);
+}
+
+/// The same, of something that has a goal.
+#[allow(dead_code)]
+pub(crate) fn hold(
+    name: &str,
+    goal: Goal,
+    rounds: usize,
+    mut ours: impl FnMut() -> f64,
+    mut bare: impl FnMut() -> f64,
+) {
     let rounds = if is_test() { 1 } else { rounds };
     let (mut our_seconds, mut bare_seconds) = (Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -33,20 +77,64 @@ pub(crate) fn compare(name: &str, rounds: usize, mut ours: impl FnMut() -> f64, 
     }
     our_seconds.sort_by(f64::total_cmp);
     bare_seconds.sort_by(f64::total_cmp);
-    let at = |index: usize| {
-        format!(
-            "{} / {} = {:.3}",
-            time(our_seconds[index]),
-            time(bare_seconds[index]),
-            our_seconds[index] / bare_seconds[index]
-        )
+    let at = |index: usize| (our_seconds[index], bare_seconds[index]);
+    report(name, goal, rounds, at(0), at(rounds / 2));
+}
+
+/// A comparison whose rounds were made elsewhere: seconds of ours and of the bare machine, in the best and in the
+/// median round.
+#[allow(dead_code)]
+pub(crate) fn report(name: &str, goal: Goal, rounds: usize, best: (f64, f64), median: (f64, f64)) {
+    let words = |(ours, bare): (f64, f64)| format!("{} / {} = {:.3}", time(ours), time(bare), ours / bare);
+    let reached = match goal {
+        Goal::Open => String::new(),
+        Goal::Times(times) => format!(", at most {times:.3}: {}", met(best.0 <= times * best.1)),
+        Goal::More(seconds) => format!(", at most {} more: {}", time(seconds), met(best.0 <= best.1 + seconds)),
+        Goal::Seconds(seconds) => format!(", at most {}: {}", time(seconds), met(best.0 <= seconds)),
     };
-    println!("{name}: best {}, median {} ({rounds} rounds)", at(0), at(rounds / 2));
+    println!("{name}: best {}, median {} ({rounds} rounds){reached}", words(best), words(median));
+
+    let (kind, limit) = match goal {
+        Goal::Open => ("open", Value::Null),
+        Goal::Times(times) => ("times", json!(times)),
+        Goal::More(seconds) => ("more", json!(seconds)),
+        Goal::Seconds(seconds) => ("seconds", json!(seconds)),
+    };
+    let (what, against) = name.rsplit_once(" / ").unwrap_or((name, ""));
+    row(&json!({
+        "bench": env!("CARGO_CRATE_NAME"),
+        "what": what,
+        "against": against,
+        "goal": {"kind": kind, "limit": limit},
+        "rounds": rounds,
+        "best": [best.0, best.1],
+        "median": [median.0, median.1],
+    }));
+}
+
+/// Prints something that isn't a time, and whether it is as it should be.
+#[allow(dead_code)]
+pub(crate) fn state(what: &str, found: &str, wanted: &str, is_met: bool) {
+    println!("{what}: {found}, {wanted}: {}", met(is_met));
+    row(&json!({
+        "bench": env!("CARGO_CRATE_NAME"), "what": what, "found": found, "wanted": wanted, "met": is_met,
+    }));
+}
+
+fn met(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
+/// Puts a line at the end of the file for machines, if one is wanted.
+fn row(row: &Value) {
+    let Some(path) = std::env::var_os("NDCACHE_BENCH_ROWS") else { return };
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| writeln!(file, "{row}")).expect("`NDCACHE_BENCH_ROWS` can be written to");
 }
 
 /// What a round gives that is run twice, and after which the disk is left in peace.
 ///
-/// The first run pays for memory that a machine of machines has taken back, at seconds a gibibyte, whoever touches it
+/// The first run pays for memory that a machine inside another has taken back, at seconds a gibibyte, whoever touches it
 /// first; and with enough dirty pages, even of files that are gone, a write waits for the disk.
 #[allow(dead_code)] // Not every bench takes so much memory.
 pub(crate) fn steady(mut round: impl FnMut() -> f64) -> impl FnMut() -> f64 {
@@ -64,6 +152,7 @@ pub(crate) fn steady(mut round: impl FnMut() -> f64) -> impl FnMut() -> f64 {
 }
 
 /// The seconds of one run of `body`, which runs `times` times.
+#[allow(dead_code)]
 pub(crate) fn seconds<T>(times: usize, mut body: impl FnMut() -> T) -> f64 {
     let times = if is_test() { 1 } else { times };
     let start = Instant::now();
@@ -73,6 +162,7 @@ pub(crate) fn seconds<T>(times: usize, mut body: impl FnMut() -> T) -> f64 {
     start.elapsed().as_secs_f64() / times as f64
 }
 
+#[allow(dead_code)]
 fn time(seconds: f64) -> String {
     match seconds {
         s if s < 1e-6 => format!("{:.2} ns", s * 1e9),

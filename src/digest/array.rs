@@ -6,7 +6,7 @@ use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
 
 use super::element::Element;
 use super::meta::{array_text, memory_order};
-use super::tree::{LEAF, combine, leaf, leaves, tree};
+use super::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves, tree};
 use super::trust;
 use super::value::Digest;
 
@@ -31,15 +31,27 @@ pub(crate) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>, str
 /// The digest of the elements as they are in memory, or as they would be in a C-order copy.
 fn hash<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
     HASHED.fetch_add(1, Ordering::Relaxed);
+    let axes = 0..array.ndim();
+    // Most arrays are one of these two, whose order needs no search.
+    if let Some(slice) = array.as_slice() {
+        return text(array, axes, tree(bytemuck::cast_slice(slice)));
+    }
+    if let Some(slice) = array.t().as_slice()
+        && array.shape().iter().all(|&len| len > 1)
+    {
+        return text(array, axes.rev(), tree(bytemuck::cast_slice(slice)));
+    }
     let order = memory_order(array.shape(), array.strides());
     let tree = match (&order, array.as_slice_memory_order()) {
-        _ if array.is_empty() => tree(&[]),
         (Some(_), Some(slice)) => tree(bytemuck::cast_slice(slice)),
         (Some(order), None) => gathered(&array.view().into_dyn().permuted_axes(order.as_slice())),
         (None, _) => gathered(&array.view().into_dyn()),
     };
-    let order = order.unwrap_or_else(|| (0..array.ndim()).collect());
-    array_text(A::DESCR, array.shape(), &order, tree)
+    text(array, order.unwrap_or_else(|| axes.collect()).into_iter(), tree)
+}
+
+fn text<A: Element, D: Dimension>(array: &ArrayRef<A, D>, order: impl Iterator<Item = usize>, tree: Digest) -> Digest {
+    array_text(A::DESCR, array.shape().iter().map(|&len| len as u64), order, tree)
 }
 
 /// The tree of the elements in logical order, copied a leaf at a time.
@@ -53,7 +65,7 @@ fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
         gather(view.view(), start, out);
         leaf(bytemuck::cast_slice(out))
     };
-    combine(&leaves(view.len() as u64 * size_of::<A>() as u64, scratch, nth))
+    combine(&leaves(view.len() as u64 * size_of::<A>() as u64, SERIAL_GATHERED, scratch, nth))
 }
 
 /// Copies the elements from the `start`th on, in logical order, until `out` is full.

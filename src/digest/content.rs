@@ -105,7 +105,7 @@ pub trait ContentHash {
 pub fn digest<T: ContentHash + ?Sized>(value: &T) -> Digest {
     let mut hasher = ContentHasher::strict();
     value.content_hash(&mut hasher);
-    hasher.finish()
+    hasher.digest()
 }
 
 impl<A: ContentHash, D: Dimension> ContentHash for ArrayRef<A, D> {

@@ -85,6 +85,7 @@ impl ContentHasher {
     }
 
     /// The same as [`ContentHasher::new`].
+    #[inline]
     pub(crate) fn strict() -> Self {
         Self::with(true, false)
     }
@@ -120,12 +121,14 @@ impl ContentHasher {
     /// That of the array if it was one array and nothing else. If a part [failed](Self::failure) to serialize it is a
     /// digest that equals no other.
     #[must_use]
+    #[inline]
     pub fn finish(self) -> Digest {
         self.digest()
     }
 
+    /// The same, of a stream that isn't moved.
     #[inline]
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         match self.only {
             Some(leaf) => leaf,
             None => self.stream.digest(),

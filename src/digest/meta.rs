@@ -1,14 +1,12 @@
 //! What a digest says about an array besides its elements: dtype, shape and memory order.
 
 use std::borrow::Cow;
-use std::fmt::Display;
-use std::io::Write as _;
 
 use ndarray::{ArrayRef, Dimension};
 use serde::{Deserialize, Serialize};
 
 use super::element::{Element, itemsize};
-use super::tree::leaf;
+use super::stream::ByteStream;
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -71,7 +69,7 @@ impl ArrayMeta {
 
     /// The digest of the array whose bytes, as they are stored, have the digest `tree`.
     pub(crate) fn digest(&self, tree: Digest) -> Digest {
-        array_text(&self.descr, &self.shape, &self.axes(), tree)
+        array_text(&self.descr, self.shape.iter().copied(), self.axes().into_iter(), tree)
     }
 
     /// The axes from the slowest to the fastest.
@@ -132,25 +130,51 @@ fn merge(long: impl Iterator<Item = usize>, short: impl Iterator<Item = usize>) 
     merged
 }
 
+/// What the text of an array of a few axes takes.
+const SHORT: usize = 128;
+
 /// The digest of an array: of a text that names dtype, shape and order, and the digest of its buffer.
-pub(super) fn array_text<N: Display>(descr: &str, shape: &[N], order: &[usize], tree: Digest) -> Digest {
-    let mut text = Vec::with_capacity(64);
-    text.extend_from_slice(b"ndarray:");
-    text.extend_from_slice(descr.as_bytes());
-    text.push(b':');
+pub(super) fn array_text(
+    descr: &str,
+    shape: impl Iterator<Item = u64>,
+    order: impl Iterator<Item = usize>,
+    tree: Digest,
+) -> Digest {
+    let mut text = ByteStream::<SHORT>::new();
+    text.update(b"ndarray:");
+    // Byte by byte: a copy of a length that the compiler doesn't know takes a call.
+    descr.bytes().for_each(|byte| text.update(&[byte]));
+    text.update(b":");
     decimals(&mut text, shape);
-    text.push(b':');
-    decimals(&mut text, order);
-    text.push(b':');
-    text.extend_from_slice(&tree.to_bytes());
-    leaf(&text)
+    text.update(b":");
+    decimals(&mut text, order.map(|axis| axis as u64));
+    text.update(b":");
+    text.update(&tree.to_bytes());
+    text.digest()
 }
 
-fn decimals<N: Display>(text: &mut Vec<u8>, numbers: &[N]) {
-    for (n, number) in numbers.iter().enumerate() {
-        let comma = if n > 0 { "," } else { "" };
-        write!(text, "{comma}{number}").expect("a vector takes all");
+fn decimals(text: &mut ByteStream<SHORT>, numbers: impl Iterator<Item = u64>) {
+    for (n, number) in numbers.enumerate() {
+        if n > 0 {
+            text.update(b",");
+        }
+        decimal(text, number);
     }
+}
+
+/// Without the machinery of `fmt`, which takes longer than hashing a small array.
+fn decimal(text: &mut ByteStream<SHORT>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    digits[first..].iter().for_each(|&digit| text.update(&[digit]));
 }
 
 #[cfg(test)]
@@ -198,6 +222,19 @@ mod tests {
         assert_eq!(ArrayMeta::of(&*column), Some(meta("|b1", &[5, 1], Order::C)));
         let empty = Array2::<u8>::zeros((4, 0).f());
         assert_eq!(ArrayMeta::of(&*empty), Some(meta("|u1", &[4, 0], Order::C)));
+    }
+
+    #[test]
+    fn the_text_of_an_array_may_have_any_length() {
+        let tree = tree(&[]);
+        for axes in [0, 1, 2, 9, 10, 11, 12, 60] {
+            let shape: Vec<u64> = (0..axes).map(|axis| [0, 9, 10, 99, u64::MAX][axis % 5]).collect();
+            let numbers: Vec<_> = shape.iter().map(u64::to_string).collect();
+            let order: Vec<_> = (0..axes).map(|axis| axis.to_string()).collect();
+            let text = format!("ndarray:<f8:{}:{}:", numbers.join(","), order.join(","));
+            let expected = Digest::of(&[text.as_bytes(), &tree.to_bytes()].concat());
+            assert_eq!(array_text("<f8", shape.into_iter(), 0..axes, tree), expected, "{text}");
+        }
     }
 
     #[test]

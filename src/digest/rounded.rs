@@ -12,7 +12,7 @@ use super::element::Element;
 use super::hasher::ContentHasher;
 use super::meta::{array_text, memory_order};
 use super::text::Text;
-use super::tree::{LEAF, combine, leaf, leaves};
+use super::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves};
 use super::value::Digest;
 
 /// From so many steps on, neighbouring floats may have one number of steps: then they count by themselves.
@@ -175,7 +175,8 @@ fn array<A: Float, D: Dimension>(array: &ArrayRef<A, D>, step: Step, hasher: &mu
         None => view,
     };
     let order = order.unwrap_or_else(|| (0..array.ndim()).collect());
-    let text = |tree| array_text(A::DESCR, array.shape(), &order, tree);
+    let shape = array.shape().iter().map(|&len| len as u64);
+    let text = |tree| array_text(A::DESCR, shape.clone(), order.iter().copied(), tree);
     let large = AtomicBool::new(false);
     let count = |x| {
         step.count(x).unwrap_or_else(|| {
@@ -214,7 +215,7 @@ fn tree<A: Float, C: Pod + Send>(view: &ArrayViewD<'_, A>, count: impl Fn(f64) -
         }
         leaf(bytemuck::cast_slice(counts))
     };
-    combine(&leaves((view.len() * size_of::<C>()) as u64, scratch, nth))
+    combine(&leaves((view.len() * size_of::<C>()) as u64, SERIAL_GATHERED, scratch, nth))
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! A buffer longer than [`LEAF`] has the digest of the concatenated digests of its leaves. So leaves can be hashed by
 //! many threads, or one by one while they are written or read, and the digest depends on neither.
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
@@ -13,8 +15,11 @@ use super::value::Digest;
 /// The length of a leaf, in bytes: small enough to stay in a core's cache between hashing and writing it.
 pub(crate) const LEAF: usize = 1 << 20;
 
-/// Up to here one thread is as fast as several.
+/// Up to here one thread is as fast as several, which sleep and have to be woken first.
 const SERIAL: u64 = 8 << 20;
+
+/// The same for bytes that have to be gathered, which takes several times as long as hashing them.
+pub(super) const SERIAL_GATHERED: u64 = 2 << 20;
 
 /// From here on twox-hash is faster, as it finds AVX2 at run time: 23 against 33 ns for 1 KiB, 51 against 36 GB/s for
 /// 1 MiB; below, the two are even (2026-11-20, x86-64).
@@ -46,17 +51,20 @@ pub(crate) fn tree(bytes: &[u8]) -> Digest {
         return leaf(bytes);
     }
     let nth = |(): &mut (), n: usize| leaf(&bytes[n * LEAF..bytes.len().min((n + 1) * LEAF)]);
-    combine(&leaves(bytes.len() as u64, || (), nth))
+    combine(&leaves(bytes.len() as u64, SERIAL, || (), nth))
 }
 
-/// The digests of all leaves of `total` bytes; `nth` makes each, with scratch that a thread uses again and again.
+/// The digests of all leaves of `total` bytes; `nth` makes each, with scratch that a thread uses again and again. Up to
+/// `serial` bytes one thread makes all.
 ///
 /// The one seam between serial and parallel hashing. On a worker of rayon it stays on its thread: its siblings are
-/// busy with the caller's own work, and waiting for them would run foreign jobs in the middle of it.
+/// busy with the caller's own work, and waiting for them would run foreign jobs in the middle of it. Any other thread
+/// takes part itself, and has done something by the time that the pool is awake.
 pub(super) fn leaves<S>(
     total: u64,
-    scratch: impl Fn() -> S + Sync + Send,
-    nth: impl Fn(&mut S, usize) -> Digest + Sync + Send,
+    serial: u64,
+    scratch: impl Fn() -> S + Sync,
+    nth: impl Fn(&mut S, usize) -> Digest + Sync,
 ) -> Vec<Digest> {
     let count = total.div_ceil(LEAF as u64) as usize;
     let work = Work::new("hashing", total);
@@ -65,11 +73,33 @@ pub(super) fn leaves<S>(
         work.add((total - n as u64 * LEAF as u64).min(LEAF as u64));
         digest
     };
-    if total <= SERIAL || rayon::current_thread_index().is_some() {
+    if total <= serial || rayon::current_thread_index().is_some() {
         let mut scratch = scratch();
         return (0..count).map(|n| nth(&mut scratch, n)).collect();
     }
-    (0..count).into_par_iter().map_init(scratch, nth).collect()
+    let next = AtomicUsize::new(0);
+    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&n| n < count);
+    let leaves = Mutex::new(vec![None; count]);
+    let share = || {
+        // Who comes when all is done needs no scratch.
+        let Some(mut n) = take() else { return };
+        let (mut scratch, mut made) = (scratch(), Vec::new());
+        loop {
+            made.push((n, nth(&mut scratch, n)));
+            match take() {
+                Some(another) => n = another,
+                None => break,
+            }
+        }
+        let mut leaves = leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        made.into_iter().for_each(|(n, leaf)| leaves[n] = Some(leaf));
+    };
+    rayon::in_place_scope(|scope| {
+        (1..rayon::current_num_threads().min(count)).for_each(|_| scope.spawn(|_| share()));
+        share();
+    });
+    let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
+    leaves.into_iter().map(|leaf| leaf.expect("each was taken by somebody, or a panic passes")).collect()
 }
 
 /// The digest of a buffer that arrives in pieces: the same as [`tree`] of the whole, in constant memory.
@@ -179,6 +209,22 @@ mod tests {
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             assert_eq!(pool.install(|| tree(&bytes)), tree(&bytes));
+        }
+    }
+
+    #[test]
+    fn threads_that_share_leaves_make_each_of_them_once() {
+        for count in [1, 2, 3, 64, 257] {
+            let made = AtomicUsize::new(0);
+            let total = count as u64 * LEAF as u64 - 5;
+            let digests = leaves(total, 0, Vec::new, |scratch: &mut Vec<usize>, n| {
+                assert!(scratch.last().is_none_or(|&last| last < n));
+                scratch.push(n);
+                made.fetch_add(1, Ordering::Relaxed);
+                Digest::of(&n.to_le_bytes())
+            });
+            let expected: Vec<_> = (0..count).map(|n: usize| Digest::of(&n.to_le_bytes())).collect();
+            assert_eq!((digests, made.into_inner()), (expected, count));
         }
     }
 

@@ -7,7 +7,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{
     Arc, LockResult, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
 };
@@ -130,6 +130,9 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 
 static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
+/// How many arrays are in the table: without any, which is so in most programs, nobody needs its lock.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
 /// How often the lock is asked for before the process is.
 const SPINS: usize = 200;
 
@@ -179,6 +182,7 @@ impl Registration {
         let mut table = write()?;
         table.entry(entry.address).or_default().push(Arc::clone(&entry));
         CHANGES.fetch_add(1, Ordering::Release);
+        LIVE.fetch_add(1, Ordering::Relaxed);
         Some(Self(entry))
     }
 
@@ -199,6 +203,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         // Should the table be out of reach, it knows all the same.
         self.0.live.store(false, Ordering::Release);
+        LIVE.fetch_sub(1, Ordering::Relaxed);
         let Some(mut table) = write() else { return };
         CHANGES.fetch_add(1, Ordering::Release);
         if let Some(entries) = table.get_mut(&self.0.address) {
@@ -212,7 +217,7 @@ impl Drop for Registration {
 
 /// What is known about the array that this one covers exactly; of several, the one that was verified.
 pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
-    if array.is_empty() {
+    if is_unknown(array) {
         return None;
     }
     let table = read()?;
@@ -222,7 +227,7 @@ pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option
 /// Its digest, if it is known or claimed.
 #[inline]
 pub(super) fn known_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Digest> {
-    if array.is_empty() {
+    if is_unknown(array) {
         return None;
     }
     recent::digest(array).or_else(|| look_up_digest(array))
@@ -237,6 +242,13 @@ fn look_up_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Di
         recent::note(entry, CHANGES.load(Ordering::Acquire));
     }
     entry.known.digest()
+}
+
+/// Whether no table is needed to know that nothing is known.
+#[inline]
+fn is_unknown<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> bool {
+    // Whoever was handed a registered array sees that it was counted.
+    array.is_empty() || LIVE.load(Ordering::Relaxed) == 0
 }
 
 /// Of the arrays at this place one that was verified, if there is one, and whether there is no other.

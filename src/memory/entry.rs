@@ -19,6 +19,7 @@ pub struct Entry {
     used: SystemTime,
     files: Vec<PathBuf>,
     arguments: Vec<Argument>,
+    /// Without its arguments.
     record: Record,
 }
 
@@ -53,11 +54,11 @@ impl Argument {
 impl Entry {
     /// The entry whose record was found at `path`.
     pub(super) fn new(path: PathBuf, found: Found) -> Self {
-        let Found { record, length, used, .. } = found;
-        let arguments = record.arguments.iter().map(|argument| Argument {
-            name: argument.name.clone(),
+        let Found { mut record, length, used, .. } = found;
+        let arguments = std::mem::take(&mut record.arguments).into_iter().map(|argument| Argument {
+            name: argument.name,
             digest: argument.digest,
-            text: argument.text.clone(),
+            text: argument.text,
         });
         let beside = |file: &str| path.with_file_name(file);
         Self {

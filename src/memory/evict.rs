@@ -1,6 +1,5 @@
 //! Eviction: what there is, what goes first, and how it goes.
 
-use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -25,6 +24,9 @@ const LOCK: [u8; 16] = [0; 16];
 /// The file whose modification time says when entries were last counted.
 const COUNTED: &str = "locks";
 
+/// So many candidates cost little memory, and spare most evictions a second count.
+const REMEMBERED: usize = 1 << 16;
+
 /// In which the value of an entry that isn't used halves.
 const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -39,8 +41,9 @@ impl Memory {
     /// Also removed, whatever the limits: files that no record names and records that can't be read, once they are a
     /// day old; above a limit such records go before any entry.
     ///
-    /// Reads every record, on several threads and at some 100 bytes of memory per entry. Lookups and writers go on meanwhile;
-    /// what they add is not counted. A disabled memory evicts nothing.
+    /// Reads every record, on several threads; twice where more than 65,536 entries go. Takes some 100 bytes of memory,
+    /// on each of these threads, for each entry that goes and for up to 65,536 others, however many there are. Lookups
+    /// and writers go on meanwhile; what they add is not counted. A disabled memory evicts nothing.
     ///
     /// # Errors
     ///
@@ -80,13 +83,15 @@ pub(super) struct Evictor {
     hot: Arc<Table>,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
     turn: Mutex<()>,
+    /// How many candidates a count remembers at least.
+    remembered: usize,
 }
 
 /// All that there is.
 pub(super) struct Census {
-    now: SystemTime,
     functions: Vec<String>,
-    candidates: Vec<Candidate>,
+    old: Vec<Candidate>,
+    first: First,
     pub(super) bytes: u64,
     pub(super) items: u64,
     evicted: Evicted,
@@ -103,10 +108,30 @@ struct Candidate {
     function: u32,
 }
 
+/// What a count is made for.
+struct Question {
+    now: SystemTime,
+    /// Entries that weren't used for so long go, whatever else there is.
+    age: Option<Duration>,
+    /// How much more than that goes, as far as it is known.
+    excess: Evicted,
+}
+
+/// The candidates that go first: at least as many as were asked for, and no more than that takes.
+#[derive(Default)]
+struct First {
+    /// The last one of them on top.
+    heap: BinaryHeap<Candidate>,
+    bytes: u64,
+    /// There were more.
+    cut: bool,
+}
+
 /// What a thread of the survey has seen.
 #[derive(Default)]
 struct Tally {
-    candidates: Vec<Candidate>,
+    old: Vec<Candidate>,
+    first: First,
     bytes: u64,
     items: u64,
     evicted: Evicted,
@@ -115,22 +140,26 @@ struct Tally {
 
 impl Evictor {
     pub(super) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict, hot: Arc<Table>) -> Self {
-        Self { disk, locks, policy, hot, turn: Mutex::default() }
+        Self { disk, locks, policy, hot, turn: Mutex::default(), remembered: REMEMBERED }
     }
 
     /// Counts and evicts at once; beside another process that does so, if there is one.
     pub(super) fn reduce(&self, limits: &Limits) -> Result<Evicted> {
         let _turn = lock(&self.turn);
         let _held = self.lock();
-        self.evict(self.count()?, limits)
+        self.evict(self.count(limits.age, Evicted::default())?, limits)
     }
 
-    /// The same, with limits that depend on what there is; `None` if another process is about it.
-    pub(super) fn reduce_alone(&self, limits: impl FnOnce(&Census) -> Limits) -> Result<Option<Evicted>> {
+    /// The same, with limits that depend on what there is, but for that of `age`; `None` if another process is about it.
+    pub(super) fn reduce_alone(
+        &self,
+        age: Option<Duration>,
+        limits: impl FnOnce(&Census) -> Limits,
+    ) -> Result<Option<Evicted>> {
         let _turn = lock(&self.turn);
         let Some(_held) = self.lock() else { return Ok(None) };
-        let census = self.count()?;
-        let limits = limits(&census);
+        let census = self.count(age, Evicted::default())?;
+        let limits = Limits { age, ..limits(&census) };
         self.evict(census, &limits).map(Some)
     }
 
@@ -156,48 +185,63 @@ impl Evictor {
         server.unwrap_or_else(SystemTime::now)
     }
 
-    /// Looks at every entry, and sweeps out what is none.
-    fn count(&self) -> Result<Census> {
-        let now = self.begin();
+    /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
+    /// ones up to the `excess`.
+    fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Census> {
+        let question = Question { now: self.begin(), age, excess };
         let Survey { functions, tallies, error } =
-            survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, now))?;
-        let mut census =
-            Census { now, functions, candidates: Vec::new(), bytes: 0, items: 0, evicted: Evicted::default(), error };
+            survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
+        let (old, first) = (Vec::new(), First::default());
+        let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
         for mut tally in tallies {
-            census.candidates.append(&mut tally.candidates);
+            census.old.append(&mut tally.old);
+            census.first.cut |= tally.first.cut;
+            for candidate in tally.first.heap {
+                census.first.add(candidate, self.remembered, excess);
+            }
             census.bytes += tally.bytes;
             census.items += tally.items;
-            census.evicted.items += tally.evicted.items;
-            census.evicted.bytes += tally.evicted.bytes;
+            census.evicted.add(tally.evicted.items, tally.evicted.bytes);
             census.error = census.error.or(tally.error);
         }
-        match sweep::slots(&self.disk, now) {
+        match sweep::slots(&self.disk, question.now) {
             Ok(bytes) => census.evicted.bytes += bytes,
             Err(error) => drop(census.error.get_or_insert(error)),
         }
         Ok(census)
     }
 
-    fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, now: SystemTime) {
+    fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
         let mut claims = Claims::default();
         // What can't be removed isn't counted either.
         for (key, _) in shard.records().filter(|(_, kind)| *kind != Kind::Folder) {
-            let state = shard.state(key);
+            let state = shard.listed_state(key);
             claims.add(key, &state);
-            if let Err(error) = self.tally(tally, shard, key, &state, now) {
-                tally.error.get_or_insert(error);
+            match self.tally(tally, shard, key, &state, question.now) {
+                Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
+                Ok(Some(candidate)) => tally.first.add(candidate, self.remembered, question.excess),
+                Ok(None) => {}
+                Err(error) => drop(tally.error.get_or_insert(error)),
             }
         }
-        match sweep::shard(&self.disk, shard, &claims, now) {
+        match sweep::shard(&self.disk, shard, &claims, question.now) {
             Ok(bytes) => tally.evicted.bytes += bytes,
             Err(error) => drop(tally.error.get_or_insert(error)),
         }
     }
 
-    fn tally(&self, tally: &mut Tally, shard: &Shard<'_>, key: Key, state: &State, now: SystemTime) -> Result<()> {
+    /// Counts what a record turned out to be; returns it if it may go.
+    fn tally(
+        &self,
+        tally: &mut Tally,
+        shard: &Shard<'_>,
+        key: Key,
+        state: &State,
+        now: SystemTime,
+    ) -> Result<Option<Candidate>> {
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
         let candidate = match state {
-            State::Gone => return Ok(()),
+            State::Gone => None,
             State::Entry(found) => {
                 let bytes = found.length + stored_bytes(&found.record);
                 let rank = rank(self.policy, found, bytes, now);
@@ -210,18 +254,17 @@ impl Evictor {
             }
             State::Damaged(_) | State::Unreadable(_) => {
                 let name = shard.path(&format!("{key}.record"));
-                let Some(stat) = self.disk.stat(&name)? else { return Ok(()) };
+                let Some(stat) = self.disk.stat(&name)? else { return Ok(None) };
                 let damaged = matches!(state, State::Damaged(_));
                 if damaged && sweep::is_garbage(&stat, now) && self.unchanged(&name, &stat)? {
                     tally.evicted.add(u64::from(self.disk.remove(&name)?), stat.len);
-                    return Ok(());
+                    return Ok(None);
                 }
                 tally.add(stat.len);
                 damaged.then_some(Candidate { rank: 0, modified: stat.modified, bytes: stat.len, key, function })
             }
         };
-        tally.candidates.extend(candidate);
-        Ok(())
+        Ok(candidate)
     }
 
     /// The bytes of all files that bear the name of `key`.
@@ -241,21 +284,27 @@ impl Evictor {
 
     /// Removes what is too old, then what comes first until the other limits hold.
     fn evict(&self, mut census: Census, limits: &Limits) -> Result<Evicted> {
-        if let Some(limit) = limits.age {
-            let now = census.now;
-            let is_old =
-                |candidate: &mut Candidate| now.duration_since(candidate.modified).unwrap_or_default() >= limit;
-            let old: Vec<_> = census.candidates.extract_if(.., is_old).collect();
-            old.iter().for_each(|candidate| self.evict_one(&mut census, candidate));
-        }
-        if census.exceeds(limits) {
-            let candidates = std::mem::take(&mut census.candidates);
-            let mut queue: BinaryHeap<_> = candidates.into_iter().map(Reverse).collect();
-            while census.exceeds(limits)
-                && let Some(Reverse(candidate)) = queue.pop()
-            {
+        let mut is_known = false;
+        loop {
+            let before = census.evicted;
+            for candidate in std::mem::take(&mut census.old) {
                 self.evict_one(&mut census, &candidate);
             }
+            for candidate in std::mem::take(&mut census.first.heap).into_sorted_vec() {
+                if census.excess(limits).is_none() {
+                    break;
+                }
+                self.evict_one(&mut census, &candidate);
+            }
+            // More has to go than was remembered. As the excess is known now, another count remembers all of it; who
+            // then finds nothing that can be removed gives up.
+            let goes_on = census.first.cut && (census.evicted != before || !is_known);
+            let Some(excess) = census.excess(limits).filter(|_| goes_on) else { break };
+            is_known = true;
+            let again = self.count(limits.age, excess)?;
+            let mut evicted = again.evicted;
+            evicted.add(census.evicted.items, census.evicted.bytes);
+            census = Census { evicted, error: census.error.or(again.error), ..again };
         }
         tracing::debug!(?limits, evicted = ?census.evicted, left = census.items, bytes = census.bytes, "reduced");
         census.error.map_or(Ok(census.evicted), Err)
@@ -333,8 +382,34 @@ impl Evicted {
 }
 
 impl Census {
-    fn exceeds(&self, limits: &Limits) -> bool {
-        limits.bytes.is_some_and(|limit| self.bytes > limit) || limits.items.is_some_and(|limit| self.items > limit)
+    /// By how much a limit is exceeded, if one is.
+    fn excess(&self, limits: &Limits) -> Option<Evicted> {
+        let over = |count: u64, limit: Option<u64>| limit.map_or(0, |limit| count.saturating_sub(limit));
+        let excess = Evicted { items: over(self.items, limits.items), bytes: over(self.bytes, limits.bytes) };
+        (excess != Evicted::default()).then_some(excess)
+    }
+}
+
+impl Question {
+    fn is_old(&self, candidate: &Candidate) -> bool {
+        self.age.is_some_and(|limit| self.now.duration_since(candidate.modified).unwrap_or_default() >= limit)
+    }
+}
+
+impl First {
+    /// Takes one more, and gives up those that come last and aren't needed for `least` candidates or the `excess`.
+    fn add(&mut self, candidate: Candidate, least: usize, excess: Evicted) {
+        self.bytes = self.bytes.saturating_add(candidate.bytes);
+        self.heap.push(candidate);
+        let least = least.max(usize::try_from(excess.items).unwrap_or(usize::MAX));
+        while self.heap.len() > least
+            && let Some(last) = self.heap.peek()
+            && self.bytes.saturating_sub(last.bytes) >= excess.bytes
+        {
+            self.bytes = self.bytes.saturating_sub(last.bytes);
+            self.heap.pop();
+            self.cut = true;
+        }
     }
 }
 

@@ -259,28 +259,24 @@ impl Inner {
 
     /// The readable records below a function's folder, in no order.
     pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Record> + use<'_> {
-        self.record_names(folder.to_owned()).filter_map(|name| {
-            let name = name.ok()?;
+        self.record_names(folder).filter_map(|name| {
             let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
             Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()
         })
     }
 
-    /// The names, below the root, of the records below a function's folder; errors of folders that can't be listed.
-    pub(super) fn record_names(&self, folder: String) -> impl Iterator<Item = Result<String>> + use<'_> {
-        let names = self.names(&folder).into_iter().flat_map(|shard| match shard {
-            Ok(shard) => self.names(&shard),
-            Err(error) => vec![Err(error)],
+    /// The names, below the root, of the records below a function's folder.
+    fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
+        let folders = self.disk.list(folder).unwrap_or_default();
+        let shards = folders.into_iter().map(move |item| item.name).map({
+            let folder = folder.to_owned();
+            move |shard| format!("{folder}/{shard}")
         });
-        names.filter(|name| name.as_ref().map_or(true, |name| name.ends_with(".record")))
-    }
-
-    /// What is in a folder, by its names below the root; nothing if it is none.
-    pub(super) fn names(&self, folder: &str) -> Vec<Result<String>> {
-        match self.disk.list(folder) {
-            Ok(items) => items.into_iter().map(|item| Ok(format!("{folder}/{}", item.name))).collect(),
-            Err(error) => vec![Err(error)],
-        }
+        shards.flat_map(|shard| {
+            let items = self.disk.list(&shard).unwrap_or_default();
+            let names = items.into_iter().map(|item| item.name).filter(|name| name.ends_with(".record"));
+            names.map(move |name| format!("{shard}/{name}")).collect::<Vec<_>>()
+        })
     }
 }
 

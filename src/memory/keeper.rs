@@ -148,7 +148,7 @@ impl Shared {
     }
 
     fn reduced(&self, limits: impl FnOnce(&Census) -> Limits) -> Option<Evicted> {
-        match self.evictor.reduce_alone(limits) {
+        match self.evictor.reduce_alone(self.limits.age, limits) {
             Ok(evicted) => evicted,
             Err(error) => {
                 tracing::warn!(%error, "the cache can't be kept within its limits");

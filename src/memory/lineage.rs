@@ -168,7 +168,7 @@ impl Inner {
         type Holders = Vec<(Digest, Place)>;
         let survey = survey(&self.disk, |holders: &mut Holders, shard| {
             for (key, _) in shard.records() {
-                let State::Entry(found) = shard.state(key) else { continue };
+                let State::Entry(found) = shard.listed_state(key) else { continue };
                 let place = Place { created: found.record.created, function: shard.function, key };
                 holders.extend(held(&found.record).into_iter().map(|digest| (digest, place)));
             }

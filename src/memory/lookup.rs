@@ -14,7 +14,7 @@ use crate::map::{Examined, Mapping, digest_file, read_verified};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
 use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
-use crate::store::{Disk, Stat};
+use crate::store::{Disk, OpenFolder, Stat};
 
 #[cfg(test)]
 mod tests;
@@ -234,9 +234,18 @@ impl Inner {
 
 /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
 pub(super) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
+    read_record_in(disk, None, name)
+}
+
+/// The same; it is looked for in `folder`, if that is open.
+pub(super) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &str) -> Result<Option<Found>> {
     let mut before = Vec::new();
     loop {
-        let Some(blob) = disk.read(name, RECORD_MAX as u64)? else { return Ok(None) };
+        let blob = match folder {
+            Some(folder) => disk.read_in(folder, name, RECORD_MAX as u64)?,
+            None => disk.read(name, RECORD_MAX as u64)?,
+        };
+        let Some(blob) = blob else { return Ok(None) };
         let record = Record::decode(&blob.bytes, || disk.path_of(name))?;
         let (stat, length, used) = (blob.stat, blob.bytes.len() as u64, blob.stat.modified);
         let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, stat, length, used })) };

@@ -7,7 +7,8 @@
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
 //!   for a call that is `wanted`; `sync`: what both take of the system.
 //! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
-//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not; `staged`: arrays that are made there; `upkeep`: removing and listing them.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, their `leaves` hashed by two;
+//!   `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
 //! * `limits`: how much there may be; `survey`: all that there is; `evict` and `sweep`: what goes, and `keeper`: by
 //!   itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -38,6 +39,7 @@ mod lead;
 mod leaves;
 mod limits;
 mod lineage;
+mod listing;
 mod lookup;
 mod options;
 mod pocket;

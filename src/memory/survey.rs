@@ -1,15 +1,16 @@
 //! Everything that the function folders hold, shard by shard and by several threads.
 
+use std::cell::OnceCell;
 use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::thread;
 
 use super::lock;
-use super::lookup::{Found, read_record};
-use crate::digest::{Digest, escaped};
+use super::lookup::{Found, read_record, read_record_in};
+use crate::digest::escaped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{self, Key};
-use crate::store::{Disk, Kind};
+use crate::store::{Disk, Kind, OpenFolder};
 
 /// A survey waits for the file system more than it computes: two threads help on one core, and more than these add
 /// nothing on a local disk.
@@ -22,7 +23,10 @@ pub(super) struct Shard<'a> {
     pub(super) function: usize,
     folder: &'a str,
     pub(super) name: String,
+    open: Option<OpenFolder>,
     pub(super) items: Vec<Listed>,
+    /// A function whose folder this is: most entries are of one.
+    known: OnceCell<String>,
 }
 
 /// Something that lies in a shard: a file; or a FIFO, say.
@@ -83,8 +87,8 @@ impl Part {
 
 /// Upper-case digits parse, but name no entry.
 fn parse_key(text: &str) -> Option<Key> {
-    let digest: Digest = text.parse().ok()?;
-    (digest.to_string() == text).then(|| Key::from_digest(digest))
+    let is_canonical = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_canonical.then(|| text.parse().ok().map(Key::from_digest)).flatten()
 }
 
 /// Whether a name's end is a nonce and one of these.
@@ -108,9 +112,14 @@ pub(super) enum State {
 impl State {
     /// Reads the record `name` of `key`, in the function folder `folder`.
     pub(super) fn read(disk: &Disk, name: &str, key: Key, folder: &str) -> Self {
-        match read_record(disk, name) {
+        Self::of(read_record(disk, name), disk, name, key, |function| key::folder(function) == folder)
+    }
+
+    /// What was read of the record `name` of `key`; `is_home` says whether its folder is that of a function.
+    fn of(read: Result<Option<Found>>, disk: &Disk, name: &str, key: Key, is_home: impl FnOnce(&str) -> bool) -> Self {
+        match read {
             Ok(None) => Self::Gone,
-            Ok(Some(found)) if found.record.key == key.digest() && key::folder(&found.record.function) == folder => {
+            Ok(Some(found)) if found.record.key == key.digest() && is_home(&found.record.function) => {
                 Self::Entry(Box::new(found))
             }
             Ok(Some(found)) => {
@@ -135,6 +144,24 @@ impl Shard<'_> {
     /// The name, below the root, of one of its files.
     pub(super) fn path(&self, file: &str) -> String {
         format!("{}/{file}", self.name)
+    }
+
+    /// What stands in the record of `key`, in the folder that was listed: another one may have taken its place.
+    pub(super) fn listed_state(&self, key: Key) -> State {
+        let name = self.path(&format!("{key}.record"));
+        let read = read_record_in(self.disk, self.open.as_ref(), &name);
+        State::of(read, self.disk, &name, key, |function| self.is_home(function))
+    }
+
+    fn is_home(&self, function: &str) -> bool {
+        if self.known.get().is_some_and(|known| known == function) {
+            return true;
+        }
+        let is_home = key::folder(function) == self.folder;
+        if is_home {
+            let _ = self.known.set(function.to_owned());
+        }
+        is_home
     }
 
     /// What stands now in the record of `key`.
@@ -176,7 +203,7 @@ pub(super) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Sha
         }
         tally
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end());
+    let threads = threads();
     let tallies = thread::scope(|scope| {
         let spawn = |_| thread::Builder::new().name("ndcache-survey".to_owned()).spawn_scoped(scope, work).ok();
         let others: Vec<_> = (1..threads).filter_map(spawn).collect();
@@ -186,6 +213,11 @@ pub(super) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Sha
     });
     let error = queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).error;
     Ok(Survey { functions, tallies, error })
+}
+
+/// How many threads look at shards.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end())
 }
 
 /// The shards that are yet to be visited, those of one function at a time.
@@ -203,9 +235,9 @@ impl<'a> Queue<'a> {
     fn next(queue: &Mutex<Self>) -> Option<Shard<'a>> {
         let (disk, function, folder, shard) = lock(queue).pop()?;
         let name = format!("{folder}/{shard}");
-        let listed = disk.list(&name).unwrap_or_else(|error| {
+        let (open, listed) = disk.list_open(&name).unwrap_or_else(|error| {
             lock(queue).error.get_or_insert(error);
-            Vec::new()
+            (None, Vec::new())
         });
         let items = listed.into_iter().map(|item| Listed {
             part: match Part::of(&item.name, &shard) {
@@ -215,7 +247,7 @@ impl<'a> Queue<'a> {
             name: item.name,
             kind: item.kind,
         });
-        Some(Shard { disk, function, folder, name, items: items.collect() })
+        Some(Shard { disk, function, folder, name, open, items: items.collect(), known: OnceCell::new() })
     }
 
     fn pop(&mut self) -> Option<(&'a Disk, usize, &'a str, String)> {

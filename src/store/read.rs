@@ -1,9 +1,12 @@
 //! Reading a blob whole.
 
+use super::at;
 use super::disk::Disk;
 use super::name::Name;
 use super::stat::Stat;
+use super::walk::OpenFolder;
 use crate::error::{Error, Result};
+use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,9 +21,27 @@ pub(crate) struct Blob {
 impl Disk {
     /// Reads a blob of at most `cap` bytes; `None` if there is none. A longer one is damaged, and is not read.
     pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Option<Blob>> {
+        self.read_by(name, cap, |name| self.open_with_stat(name))
+    }
+
+    /// The same of `name`, whose last component is looked up in `folder`: the folder that is, or was, its own.
+    pub(crate) fn read_in(&self, folder: &OpenFolder, name: &str, cap: u64) -> Result<Option<Blob>> {
+        self.read_by(name, cap, |name| {
+            let file = at::step(folder.fd()?, name.leaf, at::READ, Mode::empty())?;
+            let stat = Stat::of(&fs::fstat(&file)?);
+            Ok((File::from(file), stat))
+        })
+    }
+
+    fn read_by(
+        &self,
+        name: &str,
+        cap: u64,
+        open: impl Fn(&Name<'_>) -> rustix::io::Result<(File, Stat)>,
+    ) -> Result<Option<Blob>> {
         let name = Name::new(name)?;
         let read = self.look_up("read", &name, || {
-            let (file, stat) = self.open_with_stat(&name)?;
+            let (file, stat) = open(&name)?;
             // Neither is read: a device may have no end, or act on being read.
             let refused = !stat.regular || stat.len > cap;
             let bytes = if refused { Vec::new() } else { read_up_to(&file, stat.len)? };

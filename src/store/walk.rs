@@ -38,20 +38,33 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// A folder that was listed, and may have been removed since.
+pub(crate) struct OpenFolder(Dir);
+
+impl OpenFolder {
+    pub(super) fn fd(&self) -> rustix::io::Result<BorrowedFd<'_>> {
+        self.0.fd()
+    }
+}
+
 impl Disk {
     /// What is in a folder (the root's name is empty), in no order; nothing if it isn't there. Names that are not
     /// UTF-8 are none of ours and are left out.
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<Item>> {
+        Ok(self.list_open(folder)?.1)
+    }
+
+    /// The same, with the folder, of which each file can then be read without looking for it from the root on.
+    pub(crate) fn list_open(&self, folder: &str) -> Result<(Option<OpenFolder>, Vec<Item>)> {
         check_folder(folder)?;
         let name = if folder.is_empty() { "." } else { folder };
         let opened = match at::open(self.root(), name, at::LIST, Mode::empty()) {
             Err(Errno::STALE) => at::open(self.root(), name, at::LIST, Mode::empty()),
             opened => opened,
         };
-        let listed = opened.and_then(|opened| entries(opened).map(|(_, listed)| listed));
-        match listed {
-            Ok(listed) => Ok(listed.into_iter().filter_map(item).collect()),
-            Err(errno) if at::is_absent(errno) => Ok(Vec::new()),
+        match opened.and_then(entries) {
+            Ok((dir, listed)) => Ok((Some(OpenFolder(dir)), listed.into_iter().filter_map(item).collect())),
+            Err(errno) if at::is_absent(errno) => Ok((None, Vec::new())),
             Err(errno) => Err(at::fault("list", &self.path_of(folder), errno)),
         }
     }

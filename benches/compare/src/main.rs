@@ -45,6 +45,7 @@ fn worker(folder: &Path) -> Result<(), Box<dyn Error>> {
             "ndcache" => ours.round(what, x)?,
             "cached" => peers::cached(what)?,
             "cacache" => peers::cacache(&folder.join("cacache"), what, x)?,
+            "plain" => peers::plain(&folder.join("plain"), what, x)?,
             "xor" => times::steady(|| read::xor(x.as_slice().expect("a contiguous array"))),
             other => return Err(format!("no peer is called `{other}`").into()),
         };

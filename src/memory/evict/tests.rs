@@ -52,7 +52,7 @@ const LENGTHS: [usize; 4] = [10, 20, 30, 40];
 fn an_entry_that_is_used_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &inner(&memory).evictor;
-    let census = evictor.count().unwrap();
+    let census = evictor.count(None, Evicted::default()).unwrap();
     used(&memory, 10, Duration::ZERO);
     let evicted = evictor.evict(census, &Limits::default().items(2)).unwrap();
     assert_eq!(evicted.items, 2);
@@ -63,7 +63,7 @@ fn an_entry_that_is_used_between_count_and_removal_stays() {
 fn an_entry_that_is_replaced_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &inner(&memory).evictor;
-    let census = evictor.count().unwrap();
+    let census = evictor.count(Some(Duration::ZERO), Evicted::default()).unwrap();
     memory.refresh(bytes::call(10));
     evictor.evict(census, &Limits::default().age(Duration::ZERO)).unwrap();
     assert_eq!(left(&memory, &LENGTHS), [10]);
@@ -73,7 +73,7 @@ fn an_entry_that_is_replaced_between_count_and_removal_stays() {
 fn an_entry_that_somebody_else_removes_in_between_is_not_counted_twice() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &inner(&memory).evictor;
-    let census = evictor.count().unwrap();
+    let census = evictor.count(None, Evicted::default()).unwrap();
     assert!(memory.remove(&bytes::call(10)).unwrap());
     let evicted = evictor.evict(census, &Limits::default().items(2)).unwrap();
     assert_eq!(evicted.items, 1);
@@ -95,12 +95,14 @@ fn edited_entries_count_and_stay() {
 fn an_entry_that_is_edited_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &inner(&memory).evictor;
-    let mut census = evictor.count().unwrap();
+    let mut census = evictor.count(None, Evicted::default()).unwrap();
     edit(&memory, 10);
     // Even if the clock gave both records the same time.
     let path = memory.entry(&bytes::call(10)).unwrap().unwrap().path().to_owned();
     let modified = path.metadata().unwrap().modified().unwrap();
-    census.candidates.iter_mut().min().unwrap().modified = modified;
+    let mut candidates = std::mem::take(&mut census.first.heap).into_vec();
+    candidates.iter_mut().min().unwrap().modified = modified;
+    census.first.heap = candidates.into();
     evictor.evict(census, &Limits::default().items(3)).unwrap();
     assert_eq!(left(&memory, &LENGTHS), [10, 30, 40]);
 }
@@ -112,10 +114,10 @@ fn one_process_evicts_at_a_time_and_the_others_let_it() {
     let held = inner(&other).evictor.lock().unwrap();
     assert!(held.is_some());
     let none = |_: &Census| Limits::default().items(0);
-    assert_eq!(inner(&memory).evictor.reduce_alone(none).unwrap(), None);
+    assert_eq!(inner(&memory).evictor.reduce_alone(None, none).unwrap(), None);
     assert_eq!(left(&memory, &LENGTHS), LENGTHS);
     drop(held);
-    assert_eq!(inner(&memory).evictor.reduce_alone(none).unwrap().unwrap().items, 4);
+    assert_eq!(inner(&memory).evictor.reduce_alone(None, none).unwrap().unwrap().items, 4);
 }
 
 #[test]
@@ -133,6 +135,47 @@ fn a_count_leaves_its_time_on_the_file_of_locks() {
 fn a_candidate_takes_no_more_than_its_documentation_says() {
     // Twice, while the counts of the threads are brought together.
     assert!(2 * size_of::<Candidate>() <= 112);
+}
+
+/// The evictor of a memory, which remembers but so many candidates.
+fn forgetful(memory: &Memory, remembered: usize) -> Evictor {
+    let inner = inner(memory);
+    let evictor = Evictor::new(Arc::clone(&inner.disk), None, Evict::default(), Arc::clone(&inner.hot));
+    Evictor { remembered, ..evictor }
+}
+
+#[test]
+fn more_entries_go_than_a_count_remembers() {
+    for remembered in [0, 1, 2] {
+        let (_folder, memory) = stored(&LENGTHS);
+        let evicted = forgetful(&memory, remembered).reduce(&Limits::default().items(1)).unwrap();
+        assert_eq!((evicted.items, left(&memory, &LENGTHS)), (3, vec![40]), "{remembered}");
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_ends_the_counting() {
+    let (_folder, memory) = stored(&LENGTHS);
+    LENGTHS.iter().for_each(|&length| edit(&memory, length));
+    assert_eq!(forgetful(&memory, 1).reduce(&Limits::default().items(1)).unwrap(), Evicted::default());
+    assert_eq!(left(&memory, &LENGTHS), LENGTHS);
+}
+
+#[test]
+fn a_count_remembers_what_goes_and_little_else() {
+    let (_folder, memory) = stored(&LENGTHS);
+    let evictor = forgetful(&memory, 1);
+    let remembered = |items, bytes| {
+        let census = evictor.count(None, Evicted { items, bytes }).unwrap();
+        (census.first.heap.len(), census.first.cut)
+    };
+    let each = memory.entry(&bytes::call(10)).unwrap().unwrap().bytes();
+    assert_eq!(remembered(0, 0), (1, true));
+    assert_eq!(remembered(3, 0), (3, true));
+    assert_eq!(remembered(0, each), (1, true));
+    assert_eq!(remembered(0, each + 1), (2, true));
+    assert_eq!(remembered(4, 0), (4, false));
+    assert_eq!(remembered(9, u64::MAX), (4, false));
 }
 
 proptest! {
