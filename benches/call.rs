@@ -166,7 +166,7 @@ fn ratio_without_memory() {
     const CALLS: usize = 10_000_000;
     ratio::hold(
         "a call without a memory / the plain function",
-        Goal::More(CALLS as f64 * 1e-9),
+        Goal::More(1e-9),
         15,
         || ratio::seconds(CALLS, || polynomial(black_box(1.5))),
         || ratio::seconds(CALLS, || plain_polynomial(black_box(1.5))),
