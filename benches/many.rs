@@ -154,7 +154,7 @@ fn surveys(many: &Path, entries: u64) {
     ratio::hold(&format!("`reduce_size`, each of {entries} / reading a record, all cores"), goal, 3, counted, bare);
 }
 
-/// How much more memory a process takes for removing a thousandth of the entries, and all but a thousandth.
+/// How much more memory a process takes for removing a thousandth of the entries, and then a fifth.
 fn memory_of_reducing(many: &Path, entries: u64) {
     let thousandth = (entries / 1000).max(1);
     let mut left = entries;
