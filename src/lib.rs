@@ -103,15 +103,6 @@ extern crate self as ndcache;
 pub mod __private;
 mod digest;
 mod error;
-#[cfg(any(test, fuzzing))]
-#[doc(hidden)]
-#[allow(missing_docs)]
-pub mod fuzzing {
-    //! The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere else.
-
-    pub use crate::payload::fuzzing::{file, header, members, values};
-    pub use crate::record::fuzzing::{overflow, record, slot};
-}
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;
@@ -143,6 +134,15 @@ pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
 pub use record::Producer;
 pub use store::Durability;
+
+/// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere else.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod fuzzing {
+    pub use crate::payload::fuzzing::{file, header, members, values};
+    pub use crate::record::fuzzing::{overflow, record, slot};
+}
 
 /// The examples of the pages, as tests.
 #[cfg(doctest)]

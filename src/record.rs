@@ -6,35 +6,23 @@
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
 use crate::key::Part;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod producer;
+mod sealed;
 mod slot;
 mod straight;
 #[cfg(test)]
 mod tests;
 
+pub use producer::Producer;
+pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
 
-/// The longest record, so that a reader need never trust a length. Of every format, past and to come.
-pub(crate) const RECORD_MAX: usize = 64 << 10;
-
-/// How a record begins. Of every format, too, as is the trailer.
-const MAGIC: [u8; 8] = *b"ndcache\0";
-
-/// Bytes of the digest at the end.
-const TRAILER: usize = 16;
-
-/// The format that this version writes, and the only one so far.
-pub(crate) const FORMAT: u32 = 1;
-
-/// What `requires` may name: things a reader has to know beyond `FORMAT`. None so far.
-const FEATURES: &[&str] = &[];
+use sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
 
 /// How array files are encoded; also what their names end with.
 const CODECS: &[&str] = &[NPY, NPY_GZ];
@@ -47,9 +35,6 @@ pub(crate) const NPY_GZ: &str = "npy.gz";
 
 /// Where elements begin in a `.npy` is a multiple of this.
 const ALIGNMENT: u64 = 64;
-
-/// Ours nest four deep; unknown fields of a later version may nest deeper.
-const DEPTH_MAX: usize = 32;
 
 const NAME_MAX: usize = 255;
 
@@ -129,64 +114,6 @@ struct Overflowed {
     arrays: Vec<ArrayRecord>,
 }
 
-/// Who stored an entry; prints as a phrase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Producer {
-    /// Of this crate.
-    pub(crate) version: String,
-    pub(crate) rustc: String,
-    pub(crate) target: String,
-    pub(crate) host: String,
-    /// Boot and mount. In the session that still lasts, no power cut can have come between.
-    pub(crate) session: String,
-}
-
-impl Producer {
-    /// The version of ndcache.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// The compiler, as it calls itself.
-    #[must_use]
-    pub fn rustc(&self) -> &str {
-        &self.rustc
-    }
-
-    /// The target that it compiled for.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
-    /// The name of the machine.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// This build on this machine.
-    pub(crate) fn current(session: &str) -> Self {
-        static HOST: OnceLock<String> = OnceLock::new();
-        let host = HOST.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rustc: env!("NDCACHE_RUSTC").to_owned(),
-            target: env!("NDCACHE_TARGET").to_owned(),
-            host: host.clone(),
-            session: session.to_owned(),
-        }
-    }
-}
-
-impl fmt::Display for Producer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, rustc, target, host, .. } = self;
-        write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
-    }
-}
-
 /// The bytes of a record, and of its overflow if it has one.
 pub(crate) struct Split {
     pub(crate) record: Vec<u8>,
@@ -255,7 +182,7 @@ impl Record {
     fn open(bytes: &[u8]) -> Result<Self> {
         let body = verify(bytes)?;
         let record = match straight::decode(body).map_or_else(|| unpack::<Self>(body), Ok) {
-            Ok(record) if record.format == FORMAT && unknown(&record.requires).is_none() => record,
+            Ok(record) if is_ours(record.format, &record.requires) => record,
             decoded => return Err(reject(body, decoded.err())),
         };
         record.check()?;
@@ -346,119 +273,6 @@ fn check_name(name: &str, suffix: &str) -> Result<()> {
     Err(Error::damaged(format!("it names the file `{shown}`, expected a plain name that ends in `.{suffix}`")))
 }
 
-/// Puts magic and trailer around the MessagePack of a record of `function`.
-fn seal(body: &[u8], function: &str) -> Result<Vec<u8>> {
-    let mut bytes = [MAGIC.as_slice(), body].concat();
-    let digest = tree(&bytes);
-    bytes.extend_from_slice(&digest.to_bytes());
-    if bytes.len() > RECORD_MAX {
-        return Err(Error::unsupported(format!(
-            "the record of a call of `{function}` takes {} bytes, expected at most {RECORD_MAX}",
-            bytes.len()
-        )));
-    }
-    Ok(bytes)
-}
-
-/// The MessagePack between magic and trailer.
-fn verify(bytes: &[u8]) -> Result<&[u8]> {
-    if bytes.len() > RECORD_MAX {
-        return Err(Error::damaged(format!("it has {} bytes, expected at most {RECORD_MAX}", bytes.len())));
-    }
-    let Some((sealed, trailer)) = bytes.split_last_chunk::<TRAILER>() else {
-        return Err(Error::damaged(format!("it has {} bytes only", bytes.len())));
-    };
-    let Some(body) = sealed.strip_prefix(&MAGIC) else {
-        return Err(Error::damaged("it doesn't begin like a record"));
-    };
-    if tree(sealed).to_bytes() != *trailer {
-        return Err(Error::damaged("its bytes don't have the digest at its end"));
-    }
-    Ok(body)
-}
-
-/// Why an intact record isn't one of ours. A later format may have changed every other field, so each step decodes no
-/// more than it needs.
-fn reject(body: &[u8], cause: Option<rmp_serde::decode::Error>) -> Error {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u64,
-    }
-    #[derive(Deserialize)]
-    struct Requires {
-        requires: Vec<String>,
-    }
-    match unpack::<Format>(body) {
-        Ok(Format { format }) if format > u64::from(FORMAT) => {
-            return Error::newer(format!("entry format is {format}, this version reads {FORMAT}"));
-        }
-        Ok(Format { format }) if format < u64::from(FORMAT) => {
-            return Error::damaged(format!("entry format is {format}, expected {FORMAT}"));
-        }
-        _ => {}
-    }
-    if let Ok(Requires { requires }) = unpack(body)
-        && let Some(feature) = unknown(&requires)
-    {
-        return Error::newer(format!("entry requires `{}`, which this version doesn't know", feature.escape_debug()));
-    }
-    let error = Error::damaged("it can't be decoded");
-    match cause {
-        Some(cause) => error.because(cause),
-        None => error,
-    }
-}
-
-fn unknown(requires: &[String]) -> Option<&String> {
-    requires.iter().find(|feature| !FEATURES.contains(&feature.as_str()))
-}
-
 fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn pack(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
-    let mut packer = rmp_serde::Serializer::new(bytes).with_struct_map();
-    value.serialize(&mut packer).map_err(|error| Error::invalid("a record can't be encoded").because(error))
-}
-
-/// Decodes one value that takes all of `bytes`. Nothing is allocated for a length that the bytes only claim: strings
-/// and byte strings are cut out of them, and serde reserves at most 1 MiB for a sequence.
-fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
-    use rmp_serde::decode::Error as Fault;
-    let mut unpacker = rmp_serde::Deserializer::from_read_ref(bytes);
-    unpacker.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut unpacker)?;
-    match serde::de::IgnoredAny::deserialize(&mut unpacker) {
-        Err(Fault::InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(value),
-        _ => Err(Fault::Syntax("bytes follow the value".to_owned())),
-    }
-}
-
-/// Byte strings as such: serde would write a `Vec<u8>` as a sequence of numbers.
-mod bytes {
-    use serde::de::{Deserializer, Error, Visitor};
-    use serde::ser::Serializer;
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(bytes)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        deserializer.deserialize_bytes(Bytes)
-    }
-
-    struct Bytes;
-
-    impl Visitor<'_> for Bytes {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a byte string")
-        }
-
-        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
-        }
-    }
 }

@@ -176,11 +176,8 @@ impl Examined {
     /// # Errors
     /// Returns an error when the file can't be examined; of the kind `Damaged` when it isn't a regular one.
     pub(crate) fn of(file: File, path: impl FnOnce() -> PathBuf) -> Result<Self> {
-        match Facts::of(&file) {
-            Ok(facts) if facts.regular => Ok(Self { file, facts }),
-            Ok(_) => Err(Error::damaged(format!("`{}` is not a regular file", path().display()))),
-            Err(error) => Err(Error::io("examine", &path(), error)),
-        }
+        let facts = Facts::of(&file, path)?;
+        Ok(Self { file, facts })
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -205,10 +202,9 @@ impl Deref for Examined {
     }
 }
 
-/// What decides whether a file may be mapped.
+/// What decides whether a regular file may be mapped.
 #[derive(Clone, Copy)]
 struct Facts {
-    regular: bool,
     len: u64,
     mode: u32,
 }
@@ -216,22 +212,21 @@ struct Facts {
 impl Facts {
     // The widths of these fields differ by platform.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-    fn of(file: &File) -> io::Result<Self> {
-        let stat = fstat(file)?;
-        Ok(Self {
-            regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
-            len: u64::try_from(stat.st_size).unwrap_or(0),
-            mode: u32::from(stat.st_mode) & 0o7777,
-        })
+    fn of(file: &File, path: impl FnOnce() -> PathBuf) -> Result<Self> {
+        let stat = match fstat(file) {
+            Ok(stat) => stat,
+            Err(errno) => return Err(Error::io("examine", &path(), errno)),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Error::damaged(format!("`{}` is not a regular file", path().display())));
+        }
+        Ok(Self { len: u64::try_from(stat.st_size).unwrap_or(0), mode: u32::from(stat.st_mode) & 0o7777 })
     }
 
     /// The length of a file that may be mapped, as far as the file itself says.
     fn mappable_len(self, path: impl FnOnce() -> PathBuf, exact_len: u64) -> Result<usize> {
-        let Self { regular, len, mode } = self;
+        let Self { len, mode } = self;
         let name = || path().display().to_string();
-        if !regular {
-            return Err(Error::damaged(format!("`{}` is not a regular file", name())));
-        }
         if len != exact_len {
             return Err(Error::damaged(format!("`{}` has {len} bytes, expected {exact_len}", name())));
         }
@@ -247,8 +242,7 @@ impl Facts {
 }
 
 fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
-    let facts = Facts::of(file).map_err(|error| Error::io("examine", path, error))?;
-    facts.mappable_len(|| path.to_owned(), exact_len)
+    Facts::of(file, || path.to_owned())?.mappable_len(|| path.to_owned(), exact_len)
 }
 
 /// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.

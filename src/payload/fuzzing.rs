@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 
-use super::{ArraySource, Format, MappedFile, Members, Payload, PrivateFile, Reader, ViaSerde, npy_header, read_npy};
+use super::read::NoArrays;
+use super::{Format, Members, Payload, Reader, ViaSerde, npy_header, read_npy};
 use crate::digest::{ArrayMeta, Digest, Element as _, Order, tree};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,37 +36,6 @@ pub(super) enum Anything {
     Text(String),
     List(Vec<Anything>),
     Map(BTreeMap<String, Anything>),
-}
-
-/// Beside values that refer to arrays there are none.
-struct NoArrays;
-
-impl NoArrays {
-    fn none<T>() -> Result<T> {
-        Err(Error::damaged("no such array"))
-    }
-}
-
-impl ArraySource for NoArrays {
-    fn meta(&self, _: u32) -> Result<&ArrayMeta> {
-        Self::none()
-    }
-
-    fn read(&self, _: u32, _: &mut [u8]) -> Result<()> {
-        Self::none()
-    }
-
-    fn map(&self, _: u32) -> Result<Option<MappedFile>> {
-        Self::none()
-    }
-
-    fn cow(&self, _: u32) -> Result<Option<PrivateFile>> {
-        Self::none()
-    }
-
-    fn digest(&self, _: u32) -> Result<Digest> {
-        Self::none()
-    }
 }
 
 /// A stored value, as each of several types.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{MAGIC, NAME_MAX, Overflow, Producer, Record, Slot, parts, straight, unpack};
+use super::sealed::{sealed, unpack};
+use super::{NAME_MAX, Overflow, Producer, Record, Slot, parts, straight};
 use crate::digest::{Digest, tree};
 use crate::error::{Error, ErrorKind};
 
@@ -15,14 +16,6 @@ fn is_refused(error: &Error) {
     let text = error.to_string();
     assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Newer), "{text}");
     assert!(text.contains("`/cache/f/x/ab/key.record`"), "{text}");
-}
-
-/// With magic and a trailer that fits.
-fn sealed(body: &[u8]) -> Vec<u8> {
-    let mut bytes = [&MAGIC, body].concat();
-    let trailer = tree(&bytes).to_bytes();
-    bytes.extend_from_slice(&trailer);
-    bytes
 }
 
 /// The body of a record: what lies between magic and trailer.

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArgumentRecord, FORMAT, Part, Producer, Result, bytes, pack, reject, seal, unknown, unpack, verify};
+use super::sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
+use super::{ArgumentRecord, Producer};
 use crate::digest::Digest;
+use crate::error::Result;
+use crate::key::Part;
 
 /// The last result of a slot (docs/format.md, "Slots").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,18 +80,17 @@ impl Slot {
     fn open(bytes: &[u8]) -> Result<Self> {
         let body = verify(bytes)?;
         match unpack::<Self>(body) {
-            Ok(slot) if slot.format == FORMAT && unknown(&slot.requires).is_none() => Ok(slot),
+            Ok(slot) if is_ours(slot.format, &slot.requires) => Ok(slot),
             decoded => Err(reject(body, decoded.err())),
         }
     }
 }
 
-/// So that nobody mistakes one for an entry's.
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::ErrorKind;
-    use crate::record::Record;
+    use crate::record::{FORMAT, Record};
 
     fn slot() -> Slot {
         let digest = Digest::from_bytes([7; 16]);
@@ -141,8 +143,7 @@ mod tests {
 
     #[test]
     fn any_sealed_bytes_are_a_slot_or_refused() {
-        let bytes = slot().encode().unwrap();
-        let body = bytes[super::super::MAGIC.len()..bytes.len() - super::super::TRAILER].to_vec();
+        let body = verify(&slot().encode().unwrap()).unwrap().to_vec();
         let name = "record::slot::tests::any_sealed_bytes_are_a_slot_or_refused";
         crate::fuzz::fuzz(name, Some("slot"), 40_000, &[body], crate::record::fuzzing::slot);
     }

@@ -2,6 +2,7 @@
 
 mod fuzz;
 
+use super::sealed::sealed;
 use super::*;
 use crate::ErrorKind;
 use crate::digest::Order;
@@ -64,17 +65,9 @@ fn decode(bytes: &[u8]) -> Result<Record> {
     Record::decode(bytes, || path().to_owned())
 }
 
-/// A record with any body, and a trailer that fits.
-fn seal(body: &[u8]) -> Vec<u8> {
-    let mut bytes = [&MAGIC, body].concat();
-    let trailer = tree(&bytes).to_bytes();
-    bytes.extend_from_slice(&trailer);
-    bytes
-}
-
 /// A record whose body is a JSON map.
-fn sealed(body: &serde_json::Value) -> Vec<u8> {
-    seal(&rmp_serde::to_vec_named(body).unwrap())
+fn sealed_json(body: &serde_json::Value) -> Vec<u8> {
+    sealed(&rmp_serde::to_vec_named(body).unwrap())
 }
 
 /// A record that is sealed without being checked.
@@ -83,7 +76,7 @@ fn altered(alter: impl FnOnce(&mut Record)) -> Vec<u8> {
     alter(&mut record);
     let mut body = Vec::new();
     pack(&mut body, &record).unwrap();
-    seal(&body)
+    sealed(&body)
 }
 
 fn fails(bytes: &[u8], kind: ErrorKind, expected: &str) {
@@ -119,7 +112,7 @@ fn parts_that_can_not_be_decoded_cost_no_entry() {
         body[0] += 1;
         body.extend_from_slice(&rmp_serde::to_vec("parts").unwrap());
         body.extend_from_slice(nonsense);
-        let bytes = seal(&body);
+        let bytes = sealed(&body);
         assert_eq!(decode(&bytes).unwrap(), sample());
         assert!(parts(&bytes).is_empty());
     }
@@ -156,24 +149,24 @@ fn every_length_counts() {
 
 #[test]
 fn intact_nonsense_is_damaged() {
-    fails(&seal(b""), ErrorKind::Damaged, "can't be decoded");
-    fails(&seal(&[0x80]), ErrorKind::Damaged, "missing field");
-    fails(&sealed(&serde_json::json!({ "format": 0 })), ErrorKind::Damaged, "entry format is 0, expected 1");
+    fails(&sealed(b""), ErrorKind::Damaged, "can't be decoded");
+    fails(&sealed(&[0x80]), ErrorKind::Damaged, "missing field");
+    fails(&sealed_json(&serde_json::json!({ "format": 0 })), ErrorKind::Damaged, "entry format is 0, expected 1");
     let mut body = Vec::new();
     pack(&mut body, &sample()).unwrap();
     body.push(0xc0);
-    fails(&seal(&body), ErrorKind::Damaged, "bytes follow");
+    fails(&sealed(&body), ErrorKind::Damaged, "bytes follow");
 }
 
 #[test]
 fn a_later_format_is_newer_whatever_else_it_holds() {
     let expected = "entry format is 2, this version reads 1";
     fails(&altered(|record| record.format = 2), ErrorKind::Newer, expected);
-    fails(&sealed(&serde_json::json!({ "format": 2 })), ErrorKind::Newer, expected);
+    fails(&sealed_json(&serde_json::json!({ "format": 2 })), ErrorKind::Newer, expected);
     let other = serde_json::json!({ "requires": 5, "key": {}, "format": 2, "value": [[1, 2], null] });
-    fails(&sealed(&other), ErrorKind::Newer, expected);
+    fails(&sealed_json(&other), ErrorKind::Newer, expected);
     let far = serde_json::json!({ "format": u64::MAX });
-    fails(&sealed(&far), ErrorKind::Newer, "entry format is 18446744073709551615");
+    fails(&sealed_json(&far), ErrorKind::Newer, "entry format is 18446744073709551615");
 }
 
 #[test]
@@ -181,7 +174,7 @@ fn an_unknown_requirement_is_newer_whatever_else_it_changes() {
     let expected = "entry requires `zstd`, which this version doesn't know";
     fails(&altered(|record| record.requires = vec!["zstd".to_owned()]), ErrorKind::Newer, expected);
     let other = serde_json::json!({ "format": 1, "requires": ["zstd"], "value": 1.5 });
-    fails(&sealed(&other), ErrorKind::Newer, expected);
+    fails(&sealed_json(&other), ErrorKind::Newer, expected);
 }
 
 #[test]
@@ -214,7 +207,7 @@ fn an_unknown_field_is_fine() {
     body[0] += 1;
     body.extend_from_slice(&rmp_serde::to_vec("mood").unwrap());
     body.extend_from_slice(&rmp_serde::to_vec(&[(1, "good")]).unwrap());
-    assert_eq!(decode(&seal(&body)).unwrap(), sample());
+    assert_eq!(decode(&sealed(&body)).unwrap(), sample());
 }
 
 #[test]
@@ -249,7 +242,7 @@ fn claimed_lengths_are_not_believed() {
             let mut body = vec![0x81];
             body.extend_from_slice(&rmp_serde::to_vec(field).unwrap());
             body.extend_from_slice(&[marker, 0xff, 0xff, 0xff, 0xff, 0]);
-            fails(&seal(&body), ErrorKind::Damaged, "can't be decoded");
+            fails(&sealed(&body), ErrorKind::Damaged, "can't be decoded");
         }
     }
 }
@@ -259,7 +252,7 @@ fn a_deep_record_does_not_exhaust_the_stack() {
     for opening in [0x91_u8, 0x81] {
         let mut body = vec![0x82, 0xa1, b'x'];
         body.resize(60_000, opening);
-        fails(&seal(&body), ErrorKind::Damaged, "can't be decoded");
+        fails(&sealed(&body), ErrorKind::Damaged, "can't be decoded");
     }
 }
 
@@ -405,18 +398,18 @@ proptest! {
         forgeries in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let bytes = record.encode().unwrap();
-        let mut body = bytes[MAGIC.len()..bytes.len() - TRAILER].to_vec();
+        let mut body = verify(&bytes).unwrap().to_vec();
         for (at, byte) in forgeries {
             let len = body.len();
             body[at.index(len)] = byte;
         }
-        if let Ok(read) = decode(&seal(&body)) {
+        if let Ok(read) = decode(&sealed(&body)) {
             prop_assert!(read.files().all(|file| !file.contains('/')));
         }
     }
 
     #[test]
     fn a_forged_body_is_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(decode(&seal(&body)).is_err());
+        prop_assert!(decode(&sealed(&body)).is_err());
     }
 }

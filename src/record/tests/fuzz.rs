@@ -14,7 +14,7 @@ fn bodies() -> Vec<Vec<u8>> {
         large.split(|| "0123.msgpack".to_owned()).unwrap().record,
         include_bytes!("../../../data/format1.record").to_vec(),
     ];
-    sealed.iter().map(|bytes| bytes[MAGIC.len()..bytes.len() - TRAILER].to_vec()).collect()
+    sealed.iter().map(|bytes| verify(bytes).unwrap().to_vec()).collect()
 }
 
 #[test]

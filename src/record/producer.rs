@@ -1,0 +1,64 @@
+//! Who stored an entry.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+/// Who stored an entry; prints as a phrase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Producer {
+    /// Of this crate.
+    pub(crate) version: String,
+    pub(crate) rustc: String,
+    pub(crate) target: String,
+    pub(crate) host: String,
+    /// Boot and mount. In the session that still lasts, no power cut can have come between.
+    pub(crate) session: String,
+}
+
+impl Producer {
+    /// The version of ndcache.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The compiler, as it calls itself.
+    #[must_use]
+    pub fn rustc(&self) -> &str {
+        &self.rustc
+    }
+
+    /// The target that it compiled for.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The name of the machine.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// This build on this machine.
+    pub(crate) fn current(session: &str) -> Self {
+        static HOST: OnceLock<String> = OnceLock::new();
+        let host = HOST.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rustc: env!("NDCACHE_RUSTC").to_owned(),
+            target: env!("NDCACHE_TARGET").to_owned(),
+            host: host.clone(),
+            session: session.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, rustc, target, host, .. } = self;
+        write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
+    }
+}
