@@ -47,8 +47,8 @@
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
 //! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`], with
 //!   [`Memory::set_global`] for the process, [`Memory::with`] for a part of a thread's work; [`Call`], [`Entry`],
-//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of what
-//!   is stored, by all functions or by one (`#[cache(compress = …)]`); the [`Lineage`] of a result.
+//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of
+//!   what is stored, by all functions or by one (`#[cache(compress = …)]`); the [`Lineage`] of a result.
 //! * The environment: [`Memory::from_env`] reads `NDCACHE_DIR`, a folder, and `NDCACHE_MODE`, which is `read-write`,
 //!   `refresh`, `read-only` or `off` ([`Mode`]); [`Builder::env`] does the same for a memory with other settings.
 //! * What stays, and how long: [`Limits`], which [`Builder::limits`] keeps to and [`Memory::reduce_size`] enforces by
@@ -135,7 +135,8 @@ pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_np
 pub use record::Producer;
 pub use store::Durability;
 
-/// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere else.
+/// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere
+/// else.
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 #[allow(missing_docs)]

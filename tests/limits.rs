@@ -1,4 +1,5 @@
-//! Limits: what goes, what stays, and that a cache keeps to them by itself; in `verify`, the check of all that is stored.
+//! Limits: what goes, what stays, and that a cache keeps to them by itself; in `verify`, the check of all that is
+//! stored.
 
 mod verify;
 

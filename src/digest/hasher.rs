@@ -55,8 +55,8 @@ use crate::error::{Error, Result};
 /// assert_eq!(digest(&hann), digest(&plotted));
 /// ```
 ///
-/// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. What has no order, such as a set of one's own,
-/// goes through [`set`](Self::set) or [`map`](Self::map).
+/// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. What has no order, such as a set of one's
+/// own, goes through [`set`](Self::set) or [`map`](Self::map).
 pub struct ContentHasher {
     pub(super) stream: ByteStream<SHORT>,
     /// The leaf that was fed first, as long as nothing else was.
@@ -160,8 +160,8 @@ impl ContentHasher {
         self.tagged_str(Tag::Struct, name);
     }
 
-    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of one
-    /// name in two modules differ behind a `dyn`, too.
+    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of
+    /// one name in two modules differ behind a `dyn`, too.
     ///
     /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
     pub fn begin_struct_of<T: ?Sized>(&mut self) {

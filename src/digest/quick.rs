@@ -6,8 +6,8 @@ use super::hasher::ContentHasher;
 use super::tag::Tag;
 use super::value::Digest;
 
-/// It is no part of the format. Only what is short takes part, and arrays whose digest is known: so it costs little next to
-/// the digests of each argument, which a call gets all the same if nothing is found.
+/// It is no part of the format. Only what is short takes part, and arrays whose digest is known: so it costs little
+/// next to the digests of each argument, which a call gets all the same if nothing is found.
 impl ContentHasher {
     /// `ids` are what the process calls the function.
     #[inline]

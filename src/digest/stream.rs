@@ -6,8 +6,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::value::Digest;
 
-/// Collects bytes for one digest: up to `SHORT` of them where it stands, so that a scalar argument takes no memory and one
-/// call of the hash; more in the hash's own state, which is large.
+/// Collects bytes for one digest: up to `SHORT` of them where it stands, so that a scalar argument takes no memory and
+/// one call of the hash; more in the hash's own state, which is large.
 pub(crate) struct ByteStream<const SHORT: usize> {
     short: [u8; SHORT],
     /// `SHORT` if there are more.

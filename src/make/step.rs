@@ -39,8 +39,8 @@ impl Memory {
     /// Returns an error when the target's folder isn't there or can't be written to, which is found before the
     /// function runs; when something else than a file is in its place, or a file that another function makes; when the
     /// result can't be saved or loaded again, or somebody else replaces it all the time; when the persister's path
-    /// becomes another one meanwhile, as a relative one does; and when the memory is read-only and the target isn't up to date. A fault
-    /// of the cache itself is counted and logged, and the step is then made again next time.
+    /// becomes another one meanwhile, as a relative one does; and when the memory is read-only and the target isn't up
+    /// to date. A fault of the cache itself is counted and logged, and the step is then made again next time.
     ///
     /// # Panics
     /// Panics if the function or the persister does; the old target stands then.

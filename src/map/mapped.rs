@@ -15,9 +15,10 @@ use crate::error::Result;
 /// A read-only array that owns its bytes: a mapped file of the cache, or memory.
 ///
 /// It is what a cached function returns to have its result memory-mapped: `fn f(…) -> Mapped2<f64>`, whose body ends
-/// in `.into()`; a large one is filled where it will be stored, if it is made by [`zeros`](crate::zeros()). Pages are read from disk when they are touched, and shared with every process that maps the same
-/// entry; removing or replacing the entry leaves the array as it is. Where a file can't be mapped (a network file
-/// system, [`MapPolicy::Never`](crate)), the same type holds a copy in memory: [`is_mapped`](Self::is_mapped) tells.
+/// in `.into()`; a large one is filled where it will be stored, if it is made by [`zeros`](crate::zeros()). Pages are
+/// read from disk when they are touched, and shared with every process that maps the same entry; removing or replacing
+/// the entry leaves the array as it is. Where a file can't be mapped (a network file system,
+/// [`MapPolicy::Never`](crate)), the same type holds a copy in memory: [`is_mapped`](Self::is_mapped) tells.
 ///
 /// It derefs to [`ndarray::ArrayRef`], so that indexing, slicing, reductions and maps are ndarray's. A clone costs a
 /// reference count. Order and strides are those of a new array in C or Fortran order.

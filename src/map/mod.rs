@@ -23,7 +23,8 @@
 //! was. It is never truncated, and never opened for writing again. Mapped targets of build steps are held to the same
 //! (`src/make/mapping.rs`): there the folder of the target stands for the root. Whoever changes such a file nevertheless
 //! has first given himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as
-//! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds. [`MapPolicy::Never`](crate) gives the same types with owned bytes.
+//! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds.
+//! [`MapPolicy::Never`](crate) gives the same types with owned bytes.
 //!
 //! A file that is [`staged`] is the one that is written to through a mapping. It has no write permission either, its
 //! blocks are allocated before it is mapped, no record names it, and its descriptor is closed at once, so that the one

@@ -17,7 +17,8 @@ use crate::payload::{Codec, Format};
 ///
 /// Give it to [`Memory::eval`](crate::Memory::eval) and its siblings. Its arguments are hashed only when a memory asks,
 /// and at most once, so that `contains(&call)` followed by `eval(call)` hashes once; what is short (numbers, texts of
-/// some dozen bytes) may be looked at again. An argument with interior mutability must not change between the two. A call is `Send` and `Sync` if its arguments are.
+/// some dozen bytes) may be looked at again. An argument with interior mutability must not change between the two. A
+/// call is `Send` and `Sync` if its arguments are.
 ///
 /// ```
 /// # fn main() -> ndcache::Result<()> {

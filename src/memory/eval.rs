@@ -275,7 +275,8 @@ impl Inner {
         found.unwrap_or(Err(None))
     }
 
-    /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by now.
+    /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
+    /// now.
     fn again<A, R, S: Shape<R>>(
         &self,
         call: &Call<A, R>,

@@ -41,8 +41,8 @@ const ENTRY: u64 = 1 << 10;
 /// Longer values are read at each hit, which takes longer than opening them.
 const VALUE: usize = 256 << 10;
 
-/// A mebibyte of elements with its header. Longer mappings are remembered as long as somebody else has them, and don't hold on to the file of an entry that is
-/// gone.
+/// A mebibyte of elements with its header. Longer mappings are remembered as long as somebody else has them, and don't
+/// hold on to the file of an entry that is gone.
 const HELD: u64 = (1 << 20) + 4096;
 
 /// How long what another process did may stay unseen; with what the clock lags behind less than a second.

@@ -23,8 +23,8 @@ const SOURCES: usize = 8;
 /// The stored calls whose results went into a result, from [`Memory::lineage`].
 ///
 /// Prints as a tree: a line for each entry with its function, its arguments, its key, when it was computed and how long
-/// that took, and that it was edited if it was; below it, by the name of the argument, the entries that hold that argument. What was printed before isn't
-/// spelled out again.
+/// that took, and that it was edited if it was; below it, by the name of the argument, the entries that hold that
+/// argument. What was printed before isn't spelled out again.
 #[derive(Clone, Debug)]
 pub struct Lineage {
     /// The result's own first, then in the order in which they were come to.

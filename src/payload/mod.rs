@@ -11,6 +11,7 @@
 //! | [`leaf`], [`serde_write`], [`serde_read`] | types that only serde knows |
 //! | [`builtin`], [`sequences`], [`collections`], [`arrays`] | [`Payload`] for the types of std and ndarray |
 //! | [`lift`] | [`ArraySink`] and [`ArraySource`]: what the rooms above implement |
+//! | [`inline`] | what lies inside a stored value: its arrays, and its form without the order of maps |
 //! | [`npy`], [`npy_header`](mod@npy_header) | `.npy` files |
 //! | [`gzip`] | [`Compression`]; `.npy.gz` files, written and read in parallel |
 //!

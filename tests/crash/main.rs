@@ -4,10 +4,10 @@
 //! A child of this program does one operation while `strace` injects one fault into it; then the folder is looked at
 //! as the next process would. A seed decides what is stored: see `scene`. `cargo test --test crash` tries a part,
 //! chosen by a seed that it prints and takes from `NDCACHE_CRASH_SEED`; `cargo test --test crash -- --full` tries all,
-//! kills with three seeds, and with names of operations behind it all of those; `-- --only kill overwrite write` tries what
-//! it says (see `choice`). Without `strace`, or the right to trace, nothing is tested, and the reason is printed; in CI
-//! that is a failure. The power is cut on file systems of their own: see `power`. Each line that begins with `counted`
-//! says what was tried, how often, with how many violations.
+//! kills with three seeds, and with names of operations behind it all of those; `-- --only kill overwrite write` tries
+//! what it says (see `choice`). Without `strace`, or the right to trace, nothing is tested, and the reason is printed;
+//! in CI that is a failure. The power is cut on file systems of their own: see `power`. Each line that begins with
+//! `counted` says what was tried, how often, with how many violations.
 
 #![allow(missing_docs)]
 

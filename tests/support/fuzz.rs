@@ -1,6 +1,7 @@
 //! Inputs that nobody wrote, many of them: mutations of right ones, in a child that may have little memory.
 //!
-//! `NDCACHE_FUZZ_RUNS` is how many, `NDCACHE_FUZZ_SEED` the first; a run that fails says the seed that it is repeated by.
+//! `NDCACHE_FUZZ_RUNS` is how many, `NDCACHE_FUZZ_SEED` the first; a run that fails says the seed that it is repeated
+//! by.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -13,8 +14,8 @@ const MEMORY: u64 = 64 << 20;
 const BYTES: [u8; 20] =
     [0, 1, 0x10, 0x7f, 0x80, 0x81, 0x91, 0xc0, 0xc1, 0xc4, 0xc6, 0xc7, 0xc9, 0xcf, 0xd6, 0xdb, 0xdc, 0xdd, 0xdf, 0xff];
 
-/// Calls `body` with `runs` inputs made of those of `corpus` and of `fuzz/corpus/<target>`, if there is one, in a child process of the
-/// test `name`; first with those themselves.
+/// Calls `body` with `runs` inputs made of those of `corpus` and of `fuzz/corpus/<target>`, if there is one, in a child
+/// process of the test `name`; first with those themselves.
 ///
 /// # Panics
 /// Panics if `body` does, or if it takes more than 64 MiB at a time.
