@@ -180,21 +180,7 @@ fn level(n: usize) -> Array1<f64> {
 fn makers_that_wait_no_longer_each_return_what_they_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::builder(folder.path().join("cache")).wait(Duration::from_millis(1)).open().unwrap();
-    let path = folder.path().join("a.npy");
-    let wrong = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for me in 0..2 {
-            let (memory, path, wrong) = (&memory, &path, &wrong);
-            scope.spawn(move || {
-                for turn in 0..300 {
-                    let n = 2 * turn + me;
-                    let made = memory.make(level::call(n), NpyFile::new(path)).unwrap();
-                    wrong.fetch_add(usize::from(made[0] != n as f64), Ordering::SeqCst);
-                }
-            });
-        }
-    });
-    assert_eq!(wrong.into_inner(), 0, "of 600");
+    make_by_two([&memory, &memory], &folder.path().join("a.npy"));
 }
 
 // The same with default settings, where two users have a cache each and share a folder of targets.
@@ -202,11 +188,15 @@ fn makers_that_wait_no_longer_each_return_what_they_asked_for() {
 fn makers_of_two_caches_each_return_what_they_asked_for() {
     let (folder, one) = fresh();
     let (_other_folder, other) = fresh();
-    let path = folder.path().join("a.npy");
+    make_by_two([&one, &other], &folder.path().join("a.npy"));
+}
+
+/// Has two threads make one target again and again, each for another argument each time.
+fn make_by_two(memories: [&Memory; 2], path: &Path) {
     let wrong = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for (me, memory) in [&one, &other].into_iter().enumerate() {
-            let (path, wrong) = (&path, &wrong);
+        for (me, memory) in memories.into_iter().enumerate() {
+            let wrong = &wrong;
             scope.spawn(move || {
                 for turn in 0..300 {
                     let n = 2 * turn + me;
