@@ -100,13 +100,29 @@ impl Locks {
         Ok(ToldWaits(file))
     }
 
-    /// What whoever computes `held` waits for, if that was told, by another process or by this one.
-    pub(crate) fn told_of(&self, held: u32) -> Result<Option<u32>> {
-        let found = find(&self.file, waits(held), STUBS);
-        let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
-        Ok(found.and_then(|offset| u32::try_from(offset - waits(held)).ok()))
+    /// What those who compute `held` wait for, if that was told, by other processes or by this one.
+    pub(crate) fn told_of(&self, held: u32) -> Result<Vec<u32>> {
+        let (mut told, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
+        while let Some((start, end)) = ranges.pop().filter(|_| told.len() < MOST_TOLD) {
+            if start >= end {
+                continue;
+            }
+            let found = find(&self.file, waits(held) + start, end - start);
+            let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
+            // The system says one of them, in no order: the others are before it and behind it.
+            if let Some(wanted) =
+                found.map(|offset| offset - waits(held)).filter(|wanted| (start..end).contains(wanted))
+            {
+                told.extend(u32::try_from(wanted).ok());
+                ranges.extend([(start, wanted), (wanted + 1, end)]);
+            }
+        }
+        Ok(told)
     }
 }
+
+/// What more than these wait for is not looked for.
+const MOST_TOLD: usize = 64;
 
 /// As many as there are.
 const STUBS: i64 = 1 << 31;
@@ -206,11 +222,11 @@ mod tests {
         for wanted in stubs {
             let told = one.tell(&stubs, wanted).unwrap();
             for held in stubs {
-                assert_eq!((one.told_of(held).unwrap(), other.told_of(held).unwrap()), (Some(wanted), Some(wanted)));
+                assert_eq!([&one, &other].map(|locks| locks.told_of(held).unwrap()), [[wanted], [wanted]]);
             }
-            assert_eq!(other.told_of(2).unwrap(), None);
+            assert!(other.told_of(2).unwrap().is_empty());
             drop(told);
-            assert_eq!(stubs.map(|held| other.told_of(held).unwrap()), [None; 4]);
+            assert!(stubs.iter().all(|&held| other.told_of(held).unwrap().is_empty()));
         }
         assert!(key.is_some());
     }
@@ -225,7 +241,20 @@ mod tests {
         // As a fork does.
         let child = told.0.try_clone().unwrap();
         drop(told);
-        assert_eq!([1, 2].map(|held| other.told_of(held).unwrap()), [None; 2]);
+        assert!([1, 2].iter().all(|&held| other.told_of(held).unwrap().is_empty()));
         drop(child);
+    }
+
+    #[test]
+    fn what_several_processes_wait_for_is_told_by_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let locks = Locks::open(&disk).unwrap();
+        let stubs = [4, 0, u32::MAX >> 1, 5, 9];
+        let _told = stubs.map(|wanted| locks.tell(&[1, 2], wanted).unwrap());
+        let mut found = locks.told_of(1).unwrap();
+        found.sort_unstable();
+        assert_eq!(found, [0, 4, 5, 9, u32::MAX >> 1]);
+        assert!(locks.told_of(0).unwrap().is_empty());
     }
 }
