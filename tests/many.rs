@@ -42,6 +42,35 @@ fn many_entries_are_listed_each_once() {
     assert_eq!(memory.entries().count(), 10);
 }
 
+#[cache]
+fn long_text(n: u64) -> String {
+    n.to_string().repeat(1 << 20)
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+#[test]
+fn entries_take_little_memory_however_long_their_values_are() {
+    const NAME: &str = "many::entries_take_little_memory_however_long_their_values_are";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(folder).unwrap();
+        let before = resident();
+        let entries: Vec<_> = memory.entries().map(Result::unwrap).collect();
+        let grown = resident().saturating_sub(before);
+        assert!(entries.len() == 64 && entries.iter().all(|entry| entry.bytes() > 1 << 20));
+        assert!(grown < 16 << 20, "{} MiB", grown >> 20);
+        return println!("listed");
+    }
+    let (folder, memory) = fresh();
+    (0..64).for_each(|n| drop(memory.try_eval(long_text::call(n)).unwrap()));
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("listed"), "{output:?}");
+}
+
 #[test]
 fn a_put_lists_no_folder() {
     const NAME: &str = "many::a_put_lists_no_folder";

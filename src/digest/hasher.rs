@@ -244,7 +244,8 @@ impl ContentHasher {
     /// The digest of a part; what it rests on, this one rests on.
     pub(super) fn absorb(&mut self, mut child: Self) -> Digest {
         self.claimed |= child.claimed;
-        self.cut |= child.cut;
+        // A part that begins its stream anew may have digested a quick one, in which something was left out.
+        self.cut |= child.cut || child.quick != self.quick;
         self.failure = self.failure.take().or(child.failure.take());
         child.finish()
     }

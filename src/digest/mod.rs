@@ -21,6 +21,7 @@
 //! | [`quick`] | all arguments of a call at once, for what a process remembers |
 //! | [`tag`] | the marks of the stream |
 //! | [`stream`] | bytes that come in pieces, hashed as one |
+//! | [`team`] | work that several threads share |
 //! | [`type_name`] | the names of types, without lifetimes |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -41,6 +42,7 @@ mod scalars;
 mod stamp;
 mod stream;
 mod tag;
+mod team;
 mod text;
 mod tree;
 mod trust;
@@ -62,6 +64,7 @@ pub(crate) use quick::Brief;
 pub use rounded::{Roundable, Step};
 pub use stamp::FileStamp;
 pub(crate) use stream::ByteStream;
+pub(crate) use team::shared;
 pub use text::Text;
 pub(crate) use text::escaped;
 pub(crate) use tree::{LEAF, combine, leaf, tree};

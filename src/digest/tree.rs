@@ -3,13 +3,13 @@
 //! A buffer longer than [`LEAF`] has the digest of the concatenated digests of its leaves. So leaves can be hashed by
 //! many threads, or one by one while they are written or read, and the digest depends on neither.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::convert::Infallible;
 
 use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use super::progress::Work;
+use super::team::shared;
 use super::value::Digest;
 
 /// The length of a leaf, in bytes: small enough to stay in a core's cache between hashing and writing it.
@@ -57,9 +57,7 @@ pub(crate) fn tree(bytes: &[u8]) -> Digest {
 /// The digests of all leaves of `total` bytes; `nth` makes each, with scratch that a thread uses again and again. Up to
 /// `serial` bytes one thread makes all.
 ///
-/// The one seam between serial and parallel hashing. On a worker of rayon it stays on its thread: its siblings are
-/// busy with the caller's own work, and waiting for them would run foreign jobs in the middle of it. Any other thread
-/// takes part itself, and has done something by the time that the pool is awake.
+/// The one seam between serial and parallel hashing.
 pub(super) fn leaves<S>(
     total: u64,
     serial: u64,
@@ -73,33 +71,14 @@ pub(super) fn leaves<S>(
         work.add((total - n as u64 * LEAF as u64).min(LEAF as u64));
         digest
     };
-    if total <= serial || rayon::current_thread_index().is_some() {
+    if total <= serial {
         let mut scratch = scratch();
         return (0..count).map(|n| nth(&mut scratch, n)).collect();
     }
-    let next = AtomicUsize::new(0);
-    let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|&n| n < count);
-    let leaves = Mutex::new(vec![None; count]);
-    let share = || {
-        // Who comes when all is done needs no scratch.
-        let Some(mut n) = take() else { return };
-        let (mut scratch, mut made) = (scratch(), Vec::new());
-        loop {
-            made.push((n, nth(&mut scratch, n)));
-            match take() {
-                Some(another) => n = another,
-                None => break,
-            }
-        }
-        let mut leaves = leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        made.into_iter().for_each(|(n, leaf)| leaves[n] = Some(leaf));
-    };
-    rayon::in_place_scope(|scope| {
-        (1..rayon::current_num_threads().min(count)).for_each(|_| scope.spawn(|_| share()));
-        share();
-    });
-    let leaves = leaves.into_inner().unwrap_or_else(PoisonError::into_inner);
-    leaves.into_iter().map(|leaf| leaf.expect("each was taken by somebody, or a panic passes")).collect()
+    // A thread more for half as much again as one makes by itself.
+    let threads = usize::try_from(total / (serial / 2).max(1)).unwrap_or(usize::MAX);
+    let made = shared(threads.min(count), 0..count, scratch, |scratch, n| Ok::<_, Infallible>(nth(scratch, n)));
+    made.unwrap_or_else(|never| match never {})
 }
 
 /// The digest of a buffer that arrives in pieces: the same as [`tree`] of the whole, in constant memory.
@@ -171,6 +150,8 @@ impl TreeHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use proptest::prelude::*;
 

@@ -5,9 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rayon::prelude::*;
-
-use crate::digest::{Digest, LEAF, combine, leaf};
+use crate::digest::{Digest, LEAF, combine, leaf, shared};
 use crate::error::{Error, Result};
 
 /// From here on reading is spread over threads, and huge pages are asked for: below, one core copies faster than
@@ -16,9 +14,8 @@ const LARGE: usize = 4 << 20;
 
 /// Fills `dst` with the bytes at `offset` and gives their `tree` digest.
 ///
-/// Each leaf is hashed right after it was read, while it is in the cache. A large `dst` is read by all threads of the
-/// pool; on one of its own threads it isn't, for a worker that waits runs other jobs meanwhile, foreign ones, under
-/// whatever the caller holds. The digest is the same.
+/// Each leaf is hashed right after it was read, while it is in the cache. A large `dst` is read by several threads. The
+/// digest is the same.
 ///
 /// # Errors
 /// Returns an error of the kind `Damaged` when the file ends before `dst` is full, and when reading fails.
@@ -30,11 +27,8 @@ pub(crate) fn read_verified(file: &File, path: &Path, offset: u64, dst: &mut [u8
     if dst.len() >= LARGE {
         advise_huge_pages(dst);
     }
-    let leaves: Vec<Digest> = if dst.len() >= LARGE && rayon::current_thread_index().is_none() {
-        dst.par_chunks_mut(LEAF).enumerate().map(read).collect::<Result<_>>()?
-    } else {
-        dst.chunks_mut(LEAF).enumerate().map(read).collect::<Result<_>>()?
-    };
+    let threads = dst.len() / (LARGE / 2);
+    let leaves = shared(threads, dst.chunks_mut(LEAF).enumerate(), || (), |(), part| read(part))?;
     Ok(combine(&leaves))
 }
 

@@ -19,7 +19,7 @@ pub struct Entry {
     used: SystemTime,
     files: Vec<PathBuf>,
     arguments: Vec<Argument>,
-    /// Without its arguments.
+    /// Without its arguments and its value.
     record: Record,
 }
 
@@ -60,6 +60,8 @@ impl Entry {
             digest: argument.digest,
             text: argument.text,
         });
+        // It may be as long as memory, and whoever lists entries may have many at a time.
+        record.value = Vec::new();
         let beside = |file: &str| path.with_file_name(file);
         Self {
             arguments: arguments.collect(),

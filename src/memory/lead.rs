@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::planted;
 
-/// A circle of more processes is not looked for.
-const LONGEST_CHAIN: usize = 64;
+/// A circle behind more keys is not looked for.
+const MOST_KEYS: usize = 64;
 
 /// The locks between the processes that share a folder.
 pub(super) trait Locks {
@@ -29,8 +29,8 @@ pub(super) trait Locks {
     fn stub(key: Key) -> Self::Stub;
     /// Tells that whoever computes one of `held` waits for `wanted`.
     fn tell(&self, held: &[Self::Stub], wanted: Self::Stub) -> Result<Self::Told>;
-    /// What whoever computes `held` waits for, if that was told.
-    fn told_of(&self, held: Self::Stub) -> Result<Option<Self::Stub>>;
+    /// What those who compute `held` wait for, as far as that was told: two may do so beside each other.
+    fn told_of(&self, held: Self::Stub) -> Result<Vec<Self::Stub>>;
 }
 
 /// A result that somebody needs and hasn't found.
@@ -154,12 +154,16 @@ fn closes_a_circle<L: Locks>(locks: &L, place: Place, wanted: Key, telling: &mut
         let told = locks.tell(&held, L::stub(wanted))?;
         *telling = Some((held.clone(), told));
     }
-    let mut next = L::stub(wanted);
-    for _ in 0..LONGEST_CHAIN {
-        match locks.told_of(next)? {
-            Some(stub) if held.contains(&stub) => return Ok(true),
-            Some(stub) => next = stub,
-            None => return Ok(false),
+    let mut reached = vec![L::stub(wanted)];
+    for at in 0..MOST_KEYS {
+        let Some(&next) = reached.get(at) else { break };
+        for stub in locks.told_of(next)? {
+            if held.contains(&stub) {
+                return Ok(true);
+            }
+            if !reached.contains(&stub) {
+                reached.push(stub);
+            }
         }
     }
     Ok(false)

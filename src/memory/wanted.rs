@@ -76,7 +76,7 @@ impl Locks for store::Locks {
         self.tell(held, wanted)
     }
 
-    fn told_of(&self, held: u32) -> Result<Option<u32>> {
+    fn told_of(&self, held: u32) -> Result<Vec<u32>> {
         self.told_of(held)
     }
 }

@@ -6,13 +6,11 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use ndarray::{Array, ArrayRef, Dimension};
-use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
-use rayon::slice::ParallelSliceMut as _;
 use rustix::fs::OFlags;
 
 use super::arrays;
 use super::npy_header::{MAX_HEADER, header, parse, preamble};
-use crate::digest::{ArrayMeta, Element, Order};
+use crate::digest::{ArrayMeta, Element, Order, shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
 use crate::planted;
@@ -116,9 +114,7 @@ pub(crate) fn read_header(file: &File, path: &Path, file_len: u64) -> Result<(Ar
 
 fn read_elements(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<()> {
     let read = |(n, chunk): (usize, &mut [u8])| file.read_exact_at(chunk, offset + (n * CHUNK) as u64);
-    let result = match out.len() > CHUNK {
-        true => out.par_chunks_mut(CHUNK).enumerate().try_for_each(read),
-        false => read((0, out)),
-    };
-    result.map_err(|error| Error::io("read", path, error))
+    let threads = out.len().div_ceil(CHUNK);
+    let result = shared(threads, out.chunks_mut(CHUNK).enumerate(), || (), |(), chunk| read(chunk));
+    result.map(drop).map_err(|error| Error::io("read", path, error))
 }

@@ -218,18 +218,18 @@ impl Disk {
     }
 
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+        // Whatever the umask, nobody may put a file into a folder who may not into the root.
+        let bits = mode(if self.medium.world_writable { 0o777 } else { 0o775 });
         // As a rule only the last one is missing.
         if let Some((above, last)) = name.folder.rsplit_once('/')
             && let Ok(above) = self.folder(above)
-            && matches!(fs::mkdirat(&above, last, mode(0o777)), Ok(()) | Err(Errno::EXIST))
+            && matches!(fs::mkdirat(&above, last, bits), Ok(()) | Err(Errno::EXIST))
         {
             return Ok(());
         }
         let mut at = Folder::Root(self.root());
-        // Whatever the umask, nobody may put a file into a folder who may not into the root.
-        let bits = if self.medium.world_writable { 0o777 } else { 0o775 };
         for component in name.folders() {
-            match fs::mkdirat(&at, component, mode(bits)) {
+            match fs::mkdirat(&at, component, bits) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 // The folder above was swept in between, and the caller tries again; of the root that is final.
                 Err(Errno::NOENT) if matches!(at, Folder::Below(_)) => return Ok(()),

@@ -42,7 +42,7 @@ impl Locks {
     /// Locks the byte that `key` falls on; `None` while another process has it.
     pub(crate) fn try_lock(&self, key: [u8; 16]) -> Result<Option<LockedKey>> {
         let offset = offset(key);
-        match set(&self.file, LockKind::Write, offset) {
+        match set(&self.file, LockKind::Write, offset, 1) {
             Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset })),
             Err(error) if is_taken(&error) => Ok(None),
             Err(error) => Err(Error::io("lock a byte of", NAME.as_ref(), error)),
@@ -58,14 +58,23 @@ pub(crate) struct LockedKey {
 
 impl Drop for LockedKey {
     fn drop(&mut self) {
-        if let Err(error) = set(&self.file, LockKind::Unlock, self.offset) {
+        if let Err(error) = set(&self.file, LockKind::Unlock, self.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }
     }
 }
 
-/// What a thread waits for, while this lives. Closing the file takes it back.
-pub(crate) struct ToldWaits(#[expect(dead_code, reason = "it holds the locks")] File);
+/// What a thread waits for, while this lives.
+pub(crate) struct ToldWaits(File);
+
+impl Drop for ToldWaits {
+    /// Closing the file would do, but for a child that was forked meanwhile: it has the file, too, and with it the locks.
+    fn drop(&mut self) {
+        if let Err(error) = set(&self.0, LockKind::Unlock, waits(0), TO_THE_END) {
+            tracing::debug!(%error, "what was told stays until the file is closed");
+        }
+    }
+}
 
 /// Which key waits for which is told by a lock, too: of the byte, above those of the keys, that the stubs of both make.
 /// The kernel forgets it with the process that told it.
@@ -82,7 +91,7 @@ impl Locks {
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
         for held in held {
-            match set(&file, LockKind::Write, waits(*held) + i64::from(wanted)) {
+            match set(&file, LockKind::Write, waits(*held) + i64::from(wanted), 1) {
                 // Another process tells the same.
                 Err(error) if !is_taken(&error) => return Err(Error::io("lock a byte of", NAME.as_ref(), error)),
                 _ => {}
@@ -91,16 +100,35 @@ impl Locks {
         Ok(ToldWaits(file))
     }
 
-    /// What whoever computes `held` waits for, if that was told, by another process or by this one.
-    pub(crate) fn told_of(&self, held: u32) -> Result<Option<u32>> {
-        let found = find(&self.file, waits(held), STUBS);
-        let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
-        Ok(found.and_then(|offset| u32::try_from(offset - waits(held)).ok()))
+    /// What those who compute `held` wait for, if that was told, by other processes or by this one.
+    pub(crate) fn told_of(&self, held: u32) -> Result<Vec<u32>> {
+        let (mut told, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
+        while let Some((start, end)) = ranges.pop().filter(|_| told.len() < MOST_TOLD) {
+            if start >= end {
+                continue;
+            }
+            let found = find(&self.file, waits(held) + start, end - start);
+            let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
+            // The system says one of them, in no order: the others are before it and behind it.
+            if let Some(wanted) =
+                found.map(|offset| offset - waits(held)).filter(|wanted| (start..end).contains(wanted))
+            {
+                told.extend(u32::try_from(wanted).ok());
+                ranges.extend([(start, wanted), (wanted + 1, end)]);
+            }
+        }
+        Ok(told)
     }
 }
 
+/// What more than these wait for is not looked for.
+const MOST_TOLD: usize = 64;
+
 /// As many as there are.
 const STUBS: i64 = 1 << 31;
+
+/// The length of a range that has no end.
+const TO_THE_END: i64 = 0;
 
 /// The first of the bytes that tell what whoever computes `held` waits for.
 fn waits(held: u32) -> i64 {
@@ -123,12 +151,12 @@ enum LockKind {
 }
 
 #[cfg(target_os = "linux")]
-fn set(file: &File, kind: LockKind, offset: i64) -> std::io::Result<()> {
+fn set(file: &File, kind: LockKind, offset: i64, length: i64) -> std::io::Result<()> {
     let kind = match kind {
         LockKind::Write => libc::F_WRLCK,
         LockKind::Unlock => libc::F_UNLCK,
     };
-    control(file, libc::F_OFD_SETLK, kind, offset, 1).map(drop)
+    control(file, libc::F_OFD_SETLK, kind, offset, length).map(drop)
 }
 
 /// The offset of a lock on these bytes that another open file has.
@@ -157,7 +185,7 @@ fn control(file: &File, command: i32, kind: i32, offset: i64, length: i64) -> st
 }
 
 #[cfg(not(target_os = "linux"))]
-fn set(_: &File, _: LockKind, _: i64) -> std::io::Result<()> {
+fn set(_: &File, _: LockKind, _: i64, _: i64) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
@@ -194,12 +222,39 @@ mod tests {
         for wanted in stubs {
             let told = one.tell(&stubs, wanted).unwrap();
             for held in stubs {
-                assert_eq!((one.told_of(held).unwrap(), other.told_of(held).unwrap()), (Some(wanted), Some(wanted)));
+                assert_eq!([&one, &other].map(|locks| locks.told_of(held).unwrap()), [[wanted], [wanted]]);
             }
-            assert_eq!(other.told_of(2).unwrap(), None);
+            assert!(other.told_of(2).unwrap().is_empty());
             drop(told);
-            assert_eq!(stubs.map(|held| other.told_of(held).unwrap()), [None; 4]);
+            assert!(stubs.iter().all(|&held| other.told_of(held).unwrap().is_empty()));
         }
         assert!(key.is_some());
+    }
+
+    /// A child that is forked while its parent waits has the file that tells it, and may live for hours.
+    #[test]
+    fn what_a_process_waited_for_is_taken_back_from_its_children_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let told = one.tell(&[1, 2], 7).unwrap();
+        // As a fork does.
+        let child = told.0.try_clone().unwrap();
+        drop(told);
+        assert!([1, 2].iter().all(|&held| other.told_of(held).unwrap().is_empty()));
+        drop(child);
+    }
+
+    #[test]
+    fn what_several_processes_wait_for_is_told_by_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let locks = Locks::open(&disk).unwrap();
+        let stubs = [4, 0, u32::MAX >> 1, 5, 9];
+        let _told = stubs.map(|wanted| locks.tell(&[1, 2], wanted).unwrap());
+        let mut found = locks.told_of(1).unwrap();
+        found.sort_unstable();
+        assert_eq!(found, [0, 4, 5, 9, u32::MAX >> 1]);
+        assert!(locks.told_of(0).unwrap().is_empty());
     }
 }

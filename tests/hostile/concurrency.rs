@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Mapped1, Mapped2, Memory, Mode, Reason, cache, digest};
+use ndcache::{Compression, Mapped1, Mapped2, Memory, Mode, Reason, cache, digest};
 use rayon::prelude::*;
 
 use crate::support::{child, files, fresh, in_child, newer, snapshot};
@@ -399,4 +399,60 @@ fn a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     let folder = tempfile::tempdir().unwrap();
     let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "3: it hangs");
+}
+
+// ---- a pool whose threads wait for the caller
+
+#[cache]
+fn sum_of_bytes(bytes: &ArrayRef1<u8>) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte)).sum()
+}
+
+#[cache]
+fn many_ones(n: usize) -> Array1<u8> {
+    Array1::from_elem(n, 1)
+}
+
+#[cache(compress = Compression::Gzip(1))]
+fn many_twos(n: usize) -> Array1<u8> {
+    Array1::from_elem(n, 2)
+}
+
+// A thread hashes, stores and reads what is large while it holds what every worker of rayon waits for.
+#[test]
+fn a_pool_whose_workers_wait_for_the_caller_does_not_hold_it_up() {
+    const NAME: &str = "hostile::concurrency::a_pool_whose_workers_wait_for_the_caller_does_not_hold_it_up";
+    if in_child(NAME, "PART").is_none() {
+        let mut running = child(NAME, &[("PART", "1")]).spawn().unwrap();
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = running.try_wait().unwrap() {
+                break Some(status);
+            }
+            if begin.elapsed() > Duration::from_secs(30) {
+                running.kill().unwrap();
+                running.wait().unwrap();
+                break None;
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        assert!(status.expect("it stands").success());
+        return;
+    }
+    let (_folder, memory) = fresh();
+    let gate = Arc::new(Mutex::new(()));
+    let held = gate.lock().unwrap();
+    for _ in 0..rayon::current_num_threads() {
+        let gate = Arc::clone(&gate);
+        rayon::spawn(move || drop(gate.lock()));
+    }
+    thread::sleep(Duration::from_millis(200));
+    let bytes = Array1::from_elem(16 << 20, 1_u8);
+    for _ in 0..2 {
+        assert_eq!(memory.eval(sum_of_bytes::call(&bytes)), 16 << 20);
+        assert_eq!(memory.eval(many_ones::call(16 << 20)), bytes);
+        assert_eq!(memory.eval(many_twos::call(16 << 20)), &bytes * 2);
+    }
+    assert_eq!(memory.stats().hits(), 3);
+    drop(held);
 }

@@ -80,7 +80,11 @@ fn no_umask_makes_folders_that_anyone_may_write_to_below_one_that_is_not() {
     const NAME: &str = "hostile::owners::no_umask_makes_folders_that_anyone_may_write_to_below_one_that_is_not";
     if let Some(folder) = in_child(NAME, "NDCACHE_TEST_FOLDER") {
         rustix::process::umask(Bits::empty());
-        assert_eq!(Memory::open(folder).unwrap().eval(ramp::call(N)), ramp::compute(N));
+        let memory = Memory::open(folder).unwrap();
+        // The later ones find the function's folder, and make but a shard.
+        for n in N..N + 4 {
+            assert_eq!(memory.eval(ramp::call(n)), ramp::compute(n));
+        }
         return println!("stored");
     }
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +93,7 @@ fn no_umask_makes_folders_that_anyone_may_write_to_below_one_that_is_not() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("stored"), "{output:?}");
     let folders = snapshot(folder.path()).into_iter().filter(|(path, _)| Path::new(path).is_dir());
     let modes: Vec<_> = folders.map(|(path, (.., mode))| (path, mode & 0o777)).collect();
-    assert_eq!(modes.len(), 3, "`f`, the function's and a shard: {modes:?}");
+    assert!(modes.len() > 3, "`f`, the function's and shards: {modes:?}");
     assert!(modes.iter().all(|(_, mode)| *mode == 0o775), "{modes:?}");
     assert_eq!(copied(folder.path()), None);
 }

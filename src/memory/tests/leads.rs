@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::Memory;
 use crate::digest::Digest;
 use crate::key::Key;
+use crate::memory::flight::{Clearance, request};
 use crate::memory::lead::wait_for_lock;
 use crate::store::Locks;
 
@@ -28,6 +29,29 @@ fn a_lock_that_nobody_frees_does_not_delay_what_is_done() {
     assert!(begin.elapsed() < Duration::from_secs(4), "it waited for the lock");
     drop(held);
     assert!(wait(&|| false).is_some());
+}
+
+/// Two processes may compute one key, after a wait of one of them has ended: each says what it waits for.
+#[test]
+fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).wait(Duration::from_secs(5)).open().unwrap();
+    let inner = memory.0.as_ref().unwrap();
+    let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
+    let stub = |byte| Locks::stub([byte; 16]);
+    let (mine, wanted) = (5, 7);
+    let Clearance::Leads(_flight) = request(inner.place, of(mine), None) else { panic!("somebody computes it") };
+    let (one, other) = (Locks::open(&inner.disk).unwrap(), Locks::open(&inner.disk).unwrap());
+    let held = one.try_lock([wanted; 16]).unwrap();
+    assert!(held.is_some());
+    for elsewhere in [1, 9] {
+        let _aside = one.tell(&[stub(wanted)], stub(elsewhere)).unwrap();
+        let _circle = other.tell(&[stub(wanted)], stub(mine)).unwrap();
+        let begin = Instant::now();
+        let locks = inner.locks.as_ref().unwrap();
+        assert!(wait_for_lock(locks, inner.place, of(wanted), inner.settings.wait, &|| false).is_none());
+        assert!(begin.elapsed() < Duration::from_secs(4), "it waited for {elsewhere}");
+    }
 }
 
 #[test]

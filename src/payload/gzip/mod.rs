@@ -32,7 +32,7 @@ pub enum Compression {
     None,
     /// As `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
     ///
-    /// Compressed and inflated by all threads of rayon's pool. A compressed array can't be mapped: where that is asked
+    /// Compressed and inflated by as many threads as rayon's pool has. A compressed array can't be mapped: where that is asked
     /// for, the same type holds a copy in memory, which [`Stats::by_copy`](crate::Stats::by_copy) counts.
     Gzip(u32),
 }

@@ -6,15 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
-use rayon::prelude::*;
 
 use super::{HEAD, RATIO_MAX, START, TAIL, longest};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
+use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf, shared};
 use crate::error::{Error, Result};
 use crate::payload::npy_header;
-
-/// From here on inflating is spread over threads.
-const PARALLEL: usize = 2 * LEAF;
 
 /// An array's compressed file, whose members' places and lengths have been checked.
 pub(crate) struct Members {
@@ -63,8 +59,7 @@ impl Members {
 
     /// Fills `out` with the next elements: whole leaves, or all that remain.
     ///
-    /// A long `out` is filled by all threads of the pool, but for its own workers: one that waits runs foreign jobs
-    /// meanwhile. Each thread holds one compressed member.
+    /// A long `out` is filled by several threads, each of which holds one compressed member.
     ///
     /// # Errors
     /// Returns an error that names the file when a member can't be read, or doesn't become the bytes that it should.
@@ -76,13 +71,8 @@ impl Members {
             self.inflate(scratch, &span, part)?;
             Ok(leaf(part))
         };
-        let leaves: Vec<Digest> = if out.len() >= PARALLEL && rayon::current_thread_index().is_none() {
-            let parts = out.par_chunks_mut(LEAF).enumerate();
-            parts.map_init(Inflater::new, inflate).collect::<Result<_>>()?
-        } else {
-            let mut scratch = Inflater::new();
-            out.chunks_mut(LEAF).enumerate().map(|part| inflate(&mut scratch, part)).collect::<Result<_>>()?
-        };
+        let threads = out.len() / LEAF;
+        let leaves = shared(threads, out.chunks_mut(LEAF).enumerate(), Inflater::new, inflate)?;
         self.leaves.extend(leaves);
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! Compressing: members by many threads, in order.
 
 use flate2::{Compress, Crc, FlushCompress, Status};
-use rayon::prelude::*;
 
 use super::{HEAD, START};
-use crate::digest::{Digest, LEAF, Work, leaf};
+use crate::digest::{Digest, LEAF, Work, leaf, shared};
 use crate::error::{Error, Result};
 
 /// Members in flight for each thread: enough that a slow one doesn't keep the others waiting.
@@ -46,7 +45,7 @@ pub(crate) fn write(
     for part in data.chunks(window) {
         let members: Vec<_> = match threads {
             1 => vec![make(&mut own, part)?],
-            _ => part.par_chunks(LEAF).map_init(begin, make).collect::<Result<_>>()?,
+            _ => shared(threads, part.chunks(LEAF), begin, make)?,
         };
         for (member, leaf) in members {
             out(&member)?;

@@ -78,8 +78,8 @@ impl Locks for Process {
         Ok(world().tell(self.number, held, wanted))
     }
 
-    fn told_of(&self, held: u8) -> CacheResult<Option<u8>> {
-        Ok(world().told_of(self.number, held))
+    fn told_of(&self, held: u8) -> CacheResult<Vec<u8>> {
+        Ok(world().told_of(self.number, held).into_iter().collect())
     }
 }
 
