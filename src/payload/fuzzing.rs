@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{ArraySource, Format, MappedFile, Members, Payload, PrivateFile, Reader, ViaSerde, npy_header, read_npy};
 use crate::digest::{ArrayMeta, Digest, Element as _, Order, tree};
 use crate::error::{Error, ErrorKind, Result};
+use crate::map::Spare;
 
 pub(super) type Everything = (
     Vec<Option<String>>,
@@ -51,7 +52,7 @@ impl ArraySource for NoArrays {
         Self::none()
     }
 
-    fn read(&self, _: u32, _: &mut [u8]) -> Result<()> {
+    fn read<'a>(&self, _: u32, _: Spare<'a>) -> Result<&'a mut [u8]> {
         Self::none()
     }
 
