@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -83,7 +83,8 @@ pub(crate) struct Record {
     /// Where value and arrays are, if they don't fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) overflow: Option<Overflow>,
-    pub(crate) producer: Producer,
+    #[serde(with = "shared")]
+    pub(crate) producer: Arc<Producer>,
     /// Published by hand, and not a result of the function.
     #[serde(default)]
     pub(crate) edited: bool,
@@ -432,6 +433,20 @@ fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Err
     match serde::de::IgnoredAny::deserialize(&mut unpacker) {
         Err(Fault::InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(value),
         _ => Err(Fault::Syntax("bytes follow the value".to_owned())),
+    }
+}
+
+/// A producer that many records share in memory, and each has in its file.
+mod shared {
+    use super::{Arc, Producer};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(producer: &Producer, serializer: S) -> Result<S::Ok, S::Error> {
+        producer.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Producer>, D::Error> {
+        Producer::deserialize(deserializer).map(Arc::new)
     }
 }
 

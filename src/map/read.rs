@@ -92,7 +92,7 @@ fn read_leaf(file: &File, path: &Path, offset: u64, part: &mut [MaybeUninit<u8>]
     let mut done = 0;
     while done < part.len() {
         match pread(file, &mut part[done..], offset + done as u64) {
-            Ok((read, _)) if read.is_empty() => {
+            Ok(([], _)) => {
                 let end = offset + part.len() as u64;
                 return Err(Error::damaged(format!("`{}` ends before byte {end}", path.display())));
             }

@@ -70,21 +70,13 @@ impl Site {
 
     pub(super) fn record(&self) -> String {
         let key = self.key.digest().hex();
-        self.below(&[key.as_str(), ".record"])
+        [&*self.folder, "/", &key.as_str()[..2], "/", key.as_str(), ".record"].concat()
     }
 
     /// The name, below the root, of one of the entry's files.
     pub(super) fn file(&self, file: &str) -> String {
-        self.below(&[file])
-    }
-
-    /// Put together by hand, as each lookup needs names.
-    fn below(&self, file: &[&str]) -> String {
         let key = self.key.digest().hex();
-        let shard = &key.as_str()[..2];
-        let mut name = String::with_capacity(self.folder.len() + 128);
-        [&*self.folder, "/", shard, "/"].iter().chain(file).for_each(|part| name.push_str(part));
-        name
+        [&*self.folder, "/", &key.as_str()[..2], "/", file].concat()
     }
 }
 
