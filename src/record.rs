@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::key::Part;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -68,7 +69,8 @@ pub(crate) struct Record {
     /// Where value and arrays are, if they don't fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) overflow: Option<Overflow>,
-    pub(crate) producer: Producer,
+    #[serde(with = "producer::shared")]
+    pub(crate) producer: Arc<Producer>,
     /// Published by hand, and not a result of the function.
     #[serde(default)]
     pub(crate) edited: bool,

@@ -50,7 +50,11 @@ fn hash<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
     text(array, order.unwrap_or_else(|| axes.collect()).into_iter(), tree)
 }
 
-fn text<A: Element, D: Dimension>(array: &ArrayRef<A, D>, order: impl Iterator<Item = usize>, tree: Digest) -> Digest {
+fn text<A: Element, D: Dimension>(
+    array: &ArrayRef<A, D>,
+    order: impl ExactSizeIterator<Item = usize>,
+    tree: Digest,
+) -> Digest {
     array_text(A::DESCR, array.shape().iter().map(|&len| len as u64), order, tree)
 }
 

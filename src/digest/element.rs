@@ -83,7 +83,7 @@ fn grown<A: NoUninit + AnyBitPattern>(len: usize, mut fill: impl FnMut(&mut [u8]
     Ok(vec)
 }
 
-fn too_large<A>(len: usize) -> Error {
+pub(crate) fn too_large<A>(len: usize) -> Error {
     Error::unsupported(format!("can't allocate {len} elements of {} bytes", size_of::<A>()))
 }
 

@@ -6,7 +6,6 @@ use ndarray::{ArrayRef, Dimension};
 use serde::{Deserialize, Serialize};
 
 use super::element::{Element, itemsize};
-use super::stream::ByteStream;
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -131,50 +130,84 @@ fn merge(long: impl Iterator<Item = usize>, short: impl Iterator<Item = usize>) 
 }
 
 /// What the text of an array of a few axes takes.
-const SHORT: usize = 128;
+const SHORT: usize = 256;
+
+/// The longest number in decimal, and a comma.
+const NUMBER: usize = 21;
 
 /// The digest of an array: of a text that names dtype, shape and order, and the digest of its buffer.
 pub(super) fn array_text(
     descr: &str,
-    shape: impl Iterator<Item = u64>,
-    order: impl Iterator<Item = usize>,
+    shape: impl ExactSizeIterator<Item = u64>,
+    order: impl ExactSizeIterator<Item = usize>,
     tree: Digest,
 ) -> Digest {
-    let mut text = ByteStream::<SHORT>::new();
-    text.update(b"ndarray:");
-    // Byte by byte: a copy of a length that the compiler doesn't know takes a call.
-    descr.bytes().for_each(|byte| text.update(&[byte]));
-    text.update(b":");
-    decimals(&mut text, shape);
-    text.update(b":");
-    decimals(&mut text, order.map(|axis| axis as u64));
-    text.update(b":");
-    text.update(&tree.to_bytes());
-    text.digest()
+    let tree = tree.to_bytes();
+    let most = "ndarray::::".len() + descr.len() + NUMBER * (shape.len() + order.len()) + tree.len();
+    let (mut short, mut long) = ([0; SHORT], Vec::new());
+    let bytes = if most <= SHORT {
+        &mut short[..]
+    } else {
+        long.resize(most, 0);
+        &mut long
+    };
+    let mut text = Text { bytes, len: 0 };
+    text.push_all(*b"ndarray:");
+    descr.bytes().for_each(|byte| text.push(byte));
+    text.push(b':');
+    text.decimals(shape);
+    text.push(b':');
+    text.decimals(order.map(|axis| axis as u64));
+    text.push(b':');
+    text.push_all(tree);
+    Digest::of(&text.bytes[..text.len])
 }
 
-fn decimals(text: &mut ByteStream<SHORT>, numbers: impl Iterator<Item = u64>) {
-    for (n, number) in numbers.enumerate() {
-        if n > 0 {
-            text.update(b",");
-        }
-        decimal(text, number);
-    }
+/// A text in the making, as long as its bytes at most. Nothing but the bytes is ever handed on, so that the length is
+/// no memory that is waited for: for a small array that took longer than hashing it.
+struct Text<'a> {
+    bytes: &'a mut [u8],
+    len: usize,
 }
 
-/// Without the machinery of `fmt`, which takes longer than hashing a small array.
-fn decimal(text: &mut ByteStream<SHORT>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
+impl Text<'_> {
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+    }
+
+    #[inline(always)]
+    fn push_all<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
+        self.bytes[self.len..self.len + LEN].copy_from_slice(&bytes);
+        self.len += LEN;
+    }
+
+    #[inline(always)]
+    fn decimals(&mut self, numbers: impl Iterator<Item = u64>) {
+        for (n, number) in numbers.enumerate() {
+            if n > 0 {
+                self.push(b',');
+            }
+            self.decimal(number);
         }
     }
-    digits[first..].iter().for_each(|&digit| text.update(&[digit]));
+
+    /// Without the machinery of `fmt`, which takes longer than hashing a small array.
+    #[inline(always)]
+    fn decimal(&mut self, mut number: u64) {
+        let mut digits = [0; NUMBER];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        digits[first..].iter().for_each(|&digit| self.push(digit));
+    }
 }
 
 #[cfg(test)]

@@ -247,8 +247,12 @@ fn mappable_len(file: &File, path: &Path, exact_len: u64) -> Result<usize> {
 
 /// Checks that `count` elements lie at `offset`: within the bytes, aligned, and of valid bit patterns.
 fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<()> {
-    let elements = &bytes[range::<A>(bytes, offset, count)?];
-    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(elements).is_err() {
+    expect_elements::<A>(&bytes[range::<A>(bytes, offset, count)?])
+}
+
+/// Checks that aligned bytes are of valid bit patterns.
+pub(super) fn expect_elements<A: Element>(bytes: &[u8]) -> Result<()> {
+    if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(bytes).is_err() {
         return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
     }
     Ok(())

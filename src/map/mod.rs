@@ -10,6 +10,7 @@
 //! | [`lend`] | all as views, iterators, producers; equality and formatting |
 //! | [`ops`] | all in arithmetic |
 //! | [`read`] | a file's bytes read and hashed in one pass |
+//! | [`spare`] | memory that isn't zeroed before |
 //! | [`layout`] | the two memory orders that are stored |
 //!
 //! # Why this is sound
@@ -46,6 +47,9 @@
 //! `Box`, whose moves assert uniqueness); ndarray's `OwnedRepr` and memmap2's handles hold raw pointers, so moving
 //! them, or the `Arc` around them, says nothing about aliasing.
 //!
+//! **The bytes are there.** Memory for an array that is read is not zeroed. [`spare`] makes a vector of it once it has
+//! the very same memory back as bytes, which is had by writing each of them; a read that ends early or fails gives none.
+//!
 //! **The bytes are elements.** [`layout`] checks dtype, number of axes and overflow, [`mapping`] checks that the
 //! elements lie within the file, that they are aligned, and, where a type has bit patterns that are no value (`bool`),
 //! each element.
@@ -63,6 +67,7 @@ mod mapping;
 mod mutable;
 mod ops;
 mod read;
+mod spare;
 mod staged;
 #[cfg(test)]
 mod tests;
@@ -77,5 +82,6 @@ pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };
 pub(crate) use read::{digest_file, read_verified};
+pub(crate) use spare::{Spare, vec_of};
 pub use staged::Staged;
 pub(crate) use staged::{Stage, meta_of};

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
 use crate::key::Stream;
+use crate::map::Spare;
 use crate::payload::{ArraySink, ArraySource, Codec, MappedFile, PrivateFile, Reader, SoleArray, Writer, sole_array};
 use crate::record::Record;
 
@@ -92,9 +93,8 @@ impl ArraySource for Kept {
         self.array(index).map(|array| &array.meta)
     }
 
-    fn read(&self, index: u32, out: &mut [u8]) -> Result<()> {
-        out.copy_from_slice(&self.array(index)?.data);
-        Ok(())
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
+        out.copy_of(&self.array(index)?.data)
     }
 
     fn map(&self, _: u32) -> Result<Option<MappedFile>> {

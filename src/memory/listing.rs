@@ -151,7 +151,7 @@ impl Records {
     /// The next one that is still there.
     fn next(&mut self, disk: &Disk) -> Option<Result<Entry>> {
         self.names.find_map(|name| {
-            let name = format!("{}/{name}", self.folder);
+            let name = [&*self.folder, "/", &name].concat();
             let found = read_record_in(disk, self.open.as_ref(), &name).transpose()?;
             Some(found.map(|found| Entry::new(disk.path_of(&name), found)))
         })

@@ -10,7 +10,7 @@ use super::{Inner, MapPolicy, Mode, Verify, lock};
 use crate::digest::{ArrayMeta, Digest, Known, escaped, tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::map::{Examined, Mapping, digest_file, read_verified};
+use crate::map::{Examined, Mapping, Spare, digest_file, read_verified, vec_of};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
 use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
@@ -70,21 +70,13 @@ impl Site {
 
     pub(super) fn record(&self) -> String {
         let key = self.key.digest().hex();
-        self.below(&[key.as_str(), ".record"])
+        [&*self.folder, "/", &key.as_str()[..2], "/", key.as_str(), ".record"].concat()
     }
 
     /// The name, below the root, of one of the entry's files.
     pub(super) fn file(&self, file: &str) -> String {
-        self.below(&[file])
-    }
-
-    /// Put together by hand, as each lookup needs names.
-    fn below(&self, file: &[&str]) -> String {
         let key = self.key.digest().hex();
-        let shard = &key.as_str()[..2];
-        let mut name = String::with_capacity(self.folder.len() + 128);
-        [&*self.folder, "/", shard, "/"].iter().chain(file).for_each(|part| name.push_str(part));
-        name
+        [&*self.folder, "/", &key.as_str()[..2], "/", file].concat()
     }
 }
 
@@ -350,7 +342,7 @@ impl Source<'_> {
         }
         // Opened before memory is taken for it: it has the length that the record says.
         self.open(array, &name)?;
-        self.read(index, &mut vec![0; to_usize(array.meta.byte_len()?)?])
+        vec_of::<u8>(to_usize(array.meta.byte_len()?)?, |out| self.read(index, out)).map(drop)
     }
 
     /// What may be used again without looking at the file.
@@ -393,23 +385,22 @@ impl ArraySource for Source<'_> {
         Ok(self.array(index)?.digest)
     }
 
-    fn read(&self, index: u32, data: &mut [u8]) -> Result<()> {
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
         if let Some(elements) = self.remembered().and_then(|hot| hot.elements(index))
-            && elements.len() == data.len()
+            && elements.len() == out.len()
         {
-            data.copy_from_slice(&elements);
-            return Ok(());
+            return out.copy_of(&elements);
         }
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
         let path = self.inner.disk.path_of(&name);
         let file = self.open(array, &name)?;
-        let tree = read_verified(&file, &path, array.offset, data)?;
+        let (data, tree) = read_verified(&file, &path, array.offset, out)?;
         self.compare(array, &name, tree)?;
         if let Some(hot) = self.remembered() {
             hot.keep_elements(index, data);
         }
-        Ok(())
+        Ok(data)
     }
 
     fn members(&self, index: u32) -> Result<Option<Members>> {

@@ -126,7 +126,7 @@ impl Inner {
             value: writer.finish(),
             arrays: sink.arrays.clone(),
             overflow: None,
-            producer: Producer::current(&self.disk.medium().session),
+            producer: Producer::current(&self.disk.medium().session).into(),
             edited: false,
         };
         sink.publish(&record)?;

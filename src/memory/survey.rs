@@ -52,7 +52,8 @@ impl Part {
     /// Of a file in the shard `shard`.
     pub(super) fn of(name: &str, shard: &str) -> Self {
         let part = Self::parse(name).or_else(|| Self::parse_readable(name));
-        part.filter(|part| part.key().is_some_and(|key| key.to_string().starts_with(shard))).unwrap_or(Self::Foreign)
+        part.filter(|part| part.key().is_some_and(|key| key.digest().hex().as_str().starts_with(shard)))
+            .unwrap_or(Self::Foreign)
     }
 
     fn parse(name: &str) -> Option<Self> {
@@ -143,12 +144,16 @@ impl State {
 impl Shard<'_> {
     /// The name, below the root, of one of its files.
     pub(super) fn path(&self, file: &str) -> String {
-        format!("{}/{file}", self.name)
+        [&*self.name, "/", file].concat()
+    }
+
+    fn record(&self, key: Key) -> String {
+        [&*self.name, "/", key.digest().hex().as_str(), ".record"].concat()
     }
 
     /// What stands in the record of `key`, in the folder that was listed: another one may have taken its place.
     pub(super) fn listed_state(&self, key: Key) -> State {
-        let name = self.path(&format!("{key}.record"));
+        let name = self.record(key);
         let read = read_record_in(self.disk, self.open.as_ref(), &name);
         State::of(read, self.disk, &name, key, |function| self.is_home(function))
     }
@@ -166,7 +171,7 @@ impl Shard<'_> {
 
     /// What stands now in the record of `key`.
     pub(super) fn state(&self, key: Key) -> State {
-        State::read(self.disk, &self.path(&format!("{key}.record")), key, self.folder)
+        State::read(self.disk, &self.record(key), key, self.folder)
     }
 
     /// The keys of its records, with what stands there.

@@ -245,7 +245,7 @@ fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: Stored<'_>) -> Res
 
 fn read_lifted<A: Element>(source: &dyn ArraySource, index: u32, count: usize) -> Result<Vec<A>> {
     let Some(mut members) = source.members(index)? else {
-        return A::read_vec(count, |out| source.read(index, out));
+        return map::vec_of(count, |out| source.read(index, out));
     };
     let elements = A::grow_vec(count, |out| members.fill(out))?;
     members.finish(source.digest(index)?)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::gzip::Members;
 use crate::digest::{ArrayMeta, Digest, Known};
 use crate::error::Result;
-use crate::map::{Mapping, Stage};
+use crate::map::{Mapping, Spare, Stage};
 
 /// Takes the arrays that are lifted out of a value.
 pub(crate) trait ArraySink {
@@ -30,7 +30,7 @@ pub(crate) trait ArraySource {
     fn meta(&self, index: u32) -> Result<&ArrayMeta>;
 
     /// Reads the elements into `out`, which has their length, and verifies them.
-    fn read(&self, index: u32, out: &mut [u8]) -> Result<()>;
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]>;
 
     /// The file's members, if it is compressed: then they are inflated where it would be read.
     fn members(&self, _index: u32) -> Result<Option<Members>> {

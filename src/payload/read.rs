@@ -10,6 +10,7 @@ use super::wire::{self, Ext, MAX_DEPTH};
 use super::{ArraySource, Format};
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
+use crate::map::Spare;
 
 /// Where a [`Payload`](super::Payload) loads itself from.
 ///
@@ -343,7 +344,7 @@ impl ArraySource for NoArrays {
         Self::refuse()
     }
 
-    fn read(&self, _: u32, _: &mut [u8]) -> Result<()> {
+    fn read<'a>(&self, _: u32, _: Spare<'a>) -> Result<&'a mut [u8]> {
         Self::refuse()
     }
 

@@ -67,7 +67,7 @@ pub fn overflow(bytes: &[u8]) {
         value: Vec::new(),
         arrays: Vec::new(),
         overflow: Some(overflow),
-        producer: Producer::current("boot:mount"),
+        producer: Producer::current("boot:mount").into(),
         edited: false,
     };
     match record.join(bytes, &path()) {

@@ -62,3 +62,20 @@ impl fmt::Display for Producer {
         write!(f, "ndcache {version}, {rustc}, {target}, on host `{host}`")
     }
 }
+
+/// One that many records share in memory, and each has in its file.
+pub(super) mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Producer;
+
+    pub(in super::super) fn serialize<S: Serializer>(producer: &Producer, serializer: S) -> Result<S::Ok, S::Error> {
+        producer.serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Producer>, D::Error> {
+        Producer::deserialize(deserializer).map(Arc::new)
+    }
+}

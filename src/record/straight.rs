@@ -2,6 +2,8 @@
 //! was a third of a first hit. Of anything else it says nothing, and serde decides.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use rmp::Marker;
 use rmp::decode::{read_array_len, read_bin_len, read_bool, read_int, read_map_len, read_str_len};
@@ -12,30 +14,50 @@ use crate::digest::{ArrayMeta, Digest, Order};
 /// How deep a part nests: parts, one of them, its facts, one of them.
 const PART_DEPTH: usize = 5;
 
+thread_local! {
+    /// Of the record before.
+    static LAST: RefCell<Last> = RefCell::default();
+}
+
+/// What most records of a folder, or of a process, have in common; it isn't decoded again, which is nearly half of
+/// the work.
+#[derive(Default)]
+struct Last {
+    parts: Remembered<()>,
+    producer: Remembered<Arc<Producer>>,
+}
+
+/// A value, and the bytes that it was decoded from.
+type Remembered<T> = Option<(Vec<u8>, T)>;
+
 pub(super) fn decode(body: &[u8]) -> Option<Record> {
-    let mut cursor = Cursor(body);
-    let record = cursor.record()?;
-    cursor.0.is_empty().then_some(record)
+    let decode = |last: &RefCell<Last>| {
+        let mut cursor = Cursor(body);
+        let record = cursor.record(&mut last.borrow_mut())?;
+        cursor.0.is_empty().then_some(record)
+    };
+    LAST.try_with(decode).ok()?
 }
 
 /// What is left of the bytes.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn record(&mut self) -> Option<Record> {
+    fn record(&mut self, last: &mut Last) -> Option<Record> {
         let fields = read_map_len(&mut self.0).ok()?;
         let format = u32::try_from(self.named("format", Self::number)?).ok()?;
         let key = self.named("key", Self::digest)?;
         let function = self.named("function", Self::text)?;
         let code = self.named("code", Self::digest)?;
-        let parts = self.if_named("parts", |cursor| cursor.skip(PART_DEPTH))?;
+        let parts =
+            self.if_named("parts", |cursor| cursor.unless_same(&mut last.parts, |cursor| cursor.skip(PART_DEPTH)))?;
         let arguments = self.named("arguments", |cursor| cursor.list(Self::argument))?;
         let created = self.named("created", Self::number)?;
         let duration = self.named("duration", Self::number)?;
         let expires = self.if_named("expires", Self::number)?;
         let value = self.if_named("value", Self::bytes)?;
         let arrays = self.if_named("arrays", |cursor| cursor.list(Self::array))?;
-        let producer = self.named("producer", Self::producer)?;
+        let producer = self.named("producer", |cursor| cursor.unless_same(&mut last.producer, Self::producer))?;
         let edited = self.named("edited", |cursor| read_bool(&mut cursor.0).ok())?;
         let optional = [parts.is_some(), expires.is_some(), value.is_some(), arrays.is_some()];
         let found = 9 + optional.iter().filter(|&&found| found).count();
@@ -89,15 +111,33 @@ impl<'a> Cursor<'a> {
         Some(ArrayMeta { descr, shape, order })
     }
 
-    fn producer(&mut self) -> Option<Producer> {
+    fn producer(&mut self) -> Option<Arc<Producer>> {
         self.map_of(5)?;
-        Some(Producer {
+        Some(Arc::new(Producer {
             version: self.named("version", Self::text)?,
             rustc: self.named("rustc", Self::text)?,
             target: self.named("target", Self::text)?,
             host: self.named("host", Self::text)?,
             session: self.named("session", Self::text)?,
-        })
+        }))
+    }
+
+    /// What `read` gives, unless the same bytes come next as the last time. No value's bytes begin with another's.
+    fn unless_same<T: Clone>(
+        &mut self,
+        last: &mut Remembered<T>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if let Some((bytes, value)) = last
+            && let Some(rest) = self.0.strip_prefix(&**bytes)
+        {
+            self.0 = rest;
+            return Some(value.clone());
+        }
+        let before = self.0;
+        let value = read(self)?;
+        *last = Some((before[..before.len() - self.0.len()].into(), value.clone()));
+        Some(value)
     }
 
     /// The field of this name.

@@ -41,7 +41,8 @@ fn sample() -> Record {
             target: "x86_64-unknown-linux-gnu".to_owned(),
             host: "host".to_owned(),
             session: "boot:mount".to_owned(),
-        },
+        }
+        .into(),
         edited: false,
     }
 }
@@ -372,7 +373,7 @@ prop_compose! {
         arrays in prop::collection::vec(arrays(), 0..40),
         host in "\\PC{0,60}",
     ) -> Record {
-        let producer = Producer { host, ..sample().producer };
+        let producer = Producer { host, ..Producer::clone(&sample().producer) }.into();
         Record {
             key, code, function, arguments, created, duration, expires, edited, value, arrays, producer, ..sample()
         }
@@ -411,5 +412,21 @@ proptest! {
     #[test]
     fn a_forged_body_is_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(decode(&sealed(&body)).is_err());
+    }
+}
+
+#[test]
+fn each_record_has_its_own_parts_and_producer_whichever_was_decoded_before() {
+    let host = |host: &str| -> Arc<Producer> {
+        Producer { host: host.to_owned(), ..Producer::clone(&sample().producer) }.into()
+    };
+    let other = Part { name: "other".to_owned(), ..part() };
+    let records = [(vec![part()], host("a")), (vec![other, part()], host("b")), (Vec::new(), host("ab"))];
+    let records = records.map(|(parts, producer)| Record { parts, producer, ..sample() });
+    for (first, second) in (0..9).map(|n| (&records[n / 3], &records[n % 3])) {
+        for record in [first, second, second] {
+            let decoded = straight::decode(verify(&record.encode().unwrap()).unwrap()).unwrap();
+            assert_eq!(decoded, Record { parts: Vec::new(), ..record.clone() });
+        }
     }
 }

@@ -18,10 +18,17 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     pub(super) fn new(whole: &'a str) -> Result<Self> {
-        for component in whole.as_bytes().split(|&byte| byte == b'/') {
-            check(whole, component)?;
+        if whole.as_bytes().contains(&0) {
+            return Err(fault(whole, "contains a NUL"));
         }
-        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
+        // One pass by hand, as every look-up has a name.
+        let (mut begin, mut folder) = (0, "");
+        for (at, _) in whole.bytes().enumerate().filter(|&(_, byte)| byte == b'/') {
+            check(whole, &whole[begin..at])?;
+            (begin, folder) = (at + 1, &whole[..at]);
+        }
+        let leaf = &whole[begin..];
+        check(whole, leaf)?;
         Ok(Self { whole, folder, leaf })
     }
 
@@ -39,15 +46,20 @@ pub(super) fn check_folder(folder: &str) -> Result<()> {
     Name::new(folder).map(drop)
 }
 
-fn check(whole: &str, component: &[u8]) -> Result<()> {
-    let fault = match component {
-        b"" => "has an empty component",
-        b"." | b".." => "has a component that is not a name",
-        _ if component.contains(&0) => "contains a NUL",
-        _ if component.len() > COMPONENT_MAX => "has a component of more than 255 bytes",
-        _ => return Ok(()),
-    };
-    Err(Error::invalid(format!("blob name `{}` {fault}", whole.escape_debug())))
+fn check(whole: &str, component: &str) -> Result<()> {
+    Err(fault(
+        whole,
+        match component {
+            "" => "has an empty component",
+            "." | ".." => "has a component that is not a name",
+            _ if component.len() > COMPONENT_MAX => "has a component of more than 255 bytes",
+            _ => return Ok(()),
+        },
+    ))
+}
+
+fn fault(whole: &str, what: &str) -> Error {
+    Error::invalid(format!("blob name `{}` {what}", whole.escape_debug()))
 }
 
 /// 16 hex digits that no other call, thread, process or host draws.

@@ -27,7 +27,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         value: vec![0xc0],
         arrays: Vec::new(),
         overflow: None,
-        producer: Producer::current(""),
+        producer: Producer::current("").into(),
         edited: false,
     };
     Entry::new(

@@ -13,7 +13,7 @@ use super::super::npy_header;
 use super::{Shelf, check, save};
 use crate::digest::{ArrayMeta, Digest, Element, Known, tree};
 use crate::error::{ErrorKind, Result};
-use crate::map::Mapping;
+use crate::map::{Mapping, Spare};
 use crate::payload::{ArraySource, CopyOnWrite, Mappable, MappedFile, Payload, PrivateFile, Reader};
 use crate::{Mapped, Mapped1, Mapped2, MappedCow2};
 
@@ -163,7 +163,7 @@ impl ArraySource for Files {
         self.shelf.meta(index)
     }
 
-    fn read(&self, index: u32, out: &mut [u8]) -> Result<()> {
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
         self.shelf.read(index, out)
     }
 

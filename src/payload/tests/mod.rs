@@ -15,6 +15,7 @@ use super::{
 };
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
+use crate::map::Spare;
 
 /// Lifted arrays, in memory.
 #[derive(Default, Debug)]
@@ -43,9 +44,8 @@ impl ArraySource for Shelf {
         Ok(&self.get(index)?.0)
     }
 
-    fn read(&self, index: u32, out: &mut [u8]) -> Result<()> {
-        out.copy_from_slice(&self.get(index)?.1);
-        Ok(())
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
+        out.copy_of(&self.get(index)?.1)
     }
 
     fn map(&self, _: u32) -> Result<Option<MappedFile>> {
