@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Mapped1, Memory, Mode, Repair, Verify, cache};
+use ndcache::{Compression, Mapped1, Memory, Mode, Repair, Verify, cache, read_npy};
 use tempfile::TempDir;
 
 use crate::support::files;
@@ -207,15 +207,17 @@ fn an_entry_with_a_changed_bit_or_length_is_replaced() {
             }
             let memory = Memory::open(folder.path()).unwrap();
             let verified = memory.verify(Repair::No).unwrap();
-            assert_eq!((verified.entries, verified.damaged), (1, 1), "case {case} of {name}");
-            assert_eq!(memory.eval(plain::call(400)), right, "case {case} of {name}");
             let harmless = name.ends_with(".npy") && case < 8 * HEADER;
+            // `=f8` says the same as `<f8`.
+            let damaged = u64::from(!harmless || read_npy::<f64, Ix1>(&target.path).ok().as_ref() != Some(&right));
+            assert_eq!((verified.entries, verified.damaged), (1, damaged), "case {case} of {name}");
+            assert_eq!(memory.eval(plain::call(400)), right, "case {case} of {name}");
             assert_eq!(memory.stats().hits(), u64::from(harmless), "case {case} of {name}");
             let again = fresh(folder.path());
             assert_eq!(again.eval(plain::call(400)), right, "case {case} of {name}");
             assert_eq!(again.stats().hits(), 1, "case {case} of {name} is replaced");
             let left = memory.verify(Repair::No).unwrap().damaged;
-            assert_eq!(left, u64::from(harmless), "case {case} of {name}");
+            assert_eq!(left, damaged * u64::from(harmless), "case {case} of {name}");
         }
     }
 }
