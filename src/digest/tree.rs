@@ -15,7 +15,7 @@ use super::value::Digest;
 /// The length of a leaf, in bytes: small enough to stay in a core's cache between hashing and writing it.
 pub(crate) const LEAF: usize = 1 << 20;
 
-/// Up to here one thread is as fast as several, which sleep and have to be woken first.
+/// Up to here one thread is as fast as several, which have to begin first; by the leaves in `benches/hash.rs`.
 const SERIAL: u64 = 8 << 20;
 
 /// The same for bytes that have to be gathered, which takes several times as long as hashing them.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// From here on huge pages are asked for.
 const HUGE: usize = 4 << 20;
 
-/// Up to here one core reads and hashes faster than others wake up.
+/// Up to here one core reads and hashes faster than others begin.
 const SERIAL: usize = 4 << 20;
 
 /// Fills `dst` with the bytes at `offset`; returns it with their `tree` digest.

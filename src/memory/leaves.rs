@@ -34,6 +34,11 @@ impl<'a> Leaves<'a> {
         self.hashed(n)
     }
 
+    /// Nobody needs those that aren't taken.
+    pub(super) fn give_up(&self) {
+        self.next.store(usize::MAX / 2, Ordering::Relaxed);
+    }
+
     /// `None` behind the last one.
     fn hashed(&self, n: usize) -> Option<Hashed> {
         self.data.chunks(LEAF).nth(n).map(|part| (n, leaf(part)))
@@ -69,5 +74,15 @@ mod tests {
             assert_eq!(hashed.len(), 8, "{head_start} by the first");
             assert_eq!(combine(&in_order(hashed)), tree(&bytes), "{head_start} by the first");
         }
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_more_is_hashed() {
+        let bytes = vec![0; 3 * LEAF];
+        let leaves = Leaves::of(&bytes);
+        assert!(leaves.take(0).is_some());
+        leaves.give_up();
+        assert!(leaves.take(1).is_none());
+        assert_eq!(leaves.rest().count(), 0);
     }
 }

@@ -23,7 +23,7 @@ use crate::store::{NewBlob, StagedBlob, nonce};
 /// How often an entry is stored that somebody sweeps away under the hands.
 const TRIES: usize = 5;
 
-/// From here on another thread hashes while this one writes: below, it takes longer to wake it.
+/// From here on another thread hashes while this one writes: below, it takes longer to begin.
 const LARGE: usize = 4 << 20;
 
 /// About what a record takes without its value, to tell when limits may be exceeded.
@@ -261,7 +261,10 @@ impl Sink<'_> {
 fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     let leaves = Leaves::of(if hashed { data } else { &[] });
     let mut own = Vec::new();
-    let mut write = || write_blocks(header, data, blob, |n| own.extend(leaves.take(n)));
+    let mut write = || {
+        let written = write_blocks(header, data, blob, |n| own.extend(leaves.take(n)));
+        written.inspect_err(|_| leaves.give_up())
+    };
     // On a worker of rayon's pool the other cores have work already.
     let others = if hashed && data.len() >= LARGE && rayon::current_thread_index().is_none() {
         beside(|| leaves.rest().collect(), write)?
