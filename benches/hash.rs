@@ -7,6 +7,7 @@ mod ratio;
 mod read;
 
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group};
 use ndarray::prelude::*;
 use ratio::Goal;
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use read::xor;
 use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::xxh3_128;
@@ -107,9 +108,11 @@ fn against_one_call() {
     }
 }
 
-/// Where all cores begin to pay: leaves of 1 MiB hashed by threads that are begun for it, after a while in which the
-/// cores slept, against one core. `SERIAL` in `src/digest/tree.rs` is chosen by this.
+/// Where all cores begin to pay: leaves of 1 MiB hashed by the caller and threads that have to wake, after a while in
+/// which the cores slept, against one core. `SERIAL` in `src/digest/tree.rs` is chosen by this.
 fn around_the_cut_off() {
+    let others = (rayon::current_num_threads() - 1).max(1);
+    let pool = ThreadPoolBuilder::new().num_threads(others).build().expect("threads");
     let x = painted(16 * MIB);
     let all: &[u8] = bytemuck::cast_slice(x.as_slice().expect("a contiguous array"));
     for mib in [2, 4, 8, 16] {
@@ -119,24 +122,26 @@ fn around_the_cut_off() {
             ratio::seconds(1, round)
         };
         ratio::compare(
-            &format!("the leaves of {mib} MiB by threads that begin / by one core"),
+            &format!("the leaves of {mib} MiB by threads that wake / by one core"),
             101,
-            || asleep(&|| by_all_cores(black_box(bytes))),
+            || asleep(&|| by_all_cores(&pool, black_box(bytes))),
             || asleep(&|| black_box(bytes).chunks(MIB).map(one_call).collect()),
         );
     }
 }
 
-fn by_all_cores(bytes: &[u8]) -> Vec<u128> {
-    let next = AtomicUsize::new(0);
+fn by_all_cores(others: &ThreadPool, bytes: &[u8]) -> Vec<u128> {
+    let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let leaves = || std::iter::from_fn(|| bytes.chunks(MIB).nth(next.fetch_add(1, Ordering::Relaxed)));
-    let share = || leaves().map(one_call).collect::<Vec<_>>();
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..rayon::current_num_threads()).map(|_| scope.spawn(share)).collect();
-        let mut made = share();
-        made.extend(others.into_iter().flat_map(|other| other.join().expect("no panic")));
-        made
-    })
+    let share = || {
+        let share: Vec<_> = leaves().map(one_call).collect();
+        made.lock().expect("no panic").extend(share);
+    };
+    others.in_place_scope(|scope| {
+        (0..others.current_num_threads()).for_each(|_| scope.spawn(|_| share()));
+        share();
+    });
+    made.into_inner().expect("no panic")
 }
 
 /// A view that isn't contiguous is hashed as fast as it can be copied.

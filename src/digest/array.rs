@@ -1,45 +1,43 @@
 //! Digests of ndarray's arrays, in any layout.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
 
 use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
 
 use super::element::Element;
 use super::meta::{array_text, memory_order};
 use super::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves, tree};
-use super::trust;
 use super::value::Digest;
 
-static HASHED: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    static HASHED: Cell<u64> = const { Cell::new(0) };
+}
 
-/// How many arrays this process has hashed, as opposed to those whose digest was known; for tests.
+/// How many arrays this thread has hashed, as opposed to those whose digest was known; for tests.
 #[doc(hidden)]
 pub fn arrays_hashed() -> u64 {
-    HASHED.load(Ordering::Relaxed)
+    HASHED.get()
 }
 
-/// The digest of an array, and whether it is but claimed by a record; the latter never when `strict`.
-///
-/// O(1) for an array that is registered as known, else the elements are read once; in parallel when there are many.
-pub(crate) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>, strict: bool) -> (Digest, bool) {
-    match trust::lookup(array) {
-        Some(known) => known.resolve(strict, || hash(array)),
-        None => (hash(array), false),
+/// The digest of the elements as they are in memory, or as they would be in a C-order copy: reads them once, in parallel
+/// when there are many.
+#[inline]
+pub(super) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
+    // Of most arrays all but the elements is known when this is compiled: the number of axes and their order, too.
+    match array.as_slice() {
+        Some(slice) => text(array, 0..array.ndim(), tree(bytemuck::cast_slice(slice))),
+        None => digest_in_any_order(array),
     }
 }
 
-/// The digest of the elements as they are in memory, or as they would be in a C-order copy.
-fn hash<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
-    HASHED.fetch_add(1, Ordering::Relaxed);
-    let axes = 0..array.ndim();
-    // Most arrays are one of these two, whose order needs no search.
-    if let Some(slice) = array.as_slice() {
-        return text(array, axes, tree(bytemuck::cast_slice(slice)));
-    }
+/// The same, not inlined.
+#[inline(never)]
+pub(super) fn digest_in_any_order<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
+    // Fortran order needs no search.
     if let Some(slice) = array.t().as_slice()
         && array.shape().iter().all(|&len| len > 1)
     {
-        return text(array, axes.rev(), tree(bytemuck::cast_slice(slice)));
+        return text(array, (0..array.ndim()).rev(), tree(bytemuck::cast_slice(slice)));
     }
     let order = memory_order(array.shape(), array.strides());
     let tree = match (&order, array.as_slice_memory_order()) {
@@ -47,14 +45,17 @@ fn hash<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
         (Some(order), None) => gathered(&array.view().into_dyn().permuted_axes(order.as_slice())),
         (None, _) => gathered(&array.view().into_dyn()),
     };
-    text(array, order.unwrap_or_else(|| axes.collect()).into_iter(), tree)
+    text(array, order.unwrap_or_else(|| (0..array.ndim()).collect()).into_iter(), tree)
 }
 
+/// The digest of an array whose buffer has the digest `tree`.
+#[inline(always)]
 fn text<A: Element, D: Dimension>(
     array: &ArrayRef<A, D>,
     order: impl ExactSizeIterator<Item = usize>,
     tree: Digest,
 ) -> Digest {
+    HASHED.set(HASHED.get() + 1);
     array_text(A::DESCR, array.shape().iter().map(|&len| len as u64), order, tree)
 }
 

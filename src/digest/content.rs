@@ -102,6 +102,7 @@ pub trait ContentHash {
 /// assert_eq!(digest(&c), digest(&c.view()));
 /// ```
 #[must_use]
+#[inline]
 pub fn digest<T: ContentHash + ?Sized>(value: &T) -> Digest {
     let mut hasher = ContentHasher::strict();
     value.content_hash(&mut hasher);
@@ -122,6 +123,7 @@ impl<S: Data, D: Dimension> ContentHash for ArrayBase<S, D>
 where
     S::Elem: ContentHash,
 {
+    #[inline]
     fn content_hash(&self, hasher: &mut ContentHasher) {
         (**self).content_hash(hasher);
     }

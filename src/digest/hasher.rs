@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
 
-use super::array::array_digest;
+use super::array::{array_digest, digest_in_any_order};
 use super::canonical;
 use super::content::ContentHash;
 use super::element::Element;
 use super::stream::ByteStream;
 use super::tag::Tag;
-use super::trust::{Known, known_digest};
+use super::trust::{self, Known, known_digest};
 use super::type_name::strip_lifetimes;
 use super::value::Digest;
 use crate::error::{Error, Result};
@@ -98,10 +98,8 @@ impl ContentHasher {
 
     #[inline]
     pub(super) fn with(strict: bool, quick: bool) -> Self {
-        let mut stream = ByteStream::new();
-        if !quick {
-            stream.update(DOMAIN);
-        }
+        const BEGUN: ByteStream<SHORT> = ByteStream::beginning(DOMAIN);
+        let stream = if quick { ByteStream::new() } else { BEGUN };
         Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None }
     }
 
@@ -358,6 +356,7 @@ impl ContentHasher {
     /// Feeds something whose digest is known, as an array's may be. If nothing else is fed, it is this one's digest.
     ///
     /// For a value that *is* a digest, use its [`ContentHash`].
+    #[inline]
     pub fn leaf(&mut self, digest: Digest) {
         if self.empty && !self.quick {
             self.empty = false;
@@ -368,6 +367,7 @@ impl ContentHasher {
     }
 
     /// Feeds an array; O(1) if it is one whose digest is known.
+    #[inline]
     pub(super) fn array<A: Element, D: Dimension>(&mut self, array: &ArrayRef<A, D>) {
         if self.quick {
             match known_digest(array) {
@@ -376,9 +376,14 @@ impl ContentHasher {
             }
             return;
         }
-        let (digest, claimed) = array_digest(array, self.strict);
-        self.claimed |= claimed;
-        self.leaf(digest);
+        match trust::lookup(array) {
+            None => self.leaf(array_digest(array)),
+            Some(known) => {
+                let (digest, claimed) = known.resolve(self.strict, || digest_in_any_order(array));
+                self.claimed |= claimed;
+                self.leaf(digest);
+            }
+        }
     }
 
     /// The digest that is known of something, to be fed; `None` if it failed.

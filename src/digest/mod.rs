@@ -21,7 +21,7 @@
 //! | [`quick`] | all arguments of a call at once, for what a process remembers |
 //! | [`tag`] | the marks of the stream |
 //! | [`stream`] | bytes that come in pieces, hashed as one |
-//! | [`team`] | work that several threads share |
+//! | [`team`], [`crew`] | work that several threads share, and the threads that help |
 //! | [`type_name`] | the names of types, without lifetimes |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -30,6 +30,7 @@ mod array;
 mod canonical;
 mod containers;
 mod content;
+mod crew;
 mod element;
 mod file;
 mod hasher;

@@ -28,6 +28,7 @@ macro_rules! as_array {
             describe_elements(&ArrayView1::from(slice), text);
         }
 
+        #[inline]
         fn hash_array<D: Dimension>(array: &ArrayRef<Self, D>, hasher: &mut ContentHasher) {
             hasher.array(array);
         }

@@ -17,8 +17,16 @@ pub(crate) struct ByteStream<const SHORT: usize> {
 
 impl<const SHORT: usize> ByteStream<SHORT> {
     #[inline]
-    pub(crate) fn new() -> Self {
-        Self { short: [0; SHORT], len: 0, long: None }
+    pub(crate) const fn new() -> Self {
+        Self::beginning(&[])
+    }
+
+    /// One that has been given these bytes.
+    #[inline]
+    pub(super) const fn beginning(bytes: &[u8]) -> Self {
+        let mut short = [0; SHORT];
+        short.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
+        Self { short, len: bytes.len(), long: None }
     }
 
     #[inline]

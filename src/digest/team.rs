@@ -1,15 +1,15 @@
 //! Work on many parts that several threads share.
 
-use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+
+use super::crew::together;
 
 /// What `make` makes of each part, in their order; by this thread and others, at most `threads` in all, each of which
 /// uses its scratch again and again. After an error nobody begins another part.
 ///
-/// On threads of its own: those of rayon's pool may be busy for hours, or wait for something that the caller holds. On
-/// a worker of the pool by that alone: its siblings are busy with the caller's own work. Where no thread is to be had,
-/// the caller makes all.
+/// By the library's own [`crew`](super::crew): the workers of rayon's pool may be busy for hours, or wait for something
+/// that the caller holds. On a worker of any pool by that alone: its siblings are busy with the caller's own work. Where
+/// nobody is free, the caller makes all.
 pub(crate) fn shared<P, S, T: Send, E: Send>(
     threads: usize,
     parts: impl Iterator<Item = P> + Send,
@@ -38,13 +38,13 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
             }
         }
     };
-    let shares = thread::scope(|scope| {
-        let helper = |_| thread::Builder::new().spawn_scoped(scope, share).ok();
-        let helpers: Vec<_> = (1..at_most(threads)).map_while(helper).collect();
-        let mine = share();
-        let theirs = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        theirs.chain([mine]).collect::<Result<Vec<_>, E>>()
-    })?;
+    let shares = Mutex::new(Vec::new());
+    together(at_most(threads) - 1, || {
+        let share = share();
+        lock(&shares).push(share);
+    });
+    let shares = shares.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let shares = shares.into_iter().collect::<Result<Vec<_>, E>>()?;
     let mut made: Vec<_> = shares.into_iter().flatten().collect();
     made.sort_unstable_by_key(|(n, _)| *n);
     Ok(made.into_iter().map(|(_, one)| one).collect())

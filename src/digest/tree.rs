@@ -15,8 +15,8 @@ use super::value::Digest;
 /// The length of a leaf, in bytes: small enough to stay in a core's cache between hashing and writing it.
 pub(crate) const LEAF: usize = 1 << 20;
 
-/// Up to here one thread is as fast as several, which have to begin first; by the leaves in `benches/hash.rs`.
-const SERIAL: u64 = 8 << 20;
+/// Up to here one thread is as fast as several, which have to wake first; by the leaves in `benches/hash.rs`.
+const SERIAL: u64 = 4 << 20;
 
 /// The same for bytes that have to be gathered, which takes several times as long as hashing them.
 pub(super) const SERIAL_GATHERED: u64 = 2 << 20;
@@ -26,8 +26,15 @@ pub(super) const SERIAL_GATHERED: u64 = 2 << 20;
 const LONG: usize = 512;
 
 /// The XXH3-128 digest of some bytes, whatever their number.
+#[inline]
 pub(crate) fn leaf(bytes: &[u8]) -> Digest {
-    Digest::from_xxh3(if bytes.len() < LONG { xxh3_128(bytes) } else { XxHash3_128::oneshot(bytes) })
+    Digest::from_xxh3(xxh3(bytes))
+}
+
+/// As a number, which is returned in registers: a digest would be written in halves and read in one, for which a
+/// processor waits until both are in the cache.
+fn xxh3(bytes: &[u8]) -> u128 {
+    if bytes.len() < LONG { xxh3_128(bytes) } else { XxHash3_128::oneshot(bytes) }
 }
 
 /// The digest of a buffer whose leaves have these digests.
@@ -46,10 +53,12 @@ pub(crate) fn combine(leaves: &[Digest]) -> Digest {
 }
 
 /// The digest of a buffer; in parallel when it is long.
+#[inline]
 pub(crate) fn tree(bytes: &[u8]) -> Digest {
-    if bytes.len() <= LEAF {
-        return leaf(bytes);
-    }
+    if bytes.len() <= LEAF { leaf(bytes) } else { branches(bytes) }
+}
+
+fn branches(bytes: &[u8]) -> Digest {
     let nth = |(): &mut (), n: usize| leaf(&bytes[n * LEAF..bytes.len().min((n + 1) * LEAF)]);
     combine(&leaves(bytes.len() as u64, SERIAL, || (), nth))
 }

@@ -216,10 +216,13 @@ impl Drop for Registration {
 }
 
 /// What is known about the array that this one covers exactly; of several, the one that was verified.
+#[inline]
 pub(super) fn lookup<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
-    if is_unknown(array) {
-        return None;
-    }
+    if is_unknown(array) { None } else { look_up(array) }
+}
+
+#[inline(never)]
+fn look_up<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Arc<Known>> {
     let table = read()?;
     best(&table, array).map(|(entry, _)| Arc::clone(&entry.known))
 }

@@ -39,6 +39,13 @@ impl Digest {
         self.0
     }
 
+    /// Its bytes in words, the first byte lowest.
+    #[inline]
+    pub(super) fn halves(self) -> [u64; 2] {
+        let (halves, _) = self.0.as_chunks();
+        [halves[0], halves[1]].map(u64::from_le_bytes)
+    }
+
     /// Its 32 digits.
     pub(crate) fn hex(self) -> Hex {
         let mut hex = [0; 32];

@@ -359,9 +359,32 @@ fn two_hundred_cached_calls_inside_each_other_fit_the_stack_of_a_thread() {
     assert_eq!(thread.join().unwrap(), 200);
 }
 
+/// Whether `body` holds in a forked child of this process: 0, 1 if it doesn't, and 3 if the child stands.
+#[allow(unsafe_code)]
+fn in_a_fork(body: impl FnOnce() -> bool) -> i32 {
+    // SAFETY: the child runs `body`, which the caller knows to need no other thread, and leaves by `_exit`.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let holds = body();
+        // SAFETY: ends the child, which owns nothing that has to be dropped.
+        unsafe { libc::_exit(i32::from(!holds)) };
+    }
+    let begin = Instant::now();
+    let mut status = -1;
+    while begin.elapsed() < Duration::from_secs(8) {
+        // SAFETY: `status` outlives the call, and the child is this process's own.
+        if unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid {
+            return i32::from(status != 0);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    // SAFETY: the child is this process's own, and hasn't been waited for.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+    3
+}
+
 /// What happens in Python's `multiprocessing`: a thread computes while another forks.
 #[test]
-#[allow(unsafe_code)]
 fn a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     const NAME: &str = "hostile::concurrency::a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have";
     #[cache(ignore(millis))]
@@ -375,29 +398,33 @@ fn a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() {
         // Ends without a result: nothing will be stored.
         thread::spawn(move || other.eval(slow::call(3_600_000)));
         thread::sleep(Duration::from_millis(200));
-        // SAFETY: the child evaluates one call and leaves by `_exit`; no lock that it takes was held by another thread,
-        // each of which has been asleep for long.
-        let pid = unsafe { libc::fork() };
-        if pid == 0 {
-            let value = memory.eval(slow::call(0));
-            // SAFETY: ends the child, which owns nothing that has to be dropped.
-            unsafe { libc::_exit(i32::from(value != 4)) };
-        }
-        let begin = Instant::now();
-        let mut status = -1;
-        while begin.elapsed() < Duration::from_secs(8) {
-            // SAFETY: `status` outlives the call, and the child is this process's own.
-            if unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid {
-                std::process::exit(i32::from(status != 0));
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        // SAFETY: the child is this process's own, and hasn't been waited for.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-        std::process::exit(3);
+        // No lock that it takes was held by another thread, each of which has been asleep for long.
+        std::process::exit(in_a_fork(|| memory.eval(slow::call(0)) == 4));
     }
     let folder = tempfile::tempdir().unwrap();
     let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs");
+}
+
+#[test]
+fn a_forked_child_hashes_without_the_threads_of_its_parent() {
+    const NAME: &str = "hostile::concurrency::a_forked_child_hashes_without_the_threads_of_its_parent";
+    if in_child(NAME, "PART").is_some() {
+        let bytes = Arc::new(Array1::from_shape_fn(32 << 20, |i| (i % 251) as u8));
+        // From now on there are threads that help.
+        let expected = digest(&*bytes);
+        let fork = || in_a_fork(|| (0..3).all(|_| digest(&*bytes) == expected));
+        let rested = fork();
+        let busy = Arc::clone(&bytes);
+        thread::spawn(move || {
+            loop {
+                let _ = digest(&*busy);
+            }
+        });
+        let failed = (0..5).map(|_| fork()).find(|&code| code != 0);
+        std::process::exit(failed.unwrap_or(rested));
+    }
+    let output = child(NAME, &[("PART", "1")]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "3: it hangs");
 }
 
