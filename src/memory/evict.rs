@@ -214,8 +214,8 @@ impl Evictor {
     fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
         let mut claims = Claims::default();
         // What can't be removed isn't counted either.
-        for (key, _) in shard.records().filter(|(_, kind)| *kind != Kind::Folder) {
-            let state = shard.listed_state(key);
+        for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
+            let state = shard.listed_state(key, item);
             claims.add(key, &state);
             match self.tally(tally, shard, key, &state, question.now) {
                 Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
@@ -399,9 +399,14 @@ impl Question {
 impl First {
     /// Takes one more, and gives up those that come last and aren't needed for `least` candidates or the `excess`.
     fn add(&mut self, candidate: Candidate, least: usize, excess: Evicted) {
+        let least = least.max(usize::try_from(excess.items).unwrap_or(usize::MAX));
+        let is_full = self.heap.len() >= least && self.bytes >= excess.bytes;
+        if is_full && self.heap.peek().is_some_and(|last| candidate > *last) {
+            self.cut = true;
+            return;
+        }
         self.bytes = self.bytes.saturating_add(candidate.bytes);
         self.heap.push(candidate);
-        let least = least.max(usize::try_from(excess.items).unwrap_or(usize::MAX));
         while self.heap.len() > least
             && let Some(last) = self.heap.peek()
             && self.bytes.saturating_sub(last.bytes) >= excess.bytes

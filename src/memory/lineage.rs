@@ -167,8 +167,8 @@ impl Inner {
     fn index(&self) -> Result<Index> {
         type Holders = Vec<(Digest, Place)>;
         let survey = survey(&self.disk, |holders: &mut Holders, shard| {
-            for (key, _) in shard.records() {
-                let State::Entry(found) = shard.listed_state(key) else { continue };
+            for (key, item) in shard.records() {
+                let State::Entry(found) = shard.listed_state(key, item) else { continue };
                 let place = Place { created: found.record.created, function: shard.function, key };
                 holders.extend(held(&found.record).into_iter().map(|digest| (digest, place)));
             }

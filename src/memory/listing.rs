@@ -1,15 +1,14 @@
-//! All entries, one after the other; where there are many, several threads read ahead.
+//! All entries, one after the other; where there are many, other threads read, too.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::{thread, vec};
 
 use super::entry::Entry;
-use super::lock;
 use super::lookup::read_record_in;
-use super::survey;
+use super::shards::{Listing, Shards, threads};
 use crate::error::Result;
-use crate::store::{Disk, OpenFolder};
+use crate::store::{Disk, Item, OpenFolder};
 
 /// So many records the asking thread reads by itself: most who ask for entries have few, or stop early.
 const ALONE: usize = 1000;
@@ -20,9 +19,12 @@ const AHEAD: usize = 8;
 
 /// The entries of all functions.
 pub(super) struct Entries {
-    shards: Arc<Shards>,
-    here: Records,
+    disk: Arc<Disk>,
+    /// `None` if even the functions couldn't be listed.
+    shards: Option<Arc<Shards>>,
+    here: Option<Records>,
     alone: usize,
+    /// From the others, who read ahead.
     ahead: Option<Receiver<Batch>>,
     batch: vec::IntoIter<Result<Entry>>,
 }
@@ -31,25 +33,11 @@ type Batch = Vec<Result<Entry>>;
 
 impl Entries {
     pub(super) fn new(disk: &Arc<Disk>) -> Self {
-        let (functions, fault) = match names(disk, "f") {
-            Ok(functions) => (functions, Vec::new()),
-            Err(error) => (Vec::new(), vec![Err(error)]),
+        let (shards, batch) = match Shards::of(disk) {
+            Ok(shards) => (Some(Arc::new(shards)), Vec::new()),
+            Err(error) => (None, vec![Err(error)]),
         };
-        let queue = Mutex::new(Queue { functions: functions.into_iter(), shards: Vec::new() });
-        let shards = Arc::new(Shards { disk: Arc::clone(disk), queue });
-        Self { shards, here: Records::default(), alone: ALONE, ahead: None, batch: fault.into_iter() }
-    }
-
-    /// Has the shards that are left read by others. Where no thread is to be had, the asking one goes on.
-    fn call_others(&mut self) {
-        let (sender, receiver) = sync_channel(AHEAD);
-        let spawn = |_| {
-            let (shards, sender) = (Arc::clone(&self.shards), sender.clone());
-            thread::Builder::new().name("ndcache-entries".to_owned()).spawn(move || read_ahead(&shards, &sender)).ok()
-        };
-        if (0..survey::threads()).filter_map(spawn).count() > 0 {
-            self.ahead = Some(receiver);
-        }
+        Self { disk: Arc::clone(disk), shards, here: None, alone: ALONE, ahead: None, batch: batch.into_iter() }
     }
 }
 
@@ -58,100 +46,81 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(entry) = self.batch.next().or_else(|| self.here.next(&self.shards.disk)) {
+            if let Some(entry) = self.batch.next() {
+                return Some(entry);
+            }
+            // While nothing is there, the asking thread reads as the others do: waking it would take longer.
+            if let Some(batch) = self.ahead.as_ref().and_then(|ahead| ahead.try_recv().ok()) {
+                self.batch = batch.into_iter();
+                continue;
+            }
+            if let Some(entry) = self.here.as_mut().and_then(|here| here.next(&self.disk)) {
                 self.alone = self.alone.saturating_sub(1);
                 return Some(entry);
             }
+            let shards = self.shards.as_ref()?;
             if self.alone == 0 && self.ahead.is_none() {
-                self.call_others();
+                self.ahead = Some(call_others(&self.disk, shards));
             }
-            match &self.ahead {
-                Some(ahead) => self.batch = ahead.recv().ok()?.into_iter(),
-                None => match self.shards.next()? {
-                    Ok(records) => self.here = records,
-                    Err(error) => return Some(Err(error)),
-                },
+            match shards.next(&self.disk) {
+                Some(Ok(listing)) => self.here = Some(Records::of(listing)),
+                Some(Err(error)) => return Some(Err(error)),
+                // The last ones are with the others.
+                None => self.batch = self.ahead.as_ref()?.recv().ok()?.into_iter(),
             }
         }
     }
 }
 
-/// Reads until nothing is left, or nobody asks any more.
-fn read_ahead(shards: &Shards, sender: &SyncSender<Batch>) {
-    while let Some(records) = shards.next() {
-        let mut records = match records {
-            Ok(records) => records,
-            Err(error) => match sender.send(vec![Err(error)]) {
-                Ok(()) => continue,
-                Err(_) => return,
-            },
+/// Has other threads read, too, as far as there are any to be had.
+fn call_others(disk: &Arc<Disk>, shards: &Arc<Shards>) -> Receiver<Batch> {
+    let (sender, receiver) = sync_channel(AHEAD);
+    for _ in 1..threads() {
+        let (disk, shards, sender) = (Arc::clone(disk), Arc::clone(shards), sender.clone());
+        let read = move || read_ahead(&disk, &shards, &sender).unwrap_or_default();
+        let _ = thread::Builder::new().name("ndcache-entries".to_owned()).spawn(read);
+    }
+    receiver
+}
+
+/// Reads until nothing is left; `None` once nobody asks any more.
+fn read_ahead(disk: &Disk, shards: &Shards, sender: &SyncSender<Batch>) -> Option<()> {
+    while let Some(listing) = shards.next(disk) {
+        let mut records = match listing {
+            Ok(listing) => Records::of(listing),
+            Err(error) => {
+                sender.send(vec![Err(error)]).ok()?;
+                continue;
+            }
         };
         loop {
-            let batch: Batch = std::iter::from_fn(|| records.next(&shards.disk)).take(BATCH).collect();
+            let mut batch = Batch::with_capacity(BATCH);
+            batch.extend(std::iter::from_fn(|| records.next(disk)).take(BATCH));
             if batch.is_empty() {
                 break;
             }
-            if sender.send(batch).is_err() {
-                return;
-            }
+            sender.send(batch).ok()?;
         }
     }
-}
-
-/// The shards that nobody has begun to read.
-struct Shards {
-    disk: Arc<Disk>,
-    queue: Mutex<Queue>,
-}
-
-struct Queue {
-    functions: vec::IntoIter<String>,
-    /// Of the function before.
-    shards: Vec<String>,
-}
-
-impl Shards {
-    /// The records of the next one; an error for a folder that can't be listed, which is done with then.
-    fn next(&self) -> Option<Result<Records>> {
-        Some(self.pop()?.and_then(|folder| {
-            let (open, listed) = self.disk.list_open(&folder)?;
-            let names = listed.into_iter().map(|item| item.name).filter(|name| name.ends_with(".record"));
-            Ok(Records { folder, open, names: names.collect::<Vec<_>>().into_iter() })
-        }))
-    }
-
-    fn pop(&self) -> Option<Result<String>> {
-        let mut queue = lock(&self.queue);
-        while queue.shards.is_empty() {
-            let function = queue.functions.next()?;
-            match names(&self.disk, &function) {
-                Ok(shards) => queue.shards = shards,
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        queue.shards.pop().map(Ok)
-    }
-}
-
-/// What is in a folder, by its names below the root.
-fn names(disk: &Disk, folder: &str) -> Result<Vec<String>> {
-    let items = disk.list(folder)?;
-    Ok(items.into_iter().map(|item| format!("{folder}/{}", item.name)).collect())
+    Some(())
 }
 
 /// The records of a shard that are yet to be read.
-#[derive(Default)]
 struct Records {
     folder: String,
     open: Option<OpenFolder>,
-    names: vec::IntoIter<String>,
+    items: vec::IntoIter<Item>,
 }
 
 impl Records {
+    fn of(listing: Listing) -> Self {
+        Self { folder: listing.name, open: listing.open, items: listing.items.into_iter() }
+    }
+
     /// The next one that is still there.
     fn next(&mut self, disk: &Disk) -> Option<Result<Entry>> {
-        self.names.find_map(|name| {
-            let name = [&*self.folder, "/", &name].concat();
+        self.items.by_ref().filter(|item| item.name.ends_with(".record")).find_map(|item| {
+            let name = [&*self.folder, "/", &item.name].concat();
             let found = read_record_in(disk, self.open.as_ref(), &name).transpose()?;
             Some(found.map(|found| Entry::new(disk.path_of(&name), found)))
         })

@@ -2,26 +2,20 @@
 
 use std::cell::OnceCell;
 use std::panic::resume_unwind;
-use std::sync::Mutex;
 use std::thread;
 
-use super::lock;
 use super::lookup::{Found, read_record, read_record_in};
+use super::shards::{Listing, Shards, threads};
 use crate::digest::escaped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{self, Key};
 use crate::store::{Disk, Kind, OpenFolder};
-
-/// A survey waits for the file system more than it computes: two threads help on one core, and more than these add
-/// nothing on a local disk.
-const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 
 /// One of the folders in which a function's entries lie, with what is in it.
 pub(super) struct Shard<'a> {
     disk: &'a Disk,
     /// Of the function's folder, in [`Survey::functions`].
     pub(super) function: usize,
-    folder: &'a str,
     pub(super) name: String,
     open: Option<OpenFolder>,
     pub(super) items: Vec<Listed>,
@@ -51,14 +45,12 @@ pub(super) enum Part {
 impl Part {
     /// Of a file in the shard `shard`.
     pub(super) fn of(name: &str, shard: &str) -> Self {
-        let part = Self::parse(name).or_else(|| Self::parse_readable(name));
-        part.filter(|part| part.key().is_some_and(|key| key.digest().hex().as_str().starts_with(shard)))
-            .unwrap_or(Self::Foreign)
+        Self::parse(name, shard).or_else(|| Self::parse_readable(name, shard)).unwrap_or(Self::Foreign)
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    fn parse(name: &str, shard: &str) -> Option<Self> {
         let (key, rest) = name.split_once('.')?;
-        let key = parse_key(key)?;
+        let key = parse_key(key, shard)?;
         if rest == "record" {
             return Some(Self::Record(key));
         }
@@ -69,10 +61,10 @@ impl Part {
     }
 
     /// An array with a readable stem before its key. The stem may be anything, so that this reads from the end.
-    fn parse_readable(name: &str) -> Option<Self> {
+    fn parse_readable(name: &str, shard: &str) -> Option<Self> {
         let (stem, rest) = name.rsplit_once('-')?;
         let (key, rest) = rest.split_once('.')?;
-        let key = parse_key(key)?;
+        let key = parse_key(key, shard)?;
         let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, &["npy", "npy.gz"]);
         readable.then_some(Self::Data(key))
     }
@@ -86,10 +78,10 @@ impl Part {
     }
 }
 
-/// Upper-case digits parse, but name no entry.
-fn parse_key(text: &str) -> Option<Key> {
-    let is_canonical = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_canonical.then(|| text.parse().ok().map(Key::from_digest)).flatten()
+/// Upper-case digits parse, but name no entry; nor does a key in another one's shard.
+fn parse_key(text: &str, shard: &str) -> Option<Key> {
+    let is_ours = text.starts_with(shard) && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_ours.then(|| text.parse().ok().map(Key::from_digest)).flatten()
 }
 
 /// Whether a name's end is a nonce and one of these.
@@ -141,19 +133,31 @@ impl State {
     }
 }
 
-impl Shard<'_> {
+impl<'a> Shard<'a> {
+    /// `None` for a folder that is none of ours.
+    fn of(disk: &'a Disk, listing: Listing) -> Option<Self> {
+        let Listing { function, name, open, items } = listing;
+        let (_, digits) = name.rsplit_once('/').filter(|(_, digits)| is_shard(digits))?;
+        let items = items.into_iter().map(|item| Listed {
+            part: match Part::of(&item.name, digits) {
+                Part::Data(_) | Part::Staged(_) if item.kind == Kind::Folder => Part::Foreign,
+                part => part,
+            },
+            name: item.name,
+            kind: item.kind,
+        });
+        let items = items.collect();
+        Some(Self { disk, function, name, open, items, known: OnceCell::new() })
+    }
+
     /// The name, below the root, of one of its files.
     pub(super) fn path(&self, file: &str) -> String {
         [&*self.name, "/", file].concat()
     }
 
-    fn record(&self, key: Key) -> String {
-        [&*self.name, "/", key.digest().hex().as_str(), ".record"].concat()
-    }
-
-    /// What stands in the record of `key`, in the folder that was listed: another one may have taken its place.
-    pub(super) fn listed_state(&self, key: Key) -> State {
-        let name = self.record(key);
+    /// What stands in a record, of `key`, in the folder that was listed: another one may have taken its place.
+    pub(super) fn listed_state(&self, key: Key, record: &Listed) -> State {
+        let name = self.path(&record.name);
         let read = read_record_in(self.disk, self.open.as_ref(), &name);
         State::of(read, self.disk, &name, key, |function| self.is_home(function))
     }
@@ -162,22 +166,27 @@ impl Shard<'_> {
         if self.known.get().is_some_and(|known| known == function) {
             return true;
         }
-        let is_home = key::folder(function) == self.folder;
+        let is_home = key::folder(function) == self.folder();
         if is_home {
             let _ = self.known.set(function.to_owned());
         }
         is_home
     }
 
-    /// What stands now in the record of `key`.
-    pub(super) fn state(&self, key: Key) -> State {
-        State::read(self.disk, &self.record(key), key, self.folder)
+    /// That of the function.
+    fn folder(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 
-    /// The keys of its records, with what stands there.
-    pub(super) fn records(&self) -> impl Iterator<Item = (Key, Kind)> {
+    /// What stands now in the record of `key`.
+    pub(super) fn state(&self, key: Key) -> State {
+        State::read(self.disk, &self.path(&format!("{key}.record")), key, self.folder())
+    }
+
+    /// Its records, with their keys.
+    pub(super) fn records(&self) -> impl Iterator<Item = (Key, &Listed)> {
         self.items.iter().filter_map(|item| match item.part {
-            Part::Record(key) => Some((key, item.kind)),
+            Part::Record(key) => Some((key, item)),
             _ => None,
         })
     }
@@ -189,7 +198,7 @@ pub(super) struct Survey<T> {
     pub(super) functions: Vec<String>,
     /// One for each thread.
     pub(super) tallies: Vec<T>,
-    /// The first folder that couldn't be listed.
+    /// Of a folder that couldn't be listed.
     pub(super) error: Option<Error>,
 }
 
@@ -198,78 +207,28 @@ pub(super) struct Survey<T> {
 /// On threads of its own: rayon's may be busy for hours with the very functions whose results are stored, and one that
 /// waits runs others' jobs. Where no thread is to be had, the calling one does everything.
 pub(super) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Shard<'_>) + Sync) -> Result<Survey<T>> {
-    let listed = disk.list("f")?.into_iter().filter(|item| item.kind == Kind::Folder);
-    let functions: Vec<String> = listed.map(|item| format!("f/{}", item.name)).collect();
-    let queue = Mutex::new(Queue { disk, functions: &functions, function: 0, shards: Vec::new(), error: None });
+    let shards = Shards::of(disk)?;
     let work = || {
-        let mut tally = T::default();
-        while let Some(shard) = Queue::next(&queue) {
-            visit(&mut tally, &shard);
+        let (mut tally, mut error) = (T::default(), None);
+        while let Some(listing) = shards.next(disk) {
+            match listing {
+                Ok(listing) => Shard::of(disk, listing).iter().for_each(|shard| visit(&mut tally, shard)),
+                // A link in a folder's place, which is none of ours.
+                Err(fault) if fault.kind() == ErrorKind::Damaged => {}
+                Err(fault) => drop(error.get_or_insert(fault)),
+            }
         }
-        tally
+        (tally, error)
     };
-    let threads = threads();
-    let tallies = thread::scope(|scope| {
+    let done: Vec<_> = thread::scope(|scope| {
         let spawn = |_| thread::Builder::new().name("ndcache-survey".to_owned()).spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..threads).filter_map(spawn).collect();
+        let others: Vec<_> = (1..threads()).filter_map(spawn).collect();
         let mine = work();
         let theirs = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
         theirs.chain([mine]).collect()
     });
-    let error = queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).error;
-    Ok(Survey { functions, tallies, error })
-}
-
-/// How many threads look at shards.
-pub(super) fn threads() -> usize {
-    thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end())
-}
-
-/// The shards that are yet to be visited, those of one function at a time.
-struct Queue<'a> {
-    disk: &'a Disk,
-    functions: &'a [String],
-    /// The next one to be listed.
-    function: usize,
-    /// Of the one before it.
-    shards: Vec<String>,
-    error: Option<Error>,
-}
-
-impl<'a> Queue<'a> {
-    fn next(queue: &Mutex<Self>) -> Option<Shard<'a>> {
-        let (disk, function, folder, shard) = lock(queue).pop()?;
-        let name = format!("{folder}/{shard}");
-        let (open, listed) = disk.list_open(&name).unwrap_or_else(|error| {
-            lock(queue).error.get_or_insert(error);
-            (None, Vec::new())
-        });
-        let items = listed.into_iter().map(|item| Listed {
-            part: match Part::of(&item.name, &shard) {
-                Part::Data(_) | Part::Staged(_) if item.kind == Kind::Folder => Part::Foreign,
-                part => part,
-            },
-            name: item.name,
-            kind: item.kind,
-        });
-        Some(Shard { disk, function, folder, name, open, items: items.collect(), known: OnceCell::new() })
-    }
-
-    fn pop(&mut self) -> Option<(&'a Disk, usize, &'a str, String)> {
-        while self.shards.is_empty() {
-            let folder = self.functions.get(self.function)?;
-            self.function += 1;
-            match self.disk.list(folder) {
-                Ok(items) => {
-                    let shards = items.into_iter().filter(|item| item.kind == Kind::Folder && is_shard(&item.name));
-                    self.shards = shards.map(|item| item.name).collect();
-                }
-                Err(error) => drop(self.error.get_or_insert(error)),
-            }
-        }
-        let function = self.function - 1;
-        Some((self.disk, function, &self.functions[function], self.shards.pop()?))
-    }
+    let (tallies, errors): (_, Vec<_>) = done.into_iter().unzip();
+    Ok(Survey { functions: shards.into_functions(), tallies, error: errors.into_iter().flatten().next() })
 }
 
 /// The first two digits of keys.

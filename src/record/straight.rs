@@ -140,12 +140,14 @@ impl<'a> Cursor<'a> {
         Some(value)
     }
 
-    /// The field of this name.
+    /// The field of this name, which is compared at once where its length is known: hence the inlining.
+    #[inline(always)]
     fn named<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.if_named(name, read)?
     }
 
     /// The field of this name, if it comes next.
+    #[inline(always)]
     fn if_named<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         let head = u8::try_from(name.len()).ok().filter(|&len| len < 32).map(|len| Marker::FixStr(len).to_u8())?;
         let Some(rest) = self.0.strip_prefix(&[head]).and_then(|rest| rest.strip_prefix(name.as_bytes())) else {

@@ -75,7 +75,10 @@ impl Disk {
 
     /// Where `name` lies, for messages and for other programs.
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        let mut path = PathBuf::with_capacity(self.path.as_os_str().len() + 1 + name.len());
+        path.push(&self.path);
+        path.push(name);
+        path
     }
 
     /// Opens a blob for reading: a regular file, reached through no symbolic link.

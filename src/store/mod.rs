@@ -37,7 +37,7 @@ pub(crate) use medium::Medium;
 pub(crate) use name::nonce;
 pub(crate) use staged::StagedBlob;
 pub(crate) use stat::Stat;
-pub(crate) use walk::{GARBAGE_AGE, Kind, OpenFolder};
+pub(crate) use walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
 
 /// How much of a power cut an entry survives.
 ///

@@ -18,18 +18,27 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     pub(super) fn new(whole: &'a str) -> Result<Self> {
-        if whole.as_bytes().contains(&0) {
-            return Err(fault(whole, "contains a NUL"));
-        }
         // One pass by hand, as every look-up has a name.
         let (mut begin, mut folder) = (0, "");
-        for (at, _) in whole.bytes().enumerate().filter(|&(_, byte)| byte == b'/') {
-            check(whole, &whole[begin..at])?;
-            (begin, folder) = (at + 1, &whole[..at]);
+        for (at, byte) in whole.bytes().enumerate() {
+            match byte {
+                0 => return Err(fault(whole, "contains a NUL")),
+                b'/' => {
+                    check(whole, &whole[begin..at])?;
+                    (begin, folder) = (at + 1, &whole[..at]);
+                }
+                _ => {}
+            }
         }
         let leaf = &whole[begin..];
         check(whole, leaf)?;
         Ok(Self { whole, folder, leaf })
+    }
+
+    /// Of something that was listed: a name already.
+    pub(super) fn listed(whole: &'a str) -> Self {
+        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
+        Self { whole, folder, leaf }
     }
 
     /// The components of the folder that holds the blob.

@@ -6,6 +6,7 @@ use super::name::Name;
 use super::stat::Stat;
 use super::walk::OpenFolder;
 use crate::error::{Error, Result};
+use rustix::fd::AsFd;
 use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 use std::fs::File;
@@ -21,13 +22,15 @@ pub(crate) struct Blob {
 impl Disk {
     /// Reads a blob of at most `cap` bytes; `None` if there is none. A longer one is damaged, and is not read.
     pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Option<Blob>> {
-        self.read_by(name, cap, |name| self.open_with_stat(name))
+        let name = Name::new(name)?;
+        self.read_by(&name, cap, || self.open_with_stat(&name))
     }
 
-    /// The same of `name`, whose last component is looked up in `folder`: the folder that is, or was, its own.
+    /// The same of a `name` that was listed; it is looked up in `folder`, which is, or was, its own.
     pub(crate) fn read_in(&self, folder: &OpenFolder, name: &str, cap: u64) -> Result<Option<Blob>> {
-        self.read_by(name, cap, |name| {
-            let file = at::step(folder.fd()?, name.leaf, at::READ, Mode::empty())?;
+        let name = Name::listed(name);
+        self.read_by(&name, cap, || {
+            let file = at::step(folder.as_fd(), name.leaf, at::READ, Mode::empty())?;
             let stat = Stat::of(&fs::fstat(&file)?);
             Ok((File::from(file), stat))
         })
@@ -35,13 +38,12 @@ impl Disk {
 
     fn read_by(
         &self,
-        name: &str,
+        name: &Name<'_>,
         cap: u64,
-        open: impl Fn(&Name<'_>) -> rustix::io::Result<(File, Stat)>,
+        open: impl Fn() -> rustix::io::Result<(File, Stat)>,
     ) -> Result<Option<Blob>> {
-        let name = Name::new(name)?;
-        let read = self.look_up("read", &name, || {
-            let (file, stat) = open(&name)?;
+        let read = self.look_up("read", name, || {
+            let (file, stat) = open()?;
             // Neither is read: a device may have no end, or act on being read.
             let refused = !stat.regular || stat.len > cap;
             let bytes = if refused { Vec::new() } else { read_up_to(&file, stat.len)? };
@@ -50,8 +52,8 @@ impl Disk {
         let Some((stat, bytes)) = read else {
             return Ok(None);
         };
-        self.expect_regular(&name, &stat)?;
-        self.expect_length(&name, stat.len, bytes.len() as u64, cap)?;
+        self.expect_regular(name, &stat)?;
+        self.expect_length(name, stat.len, bytes.len() as u64, cap)?;
         Ok(Some(Blob { bytes, stat }))
     }
 

@@ -6,7 +6,7 @@ use super::name::{Name, check_folder};
 use super::stat::Stat;
 use crate::error::{Error, Result};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{self, AtFlags, Dir, FileType, Mode};
+use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
@@ -22,6 +22,10 @@ pub(crate) const GARBAGE_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Ours have three levels. Deeper ones are somebody's mischief, and each level holds a descriptor.
 const DEPTH_MAX: usize = 32;
+
+/// Bytes of names that the system gives at once: those of some hundred files.
+#[cfg(target_os = "linux")]
+const LISTED: usize = 32 << 10;
 
 /// Something in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +43,11 @@ pub(crate) enum Kind {
 }
 
 /// A folder that was listed, and may have been removed since.
-pub(crate) struct OpenFolder(Dir);
+pub(crate) struct OpenFolder(OwnedFd);
 
-impl OpenFolder {
-    pub(super) fn fd(&self) -> rustix::io::Result<BorrowedFd<'_>> {
-        self.0.fd()
+impl AsFd for OpenFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -62,8 +66,15 @@ impl Disk {
             Err(Errno::STALE) => at::open(self.root(), name, at::LIST, Mode::empty()),
             opened => opened,
         };
-        match opened.and_then(entries) {
-            Ok((dir, listed)) => Ok((Some(OpenFolder(dir)), listed.into_iter().filter_map(item).collect())),
+        let listed = opened.and_then(|folder| {
+            let mut items = Vec::new();
+            entries(folder.as_fd(), |name, kind| {
+                items.extend(name.to_str().map(|name| Item { name: name.to_owned(), kind }))
+            })?;
+            Ok((Some(OpenFolder(folder)), items))
+        });
+        match listed {
+            Ok(listed) => Ok(listed),
             Err(errno) if at::is_absent(errno) => Ok((None, Vec::new())),
             Err(errno) => Err(at::fault("list", &self.path_of(folder), errno)),
         }
@@ -109,32 +120,47 @@ fn stays(errno: Errno) -> bool {
     matches!(errno, Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY)
 }
 
-fn item((name, kind): (CString, Kind)) -> Option<Item> {
-    Some(Item { name: name.into_string().ok()?, kind })
-}
-
-/// Reads a folder to its end, and hands its descriptor back.
-fn entries(folder: OwnedFd) -> rustix::io::Result<(Dir, Vec<(CString, Kind)>)> {
-    let mut dir = Dir::new(folder)?;
-    let mut found = Vec::new();
-    while let Some(entry) = dir.read() {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name == c"." || name == c".." {
-            continue;
+/// Calls `found` with all that is in a folder.
+fn entries(folder: BorrowedFd<'_>, mut found: impl FnMut(&CStr, Kind)) -> rustix::io::Result<()> {
+    each(folder, |name, listed| {
+        if name != c"." && name != c".." {
+            kind(folder, name, listed)?.into_iter().for_each(|kind| found(name, kind));
         }
-        let Some(kind) = kind(&dir, name, entry.file_type())? else {
-            continue; // gone already
-        };
-        found.push((name.to_owned(), kind));
-    }
-    Ok((dir, found))
+        Ok(())
+    })
 }
 
-/// Some file systems don't say in the listing what an entry is.
-fn kind(dir: &Dir, name: &CStr, listed: FileType) -> rustix::io::Result<Option<Kind>> {
+/// Without a copy of each name: there may be millions.
+#[cfg(target_os = "linux")]
+fn each(
+    folder: BorrowedFd<'_>,
+    mut found: impl FnMut(&CStr, FileType) -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    let mut buffer = Vec::with_capacity(LISTED);
+    let mut listing = fs::RawDir::new(folder, buffer.spare_capacity_mut());
+    while let Some(entry) = listing.next() {
+        let entry = entry?;
+        found(entry.file_name(), entry.file_type())?;
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn each(
+    folder: BorrowedFd<'_>,
+    mut found: impl FnMut(&CStr, FileType) -> rustix::io::Result<()>,
+) -> rustix::io::Result<()> {
+    for entry in fs::Dir::read_from(folder)? {
+        let entry = entry?;
+        found(entry.file_name(), entry.file_type())?;
+    }
+    Ok(())
+}
+
+/// Some file systems don't say in the listing what an entry is; `None` for what is gone already.
+fn kind(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> rustix::io::Result<Option<Kind>> {
     let found = match listed {
-        FileType::Unknown => match fs::statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
+        FileType::Unknown => match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(errno) if at::is_absent(errno) => return Ok(None),
             stat => FileType::from_raw_mode(stat?.st_mode),
         },
@@ -161,8 +187,13 @@ impl Removal {
         }
         let flags = at::LIST | fs::OFlags::NOFOLLOW;
         let opened = rustix::io::retry_on_intr(|| fs::openat(parent, name, flags, Mode::empty()));
-        match opened.and_then(entries) {
-            Ok((dir, listed)) => self.contents(&dir, listed, path, depth),
+        let listed = opened.and_then(|folder| {
+            let mut items = Vec::new();
+            entries(folder.as_fd(), |name, kind| items.push((name.to_owned(), kind)))?;
+            Ok((folder, items))
+        });
+        match listed {
+            Ok((folder, items)) => self.contents(folder.as_fd(), items, path, depth),
             Err(Errno::NOTDIR | Errno::LOOP) => {
                 self.file(parent, name, path);
                 return;
@@ -176,11 +207,7 @@ impl Removal {
         }
     }
 
-    fn contents(&mut self, dir: &Dir, mut listed: Vec<(CString, Kind)>, path: &Path, depth: usize) {
-        let at = match dir.fd() {
-            Ok(at) => at,
-            Err(errno) => return self.note(path, errno),
-        };
+    fn contents(&mut self, at: BorrowedFd<'_>, mut listed: Vec<(CString, Kind)>, path: &Path, depth: usize) {
         listed.sort_by_key(|(name, kind)| (*kind == Kind::Folder, !name.to_bytes().ends_with(COMMITS)));
         // Records come first. The files of a key that has none may be those of a put that is about to commit; those
         // of a record that can't be removed are needed.

@@ -1,0 +1,79 @@
+//! The folders in which entries lie: one walk through them, with however many threads.
+
+use std::sync::Mutex;
+use std::thread;
+
+use super::lock;
+use crate::error::Result;
+use crate::store::{Disk, Item, Kind, OpenFolder};
+
+/// Who walks waits for the file system more than it computes: two threads help on one core, and more than these add
+/// nothing on a local disk.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// How many threads walk.
+pub(super) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end())
+}
+
+/// The shards that nobody has begun to look at, those of one function at a time.
+pub(super) struct Shards {
+    /// The folders of the functions.
+    functions: Vec<String>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// The next one to be listed.
+    function: usize,
+    /// Of the one before it.
+    shards: Vec<String>,
+}
+
+/// What is in one of them.
+pub(super) struct Listing {
+    /// Of the function's folder, in [`Shards::into_functions`].
+    pub(super) function: usize,
+    pub(super) name: String,
+    pub(super) open: Option<OpenFolder>,
+    pub(super) items: Vec<Item>,
+}
+
+impl Shards {
+    pub(super) fn of(disk: &Disk) -> Result<Self> {
+        Ok(Self { functions: folders(disk, "f")?, queue: Mutex::default() })
+    }
+
+    /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
+    pub(super) fn next(&self, disk: &Disk) -> Option<Result<Listing>> {
+        Some(self.pop(disk)?.and_then(|(function, name)| {
+            let (open, items) = disk.list_open(&name)?;
+            Ok(Listing { function, name, open, items })
+        }))
+    }
+
+    fn pop(&self, disk: &Disk) -> Option<Result<(usize, String)>> {
+        let mut queue = lock(&self.queue);
+        while queue.shards.is_empty() {
+            let folder = self.functions.get(queue.function)?;
+            queue.function += 1;
+            match folders(disk, folder) {
+                Ok(shards) => queue.shards = shards,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let function = queue.function - 1;
+        queue.shards.pop().map(|shard| Ok((function, shard)))
+    }
+
+    pub(super) fn into_functions(self) -> Vec<String> {
+        self.functions
+    }
+}
+
+/// What is in `folder`, by its names below the root; files aside, but not links, which are errors when they are listed.
+fn folders(disk: &Disk, folder: &str) -> Result<Vec<String>> {
+    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != Kind::File);
+    Ok(items.map(|item| format!("{folder}/{}", item.name)).collect())
+}
