@@ -15,7 +15,9 @@ const YIELDS: usize = 64;
 /// The crew is a pool of rayon's that nobody else has, and each of it is one caller's at a time: nothing waits in its
 /// queue behind the work of another caller. So who asks is held up by no work but its own.
 pub(super) fn together(others: usize, work: impl Fn() + Sync) {
-    match of_process().filter(|_| others > 0) {
+    // Who works alone doesn't begin it.
+    let crew = if others > 0 { of_process() } else { None };
+    match crew {
         Some(crew) => crew.together(others, work),
         None => work(),
     }
