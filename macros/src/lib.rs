@@ -10,6 +10,7 @@ mod code;
 mod derive_hash;
 mod derive_payload;
 mod facts;
+mod ident;
 mod krate;
 mod tokens;
 
