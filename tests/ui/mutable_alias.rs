@@ -18,6 +18,11 @@ fn foreign(x: &mut f64) -> f64 {
     *x
 }
 
+#[derive(ndcache::ContentHash)]
+struct Holds<'a> {
+    x: &'a mut f64,
+}
+
 fn main() {
     let mut x = 1.0;
     Memory::disabled().eval(call!(foreign(&mut x)));
