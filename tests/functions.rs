@@ -390,3 +390,25 @@ fn calls_of_functions_without_the_attribute_and_of_named_closures_are_cached() {
     }
     assert_eq!(RUNS.load(Ordering::Relaxed), 3);
 }
+
+#[test]
+fn a_function_of_a_trait_is_cached_for_each_type_under_whichever_path() {
+    trait Scale {
+        fn scale(&self) -> u64;
+    }
+    impl Scale for u32 {
+        fn scale(&self) -> u64 {
+            2 * u64::from(*self)
+        }
+    }
+    impl Scale for u64 {
+        fn scale(&self) -> u64 {
+            3 * self
+        }
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(ndcache::call!(<u32 as Scale>::scale(&5), version = 1)), 10);
+    assert!(memory.contains(&ndcache::call!(u32::scale(&5), version = 1)));
+    assert_eq!(memory.eval(ndcache::call!(u64::scale(&5), version = 1)), 15);
+    assert_eq!((memory.stats().misses(), memory.stats().faults()), (2, 0));
+}
