@@ -57,14 +57,16 @@ impl Error {
     /// assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "column 3 is empty"));
     /// ```
     ///
-    /// `?` alone turns no error of others into this one: a `main` that returns [`ndcache::Result`](Result) wraps them,
-    /// one that returns `Result<(), Box<dyn std::error::Error>>` takes all as they are.
+    /// `?` alone turns an error of the operating system into this one, and no other: a `main` that returns
+    /// [`ndcache::Result`](Result) wraps those, one that returns `Result<(), Box<dyn std::error::Error>>` takes all as
+    /// they are.
     ///
     /// ```no_run
     /// fn main() -> ndcache::Result<()> {
     ///     let memory = ndcache::Memory::open("cache")?;
-    ///     let text = std::fs::read_to_string("settings.toml").map_err(ndcache::Error::other)?;
-    ///     println!("{} bytes, {:?}", text.len(), memory.location());
+    ///     let text = std::fs::read_to_string("threshold.txt")?;
+    ///     let threshold: f64 = text.trim().parse().map_err(ndcache::Error::other)?;
+    ///     println!("{threshold}, {:?}", memory.location());
     ///     Ok(())
     /// }
     /// ```
@@ -143,6 +145,28 @@ impl fmt::Debug for Error {
         write!(f, "{self} ({:?})", self.kind())
     }
 }
+
+/// An error of the operating system, in a [`Persister`](crate::Persister) of one's own or a `main`; its message names no
+/// file unless the error does.
+///
+/// ```
+/// use ndcache::ErrorKind;
+///
+/// fn length(path: &str) -> ndcache::Result<u64> {
+///     Ok(std::fs::metadata(path)?.len())
+/// }
+///
+/// assert_eq!(length("/no such file").unwrap_err().kind(), ErrorKind::Io);
+/// ```
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::other(error)
+    }
+}
+
+// Nothing in an error can be half changed, whatever its cause is.
+impl std::panic::UnwindSafe for Error {}
+impl std::panic::RefUnwindSafe for Error {}
 
 // The cause is part of the message, so that it is not printed twice by reporters that walk `source`.
 impl std::error::Error for Error {}

@@ -39,8 +39,8 @@
 //! ```
 //!
 //! `?` takes the errors of the cache and of others alike in a `main` that returns
-//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`],
-//! `.map_err(ndcache::Error::other)?` takes those of others.
+//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`], it takes those of the cache and of
+//! `std::io`, and `.map_err(ndcache::Error::other)?` takes the rest.
 //!
 //! # Where to look
 //!

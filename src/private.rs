@@ -15,6 +15,7 @@ pub use core;
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
     pub use crate::memory::call::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::memory::lent::KeyedMutably;
     pub use crate::memory::rounding::{KeyedByStep, NotRounded};
     pub use crate::payload::probes::*;
 }

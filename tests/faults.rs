@@ -250,7 +250,8 @@ fn what_a_function_panics_with_passes_and_nothing_is_stored() {
     }
     let (_folder, memory) = fresh();
     for _ in 0..2 {
-        assert!(std::panic::catch_unwind(|| memory.eval(fails::call(0))).is_err());
+        let call = fails::call(0);
+        assert!(std::panic::catch_unwind(|| memory.eval(call)).is_err());
     }
     assert_eq!(memory.eval(fails::call(1)), 1);
     assert_eq!(memory.entries().count(), 1);

@@ -177,6 +177,27 @@ fn type_const_and_hidden_type_arguments_count() {
     distinct!(generic::shown::call(1_u8), generic::shown::call(1_u16), generic::shown::call("1"));
 }
 
+#[cache]
+fn first_set<S: ndarray::DataMut<Elem = f64>>(mut x: ndarray::ArrayBase<S, Ix1>, to: f64) -> f64 {
+    std::mem::replace(&mut x[0], to)
+}
+
+#[test]
+fn what_a_type_parameter_lends_mutably_is_changed_by_every_call() {
+    let (_folder, memory) = fresh();
+    for _ in 0..2 {
+        let mut x = array![1.0, 2.0];
+        assert_eq!(memory.eval(first_set::call(x.view_mut(), 7.0)), 1.0);
+        assert_eq!(x, array![7.0, 2.0]);
+    }
+    let mut x = array![1.0, 2.0];
+    let reason = memory.explain(&first_set::call(x.view_mut(), 7.0)).reason();
+    assert!(matches!(&reason, Reason::Bypassed(why) if why.contains("`S`")), "{reason:?}");
+    let owned = || first_set::call(array![1.0, 2.0], 7.0);
+    assert_eq!(memory.eval(owned()), 1.0);
+    assert!(memory.contains(&owned()), "what is given away is nobody else's to see");
+}
+
 mod helpers {
     pub(super) mod plain {
         #[ndcache::code]
@@ -368,4 +389,26 @@ fn calls_of_functions_without_the_attribute_and_of_named_closures_are_cached() {
         assert_eq!(scaled, array![3.0, 6.0]);
     }
     assert_eq!(RUNS.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn a_function_of_a_trait_is_cached_for_each_type_under_whichever_path() {
+    trait Scale {
+        fn scale(&self) -> u64;
+    }
+    impl Scale for u32 {
+        fn scale(&self) -> u64 {
+            2 * u64::from(*self)
+        }
+    }
+    impl Scale for u64 {
+        fn scale(&self) -> u64 {
+            3 * self
+        }
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(ndcache::call!(<u32 as Scale>::scale(&5), version = 1)), 10);
+    assert!(memory.contains(&ndcache::call!(u32::scale(&5), version = 1)));
+    assert_eq!(memory.eval(ndcache::call!(u64::scale(&5), version = 1)), 15);
+    assert_eq!((memory.stats().misses(), memory.stats().faults()), (2, 0));
 }

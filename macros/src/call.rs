@@ -164,7 +164,7 @@ impl Lazy<'_> {
         let body = if output.is_empty() { body.clone() } else { quote_spanned!(site=> (|| #output #body)()) };
         let added = captures.iter().map(|Capture { name, local, .. }| {
             let site = site.located_at(local.span());
-            quote_spanned!(site=> arguments.add(#name, #local, (&&&&&#private::Probe(#local)).keyed());)
+            quote_spanned!(site=> arguments.add(#name, #local, (&&&&&&#private::Probe(#local)).keyed());)
         });
         let arguments = Ident::new(if captures.is_empty() { "_arguments" } else { "arguments" }, site);
         quote_spanned! {site=> {

@@ -9,6 +9,7 @@ use syn::{Attribute, Generics, Item, ItemImpl, Result, Type, TypePath, Visibilit
 
 use crate::cache::{Counts, Options, companion_attributes, depends_paths};
 use crate::facts::{facts, refuse_places};
+use crate::ident::rewritten;
 use crate::tokens::{digest, without_placing_attributes};
 
 /// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
@@ -209,7 +210,7 @@ fn companion(
     private: &TokenStream,
 ) -> TokenStream {
     let site = Span::mixed_site();
-    let name = Ident::new(&name.to_string(), Span::call_site().located_at(name.span()));
+    let name = rewritten(name);
     let attributes = companion_attributes(attributes);
     let constant = constant("__NDCACHE_CODE", visibility, code, private);
     quote_spanned! {site=>

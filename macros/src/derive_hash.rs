@@ -78,7 +78,7 @@ fn fields(members: &Fields, private: &TokenStream) -> TokenStream {
         let site = Span::mixed_site().located_at(field.ty.span());
         quote_spanned! {site=>
             hasher.field(#name);
-            #private::Keyed::digest(&(&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+            #private::Keyed::digest(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
         }
     });
     fed.map(ToTokens::into_token_stream).collect()

@@ -10,6 +10,7 @@ mod code;
 mod derive_hash;
 mod derive_payload;
 mod facts;
+mod ident;
 mod krate;
 mod tokens;
 
@@ -78,9 +79,9 @@ use syn::{DeriveInput, parse_macro_input};
 /// else share a result; `#[derive(ContentHash)]` counts everything. A result that comes back from serde unequal to what it
 /// was isn't stored, if its type is `PartialEq`; without that, what `Serialize` hides is lost.
 ///
-/// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views), borrowed and
-/// `impl Trait` results, `async`, `const`, `unsafe` and `extern` functions, `#[track_caller]`, and `line!()`, `column!()`
-/// and `file!()` in a body whose tokens count.
+/// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views; behind a type
+/// parameter they bypass the cache), borrowed and `impl Trait` results, `async`, `const`, `unsafe` and `extern`
+/// functions, `#[track_caller]`, and `line!()`, `column!()` and `file!()` in a body whose tokens count.
 #[proc_macro_attribute]
 pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
     cache::expand(arguments.into(), item.into()).into()

@@ -222,9 +222,11 @@ pub fn within(base: &'static Function, here: &'static str) -> &'static Function 
 }
 
 /// Whether a `type_name` is that of a function or constructor: what has no path of its own is printed as a type.
+///
+/// A trait's function is printed as `<u32 as Scale>::scale`, and no type begins so.
 fn is_plain_path(name: &str) -> bool {
     let head = name.split('<').next().unwrap_or(name);
-    !head.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
+    !name.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
 }
 
 /// `f/<stem>-<16 hex of the path>`: a reader finds the function, and no two paths share a folder.
@@ -259,6 +261,28 @@ mod tests {
         assert_eq!(stem("größe"), "gr-e");
         assert_eq!(stem("日本"), "function");
         assert!(stem(&"x::".repeat(100)).len() <= 80);
+    }
+
+    #[test]
+    fn functions_are_told_from_types_by_their_names() {
+        use std::any::{type_name, type_name_of_val};
+        for function in
+            [type_name_of_val(&f64::max), type_name_of_val(&str::len), type_name_of_val(&<u64 as From<u8>>::from)]
+        {
+            assert!(is_plain_path(function), "{function}");
+        }
+        for other in [
+            type_name::<fn(u8) -> u8>(),
+            type_name::<for<'a> fn(&'a u8) -> &'a u8>(),
+            type_name::<&fn()>(),
+            type_name::<dyn Fn()>(),
+            type_name::<(u8,)>(),
+            type_name::<[fn(); 2]>(),
+            type_name::<*const fn()>(),
+            "",
+        ] {
+            assert!(!is_plain_path(other), "{other}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 ///     }
 ///
 ///     fn load(&self) -> Result<Vec<f64>> {
-///         let text = std::fs::read_to_string(&self.0).map_err(Error::other)?;
+///         let text = std::fs::read_to_string(&self.0)?;
 ///         text.lines().map(|line| line.parse().map_err(Error::other)).collect()
 ///     }
 ///
@@ -62,7 +62,8 @@ pub trait Persister<T> {
     /// it left.
     ///
     /// # Errors
-    /// Returns an error when the value can't be saved; [`Error::other`] wraps those of others.
+    /// Returns an error when the value can't be saved; `?` takes those of `std::io`, and [`Error::other`] wraps
+    /// those of others.
     fn save(&self, value: &T) -> Result<()>;
 
     /// Loads what was saved.

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::Options;
+use super::lent::lends_mutably;
 use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
@@ -239,16 +240,19 @@ impl Arguments {
 
     /// The type argument, or the type of the `impl Trait` argument, of this name.
     ///
-    /// Two types inside of closures may share a name: such a call bypasses the cache.
+    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
+    /// bypasses the cache.
     pub fn type_argument(&mut self, name: &'static str, type_name: &str) {
+        let why = || match type_name {
+            inside if inside.contains("{{closure}}") => Some("names in closures aren't unique"),
+            lent if lends_mutably(lent) => Some("a hit wouldn't change what it lends"),
+            _ => None,
+        };
         if let Pass::Digest(_, _, failure) = &mut self.0
-            && type_name.contains("{{closure}}")
+            && let Some(why) = why()
         {
-            failure.get_or_insert_with(|| {
-                Error::unsupported(format!(
-                    "type argument `{name}` is `{type_name}`, and names in closures aren't unique"
-                ))
-            });
+            let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, and {why}"));
+            failure.get_or_insert_with(error);
         }
         self.add_text(name, &type_name);
     }

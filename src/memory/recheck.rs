@@ -91,7 +91,7 @@ impl Memory {
         let codec = call.codec();
         let panicked = "a method or destructor of the arguments' or the result's type panicked";
         let panicked = || Error::new(ErrorKind::Other, panicked);
-        let computed = guarded(|| {
+        let computed = guarded(|| -> Result<_> {
             // The hit believed what a record says of a mapped argument; of another argument nothing can be said.
             self.with(|| call.verify_claims())?;
             Ok(guarded(|| self.compute(inner, call, None).result))

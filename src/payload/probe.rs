@@ -114,7 +114,8 @@ impl<R, F: Copy> Uncompared for EqProbe<R, F> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored in the cache",
     label = "neither a `Payload` nor a type that serde can write and read",
-    note = "derive `ndcache::Payload`, or `serde::Serialize` and `serde::Deserialize`, for it"
+    note = "derive `ndcache::Payload`, or `serde::Serialize` and `serde::Deserialize`, for it",
+    note = "the parts of a tuple or container need `Payload` each, or serde each; an array of a type parameter needs `ndcache::Element` as its bound"
 )]
 pub trait Storable {}
 

@@ -8,6 +8,7 @@ use syn::{Expr, FnArg, PatType, ReceiverKind, Signature, Type};
 
 use super::check::named;
 use super::parse::Options;
+use crate::ident::rewritten;
 use crate::tokens::mentions;
 
 /// One parameter, as the generated functions see it.
@@ -67,12 +68,10 @@ fn typed_argument(
     at: usize,
     typed: &PatType,
 ) -> Argument {
-    // Located at the user's name but of this macro: a lint about the name is reported at the one in the body.
     let (name, ident) = match named(&typed.pat) {
         Some(ident) => {
-            let mut local = ident.clone();
-            local.set_span(Span::call_site().located_at(ident.span()));
-            (ident.unraw().to_string(), local)
+            // A lint about the name is reported at the one in the body.
+            (ident.unraw().to_string(), rewritten(ident))
         }
         None => (format!("argument_{at}"), Ident::new(&format!("argument_{at}"), Span::mixed_site())),
     };
@@ -99,6 +98,6 @@ impl Argument {
             let site = Span::mixed_site().located_at(self.span);
             return quote_spanned!(site=> (&&#private::Rounding(#value)).keyed(#step));
         }
-        quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&#private::Probe(#value)).keyed())
+        quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&&#private::Probe(#value)).keyed())
     }
 }

@@ -12,6 +12,7 @@ use super::argument::{Argument, arguments};
 use super::attributes::{Role, routed};
 use super::parse::{Function, Options};
 use crate::code::{cargo_variable, method_constant};
+use crate::ident::rewritten;
 
 pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream, private: &TokenStream) -> TokenStream {
     let names = Names::new(options, function);
@@ -40,8 +41,7 @@ impl Names {
         let name = &function.signature.ident;
         let site = Span::mixed_site().located_at(name.span());
         let ident = |text: &str| Ident::new(text, site);
-        let mut wrapper = name.clone();
-        wrapper.set_span(Span::call_site().located_at(name.span()));
+        let wrapper = rewritten(name);
         let method = options.method.is_some() || function.signature.receiver().is_some();
         if method {
             let plain = name.unraw();

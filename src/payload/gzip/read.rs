@@ -65,7 +65,7 @@ impl Members {
     /// Returns an error that names the file when a member can't be read, or doesn't become the bytes that it should.
     pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<()> {
         let first = self.leaves.len();
-        let inflate = |scratch: &mut Inflater, (n, part): (usize, &mut [u8])| {
+        let inflate = |scratch: &mut Inflater, (n, part): (usize, &mut [u8])| -> Result<_> {
             let span = self.span(first + n).filter(|span| span.plain == part.len());
             let span = span.ok_or_else(|| self.damaged(format_args!("has no leaf {n} of {} bytes", part.len())))?;
             self.inflate(scratch, &span, part)?;

@@ -39,7 +39,9 @@ pub(crate) fn write(
     let mut leaves = Vec::new();
     let threads = if rayon::current_thread_index().is_some() { 1 } else { rayon::current_num_threads() };
     let window = if threads == 1 { LEAF } else { threads * MEMBERS_PER_THREAD * LEAF };
-    let make = |deflater: &mut Deflater, part: &[u8]| Ok((deflater.member(part)?, hashed.then(|| leaf(part))));
+    let make = |deflater: &mut Deflater, part: &[u8]| -> Result<_> {
+        Ok((deflater.member(part)?, hashed.then(|| leaf(part))))
+    };
     let mut own = begin();
     let work = Work::new("compressing", data.len() as u64);
     for part in data.chunks(window) {

@@ -5,3 +5,4 @@ extern crate renamed as ndcache;
 
 #[path = "../../functions.rs"]
 pub mod functions;
+pub mod words;
