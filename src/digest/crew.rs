@@ -10,16 +10,17 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// takes longer than the last leaf. Some 20 µs (2026-11).
 const YIELDS: usize = 64;
 
-/// Runs `work` on this thread, and on as many of the crew as are free, `others` at most. Returns when all have returned.
+/// Runs `lead` on this thread, and `help` on as many of the crew as are free, `others` at most. Returns what `lead` does
+/// when all have returned.
 ///
 /// The crew is a pool of rayon's that nobody else has, and each of it is one caller's at a time: nothing waits in its
 /// queue behind the work of another caller. So who asks is held up by no work but its own.
-pub(super) fn together(others: usize, work: impl Fn() + Sync) {
-    // Who works alone doesn't begin it.
+pub(super) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
+    // Who works alone has nobody begun.
     let crew = if others > 0 { of_process() } else { None };
     match crew {
-        Some(crew) => crew.together(others, work),
-        None => work(),
+        Some(crew) => crew.together(others, help, lead),
+        None => lead(),
     }
 }
 
@@ -58,25 +59,26 @@ impl Crew {
         Self { free: AtomicUsize::new(if pool.is_some() { threads } else { 0 }), pool }
     }
 
-    fn together(&self, others: usize, work: impl Fn() + Sync) {
+    fn together<T>(&self, others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
         let taken = self.take(others);
-        let Some(pool) = self.pool.as_ref().filter(|_| taken > 0) else { return work() };
+        let Some(pool) = self.pool.as_ref().filter(|_| taken > 0) else { return lead() };
         let busy = AtomicUsize::new(taken);
         pool.in_place_scope(|scope| {
             for _ in 0..taken {
                 scope.spawn(|_| {
                     let _taken = Taken { busy: &busy, free: &self.free };
-                    work();
+                    help();
                 });
             }
-            work();
+            let led = lead();
             for _ in 0..YIELDS {
                 if busy.load(Ordering::Relaxed) == 0 {
                     break;
                 }
                 thread::yield_now();
             }
-        });
+            led
+        })
     }
 
     /// Takes those that are free, `most` of them at most; returns how many.
@@ -110,9 +112,10 @@ mod tests {
     /// How often a crew of so many runs what may be done by `others`.
     fn runs(crew: &Crew, others: usize) -> usize {
         let runs = AtomicUsize::new(0);
-        crew.together(others, || {
+        let run = || {
             runs.fetch_add(1, Ordering::Relaxed);
-        });
+        };
+        crew.together(others, run, run);
         runs.into_inner()
     }
 
@@ -129,10 +132,11 @@ mod tests {
         let (begun, over) = (Barrier::new(4), Barrier::new(4));
         thread::scope(|scope| {
             scope.spawn(|| {
-                crew.together(2, || {
+                let stay = || {
                     begun.wait();
                     over.wait();
-                });
+                };
+                crew.together(2, stay, stay);
             });
             begun.wait();
             assert_eq!(runs(&crew, 2), 1);
@@ -149,7 +153,7 @@ mod tests {
             all.wait();
             panic!("on purpose")
         };
-        assert!(catch_unwind(AssertUnwindSafe(|| crew.together(2, panic))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| crew.together(2, panic, panic))).is_err());
         assert_eq!(runs(&crew, 2), 3);
     }
 }

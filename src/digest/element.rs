@@ -64,7 +64,7 @@ fn zeroed<A: Zeroable>(len: usize) -> Result<Vec<A>> {
 }
 
 /// How many bytes are allocated before any has arrived.
-const FIRST_STEP: usize = 16 << 20;
+pub(crate) const FIRST_STEP: usize = 16 << 20;
 
 /// Grows as the bytes arrive.
 fn grown<A: NoUninit + AnyBitPattern>(len: usize, mut fill: impl FnMut(&mut [u8]) -> Result<()>) -> Result<Vec<A>> {

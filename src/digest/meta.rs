@@ -240,11 +240,11 @@ impl Text<'_> {
 #[inline(always)]
 fn digits(number: u64) -> (u64, usize) {
     const ZEROS: u64 = u64::from_le_bytes([b'0'; WORD]);
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = fours * 10_486 >> 20 & 0x7f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = twos * 103 >> 10 & 0x000f_000f_000f_000f;
-    let values = tens | (twos - 10 * tens) << 8;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
+    let twos = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
+    let values = tens | ((twos - 10 * tens) << 8);
     let zeros = (values.trailing_zeros() / 8).min(7);
     ((values | ZEROS) >> (8 * zeros), WORD - zeros as usize)
 }

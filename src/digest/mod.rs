@@ -21,7 +21,8 @@
 //! | [`quick`] | all arguments of a call at once, for what a process remembers |
 //! | [`tag`] | the marks of the stream |
 //! | [`stream`] | bytes that come in pieces, hashed as one |
-//! | [`team`], [`crew`] | work that several threads share, and the threads that help |
+//! | [`team`], [`ordered`] | work that several threads share, and what is handed over in order meanwhile |
+//! | [`crew`] | the threads that help |
 //! | [`type_name`] | the names of types, without lifetimes |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -35,6 +36,7 @@ mod element;
 mod file;
 mod hasher;
 mod meta;
+mod ordered;
 mod progress;
 mod quick;
 mod remembered;
@@ -55,10 +57,11 @@ pub use canonical::digest_serde;
 pub(crate) use canonical::digest_serde_unordered;
 pub use content::{ContentHash, digest};
 pub use element::Element;
-pub(crate) use element::too_large;
+pub(crate) use element::{FIRST_STEP, too_large};
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};
+pub(crate) use ordered::ordered;
 pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};

@@ -39,10 +39,11 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
         }
     };
     let shares = Mutex::new(Vec::new());
-    together(at_most(threads) - 1, || {
+    let work = || {
         let share = share();
         lock(&shares).push(share);
-    });
+    };
+    together(at_most(threads) - 1, work, work);
     let shares = shares.into_inner().unwrap_or_else(PoisonError::into_inner);
     let shares = shares.into_iter().collect::<Result<Vec<_>, E>>()?;
     let mut made: Vec<_> = shares.into_iter().flatten().collect();
@@ -51,11 +52,11 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
 }
 
 /// As many threads as the pool has, whose number is the user's to set; nobody asks the pool if it makes no difference.
-fn at_most(threads: usize) -> usize {
+pub(super) fn at_most(threads: usize) -> usize {
     if threads < 2 || rayon::current_thread_index().is_some() { 1 } else { threads.min(rayon::current_num_threads()) }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -82,6 +82,6 @@ pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };
 pub(crate) use read::{digest_file, read_verified};
-pub(crate) use spare::{Spare, vec_of};
+pub(crate) use spare::{Spare, grown_vec_of, vec_of};
 pub use staged::Staged;
 pub(crate) use staged::{Stage, meta_of};

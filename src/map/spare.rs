@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::slice;
 
 use super::mapping::expect_elements;
-use crate::digest::{Element, too_large};
+use crate::digest::{Element, FIRST_STEP, shared, too_large};
 use crate::error::{Error, Result};
 
 /// Memory without any content yet. Who fills it has it as bytes: that slice says that each of them was written.
@@ -31,6 +31,30 @@ impl<'a> Spare<'a> {
         Ok(unsafe { filled(self.0) })
     }
 
+    /// Fills it in parts of `len` bytes, the last of which may be shorter, and returns it with what `make` made of each;
+    /// by at most `threads` threads, each of which uses its scratch again and again. A part is zero before.
+    ///
+    /// Whoever makes a part zeroes it, and so is the first to touch its pages.
+    ///
+    /// # Errors
+    /// Returns the first error of `make`.
+    pub(crate) fn fill_parts<S, T: Send>(
+        self,
+        len: usize,
+        threads: usize,
+        scratch: impl Fn() -> S + Sync,
+        make: impl Fn(&mut S, usize, &mut [u8]) -> Result<T> + Sync,
+    ) -> Result<(&'a mut [u8], Vec<T>)> {
+        let make = |scratch: &mut S, (n, part): (usize, &mut [MaybeUninit<u8>])| {
+            part.fill(MaybeUninit::new(0));
+            // SAFETY: all of it was just written to.
+            make(scratch, n, unsafe { filled(part) })
+        };
+        let made = shared(threads, self.0.chunks_mut(len).enumerate(), scratch, make)?;
+        // SAFETY: each part was made, and written to before.
+        Ok((unsafe { filled(self.0) }, made))
+    }
+
     pub(super) fn into_inner(self) -> &'a mut [MaybeUninit<u8>] {
         self.0
     }
@@ -54,9 +78,37 @@ pub(crate) fn vec_of<A: Element>(
     len: usize,
     fill: impl for<'a> FnOnce(Spare<'a>) -> Result<&'a mut [u8]>,
 ) -> Result<Vec<A>> {
-    let mut vec = Vec::<A>::new();
-    vec.try_reserve_exact(len).map_err(|_| too_large::<A>(len))?;
-    let memory = &mut vec.spare_capacity_mut()[..len];
+    let mut vec = Vec::new();
+    append(&mut vec, len, len, fill)?;
+    Ok(vec)
+}
+
+/// The same for elements whose number is only claimed: `fill` fills memory in steps, and no step is longer than what is
+/// filled already, or than 16 MiB. Each but the last is a multiple of that.
+///
+/// # Errors
+/// As for [`vec_of`].
+pub(crate) fn grown_vec_of<A: Element>(
+    len: usize,
+    mut fill: impl for<'a> FnMut(Spare<'a>) -> Result<&'a mut [u8]>,
+) -> Result<Vec<A>> {
+    let mut vec = Vec::new();
+    while vec.len() < len {
+        let step = vec.len().max(FIRST_STEP / size_of::<A>()).min(len - vec.len());
+        append(&mut vec, step, len, &mut fill)?;
+    }
+    Ok(vec)
+}
+
+/// Appends `more` elements to what is to become a vector of `len`.
+fn append<A: Element>(
+    vec: &mut Vec<A>,
+    more: usize,
+    len: usize,
+    fill: impl for<'a> FnOnce(Spare<'a>) -> Result<&'a mut [u8]>,
+) -> Result<()> {
+    vec.try_reserve_exact(more).map_err(|_| too_large::<A>(len))?;
+    let memory = &mut vec.spare_capacity_mut()[..more];
     // SAFETY: the same memory, which as bytes that may be none needs neither content nor alignment.
     let memory = unsafe { slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), size_of_val(memory)) };
     let place = memory.as_ptr_range();
@@ -65,9 +117,9 @@ pub(crate) fn vec_of<A: Element>(
     let found = bytes.as_ptr_range();
     assert_eq!((found.start.addr(), found.end.addr()), (place.start.addr(), place.end.addr()), "what was to be filled");
     expect_elements::<A>(bytes)?;
-    // SAFETY: there is room for `len` elements. Their bytes are those that were just found to be values of `A`.
-    unsafe { vec.set_len(len) };
-    Ok(vec)
+    // SAFETY: there is room for `more` elements. Their bytes are those that were just found to be values of `A`.
+    unsafe { vec.set_len(vec.len() + more) };
+    Ok(())
 }
 
 #[cfg(test)]
@@ -91,6 +143,54 @@ mod tests {
             assert_eq!(error.to_string(), format!("array has {bytes} bytes, expected 6"));
         }
         assert!(vec_of::<u16>(3, |_| Err(Error::damaged("unreadable"))).is_err());
+    }
+
+    #[test]
+    fn parts_are_zero_and_filled_in_their_places() {
+        for threads in [1, 3] {
+            let mut made = Vec::new();
+            let filled = vec_of::<u8>(10, |out| {
+                let (out, numbers) = out.fill_parts(
+                    4,
+                    threads,
+                    || (),
+                    |(), n, part| {
+                        assert!(part.iter().all(|&byte| byte == 0));
+                        part.fill(n as u8 + 1);
+                        Ok(part.len())
+                    },
+                )?;
+                made = numbers;
+                Ok(out)
+            });
+            assert_eq!(filled.unwrap(), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]);
+            assert_eq!(made, [4, 4, 2]);
+        }
+        let failed = |n| if n == 1 { Err(Error::damaged("unreadable")) } else { Ok(()) };
+        assert!(vec_of::<u8>(10, |out| Ok(out.fill_parts(4, 1, || (), |(), n, _| failed(n))?.0)).is_err());
+    }
+
+    #[test]
+    fn what_grows_is_no_longer_than_twice_what_has_arrived() {
+        let total = 5 * FIRST_STEP + 24;
+        let (mut seen, mut most) = (0, 0);
+        let grown = grown_vec_of::<f64>(total / 8, |out| {
+            assert!(out.len() <= seen.max(FIRST_STEP), "{} bytes after {seen}", out.len());
+            assert_eq!(seen % FIRST_STEP, 0);
+            most = most.max(out.len());
+            seen += out.len();
+            let fill = |_: &mut (), _, part: &mut [u8]| {
+                part.fill(1);
+                Ok(())
+            };
+            out.fill_parts(1 << 20, 1, || (), fill).map(|(out, _)| out)
+        });
+        assert!(bytemuck::cast_slice::<f64, u8>(&grown.unwrap()).iter().all(|&byte| byte == 1));
+        assert_eq!((seen, most), (total, 2 * FIRST_STEP));
+        assert!(grown_vec_of::<bool>(3, |out| out.copy_of(&[1, 2, 0])).is_err());
+        assert!(grown_vec_of::<bool>(0, |_| panic!("nothing to fill")).unwrap().is_empty());
+        let stopped = grown_vec_of::<u8>(usize::MAX, |out| Err(Error::damaged(format!("after {}", out.len()))));
+        assert_eq!(stopped.unwrap_err().to_string(), format!("after {FIRST_STEP}"));
     }
 
     #[test]

@@ -247,7 +247,7 @@ fn read_lifted<A: Element>(source: &dyn ArraySource, index: u32, count: usize) -
     let Some(mut members) = source.members(index)? else {
         return map::vec_of(count, |out| source.read(index, out));
     };
-    let elements = A::grow_vec(count, |out| members.fill(out))?;
+    let elements = map::grown_vec_of(count, |out| members.fill(out))?;
     members.finish(source.digest(index)?)?;
     Ok(elements)
 }

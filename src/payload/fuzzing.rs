@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::read::NoArrays;
 use super::{Format, Members, Payload, Reader, ViaSerde, npy_header, read_npy};
-use crate::digest::{ArrayMeta, Digest, Element as _, Order, tree};
+use crate::digest::{ArrayMeta, Digest, Order, tree};
 use crate::error::{Error, ErrorKind, Result};
+use crate::map;
 
 pub(super) type Everything = (
     Vec<Option<String>>,
@@ -113,7 +114,7 @@ pub(super) fn inflate(path: &Path, length: u64, meta: &ArrayMeta, digest: Digest
     let mut members = find()?;
     let count = usize::try_from(meta.byte_len()?).map_err(|_| Error::damaged("too large"))?;
     let verified = find()?.verify(digest);
-    let elements = u8::grow_vec(count, |out| members.fill(out))?;
+    let elements = map::grown_vec_of::<u8>(count, |out| members.fill(out))?;
     let finished = members.finish(digest);
     assert_eq!(finished.is_ok(), verified.is_ok(), "what is loaded verifies, and the other way round");
     finished.map(|()| elements)

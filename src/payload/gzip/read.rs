@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
 use super::{HEAD, RATIO_MAX, START, TAIL, longest};
-use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf, shared};
+use crate::digest::{ArrayMeta, Digest, LEAF, combine, leaf};
 use crate::error::{Error, Result};
+use crate::map::{self, Spare};
 use crate::payload::npy_header;
 
 /// An array's compressed file, whose members' places and lengths have been checked.
@@ -63,18 +64,22 @@ impl Members {
     ///
     /// # Errors
     /// Returns an error that names the file when a member can't be read, or doesn't become the bytes that it should.
-    pub(crate) fn fill(&mut self, out: &mut [u8]) -> Result<()> {
+    pub(crate) fn fill<'a>(&mut self, out: Spare<'a>) -> Result<&'a mut [u8]> {
         let first = self.leaves.len();
+<<<<<<< HEAD
         let inflate = |scratch: &mut Inflater, (n, part): (usize, &mut [u8])| -> Result<_> {
+=======
+        let threads = out.len() / LEAF;
+        let inflate = |scratch: &mut Inflater, n, part: &mut [u8]| {
+>>>>>>> wt-hash
             let span = self.span(first + n).filter(|span| span.plain == part.len());
             let span = span.ok_or_else(|| self.damaged(format_args!("has no leaf {n} of {} bytes", part.len())))?;
             self.inflate(scratch, &span, part)?;
             Ok(leaf(part))
         };
-        let threads = out.len() / LEAF;
-        let leaves = shared(threads, out.chunks_mut(LEAF).enumerate(), Inflater::new, inflate)?;
+        let (out, leaves) = out.fill_parts(LEAF, threads, Inflater::new, inflate)?;
         self.leaves.extend(leaves);
-        Ok(())
+        Ok(out)
     }
 
     /// Whether the elements are those of the array with the digest `expected`; in memory for a few members.
@@ -83,10 +88,9 @@ impl Members {
     /// As for [`fill`](Self::fill) and [`finish`](Self::finish).
     pub(crate) fn verify(mut self, expected: Digest) -> Result<()> {
         let window = (16 * LEAF) as u64;
-        let mut part = vec![0; self.plain.min(window) as usize];
         for start in (0..self.plain).step_by(16 * LEAF) {
             let len = (self.plain - start).min(window) as usize;
-            self.fill(&mut part[..len])?;
+            map::vec_of::<u8>(len, |out| self.fill(out))?;
         }
         self.finish(expected)
     }

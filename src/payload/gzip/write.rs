@@ -3,7 +3,7 @@
 use flate2::{Compress, Crc, FlushCompress, Status};
 
 use super::{HEAD, START};
-use crate::digest::{Digest, LEAF, Work, leaf, shared};
+use crate::digest::{Digest, LEAF, Work, leaf, ordered};
 use crate::error::{Error, Result};
 
 /// Members in flight for each thread: enough that a slow one doesn't keep the others waiting.
@@ -37,25 +37,18 @@ pub(crate) fn write(
     out(&first)?;
     let mut length = first.len() as u64;
     let mut leaves = Vec::new();
-    let threads = if rayon::current_thread_index().is_some() { 1 } else { rayon::current_num_threads() };
-    let window = if threads == 1 { LEAF } else { threads * MEMBERS_PER_THREAD * LEAF };
     let make = |deflater: &mut Deflater, part: &[u8]| -> Result<_> {
-        Ok((deflater.member(part)?, hashed.then(|| leaf(part))))
+        Ok((deflater.member(part)?, hashed.then(|| leaf(part)), part.len()))
     };
-    let mut own = begin();
     let work = Work::new("compressing", data.len() as u64);
-    for part in data.chunks(window) {
-        let members: Vec<_> = match threads {
-            1 => vec![make(&mut own, part)?],
-            _ => shared(threads, part.chunks(LEAF), begin, make)?,
-        };
-        for (member, leaf) in members {
-            out(&member)?;
-            length += member.len() as u64;
-            leaves.extend(leaf);
-        }
-        work.add(part.len() as u64);
-    }
+    let parts = data.chunks(LEAF);
+    ordered(parts.len(), MEMBERS_PER_THREAD, parts, begin, make, |(member, leaf, plain)| {
+        out(&member)?;
+        length += member.len() as u64;
+        leaves.extend(leaf);
+        work.add(plain as u64);
+        Ok(())
+    })?;
     Ok(Written { length, leaves })
 }
 
