@@ -66,12 +66,8 @@ impl Members {
     /// Returns an error that names the file when a member can't be read, or doesn't become the bytes that it should.
     pub(crate) fn fill<'a>(&mut self, out: Spare<'a>) -> Result<&'a mut [u8]> {
         let first = self.leaves.len();
-<<<<<<< HEAD
-        let inflate = |scratch: &mut Inflater, (n, part): (usize, &mut [u8])| -> Result<_> {
-=======
         let threads = out.len() / LEAF;
         let inflate = |scratch: &mut Inflater, n, part: &mut [u8]| {
->>>>>>> wt-hash
             let span = self.span(first + n).filter(|span| span.plain == part.len());
             let span = span.ok_or_else(|| self.damaged(format_args!("has no leaf {n} of {} bytes", part.len())))?;
             self.inflate(scratch, &span, part)?;
