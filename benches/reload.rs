@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -75,12 +76,12 @@ fn name(bytes: usize) -> String {
 
 fn ratios() {
     let bytes = ratio::large(32);
-    storing(bytes);
+    let mut kept = vec![storing(bytes)];
     loading(bytes);
     staging(bytes);
     // That one of them runs is enough for a test.
     for mib in [1, 2, 4, 8, 16, 32, 64].into_iter().take(if ratio::is_test() { 1 } else { 7 }) {
-        storing(mib << 20);
+        kept.push(storing(mib << 20));
         loading(mib << 20);
     }
 }
@@ -99,30 +100,36 @@ fn rounds() -> usize {
     std::env::var("NDCACHE_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(9)
 }
 
-fn storing(bytes: usize) {
+/// Returns its folder, which is to be kept as long as others are measured; see [`empty`].
+fn storing(bytes: usize) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let memory = Memory::open(folder.path().join("cache")).expect("a memory");
     let plain = folder.path().join("plain");
     let x = painted(bytes);
     let data: &[u8] = bytemuck::cast_slice(x.as_slice().expect("a contiguous array"));
     let kept = RefCell::new(Some(x.clone()));
-    let round = Cell::new(0);
+    let (round, file) = (Cell::new(0), Cell::new(0));
     let ours = || {
+        let rounds = round.get()..round.get() + times(bytes);
         let mut seconds = 0.0;
-        for _ in 0..times(bytes) {
-            let call = given::call(round.replace(round.get() + 1), kept.take().expect("the array came back"));
+        for n in rounds.clone() {
+            let call = given::call(n, kept.take().expect("the array came back"));
             let start = Instant::now();
             kept.replace(Some(memory.try_eval(call).expect("stored")));
             seconds += start.elapsed().as_secs_f64();
         }
-        memory.clear().expect("cleared");
+        round.set(rounds.end);
+        let stored = rounds.map(|n| memory.entry(&stored(n)).expect("readable").expect("stored"));
+        stored.for_each(|entry| entry.files().iter().for_each(|file| empty(file)));
         seconds
     };
+    fs::create_dir(&plain).expect("created");
     let bare = |reserved: bool| {
-        fs::create_dir(&plain).expect("created");
-        let files = (0..times(bytes)).map(|n| plain.join(n.to_string()));
-        let seconds = files.map(|file| ratio::seconds(1, || write(&file, data, reserved))).sum();
-        fs::remove_dir_all(&plain).expect("removed");
+        let files = file.get()..file.get() + times(bytes);
+        let path = |n: usize| plain.join(n.to_string());
+        let seconds = files.clone().map(|n| ratio::seconds(1, || write(&path(n), data, reserved))).sum();
+        file.set(files.end);
+        files.for_each(|n| empty(&path(n)));
         seconds
     };
     let name = format!("storing {} MiB", bytes >> 20);
@@ -132,6 +139,14 @@ fn storing(bytes: usize) {
     };
     hold("plain writes of 1 MiB", 0.75, false);
     hold("reserving room and the same writes", 1.05, true);
+    folder
+}
+
+/// Takes the bytes of a file, and leaves it where it is: after many were deleted whoever creates one waits for ext4,
+/// which gives nobody an inode that was deleted a moment ago, and looks at all of them.
+fn empty(file: &Path) {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("ours");
+    File::create(file).expect("emptied");
 }
 
 /// A new file of these bytes, by writes of 1 MiB.
