@@ -54,7 +54,7 @@ pub use canonical::digest_serde;
 pub(crate) use canonical::digest_serde_unordered;
 pub use content::{ContentHash, digest};
 pub use element::Element;
-pub(crate) use element::too_large;
+pub(crate) use element::{known_dtype, too_large};
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};

@@ -237,7 +237,7 @@ impl Inner {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.records(call.function().folder()).take(LOOK_BACK);
         let same_path = records.filter(|record| record.function == call.function().path());
-        let distance = |record: &Record| {
+        let distance = |record: &Box<Record>| {
             let differing = identity.arguments.iter().filter(|argument| {
                 !record.arguments.iter().any(|old| old.name == argument.name && old.digest == argument.digest)
             });
@@ -258,7 +258,7 @@ impl Inner {
     }
 
     /// The readable records below a function's folder, in no order.
-    pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Record> + use<'_> {
+    pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Box<Record>> + use<'_> {
         self.record_names(folder).filter_map(|name| {
             let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
             Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()
