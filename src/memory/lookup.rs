@@ -28,6 +28,9 @@ const SMALL: &str = "small";
 /// How exactly the last use of an entry is known.
 const STAMP_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// How the name of a record ends.
+const RECORD: &str = ".record";
+
 /// Where the files of one key are.
 #[derive(Clone)]
 pub(super) struct Site {
@@ -70,17 +73,27 @@ impl Site {
 
     pub(super) fn record(&self) -> String {
         let key = self.key.digest().hex();
-        self.name(key.as_str(), &[key.as_str(), ".record"])
+        let key = key.as_str();
+        let mut name = self.beside(key, key.len() + RECORD.len());
+        name.push_str(key);
+        name.push_str(RECORD);
+        name
     }
 
     /// The name, below the root, of one of the entry's files.
     pub(super) fn file(&self, file: &str) -> String {
-        self.name(self.key.digest().hex().as_str(), &[file])
+        let mut name = self.beside(self.key.digest().hex().as_str(), file.len());
+        name.push_str(file);
+        name
     }
 
-    fn name(&self, key: &str, leaf: &[&str]) -> String {
-        let mut name = String::with_capacity(self.folder.len() + 4 + leaf.iter().map(|part| part.len()).sum::<usize>());
-        [&*self.folder, "/", &key[..2], "/"].iter().chain(leaf).for_each(|part| name.push_str(part));
+    /// The folder of the entry's files, with room for a name.
+    fn beside(&self, key: &str, room: usize) -> String {
+        let mut name = String::with_capacity(self.folder.len() + "/00/".len() + room);
+        name.push_str(&self.folder);
+        name.push('/');
+        name.push_str(&key[..2]);
+        name.push('/');
         name
     }
 }

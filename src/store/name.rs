@@ -18,10 +18,10 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     pub(super) fn new(whole: &'a str) -> Result<Self> {
-        if whole.as_bytes().contains(&0) {
-            return Err(fault(whole, "contains a NUL"));
-        }
         if !is_plainly_right(whole) {
+            if whole.contains('\0') {
+                return Err(fault(whole, "contains a NUL"));
+            }
             whole.split('/').try_for_each(|component| check(whole, component))?;
         }
         let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
@@ -45,12 +45,12 @@ pub(super) fn check_folder(folder: &str) -> Result<()> {
 /// Whether a look at each byte and its neighbour says that all components are right; every look-up has a name.
 fn is_plainly_right(whole: &str) -> bool {
     let bytes = whole.as_bytes();
-    if matches!(bytes, [b'/' | b'.', ..] | [.., b'/'] | []) || bytes.len() > COMPONENT_MAX {
+    if matches!(bytes, [b'/' | b'.' | 0, ..] | [.., b'/'] | []) || bytes.len() > COMPONENT_MAX {
         return false;
     }
     // Without an early end, so that many are looked at at once.
     let pairs = bytes.iter().zip(&bytes[1..]);
-    !pairs.fold(false, |odd, (&a, &b)| odd | ((a == b'/') & ((b == b'/') | (b == b'.'))))
+    !pairs.fold(false, |odd, (&a, &b)| odd | (b == 0) | ((a == b'/') & ((b == b'/') | (b == b'.'))))
 }
 
 fn check(whole: &str, component: &str) -> Result<()> {
