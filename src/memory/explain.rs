@@ -237,13 +237,13 @@ impl Inner {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.records(call.function().folder()).take(LOOK_BACK);
         let same_path = records.filter(|record| record.function == call.function().path());
-        let distance = |record: &Box<Record>| {
+        let distance = |record: &Record| {
             let differing = identity.arguments.iter().filter(|argument| {
                 !record.arguments.iter().any(|old| old.name == argument.name && old.digest == argument.digest)
             });
             (record.code != identity.code, differing.count(), u64::MAX - record.created)
         };
-        let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
+        let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
             return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
         }

@@ -131,9 +131,11 @@ impl Stats {
 pub(super) struct Counters {
     /// All but the hits of what is remembered.
     rest: Mutex<Stats>,
-    /// By stripe and by where the function's path is, which nobody has to hash.
-    tallies: Mutex<BTreeMap<(usize, usize), (&'static str, Arc<Tally>)>>,
+    tallies: Mutex<Tallies>,
 }
+
+/// Each with its function, by the stripe and by where the function's path is, which nobody has to hash.
+type Tallies = BTreeMap<(usize, usize), (&'static str, Arc<Tally>)>;
 
 /// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
 /// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself: by what
