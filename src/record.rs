@@ -7,9 +7,11 @@ use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
 use crate::key::Part;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod arguments;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod producer;
@@ -19,6 +21,7 @@ mod straight;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use arguments::Arguments;
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
@@ -53,7 +56,7 @@ pub(crate) struct Record {
     /// What the code digest was made of, to be written. Only [`parts`] reads it: a hit has no use for it.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
-    pub(crate) arguments: Vec<ArgumentRecord>,
+    pub(crate) arguments: Arguments,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
     /// Nanoseconds that the function took.
@@ -97,7 +100,7 @@ pub(crate) struct ArrayRecord {
     pub(crate) length: u64,
     /// Of the array, as `docs/format.md` defines it.
     pub(crate) digest: Digest,
-    pub(crate) codec: String,
+    pub(crate) codec: Cow<'static, str>,
 }
 
 /// The file that holds what doesn't fit.
@@ -177,13 +180,14 @@ impl Record {
     /// # Errors
     /// Returns an error of kind `Newer` for one that a later version has written, of kind `Damaged` for one that no
     /// version has.
-    pub(crate) fn decode(bytes: &[u8], path: impl FnOnce() -> PathBuf) -> Result<Self> {
+    pub(crate) fn decode(bytes: &[u8], path: impl FnOnce() -> PathBuf) -> Result<Box<Self>> {
         Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path().display())))
     }
 
-    fn open(bytes: &[u8]) -> Result<Self> {
+    /// On the heap: it is long, and is handed on some ten times.
+    fn open(bytes: &[u8]) -> Result<Box<Self>> {
         let body = verify(bytes)?;
-        let record = match straight::decode(body).map_or_else(|| unpack::<Self>(body), Ok) {
+        let record = match straight::decode(body).map_or_else(|| unpack::<Box<Self>>(body), Ok) {
             Ok(record) if is_ours(record.format, &record.requires) => record,
             decoded => return Err(reject(body, decoded.err())),
         };
@@ -267,7 +271,9 @@ pub(crate) fn parts(bytes: &[u8]) -> Vec<Part> {
 /// A name that a record gives is a plain one in its own folder, whatever the record says.
 fn check_name(name: &str, suffix: &str) -> Result<()> {
     let stem = name.strip_suffix(suffix).and_then(|name| name.strip_suffix('.'));
-    let plain = !name.contains(['/', '\0']) && name.len() <= NAME_MAX;
+    // Without an early end, so that many bytes are looked at at once.
+    let has_way_out = name.bytes().fold(false, |found, byte| found | (byte == b'/') | (byte == 0));
+    let plain = !has_way_out && name.len() <= NAME_MAX;
     if plain && stem.is_some_and(|stem| !stem.is_empty()) {
         return Ok(());
     }

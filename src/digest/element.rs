@@ -157,14 +157,24 @@ fn bools(bytes: Vec<u8>) -> Result<Vec<bool>> {
 ///
 /// `<f2` is known without the feature `half`, too: its arrays can be described, if not read.
 pub(super) fn itemsize(descr: &str) -> Option<u64> {
-    Some(match descr {
-        "|b1" | "|i1" | "|u1" => 1,
-        "<i2" | "<u2" | "<f2" => 2,
-        "<i4" | "<u4" | "<f4" => 4,
-        "<i8" | "<u8" | "<f8" | "<c8" => 8,
-        "<c16" => 16,
+    // By their bytes one after the other, and not by one name after the other.
+    Some(match descr.as_bytes() {
+        [b'|', b'b' | b'i' | b'u', b'1'] => 1,
+        [b'<', b'i' | b'u' | b'f', b'2'] => 2,
+        [b'<', b'i' | b'u' | b'f', b'4'] => 4,
+        [b'<', b'i' | b'u' | b'f' | b'c', b'8'] => 8,
+        [b'<', b'c', b'1', b'6'] => 16,
         _ => return None,
     })
+}
+
+/// All of them.
+const DTYPES: &[&str] =
+    &["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1", "<c8", "<c16", "<f2"];
+
+/// The same name, which takes no memory; `None` if it is none of an element.
+pub(crate) fn known_dtype(descr: &str) -> Option<&'static str> {
+    DTYPES.iter().copied().find(|&known| known == descr)
 }
 
 #[cfg(test)]
@@ -174,6 +184,7 @@ mod tests {
 
     fn check<A: Element>(bytes: &[u8], expected: &[A]) {
         assert_eq!(itemsize(A::DESCR), Some(size_of::<A>() as u64));
+        assert_eq!(known_dtype(A::DESCR), Some(A::DESCR));
         assert_eq!(bytemuck::cast_slice::<A, u8>(expected), bytes);
         let read = A::read_vec(expected.len(), |out| {
             assert!(out.iter().all(|&byte| byte == 0));
@@ -192,6 +203,16 @@ mod tests {
         check::<Complex<f32>>(&[0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0], &[Complex::new(1.0, -2.0)]);
         check::<bool>(&[1, 0, 1], &[true, false, true]);
         check::<bool>(&[], &[]);
+    }
+
+    #[test]
+    fn what_has_a_size_has_a_name() {
+        let printed = || (b' '..=b'~').map(char::from);
+        let three =
+            printed().flat_map(|a| printed().flat_map(move |b| printed().map(move |c| [a, b, c].iter().collect())));
+        for name in three.chain(["", "<f", "<c16", "<f16", "|b16", "<c160"].map(str::to_owned)) {
+            assert_eq!(itemsize(&name).is_some(), known_dtype(&name).is_some(), "{name}");
+        }
     }
 
     #[cfg(feature = "half")]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::mem::MaybeUninit;
-use std::path::Path;
+use std::path::PathBuf;
 
 use rustix::io::{Errno, pread};
 
@@ -25,12 +25,12 @@ const SERIAL: usize = 4 << 20;
 /// Returns an error of the kind `Damaged` when the file ends before `dst` is full, and when reading fails.
 pub(crate) fn read_verified<'a>(
     file: &File,
-    path: &Path,
+    path: impl Fn() -> PathBuf + Sync,
     offset: u64,
     dst: Spare<'a>,
 ) -> Result<(&'a mut [u8], Digest)> {
     let dst = dst.into_inner();
-    let read = |n: usize, part: &mut [_]| read_leaf(file, path, offset + (n * LEAF) as u64, part);
+    let read = |n: usize, part: &mut [_]| read_leaf(file, &path, offset + (n * LEAF) as u64, part);
     let digest = if dst.len() <= LEAF {
         read(0, dst)?
     } else {
@@ -49,28 +49,28 @@ pub(crate) fn read_verified<'a>(
 ///
 /// # Errors
 /// Returns an error of the kind `Damaged` when the file ends before that, and when reading fails.
-pub(crate) fn digest_file(file: &File, path: &Path, offset: u64, len: u64) -> Result<Digest> {
+pub(crate) fn digest_file(file: &File, path: impl Fn() -> PathBuf, offset: u64, len: u64) -> Result<Digest> {
     let mut part = Vec::with_capacity(LEAF);
     let mut leaves = Vec::new();
     for start in (0..len).step_by(LEAF) {
         let part = &mut part.spare_capacity_mut()[..usize::try_from(len - start).unwrap_or(LEAF).min(LEAF)];
-        leaves.push(read_leaf(file, path, offset + start, part)?);
+        leaves.push(read_leaf(file, &path, offset + start, part)?);
     }
     Ok(combine(&leaves))
 }
 
 /// Fills `part`, and returns the digest of its bytes.
-fn read_leaf(file: &File, path: &Path, offset: u64, part: &mut [MaybeUninit<u8>]) -> Result<Digest> {
+fn read_leaf(file: &File, path: impl Fn() -> PathBuf, offset: u64, part: &mut [MaybeUninit<u8>]) -> Result<Digest> {
     let mut done = 0;
     while done < part.len() {
         match pread(file, &mut part[done..], offset + done as u64) {
             Ok(([], _)) => {
                 let end = offset + part.len() as u64;
-                return Err(Error::damaged(format!("`{}` ends before byte {end}", path.display())));
+                return Err(Error::damaged(format!("`{}` ends before byte {end}", path().display())));
             }
             Ok((read, _)) => done += read.len(),
             Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::io("read", path, errno)),
+            Err(errno) => return Err(Error::io("read", &path(), errno)),
         }
     }
     // SAFETY: `pread` has written to the first `done` bytes, which are all.
@@ -99,8 +99,9 @@ fn advise_huge_pages(_dst: &mut [MaybeUninit<u8>]) {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
+    use super::*;
     use crate::digest::tree;
     use crate::map::mapping::tests::Stored;
     use crate::map::vec_of;
@@ -110,7 +111,7 @@ mod tests {
     }
 
     fn read(file: &File, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>> {
-        vec_of(len, |dst| read_verified(file, path, offset, dst).map(|(dst, _)| dst))
+        vec_of(len, |dst| read_verified(file, || path.to_owned(), offset, dst).map(|(dst, _)| dst))
     }
 
     /// Reads all but the first `offset` bytes, and checks bytes and digest.
@@ -118,7 +119,7 @@ mod tests {
         let stored = Stored::new(bytes);
         let mut digest = None;
         let dst = vec_of::<u8>(bytes.len() - offset, |dst| {
-            let (dst, found) = read_verified(&stored.file, &stored.path, offset as u64, dst)?;
+            let (dst, found) = read_verified(&stored.file, || stored.path.clone(), offset as u64, dst)?;
             digest = Some(found);
             Ok(dst)
         });

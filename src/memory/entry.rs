@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use super::lookup::Found;
 use crate::digest::Digest;
 use crate::key::Key;
-use crate::record::{Producer, Record};
+use crate::record::{ArgumentRecord, Producer, Record};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
@@ -18,9 +19,10 @@ pub struct Entry {
     bytes: u64,
     used: SystemTime,
     files: Vec<PathBuf>,
-    arguments: Vec<Argument>,
-    /// Without its arguments and its value.
-    record: Record,
+    /// Of the record, for who asks.
+    arguments: OnceLock<Vec<Argument>>,
+    /// Without its value.
+    record: Box<Record>,
 }
 
 /// One argument of a stored call.
@@ -55,16 +57,11 @@ impl Entry {
     /// The entry whose record was found at `path`.
     pub(super) fn new(path: PathBuf, found: Found) -> Self {
         let Found { mut record, length, used, .. } = found;
-        let arguments = std::mem::take(&mut record.arguments).into_iter().map(|argument| Argument {
-            name: argument.name,
-            digest: argument.digest,
-            text: argument.text,
-        });
         // It may be as long as memory, and whoever lists entries may have many at a time.
         record.value = Vec::new();
         let beside = |file: &str| path.with_file_name(file);
         Self {
-            arguments: arguments.collect(),
+            arguments: OnceLock::new(),
             files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
             bytes: length + stored_bytes(&record),
             used,
@@ -94,7 +91,12 @@ impl Entry {
     /// Its arguments, type and const arguments among them.
     #[must_use]
     pub fn arguments(&self) -> &[Argument] {
-        &self.arguments
+        let copied = |argument: &ArgumentRecord| Argument {
+            name: argument.name.clone(),
+            digest: argument.digest,
+            text: argument.text.clone(),
+        };
+        self.arguments.get_or_init(|| self.record.arguments.iter().map(copied).collect())
     }
 
     /// When it was computed.

@@ -316,7 +316,7 @@ impl Inner {
             }
         };
         self.note_hit(call, site, &lease, expires, begin);
-        self.stamp(site, lease.hot.found.used);
+        self.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)
     }
 

@@ -243,7 +243,7 @@ impl Inner {
             });
             (record.code != identity.code, differing.count(), u64::MAX - record.created)
         };
-        let Some(nearest) = same_path.min_by_key(distance) else { return Reason::NewFunction };
+        let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
             return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
         }
@@ -258,7 +258,7 @@ impl Inner {
     }
 
     /// The readable records below a function's folder, in no order.
-    pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Record> + use<'_> {
+    pub(super) fn records(&self, folder: &str) -> impl Iterator<Item = Box<Record>> + use<'_> {
         self.record_names(folder).filter_map(|name| {
             let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
             Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()

@@ -7,13 +7,11 @@
 //! any more. What others change is seen in the file's state, which is asked for once a second.
 
 use std::cell::Cell;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, SystemTime};
 
-use quick_cache::Weighter;
-use quick_cache::unsync::Cache;
+use leases::Leases;
 
 use super::lookup::{Found, Missing, READ_RATHER, Site};
 use super::stats::Tally;
@@ -23,6 +21,7 @@ use crate::key::{Function, Key};
 use crate::map::{Mapping, WeakMapping};
 use crate::record::Record;
 
+mod leases;
 #[cfg(test)]
 mod tests;
 
@@ -71,9 +70,7 @@ pub(super) struct Table {
 /// The entries that one thread has used last; no two stripes share a line of the processor's cache.
 #[derive(Default)]
 #[repr(align(128))]
-struct Stripe(Mutex<Option<Box<Leases>>>);
-
-type Leases = Cache<Digest, Arc<Lease>, Weight, BuildHasherDefault<DigestHasher>>;
+struct Stripe(Mutex<Leases>);
 
 /// An entry in one stripe.
 pub(super) struct Lease {
@@ -145,12 +142,17 @@ impl Inner {
             generation: before.generation,
             settled,
             checked: AtomicU64::new(before.now),
-            stamp_due: AtomicU64::new(before.now),
+            stamp_due: AtomicU64::new(before.now.saturating_add(clock::ticks(self.unstamped(&found, before.time)))),
             again: AtomicBool::new(unchanged.is_some()),
             arrays: unchanged.map_or_else(|| no_arrays(&found.record), |was| Arc::clone(&was.hot.arrays)),
             found,
         };
         Ok(self.lease(slot, Arc::new(hot), function))
+    }
+
+    /// How long it still needs no stamp.
+    fn unstamped(&self, found: &Found, now: SystemTime) -> Duration {
+        self.stamp_interval().saturating_sub(now.duration_since(found.used).unwrap_or_default())
     }
 
     fn lease(&self, slot: Digest, hot: Arc<Hot>, function: &'static str) -> Arc<Lease> {
@@ -182,7 +184,7 @@ impl Inner {
     pub(super) fn stamp_again(&self, site: &Site, hot: &Hot, now: u64) {
         if now >= hot.stamp_due.load(Ordering::Relaxed) {
             self.stamp(site, hot.found.used);
-            let left = self.stamp_interval().saturating_sub(hot.found.used.elapsed().unwrap_or_default());
+            let left = self.unstamped(&hot.found, SystemTime::now());
             // Once stamped, it is read again at the next check.
             let left = if left.is_zero() { self.stamp_interval() } else { left };
             hot.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
@@ -216,6 +218,9 @@ fn is_whole(time: SystemTime) -> bool {
 }
 
 fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
+    if record.arrays.is_empty() {
+        return Arc::default();
+    }
     record.arrays.iter().map(|_| Mutex::default()).collect()
 }
 
@@ -226,6 +231,11 @@ impl Hot {
 
     pub(super) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// When it was last known to be what is on the disk.
+    pub(super) fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
     }
 
     /// Until when it may be used without a look at the clock of another thread, at its file or its stamp.
@@ -298,10 +308,8 @@ impl Table {
         self.generation_of(key).fetch_add(1, Ordering::AcqRel);
         // What is found by something else than its key stays until it is asked for, or others take its place.
         for stripe in self.used() {
-            if let Some(mut leases) = spin(&stripe.0)
-                && let Some(leases) = &mut *leases
-            {
-                leases.remove(&key.digest());
+            if let Some(mut leases) = spin(&stripe.0) {
+                leases.remove(key.digest());
             }
         }
     }
@@ -312,7 +320,7 @@ impl Table {
             generation.fetch_add(1, Ordering::AcqRel);
         }
         for stripe in self.used() {
-            drop(spin(&stripe.0).and_then(|mut leases| leases.take()));
+            drop(spin(&stripe.0).map(|mut leases| std::mem::take(&mut *leases)));
         }
     }
 
@@ -332,21 +340,21 @@ impl Table {
 
     #[inline]
     fn get(&self, slot: Digest) -> Option<Arc<Lease>> {
-        spin(&self.stripes[stripe()].0)?.as_ref()?.get(&slot).cloned()
+        let at = stripe();
+        let holds = self.used.load(Ordering::Relaxed) & (1 << at) != 0;
+        if holds { spin(&self.stripes[at].0)?.get(slot).cloned() } else { None }
     }
 
     /// What another thread has found.
     fn elsewhere(&self, slot: Digest) -> Option<Arc<Hot>> {
-        self.used().find_map(|stripe| spin(&stripe.0)?.as_ref()?.peek(&slot).map(|lease| Arc::clone(&lease.hot)))
+        self.used().find_map(|stripe| spin(&stripe.0)?.peek(slot).map(|lease| Arc::clone(&lease.hot)))
     }
 
     fn keep(&self, slot: Digest, lease: Arc<Lease>) {
         let at = stripe();
         if let Some(mut leases) = spin(&self.stripes[at].0) {
             self.used.fetch_or(1 << at, Ordering::Relaxed);
-            let items = usize::try_from(BYTES / ENTRY).unwrap_or(usize::MAX);
-            let new = || Box::new(Leases::with(items, BYTES, Weight, Default::default(), Default::default()));
-            leases.get_or_insert_with(new).insert(slot, lease);
+            leases.insert(slot, lease);
         }
     }
 
@@ -357,8 +365,12 @@ impl Table {
     }
 
     fn used(&self) -> impl Iterator<Item = &Stripe> {
-        let used = self.used.load(Ordering::Relaxed);
-        self.stripes.iter().enumerate().filter(move |(at, _)| used & (1 << at) != 0).map(|(_, stripe)| stripe)
+        let mut used = self.used.load(Ordering::Relaxed);
+        std::iter::from_fn(move || {
+            let stripe = self.stripes.get(used.trailing_zeros() as usize)?;
+            used &= used - 1;
+            Some(stripe)
+        })
     }
 }
 
@@ -389,29 +401,4 @@ fn stripe() -> usize {
             next
         })
     })
-}
-
-#[derive(Clone)]
-struct Weight;
-
-impl Weighter<Digest, Arc<Lease>> for Weight {
-    fn weight(&self, _: &Digest, lease: &Arc<Lease>) -> u64 {
-        lease.hot.weight()
-    }
-}
-
-/// A digest is a hash already.
-#[derive(Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }

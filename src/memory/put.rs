@@ -119,7 +119,7 @@ impl Inner {
             function: draft.function.to_owned(),
             code: draft.code,
             parts: draft.parts.clone(),
-            arguments: draft.arguments.clone(),
+            arguments: draft.arguments.clone().into(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,
@@ -225,7 +225,7 @@ impl ArraySink for Sink<'_> {
             offset: header.len() as u64,
             length: written.length,
             digest: known.unwrap_or_else(|| meta.digest(combine(&written.leaves))),
-            codec: codec.to_owned(),
+            codec: codec.into(),
         });
         Ok(index)
     }
@@ -239,7 +239,7 @@ impl ArraySink for Sink<'_> {
             return Ok(None);
         }
         self.adopted.push((file.clone(), Arc::clone(stage)));
-        let (meta, digest, codec) = (meta.clone(), digest(), NPY.to_owned());
+        let (meta, digest, codec) = (meta.clone(), digest(), NPY.into());
         self.arrays.push(ArrayRecord { file, meta, offset, length, digest, codec });
         Ok(Some(index))
     }

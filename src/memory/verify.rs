@@ -294,7 +294,7 @@ fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Result<bool> {
         let expected = format!("{:?} at offset {}", array.meta, array.offset);
         return Err(damaged(format!("has the header {meta:?} at offset {offset}, expected {expected}")));
     }
-    let found = array.meta.digest(digest_file(&file, &path, offset, array.length.saturating_sub(offset))?);
+    let found = array.meta.digest(digest_file(&file, || path.clone(), offset, array.length.saturating_sub(offset))?);
     if found != array.digest {
         return Err(damaged(format!("has digest {found}, expected {}", array.digest)));
     }

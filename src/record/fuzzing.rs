@@ -23,7 +23,7 @@ pub fn record(body: &[u8]) {
     let bytes = sealed(body);
     // What is decoded straight is what serde decodes.
     if let Some(record) = straight::decode(body) {
-        assert_eq!(unpack::<Record>(body).expect("the same"), record);
+        assert_eq!(unpack::<Record>(body).expect("the same"), *record);
     }
     match Record::decode(&bytes, path) {
         Ok(record) => {
@@ -60,7 +60,7 @@ pub fn overflow(bytes: &[u8]) {
         function: "package/function".to_owned(),
         code: digest,
         parts: Vec::new(),
-        arguments: Vec::new(),
+        arguments: super::Arguments::default(),
         created: 1,
         duration: 2,
         expires: None,

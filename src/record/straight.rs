@@ -3,13 +3,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ops::Range;
 use std::sync::Arc;
 
-use rmp::Marker;
-use rmp::decode::{read_array_len, read_bin_len, read_bool, read_int, read_map_len, read_str_len};
-
-use super::{ArgumentRecord, ArrayRecord, Producer, Record};
-use crate::digest::{ArrayMeta, Digest, Order};
+use super::{ArgumentRecord, Arguments, ArrayRecord, CODECS, Producer, Record};
+use crate::digest::{ArrayMeta, Digest, Order, known_dtype};
 
 /// How deep a part nests: parts, one of them, its facts, one of them.
 const PART_DEPTH: usize = 5;
@@ -30,7 +28,7 @@ struct Last {
 /// A value, and the bytes that it was decoded from.
 type Remembered<T> = Option<(Vec<u8>, T)>;
 
-pub(super) fn decode(body: &[u8]) -> Option<Record> {
+pub(super) fn decode(body: &[u8]) -> Option<Box<Record>> {
     let decode = |last: &RefCell<Last>| {
         let mut cursor = Cursor(body);
         let record = cursor.record(&mut last.borrow_mut())?;
@@ -39,29 +37,40 @@ pub(super) fn decode(body: &[u8]) -> Option<Record> {
     LAST.try_with(decode).ok()?
 }
 
+/// The list that `Arguments` has kept the bytes of.
+pub(super) fn arguments(bytes: &[u8]) -> Option<Vec<ArgumentRecord>> {
+    Cursor(bytes).list(|cursor| {
+        let (name, digest, text) = cursor.argument()?;
+        Some(ArgumentRecord { name: name.to_owned(), digest, text: text.to_owned() })
+    })
+}
+
 /// What is left of the bytes.
 struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    fn record(&mut self, last: &mut Last) -> Option<Record> {
-        let fields = read_map_len(&mut self.0).ok()?;
+    fn record(&mut self, last: &mut Last) -> Option<Box<Record>> {
+        let fields = self.length(MAP)?;
         let format = u32::try_from(self.named("format", Self::number)?).ok()?;
         let key = self.named("key", Self::digest)?;
         let function = self.named("function", Self::text)?;
         let code = self.named("code", Self::digest)?;
         let parts =
             self.if_named("parts", |cursor| cursor.unless_same(&mut last.parts, |cursor| cursor.skip(PART_DEPTH)))?;
-        let arguments = self.named("arguments", |cursor| cursor.list(Self::argument))?;
+        let arguments = self.named("arguments", Self::arguments)?;
         let created = self.named("created", Self::number)?;
         let duration = self.named("duration", Self::number)?;
         let expires = self.if_named("expires", Self::number)?;
         let value = self.if_named("value", Self::bytes)?;
         let arrays = self.if_named("arrays", |cursor| cursor.list(Self::array))?;
         let producer = self.named("producer", |cursor| cursor.unless_same(&mut last.producer, Self::producer))?;
-        let edited = self.named("edited", |cursor| read_bool(&mut cursor.0).ok())?;
+        let edited = self.named("edited", Self::truth)?;
         let optional = [parts.is_some(), expires.is_some(), value.is_some(), arrays.is_some()];
         let found = 9 + optional.iter().filter(|&&found| found).count();
-        (fields as usize == found).then(|| Record {
+        if fields != found {
+            return None;
+        }
+        Some(Box::new(Record {
             format,
             requires: Vec::new(),
             key,
@@ -77,14 +86,20 @@ impl<'a> Cursor<'a> {
             overflow: None,
             producer,
             edited,
-        })
+        }))
     }
 
-    fn argument(&mut self) -> Option<ArgumentRecord> {
+    fn arguments(&mut self) -> Option<Arguments> {
+        let before = self.0;
+        (0..self.length(LIST)?).try_for_each(|_| self.argument().map(drop))?;
+        Some(Arguments::of_bytes(self.since(before)))
+    }
+
+    fn argument(&mut self) -> Option<(&'a str, Digest, &'a str)> {
         self.map_of(3)?;
-        let name = self.named("name", Self::text)?;
+        let name = self.named("name", Self::str)?;
         let digest = self.named("digest", Self::digest)?;
-        Some(ArgumentRecord { name, digest, text: self.named("text", Self::text)? })
+        Some((name, digest, self.named("text", Self::str)?))
     }
 
     fn array(&mut self) -> Option<ArrayRecord> {
@@ -95,13 +110,20 @@ impl<'a> Cursor<'a> {
             offset: self.named("offset", Self::number)?,
             length: self.named("length", Self::number)?,
             digest: self.named("digest", Self::digest)?,
-            codec: self.named("codec", Self::text)?,
+            codec: self.named("codec", Self::codec)?,
         })
+    }
+
+    fn codec(&mut self) -> Option<Cow<'static, str>> {
+        let codec = self.str()?;
+        let known = CODECS.iter().find(|&&known| known == codec);
+        Some(known.map_or_else(|| Cow::Owned(codec.to_owned()), |&known| Cow::Borrowed(known)))
     }
 
     fn meta(&mut self) -> Option<ArrayMeta> {
         self.map_of(3)?;
-        let descr = Cow::Owned(self.named("descr", Self::text)?);
+        let descr = self.named("descr", Self::str)?;
+        let descr = known_dtype(descr).map_or_else(|| Cow::Owned(descr.to_owned()), Cow::Borrowed);
         let shape = self.named("shape", |cursor| cursor.list(Self::number))?;
         let order = match self.named("order", Self::str)? {
             "C" => Order::C,
@@ -136,20 +158,25 @@ impl<'a> Cursor<'a> {
         }
         let before = self.0;
         let value = read(self)?;
-        *last = Some((before[..before.len() - self.0.len()].into(), value.clone()));
+        *last = Some((self.since(before).into(), value.clone()));
         Some(value)
     }
 
-    /// The field of this name, which is compared at once where its length is known: hence the inlining.
+    /// What was read since so much was left.
+    fn since(&self, before: &'a [u8]) -> &'a [u8] {
+        &before[..before.len() - self.0.len()]
+    }
+
+    /// The field of this name.
     #[inline(always)]
     fn named<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         self.if_named(name, read)?
     }
 
-    /// The field of this name, if it comes next.
+    /// The field of this name, if it comes next; inlined, so that names are compared as numbers.
     #[inline(always)]
     fn if_named<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        let head = u8::try_from(name.len()).ok().filter(|&len| len < 32).map(|len| Marker::FixStr(len).to_u8())?;
+        let head = STR.fix.start + u8::try_from(name.len()).ok().filter(|&len| len < 32)?;
         let Some(rest) = self.0.strip_prefix(&[head]).and_then(|rest| rest.strip_prefix(name.as_bytes())) else {
             return Some(None);
         };
@@ -157,17 +184,30 @@ impl<'a> Cursor<'a> {
         read(self).map(Some)
     }
 
-    fn map_of(&mut self, len: u32) -> Option<()> {
-        (read_map_len(&mut self.0).ok()? == len).then_some(())
+    fn map_of(&mut self, len: usize) -> Option<()> {
+        (self.length(MAP)? == len).then_some(())
     }
 
     fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        // Nothing is reserved for a length that is only claimed.
-        (0..read_array_len(&mut self.0).ok()?).map(|_| read(self)).collect()
+        let len = self.length(LIST)?;
+        // Little is reserved for a length that is only claimed.
+        let mut list = Vec::with_capacity(len.min(8));
+        for _ in 0..len {
+            list.push(read(self)?);
+        }
+        Some(list)
+    }
+
+    fn truth(&mut self) -> Option<bool> {
+        match self.take(1)? {
+            [0xc2] => Some(false),
+            [0xc3] => Some(true),
+            _ => None,
+        }
     }
 
     fn number(&mut self) -> Option<u64> {
-        read_int(&mut self.0).ok()
+        self.head(NUMBER)
     }
 
     fn digest(&mut self) -> Option<Digest> {
@@ -179,38 +219,72 @@ impl<'a> Cursor<'a> {
     }
 
     fn str(&mut self) -> Option<&'a str> {
-        let len = read_str_len(&mut self.0).ok()?;
+        let len = self.length(STR)?;
         std::str::from_utf8(self.take(len)?).ok()
     }
 
     fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = read_bin_len(&mut self.0).ok()?;
+        let len = self.length(BIN)?;
         self.take(len)
     }
 
-    fn take(&mut self, len: u32) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len as usize)?;
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
         Some(taken)
+    }
+
+    fn length(&mut self, kind: Kind) -> Option<usize> {
+        usize::try_from(self.head(kind)?).ok()
+    }
+
+    /// A number, or the length of what follows.
+    #[inline]
+    fn head(&mut self, kind: Kind) -> Option<u64> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        if kind.fix.contains(first) {
+            return Some(u64::from(first - kind.fix.start));
+        }
+        if !kind.wide.contains(first) {
+            return None;
+        }
+        let bytes = self.take(1 << (kind.least + first - kind.wide.start))?;
+        Some(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
     /// Passes over what parts are made of.
     fn skip(&mut self, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
-        match Marker::from_u8(*self.0.first()?) {
-            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 => drop(self.str()?),
-            Marker::Bin8 => drop(self.bytes()?),
-            Marker::FixPos(_) | Marker::U8 | Marker::U16 | Marker::U32 | Marker::U64 => drop(self.number()?),
-            Marker::FixArray(_) | Marker::Array16 => {
-                let len = read_array_len(&mut self.0).ok()?;
-                (0..len).try_for_each(|_| self.skip(depth))?;
-            }
-            Marker::FixMap(_) => {
-                let len = read_map_len(&mut self.0).ok()?;
-                (0..2 * len).try_for_each(|_| self.skip(depth))?;
-            }
-            _ => return None,
+        let first = self.0.first()?;
+        let is = |kind: Kind| kind.fix.contains(first) || kind.wide.contains(first);
+        if is(STR) {
+            self.str().map(drop)
+        } else if is(BIN) {
+            self.bytes().map(drop)
+        } else if is(NUMBER) {
+            self.number().map(drop)
+        } else if is(LIST) {
+            (0..self.length(LIST)?).try_for_each(|_| self.skip(depth))
+        } else if is(MAP) {
+            (0..2 * self.length(MAP)?).try_for_each(|_| self.skip(depth))
+        } else {
+            None
         }
-        Some(())
     }
 }
+
+/// How MessagePack writes a number or a length: as one byte of `fix`, or in some bytes behind one of `wide`.
+#[derive(Clone)]
+struct Kind {
+    fix: Range<u8>,
+    wide: Range<u8>,
+    /// The bytes behind the first of `wide`, as a power of two; behind the next ones are twice as many each.
+    least: u8,
+}
+
+const NUMBER: Kind = Kind { fix: 0x00..0x80, wide: 0xcc..0xd0, least: 0 };
+const STR: Kind = Kind { fix: 0xa0..0xc0, wide: 0xd9..0xdc, least: 0 };
+const BIN: Kind = Kind { fix: 0..0, wide: 0xc4..0xc7, least: 0 };
+const LIST: Kind = Kind { fix: 0x90..0xa0, wide: 0xdc..0xde, least: 1 };
+const MAP: Kind = Kind { fix: 0x80..0x90, wide: 0xde..0xe0, least: 1 };

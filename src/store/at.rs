@@ -37,7 +37,7 @@ impl AsFd for Folder<'_> {
     }
 }
 
-/// Opens `name` below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
+/// Opens `name`, a checked one, below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
 pub(super) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     match open_at_once(root, name, flags, mode) {
@@ -50,10 +50,11 @@ pub(super) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) 
 
 #[cfg(target_os = "linux")]
 fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
-    use fs::ResolveFlags;
     // `O_NOFOLLOW` is left out on purpose: with it a link in a folder's place is `ENOTDIR`, without it `ELOOP`.
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    retry_on_intr(|| fs::openat2(root, name, flags, mode, resolve))
+    //
+    // `RESOLVE_BENEATH` would say nothing more: a `Name` has no `..` and doesn't begin at the file system's root, so
+    // that only a link could lead out. It takes 0.16 µs, of 2.3.
+    retry_on_intr(|| fs::openat2(root, name, flags, mode, fs::ResolveFlags::NO_SYMLINKS))
 }
 
 /// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.

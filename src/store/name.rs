@@ -18,20 +18,13 @@ pub(super) struct Name<'a> {
 
 impl<'a> Name<'a> {
     pub(super) fn new(whole: &'a str) -> Result<Self> {
-        // One pass by hand, as every look-up has a name.
-        let (mut begin, mut folder) = (0, "");
-        for (at, byte) in whole.bytes().enumerate() {
-            match byte {
-                0 => return Err(fault(whole, "contains a NUL")),
-                b'/' => {
-                    check(whole, &whole[begin..at])?;
-                    (begin, folder) = (at + 1, &whole[..at]);
-                }
-                _ => {}
+        if !is_plainly_right(whole) {
+            if whole.contains('\0') {
+                return Err(fault(whole, "contains a NUL"));
             }
+            whole.split('/').try_for_each(|component| check(whole, component))?;
         }
-        let leaf = &whole[begin..];
-        check(whole, leaf)?;
+        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
         Ok(Self { whole, folder, leaf })
     }
 
@@ -53,6 +46,17 @@ pub(super) fn check_folder(folder: &str) -> Result<()> {
         return Ok(());
     }
     Name::new(folder).map(drop)
+}
+
+/// Whether a look at each byte and its neighbour says that all components are right; every look-up has a name.
+fn is_plainly_right(whole: &str) -> bool {
+    let bytes = whole.as_bytes();
+    if matches!(bytes, [b'/' | b'.' | 0, ..] | [.., b'/'] | []) || bytes.len() > COMPONENT_MAX {
+        return false;
+    }
+    // Without an early end, so that many are looked at at once.
+    let pairs = bytes.iter().zip(&bytes[1..]);
+    !pairs.fold(false, |odd, (&a, &b)| odd | (b == 0) | ((a == b'/') & ((b == b'/') | (b == b'.'))))
 }
 
 fn check(whole: &str, component: &str) -> Result<()> {

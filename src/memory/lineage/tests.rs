@@ -20,7 +20,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         function: function.to_owned(),
         code: Digest::of(b""),
         parts: Vec::new(),
-        arguments: arguments.collect(),
+        arguments: arguments.collect::<Vec<_>>().into(),
         created: 1_700_000_000_000_000_000,
         duration: 1_500_000,
         expires: None,
@@ -32,7 +32,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
     };
     Entry::new(
         PathBuf::from("x.record"),
-        Found { record, stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
+        Found { record: record.into(), stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
     )
 }
 
