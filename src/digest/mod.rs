@@ -57,7 +57,7 @@ pub use canonical::digest_serde;
 pub(crate) use canonical::digest_serde_unordered;
 pub use content::{ContentHash, digest};
 pub use element::Element;
-pub(crate) use element::{FIRST_STEP, known_dtype, too_large};
+pub(crate) use element::known_dtype;
 pub use file::FileContent;
 pub use hasher::ContentHasher;
 pub(crate) use meta::{ArrayMeta, Order};

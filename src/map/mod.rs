@@ -81,7 +81,7 @@ pub(crate) use mapping::{Examined, Mapping, WeakMapping};
 pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };
-pub(crate) use read::{digest_file, read_verified};
+pub(crate) use read::{digest_file, read_at, read_verified};
 pub(crate) use spare::{Spare, grown_vec_of, vec_of};
 pub use staged::Staged;
 pub(crate) use staged::{Stage, meta_of};

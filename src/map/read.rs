@@ -1,4 +1,4 @@
-//! A file's bytes read into memory and hashed in one pass.
+//! A file's bytes read into memory, and hashed in the same pass.
 
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -30,19 +30,47 @@ pub(crate) fn read_verified<'a>(
     dst: Spare<'a>,
 ) -> Result<(&'a mut [u8], Digest)> {
     let dst = dst.into_inner();
-    let read = |n: usize, part: &mut [_]| read_leaf(file, &path, offset + (n * LEAF) as u64, part);
-    let digest = if dst.len() <= LEAF {
-        read(0, dst)?
-    } else {
-        if dst.len() >= HUGE {
-            advise_huge_pages(dst);
-        }
-        let threads = if dst.len() <= SERIAL { 1 } else { dst.len() / (SERIAL / 2) };
-        let parts = dst.chunks_mut(LEAF).enumerate();
-        combine(&shared(threads, parts, || (), |(), (n, part)| read(n, part))?)
+    // The usual length, which takes no list.
+    if dst.len() <= LEAF {
+        let dst = read_part(file, &path, offset, dst)?;
+        let digest = leaf(dst);
+        return Ok((dst, digest));
+    }
+    let (dst, leaves) = read_leaves(file, path, offset, dst, leaf)?;
+    Ok((dst, combine(&leaves)))
+}
+
+/// Fills `dst` with the bytes at `offset`, as [`read_verified`] does, and hashes nothing.
+///
+/// # Errors
+/// As for [`read_verified`].
+pub(crate) fn read_at<'a>(
+    file: &File,
+    path: impl Fn() -> PathBuf + Sync,
+    offset: u64,
+    dst: Spare<'a>,
+) -> Result<&'a mut [u8]> {
+    read_leaves(file, path, offset, dst.into_inner(), |_| ()).map(|(dst, _)| dst)
+}
+
+/// Fills `dst`, and returns it with what `make` made of each leaf.
+fn read_leaves<'a, T: Send>(
+    file: &File,
+    path: impl Fn() -> PathBuf + Sync,
+    offset: u64,
+    dst: &'a mut [MaybeUninit<u8>],
+    make: impl Fn(&[u8]) -> T + Sync,
+) -> Result<(&'a mut [u8], Vec<T>)> {
+    if dst.len() >= HUGE {
+        advise_huge_pages(dst);
+    }
+    let threads = if dst.len() <= SERIAL { 1 } else { dst.len() / (SERIAL / 2) };
+    let read = |(): &mut (), (n, part): (usize, &mut [_])| {
+        read_part(file, &path, offset + (n * LEAF) as u64, part).map(|bytes| make(bytes))
     };
+    let made = shared(threads, dst.chunks_mut(LEAF).enumerate(), || (), read)?;
     // SAFETY: each leaf was read in full, or this isn't reached.
-    Ok((unsafe { filled(dst) }, digest))
+    Ok((unsafe { filled(dst) }, made))
 }
 
 /// The `tree` digest of the `len` bytes at `offset`, for a file that may not be mapped; a leaf of memory.
@@ -54,13 +82,18 @@ pub(crate) fn digest_file(file: &File, path: impl Fn() -> PathBuf, offset: u64, 
     let mut leaves = Vec::new();
     for start in (0..len).step_by(LEAF) {
         let part = &mut part.spare_capacity_mut()[..usize::try_from(len - start).unwrap_or(LEAF).min(LEAF)];
-        leaves.push(read_leaf(file, &path, offset + start, part)?);
+        leaves.push(leaf(read_part(file, &path, offset + start, part)?));
     }
     Ok(combine(&leaves))
 }
 
-/// Fills `part`, and returns the digest of its bytes.
-fn read_leaf(file: &File, path: impl Fn() -> PathBuf, offset: u64, part: &mut [MaybeUninit<u8>]) -> Result<Digest> {
+/// Fills `part`, and returns it.
+fn read_part<'a>(
+    file: &File,
+    path: impl Fn() -> PathBuf,
+    offset: u64,
+    part: &'a mut [MaybeUninit<u8>],
+) -> Result<&'a mut [u8]> {
     let mut done = 0;
     while done < part.len() {
         match pread(file, &mut part[done..], offset + done as u64) {
@@ -74,7 +107,7 @@ fn read_leaf(file: &File, path: impl Fn() -> PathBuf, offset: u64, part: &mut [M
         }
     }
     // SAFETY: `pread` has written to the first `done` bytes, which are all.
-    Ok(leaf(unsafe { filled(part) }))
+    Ok(unsafe { filled(part) })
 }
 
 /// Asks for huge pages under `dst`, which spares most page faults of the first touch. Where that fails, it is slower.

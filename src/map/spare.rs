@@ -4,8 +4,11 @@ use std::mem::MaybeUninit;
 use std::slice;
 
 use super::mapping::expect_elements;
-use crate::digest::{Element, FIRST_STEP, shared, too_large};
+use crate::digest::{Element, shared};
 use crate::error::{Error, Result};
+
+/// How many bytes are allocated before any has arrived.
+const FIRST_STEP: usize = 16 << 20;
 
 /// Memory without any content yet. Who fills it has it as bytes: that slice says that each of them was written.
 pub(crate) struct Spare<'a>(&'a mut [MaybeUninit<u8>]);
@@ -31,6 +34,13 @@ impl<'a> Spare<'a> {
         Ok(unsafe { filled(self.0) })
     }
 
+    /// Fills it with zeros.
+    pub(crate) fn zeroed(self) -> &'a mut [u8] {
+        self.0.fill(MaybeUninit::new(0));
+        // SAFETY: all of it was just written to.
+        unsafe { filled(self.0) }
+    }
+
     /// Fills it in parts of `len` bytes, the last of which may be shorter, and returns it with what `make` made of each;
     /// by at most `threads` threads, each of which uses its scratch again and again. A part is zero before.
     ///
@@ -45,11 +55,7 @@ impl<'a> Spare<'a> {
         scratch: impl Fn() -> S + Sync,
         make: impl Fn(&mut S, usize, &mut [u8]) -> Result<T> + Sync,
     ) -> Result<(&'a mut [u8], Vec<T>)> {
-        let make = |scratch: &mut S, (n, part): (usize, &mut [MaybeUninit<u8>])| {
-            part.fill(MaybeUninit::new(0));
-            // SAFETY: all of it was just written to.
-            make(scratch, n, unsafe { filled(part) })
-        };
+        let make = |scratch: &mut S, (n, part): (usize, &mut [MaybeUninit<u8>])| make(scratch, n, Spare(part).zeroed());
         let made = shared(threads, self.0.chunks_mut(len).enumerate(), scratch, make)?;
         // SAFETY: each part was made, and written to before.
         Ok((unsafe { filled(self.0) }, made))
@@ -107,7 +113,8 @@ fn append<A: Element>(
     len: usize,
     fill: impl for<'a> FnOnce(Spare<'a>) -> Result<&'a mut [u8]>,
 ) -> Result<()> {
-    vec.try_reserve_exact(more).map_err(|_| too_large::<A>(len))?;
+    vec.try_reserve_exact(more)
+        .map_err(|_| Error::unsupported(format!("can't allocate {len} elements of {} bytes", size_of::<A>())))?;
     let memory = &mut vec.spare_capacity_mut()[..more];
     // SAFETY: the same memory, which as bytes that may be none needs neither content nor alignment.
     let memory = unsafe { slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), size_of_val(memory)) };

@@ -134,8 +134,8 @@ pub(super) struct Counters {
     tallies: Mutex<Tallies>,
 }
 
-/// Each with its function, by the stripe and by where the function's path is, which nobody has to hash.
-type Tallies = BTreeMap<(usize, usize), (&'static str, Arc<Tally>)>;
+/// Each with its function, by the stripe and by where the function's path is and how long, so that nobody has to read it.
+type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
 
 /// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
 /// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself: by what
@@ -159,7 +159,7 @@ impl Tally {
 impl Counters {
     /// Where the hits of this function count in the threads of this stripe.
     pub(super) fn tally(&self, function: &'static str, stripe: usize) -> Arc<Tally> {
-        let place = (stripe, function.as_ptr().addr());
+        let place = (stripe, function.as_ptr().addr(), function.len());
         let mut tallies = lock(&self.tallies);
         let (_, tally) = tallies.entry(place).or_insert_with(|| (function, Arc::default()));
         Arc::clone(tally)

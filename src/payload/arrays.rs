@@ -234,10 +234,7 @@ fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: Stored<'_>) -> Res
     check::<A, D>(meta, ErrorKind::Damaged)?;
     let count = count(meta)?;
     let elements = match bytes {
-        Ok(bytes) => A::read_vec(count, |out| {
-            out.copy_from_slice(bytes);
-            Ok(())
-        }),
+        Ok(bytes) => map::vec_of(count, |out| out.copy_of(bytes)),
         Err(index) => read_lifted(input.source(), index, count),
     }?;
     Ok((elements, meta.clone()))

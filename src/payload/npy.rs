@@ -10,13 +10,10 @@ use rustix::fs::OFlags;
 
 use super::arrays;
 use super::npy_header::{MAX_HEADER, header, parse, preamble};
-use crate::digest::{ArrayMeta, Element, Order, shared};
+use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
 use crate::planted;
-
-/// How much one thread reads at a time. Page-cache copies are bound by memory, which two or three threads saturate.
-const CHUNK: usize = 4 << 20;
 
 /// Reads a `.npy` file that NumPy, or anyone else, wrote.
 ///
@@ -51,7 +48,7 @@ fn read<A: Element, D: Dimension>(path: &Path) -> Result<Array<A, D>> {
     let (file, file_len) = open(path)?;
     let (meta, offset) = read_header(&file, path, file_len)?;
     check_npy::<A, D>(&meta, offset, file_len)?;
-    let elements = A::read_vec(arrays::count(&meta)?, |out| read_elements(&file, path, offset, out))?;
+    let elements = map::vec_of(arrays::count(&meta)?, |out| map::read_at(&file, || path.to_owned(), offset, out))?;
     map::array_from_vec(elements, &meta)
 }
 
@@ -110,11 +107,4 @@ pub(crate) fn read_header(file: &File, path: &Path, file_len: u64) -> Result<(Ar
     }
     let meta = parse(&exact(header_len, start_len)?)?;
     Ok((meta, start_len + header_len as u64))
-}
-
-fn read_elements(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<()> {
-    let read = |(n, chunk): (usize, &mut [u8])| file.read_exact_at(chunk, offset + (n * CHUNK) as u64);
-    let threads = out.len().div_ceil(CHUNK);
-    let result = shared(threads, out.chunks_mut(CHUNK).enumerate(), || (), |(), chunk| read(chunk));
-    result.map(drop).map_err(|error| Error::io("read", path, error))
 }

@@ -15,7 +15,7 @@ use super::write::named;
 use super::{Grid, Volume, Voxel};
 use crate::digest::{ArrayMeta, Known, Order};
 use crate::error::{Error, Result};
-use crate::map::{Mapped, array_from_vec};
+use crate::map::{self, Mapped, array_from_vec};
 
 /// How many bytes are scaled at a time. A multiple of each voxel's size.
 const CHUNK: usize = 1 << 20;
@@ -203,14 +203,20 @@ impl<'a> Source<'a> {
     /// Voxels as they are stored.
     fn same<A: Voxel>(&mut self, head: &Head, count: usize) -> Result<Vec<A>> {
         self.seek(head)?;
-        let is_plain = matches!(self.bytes, Bytes::Plain(..));
-        let fill = |out: &mut [u8]| {
+        if let Bytes::Plain(file, _) = &self.bytes {
+            return map::vec_of(count, |out| {
+                let out = map::read_at(file, || self.path.to_owned(), head.offset, out)?;
+                to_little_endian(head, out);
+                Ok(out)
+            });
+        }
+        // How long a compressed file is, only its end tells.
+        map::grown_vec_of(count, |out| {
+            let out = out.zeroed();
             self.fill(out)?;
             to_little_endian(head, out);
-            Ok(())
-        };
-        // How long a compressed file is, only its end tells.
-        if is_plain { A::read_vec(count, fill) } else { A::grow_vec(count, fill) }
+            Ok(out)
+        })
     }
 
     /// Voxels as real numbers; grows as the bytes arrive.
