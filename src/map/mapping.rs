@@ -253,9 +253,15 @@ fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Resul
 /// Checks that aligned bytes are of valid bit patterns.
 pub(super) fn expect_elements<A: Element>(bytes: &[u8]) -> Result<()> {
     if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(bytes).is_err() {
-        return Err(Error::damaged(format!("array of dtype `{}` holds bytes that are none", A::DESCR)));
+        return Err(none_of::<A>(bytes));
     }
     Ok(())
+}
+
+/// Only `bool` has bytes that are none of its values.
+fn none_of<A: Element>(bytes: &[u8]) -> Error {
+    let at = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
+    Error::damaged(format!("element {at} of dtype `{}` is {}, expected 0 or 1", A::DESCR, bytes[at]))
 }
 
 /// Where `count` elements at `offset` are: within the bytes, and aligned.
@@ -388,7 +394,7 @@ pub(super) mod tests {
         let mapping = Stored::new(&bytes).map();
         assert!(mapping.elements::<bool>(0, 4999).is_ok());
         let error = mapping.elements::<bool>(0, 5000).unwrap_err();
-        assert_eq!(error.to_string(), "array of dtype `|b1` holds bytes that are none");
+        assert_eq!(error.to_string(), "element 4999 of dtype `|b1` is 2, expected 0 or 1");
         assert!(mapping.elements::<u8>(0, 5000).is_ok());
         assert!(mapping.elements::<num_complex::Complex<f32>>(0, 625).is_ok());
     }
