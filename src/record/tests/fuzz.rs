@@ -108,7 +108,7 @@ impl Rewriter<'_> {
             _ => value,
         };
         self.out.push(head);
-        self.out.extend(&value.to_be_bytes()[8 - wide..]);
+        self.out.extend((0..wide).rev().map(|at| (value >> (8 * at)) as u8));
     }
 }
 
