@@ -2,7 +2,9 @@
 
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
 pub use crate::error::Result;
-pub use crate::key::{Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, member, within};
+pub use crate::key::{
+    Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, called, member, within,
+};
 pub use crate::memory::call::{Again, Arguments, Keyed, Probe, bind, call};
 pub use crate::memory::rounding::Rounding;
 pub use crate::memory::{Call, Options, ambient};

@@ -412,3 +412,32 @@ fn a_function_of_a_trait_is_cached_for_each_type_under_whichever_path() {
     assert_eq!(memory.eval(ndcache::call!(u64::scale(&5), version = 1)), 15);
     assert_eq!((memory.stats().misses(), memory.stats().faults()), (2, 0));
 }
+
+/// A function behind a value, which looks like one when it is called.
+struct Behind(fn(u64) -> u64);
+
+impl std::ops::Deref for Behind {
+    type Target = fn(u64) -> u64;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+static DOUBLED: Behind = Behind(|n| 2 * n);
+static TRIPLED: std::sync::LazyLock<Box<dyn Fn(u64) -> u64 + Send + Sync>> =
+    std::sync::LazyLock::new(|| Box::new(|n| 3 * n));
+static FOURFOLD: std::sync::LazyLock<Box<dyn Fn(u64) -> u64 + Send + Sync>> =
+    std::sync::LazyLock::new(|| Box::new(|n| 4 * n));
+
+#[test]
+fn functions_behind_values_of_one_type_do_not_share_a_name() {
+    const NEGATED: Behind = Behind(|n| !n);
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(ndcache::call!(DOUBLED(5), version = 1)), 10);
+    assert_eq!(memory.eval(ndcache::call!(NEGATED(5), version = 1)), !5);
+    assert_eq!(memory.eval(ndcache::call!(TRIPLED(5), version = 1)), 15);
+    assert_eq!(memory.eval(ndcache::call!(FOURFOLD(5), version = 1)), 20);
+    let reason = memory.explain(&ndcache::call!(DOUBLED(5), version = 1)).reason();
+    assert!(matches!(&reason, Reason::Bypassed(why) if why.contains("Behind")), "{reason:?}");
+}

@@ -76,7 +76,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
             #private::Code { tokens: [0; 16], facts: &[], version: #version, counts: #counts, depends: &[] }
         },
         place: quote_spanned!(site=> #private::Place::Item(|| "")),
-        function: quote_spanned!(site=> #private::member(&FUNCTION, #private::core::any::type_name_of_val(&#function))),
+        function: quote_spanned!(site=> #private::called(&FUNCTION, &#function)),
         body: quote_spanned!(site=> #function(#(#locals),*)),
         output: TokenStream::new(),
         captures: &captures,

@@ -1,5 +1,6 @@
 //! A cached function: its path, its code, and the folder of its entries.
 
+use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
@@ -212,6 +213,15 @@ pub fn member(base: &'static Function, name: &'static str) -> &'static Function 
         .or_insert_with(|| Box::leak(Box::new(Function { member: Some(name), ..Function::new(base.definition) })))
 }
 
+/// The function `base` as the item that a `call!` names.
+///
+/// Only what has no size says by its type what is called. What has one may be called as well, by what it derefs to, and
+/// so may others of its type: it gets the name of a reference, which is no function's.
+#[must_use]
+pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
+    member(base, if size_of::<F>() == 0 { type_name::<F>() } else { type_name::<&F>() })
+}
+
 /// The named closure `base` in the function whose `{{closure}}` is `here`; `base` itself if that function isn't generic.
 ///
 /// The name of a closure has the type arguments of all that it stands in.
@@ -265,7 +275,7 @@ mod tests {
 
     #[test]
     fn functions_are_told_from_types_by_their_names() {
-        use std::any::{type_name, type_name_of_val};
+        use std::any::type_name_of_val;
         for function in
             [type_name_of_val(&f64::max), type_name_of_val(&str::len), type_name_of_val(&<u64 as From<u8>>::from)]
         {

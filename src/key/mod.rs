@@ -11,7 +11,7 @@ mod part;
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
 pub(crate) use function::folder;
-pub use function::{Definition, Function, Place, member, within};
+pub use function::{Definition, Function, Place, called, member, within};
 pub(crate) use part::{Part, changes};
 
 use std::fmt;

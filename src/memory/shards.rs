@@ -21,6 +21,8 @@ pub(super) struct Shards {
     /// The folders of the functions.
     functions: Vec<String>,
     queue: Mutex<Queue>,
+    /// By its own name, whether a folder in that of a function is looked at.
+    wanted: fn(&str) -> bool,
 }
 
 #[derive(Default)]
@@ -41,8 +43,8 @@ pub(super) struct Listing {
 }
 
 impl Shards {
-    pub(super) fn of(disk: &Disk) -> Result<Self> {
-        Ok(Self { functions: folders(disk, "f")?, queue: Mutex::default() })
+    pub(super) fn of(disk: &Disk, wanted: fn(&str) -> bool) -> Result<Self> {
+        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default(), wanted })
     }
 
     /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
@@ -58,7 +60,7 @@ impl Shards {
         while queue.shards.is_empty() {
             let folder = self.functions.get(queue.function)?;
             queue.function += 1;
-            match folders(disk, folder) {
+            match folders(disk, folder, self.wanted) {
                 Ok(shards) => queue.shards = shards,
                 Err(error) => return Some(Err(error)),
             }
@@ -73,7 +75,7 @@ impl Shards {
 }
 
 /// What is in `folder`, by its names below the root; files aside, but not links, which are errors when they are listed.
-fn folders(disk: &Disk, folder: &str) -> Result<Vec<String>> {
-    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != Kind::File);
+fn folders(disk: &Disk, folder: &str, wanted: fn(&str) -> bool) -> Result<Vec<String>> {
+    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != Kind::File && wanted(&item.name));
     Ok(items.map(|item| format!("{folder}/{}", item.name)).collect())
 }

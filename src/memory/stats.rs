@@ -140,7 +140,10 @@ type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
 /// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
 /// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself: by what
 /// surrounds it, as aligned memory takes ten times as long to be had.
+///
+/// In the order of C: Rust would put the counter behind both.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Tally {
     _before: [u64; LINES],
     hits: AtomicU64,
@@ -221,5 +224,17 @@ impl Stats {
             self.functions.insert(function.to_owned(), Counts::default());
         }
         self.functions.get_mut(function).expect("inserted above")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_has_two_lines_on_either_side() {
+        let before = std::mem::offset_of!(Tally, hits);
+        let behind = size_of::<Tally>() - before - size_of::<AtomicU64>();
+        assert!(before >= 128 && behind >= 128, "{before} bytes before it, {behind} behind");
     }
 }

@@ -134,10 +134,9 @@ impl State {
 }
 
 impl<'a> Shard<'a> {
-    /// `None` for a folder that is none of ours.
-    fn of(disk: &'a Disk, listing: Listing) -> Option<Self> {
+    fn of(disk: &'a Disk, listing: Listing) -> Self {
         let Listing { function, name, open, items } = listing;
-        let (_, digits) = name.rsplit_once('/').filter(|(_, digits)| is_shard(digits))?;
+        let digits = name.rsplit_once('/').map_or("", |(_, digits)| digits);
         let items = items.into_iter().map(|item| Listed {
             part: match Part::of(&item.name, digits) {
                 Part::Data(_) | Part::Staged(_) if item.kind == Kind::Folder => Part::Foreign,
@@ -147,7 +146,7 @@ impl<'a> Shard<'a> {
             kind: item.kind,
         });
         let items = items.collect();
-        Some(Self { disk, function, name, open, items, known: OnceCell::new() })
+        Self { disk, function, name, open, items, known: OnceCell::new() }
     }
 
     /// The name, below the root, of one of its files.
@@ -207,12 +206,12 @@ pub(super) struct Survey<T> {
 /// On threads of its own: rayon's may be busy for hours with the very functions whose results are stored, and one that
 /// waits runs others' jobs. Where no thread is to be had, the calling one does everything.
 pub(super) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Shard<'_>) + Sync) -> Result<Survey<T>> {
-    let shards = Shards::of(disk)?;
+    let shards = Shards::of(disk, is_shard)?;
     let work = || {
         let (mut tally, mut error) = (T::default(), None);
         while let Some(listing) = shards.next(disk) {
             match listing {
-                Ok(listing) => Shard::of(disk, listing).iter().for_each(|shard| visit(&mut tally, shard)),
+                Ok(listing) => visit(&mut tally, &Shard::of(disk, listing)),
                 // A link in a folder's place, which is none of ours.
                 Err(fault) if fault.kind() == ErrorKind::Damaged => {}
                 Err(fault) => drop(error.get_or_insert(fault)),
@@ -239,6 +238,27 @@ fn is_shard(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Memory;
+
+    #[test]
+    fn folders_that_are_none_of_ours_are_not_looked_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        let disk = &memory.0.as_ref().unwrap().disk;
+        for shard in ["00", "ff", "FF", "0", "000", "lost+found", ".snapshot"] {
+            std::fs::create_dir_all(folder.path().join("f/x").join(shard)).unwrap();
+        }
+        let (shards, mut names) = (Shards::of(disk, is_shard).unwrap(), Vec::new());
+        while let Some(listing) = shards.next(disk) {
+            names.push(listing.unwrap().name);
+        }
+        names.sort();
+        assert_eq!(names, ["f/x/00", "f/x/ff"]);
+        let survey = survey(disk, |seen: &mut Vec<_>, shard| seen.push(shard.name.clone())).unwrap();
+        let mut seen = survey.tallies.concat();
+        seen.sort();
+        assert_eq!(seen, names);
+    }
 
     #[test]
     fn a_file_is_known_by_its_name() {

@@ -15,7 +15,7 @@ fn the_build_is_the_code_of_a_path_unless_a_version_is() {
     assert!(expanded("a::f::<u8>(x, &y)").contains("Counts::Build("));
     let versioned = expanded("a::f::<u8>(x, &y), version = 3");
     assert!(versioned.contains("Counts::Version") && versioned.contains("Some(3)"), "{versioned}");
-    assert!(versioned.contains("member(&FUNCTION,::ndcache::__private::core::any::type_name_of_val(&a::f::<u8>))"));
+    assert!(versioned.contains("called(&FUNCTION,&a::f::<u8>)"));
 }
 
 #[test]

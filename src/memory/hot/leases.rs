@@ -9,6 +9,9 @@ use quick_cache::unsync::Cache;
 use super::{BYTES, ENTRY, Lease};
 use crate::digest::Digest;
 
+/// The share of the one that came last. What is heavier has its place among the others, who refuse it if they must.
+const NEWEST: u64 = BYTES / 4;
+
 /// A table that holds so many as there is room for, and the one that came last before it: a process that hits once
 /// makes no table.
 #[derive(Default)]
@@ -36,11 +39,19 @@ impl Leases {
     }
 
     pub(super) fn insert(&mut self, slot: Digest, lease: Arc<Lease>) {
+        if lease.hot.weight() > NEWEST {
+            self.newest.take_if(|(newest, _)| *newest == slot);
+            return self.others().insert(slot, lease);
+        }
         if let Some((older, lease)) = self.newest.replace((slot, lease))
             && older != slot
         {
-            self.others.get_or_insert_with(|| Box::new(others())).insert(older, lease);
+            self.others().insert(older, lease);
         }
+    }
+
+    fn others(&mut self) -> &mut Others {
+        self.others.get_or_insert_with(|| Box::new(others()))
     }
 
     pub(super) fn remove(&mut self, slot: Digest) {
@@ -58,8 +69,9 @@ impl Leases {
 }
 
 fn others() -> Others {
-    let items = usize::try_from(BYTES / ENTRY).unwrap_or(usize::MAX);
-    Others::with(items, BYTES, Weight, Default::default(), Default::default())
+    let bytes = BYTES - NEWEST;
+    let items = usize::try_from(bytes / ENTRY).unwrap_or(usize::MAX);
+    Others::with(items, bytes, Weight, Default::default(), Default::default())
 }
 
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 use super::*;
+use crate::digest::{ArrayMeta, Order};
 use crate::memory::Memory;
+use crate::record::ArrayRecord;
 use crate::store::Stat;
 
 #[ndcache::cache]
@@ -58,6 +60,36 @@ fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
     let (weight, most) = (leases.all().map(|lease| lease.hot.weight()).sum::<u64>(), BYTES + lease.hot.weight());
     assert!(weight <= most, "{weight} bytes, expected at most {most}");
     assert!(weight > BYTES / 2, "{weight} bytes are few");
+}
+
+#[test]
+fn what_is_longer_than_a_table_is_not_kept_though_it_came_last() {
+    let (_folder, memory) = stored();
+    let inner = inner(&memory);
+    let lease = inner.look_up(&site(&memory), path()).ok().unwrap();
+    let with_arrays = |count: u64| {
+        let mut found = lease.hot.found.clone();
+        let meta = ArrayMeta { descr: "|u1".into(), shape: vec![READ_RATHER], order: Order::C };
+        let (digest, length) = (slot(0), READ_RATHER + 128);
+        let array = ArrayRecord { file: "x.npy".into(), meta, offset: 128, length, digest, codec: "npy".into() };
+        found.record.arrays = vec![array; count as usize];
+        let hot = Hot {
+            generation: 0,
+            settled: true,
+            checked: AtomicU64::new(clock::now()),
+            stamp_due: AtomicU64::new(0),
+            again: AtomicBool::new(true),
+            arrays: no_arrays(&found.record),
+            found,
+        };
+        Arc::new(Lease { hot: Arc::new(hot), tally: Arc::default() })
+    };
+    for (count, kept) in [(1, true), (1000, false), (2, true)] {
+        inner.hot.keep(slot(9), with_arrays(count));
+        assert_eq!(inner.hot.get(slot(9)).is_some(), kept, "{count} arrays");
+        let leases = spin(&inner.hot.stripes[stripe()].0).unwrap();
+        assert!(leases.all().map(|lease| lease.hot.weight()).sum::<u64>() <= BYTES, "{count} arrays");
+    }
 }
 
 #[test]
