@@ -9,8 +9,8 @@
 //! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
 //! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, their `leaves` hashed by two;
 //!   `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
-//! * `limits`: how much there may be; `shards`: where it lies, and `survey`: all of it; `evict` and `sweep`: what goes, and `keeper`: by
-//!   itself; `verify`: whether all of it is whole.
+//! * `limits`: how much there may be; `shards`: where it lies, and `survey`: all of it; `evict` and `sweep`: what goes,
+//!   and `keeper`: by itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end; `lineage`:
 //!   what went into a result.

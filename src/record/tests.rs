@@ -375,7 +375,18 @@ prop_compose! {
     ) -> Record {
         let producer = Producer { host, ..Producer::clone(&sample().producer) }.into();
         Record {
-            key, code, function, arguments: arguments.into(), created, duration, expires, edited, value, arrays, producer, ..sample()
+            key,
+            code,
+            function,
+            arguments: arguments.into(),
+            created,
+            duration,
+            expires,
+            edited,
+            value,
+            arrays,
+            producer,
+            ..sample()
         }
     }
 }
