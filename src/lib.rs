@@ -127,12 +127,12 @@ pub use map::{
     MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
 pub use memory::{
-    Argument, Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy,
-    Memory, Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
+    Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy, Memory,
+    Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
 };
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
-pub use record::Producer;
+pub use record::{Argument, Producer};
 pub use store::Durability;
 
 /// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere

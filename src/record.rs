@@ -21,6 +21,7 @@ mod straight;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::Argument;
 pub(crate) use arguments::Arguments;
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
@@ -77,15 +78,6 @@ pub(crate) struct Record {
     /// Published by hand, and not a result of the function.
     #[serde(default)]
     pub(crate) edited: bool,
-}
-
-/// One argument of the call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ArgumentRecord {
-    pub(crate) name: String,
-    pub(crate) digest: Digest,
-    /// For people, such as `f64[1797, 64] C`.
-    pub(crate) text: String,
 }
 
 /// One array file.

@@ -297,6 +297,7 @@ fn entries_can_be_listed_and_removed() {
     assert_eq!(memory.entries().count(), 6);
     let entry = memory.entry(&shared::call(200)).unwrap().unwrap();
     assert_eq!(entry.function(), shared::function().path());
+    assert!(format!("{entry:?}").contains("text: \"200\""), "{entry:?}");
     assert_eq!((entry.arguments()[0].name(), entry.arguments()[0].text()), ("n", "200"));
     assert!(entry.duration().as_nanos() > 0 && entry.created().elapsed().unwrap().as_secs() < 60);
     assert_eq!(

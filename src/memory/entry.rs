@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use super::lookup::Found;
-use crate::digest::Digest;
 use crate::key::Key;
-use crate::record::{ArgumentRecord, Producer, Record};
+use crate::record::{Argument, Producer, Record};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
@@ -19,38 +17,8 @@ pub struct Entry {
     bytes: u64,
     used: SystemTime,
     files: Vec<PathBuf>,
-    /// Of the record, for who asks.
-    arguments: OnceLock<Vec<Argument>>,
     /// Without its value.
     record: Box<Record>,
-}
-
-/// One argument of a stored call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument {
-    name: String,
-    digest: Digest,
-    text: String,
-}
-
-impl Argument {
-    /// The parameter's name; `<T>` for a type or const argument.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The digest of its value.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Its value in at most 120 characters; of an array dtype, shape and memory order.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
 }
 
 impl Entry {
@@ -61,7 +29,6 @@ impl Entry {
         record.value = Vec::new();
         let beside = |file: &str| path.with_file_name(file);
         Self {
-            arguments: OnceLock::new(),
             files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
             bytes: length + stored_bytes(&record),
             used,
@@ -91,12 +58,7 @@ impl Entry {
     /// Its arguments, type and const arguments among them.
     #[must_use]
     pub fn arguments(&self) -> &[Argument] {
-        let copied = |argument: &ArgumentRecord| Argument {
-            name: argument.name.clone(),
-            digest: argument.digest,
-            text: argument.text.clone(),
-        };
-        self.arguments.get_or_init(|| self.record.arguments.iter().map(copied).collect())
+        &self.record.arguments
     }
 
     /// When it was computed.
@@ -190,7 +152,7 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry")
             .field("function", &self.function())
-            .field("arguments", &self.arguments)
+            .field("arguments", &self.arguments())
             .field("path", &self.path)
             .field("bytes", &self.bytes)
             .finish_non_exhaustive()

@@ -7,7 +7,7 @@ use super::{Call, Inner, Memory, Mode};
 use crate::digest::escaped;
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, Function, Key, Part, changes};
-use crate::record::{self, ArgumentRecord, RECORD_MAX, Record};
+use crate::record::{self, Argument, RECORD_MAX, Record};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";
@@ -282,7 +282,7 @@ impl Inner {
 
 /// The arguments by which a stored call differs from one whose arguments have these texts. Under `code = "version"`
 /// one may have arguments that the other hasn't.
-pub(super) fn differences(before: &[ArgumentRecord], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
+pub(super) fn differences(before: &[Argument], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
     let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
         let old = before.iter().find(|old| old.name == argument.name);
         let changed = old.is_none_or(|old| old.digest != argument.digest);

@@ -6,12 +6,12 @@ use std::collections::hash_map::Entry as Slot;
 use super::kept::Content;
 use super::lookup::Site;
 use super::survey::{State, survey};
-use super::{Argument, Call, Entry, Inner, Memory};
+use super::{Call, Entry, Inner, Memory};
 use crate::digest::{ContentHash, ContentHasher, Digest};
 use crate::error::Result;
 use crate::key::Key;
 use crate::payload::inline_arrays;
-use crate::record::Record;
+use crate::record::{Argument, Record};
 
 mod print;
 #[cfg(test)]

@@ -70,7 +70,7 @@ mod wanted;
 pub use ambient::ambient;
 pub use builder::{Builder, MapPolicy, Mode, Settings, Verify};
 pub use call::Call;
-pub use entry::{Argument, Entry};
+pub use entry::Entry;
 pub use expiry::expires_after;
 pub use explain::{Difference, Explanation, Reason};
 pub use limits::{Evict, Evicted, Limits};

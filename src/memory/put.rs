@@ -17,7 +17,7 @@ use crate::key::Part;
 use crate::map::Stage;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::planted;
-use crate::record::{ArgumentRecord, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
+use crate::record::{Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -34,7 +34,7 @@ pub(super) struct Draft {
     pub(super) function: &'static str,
     pub(super) code: Digest,
     pub(super) parts: Vec<Part>,
-    pub(super) arguments: Vec<ArgumentRecord>,
+    pub(super) arguments: Vec<Argument>,
     readable: bool,
     expires: Option<u64>,
 }
@@ -44,7 +44,7 @@ impl Draft {
     pub(super) fn of<A, R>(call: &Call<A, R>) -> Result<Self> {
         let identity = call.identity().map_err(Error::again)?;
         let texts = call.argument_texts();
-        let arguments = identity.arguments.iter().zip(texts).map(|(argument, text)| ArgumentRecord {
+        let arguments = identity.arguments.iter().zip(texts).map(|(argument, text)| Argument {
             name: argument.name.to_owned(),
             digest: argument.digest,
             text,

@@ -1,7 +1,7 @@
 //! Array files that say what they are: `features(n=3,k=0.5)-<key>.<nonce>.npy` (docs/format.md, "Layout").
 
 use super::{Inner, Options};
-use crate::record::ArgumentRecord;
+use crate::record::Argument;
 
 /// The longest name of a readable array file, in bytes.
 const NAME_MAX: usize = 200;
@@ -14,7 +14,7 @@ const CUT: &str = "...";
 
 impl Inner {
     /// What the array files of a call begin with; nothing unless they are to be readable.
-    pub(super) fn stem(&self, readable: bool, function: &str, arguments: &[ArgumentRecord]) -> String {
+    pub(super) fn stem(&self, readable: bool, function: &str, arguments: &[Argument]) -> String {
         if readable { format!("{}-", stem(function, arguments)) } else { String::new() }
     }
 
@@ -25,7 +25,7 @@ impl Inner {
 }
 
 /// `features(n=3,k=0.5)`: the last component of the function's path, and its arguments.
-fn stem(function: &str, arguments: &[ArgumentRecord]) -> String {
+fn stem(function: &str, arguments: &[Argument]) -> String {
     let room = NAME_MAX - REST;
     let mut stem = String::new();
     // Half of the room at most, so that some is left for arguments.
@@ -100,8 +100,8 @@ mod tests {
     use crate::digest::Digest;
     use crate::memory::survey::Part;
 
-    fn argument(name: &str, text: &str) -> ArgumentRecord {
-        ArgumentRecord { name: name.to_owned(), digest: Digest::of(b""), text: text.to_owned() }
+    fn argument(name: &str, text: &str) -> Argument {
+        Argument { name: name.to_owned(), digest: Digest::of(b""), text: text.to_owned() }
     }
 
     fn named(function: &str, arguments: &[(&str, &str)]) -> String {

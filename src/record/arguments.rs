@@ -1,4 +1,4 @@
-//! The arguments of a record, which a hit doesn't read.
+//! The arguments of a stored call, which a hit doesn't read.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,14 +6,43 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{ArgumentRecord, straight};
+use super::straight;
+use crate::digest::Digest;
+
+/// One argument of a stored call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    pub(crate) name: String,
+    pub(crate) digest: Digest,
+    pub(crate) text: String,
+}
+
+impl Argument {
+    /// The parameter's name; `<T>` for a type or const argument.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The digest of its value.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Its value in at most 120 characters; of an array dtype, shape and memory order.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
 
 /// A list of arguments; of a record that was read, decoded for the first who asks.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
     /// As `straight` has passed over them.
     bytes: Box<[u8]>,
-    list: OnceLock<Vec<ArgumentRecord>>,
+    list: OnceLock<Vec<Argument>>,
 }
 
 impl Arguments {
@@ -22,16 +51,16 @@ impl Arguments {
     }
 }
 
-impl From<Vec<ArgumentRecord>> for Arguments {
-    fn from(list: Vec<ArgumentRecord>) -> Self {
+impl From<Vec<Argument>> for Arguments {
+    fn from(list: Vec<Argument>) -> Self {
         Self { bytes: Box::default(), list: list.into() }
     }
 }
 
 impl Deref for Arguments {
-    type Target = [ArgumentRecord];
+    type Target = [Argument];
 
-    fn deref(&self) -> &[ArgumentRecord] {
+    fn deref(&self) -> &[Argument] {
         self.list.get_or_init(|| straight::arguments(&self.bytes).unwrap_or_default())
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
-use super::{ArgumentRecord, Producer};
+use super::{Argument, Producer};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Part;
@@ -25,7 +25,7 @@ pub(crate) struct Slot {
     /// What the code was made of, to say what of it has changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
-    pub(crate) arguments: Vec<ArgumentRecord>,
+    pub(crate) arguments: Vec<Argument>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
     /// Nanoseconds that the function took.
@@ -110,7 +110,7 @@ mod tests {
             function: "package/function".to_owned(),
             code: digest,
             parts: Vec::new(),
-            arguments: vec![ArgumentRecord { name: "x".to_owned(), digest, text: "1".to_owned() }],
+            arguments: vec![Argument { name: "x".to_owned(), digest, text: "1".to_owned() }],
             created: 1,
             duration: 2,
             slot: digest,

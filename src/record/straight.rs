@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{ArgumentRecord, Arguments, ArrayRecord, CODECS, Producer, Record};
+use super::{Argument, Arguments, ArrayRecord, CODECS, Producer, Record};
 use crate::digest::{ArrayMeta, Digest, Order, known_dtype};
 
 /// How deep a part nests: parts, one of them, its facts, one of them.
@@ -38,10 +38,10 @@ pub(super) fn decode(body: &[u8]) -> Option<Box<Record>> {
 }
 
 /// The list that `Arguments` has kept the bytes of.
-pub(super) fn arguments(bytes: &[u8]) -> Option<Vec<ArgumentRecord>> {
+pub(super) fn arguments(bytes: &[u8]) -> Option<Vec<Argument>> {
     Cursor(bytes).list(|cursor| {
         let (name, digest, text) = cursor.argument()?;
-        Some(ArgumentRecord { name: name.to_owned(), digest, text: text.to_owned() })
+        Some(Argument { name: name.to_owned(), digest, text: text.to_owned() })
     })
 }
 

@@ -20,7 +20,7 @@ fn array(file: &str, shape: &[u64]) -> ArrayRecord {
 }
 
 fn sample() -> Record {
-    let argument = ArgumentRecord { name: "x".to_owned(), digest: digest(3), text: "f64[1797, 64] C".to_owned() };
+    let argument = Argument { name: "x".to_owned(), digest: digest(3), text: "f64[1797, 64] C".to_owned() };
     Record {
         format: FORMAT,
         requires: Vec::new(),
@@ -359,8 +359,8 @@ fn arrays() -> impl Strategy<Value = ArrayRecord> {
     )
 }
 
-fn arguments() -> impl Strategy<Value = ArgumentRecord> {
-    ("\\PC{0,20}", digests(), "\\PC{0,120}").prop_map(|(name, digest, text)| ArgumentRecord { name, digest, text })
+fn arguments() -> impl Strategy<Value = Argument> {
+    ("\\PC{0,20}", digests(), "\\PC{0,120}").prop_map(|(name, digest, text)| Argument { name, digest, text })
 }
 
 prop_compose! {

@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 use super::print::date;
 use super::*;
 use crate::memory::lookup::Found;
-use crate::record::{ArgumentRecord, FORMAT, Producer};
+use crate::record::{Argument, FORMAT, Producer};
 use crate::store::Stat;
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
-    let arguments = arguments.iter().map(|(name, text)| ArgumentRecord {
+    let arguments = arguments.iter().map(|(name, text)| Argument {
         name: (*name).to_owned(),
         digest: Digest::of(text.as_bytes()),
         text: (*text).to_owned(),

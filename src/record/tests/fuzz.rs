@@ -114,7 +114,7 @@ impl Rewriter<'_> {
 
 #[test]
 fn however_its_values_are_written_a_record_is_the_same_or_refused() {
-    let argument = ArgumentRecord { name: "größe".to_owned(), digest: digest(1), text: "x".repeat(300) };
+    let argument = Argument { name: "größe".to_owned(), digest: digest(1), text: "x".repeat(300) };
     let long = Record {
         parts: vec![part(); 2],
         expires: Some(1 << 60),
