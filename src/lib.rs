@@ -101,22 +101,32 @@ extern crate self as ndcache;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod call;
 mod digest;
+mod entry;
 mod error;
+mod folder;
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;
 mod key;
 mod make;
 mod map;
+mod memo;
 mod memory;
 mod payload;
 mod planted;
 mod record;
+mod results;
+mod stats;
 mod store;
+mod threads;
 
+pub use call::Call;
 pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, FileStamp, Text, digest, digest_serde};
+pub use entry::{Entry, MapPolicy, Mode, Verify};
 pub use error::{Error, ErrorKind, Result};
+pub use folder::{Evict, Evicted, Limits, Problem, Repair, Report};
 pub use key::{Function, Key};
 pub use make::{Fallible, MappedNpyFile, MsgpackFile, NamedNoOutput, NoOutput, NpyFile, Persister, replace_file};
 #[cfg(feature = "nifti")]
@@ -126,13 +136,12 @@ pub use map::{
     MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
     MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
-pub use memory::{
-    Builder, Call, Counts, Difference, Entry, Evict, Evicted, Explanation, Limits, Lineage, Link, MapPolicy, Memory,
-    Mode, Problem, Reason, Repair, Report, Settings, Shelved, Stats, Verify, expires_after, zeros,
-};
+pub use memory::{Builder, Memory, Settings, expires_after};
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
 pub use record::{Argument, Producer};
+pub use results::{Lineage, Link, Shelved, zeros};
+pub use stats::{Counts, Difference, Explanation, Reason, Stats};
 pub use store::Durability;
 
 /// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere

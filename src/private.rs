@@ -1,13 +1,14 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
+pub use crate::call::lazy::{Again, Arguments, Keyed, Probe, bind, call};
+pub use crate::call::rounding::Rounding;
+pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
     Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, called, member, within,
 };
-pub use crate::memory::call::{Again, Arguments, Keyed, Probe, bind, call};
-pub use crate::memory::rounding::Rounding;
-pub use crate::memory::{Call, Options, ambient};
+pub use crate::memory::ambient;
 pub use crate::payload::{
     EqProbe, Format, FormatProbe, Mappable, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable, TypeName,
     ViaPayload, ViaSerde, ViaSerdeEq, WithErr, Writer, normalise,
@@ -16,9 +17,9 @@ pub use core;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
-    pub use crate::memory::call::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
-    pub use crate::memory::lent::KeyedMutably;
-    pub use crate::memory::rounding::{KeyedByStep, NotRounded};
+    pub use crate::call::lazy::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::call::mutable_arguments::KeyedMutably;
+    pub use crate::call::rounding::{KeyedByStep, NotRounded};
     pub use crate::payload::probes::*;
 }
 

@@ -20,12 +20,14 @@ mod slot;
 mod straight;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use arguments::Argument;
 pub(crate) use arguments::Arguments;
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
+pub(crate) use time::{nanoseconds, nanoseconds_since_1970};
 
 use sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
 

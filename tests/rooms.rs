@@ -7,21 +7,37 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-const ALL: &[&str] = &["error", "planted", "digest", "key", "map", "payload", "record", "store", "memory", "make"];
-
-/// Each room, and the rooms that it may import.
+/// Each room, and the rooms that it may import: those above it in this table alone.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("planted", &[]),
-    ("digest", &["error"]),
-    ("key", &["digest", "error"]),
-    ("map", &["digest", "error"]),
-    ("payload", &["map", "digest", "planted", "error"]),
-    ("record", &["key", "digest", "error"]),
+    ("threads", &[]),
     ("store", &["planted", "error"]),
-    ("memory", ALL),
-    ("make", ALL),
-    ("lib", ALL),
+    ("digest", &["error"]),
+    ("map", &["digest", "error"]),
+    ("key", &["digest", "error"]),
+    ("record", &["key", "digest", "error"]),
+    ("payload", &["map", "digest", "planted", "error"]),
+    ("entry", &["payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
+    ("call", &["entry", "payload", "record", "key", "digest", "error"]),
+    ("stats", &["call", "entry", "record", "key", "digest", "threads", "error"]),
+    ("memo", &["stats", "entry", "payload", "record", "key", "map", "digest"]),
+    ("folder", &["entry", "payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
+    ("memory", MEMORY),
+    (
+        "results",
+        &["memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "error"],
+    ),
+    (
+        "make",
+        &["memory", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "threads", "error"],
+    ),
+];
+
+/// Where the rooms meet.
+const MEMORY: &[&str] = &[
+    "folder", "memo", "stats", "call", "entry", "payload", "record", "key", "digest", "store", "threads", "planted",
+    "error",
 ];
 
 /// How often `unsafe` stands outside `map`: the one lock call of `store`, and the declaration of `map_network`, which

@@ -15,6 +15,7 @@ mod npy;
 mod persister;
 mod published;
 mod replace;
+mod slots;
 mod step;
 mod target;
 

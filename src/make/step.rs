@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::Persister;
 use super::published::watch;
 use super::target::{State, TRIES, Target};
+use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
-use crate::memory::{Call, Memory, Ran, SlotName, Slots, Stale};
+use crate::make::slots::{Ran, SlotName, Slots, Stale};
+use crate::memory::Memory;
 use crate::record::Slot;
 
 impl Memory {

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Memory;
-use super::staged::Berth;
+use crate::entry::staging::StagingSite;
 use crate::error::{Error, Result};
+use crate::memory::Memory;
 
 static GLOBAL: OnceLock<Memory> = OnceLock::new();
 
@@ -16,7 +16,7 @@ static EVER: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Innermost last; that of a cached call that is being computed says where its arrays may be made.
-    static OVERRIDES: RefCell<Vec<(Memory, Option<Berth>)>> = const { RefCell::new(Vec::new()) };
+    static OVERRIDES: RefCell<Vec<(Memory, Option<StagingSite>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Memory {
@@ -54,13 +54,13 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn with<T>(&self, body: impl FnOnce() -> T) -> T {
-        self.with_berth(None, body)
+        self.with_staging(None, body)
     }
 
-    /// The same for a call that is computed to be stored there.
-    pub(super) fn with_berth<T>(&self, berth: Option<Berth>, body: impl FnOnce() -> T) -> T {
+    /// Runs `body`, which computes a call whose result will be stored at `staging`, with this memory on this thread.
+    pub(crate) fn with_staging<T>(&self, staging: Option<StagingSite>, body: impl FnOnce() -> T) -> T {
         EVER.store(true, Ordering::Relaxed);
-        let _restore = Restore::after((self.clone(), berth));
+        let _restore = Restore::after((self.clone(), staging));
         body()
     }
 }
@@ -70,7 +70,7 @@ struct Restore;
 
 impl Restore {
     /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
-    fn after(innermost: (Memory, Option<Berth>)) -> Option<Self> {
+    fn after(innermost: (Memory, Option<StagingSite>)) -> Option<Self> {
         OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(innermost)).ok().map(|()| Self)
     }
 }
@@ -122,10 +122,10 @@ fn find() -> Option<Ambient> {
 /// Where the innermost cached call that this thread computes is to be stored.
 ///
 /// On a worker of rayon that may be a call whose job the worker has left for another one's.
-pub(super) fn berth() -> Option<(Memory, Berth)> {
+pub(crate) fn staging_site() -> Option<(Memory, StagingSite)> {
     if !EVER.load(Ordering::Relaxed) {
         return None;
     }
     let innermost = OVERRIDES.try_with(|overrides| overrides.borrow().last().cloned());
-    innermost.ok().flatten().and_then(|(memory, berth)| Some((memory, berth?)))
+    innermost.ok().flatten().and_then(|(memory, staging)| Some((memory, staging?)))
 }

@@ -4,74 +4,16 @@ use std::env;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Entry, Evict, Inner, Limits, Memory};
+use crate::entry::info::Entry;
+use crate::entry::rules::{INLINE, MapPolicy, Mode, Verify};
 use crate::error::{Error, Result};
+use crate::folder::limits::{Evict, Limits};
+use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
-
-/// Arrays of at most this many bytes stay inside the record (docs/format.md).
-pub(super) const INLINE: u64 = 4096;
-
-/// Whether a memory looks up, computes and stores.
-///
-/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mode {
-    /// Looks up; computes and stores what is missing.
-    #[default]
-    ReadWrite,
-    /// Computes each key once per memory, and stores the result in place of what is there; nested calls too.
-    Refresh,
-    /// Looks up, and computes what is missing; writes nothing at all.
-    ReadOnly,
-    /// Neither looks up nor stores: every function just runs.
-    Off,
-}
-
-impl FromStr for Mode {
-    type Err = Error;
-
-    /// Reads `read-write`, `refresh`, `read-only` or `off`.
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "read-write" => Ok(Self::ReadWrite),
-            "refresh" => Ok(Self::Refresh),
-            "read-only" => Ok(Self::ReadOnly),
-            "off" => Ok(Self::Off),
-            _ => {
-                Err(Error::invalid(format!("mode is `{text}`, expected `read-write`, `read-only`, `refresh` or `off`")))
-            }
-        }
-    }
-}
-
-/// When arrays are mapped, and when they are copied into memory behind the same type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum MapPolicy {
-    /// Mapped on a local file system, copied elsewhere: there, another machine's unlink would be a bus error.
-    #[default]
-    Local,
-    /// Copied everywhere.
-    Never,
-}
-
-/// When mapped bytes are verified against the digest in their record; loaded ones always are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Verify {
-    /// Never.
-    Never,
-    /// Once, if the entry was written before the machine's last boot: a power cut may lie in between.
-    #[default]
-    Boot,
-    /// At the first hit of an entry in this memory.
-    First,
-    /// At every hit.
-    Always,
-}
 
 /// The settings of a memory that is about to be opened, from [`Memory::builder`].
 ///
@@ -88,7 +30,7 @@ pub enum Verify {
 pub struct Builder {
     folder: PathBuf,
     environment: bool,
-    pub(super) settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// A memory may be used after a panic of its user's code, and this is the user's code.
@@ -97,27 +39,27 @@ type Validate = Arc<AssertUnwindSafe<Box<dyn Fn(&Entry) -> bool + Send + Sync>>>
 /// The settings of a memory, from [`Memory::settings`].
 #[derive(Clone)]
 pub struct Settings {
-    pub(super) mode: Mode,
-    pub(super) salt: String,
-    pub(super) map: MapPolicy,
-    pub(super) map_network: bool,
-    pub(super) verify: Verify,
-    pub(super) durability: Durability,
-    pub(super) compression: Compression,
-    pub(super) inline: u64,
-    pub(super) wait: Option<Duration>,
-    pub(super) limits: Limits,
-    pub(super) evict: Evict,
-    pub(super) validate: Option<Validate>,
-    pub(super) expires: Option<Duration>,
-    pub(super) min_duration: Duration,
-    pub(super) verbose: u8,
-    pub(super) readable: bool,
-    pub(super) recheck: f64,
+    pub(crate) mode: Mode,
+    pub(crate) salt: String,
+    pub(crate) map: MapPolicy,
+    pub(crate) map_network: bool,
+    pub(crate) verify: Verify,
+    pub(crate) durability: Durability,
+    pub(crate) compression: Compression,
+    pub(crate) inline: u64,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) limits: Limits,
+    pub(crate) evict: Evict,
+    pub(crate) validate: Option<Validate>,
+    pub(crate) expires: Option<Duration>,
+    pub(crate) min_duration: Duration,
+    pub(crate) verbose: u8,
+    pub(crate) readable: bool,
+    pub(crate) recheck: f64,
 }
 
 impl Builder {
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let settings = Settings {
             mode: Mode::default(),
             salt: String::new(),
@@ -440,7 +382,7 @@ impl Builder {
         if !disk.writable() {
             self.settings.mode = Mode::ReadOnly;
         }
-        Ok(Memory(Some(Arc::new(Inner::new(disk, self.settings))), None))
+        Ok(Memory(Some(Arc::new(Engine::new(disk, self.settings))), None))
     }
 
     fn read_environment(&mut self) -> Result<()> {

@@ -2,21 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use super::expiry::good_until;
-use super::frame::Frame;
-use super::hot::{Hot, Lease};
-use super::lead::take_turn;
-use super::lookup::{Missing, Site};
-use super::options::Keeping;
-use super::put::Draft;
-use super::shape::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
-use super::verbose::{Fate, Missed};
-use super::wanted::WantedCall;
-use super::{Call, Inner, Memory, Mode, lock};
+use crate::call::{Call, Options};
 use crate::digest::Digest;
+use crate::entry::find::Missing;
+use crate::entry::put::Draft;
+use crate::entry::rules::Mode;
+use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::key::Function;
+use crate::memo::table::{Hot, Lease};
+use crate::memory::form::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
+use crate::memory::frame::Frame;
+use crate::memory::fresh::good_until;
+use crate::memory::keeping::Keeping;
+use crate::memory::lead::take_turn;
+use crate::memory::wanted::WantedCall;
+use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
+use crate::stats::verbose::{Fate, Missed};
+use crate::threads::lock;
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -73,142 +77,142 @@ impl Memory {
 }
 
 impl Memory {
-    pub(super) fn evaluate<A, R, S: Shape<R>>(&self, call: Call<A, R>, shape: S) -> Evaluated<S::Out> {
-        let Some(inner) = &self.0 else {
+    pub(crate) fn evaluate<A, R, S: Shape<R>>(&self, call: Call<A, R>, shape: S) -> Evaluated<S::Out> {
+        let Some(engine) = &self.0 else {
             // Through this memory still, so that the cached calls inside just run, too.
             return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
         };
         let function = call.function();
-        inner.warn_unnamed(function);
-        let mode = inner.mode(call.options());
+        engine.warn_unnamed(function);
+        let mode = engine.mode(call.options());
         if mode == Mode::Off {
             return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
         }
         // A hit that may be rechecked needs its key.
-        let has_key = S::ANEW || mode == Mode::Refresh || inner.settings.recheck > 0.0;
-        let quick = match if has_key { Err(None) } else { inner.recall(&call, mode, shape) } {
+        let has_key = S::ANEW || mode == Mode::Refresh || engine.settings.recheck > 0.0;
+        let quick = match if has_key { Err(None) } else { engine.recall(&call, mode, shape) } {
             Ok(value) => return Evaluated { value, fault: None },
             Err(quick) => quick,
         };
         let site = match call.identity() {
             Ok(identity) => {
-                let key = identity.key(&inner.settings.salt);
+                let key = identity.key(&engine.settings.salt);
                 // An argument that another thread changes meanwhile must not be found by what it was before.
                 let quick = quick.filter(|&quick| call.is_still(quick));
                 Site::new(function.folder(), key).under(mode).remembered_by(quick)
             }
             Err(error) => {
                 let fault = error.again();
-                let missed = inner.bypassed(&call, error);
-                let computed = self.compute(inner, call, None);
-                inner.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
-                return inner.faulted(function, shape.keep(computed.result), fault);
+                let missed = engine.recorder.bypassed(&call, error);
+                let computed = self.compute(engine, call, None);
+                engine.recorder.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
+                return engine.faulted(function, shape.keep(computed.result), fault);
             }
         };
-        let missing = match inner.hit(&call, &site, shape) {
+        let missing = match engine.hit(&call, &site, shape) {
             Ok(value) => {
-                self.recheck(inner, call, &site);
+                self.recheck(engine, call, &site);
                 return Evaluated { value, fault: None };
             }
             Err(missing) => missing,
         };
         if mode <= Mode::Refresh {
-            self.compute_once(inner, call, &site, shape, missing)
+            self.compute_once(engine, call, &site, shape, missing)
         } else {
-            let missed = inner.miss(&call, &site, missing);
-            self.compute_only(inner, call, shape, &missed, "nothing is written in this mode")
+            let missed = engine.recorder.miss(&call, &site, missing);
+            self.compute_only(engine, call, shape, &missed, "nothing is written in this mode")
         }
     }
 
     /// Computes `call` unless another thread or process does so meanwhile, and stores the result.
     fn compute_once<A, R, S: Shape<R>>(
         &self,
-        inner: &Inner,
+        engine: &Engine,
         call: Call<A, R>,
         site: &Site,
         shape: S,
         missing: Missing,
     ) -> Evaluated<S::Out> {
-        let wanted = WantedCall { inner, call: &call, site, shape };
+        let wanted = WantedCall { engine, call: &call, site, shape };
         let (missing, _lead) = match take_turn(&wanted, missing) {
             Ok(value) => return Evaluated { value, fault: None },
             Err(leave) => leave,
         };
         let newer = matches!(missing, Missing::Newer(_));
-        let missed = inner.miss(&call, site, missing);
+        let missed = engine.recorder.miss(&call, site, missing);
         if newer {
-            return self.compute_only(inner, call, shape, &missed, "a newer entry stands there");
+            return self.compute_only(engine, call, shape, &missed, "a newer entry stands there");
         }
-        self.compute_and_put(inner, call, site, shape, &missed)
+        self.compute_and_put(engine, call, site, shape, &missed)
     }
 
     /// Computes without storing.
     fn compute_only<A, R, S: Shape<R>>(
         &self,
-        inner: &Inner,
+        engine: &Engine,
         call: Call<A, R>,
         shape: S,
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let codec = call.codec();
-        let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
+        let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
         codec.normalise(&mut value);
-        inner.computed(missed, duration, &Fate::NotStored(why.into()));
+        engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
     }
 
     fn compute_and_put<A, R, S: Shape<R>>(
         &self,
-        inner: &Inner,
+        engine: &Engine,
         call: Call<A, R>,
         site: &Site,
         shape: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
         let (function, codec) = (call.function(), call.codec());
-        let (least, draft) = self.prepare(inner, &call);
-        let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
+        let (least, draft) = self.prepare(engine, &call);
+        let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
         codec.normalise(&mut value);
         let unstored = unstored(codec.outcome(&value), function);
-        let cheap = || inner.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
+        let cheap = || engine.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
-            inner.computed(missed, duration, &Fate::NotStored(why.into()));
+            engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
             return Evaluated { value: shape.keep(value), fault: None };
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
-                inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
+                engine.archive.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };
         let record = match stored {
             Ok(record) => record,
             Err(error) => {
-                inner.computed(missed, duration, &Fate::failed(&error));
-                return inner.faulted(function, shape.keep(value), error);
+                engine.recorder.computed(missed, duration, &Fate::failed(&error));
+                return engine.faulted(function, shape.keep(value), error);
             }
         };
-        inner.computed(missed, duration, &Fate::Stored(site, &record));
-        lock(&inner.refreshed).insert(site.key());
+        engine.recorder.computed(missed, duration, &Fate::Stored(site, &record));
+        lock(&engine.refreshed).insert(site.key());
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
         }
-        match shape.load(&Stored { inner, site, record: &record, fresh: true, hot: None }, codec) {
+        match shape.load(&Stored { engine, site, record: &record, fresh: true, hot: None }, codec) {
             Ok(value) => Evaluated { value, fault: None },
             // Evicted or replaced at once.
-            Err(_) if !inner.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
-            Err(error) => inner.faulted(function, shape.keep(value), error),
+            Err(_) if !engine.archive.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
+            Err(error) => engine.faulted(function, shape.keep(value), error),
         }
     }
 
     /// What storing the result takes of the call, before its arguments are gone, and the least time that it has to take.
     ///
     /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
-    fn prepare<A, R>(&self, inner: &Inner, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
-        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(call));
-        match inner.keeping(call.options()) {
+    fn prepare<A, R>(&self, engine: &Engine, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft());
+        match engine.keeping(call.options()) {
             Ok(Keeping { compression, readable, least }) => {
                 (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))
             }
@@ -217,13 +221,13 @@ impl Memory {
     }
 
     /// Runs the function; the cached calls in it go through this memory, and the result's place is `site`.
-    pub(super) fn compute<A, R>(&self, inner: &Inner, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
+    pub(crate) fn compute<A, R>(&self, engine: &Engine, call: Call<A, R>, site: Option<&Site>) -> Computed<R> {
         // Before it runs: an expression that panics must not cost its result.
-        let lifetime = inner.expires(call.options());
+        let lifetime = engine.expires(call.options());
         let frame = Frame::enter(call.function());
-        let berth = inner.berth(call.function(), site);
+        let staging = engine.staging_site(call.function(), site);
         let begin = Instant::now();
-        let (result, changed) = self.with_berth(berth, || call.compute());
+        let (result, changed) = self.with_staging(staging, || call.compute());
         let duration = begin.elapsed();
         let expires = frame.and_then(Frame::leave);
         Frame::expires(lifetime.and_then(good_until));
@@ -231,16 +235,16 @@ impl Memory {
     }
 }
 
-pub(super) struct Computed<R> {
-    pub(super) result: R,
-    pub(super) changed: Option<&'static str>,
-    pub(super) duration: Duration,
+pub(crate) struct Computed<R> {
+    pub(crate) result: R,
+    pub(crate) changed: Option<&'static str>,
+    pub(crate) duration: Duration,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
 }
 
 /// Why a value isn't stored, if it isn't.
-pub(super) fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
+pub(crate) fn unstored(outcome: Outcome, function: &Function) -> Option<&'static str> {
     match outcome {
         Outcome::Err if !function.caches_err() => Some("it is an `Err`"),
         Outcome::None if function.skips_none() => Some("it is `None`"),
@@ -248,25 +252,32 @@ pub(super) fn unstored(outcome: Outcome, function: &Function) -> Option<&'static
     }
 }
 
-pub(super) fn changed_argument(function: &Function, argument: &str) -> Error {
+pub(crate) fn changed_argument(function: &Function, argument: &str) -> Error {
     let path = function.path();
     Error::invalid(format!("function `{path}` changed its argument `{argument}`, so that its result can't be stored"))
 }
 
-impl Inner {
+impl Engine {
+    /// Whether a hit asks for no more than the value: nobody validates it, lets it expire or hears of it.
+    #[inline]
+    fn may_carry(&self, options: &Options) -> bool {
+        self.may_carry && options.validate.is_none() && options.expires.is_none() && self.recorder.hits_from().is_none()
+    }
+
     /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
     fn recall<A, R, S: Shape<R>>(&self, call: &Call<A, R>, mode: Mode, shape: S) -> Result<S::Out, Option<Digest>> {
         let found = call.quick(|quick| {
             let brief = if self.may_carry(call.options()) { quick.brief() } else { None };
-            if let Some(value) = brief.and_then(|brief| self.carried(&brief, |value| shape.decode(value, call.codec())))
+            if let Some(value) =
+                brief.and_then(|brief| self.memo.carried(&brief, |value| shape.decode(value, call.codec())))
             {
                 return Some(Ok(value));
             }
             let slot = quick.quick_digest()?;
-            let found = self.recalled(slot, call.function()).and_then(|(lease, site, now)| {
+            let found = self.memo.recalled(slot, call.function()).and_then(|(lease, site, now)| {
                 let value = self.again(call, &site.under(mode), shape, &lease, now)?;
                 if let Some(brief) = brief {
-                    self.carry(brief, &lease);
+                    self.memo.carry(brief, &lease);
                 }
                 Some(value)
             });
@@ -285,43 +296,43 @@ impl Inner {
         lease: &Lease,
         now: u64,
     ) -> Option<S::Out> {
-        let begin = self.hits_from();
+        let begin = self.recorder.hits_from();
         let expires = self.fresh(call.options(), site, &lease.hot.found).ok()?;
         let value = shape.load(&self.stored(site, &lease.hot), call.codec()).ok()?;
         self.note_hit(call, site, lease, expires, begin);
-        self.stamp_again(site, &lease.hot, now);
+        self.memo.stamp_again(site, &lease.hot, now);
         Some(value)
     }
 
     /// The stored result of `call`.
-    pub(super) fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
+    pub(crate) fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
         if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
-        let (path, begin) = (call.function().path(), self.hits_from());
-        if let Some((lease, now)) = self.remembered(site, path)
+        let (path, begin) = (call.function().path(), self.recorder.hits_from());
+        if let Some((lease, now)) = self.memo.remembered(site, path)
             && let Some(value) = self.again(call, site, shape, &lease, now)
         {
             return Ok(value);
         }
-        let mut lease = self.look_up(site, path)?;
+        let mut lease = self.memo.look_up(site, path)?;
         let (value, expires) = loop {
             let expires = self.fresh(call.options(), site, &lease.hot.found)?;
             match shape.load(&self.stored(site, &lease.hot), call.codec()) {
                 Ok(value) => break (value, expires),
                 Err(error) => {
-                    self.successor(site, path, &lease.hot.found, error)?;
-                    lease = self.look_up(site, path)?;
+                    self.archive.successor(site, path, &lease.hot.found, error)?;
+                    lease = self.memo.look_up(site, path)?;
                 }
             }
         };
         self.note_hit(call, site, &lease, expires, begin);
-        self.stamp_again(site, &lease.hot, lease.hot.checked());
+        self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)
     }
 
     fn stored<'a>(&'a self, site: &'a Site, hot: &'a Hot) -> Stored<'a> {
-        Stored { inner: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
+        Stored { engine: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
     }
 
     fn note_hit<A, R>(
@@ -334,13 +345,13 @@ impl Inner {
     ) {
         Frame::expires(expires);
         lease.tally.hit();
-        self.loaded(call, site, &lease.hot.found.record, begin);
+        self.recorder.loaded(call, site, &lease.hot.found.record, begin);
     }
 
     /// Counts a fault; the first of each function is a warning.
     fn faulted<T>(&self, function: &Function, value: T, error: Error) -> Evaluated<T> {
         let function = function.path();
-        if self.counters.fault(function) {
+        if self.recorder.counters.fault(function) {
             tracing::warn!(function, %error, "the cache failed; the result is returned all the same");
         } else {
             tracing::debug!(function, %error, "the cache failed");

@@ -7,19 +7,19 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use super::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
 use crate::key::Key;
+use crate::memory::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
 
 /// A worker of rayon may have stolen the job that waits from the very flight that it waits for.
 const WORKER_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a long wait is reported.
-pub(super) const REPORT: Duration = Duration::from_secs(60);
+pub(crate) const REPORT: Duration = Duration::from_secs(60);
 
 /// Which folder (by device and inode) and key a flight is about; memories of one folder share their flights.
 type Route = (Place, Key);
 
 /// A folder, by device and inode: its path may change while it is open.
-pub(super) type Place = (u64, u64);
+pub(crate) type Place = (u64, u64);
 
 #[derive(Default)]
 struct Board {
@@ -39,7 +39,7 @@ struct Tower {
 static TOWER: LazyLock<Tower> = LazyLock::new(|| Tower { board: Mutex::default(), landed: Condvar::new() });
 
 /// How a thread may go on.
-pub(super) enum Clearance {
+pub(crate) enum Clearance {
     /// It computes, and others wait for it while this lives.
     Leads(Flight),
     /// Another thread has just finished: look again.
@@ -49,12 +49,12 @@ pub(super) enum Clearance {
 }
 
 /// Held by the thread that computes a key; dropping it, in a panic too, wakes those that wait.
-pub(super) struct Flight {
+pub(crate) struct Flight {
     route: Route,
 }
 
 /// Asks to compute `key` in the cache folder `place`; waits while another thread does, at most `limit`.
-pub(super) fn request(place: Place, key: Key, limit: Option<Duration>) -> Clearance {
+pub(crate) fn request(place: Place, key: Key, limit: Option<Duration>) -> Clearance {
     let route = (place, key);
     let me = current().id();
     let mut board = lock();
@@ -73,7 +73,7 @@ pub(super) fn request(place: Place, key: Key, limit: Option<Duration>) -> Cleara
 
 /// The keys that nobody gets before this thread has got `wanted`: what it computes, and what those compute that wait
 /// for it.
-pub(super) fn held_up(place: Place, wanted: Key) -> Vec<Key> {
+pub(crate) fn held_up(place: Place, wanted: Key) -> Vec<Key> {
     let (me, board) = (current().id(), lock());
     let held = board.holders.keys().filter(|route| route.0 == place && route.1 != wanted);
     let mut held: Vec<_> = held.filter(|route| board.closes_a_circle(me, route)).map(|route| route.1).collect();
@@ -82,7 +82,7 @@ pub(super) fn held_up(place: Place, wanted: Key) -> Vec<Key> {
 }
 
 /// The longest wait that this thread may afford.
-pub(super) fn patience(limit: Option<Duration>) -> Option<Duration> {
+pub(crate) fn patience(limit: Option<Duration>) -> Option<Duration> {
     match is_worker() {
         true => Some(limit.map_or(WORKER_PATIENCE, |limit| limit.min(WORKER_PATIENCE))),
         false => limit,

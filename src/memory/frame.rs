@@ -2,19 +2,20 @@
 
 use std::cell::RefCell;
 
-use super::{Inner, lock};
 use crate::key::Function;
+use crate::memory::Engine;
+use crate::threads::lock;
 
-impl Inner {
+impl Engine {
     /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
     /// one's code would not reach the outer one's key.
-    pub(super) fn warn_unnamed(&self, inner: &'static Function) {
+    pub(crate) fn warn_unnamed(&self, inner: &'static Function) {
         let Some(outer) = Frame::innermost() else { return };
         if outer.code().reaches(inner.code()) {
             return;
         }
         let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
-        if lock(&self.unnamed).insert(pair) {
+        if lock(&self.recorder.unnamed).insert(pair) {
             let (outer, inner) = (outer.path(), inner.path());
             tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
         }
@@ -28,16 +29,16 @@ thread_local! {
 }
 
 /// A cached function that is being computed.
-pub(super) struct Frame;
+pub(crate) struct Frame;
 
 impl Frame {
     /// Without the thread's variables, in the destructor of another one, nobody asks for frames.
-    pub(super) fn enter(function: &'static Function) -> Option<Self> {
+    pub(crate) fn enter(function: &'static Function) -> Option<Self> {
         FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
     }
 
     /// The cached function that called; unknown on a worker of rayon, which may have stolen the job from anywhere.
-    pub(super) fn innermost() -> Option<&'static Function> {
+    pub(crate) fn innermost() -> Option<&'static Function> {
         let innermost = FRAMES.try_with(|frames| frames.borrow().last().map(|frame| frame.0)).ok().flatten()?;
         rayon::current_thread_index().is_none().then_some(innermost)
     }
@@ -45,7 +46,7 @@ impl Frame {
     /// The result of a cached call is good until then; so is that of the cached function that called.
     ///
     /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
-    pub(super) fn expires(at: Option<u64>) {
+    pub(crate) fn expires(at: Option<u64>) {
         let Some(at) = at else { return };
         // `try_with`: a cached function may run in the destructor of another thread local.
         let _ = FRAMES.try_with(|frames| {
@@ -56,7 +57,7 @@ impl Frame {
     }
 
     /// When the first of the cached calls inside expires.
-    pub(super) fn leave(self) -> Option<u64> {
+    pub(crate) fn leave(self) -> Option<u64> {
         FRAMES.try_with(|frames| frames.borrow().last().and_then(|frame| frame.1)).ok().flatten()
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs what other people's code may panic in; `None` if it does.
-pub(super) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(payload) => {

@@ -5,17 +5,18 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use super::flight::{self, Clearance, Flight, Place, REPORT};
-use super::sync::{Instant, sleep};
 use crate::error::Result;
 use crate::key::Key;
+use crate::memory::flight;
+use crate::memory::flight::{Clearance, Flight, Place, REPORT};
+use crate::memory::sync::{Instant, sleep};
 use crate::planted;
 
 /// A circle behind more keys is not looked for.
 const MOST_KEYS: usize = 64;
 
 /// The locks between the processes that share a folder.
-pub(super) trait Locks {
+pub(crate) trait Locks {
     /// A key that this process has, until it is dropped or the process ends.
     type Held;
 
@@ -34,7 +35,7 @@ pub(super) trait Locks {
 }
 
 /// A result that somebody needs and hasn't found.
-pub(super) trait Wanted {
+pub(crate) trait Wanted {
     type Value;
     type Missing;
     type Locks: Locks;
@@ -51,7 +52,7 @@ pub(super) trait Wanted {
 }
 
 /// Holds the key in this process and, where the system has locks, in all of them.
-pub(super) struct Lead<Held> {
+pub(crate) struct Lead<Held> {
     _key: Option<Held>,
     // After the lock: a thread that is woken by the flight finds the lock free.
     _flight: Flight,
@@ -60,10 +61,10 @@ pub(super) struct Lead<Held> {
 type HeldBy<W> = <<W as Wanted>::Locks as Locks>::Held;
 
 /// What is missing, and the lead; without one, this thread computes beside somebody else.
-pub(super) type Leave<W> = (<W as Wanted>::Missing, Option<Lead<HeldBy<W>>>);
+pub(crate) type Leave<W> = (<W as Wanted>::Missing, Option<Lead<HeldBy<W>>>);
 
 /// Waits for whoever computes what is missing. What they have stored; or leave to compute it.
-pub(super) fn take_turn<W: Wanted>(wanted: &W, mut missing: W::Missing) -> Result<W::Value, Leave<W>> {
+pub(crate) fn take_turn<W: Wanted>(wanted: &W, mut missing: W::Missing) -> Result<W::Value, Leave<W>> {
     loop {
         let lead = match flight::request(wanted.place(), wanted.key(), wanted.limit()) {
             Clearance::Alone => return Err((missing, None)),
@@ -100,7 +101,7 @@ fn lock_key<W: Wanted>(wanted: &W, missing: &W::Missing) -> Result<W::Value, Opt
 
 /// Waits for the lock of `key`, unless what it is for is done meanwhile: an orphaned lock must not delay that. A wait
 /// that closes a circle of processes ends, too.
-pub(super) fn wait_for_lock<L: Locks>(
+pub(crate) fn wait_for_lock<L: Locks>(
     locks: &L,
     place: Place,
     key: Key,

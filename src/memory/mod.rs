@@ -1,105 +1,61 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step, and `lent` refuses
-//!   some; `ambient`: which memory a function goes through.
-//! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
-//!   was asked for.
+//! * `builder`: settings, which `settings` reads back; `ambient`: which memory a function goes through.
+//! * `eval`: the way of a call through the cache, in the `form` that was asked for; `keeping`: how its result is stored;
+//!   `fresh`: how long it is good for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
 //!   for a call that is `wanted`; `sync`: what both take of the system.
-//! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
-//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, their `leaves` hashed by two;
-//!   `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
-//! * `limits`: how much there may be; `shards`: where it lies, and `survey`: all of it; `evict` and `sweep`: what goes,
-//!   and `keeper`: by itself; `verify`: whether all of it is whole.
-//! * `shelve` and `kept`: references to results; `commit`: results that are edited.
-//! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end; `lineage`:
-//!   what went into a result.
-//! * `options` and `expiry`: what functions and memory say about how, and how long, a result is kept.
-//! * `slots`: what `make` remembers.
-//! * `explain`: why a call hits or misses; `verbose`: what is said of it, and `progress` of work that lasts; `entry`,
-//!   `stats`: what there is, and what happened.
+//! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
+//! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
+//! * `observer`: what the archive tells the others.
 
-mod ambient;
+pub(crate) mod ambient;
+mod ask;
 mod builder;
-pub(crate) mod call;
-mod clock;
-mod commit;
-mod entry;
-mod eval;
-mod evict;
-mod expiry;
-mod explain;
-mod flight;
+pub(crate) mod eval;
+pub(crate) mod flight;
+pub(crate) mod form;
 mod frame;
+pub(crate) mod fresh;
 mod guarded;
-mod hot;
-mod keeper;
-mod kept;
-mod lead;
-mod leaves;
-pub(crate) mod lent;
-mod limits;
-mod lineage;
-mod listing;
-mod lookup;
-mod options;
-mod pocket;
-#[cfg(feature = "progress")]
-mod progress;
-mod put;
-mod readable;
+mod keeping;
+pub(crate) mod lead;
+mod observer;
 mod recheck;
-pub(crate) mod rounding;
 mod settings;
-mod shape;
-mod shards;
-mod shelve;
-mod slots;
-mod staged;
-mod stats;
-mod survey;
-mod sweep;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-mod verbose;
-mod verify;
 mod wanted;
 
 pub use ambient::ambient;
-pub use builder::{Builder, MapPolicy, Mode, Settings, Verify};
-pub use call::Call;
-pub use entry::Entry;
-pub use expiry::expires_after;
-pub use explain::{Difference, Explanation, Reason};
-pub use limits::{Evict, Evicted, Limits};
-pub use lineage::{Lineage, Link};
-pub use options::Options;
-pub use shelve::Shelved;
-pub(crate) use slots::{Ran, SlotName, Slots, Stale};
-pub use staged::zeros;
-pub use stats::{Counts, Stats};
-pub use verify::{Problem, Repair, Report};
+pub use builder::{Builder, Settings};
+pub use fresh::expires_after;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use evict::Evictor;
-use flight::Place;
-use hot::Table;
-use keeper::Keeper;
-use recheck::Sampler;
-use stats::Counters;
-
-use crate::digest::Digest;
+use crate::entry::archive::Archive;
+use crate::entry::rules::{Mode, Rules};
 use crate::error::Result;
+use crate::folder::auto_evict::AutoEvict;
+use crate::folder::evict::Evictor;
 use crate::key::Key;
+use crate::memo::Memo;
+use crate::memo::table::Table;
+use crate::memory::flight::Place;
+use crate::memory::observer::Listeners;
+use crate::memory::recheck::Sampler;
 use crate::payload::Compression;
+use crate::stats::Stats;
+use crate::stats::counts::Counters;
+use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
 
 /// A cache folder: looks calls up in it, computes what is missing, and stores the results.
@@ -129,73 +85,76 @@ use crate::store::{Disk, Locks};
 /// ```
 #[derive(Clone)]
 pub struct Memory(
-    Option<Arc<Inner>>,
+    pub(crate) Option<Arc<Engine>>,
     /// What the builder of a memory that is off said.
     Option<Arc<Settings>>,
 );
 
-struct Inner {
-    disk: Arc<Disk>,
-    settings: Settings,
+/// What a memory is made of: who finds and stores entries, who remembers them, who counts, and who evicts.
+pub(crate) struct Engine {
+    pub(crate) settings: Settings,
+    pub(crate) archive: Arc<Archive>,
+    pub(crate) memo: Memo,
+    pub(crate) recorder: Recorder,
     /// By which the memories of one process that share the folder find each other's flights.
-    place: Place,
-    locks: Option<Locks>,
-    counters: Counters,
-    hot: Arc<Table>,
-    /// Whether the settings let a thread carry results in its pocket.
+    pub(crate) place: Place,
+    pub(crate) locks: Option<Locks>,
+    /// Whether the settings let a thread carry small results.
     may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
-    refreshed: Mutex<HashSet<Key>>,
-    /// Array files whose bytes this memory has verified.
-    verified: Mutex<HashSet<String>>,
-    /// Functions, with their code, that have missed: after its first miss a function is known.
-    outlined: Mutex<HashSet<(&'static str, Digest)>>,
-    /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
-    unnamed: Mutex<HashSet<(usize, usize)>>,
+    pub(crate) refreshed: Mutex<HashSet<Key>>,
     sampler: Sampler,
-    evictor: Arc<Evictor>,
-    /// Where there are limits to keep.
-    keeper: Option<Keeper>,
+    pub(crate) evictor: Arc<Evictor>,
 }
 
-impl Inner {
+/// How often the last use of an entry is noted at most, where no limit on its age asks for more.
+const STAMP_INTERVAL: Duration = Duration::from_secs(3600);
+
+impl Engine {
     fn new(disk: Disk, settings: Settings) -> Self {
         #[cfg(feature = "progress")]
-        progress::install();
+        crate::stats::progress::install();
         let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
-        let local = !disk.medium().network;
-        let writes = settings.mode <= Mode::Refresh;
-        let locks = (local && writes).then(|| Locks::open(&disk)).flatten();
-        let disk = Arc::new(disk);
-        let hot = Arc::new(Table::new());
-        let evictor = Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict, Arc::clone(&hot));
-        let evictor = Arc::new(evictor);
-        let keeper = (writes && settings.limits.is_any()).then(|| Keeper::new(Arc::clone(&evictor), settings.limits));
+        let rules = rules_of(&settings);
+        let locks = (!disk.medium().network && rules.writes).then(|| Locks::open(&disk)).flatten();
+        let (disk, table, counters) = (Arc::new(disk), Arc::new(Table::new()), Arc::new(Counters::default()));
+        let forget = Arc::clone(&table);
+        let removed = Box::new(move |key| forget.forget(key));
+        let evictor = Arc::new(Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict, removed));
+        let limited = rules.writes && settings.limits.is_any();
+        let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
+        let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
+        let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
         Self {
+            memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters)),
+            recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose),
+            archive,
             place,
             locks,
-            disk,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
-            counters: Counters::default(),
-            hot,
             refreshed: Mutex::default(),
-            verified: Mutex::default(),
-            outlined: Mutex::default(),
-            unnamed: Mutex::default(),
             sampler: Sampler::default(),
             evictor,
-            keeper,
         }
     }
 
-    fn writes(&self) -> bool {
-        self.settings.mode <= Mode::Refresh
+    pub(crate) fn writes(&self) -> bool {
+        self.archive.rules.writes
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What an archive has to know of the settings.
+fn rules_of(settings: &Settings) -> Rules {
+    Rules {
+        writes: settings.mode <= Mode::Refresh,
+        map: settings.map,
+        map_network: settings.map_network,
+        verify: settings.verify,
+        durability: settings.durability,
+        inline: settings.inline,
+        stamp_interval: settings.limits.age.map_or(STAMP_INTERVAL, |limit| STAMP_INTERVAL.min(limit / 10)),
+    }
 }
 
 impl Memory {
@@ -236,25 +195,25 @@ impl Memory {
     /// The cache folder; `None` if the memory is disabled.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
-        self.0.as_ref().map(|inner| inner.disk.path())
+        self.0.as_ref().map(|engine| engine.archive.disk.path())
     }
 
     /// Whether the memory looks up and stores.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.0.as_ref().map_or(Mode::Off, |inner| inner.settings.mode)
+        self.0.as_ref().map_or(Mode::Off, |engine| engine.settings.mode)
     }
 
     /// How the memory stores arrays.
     #[must_use]
     pub fn compression(&self) -> Compression {
-        self.0.as_ref().map_or(Compression::None, |inner| inner.settings.compression)
+        self.0.as_ref().map_or(Compression::None, |engine| engine.settings.compression)
     }
 
     /// How often the memory hit, missed and failed so far, all clones together.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.as_ref().map_or_else(Stats::default, |inner| inner.counters.snapshot())
+        self.0.as_ref().map_or_else(Stats::default, |engine| engine.recorder.counters.snapshot())
     }
 
     fn place(&self) -> Cow<'_, str> {

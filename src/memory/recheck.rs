@@ -5,20 +5,23 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::guarded::guarded;
-use super::kept::Content;
-use super::lookup::{Found, Site};
-use super::{Call, Inner, Memory, lock};
+use crate::call::lazy::Call;
 use crate::digest::{ArrayMeta, Digest, escaped, tree};
+use crate::entry::content::Content;
+use crate::entry::find::Found;
+use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
+use crate::memory::guarded::guarded;
+use crate::memory::{Engine, Memory};
 use crate::payload::{ArraySink, Codec, Outcome, Writer, sorted_maps};
+use crate::threads::lock;
 
 /// So many rechecks of one memory are under way at most, most of them inside of others: what bounds their depth.
 const AT_ONCE: usize = 32;
 
 /// Chooses the hits that are rechecked.
-pub(super) struct Sampler {
+pub(crate) struct Sampler {
     /// Keyed by the operating system: were the choice the same in each process, the other hits would never be met.
     random: RandomState,
     hits: AtomicU64,
@@ -52,23 +55,25 @@ enum Verdict {
 
 impl Memory {
     /// Recomputes a call that has just hit, if it is chosen, and compares the result with what is stored.
-    pub(super) fn recheck<A, R>(&self, inner: &Inner, call: Call<A, R>, site: &Site) {
+    pub(crate) fn recheck<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site) {
         let function = call.function();
-        if !inner.sampler.chooses(site.key(), inner.settings.recheck) {
+        if !engine.sampler.chooses(site.key(), engine.settings.recheck) {
             return;
         }
         // An edited result isn't the function's, and one that has just gone can't be compared.
-        let Some(found) = inner.find(site, function.path()).ok().filter(|found| !found.record.edited) else { return };
-        let Some(_turn) = Turn::take(&inner.sampler.turns, site.key()) else { return };
+        let Some(found) = engine.archive.find(site, function.path()).ok().filter(|found| !found.record.edited) else {
+            return;
+        };
+        let Some(_turn) = Turn::take(&engine.sampler.turns, site.key()) else { return };
         let key = site.key();
         let arguments = found.record.arguments.iter().map(|argument| format!("{}={}", argument.name, argument.text));
         let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
-        let verdict = self.verdict(inner, call, site, &found);
+        let verdict = self.verdict(engine, call, site, &found);
         let function = function.path();
         match verdict {
-            Ok(Verdict::Same) => inner.counters.recheck(function, false),
+            Ok(Verdict::Same) => engine.recorder.counters.recheck(function, false),
             Ok(Verdict::Differs(how)) => {
-                inner.counters.recheck(function, true);
+                engine.recorder.counters.recheck(function, true);
                 tracing::error!(
                     function,
                     arguments,
@@ -79,7 +84,7 @@ impl Memory {
                 );
             }
             Err(error) => {
-                if inner.counters.fault(function) {
+                if engine.recorder.counters.fault(function) {
                     tracing::warn!(function, arguments, %key, %error, "a result can't be rechecked");
                 }
             }
@@ -87,23 +92,23 @@ impl Memory {
     }
 
     /// What hit is returned whatever the function does now, and whatever its types do: panics end here.
-    fn verdict<A, R>(&self, inner: &Inner, call: Call<A, R>, site: &Site, found: &Found) -> Result<Verdict> {
+    fn verdict<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site, found: &Found) -> Result<Verdict> {
         let codec = call.codec();
         let panicked = "a method or destructor of the arguments' or the result's type panicked";
         let panicked = || Error::new(ErrorKind::Other, panicked);
         let computed = guarded(|| -> Result<_> {
             // The hit believed what a record says of a mapped argument; of another argument nothing can be said.
             self.with(|| call.verify_claims())?;
-            Ok(guarded(|| self.compute(inner, call, None).result))
+            Ok(guarded(|| self.compute(engine, call, None).result))
         });
         match computed.ok_or_else(panicked)?? {
-            Some(value) => guarded(|| inner.compare_results(site, found, codec, value)).ok_or_else(panicked)?,
+            Some(value) => guarded(|| engine.compare_results(site, found, codec, value)).ok_or_else(panicked)?,
             None => Ok(Verdict::Differs("it panicked")),
         }
     }
 }
 
-impl Inner {
+impl Engine {
     /// Compares what was computed now with what is stored.
     fn compare_results<R>(&self, site: &Site, found: &Found, codec: Codec<R>, mut value: R) -> Result<Verdict> {
         codec.normalise(&mut value);
@@ -118,7 +123,7 @@ impl Inner {
             return Ok(Verdict::Same);
         }
         // The entry may have been written with other arrays inside its value: its result is saved as this one was.
-        let stored = self.load(site, &found.record, |reader| codec.load(reader))?;
+        let stored = self.archive.load(site, &found.record, |reader| codec.load(reader))?;
         let same = self.form_of(codec, &stored)?.is(&computed);
         Ok(if same { Verdict::Same } else { Verdict::Differs("its result differs") })
     }
@@ -164,7 +169,7 @@ impl ArraySink for Digests {
 
 /// The rechecks that are under way, on whichever threads.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     /// The process that this is about: a forked child has none of the threads that recheck.
     process: u32,
     under_way: usize,

@@ -5,8 +5,11 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::builder::Settings;
-use super::{Builder, Evict, Limits, MapPolicy, Memory, Mode, Verify};
+use crate::entry::rules::{MapPolicy, Mode, Verify};
+use crate::folder::limits::{Evict, Limits};
+use crate::memory::Memory;
+use crate::memory::builder::Builder;
+use crate::memory::builder::Settings;
 use crate::payload::Compression;
 use crate::store::Durability;
 

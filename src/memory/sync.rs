@@ -1,10 +1,10 @@
 //! What single flight takes of the system: threads, time. The model checker puts its own in place (`tests/model/`).
 
-pub(super) use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-pub(super) use std::thread::{ThreadId, current, sleep};
-pub(super) use std::time::Instant;
+pub(crate) use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+pub(crate) use std::thread::{ThreadId, current, sleep};
+pub(crate) use std::time::Instant;
 
 /// Whether this thread may have to run jobs of others while it waits.
-pub(super) fn is_worker() -> bool {
+pub(crate) fn is_worker() -> bool {
     rayon::current_thread_index().is_some()
 }

@@ -1,36 +1,21 @@
-//! Looking at what is stored, and removing it by hand.
+//! What is done with a folder as a whole: listing, removing, reducing and verifying what is stored.
 
-use super::entry::Entry;
-use super::listing::Entries;
-use super::lookup::{Missing, Site};
-use super::{Call, Inner, Memory};
+use crate::call::Call;
+use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::folder::list::Entries;
+use crate::folder::verify::verify;
+use crate::folder::{Evicted, Limits, Repair, Report};
 use crate::key::Function;
+use crate::memory::{Engine, Memory};
 
 impl Memory {
-    /// Whether `call` would hit. Nothing is computed, written or counted, and its arguments are hashed at most once.
-    ///
-    /// Its record is read and its files are looked at, but not into.
-    pub fn contains<A, R>(&self, call: &Call<A, R>) -> bool {
-        self.0.as_ref().is_some_and(|inner| matches!(inner.check(call), Ok(Missing::Nothing)))
-    }
-
-    /// The stored entry of `call`, without its value; `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when the call can't be keyed, or its entry can't be read.
-    pub fn entry<A, R>(&self, call: &Call<A, R>) -> Result<Option<Entry>> {
-        let Some(inner) = &self.0 else { return Ok(None) };
-        inner.entry(&inner.site(call)?.record())
-    }
-
     /// All entries, of every function and in no order, without their values.
     ///
     /// Each step reads one record; after a thousand, several threads read some hundreds ahead. Entries that vanish
     /// meanwhile are left out; a record or a folder that can't be read is an error, after which the iteration goes on.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
-        self.0.iter().flat_map(|inner| Entries::new(&inner.disk))
+        self.0.iter().flat_map(|engine| Entries::new(&engine.archive.disk))
     }
 
     /// Removes the entry of `call`, and says whether there was one. Arrays that are mapped keep their bytes.
@@ -39,14 +24,14 @@ impl Memory {
     ///
     /// Returns an error when the call can't be keyed, or the entry can't be removed.
     pub fn remove<A, R>(&self, call: &Call<A, R>) -> Result<bool> {
-        let Some(inner) = self.writable("remove an entry")? else { return Ok(false) };
-        let site = inner.site(call)?;
-        let found = inner.find(&site, call.function().path());
-        let removed = inner.disk.remove(&site.record());
-        inner.hot.forget(site.key());
+        let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
+        let site = engine.site(call)?;
+        let found = engine.archive.find(&site, call.function().path());
+        let removed = engine.archive.disk.remove(&site.record());
+        engine.memo.table.forget(site.key());
         let removed = removed?;
         if let Ok(found) = found {
-            inner.remove_files(&site, &found.record);
+            engine.archive.remove_files(&site, &found.record);
         }
         Ok(removed)
     }
@@ -58,9 +43,9 @@ impl Memory {
     /// Returns an error when something of it can't be removed.
     pub fn clear_function(&self, function: &Function) -> Result<()> {
         match self.writable("clear a function")? {
-            Some(inner) => {
-                let removed = inner.disk.remove_tree(function.folder());
-                inner.hot.clear();
+            Some(engine) => {
+                let removed = engine.archive.disk.remove_tree(function.folder());
+                engine.memo.table.clear();
                 removed.map(drop)
             }
             None => Ok(()),
@@ -74,34 +59,105 @@ impl Memory {
     /// Returns an error when something of it can't be removed.
     pub fn clear(&self) -> Result<()> {
         match self.writable("clear the cache")? {
-            Some(inner) => {
-                let removed = inner.disk.remove_tree("f").and(inner.disk.remove_tree("m"));
-                inner.hot.clear();
+            Some(engine) => {
+                let removed = engine.archive.disk.remove_tree("f").and(engine.archive.disk.remove_tree("m"));
+                engine.memo.table.clear();
                 removed.map(drop)
             }
             None => Ok(()),
         }
     }
 
-    pub(super) fn writable(&self, action: &str) -> Result<Option<&Inner>> {
+    pub(crate) fn writable(&self, action: &str) -> Result<Option<&Engine>> {
         match &self.0 {
-            Some(inner) if !inner.writes() => {
-                let place = inner.disk.path().display();
+            Some(engine) if !engine.writes() => {
+                let place = engine.archive.disk.path().display();
                 Err(Error::unsupported(format!("can't {action}: the memory in `{place}` is read-only")))
             }
-            inner => Ok(inner.as_deref()),
+            engine => Ok(engine.as_deref()),
         }
     }
-}
 
-impl Inner {
-    pub(super) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
-        let identity = call.identity().map_err(Error::again)?;
-        Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))
+    /// Evicts entries until all `limits` hold, and sweeps out garbage.
+    ///
+    /// Those go first that the [`Evict`] policy of the memory says, least recently used unless it was told otherwise;
+    /// an entry counts by the lengths of all its files. Entries used since they were counted stay. Results published by
+    /// hand (`edited`) and entries of newer versions count, and are never removed: with these alone a limit may stay
+    /// exceeded. Arrays that are mapped keep their bytes.
+    ///
+    /// Also removed, whatever the limits: files that no record names and records that can't be read, once they are a
+    /// day old; above a limit such records go before any entry.
+    ///
+    /// Reads every record, on several threads; twice where more than 65,536 entries go. Takes some 100 bytes of memory,
+    /// on each of these threads, for each entry that goes and for up to 65,536 others, however many there are. Lookups
+    /// and writers go on meanwhile; what they add is not counted. A disabled memory evicts nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, and the first one of what couldn't be listed or removed, after
+    /// everything else was.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndcache::{Limits, Memory};
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// for x in 0..5 {
+    ///     memory.eval(double::call(f64::from(x)));
+    /// }
+    /// let evicted = memory.reduce_size(Limits::default().items(2))?;
+    /// assert_eq!((evicted.items, memory.entries().count()), (3, 2));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn reduce_size(&self, limits: Limits) -> Result<Evicted> {
+        match self.writable("reduce the size of the cache")? {
+            Some(engine) => engine.evictor.reduce(&limits),
+            None => Ok(Evicted::default()),
+        }
     }
 
-    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {
-        let found = self.read_record(name)?;
-        Ok(found.map(|found| Entry::new(self.disk.path_of(name), found)))
+    /// Checks every entry: its record, and each of its files, by length, mode, header and the digest of its bytes.
+    ///
+    /// Reads the whole cache, on several threads, a mebibyte at a time; nothing is mapped. Others may go on meanwhile:
+    /// an entry that is replaced or removed in between is no problem. With [`Repair::Remove`] damaged entries are
+    /// removed, unless they changed meanwhile; those of newer versions and those that the file system failed to read
+    /// stay. `make` slots aren't checked. A disabled memory has nothing to check.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be listed, and when damaged entries are to be removed from a memory that
+    /// is read-only. What is wrong with single files is in the report.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndcache::{Memory, Repair};
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// let report = memory.verify(Repair::No)?;
+    /// assert!(report.is_intact());
+    /// assert_eq!((report.entries, report.problems), (1, vec![]));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn verify(&self, repair: Repair) -> Result<Report> {
+        if repair == Repair::Remove {
+            self.writable("remove damaged entries")?;
+        }
+        let Some(engine) = &self.0 else { return Ok(Report::default()) };
+        let report = verify(&engine.archive.disk, repair);
+        if repair == Repair::Remove {
+            engine.memo.table.clear();
+        }
+        report
     }
 }

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use super::flight::Place;
-use super::lead::{Locks, Wanted};
-use super::lookup::{Missing, Site};
-use super::shape::Shape;
-use super::{Call, Inner};
+use crate::call::lazy::Call;
+use crate::entry::find::Missing;
+use crate::entry::site::Site;
 use crate::error::Result;
 use crate::key::Key;
+use crate::memory::Engine;
+use crate::memory::flight::Place;
+use crate::memory::form::Shape;
+use crate::memory::lead::{Locks, Wanted};
 use crate::store::{self, LockedKey, ToldWaits};
 
 /// A call whose result is wanted in this shape.
-pub(super) struct WantedCall<'a, A, R, S> {
-    pub(super) inner: &'a Inner,
-    pub(super) call: &'a Call<A, R>,
-    pub(super) site: &'a Site,
-    pub(super) shape: S,
+pub(crate) struct WantedCall<'a, A, R, S> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) call: &'a Call<A, R>,
+    pub(crate) site: &'a Site,
+    pub(crate) shape: S,
 }
 
 impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
@@ -29,30 +31,30 @@ impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
     }
 
     fn place(&self) -> Place {
-        self.inner.place
+        self.engine.place
     }
 
     fn locks(&self) -> Option<&store::Locks> {
-        self.inner.locks.as_ref()
+        self.engine.locks.as_ref()
     }
 
     fn limit(&self) -> Option<Duration> {
-        self.inner.settings.wait
+        self.engine.settings.wait
     }
 
     fn look(&self) -> Result<S::Out, Missing> {
-        self.inner.hit(self.call, self.site, self.shape)
+        self.engine.hit(self.call, self.site, self.shape)
     }
 
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {
-        self.inner.watch(self.site, missing)
+        self.engine.watch(self.site, missing)
     }
 }
 
-impl Inner {
+impl Engine {
     /// Tells whether a record stands there, other than the one that was found to be no good.
     fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
-        let record = || self.disk.stat(&site.record()).ok().flatten();
+        let record = || self.archive.disk.stat(&site.record()).ok().flatten();
         // What is there and no good doesn't end the wait; what takes its place does.
         let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_)) { record() } else { None };
         move || record().is_some_and(|stat| Some(stat) != stale)

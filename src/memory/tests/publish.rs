@@ -10,8 +10,9 @@ use ndarray::Array1;
 use shuttle::thread::spawn;
 use tempfile::TempDir;
 
-use super::super::{Limits, Memory, Repair};
 use super::model::check::{check_on_files, fails};
+use crate::folder::{Limits, Repair};
+use crate::memory::Memory;
 use crate::store::{Durability, set_between};
 
 /// What a reader computes that finds nothing.
@@ -32,8 +33,8 @@ fn folder() -> TempDir {
 /// Of a process of its own: without locks, which nothing here may depend on, and which would wait outside the schedule.
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
-    let inner = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
-    (inner.place, inner.locks) = ((u64::MAX, process), None);
+    let engine = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
+    (engine.place, engine.locks) = ((u64::MAX, process), None);
     memory
 }
 
@@ -185,7 +186,7 @@ fn a_record_that_is_published_before_its_arrays_is_caught() {
         }
         let writer = memory(&folder, 1);
         let publishes = Box::new(move || {
-            let disk = &writer.0.as_ref().unwrap().disk;
+            let disk = &writer.0.as_ref().unwrap().archive.disk;
             for (name, bytes) in files {
                 if name.ends_with(".record") {
                     disk.replace(&name, &bytes, Durability::Buffered).unwrap();
@@ -212,7 +213,7 @@ fn an_eviction_that_takes_the_arrays_first_is_caught() {
         }
         let evictor = memory(&folder, 1);
         let evicts = Box::new(move || {
-            let disk = &evictor.0.as_ref().unwrap().disk;
+            let disk = &evictor.0.as_ref().unwrap().archive.disk;
             for (name, _) in files {
                 disk.remove(&name).unwrap();
             }

@@ -1,0 +1,499 @@
+//! A call that hasn't happened yet: the function, its arguments, and how to digest, compute and store it.
+
+use std::any::type_name;
+use std::fmt::{self, Write as _};
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+
+use serde::Serialize;
+
+use crate::call::mutable_arguments::lends_mutably;
+use crate::call::options::Options;
+use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
+use crate::error::{Error, Result};
+use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
+use crate::payload::{Codec, Format};
+
+/// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
+///
+/// Give it to [`Memory::eval`](crate::Memory::eval) and its siblings. Its arguments are hashed only when a memory asks,
+/// and at most once, so that `contains(&call)` followed by `eval(call)` hashes once; what is short (numbers, texts of
+/// some dozen bytes) may be looked at again. An argument with interior mutability must not change between the two. A
+/// call is `Send` and `Sync` if its arguments are.
+///
+/// ```
+/// # fn main() -> ndcache::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let memory = ndcache::Memory::open(folder.path())?;
+/// let call = double::call(21.0);
+/// assert!(!memory.contains(&call));
+/// assert_eq!(memory.eval(call), 42.0);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call does nothing until a memory evaluates it"]
+pub struct Call<A, R> {
+    function: &'static Function,
+    arguments: A,
+    compute: fn(A, &mut Again) -> R,
+    digest: fn(&A, &mut Arguments),
+    codec: Codec<R>,
+    options: &'static Options,
+    identity: OnceLock<Result<Identity>>,
+}
+
+/// All that a key is made of but the salt.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) code: Digest,
+    pub(crate) arguments: ArgumentDigests,
+    unsalted: Digest,
+}
+
+impl Identity {
+    #[inline]
+    pub(crate) fn key(&self, salt: &str) -> Key {
+        salted(self.unsalted, salt)
+    }
+}
+
+impl<A, R> Call<A, R> {
+    /// The function that is called.
+    pub fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    pub(crate) fn options(&self) -> &'static Options {
+        self.options
+    }
+
+    pub(crate) fn codec(&self) -> Codec<R> {
+        self.codec
+    }
+
+    /// What the key is made of; or why the call bypasses the cache.
+    pub(crate) fn identity(&self) -> Result<&Identity, &Error> {
+        self.identity.get_or_init(|| self.identify()).as_ref()
+    }
+
+    /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
+    /// go. `None` once the call has its identity, which is that of its arguments as they were then.
+    #[inline]
+    pub(crate) fn quick<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
+        if self.identity.get().is_none() { self.quick_now(find) } else { None }
+    }
+
+    /// Whether the arguments are still those that `quick` was made of.
+    pub(crate) fn is_still(&self, quick: Digest) -> bool {
+        self.quick_now(ContentHasher::quick_digest) == Some(quick)
+    }
+
+    #[inline]
+    fn quick_now<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
+        let ids = [std::ptr::from_ref(self.function).addr(), self.codec.namer()];
+        let mut arguments = Arguments(Pass::Quick(ContentHasher::quick(ids)));
+        (self.digest)(&self.arguments, &mut arguments);
+        match &arguments.0 {
+            Pass::Quick(hasher) => find(hasher),
+            Pass::Digest(..) | Pass::Text(_) => None,
+        }
+    }
+
+    fn identify(&self) -> Result<Identity> {
+        let function = self.function.digests().map_err(Error::again)?;
+        let name = || text_digest(self.codec.type_name().as_str());
+        let result = self.function.result_digest(self.codec.namer(), name);
+        let arguments = self.argument_digests(Trust::Claims)?;
+        let unsalted = unsalted(function.function, result, &arguments);
+        Ok(Identity { code: function.code, arguments, unsalted })
+    }
+
+    /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
+    ///
+    /// Such a digest is good for looking up; nothing is stored under it before this.
+    pub(crate) fn verify_claims(&self) -> Result<()> {
+        let claimed = self.identity().map_err(Error::again)?;
+        if !claimed.arguments.iter().any(|argument| argument.claimed) {
+            return Ok(());
+        }
+        let verified = self.argument_digests(Trust::Nothing)?;
+        match claimed
+            .arguments
+            .iter()
+            .zip(verified.iter())
+            .find(|(claimed, verified)| claimed.digest != verified.digest)
+        {
+            None => Ok(()),
+            Some((argument, _)) => Err(Error::damaged(format!(
+                "function `{}`: argument `{}` holds a mapped array whose bytes are not those that were stored",
+                self.function.path(),
+                argument.name
+            ))),
+        }
+    }
+
+    fn argument_digests(&self, trust: Trust) -> Result<ArgumentDigests> {
+        let mut arguments = Arguments(Pass::Digest(trust, ArgumentDigests::new(), None));
+        (self.digest)(&self.arguments, &mut arguments);
+        match arguments.0 {
+            Pass::Digest(_, _, Some(error)) => Err(error.at(format_args!("function `{}`", self.function.path()))),
+            Pass::Digest(_, digests, None) => Ok(digests),
+            Pass::Quick(_) | Pass::Text(_) => Ok(ArgumentDigests::new()),
+        }
+    }
+
+    /// The arguments in words, in the order of their digests; no array is read.
+    pub(crate) fn argument_texts(&self) -> Vec<String> {
+        let mut arguments = Arguments(Pass::Text(Vec::new()));
+        (self.digest)(&self.arguments, &mut arguments);
+        match arguments.0 {
+            Pass::Text(texts) => texts,
+            Pass::Quick(_) | Pass::Digest(..) => Vec::new(),
+        }
+    }
+
+    /// Runs the function; `Err` names the by-reference argument that the function changed meanwhile.
+    pub(crate) fn compute(self) -> (R, Option<&'static str>) {
+        let expected = match self.identity.into_inner() {
+            Some(Ok(identity)) if cfg!(debug_assertions) => identity.arguments,
+            _ => ArgumentDigests::new(),
+        };
+        let mut again = Again { expected, changed: None };
+        let result = (self.compute)(self.arguments, &mut again);
+        (result, again.changed)
+    }
+}
+
+impl<A, R> fmt::Debug for Call<A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.function.path(), self.argument_texts().join(", "))
+    }
+}
+
+/// Puts a call together; the macros' way in.
+pub fn call<A, R, F: Format<R>>(
+    function: &'static Function,
+    arguments: A,
+    compute: fn(A, &mut Again) -> R,
+    digest: fn(&A, &mut Arguments),
+    format: F,
+    options: &'static Options,
+) -> Call<A, R> {
+    Call { function, arguments, compute, digest, codec: Codec::of(format), options, identity: OnceLock::new() }
+}
+
+/// Gives a closure that captures nothing its type as a function of these arguments.
+pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -> R {
+    compute
+}
+
+/// Visits the arguments of a call, to digest them or to put them in words.
+pub struct Arguments(Pass);
+
+enum Pass {
+    /// All at once, unless that takes long.
+    Quick(ContentHasher),
+    Digest(Trust, ArgumentDigests, Option<Error>),
+    Text(Vec<String>),
+}
+
+/// Whether a record's word for the digest of a mapped argument is taken.
+#[derive(Clone, Copy)]
+enum Trust {
+    Claims,
+    Nothing,
+}
+
+impl Arguments {
+    /// An argument, keyed as `how` says.
+    #[inline]
+    pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
+        match &mut self.0 {
+            Pass::Quick(hasher) => {
+                how.digest(value, hasher);
+                hasher.end_argument();
+            }
+            Pass::Text(texts) => {
+                let mut text = Text::new();
+                how.describe(value, &mut text);
+                texts.push(text.into_string());
+            }
+            Pass::Digest(trust, digests, failure) => {
+                let mut hasher = match trust {
+                    Trust::Claims => ContentHasher::trusting(),
+                    Trust::Nothing => ContentHasher::new(),
+                };
+                how.digest(value, &mut hasher);
+                let claimed = hasher.claimed();
+                match hasher.take() {
+                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed }),
+                    Err(error) => drop(failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
+                }
+            }
+        }
+    }
+
+    /// The type argument, or the type of the `impl Trait` argument, of this name.
+    ///
+    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
+    /// bypasses the cache.
+    pub fn type_argument(&mut self, name: &'static str, type_name: &str) {
+        let why = || match type_name {
+            inside if inside.contains("{{closure}}") => Some("names in closures aren't unique"),
+            lent if lends_mutably(lent) => Some("a hit wouldn't change what it lends"),
+            _ => None,
+        };
+        if let Pass::Digest(_, _, failure) = &mut self.0
+            && let Some(why) = why()
+        {
+            let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, and {why}"));
+            failure.get_or_insert_with(error);
+        }
+        self.add_text(name, &type_name);
+    }
+
+    /// The value of the const argument of this name.
+    pub fn const_argument(&mut self, name: &'static str, value: &dyn fmt::Debug) {
+        self.add_text(name, &format_args!("{value:?}"));
+    }
+
+    fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
+        match &mut self.0 {
+            Pass::Quick(hasher) => hasher.argument_text(text),
+            Pass::Text(texts) => texts.push(text.to_string()),
+            Pass::Digest(_, digests, _) => {
+                let mut stream = ByteStream::<128>::new();
+                // A stream takes what is written.
+                let _ = write!(stream, "{text}");
+                digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false });
+            }
+        }
+    }
+}
+
+/// In debug builds, digests the by-reference arguments again after computing: interior mutability is found.
+pub struct Again {
+    expected: ArgumentDigests,
+    changed: Option<&'static str>,
+}
+
+impl Again {
+    /// A by-reference argument as it is after the call.
+    pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
+        let Some(expected) = self.expected.iter().find(|argument| argument.name == name) else { return };
+        let mut hasher = ContentHasher::trusting();
+        how.digest(value, &mut hasher);
+        if hasher.try_finish().ok() != Some(expected.digest) {
+            self.changed = Some(name);
+        }
+    }
+}
+
+/// How an argument of type `T` is keyed.
+pub trait Keyed<T: ?Sized> {
+    /// Feeds the value.
+    fn digest(&self, value: &T, hasher: &mut ContentHasher);
+    /// The value in words.
+    fn describe(&self, value: &T, text: &mut Text);
+}
+
+/// Finds out how an argument is keyed: [`ContentHash`], else [`Serialize`], of its parts if it is a container, else a
+/// readable compile error.
+///
+/// The levels are told apart by how many references the method call has to take off (autoref specialisation).
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// By [`ContentHash`].
+pub struct ByHash;
+/// By [`Serialize`].
+pub struct BySerde;
+/// By [`Serialize`] of what a reference points to.
+pub struct BySerdeRef;
+/// By [`Serialize`] of each of its parts.
+pub struct ByParts;
+/// Not at all; never made.
+pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
+
+impl<T: ?Sized> Unkeyed<T> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        value.content_hash(hasher);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
+    }
+}
+
+impl<T: Serialize> Keyed<T> for BySerde {
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        hasher.serialize(value);
+    }
+
+    fn describe(&self, _: &T, text: &mut Text) {
+        text.display(type_name::<T>());
+    }
+}
+
+impl<T: Serialize> Keyed<&T> for BySerdeRef {
+    fn digest(&self, value: &&T, hasher: &mut ContentHasher) {
+        BySerde.digest(*value, hasher);
+    }
+
+    fn describe(&self, value: &&T, text: &mut Text) {
+        BySerde.describe(*value, text);
+    }
+}
+
+impl<T: Parts + ?Sized> Keyed<T> for ByParts {
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        value.feed(hasher);
+    }
+
+    fn describe(&self, _: &T, text: &mut Text) {
+        text.display(type_name::<T>());
+    }
+}
+
+/// Containers of what only serde knows: fed part by part, each with its variant, which serde alone wouldn't tell of an
+/// untagged enum.
+pub trait Parts {
+    /// Feeds the parts.
+    fn feed(&self, hasher: &mut ContentHasher);
+}
+
+/// A part of a container.
+struct Part<'a, T>(&'a T);
+
+impl<T: Serialize> ContentHash for Part<'_, T> {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        hasher.serialize(self.0);
+    }
+}
+
+impl<T: Parts + ?Sized> Parts for &T {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (**self).feed(hasher);
+    }
+}
+
+impl<T: Serialize> Parts for Box<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        Part(&**self).content_hash(hasher);
+    }
+}
+
+impl<T: Serialize> Parts for Option<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_ref().map(Part).content_hash(hasher);
+    }
+}
+
+impl<T: Serialize> Parts for [T] {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        hasher.begin_seq(self.len());
+        self.iter().for_each(|item| hasher.serialize(item));
+        hasher.end();
+    }
+}
+
+impl<T: Serialize> Parts for Vec<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_slice().feed(hasher);
+    }
+}
+
+impl<T: Serialize, const N: usize> Parts for [T; N] {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_slice().feed(hasher);
+    }
+}
+
+impl<A: Serialize, B: Serialize> Parts for (A, B) {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (Part(&self.0), Part(&self.1)).content_hash(hasher);
+    }
+}
+
+impl<A: Serialize, B: Serialize, C: Serialize> Parts for (A, B, C) {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (Part(&self.0), Part(&self.1), Part(&self.2)).content_hash(hasher);
+    }
+}
+
+impl<T: ?Sized> Keyed<T> for Unkeyed<T> {
+    fn digest(&self, _: &T, _: &mut ContentHasher) {}
+
+    fn describe(&self, _: &T, _: &mut Text) {}
+}
+
+/// The first level.
+pub trait KeyedByHash {
+    /// Says how.
+    fn keyed(&self) -> ByHash {
+        ByHash
+    }
+}
+
+impl<T: ContentHash + ?Sized> KeyedByHash for &&&&Probe<'_, T> {}
+
+/// The second level.
+pub trait KeyedByParts {
+    /// Says how.
+    fn keyed(&self) -> ByParts {
+        ByParts
+    }
+}
+
+impl<T: Parts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
+
+/// The third level.
+pub trait KeyedBySerdeRef {
+    /// Says how.
+    fn keyed(&self) -> BySerdeRef {
+        BySerdeRef
+    }
+}
+
+impl<T: Serialize> KeyedBySerdeRef for &&Probe<'_, &T> {}
+
+/// The fourth level.
+pub trait KeyedBySerde {
+    /// Says how.
+    fn keyed(&self) -> BySerde {
+        BySerde
+    }
+}
+
+impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
+
+/// What an argument must be; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` can't be part of a cache key",
+    label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
+    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`"
+)]
+pub trait Keyable {}
+
+/// The last level.
+pub trait NotKeyed<T: ?Sized> {
+    /// Fails to compile, readably.
+    fn keyed(&self) -> Unkeyed<T>
+    where
+        T: Keyable,
+    {
+        Unkeyed::new()
+    }
+}
+
+impl<T: ?Sized> NotKeyed<T> for Probe<'_, T> {}

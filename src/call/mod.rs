@@ -1,0 +1,14 @@
+//! Calls that haven't happened yet, and how their arguments become digests.
+//!
+//! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `draft`: what a
+//!   record says of it.
+//! * `rounding`: arguments that count by multiples of a step; `mutable_arguments`: those that are refused.
+
+mod draft;
+pub(crate) mod lazy;
+pub(crate) mod mutable_arguments;
+pub(crate) mod options;
+pub(crate) mod rounding;
+
+pub use lazy::Call;
+pub use options::Options;

@@ -1,0 +1,81 @@
+//! Arguments that a function may change: a hit, which doesn't run it, wouldn't. The macros refuse `&mut` and mutable views
+//! as they are spelled; here are those behind an alias, and those behind a type parameter.
+
+use ndarray::{ArrayBase, ViewRepr};
+
+use crate::call::lazy::{Probe, Unkeyed};
+
+/// Whether a value of the type of this name lets a function change what isn't its own.
+///
+/// What a function pointer takes, `fn(&mut f64)`, whoever calls it lends.
+pub(crate) fn lends_mutably(type_name: &str) -> bool {
+    const LENT: &str = "&mut ";
+    if !type_name.contains(LENT) {
+        return false;
+    }
+    // For each open parenthesis, whether it is one of parameters: `fn(…)`, `dyn FnMut(…)`, and not of a tuple.
+    let mut parameters = Vec::new();
+    let mut before = ' ';
+    for (at, character) in type_name.char_indices() {
+        match character {
+            '(' => parameters.push(before.is_alphanumeric()),
+            ')' => drop(parameters.pop()),
+            '&' if !parameters.contains(&true) && type_name[at..].starts_with(LENT) => return true,
+            _ => {}
+        }
+        before = character;
+    }
+    false
+}
+
+/// What an argument that could be changed must be; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "a cached function can't take `{Self}`: a hit wouldn't change what it lends",
+    label = "lent to be changed",
+    note = "take it by `&` or by value, and return what is new"
+)]
+pub trait Unchanged {}
+
+/// The level before all others.
+pub trait KeyedMutably<T> {
+    /// Fails to compile, readably.
+    fn keyed(&self) -> Unkeyed<T>
+    where
+        T: Unchanged,
+    {
+        Unkeyed::new()
+    }
+}
+
+impl<'a, T: ?Sized> KeyedMutably<&'a mut T> for &&&&&Probe<'_, &'a mut T> {}
+
+impl<'a, A, D> KeyedMutably<ArrayBase<ViewRepr<&'a mut A>, D>> for &&&&&Probe<'_, ArrayBase<ViewRepr<&'a mut A>, D>> {}
+
+#[cfg(test)]
+mod tests {
+    use std::any::type_name;
+
+    use ndarray::{ArrayView1, ArrayViewMut1};
+
+    use super::lends_mutably;
+
+    #[test]
+    fn a_type_lends_mutably_unless_only_its_functions_take_what_they_change() {
+        for name in [
+            type_name::<&mut f64>(),
+            type_name::<(u8, Option<&mut [f64]>)>(),
+            type_name::<ArrayViewMut1<'_, f64>>(),
+            type_name::<(fn(&mut u8), &mut u8)>(),
+        ] {
+            assert!(lends_mutably(name), "{name}");
+        }
+        for name in [
+            type_name::<&f64>(),
+            type_name::<ArrayView1<'_, f64>>(),
+            type_name::<fn(&mut f64, (u8, &mut u8))>(),
+            type_name::<Box<dyn FnMut(&mut f64)>>(),
+        ] {
+            assert!(!lends_mutably(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Arguments that are keyed by their nearest multiple of a step: `round(x = 1e-9)`.
+
+use crate::call::lazy::{Keyed, Unkeyed};
+use crate::digest::{ContentHasher, Roundable, Step, Text};
+
+/// How an argument of floats is keyed.
+pub struct ByStep(Step);
+
+impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        self.0.feed(value, hasher);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
+        self.0.describe(text);
+    }
+}
+
+/// Finds out whether an argument can be rounded, as [`Probe`](super::call::Probe) does for others.
+pub struct Rounding<'a, T: ?Sized>(pub &'a T);
+
+/// The first level.
+pub trait KeyedByStep {
+    /// Says how.
+    fn keyed(&self, step: Step) -> ByStep {
+        ByStep(step)
+    }
+}
+
+impl<T: Roundable + ?Sized> KeyedByStep for &Rounding<'_, T> {}
+
+/// What an argument that is rounded must be; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` can't be rounded",
+    label = "neither a float nor an array of floats",
+    note = "`round(…)` takes `f32`, `f64`, arrays, slices and `Vec`s of these, and `Option`s of those"
+)]
+pub trait Float {}
+
+/// The last level.
+pub trait NotRounded<T: ?Sized> {
+    /// Fails to compile, readably.
+    fn keyed(&self, _: Step) -> Unkeyed<T>
+    where
+        T: Float,
+    {
+        Unkeyed::new()
+    }
+}
+
+impl<T: ?Sized> NotRounded<T> for Rounding<'_, T> {}

@@ -1,0 +1,55 @@
+//! The one door to the entries of a folder.
+
+use std::collections::HashSet;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex};
+
+use crate::entry::rules::{MapPolicy, Rules};
+use crate::key::Key;
+use crate::store::Disk;
+
+/// The entries of one cache folder: finds, reads, stores and removes them.
+///
+/// It knows no call and no counter. What others have to hear of, it tells its [`Observer`].
+pub(crate) struct Archive {
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) rules: Rules,
+    /// Array files whose bytes were verified in this process.
+    pub(super) verified: Mutex<HashSet<String>>,
+    pub(super) observer: Box<dyn Observer>,
+}
+
+/// Whoever has to hear of what an archive does.
+///
+/// Memories may be used after a panic of their user's code.
+pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// The entry of `key` was replaced or removed: what was read of it before is of no use any more.
+    fn changed(&self, key: Key);
+
+    /// So many bytes were stored.
+    fn stored(&self, bytes: u64);
+
+    /// An array that was to be mapped is copied, for this reason.
+    fn copied(&self, reason: &'static str);
+
+    /// The disk is full; whether something was removed, so that another attempt may succeed.
+    fn make_room(&self) -> bool;
+}
+
+impl Archive {
+    pub(crate) fn new(disk: Arc<Disk>, rules: Rules, observer: Box<dyn Observer>) -> Self {
+        Self { disk, rules, verified: Mutex::default(), observer }
+    }
+
+    /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").
+    pub(crate) fn unmappable(&self) -> Option<&'static str> {
+        let medium = self.disk.medium();
+        if self.rules.map == MapPolicy::Never {
+            Some("policy")
+        } else if medium.network && !self.rules.map_network {
+            Some("network")
+        } else {
+            medium.world_writable.then_some("world-writable")
+        }
+    }
+}

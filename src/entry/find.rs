@@ -1,0 +1,180 @@
+//! From a key to the record that is stored under it. Reads only: a lookup never deletes, and never repairs what it
+//! doesn't own.
+
+use std::time::SystemTime;
+
+use crate::digest::escaped;
+use crate::entry::archive::Archive;
+use crate::entry::site::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::{RECORD_MAX, Record};
+use crate::store::{Disk, OpenFolder, Stat};
+
+#[cfg(test)]
+mod tests;
+
+/// A record with its own length, and when its entry was last used.
+#[derive(Clone)]
+pub(crate) struct Found {
+    pub(crate) record: Box<Record>,
+    /// Of its file.
+    pub(crate) stat: Stat,
+    pub(crate) length: u64,
+    pub(crate) used: SystemTime,
+}
+
+/// What a call misses.
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// Nothing: it hits.
+    Nothing,
+    /// It is to be computed anew.
+    Due,
+    Absent,
+    /// It is stored, and no longer good; in words.
+    Expired(String),
+    /// The function's mode is `Off`.
+    Off,
+    Damaged(Error),
+    /// To be left alone.
+    Newer(Error),
+    /// The file system failed.
+    Fault(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Newer => Self::Newer(error),
+            ErrorKind::Io => Self::Fault(error),
+            _ => Self::Damaged(error),
+        }
+    }
+}
+
+impl Archive {
+    /// The record at `site`, if it is the one of `function`'s call.
+    pub(crate) fn find(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        let name = site.record();
+        let found = self.read_record(&name)?.ok_or(Missing::Absent)?;
+        let record = &found.record;
+        if record.key != site.key().digest() || record.function != function {
+            let path = self.disk.path_of(&name);
+            let (path, was) = (path.display(), format!("`{}` under key {}", escaped(&record.function), record.key));
+            let expected = format!("`{function}` under key {}", site.key());
+            return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
+        }
+        Ok(found)
+    }
+
+    /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
+    pub(crate) fn read_record(&self, name: &str) -> Result<Option<Found>> {
+        read_record(&self.disk, name)
+    }
+
+    /// What stands in place of an entry whose files `error` is about. Readers hold no lock, so that an entry may be
+    /// evicted or replaced between its record and its files: that is no damage.
+    pub(crate) fn successor(&self, site: &Site, function: &str, was: &Found, error: Error) -> Result<Found, Missing> {
+        match self.find(site, function) {
+            Ok(now) if error.kind() == ErrorKind::Damaged && now.record.arrays != was.record.arrays => Ok(now),
+            Err(Missing::Absent) => Err(Missing::Absent),
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Whether the entry at `site` is still that of `record`.
+    pub(crate) fn stands(&self, site: &Site, record: &Record) -> bool {
+        let found = self.read_record(&site.record());
+        found.is_ok_and(|found| found.is_some_and(|found| found.record.arrays == record.arrays))
+    }
+
+    /// Notes that the entry was used, by its record's modification time and at most once an hour.
+    pub(crate) fn stamp(&self, site: &Site, used: SystemTime) {
+        let stale = used.elapsed().is_ok_and(|age| age >= self.rules.stamp_interval);
+        if stale && self.rules.writes && !site.is_read_only() {
+            // A stamp that fails makes the entry look older than it is; that is all.
+            let _ = self.disk.touch(&site.record());
+        }
+    }
+
+    /// Whether the record's files are there in their full length; opens none of them.
+    pub(crate) fn is_whole(&self, site: &Site, record: &Record) -> Result<()> {
+        for array in &record.arrays {
+            let name = site.file(&array.file);
+            let length = self.disk.stat(&name)?.filter(|stat| stat.regular).map(|stat| stat.len);
+            if length != Some(array.length) {
+                return Err(misfit(&name, length, array.length));
+            }
+        }
+        Ok(())
+    }
+
+    /// The readable records below a function's folder, in no order.
+    pub(crate) fn records(&self, folder: &str) -> impl Iterator<Item = Box<Record>> + use<'_> {
+        self.record_names(folder).filter_map(|name| {
+            let blob = self.disk.read(&name, RECORD_MAX as u64).ok()??;
+            Record::decode(&blob.bytes, || self.disk.path().join(name)).ok()
+        })
+    }
+
+    /// The names, below the root, of the records below a function's folder.
+    fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
+        let folders = self.disk.list(folder).unwrap_or_default();
+        let shards = folders.into_iter().map(move |item| item.name).map({
+            let folder = folder.to_owned();
+            move |shard| format!("{folder}/{shard}")
+        });
+        shards.flat_map(|shard| {
+            let items = self.disk.list(&shard).unwrap_or_default();
+            let names = items.into_iter().map(|item| item.name).filter(|name| name.ends_with(".record"));
+            names.map(move |name| format!("{shard}/{name}")).collect::<Vec<_>>()
+        })
+    }
+}
+
+/// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
+pub(crate) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
+    read_record_in(disk, None, name)
+}
+
+/// The same; it is looked for in `folder`, if that is open.
+pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &str) -> Result<Option<Found>> {
+    let mut before = Vec::new();
+    loop {
+        let blob = match folder {
+            Some(folder) => disk.read_in(folder, name, RECORD_MAX as u64)?,
+            None => disk.read(name, RECORD_MAX as u64)?,
+        };
+        let Some(blob) = blob else { return Ok(None) };
+        let record = Record::decode(&blob.bytes, || disk.path_of(name))?;
+        let (stat, length, used) = (blob.stat, blob.bytes.len() as u64, blob.stat.modified);
+        let Some(overflow) = &record.overflow else { return Ok(Some(Found { record, stat, length, used })) };
+        let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let file = format!("{beside}/{}", overflow.file);
+        let path = disk.path_of(&file);
+        match disk.read(&file, overflow.length)? {
+            Some(overflowed) => {
+                return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?.into(), stat, length, used }));
+            }
+            None if before == blob.bytes => {
+                return Err(Error::damaged(format!("file `{}` is missing", path.display())));
+            }
+            // The entry may have been removed or replaced in between, which the record tells.
+            None => before = blob.bytes,
+        }
+    }
+}
+
+/// An array file that isn't there, or has another length than its record says.
+pub(super) fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
+    let Some(found) = found else {
+        return Error::damaged(format!("array file is missing: `{name}`, expected {}", bytes(expected)));
+    };
+    let how = if found < expected { "short" } else { "too long" };
+    let (difference, found, expected) = (bytes(found.abs_diff(expected)), bytes(found), bytes(expected));
+    Error::damaged(format!("array file is {difference} {how}: `{name}` has {found}, expected {expected}"))
+}
+
+fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}

@@ -1,0 +1,160 @@
+//! What the cache knows of one stored call, without its value.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::entry::find::Found;
+use crate::key::Key;
+use crate::record::{Argument, Producer, Record};
+
+/// A stored call: its function, arguments and files, without its value.
+///
+/// From [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries).
+#[derive(Clone)]
+pub struct Entry {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+    files: Vec<PathBuf>,
+    /// Without its value.
+    record: Box<Record>,
+}
+
+impl Entry {
+    /// The entry whose record was found at `path`.
+    pub(crate) fn new(path: PathBuf, found: Found) -> Self {
+        let Found { mut record, length, used, .. } = found;
+        // It may be as long as memory, and whoever lists entries may have many at a time.
+        record.value = Vec::new();
+        let beside = |file: &str| path.with_file_name(file);
+        Self {
+            files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
+            bytes: length + stored_bytes(&record),
+            used,
+            path,
+            record,
+        }
+    }
+
+    /// The key of the call.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key::from_digest(self.record.key)
+    }
+
+    /// The file of its record.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of its function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.record.function
+    }
+
+    /// Its arguments, type and const arguments among them.
+    #[must_use]
+    pub fn arguments(&self) -> &[Argument] {
+        &self.record.arguments
+    }
+
+    /// When it was computed.
+    #[must_use]
+    pub fn created(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.record.created)
+    }
+
+    /// How long that took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.record.duration)
+    }
+
+    /// When it was last used, as exactly as that is noted: by the hour, and in a tenth of the memory's age limit.
+    #[must_use]
+    pub fn used(&self) -> SystemTime {
+        self.used
+    }
+
+    /// When the first of the cached calls inside it expires, and it with them; its own function's `expires` counts
+    /// from [`created`](Self::created) and isn't stored.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.record.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
+    }
+
+    /// By whom it was stored.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// memory.eval(double::call(1.0));
+    /// let entry = memory.entry(&double::call(1.0))?.unwrap();
+    /// println!("{}", entry.producer()); // ndcache 0.1.0, rustc 1.95.0 (…), x86_64-unknown-linux-gnu, on host `node17`
+    /// assert!(entry.producer().rustc().starts_with("rustc 1."));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn producer(&self) -> &Producer {
+        &self.record.producer
+    }
+
+    /// Whether its value was published by [`MappedMut::commit`](crate::MappedMut::commit), and not by its function.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn taps() -> ndarray::Array1<f64> {
+    ///     ndarray::array![0.5, 0.5]
+    /// }
+    ///
+    /// let mut edited = memory.mmap_mut(taps::call())?;
+    /// assert!(!memory.entry(&taps::call())?.unwrap().edited());
+    /// edited[0] = 0.25;
+    /// edited.commit()?;
+    /// assert!(memory.entry(&taps::call())?.unwrap().edited());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn edited(&self) -> bool {
+        self.record.edited
+    }
+
+    /// The bytes of all its files, the record among them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The files of its arrays, in the order in which they appear in the value; small arrays are in the record instead.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+}
+
+/// The bytes of the files that a record names.
+pub(crate) fn stored_bytes(record: &Record) -> u64 {
+    let overflow = record.overflow.iter().map(|overflow| overflow.length);
+    record.arrays.iter().map(|array| array.length).chain(overflow).sum()
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("function", &self.function())
+            .field("arguments", &self.arguments())
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}

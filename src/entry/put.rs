@@ -1,0 +1,266 @@
+//! From a computed value to an entry: arrays first, each under a name of its own; the record's rename is the commit.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::digest::{ArrayMeta, Digest, combine};
+use crate::entry::archive::Archive;
+use crate::entry::find::Missing;
+use crate::entry::info::stored_bytes;
+use crate::entry::names::stem_of;
+use crate::entry::site::Site;
+use crate::entry::write_array::write_plain;
+use crate::error::{Error, Result};
+use crate::key::Part;
+use crate::map::Stage;
+use crate::payload::{ArraySink, Codec, Compression, Writer, npy_header, write_gzip};
+use crate::planted;
+use crate::record::{
+    Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970,
+};
+use crate::store::{StagedBlob, nonce};
+
+/// How often an entry is stored that somebody sweeps away under the hands.
+const TRIES: usize = 5;
+
+/// About what a record takes without its value, to tell when limits may be exceeded.
+const RECORD_LEN: u64 = 512;
+
+/// What a record says of a call besides its value; gathered before the arguments are gone.
+pub(crate) struct Draft {
+    pub(crate) function: &'static str,
+    pub(crate) code: Digest,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) arguments: Vec<Argument>,
+    pub(crate) readable: bool,
+    pub(crate) expires: Option<u64>,
+}
+
+impl Draft {
+    /// With array files that say what they are.
+    pub(crate) fn readable(self, readable: bool) -> Self {
+        Self { readable, ..self }
+    }
+
+    /// With the moment at which the first of the cached calls inside this one expires.
+    pub(crate) fn expiring(self, expires: Option<u64>) -> Self {
+        Self { expires, ..self }
+    }
+}
+
+impl Archive {
+    /// Stores `value` at `site`, its arrays in this compression, and removes the files of the entry that it replaces.
+    /// On a full disk, limits make room.
+    pub(crate) fn put<R>(
+        &self,
+        site: &Site,
+        draft: &Draft,
+        codec: Codec<R>,
+        value: &R,
+        duration: Duration,
+        compression: Compression,
+    ) -> Result<Record> {
+        let put = || self.put_whole(site, || self.put_once(site, draft, codec, value, duration, compression));
+        match put() {
+            Err(error) if is_full(&error) && self.observer.make_room() => put(),
+            put => put,
+        }
+    }
+
+    /// Somebody who clears the folder meanwhile may have taken files of the entry before its record was there to say
+    /// whose they are: then it is stored again.
+    fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
+        let mut record = put()?;
+        for _ in 1..TRIES {
+            // What was evicted at once went with its record.
+            if self.is_whole(site, &record).is_ok() || !self.stands(site, &record) {
+                break;
+            }
+            record = put()?;
+        }
+        Ok(record)
+    }
+
+    fn put_once<R>(
+        &self,
+        site: &Site,
+        draft: &Draft,
+        codec: Codec<R>,
+        value: &R,
+        duration: Duration,
+        compression: Compression,
+    ) -> Result<Record> {
+        compression.check()?;
+        let stem = stem_of(draft.readable, draft.function, &draft.arguments);
+        let mut sink = Sink::new(self, site, compression, stem);
+        let mut writer = Writer::new(&mut sink, self.rules.inline);
+        codec.save(value, &mut writer)?;
+        let record = Record {
+            format: FORMAT,
+            requires: Vec::new(),
+            key: site.key().digest(),
+            function: draft.function.to_owned(),
+            code: draft.code,
+            parts: draft.parts.clone(),
+            arguments: draft.arguments.clone().into(),
+            created: nanoseconds_since_1970(SystemTime::now()),
+            duration: nanoseconds(duration),
+            expires: draft.expires,
+            value: writer.finish(),
+            arrays: sink.arrays.clone(),
+            overflow: None,
+            producer: Producer::current(&self.disk.medium().session).into(),
+            edited: false,
+        };
+        sink.publish(&record)?;
+        Ok(record)
+    }
+
+    fn publish(&self, site: &Site, record: &Record) -> Result<()> {
+        let durability = self.rules.durability;
+        let split = record.split(|| format!("{}.{}.msgpack", site.key(), nonce()))?;
+        let overflow = split.overflow.map(|(file, bytes)| (site.file(&file), bytes));
+        if let Some((file, bytes)) = &overflow {
+            let mut blob = self.disk.create(file, bytes.len() as u64)?;
+            blob.write_all(bytes)?;
+            blob.finish(durability)?;
+        }
+        let replaced = self.disk.replace(&site.record(), &split.record, durability);
+        self.observer.changed(site.key());
+        if let (Err(_), Some((file, _))) = (&replaced, &overflow) {
+            let _ = self.disk.remove(file);
+        }
+        replaced
+    }
+
+    /// Removes the files of a record that is no longer there; what can't be removed is garbage for a sweep.
+    pub(crate) fn remove_files(&self, site: &Site, record: &Record) {
+        for file in record.files() {
+            if let Err(error) = self.disk.remove(&site.file(file)) {
+                tracing::debug!(%error, "left behind");
+            }
+        }
+    }
+}
+
+/// Writes the arrays of one value into files; removes them again unless a record names them.
+pub(crate) struct Sink<'a> {
+    archive: &'a Archive,
+    site: &'a Site,
+    compression: Compression,
+    /// What the names of the files begin with.
+    stem: String,
+    pub(crate) arrays: Vec<ArrayRecord>,
+    /// The files that were staged, by their names.
+    adopted: Vec<(String, Stage)>,
+    published: bool,
+}
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(archive: &'a Archive, site: &'a Site, compression: Compression, stem: String) -> Self {
+        Self { archive, site, compression, stem, arrays: Vec::new(), adopted: Vec::new(), published: false }
+    }
+
+    /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
+    pub(crate) fn publish(mut self, record: &Record) -> Result<()> {
+        let previous = match self.archive.find(self.site, &record.function) {
+            Err(Missing::Newer(error)) => return Err(error),
+            found => found.ok(),
+        };
+        let files = record.files().map(|file| self.archive.disk.path_of(&self.site.file(file)));
+        let late = planted::late("record before data", files);
+        self.archive.publish(self.site, record)?;
+        self.published = true;
+        late.appear();
+        // From here on the record stands and names the files, whatever becomes of the folders.
+        self.archive.disk.sync_folders_of(&self.site.record(), self.archive.rules.durability)?;
+        if let Some(previous) = previous {
+            self.archive.remove_files(self.site, &previous.record);
+        }
+        self.archive.observer.stored(stored_bytes(record) + record.value.len() as u64 + RECORD_LEN);
+        Ok(())
+    }
+}
+
+impl ArraySink for Sink<'_> {
+    fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
+        let index = self.index()?;
+        let header = npy_header(meta)?;
+        let (codec, expected) = match self.compression {
+            Compression::None => (NPY, header.len() as u64 + data.len() as u64),
+            // Nobody knows, so that nothing is reserved.
+            Compression::Gzip(_) => (NPY_GZ, 0),
+        };
+        let file = self.name(codec);
+        let mut blob = self.archive.disk.create(&self.site.file(&file), expected)?;
+        let written = match self.compression {
+            Compression::None => write_plain(&header, data, known.is_none(), &mut blob),
+            Compression::Gzip(level) => {
+                write_gzip(&header, data, level, known.is_none(), &mut |member| blob.write_all(member))
+            }
+        }?;
+        blob.finish(self.archive.rules.durability)?;
+        self.arrays.push(ArrayRecord {
+            file,
+            meta: meta.clone(),
+            offset: header.len() as u64,
+            length: written.length,
+            digest: known.unwrap_or_else(|| meta.digest(combine(&written.leaves))),
+            codec: codec.into(),
+        });
+        Ok(index)
+    }
+
+    fn adopt(&mut self, meta: &ArrayMeta, stage: &Stage, digest: &dyn Fn() -> Digest) -> Result<Option<u32>> {
+        let Some(blob) = staged(stage).filter(|_| self.compression == Compression::None) else { return Ok(None) };
+        let (index, header, file) = (self.index()?, npy_header(meta)?, self.name(NPY));
+        let (offset, durability) = (header.len() as u64, self.archive.rules.durability);
+        let length = offset + meta.byte_len()?;
+        if !blob.hand_over(&self.archive.disk, &self.site.file(&file), length, durability)? {
+            return Ok(None);
+        }
+        self.adopted.push((file.clone(), Arc::clone(stage)));
+        let (meta, digest, codec) = (meta.clone(), digest(), NPY.into());
+        self.arrays.push(ArrayRecord { file, meta, offset, length, digest, codec });
+        Ok(Some(index))
+    }
+}
+
+impl Sink<'_> {
+    /// The index of the next array.
+    fn index(&self) -> Result<u32> {
+        u32::try_from(self.arrays.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))
+    }
+
+    /// A name for a file of the entry.
+    fn name(&self, codec: &str) -> String {
+        format!("{}{}.{}.{codec}", self.stem, self.site.key(), nonce())
+    }
+}
+
+impl Drop for Sink<'_> {
+    fn drop(&mut self) {
+        if !self.published {
+            let mut adopted = self.adopted.iter().peekable();
+            for array in &self.arrays {
+                let name = self.site.file(&array.file);
+                match adopted.next_if(|(file, _)| *file == array.file) {
+                    Some((_, stage)) => staged(stage).into_iter().for_each(|blob| blob.take_back(&name)),
+                    None => drop(self.archive.disk.remove(&name)),
+                }
+            }
+        }
+    }
+}
+
+/// The file of a staged array.
+fn staged(stage: &Stage) -> Option<&StagedBlob> {
+    let stage: &dyn Any = &**stage;
+    stage.downcast_ref()
+}
+
+pub(crate) fn is_full(error: &Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    error.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+}

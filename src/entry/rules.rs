@@ -1,0 +1,82 @@
+//! How entries are kept: what a memory may write, when arrays are mapped and verified, and what a put survives.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::store::Durability;
+
+/// Arrays of at most this many bytes stay inside the record (docs/format.md).
+pub(crate) const INLINE: u64 = 4096;
+
+/// Whether a memory looks up, computes and stores.
+///
+/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// Looks up; computes and stores what is missing.
+    #[default]
+    ReadWrite,
+    /// Computes each key once per memory, and stores the result in place of what is there; nested calls too.
+    Refresh,
+    /// Looks up, and computes what is missing; writes nothing at all.
+    ReadOnly,
+    /// Neither looks up nor stores: every function just runs.
+    Off,
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    /// Reads `read-write`, `refresh`, `read-only` or `off`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "read-write" => Ok(Self::ReadWrite),
+            "refresh" => Ok(Self::Refresh),
+            "read-only" => Ok(Self::ReadOnly),
+            "off" => Ok(Self::Off),
+            _ => {
+                Err(Error::invalid(format!("mode is `{text}`, expected `read-write`, `read-only`, `refresh` or `off`")))
+            }
+        }
+    }
+}
+
+/// When arrays are mapped, and when they are copied into memory behind the same type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MapPolicy {
+    /// Mapped on a local file system, copied elsewhere: there, another machine's unlink would be a bus error.
+    #[default]
+    Local,
+    /// Copied everywhere.
+    Never,
+}
+
+/// When mapped bytes are verified against the digest in their record; loaded ones always are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verify {
+    /// Never.
+    Never,
+    /// Once, if the entry was written before the machine's last boot: a power cut may lie in between.
+    #[default]
+    Boot,
+    /// At the first hit of an entry in this memory.
+    First,
+    /// At every hit.
+    Always,
+}
+
+/// What an archive has to know of a memory's settings.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules {
+    /// Whether anything may be written.
+    pub(crate) writes: bool,
+    pub(crate) map: MapPolicy,
+    pub(crate) map_network: bool,
+    pub(crate) verify: Verify,
+    pub(crate) durability: Durability,
+    /// Arrays of at most this many bytes stay inside the record.
+    pub(crate) inline: u64,
+    /// How exactly the last use of an entry is known.
+    pub(crate) stamp_interval: Duration,
+}

@@ -1,0 +1,77 @@
+//! Where the files of one key are.
+
+use std::borrow::Cow;
+
+use crate::digest::Digest;
+use crate::entry::rules::Mode;
+use crate::key::Key;
+
+/// How the name of a record ends.
+const RECORD: &str = ".record";
+
+/// Where the files of one key are.
+#[derive(Clone)]
+pub(crate) struct Site {
+    /// `f/<stem>-<hash>`
+    folder: Cow<'static, str>,
+    key: Key,
+    /// Where it is remembered.
+    slot: Digest,
+    /// Nothing may be written, whatever the memory's mode.
+    read_only: bool,
+}
+
+impl Site {
+    /// Makes no name yet: a repeated hit needs none.
+    pub(crate) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
+        Self { folder: folder.into(), key, slot: key.digest(), read_only: false }
+    }
+
+    /// For a call that is found by `quick`, if it is.
+    pub(crate) fn remembered_by(self, quick: Option<Digest>) -> Self {
+        Self { slot: quick.unwrap_or(self.slot), ..self }
+    }
+
+    pub(crate) fn slot(&self) -> Digest {
+        self.slot
+    }
+
+    /// For a call of a function whose mode is `mode`.
+    pub(crate) fn under(self, mode: Mode) -> Self {
+        Self { read_only: mode >= Mode::ReadOnly, ..self }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    pub(crate) fn record(&self) -> String {
+        let key = self.key.digest().hex();
+        let key = key.as_str();
+        let mut name = self.beside(key, key.len() + RECORD.len());
+        name.push_str(key);
+        name.push_str(RECORD);
+        name
+    }
+
+    /// The name, below the root, of one of the entry's files.
+    pub(crate) fn file(&self, file: &str) -> String {
+        let mut name = self.beside(self.key.digest().hex().as_str(), file.len());
+        name.push_str(file);
+        name
+    }
+
+    /// The folder of the entry's files, with room for a name.
+    fn beside(&self, key: &str, room: usize) -> String {
+        let mut name = String::with_capacity(self.folder.len() + "/00/".len() + room);
+        name.push_str(&self.folder);
+        name.push('/');
+        name.push_str(&key[..2]);
+        name.push('/');
+        name
+    }
+}

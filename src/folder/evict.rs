@@ -1,0 +1,425 @@
+//! Eviction: what there is, what goes first, and how it goes.
+
+use std::collections::BinaryHeap;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use crate::entry::find::Found;
+use crate::entry::info::stored_bytes;
+use crate::error::{Error, Result};
+use crate::folder::limits::{Evict, Evicted, Limits};
+use crate::folder::survey::{Part, Shard, State, Survey, survey};
+use crate::folder::sweep;
+use crate::folder::sweep::Claims;
+use crate::key::Key;
+use crate::planted;
+use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
+use crate::threads::lock;
+
+#[cfg(test)]
+mod tests;
+
+/// The byte of `locks` that is held by who evicts. A call whose key falls on it computes without its lock meanwhile.
+const LOCK: [u8; 16] = [0; 16];
+
+/// The file whose modification time says when entries were last counted.
+const COUNTED: &str = "locks";
+
+/// So many candidates cost little memory, and spare most evictions a second count.
+const REMEMBERED: usize = 1 << 16;
+
+/// In which the value of an entry that isn't used halves.
+const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Hears of the key of each entry that was removed.
+pub(crate) type Removed = Box<dyn Fn(Key) + Send + Sync + UnwindSafe + RefUnwindSafe>;
+
+/// Counts and evicts the entries of one folder.
+pub(crate) struct Evictor {
+    disk: Arc<Disk>,
+    locks: Option<Locks>,
+    policy: Evict,
+    removed: Removed,
+    /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
+    turn: Mutex<()>,
+    /// How many candidates a count remembers at least.
+    remembered: usize,
+}
+
+/// All that there is.
+pub(crate) struct Census {
+    functions: Vec<String>,
+    old: Vec<Candidate>,
+    first: First,
+    pub(crate) bytes: u64,
+    pub(crate) items: u64,
+    evicted: Evicted,
+    error: Option<Error>,
+}
+
+/// An entry that may go: no more than it takes to choose it and to find it again. There may be millions.
+struct Candidate {
+    /// The least goes first.
+    rank: u64,
+    modified: SystemTime,
+    bytes: u64,
+    key: Key,
+    function: u32,
+}
+
+/// What a count is made for.
+struct Question {
+    now: SystemTime,
+    /// Entries that weren't used for so long go, whatever else there is.
+    age: Option<Duration>,
+    /// How much more than that goes, as far as it is known.
+    excess: Evicted,
+}
+
+/// The candidates that go first: at least as many as were asked for, and no more than that takes.
+#[derive(Default)]
+struct First {
+    /// The last one of them on top.
+    heap: BinaryHeap<Candidate>,
+    bytes: u64,
+    /// There were more.
+    cut: bool,
+}
+
+/// What a thread of the survey has seen.
+#[derive(Default)]
+struct Tally {
+    old: Vec<Candidate>,
+    first: First,
+    bytes: u64,
+    items: u64,
+    evicted: Evicted,
+    error: Option<Error>,
+}
+
+impl Evictor {
+    pub(crate) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict, removed: Removed) -> Self {
+        Self { disk, locks, policy, removed, turn: Mutex::default(), remembered: REMEMBERED }
+    }
+
+    /// Counts and evicts at once; beside another process that does so, if there is one.
+    pub(crate) fn reduce(&self, limits: &Limits) -> Result<Evicted> {
+        let _turn = lock(&self.turn);
+        let _held = self.lock();
+        self.evict(self.count(limits.age, Evicted::default())?, limits)
+    }
+
+    /// The same, with limits that depend on what there is, but for that of `age`; `None` if another process is about it.
+    pub(crate) fn reduce_alone(
+        &self,
+        age: Option<Duration>,
+        limits: impl FnOnce(&Census) -> Limits,
+    ) -> Result<Option<Evicted>> {
+        let _turn = lock(&self.turn);
+        let Some(_held) = self.lock() else { return Ok(None) };
+        let census = self.count(age, Evicted::default())?;
+        let limits = Limits { age, ..limits(&census) };
+        self.evict(census, &limits).map(Some)
+    }
+
+    /// When entries were last counted, by any process.
+    pub(crate) fn counted(&self) -> Option<SystemTime> {
+        self.disk.stat(COUNTED).ok().flatten().map(|stat| stat.modified)
+    }
+
+    /// Keeps other processes from evicting, where there are locks; `None` if one of them is about it.
+    fn lock(&self) -> Option<Option<LockedKey>> {
+        match self.locks.as_ref().map(|locks| locks.try_lock(LOCK)) {
+            Some(Ok(held)) => held.map(Some),
+            Some(Err(_)) | None => Some(None),
+        }
+    }
+
+    /// Notes that entries are counted, and says when: on a network file system, by the clock of the server, whose
+    /// times are those of the files. Where it can't be noted that server's last answer counts, by which files look
+    /// younger than they are: that removes too little.
+    fn begin(&self) -> SystemTime {
+        let touched = self.disk.lock_file(COUNTED).and_then(|_| self.disk.touch(COUNTED));
+        let server = self.counted().filter(|_| touched.is_ok() && self.disk.medium().network);
+        server.unwrap_or_else(SystemTime::now)
+    }
+
+    /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
+    /// ones up to the `excess`.
+    fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Census> {
+        let question = Question { now: self.begin(), age, excess };
+        let Survey { functions, tallies, error } =
+            survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
+        let (old, first) = (Vec::new(), First::default());
+        let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
+        for mut tally in tallies {
+            census.old.append(&mut tally.old);
+            census.first.cut |= tally.first.cut;
+            for candidate in tally.first.heap {
+                census.first.add(candidate, self.remembered, excess);
+            }
+            census.bytes += tally.bytes;
+            census.items += tally.items;
+            census.evicted.add(tally.evicted.items, tally.evicted.bytes);
+            census.error = census.error.or(tally.error);
+        }
+        match sweep::slots(&self.disk, question.now) {
+            Ok(bytes) => census.evicted.bytes += bytes,
+            Err(error) => drop(census.error.get_or_insert(error)),
+        }
+        Ok(census)
+    }
+
+    fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
+        let mut claims = Claims::default();
+        // What can't be removed isn't counted either.
+        for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
+            let state = shard.listed_state(key, item);
+            claims.add(key, &state);
+            match self.tally(tally, shard, key, &state, question.now) {
+                Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
+                Ok(Some(candidate)) => tally.first.add(candidate, self.remembered, question.excess),
+                Ok(None) => {}
+                Err(error) => drop(tally.error.get_or_insert(error)),
+            }
+        }
+        match sweep::shard(&self.disk, shard, &claims, question.now) {
+            Ok(bytes) => tally.evicted.bytes += bytes,
+            Err(error) => drop(tally.error.get_or_insert(error)),
+        }
+    }
+
+    /// Counts what a record turned out to be; returns it if it may go.
+    fn tally(
+        &self,
+        tally: &mut Tally,
+        shard: &Shard<'_>,
+        key: Key,
+        state: &State,
+        now: SystemTime,
+    ) -> Result<Option<Candidate>> {
+        let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
+        let candidate = match state {
+            State::Gone => None,
+            State::Entry(found) => {
+                let bytes = found.length + stored_bytes(&found.record);
+                let rank = rank(self.policy, found, bytes, now);
+                tally.add(bytes);
+                (!found.record.edited).then_some(Candidate { rank, modified: found.used, bytes, key, function })
+            }
+            State::Newer(_) => {
+                tally.add(self.bytes_beside(shard, key)?);
+                None
+            }
+            State::Damaged(_) | State::Unreadable(_) => {
+                let name = shard.path(&format!("{key}.record"));
+                let Some(stat) = self.disk.stat(&name)? else { return Ok(None) };
+                let damaged = matches!(state, State::Damaged(_));
+                if damaged && sweep::is_garbage(&stat, now) && self.unchanged(&name, &stat)? {
+                    tally.evicted.add(u64::from(self.disk.remove(&name)?), stat.len);
+                    return Ok(None);
+                }
+                tally.add(stat.len);
+                damaged.then_some(Candidate { rank: 0, modified: stat.modified, bytes: stat.len, key, function })
+            }
+        };
+        Ok(candidate)
+    }
+
+    /// The bytes of all files that bear the name of `key`.
+    fn bytes_beside(&self, shard: &Shard<'_>, key: Key) -> Result<u64> {
+        let names =
+            shard.items.iter().filter(|item| item.part.key() == Some(key) && !matches!(item.part, Part::Staged(_)));
+        let mut bytes = 0;
+        for item in names {
+            bytes += self.disk.stat(&shard.path(&item.name))?.map_or(0, |stat| stat.len);
+        }
+        Ok(bytes)
+    }
+
+    fn unchanged(&self, name: &str, was: &Stat) -> Result<bool> {
+        Ok(self.disk.stat(name)?.is_some_and(|stat| stat == *was))
+    }
+
+    /// Removes what is too old, then what comes first until the other limits hold.
+    fn evict(&self, mut census: Census, limits: &Limits) -> Result<Evicted> {
+        let mut is_known = false;
+        loop {
+            let before = census.evicted;
+            for candidate in std::mem::take(&mut census.old) {
+                self.evict_one(&mut census, &candidate);
+            }
+            for candidate in std::mem::take(&mut census.first.heap).into_sorted_vec() {
+                if census.excess(limits).is_none() {
+                    break;
+                }
+                self.evict_one(&mut census, &candidate);
+            }
+            // More has to go than was remembered. As the excess is known now, another count remembers all of it; who
+            // then finds nothing that can be removed gives up.
+            let goes_on = census.first.cut && (census.evicted != before || !is_known);
+            let Some(excess) = census.excess(limits).filter(|_| goes_on) else { break };
+            is_known = true;
+            let again = self.count(limits.age, excess)?;
+            let mut evicted = again.evicted;
+            evicted.add(census.evicted.items, census.evicted.bytes);
+            census = Census { evicted, error: census.error.or(again.error), ..again };
+        }
+        tracing::debug!(?limits, evicted = ?census.evicted, left = census.items, bytes = census.bytes, "reduced");
+        census.error.map_or(Ok(census.evicted), Err)
+    }
+
+    fn evict_one(&self, census: &mut Census, candidate: &Candidate) {
+        match self.remove(&census.functions[candidate.function as usize], candidate) {
+            Ok(Removal::Stays) => return,
+            Ok(Removal::Gone) => {}
+            Ok(Removal::Removed) => census.evicted.add(1, candidate.bytes),
+            Err(error) => {
+                census.error.get_or_insert(error);
+                return;
+            }
+        }
+        census.items = census.items.saturating_sub(1);
+        census.bytes = census.bytes.saturating_sub(candidate.bytes);
+    }
+
+    /// Removes an entry, unless it was used or replaced since it was counted: its record first, then its files.
+    fn remove(&self, folder: &str, candidate: &Candidate) -> Result<Removal> {
+        let key = candidate.key;
+        let shard = format!("{folder}/{}", &key.to_string()[..2]);
+        let name = format!("{shard}/{key}.record");
+        let state = State::read(&self.disk, &name, key, folder);
+        let Some(stat) = self.disk.stat(&name)? else { return Ok(Removal::Gone) };
+        let files: Vec<String> = match state {
+            State::Entry(found) if found.used == candidate.modified && !found.record.edited => {
+                found.record.files().map(|file| format!("{shard}/{file}")).collect()
+            }
+            // What it named is not known; a later sweep removes that.
+            State::Damaged(_) => Vec::new(),
+            State::Unreadable(error) => return Err(error),
+            State::Entry(_) | State::Newer(_) | State::Gone => return Ok(Removal::Stays),
+        };
+        if stat.modified != candidate.modified {
+            return Ok(Removal::Stays);
+        }
+        if planted::is("data evicted before its record") {
+            files.iter().for_each(|file| drop(self.disk.remove(file)));
+        }
+        if !self.disk.remove(&name)? {
+            assert!(!planted::is("panic at an entry that is gone"), "{name} is gone");
+            return Ok(Removal::Gone);
+        }
+        (self.removed)(key);
+        for file in files {
+            if let Err(error) = self.disk.remove(&file) {
+                tracing::debug!(%error, "left behind");
+            }
+        }
+        Ok(Removal::Removed)
+    }
+}
+
+enum Removal {
+    Removed,
+    /// By somebody else.
+    Gone,
+    Stays,
+}
+
+impl Tally {
+    fn add(&mut self, bytes: u64) {
+        self.items += 1;
+        self.bytes += bytes;
+    }
+}
+
+impl Evicted {
+    fn add(&mut self, items: u64, bytes: u64) {
+        self.items += items;
+        self.bytes += bytes;
+    }
+}
+
+impl Census {
+    /// By how much a limit is exceeded, if one is.
+    fn excess(&self, limits: &Limits) -> Option<Evicted> {
+        let over = |count: u64, limit: Option<u64>| limit.map_or(0, |limit| count.saturating_sub(limit));
+        let excess = Evicted { items: over(self.items, limits.items), bytes: over(self.bytes, limits.bytes) };
+        (excess != Evicted::default()).then_some(excess)
+    }
+}
+
+impl Question {
+    fn is_old(&self, candidate: &Candidate) -> bool {
+        self.age.is_some_and(|limit| self.now.duration_since(candidate.modified).unwrap_or_default() >= limit)
+    }
+}
+
+impl First {
+    /// Takes one more, and gives up those that come last and aren't needed for `least` candidates or the `excess`.
+    fn add(&mut self, candidate: Candidate, least: usize, excess: Evicted) {
+        let least = least.max(usize::try_from(excess.items).unwrap_or(usize::MAX));
+        let is_full = self.heap.len() >= least && self.bytes >= excess.bytes;
+        if is_full && self.heap.peek().is_some_and(|last| candidate > *last) {
+            self.cut = true;
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(candidate.bytes);
+        self.heap.push(candidate);
+        while self.heap.len() > least
+            && let Some(last) = self.heap.peek()
+            && self.bytes.saturating_sub(last.bytes) >= excess.bytes
+        {
+            self.bytes = self.bytes.saturating_sub(last.bytes);
+            self.heap.pop();
+            self.cut = true;
+        }
+    }
+}
+
+/// When an entry goes: that of the least rank first. A time of use in the future, by a clock that was wrong, is now.
+fn rank(policy: Evict, found: &Found, bytes: u64, now: SystemTime) -> u64 {
+    let used = found.used.min(now);
+    match policy {
+        Evict::LeastRecentlyUsed => nanoseconds(used.duration_since(SystemTime::UNIX_EPOCH)),
+        Evict::LeastValuable => {
+            let idle = now.duration_since(used).unwrap_or_default();
+            value(found.record.duration, bytes, idle)
+        }
+    }
+}
+
+/// The logarithm of [`Evict::LeastValuable`]'s formula, in the order of integers.
+fn value(duration: u64, bytes: u64, idle: Duration) -> u64 {
+    let density = (duration.max(1) as f64).log2() - (bytes.max(1) as f64).log2();
+    let value = density - idle.as_secs_f64() / HALF_LIFE.as_secs_f64();
+    // Positive floats are ordered as their bits are, negative ones the other way round.
+    let bits = value.to_bits();
+    if value.is_sign_negative() { !bits } else { bits | 1 << 63 }
+}
+
+fn nanoseconds<E>(since: Result<Duration, E>) -> u64 {
+    since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+// By rank, then by key, so that processes that count the same evict the same.
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.rank, self.key).cmp(&(other.rank, other.key))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Candidate {}

@@ -1,0 +1,17 @@
+//! A cache folder as a whole: all entries of it, and those that go.
+//!
+//! * `walk`: the shards, one walk for all; `survey`: what lies in a shard; `list`: entries one by one.
+//! * `limits`: how much there may be; `evict`: which entries go, `sweep`: how; `auto_evict`: by itself.
+//! * `verify`: whether all of it is whole.
+
+pub(crate) mod auto_evict;
+pub(crate) mod evict;
+pub(crate) mod limits;
+pub(crate) mod list;
+pub(crate) mod survey;
+pub(crate) mod sweep;
+pub(crate) mod verify;
+pub(crate) mod walk;
+
+pub use limits::{Evict, Evicted, Limits};
+pub use verify::{Problem, Repair, Report};

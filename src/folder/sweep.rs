@@ -1,0 +1,90 @@
+//! Garbage: files that no record names, left behind by writers that were killed.
+//!
+//! A live writer's files look the same until their record is published. They are told apart by age alone, for which a
+//! day is a wide margin: a file's modification time is that of its last write, and the record follows within moments.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use crate::error::Result;
+use crate::folder::survey::{Part, Shard, State, is_nonce_with};
+use crate::key::Key;
+use crate::planted;
+use crate::store::{Disk, GARBAGE_AGE, Kind, Stat};
+
+/// What the records of a shard say about its other files.
+#[derive(Default)]
+pub(crate) struct Claims {
+    files: HashSet<String>,
+    /// Keys whose record doesn't tell which files are its own.
+    silent: HashSet<Key>,
+    /// There is a record of a later version, whose files may have any name.
+    newer: bool,
+}
+
+impl Claims {
+    pub(crate) fn add(&mut self, key: Key, state: &State) {
+        match state {
+            State::Entry(found) => self.files.extend(found.record.files().map(str::to_owned)),
+            State::Newer(_) => self.newer = true,
+            State::Damaged(_) | State::Unreadable(_) => drop(self.silent.insert(key)),
+            State::Gone => {}
+        }
+    }
+
+    /// The names that no record claims, as far as that can be told, with the entries that they would belong to.
+    pub(crate) fn orphans<'a>(&'a self, shard: &'a Shard<'_>) -> impl Iterator<Item = (&'a str, Key)> {
+        let unclaimed = shard.items.iter().filter(move |item| !self.newer && !self.files.contains(&item.name));
+        unclaimed.filter_map(|item| match item.part {
+            Part::Data(key) | Part::Staged(key) if !self.silent.contains(&key) => Some((item.name.as_str(), key)),
+            _ => None,
+        })
+    }
+}
+
+/// Removes the garbage of a shard, and returns its bytes.
+pub(crate) fn shard(disk: &Disk, shard: &Shard<'_>, claims: &Claims, now: SystemTime) -> Result<u64> {
+    let mut bytes = 0;
+    for (name, key) in claims.orphans(shard) {
+        let path = shard.path(name);
+        let Some(stat) = disk.stat(&path)? else { continue };
+        // The record may have been published since the shard was listed.
+        if is_garbage(&stat, now) && !is_claimed(shard, name, key) && disk.remove(&path)? {
+            bytes += stat.len;
+        }
+    }
+    if shard.items.is_empty() {
+        disk.remove_empty(&shard.name)?;
+    }
+    Ok(bytes)
+}
+
+fn is_claimed(shard: &Shard<'_>, file: &str, key: Key) -> bool {
+    match shard.state(key) {
+        State::Entry(found) => found.record.files().any(|name| name == file),
+        State::Gone => false,
+        State::Damaged(_) | State::Newer(_) | State::Unreadable(_) => true,
+    }
+}
+
+/// Removes the records of `make` that were never published, and returns their bytes.
+pub(crate) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
+    let mut bytes = 0;
+    for item in disk.list("m")? {
+        let staged = item.name.split_once(".record.").is_some_and(|(_, rest)| is_nonce_with(rest, &["tmp"]));
+        if item.kind == Kind::Folder || !staged {
+            continue;
+        }
+        let path = format!("m/{}", item.name);
+        let Some(stat) = disk.stat(&path)? else { continue };
+        if is_garbage(&stat, now) && disk.remove(&path)? {
+            bytes += stat.len;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Whether a file that nobody needs is old enough that nobody can be about to need it.
+pub(crate) fn is_garbage(stat: &Stat, now: SystemTime) -> bool {
+    planted::is("young files swept") || now.duration_since(stat.modified).is_ok_and(|age| age >= GARBAGE_AGE)
+}

@@ -1,0 +1,268 @@
+//! Whether everything in a folder is what was written.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::entry::find::Found;
+use crate::entry::info::stored_bytes;
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::survey::{Part, Shard, State, survey};
+use crate::folder::sweep::Claims;
+use crate::key::Key;
+use crate::map::digest_file;
+use crate::payload::{Members, npy_meta};
+use crate::record::{ArrayRecord, NPY_GZ};
+use crate::store::Disk;
+
+/// What [`Memory::verify`](crate::Memory::verify) does with damaged entries.
+///
+/// ```
+/// assert_eq!(ndcache::Repair::default(), ndcache::Repair::No);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Repair {
+    /// Leaves them: the next call of each computes and replaces it.
+    #[default]
+    No,
+    /// Removes them.
+    Remove,
+}
+
+/// What [`Memory::verify`](crate::Memory::verify) has found.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use ndcache::{Memory, Problem, Repair};
+///
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let memory = Memory::open(folder.path())?;
+/// memory.eval(double::call(1.0));
+/// let path = memory.entry(&double::call(1.0))?.unwrap().path().to_owned();
+/// std::fs::write(&path, b"nonsense").unwrap();
+/// let report = memory.verify(Repair::Remove)?;
+/// assert_eq!((report.entries, report.damaged, report.removed), (1, 1, 1));
+/// assert_eq!(report.problems[0].0, path);
+/// assert!(matches!(report.problems[0].1, Problem::Damaged(_)) && !path.exists());
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Entries, those with problems among them.
+    pub entries: u64,
+    /// Entries that are damaged.
+    pub damaged: u64,
+    /// Entries of newer versions, which can't be checked.
+    pub newer: u64,
+    /// Files that belong to no entry.
+    pub orphans: u64,
+    /// Damaged entries that were removed.
+    pub removed: u64,
+    /// The bytes that were read and are right.
+    pub bytes: u64,
+    /// What is wrong, by path.
+    pub problems: Vec<(PathBuf, Problem)>,
+}
+
+/// What is wrong with a file in a cache folder; prints as a phrase.
+///
+/// ```
+/// assert_eq!(ndcache::Problem::Orphan.to_string(), "belongs to no entry");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// It, or a file that it names, isn't what was written; with what differs.
+    Damaged(String),
+    /// An array that is right and has write permission, so that a program may change it by accident: it was copied
+    /// here by a tool that loses modes. It is mapped again after the next hit by its owner.
+    Writable,
+    /// A record of a newer version, and what this one doesn't know of it.
+    Newer(String),
+    /// No entry names it: left behind by a writer that was killed, or just being written. Goes after a day, when
+    /// entries are evicted.
+    Orphan,
+    /// The file system failed.
+    Unreadable(String),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(what) => write!(f, "damaged: {what}"),
+            Self::Writable => f.write_str("has write permission"),
+            Self::Newer(what) => write!(f, "of a newer version: {what}"),
+            Self::Orphan => f.write_str("belongs to no entry"),
+            Self::Unreadable(what) => write!(f, "unreadable: {what}"),
+        }
+    }
+}
+
+impl Report {
+    /// Whether every entry could be read and none is damaged; orphans and modes are no harm.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        self.damaged == 0 && !self.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)))
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.entries += other.entries;
+        self.damaged += other.damaged;
+        self.newer += other.newer;
+        self.orphans += other.orphans;
+        self.removed += other.removed;
+        self.bytes += other.bytes;
+        self.problems.extend(other.problems);
+        self
+    }
+}
+
+/// Checks every entry of the folder, on several threads, and removes the damaged ones if that is wanted.
+///
+/// # Errors
+///
+/// Returns an error when the folder can't be listed.
+pub(crate) fn verify(disk: &Disk, repair: Repair) -> Result<Report> {
+    let checked = survey(disk, |report: &mut Report, shard| Check { disk, repair, report }.shard(shard))?;
+    let mut report = checked.tallies.into_iter().fold(Report::default(), Report::merge);
+    report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
+    checked.error.map_or(Ok(report), Err)
+}
+
+/// The check of one shard, whose findings go into a report.
+struct Check<'a> {
+    disk: &'a Disk,
+    repair: Repair,
+    report: &'a mut Report,
+}
+
+impl Check<'_> {
+    fn shard(mut self, shard: &Shard<'_>) {
+        let mut claims = Claims::default();
+        for (key, _) in shard.records() {
+            let state = self.record(shard, key);
+            claims.add(key, &state);
+        }
+        self.orphans(shard, &claims);
+    }
+
+    /// Checks an entry, and again if it was replaced meanwhile; returns what its record was in the end.
+    fn record(&mut self, shard: &Shard<'_>, key: Key) -> State {
+        let noted = self.report.problems.len();
+        loop {
+            self.report.problems.truncate(noted);
+            let state = shard.state(key);
+            let checked = match &state {
+                State::Entry(found) => self.files(shard, found),
+                State::Gone => return state,
+                State::Damaged(error) | State::Newer(error) | State::Unreadable(error) => Err(error.again()),
+            };
+            if checked.is_ok() || is_same(&state, &shard.state(key)) {
+                self.report.entries += 1;
+                if let Err(error) = checked {
+                    self.wrong(shard, key, &state, &error);
+                }
+                return state;
+            }
+        }
+    }
+
+    /// Checks the files of an entry; what overflowed was checked with its record.
+    fn files(&mut self, shard: &Shard<'_>, found: &Found) -> Result<()> {
+        for array in &found.record.arrays {
+            if !check_array(self.disk, &shard.path(&array.file), array)? {
+                self.note(shard, &array.file, Problem::Writable);
+            }
+        }
+        self.report.bytes += found.length + stored_bytes(&found.record);
+        Ok(())
+    }
+
+    fn wrong(&mut self, shard: &Shard<'_>, key: Key, state: &State, error: &Error) {
+        let name = format!("{key}.record");
+        let problem = match error.kind() {
+            ErrorKind::Newer => {
+                self.report.newer += 1;
+                Problem::Newer(error.to_string())
+            }
+            ErrorKind::Io => Problem::Unreadable(error.to_string()),
+            _ => {
+                self.report.damaged += 1;
+                if self.repair == Repair::Remove {
+                    self.remove(shard, &name, state);
+                }
+                Problem::Damaged(error.to_string())
+            }
+        };
+        self.note(shard, &name, problem);
+    }
+
+    /// Removes a damaged entry: its record first, then the files that it names.
+    fn remove(&mut self, shard: &Shard<'_>, name: &str, state: &State) {
+        match self.disk.remove(&shard.path(name)) {
+            Ok(removed) => self.report.removed += u64::from(removed),
+            Err(error) => return self.note(shard, name, Problem::Unreadable(error.to_string())),
+        }
+        let State::Entry(found) = state else { return };
+        for file in found.record.files() {
+            if let Err(error) = self.disk.remove(&shard.path(file)) {
+                self.note(shard, file, Problem::Unreadable(error.to_string()));
+            }
+        }
+    }
+
+    fn orphans(&mut self, shard: &Shard<'_>, claims: &Claims) {
+        let foreign = shard.items.iter().filter(|item| item.part == Part::Foreign).map(|item| item.name.as_str());
+        for name in claims.orphans(shard).map(|(name, _)| name).chain(foreign) {
+            // What was claimed and is gone by now was removed with its entry.
+            if self.disk.stat(&shard.path(name)).is_ok_and(|stat| stat.is_some()) {
+                self.report.orphans += 1;
+                self.note(shard, name, Problem::Orphan);
+            }
+        }
+    }
+
+    fn note(&mut self, shard: &Shard<'_>, name: &str, problem: Problem) {
+        self.report.problems.push((self.disk.path_of(&shard.path(name)), problem));
+    }
+}
+
+/// Whether a record is the one that it was.
+fn is_same(was: &State, now: &State) -> bool {
+    match (was, now) {
+        (State::Entry(was), State::Entry(now)) => was.record == now.record,
+        (State::Damaged(was), State::Damaged(now))
+        | (State::Newer(was), State::Newer(now))
+        | (State::Unreadable(was), State::Unreadable(now)) => was.to_string() == now.to_string(),
+        _ => false,
+    }
+}
+
+/// Checks an array file, and says whether it has no write permission.
+fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Result<bool> {
+    let path = disk.path_of(name);
+    let damaged = |what: String| Error::damaged(format!("array `{}` {what}", path.display()));
+    let Some((file, stat)) = disk.open_file(name)? else { return Err(damaged("is missing".to_owned())) };
+    if stat.len != array.length {
+        return Err(damaged(format!("has {} bytes, expected {}", stat.len, array.length)));
+    }
+    if array.codec == NPY_GZ {
+        let members = Members::find(file, path, array.length, array.offset, &array.meta)?;
+        return members.verify(array.digest).map(|()| stat.is_read_only());
+    }
+    let (meta, offset) = npy_meta(&file, &path, stat.len)
+        .map_err(|error| if error.kind() == ErrorKind::Io { error } else { damaged(error.to_string()) })?;
+    if meta != array.meta || offset != array.offset {
+        let expected = format!("{:?} at offset {}", array.meta, array.offset);
+        return Err(damaged(format!("has the header {meta:?} at offset {offset}, expected {expected}")));
+    }
+    let found = array.meta.digest(digest_file(&file, || path.clone(), offset, array.length.saturating_sub(offset))?);
+    if found != array.digest {
+        return Err(damaged(format!("has digest {found}, expected {}", array.digest)));
+    }
+    Ok(stat.is_read_only())
+}

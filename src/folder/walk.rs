@@ -1,0 +1,81 @@
+//! The folders in which entries lie: one walk through them, with however many threads.
+
+use std::sync::Mutex;
+use std::thread;
+
+use crate::error::Result;
+use crate::store::{Disk, Item, Kind, OpenFolder};
+use crate::threads::lock;
+
+/// Who walks waits for the file system more than it computes: two threads help on one core, and more than these add
+/// nothing on a local disk.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// How many threads walk.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).clamp(*THREADS.start(), *THREADS.end())
+}
+
+/// The shards that nobody has begun to look at, those of one function at a time.
+pub(crate) struct Shards {
+    /// The folders of the functions.
+    functions: Vec<String>,
+    queue: Mutex<Queue>,
+    /// By its own name, whether a folder in that of a function is looked at.
+    wanted: fn(&str) -> bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// The next one to be listed.
+    function: usize,
+    /// Of the one before it.
+    shards: Vec<String>,
+}
+
+/// What is in one of them.
+pub(crate) struct Listing {
+    /// Of the function's folder, in [`Shards::into_functions`].
+    pub(crate) function: usize,
+    pub(crate) name: String,
+    pub(crate) open: Option<OpenFolder>,
+    pub(crate) items: Vec<Item>,
+}
+
+impl Shards {
+    pub(crate) fn of(disk: &Disk, wanted: fn(&str) -> bool) -> Result<Self> {
+        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default(), wanted })
+    }
+
+    /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
+    pub(crate) fn next(&self, disk: &Disk) -> Option<Result<Listing>> {
+        Some(self.pop(disk)?.and_then(|(function, name)| {
+            let (open, items) = disk.list_open(&name)?;
+            Ok(Listing { function, name, open, items })
+        }))
+    }
+
+    fn pop(&self, disk: &Disk) -> Option<Result<(usize, String)>> {
+        let mut queue = lock(&self.queue);
+        while queue.shards.is_empty() {
+            let folder = self.functions.get(queue.function)?;
+            queue.function += 1;
+            match folders(disk, folder, self.wanted) {
+                Ok(shards) => queue.shards = shards,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let function = queue.function - 1;
+        queue.shards.pop().map(|shard| Ok((function, shard)))
+    }
+
+    pub(crate) fn into_functions(self) -> Vec<String> {
+        self.functions
+    }
+}
+
+/// What is in `folder`, by its names below the root; files aside, but not links, which are errors when they are listed.
+fn folders(disk: &Disk, folder: &str, wanted: fn(&str) -> bool) -> Result<Vec<String>> {
+    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != Kind::File && wanted(&item.name));
+    Ok(items.map(|item| format!("{folder}/{}", item.name)).collect())
+}

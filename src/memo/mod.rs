@@ -1,0 +1,11 @@
+//! What a process remembers of entries, so that a repeated hit makes no system call.
+//!
+//! * `table`: the entries that lookups have found, by a stripe for each thread; `leases`: what one stripe holds on to.
+//! * `thread`: small results that one thread carries; `clock`: the time that all of this goes by.
+
+pub(crate) mod clock;
+mod leases;
+pub(crate) mod table;
+pub(crate) mod thread;
+
+pub(crate) use table::Memo;

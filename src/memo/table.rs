@@ -1,0 +1,416 @@
+//! Remembered entries: what lookups have found, kept for the next ones, so that a repeated hit makes no system call.
+//!
+//! A table has one stripe per thread (threads beyond their number share), so that threads that hit the same entry write
+//! to no memory in common: not to a lock, a reference count or a counter. The entries themselves are shared.
+//!
+//! Who changes an entry through this memory raises the generation of its key, and what was read before is not used
+//! any more. What others change is seen in the file's state, which is asked for once a second.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, SystemTime};
+
+use crate::digest::{Digest, Known};
+use crate::entry::archive::Archive;
+use crate::entry::find::{Found, Missing};
+use crate::entry::read_arrays::{READ_RATHER, Remembered};
+use crate::entry::site::Site;
+use crate::key::{Function, Key};
+use crate::map::{Mapping, WeakMapping};
+use crate::memo::clock;
+use crate::memo::leases::Leases;
+use crate::record::Record;
+use crate::stats::counts::{Counters, Tally};
+
+#[cfg(test)]
+mod tests;
+
+/// So many threads have a stripe of their own.
+const STRIPES: usize = 16;
+
+/// So many keys share a generation: a change of one makes the others of its generation look at their files again.
+const GENERATIONS: usize = 256;
+
+/// What a stripe may hold on to, in bytes of memory and of mapped files.
+pub(super) const BYTES: u64 = 8 << 20;
+
+/// About what an entry takes beside its value, in bytes.
+pub(super) const ENTRY: u64 = 1 << 10;
+
+/// Longer values are read at each hit, which takes longer than opening them.
+const VALUE: usize = 256 << 10;
+
+/// A mebibyte of elements with its header. Longer mappings are remembered as long as somebody else has them, and don't
+/// hold on to the file of an entry that is gone.
+const HELD: u64 = (1 << 20) + 4096;
+
+/// How long what another process did may stay unseen; with what the clock lags behind less than a second.
+const CHECK: Duration = Duration::from_millis(950);
+
+/// A file that was changed so shortly before it was read may change again and look the same: by the ticks of the
+/// clock that times files, 10 ms apart at most.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// The same where files have times of whole seconds, as on ext3, or of two, as on FAT.
+const SETTLED_COARSE: Duration = Duration::from_millis(2100);
+
+/// How often a stripe that another thread holds is asked for. In a forked child that thread may not exist.
+const SPINS: usize = 200;
+
+/// What one memory remembers of the entries of an archive.
+pub(crate) struct Memo {
+    pub(crate) table: Arc<Table>,
+    archive: Arc<Archive>,
+    counters: Arc<Counters>,
+}
+
+/// The remembered entries of one memory.
+pub(crate) struct Table {
+    /// Of this process; no other table ever has it.
+    id: u64,
+    stripes: [Stripe; STRIPES],
+    /// The stripes that ever held something, by their bits.
+    used: AtomicU32,
+    generations: [AtomicU64; GENERATIONS],
+}
+
+/// The entries that one thread has used last; no two stripes share a line of the processor's cache.
+#[derive(Default)]
+#[repr(align(128))]
+struct Stripe(Mutex<Leases>);
+
+/// An entry in one stripe.
+pub(crate) struct Lease {
+    pub(crate) hot: Arc<Hot>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// An entry, as it was read.
+pub(crate) struct Hot {
+    pub(crate) found: Found,
+    generation: u64,
+    /// Whether the state of its file tells whether it is still the same.
+    settled: bool,
+    /// When it was last known to be what is on the disk.
+    checked: AtomicU64,
+    stamp_due: AtomicU64,
+    /// It was hit again, and so its arrays are worth keeping.
+    again: AtomicBool,
+    arrays: Arc<[Mutex<Held>]>,
+}
+
+/// What is kept of one array of an entry.
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    /// Its elements, which were verified when they were read.
+    Elements(Arc<[u8]>),
+    Mapping(Mapping, Arc<Known>),
+    /// The same as long as somebody else has it.
+    Lent(WeakMapping, Arc<Known>),
+}
+
+impl Memo {
+    pub(crate) fn new(table: Arc<Table>, archive: Arc<Archive>, counters: Arc<Counters>) -> Self {
+        Self { table, archive, counters }
+    }
+
+    /// What this thread remembers by `quick`, and what the clock says; nothing that changed since.
+    pub(crate) fn recalled(&self, quick: Digest, function: &'static Function) -> Option<(Arc<Lease>, Site, u64)> {
+        let lease = self.table.get(quick)?;
+        let site = Site::new(function.folder(), lease.hot.key()).remembered_by(Some(quick));
+        let now = clock::now();
+        self.is_current(&lease.hot, &site, now).then_some((lease, site, now))
+    }
+
+    /// What is remembered of the entry at `site`, and what the clock says; nothing that changed since.
+    pub(crate) fn remembered(&self, site: &Site, function: &'static str) -> Option<(Arc<Lease>, u64)> {
+        let (table, slot, now) = (&self.table, site.slot(), clock::now());
+        if let Some(lease) = table.get(slot) {
+            return self.is_current(&lease.hot, site, now).then_some((lease, now));
+        }
+        let hot = table.elsewhere(slot).filter(|hot| self.is_current(hot, site, now))?;
+        Some((self.lease(slot, hot, function), now))
+    }
+
+    /// The entry at `site` from the disk, to be remembered.
+    pub(crate) fn look_up(&self, site: &Site, function: &'static str) -> Result<Arc<Lease>, Missing> {
+        let (slot, before) = (site.slot(), Before::of(&self.table, site.key()));
+        let was = self.table.get(slot);
+        let found = match self.archive.find(site, function) {
+            Ok(found) => found,
+            Err(missing) => {
+                if was.is_some() {
+                    self.table.forget(site.key());
+                }
+                return Err(missing);
+            }
+        };
+        let settled = !self.archive.disk.medium().network && before.is_settled(&found);
+        let unchanged = was.filter(|was| was.hot.found.record == found.record);
+        let hot = Hot {
+            generation: before.generation,
+            settled,
+            checked: AtomicU64::new(before.now),
+            stamp_due: AtomicU64::new(before.now.saturating_add(clock::ticks(self.unstamped(&found, before.time)))),
+            again: AtomicBool::new(unchanged.is_some()),
+            arrays: unchanged.map_or_else(|| no_arrays(&found.record), |was| Arc::clone(&was.hot.arrays)),
+            found,
+        };
+        Ok(self.lease(slot, Arc::new(hot), function))
+    }
+
+    /// How long it still needs no stamp.
+    fn unstamped(&self, found: &Found, now: SystemTime) -> Duration {
+        self.archive.rules.stamp_interval.saturating_sub(now.duration_since(found.used).unwrap_or_default())
+    }
+
+    fn lease(&self, slot: Digest, hot: Arc<Hot>, function: &'static str) -> Arc<Lease> {
+        let tally = self.counters.tally(function, stripe());
+        let lease = Arc::new(Lease { hot, tally });
+        if lease.hot.found.record.value.len() <= VALUE {
+            self.table.keep(slot, Arc::clone(&lease));
+        }
+        lease
+    }
+
+    fn is_current(&self, hot: &Hot, site: &Site, now: u64) -> bool {
+        if hot.generation != self.table.generation(site.key()) {
+            return false;
+        }
+        if now.saturating_sub(hot.checked.load(Ordering::Relaxed)) >= clock::ticks(CHECK) {
+            if !hot.settled || !self.archive.disk.is_still(&site.record(), &hot.found.stat) {
+                return false;
+            }
+            hot.checked.store(now, Ordering::Relaxed);
+        }
+        if !hot.again.load(Ordering::Relaxed) {
+            hot.again.store(true, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Notes that a remembered entry was used, as [`Archive::stamp`] does.
+    pub(crate) fn stamp_again(&self, site: &Site, hot: &Hot, now: u64) {
+        if now >= hot.stamp_due.load(Ordering::Relaxed) {
+            self.archive.stamp(site, hot.found.used);
+            let left = self.unstamped(&hot.found, SystemTime::now());
+            // Once stamped, it is read again at the next check.
+            let left = if left.is_zero() { self.archive.rules.stamp_interval } else { left };
+            hot.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
+        }
+    }
+}
+
+/// What was so before an entry was read.
+struct Before {
+    generation: u64,
+    now: u64,
+    time: SystemTime,
+}
+
+impl Before {
+    fn of(table: &Table, key: Key) -> Self {
+        Self { generation: table.generation(key), now: clock::now(), time: SystemTime::now() }
+    }
+
+    /// Whether every later change of the file shows in its times.
+    fn is_settled(&self, found: &Found) -> bool {
+        let (changed, modified) = (found.stat.changed, found.stat.modified);
+        let settled = if is_whole(changed) && is_whole(modified) { SETTLED_COARSE } else { SETTLED };
+        self.time.duration_since(changed.max(modified)).is_ok_and(|age| age >= settled)
+    }
+}
+
+/// Whether a time is one of whole seconds, as all times of a coarse clock are.
+fn is_whole(time: SystemTime) -> bool {
+    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0)
+}
+
+fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
+    if record.arrays.is_empty() {
+        return Arc::default();
+    }
+    record.arrays.iter().map(|_| Mutex::default()).collect()
+}
+
+impl Hot {
+    pub(crate) fn key(&self) -> Key {
+        Key::from_digest(self.found.record.key)
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// When it was last known to be what is on the disk.
+    pub(crate) fn checked(&self) -> u64 {
+        self.checked.load(Ordering::Relaxed)
+    }
+
+    /// Until when it may be used without a look at the clock of another thread, at its file or its stamp.
+    pub(crate) fn good_until(&self) -> u64 {
+        let checked = self.checked.load(Ordering::Relaxed).saturating_add(clock::ticks(CHECK));
+        checked.min(self.stamp_due.load(Ordering::Relaxed))
+    }
+
+    fn held(&self, index: u32) -> Option<MutexGuard<'_, Held>> {
+        spin(self.arrays.get(usize::try_from(index).ok()?)?)
+    }
+
+    pub(super) fn weight(&self) -> u64 {
+        let record = &self.found.record;
+        let kept = record.arrays.iter().map(|array| array.length).filter(|&length| length <= HELD);
+        // The record's texts are kept as well.
+        ENTRY + self.found.length + record.value.len() as u64 + kept.sum::<u64>()
+    }
+}
+
+impl Remembered for Hot {
+    fn elements(&self, index: u32) -> Option<Arc<[u8]>> {
+        match &*self.held(index)? {
+            Held::Elements(elements) => Some(Arc::clone(elements)),
+            _ => None,
+        }
+    }
+
+    /// Not at its first hit, which may be its only one.
+    fn keep_elements(&self, index: u32, elements: &[u8]) {
+        if elements.len() as u64 <= READ_RATHER
+            && self.again.load(Ordering::Relaxed)
+            && let Some(mut held) = self.held(index)
+        {
+            *held = Held::Elements(elements.into());
+        }
+    }
+
+    fn mapping(&self, index: u32) -> Option<(Mapping, Arc<Known>)> {
+        match &*self.held(index)? {
+            Held::Mapping(mapping, known) => Some((mapping.clone(), Arc::clone(known))),
+            Held::Lent(mapping, known) => Some((mapping.upgrade()?, Arc::clone(known))),
+            _ => None,
+        }
+    }
+
+    fn keep_mapping(&self, index: u32, mapping: &Mapping, known: &Arc<Known>) {
+        let Some(mut held) = self.held(index) else { return };
+        let kept = mapping.bytes().len() as u64 <= HELD && self.again.load(Ordering::Relaxed);
+        *held = match kept {
+            true => Held::Mapping(mapping.clone(), Arc::clone(known)),
+            false => Held::Lent(mapping.downgrade(), Arc::clone(known)),
+        };
+    }
+}
+
+impl Table {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            stripes: std::array::from_fn(|_| Stripe::default()),
+            used: AtomicU32::new(0),
+            generations: [const { AtomicU64::new(0) }; GENERATIONS],
+        }
+    }
+
+    /// Makes what was read of `key` so far unusable, in every thread and at once.
+    pub(crate) fn forget(&self, key: Key) {
+        self.generation_of(key).fetch_add(1, Ordering::AcqRel);
+        // What is found by something else than its key stays until it is asked for, or others take its place.
+        for stripe in self.used() {
+            if let Some(mut leases) = spin(&stripe.0) {
+                leases.remove(key.digest());
+            }
+        }
+    }
+
+    /// The same for every key.
+    pub(crate) fn clear(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::AcqRel);
+        }
+        for stripe in self.used() {
+            drop(spin(&stripe.0).map(|mut leases| std::mem::take(&mut *leases)));
+        }
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[inline]
+    pub(crate) fn generation(&self, key: Key) -> u64 {
+        self.generation_of(key).load(Ordering::Acquire)
+    }
+
+    fn generation_of(&self, key: Key) -> &AtomicU64 {
+        // A byte that no hash table's place is made of.
+        &self.generations[usize::from(key.digest().to_bytes()[15])]
+    }
+
+    #[inline]
+    fn get(&self, slot: Digest) -> Option<Arc<Lease>> {
+        let at = stripe();
+        let holds = self.used.load(Ordering::Relaxed) & (1 << at) != 0;
+        if holds { spin(&self.stripes[at].0)?.get(slot).cloned() } else { None }
+    }
+
+    /// What another thread has found.
+    fn elsewhere(&self, slot: Digest) -> Option<Arc<Hot>> {
+        self.used().find_map(|stripe| spin(&stripe.0)?.peek(slot).map(|lease| Arc::clone(&lease.hot)))
+    }
+
+    fn keep(&self, slot: Digest, lease: Arc<Lease>) {
+        let at = stripe();
+        if let Some(mut leases) = spin(&self.stripes[at].0) {
+            self.used.fetch_or(1 << at, Ordering::Relaxed);
+            leases.insert(slot, lease);
+        }
+    }
+
+    /// As by threads that don't go on.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> impl Sized {
+        self.stripes.each_ref().map(|stripe| stripe.0.lock())
+    }
+
+    fn used(&self) -> impl Iterator<Item = &Stripe> {
+        let mut used = self.used.load(Ordering::Relaxed);
+        std::iter::from_fn(move || {
+            let stripe = self.stripes.get(used.trailing_zeros() as usize)?;
+            used &= used - 1;
+            Some(stripe)
+        })
+    }
+}
+
+/// Locks, unless another thread holds on to it; nobody does for longer than it takes to look something up.
+#[inline]
+fn spin<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    for _ in 0..SPINS {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    None
+}
+
+/// The stripe of this thread.
+#[inline]
+fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    MINE.with(|mine| {
+        mine.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+            mine.set(Some(next));
+            next
+        })
+    })
+}

@@ -1,0 +1,94 @@
+//! Looking at what is stored: whether a call would hit, why not, and what its entry is.
+
+use crate::call::Call;
+use crate::entry::Entry;
+use crate::entry::find::Missing;
+use crate::entry::rules::Mode;
+use crate::entry::site::Site;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::memory::{Engine, Memory};
+use crate::stats::{Explanation, Reason};
+use crate::threads::lock;
+
+impl Memory {
+    /// Whether `call` would hit. Nothing is computed, written or counted, and its arguments are hashed at most once.
+    ///
+    /// Its record is read and its files are looked at, but not into.
+    pub fn contains<A, R>(&self, call: &Call<A, R>) -> bool {
+        self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Missing::Nothing)))
+    }
+
+    /// The stored entry of `call`, without its value; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the call can't be keyed, or its entry can't be read.
+    pub fn entry<A, R>(&self, call: &Call<A, R>) -> Result<Option<Entry>> {
+        let Some(engine) = &self.0 else { return Ok(None) };
+        engine.entry(&engine.site(call)?.record())
+    }
+
+    /// Says whether `call` would hit; and if not, why: compares it with at most 1,000 stored calls of its function.
+    ///
+    /// Nothing is computed, written or counted.
+    pub fn explain<A, R>(&self, call: &Call<A, R>) -> Explanation {
+        let reason = match &self.0 {
+            None => Reason::Off,
+            Some(engine) => engine.explain(call),
+        };
+        let edited = reason == Reason::Hit && self.entry(call).is_ok_and(|entry| entry.is_some_and(|it| it.edited()));
+        Explanation { reason, edited }
+    }
+}
+
+impl Engine {
+    pub(crate) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
+        let identity = call.identity().map_err(Error::again)?;
+        Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Result<Option<Entry>> {
+        let found = self.archive.read_record(name)?;
+        Ok(found.map(|found| Entry::new(self.archive.disk.path_of(name), found)))
+    }
+
+    fn explain<A, R>(&self, call: &Call<A, R>) -> Reason {
+        match self.check(call) {
+            Ok(missing) => self.recorder.reason(call, missing),
+            Err(error) => Reason::Bypassed(error.to_string()),
+        }
+    }
+
+    /// What `call` would miss; `Err` if it bypasses the cache.
+    pub(crate) fn check<'a, A, R>(&self, call: &'a Call<A, R>) -> Result<Missing, &'a Error> {
+        let key = call.identity()?.key(&self.settings.salt);
+        let mode = self.mode(call.options());
+        if mode == Mode::Off {
+            return Ok(Missing::Off);
+        }
+        if self.is_due(key, mode) {
+            return Ok(Missing::Due);
+        }
+        let site = Site::new(call.function().folder(), key);
+        Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
+    }
+
+    /// Whether the entry is good and all its files are there, without a look into them.
+    fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
+        let function = call.function().path();
+        let mut found = self.archive.find(site, function)?;
+        loop {
+            self.fresh(call.options(), site, &found)?;
+            match self.archive.is_whole(site, &found.record) {
+                Ok(()) => return Ok(()),
+                Err(error) => found = self.archive.successor(site, function, &found, error)?,
+            }
+        }
+    }
+
+    /// Whether `Mode::Refresh` hasn't computed `key` yet.
+    pub(crate) fn is_due(&self, key: Key, mode: Mode) -> bool {
+        mode == Mode::Refresh && !lock(&self.refreshed).contains(&key)
+    }
+}

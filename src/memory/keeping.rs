@@ -1,0 +1,62 @@
+//! How one result is to be stored: what its function says, else what the memory says.
+
+use std::time::Duration;
+
+use crate::call::Options;
+use crate::entry::rules::Mode;
+use crate::entry::site::Site;
+use crate::entry::staging::StagingSite;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::Function;
+use crate::memory::Engine;
+use crate::memory::guarded::guarded;
+use crate::payload::Compression;
+
+/// What the options that are about storing came to for one call.
+pub(crate) struct Keeping {
+    pub(crate) compression: Compression,
+    pub(crate) readable: bool,
+    /// What takes less time isn't stored.
+    pub(crate) least: Duration,
+}
+
+impl Engine {
+    /// The stricter of the memory's mode and the function's.
+    pub(crate) fn mode(&self, options: &Options) -> Mode {
+        options.mode.map_or(self.settings.mode, |mode| mode().max(self.settings.mode))
+    }
+
+    /// How arrays of the function's results are stored.
+    pub(crate) fn compression(&self, options: &Options) -> Compression {
+        options.compress.map_or(self.settings.compression, |compress| compress())
+    }
+
+    /// Where the arrays of a call are made whose result's place is `site`; `None` where nothing may be written.
+    pub(crate) fn staging_site(&self, function: &'static Function, site: Option<&Site>) -> Option<StagingSite> {
+        let site = site.filter(|site| self.writes() && !site.is_read_only())?;
+        Some(StagingSite { function, site: site.clone() })
+    }
+
+    /// Whether array files get readable names.
+    pub(crate) fn is_readable(&self, options: &Options) -> bool {
+        options.readable.map_or(self.settings.readable, |readable| readable())
+    }
+
+    /// How a result is to be stored; asked before the function runs, so that no result is lost to an expression that
+    /// panics.
+    pub(crate) fn keeping(&self, options: &Options) -> Result<Keeping> {
+        let keeping = || Keeping {
+            compression: self.compression(options),
+            readable: self.is_readable(options),
+            least: options.min_duration.map_or(self.settings.min_duration, |least| least()),
+        };
+        let panicked = "an expression in `#[cache(…)]` panicked: `compress`, `readable` or `min_duration`";
+        guarded(keeping).ok_or_else(|| Error::new(ErrorKind::Other, panicked))
+    }
+
+    /// Whether a result that took `duration`, less than `least`, is too cheap to be stored. One that is stored already
+    /// is replaced all the same: a stale one must not outlive its successor.
+    pub(crate) fn is_too_cheap(&self, least: Duration, site: &Site, duration: Duration) -> bool {
+        duration < least && self.archive.disk.stat(&site.record()).is_ok_and(|stat| stat.is_none())
+    }
+}

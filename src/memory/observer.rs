@@ -1,0 +1,37 @@
+//! What an archive tells the other parts of a memory.
+
+use std::sync::Arc;
+
+use crate::entry::archive::Observer;
+use crate::folder::auto_evict::AutoEvict;
+use crate::key::Key;
+use crate::memo::table::Table;
+use crate::stats::counts::Counters;
+
+/// Those who hear of what a memory's archive does.
+pub(super) struct Listeners {
+    pub(super) table: Arc<Table>,
+    pub(super) counters: Arc<Counters>,
+    /// Where there are limits to keep.
+    pub(super) auto_evict: Option<AutoEvict>,
+}
+
+impl Observer for Listeners {
+    fn changed(&self, key: Key) {
+        self.table.forget(key);
+    }
+
+    fn stored(&self, bytes: u64) {
+        if let Some(auto_evict) = &self.auto_evict {
+            auto_evict.wrote(bytes);
+        }
+    }
+
+    fn copied(&self, reason: &'static str) {
+        self.counters.copied(reason);
+    }
+
+    fn make_room(&self) -> bool {
+        self.auto_evict.as_ref().is_some_and(AutoEvict::make_room)
+    }
+}

@@ -1,0 +1,164 @@
+//! Editing a stored result: mapped privately, published again under the same key.
+
+use std::time::{Duration, Instant};
+
+use ndarray::{ArrayRef, Dimension};
+
+use crate::call::lazy::Call;
+use crate::call::options::Options;
+use crate::digest::Element;
+use crate::entry::names::stem_of;
+use crate::entry::put::Sink;
+use crate::entry::site::Site;
+use crate::error::{Error, Result};
+use crate::map::MappedMut;
+use crate::memory::flight;
+use crate::memory::flight::{Clearance, Flight};
+use crate::memory::form::{Shape, Stored};
+use crate::memory::{Engine, Memory};
+use crate::payload::{Codec, OneArray, Writer};
+use crate::record::{Producer, Record};
+use crate::store::LockedKey;
+
+/// How long a commit waits for whoever else replaces the entry. Without a turn it leaves, at worst, files that no
+/// record names.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How an array of this type is stored.
+type Save<A, D> = fn(&ArrayRef<A, D>, &mut Writer<'_>) -> Result<()>;
+
+impl Memory {
+    /// The result of `call`, to be edited: writable in memory, and published by [`MappedMut::commit`].
+    ///
+    /// The result is computed and stored first, if it isn't yet; an edited one stays so. Takes the time of a few
+    /// system calls for a hit; pages that are written to take memory. The function returns one array: an `Array`, an
+    /// `ArcArray` or a [`Mapped`](crate::Mapped).
+    ///
+    /// An edited entry is a hit as any other until it is removed or [refreshed](Self::refresh).
+    /// [`Entry::edited`](crate::Entry::edited) and [`explain`](Self::explain) tell it from a computed one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is disabled or read-only, at once and not only when the edits are to be
+    /// committed; when the call can't be keyed; and when its result can't be stored.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn mask(n: usize) -> ndarray::Array1<bool> {
+    ///     ndarray::Array1::from_elem(n, true)
+    /// }
+    ///
+    /// let mut mask = memory.mmap_mut(mask::call(1000))?;
+    /// mask[17] = false; // a bad sample, found by eye
+    /// mask.commit()?;
+    /// assert!(!memory.eval(mask::call(1000))[17]);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn mmap_mut<A, R: OneArray>(&self, call: Call<A, R>) -> Result<MappedMut<R::Element, R::Axes>> {
+        let Some(engine) = self.writable("edit a result")? else {
+            return Err(Error::unsupported("can't edit a result: the memory is disabled"));
+        };
+        let site = engine.site(&call)?;
+        let (function, options) = (call.function(), call.options());
+        let evaluated = self.evaluate(call, Editable);
+        if let Some(fault) = evaluated.fault {
+            return Err(fault);
+        }
+        let (array, mut record) = evaluated.value.ok_or_else(|| {
+            let path = function.path();
+            Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
+        })?;
+        record.parts = function.parts().to_vec();
+        let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
+        Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
+    }
+
+    fn commit<A: Element, D: Dimension>(
+        &self,
+        site: &Site,
+        options: &Options,
+        base: &Record,
+        array: &ArrayRef<A, D>,
+        save: Save<A, D>,
+    ) -> Result<()> {
+        let engine = self.0.as_deref().ok_or_else(|| Error::unsupported("the memory is disabled"))?;
+        engine.commit(site, options, base, |out| save(array, out))
+    }
+}
+
+/// Mapped copy-on-write, with its record; nothing where there is none.
+#[derive(Clone, Copy)]
+struct Editable;
+
+impl<R: OneArray> Shape<R> for Editable {
+    type Out = Option<(R::Cow, Record)>;
+
+    fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
+        let array = entry.load(R::copy_on_write)?;
+        Ok(Some((array, entry.record.clone())))
+    }
+
+    fn keep(self, _: R) -> Self::Out {
+        None
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        true
+    }
+}
+
+impl Engine {
+    /// Publishes another value at `site`; what else the record says stays as in `base`.
+    fn commit(
+        &self,
+        site: &Site,
+        options: &Options,
+        base: &Record,
+        save: impl FnOnce(&mut Writer<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let compression = self.compression(options);
+        compression.check()?;
+        let stem = stem_of(self.is_readable(options), &base.function, &base.arguments);
+        let mut sink = Sink::new(&self.archive, site, compression, stem);
+        let mut writer = Writer::new(&mut sink, self.settings.inline);
+        save(&mut writer)?;
+        let record = Record {
+            value: writer.finish(),
+            arrays: sink.arrays.clone(),
+            overflow: None,
+            producer: Producer::current(&self.archive.disk.medium().session).into(),
+            edited: true,
+            ..base.clone()
+        };
+        let _turn = self.turn(site);
+        sink.publish(&record)
+    }
+
+    /// Waits for a moment until nobody else replaces the entry: of two who do so at once, neither would see the
+    /// other's files, and remove them.
+    fn turn(&self, site: &Site) -> (Option<LockedKey>, Option<Flight>) {
+        let flight = loop {
+            match flight::request(self.place, site.key(), Some(PATIENCE)) {
+                Clearance::Leads(flight) => break Some(flight),
+                Clearance::Landed => {}
+                Clearance::Alone => break None,
+            }
+        };
+        (self.lock_for_a_moment(site), flight)
+    }
+
+    fn lock_for_a_moment(&self, site: &Site) -> Option<LockedKey> {
+        let locks = self.locks.as_ref()?;
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            match locks.try_lock(site.key().digest().to_bytes()) {
+                Ok(Some(key)) => return Some(key),
+                Ok(None) => std::thread::sleep(Duration::from_millis(1)),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}

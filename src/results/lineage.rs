@@ -1,0 +1,262 @@
+//! What went into a result: the entries whose results were its arguments, and theirs.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+
+use crate::call::lazy::Call;
+use crate::digest::{ContentHash, ContentHasher, Digest};
+use crate::entry::content::Content;
+use crate::entry::info::Entry;
+use crate::entry::site::Site;
+use crate::error::Result;
+use crate::folder::survey::{State, survey};
+use crate::key::Key;
+use crate::memory::{Engine, Memory};
+use crate::payload::inline_arrays;
+use crate::record::{Argument, Record};
+
+mod print;
+#[cfg(test)]
+mod tests;
+
+/// Of so many entries that hold one and the same array an argument names each; of more, those that were made first.
+const SOURCES: usize = 8;
+
+/// The stored calls whose results went into a result, from [`Memory::lineage`].
+///
+/// Prints as a tree: a line for each entry with its function, its arguments, its key, when it was computed and how long
+/// that took, and that it was edited if it was; below it, by the name of the argument, the entries that hold that
+/// argument. What was printed before isn't spelled out again.
+#[derive(Clone, Debug)]
+pub struct Lineage {
+    /// The result's own first, then in the order in which they were come to.
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    entry: Entry,
+    inputs: Vec<Input>,
+}
+
+/// An argument that is an array, or the result of a stored call.
+#[derive(Clone, Debug)]
+struct Input {
+    /// Of the entry.
+    argument: usize,
+    /// The nodes that hold it.
+    sources: Vec<usize>,
+    /// How many more entries hold it.
+    more: usize,
+}
+
+/// An argument of a stored call, and an entry that holds it.
+///
+/// From [`Lineage::links`].
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    call: &'a Entry,
+    argument: &'a Argument,
+    source: Option<&'a Entry>,
+}
+
+impl<'a> Link<'a> {
+    /// The call that took the argument.
+    #[must_use]
+    pub fn call(&self) -> &'a Entry {
+        self.call
+    }
+
+    /// The argument.
+    #[must_use]
+    pub fn argument(&self) -> &'a Argument {
+        self.argument
+    }
+
+    /// The entry that holds it; `None` if none does: the array came from elsewhere, or its entry was removed.
+    #[must_use]
+    pub fn source(&self) -> Option<&'a Entry> {
+        self.source
+    }
+}
+
+impl Lineage {
+    /// The entries, each once: the result's own first.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.nodes.iter().map(|node| &node.entry)
+    }
+
+    /// Each argument that is an array or a stored result, with each entry that holds it (at most eight).
+    ///
+    /// Not those that are rounded (`round(x = 1e-9)`): they count by other numbers than any entry holds.
+    pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
+        self.nodes.iter().flat_map(move |node| {
+            node.inputs.iter().flat_map(move |input| {
+                let (call, argument) = (&node.entry, &node.entry.arguments()[input.argument]);
+                let link = move |source| Link { call, argument, source };
+                let none = input.sources.is_empty().then(|| link(None));
+                none.into_iter().chain(input.sources.iter().map(move |&node| link(Some(&self.nodes[node].entry))))
+            })
+        })
+    }
+}
+
+impl Memory {
+    /// Which stored results went into the result of `call`; `None` if that isn't stored.
+    ///
+    /// An argument is joined with each entry that holds it by digest: an array with entries of which it is an array, a
+    /// [`Shelved`](crate::Shelved) result with the entry of its content. So it doesn't matter how the array came from
+    /// one function to the other; and an array that two functions return, all zeros say, is joined with both. Arrays
+    /// inside arguments of other types, tuples say, aren't seen. A line ends where no entry holds an array: it came from
+    /// elsewhere, or its entry was evicted. Each entry is followed once.
+    ///
+    /// Reads all records of the cache, on several threads, and no array. Nothing is written or counted.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the call can't be keyed, when its entry can't be read, or when the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndarray::prelude::*;
+    /// use ndcache::{Memory, cache};
+    ///
+    /// #[cache]
+    /// fn ramp(n: usize) -> Array1<f64> {
+    ///     Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// #[cache]
+    /// fn total(x: &ArrayRef1<f64>) -> f64 {
+    ///     x.sum()
+    /// }
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// let x = memory.eval(ramp::call(1000));
+    /// memory.eval(total::call(&x));
+    /// let lineage = memory.lineage(&total::call(&x))?.unwrap();
+    /// let text = lineage.to_string();
+    /// let mut lines = text.lines();
+    /// assert!(lines.next().unwrap().starts_with("total(x=f64[1000] C)"));
+    /// assert!(lines.next().unwrap().starts_with("└─ x: ramp(n=1000)"));
+    /// assert!(lineage.dot().starts_with("digraph"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn lineage<A, R>(&self, call: &Call<A, R>) -> Result<Option<Lineage>> {
+        let Some(engine) = &self.0 else { return Ok(None) };
+        let site = engine.site(call)?;
+        let Some(entry) = engine.entry(&site.record())? else { return Ok(None) };
+        let index = engine.index()?;
+        Ok(Some(engine.trace(entry, &index)))
+    }
+}
+
+/// Which entries hold an array or a value, by what it counts as in an argument.
+struct Index {
+    functions: Vec<String>,
+    holders: HashMap<Digest, Vec<Place>>,
+}
+
+/// Where an entry is, and when it was made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    created: u64,
+    function: usize,
+    key: Key,
+}
+
+impl Engine {
+    fn index(&self) -> Result<Index> {
+        type Holders = Vec<(Digest, Place)>;
+        let survey = survey(&self.archive.disk, |holders: &mut Holders, shard| {
+            for (key, item) in shard.records() {
+                let State::Entry(found) = shard.listed_state(key, item) else { continue };
+                let place = Place { created: found.record.created, function: shard.function, key };
+                holders.extend(held(&found.record).into_iter().map(|digest| (digest, place)));
+            }
+        })?;
+        let mut holders: HashMap<_, Vec<_>> = HashMap::new();
+        for (digest, place) in survey.tallies.into_iter().flatten() {
+            holders.entry(digest).or_default().push(place);
+        }
+        for places in holders.values_mut() {
+            places.sort_unstable();
+            // An entry that holds one array twice.
+            places.dedup();
+        }
+        survey.error.map_or(Ok(Index { functions: survey.functions, holders }), Err)
+    }
+
+    /// Follows the arguments of `root` to the entries that hold them, and on from there; each entry once, whatever
+    /// circle they form.
+    fn trace(&self, root: Entry, index: &Index) -> Lineage {
+        let mut lineage = Lineage { nodes: Vec::new() };
+        let mut known = HashMap::from([(root.key(), 0)]);
+        lineage.nodes.push(Node { entry: root, inputs: Vec::new() });
+        let mut next = 0;
+        while next < lineage.nodes.len() {
+            let entry = lineage.nodes[next].entry.clone();
+            let mut inputs = Vec::new();
+            for (at, argument) in entry.arguments().iter().enumerate() {
+                let places = index.holders.get(&argument.digest()).map_or(&[][..], Vec::as_slice);
+                // A function that returns its argument unchanged holds it, too, and didn't make it.
+                let others: Vec<_> = places.iter().filter(|place| place.key != entry.key()).collect();
+                let mut sources = Vec::new();
+                for place in others.iter().take(SOURCES) {
+                    sources.extend(self.node(place, index, &mut known, &mut lineage));
+                }
+                if !sources.is_empty() || is_array(argument.text()) {
+                    inputs.push(Input { argument: at, sources, more: others.len().saturating_sub(SOURCES) });
+                }
+            }
+            lineage.nodes[next].inputs = inputs;
+            next += 1;
+        }
+        lineage
+    }
+
+    /// The node of the entry at `place`, made if it is new; `None` if the entry has vanished meanwhile.
+    fn node(
+        &self,
+        place: &Place,
+        index: &Index,
+        known: &mut HashMap<Key, usize>,
+        lineage: &mut Lineage,
+    ) -> Option<usize> {
+        match known.entry(place.key) {
+            Slot::Occupied(node) => Some(*node.get()),
+            Slot::Vacant(new) => {
+                let site = Site::new(index.functions[place.function].clone(), place.key);
+                let entry = self.entry(&site.record()).ok().flatten()?;
+                lineage.nodes.push(Node { entry, inputs: Vec::new() });
+                Some(*new.insert(lineage.nodes.len() - 1))
+            }
+        }
+    }
+}
+
+/// What the result of an entry, or an array of it, counts as in an argument.
+fn held(record: &Record) -> Vec<Digest> {
+    let content = Content::of(record);
+    let files = record.arrays.iter().map(|array| array.digest);
+    let whole = if content.array.is_none() { Some(shelved(content.digest)) } else { None };
+    files.chain(inline_arrays(&record.value)).chain(whole).collect()
+}
+
+/// The digest of a shelved result that isn't an array (docs/format.md, "Digests").
+fn shelved(content: Digest) -> Digest {
+    let mut hasher = ContentHasher::new();
+    hasher.begin_struct("ndcache::Shelved");
+    hasher.field("content");
+    content.content_hash(&mut hasher);
+    hasher.end();
+    hasher.finish()
+}
+
+/// Whether the text of an argument is that of an array: `f64[1797, 64] C`.
+fn is_array(text: &str) -> bool {
+    let Some((array, order)) = text.rsplit_once("] ") else { return false };
+    let shape = array.split_once('[').map(|(_, shape)| shape);
+    let is_shape = |shape: &str| shape.bytes().all(|byte| byte.is_ascii_digit() || byte == b',' || byte == b' ');
+    ["C", "F", "strided"].contains(&order) && shape.is_some_and(is_shape)
+}

@@ -1,0 +1,478 @@
+//! A reference to a stored result, for whoever passes results on without loading them.
+
+mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::call::lazy::Call;
+use crate::digest::{ContentHash, ContentHasher, Known, Text};
+use crate::entry::content::{Content, Kept};
+use crate::entry::find::{Found, Missing};
+use crate::entry::info::Entry;
+use crate::entry::rules::INLINE;
+use crate::entry::site::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{Function, Key, Stream, folder};
+use crate::memory::ambient::ambient;
+use crate::memory::form::{Shape, Stored};
+use crate::memory::{Engine, Memory};
+use crate::payload::{Codec, Mappable};
+use crate::record::Record;
+
+/// A small reference to a result in a cache: which call it is of, and which content it has.
+///
+/// [`Memory::shelve`] makes it. It is cheap to clone, can be sent to another thread, and serialized for another
+/// process that opens the same folder. It stands for one content: if the entry was removed or evicted since, or
+/// replaced by another content, using it is an error of the kind [`Changed`](ErrorKind::Changed).
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndcache::{Memory, Shelved, cache};
+/// # let folder = tempfile::tempdir().unwrap();
+///
+/// #[cache]
+/// fn ramp(n: usize) -> Array1<f64> {
+///     Array1::from_shape_fn(n, |i| i as f64)
+/// }
+///
+/// let memory = Memory::open(folder.path())?;
+/// let shelved: Shelved<Array1<f64>> = memory.shelve(ramp::call(100_000))?;
+/// let text = serde_json::to_string(&shelved).unwrap(); // some 200 bytes, for another process, say
+/// let received: Shelved<Array1<f64>> = serde_json::from_str(&text).unwrap();
+/// assert_eq!(received.mmap(&memory)?.sum(), shelved.load(&memory)?.sum());
+///
+/// memory.remove(&ramp::call(100_000))?;
+/// assert_eq!(shelved.load(&memory).unwrap_err().kind(), ndcache::ErrorKind::Changed);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+///
+/// # As an argument
+///
+/// A shelved array counts as that array, and any other shelved result by its content; neither is read for that. To
+/// *store* something under a digest that this process has only been told, the bytes have to be verified first: in the
+/// memory that shelved the result, or in the one that evaluates the call if it came from another process. Where they
+/// can't be, the call is computed, not stored, and counted as a fault.
+///
+/// # Without an entry
+///
+/// Where nothing is stored (the memory is disabled or read-only, the call can't be keyed, the disk is full) it keeps
+/// a copy of the result in itself. Then any memory will do to load it, and it can't be serialized.
+pub struct Shelved<R> {
+    reference: Arc<Reference>,
+    codec: Codec<R>,
+}
+
+struct Reference {
+    /// Its path.
+    function: String,
+    held: Held,
+}
+
+enum Held {
+    Entry(Ticket),
+    Here { key: Option<Key>, kept: Kept },
+}
+
+/// What finds an entry again.
+struct Ticket {
+    key: Key,
+    content: Content,
+    /// Whether this process has seen for itself that the bytes are what they count as.
+    known: Known,
+    /// Where that can be found out.
+    memory: Option<Memory>,
+}
+
+impl Ticket {
+    fn of(entry: &Stored<'_>, memory: &Memory) -> Self {
+        let content = Content::of(entry.record);
+        // What lies in the record has been hashed just now.
+        let seen = entry.fresh || entry.record.arrays.is_empty();
+        let known = if seen { Known::verified } else { Known::claimed };
+        let key = entry.site.key();
+        Self { key, content, known: known(content.counts_as()), memory: Some(memory.clone()) }
+    }
+}
+
+impl Memory {
+    /// A reference to the result of `call`, which is computed and stored if it isn't yet.
+    ///
+    /// On a hit nothing is loaded: the record is read, and its files are looked at. Where nothing can be stored, a copy
+    /// of the result is kept in the reference, which takes as much memory.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the result neither is stored nor can be kept: an `Err` that isn't cached, or a value that
+    /// refuses to serialize.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let shelved = (0..10).map(|n| memory.shelve(square::call(n))).collect::<ndcache::Result<Vec<_>>>()?;
+    /// assert_eq!(shelved[7].load(&memory)?, 49);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn shelve<A, R>(&self, call: Call<A, R>) -> Result<Shelved<R>> {
+        let engine = self.0.as_deref();
+        let key = engine.and_then(|engine| Some(call.identity().ok()?.key(&engine.settings.salt)));
+        let shape = Shelving { memory: self, function: call.function(), key, codec: call.codec() };
+        self.evaluate(call, shape).value
+    }
+}
+
+/// By reference.
+struct Shelving<'a, R> {
+    memory: &'a Memory,
+    function: &'static Function,
+    key: Option<Key>,
+    codec: Codec<R>,
+}
+
+impl<R> Clone for Shelving<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Shelving<'_, R> {}
+
+impl<R> Shelving<'_, R> {
+    fn shelved(self, held: Held) -> Shelved<R> {
+        let function = self.function.path().to_owned();
+        Shelved { reference: Arc::new(Reference { function, held }), codec: self.codec }
+    }
+}
+
+impl<R> Shape<R> for Shelving<'_, R> {
+    type Out = Result<Shelved<R>>;
+
+    fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
+        entry.engine.archive.is_whole(entry.site, entry.record)?;
+        Ok(Ok(self.shelved(Held::Entry(Ticket::of(entry, self.memory)))))
+    }
+
+    fn keep(self, value: R) -> Self::Out {
+        let inline = self.memory.0.as_ref().map_or(INLINE, |engine| engine.settings.inline);
+        let kept = Kept::of(self.codec, &value, inline).map_err(|error| {
+            error.at(format_args!("the result of function `{}` can't be shelved", self.function.path()))
+        })?;
+        Ok(self.shelved(Held::Here { key: self.key, kept }))
+    }
+
+    fn reloads(self, _: Codec<R>) -> bool {
+        true
+    }
+}
+
+impl<R> Shelved<R> {
+    /// The result, read into memory and verified.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry isn't in `memory`'s folder any more,
+    /// or has another content; any other when it can't be read.
+    pub fn load(&self, memory: &Memory) -> Result<R> {
+        match &self.reference.held {
+            Held::Here { kept, .. } => kept.load(|reader| self.codec.load(reader)),
+            Held::Entry(ticket) => self.reference.with_entry(ticket, memory, |engine, site, record| {
+                engine.archive.load(site, record, |reader| self.codec.load(reader))
+            }),
+        }
+    }
+
+    /// The result, its arrays memory-mapped as [`Memory::mmap`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn zeros(n: usize) -> ndarray::Array1<f64> {
+    ///     ndarray::Array1::zeros(n)
+    /// }
+    ///
+    /// let zeros = memory.shelve(zeros::call(100_000))?.mmap(&memory)?;
+    /// assert!(zeros.is_mapped());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn mmap(&self, memory: &Memory) -> Result<R::Mapped>
+    where
+        R: Mappable,
+    {
+        let mapped = match &self.reference.held {
+            Held::Here { kept, .. } => kept.load(R::map),
+            Held::Entry(ticket) => self.reference.with_entry(ticket, memory, |engine, site, record| {
+                engine.archive.load(site, record, |reader| R::map(reader))
+            }),
+        };
+        match mapped {
+            // A stored `Err`, say: nothing in it to map.
+            Err(error) if error.kind() == ErrorKind::Unsupported => self.load(memory).map(R::into_mapped),
+            mapped => mapped,
+        }
+    }
+
+    /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.
+    ///
+    /// A result that is kept in the reference itself goes with it: there is no entry to remove.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content, which stays; and
+    /// when it can't be removed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let shelved = memory.shelve(double::call(1.0))?;
+    /// assert!(shelved.remove(&memory)?);
+    /// assert!(!shelved.remove(&memory)?);
+    /// assert!(!memory.contains(&double::call(1.0)));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn remove(&self, memory: &Memory) -> Result<bool> {
+        let Held::Entry(ticket) = &self.reference.held else { return Ok(false) };
+        let Some(engine) = memory.writable("remove an entry")? else { return Ok(false) };
+        let site = self.reference.site(ticket);
+        match engine.archive.find(&site, &self.reference.function) {
+            Ok(found) => {
+                self.reference.expect_content(ticket, &found.record)?;
+                let removed = engine.archive.disk.remove(&site.record());
+                engine.memo.table.forget(ticket.key);
+                let removed = removed?;
+                engine.archive.remove_files(&site, &found.record);
+                Ok(removed)
+            }
+            Err(Missing::Damaged(_)) => {
+                let removed = engine.archive.disk.remove(&site.record());
+                engine.memo.table.forget(ticket.key);
+                removed
+            }
+            Err(Missing::Newer(error) | Missing::Fault(error)) => Err(error.at(&*self.reference)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The path of the function whose result it is.
+    ///
+    /// ```
+    /// #[ndcache::cache(name = "double")]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let shelved = ndcache::Memory::disabled().shelve(double::call(1.0))?;
+    /// assert_eq!(shelved.function(), "double");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.reference.function
+    }
+
+    /// The key of the call.
+    ///
+    /// A call that has none, because its memory is disabled or its arguments can't be keyed, gets one that is made of
+    /// function and result, and under which nothing is stored.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let shelved = memory.shelve(double::call(1.0))?;
+    /// assert_eq!(shelved.key(), memory.entry(&double::call(1.0))?.unwrap().key());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.reference.key()
+    }
+
+    /// The entry without its value; `None` if there is none any more, or never was.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content; any other when it
+    /// can't be read.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let memory = ndcache::Memory::open(folder.path())?;
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let entry = memory.shelve(double::call(1.0))?.metadata(&memory)?.unwrap();
+    /// assert_eq!(entry.arguments()[0].text(), "1.0");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn metadata(&self, memory: &Memory) -> Result<Option<Entry>> {
+        let (Held::Entry(ticket), Some(engine)) = (&self.reference.held, &memory.0) else { return Ok(None) };
+        let site = self.reference.site(ticket);
+        match engine.archive.find(&site, &self.reference.function) {
+            Ok(found) => {
+                self.reference.expect_content(ticket, &found.record)?;
+                Ok(Some(Entry::new(engine.archive.disk.path_of(&site.record()), found)))
+            }
+            Err(Missing::Absent) => Ok(None),
+            Err(missing) => Err(self.reference.unusable(missing, engine)),
+        }
+    }
+}
+
+impl Reference {
+    fn key(&self) -> Key {
+        match &self.held {
+            Held::Entry(ticket) => ticket.key,
+            Held::Here { key: Some(key), .. } => *key,
+            Held::Here { key: None, kept } => {
+                let mut stream = Stream::new("ndcache-kept:1");
+                stream.text(&self.function);
+                stream.digest(kept.content().digest);
+                Key::from_digest(stream.finish())
+            }
+        }
+    }
+
+    /// The folder follows from the function's path, so that no name that was sent along is ever opened.
+    fn site(&self, ticket: &Ticket) -> Site {
+        Site::new(folder(&self.function), ticket.key)
+    }
+
+    /// Does something with the record, if it is still the one that was shelved.
+    fn with_entry<T>(
+        &self,
+        ticket: &Ticket,
+        memory: &Memory,
+        load: impl Fn(&Engine, &Site, &Record) -> Result<T>,
+    ) -> Result<T> {
+        let disabled = || Error::unsupported(format!("{self} can't be loaded: the memory is disabled"));
+        let engine = memory.0.as_deref().ok_or_else(disabled)?;
+        let site = self.site(ticket);
+        let mut found = self.find(ticket, engine, &site)?;
+        loop {
+            let error = match load(engine, &site, &found.record) {
+                Ok(value) => {
+                    engine.archive.stamp(&site, found.used);
+                    return Ok(value);
+                }
+                Err(error) => error,
+            };
+            // The entry may have been replaced after its record was read: by the same content, or by another.
+            let again = self.find(ticket, engine, &site)?;
+            if again.record == found.record {
+                return Err(error.at(self));
+            }
+            found = again;
+        }
+    }
+
+    fn find(&self, ticket: &Ticket, engine: &Engine, site: &Site) -> Result<Found> {
+        let found = match engine.archive.find(site, &self.function) {
+            // Its overflow may have gone with a record that was replaced meanwhile.
+            Err(Missing::Damaged(_)) => engine.archive.find(site, &self.function),
+            found => found,
+        };
+        let found = found.map_err(|missing| self.unusable(missing, engine))?;
+        self.expect_content(ticket, &found.record)?;
+        Ok(found)
+    }
+
+    fn unusable(&self, missing: Missing, engine: &Engine) -> Error {
+        match missing {
+            Missing::Damaged(error) | Missing::Newer(error) | Missing::Fault(error) => error.at(self),
+            Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
+                let place = engine.archive.disk.path().display();
+                Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))
+            }
+        }
+    }
+
+    fn expect_content(&self, ticket: &Ticket, record: &Record) -> Result<()> {
+        let (found, expected) = (Content::of(record), ticket.content);
+        if found == expected {
+            return Ok(());
+        }
+        let (found, expected) = (found.digest, expected.digest);
+        Err(Error::new(
+            ErrorKind::Changed,
+            format!("{self} was replaced: its content is `{found}`, expected `{expected}`"),
+        ))
+    }
+
+    /// Reads the arrays, so that something may be stored under their digest.
+    fn verify(&self, ticket: &Ticket) -> Result<()> {
+        let memory = ticket.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
+        let memory = memory.ok_or_else(|| Error::unsupported(format!("{self} can't be verified without a memory")))?;
+        self.with_entry(ticket, &memory, |engine, site, record| engine.archive.verify(site, record))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "result `{}` of function `{}`", self.key(), self.function)
+    }
+}
+
+impl<R> ContentHash for Shelved<R> {
+    /// An array feeds its own digest; any other result that of its content.
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        let (content, digest) = match &self.reference.held {
+            Held::Here { kept, .. } => (kept.content(), Some(kept.content().counts_as())),
+            Held::Entry(ticket) => (ticket.content, hasher.trust(&ticket.known, || self.reference.verify(ticket))),
+        };
+        match digest {
+            Some(array) if content.array.is_some() => hasher.leaf(array),
+            Some(digest) => {
+                hasher.begin_struct("ndcache::Shelved");
+                hasher.field("content");
+                digest.content_hash(hasher);
+                hasher.end();
+            }
+            // It failed, and the hasher knows.
+            None => {}
+        }
+    }
+
+    fn describe(&self, text: &mut Text) {
+        text.display(self);
+    }
+}
+
+impl<R> Clone for Shelved<R> {
+    fn clone(&self) -> Self {
+        Self { reference: Arc::clone(&self.reference), codec: self.codec }
+    }
+}
+
+/// Names key and function.
+impl<R> fmt::Display for Shelved<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reference.fmt(f)
+    }
+}
+
+impl<R> fmt::Debug for Shelved<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shelved({self})")
+    }
+}

@@ -1,0 +1,73 @@
+//! Arrays that a cached function makes where they will be stored.
+
+use ndarray::{Dimension, Shape, ShapeBuilder};
+
+use crate::digest::Element;
+use crate::entry::staging::StagingSite;
+use crate::error::ErrorKind;
+use crate::map::Staged;
+use crate::memory::{Engine, ambient};
+
+/// An array of zeros that already lives in a file of the cache, for a cached function to fill and to return as a
+/// [`Mapped`](crate::Mapped): `.into()`.
+///
+/// Storing that result takes the file over; its bytes are written once and read once, to be hashed. So a result may be
+/// larger than memory: what doesn't fit is written to the file by the operating system while the function computes.
+/// The shape is what [`Array::zeros`](ndarray::Array::zeros) takes, `.f()` for Fortran order too.
+///
+/// ```
+/// use ndarray::prelude::*;
+/// use ndcache::{Mapped2, Memory, cache, zeros};
+/// # let folder = tempfile::tempdir().unwrap();
+///
+/// #[cache]
+/// fn outer(x: &ArrayRef1<f64>, y: &ArrayRef1<f64>) -> Mapped2<f64> {
+///     let mut table = zeros::<f64, _>((x.len(), y.len()));
+///     for (mut row, x) in table.rows_mut().into_iter().zip(x) {
+///         row.assign(&(y * *x));
+///     }
+///     table.into()
+/// }
+///
+/// let memory = Memory::open(folder.path())?;
+/// let x = Array1::linspace(0.0, 1.0, 300);
+/// let table = memory.eval(outer::call(&x, &x));
+/// assert!(table.is_mapped());
+/// assert_eq!(table[[299, 299]], 1.0);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+///
+/// # When it is an array in memory
+/// It is a file only if it has more than 128 KiB, the file's header included, and on the thread on which a cached
+/// call is computed whose result is to be stored in a folder that offers mapping (`docs/guarantees.md`, "Mapping"),
+/// on a file system that reserves blocks, with room for it. Else the same type is an array in memory, which is
+/// stored as any other: the result is the same. [`Staged::is_mapped`] tells.
+///
+/// A file that can't be made on a full disk counts as a fault in [`Memory::stats`](crate::Memory::stats). An array that
+/// is dropped takes its file with it; that of a killed process is removed with other garbage, after a day.
+///
+/// The array may be stored under another call than the one that made it, or in another folder, or twice: what can't
+/// take the file over copies it. So does a memory that compresses.
+///
+/// # Panics
+/// Panics as `Array::zeros` does, when no memory could hold the array.
+pub fn zeros<A: Element, Sh: ShapeBuilder>(shape: Sh) -> Staged<A, Sh::Dim> {
+    let shape = shape.into_shape_with_order();
+    let staged = ambient::staging_site().and_then(|(memory, site)| memory.0.as_deref()?.stage(&site, &shape));
+    staged.unwrap_or_else(|| Staged::in_memory(shape))
+}
+
+impl Engine {
+    /// An array of zeros in a file; `None` where that isn't offered, or fails.
+    fn stage<A: Element, D: Dimension>(&self, to: &StagingSite, shape: &Shape<D>) -> Option<Staged<A, D>> {
+        let staged = self.archive.stage(to, shape);
+        staged.unwrap_or_else(|error| {
+            let function = to.function.path();
+            match error.kind() {
+                ErrorKind::Io => self.recorder.fault(function, &error, "an array is made in memory instead of a file"),
+                _ => tracing::debug!(function, %error, "an array is made in memory"),
+            }
+            None
+        })
+    }
+}

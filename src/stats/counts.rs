@@ -1,0 +1,240 @@
+//! Counters of hits, misses and faults, by function and by reason.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::threads::lock;
+
+/// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let memory = ndcache::Memory::open(folder.path())?;
+/// memory.eval(double::call(1.0));
+/// memory.eval(double::call(1.0));
+/// assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 1));
+/// assert_eq!(memory.stats().by_function()[double::function().path()].hits, 1);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    functions: BTreeMap<String, Counts>,
+    reasons: BTreeMap<&'static str, u64>,
+    copies: BTreeMap<&'static str, u64>,
+}
+
+/// The counts of one function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Values that came from the cache.
+    pub hits: u64,
+    /// Values that were computed.
+    pub misses: u64,
+    /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
+    /// [staged](crate::zeros()) was made in memory.
+    pub faults: u64,
+    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    pub rechecks: u64,
+    /// Those of them that gave another result.
+    pub mismatches: u64,
+}
+
+impl Stats {
+    /// Values that came from the cache.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.functions.values().map(|counts| counts.hits).sum()
+    }
+
+    /// Values that were computed.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.functions.values().map(|counts| counts.misses).sum()
+    }
+
+    /// Times that the cache failed, and the value was returned all the same.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.functions.values().map(|counts| counts.faults).sum()
+    }
+
+    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    #[must_use]
+    pub fn rechecks(&self) -> u64 {
+        self.functions.values().map(|counts| counts.rechecks).sum()
+    }
+
+    /// Hits that were computed again and gave another result: functions that aren't pure, or whose code has changed
+    /// where nobody looked.
+    #[must_use]
+    pub fn mismatches(&self) -> u64 {
+        self.functions.values().map(|counts| counts.mismatches).sum()
+    }
+
+    /// The counts of each function, by its path.
+    #[must_use]
+    pub fn by_function(&self) -> &BTreeMap<String, Counts> {
+        &self.functions
+    }
+
+    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name); `target` counts the steps of
+    /// [`make`](crate::Memory::make) whose target was missing or changed.
+    ///
+    /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
+    /// compared with a few of its stored calls only, at its first miss.
+    #[must_use]
+    pub fn by_reason(&self) -> &BTreeMap<&'static str, u64> {
+        &self.reasons
+    }
+
+    /// Arrays that were to be memory-mapped and came as a copy in memory instead.
+    ///
+    /// Those of at most 128 KiB, the file's header included, don't count: reading them is faster, wherever they are.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        self.copies.values().sum()
+    }
+
+    /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
+    /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
+    /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
+    /// `converted` (byte order, scaling or type) and `alignment`.
+    ///
+    /// ```
+    /// use ndcache::{Compression, Memory};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn ones(n: usize) -> ndarray::Array1<f64> {
+    ///     ndarray::Array1::ones(n)
+    /// }
+    ///
+    /// let memory = Memory::builder(folder.path()).compression(Compression::Gzip(1)).open()?;
+    /// assert!(!memory.mmap(ones::call(100_000)).is_mapped());
+    /// assert_eq!(memory.stats().by_copy()["compressed"], 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn by_copy(&self) -> &BTreeMap<&'static str, u64> {
+        &self.copies
+    }
+}
+
+/// The live counters behind [`Stats`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// All but the hits of what is remembered.
+    rest: Mutex<Stats>,
+    tallies: Mutex<Tallies>,
+}
+
+/// Each with its function, by the stripe and by where the function's path is and how long, so that nobody has to read it.
+type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
+
+/// The hits of one function in the threads of one stripe: one counter for all threads would cost each of them more than
+/// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself: by what
+/// surrounds it, as aligned memory takes ten times as long to be had.
+///
+/// In the order of C: Rust would put the counter behind both.
+#[derive(Default)]
+#[repr(C)]
+pub(crate) struct Tally {
+    _before: [u64; LINES],
+    hits: AtomicU64,
+    _behind: [u64; LINES],
+}
+
+/// Two lines, in words.
+const LINES: usize = 16;
+
+impl Tally {
+    pub(crate) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Counters {
+    /// Where the hits of this function count in the threads of this stripe.
+    pub(crate) fn tally(&self, function: &'static str, stripe: usize) -> Arc<Tally> {
+        let place = (stripe, function.as_ptr().addr(), function.len());
+        let mut tallies = lock(&self.tallies);
+        let (_, tally) = tallies.entry(place).or_insert_with(|| (function, Arc::default()));
+        Arc::clone(tally)
+    }
+
+    /// Counts a hit of what isn't remembered.
+    pub(crate) fn hit(&self, function: &str) {
+        self.count(function, "hit", |counts| counts.hits += 1);
+    }
+
+    pub(crate) fn miss(&self, function: &str, reason: &'static str) {
+        self.count(function, reason, |counts| counts.misses += 1);
+    }
+
+    /// Counts a fault, and says whether it is the function's first: that one is worth a warning.
+    pub(crate) fn fault(&self, function: &str) -> bool {
+        let mut stats = lock(&self.rest);
+        let counts = stats.of(function);
+        counts.faults += 1;
+        counts.faults == 1
+    }
+
+    /// Counts a recheck.
+    pub(crate) fn recheck(&self, function: &str, mismatch: bool) {
+        let mut stats = lock(&self.rest);
+        let counts = stats.of(function);
+        counts.rechecks += 1;
+        counts.mismatches += u64::from(mismatch);
+    }
+
+    /// Counts an array that was to be mapped, and is copied for this reason.
+    pub(crate) fn copied(&self, reason: &'static str) {
+        let mut stats = lock(&self.rest);
+        *stats.copies.entry(reason).or_default() += 1;
+    }
+
+    pub(crate) fn snapshot(&self) -> Stats {
+        let mut stats = lock(&self.rest).clone();
+        for (function, tally) in lock(&self.tallies).values() {
+            let hits = tally.hits.load(Ordering::Relaxed);
+            if hits > 0 {
+                stats.of(function).hits += hits;
+                *stats.reasons.entry("hit").or_default() += hits;
+            }
+        }
+        stats
+    }
+
+    fn count(&self, function: &str, reason: &'static str, count: impl FnOnce(&mut Counts)) {
+        let mut stats = lock(&self.rest);
+        count(stats.of(function));
+        *stats.reasons.entry(reason).or_default() += 1;
+    }
+}
+
+impl Stats {
+    fn of(&mut self, function: &str) -> &mut Counts {
+        if !self.functions.contains_key(function) {
+            self.functions.insert(function.to_owned(), Counts::default());
+        }
+        self.functions.get_mut(function).expect("inserted above")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_has_two_lines_on_either_side() {
+        let before = std::mem::offset_of!(Tally, hits);
+        let behind = size_of::<Tally>() - before - size_of::<AtomicU64>();
+        assert!(before >= 128 && behind >= 128, "{before} bytes before it, {behind} behind");
+    }
+}

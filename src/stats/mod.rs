@@ -1,0 +1,16 @@
+//! What happened, and why: counts, reasons and what is said of them.
+//!
+//! * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
+//!   what a miss differs in from what is stored.
+//! * `verbose`: events and lines; `progress`: bars for work that lasts.
+
+pub(crate) mod counts;
+mod explain;
+#[cfg(feature = "progress")]
+pub(crate) mod progress;
+pub(crate) mod reason;
+pub(crate) mod recorder;
+pub(crate) mod verbose;
+
+pub use counts::{Counts, Stats};
+pub use reason::{Difference, Explanation, Reason};

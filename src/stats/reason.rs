@@ -1,0 +1,153 @@
+//! Why a call hits or misses, in types and in words.
+
+use std::fmt;
+
+use crate::digest::escaped;
+use crate::key::ArgumentDigest;
+use crate::record::Argument;
+
+/// What stands for an argument that one of two calls doesn't have.
+const NONE: &str = "none";
+
+/// Why a call would hit or miss, from [`Memory::explain`].
+///
+/// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
+/// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub(crate) reason: Reason,
+    /// A hit whose value isn't the function's.
+    pub(crate) edited: bool,
+}
+
+impl Explanation {
+    /// The reason.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason.clone()
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        if self.edited { f.write_str(" (edited)") } else { Ok(()) }
+    }
+}
+
+/// Why a call hits or misses, with what differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The result is stored.
+    Hit,
+    /// No call of this function is stored.
+    NewFunction,
+    /// Calls of this function are stored, of other code. What of it has changed since the nearest one, each in words
+    /// (``code of `window` (depends) changed``); empty if that isn't known.
+    Code(Vec<String>),
+    /// The nearest stored call had other arguments.
+    Argument(Vec<Difference>),
+    /// What is stored is no longer good, in words: `expired 3 h ago`, ``refused by `validate` ``.
+    Expired(String),
+    /// What is stored can't be used: it isn't what was written.
+    Damaged(String),
+    /// What is stored was written by a newer version, and is left alone.
+    Newer(String),
+    /// The call can't be keyed, and runs as if there were no cache.
+    Bypassed(String),
+    /// The memory computes every key anew, once.
+    Refresh,
+    /// The memory is disabled, or the mode is `Off`.
+    Off,
+}
+
+/// An argument that differs from that of the nearest stored call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The parameter's name.
+    pub name: String,
+    /// What it was then, in words.
+    pub before: String,
+    /// What it is now, in words.
+    pub now: String,
+}
+
+impl Difference {
+    /// Of texts, of which some may be a record's.
+    pub(crate) fn new(name: &str, before: &str, now: &str) -> Self {
+        let [name, before, now] = [name, before, now].map(|text| escaped(text).into_owned());
+        Self { name, before, now }
+    }
+}
+
+impl Reason {
+    /// A short name, without what differs: the key of [`Stats::by_reason`](crate::Stats::by_reason).
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::NewFunction => "new function",
+            Self::Code(_) => "code",
+            Self::Argument(_) => "argument",
+            Self::Expired(_) => "expired",
+            Self::Damaged(_) => "damaged",
+            Self::Newer(_) => "newer",
+            Self::Bypassed(_) => "bypassed",
+            Self::Refresh => "refresh",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hit => f.write_str("hit"),
+            Self::NewFunction => f.write_str("new function"),
+            Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
+            Self::Code(changes) => f.write_str(&changes.join(", ")),
+            Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),
+            Self::Argument(differences) => {
+                for (position, difference) in differences.iter().enumerate() {
+                    let separator = if position == 0 { "" } else { ", " };
+                    write!(f, "{separator}{difference}")?;
+                }
+                Ok(())
+            }
+            Self::Expired(how) => f.write_str(how),
+            Self::Damaged(what) => write!(f, "damaged: {what}"),
+            Self::Newer(what) => write!(f, "newer: {what}"),
+            Self::Bypassed(why) => write!(f, "bypassed: {why}"),
+            Self::Refresh => f.write_str("refreshed"),
+            Self::Off => f.write_str("cache is off"),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, before, now } = self;
+        if before == now {
+            // Arrays of one shape, say.
+            write!(f, "argument `{name}`: another {now}")
+        } else {
+            write!(f, "argument `{name}`: {before} → {now}")
+        }
+    }
+}
+
+/// The arguments by which a stored call differs from one whose arguments have these texts. Under `code = "version"`
+/// one may have arguments that the other hasn't.
+pub(crate) fn differences(before: &[Argument], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
+    let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
+        let old = before.iter().find(|old| old.name == argument.name);
+        let changed = old.is_none_or(|old| old.digest != argument.digest);
+        let before = old.map_or(NONE, |old| &old.text);
+        changed.then(|| Difference::new(argument.name, before, &now))
+    });
+    let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
+    let gone = gone.map(|old| Difference::new(&old.name, &old.text, NONE));
+    changed.chain(gone).collect()
+}

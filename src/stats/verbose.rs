@@ -1,0 +1,250 @@
+//! What a memory says of its calls: `tracing` events always, lines on stderr by the level of `verbose`.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::call::Call;
+use crate::digest::{Text, escaped};
+use crate::entry::find::Missing;
+use crate::entry::site::Site;
+use crate::error::Error;
+use crate::key::{Function, Key};
+use crate::record::Record;
+use crate::stats::reason::Reason;
+use crate::stats::recorder::Recorder;
+
+/// From this level on each computation is printed.
+const COMPUTATIONS: u8 = 1;
+
+/// From this one on each hit is, too.
+const HITS: u8 = 2;
+
+/// From this one on with key and files.
+const FILES: u8 = 3;
+
+/// How many characters of an argument are shown.
+const ARGUMENT: usize = 40;
+
+/// A call that missed, to be told of when it has been computed.
+pub(crate) struct Missed {
+    function: &'static Function,
+    /// None of a call that can't be keyed.
+    key: Option<Key>,
+    reason: Reason,
+    /// The call with its arguments in short, if it is to be printed.
+    call: Option<String>,
+}
+
+/// What became of a computed value.
+pub(crate) enum Fate<'a> {
+    Stored(&'a Site, &'a Record),
+    /// And why not, in words.
+    NotStored(Cow<'a, str>),
+}
+
+impl Fate<'_> {
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self::NotStored(error.to_string().into())
+    }
+}
+
+impl Recorder {
+    /// Counts a miss, and says what it is for.
+    pub(crate) fn miss<A, R>(&self, call: &Call<A, R>, site: &Site, missing: Missing) -> Missed {
+        let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
+        // Comparing with what is stored reads records: only if somebody reads the result.
+        let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
+        let reason = if told { self.reason(call, missing) } else { self.outline(call, missing) };
+        let function = call.function();
+        if damaged && self.counters.fault(function.path()) {
+            tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
+        }
+        self.missed(call, Some(site.key()), reason)
+    }
+
+    /// Counts a call that can't be keyed.
+    pub(crate) fn bypassed<A, R>(&self, call: &Call<A, R>, error: &Error) -> Missed {
+        self.missed(call, None, Reason::Bypassed(error.to_string()))
+    }
+
+    fn missed<A, R>(&self, call: &Call<A, R>, key: Option<Key>, reason: Reason) -> Missed {
+        let function = call.function();
+        self.counters.miss(function.path(), reason.name());
+        tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
+        Missed { function, key, reason, call: self.prints(COMPUTATIONS).then(|| in_short(call)) }
+    }
+
+    /// Says that a call that missed has been computed in `duration`.
+    pub(crate) fn computed(&self, missed: &Missed, duration: Duration, fate: &Fate<'_>) {
+        let Missed { function, key, reason, call } = missed;
+        let bytes = match fate {
+            Fate::Stored(_, record) => Some(value_bytes(record)),
+            Fate::NotStored(_) => None,
+        };
+        tracing::info!(
+            function = function.path(),
+            key = key.map(tracing::field::display),
+            %reason,
+            seconds = duration.as_secs_f64(),
+            bytes,
+            "computed"
+        );
+        let Some(call) = call else { return };
+        let stored = match fate {
+            Fate::Stored(_, record) => format!("{} stored", size(value_bytes(record))),
+            Fate::NotStored(why) => format!("not stored ({why})"),
+        };
+        let line = format!("{call} computed in {duration:.2?}, {stored}; {reason}");
+        let (site, record) = match fate {
+            Fate::Stored(site, record) => (Some(*site), Some(*record)),
+            Fate::NotStored(_) => (None, None),
+        };
+        self.print(&line, *key, site.zip(record));
+    }
+
+    /// The present moment, if a hit is to be told of when it has been loaded.
+    pub(crate) fn hits_from(&self) -> Option<Instant> {
+        (self.prints(HITS) || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now)
+    }
+
+    /// Says that a call hit `record`, since a moment from [`Recorder::hits_from`].
+    pub(crate) fn loaded<A, R>(&self, call: &Call<A, R>, site: &Site, record: &Record, since: Option<Instant>) {
+        let Some(since) = since else { return };
+        let (function, duration, bytes) = (call.function().path(), since.elapsed(), value_bytes(record));
+        let (key, seconds) = (site.key(), duration.as_secs_f64());
+        tracing::debug!(function, %key, reason = "hit", seconds, bytes, "hit");
+        if self.prints(HITS) {
+            let line = format!("{} loaded in {duration:.2?}, {}", in_short(call), contents(record));
+            self.print(&line, Some(key), Some((site, record)));
+        }
+    }
+
+    /// The call of a build step in short, if it is to be printed that it was made.
+    pub(crate) fn step<A, R>(&self, call: &Call<A, R>) -> Option<String> {
+        self.prints(COMPUTATIONS).then(|| in_short(call))
+    }
+
+    /// Prints what was made of a build step.
+    pub(crate) fn made(&self, step: Option<&str>, duration: Duration, what: &str, reason: &dyn Display) {
+        if let Some(step) = step {
+            self.print(&format!("{step} made in {duration:.2?}, {what}; {reason}"), None, None);
+        }
+    }
+
+    /// Prints that a build step was made before.
+    pub(crate) fn up_to_date<A, R>(&self, call: &Call<A, R>, what: &str) {
+        if self.prints(HITS) {
+            self.print(&format!("{} is up to date, {what}", in_short(call)), None, None);
+        }
+    }
+
+    fn prints(&self, level: u8) -> bool {
+        self.verbose >= level
+    }
+
+    /// Prints one line, and below it, from level 3 on, the key and the entry's files.
+    fn print(&self, line: &str, key: Option<Key>, entry: Option<(&Site, &Record)>) {
+        let mut text = String::new();
+        push_line(&mut text, "ndcache: ", line);
+        if self.prints(FILES) {
+            if let Some(key) = key {
+                push_line(&mut text, "  key ", &key.to_string());
+            }
+            for name in entry.iter().flat_map(|(site, record)| names(site, record)) {
+                push_line(&mut text, "  file ", &self.archive.disk.path_of(&name).display().to_string());
+            }
+        }
+        // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
+        let print = || drop(own_stderr().and_then(|mut stderr| stderr.write_all(text.as_bytes())));
+        #[cfg(feature = "progress")]
+        crate::stats::progress::aside(print);
+        #[cfg(not(feature = "progress"))]
+        print();
+    }
+}
+
+/// Standard error by a descriptor of our own. Who has locked the standard library's may wait for what is being computed
+/// here, and so must never be waited for.
+pub(crate) fn own_stderr() -> std::io::Result<File> {
+    std::io::stderr().as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`.
+fn in_short<A, R>(call: &Call<A, R>) -> String {
+    let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
+    let names: Vec<&str> = names.unwrap_or_default();
+    let names = names.into_iter().map(Some).chain(std::iter::repeat(None));
+    let mut arguments = Text::new();
+    arguments.list("(", call.argument_texts().iter().zip(names), ")", |(value, name), text| {
+        if let Some(name) = name {
+            text.display(format_args!("{name}: "));
+        }
+        match value.char_indices().nth(ARGUMENT) {
+            Some((end, _)) => text.display(format_args!("{}…", &value[..end])),
+            None => text.display(value),
+        }
+    });
+    format!("{}{arguments}", call.function().path())
+}
+
+/// The bytes of a value and its arrays, without what the record says of them.
+fn value_bytes(record: &Record) -> u64 {
+    record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
+}
+
+/// `898.4 KiB: <f8[1797, 64], <f8[64]`.
+fn contents(record: &Record) -> String {
+    let mut text = Text::new();
+    text.display(size(value_bytes(record)));
+    let open = if record.arrays.is_empty() { "" } else { ": " };
+    text.list(open, &record.arrays, "", |array, text| {
+        text.display(format_args!("{}{:?}", array.meta.descr, array.meta.shape));
+    });
+    text.into_string()
+}
+
+fn names(site: &Site, record: &Record) -> Vec<String> {
+    let files = record.files().map(|file| site.file(file));
+    std::iter::once(site.record()).chain(files).collect()
+}
+
+/// In powers of 1024, as in `Limits`.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.into_iter().find(|&(unit, _)| bytes >= unit) {
+        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// Whatever an argument or a message holds, it stays one line, and tells the terminal nothing.
+fn push_line(text: &mut String, before: &str, line: &str) {
+    text.push_str(before);
+    text.push_str(&escaped(line));
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_powers_of_1024() {
+        for (bytes, expected) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 29, "1.5 GiB"), (1 << 40, "1.0 TiB")]
+        {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_it_holds() {
+        let mut text = String::new();
+        push_line(&mut text, "ndcache: ", "f(\"a\n\u{1b}[2Jé\")");
+        assert_eq!(text, "ndcache: f(\"a\\n\\u{1b}[2Jé\")\n");
+    }
+}
