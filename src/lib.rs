@@ -158,4 +158,5 @@ pub mod fuzzing {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../docs/coming-from-joblib.md")]
+#[doc = include_str!("../docs/recipes.md")]
 mod pages {}
