@@ -1,11 +1,11 @@
 //! Handwritten digits, recognised by their nearest neighbours, with every step cached.
 //!
-//! `cargo run --release --example digits` reads 1797 images, standardizes their pixels, projects them onto their
+//! `cargo run --release -p ndcache-examples --example digits` reads 1797 images, standardizes their pixels, projects them onto their
 //! principal components and asks, for several k, how often the k nearest other images agree with an image's label.
 //! The first run computes each step; the second one finds them all. Then change something and see what is done again:
 //!
-//! * `cargo run --release --example digits -- 1 2 4` – other k: only their accuracies are new
-//! * `cargo run --release --example digits -- --components 10` – from the projection on
+//! * `cargo run --release -p ndcache-examples --example digits -- 1 2 4` – other k: only their accuracies are new
+//! * `cargo run --release -p ndcache-examples --example digits -- --components 10` – from the projection on
 //! * a line in `standardize` – from there on
 //!
 //! The results are `.npy` files below `cache/`, or below `NDCACHE_DIR` if it is set.
@@ -30,32 +30,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     let memory = Memory::from_env("cache")?;
     let file = FileContent::open(DIGITS)?;
 
-    report::header();
-    let digits = report::step(&memory, || load::call(&file), Memory::eval)??;
-    let pixels = report::step(&memory, || standardize::call(&digits.pixels), Memory::eval)?;
-    let pca = report::step(&memory, || project::call(&pixels, options.components), Memory::eval)?;
-    let near = report::step(&memory, || neighbours::call(&pca.scores, &digits.labels), Memory::eval)?;
+    let mut run = report::Run::new(&memory);
+    let digits = run.step(|| load::call(&file), Memory::eval)??;
+    let pixels = run.step(|| standardize::call(&digits.pixels), Memory::eval)?;
+    let pca = run.step(|| project::call(&pixels, options.components), Memory::eval)?;
+    let near = run.step(|| neighbours::call(&pca.scores, &digits.labels), Memory::eval)?;
     let mut accuracies = Vec::new();
     for &k in &options.k {
-        accuracies.push(report::step(&memory, || accuracy::call(&near, &digits.labels, k), Memory::eval)?);
+        accuracies.push(run.step(|| accuracy::call(&near, &digits.labels, k), Memory::eval)?);
     }
+    run.finish();
 
     println!();
     println!("{} components keep {:.1} % of the variance", options.components, 100.0 * pca.explained.sum());
-    println!("leave-one-out accuracy of the k nearest neighbours:");
+    println!("leave-one-out accuracy of the k nearest neighbours, from 0.90 to 1.00:");
     for (k, accuracy) in options.k.iter().zip(accuracies) {
-        println!("  k = {k:<3} {accuracy:.4}");
+        println!("  k = {k:<3} {accuracy:.4}  {}", bar(accuracy, 0.9, 1.0));
     }
 
     if let Some(lineage) = memory.lineage(&accuracy::call(&near, &digits.labels, options.k[0]))? {
         println!();
         println!("what the first accuracy was made of:");
-        println!("{lineage}");
+        for line in lineage.to_string().lines() {
+            // The key and the date, which follow, are for those who look for the files.
+            println!("  {}", line.split("  ").next().unwrap_or_default());
+        }
     }
     Ok(())
 }
 
-const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/digits.csv.gz");
+/// A value between two others, as a bar of at most 40 characters.
+fn bar(value: f64, from: f64, to: f64) -> String {
+    "█".repeat((40.0 * ((value - from) / (to - from)).clamp(0.0, 1.0)).round() as usize)
+}
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/digits.csv.gz");
 
 /// Images, one a row, and the digit that each shows.
 #[derive(Payload)]
@@ -271,6 +280,11 @@ mod tests {
         ];
         assert_eq!(lines, expected);
         assert!(file.starts_with("file=\""), "{file}");
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_value() {
+        assert_eq!((bar(0.95, 0.9, 1.0).chars().count(), bar(0.5, 0.9, 1.0).chars().count()), (20, 0));
     }
 
     #[test]

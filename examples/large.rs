@@ -1,6 +1,6 @@
 //! A result larger than one wants to copy: made once, then memory-mapped.
 //!
-//! `cargo run --release --example large -- 1024` stores 1024 MiB and maps them; run it again, and nothing is computed,
+//! `cargo run --release -p ndcache-examples --example large -- 1024` stores 1024 MiB and maps them; run it again, and nothing is computed,
 //! read or hashed but what is looked at. The results are below `cache/`, or below `NDCACHE_DIR` if it is set.
 
 mod report;
@@ -19,20 +19,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rows = mib * BYTES_PER_MIB / (COLUMNS * size_of::<f64>());
     let memory = Memory::from_env("cache")?;
 
-    report::header();
-    let x = report::step(&memory, || ramp::call(rows, COLUMNS), Memory::mmap)?;
+    let mut run = report::Run::new(&memory);
+    let x = run.step(|| ramp::call(rows, COLUMNS), Memory::mmap)?;
     // `x` is known by the digest of its file, so that its bytes aren't hashed to look this up.
-    let means = report::step(&memory, || column_means::call(&x), Memory::eval)?;
+    let means = run.step(|| column_means::call(&x), Memory::eval)?;
+    run.finish();
 
     let start = Instant::now();
     let sum = x.sum();
     println!();
-    println!(
-        "{:?} array, mapped: {}; its sum is {sum}, read in {:.3} s",
-        x.dim(),
-        x.is_mapped(),
-        start.elapsed().as_secs_f64()
-    );
+    let read = report::time(start.elapsed());
+    println!("{:?} array, mapped: {}; its sum is {sum}, read in {read}", x.dim(), x.is_mapped());
     println!("the first and the last of {} column means: {} and {}", means.len(), means[0], means[means.len() - 1]);
     Ok(())
 }

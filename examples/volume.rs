@@ -1,7 +1,8 @@
 //! A volume is loaded, smoothed and thresholded, each step's result a NIfTI file at a path of one's own.
 //!
-//! `cargo run --release --features nifti --example volume` does so with a functional scan, into the folder `volume/`.
-//! The first run makes each file; the second one finds them all. Then change something and see what is made again:
+//! `cargo run --release -p ndcache-examples --features nifti --example volume` does so with a functional scan, into the
+//! folder `volume/`. The first run makes each file; the second one finds them all. Then change something and see what is
+//! made again:
 //!
 //! * `… --example volume -- --sigma 9` – the smoothed volume, and the mask that depends on it
 //! * `… --example volume -- --above 0.6` – the mask alone
@@ -131,7 +132,7 @@ struct Options {
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let scan = concat!(env!("CARGO_MANIFEST_DIR"), "/data/functional.nii").into();
+        let scan = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/functional.nii").into();
         let mut options = Self { scan, folder: "volume".into(), sigma: 6.0, above: 0.5 };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` has no value"));

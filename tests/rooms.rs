@@ -32,6 +32,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "make",
         &["memory", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "threads", "error"],
     ),
+    ("lib", DOOR),
+];
+
+/// What the crate shows, and what its macros use.
+const DOOR: &[&str] = &[
+    "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest",
+    "store", "error",
 ];
 
 /// Where the rooms meet.
