@@ -103,6 +103,7 @@ extern crate self as ndcache;
 pub mod __private;
 mod digest;
 mod error;
+mod flight;
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;

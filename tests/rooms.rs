@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-const ALL: &[&str] = &["error", "planted", "digest", "key", "map", "payload", "record", "store", "memory", "make"];
+const ALL: &[&str] =
+    &["error", "planted", "digest", "key", "map", "payload", "record", "store", "flight", "memory", "make"];
 
 /// Each room, and the rooms that it may import.
 const IMPORTS: &[(&str, &[&str])] = &[
@@ -19,6 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("payload", &["map", "digest", "planted", "error"]),
     ("record", &["key", "digest", "error"]),
     ("store", &["planted", "error"]),
+    ("flight", &["key", "planted", "error"]),
     ("memory", ALL),
     ("make", ALL),
     ("lib", ALL),

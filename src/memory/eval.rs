@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::expiry::good_until;
 use super::frame::Frame;
 use super::hot::{Hot, Lease};
-use super::lead::take_turn;
 use super::lookup::{Missing, Site};
 use super::options::Keeping;
 use super::put::Draft;
@@ -15,6 +14,7 @@ use super::wanted::WantedCall;
 use super::{Call, Inner, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::flight;
 use crate::key::Function;
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 
@@ -130,9 +130,9 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let wanted = WantedCall { inner, call: &call, site, shape };
-        let (missing, _lead) = match take_turn(&wanted, missing) {
-            Ok(value) => return Evaluated { value, fault: None },
-            Err(leave) => leave,
+        let (missing, _lead) = match inner.flights.lead(site.key(), missing, &wanted) {
+            flight::Outcome::Found(value) => return Evaluated { value, fault: None },
+            flight::Outcome::Compute(missing, lead) => (missing, lead),
         };
         let newer = matches!(missing, Missing::Newer(_));
         let missed = inner.miss(&call, site, missing);

@@ -4,8 +4,7 @@
 //!   some; `ambient`: which memory a function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
 //!   was asked for.
-//! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
-//!   for a call that is `wanted`; `sync`: what both take of the system.
+//! * `frame`: the cached calls inside others; `wanted`: a call that misses, for which flights wait.
 //! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
 //! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, their `leaves` hashed by two;
 //!   `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
@@ -29,13 +28,11 @@ mod eval;
 mod evict;
 mod expiry;
 mod explain;
-mod flight;
 mod frame;
 mod guarded;
 mod hot;
 mod keeper;
 mod kept;
-mod lead;
 mod leaves;
 pub(crate) mod lent;
 mod limits;
@@ -59,7 +56,6 @@ mod staged;
 mod stats;
 mod survey;
 mod sweep;
-mod sync;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -90,7 +86,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evict::Evictor;
-use flight::Place;
 use hot::Table;
 use keeper::Keeper;
 use recheck::Sampler;
@@ -98,6 +93,7 @@ use stats::Counters;
 
 use crate::digest::Digest;
 use crate::error::Result;
+use crate::flight::Flights;
 use crate::key::Key;
 use crate::payload::Compression;
 use crate::store::{Disk, Locks};
@@ -137,9 +133,7 @@ pub struct Memory(
 struct Inner {
     disk: Arc<Disk>,
     settings: Settings,
-    /// By which the memories of one process that share the folder find each other's flights.
-    place: Place,
-    locks: Option<Locks>,
+    flights: Flights<Locks>,
     counters: Counters,
     hot: Arc<Table>,
     /// Whether the settings let a thread carry results in its pocket.
@@ -162,7 +156,7 @@ impl Inner {
     fn new(disk: Disk, settings: Settings) -> Self {
         #[cfg(feature = "progress")]
         progress::install();
-        let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
+        let folder = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
         let local = !disk.medium().network;
         let writes = settings.mode <= Mode::Refresh;
         let locks = (local && writes).then(|| Locks::open(&disk)).flatten();
@@ -172,8 +166,7 @@ impl Inner {
         let evictor = Arc::new(evictor);
         let keeper = (writes && settings.limits.is_any()).then(|| Keeper::new(Arc::clone(&evictor), settings.limits));
         Self {
-            place,
-            locks,
+            flights: Flights::new(folder, locks, settings.wait),
             disk,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,

@@ -11,7 +11,8 @@ use shuttle::thread::spawn;
 use tempfile::TempDir;
 
 use super::super::{Limits, Memory, Repair};
-use super::model::check::{check_on_files, fails};
+use crate::flight::Flights;
+use crate::flight::tests::model::check::{check_on_files, fails};
 use crate::store::{Durability, set_between};
 
 /// What a reader computes that finds nothing.
@@ -33,7 +34,7 @@ fn folder() -> TempDir {
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     let inner = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
-    (inner.place, inner.locks) = ((u64::MAX, process), None);
+    inner.flights = Flights::new((u64::MAX, process), None, None);
     memory
 }
 
