@@ -21,8 +21,10 @@
 //! 3. *Workers of rayon* wait for one another in ways that no table knows: a worker that waits for a part of its own job
 //!    runs other jobs meanwhile, and a wait of one of these may lie, on that worker's stack, on top of a job that the
 //!    leader needs. So no worker waits for ever. When a flight is 1, 2, 4, … seconds old, it releases the youngest of
-//!    the workers that wait for it, which computes beside the leader. The youngest, since what holds the leader up was
-//!    taken after the leader began. Once one of them has stored a result, all that wait look again and find it.
+//!    the workers that wait for it, which computes beside the leader. The youngest, since the wait that completed the
+//!    deadlock was the last to begin, and what holds the leader up was taken after the leader began. Of several flights
+//!    one releases at a time, a second apart, and that with the youngest worker first: one release often frees them all.
+//!    Once a released worker has stored a result, all that wait for that key look again and find it.
 //! 4. *Workers and processes.* What a worker holds up is then any key that its process computes. After its patience
 //!    whoever waits for a lock on behalf of workers announces all of these, and takes a search that was cut short, and
 //!    keys led in another folder, for a cycle. Nothing else that another process does can depend on this one. While the

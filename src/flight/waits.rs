@@ -45,8 +45,10 @@ struct Waits {
     flights: HashMap<FolderKey, Flight>,
     /// Which key each task waits for, while it sleeps.
     waiting: HashMap<TaskId, FolderKey>,
-    /// How many flights there were.
+    /// How many flights and waits of workers there were.
     count: u64,
+    /// When a worker was last released, by any flight.
+    released: Option<Instant>,
 }
 
 /// A key that is being computed.
@@ -60,8 +62,8 @@ struct Flight {
     begun: Option<Instant>,
     /// At which age the next worker is released.
     release_at: Duration,
-    /// The workers that wait, the youngest last.
-    workers: Vec<TaskId>,
+    /// The workers that wait, each with its number among all waits; the youngest last.
+    workers: Vec<(u64, TaskId)>,
     /// Wakes who waits for this key, and nobody else. Made by the first to wait.
     changed: Option<Arc<Condvar>>,
 }
@@ -143,11 +145,14 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
         waits.enter(&key, me);
     }
     let turn = loop {
+        if worker {
+            waits.release_if_due(wait.patience);
+        }
         // A flight in another state has ended, or somebody has announced: there may be something to find.
-        let Some(flight) = waits.flights.get_mut(&key).filter(|flight| flight.state() == met) else {
+        let Some(flight) = waits.flights.get(&key).filter(|flight| flight.state() == met) else {
             break Turn::LookAgain;
         };
-        let is_released = worker && flight.releases(me);
+        let is_released = worker && !flight.has(me);
         // Asked before each sleep: while a wait is interrupted it is no link of a cycle.
         if is_released || wait.is_over() || waits.closes_cycle(me, &key) {
             break Turn::Alone(Announcement { key, leads: None });
@@ -160,7 +165,7 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
         }
     };
     if worker && let Some(flight) = waits.flights.get_mut(&key) {
-        flight.workers.retain(|task| *task != me);
+        flight.workers.retain(|(_, task)| *task != me);
     }
     turn
 }
@@ -172,8 +177,12 @@ fn sleep(
     me: TaskId,
     wait: &Wait<'_>,
 ) -> (MutexGuard<'static, Waits>, bool) {
+    let until_release = waits.until_release(wait.patience);
     let Some(flight) = waits.flights.get_mut(&key) else { return (waits, false) };
-    let left = if flight.workers.contains(&me) { flight.until_release().min(wait.left()) } else { wait.left() };
+    let left = match flight.until_due() {
+        Some(due) if flight.has(me) => due.max(until_release).min(wait.left()),
+        _ => wait.left(),
+    };
     let changed = Arc::clone(flight.changed.get_or_insert_with(|| Arc::new(Condvar::new())));
     waits.waiting.insert(me, key);
     let mut waits = changed.wait_timeout(waits, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -248,7 +257,28 @@ impl Waits {
             // Nobody was there to be released at the ages that have passed.
             flight.schedule();
         }
-        flight.workers.push(me);
+        self.count += 1;
+        flight.workers.push((self.count, me));
+    }
+
+    /// How soon any flight may release a worker: not before the last one that was released has had time to free others.
+    fn until_release(&self, patience: Duration) -> Duration {
+        self.released.map_or(Duration::ZERO, |released| patience.saturating_sub(released.elapsed()))
+    }
+
+    /// Releases the youngest of all workers that wait for flights of the right age, if there is one. Whichever worker
+    /// comes first at the time does it for all.
+    fn release_if_due(&mut self, patience: Duration) {
+        if !self.until_release(patience).is_zero() {
+            return;
+        }
+        let due = self.flights.values_mut().filter(|flight| flight.until_due().is_some_and(|due| due.is_zero()));
+        if let Some(flight) = due.max_by_key(|flight| flight.workers.last().map(|(number, _)| *number)) {
+            flight.workers.pop();
+            flight.schedule();
+            flight.wake();
+            self.released = Some(Instant::now());
+        }
     }
 
     /// Whether the leader of `key` is `me`, or waits, perhaps through others, for something that `me` computes.
@@ -279,8 +309,13 @@ impl Flight {
         self.begun.map(|begun| begun.elapsed())
     }
 
-    fn until_release(&self) -> Duration {
-        self.age().map_or(Duration::MAX, |age| self.release_at.saturating_sub(age))
+    fn has(&self, worker: TaskId) -> bool {
+        self.workers.iter().any(|(_, task)| *task == worker)
+    }
+
+    /// How soon it is old enough to release one of its workers; `None` where there is none, or it gets no older.
+    fn until_due(&self) -> Option<Duration> {
+        self.age().filter(|_| !self.workers.is_empty()).map(|age| self.release_at.saturating_sub(age))
     }
 
     /// Passes over the ages that the flight has reached.
@@ -288,17 +323,6 @@ impl Flight {
         while self.age().is_some_and(|age| age >= self.release_at) {
             self.release_at += self.release_at.clamp(Duration::from_millis(1), LONGEST_STEP);
         }
-    }
-
-    /// Whether the worker `me`, which has entered, needs not wait any more. Whichever worker comes first at the time
-    /// releases the youngest.
-    fn releases(&mut self, me: TaskId) -> bool {
-        if self.until_release().is_zero() {
-            self.workers.pop();
-            self.schedule();
-            self.wake();
-        }
-        !self.workers.contains(&me)
     }
 
     fn wake(&self) {
