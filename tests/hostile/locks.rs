@@ -94,8 +94,9 @@ fn another_user() -> Option<u32> {
         return None;
     }
     let (user, program) = (USER.to_string(), std::env::current_exe().unwrap());
-    let tried = Command::new("setpriv").args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(program);
-    let runs = tried.arg("--list").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    let mut tried = Command::new("setpriv");
+    tried.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(program).arg("--list");
+    let runs = tried.stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     if runs || !skip("a program that another user may run") { Some(USER) } else { None }
 }
 
