@@ -47,10 +47,10 @@ fn lock_for_reading(file: &fs::File, command: i32) -> std::io::Result<()> {
 fn be_reader(path: &str) {
     let command = if std::env::var("COMMAND").unwrap() == "open file" { libc::F_OFD_SETLK } else { libc::F_SETLK };
     match fs::File::open(path).map(|file| (lock_for_reading(&file, command), file)) {
-        Err(error) => println!("can't open: {error}"),
-        Ok((Err(error), _)) => println!("can't lock: {error}"),
+        Err(error) => println!("\ncan't open: {error}"),
+        Ok((Err(error), _)) => println!("\ncan't lock: {error}"),
         Ok((Ok(()), _file)) => {
-            println!("locked");
+            println!("\nlocked");
             std::io::stdin().read_line(&mut String::new()).unwrap();
         }
     }
