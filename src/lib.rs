@@ -105,6 +105,7 @@ mod call;
 mod digest;
 mod entry;
 mod error;
+mod flight;
 mod folder;
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]

@@ -224,3 +224,100 @@ fn work_stealing_inside_a_flight_does_not_lock_up() {
     assert_eq!(total, 24 * 56);
     assert!(begin.elapsed() < Duration::from_secs(60), "no worker waits for long");
 }
+
+/// How often a flight of so many seconds releases a worker: when it is 1, 2, 4 … seconds old.
+fn releases(time: Duration) -> usize {
+    (0..).take_while(|n| Duration::from_secs(1 << n) <= time).count()
+}
+
+#[cache]
+fn counted_by_files(folder: &str) -> u32 {
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let run = RUNS.fetch_add(1, Ordering::SeqCst);
+    std::fs::write(format!("{folder}/{}-{run}.ran", std::process::id()), b"").unwrap();
+    thread::sleep(Duration::from_millis(1_500));
+    7
+}
+
+/// Each has eight workers of rayon; in all they compute as often as the eight of one.
+#[test]
+fn workers_of_several_processes_compute_a_slow_key_as_often_as_those_of_one() {
+    const NAME: &str = "flights::workers_of_several_processes_compute_a_slow_key_as_often_as_those_of_one";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(format!("{folder}/cache")).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
+        pool.broadcast(|_| assert_eq!(memory.eval(counted_by_files::call(&folder)), 7));
+        return;
+    }
+    for processes in [1, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let begin = Instant::now();
+        let children: Vec<_> = (0..processes).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        let most = 1 + releases(begin.elapsed());
+        let names = std::fs::read_dir(path).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
+        let ran = names.filter(|name| name.ends_with(".ran")).count();
+        assert!((1..=most).contains(&ran), "{processes} processes: {ran} computations, {most} at most");
+    }
+}
+
+/// How often threads have gone to sleep, as the kernel counts it.
+#[cfg(target_os = "linux")]
+fn sleeps(threads: &[std::path::PathBuf]) -> u64 {
+    let of = |thread: &std::path::PathBuf| {
+        let status = std::fs::read_to_string(thread.join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse::<u64>().unwrap()
+    };
+    threads.iter().map(of).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_wait_for_one_key_are_not_woken_by_others() {
+    const WAITING: usize = 50;
+    static GATE: Barrier = Barrier::new(2);
+    #[cache]
+    fn slow() -> u8 {
+        GATE.wait();
+        1
+    }
+    #[cache]
+    fn quick(n: usize) -> usize {
+        n
+    }
+    let (_folder, memory) = fresh();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..=WAITING {
+            let (memory, sender) = (&memory, sender.clone());
+            scope.spawn(move || {
+                sender
+                    .send(std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap()))
+                    .unwrap();
+                assert_eq!(memory.eval(slow::call()), 1);
+            });
+        }
+        let threads: Vec<_> = receiver.iter().take(WAITING + 1).collect();
+        let mut before = sleeps(&threads);
+        loop {
+            thread::sleep(Duration::from_millis(300));
+            let now = sleeps(&threads);
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        for n in 0..100 {
+            assert_eq!(memory.eval(quick::call(n)), n);
+        }
+        let woken = sleeps(&threads) - before;
+        GATE.wait();
+        // All of them may have told once a minute that they still wait.
+        assert!(woken <= 2 * WAITING as u64, "{woken} times for 100 other keys");
+    });
+    assert_eq!(memory.stats().misses(), 101);
+}

@@ -6,6 +6,8 @@ mod finding;
 mod fuzz;
 mod hot;
 mod keys;
+#[cfg(target_os = "linux")]
+mod locks;
 mod names;
 mod owners;
 mod planted;

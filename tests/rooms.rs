@@ -19,6 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("record", &["key", "digest", "error"]),
     ("payload", &["map", "digest", "planted", "error"]),
     ("entry", &["payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
+    ("flight", &["key", "planted", "error"]),
     ("call", &["entry", "payload", "record", "key", "digest", "error"]),
     ("stats", &["call", "entry", "record", "key", "digest", "threads", "error"]),
     ("memo", &["stats", "entry", "payload", "record", "key", "map", "digest"]),
@@ -30,7 +31,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     (
         "make",
-        &["memory", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "threads", "error"],
+        &[
+            "memory", "stats", "call", "flight", "entry", "payload", "record", "key", "map", "digest", "store",
+            "threads", "error",
+        ],
     ),
     ("lib", DOOR),
 ];
@@ -43,8 +47,8 @@ const DOOR: &[&str] = &[
 
 /// Where the rooms meet.
 const MEMORY: &[&str] = &[
-    "folder", "memo", "stats", "call", "entry", "payload", "record", "key", "digest", "store", "threads", "planted",
-    "error",
+    "folder", "memo", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store", "threads",
+    "planted", "error",
 ];
 
 /// How often `unsafe` stands outside `map`: the one lock call of `store`, and the declaration of `map_network`, which

@@ -8,17 +8,15 @@ use crate::digest::Digest;
 use crate::entry::put::Draft;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Outcome, Wanted};
 use crate::key::{Function, Key, Stream, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
-use crate::memory::flight;
-use crate::memory::flight::{Clearance, Flight};
-use crate::memory::lead::wait_for_lock;
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
 use crate::stats::reason::{Difference, differences};
-use crate::store::{Durability, LockedKey};
+use crate::store::{Durability, LockedKey, Locks, Stat};
 use crate::threads::lock;
 
 /// Raised only when what a slot is found by changes.
@@ -36,24 +34,11 @@ pub(crate) enum SlotName<'a> {
 /// How long a step waits for one of another cache that saves the same target. What it then saves is compared.
 const TURN: Duration = Duration::from_secs(60);
 
-/// Where steps of all caches take turns; no folder of a cache.
-const ALL_CACHES: flight::Place = (u64::MAX, u64::MAX);
-
-/// Held by the step of this process that saves a target.
-pub(crate) struct Turn(#[expect(dead_code, reason = "dropping it wakes the next one")] Option<Flight>);
-
 impl SlotName<'_> {
     /// Waits until no other thread of this process saves this target, whichever cache it is for. Whoever can't wait
     /// goes on.
-    pub(crate) fn turn(self) -> Turn {
-        let route = Key::from_digest(self.digest());
-        loop {
-            match flight::request(ALL_CACHES, route, Some(TURN)) {
-                Clearance::Leads(flight) => break Turn(Some(flight)),
-                Clearance::Landed => {}
-                Clearance::Alone => break Turn(None),
-            }
-        }
+    pub(crate) fn turn(self) -> Lead<LockedKey> {
+        Flights::<Locks>::new(EVERY_FOLDER, None, None).moment(Key::from_digest(self.digest()), TURN)
     }
 
     fn digest(self) -> Digest {
@@ -144,11 +129,32 @@ pub(crate) struct Made {
     duration: Duration,
 }
 
-/// Held by the one that makes a slot.
-pub(crate) struct Maker {
-    _key: Option<LockedKey>,
-    // After the lock: a thread that is woken by the flight finds the lock free.
-    _flight: Option<Flight>,
+/// What a step is to make, and looks for.
+struct WantedStep<'a, F> {
+    slots: Slots<'a>,
+    /// Of the slot's record.
+    name: String,
+    look: F,
+}
+
+impl<T, F: Fn() -> Look<T, Stale>> Wanted for WantedStep<'_, F> {
+    type Value = T;
+    type Missing = Stale;
+
+    fn look(&self) -> Look<T, Stale> {
+        (self.look)()
+    }
+
+    fn watch(&self, _: &Stale) -> impl Fn() -> bool {
+        let before = self.record();
+        move || self.record() != before
+    }
+}
+
+impl<F> WantedStep<'_, F> {
+    fn record(&self) -> Option<Stat> {
+        self.slots.engine.archive.disk.stat(&self.name).ok().flatten()
+    }
 }
 
 impl Memory {
@@ -308,23 +314,15 @@ impl Slots<'_> {
         self.engine.archive.disk.sync_folders_of(&name, durability)
     }
 
-    /// Waits until nobody else makes `place`. `None` after another thread of this process made it: look again.
-    pub(crate) fn lead(self, place: SlotName<'_>) -> Option<Maker> {
-        let route = Key::from_digest(place.digest());
-        match flight::request(self.engine.place, route, self.engine.settings.wait) {
-            Clearance::Landed => None,
-            Clearance::Alone => Some(Maker { _key: None, _flight: None }),
-            Clearance::Leads(flight) => Some(Maker { _key: self.lock(route, place), _flight: Some(flight) }),
-        }
-    }
-
-    /// Waits until no other process makes it; goes on without a lock where there is none to be had.
-    fn lock(self, route: Key, place: SlotName<'_>) -> Option<LockedKey> {
-        let locks = self.engine.locks.as_ref()?;
-        let name = named(place).1;
-        let record = || self.engine.archive.disk.stat(&name).ok().flatten();
-        let before = record();
-        wait_for_lock(locks, self.engine.place, route, self.engine.settings.wait, &|| record() != before)
+    /// Waits for whoever makes `place`, which was `stale`, and looks again after each of them.
+    pub(crate) fn lead<T>(
+        self,
+        place: SlotName<'_>,
+        stale: Stale,
+        look: impl Fn() -> Look<T, Stale>,
+    ) -> Outcome<T, Stale, LockedKey> {
+        let (digest, name) = named(place);
+        self.engine.flights.lead(Key::from_digest(digest), stale, &WantedStep { slots: self, name, look })
     }
 
     /// Counts and says that `what` is up to date.

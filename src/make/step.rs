@@ -8,6 +8,7 @@ use super::published::watch;
 use super::target::{State, TRIES, Target};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
+use crate::flight::{Look, Outcome};
 use crate::key::Key;
 use crate::make::slots::{Ran, SlotName, Slots, Stale};
 use crate::memory::Memory;
@@ -158,7 +159,7 @@ impl<P> Step<'_, P> {
     where
         P: Persister<R>,
     {
-        let mut stale = match self.look(&call, key)? {
+        let stale = match self.look(&call, key)? {
             Ok(loaded) => return Ok(loaded),
             Err(stale) => stale,
         };
@@ -166,16 +167,14 @@ impl<P> Step<'_, P> {
             return Err(self.refuse(&call, &stale));
         }
         self.file.map_or(Ok(()), Target::expect_writable)?;
-        let _maker = loop {
-            let maker = self.slots.lead(self.place);
-            // Somebody may have made it meanwhile.
-            stale = match self.look(&call, key)? {
-                Ok(loaded) => return Ok(loaded),
-                Err(stale) => stale,
-            };
-            if maker.is_some() {
-                break maker;
-            }
+        let look = || match self.look(&call, key) {
+            Ok(Ok(loaded)) => Look::Found(Ok(loaded)),
+            Ok(Err(stale)) => Look::Missing(stale),
+            Err(error) => Look::Found(Err(error)),
+        };
+        let (stale, _lead) = match self.slots.lead(self.place, stale, look) {
+            Outcome::Found(found) => return found,
+            Outcome::Compute(stale, lead) => (stale, lead),
         };
         self.run(call, key, &stale)
     }

@@ -9,13 +9,13 @@ use crate::entry::put::Draft;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
+use crate::flight;
 use crate::key::Function;
 use crate::memo::table::{Hot, Lease};
 use crate::memory::form::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use crate::memory::frame::Frame;
 use crate::memory::fresh::good_until;
 use crate::memory::keeping::Keeping;
-use crate::memory::lead::take_turn;
 use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
@@ -134,9 +134,9 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let wanted = WantedCall { engine, call: &call, site, shape };
-        let (missing, _lead) = match take_turn(&wanted, missing) {
-            Ok(value) => return Evaluated { value, fault: None },
-            Err(leave) => leave,
+        let (missing, _lead) = match engine.flights.lead(site.key(), missing, &wanted) {
+            flight::Outcome::Found(value) => return Evaluated { value, fault: None },
+            flight::Outcome::Compute(missing, lead) => (missing, lead),
         };
         let newer = matches!(missing, Missing::Newer(_));
         let missed = engine.recorder.miss(&call, site, missing);

@@ -3,8 +3,7 @@
 //! * `builder`: settings, which `settings` reads back; `ambient`: which memory a function goes through.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `keeping`: how its result is stored;
 //!   `fresh`: how long it is good for.
-//! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
-//!   for a call that is `wanted`; `sync`: what both take of the system.
+//! * `frame`: the cached calls inside others; `wanted`: a call that misses, for which flights wait.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
 //! * `observer`: what the archive tells the others.
@@ -13,17 +12,14 @@ pub(crate) mod ambient;
 mod ask;
 mod builder;
 pub(crate) mod eval;
-pub(crate) mod flight;
 pub(crate) mod form;
 mod frame;
 pub(crate) mod fresh;
 mod guarded;
 mod keeping;
-pub(crate) mod lead;
 mod observer;
 mod recheck;
 mod settings;
-mod sync;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -44,12 +40,12 @@ use std::time::Duration;
 use crate::entry::archive::Archive;
 use crate::entry::rules::{Mode, Rules};
 use crate::error::Result;
+use crate::flight::Flights;
 use crate::folder::auto_evict::AutoEvict;
 use crate::folder::evict::Evictor;
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::memo::table::Table;
-use crate::memory::flight::Place;
 use crate::memory::observer::Listeners;
 use crate::memory::recheck::Sampler;
 use crate::payload::Compression;
@@ -96,9 +92,7 @@ pub(crate) struct Engine {
     pub(crate) archive: Arc<Archive>,
     pub(crate) memo: Memo,
     pub(crate) recorder: Recorder,
-    /// By which the memories of one process that share the folder find each other's flights.
-    pub(crate) place: Place,
-    pub(crate) locks: Option<Locks>,
+    pub(crate) flights: Flights<Locks>,
     /// Whether the settings let a thread carry small results.
     may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
@@ -114,7 +108,7 @@ impl Engine {
     fn new(disk: Disk, settings: Settings) -> Self {
         #[cfg(feature = "progress")]
         crate::stats::progress::install();
-        let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
+        let folder = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
         let rules = rules_of(&settings);
         let locks = (!disk.medium().network && rules.writes).then(|| Locks::open(&disk)).flatten();
         let (disk, table, counters) = (Arc::new(disk), Arc::new(Table::new()), Arc::new(Counters::default()));
@@ -129,8 +123,7 @@ impl Engine {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters)),
             recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose),
             archive,
-            place,
-            locks,
+            flights: Flights::new(folder, locks, settings.wait),
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
             refreshed: Mutex::default(),

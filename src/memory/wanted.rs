@@ -1,17 +1,14 @@
 //! A call that misses and the locks of its folder, as single flight sees them.
 
-use std::time::Duration;
-
 use crate::call::lazy::Call;
 use crate::entry::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
+use crate::flight::{Locks, Look, Wanted};
 use crate::key::Key;
 use crate::memory::Engine;
-use crate::memory::flight::Place;
 use crate::memory::form::Shape;
-use crate::memory::lead::{Locks, Wanted};
-use crate::store::{self, LockedKey, ToldWaits};
+use crate::store::{self, AnnouncedWaits, LockedKey};
 
 /// A call whose result is wanted in this shape.
 pub(crate) struct WantedCall<'a, A, R, S> {
@@ -24,26 +21,12 @@ pub(crate) struct WantedCall<'a, A, R, S> {
 impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
     type Value = S::Out;
     type Missing = Missing;
-    type Locks = store::Locks;
 
-    fn key(&self) -> Key {
-        self.site.key()
-    }
-
-    fn place(&self) -> Place {
-        self.engine.place
-    }
-
-    fn locks(&self) -> Option<&store::Locks> {
-        self.engine.locks.as_ref()
-    }
-
-    fn limit(&self) -> Option<Duration> {
-        self.engine.settings.wait
-    }
-
-    fn look(&self) -> Result<S::Out, Missing> {
-        self.engine.hit(self.call, self.site, self.shape)
+    fn look(&self) -> Look<S::Out, Missing> {
+        match self.engine.hit(self.call, self.site, self.shape) {
+            Ok(value) => Look::Found(value),
+            Err(missing) => Look::Missing(missing),
+        }
     }
 
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {
@@ -63,7 +46,7 @@ impl Engine {
 
 impl Locks for store::Locks {
     type Held = LockedKey;
-    type Told = ToldWaits;
+    type Announced = AnnouncedWaits;
     type Stub = u32;
 
     fn try_lock(&self, key: Key) -> Result<Option<LockedKey>> {
@@ -74,11 +57,11 @@ impl Locks for store::Locks {
         store::Locks::stub(key.digest().to_bytes())
     }
 
-    fn tell(&self, held: &[u32], wanted: u32) -> Result<ToldWaits> {
-        self.tell(held, wanted)
+    fn announce(&self, held: &[u32], wanted: u32) -> Result<AnnouncedWaits> {
+        self.announce(held, wanted)
     }
 
-    fn told_of(&self, held: u32) -> Result<Vec<u32>> {
-        self.told_of(held)
+    fn waits_of(&self, held: u32) -> Result<Vec<u32>> {
+        self.waits_of(held)
     }
 }

@@ -1,6 +1,6 @@
 //! Editing a stored result: mapped privately, published again under the same key.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -12,13 +12,10 @@ use crate::entry::put::Sink;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::map::MappedMut;
-use crate::memory::flight;
-use crate::memory::flight::{Clearance, Flight};
 use crate::memory::form::{Shape, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
 use crate::record::{Producer, Record};
-use crate::store::LockedKey;
 
 /// How long a commit waits for whoever else replaces the entry. Without a turn it leaves, at worst, files that no
 /// record names.
@@ -132,33 +129,8 @@ impl Engine {
             edited: true,
             ..base.clone()
         };
-        let _turn = self.turn(site);
+        // Of two that replace the entry at once neither would see the other's files, and remove them.
+        let _lead = self.flights.moment(site.key(), PATIENCE);
         sink.publish(&record)
-    }
-
-    /// Waits for a moment until nobody else replaces the entry: of two who do so at once, neither would see the
-    /// other's files, and remove them.
-    fn turn(&self, site: &Site) -> (Option<LockedKey>, Option<Flight>) {
-        let flight = loop {
-            match flight::request(self.place, site.key(), Some(PATIENCE)) {
-                Clearance::Leads(flight) => break Some(flight),
-                Clearance::Landed => {}
-                Clearance::Alone => break None,
-            }
-        };
-        (self.lock_for_a_moment(site), flight)
-    }
-
-    fn lock_for_a_moment(&self, site: &Site) -> Option<LockedKey> {
-        let locks = self.locks.as_ref()?;
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            match locks.try_lock(site.key().digest().to_bytes()) {
-                Ok(Some(key)) => return Some(key),
-                Ok(None) => std::thread::sleep(Duration::from_millis(1)),
-                Err(_) => return None,
-            }
-        }
-        None
     }
 }

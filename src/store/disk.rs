@@ -102,14 +102,31 @@ impl Disk {
         let name = Name::new(name)?;
         self.expect_writable("lock", &name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let open = || self.open_making_folders(&name, flags, Mode::from_raw_mode(0o666));
+        let open = || self.open_making_folders(&name, flags, Mode::from_raw_mode(0o600));
         let file = open().map_err(|errno| match errno {
             Errno::ISDIR => at::not_regular(&self.path_of(name.whole)),
             errno => self.fault("lock", &name, errno),
         })?;
         let stat = fs::fstat(&file).map_err(|errno| self.fault("stat", &name, errno))?;
         self.expect_regular(&name, &Stat::of(&stat))?;
+        self.share_lock_file(&file, &stat);
         Ok(File::from(file))
+    }
+
+    /// Gives access to a lock file to those who may put files into the root as owner or group, and to nobody else: by a
+    /// lock of theirs others would wait. Whatever the umask, and for files that were made with other modes, too.
+    fn share_lock_file(&self, file: &OwnedFd, stat: &fs::Stat) {
+        let Ok(root) = fs::fstat(&self.root) else { return };
+        let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
+        let bits = if shared { 0o660 } else { 0o600 };
+        // What has content, or a second name, was put there by somebody, and its mode means something elsewhere.
+        let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
+        if is_ours
+            && stat.st_mode & 0o7777 != bits
+            && let Err(errno) = fs::fchmod(file, mode(bits as u16))
+        {
+            tracing::debug!(%errno, "a lock file keeps its mode");
+        }
     }
 
     /// What stands at `name`, links themselves included.

@@ -1,4 +1,8 @@
 //! Locks between processes, one byte of one file each. They save work and never carry correctness.
+//!
+//! Only a write lock is a holder's: it takes a descriptor that may write, and so the permission to write to the file. Who
+//! may only read can still lock for reading, on purpose, as a backup or as a file server. Such a lock keeps others from
+//! the byte, and announces nothing: nobody waits for it.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -42,10 +46,22 @@ impl Locks {
     /// Locks the byte that `key` falls on; `None` while another process has it.
     pub(crate) fn try_lock(&self, key: [u8; 16]) -> Result<Option<LockedKey>> {
         let offset = offset(key);
-        match set(&self.file, LockKind::Write, offset, 1) {
+        match set(&self.file, Kind::Write, offset, 1) {
             Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset })),
-            Err(error) if is_taken(&error) => Ok(None),
+            Err(error) if is_taken(&error) => self.expect_holder(offset).map(|()| None),
             Err(error) => Err(Error::io("lock a byte of", NAME.as_ref(), error)),
+        }
+    }
+
+    /// An error if what keeps this process from a byte is no lock of a holder, which would end.
+    fn expect_holder(&self, offset: i64) -> Result<()> {
+        let found = find(&self.file, Kind::Write, offset, 1);
+        match found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))? {
+            Some(Found { kind: Kind::Read, .. }) => Err(Error::unsupported(format!(
+                "byte {offset} of `{NAME}` is locked for reading by another process, which nobody does who computes"
+            ))),
+            // Nothing: it has just been given back.
+            Some(_) | None => Ok(()),
         }
     }
 }
@@ -58,71 +74,70 @@ pub(crate) struct LockedKey {
 
 impl Drop for LockedKey {
     fn drop(&mut self) {
-        if let Err(error) = set(&self.file, LockKind::Unlock, self.offset, 1) {
+        if let Err(error) = set(&self.file, Kind::Unlock, self.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }
     }
 }
 
 /// What a thread waits for, while this lives.
-pub(crate) struct ToldWaits(File);
+pub(crate) struct AnnouncedWaits(File);
 
-impl Drop for ToldWaits {
+impl Drop for AnnouncedWaits {
     /// Closing the file would do, but for a child that was forked meanwhile: it has the file, too, and with it the locks.
     fn drop(&mut self) {
-        if let Err(error) = set(&self.0, LockKind::Unlock, waits(0), TO_THE_END) {
-            tracing::debug!(%error, "what was told stays until the file is closed");
+        if let Err(error) = set(&self.0, Kind::Unlock, waits(0), TO_THE_END) {
+            tracing::debug!(%error, "what was announced stays until the file is closed");
         }
     }
 }
 
-/// Which key waits for which is told by a lock, too: of the byte, above those of the keys, that the stubs of both make.
-/// The kernel forgets it with the process that told it.
+/// Which key waits for which is announced by a lock, too: of the byte, above those of the keys, that the stubs of both
+/// make. The kernel forgets it with the process that announced it.
 impl Locks {
     /// 31 bits of the key. Two keys that share them may be taken for one, and then one more is computed.
     pub(crate) fn stub(key: [u8; 16]) -> u32 {
         key.iter().take(4).fold(0, |bits, &byte| (bits << 8) | u32::from(byte)) >> 1
     }
 
-    /// Tells that whoever computes one of `held` waits for `wanted`.
-    pub(crate) fn tell(&self, held: &[u32], wanted: u32) -> Result<ToldWaits> {
+    /// Announces that whoever computes one of `held` waits for `wanted`.
+    pub(crate) fn announce(&self, held: &[u32], wanted: u32) -> Result<AnnouncedWaits> {
         // A file that is opened once more: a process doesn't see the locks of one that it has.
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
         for held in held {
-            match set(&file, LockKind::Write, waits(*held) + i64::from(wanted), 1) {
-                // Another process tells the same.
-                Err(error) if !is_taken(&error) => return Err(Error::io("lock a byte of", NAME.as_ref(), error)),
-                _ => {}
+            match set(&file, Kind::Write, waits(*held) + i64::from(wanted), 1) {
+                // Another process announces the same.
+                Err(error) if is_taken(&error) => self.expect_holder(waits(*held) + i64::from(wanted))?,
+                locked => locked.map_err(|error| Error::io("lock a byte of", NAME.as_ref(), error))?,
             }
         }
-        Ok(ToldWaits(file))
+        Ok(AnnouncedWaits(file))
     }
 
-    /// What those who compute `held` wait for, if that was told, by other processes or by this one.
-    pub(crate) fn told_of(&self, held: u32) -> Result<Vec<u32>> {
-        let (mut told, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
-        while let Some((start, end)) = ranges.pop().filter(|_| told.len() < MOST_TOLD) {
+    /// What those who compute `held` wait for, if that was announced, by other processes or by this one.
+    pub(crate) fn waits_of(&self, held: u32) -> Result<Vec<u32>> {
+        let (mut wanted, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
+        while let Some((start, end)) = ranges.pop().filter(|_| wanted.len() < MOST_WAITS) {
             if start >= end {
                 continue;
             }
-            let found = find(&self.file, waits(held) + start, end - start);
+            let found = find(&self.file, Kind::Read, waits(held) + start, end - start);
             let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
             // The system says one of them, in no order: the others are before it and behind it.
-            if let Some(wanted) =
-                found.map(|offset| offset - waits(held)).filter(|wanted| (start..end).contains(wanted))
+            if let Some(stub) = found.map(|found| found.offset - waits(held)).filter(|stub| (start..end).contains(stub))
             {
-                told.extend(u32::try_from(wanted).ok());
-                ranges.extend([(start, wanted), (wanted + 1, end)]);
+                wanted.extend(u32::try_from(stub).ok());
+                ranges.extend([(start, stub), (stub + 1, end)]);
             }
         }
-        Ok(told)
+        Ok(wanted)
     }
 }
 
 /// What more than these wait for is not looked for.
-const MOST_TOLD: usize = 64;
+const MOST_WAITS: usize = 64;
 
 /// As many as there are.
 const STUBS: i64 = 1 << 31;
@@ -130,7 +145,7 @@ const STUBS: i64 = 1 << 31;
 /// The length of a range that has no end.
 const TO_THE_END: i64 = 0;
 
-/// The first of the bytes that tell what whoever computes `held` waits for.
+/// The first of the bytes that announce what whoever computes `held` waits for.
 fn waits(held: u32) -> i64 {
     (1 << 62) | i64::from(held) << 31
 }
@@ -145,29 +160,44 @@ fn is_taken(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::PermissionDenied)
 }
 
-enum LockKind {
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Read,
     Write,
     Unlock,
 }
 
+/// A lock of another open file.
+struct Found {
+    kind: Kind,
+    offset: i64,
+}
+
 #[cfg(target_os = "linux")]
-fn set(file: &File, kind: LockKind, offset: i64, length: i64) -> std::io::Result<()> {
-    let kind = match kind {
-        LockKind::Write => libc::F_WRLCK,
-        LockKind::Unlock => libc::F_UNLCK,
-    };
+fn set(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<()> {
     control(file, libc::F_OFD_SETLK, kind, offset, length).map(drop)
 }
 
-/// The offset of a lock on these bytes that another open file has.
+/// A lock on these bytes that another open file has, and that excludes one of this kind: any excludes a write lock, and
+/// only a write lock excludes a read lock.
 #[cfg(target_os = "linux")]
-fn find(file: &File, offset: i64, length: i64) -> std::io::Result<Option<i64>> {
-    let found = control(file, libc::F_OFD_GETLK, libc::F_WRLCK, offset, length)?;
-    Ok((i32::from(found.l_type) != libc::F_UNLCK).then_some(found.l_start))
+fn find(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<Option<Found>> {
+    let found = control(file, libc::F_OFD_GETLK, kind, offset, length)?;
+    let kind = match i32::from(found.l_type) {
+        libc::F_UNLCK => return Ok(None),
+        libc::F_RDLCK => Kind::Read,
+        _ => Kind::Write,
+    };
+    Ok(Some(Found { kind, offset: found.l_start }))
 }
 
 #[cfg(target_os = "linux")]
-fn control(file: &File, command: i32, kind: i32, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
+fn control(file: &File, command: i32, kind: Kind, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
+    let kind = match kind {
+        Kind::Read => libc::F_RDLCK,
+        Kind::Write => libc::F_WRLCK,
+        Kind::Unlock => libc::F_UNLCK,
+    };
     let mut range = libc::flock64 {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -185,13 +215,23 @@ fn control(file: &File, command: i32, kind: i32, offset: i64, length: i64) -> st
 }
 
 #[cfg(not(target_os = "linux"))]
-fn set(_: &File, _: LockKind, _: i64, _: i64) -> std::io::Result<()> {
+fn set(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn find(_: &File, _: i64, _: i64) -> std::io::Result<Option<i64>> {
+fn find(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<Option<Found>> {
     Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+impl Locks {
+    /// Keeps everybody from announcing a wait, as a lock for reading does.
+    pub(crate) fn read_waits(&self) -> File {
+        let file = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())).unwrap();
+        set(&file, Kind::Read, waits(0), TO_THE_END).unwrap();
+        file
+    }
 }
 
 #[cfg(test)]
@@ -220,13 +260,13 @@ mod tests {
         let stubs = [0, 1, 7, u32::MAX >> 1];
         let key = one.try_lock([255; 16]).unwrap();
         for wanted in stubs {
-            let told = one.tell(&stubs, wanted).unwrap();
+            let announced = one.announce(&stubs, wanted).unwrap();
             for held in stubs {
-                assert_eq!([&one, &other].map(|locks| locks.told_of(held).unwrap()), [[wanted], [wanted]]);
+                assert_eq!([&one, &other].map(|locks| locks.waits_of(held).unwrap()), [[wanted], [wanted]]);
             }
-            assert!(other.told_of(2).unwrap().is_empty());
-            drop(told);
-            assert!(stubs.iter().all(|&held| other.told_of(held).unwrap().is_empty()));
+            assert!(other.waits_of(2).unwrap().is_empty());
+            drop(announced);
+            assert!(stubs.iter().all(|&held| other.waits_of(held).unwrap().is_empty()));
         }
         assert!(key.is_some());
     }
@@ -237,11 +277,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
         let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
-        let told = one.tell(&[1, 2], 7).unwrap();
+        let announced = one.announce(&[1, 2], 7).unwrap();
         // As a fork does.
-        let child = told.0.try_clone().unwrap();
-        drop(told);
-        assert!([1, 2].iter().all(|&held| other.told_of(held).unwrap().is_empty()));
+        let child = announced.0.try_clone().unwrap();
+        drop(announced);
+        assert!([1, 2].iter().all(|&held| other.waits_of(held).unwrap().is_empty()));
         drop(child);
     }
 
@@ -251,10 +291,51 @@ mod tests {
         let disk = Disk::open(folder.path()).unwrap();
         let locks = Locks::open(&disk).unwrap();
         let stubs = [4, 0, u32::MAX >> 1, 5, 9];
-        let _told = stubs.map(|wanted| locks.tell(&[1, 2], wanted).unwrap());
-        let mut found = locks.told_of(1).unwrap();
+        let _announced = stubs.map(|wanted| locks.announce(&[1, 2], wanted).unwrap());
+        let mut found = locks.waits_of(1).unwrap();
         found.sort_unstable();
         assert_eq!(found, [0, 4, 5, 9, u32::MAX >> 1]);
-        assert!(locks.told_of(0).unwrap().is_empty());
+        assert!(locks.waits_of(0).unwrap().is_empty());
+    }
+
+    /// With a lock for reading on the whole of `locks`, of a descriptor that may do no more.
+    fn read_locked(disk: &Disk) -> File {
+        let file = File::open(disk.path_of(NAME)).unwrap();
+        set(&file, Kind::Read, 0, TO_THE_END).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_lock_for_reading_is_nobodys_who_computes() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let held = one.try_lock([1; 16]).unwrap();
+        let announced = one.announce(&[4], 5).unwrap();
+        let reader = File::open(disk.path_of(NAME)).unwrap();
+        // What is held can't be locked for reading, and what isn't can.
+        assert!(set(&reader, Kind::Read, 0, TO_THE_END).is_err());
+        for free in [0, offset([2; 16]), waits(4), waits(7)] {
+            set(&reader, Kind::Read, free, 1).unwrap();
+        }
+        assert!(other.try_lock([1; 16]).unwrap().is_none(), "a holder's");
+        assert!(other.try_lock([2; 16]).is_err() && other.try_lock([0; 16]).is_err());
+        assert!(other.try_lock([3; 16]).unwrap().is_some());
+        assert_eq!(other.waits_of(4).unwrap(), [5]);
+        assert!(other.waits_of(7).unwrap().is_empty());
+        drop((held, announced));
+        assert!(other.try_lock([1; 16]).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_announced_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let locks = Locks::open(&disk).unwrap();
+        let reader = read_locked(&disk);
+        assert!(locks.announce(&[1], 2).is_err());
+        assert!(locks.waits_of(1).unwrap().is_empty());
+        drop(reader);
+        assert!(locks.announce(&[1], 2).is_ok());
     }
 }

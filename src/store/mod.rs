@@ -32,7 +32,7 @@ mod walk;
 pub(crate) use between::set_between;
 pub(crate) use blob::NewBlob;
 pub(crate) use disk::Disk;
-pub(crate) use lock::{LockedKey, Locks, ToldWaits};
+pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::Medium;
 pub(crate) use name::nonce;
 pub(crate) use staged::StagedBlob;

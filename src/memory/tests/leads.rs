@@ -5,30 +5,49 @@ use std::time::{Duration, Instant};
 
 use crate::Memory;
 use crate::digest::Digest;
+use crate::flight::{Look, Outcome, Wanted};
 use crate::key::Key;
-use crate::memory::flight::{Clearance, request};
-use crate::memory::lead::wait_for_lock;
 use crate::store::Locks;
+
+/// What is never found, and done when the closure says so.
+struct Unless<F>(F);
+
+impl<F: Fn() -> bool> Wanted for Unless<F> {
+    type Value = ();
+    type Missing = ();
+
+    fn look(&self) -> Look<(), ()> {
+        Look::Missing(())
+    }
+
+    fn watch(&self, (): &()) -> impl Fn() -> bool {
+        &self.0
+    }
+}
+
+/// Whether the memory gets the lock of `key` before the wait ends.
+fn gets_lock(memory: &Memory, key: Key, is_done: impl Fn() -> bool) -> bool {
+    match memory.0.as_ref().unwrap().flights.lead(key, (), &Unless(is_done)) {
+        Outcome::Compute((), lead) => lead.has_lock(),
+        Outcome::Found(()) => panic!("there is nothing to find"),
+    }
+}
 
 /// A child that its killed parent has forked may hold one for hours.
 #[test]
 fn a_lock_that_nobody_frees_does_not_delay_what_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::builder(folder.path()).wait(Duration::from_secs(5)).open().unwrap();
-    let engine = memory.0.as_ref().unwrap();
     let key = Key::from_digest(Digest::from_bytes([7; 16]));
     // Another open file stands for another process.
-    let other = Locks::open(&engine.archive.disk).unwrap();
+    let other = Locks::open(&memory.0.as_ref().unwrap().archive.disk).unwrap();
     let held = other.try_lock(key.digest().to_bytes()).unwrap();
     assert!(held.is_some());
     let begin = Instant::now();
-    let is_done = || begin.elapsed() > Duration::from_millis(20);
-    let locks = engine.locks.as_ref().unwrap();
-    let wait = |is_done: &dyn Fn() -> bool| wait_for_lock(locks, engine.place, key, engine.settings.wait, is_done);
-    assert!(wait(&is_done).is_none());
+    assert!(!gets_lock(&memory, key, || begin.elapsed() > Duration::from_millis(20)));
     assert!(begin.elapsed() < Duration::from_secs(4), "it waited for the lock");
     drop(held);
-    assert!(wait(&|| false).is_some());
+    assert!(gets_lock(&memory, key, || false));
 }
 
 /// Two processes may compute one key, after a wait of one of them has ended: each says what it waits for.
@@ -40,18 +59,33 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
     let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
     let stub = |byte| Locks::stub([byte; 16]);
     let (mine, wanted) = (5, 7);
-    let Clearance::Leads(_flight) = request(engine.place, of(mine), None) else { panic!("somebody computes it") };
+    let _lead = engine.flights.moment(of(mine), Duration::ZERO);
     let (one, other) = (Locks::open(&engine.archive.disk).unwrap(), Locks::open(&engine.archive.disk).unwrap());
     let held = one.try_lock([wanted; 16]).unwrap();
     assert!(held.is_some());
     for elsewhere in [1, 9] {
-        let _aside = one.tell(&[stub(wanted)], stub(elsewhere)).unwrap();
-        let _circle = other.tell(&[stub(wanted)], stub(mine)).unwrap();
+        let _aside = one.announce(&[stub(wanted)], stub(elsewhere)).unwrap();
+        let _circle = other.announce(&[stub(wanted)], stub(mine)).unwrap();
         let begin = Instant::now();
-        let locks = engine.locks.as_ref().unwrap();
-        assert!(wait_for_lock(locks, engine.place, of(wanted), engine.settings.wait, &|| false).is_none());
+        assert!(!gets_lock(&memory, of(wanted), || false));
         assert!(begin.elapsed() < Duration::from_secs(4), "it waited for {elsewhere}");
     }
+}
+
+/// Whoever can't say what it waits for might be waited for by the one that it waits for.
+#[test]
+fn who_cannot_announce_what_it_waits_for_does_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).wait(Duration::from_secs(20)).open().unwrap();
+    let engine = memory.0.as_ref().unwrap();
+    let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
+    let other = Locks::open(&engine.archive.disk).unwrap();
+    let held = other.try_lock([7; 16]).unwrap();
+    let _lead = engine.flights.moment(of(5), Duration::ZERO);
+    let _reader = other.read_waits();
+    let begin = Instant::now();
+    assert!(held.is_some() && !gets_lock(&memory, of(7), || false));
+    assert!(begin.elapsed() < Duration::from_secs(10), "it waited");
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! Single flight on threads; single flight, storing and removing under a model checker.
+//! Single flight and storing in a memory, on threads and under a model checker.
 
-mod flights;
 #[cfg(target_os = "linux")]
 mod leads;
-mod model;
 mod publish;
+mod workers;

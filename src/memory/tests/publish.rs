@@ -10,7 +10,8 @@ use ndarray::Array1;
 use shuttle::thread::spawn;
 use tempfile::TempDir;
 
-use super::model::check::{check_on_files, fails};
+use crate::flight::Flights;
+use crate::flight::tests::model::check::{check_on_files, fails};
 use crate::folder::{Limits, Repair};
 use crate::memory::Memory;
 use crate::store::{Durability, set_between};
@@ -34,7 +35,7 @@ fn folder() -> TempDir {
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     let engine = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
-    (engine.place, engine.locks) = ((u64::MAX, process), None);
+    engine.flights = Flights::new((u64::MAX, process), None, None);
     memory
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use super::flight::request;
+use super::waits::{EVERY_FOLDER, PATIENCE, Wait, take_turn};
 use super::world::{Flaw, set_flaw, world};
 use crate::digest::Digest;
 use crate::key::Key;
@@ -26,7 +26,7 @@ pub(super) fn check(scenario: fn()) {
 }
 
 /// The same for a scenario on files, which takes longer.
-pub(in super::super) fn check_on_files(scenario: fn()) {
+pub(crate) fn check_on_files(scenario: fn()) {
     check_of(RUNS_ON_FILES, scenario);
 }
 
@@ -42,7 +42,7 @@ fn check_of(runs: usize, scenario: fn()) {
 }
 
 /// Whether some schedule of a scenario that is wrong by itself fails.
-pub(in super::super) fn fails(scenario: fn()) -> bool {
+pub(crate) fn fails(scenario: fn()) -> bool {
     is_caught_in(20 * RUNS_ON_FILES, Flaw::default(), scenario)
 }
 
@@ -71,7 +71,8 @@ fn run(scheduler: impl Scheduler + 'static, config: Config, scenario: fn()) {
 fn begun(scenario: fn()) -> impl Fn() + Send + Sync + 'static {
     move || {
         world();
-        drop(request((0, 0), Key::from_digest(Digest::from_bytes([0; 16])), None));
+        let key = Key::from_digest(Digest::from_bytes([0; 16]));
+        drop(take_turn((EVERY_FOLDER, key), &Wait::new(None, PATIENCE, None)));
         scenario();
     }
 }

@@ -1,13 +1,13 @@
-//! A process of the model, and the way of a call through it: that of `memory::eval`, around the same `take_turn`.
+//! A process of the model, and the way of a call through it: that of `memory::eval`, around the same `Flights::lead`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use shuttle::thread::{JoinHandle, spawn};
 
-use super::flight::Place;
-use super::lead::{Locks, Wanted, take_turn};
-use super::world::{Held, Killed, Missing, Told, flaw, world};
+use super::flights::{Flights, Look, Outcome, Wanted};
+use super::processes::Locks;
+use super::world::{Announced, Held, Killed, Missing, flaw, world};
 use crate::digest::Digest;
 use crate::error::Result as CacheResult;
 use crate::key::Key;
@@ -43,7 +43,11 @@ impl Process {
         }
         let Err(missing) = world().look(self.number, key) else { return };
         let asked = Asked { process: *self, key, first: missing };
-        let Err((_, mut lead)) = take_turn(&asked, missing) else { return };
+        // A folder for each process, so that none sees the flights of another.
+        let flights = Flights::new((self.number, 0), self.has_locks.then_some(*self), self.limit);
+        let digest = Key::from_digest(Digest::from_bytes([key; 16]));
+        let Outcome::Compute(_, lead) = flights.lead(digest, missing, &asked) else { return };
+        let mut lead = Some(lead);
         world().compute(self.number, key);
         inside();
         if flaw().lands_early {
@@ -63,7 +67,7 @@ struct Asked {
 
 impl Locks for Process {
     type Held = Held;
-    type Told = Told;
+    type Announced = Announced;
     type Stub = u8;
 
     fn try_lock(&self, key: Key) -> CacheResult<Option<Held>> {
@@ -74,42 +78,23 @@ impl Locks for Process {
         key.digest().to_bytes()[0]
     }
 
-    fn tell(&self, held: &[u8], wanted: u8) -> CacheResult<Told> {
-        Ok(world().tell(self.number, held, wanted))
+    fn announce(&self, held: &[u8], wanted: u8) -> CacheResult<Announced> {
+        Ok(world().announce(self.number, held, wanted))
     }
 
-    fn told_of(&self, held: u8) -> CacheResult<Vec<u8>> {
-        Ok(world().told_of(self.number, held).into_iter().collect())
+    fn waits_of(&self, held: u8) -> CacheResult<Vec<u8>> {
+        Ok(world().waits_of(self.number, held))
     }
 }
 
 impl Wanted for Asked {
     type Value = ();
     type Missing = Missing;
-    type Locks = Process;
 
-    fn key(&self) -> Key {
-        Key::from_digest(Digest::from_bytes([self.key; 16]))
-    }
-
-    /// A folder for each process, so that none sees the flights of another.
-    fn place(&self) -> Place {
-        (self.process.number, 0)
-    }
-
-    fn locks(&self) -> Option<&Process> {
-        self.process.has_locks.then_some(&self.process)
-    }
-
-    fn limit(&self) -> Option<Duration> {
-        self.process.limit
-    }
-
-    fn look(&self) -> Result<(), Missing> {
-        if flaw().trusts_its_first_look {
-            return Err(self.first);
-        }
-        world().look(self.process.number, self.key)
+    fn look(&self) -> Look<(), Missing> {
+        let found =
+            if flaw().trusts_its_first_look { Err(self.first) } else { world().look(self.process.number, self.key) };
+        found.map_or_else(Look::Missing, Look::Found)
     }
 
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {

@@ -153,3 +153,49 @@ fn a_stolen_job_does_not_stand_below_the_one_that_it_waits_for() {
         assert!((1..=2).contains(&world().computed(1)));
     });
 }
+
+/// A worker that holds such a job waits in vain, and a younger one is released: what that one stores frees the first.
+#[test]
+fn what_a_released_worker_stores_frees_the_others() {
+    check(|| {
+        let (start, done) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+        let (started, job) = (start.lock().unwrap(), Arc::clone(&done));
+        let begin = Arc::clone(&start);
+        let holds = thread(move || {
+            world().work();
+            let _done = job.lock().unwrap();
+            drop(begin.lock().unwrap());
+            Process::new(1).get(1, &|| {});
+        });
+        let another = || {
+            thread(|| {
+                world().work();
+                Process::new(1).get(1, &|| {});
+            })
+        };
+        let others = [another(), another()];
+        let maker = thread(move || Process::new(1).get(1, &|| drop(done.lock().unwrap())));
+        drop(started);
+        join([holds, maker].into_iter().chain(others));
+        assert!((1..=4).contains(&world().computed(1)));
+    });
+}
+
+/// The leader of the first process waits for a job below a worker, which waits for the second process, which waits for
+/// that leader.
+#[test]
+fn a_stolen_job_does_not_stand_below_the_key_of_another_process() {
+    check(|| {
+        let done = Arc::new(Mutex::new(()));
+        let job = Arc::clone(&done);
+        let worker = thread(move || {
+            world().work();
+            let _done = job.lock().unwrap();
+            Process::new(1).get(2, &|| {});
+        });
+        let maker = thread(move || Process::new(1).get(1, &|| drop(done.lock().unwrap())));
+        let other = thread(|| Process::new(2).get(2, &|| Process::new(2).get(1, &|| {})));
+        join([worker, maker, other]);
+        assert!([1, 2].iter().all(|&key| (1..=2).contains(&world().computed(key))));
+    });
+}

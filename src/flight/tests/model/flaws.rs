@@ -1,7 +1,7 @@
 //! That the checker finds what it looks for: each flaw makes some schedule fail.
 
 use super::check::{RUNS, is_caught, is_caught_in};
-use super::flights::{orphan, peace, two_processes};
+use super::scenarios::{orphan, peace, two_processes};
 use super::world::Flaw;
 
 #[test]

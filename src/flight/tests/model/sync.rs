@@ -1,4 +1,4 @@
-//! In place of `memory::sync`: what the checker schedules, and a clock that stands unless somebody waits for it.
+//! In place of `flight::sync`: what the checker schedules, and a clock that stands unless somebody waits for it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::LockResult;
@@ -9,7 +9,7 @@ use shuttle::lazy_static::Lazy;
 use shuttle::rand::{Rng, thread_rng};
 pub(super) use shuttle::thread::{ThreadId, current};
 
-use super::flight::REPORT;
+use super::waits::REPORT;
 use super::world::{flaw, world};
 
 /// Made anew for each schedule.

@@ -57,12 +57,20 @@ pub(super) enum Missing {
     Expired,
 }
 
+/// Whoever computes `held` waits for `wanted`.
+#[derive(Clone, Copy, PartialEq)]
+struct Wait {
+    process: Process,
+    held: u8,
+    wanted: u8,
+}
+
 #[derive(Default)]
 struct Folder {
     entries: HashMap<u8, Entry>,
     locks: HashMap<u8, Process>,
-    /// Which key waits for which, as processes have told.
-    told: HashMap<u8, (Process, u8)>,
+    /// Which key waits for which, as processes have announced.
+    announced: Vec<Wait>,
     dead: HashSet<Process>,
     computed: HashMap<u8, usize>,
     /// Counts changes, by which a sleeping thread is woken.
@@ -106,14 +114,19 @@ impl Drop for Held {
     }
 }
 
-/// Which key waits for which, as one thread has told.
-pub(super) struct Told(Process, Vec<u8>);
+/// Which key waits for which, as one thread has announced.
+pub(super) struct Announced(Process, Vec<Wait>);
 
-impl Drop for Told {
+impl Drop for Announced {
     fn drop(&mut self) {
         let mut folder = world().folder();
-        if !folder.dead.contains(&self.0) {
-            folder.told.retain(|held, _| !self.1.contains(held));
+        if folder.dead.contains(&self.0) {
+            return;
+        }
+        for wait in &self.1 {
+            if let Some(at) = folder.announced.iter().position(|announced| announced == wait) {
+                folder.announced.swap_remove(at);
+            }
         }
     }
 }
@@ -147,18 +160,21 @@ impl World {
         (holder == process).then(|| Held(process, key))
     }
 
-    pub(super) fn tell(&self, process: Process, held: &[u8], wanted: u8) -> Told {
+    pub(super) fn announce(&self, process: Process, held: &[u8], wanted: u8) -> Announced {
         let mut folder = self.enter(process);
-        let news = held.iter().filter(|held| folder.told.insert(**held, (process, wanted)).is_none()).count();
-        match news {
-            0 => drop(folder),
-            _ => self.touch(folder),
+        let waits: Vec<_> = held.iter().map(|&held| Wait { process, held, wanted }).collect();
+        let is_news = waits.iter().any(|wait| !folder.announced.contains(wait));
+        folder.announced.extend(&waits);
+        if is_news {
+            self.touch(folder);
         }
-        Told(process, held.to_vec())
+        Announced(process, waits)
     }
 
-    pub(super) fn told_of(&self, process: Process, held: u8) -> Option<u8> {
-        self.enter(process).told.get(&held).map(|told| told.1).filter(|_| !flaw().tells_nothing)
+    pub(super) fn waits_of(&self, process: Process, held: u8) -> Vec<u8> {
+        let folder = self.enter(process);
+        let waits = folder.announced.iter().filter(|wait| wait.held == held && !flaw().tells_nothing);
+        waits.map(|wait| wait.wanted).collect()
     }
 
     /// Those that sleep look again: a thread of theirs begins to wait for another.
@@ -214,7 +230,7 @@ impl World {
         folder.dead.insert(process);
         if !orphans {
             folder.locks.retain(|_, holder| *holder != process);
-            folder.told.retain(|_, told| told.0 != process);
+            folder.announced.retain(|wait| wait.process != process);
         }
         self.touch(folder);
     }

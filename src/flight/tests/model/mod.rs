@@ -4,15 +4,20 @@
 //! `NDCACHE_MODEL_RUNS` says how many schedules each scheduler tries in each scenario. A test that fails prints its
 //! seed, and `NDCACHE_MODEL_SEED` tries the same schedules again.
 
-pub(super) mod check;
+pub(crate) mod check;
 mod flaws;
 #[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
-#[path = "../../flight.rs"]
-mod flight;
+#[allow(dead_code, reason = "the model has no steps of `make`, and no test that sets the patience")]
+#[path = "../../flights.rs"]
 mod flights;
-#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
-#[path = "../../lead.rs"]
-mod lead;
 mod process;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
+#[path = "../../processes.rs"]
+mod processes;
+mod scenarios;
 mod sync;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
+#[allow(dead_code, reason = "the model has no steps of `make`")]
+#[path = "../../waits.rs"]
+mod waits;
 mod world;

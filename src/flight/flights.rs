@@ -1,0 +1,175 @@
+//! One computation per key, among threads and processes: who computes, who waits, and for how long.
+
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use super::processes::{Locks, wait_for_lock};
+use super::waits::{Announcement, FolderId, PATIENCE, Turn, Wait, take_turn};
+use crate::key::Key;
+use crate::planted;
+
+/// The flights to the keys of one folder.
+pub(crate) struct Flights<L> {
+    folder: FolderId,
+    /// `None` where there are none to be had.
+    locks: Option<L>,
+    /// The longest wait.
+    limit: Option<Duration>,
+    /// How long workers of rayon wait before the first of them goes on alone.
+    patience: Duration,
+}
+
+/// A result that a task needs and hasn't found.
+pub(crate) trait Wanted {
+    type Value;
+    type Missing;
+
+    fn look(&self) -> Look<Self::Value, Self::Missing>;
+
+    /// Tells, from now on, whether something else stands there than what was `missing` because it is no good.
+    fn watch(&self, missing: &Self::Missing) -> impl Fn() -> bool;
+
+    /// Asked at least every 50 ms of a wait, on the thread that waits and under no lock; `true` ends the wait as its
+    /// limit would. Whoever gives an interrupt knows by it that it isn't to compute.
+    fn interrupt(&self) -> Option<&dyn Fn() -> bool> {
+        None
+    }
+}
+
+/// What a look at a key finds.
+pub(crate) enum Look<T, M> {
+    Found(T),
+    Missing(M),
+}
+
+/// How a task goes on that needed a key.
+pub(crate) enum Outcome<T, M, Held> {
+    /// Another one has made it.
+    Found(T),
+    /// This one is to make what is missing, and others wait for it while the lead lives.
+    Compute(M, Lead<Held>),
+}
+
+/// Holds a key in this process and, where there are locks, in all of them. A task that went on alone holds nothing, but
+/// lets those that wait look again when it has stored.
+pub(crate) struct Lead<Held> {
+    _lock: Option<Held>,
+    // After the lock: a task that is woken finds the lock free.
+    _announcement: Announcement,
+}
+
+/// How the wait for another process ended.
+enum Waited<T, Held> {
+    Found(T),
+    /// Without a lock where there is none to be had.
+    Over(Option<Held>),
+}
+
+impl<L: Locks> Flights<L> {
+    pub(crate) fn new(folder: FolderId, locks: Option<L>, limit: Option<Duration>) -> Self {
+        Self { folder, locks, limit, patience: PATIENCE }
+    }
+
+    /// Waits for whoever computes `key`, which was `missing`, and looks again after each of them.
+    pub(crate) fn lead<W: Wanted>(
+        &self,
+        key: Key,
+        missing: W::Missing,
+        wanted: &W,
+    ) -> Outcome<W::Value, W::Missing, L::Held> {
+        self.lead_within(self.limit, key, missing, wanted)
+    }
+
+    /// Waits for a moment, `limit` at most, until nobody else computes or replaces `key`.
+    pub(crate) fn moment(&self, key: Key, limit: Duration) -> Lead<L::Held> {
+        match self.lead_within(Some(limit), key, (), &Moment) {
+            Outcome::Compute((), lead) => lead,
+            Outcome::Found(never) => match never {},
+        }
+    }
+
+    fn lead_within<W: Wanted>(
+        &self,
+        limit: Option<Duration>,
+        key: Key,
+        mut missing: W::Missing,
+        wanted: &W,
+    ) -> Outcome<W::Value, W::Missing, L::Held> {
+        let wait = Wait::new(limit, self.patience, wanted.interrupt());
+        loop {
+            let lead = match take_turn((self.folder, key), &wait) {
+                Turn::Alone(announcement) => {
+                    return Outcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
+                }
+                Turn::LookAgain => None,
+                Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, wanted, &wait) {
+                    Waited::Found(value) => return Outcome::Found(value),
+                    Waited::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
+                },
+            };
+            let skips = planted::is("no second look under the lock") && lead.is_some();
+            // Somebody may have finished since this task looked. Without this look each of those that waited would
+            // compute once more.
+            let look = if skips { Look::Missing(missing) } else { wanted.look() };
+            missing = match (look, lead) {
+                (Look::Found(value), _) => return Outcome::Found(value),
+                (Look::Missing(still), Some(lead)) => return Outcome::Compute(still, lead),
+                (Look::Missing(still), None) => still,
+            };
+        }
+    }
+
+    /// Waits until no other process computes the key, or what it makes is found meanwhile.
+    fn wait_for_others<W: Wanted>(
+        &self,
+        key: Key,
+        flight: &Announcement,
+        missing: &W::Missing,
+        wanted: &W,
+        wait: &Wait<'_>,
+    ) -> Waited<W::Value, L::Held> {
+        let Some(locks) = &self.locks else { return Waited::Over(None) };
+        let is_replaced = wanted.watch(missing);
+        // What was no good may have been replaced before that was watched. Then nothing would ever end the wait for an
+        // orphaned lock.
+        let looked = OnceCell::new();
+        let look = || match wanted.look() {
+            Look::Found(value) => Some(value),
+            Look::Missing(_) => None,
+        };
+        let is_done = || is_replaced() || looked.get_or_init(look).is_some();
+        let held = wait_for_lock(locks, (self.folder, key), flight, wait, &is_done);
+        looked.into_inner().flatten().map_or(Waited::Over(held), Waited::Found)
+    }
+}
+
+/// Nothing that could be found: the turn is all that is wanted.
+struct Moment;
+
+impl Wanted for Moment {
+    type Value = std::convert::Infallible;
+    type Missing = ();
+
+    fn look(&self) -> Look<Self::Value, ()> {
+        Look::Missing(())
+    }
+
+    fn watch(&self, (): &()) -> impl Fn() -> bool {
+        || false
+    }
+}
+
+#[cfg(test)]
+impl<L> Flights<L> {
+    /// So that a test takes less than seconds.
+    pub(crate) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+}
+
+#[cfg(test)]
+impl<Held> Lead<Held> {
+    pub(crate) fn has_lock(&self) -> bool {
+        self._lock.is_some()
+    }
+}

@@ -1,0 +1,4 @@
+//! Single flight on threads, and under a model checker.
+
+pub(crate) mod model;
+mod threads;

@@ -1,0 +1,362 @@
+//! Who computes which key in this process, and who waits for it.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
+use crate::key::Key;
+
+/// The age at which a flight first releases a worker that waits for it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// From this age on the next worker isn't released at twice the age, but so much later.
+const LONGEST_STEP: Duration = Duration::from_secs(64);
+/// How often a long wait is reported.
+pub(super) const REPORT: Duration = Duration::from_secs(60);
+/// How often a wait that can be interrupted asks whether it is.
+pub(super) const INTERRUPT: Duration = Duration::from_millis(50);
+
+/// A folder, by device and inode: its path may change while it is open.
+pub(crate) type FolderId = (u64, u64);
+
+/// No folder: what is computed here is told to no other process.
+pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
+
+/// What a flight is about; memories of one folder share their flights.
+pub(super) type FolderKey = (FolderId, Key);
+
+/// Who computes or waits: a thread, whose identifier no later thread gets. A task that goes from thread to thread would
+/// bring its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct TaskId(ThreadId);
+
+impl TaskId {
+    fn current() -> Self {
+        Self(current().id())
+    }
+}
+
+#[derive(Default)]
+struct Waits {
+    /// The process that this is about: a forked child has none of the threads that it says compute.
+    process: u32,
+    flights: HashMap<FolderKey, Flight>,
+    /// Which key each task waits for, while it sleeps.
+    waiting: HashMap<TaskId, FolderKey>,
+    /// How many flights and waits of workers there were.
+    count: u64,
+    /// When a worker was last released, by any flight.
+    released: Option<Instant>,
+}
+
+/// A key that is being computed.
+struct Flight {
+    /// Tells it from other flights to the same key.
+    number: u64,
+    leader: TaskId,
+    /// How often a task beside the leader has announced.
+    announced: u64,
+    /// Since when the leader computes; `None` while it waits for another process.
+    begun: Option<Instant>,
+    /// At which age the next worker is released.
+    release_at: Duration,
+    /// The workers that wait, each with its number among all waits; the youngest last.
+    workers: Vec<(u64, TaskId)>,
+    /// Wakes who waits for this key, and nobody else. Made by the first to wait.
+    changed: Option<Arc<Condvar>>,
+}
+
+static WAITS: LazyLock<Mutex<Waits>> = LazyLock::new(Mutex::default);
+
+/// How a task may go on that needs a key.
+pub(super) enum Turn {
+    /// It computes, and others wait for it until it announces.
+    Lead(Announcement),
+    /// Another task has just announced: look again.
+    LookAgain,
+    /// It computes beside the leader, without waiting.
+    Alone(Announcement),
+}
+
+/// Tells those that wait for a key to look again when it is dropped, in a panic too.
+pub(super) struct Announcement {
+    key: FolderKey,
+    /// The flight that ends with it; `None` beside the leader.
+    leads: Option<u64>,
+}
+
+/// What bounds a task's wait.
+pub(super) struct Wait<'a> {
+    limit: Option<Duration>,
+    /// After which workers are no longer patient.
+    pub(super) patience: Duration,
+    interrupt: Option<&'a dyn Fn() -> bool>,
+    begin: Cell<Option<Instant>>,
+    next_report: Cell<Duration>,
+}
+
+impl<'a> Wait<'a> {
+    pub(super) fn new(limit: Option<Duration>, patience: Duration, interrupt: Option<&'a dyn Fn() -> bool>) -> Self {
+        Self { limit, patience, interrupt, begin: Cell::new(None), next_report: Cell::new(REPORT) }
+    }
+
+    /// How long this wait has lasted, whatever it was for: a task that looks again goes on with the same wait.
+    pub(super) fn waited(&self) -> Duration {
+        let begin = self.begin.get().unwrap_or_else(Instant::now);
+        self.begin.set(Some(begin));
+        begin.elapsed()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| self.waited() >= limit)
+    }
+
+    /// Until the next moment at which the wait may end by itself or has something to say.
+    pub(super) fn left(&self) -> Duration {
+        let report = self.next_report.get();
+        let left = self.limit.map_or(report, |limit| limit.min(report)).saturating_sub(self.waited());
+        if self.interrupt.is_some() { left.min(INTERRUPT) } else { left }
+    }
+
+    /// Asks the caller, under no lock, whether it wants to wait no longer.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(|interrupt| interrupt())
+    }
+
+    pub(super) fn report(&self, key: Key, whom: &str) {
+        let waited = self.waited();
+        if waited >= self.next_report.get() {
+            tracing::warn!(%key, seconds = waited.as_secs(), "still waiting for {whom}");
+            self.next_report.set(self.next_report.get() + REPORT);
+        }
+    }
+}
+
+/// Asks for the turn to compute `key`; waits while another task of this process computes it.
+pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
+    let (me, worker) = (TaskId::current(), is_worker());
+    let mut waits = lock();
+    let Some(met) = waits.flights.get(&key).map(Flight::state) else {
+        return Turn::Lead(waits.begin(key, me, wait.patience));
+    };
+    if worker {
+        waits.enter(&key, me);
+    }
+    let turn = loop {
+        if worker {
+            waits.release_if_due(wait.patience);
+        }
+        // A flight in another state has ended, or somebody has announced: there may be something to find.
+        let Some(flight) = waits.flights.get(&key).filter(|flight| flight.state() == met) else {
+            break Turn::LookAgain;
+        };
+        let is_released = worker && !flight.has(me);
+        // Asked before each sleep: while a wait is interrupted it is no link of a cycle.
+        if is_released || wait.is_over() || waits.closes_cycle(me, &key) {
+            break Turn::Alone(Announcement { key, leads: None });
+        }
+        wait.report(key.1, "another thread");
+        let interrupted;
+        (waits, interrupted) = sleep(waits, key, me, wait);
+        if interrupted {
+            break Turn::Alone(Announcement { key, leads: None });
+        }
+    };
+    if worker && let Some(flight) = waits.flights.get_mut(&key) {
+        flight.workers.retain(|(_, task)| *task != me);
+    }
+    turn
+}
+
+/// Sleeps until something may have changed; whether the caller has interrupted the wait meanwhile.
+fn sleep(
+    mut waits: MutexGuard<'static, Waits>,
+    key: FolderKey,
+    me: TaskId,
+    wait: &Wait<'_>,
+) -> (MutexGuard<'static, Waits>, bool) {
+    let until_release = waits.until_release(wait.patience);
+    let Some(flight) = waits.flights.get_mut(&key) else { return (waits, false) };
+    let left = match flight.until_due() {
+        Some(due) if flight.has(me) => due.max(until_release).min(wait.left()),
+        _ => wait.left(),
+    };
+    let changed = Arc::clone(flight.changed.get_or_insert_with(|| Arc::new(Condvar::new())));
+    waits.waiting.insert(me, key);
+    let mut waits = changed.wait_timeout(waits, left).unwrap_or_else(PoisonError::into_inner).0;
+    waits.waiting.remove(&me);
+    if wait.interrupt.is_none() {
+        return (waits, false);
+    }
+    // The caller's code may do anything, such as need another key.
+    drop(waits);
+    let interrupted = wait.is_interrupted();
+    (lock(), interrupted)
+}
+
+/// What a task holds up while it waits for another process.
+pub(super) struct HeldUp {
+    /// In its folder.
+    pub(super) keys: Vec<Key>,
+    /// Whether that is more than is known for certain, because workers wait.
+    pub(super) widely: bool,
+    /// Whether keys of other folders may be among it.
+    pub(super) elsewhere: bool,
+}
+
+/// The keys that nobody gets before this task has got `wanted`: what it computes, and what those compute that wait for
+/// it. Once `patience` is over, and workers wait for anything: all that this process computes.
+pub(super) fn held_up((folder, wanted): FolderKey, is_patient: bool) -> HeldUp {
+    let (me, waits) = (TaskId::current(), lock());
+    let widely = !is_patient && (is_worker() || waits.flights.values().any(|flight| !flight.workers.is_empty()));
+    let others = || waits.flights.keys().filter(|key| **key != (folder, wanted));
+    let here = others().filter(|key| key.0 == folder && (widely || waits.closes_cycle(me, key)));
+    let mut keys: Vec<_> = here.map(|key| key.1).collect();
+    keys.sort_unstable();
+    HeldUp { keys, widely, elsewhere: widely && others().any(|key| key.0 != folder && key.0 != EVERY_FOLDER) }
+}
+
+fn lock() -> MutexGuard<'static, Waits> {
+    let mut waits = LazyLock::force(&WAITS).lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if waits.process != process {
+        *waits = Waits { process, ..Waits::default() };
+    }
+    waits
+}
+
+/// How many workers wait for a key.
+#[cfg(test)]
+pub(super) fn waiting_workers(key: FolderKey) -> usize {
+    lock().flights.get(&key).map_or(0, |flight| flight.workers.len())
+}
+
+impl Waits {
+    fn begin(&mut self, key: FolderKey, leader: TaskId, patience: Duration) -> Announcement {
+        self.count += 1;
+        let number = self.count;
+        let flight = Flight {
+            number,
+            leader,
+            announced: 0,
+            begun: Some(Instant::now()),
+            release_at: patience,
+            workers: Vec::new(),
+            changed: None,
+        };
+        self.flights.insert(key, flight);
+        Announcement { key, leads: Some(number) }
+    }
+
+    /// Lets a worker wait.
+    fn enter(&mut self, key: &FolderKey, me: TaskId) {
+        let Some(flight) = self.flights.get_mut(key) else { return };
+        if flight.workers.is_empty() {
+            // Nobody was there to be released at the ages that have passed.
+            flight.schedule();
+        }
+        self.count += 1;
+        flight.workers.push((self.count, me));
+    }
+
+    /// How soon any flight may release a worker: not before the last one that was released has had time to free others.
+    fn until_release(&self, patience: Duration) -> Duration {
+        self.released.map_or(Duration::ZERO, |released| patience.saturating_sub(released.elapsed()))
+    }
+
+    /// Releases the youngest of all workers that wait for flights of the right age, if there is one. Whichever worker
+    /// comes first at the time does it for all.
+    fn release_if_due(&mut self, patience: Duration) {
+        if !self.until_release(patience).is_zero() {
+            return;
+        }
+        let due = self.flights.values_mut().filter(|flight| flight.until_due().is_some_and(|due| due.is_zero()));
+        if let Some(flight) = due.max_by_key(|flight| flight.workers.last().map(|(number, _)| *number)) {
+            flight.workers.pop();
+            flight.schedule();
+            flight.wake();
+            self.released = Some(Instant::now());
+        }
+    }
+
+    /// Whether the leader of `key` is `me`, or waits, perhaps through others, for something that `me` computes.
+    fn closes_cycle(&self, me: TaskId, key: &FolderKey) -> bool {
+        let mut key = key;
+        // Each task waits for one key, so that the chain has at most as many links as tasks wait.
+        for _ in 0..=self.waiting.len() {
+            match self.flights.get(key) {
+                Some(flight) if flight.leader == me => return true,
+                Some(flight) => match self.waiting.get(&flight.leader) {
+                    Some(next) => key = next,
+                    None => return false,
+                },
+                None => return false,
+            }
+        }
+        true
+    }
+}
+
+impl Flight {
+    /// Changes whenever there may be something new to find.
+    fn state(&self) -> (u64, u64) {
+        (self.number, self.announced)
+    }
+
+    fn age(&self) -> Option<Duration> {
+        self.begun.map(|begun| begun.elapsed())
+    }
+
+    fn has(&self, worker: TaskId) -> bool {
+        self.workers.iter().any(|(_, task)| *task == worker)
+    }
+
+    /// How soon it is old enough to release one of its workers; `None` where there is none, or it gets no older.
+    fn until_due(&self) -> Option<Duration> {
+        self.age().filter(|_| !self.workers.is_empty()).map(|age| self.release_at.saturating_sub(age))
+    }
+
+    /// Passes over the ages that the flight has reached.
+    fn schedule(&mut self) {
+        while self.age().is_some_and(|age| age >= self.release_at) {
+            self.release_at += self.release_at.clamp(Duration::from_millis(1), LONGEST_STEP);
+        }
+    }
+
+    fn wake(&self) {
+        // A wake-up for nobody is a system call, too.
+        if let Some(changed) = &self.changed {
+            changed.notify_all();
+        }
+    }
+}
+
+impl Announcement {
+    /// Whether the leader waits for another process, during which its flight releases nobody.
+    pub(super) fn suspend(&self, is_suspended: bool) {
+        let mut waits = lock();
+        let Some(flight) = waits.flights.get_mut(&self.key).filter(|flight| Some(flight.number) == self.leads) else {
+            return;
+        };
+        flight.begun = if is_suspended { None } else { Some(Instant::now()) };
+        flight.wake();
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        let mut waits = lock();
+        let Entry::Occupied(mut flight) = waits.flights.entry(self.key) else { return };
+        match self.leads {
+            None => {
+                flight.get_mut().announced += 1;
+                flight.get().wake();
+            }
+            // In a forked child another one may have begun.
+            Some(number) if number == flight.get().number => flight.remove().wake(),
+            Some(_) => {}
+        }
+    }
+}
