@@ -17,6 +17,7 @@ pub use core;
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
     pub use crate::memory::call::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::memory::keyless::KeyedByNothing;
     pub use crate::memory::lent::KeyedMutably;
     pub use crate::memory::rounding::{KeyedByStep, NotRounded};
     pub use crate::payload::probes::*;
@@ -32,4 +33,10 @@ pub fn probe_of<A, R>(_: fn(A, &mut Again) -> R) -> FormatProbe<R> {
 #[inline(never)]
 pub fn aside<R>(body: impl FnOnce() -> R) -> R {
     body()
+}
+
+/// What `depends(…)` finds under a name that is no type.
+pub mod unmarked {
+    /// No code.
+    pub enum Dependency {}
 }

@@ -9,13 +9,18 @@ mod call;
 mod code;
 mod derive_hash;
 mod derive_payload;
+mod edition;
 mod facts;
+mod fragment;
 mod ident;
 mod krate;
 mod tokens;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use proc_macro2::TokenStream as TokenStream2;
+use syn::DeriveInput;
+
+use krate::compile_error;
 
 /// Caches a function: its signature stays, its results are stored under a key of its code and its arguments.
 ///
@@ -124,24 +129,26 @@ pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
-    call::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    call::expand(input.into()).unwrap_or_else(compile_error).into()
 }
 
 /// Makes a struct or enum count by its full name (module and type arguments included) and, field by field, by name and content.
 ///
 /// Fields are `ContentHash` or `serde::Serialize`; a type parameter that a field holds gets the bound `ContentHash`.
-#[proc_macro_derive(ContentHash)]
+#[proc_macro_derive(ContentHash, attributes(ndcache))]
 pub fn derive_content_hash(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as DeriveInput);
-    derive_hash::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derived(input, derive_hash::expand)
 }
 
 /// Makes a struct or enum storable field by field; each array in it gets a file, and is mapped if its type is `Mapped`.
 ///
 /// Fields are `Payload` or `serde`'s; a type parameter that a field holds gets the bound `Payload`. The definition, names
 /// and types of fields included, is a part of every key whose result it is.
-#[proc_macro_derive(Payload)]
+#[proc_macro_derive(Payload, attributes(ndcache))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as DeriveInput);
-    derive_payload::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derived(input, derive_payload::expand)
+}
+
+fn derived(input: TokenStream, expand: fn(&DeriveInput) -> syn::Result<TokenStream2>) -> TokenStream {
+    syn::parse(input).and_then(|input| expand(&input)).unwrap_or_else(compile_error).into()
 }

@@ -37,6 +37,7 @@ mod keeper;
 mod kept;
 mod lead;
 mod leaves;
+pub(crate) mod keyless;
 pub(crate) mod lent;
 mod limits;
 mod lineage;
