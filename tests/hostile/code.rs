@@ -74,18 +74,17 @@ fn a_macro_that_a_use_renames_is_known() {
     }
 }
 
-#[cache(depends(tripled))]
-fn by_a_macro(x: u64) -> u64 {
-    tripled!(x)
-}
-
 #[code]
 macro_rules! tripled {
     ($x:expr) => {
         $x * 3 + u64::from(cfg!(windows))
     };
 }
-use tripled;
+
+#[cache(depends(tripled))]
+fn by_a_macro(x: u64) -> u64 {
+    tripled!(x)
+}
 
 #[test]
 fn a_macro_of_the_users_counts_by_its_name() {
@@ -165,8 +164,8 @@ mod fragments {
     }
 
     macro_rules! whole {
-        ($(#[$attribute:meta])* $item:item $version:expr, $body:block, $vis:vis) => {
-            $(#[$attribute])*
+        ($attribute:meta, $item:item $version:expr, $body:block, $vis:vis) => {
+            #[$attribute]
             $item
 
             #[cache(version = $version)]
@@ -175,7 +174,7 @@ mod fragments {
     }
 
     whole! {
-        #[cache(depends(helper))]
+        cache(depends(helper)),
         pub(super) fn item(x: f64) -> f64 { x + helper() }
         7, { in_the_block(1.0) }, pub(super)
     }
