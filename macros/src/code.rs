@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, TypePath, Visibility, parse_quote};
 
-use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_marked};
+use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_unmarked};
 use crate::edition::{edition, is_crate};
 use crate::facts::{facts, refuse_files, refuse_places};
 use crate::ident::rewritten;
@@ -113,13 +113,15 @@ fn depends(path: &Type, private: &TokenStream) -> TokenStream {
 ///
 /// A function without one is no type, of which the compiler would say "expected type, found function". An import finds
 /// it all the same, and takes precedence over the glob, whose type of that name stays for those that have no other.
-/// What is marked needs none of this, nor do names that an import finds ambiguous.
+/// What is marked needs none of this, nor do names that an import finds ambiguous; for one that is declared nowhere the
+/// compiler knows others like it.
 fn imported(path: &Type, private: &TokenStream) -> Option<TokenStream> {
     let Type::Path(TypePath { qself: None, path, .. }) = path else { return None };
     let (first, last) = (path.segments.first()?, path.segments.last()?);
     let is_plain = path.segments.iter().all(|segment| segment.arguments.is_none());
     let is_elsewhere = path.leading_colon.is_none() && is_crate(&first.ident.unraw().to_string());
-    if !is_plain || is_elsewhere || is_primitive(path) || edition() == "2015" || is_marked(&last.ident) {
+    if !is_plain || is_elsewhere || is_primitive(path) || edition() == "2015" || !is_unmarked(&first.ident, &last.ident)
+    {
         return None;
     }
     let site = Span::mixed_site();

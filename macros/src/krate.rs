@@ -1,9 +1,11 @@
 //! The path under which the calling crate knows ndcache, and errors that any crate understands.
 
 use proc_macro_crate::{FoundCrate, crate_name};
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::{Error, Path};
+
+use crate::edition::edition;
 
 /// `::ndcache::__private`, under the name the caller's manifest gives the crate, or under the path that `crate = …` gives.
 ///
@@ -22,20 +24,16 @@ pub(crate) fn private(given: Option<&Path>) -> TokenStream {
     quote_spanned!(site=> ::#krate::__private)
 }
 
-/// `::core::compile_error!` at the mistake, in this crate's edition: in that of 2015, `::core` is another path.
+/// `::core::compile_error!` at each mistake; in edition 2015, where that is a path of the crate's own, without the path.
 pub(crate) fn compile_error(error: Error) -> TokenStream {
-    of_this_edition(error.into_compile_error())
-}
-
-fn of_this_edition(tokens: TokenStream) -> TokenStream {
-    let moved = tokens.into_iter().map(|tree| {
-        let site = Span::mixed_site().located_at(tree.span());
-        let mut tree = match tree {
-            TokenTree::Group(group) => Group::new(group.delimiter(), of_this_edition(group.stream())).into(),
-            tree => tree,
-        };
-        tree.set_span(site);
-        tree
-    });
-    moved.collect()
+    let tokens = error.into_compile_error();
+    if edition() != "2015" {
+        return tokens;
+    }
+    let is_path = |tree: &TokenTree| match tree {
+        TokenTree::Punct(mark) => mark.as_char() == ':',
+        TokenTree::Ident(name) => name == "core",
+        _ => false,
+    };
+    tokens.into_iter().filter(|tree| !is_path(tree)).collect()
 }

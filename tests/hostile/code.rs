@@ -138,16 +138,20 @@ mod fragments {
     }
 
     #[code]
-    pub(super) struct Table(pub(super) f64);
+    #[allow(dead_code)]
+    pub(super) struct Table(f64);
 
     macro_rules! cached {
         ($name:ident, $version:literal, $path:path, $ty:ty, $option:meta, $argument:ty, $step:literal, $text:literal, $kind:literal, $expr:expr) => {
             #[cache(version = $version, depends($path, $ty), $option, round(step = $step), name = $text, code = $kind, expires = $expr)]
+            #[allow(dead_code)]
             pub(super) fn $name(x: $argument, step: f64, y: u8) -> f64 {
+                let _ = y;
                 x.sum() + step + helper()
             }
 
             #[code(version = $version, depends($path, $ty), handle = Coded)]
+            #[allow(dead_code)]
             fn coded() {}
         };
     }
@@ -169,14 +173,16 @@ mod fragments {
             $item
 
             #[cache(version = $version)]
-            $vis fn in_a_block(x: f64) -> f64 $body
+            $vis fn in_a_block(x: f64) -> f64 {
+                in_the_block(x) + $body
+            }
         };
     }
 
     whole! {
         cache(depends(helper)),
         pub(super) fn item(x: f64) -> f64 { x + helper() }
-        7, { in_the_block(1.0) }, pub(super)
+        7, { 1.0 }, pub(super)
     }
 
     fn in_the_block(x: f64) -> f64 {
@@ -185,7 +191,12 @@ mod fragments {
 
     macro_rules! called {
         ($path:path, $name:literal, $expr:expr, $closure:expr, $version:literal, $x:ident) => {
-            (call!($path(1.0), version = $version), call!($expr), call!($name, $closure), call!($name, |$x| $x + 1.0, version = $version))
+            (
+                call!($path(1.0), version = $version),
+                call!($expr),
+                call!($name, $closure),
+                call!($name, |$x| $x + 1.0, version = $version),
+            )
         };
     }
 
@@ -213,6 +224,6 @@ fn fragments_of_a_macro_are_options_paths_and_calls() {
     assert!(counts(fragments::every::call(&x, 1.0, 1), "helper"));
     assert!(counts(fragments::every::call(&x, 1.0, 1), "Table"));
     assert_eq!(memory.eval(fragments::item::call(1.0)), 3.0);
-    assert_eq!(memory.eval(fragments::in_a_block::call(1.0)), 1.0);
+    assert_eq!(memory.eval(fragments::in_a_block::call(1.0)), 2.0);
     assert_eq!(fragments::calls(&memory), [2.0, 4.0, 9.0, 4.0]);
 }

@@ -17,7 +17,7 @@ use crate::krate::compile_error;
 pub(crate) use attributes::companion_attributes;
 pub(crate) use check::depends_paths;
 pub(crate) use parse::{Counts, Options, check_name};
-pub(crate) use surroundings::{is_marked, renamed};
+pub(crate) use surroundings::{is_unmarked, renamed};
 
 /// A refused function stays as it is, so that the mistake is the only message.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {

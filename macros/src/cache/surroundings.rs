@@ -35,6 +35,8 @@ struct Source {
     names: Names,
     /// What stands under `#[cache]` or `#[code]`, and their handles.
     marked: HashSet<String>,
+    /// Words that are declared or imported somewhere.
+    declared: HashSet<String>,
 }
 
 thread_local! {
@@ -52,9 +54,12 @@ pub(crate) fn renamed() -> Names {
     of_source(|source| source.names.clone()).unwrap_or_default()
 }
 
-/// Whether the file has an item of this name with `#[cache]` or `#[code]`.
-pub(crate) fn is_marked(name: &Ident) -> bool {
-    of_source(|source| source.marked.contains(&name.unraw().to_string())).unwrap_or(true)
+/// Whether the file declares or imports the first of these names, and no item of the last name with `#[cache]` or
+/// `#[code]`.
+pub(crate) fn is_unmarked(first: &Ident, last: &Ident) -> bool {
+    let (first, last) = (first.unraw().to_string(), last.unraw().to_string());
+    let is_path = first != last;
+    of_source(|source| (is_path || source.declared.contains(&first)) && !source.marked.contains(&last)).unwrap_or(false)
 }
 
 fn of_source<T>(ask: impl FnOnce(&Source) -> T) -> Option<T> {
@@ -77,27 +82,44 @@ fn read(file: &Path) -> Source {
 fn looked_through(tokens: TokenStream) -> Source {
     let mut names = Names::default();
     names.add(&tokens);
-    let mut marked = HashSet::new();
-    mark(tokens.clone(), &mut marked);
-    Source { places: places(tokens), names, marked }
+    let mut source = Source { names, ..Source::default() };
+    source.look_through(tokens.clone());
+    Source { places: places(tokens), ..source }
 }
 
-/// The names that follow a mark: of the item, and of the items before the next one, which does no harm.
-fn mark(tokens: TokenStream, marked: &mut HashSet<String>) {
-    let words = lex(tokens, true);
-    let mut is_marked = false;
-    for (at, word) in words.iter().enumerate() {
-        match word {
-            Token::Group(Delimiter::Bracket, stream) if is_mark(stream) => {
-                is_marked = true;
-                marked.extend(handle(stream.clone()));
+impl Source {
+    /// Takes up the names of items, which follow their marks.
+    fn look_through(&mut self, tokens: TokenStream) {
+        let words = lex(tokens, true);
+        let mut is_marked = false;
+        for (at, word) in words.iter().enumerate() {
+            match word {
+                Token::Group(Delimiter::Bracket, stream) if is_mark(stream) => {
+                    is_marked = true;
+                    self.marked.extend(handle(stream.clone()));
+                }
+                Token::Group(_, stream) => self.look_through(stream.clone()),
+                Token::Ident(name) if !ITEMS.contains(&name.as_str()) && declares(&words[..at]) => {
+                    let name = name.trim_start_matches("r#").to_owned();
+                    if std::mem::take(&mut is_marked) {
+                        self.marked.insert(name.clone());
+                    }
+                    self.declared.insert(name);
+                }
+                Token::Ident(word) if word == "use" => self.import(&words[at..]),
+                _ => {}
             }
-            Token::Group(_, stream) => mark(stream.clone(), marked),
-            Token::Ident(name) if is_marked && !ITEMS.contains(&name.as_str()) && declares(&words[..at]) => {
-                marked.insert(name.trim_start_matches("r#").to_owned());
-                is_marked = false;
+        }
+    }
+
+    /// Every word up to the next `;`.
+    fn import(&mut self, words: &[Token]) {
+        for word in words.iter().take_while(|word| !word.is_operator(";")) {
+            match word {
+                Token::Ident(name) => drop(self.declared.insert(name.trim_start_matches("r#").to_owned())),
+                Token::Group(_, stream) => self.import(&lex(stream.clone(), true)),
+                _ => {}
             }
-            _ => {}
         }
     }
 }

@@ -5,7 +5,7 @@ extern crate ndarray;
 extern crate ndcache;
 
 use ndarray::{Array1, ArrayRef1};
-use ndcache::{cache, code, ContentHash, Payload};
+use ndcache::{ContentHash, Payload, cache, code};
 
 /// An argument and a result.
 #[derive(Clone, Debug, PartialEq, ContentHash, Payload)]
@@ -49,7 +49,7 @@ mod tests {
     extern crate tempfile;
 
     use ndarray::Array1;
-    use ndcache::{call, Memory};
+    use ndcache::{Memory, call};
 
     use super::{fitted, inner};
 
