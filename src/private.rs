@@ -20,6 +20,7 @@ pub mod probes {
     pub use crate::call::lazy::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
     pub use crate::call::mutable_arguments::KeyedMutably;
     pub use crate::call::rounding::{KeyedByStep, NotRounded};
+    pub use crate::memory::keyless::KeyedByNothing;
     pub use crate::payload::probes::*;
 }
 
@@ -33,4 +34,10 @@ pub fn probe_of<A, R>(_: fn(A, &mut Again) -> R) -> FormatProbe<R> {
 #[inline(never)]
 pub fn aside<R>(body: impl FnOnce() -> R) -> R {
     body()
+}
+
+/// What `depends(…)` finds under a name that is no type.
+pub mod unmarked {
+    /// No code.
+    pub enum Dependency {}
 }

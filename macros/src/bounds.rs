@@ -1,10 +1,21 @@
-//! Bounds that a derive adds to type parameters.
+//! What both derives read of a type: bounds for its type parameters, and where ndcache is.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
-use syn::{Data, DeriveInput, GenericParam, Generics, Type, parse_quote};
+use syn::{Data, DeriveInput, GenericParam, Generics, Result, Type, parse_quote};
 
+use crate::cache::Options;
+use crate::fragment::ungrouped_type;
 use crate::tokens::mentions;
+
+/// The path to ndcache: that of `#[ndcache(crate = …)]`, else the one in the manifest.
+pub(crate) fn private_of(input: &DeriveInput) -> Result<TokenStream> {
+    let mut options = Options::default();
+    if let Some(attribute) = input.attrs.iter().find(|attribute| attribute.path().is_ident("ndcache")) {
+        options = Options::of_derive(attribute.meta.require_list()?.tokens.clone())?;
+    }
+    Ok(crate::krate::private(options.krate.as_ref()))
+}
 
 /// `T: bound` for each type parameter that some field holds, as serde does: not for one that only occurs in a
 /// `PhantomData`.
@@ -31,6 +42,6 @@ fn held(data: &Data) -> Vec<&Type> {
 }
 
 fn is_phantom(ty: &Type) -> bool {
-    let Type::Path(path) = ty else { return false };
+    let Type::Path(path) = ungrouped_type(ty) else { return false };
     path.path.segments.last().is_some_and(|segment| segment.ident == "PhantomData")
 }

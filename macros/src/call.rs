@@ -8,6 +8,7 @@ use syn::{Error, Expr, ExprCall, ExprClosure, LitStr, Pat, Result, ReturnType, T
 use crate::cache::{Counts, Options, check_name};
 use crate::code::{cargo_variable, code, counts, version};
 use crate::facts::refuse_places;
+use crate::fragment::{opened_head, ungrouped};
 
 /// `call!(path(arguments…), options)` or `call!("name", |captures…| body, options)`.
 enum Input {
@@ -21,7 +22,7 @@ impl Parse for Input {
             let name = input.parse()?;
             check_name(&name)?;
             input.parse::<Token![,]>()?;
-            let closure = match input.parse()? {
+            let closure = match ungrouped(input.parse()?) {
                 Expr::Closure(closure) => closure,
                 other => {
                     return Err(Error::new_spanned(other, "after a name `call!` takes a closure: `|a, k| f(a, k)`"));
@@ -29,7 +30,7 @@ impl Parse for Input {
             };
             return Ok(Input::Closure { name, closure, options: options(input)? });
         }
-        let call = match input.parse()? {
+        let call = match ungrouped(input.parse()?) {
             Expr::Call(call) if matches!(*call.func, Expr::Path(_)) => call,
             Expr::MethodCall(call) => return Err(Error::new_spanned(call, METHOD)),
             other => return Err(Error::new_spanned(other, CALL)),
@@ -45,14 +46,14 @@ fn options(input: ParseStream<'_>) -> Result<Options> {
     if !input.is_empty() {
         input.parse::<Token![,]>()?;
     }
-    Options::of_call(input)
+    Options::of_call(input.parse()?)
 }
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
-    let private = crate::krate::private();
-    Ok(match syn::parse2(input)? {
-        Input::Path { call, options } => path(&call, &options, &private),
-        Input::Closure { name, closure, options } => closure_call(&name, &closure, &options, &private)?,
+    let private = |options: &Options| crate::krate::private(options.krate.as_ref());
+    Ok(match syn::parse2(opened_head(input))? {
+        Input::Path { call, options } => path(&call, &options, &private(&options)),
+        Input::Closure { name, closure, options } => closure_call(&name, &closure, &options, &private(&options))?,
     })
 }
 
@@ -105,7 +106,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     };
     let body = closure.body.to_token_stream();
     let lazy = Lazy {
-        code: code(tokens, &options, private),
+        code: code(tokens, &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
         // A closure may use the types of a generic function around it, which its name and its tokens don't tell.
         function: quote_spanned!(site=> #private::within(&FUNCTION, #private::core::any::type_name_of_val(&|| {}))),

@@ -3,25 +3,30 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::parse::Parser as _;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, Generics, Item, ItemImpl, Result, Type, TypePath, Visibility};
+use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, TypePath, Visibility, parse_quote};
 
-use crate::cache::{Counts, Options, companion_attributes, depends_paths};
-use crate::facts::{facts, refuse_places};
+use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_unmarked};
+use crate::edition::{edition, is_crate};
+use crate::facts::{facts, refuse_files, refuse_places};
 use crate::ident::rewritten;
+use crate::krate::compile_error;
 use crate::tokens::{digest, without_placing_attributes};
 
 /// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
-pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) -> TokenStream {
+pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) -> Result<TokenStream> {
     let site = Span::mixed_site();
     let item = without_placing_attributes(item);
-    let facts = facts(&item, private);
+    let counted = options.code.map_or(Counts::Package, |(counts, _)| counts);
+    let facts = match counted {
+        Counts::Package | Counts::Body => facts(&item, private)?,
+        Counts::Version | Counts::Build => Vec::new(),
+    };
     let tokens = digest(item);
     let version = version(options, private);
-    let counts = counts(options.code.map_or(Counts::Package, |(counts, _)| counts), private);
+    let counts = counts(counted, private);
     let depends = options.depends.iter().map(|path| depends(path, private));
-    quote_spanned! {site=>
+    Ok(quote_spanned! {site=>
         #private::Code {
             tokens: [#(#tokens),*],
             facts: &[#(#facts),*],
@@ -29,7 +34,7 @@ pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) 
             counts: #counts,
             depends: &[#(#depends),*],
         }
-    }
+    })
 }
 
 pub(crate) fn version(options: &Options, private: &TokenStream) -> TokenStream {
@@ -76,13 +81,19 @@ fn depends(path: &Type, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site().located_at(path.span());
     let text = crate::tokens::text(path.to_token_stream()).replace(' ', "");
     let message = format!("`{text}` has no code digest: put `#[ndcache::code]` or `#[cache]` on it");
-    let codes = match method_of(path) {
+    let method_of_path = method_of(path);
+    let (path, imports) = match imported(path, private) {
+        Some(imports) => (quote_spanned!(site=> Dependency), imports),
+        None => (path.to_token_stream(), TokenStream::new()),
+    };
+    let codes = match method_of_path {
         Some((owner, constant)) => quote_spanned!(site=> [<#owner>::#constant]),
         None => quote_spanned!(site=> [<#path>::__NDCACHE_CODE, <#path>::__NDCACHE_IMPL_CODE]),
     };
     let codes = quote_spanned! {site=> {
         #[allow(unused_imports)]
         use #private::HasCode as _;
+        #imports
         const CODES: &[#private::core::option::Option<fn() -> &'static #private::Code>] = &#codes;
         const _: () = {
             let mut at = 0;
@@ -96,6 +107,39 @@ fn depends(path: &Type, private: &TokenStream) -> TokenStream {
         CODES
     }};
     quote_spanned!(site=> #private::Dependency { name: #text, codes: #codes })
+}
+
+/// Imports that call the item at `path` by the name `Dependency`, where it isn't known to have a digest.
+///
+/// A function without one is no type, of which the compiler would say "expected type, found function". An import finds
+/// it all the same, and takes precedence over the glob, whose type of that name stays for those that have no other.
+/// What is marked needs none of this, nor do names that an import finds ambiguous; for one that is declared nowhere the
+/// compiler knows others like it.
+fn imported(path: &Type, private: &TokenStream) -> Option<TokenStream> {
+    let Type::Path(TypePath { qself: None, path, .. }) = path else { return None };
+    let (first, last) = (path.segments.first()?, path.segments.last()?);
+    let is_plain = path.segments.iter().all(|segment| segment.arguments.is_none());
+    let is_elsewhere = path.leading_colon.is_none() && is_crate(&first.ident.unraw().to_string());
+    if !is_plain || is_elsewhere || is_primitive(path) || edition() == "2015" || !is_unmarked(&first.ident, &last.ident)
+    {
+        return None;
+    }
+    let site = Span::mixed_site();
+    Some(quote_spanned! {site=>
+        #[allow(unused_imports, deprecated)]
+        use #path as Dependency;
+        #[allow(unused_imports)]
+        use #private::unmarked::*;
+    })
+}
+
+/// Types that no import finds.
+fn is_primitive(path: &Path) -> bool {
+    const PRIMITIVES: [&str; 19] = [
+        "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16",
+        "u32", "u64", "u128", "usize",
+    ];
+    path.get_ident().is_some_and(|name| PRIMITIVES.iter().any(|primitive| name == primitive))
 }
 
 /// The constant that holds a method's code beside the method: its type can't be named from the method's path.
@@ -128,7 +172,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
             output
         }
         Err(error) => {
-            let mut output = error.into_compile_error();
+            let mut output = compile_error(error);
             output.extend(item);
             output
         }
@@ -136,7 +180,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream> {
-    let options = Options::of_code.parse2(arguments)?;
+    let options = Options::of_code(arguments)?;
     depends_paths(&options)?;
     let item: Item = syn::parse2(tokens.clone()).map_err(|error| syn::Error::new(error.span(), UNFIT))?;
     refuse_places(&tokens)?;
@@ -145,9 +189,12 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
     {
         return Err(syn::Error::new_spanned(receiver, METHOD));
     }
-    let private = crate::krate::private();
-    let code = code(tokens, &options, &private);
-    let visible = visibility(&item);
+    let private = crate::krate::private(options.krate.as_ref());
+    let code = code(tokens, &options, &private)?;
+    let visible = &visibility(&item);
+    if let Item::Macro(item) = &item {
+        refuse_files(&item.mac.tokens)?;
+    }
     if let Some(handle) = &options.handle {
         return Ok(companion(handle, visible, attributes(&item), &code, &private));
     }
@@ -160,6 +207,7 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
         Item::Struct(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
         Item::Enum(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
         Item::Union(item) => Ok(on_type(&item.ident, &item.generics, &item.attrs, &code, &private)),
+        Item::Macro(ItemMacro { ident: Some(name), attrs, .. }) => Ok(companion(name, visible, attrs, &code, &private)),
         Item::Impl(item) if item.trait_.is_none() => Ok(on_impl(item, &code, &private)),
         Item::Impl(item) => Err(syn::Error::new(item.span(), UNNAMED_IMPL)),
         Item::Type(item) => Err(syn::Error::new(item.ident.span(), UNNAMED_ALIAS)),
@@ -168,22 +216,24 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
     }
 }
 
-const UNFIT: &str = "`#[code]` goes on a function, constant, static, struct, enum, union or inherent `impl`; elsewhere put it on what is used";
+const UNFIT: &str = "`#[code]` goes on a function, constant, static, struct, enum, union, `macro_rules!` or inherent `impl`; elsewhere put it on what is used";
 const METHOD: &str = "a method counts with its `impl`: put `#[code]` on the `impl` and name the type: `depends(Type)`";
 const UNNAMED_IMPL: &str =
     "an `impl` of a trait has no name to depend on: `#[code(handle = Name)]`, then `depends(Name)`";
 const UNNAMED_ALIAS: &str = "a type alias shares its type's digest: `#[code(handle = Name)]`, then `depends(Name)`";
 
-fn visibility(item: &Item) -> &Visibility {
+/// A `macro_rules!` has none: its name is known wherever the crate has the text before.
+fn visibility(item: &Item) -> Visibility {
     match item {
-        Item::Const(item) => &item.vis,
-        Item::Enum(item) => &item.vis,
-        Item::Fn(item) => &item.vis,
-        Item::Static(item) => &item.vis,
-        Item::Struct(item) => &item.vis,
-        Item::Type(item) => &item.vis,
-        Item::Union(item) => &item.vis,
-        _ => &Visibility::Inherited,
+        Item::Const(item) => item.vis.clone(),
+        Item::Enum(item) => item.vis.clone(),
+        Item::Fn(item) => item.vis.clone(),
+        Item::Macro(_) => parse_quote!(pub(crate)),
+        Item::Static(item) => item.vis.clone(),
+        Item::Struct(item) => item.vis.clone(),
+        Item::Type(item) => item.vis.clone(),
+        Item::Union(item) => item.vis.clone(),
+        _ => Visibility::Inherited,
     }
 }
 
@@ -192,6 +242,7 @@ fn attributes(item: &Item) -> &[Attribute] {
         Item::Const(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
         Item::Fn(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
         Item::Impl(item) => &item.attrs,
         Item::Static(item) => &item.attrs,
         Item::Struct(item) => &item.attrs,

@@ -6,10 +6,10 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Result};
 
-use crate::bounds::with_bounds;
+use crate::bounds::{private_of, with_bounds};
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let private = crate::krate::private();
+    let private = private_of(input)?;
     let site = Span::mixed_site();
     let body = match &input.data {
         Data::Struct(data) => structure(&data.fields, &private),

@@ -6,12 +6,12 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Member, Result, Type, Variant, Visibility};
 
-use crate::bounds::with_bounds;
+use crate::bounds::{private_of, with_bounds};
 use crate::tokens::digest;
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     check(input)?;
-    let private = crate::krate::private();
+    let private = private_of(input)?;
     let derive = Derive { input, private: &private };
     let (type_name, normalise, save, load) = (derive.type_name(), derive.normalise(), derive.save(), derive.load());
     let name = &input.ident;

@@ -9,13 +9,18 @@ mod call;
 mod code;
 mod derive_hash;
 mod derive_payload;
+mod edition;
 mod facts;
+mod fragment;
 mod ident;
 mod krate;
 mod tokens;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use proc_macro2::TokenStream as TokenStream2;
+use syn::DeriveInput;
+
+use krate::compile_error;
 
 /// Caches a function: its signature stays, its results are stored under a key of its code and its arguments.
 ///
@@ -33,7 +38,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
-/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
+/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively; `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
 /// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version; `"version"`: `version` alone; `"build"`: the object that holds the function |
 /// | `name = "…"` | the function's path in keys, in place of package, binary, module and name |
 /// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
@@ -45,9 +50,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `expires = Duration::from_secs(60)` | a `std::time::Duration` after which a result is computed again, in place of the memory's |
 /// | `min_duration = Duration::from_millis(5)` | what was faster to compute isn't stored, in place of the memory's |
 /// | `compress = Compression::Gzip(3)` | an `ndcache::Compression`: how arrays are stored, edited ones too, in place of the memory's |
+/// | `crate = other::ndcache` | where ndcache is, for a crate that has it only through another; `#[code]` and `call!` have it, too, the derives as `#[ndcache(crate = …)]` |
 /// | `readable = true` | array files whose names say function and arguments, in place of the memory's `readable` |
 ///
-/// The last six take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
+/// `mode` to `compress` and `readable` take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
 /// before the function runs, and are no part of the key: changing one takes effect on what is stored already. A panic of
 /// `min_duration`, `compress` or `readable` is a fault of the cache: the call is computed, and not stored.
 ///
@@ -81,7 +87,11 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views; behind a type
 /// parameter they bypass the cache), borrowed and `impl Trait` results, `async`, `const`, `unsafe` and `extern`
-/// functions, `#[track_caller]`, and `line!()`, `column!()` and `file!()` in a body whose tokens count.
+/// functions, `main`, `#[track_caller]`, and `line!()`, `column!()`, `file!()` and `Location::caller()` in a body whose
+/// tokens count.
+///
+/// A macro that the body calls counts if it is a `macro_rules!` with [`macro@code`] that `depends` names. An argument that
+/// is a `Memory`, or a reference to one, is no part of the key.
 #[proc_macro_attribute]
 pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
     cache::expand(arguments.into(), item.into()).into()
@@ -91,7 +101,7 @@ pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Each helper names its own helpers, `#[code(depends(…))]`: what it calls and doesn't name isn't seen.
 ///
-/// It goes on a function, constant or static (which get a hidden type of the same name), on a struct, enum or union, and
+/// It goes on a function, constant, static or `macro_rules!` (which get a hidden type of the same name), on a struct, enum or union, and
 /// on an inherent `impl`: `depends(Type)` counts the type's definition and the `impl` so marked, whichever there are. A
 /// method has no mark of its own: it counts with its `impl`, by `depends(Type)` (`depends(Type::m)` is for methods with
 /// `#[cache]`). What is foreign can't be marked: raise the `version` of what calls it. Of
@@ -124,24 +134,26 @@ pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
-    call::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+    call::expand(input.into()).unwrap_or_else(compile_error).into()
 }
 
 /// Makes a struct or enum count by its full name (module and type arguments included) and, field by field, by name and content.
 ///
 /// Fields are `ContentHash` or `serde::Serialize`; a type parameter that a field holds gets the bound `ContentHash`.
-#[proc_macro_derive(ContentHash)]
+#[proc_macro_derive(ContentHash, attributes(ndcache))]
 pub fn derive_content_hash(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as DeriveInput);
-    derive_hash::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derived(input, derive_hash::expand)
 }
 
 /// Makes a struct or enum storable field by field; each array in it gets a file, and is mapped if its type is `Mapped`.
 ///
 /// Fields are `Payload` or `serde`'s; a type parameter that a field holds gets the bound `Payload`. The definition, names
 /// and types of fields included, is a part of every key whose result it is.
-#[proc_macro_derive(Payload)]
+#[proc_macro_derive(Payload, attributes(ndcache))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
-    let input = parse_macro_input!(input as DeriveInput);
-    derive_payload::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derived(input, derive_payload::expand)
+}
+
+fn derived(input: TokenStream, expand: fn(&DeriveInput) -> syn::Result<TokenStream2>) -> TokenStream {
+    syn::parse(input).and_then(|input| expand(&input)).unwrap_or_else(compile_error).into()
 }

@@ -203,7 +203,7 @@ fn marks(delimiter: Delimiter) -> (u8, u8) {
 
 /// `name!` or `macro_rules! name` before a group. A keyword before `!` is a negation: `if !(a)`; what a `macro_rules!`
 /// passes on in an invisible group (`$m:path`) can't stand there unless it is a name.
-fn is_macro_input(before: &[Token]) -> bool {
+pub(crate) fn is_macro_input(before: &[Token]) -> bool {
     match before {
         [.., name, bang] if bang.is_operator("!") => name.is_name() || name.group(Delimiter::None).is_some(),
         [.., rules, bang, name] => rules.is_ident("macro_rules") && bang.is_operator("!") && name.is_name(),
@@ -211,7 +211,7 @@ fn is_macro_input(before: &[Token]) -> bool {
     }
 }
 
-fn is_attribute(before: &[Token]) -> bool {
+pub(crate) fn is_attribute(before: &[Token]) -> bool {
     match before {
         [.., pound, bang] if bang.is_operator("!") => pound.is_operator("#"),
         [.., pound] => pound.is_operator("#"),

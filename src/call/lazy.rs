@@ -213,6 +213,9 @@ impl Arguments {
     /// An argument, keyed as `how` says.
     #[inline]
     pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
+        if !K::COUNTS {
+            return;
+        }
         match &mut self.0 {
             Pass::Quick(hasher) => {
                 how.digest(value, hasher);
@@ -296,6 +299,9 @@ impl Again {
 
 /// How an argument of type `T` is keyed.
 pub trait Keyed<T: ?Sized> {
+    /// Whether the argument is a part of the key.
+    const COUNTS: bool = true;
+
     /// Feeds the value.
     fn digest(&self, value: &T, hasher: &mut ContentHasher);
     /// The value in words.

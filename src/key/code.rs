@@ -47,6 +47,8 @@ pub enum Counts {
 
 /// Something the tokens refer to and don't contain.
 pub enum Fact {
+    /// The edition of the crate, which decides what some texts mean.
+    Edition(&'static str),
     /// The value of a `cfg` predicate.
     Cfg(&'static str, bool),
     /// The value of an `env!` or `option_env!`.
@@ -183,6 +185,7 @@ impl Fact {
     /// Name and value, in words. What may be long or nobody's business counts by its digest.
     fn part(&self) -> (String, String) {
         match self {
+            Fact::Edition(edition) => ("edition".to_owned(), (*edition).to_owned()),
             Fact::Cfg(predicate, value) => (format!("cfg({predicate})"), value.to_string()),
             Fact::Env(name, value) => {
                 (format!("env({name})"), value.map_or_else(String::new, |value| text_digest(value).to_string()))
@@ -194,6 +197,10 @@ impl Fact {
 
     fn feed(&self, stream: &mut Stream) {
         match self {
+            Fact::Edition(edition) => {
+                stream.text("edition");
+                stream.text(edition);
+            }
             Fact::Cfg(predicate, value) => {
                 stream.text("cfg");
                 stream.text(predicate);

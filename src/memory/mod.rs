@@ -6,7 +6,7 @@
 //! * `frame`: the cached calls inside others; `wanted`: a call that misses, for which flights wait.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
-//! * `observer`: what the archive tells the others.
+//! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
 
 pub(crate) mod ambient;
 mod ask;
@@ -17,6 +17,7 @@ mod frame;
 pub(crate) mod fresh;
 mod guarded;
 mod keeping;
+pub(crate) mod keyless;
 mod observer;
 mod recheck;
 mod settings;

@@ -75,4 +75,38 @@ fn flag_without_value(x: f64) -> f64 {
     x
 }
 
+#[cache(depend(helper))]
+fn misspelled(x: f64) -> f64 {
+    x
+}
+
+#[cache(mmap_mode = "r")]
+fn mapped_as_joblib_does(x: f64) -> f64 {
+    x
+}
+
+#[cache(verbose = 0)]
+fn verbose_as_joblib_is(x: f64) -> f64 {
+    x
+}
+
+#[cache(cache_validation_callback = recent)]
+fn validated_as_joblib_does(x: f64) -> f64 {
+    x
+}
+
+#[cache(depends = [helper])]
+fn another_list_without_parentheses(x: f64) -> f64 {
+    x
+}
+
+#[cache(crate = 1)]
+fn no_path(x: f64) -> f64 {
+    x
+}
+
+#[derive(ndcache::ContentHash)]
+#[ndcache(krate = ndcache)]
+struct Derived;
+
 fn main() {}

@@ -28,6 +28,19 @@ fn files() -> &'static str {
 }
 
 #[cache]
+fn renamed() -> u32 {
+    use std::panic::Location as Place;
+    Place::caller().line()
+}
+
+#[code]
+macro_rules! lined {
+    () => {
+        line!()
+    };
+}
+
+#[cache]
 fn asserted(line: u32) -> u32 {
     assert!(line > 0, "a panic may say its line");
     line

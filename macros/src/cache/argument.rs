@@ -8,6 +8,7 @@ use syn::{Expr, FnArg, PatType, ReceiverKind, Signature, Type};
 
 use super::check::named;
 use super::parse::Options;
+use crate::fragment::ungrouped_type;
 use crate::ident::rewritten;
 use crate::tokens::mentions;
 
@@ -43,7 +44,7 @@ fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
             plain.mutability = None;
             let reference = match &plain.kind {
                 ReceiverKind::Reference(..) => true,
-                ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
+                ReceiverKind::Typed(_, ty) => matches!(ungrouped_type(ty), Type::Reference(_)),
                 _ => false,
             };
             Argument {
@@ -80,7 +81,7 @@ fn typed_argument(
         step: step(&name),
         name,
         local: ident.clone(),
-        reference: matches!(*typed.ty, Type::Reference(_)),
+        reference: matches!(ungrouped_type(&typed.ty), Type::Reference(_)),
         opaque: mentions(typed.ty.to_token_stream(), "impl"),
         span: typed.ty.span(),
         typed: Some((ident, (*typed.ty).clone())),

@@ -9,9 +9,11 @@ use syn::{
     ReceiverKind, Result, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypePath, TypeReference, UnOp,
 };
 
-use super::parse::{Counts, Function, Options, unknown};
+use super::parse::{Counts, Function, Options};
 use super::surroundings::Place;
+use super::words::unknown;
 use crate::facts::refuse_places;
+use crate::fragment::ungrouped_type;
 use crate::tokens::{Token, lex, mentions};
 
 /// Every mistake at once, so that one build shows them all.
@@ -20,6 +22,7 @@ pub(super) fn check(options: &Options, function: &Function, place: Option<Place>
     modifiers(&function.signature, &mut errors);
     attributes(function, &mut errors);
     standing(options, &function.signature, place, &mut errors);
+    main_function(&function.signature, place, &mut errors);
     inputs(&function.signature, &mut errors);
     output(&function.signature.output, &mut errors);
     ignored(options, &function.signature, &mut errors);
@@ -78,6 +81,16 @@ fn attributes(function: &Function, errors: &mut Errors) {
             ),
             _ => {}
         }
+    }
+}
+
+fn main_function(signature: &Signature, place: Option<Place>, errors: &mut Errors) {
+    let is_main = signature.ident == "main" && signature.inputs.is_empty();
+    if is_main && !matches!(place, Some(Place::Impl | Place::TraitImpl | Place::Trait)) {
+        errors.push(
+            &signature.ident,
+            "`main` can't be cached: a hit would skip the whole program; cache the functions that it calls",
+        );
     }
 }
 
@@ -182,7 +195,7 @@ fn has_static(path: &TypePath) -> bool {
 
 fn output(output: &ReturnType, errors: &mut Errors) {
     let ReturnType::Type(_, ty) = output else { return };
-    if matches!(**ty, Type::Never(_)) {
+    if matches!(ungrouped_type(ty), Type::Never(_)) {
         return errors.push(ty, "a function that never returns has no result to cache");
     }
     Borrowed { errors }.visit_type(ty);

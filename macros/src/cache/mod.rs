@@ -7,21 +7,24 @@ mod expand;
 mod lazy;
 mod parse;
 mod surroundings;
+mod words;
 
 use proc_macro2::TokenStream;
 use syn::Result;
-use syn::parse::Parser as _;
+
+use crate::krate::compile_error;
 
 pub(crate) use attributes::companion_attributes;
 pub(crate) use check::depends_paths;
 pub(crate) use parse::{Counts, Options, check_name};
+pub(crate) use surroundings::{is_unmarked, renamed};
 
 /// A refused function stays as it is, so that the mistake is the only message.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match try_expand(arguments, item.clone()) {
         Ok(output) => output,
         Err(error) => {
-            let mut output = error.into_compile_error();
+            let mut output = compile_error(error);
             output.extend(item);
             output
         }
@@ -29,11 +32,11 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let options = Options::of_cache.parse2(arguments)?;
+    let options = Options::of_cache(arguments)?;
     let function: parse::Function = syn::parse2(item.clone())?;
     check::check(&options, &function, surroundings::place(&item))?;
-    let private = crate::krate::private();
-    let code = crate::code::code(item, &options, &private);
+    let private = crate::krate::private(options.krate.as_ref());
+    let code = crate::code::code(item, &options, &private)?;
     Ok(expand::expand(&options, &function, &code, &private))
 }
 

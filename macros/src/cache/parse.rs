@@ -2,9 +2,12 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Result, Signature, Token, Type, Visibility};
+use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Path, Result, Signature, Token, Type, Visibility};
+
+use super::words::{elsewhere, unknown};
+use crate::fragment::opened_list;
 
 /// What stands in the parentheses of `#[cache(…)]` or `#[code(…)]`.
 #[derive(Default)]
@@ -20,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) method: Option<Span>,
     pub(crate) cache_err: bool,
     pub(crate) skip_none: bool,
+    /// Where the calling crate finds ndcache.
+    pub(crate) krate: Option<Path>,
     /// Those that take an expression and are the library's to read, by name.
     pub(crate) expressions: Vec<(Ident, Expr)>,
 }
@@ -58,21 +63,32 @@ const CACHE_OPTIONS: &[&str] = &[
     "min_duration",
     "compress",
     "readable",
+    "crate",
 ];
-const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];
-const CALL_OPTIONS: &[&str] = &["version"];
+const CODE_OPTIONS: &[&str] = &["version", "depends", "handle", "crate"];
+const CALL_OPTIONS: &[&str] = &["version", "crate"];
+const DERIVE_OPTIONS: &[&str] = &["crate"];
 
 impl Options {
-    pub(crate) fn of_cache(input: ParseStream<'_>) -> Result<Options> {
-        Options::parse(input, CACHE_OPTIONS)
+    pub(crate) fn of_cache(arguments: TokenStream) -> Result<Options> {
+        Options::among(CACHE_OPTIONS, arguments)
     }
 
-    pub(crate) fn of_code(input: ParseStream<'_>) -> Result<Options> {
-        Options::parse(input, CODE_OPTIONS)
+    pub(crate) fn of_code(arguments: TokenStream) -> Result<Options> {
+        Options::among(CODE_OPTIONS, arguments)
     }
 
-    pub(crate) fn of_call(input: ParseStream<'_>) -> Result<Options> {
-        Options::parse(input, CALL_OPTIONS)
+    pub(crate) fn of_call(arguments: TokenStream) -> Result<Options> {
+        Options::among(CALL_OPTIONS, arguments)
+    }
+
+    pub(crate) fn of_derive(arguments: TokenStream) -> Result<Options> {
+        Options::among(DERIVE_OPTIONS, arguments)
+    }
+
+    fn among(known: &[&str], arguments: TokenStream) -> Result<Options> {
+        let parse = |input: ParseStream<'_>| Options::parse(input, known);
+        parse.parse2(opened_list(arguments))
     }
 
     fn parse(input: ParseStream<'_>, known: &[&str]) -> Result<Options> {
@@ -82,7 +98,7 @@ impl Options {
             let option = input.call(Ident::parse_any)?;
             let name = option.to_string();
             if !known.contains(&name.as_str()) {
-                return Err(unknown("option", &option, known));
+                return Err(elsewhere(&option).unwrap_or_else(|| unknown("option", &option, known)));
             }
             if seen.contains(&name) {
                 return Err(syn::Error::new(option.span(), format!("option `{name}` is given twice")));
@@ -108,6 +124,7 @@ impl Options {
                 input.parse::<Token![=]>()?;
                 self.handle = Some(input.parse()?);
             }
+            "crate" => self.krate = Some(krate(input)?),
             "method" => self.method = Some(option.span()),
             "cache_err" => self.cache_err = true,
             "skip_none" => self.skip_none = true,
@@ -162,6 +179,15 @@ fn step(input: ParseStream<'_>) -> Result<(Ident, Expr)> {
     Ok((name, input.parse()?))
 }
 
+/// `crate = other::ndcache`, or the same as text, as serde has it.
+fn krate(input: ParseStream<'_>) -> Result<Path> {
+    input.parse::<Token![=]>()?;
+    match input.peek(LitStr) {
+        true => input.parse::<LitStr>()?.parse_with(Path::parse_mod_style),
+        false => Path::parse_mod_style(input),
+    }
+}
+
 fn version(input: ParseStream<'_>) -> Result<Expr> {
     input.parse::<Token![=]>()?;
     let value: Expr = input.parse()?;
@@ -212,17 +238,6 @@ pub(crate) fn check_name(name: &LitStr) -> Result<()> {
         return Err(syn::Error::new(name.span(), "a name is printable text and not empty"));
     }
     Ok(())
-}
-
-/// ``unknown option `x`, expected one of `a`, `b` ``.
-pub(crate) fn unknown(what: &str, found: &Ident, known: &[impl AsRef<str>]) -> syn::Error {
-    let known: Vec<String> = known.iter().map(|name| format!("`{}`", name.as_ref())).collect();
-    let expected = match known.as_slice() {
-        [] => "there is none".to_owned(),
-        [only] => format!("expected {only}"),
-        several => format!("expected one of {}", several.join(", ")),
-    };
-    syn::Error::new(found.span(), format!("unknown {what} `{found}`, {expected}"))
 }
 
 impl Parse for Function {

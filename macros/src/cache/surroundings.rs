@@ -6,11 +6,13 @@
 //! places that differ, is expanded and left to the compiler.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
 
+use crate::facts::Names;
 use crate::tokens::{Token, digest, lex, without_placing_attributes};
 
 /// What a function stands in.
@@ -26,30 +28,128 @@ pub(super) enum Place {
 
 type Places = HashMap<[u8; 16], Place>;
 
+/// What is known of a source file.
+#[derive(Default)]
+struct Source {
+    places: Places,
+    names: Names,
+    /// What stands under `#[cache]` or `#[code]`, and their handles.
+    marked: HashSet<String>,
+    /// Words that are declared or imported somewhere.
+    declared: HashSet<String>,
+}
+
 thread_local! {
     /// Each file is read once: the compiler runs all expansions of a crate in one process.
-    static FILES: RefCell<HashMap<PathBuf, Places>> = RefCell::default();
+    static FILES: RefCell<HashMap<PathBuf, Source>> = RefCell::default();
 }
 
 /// The place of the function that the attribute stands on; `None` where the compiler doesn't say in which file.
 pub(super) fn place(item: &TokenStream) -> Option<Place> {
+    of_source(|source| source.places.get(&identity(item.clone())).copied()).flatten()
+}
+
+/// What the file calls the compiler's own macros; nothing where the compiler doesn't say in which file.
+pub(crate) fn renamed() -> Names {
+    of_source(|source| source.names.clone()).unwrap_or_default()
+}
+
+/// Whether the file declares or imports the first of these names, and no item of the last name with `#[cache]` or
+/// `#[code]`.
+pub(crate) fn is_unmarked(first: &Ident, last: &Ident) -> bool {
+    let (first, last) = (first.unraw().to_string(), last.unraw().to_string());
+    let is_path = first != last;
+    of_source(|source| (is_path || source.declared.contains(&first)) && !source.marked.contains(&last)).unwrap_or(false)
+}
+
+fn of_source<T>(ask: impl FnOnce(&Source) -> T) -> Option<T> {
     if !proc_macro::is_available() {
         return None;
     }
     let file = proc_macro::Span::call_site().local_file()?;
-    FILES.with_borrow_mut(|files| {
-        let places = files.entry(file).or_insert_with_key(|file| read(file));
-        places.get(&identity(item.clone())).copied()
-    })
+    FILES.with_borrow_mut(|files| Some(ask(files.entry(file).or_insert_with_key(|file| read(file)))))
 }
 
 /// The compiler's own lexer would report what the file's edition allows and this crate's doesn't.
-fn read(file: &Path) -> Places {
-    let Ok(source) = std::fs::read_to_string(file) else { return Places::new() };
+fn read(file: &Path) -> Source {
+    let Ok(source) = std::fs::read_to_string(file) else { return Source::default() };
     proc_macro2::fallback::force();
-    let places = source.parse().map(places).unwrap_or_default();
+    let source = source.parse().map(looked_through).unwrap_or_default();
     proc_macro2::fallback::unforce();
-    places
+    source
+}
+
+fn looked_through(tokens: TokenStream) -> Source {
+    let mut names = Names::default();
+    names.add(&tokens);
+    let mut source = Source { names, ..Source::default() };
+    source.look_through(tokens.clone());
+    Source { places: places(tokens), ..source }
+}
+
+impl Source {
+    /// Takes up the names of items, which follow their marks.
+    fn look_through(&mut self, tokens: TokenStream) {
+        let words = lex(tokens, true);
+        let mut is_marked = false;
+        for (at, word) in words.iter().enumerate() {
+            match word {
+                Token::Group(Delimiter::Bracket, stream) if is_mark(stream) => {
+                    is_marked = true;
+                    self.marked.extend(handle(stream.clone()));
+                }
+                Token::Group(_, stream) => self.look_through(stream.clone()),
+                Token::Ident(name) if !ITEMS.contains(&name.as_str()) && declares(&words[..at]) => {
+                    let name = name.trim_start_matches("r#").to_owned();
+                    if std::mem::take(&mut is_marked) {
+                        self.marked.insert(name.clone());
+                    }
+                    self.declared.insert(name);
+                }
+                Token::Ident(word) if word == "use" => self.import(&words[at..]),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every word up to the next `;`.
+    fn import(&mut self, words: &[Token]) {
+        for word in words.iter().take_while(|word| !word.is_operator(";")) {
+            match word {
+                Token::Ident(name) => drop(self.declared.insert(name.trim_start_matches("r#").to_owned())),
+                Token::Group(_, stream) => self.import(&lex(stream.clone(), true)),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_mark(attribute: &TokenStream) -> bool {
+    let words = lex(attribute.clone(), true);
+    let path = words.iter().take_while(|word| !matches!(word, Token::Group(..)));
+    path.last().is_some_and(|word| word.is_ident("cache") || word.is_ident("code"))
+}
+
+/// `handle = Name`
+fn handle(attribute: TokenStream) -> Option<String> {
+    let words = lex(attribute, true);
+    let options = words.iter().find_map(|word| word.group(Delimiter::Parenthesis))?;
+    let options = lex(options.clone(), true);
+    let value = options.windows(3).find(|three| three[0].is_ident("handle") && three[1].is_operator("="))?;
+    value[2].ident().map(str::to_owned)
+}
+
+/// Words before the name of an item, and between them (`const unsafe extern "C" fn`).
+const ITEMS: [&str; 10] =
+    ["const", "enum", "extern", "fn", "macro_rules", "mut", "static", "struct", "union", "unsafe"];
+
+/// Whether the next word is the name of an item.
+fn declares(before: &[Token]) -> bool {
+    let before = match before {
+        [rest @ .., bang] if bang.is_operator("!") => rest,
+        whole => whole,
+    };
+    before.last().and_then(Token::ident).is_some_and(|word| ITEMS.contains(&word))
 }
 
 /// The `#[cache]` functions below `tokens`.
@@ -126,6 +226,18 @@ mod tests {
 
     fn place_in(source: &str, function: &str) -> Option<Place> {
         places(source.parse().unwrap()).get(&identity(function.parse().unwrap())).copied()
+    }
+
+    #[test]
+    fn what_is_marked_is_known_by_its_name_and_its_handle() {
+        let source = "
+            #[code] const fn r#gen() {} #[cache(handle = Other)] /// Docs.
+            pub(crate) unsafe extern \"C\" fn free() {} #[ndcache::code] static mut TABLE: u8 = 1; fn plain() {}
+            mod m { #[code] macro_rules! window { () => {} } #[allow(code)] const NOT: u8 = 1; }
+        ";
+        let mut marked: Vec<_> = looked_through(source.parse().unwrap()).marked.into_iter().collect();
+        marked.sort();
+        assert_eq!(marked, ["Other", "TABLE", "free", "gen", "window"]);
     }
 
     #[test]

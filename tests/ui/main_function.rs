@@ -1,0 +1,4 @@
+use ndcache::cache;
+
+#[cache]
+fn main() {}
