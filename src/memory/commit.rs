@@ -62,11 +62,10 @@ impl Memory {
         if let Some(fault) = evaluated.fault {
             return Err(fault);
         }
-        let (array, mut record) = evaluated.value.ok_or_else(|| {
+        let (array, record) = evaluated.value.ok_or_else(|| {
             let path = function.path();
             Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
         })?;
-        record.parts = function.parts().to_vec();
         let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
         Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
     }
@@ -126,6 +125,8 @@ impl Inner {
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),
             edited: true,
+            origin: None,
+            python: Vec::new(),
             ..base.clone()
         };
         let _turn = self.turn(site);

@@ -207,7 +207,7 @@ impl Memory {
     ///
     /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
     fn prepare<A, R>(&self, inner: &Inner, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
-        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(call));
+        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(call, &inner.settings));
         match inner.keeping(call.options()) {
             Ok(Keeping { compression, readable, least }) => {
                 (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))

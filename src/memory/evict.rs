@@ -1,6 +1,6 @@
 //! Eviction: what there is, what goes first, and how it goes.
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,8 @@ use super::hot::Table;
 use super::lookup::Found;
 use super::survey::{Part, Shard, State, Survey, survey};
 use super::sweep::{self, Claims};
-use super::{Evict, Evicted, Limits, Memory, lock};
+use super::{Evict, Evicted, Limits, Memory, code_parts, lock, pins};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::planted;
@@ -23,6 +24,9 @@ const LOCK: [u8; 16] = [0; 16];
 
 /// The file whose modification time says when entries were last counted.
 const COUNTED: &str = "locks";
+
+/// By the index of its folder, the codes of which a function has entries; `None` if not all of them are known.
+type Codes = HashMap<usize, Option<HashSet<Digest>>>;
 
 /// So many candidates cost little memory, and spare most evictions a second count.
 const REMEMBERED: usize = 1 << 16;
@@ -111,6 +115,8 @@ struct Candidate {
 /// What a count is made for.
 struct Question {
     now: SystemTime,
+    /// Keys whose entries stay.
+    pinned: HashSet<Key>,
     /// Entries that weren't used for so long go, whatever else there is.
     age: Option<Duration>,
     /// How much more than that goes, as far as it is known.
@@ -130,6 +136,7 @@ struct First {
 /// What a thread of the survey has seen.
 #[derive(Default)]
 struct Tally {
+    codes: Codes,
     old: Vec<Candidate>,
     first: First,
     bytes: u64,
@@ -188,12 +195,14 @@ impl Evictor {
     /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
     /// ones up to the `excess`.
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Census> {
-        let question = Question { now: self.begin(), age, excess };
+        let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, error } =
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
         let (old, first) = (Vec::new(), First::default());
         let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
+        let mut codes = HashMap::new();
         for mut tally in tallies {
+            merge_codes(&mut codes, tally.codes);
             census.old.append(&mut tally.old);
             census.first.cut |= tally.first.cut;
             for candidate in tally.first.heap {
@@ -204,11 +213,25 @@ impl Evictor {
             census.evicted.add(tally.evicted.items, tally.evicted.bytes);
             census.error = census.error.or(tally.error);
         }
-        match sweep::slots(&self.disk, question.now) {
-            Ok(bytes) => census.evicted.bytes += bytes,
-            Err(error) => drop(census.error.get_or_insert(error)),
+        let sweep_codes = || self.sweep_codes(&census.functions, codes, question.now);
+        for swept in [sweep::slots(&self.disk, question.now), sweep_codes()] {
+            match swept {
+                Ok(bytes) => census.evicted.bytes += bytes,
+                Err(error) => drop(census.error.get_or_insert(error)),
+            }
         }
         Ok(census)
+    }
+
+    /// Removes what is written of codes that no entry has any more.
+    fn sweep_codes(&self, functions: &[String], mut codes: Codes, now: SystemTime) -> Result<u64> {
+        let mut bytes = 0;
+        for (n, folder) in functions.iter().enumerate() {
+            if let Some(used) = codes.remove(&n).unwrap_or_else(|| Some(HashSet::new())) {
+                bytes += code_parts::sweep(&self.disk, folder, &used, now)?;
+            }
+        }
+        Ok(bytes)
     }
 
     fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
@@ -217,7 +240,8 @@ impl Evictor {
         for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
-            match self.tally(tally, shard, key, &state, question.now) {
+            tally.add_code(shard.function, &state);
+            match self.tally(tally, shard, key, &state, question) {
                 Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
                 Ok(Some(candidate)) => tally.first.add(candidate, self.remembered, question.excess),
                 Ok(None) => {}
@@ -237,8 +261,9 @@ impl Evictor {
         shard: &Shard<'_>,
         key: Key,
         state: &State,
-        now: SystemTime,
+        question: &Question,
     ) -> Result<Option<Candidate>> {
+        let now = question.now;
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
         let candidate = match state {
             State::Gone => None,
@@ -246,7 +271,8 @@ impl Evictor {
                 let bytes = found.length + stored_bytes(&found.record);
                 let rank = rank(self.policy, found, bytes, now);
                 tally.add(bytes);
-                (!found.record.edited).then_some(Candidate { rank, modified: found.used, bytes, key, function })
+                let stays = found.record.edited || question.pinned.contains(&key);
+                (!stays).then_some(Candidate { rank, modified: found.used, bytes, key, function })
             }
             State::Newer(_) => {
                 tally.add(self.bytes_beside(shard, key)?);
@@ -368,6 +394,16 @@ enum Removal {
 }
 
 impl Tally {
+    fn add_code(&mut self, function: usize, state: &State) {
+        let codes = self.codes.entry(function).or_insert_with(|| Some(HashSet::new()));
+        match (state, codes) {
+            (State::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
+            // Whoever can't be read may use any of them.
+            (State::Newer(_) | State::Unreadable(_), codes) => *codes = None,
+            _ => {}
+        }
+    }
+
     fn add(&mut self, bytes: u64) {
         self.items += 1;
         self.bytes += bytes;
@@ -414,6 +450,16 @@ impl First {
             self.bytes = self.bytes.saturating_sub(last.bytes);
             self.heap.pop();
             self.cut = true;
+        }
+    }
+}
+
+fn merge_codes(codes: &mut Codes, more: Codes) {
+    for (function, more) in more {
+        let codes = codes.entry(function).or_insert_with(|| Some(HashSet::new()));
+        match (codes, more) {
+            (Some(codes), Some(more)) => codes.extend(more),
+            (codes, _) => *codes = None,
         }
     }
 }

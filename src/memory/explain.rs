@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::lookup::{Missing, Site};
+use super::shards::is_shard;
 use super::{Call, Inner, Memory, Mode};
 use crate::digest::escaped;
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, Function, Key, Part, changes};
-use crate::record::{self, Argument, RECORD_MAX, Record};
+use crate::key::{ArgumentDigest, Key, changes};
+use crate::record::{Argument, RECORD_MAX, Record, stored_digest};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";
@@ -63,6 +64,8 @@ pub enum Reason {
     Damaged(String),
     /// What is stored was written by a newer version, and is left alone.
     Newer(String),
+    /// What is stored is right, and holds what no Rust type takes: an object that Python pickled, say.
+    Unsupported(String),
     /// The call can't be keyed, and runs as if there were no cache.
     Bypassed(String),
     /// The memory computes every key anew, once.
@@ -103,6 +106,7 @@ impl Reason {
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
             Self::Newer(_) => "newer",
+            Self::Unsupported(_) => "unsupported",
             Self::Bypassed(_) => "bypassed",
             Self::Refresh => "refresh",
             Self::Off => "off",
@@ -128,6 +132,7 @@ impl fmt::Display for Reason {
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
             Self::Newer(what) => write!(f, "newer: {what}"),
+            Self::Unsupported(what) => write!(f, "unsupported: {what}"),
             Self::Bypassed(why) => write!(f, "bypassed: {why}"),
             Self::Refresh => f.write_str("refreshed"),
             Self::Off => f.write_str("cache is off"),
@@ -138,11 +143,12 @@ impl fmt::Display for Reason {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, before, now } = self;
-        if before == now {
+        match (&**before, &**now) {
+            // No texts are kept, or none of the one or the other.
+            ("", _) | (_, "") => write!(f, "argument `{name}` changed"),
             // Arrays of one shape, say.
-            write!(f, "argument `{name}`: another {now}")
-        } else {
-            write!(f, "argument `{name}`: {before} → {now}")
+            (before, now) if before == now => write!(f, "argument `{name}`: another {now}"),
+            (before, now) => write!(f, "argument `{name}`: {before} → {now}"),
         }
     }
 }
@@ -186,7 +192,7 @@ impl Inner {
     /// Whether the entry is good and all its files are there, without a look into them.
     fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
         let function = call.function().path();
-        let mut found = self.find(site, function)?;
+        let mut found = self.find_loadable(site, function)?;
         loop {
             self.fresh(call.options(), site, &found)?;
             match self.is_whole(site, &found.record) {
@@ -212,6 +218,7 @@ impl Inner {
                 Reason::Damaged(escaped(&error.to_string()).into_owned())
             }
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
+            Missing::Unsupported(error) => Reason::Unsupported(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),
         }
     }
@@ -239,22 +246,17 @@ impl Inner {
         let same_path = records.filter(|record| record.function == call.function().path());
         let distance = |record: &Record| {
             let differing = identity.arguments.iter().filter(|argument| {
-                !record.arguments.iter().any(|old| old.name == argument.name && old.digest == argument.digest)
+                let digest = stored_digest(argument, &self.settings.salt);
+                !record.arguments.iter().any(|old| old.name == argument.name && old.digest == digest)
             });
             (record.code != identity.code, differing.count(), u64::MAX - record.created)
         };
         let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
+            let before = self.code_parts(call.function().folder(), &nearest.function, nearest.code);
+            return Reason::Code(changes(&before, call.function().parts()));
         }
-        Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
-    }
-
-    /// What the code of a stored call was made of.
-    fn parts(&self, record: &Record, function: &Function) -> Vec<Part> {
-        let site = Site::new(function.folder().to_owned(), Key::from_digest(record.key));
-        let blob = self.disk.read(&site.record(), RECORD_MAX as u64).ok().flatten();
-        blob.map_or_else(Vec::new, |blob| record::parts(&blob.bytes))
+        Reason::Argument(self.differences(&nearest.arguments, &identity.arguments, call))
     }
 
     /// The readable records below a function's folder, in no order.
@@ -268,7 +270,7 @@ impl Inner {
     /// The names, below the root, of the records below a function's folder.
     fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
         let folders = self.disk.list(folder).unwrap_or_default();
-        let shards = folders.into_iter().map(move |item| item.name).map({
+        let shards = folders.into_iter().map(|item| item.name).filter(|name| is_shard(name)).map({
             let folder = folder.to_owned();
             move |shard| format!("{folder}/{shard}")
         });
@@ -280,16 +282,24 @@ impl Inner {
     }
 }
 
-/// The arguments by which a stored call differs from one whose arguments have these texts. Under `code = "version"`
-/// one may have arguments that the other hasn't.
-pub(super) fn differences(before: &[Argument], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
-    let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
-        let old = before.iter().find(|old| old.name == argument.name);
-        let changed = old.is_none_or(|old| old.digest != argument.digest);
-        let before = old.map_or(NONE, |old| &old.text);
-        changed.then(|| Difference::new(argument.name, before, &now))
-    });
-    let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
-    let gone = gone.map(|old| Difference::new(&old.name, &old.text, NONE));
-    changed.chain(gone).collect()
+impl Inner {
+    /// The arguments by which a stored call differs from `call`, whose arguments have the digests `now`. Under
+    /// `code = "version"` one may have arguments that the other hasn't.
+    pub(super) fn differences<A, R>(
+        &self,
+        before: &[Argument],
+        now: &[ArgumentDigest],
+        call: &Call<A, R>,
+    ) -> Vec<Difference> {
+        let texts = self.settings.argument_texts(call);
+        let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
+            let old = before.iter().find(|old| old.name == argument.name);
+            let changed = old.is_none_or(|old| old.digest != stored_digest(argument, &self.settings.salt));
+            let before = old.map_or(NONE, Argument::text);
+            changed.then(|| Difference::new(argument.name, before, &now))
+        });
+        let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
+        let gone = gone.map(|old| Difference::new(&old.name, old.text(), NONE));
+        changed.chain(gone).collect()
+    }
 }

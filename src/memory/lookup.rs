@@ -54,6 +54,10 @@ impl Site {
         Self { slot: quick.unwrap_or(self.slot), ..self }
     }
 
+    pub(super) fn folder(&self) -> &str {
+        &self.folder
+    }
+
     pub(super) fn slot(&self) -> Digest {
         self.slot
     }
@@ -123,6 +127,8 @@ pub(super) enum Missing {
     Damaged(Error),
     /// To be left alone.
     Newer(Error),
+    /// What is stored is right, and holds what no Rust type takes.
+    Unsupported(Error),
     /// The file system failed.
     Fault(Error),
 }
@@ -152,6 +158,19 @@ impl Inner {
         Ok(found)
     }
 
+    /// The record at `site` of `function`'s call, if its value is one that a Rust type may take.
+    pub(super) fn find_loadable(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        let found = self.find(site, function)?;
+        match found.record.unsupported() {
+            None => Ok(found),
+            Some(what) => {
+                let path = self.disk.path_of(&site.record());
+                let error = format!("record `{}` {what}, which no Rust type takes", path.display());
+                Err(Missing::Unsupported(Error::unsupported(error)))
+            }
+        }
+    }
+
     /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
     pub(super) fn read_record(&self, name: &str) -> Result<Option<Found>> {
         read_record(&self.disk, name)
@@ -160,7 +179,7 @@ impl Inner {
     /// What stands in place of an entry whose files `error` is about. Readers hold no lock, so that an entry may be
     /// evicted or replaced between its record and its files: that is no damage.
     pub(super) fn successor(&self, site: &Site, function: &str, was: &Found, error: Error) -> Result<Found, Missing> {
-        match self.find(site, function) {
+        match self.find_loadable(site, function) {
             Ok(now) if error.kind() == ErrorKind::Damaged && now.record.arrays != was.record.arrays => Ok(now),
             Err(Missing::Absent) => Err(Missing::Absent),
             _ => Err(error.into()),

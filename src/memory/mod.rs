@@ -23,6 +23,7 @@ mod ambient;
 mod builder;
 pub(crate) mod call;
 mod clock;
+mod code_parts;
 mod commit;
 mod entry;
 mod eval;
@@ -43,6 +44,7 @@ mod lineage;
 mod listing;
 mod lookup;
 mod options;
+mod pins;
 mod pocket;
 #[cfg(feature = "progress")]
 mod progress;
@@ -150,6 +152,8 @@ struct Inner {
     verified: Mutex<HashSet<String>>,
     /// Functions, with their code, that have missed: after its first miss a function is known.
     outlined: Mutex<HashSet<(&'static str, Digest)>>,
+    /// Codes of which this memory knows that their parts are on the disk, by the function's path.
+    codes: Mutex<HashSet<(&'static str, Digest)>>,
     /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
     unnamed: Mutex<HashSet<(usize, usize)>>,
     sampler: Sampler,
@@ -182,6 +186,7 @@ impl Inner {
             refreshed: Mutex::default(),
             verified: Mutex::default(),
             outlined: Mutex::default(),
+            codes: Mutex::default(),
             unnamed: Mutex::default(),
             sampler: Sampler::default(),
             evictor,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use super::builder::Settings;
 use super::entry::stored_bytes;
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::leaves::{Leaves, in_order};
@@ -33,24 +34,21 @@ const RECORD_LEN: u64 = 512;
 pub(super) struct Draft {
     pub(super) function: &'static str,
     pub(super) code: Digest,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: &'static [Part],
     pub(super) arguments: Vec<Argument>,
     readable: bool,
     expires: Option<u64>,
 }
 
 impl Draft {
-    /// Of a call that has an identity.
-    pub(super) fn of<A, R>(call: &Call<A, R>) -> Result<Self> {
+    /// Of a call that has an identity, for a memory with these settings.
+    pub(super) fn of<A, R>(call: &Call<A, R>, settings: &Settings) -> Result<Self> {
         let identity = call.identity().map_err(Error::again)?;
-        let texts = call.argument_texts();
-        let arguments = identity.arguments.iter().zip(texts).map(|(argument, text)| Argument {
-            name: argument.name.to_owned(),
-            digest: argument.digest,
-            text,
-        });
+        let texts = settings.argument_texts(call);
+        let arguments = identity.arguments.iter().zip(texts);
+        let arguments = arguments.map(|(argument, text)| Argument::of(argument, text, &settings.salt));
         let (function, arguments) = (call.function(), arguments.collect());
-        let (function, parts) = (function.path(), function.parts().to_vec());
+        let (function, parts) = (function.path(), function.parts());
         Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
     }
 
@@ -118,7 +116,6 @@ impl Inner {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
-            parts: draft.parts.clone(),
             arguments: draft.arguments.clone().into(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
@@ -128,8 +125,11 @@ impl Inner {
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),
             edited: false,
+            origin: None,
+            python: Vec::new(),
         };
         sink.publish(&record)?;
+        self.keep_code(site, draft);
         Ok(record)
     }
 

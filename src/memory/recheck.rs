@@ -61,7 +61,7 @@ impl Memory {
         let Some(found) = inner.find(site, function.path()).ok().filter(|found| !found.record.edited) else { return };
         let Some(_turn) = Turn::take(&inner.sampler.turns, site.key()) else { return };
         let key = site.key();
-        let arguments = found.record.arguments.iter().map(|argument| format!("{}={}", argument.name, argument.text));
+        let arguments = found.record.arguments.iter().map(ToString::to_string);
         let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
         let verdict = self.verdict(inner, call, site, &found);
         let function = function.path();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::builder::Settings;
-use super::{Builder, Evict, Limits, MapPolicy, Memory, Mode, Verify};
+use super::{Builder, Call, Evict, Limits, MapPolicy, Memory, Mode, Verify};
 use crate::payload::Compression;
 use crate::store::Durability;
 
@@ -125,6 +125,21 @@ impl Settings {
         self.readable
     }
 
+    /// Whether the values of arguments are told in short.
+    #[must_use]
+    pub fn texts(&self) -> bool {
+        self.texts
+    }
+
+    /// What is told of the arguments of a call, in the order of their digests: empty texts where nothing is told.
+    pub(super) fn argument_texts<A, R>(&self, call: &Call<A, R>) -> Vec<String> {
+        let mut texts = call.argument_texts();
+        if !self.texts {
+            texts.iter_mut().for_each(String::clear);
+        }
+        texts
+    }
+
     /// The share of hits that are computed again and compared.
     #[must_use]
     pub fn recheck(&self) -> f64 {
@@ -162,6 +177,7 @@ impl fmt::Debug for Settings {
             .field("expires", &self.expires)
             .field("min_duration", &self.min_duration)
             .field("readable", &self.readable)
+            .field("texts", &self.texts)
             .field("recheck", &self.recheck)
             .field("verbose", &self.verbose)
             .finish()

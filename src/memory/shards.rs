@@ -21,8 +21,6 @@ pub(super) struct Shards {
     /// The folders of the functions.
     functions: Vec<String>,
     queue: Mutex<Queue>,
-    /// By its own name, whether a folder in that of a function is looked at.
-    wanted: fn(&str) -> bool,
 }
 
 #[derive(Default)]
@@ -43,8 +41,8 @@ pub(super) struct Listing {
 }
 
 impl Shards {
-    pub(super) fn of(disk: &Disk, wanted: fn(&str) -> bool) -> Result<Self> {
-        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default(), wanted })
+    pub(super) fn of(disk: &Disk) -> Result<Self> {
+        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default() })
     }
 
     /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
@@ -60,7 +58,7 @@ impl Shards {
         while queue.shards.is_empty() {
             let folder = self.functions.get(queue.function)?;
             queue.function += 1;
-            match folders(disk, folder, self.wanted) {
+            match folders(disk, folder, is_shard) {
                 Ok(shards) => queue.shards = shards,
                 Err(error) => return Some(Err(error)),
             }
@@ -72,6 +70,11 @@ impl Shards {
     pub(super) fn into_functions(self) -> Vec<String> {
         self.functions
     }
+}
+
+/// Whether a folder in that of a function has the name of a shard: the first two digits of keys.
+pub(super) fn is_shard(name: &str) -> bool {
+    name.len() == 2 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What is in `folder`, by its names below the root; files aside, but not links, which are errors when they are listed.

@@ -385,9 +385,9 @@ impl Reference {
     }
 
     fn find(&self, ticket: &Ticket, inner: &Inner, site: &Site) -> Result<Found> {
-        let found = match inner.find(site, &self.function) {
+        let found = match inner.find_loadable(site, &self.function) {
             // Its overflow may have gone with a record that was replaced meanwhile.
-            Err(Missing::Damaged(_)) => inner.find(site, &self.function),
+            Err(Missing::Damaged(_)) => inner.find_loadable(site, &self.function),
             found => found,
         };
         let found = found.map_err(|missing| self.unusable(missing, inner))?;
@@ -397,7 +397,9 @@ impl Reference {
 
     fn unusable(&self, missing: Missing, inner: &Inner) -> Error {
         match missing {
-            Missing::Damaged(error) | Missing::Newer(error) | Missing::Fault(error) => error.at(self),
+            Missing::Damaged(error) | Missing::Newer(error) | Missing::Unsupported(error) | Missing::Fault(error) => {
+                error.at(self)
+            }
             Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
                 let place = inner.disk.path().display();
                 Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::eval::{Computed, changed_argument, unstored};
 use super::expiry::{nanoseconds, nanoseconds_since_1970};
-use super::explain::differences;
 use super::flight::{self, Clearance, Flight};
 use super::lead::wait_for_lock;
 use super::put::Draft;
@@ -159,8 +158,8 @@ impl Memory {
     /// Runs the function; the cached calls in it go through this memory.
     pub(crate) fn run<A, R>(&self, call: Call<A, R>) -> Ran<R> {
         let (function, codec) = (call.function(), call.codec());
-        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call));
         let Some(inner) = &self.0 else { return self.run_only(call) };
+        let draft = self.with(|| call.verify_claims()).and_then(|()| Draft::of(&call, &inner.settings));
         let Computed { result, changed, duration, .. } = self.compute(inner, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
@@ -234,7 +233,7 @@ impl Slots<'_> {
         if slot.code != identity.code {
             return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
-        Some(Stale::Argument(differences(&slot.arguments, &identity.arguments, call.argument_texts())))
+        Some(Stale::Argument(self.inner.differences(&slot.arguments, &identity.arguments, call)))
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.
@@ -274,7 +273,7 @@ impl Slots<'_> {
                 key: key.digest(),
                 function: draft.function.to_owned(),
                 code: draft.code,
-                parts: draft.parts,
+                parts: draft.parts.to_vec(),
                 arguments: draft.arguments,
                 created: nanoseconds_since_1970(SystemTime::now()),
                 duration: nanoseconds(duration),

@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::listing::Entries;
 use super::lookup::{Missing, Site};
-use super::{Call, Inner, Memory};
+use super::{Call, Inner, Memory, lock};
 use crate::error::{Error, Result};
 use crate::key::Function;
 
@@ -60,7 +60,7 @@ impl Memory {
         match self.writable("clear a function")? {
             Some(inner) => {
                 let removed = inner.disk.remove_tree(function.folder());
-                inner.hot.clear();
+                inner.forget_all();
                 removed.map(drop)
             }
             None => Ok(()),
@@ -76,7 +76,7 @@ impl Memory {
         match self.writable("clear the cache")? {
             Some(inner) => {
                 let removed = inner.disk.remove_tree("f").and(inner.disk.remove_tree("m"));
-                inner.hot.clear();
+                inner.forget_all();
                 removed.map(drop)
             }
             None => Ok(()),
@@ -95,6 +95,12 @@ impl Memory {
 }
 
 impl Inner {
+    /// Forgets what is remembered of entries that may be gone.
+    fn forget_all(&self) {
+        self.hot.clear();
+        lock(&self.codes).clear();
+    }
+
     pub(super) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
         let identity = call.identity().map_err(Error::again)?;
         Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))

@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
             }
         }
         match (self.rest.trim_start(), descr, order, shape) {
-            ("", Some(descr), Some(order), Some(shape)) => Ok(ArrayMeta { descr, order, shape }),
+            ("", Some(descr), Some(order), Some(shape)) => Ok(ArrayMeta { descr, order, shape, itemsize: None }),
             ("", ..) => Err(Error::damaged("`.npy` header lacks `descr`, `fortran_order` or `shape`")),
             (rest, ..) => Err(Error::damaged(format!("`.npy` header goes on after its end: {}", excerpt(rest)))),
         }

@@ -10,6 +10,8 @@ use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Result, Signature, Token,
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) ignore: Vec<Ident>,
+    /// Arguments whose values are told nowhere.
+    pub(crate) secret: Vec<Ident>,
     /// Arguments that count by their nearest multiple of a step, and the steps.
     pub(crate) round: Vec<(Ident, Expr)>,
     pub(crate) version: Option<Expr>,
@@ -43,6 +45,7 @@ pub(crate) struct Function {
 
 const CACHE_OPTIONS: &[&str] = &[
     "ignore",
+    "secret",
     "round",
     "version",
     "depends",
@@ -60,7 +63,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "readable",
 ];
 const CODE_OPTIONS: &[&str] = &["version", "depends", "handle"];
-const CALL_OPTIONS: &[&str] = &["version"];
+const CALL_OPTIONS: &[&str] = &["version", "secret"];
 
 impl Options {
     pub(crate) fn of_cache(input: ParseStream<'_>) -> Result<Options> {
@@ -99,6 +102,7 @@ impl Options {
     fn parse_one(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
         match option.to_string().as_str() {
             "ignore" => self.ignore = listed(option, input, Ident::parse_any)?,
+            "secret" => self.secret = listed(option, input, Ident::parse_any)?,
             "round" => self.round = listed(option, input, step)?,
             "depends" => self.depends = listed(option, input, Type::parse)?,
             "version" => self.version = Some(version(input)?),
@@ -135,6 +139,7 @@ fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>
     if !input.peek(syn::token::Paren) {
         let example = match option.to_string().as_str() {
             "ignore" => "ignore(verbose)",
+            "secret" => "secret(token)",
             "round" => "round(x = 1e-9)",
             _ => "depends(helper)",
         };
