@@ -47,6 +47,9 @@ const ALIGNMENT: u64 = 64;
 
 const NAME_MAX: usize = 255;
 
+/// A dtype of the format that not every build has.
+const HALF: &str = "<f2";
+
 /// A stored result, without its arrays.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Record {
@@ -262,7 +265,11 @@ impl ArrayRecord {
     fn check_itemsize(&self) -> Result<()> {
         match self.meta.itemsize {
             Some(0) => Err(Error::damaged(format!("array `{}` has elements of no bytes", self.file))),
-            Some(_) if known_dtype(&self.meta.descr).is_some() => {
+            Some(_) if !is_dtype(&self.meta.descr) => {
+                let descr = self.meta.descr.escape_debug();
+                Err(Error::damaged(format!("array `{}` has dtype `{descr}`, which is none of bytes", self.file)))
+            }
+            Some(_) if known_dtype(&self.meta.descr).is_some() || self.meta.descr == HALF => {
                 let descr = &self.meta.descr;
                 Err(Error::damaged(format!("array `{}` of dtype `{descr}` says how long elements are", self.file)))
             }
@@ -273,6 +280,12 @@ impl ArrayRecord {
     fn fault(&self, what: std::fmt::Arguments<'_>) -> Error {
         Error::damaged(format!("array `{}` has elements {what}", self.file))
     }
+}
+
+/// Whether a text may be the dtype of an array that is stored by its bytes: printable ASCII, and no object in it.
+fn is_dtype(descr: &str) -> bool {
+    let printable = descr.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
 }
 
 /// A name that a record gives is a plain one in its own folder, whatever the record says.

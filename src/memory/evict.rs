@@ -311,6 +311,9 @@ impl Evictor {
     /// Removes what is too old, then what comes first until the other limits hold.
     fn evict(&self, mut census: Census, limits: &Limits) -> Result<Evicted> {
         let mut is_known = false;
+        // Once more: who pins an entry expects it to stay from then on.
+        let pinned = pins::read(&self.disk)?;
+        census.old.retain(|candidate| !pinned.contains(&candidate.key));
         loop {
             let before = census.evicted;
             for candidate in std::mem::take(&mut census.old) {
@@ -319,6 +322,9 @@ impl Evictor {
             for candidate in std::mem::take(&mut census.first.heap).into_sorted_vec() {
                 if census.excess(limits).is_none() {
                     break;
+                }
+                if pinned.contains(&candidate.key) {
+                    continue;
                 }
                 self.evict_one(&mut census, &candidate);
             }

@@ -175,6 +175,13 @@ fn an_array_of_another_dtype_has_the_length_that_its_elements_give() {
     assert!(decode(&foreign(Some(12), 128 + 12 * 12)).is_ok());
     assert!(decode(&foreign(None, 7)).is_ok(), "which nobody can check");
     fails(&foreign(Some(12), 128 + 11 * 12), ErrorKind::Damaged, "of 144 bytes at offset 128");
+    for descr in ["|O", "[('a', '|O')]", "<é2", "", "<U2\n"] {
+        let bytes = altered(|record| {
+            record.arrays[0].meta.descr = descr.into();
+            record.arrays[0].meta.itemsize = Some(8);
+        });
+        fails(&bytes, ErrorKind::Damaged, "none of bytes");
+    }
     fails(&foreign(Some(0), 128), ErrorKind::Damaged, "elements of no bytes");
     fails(&foreign(Some(u64::MAX), 128), ErrorKind::Damaged, "0123.4567.npy");
     let known = altered(|record| record.arrays[0].meta.itemsize = Some(8));
@@ -229,6 +236,32 @@ fn format_1_is_what_it_always_was() {
     let frozen = include_bytes!("../../data/format1.record");
     assert_eq!(decode(frozen).unwrap(), sample());
     assert_eq!(sample().encode().unwrap(), frozen);
+}
+
+#[test]
+fn what_an_independent_writer_makes_is_read_and_verified() {
+    let full = decode(include_bytes!("../../data/format1_full.record")).unwrap();
+    assert_eq!(full.requires, ["pickle", "dtype"]);
+    assert!(full.edited && full.origin.as_deref() == Some("tier") && full.python == b"\x81\xa0\xa5tuple");
+    assert_eq!(full.expires, Some(1_700_000_060_123_456_789));
+    let leaf =
+        |path: &str, seed, text: &str| Leaf { path: path.to_owned(), digest: digest(seed), text: text.to_owned() };
+    let expected = [
+        Argument { secret: true, ..Argument::new("token", digest(8), "") },
+        Argument {
+            leaves: vec![leaf("kind", 5, "Ridge(1.0)"), leaf("steps[3]", 6, "")],
+            ..Argument::new("p", digest(9), "app::Params")
+        },
+        Argument::new("x", digest(3), ""),
+    ];
+    assert_eq!(*full.arguments, expected);
+    let metas: Vec<_> = full.arrays.iter().map(|array| (&*array.meta.descr, array.meta.itemsize)).collect();
+    assert_eq!(metas, [("[('a', '<f8'), ('b', '<i4')]", Some(12)), ("<M8[ns]", Some(8))]);
+    assert_eq!(decode(&full.encode().unwrap()).unwrap(), full);
+    let code = include_bytes!("../../data/format1_code.record");
+    let parts = CodeRecord::parts_of(code, "digits::pca", digest(2));
+    assert_eq!((parts.len(), &parts[1]), (2, &part()));
+    assert_eq!(CodeRecord::new("digits::pca", digest(2), &parts).encode().unwrap(), code);
 }
 
 #[test]
