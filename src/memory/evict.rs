@@ -11,7 +11,7 @@ use super::survey::{Part, Shard, State, Survey, survey};
 use super::sweep::{self, Claims};
 use super::{Evict, Evicted, Limits, Memory, code_parts, lock, pins};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
@@ -227,8 +227,11 @@ impl Evictor {
     fn sweep_codes(&self, functions: &[String], mut codes: Codes, now: SystemTime) -> Result<u64> {
         let mut bytes = 0;
         for (n, folder) in functions.iter().enumerate() {
-            if let Some(used) = codes.remove(&n).unwrap_or_else(|| Some(HashSet::new())) {
-                bytes += code_parts::sweep(&self.disk, folder, &used, now)?;
+            let Some(used) = codes.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
+            match code_parts::sweep(&self.disk, folder, &used, now) {
+                // A link in its place, which is none of ours.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                swept => bytes += swept?,
             }
         }
         Ok(bytes)
