@@ -13,7 +13,8 @@ use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
-use crate::record::SECRET;
+
+mod secret;
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
 ///
@@ -239,23 +240,6 @@ impl Arguments {
         }
     }
 
-    /// A secret argument, keyed as `how` says: its value isn't put in words.
-    pub fn add_secret<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
-        if let Pass::Text(texts) = &mut self.0 {
-            return texts.push(SECRET.to_owned());
-        }
-        let before = matches!(self.0, Pass::Digest(_, _, Some(_)));
-        self.add(name, value, how);
-        match &mut self.0 {
-            // An error of the value's own code may hold any of it.
-            Pass::Digest(_, _, Some(error)) if !before => {
-                *error = Error::unsupported(format!("argument `{name}`: a secret value can't be hashed"));
-            }
-            Pass::Digest(_, digests, _) => digests.mark_secret(name),
-            Pass::Quick(_) | Pass::Text(_) => {}
-        }
-    }
-
     /// The type argument, or the type of the `impl Trait` argument, of this name.
     ///
     /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
@@ -286,8 +270,7 @@ impl Arguments {
             Pass::Text(texts) => texts.push(text.to_string()),
             Pass::Digest(_, digests, _) => {
                 let mut stream = ByteStream::<128>::new();
-                // A stream takes what is written.
-                let _ = write!(stream, "{text}");
+                let _ = write!(stream, "{text}"); // A stream takes what is written.
                 digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false, secret: false });
             }
         }

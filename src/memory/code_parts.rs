@@ -1,16 +1,16 @@
 //! What the codes of functions were made of: a file for each function and code, which only explanations read
 //! (docs/format.md, "Code").
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::lookup::Site;
 use super::put::Draft;
-use super::survey::is_nonce_with;
+use super::survey::{State, is_nonce_with};
 use super::sweep::is_garbage;
 use super::{Inner, lock};
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::key::Part;
 use crate::record::{CodeRecord, RECORD_MAX};
 use crate::store::{Disk, Durability, Kind};
@@ -51,9 +51,50 @@ fn name(folder: &str, code: Digest) -> String {
     format!("{folder}/{FOLDER}/{code}.record")
 }
 
+/// By the index of a function's folder, the codes of which it has entries; `None` if not all of them are known.
+#[derive(Default)]
+pub(super) struct Codes(HashMap<usize, Option<HashSet<Digest>>>);
+
+impl Codes {
+    /// Adds the code of a record of a function.
+    pub(super) fn add(&mut self, function: usize, state: &State) {
+        let codes = self.0.entry(function).or_insert_with(|| Some(HashSet::new()));
+        match (state, codes) {
+            (State::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
+            // Whoever can't be read may use any of them.
+            (State::Newer(_) | State::Unreadable(_), codes) => *codes = None,
+            _ => {}
+        }
+    }
+
+    pub(super) fn merge(&mut self, more: Self) {
+        for (function, more) in more.0 {
+            let codes = self.0.entry(function).or_insert_with(|| Some(HashSet::new()));
+            match (codes, more) {
+                (Some(codes), Some(more)) => codes.extend(more),
+                (codes, _) => *codes = None,
+            }
+        }
+    }
+
+    /// Removes what is written of all other codes of the functions with these folders; returns its bytes.
+    pub(super) fn sweep_unused(mut self, disk: &Disk, functions: &[String], now: SystemTime) -> Result<u64> {
+        let mut bytes = 0;
+        for (n, folder) in functions.iter().enumerate() {
+            let Some(used) = self.0.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
+            match sweep(disk, folder, &used, now) {
+                // A link in its place, which is none of ours.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                swept => bytes += swept?,
+            }
+        }
+        Ok(bytes)
+    }
+}
+
 /// Removes, of the function whose folder is `folder`, the files of codes that are none of `used`, once they are a day
 /// old; returns their bytes. A writer whose record is about to follow writes its file after that.
-pub(super) fn sweep(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<u64> {
+fn sweep(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<u64> {
     let folder = format!("{folder}/{FOLDER}");
     let (items, mut bytes) = (disk.list(&folder)?, 0);
     for item in items.iter().filter(|item| item.kind != Kind::Folder && is_unused(&item.name, used)) {

@@ -1,17 +1,17 @@
 //! Eviction: what there is, what goes first, and how it goes.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use super::code_parts::Codes;
 use super::entry::stored_bytes;
 use super::hot::Table;
 use super::lookup::Found;
 use super::survey::{Part, Shard, State, Survey, survey};
 use super::sweep::{self, Claims};
-use super::{Evict, Evicted, Limits, Memory, code_parts, lock, pins};
-use crate::digest::Digest;
-use crate::error::{Error, ErrorKind, Result};
+use super::{Evict, Evicted, Limits, Memory, lock, pins};
+use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
@@ -24,9 +24,6 @@ const LOCK: [u8; 16] = [0; 16];
 
 /// The file whose modification time says when entries were last counted.
 const COUNTED: &str = "locks";
-
-/// By the index of its folder, the codes of which a function has entries; `None` if not all of them are known.
-type Codes = HashMap<usize, Option<HashSet<Digest>>>;
 
 /// So many candidates cost little memory, and spare most evictions a second count.
 const REMEMBERED: usize = 1 << 16;
@@ -200,9 +197,9 @@ impl Evictor {
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
         let (old, first) = (Vec::new(), First::default());
         let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
-        let mut codes = HashMap::new();
+        let mut codes = Codes::default();
         for mut tally in tallies {
-            merge_codes(&mut codes, tally.codes);
+            codes.merge(tally.codes);
             census.old.append(&mut tally.old);
             census.first.cut |= tally.first.cut;
             for candidate in tally.first.heap {
@@ -213,7 +210,7 @@ impl Evictor {
             census.evicted.add(tally.evicted.items, tally.evicted.bytes);
             census.error = census.error.or(tally.error);
         }
-        let sweep_codes = || self.sweep_codes(&census.functions, codes, question.now);
+        let sweep_codes = || codes.sweep_unused(&self.disk, &census.functions, question.now);
         for swept in [sweep::slots(&self.disk, question.now), sweep_codes()] {
             match swept {
                 Ok(bytes) => census.evicted.bytes += bytes,
@@ -223,27 +220,13 @@ impl Evictor {
         Ok(census)
     }
 
-    /// Removes what is written of codes that no entry has any more.
-    fn sweep_codes(&self, functions: &[String], mut codes: Codes, now: SystemTime) -> Result<u64> {
-        let mut bytes = 0;
-        for (n, folder) in functions.iter().enumerate() {
-            let Some(used) = codes.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
-            match code_parts::sweep(&self.disk, folder, &used, now) {
-                // A link in its place, which is none of ours.
-                Err(error) if error.kind() == ErrorKind::Damaged => {}
-                swept => bytes += swept?,
-            }
-        }
-        Ok(bytes)
-    }
-
     fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
         let mut claims = Claims::default();
         // What can't be removed isn't counted either.
         for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
-            tally.add_code(shard.function, &state);
+            tally.codes.add(shard.function, &state);
             match self.tally(tally, shard, key, &state, question) {
                 Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
                 Ok(Some(candidate)) => tally.first.add(candidate, self.remembered, question.excess),
@@ -403,16 +386,6 @@ enum Removal {
 }
 
 impl Tally {
-    fn add_code(&mut self, function: usize, state: &State) {
-        let codes = self.codes.entry(function).or_insert_with(|| Some(HashSet::new()));
-        match (state, codes) {
-            (State::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
-            // Whoever can't be read may use any of them.
-            (State::Newer(_) | State::Unreadable(_), codes) => *codes = None,
-            _ => {}
-        }
-    }
-
     fn add(&mut self, bytes: u64) {
         self.items += 1;
         self.bytes += bytes;
@@ -459,16 +432,6 @@ impl First {
             self.bytes = self.bytes.saturating_sub(last.bytes);
             self.heap.pop();
             self.cut = true;
-        }
-    }
-}
-
-fn merge_codes(codes: &mut Codes, more: Codes) {
-    for (function, more) in more {
-        let codes = codes.entry(function).or_insert_with(|| Some(HashSet::new()));
-        match (codes, more) {
-            (Some(codes), Some(more)) => codes.extend(more),
-            (codes, _) => *codes = None,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, RECORD_MAX, Record};
 use crate::store::{Disk, OpenFolder, Stat};
 
+mod loadable;
 #[cfg(test)]
 mod tests;
 
@@ -156,19 +157,6 @@ impl Inner {
             return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
         }
         Ok(found)
-    }
-
-    /// The record at `site` of `function`'s call, if its value is one that a Rust type may take.
-    pub(super) fn find_loadable(&self, site: &Site, function: &str) -> Result<Found, Missing> {
-        let found = self.find(site, function)?;
-        match found.record.unsupported() {
-            None => Ok(found),
-            Some(what) => {
-                let path = self.disk.path_of(&site.record());
-                let error = format!("record `{}` {what}, which no Rust type takes", path.display());
-                Err(Missing::Unsupported(Error::unsupported(error)))
-            }
-        }
     }
 
     /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
