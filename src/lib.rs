@@ -152,7 +152,7 @@ pub use store::Durability;
 #[allow(missing_docs)]
 pub mod fuzzing {
     pub use crate::payload::fuzzing::{file, header, members, values};
-    pub use crate::record::fuzzing::{overflow, record, slot};
+    pub use crate::record::fuzzing::{code, overflow, record, slot};
 }
 
 /// The examples of the pages, as tests.

@@ -3,33 +3,37 @@
 //! `docs/format.md` fixes its bytes: a magic, a MessagePack map with named fields, and the XXH3-128 of all that. A
 //! record is at most 64 KiB long; what doesn't fit goes to a file that it names.
 
-use crate::digest::{ArrayMeta, Digest, tree};
+use crate::digest::{ArrayMeta, Digest, known_dtype, tree};
 use crate::error::{Error, Result};
-use crate::key::Part;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod arguments;
+mod code;
+mod cursor;
+mod decode;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(any(test, fuzzing))]
+mod oracle;
 mod producer;
 mod sealed;
 mod slot;
-mod straight;
 #[cfg(test)]
 mod tests;
 mod time;
 
 pub use arguments::Argument;
-pub(crate) use arguments::Arguments;
+pub(crate) use arguments::{Arguments, Leaf, SECRET, stored_digest};
+pub(crate) use code::CodeRecord;
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
 pub(crate) use time::{nanoseconds, nanoseconds_since_1970};
 
-use sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
+use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};
 
 /// How array files are encoded; also what their names end with.
 const CODECS: &[&str] = &[NPY, NPY_GZ];
@@ -45,45 +49,50 @@ const ALIGNMENT: u64 = 64;
 
 const NAME_MAX: usize = 255;
 
+/// A dtype of the format that not every build has.
+const HALF: &str = "<f2";
+
 /// A stored result, without its arrays.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Record {
     pub(crate) format: u32,
     /// Features without which the rest can't be read right.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) requires: Vec<String>,
     pub(crate) key: Digest,
     /// The function's path.
     pub(crate) function: String,
     pub(crate) code: Digest,
-    /// What the code digest was made of, to be written. Only [`parts`] reads it: a hit has no use for it.
-    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Arguments,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
     /// Nanoseconds that the function took.
     pub(crate) duration: u64,
     /// Nanoseconds since 1970 at which the first of the cached calls inside this one expires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
     /// The value as MessagePack, which is never empty; empty as long as it is in the overflow.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "bytes")]
+    #[serde(skip_serializing_if = "Vec::is_empty", with = "bytes")]
     pub(crate) value: Vec<u8>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) arrays: Vec<ArrayRecord>,
     /// Where value and arrays are, if they don't fit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overflow: Option<Overflow>,
-    #[serde(with = "producer::shared")]
+    #[serde(serialize_with = "producer::shared")]
     pub(crate) producer: Arc<Producer>,
     /// Published by hand, and not a result of the function.
-    #[serde(default)]
     pub(crate) edited: bool,
+    /// How the entry came into this folder, unless a function made it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<String>,
+    /// What tells Python's types apart, for Python alone.
+    #[serde(skip_serializing_if = "Vec::is_empty", with = "bytes")]
+    pub(crate) python: Vec<u8>,
 }
 
 /// One array file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ArrayRecord {
     /// Its name, in the folder of the record.
     pub(crate) file: String,
@@ -98,7 +107,7 @@ pub(crate) struct ArrayRecord {
 }
 
 /// The file that holds what doesn't fit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Overflow {
     pub(crate) file: String,
     pub(crate) length: u64,
@@ -106,7 +115,7 @@ pub(crate) struct Overflow {
 }
 
 /// What an overflow file holds.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Overflowed {
     #[serde(with = "bytes")]
     value: Vec<u8>,
@@ -148,12 +157,7 @@ impl Record {
         let (file, mut bytes) = (file(), Vec::new());
         pack(&mut bytes, &overflowed)?;
         rest.overflow = Some(Overflow { file: file.clone(), length: bytes.len() as u64, digest: tree(&bytes) });
-        let record = rest.encode().or_else(|_| {
-            // An explanation less is better than an entry less.
-            rest.parts.clear();
-            rest.encode()
-        })?;
-        Ok(Split { record, overflow: Some((file, bytes)) })
+        Ok(Split { record: rest.encode()?, overflow: Some((file, bytes)) })
     }
 
     /// Takes value and arrays out of the overflow file that was read from `path`.
@@ -163,7 +167,7 @@ impl Record {
         if bytes.len() as u64 != expected.length || tree(bytes) != expected.digest {
             return Err(damaged("is not the file that its record names"));
         }
-        let held: Overflowed = unpack(bytes).map_err(|error| damaged("can't be decoded").because(error))?;
+        let held = decode::overflowed(bytes).map_err(|error| damaged("can't be decoded").because(error))?;
         (self.value, self.arrays) = (held.value, held.arrays);
         self.check_contents().map_err(|error| error.at(format_args!("`{}`", path.display())))?;
         Ok(self)
@@ -181,7 +185,7 @@ impl Record {
     /// On the heap: it is long, and is handed on some ten times.
     fn open(bytes: &[u8]) -> Result<Box<Self>> {
         let body = verify(bytes)?;
-        let record = match straight::decode(body).map_or_else(|| unpack::<Box<Self>>(body), Ok) {
+        let record = match decode::record(body) {
             Ok(record) if is_ours(record.format, &record.requires) => record,
             decoded => return Err(reject(body, decoded.err())),
         };
@@ -193,6 +197,17 @@ impl Record {
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
         let arrays = self.arrays.iter().map(|array| array.file.as_str());
         arrays.chain(self.overflow.iter().map(|overflow| overflow.file.as_str()))
+    }
+
+    /// What it holds that no Rust type takes, in words.
+    pub(crate) fn unsupported(&self) -> Option<&'static str> {
+        let requires = |feature: &str| self.requires.iter().any(|required| required == feature);
+        match () {
+            () if self.requires.is_empty() => None,
+            () if requires(PICKLE) => Some("holds an object that Python pickled"),
+            () if requires(DTYPE) => Some("holds an array of another dtype"),
+            () => None,
+        }
     }
 
     /// What has to hold on disk.
@@ -234,6 +249,7 @@ impl ArrayRecord {
     /// Of an array whose dtype this build doesn't have, all that can be said is that it isn't asked for; of one that is
     /// compressed, only its members tell.
     fn check_length(&self) -> Result<()> {
+        self.check_itemsize()?;
         if self.meta.itemsize().is_err() {
             return Ok(());
         }
@@ -247,19 +263,31 @@ impl ArrayRecord {
         )))
     }
 
+    /// Whether the length of an element is said where the dtype doesn't say it, and nowhere else.
+    fn check_itemsize(&self) -> Result<()> {
+        match self.meta.itemsize {
+            Some(0) => Err(Error::damaged(format!("array `{}` has elements of no bytes", self.file))),
+            Some(_) if !is_dtype(&self.meta.descr) => {
+                let descr = self.meta.descr.escape_debug();
+                Err(Error::damaged(format!("array `{}` has dtype `{descr}`, which is none of bytes", self.file)))
+            }
+            Some(_) if known_dtype(&self.meta.descr).is_some() || self.meta.descr == HALF => {
+                let descr = &self.meta.descr;
+                Err(Error::damaged(format!("array `{}` of dtype `{descr}` says how long elements are", self.file)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn fault(&self, what: std::fmt::Arguments<'_>) -> Error {
         Error::damaged(format!("array `{}` has elements {what}", self.file))
     }
 }
 
-/// What the code digest of the record of these bytes was made of; empty where it doesn't say.
-pub(crate) fn parts(bytes: &[u8]) -> Vec<Part> {
-    #[derive(Deserialize)]
-    struct Parts {
-        parts: Vec<Part>,
-    }
-    let read = verify(bytes).ok().and_then(|body| unpack::<Parts>(body).ok());
-    read.map_or_else(Vec::new, |read| read.parts)
+/// Whether a text may be the dtype of an array that is stored by its bytes: printable ASCII, and no object in it.
+fn is_dtype(descr: &str) -> bool {
+    let printable = descr.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
 }
 
 /// A name that a record gives is a plain one in its own folder, whatever the record says.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ndarray::prelude::*;
 use ndcache::{Call, Memory, Reason, cache};
 
-use crate::support::{files, fresh, sealed};
+use crate::support::{files, fresh, sealed, snapshot};
 
 fn words<A, R>(memory: &Memory, call: &Call<A, R>) -> String {
     memory.explain(call).to_string()
@@ -70,17 +70,23 @@ fn the_nearest_call_of_other_code_is_the_one_with_the_same_arguments() {
     assert_eq!(words(&memory, &first::filtered::call(2)), "code changed");
 }
 
-/// Rewrites the only record: each text is replaced by one of the same length.
+/// Rewrites the only record, and what its code is made of: each text is replaced by one of the same length.
 fn patch(memory: &Memory, changes: &[(&[u8], &[u8])]) {
-    let path = files(memory.location().unwrap(), ".record").pop().expect("a record");
-    let record = fs::read(&path).unwrap();
-    let mut body = record[..record.len() - 16].to_vec();
-    for (old, new) in changes {
-        assert_eq!(old.len(), new.len());
-        let at = body.windows(old.len()).position(|window| window == *old).expect("what is to be replaced");
-        body[at..at + new.len()].copy_from_slice(new);
+    let mut done = vec![false; changes.len()];
+    for path in snapshot(memory.location().unwrap()).into_keys().filter(|path| path.ends_with(".record")) {
+        let record = fs::read(&path).unwrap();
+        let mut body = record[..record.len() - 16].to_vec();
+        for (change, done) in changes.iter().zip(&mut done) {
+            let (old, new) = *change;
+            assert_eq!(old.len(), new.len());
+            if let Some(at) = body.windows(old.len()).position(|window| window == old) {
+                body[at..at + new.len()].copy_from_slice(new);
+                *done = true;
+            }
+        }
+        fs::write(&path, sealed(body)).unwrap();
     }
-    fs::write(&path, sealed(body)).unwrap();
+    assert!(done.iter().all(|&done| done), "what is to be replaced");
 }
 
 #[cache(depends(helper))]
@@ -112,6 +118,9 @@ fn the_packages_version_and_conditions_are_told() {
     let older = "9.9.9"; // As long as the present one.
     // As an earlier version of the package would have stored it.
     patch(&memory, &[(&code, &[7; 16]), (&field(version), &field(older))]);
+    let folder = path.ancestors().nth(2).unwrap().join("code");
+    let parts = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    fs::rename(parts, folder.join(format!("{}.record", "07".repeat(16)))).unwrap();
     assert_eq!(words(&memory, &packaged::call(2)), format!("package version {older} → {version}"));
     let now = cfg!(debug_assertions).to_string();
     let then = &"other"[..now.len()];

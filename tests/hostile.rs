@@ -12,5 +12,6 @@ mod locks;
 mod names;
 mod owners;
 mod planted;
+mod secrets;
 mod staged;
 mod targets;

@@ -60,11 +60,11 @@ fn total(memory: &Memory) -> (u64, u64) {
     (sizes.len() as u64, sizes.iter().sum())
 }
 
-/// The bytes of all files of entries, whoever they belong to.
+/// The bytes of all files of entries, whoever they belong to; what codes are made of belongs to none.
 fn on_disk(folder: &Path) -> u64 {
     let files = snapshot(folder);
     let files = files.into_iter().filter(|(path, _)| path.starts_with(&format!("{}/f/", folder.display())));
-    files.filter(|(path, _)| Path::new(path).is_file()).map(|(_, state)| state.1).sum()
+    files.filter(|(path, _)| Path::new(path).is_file() && !path.contains("/code/")).map(|(_, state)| state.1).sum()
 }
 
 /// By the definition: what is left when the oldest go until every limit holds.

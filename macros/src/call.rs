@@ -35,11 +35,17 @@ impl Parse for Input {
             Expr::MethodCall(call) => return Err(Error::new_spanned(call, METHOD)),
             other => return Err(Error::new_spanned(other, CALL)),
         };
-        Ok(Input::Path { call, options: options(input)? })
+        let options = options(input)?;
+        match options.secret.first() {
+            Some(name) => Err(Error::new_spanned(name, UNNAMED)),
+            None => Ok(Input::Path { call, options }),
+        }
     }
 }
 
 const CALL: &str = "`call!` takes a call, `call!(path::f(a, b))`, or a name and a closure, `call!(\"name\", |a, b| …)`";
+const UNNAMED: &str =
+    "the arguments of this form have no names: write `call!(\"name\", |token| f(token), secret(token))`";
 const METHOD: &str = "`call!` takes a call by path: write `Type::method(receiver, …)`";
 
 fn options(input: ParseStream<'_>) -> Result<Options> {
@@ -64,6 +70,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
     // Two places that call one function have to agree on the names, so a place's own names don't count.
     let named = arguments.iter().enumerate().map(|(at, tokens)| Capture {
         name: at.to_string(),
+        secret: false,
         local: Ident::new(&format!("argument_{at}"), site),
         ty: None,
         value: tokens.clone(),
@@ -90,7 +97,8 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     if let Some(keyword) = &closure.asyncness {
         return Err(Error::new_spanned(keyword, "an `async` closure can't be cached: cache its synchronous part"));
     }
-    let captures = closure.inputs.iter().map(capture).collect::<Result<Vec<Capture>>>()?;
+    let mut captures = closure.inputs.iter().map(capture).collect::<Result<Vec<Capture>>>()?;
+    mark_secrets(&mut captures, options)?;
     let tokens = closure.to_token_stream();
     if options.version.is_none() {
         refuse_places(&tokens)?;
@@ -117,9 +125,24 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     Ok(lazy.expand(private))
 }
 
+/// Marks the captures whose values are told nowhere.
+fn mark_secrets(captures: &mut [Capture], options: &Options) -> Result<()> {
+    for ident in &options.secret {
+        let name = syn::ext::IdentExt::unraw(ident).to_string();
+        match captures.iter_mut().find(|capture| capture.name == name) {
+            Some(capture) => capture.secret = true,
+            None => {
+                return Err(Error::new_spanned(ident, format!("`{name}` is no variable that the closure captures")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A value that the call owns.
 struct Capture {
     name: String,
+    secret: bool,
     local: Ident,
     ty: Option<Type>,
     value: TokenStream,
@@ -130,7 +153,7 @@ fn capture(pattern: &Pat) -> Result<Capture> {
         Pat::Ident(plain) if plain.subpat.is_none() && plain.by_ref.is_none() && plain.mutability.is_none() => {
             let local = plain.ident.clone();
             let name = syn::ext::IdentExt::unraw(&local).to_string();
-            Ok(Capture { name, ty: None, value: local.to_token_stream(), local })
+            Ok(Capture { name, secret: false, ty: None, value: local.to_token_stream(), local })
         }
         Pat::Type(typed) => Ok(Capture { ty: Some((*typed.ty).clone()), ..capture(&typed.pat)? }),
         other => Err(Error::new_spanned(other, "list the captured variables by name: `|a, k|`")),
@@ -163,9 +186,10 @@ impl Lazy<'_> {
             None => capture.value.clone(),
         });
         let body = if output.is_empty() { body.clone() } else { quote_spanned!(site=> (|| #output #body)()) };
-        let added = captures.iter().map(|Capture { name, local, .. }| {
+        let added = captures.iter().map(|Capture { name, secret, local, .. }| {
             let site = site.located_at(local.span());
-            quote_spanned!(site=> arguments.add(#name, #local, (&&&&&&#private::Probe(#local)).keyed());)
+            let add = Ident::new(if *secret { "add_secret" } else { "add" }, site);
+            quote_spanned!(site=> arguments.#add(#name, #local, (&&&&&&#private::Probe(#local)).keyed());)
         });
         let arguments = Ident::new(if captures.is_empty() { "_arguments" } else { "arguments" }, site);
         quote_spanned! {site=> {

@@ -36,6 +36,7 @@ use krate::compile_error;
 /// | option | meaning |
 /// | --- | --- |
 /// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
+/// | `secret(token)` | `token` counts, and is told nowhere: in records, messages and file names stands `(secret)` |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
 /// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively; `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |

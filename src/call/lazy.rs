@@ -193,9 +193,9 @@ pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -
 }
 
 /// Visits the arguments of a call, to digest them or to put them in words.
-pub struct Arguments(Pass);
+pub struct Arguments(pub(super) Pass);
 
-enum Pass {
+pub(super) enum Pass {
     /// All at once, unless that takes long.
     Quick(ContentHasher),
     Digest(Trust, ArgumentDigests, Option<Error>),
@@ -204,7 +204,7 @@ enum Pass {
 
 /// Whether a record's word for the digest of a mapped argument is taken.
 #[derive(Clone, Copy)]
-enum Trust {
+pub(super) enum Trust {
     Claims,
     Nothing,
 }
@@ -234,7 +234,7 @@ impl Arguments {
                 how.digest(value, &mut hasher);
                 let claimed = hasher.claimed();
                 match hasher.take() {
-                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed }),
+                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed, secret: false }),
                     Err(error) => drop(failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
                 }
             }
@@ -271,9 +271,8 @@ impl Arguments {
             Pass::Text(texts) => texts.push(text.to_string()),
             Pass::Digest(_, digests, _) => {
                 let mut stream = ByteStream::<128>::new();
-                // A stream takes what is written.
-                let _ = write!(stream, "{text}");
-                digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false });
+                let _ = write!(stream, "{text}"); // A stream takes what is written.
+                digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false, secret: false });
             }
         }
     }

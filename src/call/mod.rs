@@ -2,13 +2,15 @@
 //!
 //! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `draft`: what a
 //!   record says of it.
-//! * `rounding`: arguments that count by multiples of a step; `mutable_arguments`: those that are refused.
+//! * `rounding`: arguments that count by multiples of a step; `secret`: those that are told nowhere; `mutable_arguments`: those that
+//!   are refused.
 
-mod draft;
+pub(crate) mod draft;
 pub(crate) mod lazy;
 pub(crate) mod mutable_arguments;
 pub(crate) mod options;
 pub(crate) mod rounding;
+mod secret;
 
 pub use lazy::Call;
 pub use options::Options;

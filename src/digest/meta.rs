@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use ndarray::{ArrayRef, Dimension};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::element::{Element, itemsize};
 use super::value::Digest;
 use crate::error::{Error, Result};
 
 /// The memory order of a stored array: there are no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) enum Order {
     /// The last axis varies fastest.
     C,
@@ -19,11 +19,14 @@ pub(crate) enum Order {
 }
 
 /// A stored array without its elements.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct ArrayMeta {
     pub(crate) descr: Cow<'static, str>,
     pub(crate) shape: Vec<u64>,
     pub(crate) order: Order,
+    /// The bytes of one element of a dtype that is none of [`Element`]'s, if they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) itemsize: Option<u64>,
 }
 
 impl ArrayMeta {
@@ -37,15 +40,15 @@ impl ArrayMeta {
             return None;
         };
         let shape = array.shape().iter().map(|&len| len as u64).collect();
-        Some(Self { descr: Cow::Borrowed(A::DESCR), shape, order })
+        Some(Self { descr: Cow::Borrowed(A::DESCR), shape, order, itemsize: None })
     }
 
     /// The bytes of one element.
     ///
     /// # Errors
-    /// Returns an error when the dtype is none of [`Element`]'s.
+    /// Returns an error when the dtype is none of [`Element`]'s, and nothing says how long its elements are.
     pub(crate) fn itemsize(&self) -> Result<u64> {
-        itemsize(&self.descr).ok_or_else(|| {
+        itemsize(&self.descr).or(self.itemsize).ok_or_else(|| {
             Error::unsupported(format!("dtype `{}` isn't one that can be read", self.descr.escape_debug()))
         })
     }
@@ -259,7 +262,7 @@ mod tests {
     use super::*;
 
     fn meta(descr: &'static str, shape: &[u64], order: Order) -> ArrayMeta {
-        ArrayMeta { descr: descr.into(), shape: shape.to_vec(), order }
+        ArrayMeta { descr: descr.into(), shape: shape.to_vec(), order, itemsize: None }
     }
 
     #[test]
@@ -335,6 +338,7 @@ mod tests {
         let meta = meta("<f8", &[3, 4], Order::F);
         let json = serde_json::to_string(&meta).unwrap();
         assert_eq!(json, r#"{"descr":"<f8","shape":[3,4],"order":"F"}"#);
-        assert_eq!(serde_json::from_str::<ArrayMeta>(&json).unwrap(), meta);
+        let foreign = ArrayMeta { itemsize: Some(24), ..meta };
+        assert!(serde_json::to_string(&foreign).unwrap().ends_with(r#""order":"F","itemsize":24}"#));
     }
 }

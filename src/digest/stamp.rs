@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::content::ContentHash;
-use super::file::ReadFile;
+use super::file::{ReadFile, file_name};
 use super::hasher::ContentHasher;
 use super::text::Text;
 use super::value::Digest;
@@ -161,7 +161,7 @@ impl ContentHash for FileStamp {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.debug(&self.path);
+        text.debug(file_name(&self.path));
         text.display(format_args!(" of {} bytes", self.stamp.len));
     }
 }

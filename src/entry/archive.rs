@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex};
 
+use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Rules};
 use crate::key::Key;
 use crate::store::Disk;
+use crate::threads::lock;
 
 /// The entries of one cache folder: finds, reads, stores and removes them.
 ///
@@ -16,6 +18,8 @@ pub(crate) struct Archive {
     pub(crate) rules: Rules,
     /// Array files whose bytes were verified in this process.
     pub(super) verified: Mutex<HashSet<String>>,
+    /// Codes of which this process knows that their parts are on the disk, by the function's path.
+    pub(super) codes: Mutex<HashSet<(&'static str, Digest)>>,
     pub(super) observer: Box<dyn Observer>,
 }
 
@@ -38,7 +42,12 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
 
 impl Archive {
     pub(crate) fn new(disk: Arc<Disk>, rules: Rules, observer: Box<dyn Observer>) -> Self {
-        Self { disk, rules, verified: Mutex::default(), observer }
+        Self { disk, rules, verified: Mutex::default(), codes: Mutex::default(), observer }
+    }
+
+    /// Forgets which codes are on the disk, when they may have been removed.
+    pub(crate) fn forget_codes(&self) {
+        lock(&self.codes).clear();
     }
 
     /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").

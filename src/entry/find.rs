@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::digest::escaped;
 use crate::entry::archive::Archive;
-use crate::entry::site::Site;
+use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{RECORD_MAX, Record};
 use crate::store::{Disk, OpenFolder, Stat};
@@ -38,6 +38,8 @@ pub(crate) enum Missing {
     Damaged(Error),
     /// To be left alone.
     Newer(Error),
+    /// What is stored is right, and holds what no Rust type takes.
+    Unsupported(Error),
     /// The file system failed.
     Fault(Error),
 }
@@ -67,6 +69,19 @@ impl Archive {
         Ok(found)
     }
 
+    /// The record at `site` of `function`'s call, if its value is one that a Rust type may take.
+    pub(crate) fn find_loadable(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        let found = self.find(site, function)?;
+        match found.record.unsupported() {
+            None => Ok(found),
+            Some(what) => {
+                let path = self.disk.path_of(&site.record());
+                let error = format!("record `{}` {what}, which no Rust type takes", path.display());
+                Err(Missing::Unsupported(Error::unsupported(error)))
+            }
+        }
+    }
+
     /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.
     pub(crate) fn read_record(&self, name: &str) -> Result<Option<Found>> {
         read_record(&self.disk, name)
@@ -75,7 +90,7 @@ impl Archive {
     /// What stands in place of an entry whose files `error` is about. Readers hold no lock, so that an entry may be
     /// evicted or replaced between its record and its files: that is no damage.
     pub(crate) fn successor(&self, site: &Site, function: &str, was: &Found, error: Error) -> Result<Found, Missing> {
-        match self.find(site, function) {
+        match self.find_loadable(site, function) {
             Ok(now) if error.kind() == ErrorKind::Damaged && now.record.arrays != was.record.arrays => Ok(now),
             Err(Missing::Absent) => Err(Missing::Absent),
             _ => Err(error.into()),
@@ -120,7 +135,7 @@ impl Archive {
     /// The names, below the root, of the records below a function's folder.
     fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
         let folders = self.disk.list(folder).unwrap_or_default();
-        let shards = folders.into_iter().map(move |item| item.name).map({
+        let shards = folders.into_iter().map(|item| item.name).filter(|name| is_shard(name)).map({
             let folder = folder.to_owned();
             move |shard| format!("{folder}/{shard}")
         });

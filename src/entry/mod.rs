@@ -4,9 +4,10 @@
 //! * `find`: from a key to its record; `read_arrays`: from a record to its arrays; `content`: the digest of a result.
 //! * `put`: from a value to an entry; `write_array`: one array file, its `leaves` hashed by two; `names`: readable names
 //!   of array files; `staging`: arrays that are made where they will be stored.
-//! * `info`: what a stored result is, without its value.
+//! * `info`: what a stored result is, without its value; `code_parts`: what its code was made of.
 
 pub(crate) mod archive;
+pub(crate) mod code_parts;
 pub(crate) mod content;
 pub(crate) mod find;
 pub(crate) mod info;

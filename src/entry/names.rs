@@ -23,16 +23,16 @@ fn stem(function: &str, arguments: &[Argument]) -> String {
     // Half of the room at most, so that some is left for arguments.
     push(&mut stem, last_component(function), room / 2);
     stem.push('(');
-    for (n, argument) in arguments.iter().enumerate() {
+    // A name without its value says nothing.
+    for (n, argument) in arguments.iter().filter(|argument| !argument.text().is_empty()).enumerate() {
         let before = stem.len();
         let comma = if n > 0 { "," } else { "" };
         let room = room - CUT.len() - 1;
         let whole = push(&mut stem, comma, room)
             && push(&mut stem, &argument.name, room)
             && push(&mut stem, "=", room)
-            && push(&mut stem, &argument.text, room);
+            && push(&mut stem, argument.text(), room);
         if !whole {
-            // A name without its value says nothing.
             if !stem[before..].contains('=') {
                 stem.truncate(before);
             }
@@ -93,7 +93,7 @@ mod tests {
     use crate::folder::survey::Part;
 
     fn argument(name: &str, text: &str) -> Argument {
-        Argument { name: name.to_owned(), digest: Digest::of(b""), text: text.to_owned() }
+        Argument::new(name, Digest::of(b""), text)
     }
 
     fn named(function: &str, arguments: &[(&str, &str)]) -> String {

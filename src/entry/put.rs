@@ -31,7 +31,7 @@ const RECORD_LEN: u64 = 512;
 pub(crate) struct Draft {
     pub(crate) function: &'static str,
     pub(crate) code: Digest,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: &'static [Part],
     pub(crate) arguments: Vec<Argument>,
     pub(crate) readable: bool,
     pub(crate) expires: Option<u64>,
@@ -102,7 +102,6 @@ impl Archive {
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
-            parts: draft.parts.clone(),
             arguments: draft.arguments.clone().into(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
@@ -112,8 +111,11 @@ impl Archive {
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),
             edited: false,
+            origin: None,
+            python: Vec::new(),
         };
         sink.publish(&record)?;
+        self.keep_code(site, draft);
         Ok(record)
     }
 

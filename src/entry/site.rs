@@ -32,6 +32,10 @@ impl Site {
         Self { slot: quick.unwrap_or(self.slot), ..self }
     }
 
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
+    }
+
     pub(crate) fn slot(&self) -> Digest {
         self.slot
     }
@@ -74,4 +78,9 @@ impl Site {
         name.push('/');
         name
     }
+}
+
+/// Whether a folder in that of a function has the name of a shard: the first two digits of keys.
+pub(crate) fn is_shard(name: &str) -> bool {
+    name.len() == 2 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

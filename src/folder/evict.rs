@@ -1,6 +1,6 @@
 //! Eviction: what there is, what goes first, and how it goes.
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use crate::entry::find::Found;
 use crate::entry::info::stored_bytes;
 use crate::error::{Error, Result};
+use crate::folder::codes::Codes;
 use crate::folder::limits::{Evict, Evicted, Limits};
 use crate::folder::survey::{Part, Shard, State, Survey, survey};
-use crate::folder::sweep;
 use crate::folder::sweep::Claims;
+use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
@@ -71,6 +72,8 @@ struct Candidate {
 /// What a count is made for.
 struct Question {
     now: SystemTime,
+    /// Keys whose entries stay.
+    pinned: HashSet<Key>,
     /// Entries that weren't used for so long go, whatever else there is.
     age: Option<Duration>,
     /// How much more than that goes, as far as it is known.
@@ -90,6 +93,7 @@ struct First {
 /// What a thread of the survey has seen.
 #[derive(Default)]
 struct Tally {
+    codes: Codes,
     old: Vec<Candidate>,
     first: First,
     bytes: u64,
@@ -148,12 +152,14 @@ impl Evictor {
     /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
     /// ones up to the `excess`.
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Census> {
-        let question = Question { now: self.begin(), age, excess };
+        let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, error } =
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
         let (old, first) = (Vec::new(), First::default());
         let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
+        let mut codes = Codes::default();
         for mut tally in tallies {
+            codes.merge(tally.codes);
             census.old.append(&mut tally.old);
             census.first.cut |= tally.first.cut;
             for candidate in tally.first.heap {
@@ -164,9 +170,12 @@ impl Evictor {
             census.evicted.add(tally.evicted.items, tally.evicted.bytes);
             census.error = census.error.or(tally.error);
         }
-        match sweep::slots(&self.disk, question.now) {
-            Ok(bytes) => census.evicted.bytes += bytes,
-            Err(error) => drop(census.error.get_or_insert(error)),
+        let sweep_codes = || codes.sweep_unused(&self.disk, &census.functions, question.now);
+        for swept in [sweep::slots(&self.disk, question.now), sweep_codes()] {
+            match swept {
+                Ok(bytes) => census.evicted.bytes += bytes,
+                Err(error) => drop(census.error.get_or_insert(error)),
+            }
         }
         Ok(census)
     }
@@ -177,7 +186,8 @@ impl Evictor {
         for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
-            match self.tally(tally, shard, key, &state, question.now) {
+            tally.codes.add(shard.function, &state);
+            match self.tally(tally, shard, key, &state, question) {
                 Ok(Some(candidate)) if question.is_old(&candidate) => tally.old.push(candidate),
                 Ok(Some(candidate)) => tally.first.add(candidate, self.remembered, question.excess),
                 Ok(None) => {}
@@ -197,8 +207,9 @@ impl Evictor {
         shard: &Shard<'_>,
         key: Key,
         state: &State,
-        now: SystemTime,
+        question: &Question,
     ) -> Result<Option<Candidate>> {
+        let now = question.now;
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
         let candidate = match state {
             State::Gone => None,
@@ -206,7 +217,8 @@ impl Evictor {
                 let bytes = found.length + stored_bytes(&found.record);
                 let rank = rank(self.policy, found, bytes, now);
                 tally.add(bytes);
-                (!found.record.edited).then_some(Candidate { rank, modified: found.used, bytes, key, function })
+                let stays = found.record.edited || question.pinned.contains(&key);
+                (!stays).then_some(Candidate { rank, modified: found.used, bytes, key, function })
             }
             State::Newer(_) => {
                 tally.add(self.bytes_beside(shard, key)?);
@@ -245,6 +257,9 @@ impl Evictor {
     /// Removes what is too old, then what comes first until the other limits hold.
     fn evict(&self, mut census: Census, limits: &Limits) -> Result<Evicted> {
         let mut is_known = false;
+        // Once more: who pins an entry expects it to stay from then on.
+        let pinned = pins::read(&self.disk)?;
+        census.old.retain(|candidate| !pinned.contains(&candidate.key));
         loop {
             let before = census.evicted;
             for candidate in std::mem::take(&mut census.old) {
@@ -253,6 +268,9 @@ impl Evictor {
             for candidate in std::mem::take(&mut census.first.heap).into_sorted_vec() {
                 if census.excess(limits).is_none() {
                     break;
+                }
+                if pinned.contains(&candidate.key) {
+                    continue;
                 }
                 self.evict_one(&mut census, &candidate);
             }

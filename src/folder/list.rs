@@ -33,7 +33,7 @@ type Batch = Vec<Result<Entry>>;
 
 impl Entries {
     pub(crate) fn new(disk: &Arc<Disk>) -> Self {
-        let (shards, batch) = match Shards::of(disk, |_| true) {
+        let (shards, batch) = match Shards::of(disk) {
             Ok(shards) => (Some(Arc::new(shards)), Vec::new()),
             Err(error) => (None, vec![Err(error)]),
         };

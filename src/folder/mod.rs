@@ -1,13 +1,16 @@
 //! A cache folder as a whole: all entries of it, and those that go.
 //!
 //! * `walk`: the shards, one walk for all; `survey`: what lies in a shard; `list`: entries one by one.
-//! * `limits`: how much there may be; `evict`: which entries go, `sweep`: how; `auto_evict`: by itself.
+//! * `limits`: how much there may be; `evict`: which entries go, `sweep`: how; `auto_evict`: by itself; `pins`:
+//!   those that stay, whatever the limits; `codes`: what codes were made of, while an entry has them.
 //! * `verify`: whether all of it is whole.
 
 pub(crate) mod auto_evict;
+mod codes;
 pub(crate) mod evict;
 pub(crate) mod limits;
 pub(crate) mod list;
+mod pins;
 pub(crate) mod survey;
 pub(crate) mod sweep;
 pub(crate) mod verify;

@@ -206,7 +206,7 @@ pub(crate) struct Survey<T> {
 /// On threads of its own: rayon's may be busy for hours with the very functions whose results are stored, and one that
 /// waits runs others' jobs. Where no thread is to be had, the calling one does everything.
 pub(crate) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Shard<'_>) + Sync) -> Result<Survey<T>> {
-    let shards = Shards::of(disk, is_shard)?;
+    let shards = Shards::of(disk)?;
     let work = || {
         let (mut tally, mut error) = (T::default(), None);
         while let Some(listing) = shards.next(disk) {
@@ -230,11 +230,6 @@ pub(crate) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Sha
     Ok(Survey { functions: shards.into_functions(), tallies, error: errors.into_iter().flatten().next() })
 }
 
-/// The first two digits of keys.
-fn is_shard(name: &str) -> bool {
-    name.len() == 2 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,10 +240,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::open(folder.path()).unwrap();
         let disk = &memory.0.as_ref().unwrap().archive.disk;
-        for shard in ["00", "ff", "FF", "0", "000", "lost+found", ".snapshot"] {
+        for shard in ["00", "ff", "FF", "0", "000", "lost+found", ".snapshot", "code"] {
             std::fs::create_dir_all(folder.path().join("f/x").join(shard)).unwrap();
         }
-        let (shards, mut names) = (Shards::of(disk, is_shard).unwrap(), Vec::new());
+        let (shards, mut names) = (Shards::of(disk).unwrap(), Vec::new());
         while let Some(listing) = shards.next(disk) {
             names.push(listing.unwrap().name);
         }

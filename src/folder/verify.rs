@@ -1,7 +1,9 @@
 //! Whether everything in a folder is what was written.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use crate::entry::find::Found;
 use crate::entry::info::stored_bytes;
@@ -10,7 +12,7 @@ use crate::folder::survey::{Part, Shard, State, survey};
 use crate::folder::sweep::Claims;
 use crate::key::Key;
 use crate::map::digest_file;
-use crate::payload::{Members, npy_meta};
+use crate::payload::{Members, npy_header, npy_meta};
 use crate::record::{ArrayRecord, NPY_GZ};
 use crate::store::Disk;
 
@@ -254,15 +256,30 @@ fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Result<bool> {
         let members = Members::find(file, path, array.length, array.offset, &array.meta)?;
         return members.verify(array.digest).map(|()| stat.is_read_only());
     }
-    let (meta, offset) = npy_meta(&file, &path, stat.len)
+    check_header(&file, &path, array, stat.len)
         .map_err(|error| if error.kind() == ErrorKind::Io { error } else { damaged(error.to_string()) })?;
-    if meta != array.meta || offset != array.offset {
-        let expected = format!("{:?} at offset {}", array.meta, array.offset);
-        return Err(damaged(format!("has the header {meta:?} at offset {offset}, expected {expected}")));
-    }
+    let offset = array.offset;
     let found = array.meta.digest(digest_file(&file, || path.clone(), offset, array.length.saturating_sub(offset))?);
     if found != array.digest {
         return Err(damaged(format!("has digest {found}, expected {}", array.digest)));
     }
     Ok(stat.is_read_only())
+}
+
+/// Whether a plain file begins with the header of its array.
+fn check_header(file: &File, path: &Path, array: &ArrayRecord, len: u64) -> Result<()> {
+    if array.meta.itemsize.is_some() {
+        // Of a dtype that isn't parsed: byte for byte, as it is written.
+        let (mut found, expected) = (Vec::new(), npy_header(&array.meta)?);
+        let read = file.take(expected.len() as u64).read_to_end(&mut found);
+        read.map_err(|error| Error::io("read", path, error))?;
+        let is_right = found == expected && expected.len() as u64 == array.offset;
+        return if is_right { Ok(()) } else { Err(Error::damaged("doesn't begin with the header of its array")) };
+    }
+    let (meta, offset) = npy_meta(file, path, len)?;
+    if meta != array.meta || offset != array.offset {
+        let expected = format!("{:?} at offset {}", array.meta, array.offset);
+        return Err(Error::damaged(format!("has the header {meta:?} at offset {offset}, expected {expected}")));
+    }
+    Ok(())
 }

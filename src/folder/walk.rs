@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::thread;
 
+use crate::entry::site::is_shard;
 use crate::error::Result;
 use crate::store::{Disk, Item, Kind, OpenFolder};
 use crate::threads::lock;
@@ -21,8 +22,6 @@ pub(crate) struct Shards {
     /// The folders of the functions.
     functions: Vec<String>,
     queue: Mutex<Queue>,
-    /// By its own name, whether a folder in that of a function is looked at.
-    wanted: fn(&str) -> bool,
 }
 
 #[derive(Default)]
@@ -43,8 +42,8 @@ pub(crate) struct Listing {
 }
 
 impl Shards {
-    pub(crate) fn of(disk: &Disk, wanted: fn(&str) -> bool) -> Result<Self> {
-        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default(), wanted })
+    pub(crate) fn of(disk: &Disk) -> Result<Self> {
+        Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default() })
     }
 
     /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
@@ -60,7 +59,7 @@ impl Shards {
         while queue.shards.is_empty() {
             let folder = self.functions.get(queue.function)?;
             queue.function += 1;
-            match folders(disk, folder, self.wanted) {
+            match folders(disk, folder, is_shard) {
                 Ok(shards) => queue.shards = shards,
                 Err(error) => return Some(Err(error)),
             }

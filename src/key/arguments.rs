@@ -11,6 +11,8 @@ pub(crate) struct ArgumentDigest {
     pub(crate) digest: Digest,
     /// The digest rests on the claim of a record that this process hasn't verified.
     pub(crate) claimed: bool,
+    /// Nothing of its value is told.
+    pub(crate) secret: bool,
 }
 
 /// How many take no memory of their own.
@@ -26,7 +28,7 @@ pub(crate) enum ArgumentDigests {
 impl ArgumentDigests {
     #[inline]
     pub(crate) fn new() -> Self {
-        let none = ArgumentDigest { name: "", digest: Digest::from_bytes([0; 16]), claimed: false };
+        let none = ArgumentDigest { name: "", digest: Digest::from_bytes([0; 16]), claimed: false, secret: false };
         Self::Few([none; FEW], 0)
     }
 
@@ -43,6 +45,19 @@ impl ArgumentDigests {
                 *self = Self::Many(many);
             }
             Self::Many(many) => many.push(argument),
+        }
+    }
+}
+
+impl ArgumentDigests {
+    /// Marks the argument that was added last, if it has this name.
+    pub(crate) fn mark_secret(&mut self, name: &str) {
+        let last = match self {
+            Self::Few(few, len) => few[..*len].last_mut(),
+            Self::Many(many) => many.last_mut(),
+        };
+        if let Some(last) = last.filter(|last| last.name == name) {
+            last.secret = true;
         }
     }
 }
@@ -69,7 +84,12 @@ mod tests {
         for len in 0..NAMES.len() {
             let mut arguments = ArgumentDigests::new();
             for &name in &NAMES[..len] {
-                arguments.push(ArgumentDigest { name, digest: Digest::of(name.as_bytes()), claimed: false });
+                arguments.push(ArgumentDigest {
+                    name,
+                    digest: Digest::of(name.as_bytes()),
+                    claimed: false,
+                    secret: false,
+                });
             }
             let names: Vec<_> = arguments.iter().map(|argument| argument.name).collect();
             assert_eq!(names, NAMES[..len]);

@@ -21,6 +21,9 @@ use crate::digest::{ByteStream, Digest};
 /// Raised only when the rules of this module change; every older entry is then a miss.
 const KEY_VERSION: &str = "ndcache-key:1";
 
+/// Begins what secret arguments are told by in records.
+const SECRET_VERSION: &str = "ndcache-secret:1";
+
 /// Names one call: the same function, code, arguments and salt have the same key, in any process, on any machine.
 ///
 /// Prints as 32 hexadecimal digits, which are the name of the entry's record.
@@ -70,6 +73,14 @@ pub(crate) fn salted(unsalted: Digest, salt: &str) -> Key {
     stream.digest(unsalted);
     stream.text(salt);
     Key(stream.finish())
+}
+
+/// What a record says of a secret argument of this digest, in a memory with this salt.
+pub(crate) fn secret_digest(digest: Digest, salt: &str) -> Digest {
+    let mut stream = Stream::new(SECRET_VERSION);
+    stream.text(salt);
+    stream.digest(digest);
+    stream.finish()
 }
 
 /// An unambiguous byte stream, hashed in one piece: lengths before texts, digests as they are.

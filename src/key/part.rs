@@ -1,27 +1,27 @@
 //! What a code digest was made of, so that a miss can say which part of the code changed.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::digest::{Digest, escaped};
 
 /// The function itself, or one piece of code that it depends on, as the code digest counts it (docs/format.md, "Parts").
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Part {
     /// As `depends(…)` names it; empty for the function itself.
     pub(crate) name: String,
     /// `code = "…"`
     pub(crate) counts: String,
     /// The version of the package, where it counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<String>,
     /// `version = …`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<u64>,
     /// Of the tokens, or of the build's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<Digest>,
     /// Names and values of what the compiler decides about the tokens.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) facts: Vec<(String, String)>,
 }
 

@@ -15,7 +15,7 @@ use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
-use crate::stats::reason::{Difference, differences};
+use crate::stats::reason::Difference;
 use crate::store::{Durability, LockedKey, Locks, Stat};
 use crate::threads::lock;
 
@@ -169,8 +169,8 @@ impl Memory {
     /// Runs the function; the cached calls in it go through this memory.
     pub(crate) fn run<A, R>(&self, call: Call<A, R>) -> Ran<R> {
         let (function, codec) = (call.function(), call.codec());
-        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft());
         let Some(engine) = &self.0 else { return self.run_only(call) };
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
         let Computed { result, changed, duration, .. } = self.compute(engine, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
@@ -244,7 +244,7 @@ impl Slots<'_> {
         if slot.code != identity.code {
             return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
-        Some(Stale::Argument(differences(&slot.arguments, &identity.arguments, call.argument_texts())))
+        Some(Stale::Argument(self.engine.recorder.differences(&slot.arguments, &identity.arguments, call)))
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.
@@ -285,7 +285,7 @@ impl Slots<'_> {
                 key: key.digest(),
                 function: draft.function.to_owned(),
                 code: draft.code,
-                parts: draft.parts,
+                parts: draft.parts.to_vec(),
                 arguments: draft.arguments,
                 created: nanoseconds_since_1970(SystemTime::now()),
                 duration: nanoseconds(duration),

@@ -81,7 +81,7 @@ pub(super) mod tests {
     use crate::error::ErrorKind;
 
     fn meta(descr: &'static str, shape: &[u64], order: Order) -> ArrayMeta {
-        ArrayMeta { descr: descr.into(), shape: shape.into(), order }
+        ArrayMeta { descr: descr.into(), shape: shape.into(), order, itemsize: None }
     }
 
     #[test]

@@ -80,7 +80,12 @@ struct InFile {
 pub(crate) fn meta_of<A: Element, D: Dimension>(shape: &Shape<D>) -> ArrayMeta {
     let array = outline(shape);
     let order = if array.is_standard_layout() { Order::C } else { Order::F };
-    ArrayMeta { descr: A::DESCR.into(), shape: array.shape().iter().map(|&len| len as u64).collect(), order }
+    ArrayMeta {
+        descr: A::DESCR.into(),
+        shape: array.shape().iter().map(|&len| len as u64).collect(),
+        order,
+        itemsize: None,
+    }
 }
 
 /// An array of this shape that takes no memory: the shape alone doesn't tell its order, nor whether it can be.

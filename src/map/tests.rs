@@ -91,7 +91,7 @@ proptest! {
 fn a_vector_is_taken_over() {
     let elements = vec![1.5, 2.5, 3.5, 4.5, 5.5, 6.5];
     let address = elements.as_ptr();
-    let meta = ArrayMeta { descr: "<f8".into(), shape: vec![2, 3], order: Order::F };
+    let meta = ArrayMeta { descr: "<f8".into(), shape: vec![2, 3], order: Order::F, itemsize: None };
     let m = Mapped2::<f64>::from_vec(elements.clone(), &meta, Arc::new(Known::unknown())).unwrap();
     let cow = MappedCow2::<f64>::from_vec(elements, &meta).unwrap();
     assert_eq!(cow.as_ptr(), address);

@@ -55,6 +55,7 @@ pub struct Settings {
     pub(crate) min_duration: Duration,
     pub(crate) verbose: u8,
     pub(crate) readable: bool,
+    pub(crate) texts: bool,
     pub(crate) recheck: f64,
 }
 
@@ -77,6 +78,7 @@ impl Builder {
             min_duration: Duration::ZERO,
             verbose: 0,
             readable: false,
+            texts: true,
             recheck: 0.0,
         };
         Self { folder: folder.to_owned(), environment: false, settings }
@@ -315,6 +317,32 @@ impl Builder {
     /// ```
     pub fn readable(mut self, readable: bool) -> Self {
         self.settings.readable = readable;
+        self
+    }
+
+    /// Whether the values of arguments are told in short: in records, in the lines of [`verbose`](Self::verbose), in
+    /// explanations, events and readable file names; they are unless said.
+    ///
+    /// Without them only names and digests of arguments are kept, and a miss says which argument changed and not from
+    /// what to what. Entries are found either way; what was stored before keeps its texts. Who may read the folder can
+    /// still tell whether a value that they guess was an argument: it has the digest that the record holds.
+    /// `#[cache(secret(token))]` says so of single arguments.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::builder(folder.path()).texts(false).open()?;
+    /// memory.eval(double::call(1.0));
+    /// assert_eq!(memory.entry(&double::call(1.0))?.unwrap().arguments()[0].text(), "");
+    /// assert_eq!(memory.explain(&double::call(2.0)).to_string(), "argument `x` changed");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn texts(mut self, texts: bool) -> Self {
+        self.settings.texts = texts;
         self
     }
 

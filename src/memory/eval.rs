@@ -211,7 +211,7 @@ impl Memory {
     ///
     /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
     fn prepare<A, R>(&self, engine: &Engine, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
-        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft());
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
         match engine.keeping(call.options()) {
             Ok(Keeping { compression, readable, least }) => {
                 (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))

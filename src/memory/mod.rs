@@ -38,6 +38,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::call::draft::Telling;
 use crate::entry::archive::Archive;
 use crate::entry::rules::{Mode, Rules};
 use crate::error::Result;
@@ -120,9 +121,10 @@ impl Engine {
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
         let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
+        let telling = Telling { texts: settings.texts, salt: &settings.salt };
         Self {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters)),
-            recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose),
+            recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose, telling),
             archive,
             flights: Flights::new(folder, locks, settings.wait),
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
@@ -131,6 +133,11 @@ impl Engine {
             sampler: Sampler::default(),
             evictor,
         }
+    }
+
+    /// How arguments are told of.
+    pub(crate) fn telling(&self) -> Telling<'_> {
+        Telling { texts: self.settings.texts, salt: &self.settings.salt }
     }
 
     pub(crate) fn writes(&self) -> bool {

@@ -66,7 +66,7 @@ impl Memory {
         };
         let Some(_turn) = Turn::take(&engine.sampler.turns, site.key()) else { return };
         let key = site.key();
-        let arguments = found.record.arguments.iter().map(|argument| format!("{}={}", argument.name, argument.text));
+        let arguments = found.record.arguments.iter().map(ToString::to_string);
         let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
         let verdict = self.verdict(engine, call, site, &found);
         let function = function.path();

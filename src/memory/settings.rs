@@ -128,6 +128,12 @@ impl Settings {
         self.readable
     }
 
+    /// Whether the values of arguments are told in short.
+    #[must_use]
+    pub fn texts(&self) -> bool {
+        self.texts
+    }
+
     /// The share of hits that are computed again and compared.
     #[must_use]
     pub fn recheck(&self) -> f64 {
@@ -165,6 +171,7 @@ impl fmt::Debug for Settings {
             .field("expires", &self.expires)
             .field("min_duration", &self.min_duration)
             .field("readable", &self.readable)
+            .field("texts", &self.texts)
             .field("recheck", &self.recheck)
             .field("verbose", &self.verbose)
             .finish()

@@ -45,7 +45,7 @@ impl Memory {
         match self.writable("clear a function")? {
             Some(engine) => {
                 let removed = engine.archive.disk.remove_tree(function.folder());
-                engine.memo.table.clear();
+                engine.forget_all();
                 removed.map(drop)
             }
             None => Ok(()),
@@ -61,7 +61,7 @@ impl Memory {
         match self.writable("clear the cache")? {
             Some(engine) => {
                 let removed = engine.archive.disk.remove_tree("f").and(engine.archive.disk.remove_tree("m"));
-                engine.memo.table.clear();
+                engine.forget_all();
                 removed.map(drop)
             }
             None => Ok(()),
@@ -159,5 +159,13 @@ impl Memory {
             engine.memo.table.clear();
         }
         report
+    }
+}
+
+impl Engine {
+    /// Forgets what is remembered of entries that may be gone.
+    fn forget_all(&self) {
+        self.memo.table.clear();
+        self.archive.forget_codes();
     }
 }

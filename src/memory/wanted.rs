@@ -39,7 +39,11 @@ impl Engine {
     fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
         let record = || self.archive.disk.stat(&site.record()).ok().flatten();
         // What is there and no good doesn't end the wait; what takes its place does.
-        let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_)) { record() } else { None };
+        let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_) | Missing::Unsupported(_)) {
+            record()
+        } else {
+            None
+        };
         move || record().is_some_and(|stat| Some(stat) != stale)
     }
 }

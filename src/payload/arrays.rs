@@ -178,7 +178,7 @@ pub(super) fn save_slices<A: Element>([front, back]: [&[A]; 2], out: &mut Writer
     if !back.is_empty() {
         return save_slices([&[front, back].concat(), &[]], out);
     }
-    let meta = ArrayMeta { descr: A::DESCR.into(), shape: vec![front.len() as u64], order: Order::C };
+    let meta = ArrayMeta { descr: A::DESCR.into(), shape: vec![front.len() as u64], order: Order::C, itemsize: None };
     out.array(&meta, bytemuck::cast_slice(front), None, true)
 }
 

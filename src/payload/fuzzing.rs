@@ -95,7 +95,7 @@ pub(super) fn painted(len: usize) -> Vec<u8> {
 /// A compressed array file.
 pub fn members(bytes: &[u8]) {
     let data = painted(PAINTED);
-    let meta = ArrayMeta { descr: "|u1".into(), shape: vec![data.len() as u64], order: Order::C };
+    let meta = ArrayMeta { descr: "|u1".into(), shape: vec![data.len() as u64], order: Order::C, itemsize: None };
     with_file(bytes, |path| match inflate(path, bytes.len() as u64, &meta, meta.digest(tree(&data))) {
         Ok(loaded) => assert!(loaded == data),
         Err(error) => {

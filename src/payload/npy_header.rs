@@ -21,7 +21,9 @@ pub(crate) fn header(meta: &ArrayMeta) -> Result<Vec<u8>> {
     let fortran = meta.order == Order::F;
     let shape = shape_text(&meta.shape);
     let flag = if fortran { "True" } else { "False" };
-    let mut dict = format!("{{'descr': '{}', 'fortran_order': {flag}, 'shape': {shape}, }}", meta.descr);
+    // A structured dtype is a list, and no string.
+    let quote = if meta.descr.starts_with('[') { "" } else { "'" };
+    let mut dict = format!("{{'descr': {quote}{}{quote}, 'fortran_order': {flag}, 'shape': {shape}, }}", meta.descr);
     let growing = if fortran { meta.shape.last() } else { meta.shape.first() };
     let spare = growing.map_or(0, |axis| AXIS_DIGITS.saturating_sub(axis.to_string().len()));
     // NumPy adds 64 spaces, not none, to what is aligned already.
@@ -95,7 +97,7 @@ impl<'a> Parser<'a> {
             }
         }
         match (self.rest.trim_start(), descr, order, shape) {
-            ("", Some(descr), Some(order), Some(shape)) => Ok(ArrayMeta { descr, order, shape }),
+            ("", Some(descr), Some(order), Some(shape)) => Ok(ArrayMeta { descr, order, shape, itemsize: None }),
             ("", ..) => Err(Error::damaged("`.npy` header lacks `descr`, `fortran_order` or `shape`")),
             (rest, ..) => Err(Error::damaged(format!("`.npy` header goes on after its end: {}", excerpt(rest)))),
         }

@@ -244,7 +244,7 @@ pub(super) fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
     let shape = (0..ndim).map(|_| inner.uint()).collect::<Result<_>>()?;
     let elements = inner.bin()?;
     inner.finish()?;
-    let meta = ArrayMeta { descr, shape, order };
+    let meta = ArrayMeta { descr, shape, order, itemsize: None };
     match meta.byte_len()? {
         expected if expected == elements.len() as u64 => Ok(Stored::Inline(meta, elements)),
         expected => Err(Error::damaged(format!("array has {} bytes, expected {expected}", elements.len()))),

@@ -4,20 +4,65 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use super::straight;
+use super::decode;
 use crate::digest::Digest;
+use crate::key::{ArgumentDigest, secret_digest};
 
 /// One argument of a stored call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Argument {
     pub(crate) name: String,
+    /// Of a secret one not that of its value, see [`stored_digest`].
     pub(crate) digest: Digest,
+    /// Empty if none is kept.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) text: String,
+    /// What the value is made of, as far as it is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) leaves: Vec<Leaf>,
+    /// Nothing of its value is kept but a digest.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) secret: bool,
+}
+
+/// A part of an argument's value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Leaf {
+    /// Where it is in the value: `kind`, `steps[3]`.
+    pub(crate) path: String,
+    pub(crate) digest: Digest,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) text: String,
 }
 
+/// What stands for the value of a secret argument wherever its text would stand.
+pub(crate) const SECRET: &str = "(secret)";
+
+/// The digest by which a record of a memory with this salt tells of an argument: for a secret one, a digest of the
+/// salt and of its own, so that somebody who doesn't know the salt can't tell a value that they guess.
+pub(crate) fn stored_digest(argument: &ArgumentDigest, salt: &str) -> Digest {
+    if argument.secret { secret_digest(argument.digest, salt) } else { argument.digest }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 impl Argument {
+    /// An argument as a record of a memory with this salt tells of it, with a text unless it is empty.
+    pub(crate) fn of(argument: &ArgumentDigest, text: String, salt: &str) -> Self {
+        let ArgumentDigest { name, secret, .. } = *argument;
+        let text = if secret { String::new() } else { text };
+        Self { name: name.to_owned(), digest: stored_digest(argument, salt), text, leaves: Vec::new(), secret }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(name: &str, digest: Digest, text: &str) -> Self {
+        Self { name: name.to_owned(), digest, text: text.to_owned(), leaves: Vec::new(), secret: false }
+    }
+
     /// The parameter's name; `<T>` for a type or const argument.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -30,17 +75,28 @@ impl Argument {
         self.digest
     }
 
-    /// Its value in at most 120 characters; of an array dtype, shape and memory order.
+    /// Its value in at most 120 characters; of an array dtype, shape and memory order. `(secret)` for one that is
+    /// secret, empty if the memory that stored the entry keeps no texts.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        if self.secret { SECRET } else { &self.text }
+    }
+}
+
+impl fmt::Display for Argument {
+    /// `x=1.5`; the name alone where no text is kept.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.text() {
+            "" => f.write_str(&self.name),
+            text => write!(f, "{}={text}", self.name),
+        }
     }
 }
 
 /// A list of arguments; of a record that was read, decoded for the first who asks.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
-    /// As `straight` has passed over them.
+    /// As they stand in a record, which the decoder has passed over.
     bytes: Box<[u8]>,
     list: OnceLock<Vec<Argument>>,
 }
@@ -61,7 +117,7 @@ impl Deref for Arguments {
     type Target = [Argument];
 
     fn deref(&self) -> &[Argument] {
-        self.list.get_or_init(|| straight::arguments(&self.bytes).unwrap_or_default())
+        self.list.get_or_init(|| decode::arguments(&self.bytes).unwrap_or_default())
     }
 }
 
@@ -81,11 +137,5 @@ impl PartialEq for Arguments {
 impl Serialize for Arguments {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (**self).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Arguments {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(Self::from)
     }
 }

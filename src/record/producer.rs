@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
 /// Who stored an entry; prints as a phrase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Producer {
     /// Of this crate.
     pub(crate) version: String,
@@ -63,19 +63,7 @@ impl fmt::Display for Producer {
     }
 }
 
-/// One that many records share in memory, and each has in its file.
-pub(super) mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Producer;
-
-    pub(in super::super) fn serialize<S: Serializer>(producer: &Producer, serializer: S) -> Result<S::Ok, S::Error> {
-        producer.serialize(serializer)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Producer>, D::Error> {
-        Producer::deserialize(deserializer).map(Arc::new)
-    }
+/// Writes a producer that many records share in memory, and each has in its file.
+pub(super) fn shared<S: Serializer>(producer: &Producer, serializer: S) -> Result<S::Ok, S::Error> {
+    producer.serialize(serializer)
 }

@@ -1,9 +1,10 @@
 //! What records of entries and of slots have in common: MessagePack between a magic and a trailer, of a format that this
 //! version reads or doesn't.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::cursor::Fault;
+use super::decode;
 use crate::digest::tree;
 use crate::error::{Error, Result};
 
@@ -19,11 +20,14 @@ const TRAILER: usize = 16;
 /// The format that this version writes, and the only one so far.
 pub(crate) const FORMAT: u32 = 1;
 
-/// What `requires` may name: things a reader has to know beyond `FORMAT`. None so far.
-const FEATURES: &[&str] = &[];
+/// What `requires` names if the value holds a pickle of Python's, which no Rust type takes.
+pub(super) const PICKLE: &str = "pickle";
 
-/// Ours nest four deep; unknown fields of a later version may nest deeper.
-const DEPTH_MAX: usize = 32;
+/// What `requires` names if an array has a dtype that no Rust type takes.
+pub(super) const DTYPE: &str = "dtype";
+
+/// What `requires` may name: things a reader has to know beyond `FORMAT`.
+const FEATURES: &[&str] = &[PICKLE, DTYPE];
 
 /// Puts magic and trailer around the MessagePack of a record of `function`.
 pub(super) fn seal(body: &[u8], function: &str) -> Result<Vec<u8>> {
@@ -64,25 +68,17 @@ pub(super) fn verify(bytes: &[u8]) -> Result<&[u8]> {
 
 /// Why an intact record isn't one of ours. A later format may have changed every other field, so each step decodes no
 /// more than it needs.
-pub(super) fn reject(body: &[u8], cause: Option<rmp_serde::decode::Error>) -> Error {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u64,
-    }
-    #[derive(Deserialize)]
-    struct Requires {
-        requires: Vec<String>,
-    }
-    match unpack::<Format>(body) {
-        Ok(Format { format }) if format > u64::from(FORMAT) => {
+pub(super) fn reject(body: &[u8], cause: Option<Fault>) -> Error {
+    match decode::format(body) {
+        Some(format) if format > u64::from(FORMAT) => {
             return Error::newer(format!("entry format is {format}, this version reads {FORMAT}"));
         }
-        Ok(Format { format }) if format < u64::from(FORMAT) => {
+        Some(format) if format < u64::from(FORMAT) => {
             return Error::damaged(format!("entry format is {format}, expected {FORMAT}"));
         }
         _ => {}
     }
-    if let Ok(Requires { requires }) = unpack(body)
+    if let Some(requires) = decode::requires(body)
         && let Some(feature) = unknown(&requires)
     {
         return Error::newer(format!("entry requires `{}`, which this version doesn't know", feature.escape_debug()));
@@ -108,43 +104,11 @@ pub(super) fn pack(bytes: &mut Vec<u8>, value: &impl Serialize) -> Result<()> {
     value.serialize(&mut packer).map_err(|error| Error::invalid("a record can't be encoded").because(error))
 }
 
-/// Decodes one value that takes all of `bytes`. Nothing is allocated for a length that the bytes only claim: strings
-/// and byte strings are cut out of them, and serde reserves at most 1 MiB for a sequence.
-pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
-    use rmp_serde::decode::Error as Fault;
-    let mut unpacker = rmp_serde::Deserializer::from_read_ref(bytes);
-    unpacker.set_max_depth(DEPTH_MAX);
-    let value = T::deserialize(&mut unpacker)?;
-    match serde::de::IgnoredAny::deserialize(&mut unpacker) {
-        Err(Fault::InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(value),
-        _ => Err(Fault::Syntax("bytes follow the value".to_owned())),
-    }
-}
-
 /// Byte strings as such: serde would write a `Vec<u8>` as a sequence of numbers.
 pub(super) mod bytes {
-    use serde::de::{Deserializer, Error, Visitor};
     use serde::ser::Serializer;
 
     pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(bytes)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        deserializer.deserialize_bytes(Bytes)
-    }
-
-    struct Bytes;
-
-    impl Visitor<'_> for Bytes {
-        type Value = Vec<u8>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a byte string")
-        }
-
-        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
-            Ok(bytes.to_vec())
-        }
     }
 }

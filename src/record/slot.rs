@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::sealed::{bytes, is_ours, pack, reject, seal, unpack, verify};
-use super::{Argument, Producer};
+use super::sealed::{bytes, is_ours, pack, reject, seal, verify};
+use super::{Argument, Producer, decode};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Part;
 
 /// The last result of a slot (docs/format.md, "Slots").
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Slot {
     pub(crate) format: u32,
     /// Features without which the rest can't be read right.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) requires: Vec<String>,
     /// Of the call.
     pub(crate) key: Digest,
@@ -23,7 +23,7 @@ pub(crate) struct Slot {
     pub(crate) function: String,
     pub(crate) code: Digest,
     /// What the code was made of, to say what of it has changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<Argument>,
     /// Nanoseconds since 1970.
@@ -33,13 +33,13 @@ pub(crate) struct Slot {
     /// The slot's own digest, of which its file has the first half as its name.
     pub(crate) slot: Digest,
     /// What stood at the target's path when it was made; absent where there is no path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) target: Option<TargetRecord>,
     pub(crate) producer: Producer,
 }
 
 /// A file, and how it looked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct TargetRecord {
     /// Absolute.
     #[serde(with = "bytes")]
@@ -79,7 +79,7 @@ impl Slot {
 
     fn open(bytes: &[u8]) -> Result<Self> {
         let body = verify(bytes)?;
-        match unpack::<Self>(body) {
+        match decode::slot(body) {
             Ok(slot) if is_ours(slot.format, &slot.requires) => Ok(slot),
             decoded => Err(reject(body, decoded.err())),
         }
@@ -110,7 +110,7 @@ mod tests {
             function: "package/function".to_owned(),
             code: digest,
             parts: Vec::new(),
-            arguments: vec![Argument { name: "x".to_owned(), digest, text: "1".to_owned() }],
+            arguments: vec![Argument::new("x", digest, "1")],
             created: 1,
             duration: 2,
             slot: digest,

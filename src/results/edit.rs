@@ -63,11 +63,10 @@ impl Memory {
         if let Some(fault) = evaluated.fault {
             return Err(fault);
         }
-        let (array, mut record) = evaluated.value.ok_or_else(|| {
+        let (array, record) = evaluated.value.ok_or_else(|| {
             let path = function.path();
             Error::unsupported(format!("the result of function `{path}` isn't stored, and so can't be edited"))
         })?;
-        record.parts = function.parts().to_vec();
         let (memory, save) = (self.clone(), R::save_array as Save<_, _>);
         Ok(MappedMut::new(array, Box::new(move |array| memory.commit(&site, options, &record, array, save))))
     }
@@ -127,6 +126,8 @@ impl Engine {
             overflow: None,
             producer: Producer::current(&self.archive.disk.medium().session).into(),
             edited: true,
+            origin: None,
+            python: Vec::new(),
             ..base.clone()
         };
         // Of two that replace the entry at once neither would see the other's files, and remove them.

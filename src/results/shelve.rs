@@ -387,9 +387,9 @@ impl Reference {
     }
 
     fn find(&self, ticket: &Ticket, engine: &Engine, site: &Site) -> Result<Found> {
-        let found = match engine.archive.find(site, &self.function) {
+        let found = match engine.archive.find_loadable(site, &self.function) {
             // Its overflow may have gone with a record that was replaced meanwhile.
-            Err(Missing::Damaged(_)) => engine.archive.find(site, &self.function),
+            Err(Missing::Damaged(_)) => engine.archive.find_loadable(site, &self.function),
             found => found,
         };
         let found = found.map_err(|missing| self.unusable(missing, engine))?;
@@ -399,7 +399,9 @@ impl Reference {
 
     fn unusable(&self, missing: Missing, engine: &Engine) -> Error {
         match missing {
-            Missing::Damaged(error) | Missing::Newer(error) | Missing::Fault(error) => error.at(self),
+            Missing::Damaged(error) | Missing::Newer(error) | Missing::Unsupported(error) | Missing::Fault(error) => {
+                error.at(self)
+            }
             Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
                 let place = engine.archive.disk.path().display();
                 Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))

@@ -3,12 +3,14 @@
 use crate::call::Call;
 use crate::digest::escaped;
 use crate::entry::find::Missing;
-use crate::entry::site::Site;
-use crate::key::{Function, Key, Part, changes};
-use crate::record::{self, RECORD_MAX, Record};
-use crate::stats::reason::{Reason, differences};
+use crate::key::{ArgumentDigest, changes};
+use crate::record::{Argument, Record, stored_digest};
+use crate::stats::reason::{Difference, Reason};
 use crate::stats::recorder::Recorder;
 use crate::threads::lock;
+
+/// What stands for an argument that one of two calls doesn't have.
+const NONE: &str = "none";
 
 /// How many earlier calls of a function are looked at to explain a miss.
 const LOOK_BACK: usize = 1000;
@@ -28,6 +30,7 @@ impl Recorder {
                 Reason::Damaged(escaped(&error.to_string()).into_owned())
             }
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
+            Missing::Unsupported(error) => Reason::Unsupported(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),
         }
     }
@@ -55,21 +58,36 @@ impl Recorder {
         let same_path = records.filter(|record| record.function == call.function().path());
         let distance = |record: &Record| {
             let differing = identity.arguments.iter().filter(|argument| {
-                !record.arguments.iter().any(|old| old.name == argument.name && old.digest == argument.digest)
+                let digest = stored_digest(argument, &self.salt);
+                !record.arguments.iter().any(|old| old.name == argument.name && old.digest == digest)
             });
             (record.code != identity.code, differing.count(), u64::MAX - record.created)
         };
         let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            return Reason::Code(changes(&self.parts(&nearest, call.function()), call.function().parts()));
+            let before = self.archive.code_parts(call.function().folder(), &nearest.function, nearest.code);
+            return Reason::Code(changes(&before, call.function().parts()));
         }
-        Reason::Argument(differences(&nearest.arguments, &identity.arguments, call.argument_texts()))
+        Reason::Argument(self.differences(&nearest.arguments, &identity.arguments, call))
     }
 
-    /// What the code of a stored call was made of.
-    fn parts(&self, record: &Record, function: &Function) -> Vec<Part> {
-        let site = Site::new(function.folder().to_owned(), Key::from_digest(record.key));
-        let blob = self.archive.disk.read(&site.record(), RECORD_MAX as u64).ok().flatten();
-        blob.map_or_else(Vec::new, |blob| record::parts(&blob.bytes))
+    /// The arguments by which a stored call differs from `call`, whose arguments have the digests `now`. Under
+    /// `code = "version"` one may have arguments that the other hasn't.
+    pub(crate) fn differences<A, R>(
+        &self,
+        before: &[Argument],
+        now: &[ArgumentDigest],
+        call: &Call<A, R>,
+    ) -> Vec<Difference> {
+        let texts = call.told_texts(self.telling());
+        let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
+            let old = before.iter().find(|old| old.name == argument.name);
+            let changed = old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt));
+            let before = old.map_or(NONE, Argument::text);
+            changed.then(|| Difference::new(argument.name, before, &now))
+        });
+        let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
+        let gone = gone.map(|old| Difference::new(&old.name, old.text(), NONE));
+        changed.chain(gone).collect()
     }
 }

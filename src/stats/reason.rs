@@ -3,11 +3,6 @@
 use std::fmt;
 
 use crate::digest::escaped;
-use crate::key::ArgumentDigest;
-use crate::record::Argument;
-
-/// What stands for an argument that one of two calls doesn't have.
-const NONE: &str = "none";
 
 /// Why a call would hit or miss, from [`Memory::explain`].
 ///
@@ -54,6 +49,8 @@ pub enum Reason {
     Damaged(String),
     /// What is stored was written by a newer version, and is left alone.
     Newer(String),
+    /// What is stored is right, and holds what no Rust type takes: an object that Python pickled, say.
+    Unsupported(String),
     /// The call can't be keyed, and runs as if there were no cache.
     Bypassed(String),
     /// The memory computes every key anew, once.
@@ -94,6 +91,7 @@ impl Reason {
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
             Self::Newer(_) => "newer",
+            Self::Unsupported(_) => "unsupported",
             Self::Bypassed(_) => "bypassed",
             Self::Refresh => "refresh",
             Self::Off => "off",
@@ -119,6 +117,7 @@ impl fmt::Display for Reason {
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
             Self::Newer(what) => write!(f, "newer: {what}"),
+            Self::Unsupported(what) => write!(f, "unsupported: {what}"),
             Self::Bypassed(why) => write!(f, "bypassed: {why}"),
             Self::Refresh => f.write_str("refreshed"),
             Self::Off => f.write_str("cache is off"),
@@ -129,25 +128,12 @@ impl fmt::Display for Reason {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, before, now } = self;
-        if before == now {
+        match (&**before, &**now) {
+            // No texts are kept, or none of the one or the other.
+            ("", _) | (_, "") => write!(f, "argument `{name}` changed"),
             // Arrays of one shape, say.
-            write!(f, "argument `{name}`: another {now}")
-        } else {
-            write!(f, "argument `{name}`: {before} → {now}")
+            (before, now) if before == now => write!(f, "argument `{name}`: another {now}"),
+            (before, now) => write!(f, "argument `{name}`: {before} → {now}"),
         }
     }
-}
-
-/// The arguments by which a stored call differs from one whose arguments have these texts. Under `code = "version"`
-/// one may have arguments that the other hasn't.
-pub(crate) fn differences(before: &[Argument], now: &[ArgumentDigest], texts: Vec<String>) -> Vec<Difference> {
-    let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
-        let old = before.iter().find(|old| old.name == argument.name);
-        let changed = old.is_none_or(|old| old.digest != argument.digest);
-        let before = old.map_or(NONE, |old| &old.text);
-        changed.then(|| Difference::new(argument.name, before, &now))
-    });
-    let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
-    let gone = gone.map(|old| Difference::new(&old.name, &old.text, NONE));
-    changed.chain(gone).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+use crate::call::draft::Telling;
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
 use crate::error::Error;
@@ -14,6 +15,9 @@ pub(crate) struct Recorder {
     pub(crate) counters: Arc<Counters>,
     /// How much is printed.
     pub(super) verbose: u8,
+    /// Whether the values of arguments are told.
+    texts: bool,
+    pub(super) salt: String,
     /// Functions, with their code, that have missed: after its first miss a function is known.
     pub(super) outlined: Mutex<HashSet<(&'static str, Digest)>>,
     /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
@@ -21,8 +25,22 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(archive: Arc<Archive>, counters: Arc<Counters>, verbose: u8) -> Self {
-        Self { archive, counters, verbose, outlined: Mutex::default(), unnamed: Mutex::default() }
+    pub(crate) fn new(archive: Arc<Archive>, counters: Arc<Counters>, verbose: u8, telling: Telling<'_>) -> Self {
+        let Telling { texts, salt } = telling;
+        Self {
+            archive,
+            counters,
+            verbose,
+            texts,
+            salt: salt.to_owned(),
+            outlined: Mutex::default(),
+            unnamed: Mutex::default(),
+        }
+    }
+
+    /// How arguments are told of.
+    pub(super) fn telling(&self) -> Telling<'_> {
+        Telling { texts: self.texts, salt: &self.salt }
     }
 
     /// Counts a fault of the cache; the first of each function is a warning.

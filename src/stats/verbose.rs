@@ -75,7 +75,7 @@ impl Recorder {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
-        Missed { function, key, reason, call: self.prints(COMPUTATIONS).then(|| in_short(call)) }
+        Missed { function, key, reason, call: self.prints(COMPUTATIONS).then(|| self.in_short(call)) }
     }
 
     /// Says that a call that missed has been computed in `duration`.
@@ -118,14 +118,14 @@ impl Recorder {
         let (key, seconds) = (site.key(), duration.as_secs_f64());
         tracing::debug!(function, %key, reason = "hit", seconds, bytes, "hit");
         if self.prints(HITS) {
-            let line = format!("{} loaded in {duration:.2?}, {}", in_short(call), contents(record));
+            let line = format!("{} loaded in {duration:.2?}, {}", self.in_short(call), contents(record));
             self.print(&line, Some(key), Some((site, record)));
         }
     }
 
     /// The call of a build step in short, if it is to be printed that it was made.
     pub(crate) fn step<A, R>(&self, call: &Call<A, R>) -> Option<String> {
-        self.prints(COMPUTATIONS).then(|| in_short(call))
+        self.prints(COMPUTATIONS).then(|| self.in_short(call))
     }
 
     /// Prints what was made of a build step.
@@ -138,7 +138,7 @@ impl Recorder {
     /// Prints that a build step was made before.
     pub(crate) fn up_to_date<A, R>(&self, call: &Call<A, R>, what: &str) {
         if self.prints(HITS) {
-            self.print(&format!("{} is up to date, {what}", in_short(call)), None, None);
+            self.print(&format!("{} is up to date, {what}", self.in_short(call)), None, None);
         }
     }
 
@@ -173,22 +173,27 @@ pub(crate) fn own_stderr() -> std::io::Result<File> {
     std::io::stderr().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`.
-fn in_short<A, R>(call: &Call<A, R>) -> String {
-    let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
-    let names: Vec<&str> = names.unwrap_or_default();
-    let names = names.into_iter().map(Some).chain(std::iter::repeat(None));
-    let mut arguments = Text::new();
-    arguments.list("(", call.argument_texts().iter().zip(names), ")", |(value, name), text| {
-        if let Some(name) = name {
-            text.display(format_args!("{name}: "));
-        }
-        match value.char_indices().nth(ARGUMENT) {
-            Some((end, _)) => text.display(format_args!("{}…", &value[..end])),
-            None => text.display(value),
-        }
-    });
-    format!("{}{arguments}", call.function().path())
+impl Recorder {
+    /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`; only their names where no texts are told.
+    pub(super) fn in_short<A, R>(&self, call: &Call<A, R>) -> String {
+        let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
+        let names: Vec<&str> = names.unwrap_or_default();
+        let names = names.into_iter().map(Some).chain(std::iter::repeat(None));
+        let mut arguments = Text::new();
+        let texts = call.told_texts(self.telling());
+        arguments.list("(", texts.iter().zip(names), ")", |(value, name), text| {
+            match name {
+                Some(name) if value.is_empty() => return text.display(name),
+                Some(name) => text.display(format_args!("{name}: ")),
+                None => {}
+            }
+            match value.char_indices().nth(ARGUMENT) {
+                Some((end, _)) => text.display(format_args!("{}…", &value[..end])),
+                None => text.display(value),
+            }
+        });
+        format!("{}{arguments}", call.function().path())
+    }
 }
 
 /// The bytes of a value and its arrays, without what the record says of them.

@@ -18,6 +18,9 @@ const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55
 ";
 const IGNORE: &str = ".gitignore";
 
+/// What else stands in a root (docs/format.md, "Layout").
+const NAMES: &[&str] = &["f", "m", "s", "t", "p", "locks"];
+
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(Error::invalid("the path of a cache folder is empty"));
@@ -89,8 +92,7 @@ impl Disk {
     /// Nothing stands in the root but what a store puts there: true of an empty folder, too.
     fn is_ours(&self) -> Result<bool> {
         // By their beginnings, because a crash may have left a staged one.
-        let ours =
-            |name: &str| matches!(name, "f" | "m" | "locks") || name.starts_with(TAG) || name.starts_with(IGNORE);
+        let ours = |name: &str| NAMES.contains(&name) || name.starts_with(TAG) || name.starts_with(IGNORE);
         Ok(self.list("")?.iter().all(|item| ours(&item.name)))
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Durability, Element, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
+use ndcache::{Call, Digest, Durability, Element, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
 
 use crate::inject::End;
 use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower};
@@ -51,7 +51,8 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     if !job.allows_field(found) {
         return Err(format!("the field is {found:?}"));
     }
-    goes_on(folder)
+    goes_on(folder)?;
+    codes_are_whole(folder)
 }
 
 /// What a power cut may leave of what was on the disk before the job.
@@ -172,6 +173,25 @@ fn goes_on(folder: &Path) -> Result<(), String> {
         None => Ok(()),
         Some((path, problem)) => Err(format!("a day later, {}: {problem}", path.display())),
     }
+}
+
+/// What the functions' codes are made of is whole, or not there; and nothing is left of what was never published. A
+/// power cut may leave more of it, and of other content: nobody depends on it.
+fn codes_are_whole(folder: &Path) -> Result<(), String> {
+    let functions = fs::read_dir(folder.join("f")).into_iter().flatten();
+    let folders = functions.map(|function| function.expect("a function").path().join("code"));
+    for code in folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten()) {
+        let path = code.expect("an item").path();
+        let bytes = fs::read(&path).map_err(|error| error.to_string())?;
+        let whole = bytes.split_last_chunk::<16>().is_some_and(|(sealed, trailer)| {
+            let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(sealed));
+            sealed.starts_with(b"ndcache\0") && digest == Digest::from_bytes(*trailer).to_string()
+        });
+        if !whole || path.extension().is_none_or(|extension| extension != "record") {
+            return Err(format!("a day later, {} isn't what a code is made of", path.display()));
+        }
+    }
+    Ok(())
 }
 
 fn grow_old(folder: &Path) {

@@ -86,6 +86,7 @@ impl Ground {
             fs::write(ground.path("outside").join(file), "root:x:0:0\n").unwrap();
         }
         let memory = ground.memory().unwrap();
+        fs::create_dir(ground.root().join("p")).unwrap();
         memory.eval(ramp::call(N));
         memory.eval(long::call(LONG));
         memory.make(ramp::call(N), NpyFile::new(ground.path("targets/a.npy"))).unwrap();
@@ -113,6 +114,8 @@ impl Ground {
         let shard = record.path().parent().unwrap().to_owned();
         let key = record.key().to_string();
         let slots = files(&root.join("m"), ".record");
+        let codes = fs::read_dir(shard.parent().unwrap().join("code")).unwrap();
+        let code = codes.map(|code| code.unwrap().path()).next().unwrap();
         vec![
             ("root", root.clone()),
             ("tag", root.join("CACHEDIR.TAG")),
@@ -128,7 +131,11 @@ impl Ground {
             ("staged record", shard.join(format!("{key}.record.0123456789abcdef.tmp"))),
             ("staged array", shard.join(format!("{key}.0123456789abcdef.npy"))),
             ("another record", shard.join(format!("{}.record", "0".repeat(32)))),
-            ("another shard", shard.parent().unwrap().join("zz")),
+            ("another shard", shard.parent().unwrap().join(if shard.ends_with("fe") { "fd" } else { "fe" })),
+            ("codes", shard.parent().unwrap().join("code")),
+            ("code", code),
+            ("pins", root.join("p")),
+            ("pin", root.join("p/mine")),
             ("another function", root.join("f/function-0123456789abcdef")),
             ("slots", root.join("m")),
             ("slot", slots[0].clone()),
@@ -275,7 +282,20 @@ fn use_all(ground: &Ground) -> Vec<String> {
 
 /// Whether it is used at that place, and can't be what belongs there.
 fn is_refused(thing: Thing, what: &str) -> bool {
-    let unused = ["tag", "ignore", "staged record", "staged array", "another function", "staged slot", "staged target"];
+    let unused = [
+        "tag",
+        "ignore",
+        "staged record",
+        "staged array",
+        "another function",
+        "staged slot",
+        "staged target",
+        // Explanations do without, and what is no file or folder holds no pins.
+        "codes",
+        "code",
+        "pins",
+        "pin",
+    ];
     let is_file = matches!(thing, SameFile | OtherFile | Empty | Unreadable);
     // In a listing a FIFO in a folder's place is passed over, and the root may be a link.
     let passed_over =

@@ -22,6 +22,8 @@ pub(super) struct Argument {
     /// Its name inside the closures.
     pub(super) local: Ident,
     pub(super) ignored: bool,
+    /// Its value is told nowhere.
+    pub(super) secret: bool,
     /// The step by whose multiples it counts.
     pub(super) step: Option<Expr>,
     pub(super) reference: bool,
@@ -52,6 +54,7 @@ fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
                 typed: None,
                 local: Ident::new("receiver", Span::mixed_site()),
                 ignored: ignored("self"),
+                secret: is_secret(options, "self"),
                 step: step("self"),
                 reference,
                 opaque: false,
@@ -59,11 +62,16 @@ fn argument(options: &Options, at: usize, input: &FnArg) -> Argument {
                 receiver: Some(plain.to_token_stream()),
             }
         }
-        FnArg::Typed(typed) => typed_argument(ignored, step, at, typed),
+        FnArg::Typed(typed) => typed_argument(options, ignored, step, at, typed),
     }
 }
 
+fn is_secret(options: &Options, name: &str) -> bool {
+    options.secret.iter().any(|ident| ident.unraw() == name)
+}
+
 fn typed_argument(
+    options: &Options,
     ignored: impl Fn(&str) -> bool,
     step: impl Fn(&str) -> Option<Expr>,
     at: usize,
@@ -78,6 +86,7 @@ fn typed_argument(
     };
     Argument {
         ignored: ignored(&name),
+        secret: is_secret(options, &name),
         step: step(&name),
         name,
         local: ident.clone(),

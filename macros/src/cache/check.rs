@@ -26,6 +26,7 @@ pub(super) fn check(options: &Options, function: &Function, place: Option<Place>
     inputs(&function.signature, &mut errors);
     output(&function.signature.output, &mut errors);
     ignored(options, &function.signature, &mut errors);
+    secret(options, &function.signature, &mut errors);
     rounded(options, &function.signature, &mut errors);
     code(options, &mut errors);
     places(options, function, &mut errors);
@@ -254,6 +255,22 @@ fn ignored(options: &Options, signature: &Signature, errors: &mut Errors) {
         }
         if options.ignore[..at].iter().any(|earlier| earlier.unraw() == ident.unraw()) {
             errors.push(ident, format!("argument `{ident}` is ignored twice"));
+        }
+    }
+}
+
+fn secret(options: &Options, signature: &Signature, errors: &mut Errors) {
+    let known: Vec<String> = signature.inputs.iter().filter_map(argument_name).collect();
+    for (at, ident) in options.secret.iter().enumerate() {
+        let is = |other: &Ident| other.unraw() == ident.unraw();
+        if !known.contains(&ident.unraw().to_string()) {
+            errors.add(unknown("argument", ident, &known));
+        }
+        if options.secret[..at].iter().any(is) {
+            errors.push(ident, format!("argument `{ident}` is secret twice"));
+        }
+        if options.ignore.iter().any(is) {
+            errors.push(ident, format!("argument `{ident}` is ignored, and so is told nowhere anyway"));
         }
     }
 }

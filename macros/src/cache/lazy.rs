@@ -119,7 +119,8 @@ impl Expansion<'_> {
         let opaque = argument.opaque.then(
             || quote_spanned!(site=> arguments.type_argument(#type_of, #private::core::any::type_name_of_val(#value));),
         );
-        quote_spanned!(site=> #opaque arguments.add(#name, #value, #keyed);)
+        let add = Ident::new(if argument.secret { "add_secret" } else { "add" }, site);
+        quote_spanned!(site=> #opaque arguments.#add(#name, #value, #keyed);)
     }
 
     fn generic_arguments(&self) -> Vec<TokenStream> {

@@ -13,6 +13,8 @@ use crate::fragment::opened_list;
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) ignore: Vec<Ident>,
+    /// Arguments whose values are told nowhere.
+    pub(crate) secret: Vec<Ident>,
     /// Arguments that count by their nearest multiple of a step, and the steps.
     pub(crate) round: Vec<(Ident, Expr)>,
     pub(crate) version: Option<Expr>,
@@ -48,6 +50,7 @@ pub(crate) struct Function {
 
 const CACHE_OPTIONS: &[&str] = &[
     "ignore",
+    "secret",
     "round",
     "version",
     "depends",
@@ -66,7 +69,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "crate",
 ];
 const CODE_OPTIONS: &[&str] = &["version", "depends", "handle", "crate"];
-const CALL_OPTIONS: &[&str] = &["version", "crate"];
+const CALL_OPTIONS: &[&str] = &["version", "secret", "crate"];
 const DERIVE_OPTIONS: &[&str] = &["crate"];
 
 impl Options {
@@ -115,6 +118,7 @@ impl Options {
     fn parse_one(&mut self, option: &Ident, input: ParseStream<'_>) -> Result<()> {
         match option.to_string().as_str() {
             "ignore" => self.ignore = listed(option, input, Ident::parse_any)?,
+            "secret" => self.secret = listed(option, input, Ident::parse_any)?,
             "round" => self.round = listed(option, input, step)?,
             "depends" => self.depends = listed(option, input, Type::parse)?,
             "version" => self.version = Some(version(input)?),
@@ -152,6 +156,7 @@ fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>
     if !input.peek(syn::token::Paren) {
         let example = match option.to_string().as_str() {
             "ignore" => "ignore(verbose)",
+            "secret" => "secret(token)",
             "round" => "round(x = 1e-9)",
             _ => "depends(helper)",
         };

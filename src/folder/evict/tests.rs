@@ -211,3 +211,81 @@ fn values_of_extremes_are_ordered() {
     ];
     assert!(values.is_sorted(), "{values:?}");
 }
+
+/// Pins these entries, in a file with notes and other lines in it.
+fn pin(memory: &Memory, file: &str, lengths: &[usize]) {
+    let mut text = String::from("# kept for the paper\n\nnonsense\n");
+    for &length in lengths {
+        let key = memory.entry(&bytes::call(length)).unwrap().unwrap().key();
+        text.push_str(&format!("  {key}  of {length} bytes\r\n"));
+    }
+    let folder = inner(memory).disk.path().join("p");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(file), text).unwrap();
+}
+
+#[test]
+fn a_pin_that_comes_between_count_and_removal_counts() {
+    let (_folder, memory) = stored(&LENGTHS);
+    let evictor = &inner(&memory).evictor;
+    let census = evictor.count(None, Evicted::default()).unwrap();
+    pin(&memory, "late", &[10]);
+    evictor.evict(census, &Limits::default().items(0)).unwrap();
+    assert_eq!(left(&memory, &LENGTHS), [10]);
+}
+
+#[test]
+fn nothing_is_evicted_while_a_file_of_pins_can_not_be_read() {
+    let (folder, memory) = stored(&LENGTHS);
+    std::fs::create_dir(folder.path().join("p")).unwrap();
+    let path = folder.path().join("p/long");
+    File::create(&path).unwrap().set_len(1 << 30).unwrap();
+    let error = memory.reduce_size(Limits::default().items(0)).unwrap_err().to_string();
+    assert!(error.contains("p/long") && error.contains("pinned entries"), "{error}");
+    assert_eq!(left(&memory, &LENGTHS), LENGTHS);
+    std::fs::remove_file(path).unwrap();
+    // What is no file holds no keys.
+    std::fs::create_dir(folder.path().join("p/folder")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.path().join("p/link")).unwrap();
+    assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 4);
+}
+
+#[test]
+fn a_pinned_entry_goes_when_it_is_removed_by_hand() {
+    let (_folder, memory) = stored(&LENGTHS);
+    pin(&memory, "mine", &LENGTHS);
+    assert!(memory.remove(&bytes::call(10)).unwrap());
+    memory.clear_function(bytes::function()).unwrap();
+    assert!(left(&memory, &LENGTHS).is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_limit_takes_a_pinned_entry(
+        pinned in prop::collection::vec(any::<bool>(), 4),
+        limits in (prop::option::of(0_u64..5), prop::option::of(0_u64..2000), any::<bool>()),
+        remembered in 0_usize..3,
+    ) {
+        let (folder, memory) = stored(&LENGTHS);
+        let kept: Vec<_> = LENGTHS.iter().zip(&pinned).filter(|(_, pinned)| **pinned).map(|(&length, _)| length).collect();
+        let (mine, others) = kept.split_at(kept.len() / 2);
+        pin(&memory, "mine", mine);
+        pin(&memory, "other", others);
+        let (items, bytes, age) = limits;
+        let age = age.then_some(Duration::ZERO);
+        let limits = Limits { items, bytes, age };
+        let disk = Disk::open(folder.path()).unwrap();
+        let evictor = Evictor { remembered, ..Evictor::new(Arc::new(disk), None, Evict::default(), Arc::new(Table::new())) };
+        evictor.reduce(&limits).unwrap();
+        let left = left(&memory, &LENGTHS);
+        prop_assert!(kept.iter().all(|length| left.contains(length)), "{:?} of {:?}", left, kept);
+        if age.is_some() {
+            prop_assert_eq!(&left, &kept);
+        }
+        // Others go as far as the limits ask for.
+        if let Some(items) = items {
+            prop_assert!(left.len() as u64 <= items.max(kept.len() as u64));
+        }
+    }
+}

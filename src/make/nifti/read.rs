@@ -111,7 +111,7 @@ fn meta<A: Voxel, D: Dimension>(head: &Head) -> Result<ArrayMeta> {
         }
     }
     let shape = shape.into_iter().map(|axis| axis as u64).collect();
-    Ok(ArrayMeta { descr: A::DESCR.into(), shape, order: Order::F })
+    Ok(ArrayMeta { descr: A::DESCR.into(), shape, order: Order::F, itemsize: None })
 }
 
 /// The number of voxels, whose bytes fit this machine.

@@ -69,7 +69,7 @@ fn what_is_longer_than_a_table_is_not_kept_though_it_came_last() {
     let lease = engine.memo.look_up(&site(&memory), path()).ok().unwrap();
     let with_arrays = |count: u64| {
         let mut found = lease.hot.found.clone();
-        let meta = ArrayMeta { descr: "|u1".into(), shape: vec![READ_RATHER], order: Order::C };
+        let meta = ArrayMeta { descr: "|u1".into(), shape: vec![READ_RATHER], order: Order::C, itemsize: None };
         let (digest, length) = (slot(0), READ_RATHER + 128);
         let array = ArrayRecord { file: "x.npy".into(), meta, offset: 128, length, digest, codec: "npy".into() };
         found.record.arrays = vec![array; count as usize];

@@ -1,5 +1,7 @@
-//! Single flight and storing in a memory, on threads and under a model checker.
+//! Single flight and storing in a memory, on threads and under a model checker; what else lies in a folder.
 
+mod codes;
+mod formats;
 #[cfg(target_os = "linux")]
 mod leads;
 mod publish;

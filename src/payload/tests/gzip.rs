@@ -17,7 +17,7 @@ use crate::payload::{Compression, Members, npy_header, write_gzip};
 const START: [u8; 16] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'N', b'D', 4, 0];
 
 fn meta(len: usize) -> ArrayMeta {
-    ArrayMeta { descr: "|u1".into(), shape: vec![len as u64], order: Order::C }
+    ArrayMeta { descr: "|u1".into(), shape: vec![len as u64], order: Order::C, itemsize: None }
 }
 
 fn packed(data: &[u8], level: u32) -> Vec<u8> {
@@ -175,7 +175,7 @@ fn a_member_says_how_long_it_is_and_what_it_becomes() {
 fn the_header_is_that_of_the_record() {
     let data = painted(64);
     let bytes = packed(&data, 6);
-    let square = ArrayMeta { descr: "|u1".into(), shape: vec![8, 8], order: Order::C };
+    let square = ArrayMeta { descr: "|u1".into(), shape: vec![8, 8], order: Order::C, itemsize: None };
     let fortran = ArrayMeta { order: Order::F, ..square.clone() };
     for meta in [square, fortran] {
         is_damaged(load_as(&bytes, &meta, meta.digest(tree(&data))), "has another `.npy` header");

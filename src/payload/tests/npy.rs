@@ -46,7 +46,7 @@ fn a_header_is_numpys_byte_for_byte() {
     let headers = fs::read(fixture("headers.json")).unwrap();
     for expected in serde_json::from_slice::<Vec<Header>>(&headers).unwrap() {
         let order = if expected.fortran { Order::F } else { Order::C };
-        let meta = ArrayMeta { descr: expected.descr.into(), shape: expected.shape, order };
+        let meta = ArrayMeta { descr: expected.descr.into(), shape: expected.shape, order, itemsize: None };
         let found = npy_header(&meta).unwrap();
         assert_eq!(found[..8], *b"\x93NUMPY\x01\x00");
         assert_eq!(usize::from(found[8]) | usize::from(found[9]) << 8, found.len() - 10);
@@ -57,7 +57,7 @@ fn a_header_is_numpys_byte_for_byte() {
 
 #[test]
 fn an_array_with_too_many_axes_has_no_header() {
-    let meta = ArrayMeta { descr: "<f8".into(), shape: vec![1; 30_000], order: Order::C };
+    let meta = ArrayMeta { descr: "<f8".into(), shape: vec![1; 30_000], order: Order::C, itemsize: None };
     assert_eq!(npy_header(&meta).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 

@@ -8,18 +8,13 @@ use crate::results::lineage::*;
 use crate::store::Stat;
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
-    let arguments = arguments.iter().map(|(name, text)| Argument {
-        name: (*name).to_owned(),
-        digest: Digest::of(text.as_bytes()),
-        text: (*text).to_owned(),
-    });
+    let arguments = arguments.iter().map(|(name, text)| Argument::new(name, Digest::of(text.as_bytes()), text));
     let record = Record {
         format: FORMAT,
         requires: Vec::new(),
         key: Digest::of(function.as_bytes()),
         function: function.to_owned(),
         code: Digest::of(b""),
-        parts: Vec::new(),
         arguments: arguments.collect::<Vec<_>>().into(),
         created: 1_700_000_000_000_000_000,
         duration: 1_500_000,
@@ -29,6 +24,8 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         overflow: None,
         producer: Producer::current("").into(),
         edited: false,
+        origin: None,
+        python: Vec::new(),
     };
     Entry::new(
         PathBuf::from("x.record"),

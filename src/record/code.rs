@@ -1,0 +1,42 @@
+//! The record of a function's code: what a code digest was made of, once for all entries of that function and code.
+
+use serde::Serialize;
+
+use super::decode;
+use super::sealed::{FORMAT, is_ours, pack, seal, verify};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::key::Part;
+
+/// What one code digest of one function was made of (docs/format.md, "Code"). Nothing is looked up by it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct CodeRecord {
+    pub(crate) format: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) requires: Vec<String>,
+    /// The function's path.
+    pub(crate) function: String,
+    pub(crate) code: Digest,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl CodeRecord {
+    pub(crate) fn new(function: &str, code: Digest, parts: &[Part]) -> Self {
+        Self { format: FORMAT, requires: Vec::new(), function: function.to_owned(), code, parts: parts.to_vec() }
+    }
+
+    /// # Errors
+    /// Returns an error if that takes more than [`RECORD_MAX`](super::RECORD_MAX) bytes.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut body = Vec::new();
+        pack(&mut body, self)?;
+        seal(&body, &self.function)
+    }
+
+    /// The parts that these bytes hold of a code of `function`; none if they are anything else, or of a later version.
+    pub(crate) fn parts_of(bytes: &[u8], function: &str, code: Digest) -> Vec<Part> {
+        let read = verify(bytes).ok().and_then(|body| decode::code(body).ok());
+        let fits = |read: &Self| is_ours(read.format, &read.requires) && read.function == function && read.code == code;
+        read.filter(fits).map_or_else(Vec::new, |read| read.parts)
+    }
+}
