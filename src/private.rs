@@ -9,8 +9,8 @@ pub use crate::memory::call::{Again, Arguments, Keyed, Probe, bind, call};
 pub use crate::memory::rounding::Rounding;
 pub use crate::memory::{Call, Options, ambient};
 pub use crate::payload::{
-    EqProbe, Format, FormatProbe, Mappable, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable, TypeName,
-    ViaPayload, ViaSerde, ViaSerdeEq, WithErr, Writer, normalise,
+    EqProbe, Format, FormatProbe, Mappable, Normaliser, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable,
+    TypeName, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, Writer, normalise,
 };
 pub use core;
 

@@ -100,9 +100,8 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 let missed = inner.bypassed(&call, error);
-                let computed = self.compute(inner, call, None);
-                inner.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
-                return inner.faulted(function, shape.keep(computed.result), fault);
+                let value = self.compute_only(inner, call, shape, &missed, "it can't be keyed").value;
+                return inner.faulted(function, value, fault);
             }
         };
         let missing = match inner.hit(&call, &site, shape) {
@@ -151,9 +150,9 @@ impl Memory {
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
-        let codec = call.codec();
+        let (codec, check) = (call.codec(), call.options().check());
         let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
-        codec.normalise(&mut value);
+        codec.normalise(&mut value, check);
         inner.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
     }
@@ -166,23 +165,26 @@ impl Memory {
         shape: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
-        let (function, codec) = (call.function(), call.codec());
+        let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let (least, draft) = self.prepare(inner, &call);
         let Computed { result: mut value, changed, duration, expires } = self.compute(inner, call, Some(site));
-        codec.normalise(&mut value);
-        let unstored = unstored(codec.outcome(&value), function);
+        // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
+        let normal = codec.normalise(&mut value, check);
+        let unstored = unstored(codec.outcome(normal.value()), function);
         let cheap = || inner.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
             inner.computed(missed, duration, &Fate::NotStored(why.into()));
+            drop(normal);
             return Evaluated { value: shape.keep(value), fault: None };
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
-                inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
+                inner.put(site, &draft.expiring(expires), &normal, duration, compression)
             }),
         };
+        drop(normal);
         let record = match stored {
             Ok(record) => record,
             Err(error) => {

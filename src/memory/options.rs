@@ -6,7 +6,7 @@ use super::guarded::guarded;
 use super::lookup::Site;
 use super::{Entry, Inner, Mode};
 use crate::error::{Error, ErrorKind, Result};
-use crate::payload::Compression;
+use crate::payload::{Check, Compression};
 
 /// The options of one function that are expressions, as the macro writes them down; a constant. None enters the key.
 #[derive(Clone, Copy)]
@@ -23,12 +23,26 @@ pub struct Options {
     pub compress: Option<fn() -> Compression>,
     /// `readable = …`
     pub readable: Option<fn() -> bool>,
+    /// `trust_serde`
+    pub trust_serde: bool,
 }
 
 impl Options {
     /// Nothing said.
-    pub const NONE: Self =
-        Self { mode: None, validate: None, expires: None, min_duration: None, compress: None, readable: None };
+    pub const NONE: Self = Self {
+        mode: None,
+        validate: None,
+        expires: None,
+        min_duration: None,
+        compress: None,
+        readable: None,
+        trust_serde: false,
+    };
+
+    /// What is asked of the parts of a result that only serde knows.
+    pub(super) fn check(&self) -> Check {
+        if self.trust_serde { Check::Trust } else { Check::Compare }
+    }
 }
 
 /// What the options that are about storing came to for one call.

@@ -15,7 +15,7 @@ use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine};
 use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::map::Stage;
-use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
+use crate::payload::{ArraySink, Compression, Normal, Written, npy_header, write_gzip};
 use crate::planted;
 use crate::record::{Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record};
 use crate::store::{NewBlob, StagedBlob, nonce};
@@ -72,12 +72,11 @@ impl Inner {
         &self,
         site: &Site,
         draft: &Draft,
-        codec: Codec<R>,
-        value: &R,
+        value: &Normal<'_, R>,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
-        let put = || self.put_whole(site, || self.put_once(site, draft, codec, value, duration, compression));
+        let put = || self.put_whole(site, || self.put_once(site, draft, value, duration, compression));
         match (put(), &self.keeper) {
             (Err(error), Some(keeper)) if is_full(&error) && keeper.make_room() => put(),
             (put, _) => put,
@@ -102,16 +101,14 @@ impl Inner {
         &self,
         site: &Site,
         draft: &Draft,
-        codec: Codec<R>,
-        value: &R,
+        value: &Normal<'_, R>,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
         let stem = self.stem(draft.readable, draft.function, &draft.arguments);
         let mut sink = Sink::new(self, site, compression, stem);
-        let mut writer = Writer::new(&mut sink, self.settings.inline);
-        codec.save(value, &mut writer)?;
+        let value = value.save(&mut sink, self.settings.inline)?;
         let record = Record {
             format: FORMAT,
             requires: Vec::new(),
@@ -123,7 +120,7 @@ impl Inner {
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,
-            value: writer.finish(),
+            value,
             arrays: sink.arrays.clone(),
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),

@@ -15,7 +15,7 @@ use super::{Call, Inner, Memory};
 use crate::digest::{ContentHash, ContentHasher, Known, Text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Function, Key, Stream, folder};
-use crate::payload::{Codec, Mappable};
+use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
 
 /// A small reference to a result in a cache: which call it is of, and which content it has.
@@ -119,7 +119,13 @@ impl Memory {
     pub fn shelve<A, R>(&self, call: Call<A, R>) -> Result<Shelved<R>> {
         let inner = self.0.as_deref();
         let key = inner.and_then(|inner| Some(call.identity().ok()?.key(&inner.settings.salt)));
-        let shape = Shelving { memory: self, function: call.function(), key, codec: call.codec() };
+        let shape = Shelving {
+            memory: self,
+            function: call.function(),
+            key,
+            codec: call.codec(),
+            check: call.options().check(),
+        };
         self.evaluate(call, shape).value
     }
 }
@@ -130,6 +136,7 @@ struct Shelving<'a, R> {
     function: &'static Function,
     key: Option<Key>,
     codec: Codec<R>,
+    check: Check,
 }
 
 impl<R> Clone for Shelving<'_, R> {
@@ -155,9 +162,9 @@ impl<R> Shape<R> for Shelving<'_, R> {
         Ok(Ok(self.shelved(Held::Entry(Ticket::of(entry, self.memory)))))
     }
 
-    fn keep(self, value: R) -> Self::Out {
+    fn keep(self, mut value: R) -> Self::Out {
         let inline = self.memory.0.as_ref().map_or(INLINE, |inner| inner.settings.inline);
-        let kept = Kept::of(self.codec, &value, inline).map_err(|error| {
+        let kept = Kept::of(&self.codec.normalise(&mut value, self.check), inline).map_err(|error| {
             error.at(format_args!("the result of function `{}` can't be shelved", self.function.path()))
         })?;
         Ok(self.shelved(Held::Here { key: self.key, kept }))

@@ -20,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) method: Option<Span>,
     pub(crate) cache_err: bool,
     pub(crate) skip_none: bool,
+    pub(crate) trust_serde: bool,
     /// Those that take an expression and are the library's to read, by name.
     pub(crate) expressions: Vec<(Ident, Expr)>,
 }
@@ -52,6 +53,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "method",
     "cache_err",
     "skip_none",
+    "trust_serde",
     "mode",
     "validate",
     "expires",
@@ -111,6 +113,7 @@ impl Options {
             "method" => self.method = Some(option.span()),
             "cache_err" => self.cache_err = true,
             "skip_none" => self.skip_none = true,
+            "trust_serde" => self.trust_serde = true,
             _ => {
                 if !input.peek(Token![=]) {
                     let value = if option == "readable" { "true" } else { "…" };
