@@ -10,8 +10,8 @@ pub use crate::key::{
 };
 pub use crate::memory::ambient;
 pub use crate::payload::{
-    EqProbe, Format, FormatProbe, Mappable, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable, TypeName,
-    ViaPayload, ViaSerde, ViaSerdeEq, WithErr, Writer, normalise,
+    EqProbe, Format, FormatProbe, Mappable, Normaliser, OkOnly, OptionVia, Outcome, Payload, Reader, Refused, Storable,
+    TypeName, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, Writer, normalise,
 };
 pub use core;
 

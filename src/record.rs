@@ -114,6 +114,14 @@ pub(crate) struct Overflow {
     pub(crate) digest: Digest,
 }
 
+/// What an overflow file is made of.
+#[derive(Serialize)]
+struct Overflowing<'a> {
+    #[serde(with = "bytes")]
+    value: &'a [u8],
+    arrays: &'a [ArrayRecord],
+}
+
 /// What an overflow file holds.
 #[derive(Serialize)]
 struct Overflowed {
@@ -151,13 +159,35 @@ impl Record {
                 }
             }
         }
-        let mut rest = self.clone();
-        let overflowed =
-            Overflowed { value: std::mem::take(&mut rest.value), arrays: std::mem::take(&mut rest.arrays) };
-        let (file, mut bytes) = (file(), Vec::new());
-        pack(&mut bytes, &overflowed)?;
+        let mut rest = self.without_contents();
+        // Room for all of it at once: values may be long.
+        let room = self.value.len() + 512 * (self.arrays.len() + 1);
+        let (file, mut bytes) = (file(), Vec::with_capacity(room));
+        pack(&mut bytes, &Overflowing { value: &self.value, arrays: &self.arrays })?;
         rest.overflow = Some(Overflow { file: file.clone(), length: bytes.len() as u64, digest: tree(&bytes) });
         Ok(Split { record: rest.encode()?, overflow: Some((file, bytes)) })
+    }
+
+    /// All but value and arrays, which may be long.
+    fn without_contents(&self) -> Self {
+        Self {
+            format: self.format,
+            requires: self.requires.clone(),
+            key: self.key,
+            function: self.function.clone(),
+            code: self.code,
+            arguments: self.arguments.clone(),
+            created: self.created,
+            duration: self.duration,
+            expires: self.expires,
+            value: Vec::new(),
+            arrays: Vec::new(),
+            overflow: None,
+            producer: self.producer.clone(),
+            edited: self.edited,
+            origin: self.origin.clone(),
+            python: self.python.clone(),
+        }
     }
 
     /// Takes value and arrays out of the overflow file that was read from `path`.

@@ -12,6 +12,7 @@ mod locks;
 mod names;
 mod owners;
 mod planted;
+mod roundtrip;
 mod secrets;
 mod staged;
 mod targets;

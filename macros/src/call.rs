@@ -211,7 +211,7 @@ impl Lazy<'_> {
                 arguments,
                 compute,
                 |(#(#locals,)*), #arguments| { #(#added)* },
-                (&&#private::probe_of(compute).with((&&&&&&#private::probe_of(compute)).format())).compared(),
+                (&&&#private::probe_of(compute).with((&&&&&&#private::probe_of(compute)).format())).compared(),
                 &#private::Options::NONE,
             )
         }}

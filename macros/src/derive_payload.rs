@@ -93,7 +93,7 @@ impl Derive<'_> {
         let private = self.private;
         let site = Span::mixed_site().located_at(ty.span());
         let probe = quote_spanned!(site=> #private::FormatProbe::<#ty>::new());
-        quote_spanned!(site=> (&&#probe.with((&&&&&&#probe).format_plain())).compared())
+        quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format_plain())).compared())
     }
 
     fn type_name(&self) -> TokenStream {
@@ -122,12 +122,15 @@ impl Derive<'_> {
             let (path, pattern) = (&shape.path, pattern(shape.fields));
             let each = shape.fields.iter().enumerate().map(|(at, field)| {
                 let (local, format) = (local(at), self.format(&field.ty));
-                quote_spanned!(site=> #private::normalise(#local, #format);)
+                quote_spanned!(site=> #private::normalise(#local, #format, by);)
             });
             quote_spanned!(site=> #path #pattern => { #(#each)* })
         });
         let matched = self.matched(&arms.collect::<Vec<_>>());
-        quote_spanned!(site=> fn normalise(&mut self) { #matched })
+        quote_spanned!(site=> fn normalise(&mut self, by: &mut #private::Normaliser) {
+            let _ = &by;
+            #matched
+        })
     }
 
     /// `match self { … }`; a reference to an enum without variants has to be looked through to see that there is none.

@@ -46,6 +46,7 @@ use krate::compile_error;
 /// | `method` | for functions of an `impl` that have no receiver |
 /// | `cache_err` | an `Err` is stored as well |
 /// | `skip_none` | a `None` isn't stored |
+/// | `trust_serde` | what serde brings back of the result is taken for it, and not compared: for a type that holds NaNs, has no `Debug` to compare by, and hides nothing from serde |
 /// | `mode = Mode::ReadOnly` | an `ndcache::Mode`; of environment, memory and function the strictest counts |
 /// | `validate = path` | a `fn(&Entry) -> bool`, asked at each lookup in place of the memory's: `false` computes again and replaces |
 /// | `expires = Duration::from_secs(60)` | a `std::time::Duration` after which a result is computed again, in place of the memory's |

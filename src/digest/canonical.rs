@@ -62,7 +62,7 @@ pub(super) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordere
 }
 
 /// The number of an enum's variant; the same one for all values of other types.
-fn discriminant<T>(value: &T) -> u128 {
+pub(crate) fn discriminant<T>(value: &T) -> u128 {
     struct Recorder(u128);
 
     impl Hasher for Recorder {

@@ -54,7 +54,7 @@ mod value;
 
 pub use array::arrays_hashed;
 pub use canonical::digest_serde;
-pub(crate) use canonical::digest_serde_unordered;
+pub(crate) use canonical::{digest_serde_unordered, discriminant};
 pub use content::{ContentHash, digest};
 pub use element::Element;
 pub(crate) use element::known_dtype;

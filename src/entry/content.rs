@@ -6,7 +6,7 @@ use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
 use crate::key::Stream;
 use crate::map::Spare;
-use crate::payload::{ArraySink, ArraySource, Codec, MappedFile, PrivateFile, Reader, SoleArray, Writer, sole_array};
+use crate::payload::{ArraySink, ArraySource, MappedFile, Normal, PrivateFile, Reader, SoleArray, sole_array};
 use crate::record::Record;
 
 /// What a stored value is, whichever files it lies in (docs/format.md, "Content").
@@ -57,11 +57,10 @@ struct KeptArray {
 
 impl Kept {
     /// Copies the value; arrays of at most `inline` bytes go where an entry would have them.
-    pub(crate) fn of<R>(codec: Codec<R>, value: &R, inline: u64) -> Result<Self> {
+    pub(crate) fn of<R>(value: &Normal<'_, R>, inline: u64) -> Result<Self> {
         let mut arrays = Arrays(Vec::new());
-        let mut writer = Writer::new(&mut arrays, inline);
-        codec.save(value, &mut writer)?;
-        Ok(Self { value: writer.finish(), arrays: arrays.0, content: OnceLock::new() })
+        let value = value.save(&mut arrays, inline)?;
+        Ok(Self { value, arrays: arrays.0, content: OnceLock::new() })
     }
 
     pub(crate) fn load<T>(&self, load: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {

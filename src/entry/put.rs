@@ -14,7 +14,7 @@ use crate::entry::write_array::write_plain;
 use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::map::Stage;
-use crate::payload::{ArraySink, Codec, Compression, Writer, npy_header, write_gzip};
+use crate::payload::{ArraySink, Compression, Normal, npy_header, write_gzip};
 use crate::planted;
 use crate::record::{
     Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970,
@@ -56,12 +56,11 @@ impl Archive {
         &self,
         site: &Site,
         draft: &Draft,
-        codec: Codec<R>,
-        value: &R,
+        value: &Normal<'_, R>,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
-        let put = || self.put_whole(site, || self.put_once(site, draft, codec, value, duration, compression));
+        let put = || self.put_whole(site, || self.put_once(site, draft, value, duration, compression));
         match put() {
             Err(error) if is_full(&error) && self.observer.make_room() => put(),
             put => put,
@@ -86,16 +85,14 @@ impl Archive {
         &self,
         site: &Site,
         draft: &Draft,
-        codec: Codec<R>,
-        value: &R,
+        value: &Normal<'_, R>,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
         let stem = stem_of(draft.readable, draft.function, &draft.arguments);
         let mut sink = Sink::new(self, site, compression, stem);
-        let mut writer = Writer::new(&mut sink, self.rules.inline);
-        codec.save(value, &mut writer)?;
+        let value = value.save(&mut sink, self.rules.inline)?;
         let record = Record {
             format: FORMAT,
             requires: Vec::new(),
@@ -106,7 +103,7 @@ impl Archive {
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,
-            value: writer.finish(),
+            value,
             arrays: sink.arrays.clone(),
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),

@@ -12,7 +12,7 @@ use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Outcome, Wanted};
 use crate::key::{Function, Key, Stream, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
-use crate::payload::Codec;
+use crate::payload::{Check, Codec};
 use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
 use crate::stats::reason::Difference;
@@ -387,7 +387,8 @@ fn made_key(key: Key, place: SlotName<'_>) -> Key {
 
 impl<R> Ran<R> {
     fn new(mut value: R, function: &Function, codec: Codec<R>, duration: Duration, made: Result<Made>) -> Self {
-        codec.normalise(&mut value);
+        // A target may hold what serde doesn't, and what it loads is returned at once.
+        codec.normalise(&mut value, Check::Leave);
         let nothing = unstored(codec.outcome(&value), function);
         Self { value, nothing, duration, made }
     }

@@ -149,7 +149,8 @@ impl Builder {
     }
 
     /// Arrays of at most this many bytes stay inside the record, unless their type is `Mapped`; 0 gives each array
-    /// its file, 4096 is the default.
+    /// its file, 4096 is the default. Of a result with more than 64 arrays in files, further ones of up to 64 KiB lie
+    /// together in one file, but for 0.
     pub fn inline(mut self, bytes: u64) -> Self {
         self.settings.inline = bytes;
         self

@@ -104,9 +104,8 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 let missed = engine.recorder.bypassed(&call, error);
-                let computed = self.compute(engine, call, None);
-                engine.recorder.computed(&missed, computed.duration, &Fate::NotStored("it can't be keyed".into()));
-                return engine.faulted(function, shape.keep(computed.result), fault);
+                let value = self.compute_only(engine, call, shape, &missed, "it can't be keyed").value;
+                return engine.faulted(function, value, fault);
             }
         };
         let missing = match engine.hit(&call, &site, shape) {
@@ -155,9 +154,9 @@ impl Memory {
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
-        let codec = call.codec();
+        let (codec, check) = (call.codec(), call.options().check());
         let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
-        codec.normalise(&mut value);
+        codec.normalise(&mut value, check);
         engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
         Evaluated { value: shape.keep(value), fault: None }
     }
@@ -170,23 +169,26 @@ impl Memory {
         shape: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
-        let (function, codec) = (call.function(), call.codec());
+        let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let (least, draft) = self.prepare(engine, &call);
         let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
-        codec.normalise(&mut value);
-        let unstored = unstored(codec.outcome(&value), function);
+        // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
+        let normal = codec.normalise(&mut value, check);
+        let unstored = unstored(codec.outcome(normal.value()), function);
         let cheap = || engine.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
             engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
+            drop(normal);
             return Evaluated { value: shape.keep(value), fault: None };
         }
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
-                engine.archive.put(site, &draft.expiring(expires), codec, &value, duration, compression)
+                engine.archive.put(site, &draft.expiring(expires), &normal, duration, compression)
             }),
         };
+        drop(normal);
         let record = match stored {
             Ok(record) => record,
             Err(error) => {

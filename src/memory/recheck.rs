@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;
 use crate::memory::guarded::guarded;
 use crate::memory::{Engine, Memory};
-use crate::payload::{ArraySink, Codec, Outcome, Writer, sorted_maps};
+use crate::payload::{ArraySink, Check, Codec, Normal, Outcome, sorted_maps};
 use crate::threads::lock;
 
 /// So many rechecks of one memory are under way at most, most of them inside of others: what bounds their depth.
@@ -93,7 +93,7 @@ impl Memory {
 
     /// What hit is returned whatever the function does now, and whatever its types do: panics end here.
     fn verdict<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site, found: &Found) -> Result<Verdict> {
-        let codec = call.codec();
+        let (codec, check) = (call.codec(), call.options().check());
         let panicked = "a method or destructor of the arguments' or the result's type panicked";
         let panicked = || Error::new(ErrorKind::Other, panicked);
         let computed = guarded(|| -> Result<_> {
@@ -102,7 +102,7 @@ impl Memory {
             Ok(guarded(|| self.compute(engine, call, None).result))
         });
         match computed.ok_or_else(panicked)?? {
-            Some(value) => guarded(|| engine.compare_results(site, found, codec, value)).ok_or_else(panicked)?,
+            Some(value) => guarded(|| engine.compare_results(site, found, codec, check, value)).ok_or_else(panicked)?,
             None => Ok(Verdict::Differs("it panicked")),
         }
     }
@@ -110,30 +110,37 @@ impl Memory {
 
 impl Engine {
     /// Compares what was computed now with what is stored.
-    fn compare_results<R>(&self, site: &Site, found: &Found, codec: Codec<R>, mut value: R) -> Result<Verdict> {
-        codec.normalise(&mut value);
-        let Ok(computed) = self.form_of(codec, &value) else {
-            return Ok(Verdict::Differs(match codec.outcome(&value) {
+    fn compare_results<R>(
+        &self,
+        site: &Site,
+        found: &Found,
+        codec: Codec<R>,
+        check: Check,
+        mut value: R,
+    ) -> Result<Verdict> {
+        let normal = codec.normalise(&mut value, check);
+        let Ok(computed) = self.form_of(&normal) else {
+            return Ok(Verdict::Differs(match codec.outcome(normal.value()) {
                 Outcome::Err => "it returned an error",
                 _ => "its result can't be stored",
             }));
         };
+        drop(normal);
         drop(value);
         if computed.content() == Content::of(&found.record) {
             return Ok(Verdict::Same);
         }
         // The entry may have been written with other arrays inside its value: its result is saved as this one was.
         let stored = self.archive.load(site, &found.record, |reader| codec.load(reader))?;
-        let same = self.form_of(codec, &stored)?.is(&computed);
+        let same = self.form_of(&codec.loaded(&stored))?.is(&computed);
         Ok(if same { Verdict::Same } else { Verdict::Differs("its result differs") })
     }
 
     /// A value as this memory would store it; no array is copied.
-    fn form_of<R>(&self, codec: Codec<R>, value: &R) -> Result<Form> {
+    fn form_of<R>(&self, value: &Normal<'_, R>) -> Result<Form> {
         let mut arrays = Digests(Vec::new());
-        let mut writer = Writer::new(&mut arrays, self.settings.inline);
-        codec.save(value, &mut writer)?;
-        Ok(Form { value: writer.finish(), arrays: arrays.0 })
+        let value = value.save(&mut arrays, self.settings.inline)?;
+        Ok(Form { value, arrays: arrays.0 })
     }
 }
 

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use ndarray::{Array, ArrayBase, ArrayRef, Dimension, Ix1, OwnedArcRepr, OwnedRepr};
 
 use super::read::Stored;
-use super::{ArraySource, CopyOnWrite, Mappable, MappedFile, OneArray, Payload, PrivateFile, Reader, TypeName, Writer};
+use super::wire::Ext;
+use super::{
+    ArraySource, CopyOnWrite, Mappable, MappedFile, Normaliser, OneArray, Payload, PrivateFile, Reader, TypeName,
+    Writer,
+};
 use crate::digest::{ArrayMeta, Digest, Element, Known, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{self, Mapped, MappedCow};
@@ -15,7 +19,7 @@ impl<A: Element, D: Dimension> Payload for ArrayBase<OwnedRepr<A>, D> {
         name.array(A::NAME, D::NDIM, false);
     }
 
-    fn normalise(&mut self) {
+    fn normalise(&mut self, _: &mut Normaliser) {
         map::normalise(self);
     }
 
@@ -34,7 +38,7 @@ impl<A: Element, D: Dimension> Payload for ArrayBase<OwnedArcRepr<A>, D> {
         name.array(A::NAME, D::NDIM, false);
     }
 
-    fn normalise(&mut self) {
+    fn normalise(&mut self, _: &mut Normaliser) {
         let is_normal = ArrayMeta::of(self).is_some_and(|meta| exact_strides(&meta) == self.strides());
         if !is_normal {
             let mut owned = self.to_owned();
@@ -183,6 +187,9 @@ pub(super) fn save_slices<A: Element>([front, back]: [&[A]; 2], out: &mut Writer
 }
 
 pub(super) fn load_vec<A: Element>(input: &mut Reader<'_>) -> Result<Vec<A>> {
+    if let Some((count, bytes)) = short_row::<A>(input) {
+        return map::vec_of(count, |out| out.copy_of(bytes));
+    }
     let stored = input.array()?;
     read::<A, Ix1>(input, stored).map(|(elements, _)| elements)
 }
@@ -247,6 +254,22 @@ fn read_lifted<A: Element>(source: &dyn ArraySource, index: u32, count: usize) -
     let elements = map::grown_vec_of(count, |out| members.fill(out))?;
     members.finish(source.digest(index)?)?;
     Ok(elements)
+}
+
+/// Takes a short array of one axis that is inside the value, as they come by the million; `None` for any other, and for
+/// one that isn't what it should be, of which the general way tells what is wrong.
+fn short_row<'a, A: Element>(input: &mut Reader<'a>) -> Option<(usize, &'a [u8])> {
+    let inner = input.short_ext(Ext::Inline)?;
+    let descr = A::DESCR.as_bytes();
+    let rest = inner.strip_prefix(&[0x94, 0xa0 | descr.len() as u8])?.strip_prefix(descr)?;
+    let (&[count @ 0..=0x7f, 0xc4, len], elements) = rest.strip_prefix(b"\xa1C\x91")?.split_first_chunk()? else {
+        return None;
+    };
+    let is_whole = usize::from(len) == elements.len() && elements.len() == usize::from(count) * size_of::<A>();
+    is_whole.then(|| {
+        input.skip_short_ext(inner.len());
+        (usize::from(count), elements)
+    })
 }
 
 /// The number of elements.

@@ -10,7 +10,7 @@ use num_complex::Complex;
 
 use super::format::{self, ERR, OK, OptionVia, ViaPayload, WithErr};
 use super::value::maps_to_itself;
-use super::{CopyOnWrite, Format, Mappable, Outcome, Payload, Reader, TypeName, Writer, arrays};
+use super::{CopyOnWrite, Format, Mappable, Normaliser, Outcome, Payload, Reader, TypeName, Writer, arrays};
 use crate::digest::{Digest, Element};
 use crate::error::{Error, Result};
 
@@ -20,6 +20,10 @@ macro_rules! elements {
         impl Payload for $type {
             fn type_name(name: &mut TypeName) {
                 name.push(<$type as Element>::NAME);
+            }
+
+            fn is_always_normal() -> bool {
+                true
             }
 
             fn save(&self, $out: &mut Writer<'_>) -> Result<()> {
@@ -101,6 +105,10 @@ macro_rules! plain {
                     name.push($name);
                 }
 
+                fn is_always_normal() -> bool {
+                    true
+                }
+
                 fn save(&self, $out: &mut Writer<'_>) -> Result<()> {
                     let $value = self;
                     $save
@@ -177,6 +185,10 @@ macro_rules! non_zero {
                     name.generic("NonZero", &[<$type>::type_name]);
                 }
 
+                fn is_always_normal() -> bool {
+                    true
+                }
+
                 fn save(&self, out: &mut Writer<'_>) -> Result<()> {
                     self.get().save(out)
                 }
@@ -197,8 +209,12 @@ impl<T: Payload> Payload for Box<T> {
         name.generic("Box", &[T::type_name]);
     }
 
-    fn normalise(&mut self) {
-        T::normalise(self);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        T::normalise(self, by);
+    }
+
+    fn is_always_normal() -> bool {
+        T::is_always_normal()
     }
 
     fn outcome(&self) -> Outcome {
@@ -234,8 +250,8 @@ macro_rules! as_format {
                 <$format as Format<Self>>::type_name(name);
             }
 
-            fn normalise(&mut self) {
-                <$format as Format<Self>>::normalise(self);
+            fn normalise(&mut self, by: &mut Normaliser) {
+                <$format as Format<Self>>::normalise(self, by);
             }
 
             fn outcome(&self) -> Outcome {
@@ -322,8 +338,12 @@ macro_rules! tuples {
                 name.list('(', &[$($name::type_name),*], ')');
             }
 
-            fn normalise(&mut self) {
-                $(self.$index.normalise();)*
+            fn normalise(&mut self, by: &mut Normaliser) {
+                $(self.$index.normalise(by);)*
+            }
+
+            fn is_always_normal() -> bool {
+                $($name::is_always_normal() &&)* true
             }
 
             fn save(&self, out: &mut Writer<'_>) -> Result<()> {

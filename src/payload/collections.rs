@@ -3,25 +3,52 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
+use std::mem;
+use std::ops::Range;
 
 use super::sequences::capacity;
-use super::{Mappable, Payload, Reader, TypeName, Writer};
+use super::wire;
+use super::{Mappable, Normaliser, Payload, Reader, TypeName, Writer};
 use crate::error::{Error, Result};
 
-/// The bytes of some keys. Arrays in them stay inside: sorting would mix up their indices.
+/// Some keys as they are stored, one after the other, and what belongs to each, in the order of their bytes.
+struct Encoded<V> {
+    bytes: Vec<u8>,
+    entries: Vec<Entry<V>>,
+}
+
+struct Entry<V> {
+    /// The first bytes of the key, most significant first: most keys differ in them.
+    first: u128,
+    key: Range<usize>,
+    value: V,
+}
+
+impl<V> Encoded<V> {
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        self.entries.iter().map(|entry| (&self.bytes[entry.key.clone()], &entry.value))
+    }
+}
+
+/// Sorts by the bytes of the keys. Arrays in them stay inside: sorting would mix up their indices.
 fn encoded<'a, K: Payload + 'a, V>(
     entries: impl Iterator<Item = (&'a K, V)>,
     out: &mut Writer<'_>,
-) -> Result<Vec<(Vec<u8>, V)>> {
-    let mut encoded = entries
-        .map(|(key, value)| {
-            let start = out.position();
-            out.without_lifting(|out| key.save(out))?;
-            Ok((out.take(start), value))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    encoded.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(encoded)
+) -> Result<Encoded<V>> {
+    let start = out.position();
+    let encode = |(key, value): (&'a K, V)| {
+        let begin = out.position() - start;
+        out.without_lifting(|out| key.save(out))?;
+        let first = wire::first_bytes(out.since(start + begin));
+        Ok(Entry { first, key: begin..out.position() - start, value })
+    };
+    let mut entries = entries.map(encode).collect::<Result<Vec<_>>>()?;
+    let bytes = out.take(start);
+    entries.sort_unstable_by(|a, b| {
+        let whole = || bytes[a.key.clone()].cmp(&bytes[b.key.clone()]);
+        a.first.cmp(&b.first).then_with(whole)
+    });
+    Ok(Encoded { bytes, entries })
 }
 
 fn save_map<'a, K: Payload + 'a, V: Payload + 'a>(
@@ -29,8 +56,8 @@ fn save_map<'a, K: Payload + 'a, V: Payload + 'a>(
     out: &mut Writer<'_>,
 ) -> Result<()> {
     out.begin_map(entries.len())?;
-    for (key, value) in encoded(entries, out)? {
-        out.raw(&key);
+    for (key, value) in encoded(entries, out)?.iter() {
+        out.raw(key);
         value.save(out)?;
     }
     out.end();
@@ -39,8 +66,8 @@ fn save_map<'a, K: Payload + 'a, V: Payload + 'a>(
 
 fn save_set<'a, K: Payload + 'a>(keys: impl ExactSizeIterator<Item = &'a K>, out: &mut Writer<'_>) -> Result<()> {
     out.begin_array(keys.len())?;
-    for (key, ()) in encoded(keys.map(|key| (key, ())), out)? {
-        out.raw(&key);
+    for (key, ()) in encoded(keys.map(|key| (key, ())), out)?.iter() {
+        out.raw(key);
     }
     out.end();
     Ok(())
@@ -87,8 +114,11 @@ impl<K: Payload + Eq + Hash, V: Payload, S: BuildHasher + Default> Payload for H
         name.generic("HashMap", &[K::type_name, V::type_name]);
     }
 
-    fn normalise(&mut self) {
-        self.values_mut().for_each(V::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
+        }
+        self.values_mut().for_each(|value| value.normalise(by));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -125,8 +155,11 @@ impl<K: Payload + Ord, V: Payload> Payload for BTreeMap<K, V> {
         name.generic("BTreeMap", &[K::type_name, V::type_name]);
     }
 
-    fn normalise(&mut self) {
-        self.values_mut().for_each(V::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
+        }
+        self.values_mut().for_each(|value| value.normalise(by));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -162,6 +195,12 @@ impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S>
         name.generic("HashSet", &[K::type_name]);
     }
 
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
+        }
+    }
+
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
         save_set(self.iter(), out)
     }
@@ -175,6 +214,12 @@ impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S>
 impl<K: Payload + Ord> Payload for BTreeSet<K> {
     fn type_name(name: &mut TypeName) {
         name.generic("BTreeSet", &[K::type_name]);
+    }
+
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
+        }
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {

@@ -1,19 +1,20 @@
 //! How a type is stored. The macros choose one of these by [`FormatProbe`](super::FormatProbe).
 
 use std::any::type_name;
+use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Outcome, Payload, Reader, TypeName, Writer, leaf};
+use super::{Check, Normal, Normaliser, Outcome, Payload, Reader, TypeName, Writer, leaf};
 use crate::error::{Error, Result};
 
 /// How values of `R` are stored and loaded; implemented by types without content.
 #[doc(hidden)]
 pub trait Format<R>: Copy {
     fn type_name(name: &mut TypeName);
-    fn normalise(value: &mut R);
+    fn normalise(value: &mut R, by: &mut Normaliser);
     fn outcome(value: &R) -> Outcome;
     fn save(value: &R, out: &mut Writer<'_>) -> Result<()>;
     fn load(input: &mut Reader<'_>) -> Result<R>;
@@ -22,7 +23,7 @@ pub trait Format<R>: Copy {
 /// A [`Format`] as a table of functions, by value: a reference to one would force `R: 'static`.
 pub(crate) struct Codec<R> {
     type_name: fn(&mut TypeName),
-    normalise: fn(&mut R),
+    normalise: fn(&mut R, &mut Normaliser),
     outcome: fn(&R) -> Outcome,
     save: fn(&R, &mut Writer<'_>) -> Result<()>,
     load: fn(&mut Reader<'_>) -> Result<R>,
@@ -53,9 +54,17 @@ impl<R> Codec<R> {
         (self.type_name as *const ()).addr()
     }
 
-    /// Brings arrays into C or Fortran order.
-    pub(crate) fn normalise(&self, value: &mut R) {
-        (self.normalise)(value);
+    /// Brings a result into the form in which it comes back: arrays in C or Fortran order, and what only serde knows as
+    /// serde reads it again, if that is the same by `check`.
+    pub(crate) fn normalise<'a>(&self, value: &'a mut R, check: Check) -> Normal<'a, R> {
+        let mut normaliser = Normaliser::new(check);
+        (self.normalise)(value, &mut normaliser);
+        Normal::new(value, *self, normaliser)
+    }
+
+    /// A result that has come back.
+    pub(crate) fn loaded<'a>(&self, value: &'a R) -> Normal<'a, R> {
+        Normal::new(value, *self, Normaliser::new(Check::Trust))
     }
 
     pub(crate) fn outcome(&self, value: &R) -> Outcome {
@@ -73,8 +82,8 @@ impl<R> Codec<R> {
 
 /// Calls [`Format::normalise`] of a format that the probe has chosen.
 #[doc(hidden)]
-pub fn normalise<R, F: Format<R>>(value: &mut R, _: F) {
-    F::normalise(value);
+pub fn normalise<R, F: Format<R>>(value: &mut R, _: F, by: &mut Normaliser) {
+    F::normalise(value, by);
 }
 
 /// As [`Payload`] says.
@@ -87,8 +96,8 @@ impl<R: Payload> Format<R> for ViaPayload {
         R::type_name(name);
     }
 
-    fn normalise(value: &mut R) {
-        value.normalise();
+    fn normalise(value: &mut R, by: &mut Normaliser) {
+        value.normalise(by);
     }
 
     fn outcome(value: &R) -> Outcome {
@@ -104,55 +113,44 @@ impl<R: Payload> Format<R> for ViaPayload {
     }
 }
 
-/// As serde says, with the canonical digest of the value before it.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct ViaSerde;
+macro_rules! via_serde {
+    ($($(#[$doc:meta])* $name:ident: [$($bound:tt)*] $compare:path;)*) => {$(
+        $(#[$doc])*
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        pub struct $name;
 
-impl<R: Serialize + DeserializeOwned> Format<R> for ViaSerde {
-    fn type_name(name: &mut TypeName) {
-        name.push(type_name::<R>());
-    }
+        impl<R: Serialize + DeserializeOwned $($bound)*> Format<R> for $name {
+            fn type_name(name: &mut TypeName) {
+                name.push(type_name::<R>());
+            }
 
-    fn normalise(_: &mut R) {}
+            fn normalise(value: &mut R, by: &mut Normaliser) {
+                by.leaf(value, $compare);
+            }
 
-    fn outcome(_: &R) -> Outcome {
-        Outcome::Value
-    }
+            fn outcome(_: &R) -> Outcome {
+                Outcome::Value
+            }
 
-    fn save(value: &R, out: &mut Writer<'_>) -> Result<()> {
-        leaf::save(value, |_, _| true, out)
-    }
+            fn save(value: &R, out: &mut Writer<'_>) -> Result<()> {
+                leaf::save(value, $compare, out)
+            }
 
-    fn load(input: &mut Reader<'_>) -> Result<R> {
-        leaf::load(input)
-    }
+            fn load(input: &mut Reader<'_>) -> Result<R> {
+                leaf::load(input)
+            }
+        }
+    )*};
 }
 
-/// The same for what can be compared: it must come back equal to what it was, if it equals itself (a NaN doesn't).
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct ViaSerdeEq;
-
-impl<R: Serialize + DeserializeOwned + PartialEq> Format<R> for ViaSerdeEq {
-    fn type_name(name: &mut TypeName) {
-        <ViaSerde as Format<R>>::type_name(name);
-    }
-
-    fn normalise(_: &mut R) {}
-
-    fn outcome(_: &R) -> Outcome {
-        Outcome::Value
-    }
-
-    #[allow(clippy::eq_op)]
-    fn save(value: &R, out: &mut Writer<'_>) -> Result<()> {
-        leaf::save(value, |value, again| value != value || again == value, out)
-    }
-
-    fn load(input: &mut Reader<'_>) -> Result<R> {
-        leaf::load(input)
-    }
+via_serde! {
+    /// As serde says, with a digest of the value before it.
+    ViaSerde: [] leaf::unseen;
+    /// As serde says, for what can be compared: it has to come back equal to what it was.
+    ViaSerdeEq: [+ PartialEq] leaf::by_eq;
+    /// As serde says, for what can be compared and shown: a value that doesn't equal itself has to look the same.
+    ViaSerdeEqDebug: [+ PartialEq + Debug] leaf::by_eq_or_debug;
 }
 
 /// An `Option` of something that only serde knows.
@@ -165,9 +163,9 @@ impl<T, F: Format<T>> Format<Option<T>> for OptionVia<F> {
         name.generic("Option", &[F::type_name]);
     }
 
-    fn normalise(value: &mut Option<T>) {
+    fn normalise(value: &mut Option<T>, by: &mut Normaliser) {
         if let Some(value) = value {
-            F::normalise(value);
+            F::normalise(value, by);
         }
     }
 
@@ -194,9 +192,9 @@ impl<T, E, F: Format<T>> Format<Result<T, E>> for OkOnly<F> {
         name.generic("Result", &[F::type_name]);
     }
 
-    fn normalise(value: &mut Result<T, E>) {
+    fn normalise(value: &mut Result<T, E>, by: &mut Normaliser) {
         if let Ok(value) = value {
-            F::normalise(value);
+            F::normalise(value, by);
         }
     }
 
@@ -230,10 +228,10 @@ impl<T, E, F: Format<T>, G: Format<E>> Format<Result<T, E>> for WithErr<F, G> {
         name.generic("Result", &[F::type_name, G::type_name]);
     }
 
-    fn normalise(value: &mut Result<T, E>) {
+    fn normalise(value: &mut Result<T, E>, by: &mut Normaliser) {
         match value {
-            Ok(value) => F::normalise(value),
-            Err(error) => G::normalise(error),
+            Ok(value) => F::normalise(value, by),
+            Err(error) => G::normalise(error, by),
         }
     }
 
@@ -284,7 +282,7 @@ impl<R> Format<R> for Refused<R> {
         name.push(type_name::<R>());
     }
 
-    fn normalise(_: &mut R) {}
+    fn normalise(_: &mut R, _: &mut Normaliser) {}
 
     fn outcome(_: &R) -> Outcome {
         Outcome::Value

@@ -26,7 +26,7 @@ pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
 /// The value with the entries of its maps sorted by their bytes; `None` where it is cut off, or nests too deep.
 ///
 /// serde writes a `HashMap` in the order of its buckets, which is another one in each map: equal values have other
-/// bytes, and the same bytes in this form.
+/// bytes, and the same bytes in this form. The digest of what only serde knows is left out, as it may be of those bytes.
 pub(crate) fn sorted_maps(value: &[u8]) -> Option<Vec<u8>> {
     let (mut sorted, mut rest) = (Vec::with_capacity(value.len()), value);
     while !rest.is_empty() {
@@ -43,6 +43,9 @@ fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
     }
     let before = *rest;
     let item = next(rest)?;
+    if matches!(item, Item::Extension(kind, _) if is_leaf_digest(kind)) {
+        return Some(());
+    }
     out.extend_from_slice(&before[..before.len() - rest.len()]);
     match item {
         Item::Array(len) => (0..len).try_for_each(|_| push_sorted(rest, depth + 1, out)),
@@ -60,6 +63,10 @@ fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
         }
         Item::Extension(..) | Item::Other => Some(()),
     }
+}
+
+fn is_leaf_digest(kind: i8) -> bool {
+    [Ext::ExactLeaf, Ext::UnorderedLeaf].iter().any(|leaf| *leaf as i8 == kind)
 }
 
 enum Item<'a> {

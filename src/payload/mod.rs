@@ -8,7 +8,7 @@
 //! | [`name`] | [`TypeName`]: the result type's part of a key |
 //! | [`format`](mod@format) | [`Format`]: how one type is stored; [`Codec`], its table of functions |
 //! | [`probe`] | which [`Format`] a type has, decided where the macros expand |
-//! | [`leaf`], [`serde_write`], [`serde_read`] | types that only serde knows |
+//! | [`leaf`], [`serde_write`], [`serde_read`], [`output`] | types that only serde knows |
 //! | [`builtin`], [`sequences`], [`collections`], [`arrays`] | [`Payload`] for the types of std and ndarray |
 //! | [`lift`] | [`ArraySink`] and [`ArraySource`]: what the rooms above implement |
 //! | [`inline`] | what lies inside a stored value: its arrays, and its form without the order of maps |
@@ -30,7 +30,7 @@
 //! | `Result` | `{"Ok": x}`, `{"Err": e}` |
 //! | arrays, `Vec` and `[T; N]` of array elements | extension 1: the index in the record's table, 4 bytes big-endian |
 //! | the same, at most `inline` bytes long | extension 2: MessagePack `[descr, "C" or "F", shape, bin]` |
-//! | a type that only serde knows | `[bin 16, x]`: its canonical digest, and the value with named fields |
+//! | a type that only serde knows | `[extension 4 or 5, x]`: its digest, and the value with named fields |
 //!
 //! In a serde value `Some(x)` is an array of one whose length is written in 16 bits (`dc 00 01`), as no sequence of one
 //! is: MessagePack readers see `[x]`, and serde's untagged, internally tagged and flattened types, which read before
@@ -43,7 +43,7 @@
 //!
 //! ```text
 //! // plain!(T):
-//! (&&FormatProbe::<T>::new().with((&&&&&&FormatProbe::<T>::new()).format_plain())).compared()
+//! (&&&FormatProbe::<T>::new().with((&&&&&&FormatProbe::<T>::new()).format_plain())).compared()
 //!
 //! // struct Point<T> { x: T, tag: Tag }          (generic parameters get a bound `T: ::ndcache::Payload`)
 //! impl<T: Payload> Payload for Point<T> {
@@ -53,9 +53,9 @@
 //!             name.part::<Tag, _>(plain!(Tag));
 //!         });
 //!     }
-//!     fn normalise(&mut self) {
-//!         __private::normalise(&mut self.x, plain!(T));
-//!         __private::normalise(&mut self.tag, plain!(Tag));
+//!     fn normalise(&mut self, by: &mut Normaliser) {
+//!         __private::normalise(&mut self.x, plain!(T), by);
+//!         __private::normalise(&mut self.tag, plain!(Tag), by);
 //!     }
 //!     fn save(&self, out: &mut Writer<'_>) -> ::ndcache::Result<()> {
 //!         out.begin_struct(2)?;
@@ -122,8 +122,8 @@
 //!         (index, _) => Err(input.wrong_variant("Shape", VARIANTS[index])),
 //!     }
 //! }
-//! fn normalise(&mut self) {
-//!     match self { Self::Empty => {} Self::Circle(f0) => { __private::normalise(f0, plain!(f64)); } … }
+//! fn normalise(&mut self, by: &mut Normaliser) {
+//!     match self { Self::Empty => {} Self::Circle(f0) => { __private::normalise(f0, plain!(f64), by); } … }
 //! }
 //! ```
 //!
@@ -144,6 +144,7 @@ mod lift;
 mod name;
 mod npy;
 mod npy_header;
+mod output;
 mod probe;
 mod read;
 mod sequences;
@@ -157,10 +158,14 @@ mod write;
 mod tests;
 
 pub(crate) use format::Codec;
-pub use format::{Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, WithErr, normalise};
+pub use format::{
+    Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, normalise,
+};
 pub use gzip::Compression;
 pub(crate) use gzip::{Members, Written, write as write_gzip};
 pub(crate) use inline::{inline_arrays, sorted_maps};
+pub use leaf::Normaliser;
+pub(crate) use leaf::{Check, Normal};
 pub(crate) use lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
 pub use name::TypeName;
 pub(crate) use npy::read_header as npy_meta;

@@ -15,7 +15,7 @@
 //! | refused | serde | |
 //! | | refused | |
 //!
-//! The format that was found is then asked, by [`EqProbe`], whether its values can be compared.
+//! For the format that was found, [`EqProbe`] then finds out by what its values can be compared.
 //!
 //! ```compile_fail,E0277
 //! use ndcache::__private::{FormatProbe, probes::*};
@@ -24,12 +24,13 @@
 //! let _ = (&&&&&&FormatProbe::<Opaque>::new()).format(); // `Opaque` can't be stored in the cache
 //! ```
 
+use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{OkOnly, OptionVia, Payload, Refused, ViaPayload, ViaSerde, ViaSerdeEq, WithErr};
+use super::{OkOnly, OptionVia, Payload, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr};
 
 /// Stands for the type `R` in the search for its format.
 #[doc(hidden)]
@@ -60,51 +61,74 @@ impl<R> Copy for FormatProbe<R> {}
 
 /// Stands for `R` and the format that was found for it, in the search for a stricter one.
 ///
-/// Of two levels: `(&&probe.with(format)).compared()` turns each [`ViaSerde`] of a type that is `PartialEq` into
-/// [`ViaSerdeEq`], else leaves the format as it is.
+/// Of three levels: `(&&&probe.with(format)).compared()` turns the [`ViaSerde`] of a type that is `PartialEq` into
+/// [`ViaSerdeEqDebug`] if it is `Debug` too, else into [`ViaSerdeEq`], and leaves any other format as it is; of a
+/// `Result` the format of the `Ok`, and `compared_err` that of the `Err`.
 #[doc(hidden)]
 pub struct EqProbe<R, F>(F, PhantomData<fn() -> R>);
 
-#[doc(hidden)]
-pub trait Comparable {
-    type Format;
-    fn compared(&self) -> Self::Format;
-}
-
 macro_rules! comparable {
-    ($([$($generics:tt)*] $type:ty, $from:ty => $to:ty, $value:expr;)*) => {$(
-        impl<$($generics)*> Comparable for &EqProbe<$type, $from> {
+    ($($trait:ident, $method:ident: [$($generics:tt)*] $probe:ty => $to:ty, |$probed:pat_param| $value:expr;)*) => {$(
+        impl<$($generics)*> $trait for $probe {
             type Format = $to;
 
-            fn compared(&self) -> $to {
+            fn $method(&self) -> $to {
+                let $probed = self.0;
                 $value
             }
         }
     )*};
 }
 
-comparable! {
-    [R: PartialEq] R, ViaSerde => ViaSerdeEq, ViaSerdeEq;
-    [T: PartialEq] Option<T>, OptionVia<ViaSerde> => OptionVia<ViaSerdeEq>, OptionVia(ViaSerdeEq);
-    [T: PartialEq, E] Result<T, E>, OkOnly<ViaSerde> => OkOnly<ViaSerdeEq>, OkOnly(ViaSerdeEq);
-    [T: PartialEq, E] Result<T, E>, WithErr<ViaSerde, ViaPayload>
-        => WithErr<ViaSerdeEq, ViaPayload>, WithErr(ViaSerdeEq, ViaPayload);
-    [T, E: PartialEq] Result<T, E>, WithErr<ViaPayload, ViaSerde>
-        => WithErr<ViaPayload, ViaSerdeEq>, WithErr(ViaPayload, ViaSerdeEq);
-    [T: PartialEq, E: PartialEq] Result<T, E>, WithErr<ViaSerde, ViaSerde>
-        => WithErr<ViaSerdeEq, ViaSerdeEq>, WithErr(ViaSerdeEq, ViaSerdeEq);
+/// The levels of one bound, for whichever formats have a side to be compared.
+macro_rules! level {
+    ($($trait:ident, $err:ident: [$($bound:tt)*] [$($reference:tt)*] => $to:ident;)*) => {$(
+        #[doc(hidden)]
+        pub trait $trait {
+            type Format;
+            fn compared(&self) -> Self::Format;
+        }
+
+        #[doc(hidden)]
+        pub trait $err {
+            type Format;
+            fn compared_err(&self) -> Self::Format;
+        }
+
+        comparable! {
+            $trait, compared: [R: $($bound)*] $($reference)* EqProbe<R, ViaSerde> => $to, |_| $to;
+            $trait, compared: [T: $($bound)*] $($reference)* EqProbe<Option<T>, OptionVia<ViaSerde>>
+                => OptionVia<$to>, |_| OptionVia($to);
+            $trait, compared: [T: $($bound)*, E] $($reference)* EqProbe<Result<T, E>, OkOnly<ViaSerde>>
+                => OkOnly<$to>, |_| OkOnly($to);
+            $trait, compared: [T: $($bound)*, E, G: Copy] $($reference)* EqProbe<Result<T, E>, WithErr<ViaSerde, G>>
+                => WithErr<$to, G>, |WithErr(_, err)| WithErr($to, err);
+            $err, compared_err: [T, E: $($bound)*, F: Copy] $($reference)* EqProbe<Result<T, E>, WithErr<F, ViaSerde>>
+                => WithErr<F, $to>, |WithErr(ok, _)| WithErr(ok, $to);
+        }
+    )*};
+}
+
+level! {
+    Shown, ShownErr: [PartialEq + Debug] [&&] => ViaSerdeEqDebug;
+    Comparable, ComparableErr: [PartialEq] [&] => ViaSerdeEq;
 }
 
 #[doc(hidden)]
 pub trait Uncompared {
     type Format;
     fn compared(&self) -> Self::Format;
+    fn compared_err(&self) -> Self::Format;
 }
 
 impl<R, F: Copy> Uncompared for EqProbe<R, F> {
     type Format = F;
 
     fn compared(&self) -> F {
+        self.0
+    }
+
+    fn compared_err(&self) -> F {
         self.0
     }
 }
@@ -122,9 +146,9 @@ pub trait Storable {}
 /// The traits of all levels, for a glob import.
 pub(crate) mod probes {
     pub use super::{
-        Comparable, ErrNone, ErrOption, ErrPayload, ErrPayloadSerde, ErrSerde, ErrSerdePayload, ErrSerdeSerde,
-        FormatNone, FormatOk, FormatOkSerde, FormatOption, FormatPayload, FormatSerde, PlainNone, PlainPayload,
-        PlainSerde, Uncompared,
+        Comparable, ComparableErr, ErrNone, ErrOption, ErrPayload, ErrPayloadSerde, ErrSerde, ErrSerdePayload,
+        ErrSerdeSerde, FormatNone, FormatOk, FormatOkSerde, FormatOption, FormatPayload, FormatSerde, PlainNone,
+        PlainPayload, PlainSerde, Shown, ShownErr, Uncompared,
     };
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rmp::Marker;
 use rmp::decode::{self, RmpRead, ValueReadError};
 
+use super::leaf::Sealed;
 use super::lift::{MappedFile, PrivateFile};
 use super::wire::{self, Ext, MAX_DEPTH};
 use super::{ArraySource, Format};
@@ -99,6 +100,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn uint(&mut self) -> Result<u64> {
+        if let [value @ 0..=0x7f, ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return Ok(value.into());
+        }
         self.decode("an unsigned integer", decode::read_int)
     }
 
@@ -120,12 +125,22 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn f64(&mut self) -> Result<f64> {
+        if let Some((&[0xcb, ref bits @ ..], rest)) = self.rest.split_first_chunk::<9>() {
+            self.rest = rest;
+            return Ok(f64::from_bits(wire::u64_of(*bits)));
+        }
         self.decode("a float of 64 bits", decode::read_f64)
     }
 
     pub(crate) fn str(&mut self) -> Result<&'a str> {
         let before = self.rest;
-        let len = self.decode("a string", decode::read_str_len)?;
+        let len = match *before {
+            [head @ 0xa0..=0xbf, ref rest @ ..] => {
+                self.rest = rest;
+                u32::from(head & 0x1f)
+            }
+            _ => self.decode("a string", decode::read_str_len)?,
+        };
         let bytes = self.bytes(len)?;
         std::str::from_utf8(bytes).map_err(|_| {
             self.rest = before;
@@ -200,6 +215,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What is in the extension that comes next, if it is of this type and has less than 256 bytes.
+    pub(super) fn short_ext(&self, kind: Ext) -> Option<&'a [u8]> {
+        match *self.rest {
+            [EXT_8, len, found, ref rest @ ..] if found == kind as u8 => rest.get(..usize::from(len)),
+            [FIX_EXT_16, found, ref rest @ ..] if found == kind as u8 => rest.get(..16),
+            _ => None,
+        }
+    }
+
+    /// Passes over the extension of so many bytes that [`short_ext`](Self::short_ext) has seen.
+    pub(super) fn skip_short_ext(&mut self, len: usize) {
+        let head = if self.rest.first() == Some(&EXT_8) { 3 } else { 2 };
+        self.rest = &self.rest[head + len..];
+    }
+
     /// The array that comes next, without its elements if it was lifted.
     pub(super) fn array(&mut self) -> Result<Stored<'a>> {
         let before = self.rest;
@@ -218,6 +248,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The digest that stands before what only serde knows, and how it was made.
+    pub(super) fn leaf_digest(&mut self) -> Result<(Sealed, Digest)> {
+        let before = self.rest;
+        let (kind, len) = self.decode("a digest", ext_head)?;
+        let sealed = [Sealed::Exact, Sealed::Unordered].into_iter().find(|sealed| sealed.ext() as i8 == kind);
+        let bytes = self.bytes(len)?;
+        match (sealed, bytes.try_into()) {
+            (Some(sealed), Ok(bytes)) => Ok((sealed, Digest::from_bytes(bytes))),
+            _ => {
+                self.rest = before;
+                Err(self.unexpected("a digest"))
+            }
+        }
+    }
+
     fn lifted_array(&mut self) -> Result<Stored<'a>> {
         let mut index = [0; 4];
         self.decode("the index of an array", |rest| rest.read_exact_buf(&mut index))?;
@@ -229,6 +274,9 @@ impl<'a> Reader<'a> {
         Ok(Stored::Lifted(index))
     }
 }
+
+const EXT_8: u8 = 0xc7;
+const FIX_EXT_16: u8 = 0xd8;
 
 /// The type and length of an extension.
 fn ext_head(rest: &mut &[u8]) -> Result<(i8, u32), ValueReadError> {

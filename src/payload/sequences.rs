@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Mappable, Payload, Reader, TypeName, Writer};
+use super::{Mappable, Normaliser, Payload, Reader, TypeName, Writer};
 use crate::error::{Error, Result};
 
 /// Writes one value after the other: what sequences are unless their items know better.
@@ -33,8 +33,12 @@ impl<T: Payload> Payload for Vec<T> {
         name.generic("Vec", &[T::type_name]);
     }
 
-    fn normalise(&mut self) {
-        self.iter_mut().for_each(T::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        self.iter_mut().for_each(|item| item.normalise(by));
+    }
+
+    fn is_always_normal() -> bool {
+        T::is_always_normal()
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -63,8 +67,12 @@ impl<T: Payload> Payload for Box<[T]> {
         name.generic("Box<[]>", &[T::type_name]);
     }
 
-    fn normalise(&mut self) {
-        self.iter_mut().for_each(T::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        self.iter_mut().for_each(|item| item.normalise(by));
+    }
+
+    fn is_always_normal() -> bool {
+        T::is_always_normal()
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -93,8 +101,12 @@ impl<T: Payload> Payload for VecDeque<T> {
         name.generic("VecDeque", &[T::type_name]);
     }
 
-    fn normalise(&mut self) {
-        self.iter_mut().for_each(T::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        self.iter_mut().for_each(|item| item.normalise(by));
+    }
+
+    fn is_always_normal() -> bool {
+        T::is_always_normal()
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -126,8 +138,12 @@ impl<T: Payload, const N: usize> Payload for [T; N] {
         name.push(&format!("; {N}]"));
     }
 
-    fn normalise(&mut self) {
-        self.iter_mut().for_each(T::normalise);
+    fn normalise(&mut self, by: &mut Normaliser) {
+        self.iter_mut().for_each(|item| item.normalise(by));
+    }
+
+    fn is_always_normal() -> bool {
+        T::is_always_normal()
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayRef, Dimension};
 
-use super::{Reader, TypeName, Writer};
+use super::{Normaliser, Reader, TypeName, Writer};
 use crate::digest::Element;
 use crate::error::Result;
 use crate::map::MappedCow;
@@ -32,9 +32,16 @@ pub trait Payload: Sized {
     #[doc(hidden)]
     fn type_name(name: &mut TypeName);
 
-    /// Brings every array into C or Fortran order, so that the first call returns what later ones load.
+    /// Brings every array into C or Fortran order, and what only serde knows through serde, so that the first call
+    /// returns what later ones load.
     #[doc(hidden)]
-    fn normalise(&mut self) {}
+    fn normalise(&mut self, _by: &mut Normaliser) {}
+
+    /// Whether [`normalise`](Self::normalise) changes no value of the type.
+    #[doc(hidden)]
+    fn is_always_normal() -> bool {
+        false
+    }
 
     /// Is it a value, an `Err` or a `None`? A `Result` of an `Option` is what is inside.
     #[doc(hidden)]

@@ -13,6 +13,10 @@ pub(super) enum Ext {
     Lifted = 1,
     /// An array inside the value: MessagePack `[descr, order, shape, bytes]`.
     Inline = 2,
+    /// The digest of what only serde knows, made of its bytes: 16 bytes. Extension 3 is left to pickles.
+    ExactLeaf = 4,
+    /// The digest of what only serde knows, made of the value in no order: 16 bytes.
+    UnorderedLeaf = 5,
 }
 
 /// The head of an array of one that is a serde `Some(x)`.
@@ -29,6 +33,49 @@ pub(super) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
 pub(super) fn index_bytes(index: u32) -> [u8; 4] {
     index.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+fn u16_bytes(value: u16) -> [u8; 2] {
+    value.to_be_bytes()
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+fn u64_bytes(value: u64) -> [u8; 8] {
+    value.to_be_bytes()
+}
+
+/// The first 16 bytes as a number by which they sort, as if zeros followed.
+#[expect(clippy::big_endian_bytes, reason = "that order is the one of their bytes")]
+pub(super) fn first_bytes(bytes: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    let len = bytes.len().min(16);
+    first[..len].copy_from_slice(&bytes[..len]);
+    u128::from_be_bytes(first)
+}
+
+/// A marker and the number behind it.
+#[inline]
+pub(super) fn marked_u16(marker: u8, number: u16) -> [u8; 3] {
+    let [a, b] = u16_bytes(number);
+    [marker, a, b]
+}
+
+#[inline]
+pub(super) fn marked_u32(marker: u8, number: u32) -> [u8; 5] {
+    let [a, b, c, d] = index_bytes(number);
+    [marker, a, b, c, d]
+}
+
+#[inline]
+pub(super) fn marked_u64(marker: u8, number: u64) -> [u8; 9] {
+    let [a, b, c, d, e, f, g, h] = u64_bytes(number);
+    [marker, a, b, c, d, e, f, g, h]
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(super) fn u64_of(bytes: [u8; 8]) -> u64 {
+    u64::from_be_bytes(bytes)
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]

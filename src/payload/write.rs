@@ -2,8 +2,9 @@
 
 use rmp::encode::{self, ByteBuf};
 
+use super::output::too_deep;
 use super::wire::{self, Ext, MAX_DEPTH};
-use super::{ArraySink, Format};
+use super::{ArraySink, Format, Normaliser};
 use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::map::Stage;
@@ -19,11 +20,69 @@ pub struct Writer<'a> {
     /// Do larger ones leave it?
     lifts: bool,
     depth: u32,
+    /// What is known of the value's parts that only serde knows.
+    known: Option<&'a Normaliser>,
+    /// The arrays that have left the value, and the bytes of small ones that stayed because of them.
+    lifted: u32,
+    kept: u64,
+    /// For the head of an array inside the value, whose length comes first.
+    head: ByteBuf,
 }
+
+/// From so many files of a value on, others aren't worth a file each.
+const MANY: u32 = 64;
+/// An array of that many bytes always is.
+const SMALL: u64 = 64 << 10;
+/// What small arrays may take together: they are in memory until the value is stored, and one after another if they
+/// have files.
+const MOST_KEPT: u64 = 256 << 20;
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(sink: &'a mut (dyn ArraySink + 'a), inline: u64) -> Self {
-        Self { out: ByteBuf::new(), sink, inline, lifts: true, depth: 0 }
+        Self {
+            out: ByteBuf::new(),
+            sink,
+            inline,
+            lifts: true,
+            depth: 0,
+            known: None,
+            lifted: 0,
+            kept: 0,
+            head: ByteBuf::new(),
+        }
+    }
+
+    /// Writes a value of its own behind these bytes.
+    pub(super) fn after(bytes: Vec<u8>, sink: &'a mut (dyn ArraySink + 'a)) -> Self {
+        Self { out: ByteBuf::from_vec(bytes), ..Self::new(sink, 0) }
+    }
+
+    /// Saves a value whose parts this has normalised.
+    pub(super) fn knowing(self, known: &'a Normaliser) -> Self {
+        Self { known: Some(known), ..self }
+    }
+
+    /// Writes the part at this address, if it is known how; see [`Normaliser::write`].
+    pub(super) fn normalised_leaf(&mut self, at: usize, type_name: &'static str) -> Option<Result<()>> {
+        self.known?.write(at, type_name, self)
+    }
+
+    /// Whether what serde brings back is taken for the value without a comparison.
+    pub(super) fn trusts(&self) -> bool {
+        self.known.is_some_and(Normaliser::trusts)
+    }
+
+    /// Bytes that are the value from its beginning.
+    pub(super) fn take_over(&mut self, bytes: Vec<u8>) {
+        self.out = ByteBuf::from_vec(bytes);
+    }
+
+    /// Checks that a part that nests so deep has room here.
+    pub(super) fn expect_room_for(&self, depth: u32) -> Result<()> {
+        match self.depth + depth <= MAX_DEPTH {
+            true => Ok(()),
+            false => Err(too_deep()),
+        }
     }
 
     /// The stored value: one MessagePack value, which refers to the lifted arrays by their indices.
@@ -52,14 +111,19 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn f32(&mut self, value: f32) {
-        let Ok(()) = encode::write_f32(&mut self.out, value);
+        self.raw(&wire::marked_u32(0xca, value.to_bits()));
     }
 
     pub(crate) fn f64(&mut self, value: f64) {
-        let Ok(()) = encode::write_f64(&mut self.out, value);
+        self.raw(&wire::marked_u64(0xcb, value.to_bits()));
     }
 
     pub(crate) fn str(&mut self, value: &str) -> Result<()> {
+        if value.len() < 32 {
+            self.raw(&[0xa0 | value.len() as u8]);
+            self.raw(value.as_bytes());
+            return Ok(());
+        }
         length(value.len(), "string")?;
         let Ok(()) = encode::write_str(&mut self.out, value);
         Ok(())
@@ -89,11 +153,14 @@ impl<'a> Writer<'a> {
         self.depth += 1;
         match self.depth <= MAX_DEPTH {
             true => Ok(()),
-            false => Err(Error::unsupported(format!("value is nested deeper than {MAX_DEPTH} levels"))),
+            false => Err(too_deep()),
         }
     }
 
     /// An array: lifted, or inside the value if it is small and `may_stay`.
+    ///
+    /// Ten thousand small files take several times as long as one of the same bytes, so that from the 65th on an array
+    /// that a file would be made for stays inside if it isn't large.
     ///
     /// `bytes` are the elements in memory order. `known` is their verified digest, if there is one.
     pub(super) fn array(
@@ -106,11 +173,19 @@ impl<'a> Writer<'a> {
         // An extension of MessagePack has at most 4 GiB: whatever the limit, what doesn't fit is lifted.
         // A limit of 0 lifts empty arrays, too.
         let is_small = self.inline > 0 && bytes.len() as u64 <= self.inline.min(u64::from(u32::MAX / 2));
-        if !self.lifts || (may_stay && is_small) {
+        if !self.lifts || (may_stay && (is_small || self.is_one_of_many(bytes.len() as u64))) {
             return self.inline_array(meta, bytes);
         }
         let index = self.sink.put(meta, bytes, known)?;
+        self.lifted += 1;
         self.ext(Ext::Lifted, &wire::index_bytes(index))
+    }
+
+    fn is_one_of_many(&mut self, bytes: u64) -> bool {
+        let kept = self.kept + bytes;
+        let stays = self.inline > 0 && self.lifted >= MANY && bytes <= SMALL && kept <= MOST_KEPT;
+        self.kept = if stays { kept } else { self.kept };
+        stays
     }
 
     /// An array that is a file already: `true` if that was taken over.
@@ -129,17 +204,21 @@ impl<'a> Writer<'a> {
     }
 
     fn inline_array(&mut self, meta: &ArrayMeta, bytes: &[u8]) -> Result<()> {
-        let mut inner = ByteBuf::with_capacity(bytes.len() + 32);
-        let Ok(_) = encode::write_array_len(&mut inner, 4);
-        let Ok(()) = encode::write_str(&mut inner, &meta.descr);
-        let Ok(()) = encode::write_str(&mut inner, wire::order_name(meta.order));
-        let Ok(_) = encode::write_array_len(&mut inner, length(meta.shape.len(), "shape")?);
+        let head = &mut self.head;
+        head.as_mut_vec().clear();
+        let Ok(_) = encode::write_array_len(head, 4);
+        let Ok(()) = encode::write_str(head, &meta.descr);
+        let Ok(()) = encode::write_str(head, wire::order_name(meta.order));
+        let Ok(_) = encode::write_array_len(head, length(meta.shape.len(), "shape")?);
         for &len in &meta.shape {
-            let Ok(_) = encode::write_uint(&mut inner, len);
+            let Ok(_) = encode::write_uint(head, len);
         }
-        length(bytes.len(), "array")?;
-        let Ok(()) = encode::write_bin(&mut inner, bytes);
-        self.ext(Ext::Inline, inner.as_slice())
+        let Ok(_) = encode::write_bin_len(head, length(bytes.len(), "array")?);
+        let len = length(head.as_slice().len() + bytes.len(), "array")?;
+        let Ok(_) = encode::write_ext_meta(&mut self.out, len, Ext::Inline as i8);
+        self.out.as_mut_vec().extend_from_slice(self.head.as_slice());
+        self.raw(bytes);
+        Ok(())
     }
 
     fn ext(&mut self, kind: Ext, bytes: &[u8]) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::key::{Function, Key, Stream, folder};
 use crate::memory::ambient::ambient;
 use crate::memory::form::{Shape, Stored};
 use crate::memory::{Engine, Memory};
-use crate::payload::{Codec, Mappable};
+use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
 
 /// A small reference to a result in a cache: which call it is of, and which content it has.
@@ -121,7 +121,13 @@ impl Memory {
     pub fn shelve<A, R>(&self, call: Call<A, R>) -> Result<Shelved<R>> {
         let engine = self.0.as_deref();
         let key = engine.and_then(|engine| Some(call.identity().ok()?.key(&engine.settings.salt)));
-        let shape = Shelving { memory: self, function: call.function(), key, codec: call.codec() };
+        let shape = Shelving {
+            memory: self,
+            function: call.function(),
+            key,
+            codec: call.codec(),
+            check: call.options().check(),
+        };
         self.evaluate(call, shape).value
     }
 }
@@ -132,6 +138,7 @@ struct Shelving<'a, R> {
     function: &'static Function,
     key: Option<Key>,
     codec: Codec<R>,
+    check: Check,
 }
 
 impl<R> Clone for Shelving<'_, R> {
@@ -157,9 +164,9 @@ impl<R> Shape<R> for Shelving<'_, R> {
         Ok(Ok(self.shelved(Held::Entry(Ticket::of(entry, self.memory)))))
     }
 
-    fn keep(self, value: R) -> Self::Out {
+    fn keep(self, mut value: R) -> Self::Out {
         let inline = self.memory.0.as_ref().map_or(INLINE, |engine| engine.settings.inline);
-        let kept = Kept::of(self.codec, &value, inline).map_err(|error| {
+        let kept = Kept::of(&self.codec.normalise(&mut value, self.check), inline).map_err(|error| {
             error.at(format_args!("the result of function `{}` can't be shelved", self.function.path()))
         })?;
         Ok(self.shelved(Held::Here { key: self.key, kept }))

@@ -45,7 +45,8 @@ impl Expansion<'_> {
             true => quote_spanned!(site=> #name: #some(#value)),
             false => quote_spanned!(site=> #name: #some(|| #value)),
         });
-        quote_spanned!(site=> const { &#private::Options { #(#given,)* ..#private::Options::NONE } })
+        let trust_serde = self.options.trust_serde.then(|| quote_spanned!(site=> trust_serde: true,));
+        quote_spanned!(site=> const { &#private::Options { #(#given,)* #trust_serde ..#private::Options::NONE } })
     }
 
     /// How the result is stored. The span shows its type when it can't be.
@@ -56,11 +57,13 @@ impl Expansion<'_> {
             ReturnType::Type(_, ty) => ty.span(),
         });
         let probe = quote_spanned!(site=> #private::FormatProbe::<#result>::new());
-        let format = match self.options.cache_err {
-            true => quote_spanned!(site=> (&&&&&&#probe).format_with_err()),
-            false => quote_spanned!(site=> (&&&&&&#probe).format()),
-        };
-        quote_spanned!(site=> (&&#probe.with(#format)).compared())
+        match self.options.cache_err {
+            true => {
+                let ok = quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format_with_err())).compared());
+                quote_spanned!(site=> (&&&#probe.with(#ok)).compared_err())
+            }
+            false => quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format())).compared()),
+        }
     }
 
     /// `fn(A, &mut Again) -> R`. A reference is `Copy`, so it is still here after the call.

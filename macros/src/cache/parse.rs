@@ -27,6 +27,7 @@ pub(crate) struct Options {
     pub(crate) skip_none: bool,
     /// Where the calling crate finds ndcache.
     pub(crate) krate: Option<Path>,
+    pub(crate) trust_serde: bool,
     /// Those that take an expression and are the library's to read, by name.
     pub(crate) expressions: Vec<(Ident, Expr)>,
 }
@@ -60,6 +61,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "method",
     "cache_err",
     "skip_none",
+    "trust_serde",
     "mode",
     "validate",
     "expires",
@@ -132,6 +134,7 @@ impl Options {
             "method" => self.method = Some(option.span()),
             "cache_err" => self.cache_err = true,
             "skip_none" => self.skip_none = true,
+            "trust_serde" => self.trust_serde = true,
             _ => {
                 if !input.peek(Token![=]) {
                     let value = if option == "readable" { "true" } else { "…" };

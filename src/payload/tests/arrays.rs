@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ndarray::{ArcArray, Array, Array0, Array2, Array3, ArrayD, Axis, IxDyn, ShapeBuilder, array, s};
+use ndarray::{ArcArray, Array, Array0, Array1, Array2, Array3, ArrayD, Axis, IxDyn, ShapeBuilder, array, s};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ use super::{Shelf, check, save};
 use crate::digest::{ArrayMeta, Digest, Element, Known, tree};
 use crate::error::{ErrorKind, Result};
 use crate::map::{Mapping, Spare};
-use crate::payload::{ArraySource, CopyOnWrite, Mappable, MappedFile, Payload, PrivateFile, Reader};
+use crate::payload::{ArraySource, CopyOnWrite, Mappable, MappedFile, PrivateFile, Reader};
 use crate::{Mapped, Mapped1, Mapped2, MappedCow2};
 
 #[test]
@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn the_first_call_returns_what_later_ones_load(array in any_layout(), inline in prop_oneof![Just(0_u64), Just(4096)]) {
         let mut first = array.clone();
-        first.normalise();
+        super::normal(&mut first);
         prop_assert_eq!(&first, &array);
         for stored in [save(&array, inline), save(&first, inline)] {
             let later = stored.load::<Array3<i32>>().unwrap();
@@ -81,7 +81,7 @@ proptest! {
             prop_assert_eq!(crate::digest(&later), crate::digest(&first));
             let shared = stored.load::<ArcArray<i32, ndarray::Ix3>>().unwrap();
             let mut first_shared = array.to_shared();
-            first_shared.normalise();
+            super::normal(&mut first_shared);
             prop_assert_eq!(shared.strides(), first_shared.strides());
             prop_assert_eq!(shared.strides(), first.strides());
             let mapped = stored.read(Array3::<i32>::map).unwrap();
@@ -96,7 +96,7 @@ fn a_shared_array_in_order_is_not_copied() {
     let mut shared = array![[1, 2], [3, 4]].reversed_axes().into_shared();
     let before = shared.as_ptr();
     let other = shared.clone();
-    shared.normalise();
+    super::normal(&mut shared);
     assert_eq!(shared.as_ptr(), before);
     assert_eq!(shared, other);
 }
@@ -237,4 +237,42 @@ fn a_slice_that_is_not_contiguous_is_saved_as_its_copy() {
     let mut sliced = wide.clone();
     sliced.slice_collapse(s![.., ..;2]);
     assert_eq!(save(&sliced, 0).load::<Array2<usize>>().unwrap(), wide.slice(s![.., ..;2]));
+}
+
+#[test]
+fn from_the_65th_file_on_small_arrays_stay_inside() {
+    let arrays = |count: usize, len: usize| vec![Array1::<f64>::ones(len); count];
+    let files = |count: usize, len: usize, inline: u64| {
+        let value = arrays(count, len);
+        let saved = save(&value, inline);
+        assert_eq!(saved.load::<Vec<Array1<f64>>>().unwrap(), value);
+        saved.shelf.arrays.len()
+    };
+    assert_eq!([64, 65, 200].map(|count| files(count, 600, 4096)), [64, 64, 64]);
+    assert_eq!(files(80, 8192, 1), 64, "64 KiB are small");
+    assert_eq!(files(80, 8193, 4096), 80, "what is larger has a file");
+    assert_eq!(files(80, 600, 0), 80, "`inline(0)` keeps files");
+    assert_eq!(files(80, 512, 4096), 0, "what stays inside anyway isn't counted");
+    let mapped: Vec<Mapped1<f64>> = arrays(80, 600).into_iter().map(Into::into).collect();
+    assert_eq!(save(&mapped, 4096).shelf.arrays.len(), 80, "what is mapped needs a file");
+}
+
+#[test]
+fn short_rows_are_read_as_any_other_array_is() {
+    for len in [0, 1, 4, 15, 16, 127, 128, 255, 256] {
+        let value: Vec<Vec<u8>> = vec![(0..len).map(|i| i as u8).collect(); 3];
+        assert_eq!(save(&value, 4096).load::<Vec<Vec<u8>>>().unwrap(), value, "{len}");
+        let value = vec![(0..len).map(|i| i as f64).collect::<Vec<_>>(); 2];
+        assert_eq!(save(&value, 4096).load::<Vec<Vec<f64>>>().unwrap(), value, "{len}");
+    }
+    let right = save(&vec![1_u8, 2, 3, 4], 4096).value;
+    for at in 0..right.len() - 4 {
+        let mut wrong = right.clone();
+        wrong[at] ^= 1;
+        assert!(super::plain(&wrong).load::<Vec<u8>>().is_err(), "byte {at}");
+    }
+    assert!(super::plain(&save(&vec![true, false], 4096).value).load::<Vec<u8>>().is_err());
+    let mut bools = save(&vec![true, false], 4096).value;
+    *bools.last_mut().unwrap() = 2;
+    assert!(super::plain(&bools).load::<Vec<bool>>().is_err(), "neither true nor false");
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ndarray::{Array2, ShapeBuilder, array};
 
-use super::super::{OkOnly, ViaPayload, ViaSerde};
+use super::super::{Format, OkOnly, ViaPayload, ViaSerde};
 use super::{save, save_as};
+use crate::digest::Digest;
 use crate::payload::Payload;
 
 #[track_caller]
@@ -99,10 +100,24 @@ fn a_lifted_array_is_its_index() {
 #[test]
 fn a_serde_value_follows_its_digest() {
     let saved = save_as(&(Some(1_u8), [2_u8]), ViaSerde, 0).unwrap();
-    assert_eq!(saved.value[..3], [0x92, 0xc4, 16]);
-    assert_ne!(saved.value[3..19], [0; 16]);
+    assert_eq!(saved.value[..3], [0x92, 0xd8, 4]);
+    // By docs/format.md: no variant, a tuple of `Some` of u8, and a tuple of u8.
+    let fold = |s: u64, n: u64| (s ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let signature = [0, 25, 18, 7, 25, 7].into_iter().fold(0, fold);
+    let of_bytes = Digest::of(&saved.value[19..]).to_bytes();
+    let digest = Digest::of(&[&signature.to_le_bytes()[..], &of_bytes].concat());
+    assert_eq!(saved.value[3..19], digest.to_bytes());
     // `Some(x)` is an array of one with a longer head than a sequence of one.
     assert_eq!(saved.value[19..], [0x92, 0xdc, 0, 1, 1, 0x91, 2]);
+}
+
+#[test]
+fn a_serde_value_without_an_order_follows_the_digest_that_has_none() {
+    let map: HashMap<u64, u8> = (0..100).map(|n| (n, 0)).collect();
+    let saved = save_as(&map, ViaSerde, 0).unwrap();
+    assert_eq!(saved.value[..3], [0x92, 0xd8, 5]);
+    assert_eq!(saved.value[3..19], crate::digest::digest_serde_unordered(&map).unwrap().to_bytes());
+    assert_eq!(saved.read(<ViaSerde as Format<HashMap<u64, u8>>>::load).unwrap(), map);
 }
 
 #[test]

@@ -7,12 +7,14 @@ use ndarray::{Array1, array};
 use super::{plain, save};
 use crate::error::{ErrorKind, Result};
 use crate::payload::probes::*;
-use crate::payload::{Codec, FormatProbe, Mappable, Payload, Reader, TypeName, ViaPayload, Writer, normalise};
+use crate::payload::{
+    Codec, FormatProbe, Mappable, Normaliser, Payload, Reader, TypeName, ViaPayload, Writer, normalise,
+};
 use crate::{Mapped, Mapped1};
 
 macro_rules! plain_format {
     ($type:ty) => {
-        (&&FormatProbe::<$type>::new().with((&&&&&&FormatProbe::<$type>::new()).format_plain())).compared()
+        (&&&FormatProbe::<$type>::new().with((&&&&&&FormatProbe::<$type>::new()).format_plain())).compared()
     };
 }
 
@@ -35,10 +37,10 @@ impl<T: Payload> Payload for Fit<T> {
         });
     }
 
-    fn normalise(&mut self) {
-        normalise(&mut self.value, plain_format!(T));
-        normalise(&mut self.host, plain_format!(Ipv4Addr));
-        normalise(&mut self.residuals, plain_format!(Array1<f64>));
+    fn normalise(&mut self, by: &mut Normaliser) {
+        normalise(&mut self.value, plain_format!(T), by);
+        normalise(&mut self.host, plain_format!(Ipv4Addr), by);
+        normalise(&mut self.residuals, plain_format!(Array1<f64>), by);
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -92,16 +94,16 @@ impl Payload for Tree {
         });
     }
 
-    fn normalise(&mut self) {
+    fn normalise(&mut self, by: &mut Normaliser) {
         match self {
             Self::Empty => {}
             Self::Leaf(f0, f1) => {
-                normalise(f0, plain_format!(f64));
-                normalise(f1, plain_format!(Option<String>));
+                normalise(f0, plain_format!(f64), by);
+                normalise(f1, plain_format!(Option<String>), by);
             }
             Self::Node { left, right } => {
-                normalise(left, plain_format!(Box<Tree>));
-                normalise(right, plain_format!(Box<Tree>));
+                normalise(left, plain_format!(Box<Tree>), by);
+                normalise(right, plain_format!(Box<Tree>), by);
             }
         }
     }
@@ -200,7 +202,7 @@ fn a_derived_type_is_stored_by_field_name() {
 #[test]
 fn an_array_of_a_derived_type_comes_into_order() {
     let mut value = fit(array![[1, 2, 3], [4, 5, 6]].slice_move(ndarray::s![.., ..;-1]));
-    value.normalise();
+    super::normal(&mut value);
     assert!(value.value.is_standard_layout());
 }
 

@@ -100,7 +100,7 @@ fn depth_is_bounded() {
         Seq(Vec<Any>),
         Number(u8),
     }
-    let deep = |unit: &[u8]| [b"\x92\xc4\x100123456789abcdef".as_slice(), &unit.repeat(1_000_000)].concat();
+    let deep = |unit: &[u8]| [b"\x92\xd8\x040123456789abcdef".as_slice(), &unit.repeat(1_000_000)].concat();
     let list = |bytes: &[u8]| plain(bytes).read(<ViaSerde as Format<List>>::load).unwrap_err();
     let any = |bytes: &[u8]| plain(bytes).read(<ViaSerde as Format<Any>>::load).unwrap_err();
     for error in [list(&deep(&[0xdc, 0, 1])), list(&deep(&[1])), any(&deep(&[0x91]))] {

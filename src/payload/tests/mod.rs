@@ -11,7 +11,8 @@ mod serde;
 mod values;
 
 use super::{
-    ArraySink, ArraySource, Codec, Format, MappedFile, Payload, PrivateFile, Reader, ViaPayload, ViaSerde, Writer,
+    ArraySink, ArraySource, Check, Codec, Format, MappedFile, Normaliser, Payload, PrivateFile, Reader, ViaPayload,
+    ViaSerde, Writer,
 };
 use crate::digest::{ArrayMeta, Digest, tree};
 use crate::error::{Error, Result};
@@ -87,6 +88,11 @@ fn save_as<R>(value: &R, format: impl Format<R>, inline: u64) -> Result<Saved> {
     let mut out = Writer::new(&mut shelf, inline);
     Codec::of(format).save(value, &mut out)?;
     Ok(Saved { value: out.finish(), shelf })
+}
+
+/// Brings a value into the form in which it comes back.
+fn normal<T: Payload>(value: &mut T) {
+    value.normalise(&mut Normaliser::new(Check::Compare));
 }
 
 fn save<T: Payload>(value: &T, inline: u64) -> Saved {

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Saved, save_as};
 use crate::error::Result;
 use crate::payload::probes::*;
-use crate::payload::{Codec, Format, FormatProbe, Mappable, Outcome, Payload, Reader, TypeName, ViaSerdeEq, Writer};
+use crate::payload::{
+    Codec, Format, FormatProbe, Mappable, Outcome, Payload, Reader, TypeName, ViaSerdeEq, ViaSerdeEqDebug, Writer,
+};
 
 /// Only serde knows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,40 +106,54 @@ fn a_field_is_a_plain_value() {
 struct Incomparable(u8);
 
 macro_rules! compared {
-    ($type:ty, $method:ident) => {
-        short((&&FormatProbe::<$type>::new().with((&&&&&&FormatProbe::<$type>::new()).$method())).compared())
-    };
+    ($type:ty, $method:ident) => {{
+        let probe = FormatProbe::<$type>::new();
+        let ok = (&&&probe.with((&&&&&&FormatProbe::<$type>::new()).$method())).compared();
+        short((&&&probe.with(ok)).compared_err())
+    }};
 }
+
+/// Without `Debug`.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Silent(u8);
 
 #[test]
 fn what_can_be_compared_is() {
-    assert_eq!(compared!(Vec<Known>, format), "ViaSerdeEq");
+    assert_eq!(compared!(Vec<Known>, format), "ViaSerdeEqDebug");
+    assert_eq!(compared!(Vec<Silent>, format), "ViaSerdeEq");
     assert_eq!(compared!(Vec<Incomparable>, format), "ViaSerde");
-    assert_eq!(compared!(Option<Known>, format), "OptionVia ViaSerdeEq");
+    assert_eq!(compared!(Option<Known>, format), "OptionVia ViaSerdeEqDebug");
+    assert_eq!(compared!(Option<Silent>, format), "OptionVia ViaSerdeEq");
     assert_eq!(compared!(Option<Incomparable>, format), "OptionVia ViaSerde");
-    assert_eq!(compared!(Result<Known, Opaque>, format), "OkOnly ViaSerdeEq");
+    assert_eq!(compared!(Result<Known, Opaque>, format), "OkOnly ViaSerdeEqDebug");
+    assert_eq!(compared!(Result<Silent, Opaque>, format), "OkOnly ViaSerdeEq");
     assert_eq!(compared!(Result<Incomparable, Opaque>, format), "OkOnly ViaSerde");
-    assert_eq!(compared!(Result<Known, Known>, format_with_err), "WithErr ViaSerdeEq ViaSerdeEq");
-    assert_eq!(compared!(Result<Known, String>, format_with_err), "WithErr ViaSerdeEq ViaPayload");
-    assert_eq!(compared!(Result<String, Known>, format_with_err), "WithErr ViaPayload ViaSerdeEq");
-    assert_eq!(compared!(Result<Incomparable, Known>, format_with_err), "WithErr ViaSerde ViaSerde");
-    assert_eq!(compared!(Known, format_plain), "ViaSerdeEq");
+    assert_eq!(compared!(Result<Known, Silent>, format_with_err), "WithErr ViaSerdeEqDebug ViaSerdeEq");
+    assert_eq!(compared!(Result<Silent, String>, format_with_err), "WithErr ViaSerdeEq ViaPayload");
+    assert_eq!(compared!(Result<String, Known>, format_with_err), "WithErr ViaPayload ViaSerdeEqDebug");
+    assert_eq!(compared!(Result<Known, Incomparable>, format_with_err), "WithErr ViaSerdeEqDebug ViaSerde");
+    assert_eq!(compared!(Result<Incomparable, Known>, format_with_err), "WithErr ViaSerde ViaSerdeEqDebug");
+    assert_eq!(compared!(Option<Silent>, format_with_err), "OptionVia ViaSerdeEq");
+    assert_eq!(compared!(Known, format_plain), "ViaSerdeEqDebug");
     assert_eq!(compared!(Array2<f64>, format), "ViaPayload");
 }
 
 #[test]
-fn what_comes_back_unequal_is_refused_unless_it_never_equals_itself() {
+fn what_comes_back_unequal_is_refused_and_a_nan_does_not_hide_it() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Fit {
         slope: f64,
         #[serde(skip)]
         residual: f64,
     }
-    let save = |fit: &Fit| save_as(fit, ViaSerdeEq, 0);
+    let save = |fit: &Fit| save_as(fit, ViaSerdeEqDebug, 0);
     assert!(save(&Fit { slope: 1.0, residual: 0.0 }).is_ok());
     assert!(save(&Fit { slope: f64::NAN, residual: 0.0 }).is_ok());
     let Err(error) = save(&Fit { slope: 1.0, residual: 0.5 }) else { panic!("it would come back changed") };
     assert!(error.to_string().contains("another content"), "{error}");
+    assert!(save(&Fit { slope: f64::NAN, residual: 0.5 }).is_err());
+    assert!(save_as(&Fit { slope: f64::NAN, residual: 0.0 }, ViaSerdeEq, 0).is_err());
+    assert!(save_as(&Fit { slope: 1.0, residual: 0.0 }, ViaSerdeEq, 0).is_ok());
 }
 
 fn of_payload<T: Payload, E>() -> [String; 4] {

@@ -1,0 +1,479 @@
+//! Results that don't come back from serde as they were: what is compared, and that first and later calls agree.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ndarray::prelude::*;
+use ndcache::{Memory, Mode, Payload, cache};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::support::{fresh, warnings};
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Model {
+    score: f64,
+    #[serde(skip)]
+    n_iter: u64,
+}
+
+impl Model {
+    fn new(score: f64, n_iter: u64) -> Self {
+        Self { score, n_iter }
+    }
+}
+
+/// Evaluates twice, in two memories of one folder; the `Debug` texts of both, and whether something was stored.
+fn twice<A, R: fmt::Debug>(call: impl Fn() -> ndcache::Call<A, R>) -> ([String; 2], bool) {
+    let (folder, memory) = fresh();
+    let first = format!("{:?}", memory.eval(call()));
+    let again = Memory::open(folder.path()).expect("a memory");
+    let later = format!("{:?}", again.eval(call()));
+    ([first, later], again.stats().hits() == 1)
+}
+
+macro_rules! returning {
+    ($($name:ident -> $type:ty { $value:expr })*) => {$(
+        #[cache]
+        fn $name() -> $type {
+            $value
+        }
+    )*};
+}
+
+returning! {
+    nan -> Model { Model::new(f64::NAN, 17) }
+    nan_without_more -> Model { Model::new(f64::NAN, 0) }
+    in_a_vector -> Vec<Model> { vec![Model::new(f64::NAN, 0), Model::new(1.0, 17)] }
+    in_options -> Option<Vec<Option<Model>>> { Some(vec![None, Some(Model::new(f64::NAN, 17))]) }
+    in_a_tuple -> (u8, Model) { (1, Model::new(f64::NAN, 17)) }
+    in_a_tree -> BTreeMap<String, Model> { BTreeMap::from([("a".to_owned(), Model::new(f64::NAN, 17))]) }
+    in_a_map -> HashMap<String, Model> { HashMap::from([("a".to_owned(), Model::new(f64::NAN, 17))]) }
+    in_a_generic -> Wrapped<Model> { Wrapped { inner: Model::new(f64::NAN, 17), more: 1 } }
+    in_a_variant -> Fit { Fit::Done { model: Model::new(f64::NAN, 17), rounds: 3 } }
+    in_a_payload -> Owner { Owner { x: f64::NAN, model: Model::new(f64::NAN, 17) } }
+    shown_as_text_with_dots -> Named { Named { name: "a..b".to_owned(), score: f64::NAN, n_iter: 0 } }
+}
+
+#[cache]
+fn in_a_result() -> Result<Model, String> {
+    Ok(Model::new(f64::NAN, 17))
+}
+
+#[cache(cache_err)]
+fn as_an_err() -> Result<Opaque, Model> {
+    Err(Model::new(f64::NAN, 17))
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Wrapped<T> {
+    inner: T,
+    #[serde(default, skip_serializing)]
+    more: u32,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+enum Fit {
+    None,
+    Done {
+        model: Model,
+        #[serde(skip)]
+        rounds: u32,
+    },
+}
+
+#[derive(Payload, Clone, Debug, PartialEq)]
+struct Owner {
+    x: f64,
+    model: Model,
+}
+
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Named {
+    name: String,
+    score: f64,
+    #[serde(skip)]
+    n_iter: u64,
+}
+
+/// Neither `PartialEq` nor `Debug` shows anything of it.
+#[derive(Serialize, Deserialize)]
+struct Opaque {
+    score: f64,
+}
+
+#[test]
+fn a_nan_does_not_switch_the_comparison_off() {
+    macro_rules! come_back_or_are_not_stored {
+        ($($function:ident)*) => {$(
+            let (texts, stored) = twice($function::call);
+            assert_eq!(texts, [format!("{:?}", $function::compute()), format!("{:?}", $function::compute())]);
+            assert!(!stored, "{} hides a field from serde", stringify!($function));
+        )*};
+    }
+    come_back_or_are_not_stored!(
+        nan in_a_vector in_options in_a_tuple in_a_tree in_a_map in_a_generic in_a_variant in_a_payload in_a_result
+    );
+    let (folder, memory) = fresh();
+    for memory in [&memory, &Memory::open(folder.path()).unwrap()] {
+        let Err(model) = memory.eval(as_an_err::call()) else { panic!("it is an error") };
+        assert_eq!(model.n_iter, 17);
+    }
+}
+
+#[test]
+fn a_nan_that_comes_back_is_stored() {
+    let (texts, stored) = twice(nan_without_more::call);
+    assert_eq!(texts[0], texts[1]);
+    assert!(stored);
+}
+
+#[test]
+fn a_debug_text_that_leaves_something_out_shows_nothing() {
+    let (texts, stored) = twice(shown_as_text_with_dots::call);
+    assert_eq!(texts[0], texts[1]);
+    assert!(!stored);
+
+    #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+    struct Large {
+        x: Array1<f64>,
+    }
+    #[cache]
+    fn large(n: usize) -> Large {
+        Large { x: Array1::from_elem(n, f64::NAN) }
+    }
+    assert!(twice(|| large::call(400)).1);
+    assert!(!twice(|| large::call(600)).1);
+
+    #[derive(Serialize, Deserialize, Clone, PartialEq)]
+    struct Short(f64, #[serde(skip)] u8);
+    impl fmt::Debug for Short {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Short(")?;
+            f.write_str(".")?;
+            f.write_str(".)")
+        }
+    }
+    #[cache]
+    fn short() -> Short {
+        Short(f64::NAN, 3)
+    }
+    assert!(!twice(short::call).1);
+    #[derive(Serialize, Deserialize, Clone, PartialEq)]
+    struct Ellipsis(f64);
+    impl fmt::Debug for Ellipsis {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("[1, …]")
+        }
+    }
+    #[cache]
+    fn ellipsis() -> Ellipsis {
+        Ellipsis(f64::NAN)
+    }
+    assert!(!twice(ellipsis::call).1);
+}
+
+#[test]
+fn what_never_equals_itself_is_compared_by_its_text_or_not_at_all() {
+    #[derive(Serialize, Deserialize, Debug)]
+    struct Never(u8, #[serde(skip)] u8);
+    impl PartialEq for Never {
+        fn eq(&self, _: &Self) -> bool {
+            false
+        }
+    }
+    #[cache]
+    fn never(hidden: u8) -> Never {
+        Never(1, hidden)
+    }
+    assert_eq!(never::compute(1).1, 1);
+    assert!(twice(|| never::call(0)).1);
+    assert!(!twice(|| never::call(1)).1);
+
+    #[derive(Serialize, Deserialize, PartialEq)]
+    struct Silent(f64);
+    #[cache]
+    fn silent(x: f64) -> Silent {
+        Silent(x)
+    }
+    let (_folder, memory) = fresh();
+    memory.eval(silent::call(1.0));
+    assert!(memory.contains(&silent::call(1.0)));
+    let told = warnings(|| {
+        memory.eval(silent::call(f64::NAN));
+        memory.eval(silent::call(f64::NAN));
+    });
+    assert!(!memory.contains(&silent::call(f64::NAN)));
+    assert_eq!(told.len(), 1, "{told:?}");
+    let told = &told[0];
+    assert!(told.contains("derive `ndcache::Payload`") && told.contains("`#[cache(trust_serde)]`"), "{told}");
+    assert!(!told.contains("PartialEq"), "{told}");
+    let error = memory.try_eval(silent::call(f64::NAN)).map(drop).unwrap_err();
+    assert!(error.to_string().contains("Silent"), "{error}");
+}
+
+#[test]
+fn a_type_that_derives_payload_is_stored_with_its_nans() {
+    #[derive(Payload, Clone, Debug, PartialEq)]
+    struct Plain {
+        score: f64,
+        n_iter: u64,
+        more: Vec<Option<f32>>,
+    }
+    #[cache]
+    fn plain() -> Vec<Plain> {
+        vec![Plain { score: f64::NAN, n_iter: 17, more: vec![Some(f32::NAN), None] }]
+    }
+    let (texts, stored) = twice(plain::call);
+    assert_eq!(texts, [format!("{:?}", plain::compute()), format!("{:?}", plain::compute())]);
+    assert!(stored);
+}
+
+#[test]
+fn who_trusts_serde_stores_what_it_brings_back_and_gets_that_at_once() {
+    #[cache(trust_serde)]
+    fn trusted() -> Model {
+        Model::new(f64::NAN, 17)
+    }
+    let (texts, stored) = twice(trusted::call);
+    assert_eq!(texts, ["Model { score: NaN, n_iter: 0 }", "Model { score: NaN, n_iter: 0 }"]);
+    assert!(stored);
+    let (_folder, memory) = fresh();
+    memory.shelve(trusted::call()).unwrap().load(&memory).unwrap();
+    Memory::disabled().shelve(trusted::call()).unwrap().load(&memory).unwrap();
+}
+
+#[test]
+fn what_can_not_be_compared_agrees_on_the_first_call_and_later() {
+    #[derive(Serialize, Deserialize, Debug)]
+    struct Loose(f64, #[serde(skip)] u8);
+    #[cache]
+    fn loose() -> Loose {
+        Loose(1.0, 7)
+    }
+    assert_eq!(loose::compute().1, 7);
+    let (texts, stored) = twice(loose::call);
+    assert_eq!(texts, ["Loose(1.0, 0)", "Loose(1.0, 0)"]);
+    assert!(stored);
+}
+
+#[test]
+fn a_comparison_that_panics_costs_no_result() {
+    #[derive(Serialize, Deserialize)]
+    struct Sore(u8);
+    impl PartialEq for Sore {
+        fn eq(&self, _: &Self) -> bool {
+            panic!("not comparable")
+        }
+    }
+    #[cache]
+    fn sore() -> Sore {
+        Sore(3)
+    }
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(sore::call()).0, 3);
+    assert!(!memory.contains(&sore::call()));
+}
+
+/// The strides of what is in C order, whatever it was.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+struct Coefficients {
+    coef: Array2<f64>,
+}
+
+fn fortran() -> Array2<f64> {
+    Array2::from_shape_vec((3, 2).f(), (0..6).map(f64::from).collect()).unwrap()
+}
+
+#[derive(Payload, Clone, Debug, PartialEq)]
+struct Mixed {
+    plain: Array2<f64>,
+    known: Coefficients,
+}
+
+trait Strides {
+    fn all(&self) -> Vec<isize>;
+}
+
+impl<A> Strides for Array2<A> {
+    fn all(&self) -> Vec<isize> {
+        self.strides().to_vec()
+    }
+}
+
+impl Strides for Coefficients {
+    fn all(&self) -> Vec<isize> {
+        self.coef.all()
+    }
+}
+
+impl Strides for (u8, Coefficients, Array2<f64>) {
+    fn all(&self) -> Vec<isize> {
+        [self.1.all(), self.2.all()].concat()
+    }
+}
+
+impl Strides for Mixed {
+    fn all(&self) -> Vec<isize> {
+        [self.plain.all(), self.known.all()].concat()
+    }
+}
+
+impl<T: Strides> Strides for Option<T> {
+    fn all(&self) -> Vec<isize> {
+        self.as_ref().map_or_else(Vec::new, Strides::all)
+    }
+}
+
+impl<T: Strides, E> Strides for Result<T, E> {
+    fn all(&self) -> Vec<isize> {
+        self.as_ref().ok().map_or_else(Vec::new, Strides::all)
+    }
+}
+
+impl<T: Strides> Strides for HashMap<u8, T> {
+    fn all(&self) -> Vec<isize> {
+        self.values().flat_map(Strides::all).collect()
+    }
+}
+
+/// The first call in each mode, and the next one.
+fn agree<A, R: Strides>(call: impl Fn() -> ndcache::Call<A, R>) {
+    let (folder, memory) = fresh();
+    let at = |mode: Mode| Memory::builder(folder.path()).mode(mode).open().unwrap();
+    let missed = at(Mode::ReadOnly).eval(call()).all();
+    let first = memory.eval(call()).all();
+    let later = Memory::open(folder.path()).unwrap().eval(call()).all();
+    let refreshed = at(Mode::Refresh).eval(call()).all();
+    let again = memory.refresh(call()).all();
+    let cheap = fresh();
+    let cheap = Memory::builder(cheap.0.path()).min_duration(Duration::from_secs(3600)).open().unwrap();
+    let unstored = cheap.eval(call()).all();
+    let tried = fresh().1.try_eval(call()).unwrap().all();
+    let shelved = fresh().1;
+    let shelved = shelved.shelve(call()).unwrap().load(&shelved).unwrap().all();
+    let gone = fresh();
+    std::fs::remove_dir_all(gone.0.path()).unwrap();
+    std::fs::write(gone.0.path(), "in the way").unwrap();
+    let lost = gone.1.eval(call()).all();
+    std::fs::remove_file(gone.0.path()).unwrap();
+    for (what, strides) in [
+        ("read-only", missed),
+        ("later", later),
+        ("refreshed", refreshed),
+        ("again", again),
+        ("cheap", unstored),
+        ("tried", tried),
+        ("shelved", shelved),
+        ("lost", lost),
+    ] {
+        assert_eq!(strides, first, "{what}");
+    }
+}
+
+returning! {
+    fit -> Coefficients { Coefficients { coef: fortran() } }
+    tuple -> (u8, Coefficients, Array2<f64>) { (1, Coefficients { coef: fortran() }, fortran()) }
+    options -> Array2<Option<f64>> { fortran().mapv(Some) }
+    optional -> Option<Coefficients> { Some(Coefficients { coef: fortran() }) }
+    failing -> Result<Coefficients, fmt::Error> { Ok(Coefficients { coef: fortran() }) }
+    mixed -> Mixed { Mixed { plain: fortran(), known: Coefficients { coef: fortran() } } }
+    mapped_by_number -> HashMap<u8, Mixed> { HashMap::from([(1, mixed::compute())]) }
+    stepped -> Coefficients { Coefficients { coef: fortran().slice_move(s![..;2, ..]) } }
+}
+
+#[test]
+fn an_array_that_passes_through_serde_has_one_memory_order() {
+    agree(fit::call);
+    agree(tuple::call);
+    agree(options::call);
+    agree(optional::call);
+    agree(failing::call);
+    agree(mixed::call);
+    agree(mapped_by_number::call);
+    agree(stepped::call);
+    let (_folder, memory) = fresh();
+    assert_eq!(memory.eval(mixed::call()).all(), [1, 3, 2, 1], "what is stored as an array keeps its order");
+    assert_eq!(Memory::disabled().eval(fit::call()).all(), [1, 3], "without a cache nothing changes");
+    let mapped = memory.mmap(mixed::call());
+    assert_eq!(mapped.all(), [1, 3, 2, 1]);
+}
+
+#[test]
+fn a_step_that_reads_memory_order_gets_the_same_from_the_first_call_and_later_ones() {
+    #[cache]
+    fn first_two(x: &ArrayRef2<f64>) -> Vec<f64> {
+        x.as_slice_memory_order().unwrap()[..2].to_vec()
+    }
+    let (folder, memory) = fresh();
+    let run = |memory: &Memory| memory.eval(first_two::call(&memory.eval(fit::call()).coef));
+    let first = run(&memory);
+    assert_eq!(run(&Memory::open(folder.path()).unwrap()), first);
+    assert_eq!(run(&memory), first);
+}
+
+#[test]
+fn a_call_that_can_not_be_keyed_agrees_too() {
+    struct Refusing(AtomicU64);
+    impl Serialize for Refusing {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(serde::ser::Error::custom("not now")),
+                _ => serializer.serialize_u8(1),
+            }
+        }
+    }
+    #[cache]
+    fn fitted(_x: &Refusing) -> Coefficients {
+        Coefficients { coef: fortran() }
+    }
+    let (_folder, memory) = fresh();
+    let x = Refusing(AtomicU64::new(0));
+    assert_eq!(memory.eval(fitted::call(&x)).all(), [2, 1]);
+    assert_eq!(memory.eval(fitted::call(&x)).all(), [2, 1]);
+}
+
+#[test]
+fn keys_of_maps_come_back_in_the_same_order_too() {
+    use std::collections::HashSet;
+    #[cache]
+    fn keys() -> HashSet<Array2<i32>> {
+        let x = Array2::from_shape_fn((4, 6), |(i, j)| (6 * i + j) as i32);
+        HashSet::from([x.slice_move(s![..;2, ..;3])])
+    }
+    let (folder, memory) = fresh();
+    let strides = |memory: &Memory| memory.eval(keys::call()).iter().map(Strides::all).collect::<Vec<_>>();
+    assert_eq!(strides(&memory), strides(&Memory::open(folder.path()).unwrap()));
+}
+
+fn assert_owned<T: DeserializeOwned>(_: &T) {}
+
+#[test]
+fn lossy_functions_of_serde_give_the_same_at_once_or_are_not_stored() {
+    mod tenth {
+        pub(super) fn serialize<S: serde::Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_f64((x * 10.0).round() / 10.0)
+        }
+    }
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    struct Strict(#[serde(serialize_with = "tenth::serialize")] f64);
+    #[derive(Serialize, Deserialize, Debug)]
+    struct Lax(#[serde(serialize_with = "tenth::serialize")] f64);
+    #[cache]
+    fn strict(x: f64) -> Strict {
+        Strict(x)
+    }
+    #[cache]
+    fn lax(x: f64) -> Lax {
+        Lax(x)
+    }
+    assert_owned(&strict::compute(0.0));
+    assert!(twice(|| strict::call(0.5)).1);
+    let (texts, stored) = twice(|| strict::call(0.55));
+    assert_eq!((texts[0].as_str(), texts[1].as_str(), stored), ("Strict(0.55)", "Strict(0.55)", false));
+    let (texts, stored) = twice(|| lax::call(0.55));
+    assert_eq!(texts[0], texts[1]);
+    assert!(stored);
+}
