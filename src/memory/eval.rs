@@ -28,7 +28,7 @@ impl Memory {
     /// The result's type chooses how it comes back: an `Array2<f64>` is read into memory and verified against its
     /// digest, a [`Mapped2<f64>`](crate::Mapped2) is memory-mapped, on the first call as on later ones. Results are
     /// normalised before they are stored and returned: arrays keep C or Fortran order, any other becomes C, so that
-    /// the first call returns what later ones do. `Err` is not stored unless the function says `cache_err`.
+    /// the first call returns what later ones do; what only serde knows comes back as serde reads it again. `Err` is not stored unless the function says `cache_err`.
     ///
     /// A fault of the cache (a full disk, a damaged entry) never costs the result: it is counted in [`Memory::stats`],
     /// logged once per function at `warn`, and the computed value is returned. Threads and processes that need one
