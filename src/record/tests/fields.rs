@@ -25,7 +25,7 @@ fn every_field_is_read_as_it_was_written() {
     assert_eq!(read, record);
     assert_eq!(read.arguments[0].text(), "(secret)");
     assert_eq!(read.arguments[1].leaves[1].path, "steps[3]");
-    assert_eq!(sample().encode().unwrap(), include_bytes!("../../data/format1.record"), "and absent where unused");
+    assert_eq!(sample().encode().unwrap(), include_bytes!("../../../data/format1.record"), "and absent where unused");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn map_of(fields: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 #[test]
 fn format_1_is_what_it_always_was() {
-    let frozen = include_bytes!("../../data/format1.record");
+    let frozen = include_bytes!("../../../data/format1.record");
     assert_eq!(decode(frozen).unwrap(), sample());
     assert_eq!(sample().encode().unwrap(), frozen);
 }
