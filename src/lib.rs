@@ -133,7 +133,7 @@ pub use memory::{
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
 pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
 pub use record::{Argument, Producer};
-pub use store::Durability;
+pub use store::{Durability, LimitedFile};
 
 /// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere
 /// else.

@@ -1,13 +1,19 @@
 //! Attacks on the promises: each test says what a plain function would do, and looks for a cache that does otherwise.
 
 mod bits;
+mod changed_files;
 mod concurrency;
+mod descriptors;
+mod file_sizes;
 mod finding;
 mod fuzz;
+mod home;
 mod hot;
 mod keys;
 mod names;
 mod owners;
 mod planted;
+mod removed;
+mod sparse;
 mod staged;
 mod targets;

@@ -112,8 +112,18 @@ impl Inner {
         site: &Site,
         options: &Options,
         base: &Record,
-        save: impl FnOnce(&mut Writer<'_>) -> Result<()>,
+        save: impl Fn(&mut Writer<'_>) -> Result<()>,
     ) -> Result<()> {
+        self.put_whole(site, || self.commit_once(site, options, base, &save)).map(drop)
+    }
+
+    fn commit_once(
+        &self,
+        site: &Site,
+        options: &Options,
+        base: &Record,
+        save: impl Fn(&mut Writer<'_>) -> Result<()>,
+    ) -> Result<Record> {
         let compression = self.compression(options);
         compression.check()?;
         let stem = self.stem(self.is_readable(options), &base.function, &base.arguments);
@@ -129,14 +139,15 @@ impl Inner {
             ..base.clone()
         };
         let _turn = self.turn(site);
-        sink.publish(&record)
+        sink.publish(&record)?;
+        Ok(record)
     }
 
     /// Waits for a moment until nobody else replaces the entry: of two who do so at once, neither would see the
     /// other's files, and remove them.
     fn turn(&self, site: &Site) -> (Option<LockedKey>, Option<Flight>) {
         let flight = loop {
-            match flight::request(self.place, site.key(), Some(PATIENCE)) {
+            match flight::request(self.place(), site.key(), Some(PATIENCE)) {
                 Clearance::Leads(flight) => break Some(flight),
                 Clearance::Landed => {}
                 Clearance::Alone => break None,
@@ -146,7 +157,7 @@ impl Inner {
     }
 
     fn lock_for_a_moment(&self, site: &Site) -> Option<LockedKey> {
-        let locks = self.locks.as_ref()?;
+        let locks = self.locks()?;
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             match locks.try_lock(site.key().digest().to_bytes()) {

@@ -112,9 +112,15 @@ impl Memory {
             }
             Err(missing) => missing,
         };
+        // Whoever computes it looks again after this.
+        let reopened = matches!(missing, Missing::Absent | Missing::Due) && inner.reopen(mode <= Mode::Refresh);
         if mode <= Mode::Refresh {
             self.compute_once(inner, call, &site, shape, missing)
         } else {
+            let missing = match if reopened { inner.hit(&call, &site, shape) } else { Err(missing) } {
+                Ok(value) => return Evaluated { value, fault: None },
+                Err(missing) => missing,
+            };
             let missed = inner.miss(&call, &site, missing);
             self.compute_only(inner, call, shape, &missed, "nothing is written in this mode")
         }
@@ -129,7 +135,7 @@ impl Memory {
         shape: S,
         missing: Missing,
     ) -> Evaluated<S::Out> {
-        let wanted = WantedCall { inner, call: &call, site, shape };
+        let wanted = WantedCall::new(inner, &call, site, shape);
         let (missing, _lead) = match take_turn(&wanted, missing) {
             Ok(value) => return Evaluated { value, fault: None },
             Err(leave) => leave,
@@ -180,6 +186,7 @@ impl Memory {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
+                draft.expect_unchanged_files()?;
                 inner.put(site, &draft.expiring(expires), codec, &value, duration, compression)
             }),
         };

@@ -13,7 +13,7 @@ use super::{Evict, Evicted, Limits, Memory, lock};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::planted;
-use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
+use crate::store::{Disk, Kind, LockedKey, Stat};
 
 #[cfg(test)]
 mod tests;
@@ -78,7 +78,6 @@ impl Memory {
 /// Counts and evicts the entries of one folder.
 pub(super) struct Evictor {
     disk: Arc<Disk>,
-    locks: Option<Locks>,
     policy: Evict,
     hot: Arc<Table>,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
@@ -139,8 +138,8 @@ struct Tally {
 }
 
 impl Evictor {
-    pub(super) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict, hot: Arc<Table>) -> Self {
-        Self { disk, locks, policy, hot, turn: Mutex::default(), remembered: REMEMBERED }
+    pub(super) fn new(disk: Arc<Disk>, policy: Evict, hot: Arc<Table>) -> Self {
+        Self { disk, policy, hot, turn: Mutex::default(), remembered: REMEMBERED }
     }
 
     /// Counts and evicts at once; beside another process that does so, if there is one.
@@ -170,7 +169,7 @@ impl Evictor {
 
     /// Keeps other processes from evicting, where there are locks; `None` if one of them is about it.
     fn lock(&self) -> Option<Option<LockedKey>> {
-        match self.locks.as_ref().map(|locks| locks.try_lock(LOCK)) {
+        match self.disk.locks().map(|locks| locks.try_lock(LOCK)) {
             Some(Ok(held)) => held.map(Some),
             Some(Err(_)) | None => Some(None),
         }

@@ -61,6 +61,9 @@ pub enum Reason {
     Expired(String),
     /// What is stored can't be used: it isn't what was written.
     Damaged(String),
+    /// What is stored can't be read, which says nothing of it: no descriptor or no memory is left, a permission is
+    /// missing, the disk fails.
+    Unreadable(String),
     /// What is stored was written by a newer version, and is left alone.
     Newer(String),
     /// The call can't be keyed, and runs as if there were no cache.
@@ -102,6 +105,7 @@ impl Reason {
             Self::Argument(_) => "argument",
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
+            Self::Unreadable(_) => "unreadable",
             Self::Newer(_) => "newer",
             Self::Bypassed(_) => "bypassed",
             Self::Refresh => "refresh",
@@ -127,6 +131,7 @@ impl fmt::Display for Reason {
             }
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
+            Self::Unreadable(what) => write!(f, "unreadable: {what}"),
             Self::Newer(what) => write!(f, "newer: {what}"),
             Self::Bypassed(why) => write!(f, "bypassed: {why}"),
             Self::Refresh => f.write_str("refreshed"),
@@ -208,9 +213,8 @@ impl Inner {
             Missing::Due => Reason::Refresh,
             Missing::Off => Reason::Off,
             Missing::Expired(how) => Reason::Expired(how),
-            Missing::Damaged(error) | Missing::Fault(error) => {
-                Reason::Damaged(escaped(&error.to_string()).into_owned())
-            }
+            Missing::Damaged(error) => Reason::Damaged(escaped(&error.to_string()).into_owned()),
+            Missing::Fault(error) => Reason::Unreadable(escaped(&error.to_string()).into_owned()),
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),
         }

@@ -15,10 +15,10 @@ const WORKER_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a long wait is reported.
 pub(super) const REPORT: Duration = Duration::from_secs(60);
 
-/// Which folder (by device and inode) and key a flight is about; memories of one folder share their flights.
+/// Which folder and key a flight is about; memories of one folder share their flights.
 type Route = (Place, Key);
 
-/// A folder, by device and inode: its path may change while it is open.
+/// A folder, by the number that it has in this process: its path may change while it is open.
 pub(super) type Place = (u64, u64);
 
 #[derive(Default)]

@@ -127,7 +127,7 @@ impl Inner {
     pub(super) fn look_up(&self, site: &Site, function: &'static str) -> Result<Arc<Lease>, Missing> {
         let (slot, before) = (site.slot(), Before::of(&self.hot, site.key()));
         let was = self.hot.get(slot);
-        let found = match self.find(site, function) {
+        let found = match self.find_in_open(site, function) {
             Ok(found) => found,
             Err(missing) => {
                 if was.is_some() {

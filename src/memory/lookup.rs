@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::extent::{expect_overflow, misfit};
 use super::hot::Hot;
 use super::{Inner, MapPolicy, Mode, Verify, lock};
 use crate::digest::{ArrayMeta, Digest, Known, escaped, tree};
@@ -138,8 +139,16 @@ impl From<Error> for Missing {
 }
 
 impl Inner {
-    /// The record at `site`, if it is the one of `function`'s call.
+    /// The record at `site`, if it is the one of `function`'s call; in the folder that stands there by now.
     pub(super) fn find(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        match self.find_in_open(site, function) {
+            Err(Missing::Absent) if self.reopen(false) => self.find_in_open(site, function),
+            found => found,
+        }
+    }
+
+    /// The record at `site`, if it is the one of `function`'s call; in the folder that is open, removed or not.
+    pub(super) fn find_in_open(&self, site: &Site, function: &str) -> Result<Found, Missing> {
         let name = site.record();
         let found = self.read_record(&name)?.ok_or(Missing::Absent)?;
         let record = &found.record;
@@ -262,6 +271,7 @@ pub(super) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &st
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let file = format!("{beside}/{}", overflow.file);
         let path = disk.path_of(&file);
+        expect_overflow(disk, &file, overflow)?;
         match disk.read(&file, overflow.length)? {
             Some(overflowed) => {
                 return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?.into(), stat, length, used }));
@@ -415,7 +425,13 @@ impl ArraySource for Source<'_> {
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
         let file = self.open(array, &name)?;
-        let (data, tree) = read_verified(&file, || self.inner.disk.path_of(&name), array.offset, out)?;
+        let path = || self.inner.disk.path_of(&name);
+        if file.is_sparse() {
+            // Before `out` takes memory, which it does as it is filled.
+            let length = array.length.saturating_sub(array.offset);
+            self.compare(array, &name, digest_file(&file, path, array.offset, length)?)?;
+        }
+        let (data, tree) = read_verified(&file, path, array.offset, out)?;
         self.compare(array, &name, tree)?;
         if let Some(hot) = self.remembered() {
             hot.keep_elements(index, data);
@@ -464,20 +480,6 @@ impl ArraySource for Source<'_> {
         }
         Ok(Some(PrivateFile { file: file.into_file(), path, len: array.length, offset: to_usize(array.offset)? }))
     }
-}
-
-/// An array file that isn't there, or has another length than its record says.
-fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
-    let Some(found) = found else {
-        return Error::damaged(format!("array file is missing: `{name}`, expected {}", bytes(expected)));
-    };
-    let how = if found < expected { "short" } else { "too long" };
-    let (difference, found, expected) = (bytes(found.abs_diff(expected)), bytes(found), bytes(expected));
-    Error::damaged(format!("array file is {difference} {how}: `{name}` has {found}, expected {expected}"))
-}
-
-fn bytes(count: u64) -> String {
-    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
 fn is_compressed(array: &ArrayRecord) -> bool {

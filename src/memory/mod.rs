@@ -6,9 +6,10 @@
 //!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
 //!   for a call that is `wanted`; `sync`: what both take of the system.
+//! * `removed`: a folder that was removed while it was in use.
 //! * `hot`: entries that were found, by the `clock`, of which a thread has the smallest in its `pocket`.
-//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, their `leaves` hashed by two;
-//!   `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
+//! * `lookup` and `put`: entries from and to the disk, their files `readable` or not, of some `extent`, their
+//!   `leaves` hashed by two; `staged`: arrays that are made there; `upkeep`: removing them, and `listing` all.
 //! * `limits`: how much there may be; `shards`: where it lies, and `survey`: all of it; `evict` and `sweep`: what goes,
 //!   and `keeper`: by itself; `verify`: whether all of it is whole.
 //! * `shelve` and `kept`: references to results; `commit`: results that are edited.
@@ -29,6 +30,7 @@ mod eval;
 mod evict;
 mod expiry;
 mod explain;
+mod extent;
 mod flight;
 mod frame;
 mod guarded;
@@ -49,6 +51,7 @@ mod progress;
 mod put;
 mod readable;
 mod recheck;
+mod removed;
 pub(crate) mod rounding;
 mod settings;
 mod shape;
@@ -85,12 +88,11 @@ pub use verify::{Problem, Repair, Report};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evict::Evictor;
-use flight::Place;
 use hot::Table;
 use keeper::Keeper;
 use recheck::Sampler;
@@ -100,7 +102,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Key;
 use crate::payload::Compression;
-use crate::store::{Disk, Locks};
+use crate::store::Disk;
 
 /// A cache folder: looks calls up in it, computes what is missing, and stores the results.
 ///
@@ -137,9 +139,11 @@ pub struct Memory(
 struct Inner {
     disk: Arc<Disk>,
     settings: Settings,
-    /// By which the memories of one process that share the folder find each other's flights.
-    place: Place,
-    locks: Option<Locks>,
+    /// How often the folder had been opened anew when what is remembered of it was last forgotten.
+    reopened: AtomicU64,
+    /// For a memory that stands for another process, its number.
+    #[cfg(test)]
+    apart: Option<u64>,
     counters: Counters,
     hot: Arc<Table>,
     /// Whether the settings let a thread carry results in its pocket.
@@ -162,18 +166,19 @@ impl Inner {
     fn new(disk: Disk, settings: Settings) -> Self {
         #[cfg(feature = "progress")]
         progress::install();
-        let place = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
-        let local = !disk.medium().network;
         let writes = settings.mode <= Mode::Refresh;
-        let locks = (local && writes).then(|| Locks::open(&disk)).flatten();
+        if writes {
+            disk.locks(); // opened once for all calls
+        }
         let disk = Arc::new(disk);
         let hot = Arc::new(Table::new());
-        let evictor = Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict, Arc::clone(&hot));
+        let evictor = Evictor::new(Arc::clone(&disk), settings.evict, Arc::clone(&hot));
         let evictor = Arc::new(evictor);
         let keeper = (writes && settings.limits.is_any()).then(|| Keeper::new(Arc::clone(&evictor), settings.limits));
         Self {
-            place,
-            locks,
+            reopened: AtomicU64::new(0),
+            #[cfg(test)]
+            apart: None,
             disk,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,

@@ -11,7 +11,7 @@ use super::expiry::{nanoseconds, nanoseconds_since_1970};
 use super::leaves::{Leaves, in_order};
 use super::lookup::{Missing, Site};
 use super::{Call, Inner};
-use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine};
+use crate::digest::{ArrayMeta, Digest, LEAF, SeenFile, Work, combine};
 use crate::error::{Error, Result};
 use crate::key::Part;
 use crate::map::Stage;
@@ -37,6 +37,7 @@ pub(super) struct Draft {
     pub(super) arguments: Vec<Argument>,
     readable: bool,
     expires: Option<u64>,
+    files: Vec<SeenFile>,
 }
 
 impl Draft {
@@ -49,9 +50,15 @@ impl Draft {
             digest: argument.digest,
             text,
         });
-        let (function, arguments) = (call.function(), arguments.collect());
+        let (function, arguments, files) = (call.function(), arguments.collect(), identity.files.clone());
         let (function, parts) = (function.path(), function.parts().to_vec());
-        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
+        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None, files })
+    }
+
+    /// Whether the files that the arguments stand for are still what was hashed; asked when the function has returned.
+    pub(super) fn expect_unchanged_files(&self) -> Result<()> {
+        let at = |error: Error| error.at(format_args!("function `{}`: its result isn't stored", self.function));
+        self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
     }
 
     /// With array files that say what they are.
@@ -86,8 +93,9 @@ impl Inner {
 
     /// Somebody who clears the folder meanwhile may have taken files of the entry before its record was there to say
     /// whose they are: then it is stored again.
-    fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
+    pub(super) fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
         let mut record = put()?;
+        self.forget_removed();
         for _ in 1..TRIES {
             // What was evicted at once went with its record.
             if self.is_whole(site, &record).is_ok() || !self.stands(site, &record) {
@@ -180,7 +188,7 @@ impl<'a> Sink<'a> {
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
     pub(super) fn publish(mut self, record: &Record) -> Result<()> {
-        let previous = match self.inner.find(self.site, &record.function) {
+        let previous = match self.inner.find_in_open(self.site, &record.function) {
             Err(Missing::Newer(error)) => return Err(error),
             found => found.ok(),
         };

@@ -85,6 +85,8 @@ pub(crate) enum Stale {
     Refresh,
     /// The slot's record.
     Damaged(Error),
+    /// The file system failed.
+    Unreadable(Error),
     /// The slot's record, to be left alone.
     Newer(Error),
 }
@@ -98,6 +100,7 @@ impl Stale {
             Self::Target(_) => "target",
             Self::Refresh => "refresh",
             Self::Damaged(_) => "damaged",
+            Self::Unreadable(_) => "unreadable",
             Self::Newer(_) => "newer",
         }
     }
@@ -118,6 +121,7 @@ impl fmt::Display for Stale {
             Self::Target(what) => f.write_str(what),
             Self::Refresh => f.write_str("refreshed"),
             Self::Damaged(error) => write!(f, "damaged: {error}"),
+            Self::Unreadable(error) => write!(f, "unreadable: {error}"),
             Self::Newer(error) => write!(f, "newer: {error}"),
         }
     }
@@ -164,7 +168,7 @@ impl Memory {
         let Computed { result, changed, duration, .. } = self.compute(inner, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
-            None => draft.map(|draft| Made { draft, duration }),
+            None => draft.and_then(|draft| draft.expect_unchanged_files().map(|()| Made { draft, duration })),
         };
         Ran::new(result, function, codec, duration, made)
     }
@@ -216,9 +220,13 @@ impl Slots<'_> {
         self.inner.disk.path()
     }
 
-    /// What a restart or another mount has come between; see `Producer`.
-    pub(crate) fn session(&self) -> &str {
-        &self.inner.disk.medium().session
+    /// Whether neither a restart nor another mount has come between `slot` and now; see `Producer`.
+    pub(crate) fn is_of_this_session(self, slot: &Slot) -> bool {
+        slot.producer.session == self.inner.disk.medium().session
+    }
+
+    fn producer(self) -> Producer {
+        Producer::current(&self.inner.disk.medium().session)
     }
 
     pub(crate) fn key<A, R>(self, call: &Call<A, R>) -> Result<Key> {
@@ -245,13 +253,18 @@ impl Slots<'_> {
     /// What is remembered at `place`, whichever call made it.
     pub(crate) fn read(self, place: SlotName<'_>) -> Result<Option<Slot>, Stale> {
         let (digest, name) = named(place);
-        let read = self.inner.disk.read(&name, RECORD_MAX as u64);
+        let read = || self.inner.disk.read(&name, RECORD_MAX as u64);
+        let read = match read() {
+            Ok(None) if self.inner.reopen(self.writes()) => read(),
+            read => read,
+        };
         let decoded = read
             .and_then(|blob| blob.map(|blob| Slot::decode(&blob.bytes, &self.inner.disk.path_of(&name))).transpose());
         match decoded {
             // Two places may share the half of their digests that is the file's name.
             Ok(slot) => Ok(slot.filter(|slot| slot.slot == digest)),
             Err(error) if error.kind() == ErrorKind::Newer => Err(Stale::Newer(error)),
+            Err(error) if error.kind() == ErrorKind::Io => Err(Stale::Unreadable(error)),
             Err(error) => Err(Stale::Damaged(error)),
         }
     }
@@ -280,7 +293,7 @@ impl Slots<'_> {
                 duration: nanoseconds(duration),
                 slot: place.digest(),
                 target,
-                producer: Producer::current(self.session()),
+                producer: self.producer(),
             },
         )
     }
@@ -290,7 +303,7 @@ impl Slots<'_> {
         if !self.writes() {
             return;
         }
-        let producer = Producer::current(self.session());
+        let producer = self.producer();
         if let Err(error) = self.write(place, &Slot { target: Some(target), producer, ..slot }) {
             tracing::debug!(%error, "the target is read again next time");
         }
@@ -306,7 +319,7 @@ impl Slots<'_> {
     /// Waits until nobody else makes `place`. `None` after another thread of this process made it: look again.
     pub(crate) fn lead(self, place: SlotName<'_>) -> Option<Maker> {
         let route = Key::from_digest(place.digest());
-        match flight::request(self.inner.place, route, self.inner.settings.wait) {
+        match flight::request(self.inner.place(), route, self.inner.settings.wait) {
             Clearance::Landed => None,
             Clearance::Alone => Some(Maker { _key: None, _flight: None }),
             Clearance::Leads(flight) => Some(Maker { _key: self.lock(route, place), _flight: Some(flight) }),
@@ -315,11 +328,11 @@ impl Slots<'_> {
 
     /// Waits until no other process makes it; goes on without a lock where there is none to be had.
     fn lock(self, route: Key, place: SlotName<'_>) -> Option<LockedKey> {
-        let locks = self.inner.locks.as_ref()?;
+        let locks = self.inner.locks()?;
         let name = named(place).1;
         let record = || self.inner.disk.stat(&name).ok().flatten();
         let before = record();
-        wait_for_lock(locks, self.inner.place, route, self.inner.settings.wait, &|| record() != before)
+        wait_for_lock(&locks, self.inner.place(), route, self.inner.settings.wait, &|| record() != before)
     }
 
     /// Counts and says that `what` is up to date.
@@ -334,7 +347,7 @@ impl Slots<'_> {
     pub(crate) fn count_miss(self, function: &str, stale: &Stale) {
         self.inner.counters.miss(function, stale.name());
         tracing::info!(function, reason = %stale, "miss");
-        if let Stale::Damaged(error) = stale {
+        if let Stale::Damaged(error) | Stale::Unreadable(error) = stale {
             self.count_fault(function, error, "what was made isn't known any more, and is made again");
         }
     }

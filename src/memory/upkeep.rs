@@ -30,7 +30,10 @@ impl Memory {
     /// Each step reads one record; after a thousand, several threads read some hundreds ahead. Entries that vanish
     /// meanwhile are left out; a record or a folder that can't be read is an error, after which the iteration goes on.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
-        self.0.iter().flat_map(|inner| Entries::new(&inner.disk))
+        self.0.iter().flat_map(|inner| {
+            inner.reopen(false);
+            Entries::new(&inner.disk)
+        })
     }
 
     /// Removes the entry of `call`, and says whether there was one. Arrays that are mapped keep their bytes.
@@ -89,7 +92,11 @@ impl Memory {
                 let place = inner.disk.path().display();
                 Err(Error::unsupported(format!("can't {action}: the memory in `{place}` is read-only")))
             }
-            inner => Ok(inner.as_deref()),
+            Some(inner) => {
+                inner.reopen(false);
+                Ok(Some(inner))
+            }
+            None => Ok(None),
         }
     }
 }
@@ -101,7 +108,10 @@ impl Inner {
     }
 
     pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {
-        let found = self.read_record(name)?;
+        let found = match self.read_record(name)? {
+            None if self.reopen(false) => self.read_record(name)?,
+            found => found,
+        };
         Ok(found.map(|found| Entry::new(self.disk.path_of(name), found)))
     }
 }

@@ -14,6 +14,7 @@ use crate::digest::{Text, escaped};
 use crate::error::Error;
 use crate::key::{Function, Key};
 use crate::record::Record;
+use crate::store::takes;
 
 /// From this level on each computation is printed.
 const COMPUTATIONS: u8 = 1;
@@ -157,7 +158,8 @@ impl Inner {
             }
         }
         // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
-        let print = || drop(own_stderr().and_then(|mut stderr| stderr.write_all(text.as_bytes())));
+        let fits = |stderr: &File| takes(stderr, text.len() as u64);
+        let print = || drop(own_stderr().ok().filter(fits).map(|mut stderr| stderr.write_all(text.as_bytes())));
         #[cfg(feature = "progress")]
         super::progress::aside(print);
         #[cfg(not(feature = "progress"))]

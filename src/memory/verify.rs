@@ -156,6 +156,7 @@ impl Memory {
             self.writable("remove damaged entries")?;
         }
         let Some(inner) = &self.0 else { return Ok(Report::default()) };
+        inner.reopen(false);
         let checked =
             survey(&inner.disk, |report: &mut Report, shard| Check { disk: &inner.disk, repair, report }.shard(shard))?;
         if repair == Repair::Remove {

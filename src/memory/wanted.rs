@@ -13,10 +13,19 @@ use crate::store::{self, LockedKey, ToldWaits};
 
 /// A call whose result is wanted in this shape.
 pub(super) struct WantedCall<'a, A, R, S> {
-    pub(super) inner: &'a Inner,
-    pub(super) call: &'a Call<A, R>,
-    pub(super) site: &'a Site,
-    pub(super) shape: S,
+    inner: &'a Inner,
+    call: &'a Call<A, R>,
+    site: &'a Site,
+    shape: S,
+    place: Place,
+    locks: Option<store::Locks>,
+}
+
+impl<'a, A, R, S> WantedCall<'a, A, R, S> {
+    /// In the folder that is open now.
+    pub(super) fn new(inner: &'a Inner, call: &'a Call<A, R>, site: &'a Site, shape: S) -> Self {
+        Self { inner, call, site, shape, place: inner.place(), locks: inner.locks() }
+    }
 }
 
 impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
@@ -29,11 +38,11 @@ impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
     }
 
     fn place(&self) -> Place {
-        self.inner.place
+        self.place
     }
 
     fn locks(&self) -> Option<&store::Locks> {
-        self.inner.locks.as_ref()
+        self.locks.as_ref()
     }
 
     fn limit(&self) -> Option<Duration> {

@@ -140,7 +140,7 @@ fn a_candidate_takes_no_more_than_its_documentation_says() {
 /// The evictor of a memory, which remembers but so many candidates.
 fn forgetful(memory: &Memory, remembered: usize) -> Evictor {
     let inner = inner(memory);
-    let evictor = Evictor::new(Arc::clone(&inner.disk), None, Evict::default(), Arc::clone(&inner.hot));
+    let evictor = Evictor::new(Arc::clone(&inner.disk), Evict::default(), Arc::clone(&inner.hot));
     Evictor { remembered, ..evictor }
 }
 

@@ -23,8 +23,8 @@ fn a_lock_that_nobody_frees_does_not_delay_what_is_done() {
     assert!(held.is_some());
     let begin = Instant::now();
     let is_done = || begin.elapsed() > Duration::from_millis(20);
-    let locks = inner.locks.as_ref().unwrap();
-    let wait = |is_done: &dyn Fn() -> bool| wait_for_lock(locks, inner.place, key, inner.settings.wait, is_done);
+    let locks = &inner.locks().unwrap();
+    let wait = |is_done: &dyn Fn() -> bool| wait_for_lock(locks, inner.place(), key, inner.settings.wait, is_done);
     assert!(wait(&is_done).is_none());
     assert!(begin.elapsed() < Duration::from_secs(4), "it waited for the lock");
     drop(held);
@@ -40,7 +40,7 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
     let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
     let stub = |byte| Locks::stub([byte; 16]);
     let (mine, wanted) = (5, 7);
-    let Clearance::Leads(_flight) = request(inner.place, of(mine), None) else { panic!("somebody computes it") };
+    let Clearance::Leads(_flight) = request(inner.place(), of(mine), None) else { panic!("somebody computes it") };
     let (one, other) = (Locks::open(&inner.disk).unwrap(), Locks::open(&inner.disk).unwrap());
     let held = one.try_lock([wanted; 16]).unwrap();
     assert!(held.is_some());
@@ -48,8 +48,8 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
         let _aside = one.tell(&[stub(wanted)], stub(elsewhere)).unwrap();
         let _circle = other.tell(&[stub(wanted)], stub(mine)).unwrap();
         let begin = Instant::now();
-        let locks = inner.locks.as_ref().unwrap();
-        assert!(wait_for_lock(locks, inner.place, of(wanted), inner.settings.wait, &|| false).is_none());
+        let locks = &inner.locks().unwrap();
+        assert!(wait_for_lock(locks, inner.place(), of(wanted), inner.settings.wait, &|| false).is_none());
         assert!(begin.elapsed() < Duration::from_secs(4), "it waited for {elsewhere}");
     }
 }

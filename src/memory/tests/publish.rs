@@ -33,7 +33,7 @@ fn folder() -> TempDir {
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     let inner = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
-    (inner.place, inner.locks) = ((u64::MAX, process), None);
+    inner.apart = Some(process);
     memory
 }
 
