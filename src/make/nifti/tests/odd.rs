@@ -37,8 +37,10 @@ fn changed(changes: &[(usize, Vec<u8>)]) -> crate::Result<Grid> {
     // In the other byte order it says the same.
     let other = folder.put("other.nii", &swapped::<i16>(&fs::read(&path).unwrap()));
     let other = read_nifti::<i16, Ix3>(&other).map(|volume| volume.grid);
-    assert_eq!(said(&read).replace("forged.nii", "other.nii"), said(&other));
+    // A number of axes that can't be is read in whichever byte order makes it one that can.
+    assert_eq!(read.is_ok(), other.is_ok());
     if let Ok(read) = &read {
+        assert_eq!(said(&Ok(read.clone())), said(&other));
         written_back(&folder, read, &path);
     }
     read
