@@ -143,7 +143,7 @@ pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_np
 pub use record::{Argument, Producer};
 pub use results::{Lineage, Link, Shelved, zeros};
 pub use stats::{Counts, Difference, Explanation, Reason, Stats};
-pub use store::Durability;
+pub use store::{Durability, LimitedFile};
 
 /// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere
 /// else.

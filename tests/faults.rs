@@ -198,13 +198,15 @@ fn a_read_only_folder_opens_for_reading_with_a_warning() {
 }
 
 #[test]
-fn a_folder_that_vanishes_costs_no_result() {
+fn a_folder_that_vanishes_and_can_not_be_made_anew_costs_no_result() {
     let (folder, memory) = fresh();
     fs::remove_dir_all(folder.path()).unwrap();
+    fs::write(folder.path(), "").unwrap();
     assert_eq!(memory.eval(ramp::call(N)), expected());
     assert_eq!(memory.mmap(ramp::call(N)), expected());
     assert_eq!(memory.try_eval(ramp::call(N)).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(memory.entries().count(), 0);
+    fs::remove_file(folder.path()).unwrap();
 }
 
 #[test]

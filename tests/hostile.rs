@@ -1,10 +1,14 @@
 //! Attacks on the promises: each test says what a plain function would do, and looks for a cache that does otherwise.
 
 mod bits;
+mod changed_files;
 mod code;
 mod concurrency;
+mod descriptors;
+mod file_sizes;
 mod finding;
 mod fuzz;
+mod home;
 mod hot;
 mod keys;
 #[cfg(target_os = "linux")]
@@ -12,7 +16,9 @@ mod locks;
 mod names;
 mod owners;
 mod planted;
+mod removed;
 mod roundtrip;
 mod secrets;
+mod sparse;
 mod staged;
 mod targets;

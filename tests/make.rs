@@ -1,5 +1,6 @@
 //! Build steps: `memory.make(call, target)`.
 
+mod attributes;
 mod crash;
 mod flights;
 mod modes;

@@ -33,7 +33,7 @@ impl<A, R> Call<A, R> {
         let identity = self.identity().map_err(Error::again)?;
         let arguments = identity.arguments.iter().zip(self.told_texts(telling));
         let arguments = arguments.map(|(argument, text)| Argument::of(argument, text, telling.salt)).collect();
-        let (function, parts) = (self.function().path(), self.function().parts());
-        Ok(Draft { function, code: identity.code, parts, arguments, readable: false, expires: None })
+        let (function, parts, files) = (self.function().path(), self.function().parts(), identity.files.clone());
+        Ok(Draft { function, code: identity.code, parts, arguments, readable: false, expires: None, files })
     }
 }

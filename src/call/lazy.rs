@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::call::mutable_arguments::lends_mutably;
 use crate::call::options::Options;
-use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
+use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, SeenFile, Text, files_seen};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
@@ -52,6 +52,7 @@ pub struct Call<A, R> {
 pub(crate) struct Identity {
     pub(crate) code: Digest,
     pub(crate) arguments: ArgumentDigests,
+    pub(crate) files: Vec<SeenFile>,
     unsalted: Digest,
 }
 
@@ -108,9 +109,9 @@ impl<A, R> Call<A, R> {
         let function = self.function.digests().map_err(Error::again)?;
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
-        let arguments = self.argument_digests(Trust::Claims)?;
+        let (arguments, files) = files_seen(|| self.argument_digests(Trust::Claims))?;
         let unsalted = unsalted(function.function, result, &arguments);
-        Ok(Identity { code: function.code, arguments, unsalted })
+        Ok(Identity { code: function.code, arguments, files, unsalted })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.

@@ -13,6 +13,7 @@ use super::content::ContentHash;
 use super::hasher::ContentHasher;
 use super::progress::Work;
 use super::remembered::Remembered;
+use super::seen::{SeenFile, see};
 use super::stamp::{Place, Stamp, stat, status};
 use super::text::Text;
 use super::tree::{LEAF, TreeHasher, leaf};
@@ -24,8 +25,12 @@ use crate::error::{Error, Result};
 /// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read when it is opened here, once: a
 /// process remembers the digests of the last 65,536 files, and opening a file again reads nothing as long as its size,
 /// both its times, its inode and its device are what they were. They have to be older than two seconds when the file is
-/// read, since a younger file may change once more without a sign in its times. What happens to the file after it was
-/// opened isn't noticed, nor is what another process writes through a mapping, until the system puts down its time.
+/// read, since a younger file may change once more without a sign in its times. What another process writes through a
+/// mapping isn't noticed until the system puts down its time.
+///
+/// A function reads the file later than that. When it has returned the file is looked at once more, and the result isn't
+/// stored if size, times, inode or device are others by then, or if the file is gone: who knows which content the
+/// function has read. A file that was younger than two seconds is read once more.
 ///
 /// [`FileStamp`](crate::FileStamp) counts by size and times alone. A bare [`Path`] counts by its text.
 ///
@@ -45,6 +50,10 @@ pub struct FileContent {
     path: PathBuf,
     len: u64,
     digest: Digest,
+    place: Place,
+    stamp: Stamp,
+    /// A change would have shown in the stamp.
+    settled: bool,
 }
 
 impl FileContent {
@@ -67,14 +76,16 @@ impl FileContent {
     fn open_with(path: PathBuf, remembered: &Remembered, now: SystemTime) -> Result<Self> {
         let (stamp, place) = stat(&path)?;
         if let Some(digest) = remembered.get(place, &stamp) {
-            return Ok(Self { path, len: stamp.len, digest });
+            return Ok(Self { path, len: stamp.len, digest, place, stamp, settled: true });
         }
         // By now the path may lead to another file: what was read is told by its descriptor alone.
         let read = ReadFile::at(&path)?;
-        if read.steady && read.stamp.is_settled(now) {
+        let settled = read.steady && read.stamp.is_settled(now);
+        if settled {
             remembered.put(read.place, read.stamp, read.digest);
         }
-        Ok(Self { path, len: read.len, digest: read.digest })
+        let ReadFile { stamp, place, len, digest, .. } = read;
+        Ok(Self { path, len, digest, place, stamp, settled })
     }
 }
 
@@ -139,6 +150,12 @@ fn file_text(len: u64, tree: Digest) -> Digest {
 
 impl ContentHash for FileContent {
     fn content_hash(&self, hasher: &mut ContentHasher) {
+        see(|| SeenFile {
+            path: self.path.clone(),
+            place: self.place,
+            stamp: self.stamp,
+            content: (!self.settled).then_some(self.digest),
+        });
         hasher.leaf(self.digest);
     }
 

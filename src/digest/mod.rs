@@ -19,6 +19,7 @@
 //! | [`file`], [`stamp`] | files as arguments, by content and by size and times; [`remembered`]: those read before |
 //! | [`rounded`] | numbers that count by their nearest multiple of a step |
 //! | [`quick`] | all arguments of a call at once, for what a process remembers |
+//! | [`seen`] | files that arguments stand for, looked at once more |
 //! | [`tag`] | the marks of the stream |
 //! | [`stream`] | bytes that come in pieces, hashed as one |
 //! | [`team`], [`ordered`] | work that several threads share, and what is handed over in order meanwhile |
@@ -42,6 +43,7 @@ mod quick;
 mod remembered;
 mod rounded;
 mod scalars;
+mod seen;
 mod stamp;
 mod stream;
 mod tag;
@@ -67,6 +69,7 @@ pub(crate) use progress::Work;
 pub(crate) use progress::{Show, show_by};
 pub(crate) use quick::Brief;
 pub use rounded::{Roundable, Step};
+pub(crate) use seen::{SeenFile, files_seen};
 pub use stamp::FileStamp;
 pub(crate) use stream::ByteStream;
 pub(crate) use team::shared;

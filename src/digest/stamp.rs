@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::content::ContentHash;
 use super::file::{ReadFile, file_name};
 use super::hasher::ContentHasher;
+use super::seen::{SeenFile, see};
 use super::text::Text;
 use super::value::Digest;
 use crate::error::{Error, Result};
@@ -103,13 +104,14 @@ fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp
 pub struct FileStamp {
     path: PathBuf,
     stamp: Stamp,
-    inode: u64,
+    place: Place,
     /// Of its content, while the stamp doesn't tell.
     content: Option<Digest>,
 }
 
 impl FileStamp {
-    /// Asks the file system for the stamp, in one system call; what happens to the file later isn't noticed.
+    /// Asks the file system for the stamp, in one system call. A result isn't stored if the file has another one, or is
+    /// gone, when the function has returned.
     ///
     /// # Errors
     /// Returns an error when the file can't be found, isn't a regular file, or, having changed within the last two
@@ -128,12 +130,12 @@ impl FileStamp {
     fn open_at(path: PathBuf, now: SystemTime) -> Result<Self> {
         let (stamp, place) = stat(&path)?;
         if stamp.is_settled(now) {
-            return Ok(Self { path, stamp, inode: place.inode, content: None });
+            return Ok(Self { path, stamp, place, content: None });
         }
         // By now the path may lead to another file: stamp and content are those of one.
         let read = ReadFile::at(&path)?;
         let content = if read.stamp.is_settled(now) { None } else { Some(read.digest) };
-        Ok(Self { path, stamp: read.stamp, inode: read.place.inode, content })
+        Ok(Self { path, stamp: read.stamp, place: read.place, content })
     }
 }
 
@@ -146,13 +148,14 @@ impl ContentHash for FileStamp {
             hasher.i64(nanoseconds);
             hasher.end();
         };
+        see(|| SeenFile { path: self.path.clone(), place: self.place, stamp: self.stamp, content: self.content });
         hasher.begin_struct("ndcache::FileStamp");
         hasher.field("size");
         hasher.u64(self.stamp.len);
         time(hasher, "modified", self.stamp.modified);
         time(hasher, "changed", self.stamp.changed);
         hasher.field("inode");
-        hasher.u64(self.inode);
+        hasher.u64(self.place.inode);
         if let Some(content) = self.content {
             hasher.field("content");
             hasher.leaf(content);

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use crate::digest::Digest;
@@ -20,6 +21,8 @@ pub(crate) struct Archive {
     pub(super) verified: Mutex<HashSet<String>>,
     /// Codes of which this process knows that their parts are on the disk, by the function's path.
     pub(super) codes: Mutex<HashSet<(&'static str, Digest)>>,
+    /// How often the folder had been opened anew when what is remembered of it was last forgotten.
+    pub(super) reopened: AtomicU64,
     pub(super) observer: Box<dyn Observer>,
 }
 
@@ -29,6 +32,9 @@ pub(crate) struct Archive {
 pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The entry of `key` was replaced or removed: what was read of it before is of no use any more.
     fn changed(&self, key: Key);
+
+    /// The folder was removed and another one opened in its place: nothing of what was read before is of any use.
+    fn replaced(&self);
 
     /// So many bytes were stored.
     fn stored(&self, bytes: u64);
@@ -42,7 +48,7 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
 
 impl Archive {
     pub(crate) fn new(disk: Arc<Disk>, rules: Rules, observer: Box<dyn Observer>) -> Self {
-        Self { disk, rules, verified: Mutex::default(), codes: Mutex::default(), observer }
+        Self { disk, rules, verified: Mutex::default(), codes: Mutex::default(), reopened: AtomicU64::new(0), observer }
     }
 
     /// Forgets which codes are on the disk, when they may have been removed.

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::digest::escaped;
 use crate::entry::archive::Archive;
+use crate::entry::extent::{expect_overflow, misfit};
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{RECORD_MAX, Record};
@@ -55,8 +56,16 @@ impl From<Error> for Missing {
 }
 
 impl Archive {
-    /// The record at `site`, if it is the one of `function`'s call.
+    /// The record at `site`, if it is the one of `function`'s call; in the folder that stands there by now.
     pub(crate) fn find(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        match self.find_in_open(site, function) {
+            Err(Missing::Absent) if self.reopen(false) => self.find_in_open(site, function),
+            found => found,
+        }
+    }
+
+    /// The record at `site`, if it is the one of `function`'s call; in the folder that is open, removed or not.
+    pub(crate) fn find_in_open(&self, site: &Site, function: &str) -> Result<Found, Missing> {
         let name = site.record();
         let found = self.read_record(&name)?.ok_or(Missing::Absent)?;
         let record = &found.record;
@@ -71,7 +80,16 @@ impl Archive {
 
     /// The record at `site` of `function`'s call, if its value is one that a Rust type may take.
     pub(crate) fn find_loadable(&self, site: &Site, function: &str) -> Result<Found, Missing> {
-        let found = self.find(site, function)?;
+        self.loadable(site, self.find(site, function)?)
+    }
+
+    /// The record at `site` as [`find_loadable`](Self::find_loadable) gives it, in the folder that is open, removed or
+    /// not.
+    pub(crate) fn find_loadable_in_open(&self, site: &Site, function: &str) -> Result<Found, Missing> {
+        self.loadable(site, self.find_in_open(site, function)?)
+    }
+
+    fn loadable(&self, site: &Site, found: Found) -> Result<Found, Missing> {
         match found.record.unsupported() {
             None => Ok(found),
             Some(what) => {
@@ -167,6 +185,7 @@ pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &st
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         let file = format!("{beside}/{}", overflow.file);
         let path = disk.path_of(&file);
+        expect_overflow(disk, &file, overflow)?;
         match disk.read(&file, overflow.length)? {
             Some(overflowed) => {
                 return Ok(Some(Found { record: record.join(&overflowed.bytes, &path)?.into(), stat, length, used }));
@@ -178,18 +197,4 @@ pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &st
             None => before = blob.bytes,
         }
     }
-}
-
-/// An array file that isn't there, or has another length than its record says.
-pub(super) fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
-    let Some(found) = found else {
-        return Error::damaged(format!("array file is missing: `{name}`, expected {}", bytes(expected)));
-    };
-    let how = if found < expected { "short" } else { "too long" };
-    let (difference, found, expected) = (bytes(found.abs_diff(expected)), bytes(found), bytes(expected));
-    Error::damaged(format!("array file is {difference} {how}: `{name}` has {found}, expected {expected}"))
-}
-
-fn bytes(count: u64) -> String {
-    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }

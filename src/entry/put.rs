@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::digest::{ArrayMeta, Digest, combine};
+use crate::digest::{ArrayMeta, Digest, SeenFile, combine};
 use crate::entry::archive::Archive;
 use crate::entry::find::Missing;
 use crate::entry::info::stored_bytes;
@@ -35,9 +35,16 @@ pub(crate) struct Draft {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) readable: bool,
     pub(crate) expires: Option<u64>,
+    pub(crate) files: Vec<SeenFile>,
 }
 
 impl Draft {
+    /// Whether the files that the arguments stand for are still what was hashed; asked when the function has returned.
+    pub(crate) fn expect_unchanged_files(&self) -> Result<()> {
+        let at = |error: Error| error.at(format_args!("function `{}`: its result isn't stored", self.function));
+        self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
+    }
+
     /// With array files that say what they are.
     pub(crate) fn readable(self, readable: bool) -> Self {
         Self { readable, ..self }
@@ -69,8 +76,9 @@ impl Archive {
 
     /// Somebody who clears the folder meanwhile may have taken files of the entry before its record was there to say
     /// whose they are: then it is stored again.
-    fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
+    pub(crate) fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
         let mut record = put()?;
+        self.forget_removed();
         for _ in 1..TRIES {
             // What was evicted at once went with its record.
             if self.is_whole(site, &record).is_ok() || !self.stands(site, &record) {
@@ -163,7 +171,7 @@ impl<'a> Sink<'a> {
 
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
     pub(crate) fn publish(mut self, record: &Record) -> Result<()> {
-        let previous = match self.archive.find(self.site, &record.function) {
+        let previous = match self.archive.find_in_open(self.site, &record.function) {
             Err(Missing::Newer(error)) => return Err(error),
             found => found.ok(),
         };

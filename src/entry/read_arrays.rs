@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::digest::{ArrayMeta, Digest, Known, tree};
 use crate::entry::archive::Archive;
-use crate::entry::find::misfit;
+use crate::entry::extent::misfit;
 use crate::entry::rules::Verify;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
@@ -209,7 +209,13 @@ impl ArraySource for Source<'_> {
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
         let file = self.open(array, &name)?;
-        let (data, tree) = read_verified(&file, || self.archive.disk.path_of(&name), array.offset, out)?;
+        let path = || self.archive.disk.path_of(&name);
+        if file.is_sparse() {
+            // Before `out` takes memory, which it does as it is filled.
+            let length = array.length.saturating_sub(array.offset);
+            self.compare(array, &name, digest_file(&file, path, array.offset, length)?)?;
+        }
+        let (data, tree) = read_verified(&file, path, array.offset, out)?;
         self.compare(array, &name, tree)?;
         if let Some(remembered) = self.remembered() {
             remembered.keep_elements(index, data);

@@ -162,8 +162,8 @@ impl Wanted for Moment {
 #[cfg(test)]
 impl<L> Flights<L> {
     /// So that a test takes less than seconds.
-    pub(crate) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+    pub(crate) fn with_patience(self, patience: Option<Duration>) -> Self {
+        Self { patience: patience.unwrap_or(self.patience), ..self }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::folder::sweep::Claims;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
-use crate::store::{Disk, Kind, LockedKey, Locks, Stat};
+use crate::store::{Disk, Kind, LockedKey, Stat};
 use crate::threads::lock;
 
 #[cfg(test)]
@@ -39,7 +39,6 @@ pub(crate) type Removed = Box<dyn Fn(Key) + Send + Sync + UnwindSafe + RefUnwind
 /// Counts and evicts the entries of one folder.
 pub(crate) struct Evictor {
     disk: Arc<Disk>,
-    locks: Option<Locks>,
     policy: Evict,
     removed: Removed,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
@@ -103,8 +102,8 @@ struct Tally {
 }
 
 impl Evictor {
-    pub(crate) fn new(disk: Arc<Disk>, locks: Option<Locks>, policy: Evict, removed: Removed) -> Self {
-        Self { disk, locks, policy, removed, turn: Mutex::default(), remembered: REMEMBERED }
+    pub(crate) fn new(disk: Arc<Disk>, policy: Evict, removed: Removed) -> Self {
+        Self { disk, policy, removed, turn: Mutex::default(), remembered: REMEMBERED }
     }
 
     /// Counts and evicts at once; beside another process that does so, if there is one.
@@ -134,7 +133,7 @@ impl Evictor {
 
     /// Keeps other processes from evicting, where there are locks; `None` if one of them is about it.
     fn lock(&self) -> Option<Option<LockedKey>> {
-        match self.locks.as_ref().map(|locks| locks.try_lock(LOCK)) {
+        match self.disk.locks().map(|locks| locks.try_lock(LOCK)) {
             Some(Ok(held)) => held.map(Some),
             Some(Err(_)) | None => Some(None),
         }

@@ -3,9 +3,10 @@
 //! * `step`: the way of a call to its target.
 //! * `persister`: [`Persister`], what saves and loads; `no_output`: [`NoOutput`], for what leaves no file.
 //! * `target`: the file at a path: where it is, and whether it is still the one that was made.
-//! * `replace`: [`replace_file`]; `published`: which file that was; `mapping`: when a target may be mapped.
+//! * `replace`: [`replace_file`]; `attributes`: what the new file keeps of the old one; `published`: which file that was; `mapping`: when a target may be mapped.
 //! * `npy`, `msgpack`, `nifti`: the formats.
 
+mod attributes;
 mod mapping;
 mod msgpack;
 #[cfg(feature = "nifti")]

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use rustix::fs::Dir;
 
+use super::attributes::Attributes;
 use super::published;
 use crate::error::{Error, Result};
 use crate::memory::ambient;
-use crate::store::{Durability, GARBAGE_AGE, nonce};
+use crate::store::{Durability, GARBAGE_AGE, LimitedFile, nonce};
 
 /// How the temporary file of a target ends.
 const SUFFIX: &str = ".tmp";
@@ -34,8 +35,13 @@ pub(super) const READ_ONLY: u32 = 0o444;
 /// [`Memory::make`](crate::Memory::make) the file is flushed to the disk as the memory's
 /// [`Durability`](crate::Durability) says.
 ///
+/// The new file has the permissions of the old one, and its owner, group and extended attributes as far as the system
+/// allows; of a file with several hard links only the one at `path` leads to the new file, and a symbolic link is
+/// replaced by a file.
+///
 /// # Errors
-/// Returns an error that names the file when it can't be written, and the one of `write`.
+/// Returns an error that names the file when it can't be written, and the one of `write`; so it does where the process's
+/// limit on file sizes (`ulimit -f`) is reached, which else is a signal that ends the process.
 ///
 /// ```
 /// use std::io::Write;
@@ -46,24 +52,37 @@ pub(super) const READ_ONLY: u32 = 0o444;
 /// assert_eq!(std::fs::read_to_string(&path)?, "whole");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn replace_file<E>(path: impl AsRef<Path>, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>) -> Result<()>
+pub fn replace_file<E>(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut BufWriter<LimitedFile>) -> Result<(), E>,
+) -> Result<()>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     replace(path.as_ref(), WRITABLE, |file| write(file).map_err(Error::other))
 }
 
-/// The same, with the permissions that the file is to have.
-pub(super) fn replace(path: &Path, mode: u32, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+/// Does what [`replace_file`] does; `mode` is what a file has that takes no other's place. Without write permission in
+/// it the file has none, whatever the old one had.
+pub(super) fn replace(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut BufWriter<LimitedFile>) -> Result<()>,
+) -> Result<()> {
     let durability = ambient().map_or(Durability::Buffered, |memory| memory.durability());
     let stage = Stage::beside(path)?;
-    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&stage.path);
-    let mut file =
-        BufWriter::with_capacity(1 << 20, file.map_err(|error| Error::io("create a file for", path, error))?);
+    let kept = Attributes::at(path);
+    let new_mode = Attributes::mode_of_new(kept.as_ref(), mode);
+    let file = OpenOptions::new().write(true).create_new(true).mode(new_mode).open(&stage.path);
+    let file = LimitedFile::new(file.map_err(|error| Error::io("create a file for", path, error))?);
+    let mut file = BufWriter::with_capacity(1 << 20, file);
     let failed = |error| Error::io("write", path, error);
     write(&mut file).map_err(|error| at(path, error))?;
     file.flush().map_err(failed)?;
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+    let file = file.into_inner().map_err(|error| failed(error.into_error()))?.into_file();
+    if let Some(kept) = kept {
+        kept.give(&file, mode);
+    }
     if durability.syncs_files() {
         file.sync_all().map_err(|error| Error::io("flush", path, error))?;
     }

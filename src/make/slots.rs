@@ -74,6 +74,8 @@ pub(crate) enum Stale {
     Refresh,
     /// The slot's record.
     Damaged(Error),
+    /// The file system failed.
+    Unreadable(Error),
     /// The slot's record, to be left alone.
     Newer(Error),
 }
@@ -87,6 +89,7 @@ impl Stale {
             Self::Target(_) => "target",
             Self::Refresh => "refresh",
             Self::Damaged(_) => "damaged",
+            Self::Unreadable(_) => "unreadable",
             Self::Newer(_) => "newer",
         }
     }
@@ -107,6 +110,7 @@ impl fmt::Display for Stale {
             Self::Target(what) => f.write_str(what),
             Self::Refresh => f.write_str("refreshed"),
             Self::Damaged(error) => write!(f, "damaged: {error}"),
+            Self::Unreadable(error) => write!(f, "unreadable: {error}"),
             Self::Newer(error) => write!(f, "newer: {error}"),
         }
     }
@@ -174,7 +178,7 @@ impl Memory {
         let Computed { result, changed, duration, .. } = self.compute(engine, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
-            None => draft.map(|draft| Made { draft, duration }),
+            None => draft.and_then(|draft| draft.expect_unchanged_files().map(|()| Made { draft, duration })),
         };
         Ran::new(result, function, codec, duration, made)
     }
@@ -226,9 +230,13 @@ impl Slots<'_> {
         self.engine.archive.disk.path()
     }
 
-    /// What a restart or another mount has come between; see `Producer`.
-    pub(crate) fn session(&self) -> &str {
-        &self.engine.archive.disk.medium().session
+    /// Whether neither a restart nor another mount has come between `slot` and now; see `Producer`.
+    pub(crate) fn is_of_this_session(self, slot: &Slot) -> bool {
+        slot.producer.session == self.engine.archive.disk.medium().session
+    }
+
+    fn producer(self) -> Producer {
+        Producer::current(&self.engine.archive.disk.medium().session)
     }
 
     pub(crate) fn key<A, R>(self, call: &Call<A, R>) -> Result<Key> {
@@ -255,7 +263,11 @@ impl Slots<'_> {
     /// What is remembered at `place`, whichever call made it.
     pub(crate) fn read(self, place: SlotName<'_>) -> Result<Option<Slot>, Stale> {
         let (digest, name) = named(place);
-        let read = self.engine.archive.disk.read(&name, RECORD_MAX as u64);
+        let read = || self.engine.archive.disk.read(&name, RECORD_MAX as u64);
+        let read = match read() {
+            Ok(None) if self.engine.archive.reopen(self.writes()) => read(),
+            read => read,
+        };
         let decoded = read.and_then(|blob| {
             blob.map(|blob| Slot::decode(&blob.bytes, &self.engine.archive.disk.path_of(&name))).transpose()
         });
@@ -263,6 +275,7 @@ impl Slots<'_> {
             // Two places may share the half of their digests that is the file's name.
             Ok(slot) => Ok(slot.filter(|slot| slot.slot == digest)),
             Err(error) if error.kind() == ErrorKind::Newer => Err(Stale::Newer(error)),
+            Err(error) if error.kind() == ErrorKind::Io => Err(Stale::Unreadable(error)),
             Err(error) => Err(Stale::Damaged(error)),
         }
     }
@@ -291,7 +304,7 @@ impl Slots<'_> {
                 duration: nanoseconds(duration),
                 slot: place.digest(),
                 target,
-                producer: Producer::current(self.session()),
+                producer: self.producer(),
             },
         )
     }
@@ -301,7 +314,7 @@ impl Slots<'_> {
         if !self.writes() {
             return;
         }
-        let producer = Producer::current(self.session());
+        let producer = self.producer();
         if let Err(error) = self.write(place, &Slot { target: Some(target), producer, ..slot }) {
             tracing::debug!(%error, "the target is read again next time");
         }
@@ -322,7 +335,7 @@ impl Slots<'_> {
         look: impl Fn() -> Look<T, Stale>,
     ) -> Outcome<T, Stale, LockedKey> {
         let (digest, name) = named(place);
-        self.engine.flights.lead(Key::from_digest(digest), stale, &WantedStep { slots: self, name, look })
+        self.engine.flights().lead(Key::from_digest(digest), stale, &WantedStep { slots: self, name, look })
     }
 
     /// Counts and says that `what` is up to date.
@@ -337,7 +350,7 @@ impl Slots<'_> {
     pub(crate) fn count_miss(self, function: &str, stale: &Stale) {
         self.engine.recorder.counters.miss(function, stale.name());
         tracing::info!(function, reason = %stale, "miss");
-        if let Stale::Damaged(error) = stale {
+        if let Stale::Damaged(error) | Stale::Unreadable(error) = stale {
             self.count_fault(function, error, "what was made isn't known any more, and is made again");
         }
     }

@@ -231,7 +231,7 @@ impl<P> Step<'_, P> {
     where
         P: Persister<R>,
     {
-        let trusted = slot.producer.session == self.slots.session();
+        let trusted = self.slots.is_of_this_session(&slot);
         for _ in 0..TRIES {
             // No other file gets its inode while it is compared and loaded.
             let _held = self.file.map(Target::hold);

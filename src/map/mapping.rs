@@ -189,10 +189,19 @@ impl Examined {
         self.facts.mode & 0o222 == 0
     }
 
+    /// Whether the file has fewer blocks than its length takes, so that it may be much shorter on the disk than it says.
+    /// Some file systems report few for good files, too: those that compress.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.facts.len > DENSE && self.facts.blocks.saturating_mul(512) < self.facts.len
+    }
+
     pub(crate) fn into_file(self) -> File {
         self.file
     }
 }
+
+/// Up to here no file's length takes more memory than anybody has.
+pub(crate) const DENSE: u64 = 1 << 20;
 
 impl Deref for Examined {
     type Target = File;
@@ -207,6 +216,8 @@ impl Deref for Examined {
 struct Facts {
     len: u64,
     mode: u32,
+    /// Of 512 bytes.
+    blocks: u64,
 }
 
 impl Facts {
@@ -220,12 +231,16 @@ impl Facts {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Error::damaged(format!("`{}` is not a regular file", path().display())));
         }
-        Ok(Self { len: u64::try_from(stat.st_size).unwrap_or(0), mode: u32::from(stat.st_mode) & 0o7777 })
+        Ok(Self {
+            len: u64::try_from(stat.st_size).unwrap_or(0),
+            mode: u32::from(stat.st_mode) & 0o7777,
+            blocks: u64::try_from(stat.st_blocks).unwrap_or(0),
+        })
     }
 
     /// The length of a file that may be mapped, as far as the file itself says.
     fn mappable_len(self, path: impl FnOnce() -> PathBuf, exact_len: u64) -> Result<usize> {
-        let Self { len, mode } = self;
+        let Self { len, mode, .. } = self;
         let name = || path().display().to_string();
         if len != exact_len {
             return Err(Error::damaged(format!("`{}` has {len} bytes, expected {exact_len}", name())));

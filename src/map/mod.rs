@@ -77,7 +77,7 @@ pub use cow::{
 };
 pub(crate) use layout::{array_from_vec, normalise};
 pub use mapped::{Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedD};
-pub(crate) use mapping::{Examined, Mapping, WeakMapping};
+pub(crate) use mapping::{DENSE, Examined, Mapping, WeakMapping};
 pub use mutable::{
     MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
 };

@@ -5,7 +5,7 @@ use std::slice;
 
 use super::mapping::expect_elements;
 use crate::digest::{Element, shared};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// How many bytes are allocated before any has arrived.
 const FIRST_STEP: usize = 16 << 20;
@@ -106,6 +106,11 @@ pub(crate) fn grown_vec_of<A: Element>(
     Ok(vec)
 }
 
+/// The system's refusal, which says nothing of what was to be read.
+fn no_memory(message: String) -> Error {
+    Error::new(ErrorKind::Io, message)
+}
+
 /// Appends `more` elements to what is to become a vector of `len`.
 fn append<A: Element>(
     vec: &mut Vec<A>,
@@ -114,7 +119,7 @@ fn append<A: Element>(
     fill: impl for<'a> FnOnce(Spare<'a>) -> Result<&'a mut [u8]>,
 ) -> Result<()> {
     vec.try_reserve_exact(more)
-        .map_err(|_| Error::unsupported(format!("can't allocate {len} elements of {} bytes", size_of::<A>())))?;
+        .map_err(|_| no_memory(format!("can't allocate {len} elements of {} bytes", size_of::<A>())))?;
     let memory = &mut vec.spare_capacity_mut()[..more];
     // SAFETY: the same memory, which as bytes that may be none needs neither content nor alignment.
     let memory = unsafe { slice::from_raw_parts_mut(memory.as_mut_ptr().cast(), size_of_val(memory)) };
@@ -132,7 +137,6 @@ fn append<A: Element>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
     fn elements_are_those_whose_bytes_were_written() {
@@ -222,7 +226,7 @@ mod tests {
     fn an_absurd_length_is_an_error_not_an_abort() {
         for len in [usize::MAX, usize::MAX / 8, 1 << 59] {
             let read = vec_of::<f64>(len, |_| panic!("nothing to fill"));
-            assert_eq!(read.unwrap_err().kind(), ErrorKind::Unsupported);
+            assert_eq!(read.unwrap_err().kind(), ErrorKind::Io);
         }
     }
 }

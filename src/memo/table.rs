@@ -139,7 +139,7 @@ impl Memo {
     pub(crate) fn look_up(&self, site: &Site, function: &'static str) -> Result<Arc<Lease>, Missing> {
         let (slot, before) = (site.slot(), Before::of(&self.table, site.key()));
         let was = self.table.get(slot);
-        let found = match self.archive.find_loadable(site, function) {
+        let found = match self.archive.find_loadable_in_open(site, function) {
             Ok(found) => found,
             Err(missing) => {
                 if was.is_some() {

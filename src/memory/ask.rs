@@ -49,7 +49,10 @@ impl Engine {
     }
 
     pub(crate) fn entry(&self, name: &str) -> Result<Option<Entry>> {
-        let found = self.archive.read_record(name)?;
+        let found = match self.archive.read_record(name)? {
+            None if self.archive.reopen(false) => self.archive.read_record(name)?,
+            found => found,
+        };
         Ok(found.map(|found| Entry::new(self.archive.disk.path_of(name), found)))
     }
 

@@ -1,5 +1,6 @@
 //! The settings of a memory, and how it is opened.
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -386,12 +387,17 @@ impl Builder {
 
     /// Opens the memory; creates the folder if it isn't there.
     ///
+    /// A folder that begins with `~/`, or is `~`, is in the user's home folder, as a shell and joblib have it, whether
+    /// it comes from the program or from `NDCACHE_DIR`; one that is really named `~` is reached by `./~`. If the folder is
+    /// removed while the memory is open, it is made anew for the next result that is stored; if it is moved, the memory
+    /// goes with it.
+    ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning.
     ///
     /// # Errors
     ///
     /// Returns an error when the folder can't be made or isn't one, when `NDCACHE_MODE` is not a mode, when there is
-    /// no such level of compression, or when the share of hits to recheck isn't from 0 to 1.
+    /// no such level of compression, when the home folder that `~` stands for isn't known, or when the share of hits to recheck isn't from 0 to 1.
     pub fn open(mut self) -> Result<Memory> {
         self.settings.compression.check()?;
         if !(0.0..=1.0).contains(&self.settings.recheck) {
@@ -404,9 +410,10 @@ impl Builder {
         if self.settings.mode == Mode::Off {
             return Ok(Memory(None, Some(Arc::new(self.settings))));
         }
+        let folder = expanded(&self.folder)?;
         let disk = match self.settings.mode {
-            Mode::ReadOnly => Disk::open_read_only(&self.folder)?,
-            _ => Disk::open(&self.folder)?,
+            Mode::ReadOnly => Disk::open_read_only(&folder)?,
+            _ => Disk::open(&folder)?,
         };
         if !disk.writable() {
             self.settings.mode = Mode::ReadOnly;
@@ -424,6 +431,17 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// The folder, with the user's home for a `~` that it begins with.
+fn expanded(folder: &Path) -> Result<Cow<'_, Path>> {
+    let Ok(rest) = folder.strip_prefix("~") else { return Ok(folder.into()) };
+    let home = env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
+        let folder = folder.display();
+        let remedy = "set `HOME`, or write `./~` for a folder of that name";
+        Error::invalid(format!("cache folder `{folder}` is in the home folder, which isn't known: {remedy}"))
+    })?;
+    Ok(home.join(rest).into())
 }
 
 /// Names the folder and the mode that was asked for.

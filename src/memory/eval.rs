@@ -115,9 +115,16 @@ impl Memory {
             }
             Err(missing) => missing,
         };
+        // Whoever computes it looks again after this.
+        let reopened =
+            matches!(missing, Missing::Absent | Missing::Due) && engine.archive.reopen(mode <= Mode::Refresh);
         if mode <= Mode::Refresh {
             self.compute_once(engine, call, &site, shape, missing)
         } else {
+            let missing = match if reopened { engine.hit(&call, &site, shape) } else { Err(missing) } {
+                Ok(value) => return Evaluated { value, fault: None },
+                Err(missing) => missing,
+            };
             let missed = engine.recorder.miss(&call, &site, missing);
             self.compute_only(engine, call, shape, &missed, "nothing is written in this mode")
         }
@@ -133,7 +140,7 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let wanted = WantedCall { engine, call: &call, site, shape };
-        let (missing, _lead) = match engine.flights.lead(site.key(), missing, &wanted) {
+        let (missing, _lead) = match engine.flights().lead(site.key(), missing, &wanted) {
             flight::Outcome::Found(value) => return Evaluated { value, fault: None },
             flight::Outcome::Compute(missing, lead) => (missing, lead),
         };
@@ -185,6 +192,7 @@ impl Memory {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
+                draft.expect_unchanged_files()?;
                 engine.archive.put(site, &draft.expiring(expires), &normal, duration, compression)
             }),
         };

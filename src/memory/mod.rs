@@ -33,7 +33,6 @@ pub use fresh::expires_after;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,13 +93,18 @@ pub(crate) struct Engine {
     pub(crate) archive: Arc<Archive>,
     pub(crate) memo: Memo,
     pub(crate) recorder: Recorder,
-    pub(crate) flights: Flights<Locks>,
     /// Whether the settings let a thread carry small results.
     may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
     pub(crate) refreshed: Mutex<HashSet<Key>>,
     sampler: Sampler,
     pub(crate) evictor: Arc<Evictor>,
+    /// For a memory that stands for another process, its number.
+    #[cfg(test)]
+    pub(crate) apart: Option<u64>,
+    /// How long workers wait at first, where a test must not take seconds.
+    #[cfg(test)]
+    pub(crate) patience: Option<Duration>,
 }
 
 /// How often the last use of an entry is noted at most, where no limit on its age asks for more.
@@ -110,13 +114,14 @@ impl Engine {
     fn new(disk: Disk, settings: Settings) -> Self {
         #[cfg(feature = "progress")]
         crate::stats::progress::install();
-        let folder = std::fs::metadata(disk.path()).map_or((0, 0), |folder| (folder.dev(), folder.ino()));
         let rules = rules_of(&settings);
-        let locks = (!disk.medium().network && rules.writes).then(|| Locks::open(&disk)).flatten();
+        if rules.writes {
+            disk.locks(); // opened once for all calls
+        }
         let (disk, table, counters) = (Arc::new(disk), Arc::new(Table::new()), Arc::new(Counters::default()));
         let forget = Arc::clone(&table);
         let removed = Box::new(move |key| forget.forget(key));
-        let evictor = Arc::new(Evictor::new(Arc::clone(&disk), locks.clone(), settings.evict, removed));
+        let evictor = Arc::new(Evictor::new(Arc::clone(&disk), settings.evict, removed));
         let limited = rules.writes && settings.limits.is_any();
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
         let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
@@ -126,13 +131,30 @@ impl Engine {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters)),
             recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose, telling),
             archive,
-            flights: Flights::new(folder, locks, settings.wait),
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
             refreshed: Mutex::default(),
             sampler: Sampler::default(),
             evictor,
+            #[cfg(test)]
+            apart: None,
+            #[cfg(test)]
+            patience: None,
         }
+    }
+
+    /// The flights to the keys of the folder that is open now.
+    pub(crate) fn flights(&self) -> Flights<Locks> {
+        #[cfg(test)]
+        if let Some(process) = self.apart {
+            return Flights::new((u64::MAX, process), None, None);
+        }
+        let disk = &self.archive.disk;
+        let locks = self.writes().then(|| disk.locks()).flatten();
+        let flights = Flights::new((0, disk.place()), locks, self.settings.wait);
+        #[cfg(test)]
+        let flights = flights.with_patience(self.patience);
+        flights
     }
 
     /// How arguments are told of.

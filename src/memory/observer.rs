@@ -21,6 +21,10 @@ impl Observer for Listeners {
         self.table.forget(key);
     }
 
+    fn replaced(&self) {
+        self.table.clear();
+    }
+
     fn stored(&self, bytes: u64) {
         if let Some(auto_evict) = &self.auto_evict {
             auto_evict.wrote(bytes);

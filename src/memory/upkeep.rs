@@ -15,7 +15,10 @@ impl Memory {
     /// Each step reads one record; after a thousand, several threads read some hundreds ahead. Entries that vanish
     /// meanwhile are left out; a record or a folder that can't be read is an error, after which the iteration goes on.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
-        self.0.iter().flat_map(|engine| Entries::new(&engine.archive.disk))
+        self.0.iter().flat_map(|engine| {
+            engine.archive.reopen(false);
+            Entries::new(&engine.archive.disk)
+        })
     }
 
     /// Removes the entry of `call`, and says whether there was one. Arrays that are mapped keep their bytes.
@@ -74,7 +77,11 @@ impl Memory {
                 let place = engine.archive.disk.path().display();
                 Err(Error::unsupported(format!("can't {action}: the memory in `{place}` is read-only")))
             }
-            engine => Ok(engine.as_deref()),
+            Some(engine) => {
+                engine.archive.reopen(false);
+                Ok(Some(engine))
+            }
+            None => Ok(None),
         }
     }
 
@@ -154,6 +161,7 @@ impl Memory {
             self.writable("remove damaged entries")?;
         }
         let Some(engine) = &self.0 else { return Ok(Report::default()) };
+        engine.archive.reopen(false);
         let report = verify(&engine.archive.disk, repair);
         if repair == Repair::Remove {
             engine.memo.table.clear();

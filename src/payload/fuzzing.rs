@@ -53,7 +53,8 @@ pub fn values(bytes: &[u8]) {
         load(bytes, <ViaSerde as Format<Anything>>::load).map(drop),
     ];
     for error in results.into_iter().filter_map(Result::err) {
-        let expected = matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported | ErrorKind::Invalid);
+        // Of the kind `Io` where memory is refused.
+        let expected = error.kind() != ErrorKind::Other && error.kind() != ErrorKind::Newer;
         assert!(expected, "{error}");
     }
 }

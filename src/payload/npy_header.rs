@@ -126,6 +126,11 @@ impl<'a> Parser<'a> {
     }
 
     fn string(&mut self) -> Result<&'a str> {
+        // Python 2 wrote `u'<f8'`; a raw string is one as well.
+        let rest = self.rest.trim_start();
+        if let Some(text) = rest.strip_prefix(['u', 'U', 'r', 'R']).filter(|text| text.starts_with(['\'', '"'])) {
+            self.rest = text;
+        }
         let quote = match () {
             () if self.eat("'") => '\'',
             () if self.eat("\"") => '"',
@@ -189,20 +194,80 @@ impl<'a> Parser<'a> {
 /// NumPy's `dtype.str` of a plain dtype, as our elements spell it.
 fn plain_descr(text: &str) -> Result<Cow<'static, str>> {
     let shown = text.escape_debug();
-    if text.len() < 2 || !text.is_ascii() {
-        return Err(Error::unsupported(format!("dtype `{shown}` is unknown")));
+    let order = text.chars().next().filter(|order| "<>=|".contains(*order));
+    let name = &text[order.map_or(0, char::len_utf8)..];
+    if matches!(name, "O" | "O4" | "O8" | "object" | "object_") {
+        return Err(Error::unsupported(format!("dtype `{shown}` is of objects, which are never read")));
     }
-    let (order, kind) = text.split_at(1);
-    match (order, kind) {
-        (_, "O" | "O4" | "O8") => {
-            Err(Error::unsupported(format!("dtype `{shown}` is of objects, which are never read")))
-        }
+    match (order, by_code(name).or_else(|| if order.is_none() { by_name(name) } else { None })) {
         // The order of a single byte says nothing.
-        ("|" | "<" | ">" | "=", "b1" | "i1" | "u1") => Ok(format!("|{kind}").into()),
-        (">" | "!", _) => Err(Error::unsupported(format!("dtype `{shown}` is big-endian"))),
-        ("<" | "=", _) => Ok(format!("<{kind}").into()),
-        _ => Ok(text.to_owned().into()),
+        (_, Some(kind @ ("b1" | "i1" | "u1"))) => Ok(format!("|{kind}").into()),
+        (Some('>'), Some(_)) => Err(Error::unsupported(format!("dtype `{shown}` is big-endian"))),
+        (_, Some(kind)) => Ok(format!("<{kind}").into()),
+        (None, None) => Err(Error::unsupported(format!("dtype `{shown}` is unknown"))),
+        (Some(_), None) => Ok(text.to_owned().into()),
     }
+}
+
+/// What a type of C is: `long` has the size of an address on every platform that this crate knows.
+const LONG: (&str, &str) = if size_of::<std::ffi::c_long>() == 8 { ("i8", "u8") } else { ("i4", "u4") };
+const ADDRESS: (&str, &str) = if size_of::<usize>() == 8 { ("i8", "u8") } else { ("i4", "u4") };
+
+/// The types that NumPy has a letter or a letter and a size for, which an order may come before.
+fn by_code(code: &str) -> Option<&'static str> {
+    const SIZED: [&str; 16] =
+        ["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "f16", "c8", "c16", "c32"];
+    let kind = match code {
+        "?" => "b1",
+        "b" => "i1",
+        "B" => "u1",
+        "h" => "i2",
+        "H" => "u2",
+        "i" => "i4",
+        "I" => "u4",
+        "l" => LONG.0,
+        "L" => LONG.1,
+        "q" => "i8",
+        "Q" => "u8",
+        "n" | "p" => ADDRESS.0,
+        "N" | "P" => ADDRESS.1,
+        "e" => "f2",
+        "f" => "f4",
+        "d" => "f8",
+        "F" => "c8",
+        "D" => "c16",
+        _ => {
+            let size = code.get(1..)?.trim_start_matches('0');
+            return SIZED.into_iter().find(|kind| code.starts_with(&kind[..1]) && *size == kind[1..]);
+        }
+    };
+    Some(kind)
+}
+
+/// The types that NumPy has a name for.
+fn by_name(name: &str) -> Option<&'static str> {
+    let kind = match name {
+        "bool" | "bool_" => "b1",
+        "byte" | "int8" => "i1",
+        "ubyte" | "uint8" => "u1",
+        "short" | "int16" => "i2",
+        "ushort" | "uint16" => "u2",
+        "intc" | "int32" => "i4",
+        "uintc" | "uint32" => "u4",
+        "long" => LONG.0,
+        "ulong" => LONG.1,
+        "longlong" | "int64" => "i8",
+        "ulonglong" | "uint64" => "u8",
+        "int" | "int_" | "intp" => ADDRESS.0,
+        "uint" | "uintp" => ADDRESS.1,
+        "half" | "float16" => "f2",
+        "single" | "float32" => "f4",
+        "double" | "float" | "float64" => "f8",
+        "csingle" | "complex64" => "c8",
+        "cdouble" | "complex" | "complex128" => "c16",
+        _ => return None,
+    };
+    Some(kind)
 }
 
 /// The beginning of a text, for messages.

@@ -112,8 +112,18 @@ impl Engine {
         site: &Site,
         options: &Options,
         base: &Record,
-        save: impl FnOnce(&mut Writer<'_>) -> Result<()>,
+        save: impl Fn(&mut Writer<'_>) -> Result<()>,
     ) -> Result<()> {
+        self.archive.put_whole(site, || self.commit_once(site, options, base, &save)).map(drop)
+    }
+
+    fn commit_once(
+        &self,
+        site: &Site,
+        options: &Options,
+        base: &Record,
+        save: impl Fn(&mut Writer<'_>) -> Result<()>,
+    ) -> Result<Record> {
         let compression = self.compression(options);
         compression.check()?;
         let stem = stem_of(self.is_readable(options), &base.function, &base.arguments);
@@ -131,7 +141,8 @@ impl Engine {
             ..base.clone()
         };
         // Of two that replace the entry at once neither would see the other's files, and remove them.
-        let _lead = self.flights.moment(site.key(), PATIENCE);
-        sink.publish(&record)
+        let _lead = self.flights().moment(site.key(), PATIENCE);
+        sink.publish(&record)?;
+        Ok(record)
     }
 }

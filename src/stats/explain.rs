@@ -26,9 +26,8 @@ impl Recorder {
             Missing::Due => Reason::Refresh,
             Missing::Off => Reason::Off,
             Missing::Expired(how) => Reason::Expired(how),
-            Missing::Damaged(error) | Missing::Fault(error) => {
-                Reason::Damaged(escaped(&error.to_string()).into_owned())
-            }
+            Missing::Damaged(error) => Reason::Damaged(escaped(&error.to_string()).into_owned()),
+            Missing::Fault(error) => Reason::Unreadable(escaped(&error.to_string()).into_owned()),
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
             Missing::Unsupported(error) => Reason::Unsupported(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),

@@ -47,6 +47,9 @@ pub enum Reason {
     Expired(String),
     /// What is stored can't be used: it isn't what was written.
     Damaged(String),
+    /// What is stored can't be read, which says nothing of it: no descriptor or no memory is left, a permission is
+    /// missing, the disk fails.
+    Unreadable(String),
     /// What is stored was written by a newer version, and is left alone.
     Newer(String),
     /// What is stored is right, and holds what no Rust type takes: an object that Python pickled, say.
@@ -90,6 +93,7 @@ impl Reason {
             Self::Argument(_) => "argument",
             Self::Expired(_) => "expired",
             Self::Damaged(_) => "damaged",
+            Self::Unreadable(_) => "unreadable",
             Self::Newer(_) => "newer",
             Self::Unsupported(_) => "unsupported",
             Self::Bypassed(_) => "bypassed",
@@ -116,6 +120,7 @@ impl fmt::Display for Reason {
             }
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
+            Self::Unreadable(what) => write!(f, "unreadable: {what}"),
             Self::Newer(what) => write!(f, "newer: {what}"),
             Self::Unsupported(what) => write!(f, "unsupported: {what}"),
             Self::Bypassed(why) => write!(f, "bypassed: {why}"),

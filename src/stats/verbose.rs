@@ -16,6 +16,7 @@ use crate::key::{Function, Key};
 use crate::record::Record;
 use crate::stats::reason::Reason;
 use crate::stats::recorder::Recorder;
+use crate::store::takes;
 
 /// From this level on each computation is printed.
 const COMPUTATIONS: u8 = 1;
@@ -159,7 +160,8 @@ impl Recorder {
             }
         }
         // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
-        let print = || drop(own_stderr().and_then(|mut stderr| stderr.write_all(text.as_bytes())));
+        let fits = |stderr: &File| takes(stderr, text.len() as u64);
+        let print = || drop(own_stderr().ok().filter(fits).map(|mut stderr| stderr.write_all(text.as_bytes())));
         #[cfg(feature = "progress")]
         crate::stats::progress::aside(print);
         #[cfg(not(feature = "progress"))]

@@ -1,10 +1,12 @@
 //! Opening below a root: one system call on Linux, component by component elsewhere, never through a symbolic link.
 
+use super::root::Root;
 use crate::error::Error;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A folder that is only looked up in needs no read permission on Linux.
 #[cfg(target_os = "linux")]
@@ -23,15 +25,15 @@ pub(super) const CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFl
 
 /// A folder on the way to a blob: the root itself, or one below it.
 #[derive(Debug)]
-pub(super) enum Folder<'a> {
-    Root(BorrowedFd<'a>),
+pub(super) enum Folder {
+    Root(Arc<Root>),
     Below(OwnedFd),
 }
 
-impl AsFd for Folder<'_> {
+impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Root(root) => *root,
+            Self::Root(root) => root.as_fd(),
             Self::Below(folder) => folder.as_fd(),
         }
     }
@@ -60,11 +62,11 @@ fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> 
 /// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.
 pub(super) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let (folder, leaf) = name.rsplit_once('/').unwrap_or(("", name));
-    let mut at = Folder::Root(root);
+    let mut at: Option<OwnedFd> = None;
     for component in folder.split('/').filter(|component| !component.is_empty()) {
-        at = Folder::Below(step(at.as_fd(), component, SEARCH, Mode::empty())?);
+        at = Some(step(at.as_ref().map_or(root, AsFd::as_fd), component, SEARCH, Mode::empty())?);
     }
-    step(at.as_fd(), leaf, flags, mode)
+    step(at.as_ref().map_or(root, AsFd::as_fd), leaf, flags, mode)
 }
 
 /// Opens one component of a name.

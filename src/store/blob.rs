@@ -4,13 +4,13 @@ use super::Durability;
 use super::at::{self, Folder};
 use super::between::between;
 use super::disk::{Disk, TRIES, mode};
+use super::limited::{LimitedFile, size_limit};
 use super::name::{Name, nonce};
 use crate::error::{Error, Result};
 use crate::planted;
 use rustix::fd::AsFd;
 use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Resource, getrlimit};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
@@ -24,8 +24,7 @@ impl Disk {
         let parsed = Name::new(name)?;
         self.expect_writable("create", &parsed)?;
         let fault = |errno| self.fault("create", &parsed, errno);
-        let limit = size_limit();
-        if expected_len > limit {
+        if expected_len > size_limit() {
             return Err(fault(Errno::FBIG));
         }
         between();
@@ -34,14 +33,13 @@ impl Disk {
             disk: self,
             name: name.to_owned(),
             path: self.path_of(name),
-            file: File::from(file),
-            room: limit,
+            file: LimitedFile::new(File::from(file)),
             creator: std::process::id(),
             finished: false,
         };
-        reserve(&blob.file, expected_len).map_err(fault)?;
+        reserve(blob.file.file(), expected_len).map_err(fault)?;
         if planted::is("length before bytes") {
-            let _ = blob.file.set_len(expected_len);
+            let _ = blob.file.file().set_len(expected_len);
         }
         Ok(blob)
     }
@@ -56,9 +54,6 @@ impl Disk {
         let staged = format!("{}.{}.tmp", name.leaf, nonce());
         Name::new(&staged)?;
         let fault = |errno| self.fault("replace", &name, errno);
-        if bytes.len() as u64 > size_limit() {
-            return Err(fault(Errno::FBIG));
-        }
         let path = self.path_of(name.whole);
         if planted::is("record written in place") {
             return std::fs::write(&path, bytes).map_err(|error| Error::io("write", &path, error));
@@ -80,7 +75,7 @@ impl Disk {
     }
 
     /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
-    fn stage(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(Stage<'_>, File)> {
+    fn stage(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(Stage, File)> {
         for _ in 0..TRIES {
             let folder = self.made_folder(name)?;
             match at::step(folder.as_fd(), &staged, at::CREATE, mode(0o666)) {
@@ -95,9 +90,10 @@ impl Disk {
     }
 
     /// Writes, flushes and closes.
-    fn fill(&self, mut file: File, bytes: &[u8], durability: Durability, path: &Path) -> Result<()> {
+    fn fill(&self, file: File, bytes: &[u8], durability: Durability, path: &Path) -> Result<()> {
+        let mut file = LimitedFile::new(file);
         write_all(&mut file, bytes, path)?;
-        self.flush(&file, durability, path)
+        self.flush(file.file(), durability, path)
     }
 
     /// Flushes as `durability` asks, just before the file is closed.
@@ -132,19 +128,19 @@ impl Disk {
         }
         let mut folder = name.folder;
         while !folder.is_empty() {
-            let opened = at::open(self.root(), folder, at::LIST, Mode::empty());
+            let opened = at::open(self.root().as_fd(), folder, at::LIST, Mode::empty());
             let flushed = opened.map_err(io::Error::from).and_then(|folder| sync_folder(File::from(folder)));
             flushed.map_err(|error| Error::io("flush", &self.path_of(folder), error))?;
             folder = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
         }
-        let root = self.root().try_clone_to_owned().and_then(|root| sync_folder(File::from(root)));
+        let root = self.root().as_fd().try_clone_to_owned().and_then(|root| sync_folder(File::from(root)));
         root.map_err(|error| Error::io("flush", self.path(), error))?;
         self.sync_parents()
     }
 
     /// The folders above a root that we created, once.
     fn sync_parents(&self) -> Result<()> {
-        let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut unsynced = self.unsynced();
         while let Some(parent) = unsynced.last() {
             let flushed = File::open(parent).and_then(sync_folder);
             flushed.map_err(|error| Error::io("flush", parent, error))?;
@@ -168,9 +164,7 @@ pub(crate) struct NewBlob<'a> {
     disk: &'a Disk,
     name: String,
     path: PathBuf,
-    file: File,
-    /// How many bytes the process may still write to a file.
-    room: u64,
+    file: LimitedFile,
     /// A child that was forked in between drops its copy of this, too, but the file is the parent's.
     creator: u32,
     finished: bool,
@@ -185,13 +179,13 @@ impl NewBlob<'_> {
     /// Appends one after the other, in one system call if the system takes them whole.
     pub(crate) fn write_both(&mut self, first: &[u8], second: &[u8]) -> Result<()> {
         between();
-        let room = self.room.checked_sub(first.len() as u64 + second.len() as u64);
-        self.room = room.ok_or_else(|| Error::io("write", &self.path, Errno::FBIG))?;
         let mut done = 0;
         if !second.is_empty() {
             let both = [IoSlice::new(first), IoSlice::new(second)];
-            let written = retry_on_intr(|| rustix::io::writev(&self.file, &both));
-            done = written.map_err(|errno| Error::io("write", &self.path, errno))?;
+            done = match self.file.write_vectored(&both) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                written => written.map_err(|error| Error::io("write", &self.path, error))?,
+            };
         }
         write_all(&mut self.file, &first[done.min(first.len())..], &self.path)?;
         write_all(&mut self.file, &second[done.saturating_sub(first.len())..], &self.path)
@@ -202,7 +196,7 @@ impl NewBlob<'_> {
         let name = self.name.clone();
         let name = Name::new(&name)?;
         if !planted::is("length before bytes") {
-            self.disk.flush(&self.file, durability, &self.path)?;
+            self.disk.flush(self.file.file(), durability, &self.path)?;
         }
         self.disk.sync_folders(&name, durability)?;
         self.finished = true;
@@ -220,13 +214,13 @@ impl Drop for NewBlob<'_> {
 }
 
 /// A staged file, removed unless it was renamed.
-struct Stage<'a> {
-    folder: Folder<'a>,
+struct Stage {
+    folder: Folder,
     name: String,
     renamed: bool,
 }
 
-impl Stage<'_> {
+impl Stage {
     /// The commit.
     fn rename(mut self, leaf: &str) -> rustix::io::Result<()> {
         retry_on_intr(|| fs::renameat(&self.folder, &self.name, &self.folder, leaf))?;
@@ -235,7 +229,7 @@ impl Stage<'_> {
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Stage {
     fn drop(&mut self) {
         if !self.renamed {
             let _ = fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
@@ -244,7 +238,7 @@ impl Drop for Stage<'_> {
 }
 
 /// Loops on short writes and on `EINTR`, as std promises.
-fn write_all(file: &mut File, bytes: &[u8], path: &Path) -> Result<()> {
+fn write_all(file: &mut LimitedFile, bytes: &[u8], path: &Path) -> Result<()> {
     match file.write_all(bytes) {
         Err(_) if planted::is("write error ignored") => Ok(()),
         written => written.map_err(|error| Error::io("write", path, error)),
@@ -270,9 +264,4 @@ fn reserve(file: &File, len: u64) -> rustix::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn reserve(_: &File, _: u64) -> rustix::io::Result<()> {
     Ok(())
-}
-
-/// The process's own limit. To write past it is a signal (`SIGXFSZ`) that ends the process, so it is checked before.
-pub(super) fn size_limit() -> u64 {
-    getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }

@@ -1,30 +1,37 @@
 //! A store in a folder: opening it, and what concerns single blobs by name.
 
-use super::Medium;
 use super::at::{self, Folder};
 use super::between::between;
 use super::name::Name;
-use super::root;
+use super::root::{self, Root};
 use super::stat::Stat;
+use super::{Locks, Medium};
 use crate::error::{Error, Result};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// How often folders that another process sweeps away are made again before a put gives up.
 pub(super) const TRIES: usize = 100;
 
 /// A store in a folder, held by its descriptor: renaming the folder or changing directory doesn't matter to it.
+///
+/// A folder that was removed is another matter: nothing can ever be put into it. Then the store goes on in the folder
+/// that is at its path by now; see [`Disk::reopen`].
 #[derive(Debug)]
 pub(crate) struct Disk {
-    root: OwnedFd,
-    /// For messages; nothing is opened by it.
+    pub(super) root: RwLock<Arc<Root>>,
+    /// Where a removed root is made anew; for messages, else.
     path: PathBuf,
-    medium: Medium,
     writable: bool,
+    /// Held by the thread that opens another root.
+    pub(super) reopening: Mutex<()>,
+    /// How often that was done.
+    pub(super) reopened: AtomicU64,
     /// Folders that gained an entry when the root was created, and were not flushed since.
     pub(super) unsynced: Mutex<Vec<PathBuf>>,
 }
@@ -34,30 +41,36 @@ impl Disk {
     /// reading, with a warning.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let path = root::absolute(path)?;
-        let (root, grown) = match root::open(&path) {
+        let (folder, grown) = match root::open(&path) {
             Err(error) if root::is_missing(&error) => root::create(&path)?,
             opened => (opened?, Vec::new()),
         };
-        let mut disk = Self::new(root, path)?;
-        disk.writable = root::can_write(&disk.root);
-        if disk.writable {
+        let writable = root::can_write(&folder);
+        let disk = Self::new(Root::new(folder, &path, None)?, path, writable);
+        if writable {
             disk.mark(!grown.is_empty());
         } else {
             tracing::warn!("cache folder `{}` can't be written: opened for reading only", disk.path.display());
         }
-        disk.unsynced = Mutex::new(grown);
+        *disk.unsynced() = grown;
         Ok(disk)
     }
 
     /// Opens an existing folder and never changes a thing in it, not even a stamp.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
         let path = root::absolute(path)?;
-        Self::new(root::open(&path)?, path)
+        Ok(Self::new(Root::new(root::open(&path)?, &path, None)?, path, false))
     }
 
-    fn new(root: OwnedFd, path: PathBuf) -> Result<Self> {
-        let medium = Medium::of(&root, &path)?;
-        Ok(Self { root, path, medium, writable: false, unsynced: Mutex::default() })
+    fn new(root: Root, path: PathBuf, writable: bool) -> Self {
+        Self {
+            root: RwLock::new(Arc::new(root)),
+            path,
+            writable,
+            reopening: Mutex::default(),
+            reopened: AtomicU64::new(0),
+            unsynced: Mutex::default(),
+        }
     }
 
     pub(crate) fn writable(&self) -> bool {
@@ -69,8 +82,27 @@ impl Disk {
         &self.path
     }
 
-    pub(crate) fn medium(&self) -> &Medium {
-        &self.medium
+    pub(crate) fn medium(&self) -> Arc<Medium> {
+        self.root().medium()
+    }
+
+    /// By which the stores of this process know that they are in one folder; a folder that took a removed one's place
+    /// keeps its number.
+    pub(crate) fn place(&self) -> u64 {
+        self.root().place()
+    }
+
+    /// The locks between the processes that share the folder; `None` where there are none to be had.
+    pub(crate) fn locks(&self) -> Option<Locks> {
+        let root = self.root();
+        if !self.writable || root.medium().network {
+            return None;
+        }
+        if let Some(known) = root.locks() {
+            return known;
+        }
+        // Opened while nothing is held, since it may log: two threads may both open them, and the later ones stay.
+        root.keep_locks(Locks::open(self))
     }
 
     /// Where `name` lies, for messages and for other programs.
@@ -94,7 +126,9 @@ impl Disk {
     /// Opens a blob for reading, whatever it is: the caller examines it before anything else.
     pub(crate) fn open_unseen(&self, name: &str) -> Result<Option<File>> {
         let name = Name::new(name)?;
-        self.look_up("open", &name, || at::open(self.root(), name.whole, at::READ, Mode::empty()).map(File::from))
+        self.look_up("open", &name, || {
+            at::open(self.root().as_fd(), name.whole, at::READ, Mode::empty()).map(File::from)
+        })
     }
 
     /// Opens a file that processes lock; made if it is missing, never removed while a store may be open.
@@ -116,7 +150,7 @@ impl Disk {
     /// Gives access to a lock file to those who may put files into the root as owner or group, and to nobody else: by a
     /// lock of theirs others would wait. Whatever the umask, and for files that were made with other modes, too.
     fn share_lock_file(&self, file: &OwnedFd, stat: &fs::Stat) {
-        let Ok(root) = fs::fstat(&self.root) else { return };
+        let Ok(root) = fs::fstat(self.root()) else { return };
         let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
         let bits = if shared { 0o660 } else { 0o600 };
         // What has content, or a second name, was put there by somebody, and its mode means something elsewhere.
@@ -143,7 +177,7 @@ impl Disk {
     /// What is a link now may be looked at through it. That does no harm: it would have to lead to that very file.
     pub(crate) fn is_still(&self, name: &str, stat: &Stat) -> bool {
         between();
-        fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|now| Stat::of(&now) == *stat)
+        fs::statat(self.root(), name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|now| Stat::of(&now) == *stat)
     }
 
     /// Removes a blob; `false` if it was gone.
@@ -198,20 +232,25 @@ impl Disk {
 
 /// What the other files of this room build on.
 impl Disk {
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    pub(super) fn root(&self) -> Arc<Root> {
+        Arc::clone(&self.root.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn unsynced(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder of a name, to be looked up in.
-    pub(super) fn folder(&self, folder: &str) -> rustix::io::Result<Folder<'_>> {
+    pub(super) fn folder(&self, folder: &str) -> rustix::io::Result<Folder> {
+        let root = self.root();
         if folder.is_empty() {
-            return Ok(Folder::Root(self.root()));
+            return Ok(Folder::Root(root));
         }
-        at::open(self.root(), folder, at::SEARCH, Mode::empty()).map(Folder::Below)
+        at::open(root.as_fd(), folder, at::SEARCH, Mode::empty()).map(Folder::Below)
     }
 
     /// The folder of a name, made with its parents if missing. A sweep may take an empty one away at any time.
-    pub(super) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder<'_>> {
+    pub(super) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder> {
         for _ in 0..TRIES {
             match self.folder(name.folder) {
                 Err(Errno::NOENT) => self.make_folders(name)?,
@@ -229,7 +268,7 @@ impl Disk {
         mode: Mode,
     ) -> rustix::io::Result<OwnedFd> {
         for _ in 0..TRIES {
-            match at::open(self.root(), name.whole, flags, mode) {
+            match at::open(self.root().as_fd(), name.whole, flags, mode) {
                 Err(Errno::NOENT) if !name.folder.is_empty() => self.make_folders(name)?,
                 opened => return opened,
             }
@@ -237,22 +276,27 @@ impl Disk {
         Err(Errno::NOENT)
     }
 
+    /// Makes the folders of a name, as far as nobody takes them away meanwhile: then the caller tries again.
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+        let root = self.root();
         // Whatever the umask, nobody may put a file into a folder who may not into the root.
-        let bits = mode(if self.medium.world_writable { 0o777 } else { 0o775 });
+        let bits = mode(if root.medium().world_writable { 0o777 } else { 0o775 });
         // As a rule only the last one is missing.
         if let Some((above, last)) = name.folder.rsplit_once('/')
-            && let Ok(above) = self.folder(above)
+            && let Ok(above) = at::open(root.as_fd(), above, at::SEARCH, Mode::empty())
             && matches!(fs::mkdirat(&above, last, bits), Ok(()) | Err(Errno::EXIST))
         {
             return Ok(());
         }
-        let mut at = Folder::Root(self.root());
+        let mut at = Folder::Root(Arc::clone(&root));
         for component in name.folders() {
             match fs::mkdirat(&at, component, bits) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                // The folder above was swept in between, and the caller tries again; of the root that is final.
-                Err(Errno::NOENT) if matches!(at, Folder::Below(_)) => return Ok(()),
+                // Nothing can be made in a folder that was removed: in the root no more than in one below it.
+                Err(errno) if at::is_absent(errno) && matches!(at, Folder::Root(_)) => {
+                    return self.replace_removed(&root, errno);
+                }
+                Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => return Err(errno),
             }
             match at::step(at.as_fd(), component, at::SEARCH, Mode::empty()) {
@@ -265,7 +309,7 @@ impl Disk {
     }
 
     pub(super) fn open_with_stat(&self, name: &Name<'_>) -> rustix::io::Result<(File, Stat)> {
-        let file = at::open(self.root(), name.whole, at::READ, Mode::empty())?;
+        let file = at::open(self.root().as_fd(), name.whole, at::READ, Mode::empty())?;
         let stat = Stat::of(&fs::fstat(&file)?);
         Ok((File::from(file), stat))
     }

@@ -18,7 +18,7 @@ const NAME: &str = "locks";
 ///
 /// Linux has locks that belong to an open file, work on ranges and go with the process that holds them (`F_OFD_SETLK`,
 /// 4–5 µs; measured 2026-11). Elsewhere there are none, and two processes may compute one key.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Locks {
     file: Arc<File>,
 }
@@ -41,6 +41,11 @@ impl Locks {
                 None
             }
         }
+    }
+
+    /// Whether the file is still where processes that come later look for it.
+    pub(super) fn is_linked(&self) -> bool {
+        rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_nlink > 0)
     }
 
     /// Locks the byte that `key` falls on; `None` while another process has it.

@@ -1,14 +1,24 @@
-//! The root: finding or creating it, trying whether it can be written, marking it as a cache.
+//! The root: finding or creating it, trying whether it can be written, marking it as a cache; and what comes into the
+//! place of one that was removed.
 
-use super::Durability;
 use super::at;
-use super::disk::{Disk, mode};
+use super::disk::Disk;
+#[cfg(target_os = "linux")]
+use super::disk::mode;
+use super::{Durability, Locks, Medium};
 use crate::error::{Error, Result};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use rustix::fs::OFlags;
+use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::Errno;
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// See <https://bford.info/cachedir/>: backup programs skip a folder that holds this file.
 const TAG: &str = "CACHEDIR.TAG";
@@ -20,6 +30,125 @@ const IGNORE: &str = ".gitignore";
 
 /// What else stands in a root (docs/format.md, "Layout").
 const NAMES: &[&str] = &["f", "m", "s", "t", "p", "locks"];
+
+/// Links that lead to one another end somewhere, or are given up.
+const MOST_LINKS: usize = 40;
+
+/// How long one thread waits for another one that opens a root.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An open root, with what was found out about it.
+#[derive(Debug)]
+pub(super) struct Root {
+    folder: Arc<OwnedFd>,
+    id: Id,
+    medium: Arc<Medium>,
+    place: Arc<u64>,
+    /// `None` until they are asked for; then those that there are, if any.
+    locks: Mutex<Option<Option<Locks>>>,
+}
+
+/// Device and inode, which no other folder has as long as this one is open.
+type Id = (u64, u64);
+
+/// A folder that is open in this process, as far as it is.
+struct Known {
+    number: Weak<u64>,
+    path: PathBuf,
+    folder: Weak<OwnedFd>,
+}
+
+static KNOWN: LazyLock<Mutex<HashMap<Id, Known>>> = LazyLock::new(Mutex::default);
+
+impl Root {
+    /// What is open as `folder`, instead of one that was `removed`.
+    pub(super) fn new(folder: OwnedFd, path: &Path, removed: Option<&Self>) -> Result<Self> {
+        let stat = fs::fstat(&folder).map_err(|errno| Error::io("stat", path, errno))?;
+        // The width of a device's number differs by platform.
+        #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+        let id = (stat.st_dev as u64, stat.st_ino);
+        let medium = Arc::new(Medium::of(&folder, path)?);
+        let folder = Arc::new(folder);
+        let place = place(id, path, &folder, removed);
+        Ok(Self { folder, id, medium, place, locks: Mutex::default() })
+    }
+
+    pub(super) fn medium(&self) -> Arc<Medium> {
+        Arc::clone(&self.medium)
+    }
+
+    pub(super) fn place(&self) -> u64 {
+        *self.place
+    }
+
+    /// The locks that were opened here; `None` if that is still to be done, or has to be done again: somebody may have
+    /// removed everything in the root.
+    pub(super) fn locks(&self) -> Option<Option<Locks>> {
+        lock(&self.locks).clone().filter(|known| known.as_ref().is_none_or(Locks::is_linked))
+    }
+
+    pub(super) fn keep_locks(&self, locks: Option<Locks>) -> Option<Locks> {
+        *lock(&self.locks) = Some(locks.clone());
+        locks
+    }
+
+    /// Whether it has no name left, so that nothing can be made in it any more. A folder that was moved has one.
+    fn is_removed(&self) -> bool {
+        is_removed(&self.folder)
+    }
+}
+
+fn is_removed(folder: &OwnedFd) -> bool {
+    match fs::fstat(folder) {
+        Ok(stat) => stat.st_nlink == 0,
+        Err(errno) => errno == Errno::STALE,
+    }
+}
+
+impl AsFd for Root {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+}
+
+/// The number of a folder: its own, or that of the removed one whose place it takes, which some store may still have
+/// open. Threads that compute something for that one are waited for, too.
+fn place(id: Id, path: &Path, folder: &Arc<OwnedFd>, removed: Option<&Root>) -> Arc<u64> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = || Arc::new(NEXT.fetch_add(1, Ordering::Relaxed));
+    let Some(mut known) = soon(|| KNOWN.try_lock()) else { return number() };
+    known.retain(|_, known| known.number.strong_count() > 0);
+    if let Some(same) = known.get(&id).and_then(|known| known.number.upgrade()) {
+        return same;
+    }
+    let is_before = |known: &&Known| known.path == path && known.folder.upgrade().is_some_and(|it| is_removed(&it));
+    let before = || known.values().find(is_before).and_then(|known| known.number.upgrade());
+    let number = removed.map(|removed| Arc::clone(&removed.place)).or_else(before).unwrap_or_else(number);
+    if let Some(removed) = removed {
+        // Once it is closed, another folder may get its inode.
+        known.remove(&removed.id);
+    }
+    known.insert(id, Known { number: Arc::downgrade(&number), path: path.to_owned(), folder: Arc::downgrade(folder) });
+    number
+}
+
+/// A lock that nobody holds for longer than a few system calls; `None` in a forked child, in which the thread that holds
+/// it may not exist.
+fn soon<T>(lock: impl Fn() -> TryLockResult<T>) -> Option<T> {
+    let begin = Instant::now();
+    loop {
+        match lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if begin.elapsed() >= PATIENCE => return None,
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
@@ -42,6 +171,10 @@ pub(super) fn create(path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
         let dangling = io::Error::new(io::ErrorKind::NotFound, "it is a symbolic link to nothing");
         return Err(Error::io("open cache folder", path, dangling));
     }
+    create_at(path)
+}
+
+fn create_at(path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
     let missing = path.ancestors().take_while(|ancestor| !ancestor.exists());
     let grown = missing.filter_map(Path::parent).map(Path::to_owned).collect();
     std::fs::create_dir_all(path).map_err(|error| Error::io("create cache folder", path, error))?;
@@ -70,7 +203,76 @@ fn has_access(root: impl AsFd) -> bool {
     fs::accessat(root, ".", fs::Access::WRITE_OK | fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
+/// Where a chain of links leads that ends at nothing.
+fn destination(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(link) = std::fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("/")).join(link);
+    }
+    path
+}
+
 impl Disk {
+    /// If the root was removed, goes on in the folder that is at the store's path by now, which is made if there is
+    /// none and `create` says so. A root that was moved stays the one.
+    ///
+    /// Says whether there is another root than before. Costs a look at the descriptor, unless it was removed.
+    ///
+    /// # Errors
+    /// Returns an error when something else than a folder is there, or none can be made.
+    pub(crate) fn reopen(&self, create: bool) -> Result<bool> {
+        self.reopen_instead_of(&self.root(), create)
+    }
+
+    /// As [`Disk::reopen`], for who has found that nothing can be made in `root`, which gave `errno`.
+    pub(super) fn replace_removed(&self, root: &Arc<Root>, errno: Errno) -> rustix::io::Result<()> {
+        match self.reopen_instead_of(root, true) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(errno),
+            Err(error) => Err(error.io_error().and_then(Errno::from_io_error).unwrap_or(errno)),
+        }
+    }
+
+    /// How often another root was opened: what is remembered about files may be about those of one that is gone.
+    pub(crate) fn reopened(&self) -> u64 {
+        self.reopened.load(Ordering::Acquire)
+    }
+
+    fn reopen_instead_of(&self, removed: &Arc<Root>, create: bool) -> Result<bool> {
+        if !removed.is_removed() {
+            return Ok(false);
+        }
+        let Some(one) = soon(|| self.reopening.try_lock()) else { return Ok(false) };
+        if !Arc::ptr_eq(removed, &self.root()) {
+            return Ok(true); // another thread was first
+        }
+        let (folder, grown) = match open(self.path()) {
+            Err(error) if is_missing(&error) && create && self.writable() => create_at(&destination(self.path()))?,
+            Err(error) if is_missing(&error) => return Ok(false),
+            opened => (opened?, Vec::new()),
+        };
+        let root = Root::new(folder, self.path(), Some(removed))?;
+        let Some(mut current) = soon(|| self.root.try_write()) else { return Ok(false) };
+        *current = Arc::new(root);
+        drop(current);
+        self.reopened.fetch_add(1, Ordering::Release);
+        let created = !grown.is_empty();
+        self.unsynced().extend(grown);
+        drop(one);
+        if self.writable() {
+            self.mark(created);
+        }
+        let path = self.path().display();
+        match created {
+            true => tracing::warn!("cache folder `{path}` was removed while it was in use: it is made anew"),
+            false => {
+                tracing::warn!("cache folder `{path}` was removed while it was in use: the one that is there is used")
+            }
+        }
+        Ok(true)
+    }
+
     /// Writes what tells people and programs what this folder is. The tag comes last: where it stands, all is written.
     pub(super) fn mark(&self, created: bool) {
         let marked = self.try_mark(created);

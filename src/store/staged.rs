@@ -1,8 +1,8 @@
 //! Files that are filled through a mapping, before anybody knows what will become of them.
 
 use super::Durability;
-use super::blob::size_limit;
 use super::disk::{Disk, mode};
+use super::limited::size_limit;
 use super::name::Name;
 use super::stat::Stat;
 use crate::error::{Error, Result};

@@ -62,8 +62,8 @@ impl Disk {
     pub(crate) fn list_open(&self, folder: &str) -> Result<(Option<OpenFolder>, Vec<Item>)> {
         check_folder(folder)?;
         let name = if folder.is_empty() { "." } else { folder };
-        let opened = match at::open(self.root(), name, at::LIST, Mode::empty()) {
-            Err(Errno::STALE) => at::open(self.root(), name, at::LIST, Mode::empty()),
+        let opened = match at::open(self.root().as_fd(), name, at::LIST, Mode::empty()) {
+            Err(Errno::STALE) => at::open(self.root().as_fd(), name, at::LIST, Mode::empty()),
             opened => opened,
         };
         let listed = opened.and_then(|folder| {

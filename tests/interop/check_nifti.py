@@ -22,7 +22,7 @@ def differences(item):
         "affine": image.affine.tolist(),
     }
     # A qform is computed, by two programs in two orders.
-    if np.allclose(found["affine"], item["affine"], rtol=0, atol=1e-4):
+    if np.allclose(found["affine"], item["affine"], rtol=1e-12, atol=1e-12):
         found["affine"] = item["affine"]
     return [
         f"{item['file']}: {name} is {str(found[name])[:200]}, expected {str(item[name])[:200]}"

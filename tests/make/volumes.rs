@@ -88,6 +88,49 @@ fn nibabel_reads_what_steps_have_made_with_the_same_voxels_and_affine() {
     check(&python, workshop.folder.path(), &expected);
 }
 
+/// Headers that say something odd of the grid, as far as both read them.
+#[test]
+fn nibabel_makes_the_same_of_odd_headers() {
+    let Some(python) = nibabel() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let voxels = array![[[1_i16, 2, 3], [4, 5, 6]]];
+    let single = |at: usize, value: f32| (at, value.to_le_bytes().to_vec());
+    let code = |at: usize, value: i16| (at, value.to_le_bytes().to_vec());
+    let half = 0.5_f32.sqrt();
+    let quaternion = |b: f32, c: f32, d: f32| [single(256, b), single(260, c), single(264, d)];
+    let mut cases = vec![];
+    for value in [0.0, -0.0, -2.0, 1e-30, 3.5] {
+        for at in [76, 80, 84, 88] {
+            cases.push(vec![single(at, value)]);
+            cases.push([&quaternion(0.1, -0.7, 0.2)[..], &[single(at, value)]].concat());
+        }
+    }
+    for sform in [0, 1, 5, 6, -1, 4] {
+        for qform in [1, 4, 5] {
+            cases.push(vec![code(254, sform), code(252, qform), single(280, 9.0), single(300, 8.0), single(320, 7.0)]);
+        }
+    }
+    for (b, c, d) in [(half, half, 0.0), (-half, 0.0, half), (0.0, half, -half), (1.0, 0.0, 0.0), (0.6, 0.0, 0.8)] {
+        cases.push(quaternion(b, c, d).to_vec());
+        cases.push([&quaternion(b, c, d)[..], &[single(76, -1.0), single(80, -2.0)]].concat());
+    }
+    let mut expected = Vec::new();
+    for (n, changes) in cases.iter().enumerate() {
+        let path = folder.path().join(format!("{n}.nii"));
+        ndcache::Persister::save(&NiftiFile::new(&path), &voxels).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let plain = [code(252, 1), code(254, 0)];
+        for (at, change) in plain.iter().chain(changes) {
+            bytes[*at..at + change.len()].copy_from_slice(change);
+        }
+        fs::write(&path, bytes).unwrap();
+        let volume = read_nifti::<i16, Ix3>(&path).unwrap();
+        assert_eq!(volume.voxels, voxels);
+        expected.push(Expected::new(&path, &volume.voxels, &volume.grid));
+    }
+    check(&python, folder.path(), &expected);
+}
+
 #[cache]
 fn table(x: &ArrayRef2<i64>) -> Array2<i64> {
     x.to_owned()

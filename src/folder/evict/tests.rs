@@ -140,7 +140,7 @@ fn a_candidate_takes_no_more_than_its_documentation_says() {
 /// The evictor of a memory, which remembers but so many candidates.
 fn forgetful(memory: &Memory, remembered: usize) -> Evictor {
     let engine = engine(memory);
-    let evictor = Evictor::new(Arc::clone(&engine.archive.disk), None, Evict::default(), Box::new(|_| ()));
+    let evictor = Evictor::new(Arc::clone(&engine.archive.disk), Evict::default(), Box::new(|_| ()));
     Evictor { remembered, ..evictor }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn parse(bytes: &[u8; HEADER]) -> Result<Head> {
         offset: offset(header.vox_offset)?,
         big_endian: header.endianness == Endianness::Big,
         scaling: scaling(header.scl_slope, header.scl_inter)?,
-        grid: grid(&header),
+        grid: grid(&header)?,
     })
 }
 
@@ -105,8 +105,8 @@ fn scaling(slope: f32, inter: f32) -> Result<Option<Scaling>> {
     }
 }
 
-fn grid(header: &NiftiHeader) -> Grid {
-    Grid {
+fn grid(header: &NiftiHeader) -> Result<Grid> {
+    let grid = Grid {
         sform: header.sform_code,
         rows: [header.srow_x, header.srow_y, header.srow_z],
         qform: header.qform_code,
@@ -114,7 +114,13 @@ fn grid(header: &NiftiHeader) -> Grid {
         offset: [header.quatern_x, header.quatern_y, header.quatern_z],
         pixdim: header.pixdim,
         xyzt_units: header.xyzt_units,
+    };
+    if grid.has_long_quaternion() {
+        let [b, c, d] = grid.quaternion;
+        let found = format!("quatern_b, quatern_c and quatern_d are {b}, {c} and {d}");
+        return Err(Error::damaged(format!("{found}, expected the parts of a quaternion of length 1")));
     }
+    Ok(grid)
 }
 
 /// Everything before the voxels of a little-endian file.

@@ -1,11 +1,11 @@
 //! A volume from a file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use ndarray::{Array, Dimension};
 
 use super::super::mapping;
@@ -143,7 +143,47 @@ struct Source<'a> {
 
 enum Bytes {
     Plain(File, u64),
-    Gzip(Box<MultiGzDecoder<BufReader<File>>>),
+    Gzip(Members),
+}
+
+/// The members of a compressed file, inflated one after the other.
+///
+/// Zeros behind a member are padding, which ends no file: gzip and Python skip them, too.
+struct Members(Option<Box<GzDecoder<BufReader<File>>>>);
+
+impl Members {
+    fn of(packed: BufReader<File>) -> Self {
+        Self(Some(Box::new(GzDecoder::new(packed))))
+    }
+
+    /// Goes on behind a member; says whether there is another one, or something else that is no padding.
+    fn next(&mut self) -> io::Result<bool> {
+        let Some(mut packed) = self.0.take().map(|member| member.into_inner()) else { return Ok(false) };
+        loop {
+            let bytes = packed.fill_buf()?;
+            let (len, zeros) = (bytes.len(), bytes.iter().take_while(|&&byte| byte == 0).count());
+            packed.consume(zeros);
+            if zeros < len {
+                *self = Self::of(packed);
+                return Ok(true);
+            }
+            if len == 0 {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+impl Read for Members {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            match member.read(out)? {
+                0 if !out.is_empty() => drop(self.next()?),
+                read => return Ok(read),
+            }
+        }
+        Ok(0)
+    }
 }
 
 impl<'a> Source<'a> {
@@ -153,7 +193,7 @@ impl<'a> Source<'a> {
         let mut start = [0; 2];
         let found = file.read_at(&mut start, 0).map_err(|error| Error::io("read", path, error))?;
         let bytes = match found == 2 && start == GZIP {
-            true => Bytes::Gzip(Box::new(MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file)))),
+            true => Bytes::Gzip(Members::of(BufReader::with_capacity(CHUNK, file))),
             false => Bytes::Plain(file, len),
         };
         Ok(Self { path, bytes, read: 0 })

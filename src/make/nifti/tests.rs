@@ -11,6 +11,8 @@ use super::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, header, read_nifti}
 use crate::error::ErrorKind;
 use crate::make::Persister;
 
+mod odd;
+
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 
 /// `n` fields of so many bytes that begin at an offset of `nifti1.h`.

@@ -1,8 +1,17 @@
 //! Voxels, and where they are.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use ndcache_macros::{ContentHash, Payload};
+
+/// The codes of a `sform` or `qform` that is there: from scanner to template. 0 says that there is none; so does any that
+/// the standard doesn't have, as in nibabel.
+const CODES: RangeInclusive<i16> = 1..=5;
+
+/// How far the square of a quaternion's first part, of which single precision has the other three, may be from 0 to be
+/// taken for it: three units in the last place of 1, as in nibabel.
+const HALF_TURN: f64 = 3.0 * f32::EPSILON as f64;
 
 /// A volume: its voxels, and where they are in space.
 ///
@@ -71,42 +80,65 @@ impl Grid {
     /// The rows of the matrix that maps voxel indices (i, j, k, 1) to coordinates (x, y, z, 1).
     ///
     /// By the standard: `sform` if there is one, else `qform`, else the voxels' edges alone. (For the last case nibabel
-    /// puts the origin at the centre of the volume.)
+    /// puts the origin at the centre of the volume, and turns the first axis round.) A code that the standard doesn't
+    /// have says that there is none, and edges are as [`steps`](Self::steps) has them.
     #[must_use]
     pub fn affine(&self) -> [[f64; 4]; 4] {
-        let rows = match (self.sform, self.qform) {
-            (0, 0) => [0, 1, 2].map(|row| {
+        let rows = match (CODES.contains(&self.sform), CODES.contains(&self.qform)) {
+            (true, _) => self.rows.map(|row| row.map(f64::from)),
+            (false, true) => self.qform_rows(),
+            (false, false) => [0, 1, 2].map(|row| {
                 let mut cells = [0.0; 4];
                 cells[row] = self.edge(row);
                 cells
             }),
-            (0, _) => self.qform_rows(),
-            _ => self.rows.map(|row| row.map(f64::from)),
         };
         [rows[0], rows[1], rows[2], [0.0, 0.0, 0.0, 1.0]]
     }
 
     /// The edges of a voxel, and behind them the steps of the further axes, such as the seconds between two scans.
+    ///
+    /// An edge is positive: of one that the header says to be negative its length counts, and one of 0 is 1, as in
+    /// nibabel. A direction is what `sform` and `qform` say.
     #[must_use]
     pub fn steps(&self) -> [f32; 7] {
-        let [_, steps @ ..] = self.pixdim;
+        let [_, mut steps @ ..] = self.pixdim;
+        for edge in &mut steps[..3] {
+            *edge = if *edge == 0.0 { 1.0 } else { edge.abs() };
+        }
         steps
     }
 
     fn edge(&self, axis: usize) -> f64 {
-        f64::from(self.pixdim[axis + 1])
+        f64::from(self.steps()[axis])
     }
 
-    /// The rotation of the quaternion, as the standard's METHOD 2 has it.
+    /// Whether the affine comes from a quaternion that is longer than 1, and so is none of a rotation.
+    pub(super) fn has_long_quaternion(&self) -> bool {
+        let is_used = !CODES.contains(&self.sform) && CODES.contains(&self.qform);
+        is_used && self.first_squared() <= -HALF_TURN
+    }
+
+    /// The square of the quaternion's first part, which makes its length 1.
+    fn first_squared(&self) -> f64 {
+        1.0 - self.quaternion.map(|part| f64::from(part).powi(2)).iter().sum::<f64>()
+    }
+
+    /// The rotation of the quaternion, as the standard's METHOD 2 has it, in the order in which nibabel computes it.
     fn qform_rows(&self) -> [[f64; 4]; 3] {
         let [b, c, d] = self.quaternion.map(f64::from);
-        let a = (1.0 - (b * b + c * c + d * d)).max(0.0).sqrt();
+        let squared = self.first_squared();
+        // Of half a turn rounding leaves more or less than nothing, of which the root would be a thousand times as much.
+        let a = if squared < HALF_TURN { 0.0 } else { squared.sqrt() };
+        let scale = 2.0 / (a * a + b * b + c * c + d * d);
+        let (sb, sc, sd) = (scale * b, scale * c, scale * d);
         let rotation = [
-            [a * a + b * b - c * c - d * d, 2.0 * (b * c - a * d), 2.0 * (b * d + a * c)],
-            [2.0 * (b * c + a * d), a * a + c * c - b * b - d * d, 2.0 * (c * d - a * b)],
-            [2.0 * (b * d - a * c), 2.0 * (c * d + a * b), a * a + d * d - b * b - c * c],
+            [1.0 - (c * sc + d * sd), b * sc - a * sd, b * sd + a * sc],
+            [b * sc + a * sd, 1.0 - (b * sb + d * sd), c * sd - a * sb],
+            [b * sd - a * sc, c * sd + a * sb, 1.0 - (b * sb + c * sc)],
         ];
-        let flip = if self.pixdim[0] < 0.0 { -1.0 } else { 1.0 };
+        // `qfac`, which is 1 unless it is -1.
+        let flip = if self.pixdim[0] == -1.0 { -1.0 } else { 1.0 };
         let steps = [self.edge(0), self.edge(1), self.edge(2) * flip];
         [0, 1, 2].map(|row| {
             let [x, y, z] = [0, 1, 2].map(|axis| rotation[row][axis] * steps[axis]);

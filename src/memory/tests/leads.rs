@@ -27,7 +27,7 @@ impl<F: Fn() -> bool> Wanted for Unless<F> {
 
 /// Whether the memory gets the lock of `key` before the wait ends.
 fn gets_lock(memory: &Memory, key: Key, is_done: impl Fn() -> bool) -> bool {
-    match memory.0.as_ref().unwrap().flights.lead(key, (), &Unless(is_done)) {
+    match memory.0.as_ref().unwrap().flights().lead(key, (), &Unless(is_done)) {
         Outcome::Compute((), lead) => lead.has_lock(),
         Outcome::Found(()) => panic!("there is nothing to find"),
     }
@@ -59,7 +59,7 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
     let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
     let stub = |byte| Locks::stub([byte; 16]);
     let (mine, wanted) = (5, 7);
-    let _lead = engine.flights.moment(of(mine), Duration::ZERO);
+    let _lead = engine.flights().moment(of(mine), Duration::ZERO);
     let (one, other) = (Locks::open(&engine.archive.disk).unwrap(), Locks::open(&engine.archive.disk).unwrap());
     let held = one.try_lock([wanted; 16]).unwrap();
     assert!(held.is_some());
@@ -81,7 +81,7 @@ fn who_cannot_announce_what_it_waits_for_does_not_wait() {
     let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
     let other = Locks::open(&engine.archive.disk).unwrap();
     let held = other.try_lock([7; 16]).unwrap();
-    let _lead = engine.flights.moment(of(5), Duration::ZERO);
+    let _lead = engine.flights().moment(of(5), Duration::ZERO);
     let _reader = other.read_waits();
     let begin = Instant::now();
     assert!(held.is_some() && !gets_lock(&memory, of(7), || false));

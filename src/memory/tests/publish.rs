@@ -10,7 +10,6 @@ use ndarray::Array1;
 use shuttle::thread::spawn;
 use tempfile::TempDir;
 
-use crate::flight::Flights;
 use crate::flight::tests::model::check::{check_on_files, fails};
 use crate::folder::{Limits, Repair};
 use crate::memory::Memory;
@@ -35,7 +34,7 @@ fn folder() -> TempDir {
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     let engine = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();
-    engine.flights = Flights::new((u64::MAX, process), None, None);
+    engine.apart = Some(process);
     memory
 }
 

@@ -23,7 +23,7 @@ fn releases(time: Duration) -> usize {
 fn impatient() -> (TempDir, Memory) {
     let folder = tempfile::tempdir().unwrap();
     let mut memory = Memory::open(folder.path()).unwrap();
-    Arc::get_mut(memory.0.as_mut().unwrap()).unwrap().flights.set_patience(*PATIENCE);
+    Arc::get_mut(memory.0.as_mut().unwrap()).unwrap().patience = Some(*PATIENCE);
     (folder, memory)
 }
 

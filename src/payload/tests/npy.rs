@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array, Array0, Array1, Array2, Array3, ArrayD, IxDyn, ShapeBuilder as _, array};
+use ndarray::{Array, Array0, Array1, Array2, Array3, ArrayD, Ix2, IxDyn, ShapeBuilder as _, array};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
 use num_complex::Complex;
 use proptest::prelude::*;
@@ -256,5 +256,68 @@ proptest! {
         if let Ok(array) = read_npy::<f64, ndarray::Ix2>(&path) {
             prop_assert_eq!(array.len(), 6);
         }
+    }
+}
+
+/// What `np.dtype(…)` of NumPy 2.4 says of every text that is one of our elements.
+#[test]
+fn every_spelling_of_a_dtype_is_the_one_that_numpy_takes_it_for() {
+    let same = [
+        ("|b1", "? b1 bool bool_"),
+        ("|i1", "b i1 byte int8"),
+        ("|u1", "B u1 ubyte uint8"),
+        ("<i2", "h i2 i02 short int16"),
+        ("<u2", "H u2 ushort uint16"),
+        ("<i4", "i i4 intc int32"),
+        ("<u4", "I u4 uintc uint32"),
+        ("<i8", "l n p q i8 i08 int int_ intp long longlong int64"),
+        ("<u8", "L N P Q u8 uint uintp ulong ulonglong uint64"),
+        ("<f2", "e f2 half float16"),
+        ("<f4", "f f4 single float32"),
+        ("<f8", "d f8 f08 double float float64"),
+        ("<c8", "F c8 csingle complex64"),
+        ("<c16", "D c16 cdouble complex complex128"),
+    ];
+    let descr = |text: &str| {
+        let header = format!("{{'descr': '{text}', 'fortran_order': False, 'shape': (), }}\n");
+        crate::payload::npy_header::parse(header.as_bytes()).map(|meta| meta.descr.into_owned())
+    };
+    for (expected, names) in same {
+        for name in names.split(' ') {
+            assert_eq!(descr(name).unwrap(), expected, "{name}");
+            let is_code = name.len() <= 2 || name.as_bytes()[1].is_ascii_digit();
+            for order in ["<", "=", "|"] {
+                let text = format!("{order}{name}");
+                match descr(&text) {
+                    Ok(found) if is_code => assert_eq!(found, expected, "{text}"),
+                    // Unknown by their whole text, to be refused as no element's.
+                    Ok(found) => assert_eq!(found, text),
+                    Err(error) => panic!("{text}: {error}"),
+                }
+            }
+            let big = descr(&format!(">{name}"));
+            match (is_code, expected.ends_with('1')) {
+                (true, true) => assert_eq!(big.unwrap(), expected),
+                (true, false) => assert!(big.unwrap_err().to_string().ends_with("is big-endian")),
+                (false, _) => assert_eq!(big.unwrap(), format!(">{name}")),
+            }
+        }
+    }
+    for unknown in
+        ["", " f8", "f8 ", "f8,", "1f8", "F8", "Float64", "d8", "l8", "?1", "i16", "f12", "b2", "!f8", "é8", "f"]
+    {
+        let found = descr(unknown);
+        match unknown {
+            "f" => assert_eq!(found.unwrap(), "<f4"),
+            _ => assert!(found.unwrap_err().to_string().ends_with("is unknown"), "{unknown}"),
+        }
+    }
+    for objects in ["O", "|O", "O8", "object", "<O"] {
+        assert!(descr(objects).unwrap_err().to_string().ends_with("of objects, which are never read"), "{objects}");
+    }
+    for literal in ["u'<f8'", "U\"f8\"", "r'd'", " u'float64' "] {
+        let dict = format!("{{u'descr': {literal}, u'fortran_order': False, u\"shape\": (2L, 1), }}");
+        let (_dir, path) = file_with(&dict, 16);
+        assert_eq!(read_npy::<f64, Ix2>(&path).unwrap().dim(), (2, 1), "{literal}");
     }
 }

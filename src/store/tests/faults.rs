@@ -51,27 +51,84 @@ fn a_disk_without_inodes_is_an_error_and_no_more() {
 }
 
 #[test]
-fn a_vanished_root_is_an_error_to_writers_and_nothing_to_readers() {
+fn a_removed_root_is_nothing_to_readers_and_is_made_anew_by_whoever_stores() {
     let (_folder, disk) = disk();
-    disk.replace(RECORD, b"record", Durability::Buffered).unwrap();
-    let unfinished = disk.create(ARRAY, 1).unwrap();
-    fs::remove_dir_all(disk.path()).unwrap();
-    drop(unfinished);
-    for _ in 0..2 {
+    let store: [&dyn Fn() -> crate::Result<()>; 3] = [
+        &|| disk.replace(RECORD, b"record", Durability::Full),
+        &|| disk.create(ARRAY, 1)?.finish(Durability::Full),
+        &|| Arc::new(Disk::open(disk.path())?).create_staged(ARRAY, b"", 1 << 16).map(drop),
+    ];
+    for store in store {
+        disk.remove(ARRAY).unwrap();
+        disk.replace(RECORD, b"record", Durability::Buffered).unwrap();
+        let unfinished = disk.create(ARRAY, 1).unwrap();
+        fs::remove_dir_all(disk.path()).unwrap();
+        drop(unfinished);
         assert!(disk.read(RECORD, 99).unwrap().is_none());
         assert!(disk.stat("locks").unwrap().is_none());
         assert!(disk.list("").unwrap().is_empty());
         assert!(!disk.remove(RECORD).unwrap());
         assert_eq!(disk.remove_tree("f").unwrap(), 0);
         disk.touch(RECORD).unwrap();
-        fails(disk.create(ARRAY, 1), ErrorKind::Io, &disk.path_of(ARRAY));
+        // What isn't for a result that is to be stored makes no folder.
         fails(disk.create("locks", 1), ErrorKind::Io, &disk.path_of("locks"));
-        fails(disk.replace(RECORD, b"", Durability::Full), ErrorKind::Io, &disk.path_of(RECORD));
         fails(disk.lock_file("locks"), ErrorKind::Io, &disk.path_of("locks"));
-        // Another folder in its place is not this store.
-        fs::create_dir_all(disk.path()).unwrap();
+        assert!(!disk.path().exists());
+        store().unwrap();
+        assert!(disk.path().join("CACHEDIR.TAG").exists() && disk.path().join(".gitignore").exists());
     }
-    assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 0);
+    assert_eq!(disk.reopened(), 2, "the last one was made by another store");
+    assert!(disk.reopen(true).unwrap());
+    assert!(!disk.reopen(true).unwrap(), "it is there");
+}
+
+#[test]
+fn a_root_that_was_moved_stays_the_one_and_one_that_was_replaced_is_another() {
+    let (folder, disk) = disk();
+    let moved = folder.path().join("moved");
+    fs::rename(disk.path(), &moved).unwrap();
+    fs::create_dir(disk.path()).unwrap();
+    assert!(!disk.reopen(true).unwrap());
+    put(&disk, ARRAY, b"array");
+    assert!(moved.join(ARRAY).exists() && !disk.path().join(ARRAY).exists());
+    fs::remove_dir_all(&moved).unwrap();
+    put(&disk, ARRAY, b"array");
+    assert!(disk.path().join(ARRAY).exists() && !moved.exists());
+}
+
+#[test]
+fn a_store_that_is_opened_for_reading_makes_nothing_and_follows() {
+    let (_folder, writer) = disk();
+    let reader = Disk::open_read_only(writer.path()).unwrap();
+    fs::remove_dir_all(writer.path()).unwrap();
+    assert!(!reader.reopen(true).unwrap() && !writer.path().exists());
+    put(&writer, ARRAY, b"array");
+    assert_eq!(get(&reader, ARRAY), None);
+    assert!(reader.reopen(false).unwrap());
+    assert_eq!(get(&reader, ARRAY).unwrap(), b"array");
+}
+
+#[test]
+fn what_comes_to_the_place_of_a_removed_root_is_opened_or_an_error() {
+    let (folder, disk) = disk();
+    let remove = || fs::remove_dir_all(disk.path()).unwrap();
+    remove();
+    fs::write(disk.path(), "precious").unwrap();
+    fails(disk.reopen(true), ErrorKind::Io, disk.path());
+    fails(disk.create(ARRAY, 1), ErrorKind::Io, &disk.path_of(ARRAY));
+    assert_eq!(fs::read(disk.path()).unwrap(), b"precious");
+    fs::remove_file(disk.path()).unwrap();
+    // A link to nothing: what it led to was removed, too.
+    symlink("real/cache", disk.path()).unwrap();
+    put(&disk, ARRAY, b"array");
+    assert!(folder.path().join("real/cache").join(ARRAY).exists());
+    let place = disk.place();
+    fs::remove_dir_all(folder.path().join("real")).unwrap();
+    put(&disk, ARRAY, b"array");
+    assert!(folder.path().join("real/cache").join(ARRAY).exists());
+    assert_eq!((disk.place(), disk.reopened()), (place, 2));
+    assert_ne!(Disk::open(folder.path()).unwrap().place(), place);
+    assert_eq!(Disk::open(disk.path()).unwrap().place(), place);
 }
 
 /// Runs this test binary anew under a limit that would end the process with a signal, were it not foreseen.

@@ -1,6 +1,7 @@
 //! What others may plant in a cache.
 
 use super::*;
+use rustix::fd::AsFd;
 
 /// Something at `RECORD` that is no file of ours.
 fn plant(what: FileType, disk: &Disk) -> Option<PathBuf> {
@@ -110,8 +111,8 @@ fn opening_step_by_step_finds_and_refuses_the_same() {
     ];
     for name in names {
         for flags in [at::READ, at::LIST, at::SEARCH] {
-            let at_once = at::open(disk.root(), name, flags, Mode::empty()).map(drop);
-            let stepwise = at::open_stepwise(disk.root(), name, flags, Mode::empty()).map(drop);
+            let at_once = at::open(disk.root().as_fd(), name, flags, Mode::empty()).map(drop);
+            let stepwise = at::open_stepwise(disk.root().as_fd(), name, flags, Mode::empty()).map(drop);
             assert_eq!(at_once, stepwise, "{name} {flags:?}");
         }
     }
