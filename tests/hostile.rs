@@ -9,5 +9,6 @@ mod keys;
 mod names;
 mod owners;
 mod planted;
+mod process;
 mod staged;
 mod targets;
