@@ -2,6 +2,7 @@
 
 mod bits;
 mod concurrency;
+mod depth;
 mod finding;
 mod fuzz;
 mod hot;

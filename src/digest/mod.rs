@@ -53,6 +53,7 @@ mod type_name;
 mod value;
 
 pub use array::arrays_hashed;
+pub(crate) use array::hash_items;
 pub use canonical::digest_serde;
 pub(crate) use canonical::digest_serde_unordered;
 pub use content::{ContentHash, digest};

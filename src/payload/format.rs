@@ -1,11 +1,14 @@
 //! How a type is stored. The macros choose one of these by [`FormatProbe`](super::FormatProbe).
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::needs_drop;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::wire::MAX_DEPTH;
 use super::{Outcome, Payload, Reader, TypeName, Writer, leaf};
 use crate::error::{Error, Result};
 
@@ -71,10 +74,30 @@ impl<R> Codec<R> {
     }
 }
 
-/// Calls [`Format::normalise`] of a format that the probe has chosen.
+/// Calls [`Format::normalise`] of a format that the probe has chosen, for a field.
+///
+/// What is nested deeper than a stored value may be is left as it is: it isn't stored, and the stack may have no room.
 #[doc(hidden)]
 pub fn normalise<R, F: Format<R>>(value: &mut R, _: F) {
-    F::normalise(value);
+    thread_local! {
+        static DEPTH: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A level, until it is left or a panic passes.
+    struct Level;
+
+    impl Drop for Level {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+
+    // What needs no drop owns neither an array nor a box.
+    if needs_drop::<R>() && DEPTH.get() < MAX_DEPTH {
+        DEPTH.set(DEPTH.get() + 1);
+        let _level = Level;
+        F::normalise(value);
+    }
 }
 
 /// As [`Payload`] says.
