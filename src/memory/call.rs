@@ -5,12 +5,11 @@ use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 use serde::Serialize;
 
 use super::Options;
 use super::lent::lends_mutably;
-use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text, hash_items};
+use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
@@ -417,22 +416,6 @@ impl<T: Serialize> Parts for Vec<T> {
 impl<T: Serialize, const N: usize> Parts for [T; N] {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
-    }
-}
-
-/// Its memory order is a part of the key, which serde wouldn't tell.
-impl<T: Serialize, D: Dimension> Parts for ArrayRef<T, D> {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        hash_items(self, hasher, |item, hasher| hasher.serialize(item));
-    }
-}
-
-impl<S: Data, D: Dimension> Parts for ArrayBase<S, D>
-where
-    S::Elem: Serialize,
-{
-    fn feed(&self, hasher: &mut ContentHasher) {
-        (**self).feed(hasher);
     }
 }
 

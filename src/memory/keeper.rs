@@ -103,7 +103,8 @@ impl Keeper {
             let _ = ended.join();
         }
         let shared = Arc::clone(&self.0);
-        let spawned = thread::Builder::new().name("ndcache-evict".to_owned()).spawn(move || shared.work(Rounds::UntilKept));
+        let spawned =
+            thread::Builder::new().name("ndcache-evict".to_owned()).spawn(move || shared.work(Rounds::UntilKept));
         let thread = spawned.inspect_err(|error| tracing::debug!(%error, "no thread to evict on")).ok();
         let is_alone = thread.is_none();
         *worker = Worker { running: true, thread, process: std::process::id() };

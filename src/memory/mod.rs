@@ -1,7 +1,7 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step, and `lent` refuses
-//!   some; `ambient`: which memory a function goes through.
+//! * `call`: a call and its arguments, of which `rounding` counts some by multiples of a step, `arrays` those of what
+//!   only serde knows, and `lent` refuses some; `ambient`: which memory a function goes through.
 //! * `builder`: settings, which `settings` reads back; `eval`: the way of a call through the cache, in the `shape` that
 //!   was asked for.
 //! * `frame`: the cached calls inside others; `flight`: one computation per key in a process; `lead`: in all of them,
@@ -20,6 +20,7 @@
 //!   `stats`: what there is, and what happened.
 
 mod ambient;
+mod arrays;
 mod builder;
 pub(crate) mod call;
 mod clock;

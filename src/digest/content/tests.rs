@@ -47,7 +47,8 @@ fn the_stream_is_the_one_that_the_format_fixes() {
     let array = |digest: Digest| [&[8][..], &digest.to_bytes()].concat();
     assert_eq!(digest(&(&a, &b)), stream(&[&[49], &array(digest(&a)), &array(digest(&b)), &[0]]));
 
-    let sum = |digests: [Digest; 2]| Digest::from_xxh3(digests.map(Digest::to_xxh3).into_iter().fold(0, u128::wrapping_add));
+    let sum =
+        |digests: [Digest; 2]| Digest::from_xxh3(digests.map(Digest::to_xxh3).into_iter().fold(0, u128::wrapping_add));
     let set = sum([digest(&'x'), digest(&'y')]).to_bytes();
     assert_eq!(digest(&BTreeSet::from(['x', 'y'])), stream(&[&[50], &int(2), &set]));
     let entry = leaf(&[digest(&'x').to_bytes(), digest(&1_u8).to_bytes()].concat());
@@ -212,8 +213,7 @@ fn counts_as_elements<T: ContentHash + Clone>(item: impl Fn(f64) -> T) {
     }
     let mut fortran = Array3::zeros((3, 4, 2).f());
     fortran.assign(&base);
-    all.extend([fortran.clone().into_dyn(), fortran.clone().reversed_axes().into_dyn()]);
-    all.push(fortran.slice_move(s![..1, .., ..]).into_dyn());
+    all.extend([fortran.clone().into_dyn(), fortran.reversed_axes().into_dyn()]);
     all.push(ArrayD::zeros(IxDyn(&[])));
     all.extend([&[0, 3][..], &[3, 0], &[0], &[1, 1], &[5, 1], &[1, 5]].map(|shape| ArrayD::zeros(IxDyn(shape))));
     all.extend([&[0, 3][..], &[3, 0], &[5, 1], &[1, 5], &[2, 1, 3]].map(|shape| ArrayD::zeros(IxDyn(shape).f())));
