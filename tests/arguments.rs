@@ -262,7 +262,7 @@ fn an_array_of_what_only_serde_knows_counts_by_its_memory_order() {
     #[derive(ContentHash)]
     struct Grid {
         cells: Array2<Cell>,
-        shared: ArcArray2<Cell>,
+        shared: ArcArray<Cell, Ix2>,
     }
     #[cache]
     fn second(x: &Array2<Cell>) -> f64 {

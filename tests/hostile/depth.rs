@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use ndcache::{ContentHash, ContentHasher, Memory, Payload, cache, digest, digest_serde};
+use ndcache::{ContentHash, ContentHasher, Memory, MsgpackFile, Payload, cache, digest, digest_serde};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{fresh, warnings};
@@ -269,4 +269,14 @@ fn a_result_that_is_nested_too_deep_is_returned_and_not_stored() {
             assert_eq!(told.concat().contains("nested deeper than 128 levels"), len == long, "{told:?}");
         }
     }
+}
+
+#[test]
+fn a_target_of_a_value_that_is_nested_too_deep_is_an_error_that_names_it() {
+    let (folder, memory) = fresh();
+    let target = || MsgpackFile::new(folder.path().join("list.msgpack"));
+    let error = memory.make(stored_by_serde::call(LONG), target()).unwrap_err().to_string();
+    assert!(error.contains("list.msgpack") && error.contains("nested deeper than 128 levels"), "{error}");
+    assert!(!folder.path().join("list.msgpack").exists());
+    assert_eq!(memory.make(stored_by_serde::call(30), target()).unwrap(), Serde::of(30));
 }

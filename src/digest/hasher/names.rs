@@ -39,14 +39,19 @@ impl<'a> Name<'a> {
     }
 
     fn kept(self) -> Kept {
-        Kept { place: self.place(), text: self.text().into_owned() }
+        let text = match self {
+            Self::Type(printed) => strip_lifetimes(printed),
+            Self::Static(name) => Cow::Borrowed(name),
+            Self::Lent(name) => Cow::Owned(name.to_owned()),
+        };
+        Kept { place: self.place(), text }
     }
 }
 
 /// A name in the table.
 struct Kept {
     place: &'static str,
-    text: String,
+    text: Cow<'static, str>,
 }
 
 impl Kept {
