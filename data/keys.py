@@ -33,6 +33,50 @@ def array(elements, shape, order):
     return digest(f"ndarray:{descr}:{shape}:{order}:".encode() + tree)
 
 
+def f64(number):
+    return b"\x22" + struct.pack("<d", number)
+
+
+def total(digests):
+    """The number of some digests, and their sum."""
+    number = sum(int.from_bytes(digest, "big") for digest in digests) % 2**128
+    return u64(len(digests)) + number.to_bytes(16, "big")
+
+
+def point(head, names, x, y):
+    return head + names[0] + f64(x) + names[1] + f64(y) + b"\0"
+
+
+def points():
+    """Two structs: the names of the second are marks."""
+    in_full = [b"\x35" + text("x"), b"\x35" + text("y")]
+    first = point(b"\x34" + text("ndcache::golden::Point"), in_full, 0.5, 1.0)
+    return value(b"\x30" + u64(2) + first + point(b"\x3c\0", [b"\x3d", b"\x3d"], -1.0, 2.0) + b"\0")
+
+
+def readings():
+    """Two structs that only serde knows, each after the number of its variant."""
+    no_variant = b"\x0b" + bytes(16)
+    first = b"\x34" + text("Reading") + b"\x35" + text("at") + b"\x12\1\0\0\0" + b"\x35" + text("value") + b"\x06\0"
+    second = b"\x3c\0" + b"\x3d\x12\2\0\0\0" + b"\x3d\x07\x21" + struct.pack("<f", 0.5) + b"\0"
+    return value(b"\x30" + u64(2) + no_variant + first + no_variant + second + b"\0")
+
+
+def counts(entries):
+    pairs = [value(b"\x04" + text(name)) + value(bytes([0x10, count])) for name, count in entries]
+    return value(b"\x33" + total([digest(pair) for pair in pairs]))
+
+
+def kinds(letters):
+    return value(b"\x32" + total([value(b"\x03" + struct.pack("<I", ord(letter))) for letter in letters]))
+
+
+def turned():
+    """An array of pairs in Fortran order."""
+    items = b"".join(b"\x31\x10" + bytes([n]) + b"\x10" + bytes([n]) + b"\0" for n in [1, 3, 2, 4])
+    return value(b"\x39" + u64(2) + u64(2) + u64(2) + u64(1) + u64(0) + items + b"\0")
+
+
 def key(path, code, result, arguments, salt=""):
     function = stream("ndcache-function:1", text(path), text(""), code)
     call = [text(name) + content for name, content in arguments]
@@ -69,6 +113,20 @@ calls = {
         "f64[2]",
         [("x", array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "2,3", "0,1")), ("y", array([0.0, 1.0], "2", "0"))],
         salt="2026-11",
+    ),
+    "structures": key(
+        "golden structures",
+        by_version(2),
+        "f64",
+        [
+            ("points", points()),
+            ("readings", readings()),
+            ("counts", counts([("a", 1), ("b", 2)])),
+            ("kinds", kinds("xy")),
+            ("queue", value(b"\x3e\x08" + array([0.0, 1.0], "2", "0"))),
+            ("corners", value(b"\x3f\x08" + array([0.0, 1.0, 2.0, 3.0], "2,2", "0,1"))),
+            ("turned", turned()),
+        ],
     ),
     "nothing": key("golden nothing", by_version(0), "Option<String>", []),
 }

@@ -1,5 +1,6 @@
 //! What counts of an argument: what only serde knows, what stands behind a `dyn`, how many there are.
 
+use ndarray::prelude::*;
 use ndcache::{ContentHash, ContentHasher, Memory, cache};
 use serde::{Deserialize, Serialize};
 
@@ -222,4 +223,74 @@ fn values_that_feed_nothing_still_count_by_their_number() {
     let (_folder, memory) = fresh();
     assert_eq!(memory.eval(count::call(vec![Marker])), 1);
     assert_eq!(memory.eval(count::call(vec![Marker, Marker])), 2);
+}
+
+/// Two arrays of the same items, in C and in Fortran order.
+fn in_both_orders<T: Clone>(item: impl Fn(usize) -> T) -> [Array2<T>; 2] {
+    let c = Array2::from_shape_fn((2, 3), |(i, j)| item(3 * i + j));
+    let mut f = c.t().as_standard_layout().into_owned().reversed_axes();
+    assert!(!f.is_standard_layout());
+    f.assign(&c);
+    [c, f]
+}
+
+#[test]
+fn memory_order_is_a_part_of_the_key_whatever_an_array_holds() {
+    #[cache]
+    fn second(x: &Array2<[f64; 2]>) -> f64 {
+        x.as_slice_memory_order().unwrap()[1][0]
+    }
+    #[cache]
+    fn second_of(x: ArrayView2<'_, Option<(f64, String)>>) -> f64 {
+        x.as_slice_memory_order().unwrap()[1].as_ref().unwrap().0
+    }
+    let (_folder, memory) = fresh();
+    let [c, f] = in_both_orders(|n| [n as f64, 0.5]);
+    assert_eq!((memory.eval(second::call(&c)), memory.eval(second::call(&f))), (1.0, 3.0));
+    let [c, f] = in_both_orders(|n| Some((n as f64, n.to_string())));
+    assert_eq!((memory.eval(second_of::call(c.view())), memory.eval(second_of::call(f.view()))), (1.0, 3.0));
+    assert_eq!(memory.eval(second_of::call(f.view())), 3.0);
+    assert_eq!(memory.stats().hits(), 1);
+}
+
+#[test]
+fn an_array_of_what_only_serde_knows_counts_by_its_memory_order() {
+    #[derive(Serialize, Clone)]
+    struct Cell {
+        value: f64,
+    }
+    #[derive(ContentHash)]
+    struct Grid {
+        cells: Array2<Cell>,
+        shared: ArcArray<Cell, Ix2>,
+    }
+    #[cache]
+    fn second(x: &Array2<Cell>) -> f64 {
+        x.as_slice_memory_order().unwrap()[1].value
+    }
+    #[cache]
+    fn second_of_view(x: ArrayView2<'_, Cell>) -> f64 {
+        x.as_slice_memory_order().unwrap()[1].value
+    }
+    #[cache]
+    fn second_of_reference(x: &ArrayRef2<Cell>) -> f64 {
+        x.as_slice_memory_order().unwrap()[1].value
+    }
+    #[cache]
+    fn second_of_both(x: &Grid) -> f64 {
+        x.cells.as_slice_memory_order().unwrap()[1].value * x.shared.as_slice_memory_order().unwrap()[1].value
+    }
+    let (_folder, memory) = fresh();
+    let [c, f] = in_both_orders(|n| Cell { value: n as f64 });
+    assert_eq!((memory.eval(second::call(&c)), memory.eval(second::call(&f))), (1.0, 3.0));
+    let views = (memory.eval(second_of_view::call(c.view())), memory.eval(second_of_view::call(f.view())));
+    assert_eq!(views, (1.0, 3.0));
+    let references = (memory.eval(second_of_reference::call(&c)), memory.eval(second_of_reference::call(&f)));
+    assert_eq!(references, (1.0, 3.0));
+    assert_eq!(memory.eval(second::call(&f.clone())), 3.0);
+    assert_eq!(memory.stats().hits(), 1);
+    let grid = |cells: &Array2<Cell>, shared: &Array2<Cell>| Grid { cells: cells.clone(), shared: shared.to_shared() };
+    let products = [(&c, &c), (&f, &c), (&c, &f), (&f, &f)]
+        .map(|(cells, shared)| memory.eval(second_of_both::call(&grid(cells, shared))));
+    assert_eq!(products, [1.0, 3.0, 3.0, 9.0]);
 }

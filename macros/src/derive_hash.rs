@@ -17,7 +17,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             let arms = data.variants.iter().map(|variant| {
                 let (name, text) = (&variant.ident, variant.ident.unraw().to_string());
                 let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private));
-                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_of::<Self>(#text); #fields hasher.end(); })
+                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_static_variant_of::<Self>(#text); #fields hasher.end(); })
             });
             quote_spanned!(site=> match *self { #(#arms)* })
         }
@@ -77,8 +77,9 @@ fn fields(members: &Fields, private: &TokenStream) -> TokenStream {
         };
         let site = Span::mixed_site().located_at(field.ty.span());
         quote_spanned! {site=>
-            hasher.field(#name);
-            #private::Keyed::digest(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+            if hasher.begin_field(#name) {
+                #private::Keyed::digest(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+            }
         }
     });
     fed.map(ToTokens::into_token_stream).collect()

@@ -395,7 +395,7 @@ impl<T: Parts + ?Sized> Parts for &T {
 
 impl<T: Serialize> Parts for Box<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
-        Part(&**self).content_hash(hasher);
+        hasher.inside(|hasher| hasher.serialize(&**self));
     }
 }
 
@@ -408,7 +408,7 @@ impl<T: Serialize> Parts for Option<T> {
 impl<T: Serialize> Parts for [T] {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
-        self.iter().for_each(|item| hasher.serialize(item));
+        hasher.each(self, |item, hasher| hasher.serialize(item));
         hasher.end();
     }
 }

@@ -1,12 +1,14 @@
 //! Digests of ndarray's arrays, in any layout.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
-use ndarray::{ArrayRef, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
+use ndarray::{ArrayRef, ArrayView1, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
 
 use super::element::Element;
+use super::hasher::ContentHasher;
 use super::meta::{array_text, memory_order};
-use super::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves, tree};
+use super::tree::{LEAF, SERIAL_GATHERED, TreeHasher, combine, leaf, leaves, tree};
 use super::value::Digest;
 
 thread_local! {
@@ -46,6 +48,34 @@ pub(super) fn digest_in_any_order<A: Element, D: Dimension>(array: &ArrayRef<A, 
         (None, _) => gathered(&array.view().into_dyn()),
     };
     text(array, order.unwrap_or_else(|| (0..array.ndim()).collect()).into_iter(), tree)
+}
+
+/// The digest of the 1-d array of a deque's elements.
+pub(super) fn deque_digest<A: Element>(deque: &VecDeque<A>) -> Digest {
+    let (front, back) = deque.as_slices();
+    if back.is_empty() {
+        return array_digest(&ArrayView1::from(front));
+    }
+    let mut tree = TreeHasher::new();
+    tree.push(bytemuck::cast_slice(front));
+    tree.push(bytemuck::cast_slice(back));
+    array_text(A::DESCR, [deque.len() as u64].into_iter(), 0..1, tree.finish())
+}
+
+/// Feeds an array of what isn't an [`Element`]: its shape, its memory order, and its items as they are in memory, or as
+/// they would be in a C-order copy.
+pub(crate) fn hash_items<T, D: Dimension>(
+    array: &ArrayRef<T, D>,
+    hasher: &mut ContentHasher,
+    mut feed: impl FnMut(&T, &mut ContentHasher),
+) {
+    let order = memory_order(array.shape(), array.strides()).unwrap_or_else(|| (0..array.ndim()).collect());
+    hasher.begin_array();
+    for number in [array.ndim()].iter().chain(array.shape()).chain(&order) {
+        hasher.raw(&(*number as u64).to_le_bytes());
+    }
+    hasher.each(array.view().into_dyn().permuted_axes(order).iter(), |item, hasher| feed(item, hasher));
+    hasher.end();
 }
 
 /// The digest of an array whose buffer has the digest `tree`.

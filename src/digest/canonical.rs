@@ -1,12 +1,13 @@
 //! Values that only serde knows, fed without losing what a compact format would leave out.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::hash::{Hash, Hasher};
 use std::mem;
 
 use serde::{Serialize, Serializer, ser};
 
-use super::hasher::ContentHasher;
+use super::hasher::{ContentHasher, Head, Kind, Name, Sum};
 use super::tag::Tag;
 use super::value::Digest;
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ use crate::error::{Error, Result};
 pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
     let mut hasher = ContentHasher::new();
     feed(value, &mut hasher, false)?;
-    Ok(hasher.finish())
+    hasher.try_finish()
 }
 
 /// The same, but sequences count in no order, as some are sets.
@@ -50,15 +51,31 @@ pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
 pub(crate) fn digest_serde_unordered<T: Serialize>(value: &T) -> Result<Digest> {
     let mut hasher = ContentHasher::new();
     feed(value, &mut hasher, true)?;
-    Ok(hasher.finish())
+    hasher.try_finish()
 }
 
 /// Feeds the variant of a value, which serde may not tell, and what it serializes.
 pub(super) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordered: bool) -> Result<()> {
-    hasher.tagged(Tag::Discriminant, &discriminant(value).to_le_bytes());
-    value
-        .serialize(Canonical { hasher, unordered })
-        .map_err(|refused| Error::invalid(format!("can't serialize `{}`", std::any::type_name::<T>())).because(refused))
+    let number = discriminant(value);
+    hasher.tagged_number(Tag::Discriminant, number.to_le_bytes());
+    let fed = value.serialize(Canonical { hasher, unordered });
+    if hasher.quick && hasher.cut {
+        // Something was left out, with or without an error.
+        return Ok(());
+    }
+    if let Err(refused) = fed {
+        // A value that is nested too deep has failed with a reason of its own.
+        return Err(hasher.failure.take().unwrap_or_else(|| refusal::<T>().because(refused)));
+    }
+    match hasher.spoiled {
+        true => Err(refusal::<T>().because(Refused("it ignores the error of a part".into()))),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn refusal<T>() -> Error {
+    Error::invalid(format!("can't serialize `{}`", std::any::type_name::<T>()))
 }
 
 /// The number of an enum's variant; the same one for all values of other types.
@@ -82,7 +99,7 @@ pub(crate) fn discriminant<T>(value: &T) -> u128 {
 
 /// What a `Serialize` implementation said when it refused.
 #[derive(Debug)]
-struct Refused(String);
+struct Refused(Cow<'static, str>);
 
 impl Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +111,7 @@ impl std::error::Error for Refused {}
 
 impl ser::Error for Refused {
     fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self(message.to_string().into())
     }
 }
 
@@ -103,7 +120,7 @@ type Fed<T = ()> = Result<T, Refused>;
 /// How a variant holds its values. The numbers are part of the format.
 #[derive(Clone, Copy)]
 #[repr(u8)]
-enum Kind {
+enum Holds {
     Unit = 0,
     Newtype = 1,
     Tuple = 2,
@@ -117,22 +134,58 @@ struct Canonical<'a> {
 }
 
 impl<'a> Canonical<'a> {
-    fn begin_variant(&mut self, kind: Kind, name: &str, index: u32, variant: &str) {
-        self.hasher.tagged_str(Tag::SerdeVariant, name);
-        self.hasher.raw(&index.to_le_bytes());
-        self.hasher.length_and(variant.as_bytes());
-        self.hasher.raw(&[kind as u8]);
+    #[inline]
+    fn begin_struct(&mut self, name: &'static str) -> Fed {
+        self.begin(Head { name: Name::Static(name), kind: Kind::Struct })
     }
 
+    fn begin_variant(&mut self, holds: Holds, name: &'static str, index: u32, variant: &'static str) -> Fed {
+        let kind = Kind::SerdeVariant(Name::Static(variant), index, holds as u8);
+        self.begin(Head { name: Name::Static(name), kind })
+    }
+
+    #[inline]
+    fn begin(&mut self, head: Head<'_>) -> Fed {
+        self.hasher.begin(head);
+        self.goes_on()
+    }
+
+    /// An error where nothing counts any more, for one that there has been or because it would take long: it ends the
+    /// recursion through a value that is nested too deep.
+    #[inline]
+    fn goes_on(&self) -> Fed {
+        if self.hasher.is_over() { Err(over()) } else { Ok(()) }
+    }
+
+    #[inline]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
-        value.serialize(Canonical { hasher: self.hasher, unordered: self.unordered })
+        let fed = value.serialize(Canonical { hasher: self.hasher, unordered: self.unordered });
+        // Where it is ignored, the stream has begun something that doesn't end.
+        self.hasher.spoiled |= fed.is_err();
+        fed
     }
 
-    /// The digest of a value on its own.
-    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed<Digest> {
-        let mut hasher = self.hasher.child();
-        value.serialize(Canonical { hasher: &mut hasher, unordered: self.unordered })?;
-        Ok(self.hasher.absorb(hasher))
+    /// What holds one value.
+    #[inline]
+    fn inside<T: Serialize + ?Sized>(self, value: &T) -> Fed {
+        let mut fed = Err(over());
+        let unordered = self.unordered;
+        self.hasher.inside(|hasher| fed = value.serialize(Canonical { hasher, unordered }));
+        fed
+    }
+
+    /// The digest of a value on its own, whose stream is `part`.
+    #[inline]
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed<Digest> {
+        let fed = value.serialize(Canonical { hasher: part, unordered: self.unordered });
+        self.hasher.spoiled |= fed.is_err();
+        let digest = self.hasher.absorb(part);
+        fed.map(|()| digest)
+    }
+
+    /// A stream for parts.
+    fn parts(&mut self) -> Fed<Box<ContentHasher>> {
+        self.hasher.part().map(Box::new).ok_or_else(over)
     }
 
     fn end(self) -> Fed {
@@ -141,8 +194,15 @@ impl<'a> Canonical<'a> {
     }
 }
 
+/// The error where another one stands for itself.
+#[cold]
+fn over() -> Refused {
+    Refused("nothing is fed any more".into())
+}
+
 macro_rules! plain {
     ($($method:ident, $feed:ident, $type:ty;)*) => {$(
+        #[inline]
         fn $method(self, value: $type) -> Fed {
             self.hasher.$feed(value);
             Ok(())
@@ -191,7 +251,7 @@ impl<'a> Serializer for Canonical<'a> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Fed {
         self.hasher.some();
-        value.serialize(self)
+        self.inside(value)
     }
 
     fn serialize_unit(self) -> Fed {
@@ -199,18 +259,18 @@ impl<'a> Serializer for Canonical<'a> {
         Ok(())
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Fed {
-        self.hasher.begin_struct(name);
+    fn serialize_unit_struct(mut self, name: &'static str) -> Fed {
+        self.begin_struct(name)?;
         self.end()
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Fed {
         self.hasher.tagged_str(Tag::Newtype, name);
-        value.serialize(self)
+        self.inside(value)
     }
 
     fn serialize_unit_variant(mut self, name: &'static str, index: u32, variant: &'static str) -> Fed {
-        self.begin_variant(Kind::Unit, name, index, variant);
+        self.begin_variant(Holds::Unit, name, index, variant)?;
         self.end()
     }
 
@@ -221,23 +281,26 @@ impl<'a> Serializer for Canonical<'a> {
         variant: &'static str,
         value: &T,
     ) -> Fed {
-        self.begin_variant(Kind::Newtype, name, index, variant);
+        self.begin_variant(Holds::Newtype, name, index, variant)?;
         self.value(value)?;
         self.end()
     }
 
-    fn serialize_seq(self, _len: Option<usize>) -> Fed<Items<'a>> {
+    fn serialize_seq(mut self, _len: Option<usize>) -> Fed<Items<'a>> {
         self.hasher.begin_stream();
-        Ok(Items { canonical: self, bag: Vec::new() })
+        self.goes_on()?;
+        let bag = if self.unordered { Some((self.parts()?, Sum::default())) } else { None };
+        Ok(Items { canonical: self, bag })
     }
 
     fn serialize_tuple(self, _len: usize) -> Fed<Self> {
         self.hasher.begin_tuple();
+        self.goes_on()?;
         Ok(self)
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, _len: usize) -> Fed<Self> {
-        self.hasher.begin_struct(name);
+    fn serialize_tuple_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+        self.begin_struct(name)?;
         Ok(self)
     }
 
@@ -248,18 +311,18 @@ impl<'a> Serializer for Canonical<'a> {
         variant: &'static str,
         _len: usize,
     ) -> Fed<Self> {
-        self.begin_variant(Kind::Tuple, name, index, variant);
+        self.begin_variant(Holds::Tuple, name, index, variant)?;
         Ok(self)
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Fed<Entries<'a>> {
-        // What it says of its length is a hint, and may be wrong.
-        let entries = Vec::with_capacity(len.unwrap_or(0).min(1024));
-        Ok(Entries { canonical: self, key: None, entries })
+    fn serialize_map(mut self, _: Option<usize>) -> Fed<Entries<'a>> {
+        let part = self.parts()?;
+        Ok(Entries { canonical: self, key: None, part, sum: Sum::default() })
     }
 
-    fn serialize_struct(self, name: &'static str, _len: usize) -> Fed<Self> {
-        self.hasher.begin_struct(name);
+    #[inline]
+    fn serialize_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+        self.begin_struct(name)?;
         Ok(self)
     }
 
@@ -270,33 +333,33 @@ impl<'a> Serializer for Canonical<'a> {
         variant: &'static str,
         _len: usize,
     ) -> Fed<Self> {
-        self.begin_variant(Kind::Struct, name, index, variant);
+        self.begin_variant(Holds::Struct, name, index, variant)?;
         Ok(self)
     }
 }
 
-/// A sequence under way, which has begun in the stream; its digests are kept back where the order doesn't count.
+/// A sequence under way, which has begun in the stream.
 struct Items<'a> {
     canonical: Canonical<'a>,
-    bag: Vec<Digest>,
+    /// Where the order doesn't count: the stream of an item, and the sum so far.
+    bag: Option<(Box<ContentHasher>, Sum)>,
 }
 
 impl ser::SerializeSeq for Items<'_> {
     type Ok = ();
     type Error = Refused;
 
+    #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
-        if !self.canonical.unordered {
-            return self.canonical.value(value);
-        }
-        let digest = self.canonical.part(value)?;
-        self.bag.push(digest);
+        self.canonical.goes_on()?;
+        let Some((part, sum)) = &mut self.bag else { return self.canonical.value(value) };
+        sum.add(self.canonical.part(value, part)?);
         Ok(())
     }
 
     fn end(self) -> Fed {
-        if self.canonical.unordered {
-            self.canonical.hasher.unordered(Tag::Set, self.bag);
+        if let Some((_, sum)) = &self.bag {
+            self.canonical.hasher.unordered(Tag::Set, sum);
         }
         self.canonical.end()
     }
@@ -306,27 +369,33 @@ impl ser::SerializeSeq for Items<'_> {
 struct Entries<'a> {
     canonical: Canonical<'a>,
     key: Option<Digest>,
-    entries: Vec<[Digest; 2]>,
+    part: Box<ContentHasher>,
+    sum: Sum,
 }
 
 impl ser::SerializeMap for Entries<'_> {
     type Ok = ();
     type Error = Refused;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Fed {
-        self.key = Some(self.canonical.part(key)?);
+        self.key = Some(self.canonical.part(key, &mut self.part)?);
         Ok(())
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
         let key = self.key.take().ok_or_else(|| ser::Error::custom("a map's value came before its key"))?;
-        let value = self.canonical.part(value)?;
-        self.entries.push([key, value]);
+        let value = self.canonical.part(value, &mut self.part)?;
+        self.sum.add_entry(key, value);
         Ok(())
     }
 
     fn end(self) -> Fed {
-        self.canonical.hasher.unordered(Tag::Map, self.entries);
+        if self.key.is_some() {
+            return Err(ser::Error::custom("a map's last key has no value"));
+        }
+        self.canonical.hasher.unordered(Tag::Map, &self.sum);
         Ok(())
     }
 }
@@ -337,6 +406,7 @@ macro_rules! compound {
             type Ok = ();
             type Error = Refused;
 
+            #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
                 self.value(value)
             }
@@ -360,8 +430,9 @@ macro_rules! fields {
             type Ok = ();
             type Error = Refused;
 
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Fed {
-                self.hasher.field(name);
+                self.hasher.begin_field(name);
                 self.value(value)
             }
 

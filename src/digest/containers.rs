@@ -18,7 +18,7 @@ macro_rules! transparent {
         /// Counts like what it derefs to.
         impl<$($generics)*> ContentHash for $type {
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                (**self).content_hash(hasher);
+                hasher.inside(|hasher| (**self).content_hash(hasher));
             }
 
             fn describe(&self, text: &mut Text) {
@@ -28,9 +28,25 @@ macro_rules! transparent {
     };
 }
 
+macro_rules! references {
+    ($($type:ty)*) => {$(
+        /// Counts like what it refers to.
+        impl<T: ContentHash + ?Sized> ContentHash for $type {
+            #[inline]
+            fn content_hash(&self, hasher: &mut ContentHasher) {
+                (**self).content_hash(hasher);
+            }
+
+            fn describe(&self, text: &mut Text) {
+                (**self).describe(text);
+            }
+        }
+    )*};
+}
+
+references! { &T &mut T }
+
 transparent! {
-    impl [T: ContentHash + ?Sized] for &T;
-    impl [T: ContentHash + ?Sized] for &mut T;
     impl [T: ContentHash + ?Sized] for Box<T>;
     impl [T: ContentHash + ?Sized] for Rc<T>;
     impl [T: ContentHash + ?Sized] for Arc<T>;
@@ -54,6 +70,10 @@ impl<T: ContentHash, const N: usize> ContentHash for [T; N] {
         T::hash_slice(self, hasher);
     }
 
+    fn hash_slice(rows: &[Self], hasher: &mut ContentHasher) {
+        T::hash_rows(rows, hasher);
+    }
+
     fn describe(&self, text: &mut Text) {
         T::describe_slice(self, text);
     }
@@ -64,7 +84,7 @@ macro_rules! sequences {
         impl<T: ContentHash> ContentHash for $type<T> {
             fn content_hash(&self, hasher: &mut ContentHasher) {
                 hasher.begin_seq(self.len());
-                self.iter().for_each(|item| item.content_hash(hasher));
+                hasher.each(self, T::content_hash);
                 hasher.end();
             }
 
@@ -75,7 +95,18 @@ macro_rules! sequences {
     )*};
 }
 
-sequences! { VecDeque LinkedList }
+sequences! { LinkedList }
+
+/// Counts by its elements, wherever its buffer begins; not like a slice, as it is no array.
+impl<T: ContentHash> ContentHash for VecDeque<T> {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        T::hash_deque(self, hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        text.list("[", self, "]", T::describe);
+    }
+}
 
 impl<T: ContentHash> ContentHash for Option<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
@@ -83,7 +114,7 @@ impl<T: ContentHash> ContentHash for Option<T> {
             None => hasher.none(),
             Some(value) => {
                 hasher.some();
-                value.content_hash(hasher);
+                hasher.inside(|hasher| value.content_hash(hasher));
             }
         }
     }

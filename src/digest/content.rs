@@ -1,7 +1,10 @@
 //! [`ContentHash`]: values that say for themselves what they are.
 
+use std::collections::VecDeque;
+
 use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 
+use super::array::hash_items;
 use super::hasher::ContentHasher;
 use super::tag::Tag;
 use super::text::Text;
@@ -45,7 +48,29 @@ pub trait ContentHash {
         Self: Sized,
     {
         hasher.begin_seq(slice.len());
-        slice.iter().for_each(|item| item.content_hash(hasher));
+        hasher.each(slice, Self::content_hash);
+        hasher.end();
+    }
+
+    /// Feeds a deque of such values; array elements feed it as an array.
+    #[doc(hidden)]
+    fn hash_deque(deque: &VecDeque<Self>, hasher: &mut ContentHasher)
+    where
+        Self: Sized,
+    {
+        hasher.begin_seq(deque.len());
+        hasher.each(deque, Self::content_hash);
+        hasher.end();
+    }
+
+    /// Feeds arrays of one length of such values; array elements feed them as one array.
+    #[doc(hidden)]
+    fn hash_rows<const N: usize>(rows: &[[Self; N]], hasher: &mut ContentHasher)
+    where
+        Self: Sized,
+    {
+        hasher.begin_seq(rows.len());
+        hasher.each(rows, |row, hasher| Self::hash_slice(row, hasher));
         hasher.end();
     }
 
@@ -64,10 +89,7 @@ pub trait ContentHash {
     where
         Self: Sized,
     {
-        hasher.tag(Tag::Array);
-        usize::hash_slice(array.shape(), hasher);
-        array.iter().for_each(|item| item.content_hash(hasher));
-        hasher.end();
+        hash_items(array, hasher, Self::content_hash);
     }
 
     /// Says what an array of such values is.

@@ -1,22 +1,25 @@
 //! The threads that help with shared work: the library's own, which sleep until there is some.
 
-use std::sync::Mutex;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// How often who is done offers its core to the others, which end soon, before it sleeps until they do: being woken
-/// takes longer than the last leaf. Some 20 µs (2026-11).
+use super::team::lock;
+
+/// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
+/// woken takes longer than the last leaf. Some 20 µs (2026-11).
 const YIELDS: usize = 64;
 
 /// Runs `lead` on this thread, and `help` on as many of the crew as are free, `others` at most. Returns what `lead` does
 /// when all have returned.
 ///
-/// The crew is a pool of rayon's that nobody else has, and each of it is one caller's at a time: nothing waits in its
-/// queue behind the work of another caller. So who asks is held up by no work but its own.
+/// Each of the crew is one caller's at a time: nothing waits in a queue behind the work of another caller, so that a
+/// caller is held up by no work but its own. Where no thread is free and none is to be had, the caller works alone.
 pub(super) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
-    // Who works alone has nobody begun.
+    // A caller that works alone needs no crew.
     let crew = if others > 0 { of_process() } else { None };
     match crew {
         Some(crew) => crew.together(others, help, lead),
@@ -24,11 +27,24 @@ pub(super) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOn
     }
 }
 
-/// This process's, which begins when it is asked for; as many as make, with the caller, those of rayon's pool, whose
-/// number is the user's to set.
+/// How many threads work together at most, with the caller: as many as `RAYON_NUM_THREADS` says, else as there are
+/// cores.
 ///
-/// A forked child has none of its parent's threads, and begins its own. `None` while another thread looks: in a forked
-/// child that may not be there any more.
+/// Rayon isn't asked: the first question for the number of its threads starts its global pool, which a program can size
+/// only before that.
+pub(super) fn most_threads() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let said = std::env::var("RAYON_NUM_THREADS").ok().and_then(|said| said.parse().ok());
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        said.filter(|&threads| threads > 0).unwrap_or_else(cores)
+    })
+}
+
+/// This process's crew, empty at first.
+///
+/// A forked child has none of its parent's threads, and begins its own crew. `None` while another thread looks: in a
+/// forked child that may not be there any more.
 fn of_process() -> Option<&'static Crew> {
     static CREW: Mutex<Option<(u32, &'static Crew)>> = Mutex::new(None);
     let mut crew = CREW.try_lock().ok()?;
@@ -37,39 +53,42 @@ fn of_process() -> Option<&'static Crew> {
         Some((theirs, crew)) if theirs == process => Some(crew),
         _ => {
             // Ends with the process; a parent's is never dropped, since that would wait for its threads.
-            let begun: &Crew = Box::leak(Box::new(Crew::begin(rayon::current_num_threads() - 1)));
+            let begun: &Crew = Box::leak(Box::new(Crew::of(most_threads() - 1)));
             *crew = Some((process, begun));
             Some(begun)
         }
     }
 }
 
+/// A pool of one thread, which is the only safe way to lend a thread that stays what the caller only borrows.
+type Helper = ThreadPool;
+
 struct Crew {
-    /// `None` where no thread is to be had.
-    pool: Option<ThreadPool>,
-    /// How many of it nobody has taken.
-    free: AtomicUsize,
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Those that no caller has taken.
+    free: Vec<Helper>,
+    /// Those that were begun.
+    begun: usize,
 }
 
 impl Crew {
-    fn begin(threads: usize) -> Self {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "ndcache-helper".to_owned());
-        // Of no threads rayon would make as many as there are cores.
-        let pool = if threads == 0 { None } else { pool.build().ok() };
-        Self { free: AtomicUsize::new(if pool.is_some() { threads } else { 0 }), pool }
+    fn of(most: usize) -> Self {
+        Self { most, state: Mutex::default() }
     }
 
     fn together<T>(&self, others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
         let taken = self.take(others);
-        let Some(pool) = self.pool.as_ref().filter(|_| taken > 0) else { return lead() };
-        let busy = AtomicUsize::new(taken);
-        pool.in_place_scope(|scope| {
-            for _ in 0..taken {
-                scope.spawn(|_| {
-                    let _taken = Taken { busy: &busy, free: &self.free };
-                    help();
-                });
-            }
+        let busy = AtomicUsize::new(taken.helpers.len());
+        let help = || {
+            let _done = Done(&busy);
+            help();
+        };
+        let lead = || {
             let led = lead();
             for _ in 0..YIELDS {
                 if busy.load(Ordering::Relaxed) == 0 {
@@ -78,27 +97,55 @@ impl Crew {
                 thread::yield_now();
             }
             led
-        })
+        };
+        beside(&taken.helpers, &help, lead)
     }
 
-    /// Takes those that are free, `most` of them at most; returns how many.
-    fn take(&self, most: usize) -> usize {
-        let rest = |free: usize| Some(free.saturating_sub(most));
-        let free = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest).unwrap_or(0);
-        free.min(most)
+    /// Takes those that are free, and begins others where there are too few: at most `most`, or as many as the system
+    /// gives.
+    fn take(&self, most: usize) -> Taken<'_> {
+        let mut state = lock(&self.state);
+        let kept = state.free.len().saturating_sub(most);
+        let mut helpers = state.free.split_off(kept);
+        while helpers.len() < most && state.begun < self.most {
+            let helper = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "ndcache-helper".to_owned());
+            let Ok(helper) = helper.build() else { break };
+            helpers.push(helper);
+            state.begun += 1;
+        }
+        Taken { helpers, crew: self }
     }
 }
 
-/// One of the crew, until its work returns or panics.
+/// Runs `help` on each helper, and `lead` on this thread.
+fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), lead: L) -> T {
+    match helpers {
+        [] => lead(),
+        [helper, others @ ..] => helper.in_place_scope(|scope| {
+            scope.spawn(|_| help());
+            beside(others, help, lead)
+        }),
+    }
+}
+
+/// Helpers of one caller, until its work returns or panics.
 struct Taken<'a> {
-    busy: &'a AtomicUsize,
-    free: &'a AtomicUsize,
+    helpers: Vec<Helper>,
+    crew: &'a Crew,
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.free.fetch_add(1, Ordering::Relaxed);
-        self.busy.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.crew.state).free.append(&mut mem::take(&mut self.helpers));
+    }
+}
+
+/// Says that a helper has returned or panicked.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -122,13 +169,23 @@ mod tests {
     #[test]
     fn the_caller_and_as_many_as_are_free_work_together() {
         for (threads, others, expected) in [(0, 5, 1), (2, 0, 1), (2, 1, 2), (2, 2, 3), (2, 5, 3)] {
-            assert_eq!(runs(&Crew::begin(threads), others), expected, "{others} of {threads}");
+            assert_eq!(runs(&Crew::of(threads), others), expected, "{others} of {threads}");
         }
     }
 
     #[test]
-    fn who_finds_nobody_free_waits_for_nobody() {
-        let crew = Crew::begin(2);
+    fn a_thread_begins_when_it_is_used_and_stays() {
+        let crew = Crew::of(3);
+        let begun = || lock(&crew.state).begun;
+        for (others, expected) in [(0, 0), (1, 1), (1, 1), (2, 2), (1, 2), (9, 3), (9, 3)] {
+            runs(&crew, others);
+            assert_eq!((begun(), lock(&crew.state).free.len()), (expected, expected));
+        }
+    }
+
+    #[test]
+    fn a_caller_that_finds_nobody_free_waits_for_nobody() {
+        let crew = Crew::of(2);
         let (begun, over) = (Barrier::new(4), Barrier::new(4));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -142,12 +199,12 @@ mod tests {
             assert_eq!(runs(&crew, 2), 1);
             over.wait();
         });
-        assert_eq!(crew.free.load(Ordering::Relaxed), 2);
+        assert_eq!(lock(&crew.state).free.len(), 2);
     }
 
     #[test]
-    fn whoever_panics_is_free_again() {
-        let crew = Crew::begin(2);
+    fn a_helper_that_panics_is_free_again() {
+        let crew = Crew::of(2);
         let all = Barrier::new(3);
         let panic = || {
             all.wait();

@@ -1,21 +1,26 @@
 //! The tagged stream that a value becomes.
 
-use std::any::type_name;
+mod names;
+mod nested;
+mod unordered;
+
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension, Ix2};
 use serde::Serialize;
 
-use super::array::{array_digest, digest_in_any_order};
+use self::names::Names;
+pub(super) use self::names::{Head, Kind, Name};
+pub(super) use self::unordered::Sum;
+use super::array::{array_digest, deque_digest, digest_in_any_order};
 use super::canonical;
-use super::content::ContentHash;
 use super::element::Element;
 use super::stream::ByteStream;
 use super::tag::Tag;
 use super::trust::{self, Known, known_digest};
-use super::type_name::strip_lifetimes;
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -69,6 +74,13 @@ pub struct ContentHasher {
     /// It would have taken long, and something wasn't fed.
     pub(super) cut: bool,
     pub(super) failure: Option<Error>,
+    /// What serde serialized ignored the error of a part of it.
+    pub(super) spoiled: bool,
+    /// How much has begun and not ended, and how many boxes and `Some`s are around it.
+    depth: u32,
+    hops: u32,
+    /// Of the structs in it, as soon as there is one.
+    names: Option<Box<Names>>,
 }
 
 /// What numbers and short texts take.
@@ -104,7 +116,20 @@ impl ContentHasher {
         if quick {
             stream = ByteStream::new();
         }
-        Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None }
+        Self {
+            stream,
+            only: None,
+            empty: true,
+            strict,
+            claimed: false,
+            quick,
+            cut: false,
+            failure: None,
+            spoiled: false,
+            depth: 0,
+            hops: 0,
+            names: None,
+        }
     }
 
     /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
@@ -155,131 +180,6 @@ impl ContentHasher {
     }
 }
 
-/// Parts that have parts. Each ends with [`end`](ContentHasher::end).
-impl ContentHasher {
-    /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
-    pub fn begin_struct(&mut self, name: &str) {
-        self.tagged_str(Tag::Struct, name);
-    }
-
-    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of
-    /// one name in two modules differ behind a `dyn`, too.
-    ///
-    /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
-    pub fn begin_struct_of<T: ?Sized>(&mut self) {
-        self.check_name::<T>();
-        self.begin_struct(&strip_lifetimes(type_name::<T>()));
-    }
-
-    /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
-    pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.check_name::<T>();
-        self.begin_variant(&strip_lifetimes(type_name::<T>()), variant);
-    }
-
-    fn check_name<T: ?Sized>(&mut self) {
-        let name = type_name::<T>();
-        if name.contains("{{closure}}") {
-            self.fail(Error::unsupported(format!("type `{name}` stands in a closure, where names aren't unique")));
-        }
-    }
-
-    /// Begins a variant of an enum; its fields follow as those of a struct do.
-    pub fn begin_variant(&mut self, name: &str, variant: &str) {
-        self.tagged_str(Tag::Variant, name);
-        self.length_and(variant.as_bytes());
-    }
-
-    /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
-    pub fn field(&mut self, name: &str) {
-        self.tagged_str(Tag::Field, name);
-    }
-
-    /// Begins a tuple; its values follow.
-    pub fn begin_tuple(&mut self) {
-        self.tag(Tag::Tuple);
-    }
-
-    /// Begins a sequence of so many elements, which follow.
-    pub fn begin_seq(&mut self, len: usize) {
-        self.tagged(Tag::Seq, &(len as u64).to_le_bytes());
-    }
-
-    /// Begins a sequence whose length is only known at its end; each element has to feed something.
-    pub(super) fn begin_stream(&mut self) {
-        self.tag(Tag::Stream);
-    }
-
-    /// Ends what was begun last and hasn't ended.
-    pub fn end(&mut self) {
-        self.tag(Tag::End);
-    }
-
-    /// Feeds values that have no order, such as those of a set; at once, without a `begin` and `end`.
-    pub fn set<'a, T: ContentHash + ?Sized + 'a>(&mut self, items: impl IntoIterator<Item = &'a T>) {
-        let digests = items.into_iter().map(|item| self.part(item)).collect();
-        self.unordered(Tag::Set, digests);
-    }
-
-    /// Feeds entries that have no order, such as those of a map; at once, without a `begin` and `end`.
-    pub fn map<'a, K, V>(&mut self, entries: impl IntoIterator<Item = (&'a K, &'a V)>)
-    where
-        K: ContentHash + ?Sized + 'a,
-        V: ContentHash + ?Sized + 'a,
-    {
-        let digests = entries.into_iter().map(|(key, value)| [self.part(key), self.part(value)]).collect();
-        self.unordered(Tag::Map, digests);
-    }
-
-    /// The digest of a part on its own.
-    fn part<T: ContentHash + ?Sized>(&mut self, part: &T) -> Digest {
-        let mut child = self.child();
-        part.content_hash(&mut child);
-        self.absorb(child)
-    }
-
-    /// A stream for a part; it is as strict.
-    pub(super) fn child(&self) -> Self {
-        Self::with(self.strict, self.quick)
-    }
-
-    /// The digest of a part; what it rests on, this one rests on.
-    pub(super) fn absorb(&mut self, mut child: Self) -> Digest {
-        self.claimed |= child.claimed;
-        // A part that begins its stream anew may have digested a quick one, in which something was left out.
-        self.cut |= child.cut || child.quick != self.quick;
-        self.failure = self.failure.take().or(child.failure.take());
-        child.finish()
-    }
-
-    /// Feeds digests without the order they came in.
-    pub(super) fn unordered<P: Parts>(&mut self, tag: Tag, mut digests: Vec<P>) {
-        digests.sort_unstable();
-        self.tag(tag);
-        for digest in digests.iter().flat_map(|parts| parts.parts()) {
-            self.tagged(Tag::Digest, &digest.to_bytes());
-        }
-        self.end();
-    }
-}
-
-/// An element of a set, or an entry of a map: digests that stay together.
-pub(super) trait Parts: Ord {
-    fn parts(&self) -> &[Digest];
-}
-
-impl Parts for Digest {
-    fn parts(&self) -> &[Digest] {
-        std::slice::from_ref(self)
-    }
-}
-
-impl Parts for [Digest; 2] {
-    fn parts(&self) -> &[Digest] {
-        self
-    }
-}
-
 macro_rules! numbers {
     ($($name:ident, $type:ty, $tag:ident, $what:literal;)*) => {
         /// Numbers, each marked with its width: of the same value, no two types feed alike.
@@ -287,7 +187,7 @@ macro_rules! numbers {
             #[doc = concat!("Feeds ", $what, ".")]
             #[inline]
             pub fn $name(&mut self, value: $type) {
-                self.number(Tag::$tag, value.to_le_bytes());
+                self.tagged_number(Tag::$tag, value.to_le_bytes());
             }
         )*}
     };
@@ -313,22 +213,22 @@ impl ContentHasher {
     /// Feeds an integer, as 64 bits.
     #[inline]
     pub fn usize(&mut self, value: usize) {
-        self.number(Tag::Usize, (value as u64).to_le_bytes());
+        self.tagged_number(Tag::Usize, (value as u64).to_le_bytes());
     }
 
     /// Feeds an integer, as 64 bits.
     pub fn isize(&mut self, value: isize) {
-        self.tagged(Tag::Isize, &(value as i64).to_le_bytes());
+        self.tagged_number(Tag::Isize, (value as i64).to_le_bytes());
     }
 
     /// Feeds a truth value.
     pub fn bool(&mut self, value: bool) {
-        self.tagged(Tag::Bool, &[u8::from(value)]);
+        self.tagged_number(Tag::Bool, [u8::from(value)]);
     }
 
     /// Feeds a character.
     pub fn char(&mut self, value: char) {
-        self.tagged(Tag::Char, &u32::from(value).to_le_bytes());
+        self.tagged_number(Tag::Char, u32::from(value).to_le_bytes());
     }
 
     /// Feeds a text.
@@ -353,6 +253,7 @@ impl ContentHasher {
     }
 
     /// Marks the presence of a value, which is fed next.
+    #[inline]
     pub fn some(&mut self) {
         self.tag(Tag::Some);
     }
@@ -387,6 +288,22 @@ impl ContentHasher {
                 self.claimed |= claimed;
                 self.leaf(digest);
             }
+        }
+    }
+
+    /// Feeds a deque of elements: as the 1-d array of them, and marked as what is none.
+    pub(super) fn deque<A: Element>(&mut self, deque: &VecDeque<A>) {
+        if !self.leaves_out() {
+            self.tag(Tag::Deque);
+            self.leaf(deque_digest(deque));
+        }
+    }
+
+    /// Feeds a sequence of arrays of one length: as the 2-d array of their elements, and marked as what is none.
+    pub(super) fn rows<A: Element>(&mut self, rows: &ArrayRef<A, Ix2>) {
+        if !self.leaves_out() {
+            self.tag(Tag::Rows);
+            self.leaf(array_digest(rows));
         }
     }
 
@@ -436,7 +353,7 @@ impl ContentHasher {
 impl ContentHasher {
     #[inline]
     pub(super) fn tag(&mut self, tag: Tag) {
-        self.raw(&[tag as u8]);
+        self.write([tag as u8]);
     }
 
     #[inline]
@@ -447,12 +364,20 @@ impl ContentHasher {
 
     /// The same of few bytes, in one go.
     #[inline]
-    fn number<const LEN: usize>(&mut self, tag: Tag, value: [u8; LEN]) {
+    pub(super) fn tagged_number<const LEN: usize>(&mut self, tag: Tag, value: [u8; LEN]) {
         if self.quick && self.stream.has_room(1 + LEN) {
             self.stream.update(&[tag as u8]);
             self.stream.update(&value);
-        } else {
+        } else if !self.stream.extend(tag as u8, value) {
             self.tagged(tag, &value);
+        }
+    }
+
+    /// The same as [`raw`](Self::raw), faster in a long stream.
+    #[inline]
+    fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
+        if !self.stream.append(bytes) {
+            self.raw(&bytes);
         }
     }
 
@@ -495,3 +420,6 @@ impl fmt::Debug for ContentHasher {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

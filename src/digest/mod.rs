@@ -12,7 +12,7 @@
 //! | [`meta`] | shape and memory order, and the digest text made of them |
 //! | [`array`] | digests of ndarray's arrays, in any layout |
 //! | [`trust`] | live mapped arrays whose digest is known |
-//! | [`hasher`] | the tagged stream: [`ContentHasher`] |
+//! | [`hasher`] | the tagged stream: [`ContentHasher`]; its names, its nesting, and sums of what has no order |
 //! | [`content`] | [`ContentHash`] |
 //! | [`scalars`], [`containers`] | its implementations |
 //! | [`canonical`] | values that only serde knows |
@@ -55,6 +55,7 @@ mod type_name;
 mod value;
 
 pub use array::arrays_hashed;
+pub(crate) use array::hash_items;
 pub use canonical::digest_serde;
 pub(crate) use canonical::{digest_serde_unordered, discriminant};
 pub use content::{ContentHash, digest};

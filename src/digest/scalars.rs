@@ -1,5 +1,6 @@
 //! [`ContentHash`] of numbers and other values without parts.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::marker::PhantomData;
 use std::num;
@@ -7,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ndarray::{ArrayRef, ArrayView1, Dimension};
+use ndarray::{ArrayRef, ArrayView1, Dimension, aview2};
 use num_complex::Complex;
 
 use super::content::ContentHash;
@@ -22,6 +23,14 @@ macro_rules! as_array {
     () => {
         fn hash_slice(slice: &[Self], hasher: &mut ContentHasher) {
             hasher.array(&ArrayView1::from(slice));
+        }
+
+        fn hash_deque(deque: &VecDeque<Self>, hasher: &mut ContentHasher) {
+            hasher.deque(deque);
+        }
+
+        fn hash_rows<const N: usize>(rows: &[[Self; N]], hasher: &mut ContentHasher) {
+            hasher.rows(&aview2(rows));
         }
 
         fn describe_slice(slice: &[Self], text: &mut Text) {

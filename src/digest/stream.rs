@@ -12,7 +12,58 @@ pub(crate) struct ByteStream<const SHORT: usize> {
     short: [u8; SHORT],
     /// `SHORT` if there are more.
     len: usize,
-    long: Option<Box<Xxh3Default>>,
+    long: Option<Box<Long>>,
+    /// The state of a stream that was long and began anew.
+    spare: Option<Box<Long>>,
+}
+
+/// What the state of a long stream keeps back: a hash takes few long pieces faster than many short ones.
+const KEPT_BACK: usize = 4096;
+
+/// A stream of many bytes.
+struct Long {
+    hash: Xxh3Default,
+    /// Those that the hash hasn't been given.
+    rest: [u8; KEPT_BACK],
+    len: usize,
+}
+
+impl Long {
+    fn new() -> Box<Self> {
+        Box::new(Self { hash: Xxh3Default::new(), rest: [0; KEPT_BACK], len: 0 })
+    }
+
+    fn clear(&mut self) {
+        self.hash.reset();
+        self.len = 0;
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        if bytes.len() > KEPT_BACK - self.len {
+            self.hash.update(&self.rest[..self.len]);
+            self.len = 0;
+        }
+        if bytes.len() > KEPT_BACK {
+            self.hash.update(bytes);
+        } else {
+            self.rest[self.len..][..bytes.len()].copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
+    /// Room for so many bytes more, if they can be kept back; then they count.
+    #[inline]
+    fn room<const LEN: usize>(&mut self) -> Option<&mut [u8; LEN]> {
+        let room = self.rest.get_mut(self.len..)?.first_chunk_mut()?;
+        self.len += LEN;
+        Some(room)
+    }
+
+    fn digest(&self) -> Digest {
+        let mut hash = self.hash.clone();
+        hash.update(&self.rest[..self.len]);
+        Digest::from_xxh3(hash.digest128())
+    }
 }
 
 impl<const SHORT: usize> ByteStream<SHORT> {
@@ -26,7 +77,7 @@ impl<const SHORT: usize> ByteStream<SHORT> {
     pub(super) const fn beginning(bytes: &[u8]) -> Self {
         let mut short = [0; SHORT];
         short.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
-        Self { short, len: bytes.len(), long: None }
+        Self { short, len: bytes.len(), long: None, spare: None }
     }
 
     #[inline]
@@ -42,14 +93,46 @@ impl<const SHORT: usize> ByteStream<SHORT> {
 
     #[cold]
     fn spill(&mut self, bytes: &[u8]) {
-        let short = &self.short[..self.len];
         let long = self.long.get_or_insert_with(|| {
-            let mut long = Box::new(Xxh3Default::new());
-            long.update(short);
+            let mut long = self.spare.take().unwrap_or_else(Long::new);
+            long.clear();
+            long.update(&self.short[..self.len]);
             long
         });
         long.update(bytes);
         self.len = SHORT;
+    }
+
+    /// Takes some bytes, if it is long already and keeps them back.
+    #[inline]
+    pub(super) fn append<const LEN: usize>(&mut self, bytes: [u8; LEN]) -> bool {
+        let room = self.long.as_mut().and_then(|long| long.room());
+        room.is_some_and(|room| {
+            *room = bytes;
+            true
+        })
+    }
+
+    /// The same for a byte and some more.
+    #[inline]
+    pub(super) fn extend<const LEN: usize>(&mut self, first: u8, bytes: [u8; LEN]) -> bool {
+        let Some(long) = &mut self.long else { return false };
+        if LEN >= KEPT_BACK - long.len {
+            return false;
+        }
+        long.rest[long.len] = first;
+        long.rest[long.len + 1..][..LEN].copy_from_slice(&bytes);
+        long.len += 1 + LEN;
+        true
+    }
+
+    /// Forgets all but the first `len` bytes, with which it began.
+    #[inline]
+    pub(super) fn restart(&mut self, len: usize) {
+        self.len = len;
+        if self.long.is_some() {
+            self.spare = self.long.take();
+        }
     }
 
     /// Whether so many bytes more fit where it stands.
@@ -77,7 +160,7 @@ impl<const SHORT: usize> ByteStream<SHORT> {
     pub(crate) fn digest(&self) -> Digest {
         match &self.long {
             None => Digest::of(&self.short[..self.len]),
-            Some(long) => Digest::from_xxh3(long.digest128()),
+            Some(long) => long.digest(),
         }
     }
 }

@@ -44,6 +44,14 @@ pub(super) enum Tag {
     Array = 57,
     Text = 58,
     Stream = 59,
+    /// A struct or variant that was written before, by its number.
+    Again = 60,
+    /// The field whose name comes next in what was written before.
+    NextField = 61,
+    /// The elements of a deque, as an array.
+    Deque = 62,
+    /// A sequence of arrays of one length, as an array.
+    Rows = 63,
     /// Only in the stream of several arguments at once, which is no part of the format.
     Argument = 255,
 }

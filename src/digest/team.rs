@@ -2,14 +2,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::crew::together;
+use super::crew::{most_threads, together};
 
 /// What `make` makes of each part, in their order; by this thread and others, at most `threads` in all, each of which
 /// uses its scratch again and again. After an error nobody begins another part.
 ///
-/// By the library's own [`crew`](super::crew): the workers of rayon's pool may be busy for hours, or wait for something
-/// that the caller holds. On a worker of any pool by that alone: its siblings are busy with the caller's own work. Where
-/// nobody is free, the caller makes all.
+/// By the library's own [`crew`](super::crew): the workers of rayon's global pool may be busy for hours, or wait for
+/// something that the caller holds, and the pool is the program's to size. On a worker of any pool by that alone: its
+/// siblings are busy with the caller's own work. Where nobody is free, the caller makes all.
 pub(crate) fn shared<P, S, T: Send, E: Send>(
     threads: usize,
     parts: impl Iterator<Item = P> + Send,
@@ -51,9 +51,9 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
     Ok(made.into_iter().map(|(_, one)| one).collect())
 }
 
-/// As many threads as the pool has, whose number is the user's to set; nobody asks the pool if it makes no difference.
+/// As many threads as may work together; the caller alone on a worker of a pool of rayon's.
 pub(super) fn at_most(threads: usize) -> usize {
-    if threads < 2 || rayon::current_thread_index().is_some() { 1 } else { threads.min(rayon::current_num_threads()) }
+    if threads < 2 || rayon::current_thread_index().is_some() { 1 } else { threads.min(most_threads()) }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

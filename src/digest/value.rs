@@ -67,6 +67,13 @@ impl Digest {
     pub(crate) const fn from_xxh3(hash: u128) -> Self {
         Self(hash.to_be_bytes())
     }
+
+    /// XXH3's number.
+    #[inline]
+    #[allow(clippy::big_endian_bytes)]
+    pub(super) const fn to_xxh3(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
 }
 
 impl fmt::Display for Digest {

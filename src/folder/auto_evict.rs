@@ -1,6 +1,7 @@
 //! Keeps a folder within its limits, in the background.
 
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -41,6 +42,15 @@ struct Worker {
     process: u32,
 }
 
+/// How often the folder is counted before the limits are left alone until the next put.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rounds {
+    /// Until no part of a limit was written meanwhile.
+    UntilKept,
+    /// On the thread of a put, where no other was to be had: it isn't held up by what others write meanwhile.
+    One,
+}
+
 impl AutoEvict {
     pub(crate) fn new(evictor: Arc<Evictor>, limits: Limits) -> Self {
         Self(Arc::new(Shared {
@@ -54,7 +64,7 @@ impl AutoEvict {
         }))
     }
 
-    /// Notes that an entry was stored; starts the thread if it is time to count.
+    /// Notes that an entry was stored; starts the thread if it is time to count, or counts here if there is none.
     pub(crate) fn wrote(&self, bytes: u64) {
         self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.0.items.fetch_add(1, Ordering::Relaxed);
@@ -94,11 +104,15 @@ impl AutoEvict {
             let _ = ended.join();
         }
         let shared = Arc::clone(&self.0);
-        let spawned = thread::Builder::new().name("ndcache-evict".to_owned()).spawn(move || shared.work());
-        match spawned {
-            Ok(thread) => *worker = Worker { running: true, thread: Some(thread), process: std::process::id() },
-            // The next put tries again.
-            Err(error) => tracing::debug!(%error, "no thread to evict on"),
+        let spawned =
+            thread::Builder::new().name("ndcache-evict".to_owned()).spawn(move || shared.work(Rounds::UntilKept));
+        let thread = spawned.inspect_err(|error| tracing::debug!(%error, "no thread to evict on")).ok();
+        let is_alone = thread.is_none();
+        *worker = Worker { running: true, thread, process: std::process::id() };
+        drop(worker);
+        if is_alone {
+            // As on a thread of its own, a panic costs no computation.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.0.work(Rounds::One)));
         }
     }
 }
@@ -128,7 +142,7 @@ impl Worker {
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, rounds: Rounds) {
         let ended = Ended(self);
         loop {
             self.bytes.store(0, Ordering::Relaxed);
@@ -140,7 +154,7 @@ impl Shared {
             }
             // Looked at under the lock, so that a put that finds the thread running is seen here.
             let mut worker = lock(&self.worker);
-            if !self.has_written() {
+            if rounds == Rounds::One || !self.has_written() {
                 worker.running = false;
                 std::mem::forget(ended);
                 return;

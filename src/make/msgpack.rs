@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::replace::{WRITABLE, absolute, replace};
 use super::{Persister, mapping};
-use crate::error::{Error, Result};
+use crate::digest::digest_serde;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Deeper nesting is refused, before it exhausts the stack.
 const DEPTH_MAX: usize = 128;
@@ -57,6 +58,12 @@ impl<T: Serialize + DeserializeOwned> Persister<T> for MsgpackFile {
     type Loaded = T;
 
     fn save(&self, value: &T) -> Result<()> {
+        // However deep a value is nested, rmp-serde goes down to its end, and the stack may have no room for that.
+        if let Err(error) = digest_serde(value)
+            && error.kind() == ErrorKind::Unsupported
+        {
+            return Err(error.at(format_args!("`{}`", self.path.display())));
+        }
         replace(&self.path, WRITABLE, |file| {
             let mut packer = rmp_serde::Serializer::new(file.by_ref()).with_struct_map();
             value.serialize(&mut packer).map_err(Error::other)

@@ -1,12 +1,15 @@
 //! How a type is stored. The macros choose one of these by [`FormatProbe`](super::FormatProbe).
 
 use std::any::type_name;
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::mem::needs_drop;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::wire::MAX_DEPTH;
 use super::{Check, Normal, Normaliser, Outcome, Payload, Reader, TypeName, Writer, leaf};
 use crate::error::{Error, Result};
 
@@ -80,10 +83,30 @@ impl<R> Codec<R> {
     }
 }
 
-/// Calls [`Format::normalise`] of a format that the probe has chosen.
+/// Calls [`Format::normalise`] of a format that the probe has chosen, for a field.
+///
+/// What is nested deeper than a stored value may be is left as it is: it isn't stored, and the stack may have no room.
 #[doc(hidden)]
 pub fn normalise<R, F: Format<R>>(value: &mut R, _: F, by: &mut Normaliser) {
-    F::normalise(value, by);
+    thread_local! {
+        static DEPTH: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A level, until it is left or a panic passes.
+    struct Level;
+
+    impl Drop for Level {
+        fn drop(&mut self) {
+            DEPTH.set(DEPTH.get() - 1);
+        }
+    }
+
+    // What needs no drop owns neither an array nor a box.
+    if needs_drop::<R>() && DEPTH.get() < MAX_DEPTH {
+        DEPTH.set(DEPTH.get() + 1);
+        let _level = Level;
+        F::normalise(value, by);
+    }
 }
 
 /// As [`Payload`] says.

@@ -13,8 +13,8 @@ fn fields_count_by_name_and_tuple_fields_by_position() {
     assert!(output.contains("field(\"a\")") && output.contains("field(\"type\")"), "{output}");
     let output = expanded("enum E { A, B(u8, u8), C { x: u8 } }");
     for part in [
-        "begin_variant_of::<Self>(\"A\")",
-        "begin_variant_of::<Self>(\"B\")",
+        "begin_static_variant_of::<Self>(\"A\")",
+        "begin_static_variant_of::<Self>(\"B\")",
         "field(\"0\")",
         "field(\"1\")",
         "field(\"x\")",

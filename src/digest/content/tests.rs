@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ndarray::{Array2, array};
+use ndarray::prelude::*;
+use ndarray::{IxDyn, s};
 use num_complex::Complex;
 use proptest::prelude::*;
 
@@ -46,12 +47,21 @@ fn the_stream_is_the_one_that_the_format_fixes() {
     let array = |digest: Digest| [&[8][..], &digest.to_bytes()].concat();
     assert_eq!(digest(&(&a, &b)), stream(&[&[49], &array(digest(&a)), &array(digest(&b)), &[0]]));
 
-    let part = |digest: Digest| [&[9][..], &digest.to_bytes()].concat();
-    let mut parts = [part(digest(&'x')), part(digest(&'y'))];
-    parts.sort();
-    assert_eq!(digest(&BTreeSet::from(['x', 'y'])), stream(&[&[50], &parts.concat(), &[0]]));
-    let entry = [part(digest(&'x')), part(digest(&1_u8))].concat();
-    assert_eq!(digest(&BTreeMap::from([('x', 1_u8)])), stream(&[&[51], &entry, &[0]]));
+    let sum =
+        |digests: [Digest; 2]| Digest::from_xxh3(digests.map(Digest::to_xxh3).into_iter().fold(0, u128::wrapping_add));
+    let set = sum([digest(&'x'), digest(&'y')]).to_bytes();
+    assert_eq!(digest(&BTreeSet::from(['x', 'y'])), stream(&[&[50], &int(2), &set]));
+    let entry = leaf(&[digest(&'x').to_bytes(), digest(&1_u8).to_bytes()].concat());
+    assert_eq!(digest(&BTreeMap::from([('x', 1_u8)])), stream(&[&[51], &int(1), &entry.to_bytes()]));
+    assert_eq!(digest(&VecDeque::from([3_u8])), stream(&[&[62], &array(digest(&b))]));
+    assert_eq!(digest(&[[1.0, 2.0]]), stream(&[&[63], &array(digest(&array![[1.0, 2.0]]))]));
+    let odd = Array2::from_shape_vec((1, 2).f(), vec!['a', 'b']).unwrap();
+    let shape = [int(2), int(1), int(2), int(0), int(1)].concat();
+    assert_eq!(digest(&odd), stream(&[&[57], &shape, &[3, 97, 0, 0, 0, 3, 98, 0, 0, 0, 0]]));
+    let turned = Array2::from_shape_vec((2, 2).f(), vec!['a', 'b', 'c', 'd']).unwrap();
+    let shape = [int(2), int(2), int(2), int(1), int(0)].concat();
+    let items: Vec<u8> = "abcd".bytes().flat_map(|letter| [3, letter, 0, 0, 0]).collect();
+    assert_eq!(digest(&turned), stream(&[&[57], &shape, &items, &[0]]));
 }
 
 #[test]
@@ -94,8 +104,19 @@ fn values_of_different_meaning_differ() {
         digest(&(1.0, 0.0)),
         digest(&[1.0, 0.0]),
         digest(&[[1.0], [0.0]]),
+        digest(&[[1.0, 0.0]]),
+        digest(&[[[1.0], [0.0]]]),
+        digest(&vec![array![1.0], array![0.0]]),
         digest(&array![[1.0], [0.0]]),
+        digest(&array![[1.0], [0.0]].t()),
         digest(&VecDeque::from([1.0, 0.0])),
+        digest(&VecDeque::from([array![1.0, 0.0]])),
+        digest(&[[1.0; 0]; 2]),
+        digest(&[[1.0; 0]; 3]),
+        digest(&[[1.0; 2]; 0]),
+        digest(&array![[[1.0_f64, 0.0]]].map(|&x| [x])),
+        digest(&array![[1.0, 0.0]].map(|&x| [x])),
+        digest(&array![[1.0], [0.0]].map(|&x| [x])),
         digest(&()),
         digest(&((),)),
         digest(&[(); 0]),
@@ -146,7 +167,7 @@ fn a_value_counts_by_what_it_holds_not_by_who_holds_it() {
     assert_eq!(digest(&&mut String::from("hann")), text);
     assert_eq!(digest(&PathBuf::from("a/b")), digest(Path::new("a/b")));
     assert_eq!(digest(&vec!['a', 'b']), digest(&['a', 'b']));
-    assert_eq!(digest(&vec![array![1.0], array![0.0]]), digest(&[[1.0], [0.0]]));
+    assert_eq!(digest(&vec![[1.0], [0.0]]), digest(&[[1.0], [0.0]]));
     let shape: Box<dyn ContentHash> = Box::new(3_u8);
     assert_eq!(digest(&shape), digest(&3_u8));
 }
@@ -178,6 +199,83 @@ fn arrays_of_anything_that_has_a_digest_have_one() {
     assert_ne!(digest(&square), digest(&names((4, 1), ["a", "b", "c", "d"])));
     assert_ne!(digest(&square), digest(&names((2, 2), ["a", "b", "d", "c"])));
     assert_ne!(digest(&square), digest(&square.t()));
+}
+
+/// Checks that an array of what isn't an element counts by its shape, items and memory order, as one of elements does.
+fn counts_as_elements<T: ContentHash + Clone>(item: impl Fn(f64) -> T) {
+    let base = Array3::from_shape_fn((3, 4, 2), |(i, j, k)| (8 * i + 2 * j + k) as f64);
+    // In C order, where `permuted_axes` alone keeps the elements where they are.
+    let turned = |axes: [usize; 3]| base.view().permuted_axes(axes).as_standard_layout().into_owned();
+    let mut all: Vec<ArrayD<f64>> = vec![base.clone().into_dyn()];
+    for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        all.push(turned(axes).into_dyn());
+        all.push(base.clone().permuted_axes(axes).into_dyn());
+    }
+    let mut fortran = Array3::zeros((3, 4, 2).f());
+    fortran.assign(&base);
+    all.extend([fortran.clone().into_dyn(), fortran.reversed_axes().into_dyn()]);
+    all.push(ArrayD::zeros(IxDyn(&[])));
+    all.extend([&[0, 3][..], &[3, 0], &[0], &[1, 1], &[5, 1], &[1, 5]].map(|shape| ArrayD::zeros(IxDyn(shape))));
+    all.extend([&[0, 3][..], &[3, 0], &[5, 1], &[1, 5], &[2, 1, 3]].map(|shape| ArrayD::zeros(IxDyn(shape).f())));
+    let odd: Vec<ArrayD<T>> = all.iter().map(|array| array.map(|&x| item(x))).collect();
+    for (array, odd) in all.iter().zip(&odd) {
+        assert_eq!((array.shape(), array.strides()), (odd.shape(), odd.strides()));
+    }
+    let mut views: Vec<(ArrayViewD<'_, f64>, ArrayViewD<'_, T>)> =
+        all.iter().zip(&odd).map(|(array, odd)| (array.view(), odd.view())).collect();
+    for (array, odd) in all.iter().zip(&odd).filter(|(array, _)| array.ndim() == 3 && !array.is_empty()) {
+        let (array, odd) = (array.view().into_dimensionality::<Ix3>(), odd.view().into_dimensionality::<Ix3>());
+        let (array, odd) = (array.unwrap(), odd.unwrap());
+        macro_rules! slice {
+            ($($slice:tt)*) => {
+                views.push((
+                    array.clone().slice_move(s![$($slice)*]).into_dyn(),
+                    odd.clone().slice_move(s![$($slice)*]).into_dyn(),
+                ))
+            };
+        }
+        slice!(..;-1, .., ..);
+        slice!(..;2, .., ..);
+        slice!(.., .., ..1);
+        slice!(.., ..1, ..);
+    }
+    let digests: Vec<_> = views.iter().map(|(array, odd)| (digest(array), digest(odd))).collect();
+    for (n, a) in digests.iter().enumerate() {
+        for b in &digests[..n] {
+            assert_eq!(a.0 == b.0, a.1 == b.1, "{:?}", views[n].1.shape());
+        }
+    }
+    let (first, fixed) = (&odd[0], odd[0].view().into_dimensionality::<Ix3>().unwrap());
+    for same in [digest(&fixed), digest(&**first), digest(&first.to_shared()), digest(&CowArray::from(first.view()))] {
+        assert_eq!(same, digest(first));
+    }
+}
+
+#[test]
+fn memory_order_counts_whatever_an_array_holds() {
+    counts_as_elements(|x| [x; 2]);
+    counts_as_elements(|x| [x; 1]);
+    counts_as_elements(Some);
+    counts_as_elements(|x| (x, 1_u8));
+    counts_as_elements(|x| x.to_string());
+    counts_as_elements(|x| vec![x]);
+    counts_as_elements(|x| array![[x, x], [x, 0.5]]);
+    counts_as_elements(|x| Array2::from_elem((2, 2).f(), [Some(x)]));
+    counts_as_elements(|x| x as u128);
+    counts_as_elements(|x| Box::new(x));
+    // Deeper down, too.
+    let of = |inner: Array2<[f64; 2]>| Array1::from_elem(2, (inner, 'x'));
+    let (mut c, mut f) = (Array2::from_elem((2, 3), [0.0; 2]), Array2::from_elem((2, 3).f(), [0.0; 2]));
+    (c[[1, 0]], f[[1, 0]]) = ([1.0, 2.0], [1.0, 2.0]);
+    assert_ne!(digest(&of(c.clone())), digest(&of(f.clone())));
+    assert_ne!(digest(&Some(vec![c])), digest(&Some(vec![f])));
+}
+
+#[test]
+fn an_item_that_takes_no_room_has_an_order_all_the_same() {
+    let unit = |shape: [usize; 2]| Array2::from_elem(shape, ());
+    assert_ne!(digest(&unit([2, 3])), digest(&unit([3, 2])));
+    assert_eq!(digest(&unit([2, 3])), digest(&unit([2, 3]).view()));
 }
 
 #[test]

@@ -32,8 +32,9 @@ pub enum Compression {
     None,
     /// As `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
     ///
-    /// Compressed and inflated by as many threads as rayon's pool has. A compressed array can't be mapped: where that is asked
-    /// for, the same type holds a copy in memory, which [`Stats::by_copy`](crate::Stats::by_copy) counts.
+    /// Compressed and inflated by as many threads as there are cores, or as `RAYON_NUM_THREADS` says. A compressed array
+    /// can't be mapped: where that is asked for, the same type holds a copy in memory, which
+    /// [`Stats::by_copy`](crate::Stats::by_copy) counts.
     Gzip(u32),
 }
 

@@ -19,9 +19,9 @@ pub(crate) struct Written {
 
 /// Compresses a `.npy` of this header and these elements, and hands its members to `out`, one by one and in order.
 ///
-/// As many threads as rayon's pool has compress, and hash if `hashed`; of members that wait to be handed over there are
-/// never more than a few for each thread, and one on a worker of the pool, which does all by itself. The bytes depend on
-/// no number of threads.
+/// As many threads as there are cores compress, and hash if `hashed`; of members that wait to be handed over there are
+/// never more than a few for each thread, and one on a worker of a pool of rayon's, which does all by itself. The bytes
+/// depend on no number of threads.
 ///
 /// # Errors
 /// Returns the first error of `out`.
