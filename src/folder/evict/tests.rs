@@ -219,7 +219,7 @@ fn pin(memory: &Memory, file: &str, lengths: &[usize]) {
         let key = memory.entry(&bytes::call(length)).unwrap().unwrap().key();
         text.push_str(&format!("  {key}  of {length} bytes\r\n"));
     }
-    let folder = inner(memory).disk.path().join("p");
+    let folder = engine(memory).archive.disk.path().join("p");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(file), text).unwrap();
 }
@@ -227,7 +227,7 @@ fn pin(memory: &Memory, file: &str, lengths: &[usize]) {
 #[test]
 fn a_pin_that_comes_between_count_and_removal_counts() {
     let (_folder, memory) = stored(&LENGTHS);
-    let evictor = &inner(&memory).evictor;
+    let evictor = &engine(&memory).evictor;
     let census = evictor.count(None, Evicted::default()).unwrap();
     pin(&memory, "late", &[10]);
     evictor.evict(census, &Limits::default().items(0)).unwrap();
@@ -276,7 +276,7 @@ proptest! {
         let age = age.then_some(Duration::ZERO);
         let limits = Limits { items, bytes, age };
         let disk = Disk::open(folder.path()).unwrap();
-        let evictor = Evictor { remembered, ..Evictor::new(Arc::new(disk), None, Evict::default(), Arc::new(Table::new())) };
+        let evictor = Evictor { remembered, ..Evictor::new(Arc::new(disk), Evict::default(), Box::new(|_| ())) };
         evictor.reduce(&limits).unwrap();
         let left = left(&memory, &LENGTHS);
         prop_assert!(kept.iter().all(|length| left.contains(length)), "{:?} of {:?}", left, kept);

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::memory::{Limits, Memory, Reason, Repair};
+use crate::folder::{Limits, Repair};
+use crate::memory::Memory;
+use crate::stats::Reason;
 
 mod before {
     #[ndcache::cache(name = "codes of one function", version = 1)]
@@ -132,7 +134,7 @@ fn young_parts_and_those_that_others_may_use_are_not_swept() {
     let (folder, memory) = stored();
     let path = memory.entry(&before::double::call(1.0)).unwrap().unwrap().path().to_owned();
     let name = path.strip_prefix(folder.path()).unwrap().to_str().unwrap();
-    let mut record = memory.0.as_ref().unwrap().read_record(name).unwrap().unwrap().record;
+    let mut record = memory.0.as_ref().unwrap().archive.read_record(name).unwrap().unwrap().record;
     for x in 0..5 {
         memory.remove(&before::double::call(f64::from(x))).unwrap();
     }

@@ -5,9 +5,11 @@ use std::fs;
 use ndarray::Array1;
 
 use crate::digest::{ArrayMeta, tree};
-use crate::memory::{Evicted, Inner, Limits, Memory, Problem, Reason, Repair};
+use crate::folder::{Evicted, Limits, Problem, Repair};
+use crate::memory::{Engine, Memory};
 use crate::payload::npy_header;
 use crate::record::Record;
+use crate::stats::Reason;
 use crate::store::Durability;
 
 #[ndcache::cache]
@@ -15,20 +17,20 @@ fn ramp(n: usize) -> Array1<i64> {
     (0..n as i64).collect()
 }
 
-fn inner(memory: &Memory) -> &Inner {
+fn engine(memory: &Memory) -> &Engine {
     memory.0.as_ref().unwrap()
 }
 
 /// A memory whose only entry has its array in a file, and is altered then.
-fn altered(alter: impl FnOnce(&mut Record, &Inner, &str)) -> (tempfile::TempDir, Memory) {
+fn altered(alter: impl FnOnce(&mut Record, &Engine, &str)) -> (tempfile::TempDir, Memory) {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     memory.eval(ramp::call(3));
     let path = memory.entry(&ramp::call(3)).unwrap().unwrap().path().to_owned();
     let name = path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
-    let mut record = inner(&memory).read_record(&name).unwrap().unwrap().record;
-    alter(&mut record, inner(&memory), &name);
-    inner(&memory).disk.replace(&name, &record.encode().unwrap(), Durability::Buffered).unwrap();
+    let mut record = engine(&memory).archive.read_record(&name).unwrap().unwrap().record;
+    alter(&mut record, engine(&memory), &name);
+    engine(&memory).archive.disk.replace(&name, &record.encode().unwrap(), Durability::Buffered).unwrap();
     (folder, memory)
 }
 
@@ -75,9 +77,9 @@ fn a_pickle_is_evicted_with_its_arrays() {
 }
 
 /// Rewrites the array of a record as one of this dtype.
-fn retyped(descr: &'static str, itemsize: u64, record: &mut Record, inner: &Inner, name: &str) {
+fn retyped(descr: &'static str, itemsize: u64, record: &mut Record, engine: &Engine, name: &str) {
     let array = &mut record.arrays[0];
-    let path = inner.disk.path_of(name).with_file_name(&array.file);
+    let path = engine.archive.disk.path_of(name).with_file_name(&array.file);
     let bytes = fs::read(&path).unwrap();
     let elements = bytes[array.offset as usize..].to_vec();
     let shape = vec![elements.len() as u64 / itemsize];
@@ -100,7 +102,7 @@ const DTYPES: [(&str, u64); 5] =
 #[test]
 fn arrays_of_every_dtype_are_kept_and_hit_for_no_rust_type() {
     for (descr, itemsize) in DTYPES {
-        let (_folder, memory) = altered(|record, inner, name| retyped(descr, itemsize, record, inner, name));
+        let (_folder, memory) = altered(|record, engine, name| retyped(descr, itemsize, record, engine, name));
         is_kept_and_no_hit(&memory, "another dtype");
     }
 }
@@ -108,7 +110,7 @@ fn arrays_of_every_dtype_are_kept_and_hit_for_no_rust_type() {
 #[test]
 fn each_byte_of_an_array_of_another_dtype_is_verified() {
     for (descr, itemsize) in DTYPES {
-        let (_folder, memory) = altered(|record, inner, name| retyped(descr, itemsize, record, inner, name));
+        let (_folder, memory) = altered(|record, engine, name| retyped(descr, itemsize, record, engine, name));
         let path = memory.entries().next().unwrap().unwrap().files()[0].clone();
         let right = fs::read(&path).unwrap();
         for at in (0..right.len()).step_by(5) {
