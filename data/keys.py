@@ -34,7 +34,7 @@ def array(elements, shape, order):
 
 
 def key(path, code, result, arguments, salt=""):
-    function = stream("ndcache-function:1", text(path), text(""), code)
+    function = stream("ndcache-function:1", text(path), text(""), text(""), code)
     call = [text(name) + content for name, content in arguments]
     unsalted = stream("ndcache-key:1", function, digest(result.encode()), u64(len(call)), *call)
     return stream("ndcache-key:1", unsalted, text(salt)).hex()

@@ -13,6 +13,7 @@ pub use crate::payload::{
     ViaPayload, ViaSerde, ViaSerdeEq, WithErr, Writer, normalise,
 };
 pub use core;
+pub use typeid::of as type_id;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {

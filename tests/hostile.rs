@@ -5,6 +5,7 @@ mod concurrency;
 mod finding;
 mod fuzz;
 mod hot;
+mod identity;
 mod keys;
 mod names;
 mod owners;

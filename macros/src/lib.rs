@@ -12,6 +12,7 @@ mod derive_payload;
 mod facts;
 mod ident;
 mod krate;
+mod package;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -30,7 +31,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// | option | meaning |
 /// | --- | --- |
-/// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
+/// | `ignore(a, b)` | these arguments are no part of the key; their type parameters are. Functions can't be ignored: an enum that names them can be an argument |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
 /// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively (if the compiler says "not a type", put `#[ndcache::code]` on it); `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |

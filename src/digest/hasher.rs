@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::array::{array_digest, digest_in_any_order};
 use super::canonical;
-use super::content::ContentHash;
+use super::content::{ContentHash, feed};
 use super::element::Element;
 use super::stream::ByteStream;
 use super::tag::Tag;
 use super::trust::{self, Known, known_digest};
-use super::type_name::strip_lifetimes;
+use super::type_name::{TypeSequence, ambiguity, strip_lifetimes, type_number};
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -69,6 +69,8 @@ pub struct ContentHasher {
     /// It would have taken long, and something wasn't fed.
     pub(super) cut: bool,
     pub(super) failure: Option<Error>,
+    /// The types behind `dyn` references, whose names may be those of others.
+    types: TypeSequence,
 }
 
 /// What numbers and short texts take.
@@ -104,7 +106,7 @@ impl ContentHasher {
         if quick {
             stream = ByteStream::new();
         }
-        Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None }
+        Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None, types: TypeSequence::default() }
     }
 
     /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
@@ -162,26 +164,61 @@ impl ContentHasher {
         self.tagged_str(Tag::Struct, name);
     }
 
-    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of
-    /// one name in two modules differ behind a `dyn`, too.
+    /// Begins a struct by the full name of its type, module and type arguments included: types of one name in two
+    /// modules differ behind a `dyn`, too. The derive adds the package, so that types of two of its versions differ.
     ///
     /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
     pub fn begin_struct_of<T: ?Sized>(&mut self) {
-        self.check_name::<T>();
-        self.begin_struct(&strip_lifetimes(type_name::<T>()));
+        self.tag(Tag::Struct);
+        self.type_of::<T>("");
     }
 
     /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
     pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.check_name::<T>();
-        self.begin_variant(&strip_lifetimes(type_name::<T>()), variant);
+        self.begin_variant_in::<T>("", variant);
     }
 
-    fn check_name<T: ?Sized>(&mut self) {
-        let name = type_name::<T>();
-        if name.contains("{{closure}}") {
-            self.fail(Error::unsupported(format!("type `{name}` stands in a closure, where names aren't unique")));
+    /// Begins a struct whose type is defined in this package.
+    #[doc(hidden)]
+    pub fn begin_struct_in<T: ?Sized>(&mut self, package: &str) {
+        self.tag(Tag::Struct);
+        self.type_of::<T>(package);
+    }
+
+    /// Begins a variant of an enum that is defined in this package.
+    #[doc(hidden)]
+    pub fn begin_variant_in<T: ?Sized>(&mut self, package: &str, variant: &str) {
+        self.tag(Tag::Variant);
+        self.type_of::<T>(package);
+        self.length_and(variant.as_bytes());
+    }
+
+    /// Feeds the concrete type of what stands behind a `dyn`.
+    #[doc(hidden)]
+    pub fn concrete<T: ?Sized>(&mut self) {
+        self.types.push(type_number::<T>());
+        self.tag(Tag::Concrete);
+        self.type_of::<T>("");
+    }
+
+    /// Feeds package and name of a type as one text, or, in a stream for this process alone, the type itself.
+    fn type_of<T: ?Sized>(&mut self, package: &str) {
+        if self.quick {
+            return self.raw(&type_number::<T>().to_le_bytes());
         }
+        let name = type_name::<T>();
+        if let Some(why) = ambiguity(name) {
+            self.fail(Error::unsupported(format!("type `{name}` stands {why}")));
+        }
+        let name = strip_lifetimes(name);
+        let between = if package.is_empty() { "" } else { " " };
+        self.raw(&((package.len() + between.len() + name.len()) as u64).to_le_bytes());
+        [package, between, &name].iter().for_each(|text| self.raw(text.as_bytes()));
+    }
+
+    /// The types behind `dyn` references that were fed.
+    pub(crate) fn types(&self) -> TypeSequence {
+        self.types
     }
 
     /// Begins a variant of an enum; its fields follow as those of a struct do.
@@ -234,7 +271,7 @@ impl ContentHasher {
     /// The digest of a part on its own.
     fn part<T: ContentHash + ?Sized>(&mut self, part: &T) -> Digest {
         let mut child = self.child();
-        part.content_hash(&mut child);
+        feed(part, &mut child);
         self.absorb(child)
     }
 
@@ -249,7 +286,10 @@ impl ContentHasher {
         // A part that begins its stream anew may have digested a quick one, in which something was left out.
         self.cut |= child.cut || child.quick != self.quick;
         self.failure = self.failure.take().or(child.failure.take());
-        child.finish()
+        let types = child.types;
+        let digest = child.finish();
+        self.types.add_part(types, digest.halves()[0]);
+        digest
     }
 
     /// Feeds digests without the order they came in.

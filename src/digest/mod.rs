@@ -23,7 +23,7 @@
 //! | [`stream`] | bytes that come in pieces, hashed as one |
 //! | [`team`], [`ordered`] | work that several threads share, and what is handed over in order meanwhile |
 //! | [`crew`] | the threads that help |
-//! | [`type_name`] | the names of types, without lifetimes |
+//! | [`type_name`] | the names of types, without lifetimes, and numbers for types of one name |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
 
@@ -55,6 +55,7 @@ mod value;
 pub use array::arrays_hashed;
 pub use canonical::digest_serde;
 pub(crate) use canonical::digest_serde_unordered;
+pub(crate) use content::feed;
 pub use content::{ContentHash, digest};
 pub use element::Element;
 pub(crate) use element::known_dtype;
@@ -74,5 +75,5 @@ pub use text::Text;
 pub(crate) use text::escaped;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};
-pub(crate) use type_name::strip_lifetimes;
+pub(crate) use type_name::{TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 pub use value::Digest;

@@ -44,6 +44,7 @@ pub(super) enum Tag {
     Array = 57,
     Text = 58,
     Stream = 59,
+    Concrete = 60,
     /// Only in the stream of several arguments at once, which is no part of the format.
     Argument = 255,
 }

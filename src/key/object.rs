@@ -5,19 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use object::Object as _;
+use object::{Object as _, ReadCache};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 
-/// The build id of the object that holds `function`, found once per object.
+/// The build id of the object that holds the function at `address`, found once per object.
 ///
 /// # Errors
 ///
 /// Returns an error when the object's file can't be found, or has been replaced since it was loaded.
-pub(super) fn build_id(function: fn()) -> Result<&'static [u8]> {
+pub(super) fn build_id(address: usize) -> Result<&'static [u8]> {
     static KNOWN: LazyLock<Mutex<HashMap<PathBuf, &'static [u8]>>> = LazyLock::new(Mutex::default);
-    let path = holder(function as usize)?;
+    let path = holder(address)?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = known.get(&path) {
         return Ok(id);
@@ -28,14 +28,16 @@ pub(super) fn build_id(function: fn()) -> Result<&'static [u8]> {
 }
 
 fn read_id(path: &Path) -> Result<Vec<u8>> {
-    let bytes = fs::read(path).map_err(|error| Error::io("read the object", path, error))?;
-    let file = object::File::parse(&*bytes).ok();
+    let fault = |error| Error::io("read the object", path, error);
+    // Headers and notes are a few pages of a file that may be large.
+    let pages = ReadCache::new(fs::File::open(path).map_err(fault)?);
+    let file = object::File::parse(&pages).ok();
     let build_id = file.as_ref().and_then(|file| file.build_id().ok().flatten());
     let uuid = file.as_ref().and_then(|file| file.mach_uuid().ok().flatten());
     Ok(match (build_id, uuid) {
         (Some(id), _) if !id.is_empty() => id.to_vec(),
         (_, Some(uuid)) => uuid.to_vec(),
-        _ => Digest::of(&bytes).to_bytes().to_vec(),
+        _ => Digest::of(&fs::read(path).map_err(fault)?).to_bytes().to_vec(),
     })
 }
 

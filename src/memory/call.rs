@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::Options;
 use super::lent::lends_mutably;
-use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, Text};
+use crate::digest::{
+    ByteStream, ContentHash, ContentHasher, Digest, Text, TypeSequence, ambiguity, feed, strip_lifetimes, type_number,
+};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
+use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, Types, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
@@ -52,6 +54,7 @@ pub struct Call<A, R> {
 pub(crate) struct Identity {
     pub(crate) code: Digest,
     pub(crate) arguments: ArgumentDigests,
+    pub(crate) types: Types,
     unsalted: Digest,
 }
 
@@ -108,9 +111,12 @@ impl<A, R> Call<A, R> {
         let function = self.function.digests().map_err(Error::again)?;
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
-        let arguments = self.argument_digests(Trust::Claims)?;
-        let unsalted = unsalted(function.function, result, &arguments);
-        Ok(Identity { code: function.code, arguments, unsalted })
+        let (arguments, mut types) = self.argument_digests(Trust::Claims)?;
+        types.push(type_number::<R>());
+        let types = Types::new(self.function, types);
+        let counted = self.function.counts_build().then_some(types);
+        let unsalted = unsalted(function.function, result, &arguments, counted);
+        Ok(Identity { code: function.code, arguments, types, unsalted })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
@@ -121,7 +127,7 @@ impl<A, R> Call<A, R> {
         if !claimed.arguments.iter().any(|argument| argument.claimed) {
             return Ok(());
         }
-        let verified = self.argument_digests(Trust::Nothing)?;
+        let (verified, _) = self.argument_digests(Trust::Nothing)?;
         match claimed
             .arguments
             .iter()
@@ -137,13 +143,15 @@ impl<A, R> Call<A, R> {
         }
     }
 
-    fn argument_digests(&self, trust: Trust) -> Result<ArgumentDigests> {
-        let mut arguments = Arguments(Pass::Digest(trust, ArgumentDigests::new(), None));
+    fn argument_digests(&self, trust: Trust) -> Result<(ArgumentDigests, TypeSequence)> {
+        let mut arguments = Arguments(Pass::Digest(Digesting::new(trust)));
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {
-            Pass::Digest(_, _, Some(error)) => Err(error.at(format_args!("function `{}`", self.function.path()))),
-            Pass::Digest(_, digests, None) => Ok(digests),
-            Pass::Quick(_) | Pass::Text(_) => Ok(ArgumentDigests::new()),
+            Pass::Digest(Digesting { failure: Some(error), .. }) => {
+                Err(error.at(format_args!("function `{}`", self.function.path())))
+            }
+            Pass::Digest(Digesting { digests, types, .. }) => Ok((digests, types)),
+            Pass::Quick(_) | Pass::Text(_) => Ok((ArgumentDigests::new(), TypeSequence::default())),
         }
     }
 
@@ -198,8 +206,55 @@ pub struct Arguments(Pass);
 enum Pass {
     /// All at once, unless that takes long.
     Quick(ContentHasher),
-    Digest(Trust, ArgumentDigests, Option<Error>),
+    Digest(Digesting),
     Text(Vec<String>),
+}
+
+/// The arguments that were digested so far.
+struct Digesting {
+    trust: Trust,
+    digests: ArgumentDigests,
+    /// Their types, as far as their digests don't tell them.
+    types: TypeSequence,
+    failure: Option<Error>,
+}
+
+impl Digesting {
+    fn new(trust: Trust) -> Self {
+        Self { trust, digests: ArgumentDigests::new(), types: TypeSequence::default(), failure: None }
+    }
+
+    fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
+        let mut hasher = match self.trust {
+            Trust::Claims => ContentHasher::trusting(),
+            Trust::Nothing => ContentHasher::new(),
+        };
+        how.digest(value, &mut hasher);
+        if K::BY_SERDE {
+            self.types.push(type_number::<T>());
+        }
+        // Most arguments have none.
+        if hasher.types() != TypeSequence::default() {
+            self.types.push(hasher.types().number());
+        }
+        let claimed = hasher.claimed();
+        match hasher.take() {
+            Ok(digest) => self.digests.push(ArgumentDigest { name, digest, claimed }),
+            Err(error) => drop(self.failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
+        }
+    }
+
+    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
+    /// bypasses the cache.
+    fn add_type<T: ?Sized>(&mut self, name: &'static str) {
+        self.types.push(type_number::<T>());
+        let type_name = type_name::<T>();
+        let lent = || lends_mutably(type_name).then_some("a type that lends mutably, which a hit wouldn't change");
+        if let Some(why) = ambiguity(type_name).or_else(lent) {
+            let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, {why}"));
+            self.failure.get_or_insert_with(error);
+        }
+    }
 }
 
 /// Whether a record's word for the digest of a mapped argument is taken.
@@ -223,38 +278,23 @@ impl Arguments {
                 how.describe(value, &mut text);
                 texts.push(text.into_string());
             }
-            Pass::Digest(trust, digests, failure) => {
-                let mut hasher = match trust {
-                    Trust::Claims => ContentHasher::trusting(),
-                    Trust::Nothing => ContentHasher::new(),
-                };
-                how.digest(value, &mut hasher);
-                let claimed = hasher.claimed();
-                match hasher.take() {
-                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed }),
-                    Err(error) => drop(failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
-                }
-            }
+            Pass::Digest(digesting) => digesting.add(name, value, how),
         }
     }
 
-    /// The type argument, or the type of the `impl Trait` argument, of this name.
-    ///
-    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
-    /// bypasses the cache.
-    pub fn type_argument(&mut self, name: &'static str, type_name: &str) {
-        let why = || match type_name {
-            inside if inside.contains("{{closure}}") => Some("names in closures aren't unique"),
-            lent if lends_mutably(lent) => Some("a hit wouldn't change what it lends"),
-            _ => None,
-        };
-        if let Pass::Digest(_, _, failure) = &mut self.0
-            && let Some(why) = why()
-        {
-            let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, and {why}"));
-            failure.get_or_insert_with(error);
+    /// The type argument of this name.
+    pub fn type_argument<T: ?Sized>(&mut self, name: &'static str) {
+        match &mut self.0 {
+            Pass::Quick(hasher) => return hasher.argument_type(type_number::<T>()),
+            Pass::Digest(digesting) => digesting.add_type::<T>(name),
+            Pass::Text(_) => {}
         }
-        self.add_text(name, &type_name);
+        self.add_text(name, &strip_lifetimes(type_name::<T>()));
+    }
+
+    /// The type of the `impl Trait` argument of this name.
+    pub fn type_of<T: ?Sized>(&mut self, name: &'static str, _: &T) {
+        self.type_argument::<T>(name);
     }
 
     /// The value of the const argument of this name.
@@ -266,7 +306,7 @@ impl Arguments {
         match &mut self.0 {
             Pass::Quick(hasher) => hasher.argument_text(text),
             Pass::Text(texts) => texts.push(text.to_string()),
-            Pass::Digest(_, digests, _) => {
+            Pass::Digest(Digesting { digests, .. }) => {
                 let mut stream = ByteStream::<128>::new();
                 // A stream takes what is written.
                 let _ = write!(stream, "{text}");
@@ -296,6 +336,8 @@ impl Again {
 
 /// How an argument of type `T` is keyed.
 pub trait Keyed<T: ?Sized> {
+    /// Serde gives a type the name that it has without its module; what it describes alike may be of several types.
+    const BY_SERDE: bool = false;
     /// Feeds the value.
     fn digest(&self, value: &T, hasher: &mut ContentHasher);
     /// The value in words.
@@ -327,7 +369,7 @@ impl<T: ?Sized> Unkeyed<T> {
 
 impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
-        value.content_hash(hasher);
+        feed(value, hasher);
     }
 
     fn describe(&self, value: &T, text: &mut Text) {
@@ -336,6 +378,8 @@ impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
 }
 
 impl<T: Serialize> Keyed<T> for BySerde {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         hasher.serialize(value);
     }
@@ -346,6 +390,8 @@ impl<T: Serialize> Keyed<T> for BySerde {
 }
 
 impl<T: Serialize> Keyed<&T> for BySerdeRef {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &&T, hasher: &mut ContentHasher) {
         BySerde.digest(*value, hasher);
     }
@@ -356,6 +402,8 @@ impl<T: Serialize> Keyed<&T> for BySerdeRef {
 }
 
 impl<T: Parts + ?Sized> Keyed<T> for ByParts {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         value.feed(hasher);
     }
@@ -481,7 +529,7 @@ impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{Self}` can't be part of a cache key",
     label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
-    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`"
+    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`; of a function, take an enum that names it, or cache a closure with a name: `call!(\"name\", |…| …)`"
 )]
 pub trait Keyable {}
 

@@ -95,7 +95,7 @@ impl Memory {
                 let key = identity.key(&inner.settings.salt);
                 // An argument that another thread changes meanwhile must not be found by what it was before.
                 let quick = quick.filter(|&quick| call.is_still(quick));
-                Site::new(function.folder(), key).under(mode).remembered_by(quick)
+                Site::new(function.folder(), key).of(function, identity.types).under(mode).remembered_by(quick)
             }
             Err(error) => {
                 let fault = error.again();
@@ -112,6 +112,9 @@ impl Memory {
             }
             Err(missing) => missing,
         };
+        if let Missing::OtherType(error) = missing {
+            return self.compute_apart(inner, call, &site, shape, error);
+        }
         if mode <= Mode::Refresh {
             self.compute_once(inner, call, &site, shape, missing)
         } else {
@@ -134,12 +137,30 @@ impl Memory {
             Ok(value) => return Evaluated { value, fault: None },
             Err(leave) => leave,
         };
+        if let Missing::OtherType(error) = missing {
+            return self.compute_apart(inner, call, site, shape, error);
+        }
         let newer = matches!(missing, Missing::Newer(_));
         let missed = inner.miss(&call, site, missing);
         if newer {
             return self.compute_only(inner, call, shape, &missed, "a newer entry stands there");
         }
         self.compute_and_put(inner, call, site, shape, &missed)
+    }
+
+    /// Computes beside an entry of other types, which stays: two that replaced each other would never hit.
+    fn compute_apart<A, R, S: Shape<R>>(
+        &self,
+        inner: &Inner,
+        call: Call<A, R>,
+        site: &Site,
+        shape: S,
+        error: Error,
+    ) -> Evaluated<S::Out> {
+        let (function, fault) = (call.function(), error.again());
+        let missed = inner.miss(&call, site, Missing::OtherType(error));
+        let computed = self.compute_only(inner, call, shape, &missed, "the entry is of other types of the same names");
+        inner.faulted(function, computed.value, fault)
     }
 
     /// Computes without storing.

@@ -171,7 +171,8 @@ impl Inner {
 
     /// What `call` would miss; `Err` if it bypasses the cache.
     pub(super) fn check<'a, A, R>(&self, call: &'a Call<A, R>) -> Result<Missing, &'a Error> {
-        let key = call.identity()?.key(&self.settings.salt);
+        let identity = call.identity()?;
+        let (function, key) = (call.function(), identity.key(&self.settings.salt));
         let mode = self.mode(call.options());
         if mode == Mode::Off {
             return Ok(Missing::Off);
@@ -179,7 +180,7 @@ impl Inner {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let site = Site::new(call.function().folder(), key);
+        let site = Site::new(function.folder(), key).of(function, identity.types);
         Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
     }
 
@@ -212,6 +213,7 @@ impl Inner {
                 Reason::Damaged(escaped(&error.to_string()).into_owned())
             }
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
+            Missing::OtherType(error) => Reason::Bypassed(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),
         }
     }

@@ -9,7 +9,7 @@ use super::hot::Hot;
 use super::{Inner, MapPolicy, Mode, Verify, lock};
 use crate::digest::{ArrayMeta, Digest, Known, escaped, tree};
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::Key;
+use crate::key::{Function, Key, Types};
 use crate::map::{Examined, Mapping, Spare, digest_file, read_verified, vec_of};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
 use crate::planted;
@@ -41,17 +41,29 @@ pub(super) struct Site {
     slot: Digest,
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
+    /// Whose entry it is to be.
+    call: Option<(&'static Function, Types)>,
 }
 
 impl Site {
     /// Makes no name yet: a repeated hit needs none.
     pub(super) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
-        Self { folder: folder.into(), key, slot: key.digest(), read_only: false }
+        Self { folder: folder.into(), key, slot: key.digest(), read_only: false, call: None }
     }
 
     /// For a call that is found by `quick`, if it is.
     pub(super) fn remembered_by(self, quick: Option<Digest>) -> Self {
         Self { slot: quick.unwrap_or(self.slot), ..self }
+    }
+
+    /// For a call of these types, and of no other that have their names.
+    pub(super) fn of(self, function: &'static Function, types: Types) -> Self {
+        Self { call: Some((function, types)), ..self }
+    }
+
+    /// Whether `record` is of the types that are asked for, as far as that is known.
+    pub(super) fn suits(&self, record: &Record) -> bool {
+        self.call.is_none_or(|(function, types)| types.suit(function, record.types, record.build))
     }
 
     pub(super) fn slot(&self) -> Digest {
@@ -123,6 +135,8 @@ pub(super) enum Missing {
     Damaged(Error),
     /// To be left alone.
     Newer(Error),
+    /// It is of another type that has the same name, and is left alone, too.
+    OtherType(Error),
     /// The file system failed.
     Fault(Error),
 }
@@ -148,6 +162,9 @@ impl Inner {
             let (path, was) = (path.display(), format!("`{}` under key {}", escaped(&record.function), record.key));
             let expected = format!("`{function}` under key {}", site.key);
             return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
+        }
+        if !site.suits(record) {
+            return Err(Missing::OtherType(other_type(function)));
         }
         Ok(found)
     }
@@ -240,6 +257,13 @@ impl Inner {
             medium.world_writable.then_some("world-writable")
         }
     }
+}
+
+fn other_type(function: &str) -> Error {
+    Error::unsupported(format!(
+        "what is stored for this call of function `{function}` is of other types with the same names; derive \
+         `ndcache::ContentHash` or `ndcache::Payload` where they are defined, or give each function its `name = \"…\"`"
+    ))
 }
 
 /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.

@@ -13,7 +13,7 @@ use super::lookup::{Missing, Site};
 use super::{Call, Inner};
 use crate::digest::{ArrayMeta, Digest, LEAF, Work, combine};
 use crate::error::{Error, Result};
-use crate::key::Part;
+use crate::key::{Part, Types};
 use crate::map::Stage;
 use crate::payload::{ArraySink, Codec, Compression, Writer, Written, npy_header, write_gzip};
 use crate::planted;
@@ -35,6 +35,9 @@ pub(super) struct Draft {
     pub(super) code: Digest,
     pub(super) parts: Vec<Part>,
     pub(super) arguments: Vec<Argument>,
+    pub(super) build: Option<Digest>,
+    /// Where they mean something.
+    pub(super) types: Option<Types>,
     readable: bool,
     expires: Option<u64>,
 }
@@ -50,8 +53,10 @@ impl Draft {
             text,
         });
         let (function, arguments) = (call.function(), arguments.collect());
+        let (build, code) = (function.build(), identity.code);
+        let types = build.map(|_| identity.types);
         let (function, parts) = (function.path(), function.parts().to_vec());
-        Ok(Self { function, code: identity.code, parts, arguments, readable: false, expires: None })
+        Ok(Self { function, code, parts, arguments, build, types, readable: false, expires: None })
     }
 
     /// With array files that say what they are.
@@ -123,6 +128,8 @@ impl Inner {
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,
+            build: draft.build,
+            types: draft.types,
             value: writer.finish(),
             arrays: sink.arrays.clone(),
             overflow: None,
@@ -181,7 +188,7 @@ impl<'a> Sink<'a> {
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
     pub(super) fn publish(mut self, record: &Record) -> Result<()> {
         let previous = match self.inner.find(self.site, &record.function) {
-            Err(Missing::Newer(error)) => return Err(error),
+            Err(Missing::Newer(error) | Missing::OtherType(error)) => return Err(error),
             found => found.ok(),
         };
         let files = record.files().map(|file| self.inner.disk.path_of(&self.site.file(file)));

@@ -260,7 +260,9 @@ impl<R> Shelved<R> {
                 inner.hot.forget(ticket.key);
                 removed
             }
-            Err(Missing::Newer(error) | Missing::Fault(error)) => Err(error.at(&*self.reference)),
+            Err(Missing::Newer(error) | Missing::OtherType(error) | Missing::Fault(error)) => {
+                Err(error.at(&*self.reference))
+            }
             Err(_) => Ok(false),
         }
     }
@@ -397,7 +399,9 @@ impl Reference {
 
     fn unusable(&self, missing: Missing, inner: &Inner) -> Error {
         match missing {
-            Missing::Damaged(error) | Missing::Newer(error) | Missing::Fault(error) => error.at(self),
+            Missing::Damaged(error) | Missing::Newer(error) | Missing::OtherType(error) | Missing::Fault(error) => {
+                error.at(self)
+            }
             Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
                 let place = inner.disk.path().display();
                 Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))

@@ -227,10 +227,10 @@ impl Slots<'_> {
 
     /// Why what `slot` remembers isn't what `call` would make; `None` if it is.
     pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &Slot) -> Option<Stale> {
-        if slot.key == key.digest() {
+        let Ok(identity) = call.identity() else { return Some(Stale::New) };
+        if slot.key == key.digest() && identity.types.suit(call.function(), slot.types, slot.build) {
             return None;
         }
-        let Ok(identity) = call.identity() else { return Some(Stale::New) };
         if slot.code != identity.code {
             return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
@@ -276,6 +276,8 @@ impl Slots<'_> {
                 code: draft.code,
                 parts: draft.parts,
                 arguments: draft.arguments,
+                build: draft.build,
+                types: draft.types,
                 created: nanoseconds_since_1970(SystemTime::now()),
                 duration: nanoseconds(duration),
                 slot: place.digest(),

@@ -97,7 +97,8 @@ impl Memory {
 impl Inner {
     pub(super) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
         let identity = call.identity().map_err(Error::again)?;
-        Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))
+        let (function, key) = (call.function(), identity.key(&self.settings.salt));
+        Ok(Site::new(function.folder(), key).of(function, identity.types))
     }
 
     pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{Argument, Arguments, ArrayRecord, CODECS, Producer, Record};
 use crate::digest::{ArrayMeta, Digest, Order, known_dtype};
+use crate::key::Types;
 
 /// How deep a part nests: parts, one of them, its facts, one of them.
 const PART_DEPTH: usize = 5;
@@ -61,12 +62,15 @@ impl<'a> Cursor<'a> {
         let created = self.named("created", Self::number)?;
         let duration = self.named("duration", Self::number)?;
         let expires = self.if_named("expires", Self::number)?;
+        let build = self.if_named("build", Self::digest)?;
+        let types = self.if_named("types", Self::types)?;
         let value = self.if_named("value", Self::bytes)?;
         let arrays = self.if_named("arrays", |cursor| cursor.list(Self::array))?;
         let producer = self.named("producer", |cursor| cursor.unless_same(&mut last.producer, Self::producer))?;
         let edited = self.named("edited", Self::truth)?;
-        let optional = [parts.is_some(), expires.is_some(), value.is_some(), arrays.is_some()];
-        let found = 9 + optional.iter().filter(|&&found| found).count();
+        let rest = [expires.is_some(), value.is_some(), arrays.is_some()];
+        let optional = [parts.is_some(), build.is_some(), types.is_some()].into_iter().chain(rest);
+        let found = 9 + optional.filter(|&found| found).count();
         if fields != found {
             return None;
         }
@@ -81,6 +85,8 @@ impl<'a> Cursor<'a> {
             created,
             duration,
             expires,
+            build,
+            types,
             value: value.unwrap_or_default().to_vec(),
             arrays: arrays.unwrap_or_default(),
             overflow: None,
@@ -93,6 +99,13 @@ impl<'a> Cursor<'a> {
         let before = self.0;
         (0..self.length(LIST)?).try_for_each(|_| self.argument().map(drop))?;
         Some(Arguments::of_bytes(self.since(before)))
+    }
+
+    fn types(&mut self) -> Option<Types> {
+        if self.length(LIST)? != 3 {
+            return None;
+        }
+        Some(Types::from_numbers([self.number()?, self.number()?, self.number()?]))
     }
 
     fn argument(&mut self) -> Option<(&'a str, Digest, &'a str)> {
