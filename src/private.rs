@@ -5,7 +5,8 @@ pub use crate::error::Result;
 pub use crate::key::{
     Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, called, member, within,
 };
-pub use crate::memory::call::{Again, Arguments, Keyed, Probe, bind, call};
+pub use crate::memory::arguments::{Again, Arguments};
+pub use crate::memory::call::{Keyed, Probe, bind, call};
 pub use crate::memory::rounding::Rounding;
 pub use crate::memory::{Call, Options, ambient};
 pub use crate::payload::{

@@ -4,14 +4,16 @@ use std::env;
 
 /// Package, version and binary: what tells an item from those of its name. Empty where the compiler is run without Cargo.
 ///
-/// Of the version counts what only incompatible ones differ in; and integration tests and benchmarks may have the name of
-/// the library.
+/// Integration tests and benchmarks may have the name of the library.
 pub(crate) fn mark() -> String {
-    let version = variable("CARGO_PKG_VERSION").unwrap_or_default();
     let binary = variable("CARGO_BIN_NAME").map(|name| format!("/{name}")).unwrap_or_default();
     let tests = if variable("CARGO_TARGET_TMPDIR").is_some() { "/tests" } else { "" };
-    let mark = |name| format!("{name}@{}{binary}{tests}", compatible(&version));
-    variable("CARGO_PKG_NAME").map(mark).unwrap_or_default()
+    variable("CARGO_PKG_NAME").map(|name| format!("{name}@{}{binary}{tests}", version())).unwrap_or_default()
+}
+
+/// What of the package's version only incompatible ones differ in.
+pub(crate) fn version() -> String {
+    compatible(&variable("CARGO_PKG_VERSION").unwrap_or_default()).to_owned()
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -1,6 +1,5 @@
 //! The tagged stream that a value becomes.
 
-use std::any::type_name;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +14,7 @@ use super::element::Element;
 use super::stream::ByteStream;
 use super::tag::Tag;
 use super::trust::{self, Known, known_digest};
-use super::type_name::{TypeSequence, ambiguity, strip_lifetimes, type_number};
+use super::type_name::TypeSequence;
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -70,7 +69,7 @@ pub struct ContentHasher {
     pub(super) cut: bool,
     pub(super) failure: Option<Error>,
     /// The types behind `dyn` references, whose names may be those of others.
-    types: TypeSequence,
+    pub(super) types: TypeSequence,
 }
 
 /// What numbers and short texts take.
@@ -106,7 +105,17 @@ impl ContentHasher {
         if quick {
             stream = ByteStream::new();
         }
-        Self { stream, only: None, empty: true, strict, claimed: false, quick, cut: false, failure: None, types: TypeSequence::default() }
+        Self {
+            stream,
+            only: None,
+            empty: true,
+            strict,
+            claimed: false,
+            quick,
+            cut: false,
+            failure: None,
+            types: TypeSequence::default(),
+        }
     }
 
     /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
@@ -162,63 +171,6 @@ impl ContentHasher {
     /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
     pub fn begin_struct(&mut self, name: &str) {
         self.tagged_str(Tag::Struct, name);
-    }
-
-    /// Begins a struct by the full name of its type, module and type arguments included: types of one name in two
-    /// modules differ behind a `dyn`, too. The derive adds the package, so that types of two of its versions differ.
-    ///
-    /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
-    pub fn begin_struct_of<T: ?Sized>(&mut self) {
-        self.tag(Tag::Struct);
-        self.type_of::<T>("");
-    }
-
-    /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
-    pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.begin_variant_in::<T>("", variant);
-    }
-
-    /// Begins a struct whose type is defined in this package.
-    #[doc(hidden)]
-    pub fn begin_struct_in<T: ?Sized>(&mut self, package: &str) {
-        self.tag(Tag::Struct);
-        self.type_of::<T>(package);
-    }
-
-    /// Begins a variant of an enum that is defined in this package.
-    #[doc(hidden)]
-    pub fn begin_variant_in<T: ?Sized>(&mut self, package: &str, variant: &str) {
-        self.tag(Tag::Variant);
-        self.type_of::<T>(package);
-        self.length_and(variant.as_bytes());
-    }
-
-    /// Feeds the concrete type of what stands behind a `dyn`.
-    #[doc(hidden)]
-    pub fn concrete<T: ?Sized>(&mut self) {
-        self.types.push(type_number::<T>());
-        self.tag(Tag::Concrete);
-        self.type_of::<T>("");
-    }
-
-    /// Feeds package and name of a type as one text, or, in a stream for this process alone, the type itself.
-    fn type_of<T: ?Sized>(&mut self, package: &str) {
-        if self.quick {
-            return self.raw(&type_number::<T>().to_le_bytes());
-        }
-        let name = type_name::<T>();
-        if let Some(why) = ambiguity(name) {
-            self.fail(Error::unsupported(format!("type `{name}` stands {why}")));
-        }
-        let name = strip_lifetimes(name);
-        let between = if package.is_empty() { "" } else { " " };
-        self.raw(&((package.len() + between.len() + name.len()) as u64).to_le_bytes());
-        [package, between, &name].iter().for_each(|text| self.raw(text.as_bytes()));
-    }
-
-    /// The types behind `dyn` references that were fed.
-    pub(crate) fn types(&self) -> TypeSequence {
-        self.types
     }
 
     /// Begins a variant of an enum; its fields follow as those of a struct do.

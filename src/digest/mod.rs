@@ -23,6 +23,7 @@
 //! | [`stream`] | bytes that come in pieces, hashed as one |
 //! | [`team`], [`ordered`] | work that several threads share, and what is handed over in order meanwhile |
 //! | [`crew`] | the threads that help |
+//! | [`types`] | what a stream says of a type |
 //! | [`type_name`] | the names of types, without lifetimes, and numbers for types of one name |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
@@ -50,6 +51,7 @@ mod text;
 mod tree;
 mod trust;
 mod type_name;
+mod types;
 mod value;
 
 pub use array::arrays_hashed;

@@ -125,7 +125,16 @@ mod tests {
             struct Same;
             (std::any::type_name::<Same>(), type_number::<Same>())
         }
-        let (first, second) = ({ struct Same; type_number::<Same>() }, { struct Same; type_number::<Same>() });
+        let (first, second) = (
+            {
+                struct Same;
+                type_number::<Same>()
+            },
+            {
+                struct Same;
+                type_number::<Same>()
+            },
+        );
         assert_ne!(first, second);
         assert_eq!(one(), one());
         fn of<'a, T: ?Sized>(_: &'a T) -> u64 {

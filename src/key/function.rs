@@ -58,8 +58,8 @@ pub struct Definition {
     pub package: &'static str,
     /// `CARGO_BIN_NAME` of a binary or an example
     pub binary: Option<&'static str>,
-    /// What tells the package from others in which items have the same paths: of its version, what only incompatible ones
-    /// differ in, of which a program may hold several. Empty under a `name`.
+    /// What tells the package from others in which items have the same paths: name, binary, and of the version what only
+    /// incompatible ones differ in, of which a program may hold several. Under a `name`, that of the version.
     pub mark: &'static str,
     /// The type of an item that stands beside the function.
     pub id: fn() -> TypeId,
@@ -150,19 +150,19 @@ impl Function {
         name()
     }
 
-    /// Where a named closure stands, in numbers of this build: 0, or that of its place in the text; and the types that tell
-    /// this function from others of its name.
+    /// Where the text of a function with a given name stands, else 0; and the types that tell it from others of its name.
+    /// In numbers of this build.
     pub(crate) fn scope(&self) -> [u64; 2] {
-        let item = || number_of((self.definition.id)());
+        let item = number_of((self.definition.id)());
+        let place = if matches!(self.definition.place, Place::Named(_)) { item } else { 0 };
         match self.member {
-            None => [0, item()],
+            None => [place, item],
             Some(Member::Owner(_, owner)) => {
                 let mut both = TypeSequence::default();
-                [item(), owner].into_iter().for_each(|number| both.push(number));
-                [0, both.number()]
+                [item, owner].into_iter().for_each(|number| both.push(number));
+                [place, both.number()]
             }
-            Some(Member::Item(_, item)) => [0, item],
-            Some(Member::Around(_, around)) => [item(), around],
+            Some(Member::Item(_, number) | Member::Around(_, number)) => [place, number],
         }
     }
 
@@ -244,7 +244,11 @@ impl Function {
                 return refuse(&format!("closure `{path}`, in `{place}`,"), why, way);
             }
             Some((Member::Item(item, _), Some(why))) => {
-                return refuse(&format!("function `{item}`"), why, "name a closure that calls it, and give that its `name = \"…\"`");
+                return refuse(
+                    &format!("function `{item}`"),
+                    why,
+                    "name a closure that calls it, and give that its `name = \"…\"`",
+                );
             }
             Some((Member::Owner(owner, _), Some(why))) => {
                 let way = "define the type outside, or give a free function its `name = \"…\"`";

@@ -54,12 +54,7 @@ impl fmt::Debug for Key {
 }
 
 /// The digest of all that names a call but the memory's salt; with its types, where the build is a part of the code.
-pub(crate) fn unsalted(
-    function: Digest,
-    result: Digest,
-    arguments: &[ArgumentDigest],
-    types: Option<Types>,
-) -> Digest {
+pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest], types: Option<Types>) -> Digest {
     let mut stream = Stream::new(KEY_VERSION);
     stream.digest(function);
     stream.digest(result);

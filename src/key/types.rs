@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Function;
 use crate::digest::{Digest, TypeSequence};
+use crate::error::Error;
 
 /// The types of a call, in numbers that mean something within one build only.
 ///
@@ -26,6 +27,14 @@ impl Types {
     /// other numbers, and where it isn't said nothing is known.
     pub(crate) fn suit(self, function: &Function, stored: Option<Self>, build: Option<Digest>) -> bool {
         stored.is_none_or(|stored| self.agree(stored)) || build.is_none() || build != function.build()
+    }
+
+    /// What a call is told whose key is that of other types.
+    pub(crate) fn disagreement(function: &str) -> Error {
+        Error::unsupported(format!(
+            "what is stored for this call of function `{function}` is of other types with the same names; derive \
+             `ndcache::ContentHash` or `ndcache::Payload` where they are defined, or give each function its `name = \"…\"`"
+        ))
     }
 
     /// Those that aren't the function's own.

@@ -95,7 +95,9 @@ impl Memory {
                 let key = identity.key(&inner.settings.salt);
                 // An argument that another thread changes meanwhile must not be found by what it was before.
                 let quick = quick.filter(|&quick| call.is_still(quick));
-                Site::new(function.folder(), key).of(function, identity.types).under(mode).remembered_by(quick)
+                let mut site = Site::new(function.folder(), key).under(mode).remembered_by(quick);
+                site.call = Some((function, identity.types));
+                site
             }
             Err(error) => {
                 let fault = error.again();
@@ -112,9 +114,6 @@ impl Memory {
             }
             Err(missing) => missing,
         };
-        if let Missing::OtherType(error) = missing {
-            return self.compute_apart(inner, call, &site, shape, error);
-        }
         if mode <= Mode::Refresh {
             self.compute_once(inner, call, &site, shape, missing)
         } else {
@@ -137,30 +136,17 @@ impl Memory {
             Ok(value) => return Evaluated { value, fault: None },
             Err(leave) => leave,
         };
-        if let Missing::OtherType(error) = missing {
-            return self.compute_apart(inner, call, site, shape, error);
-        }
-        let newer = matches!(missing, Missing::Newer(_));
+        // Two types whose calls replaced each other's entry would never hit.
+        let left_alone = match missing {
+            Missing::Newer(_) => Some("a newer entry stands there"),
+            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
+            _ => None,
+        };
         let missed = inner.miss(&call, site, missing);
-        if newer {
-            return self.compute_only(inner, call, shape, &missed, "a newer entry stands there");
+        if let Some(why) = left_alone {
+            return self.compute_only(inner, call, shape, &missed, why);
         }
         self.compute_and_put(inner, call, site, shape, &missed)
-    }
-
-    /// Computes beside an entry of other types, which stays: two that replaced each other would never hit.
-    fn compute_apart<A, R, S: Shape<R>>(
-        &self,
-        inner: &Inner,
-        call: Call<A, R>,
-        site: &Site,
-        shape: S,
-        error: Error,
-    ) -> Evaluated<S::Out> {
-        let (function, fault) = (call.function(), error.again());
-        let missed = inner.miss(&call, site, Missing::OtherType(error));
-        let computed = self.compute_only(inner, call, shape, &missed, "the entry is of other types of the same names");
-        inner.faulted(function, computed.value, fault)
     }
 
     /// Computes without storing.
@@ -172,11 +158,14 @@ impl Memory {
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
-        let codec = call.codec();
+        let (function, codec) = (call.function(), call.codec());
         let Computed { result: mut value, duration, .. } = self.compute(inner, call, None);
         codec.normalise(&mut value);
         inner.computed(missed, duration, &Fate::NotStored(why.into()));
-        Evaluated { value: shape.keep(value), fault: None }
+        match missed.bypass() {
+            Some(fault) => inner.faulted(function, shape.keep(value), fault),
+            None => Evaluated { value: shape.keep(value), fault: None },
+        }
     }
 
     fn compute_and_put<A, R, S: Shape<R>>(

@@ -42,7 +42,7 @@ pub(super) struct Site {
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
     /// Whose entry it is to be.
-    call: Option<(&'static Function, Types)>,
+    pub(super) call: Option<(&'static Function, Types)>,
 }
 
 impl Site {
@@ -54,16 +54,6 @@ impl Site {
     /// For a call that is found by `quick`, if it is.
     pub(super) fn remembered_by(self, quick: Option<Digest>) -> Self {
         Self { slot: quick.unwrap_or(self.slot), ..self }
-    }
-
-    /// For a call of these types, and of no other that have their names.
-    pub(super) fn of(self, function: &'static Function, types: Types) -> Self {
-        Self { call: Some((function, types)), ..self }
-    }
-
-    /// Whether `record` is of the types that are asked for, as far as that is known.
-    pub(super) fn suits(&self, record: &Record) -> bool {
-        self.call.is_none_or(|(function, types)| types.suit(function, record.types, record.build))
     }
 
     pub(super) fn slot(&self) -> Digest {
@@ -164,7 +154,7 @@ impl Inner {
             return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
         }
         if !site.suits(record) {
-            return Err(Missing::OtherType(other_type(function)));
+            return Err(Missing::OtherType(Types::disagreement(function)));
         }
         Ok(found)
     }
@@ -257,13 +247,6 @@ impl Inner {
             medium.world_writable.then_some("world-writable")
         }
     }
-}
-
-fn other_type(function: &str) -> Error {
-    Error::unsupported(format!(
-        "what is stored for this call of function `{function}` is of other types with the same names; derive \
-         `ndcache::ContentHash` or `ndcache::Payload` where they are defined, or give each function its `name = \"…\"`"
-    ))
 }
 
 /// The record of this name, with what overflowed; `None` if it isn't there, or vanishes meanwhile.

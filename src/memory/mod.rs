@@ -20,6 +20,7 @@
 //!   `stats`: what there is, and what happened.
 
 mod ambient;
+pub(crate) mod arguments;
 mod builder;
 pub(crate) mod call;
 mod clock;

@@ -5,7 +5,8 @@ use super::listing::Entries;
 use super::lookup::{Missing, Site};
 use super::{Call, Inner, Memory};
 use crate::error::{Error, Result};
-use crate::key::Function;
+use crate::key::{Function, Types};
+use crate::record::Record;
 
 impl Memory {
     /// Whether `call` would hit. Nothing is computed, written or counted, and its arguments are hashed at most once.
@@ -104,5 +105,19 @@ impl Inner {
     pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {
         let found = self.read_record(name)?;
         Ok(found.map(|found| Entry::new(self.disk.path_of(name), found)))
+    }
+}
+
+/// Whose entries are looked for: keys are made of names, and names may be those of several types.
+impl Site {
+    /// For a call of these types, and of no other that have their names.
+    pub(super) fn of(mut self, function: &'static Function, types: Types) -> Self {
+        self.call = Some((function, types));
+        self
+    }
+
+    /// Whether `record` is of the types that are asked for, as far as that is known.
+    pub(super) fn suits(&self, record: &Record) -> bool {
+        self.call.is_none_or(|(function, types)| types.suit(function, record.types, record.build))
     }
 }

@@ -37,6 +37,16 @@ pub(super) struct Missed {
     call: Option<String>,
 }
 
+impl Missed {
+    /// Why the call goes by the cache, if it does.
+    pub(super) fn bypass(&self) -> Option<Error> {
+        match &self.reason {
+            Reason::Bypassed(why) => Some(Error::unsupported(why.clone())),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a computed value.
 pub(super) enum Fate<'a> {
     Stored(&'a Site, &'a Record),

@@ -108,8 +108,11 @@ mod tests {
 
     #[test]
     fn a_changed_definition_of_a_part_changes_the_name_of_the_whole() {
-        let outer =
-            |inner: u8| named(|name| name.derived("a@1", "Outer", [0; 16], |name| name.derived("a@1", "Inner", [inner; 16], |_| {})));
+        let outer = |inner: u8| {
+            named(|name| {
+                name.derived("a@1", "Outer", [0; 16], |name| name.derived("a@1", "Inner", [inner; 16], |_| {}))
+            })
+        };
         assert_eq!(outer(1), outer(1));
         assert_ne!(outer(1), outer(2));
         assert!(outer(1).starts_with("Outer#"));

@@ -238,8 +238,8 @@ impl Expansion<'_> {
         let private = self.private;
         let attributes = self.attributes(Role::Companion);
         let package = cargo_variable("CARGO_PKG_NAME", private);
-        // A given name stands for the function in every version of its package.
-        let mark = if self.options.name.is_some() { String::new() } else { package::mark() };
+        // A given name stands for package and binary, too.
+        let mark = if self.options.name.is_some() { package::version() } else { package::mark() };
         let (cache_err, skip_none) = (self.options.cache_err, self.options.skip_none);
         let site = Span::mixed_site();
         let place = match &self.options.name {

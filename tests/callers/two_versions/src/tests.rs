@@ -19,6 +19,7 @@ macro_rules! cases {
 /// These have keys of their own.
 const KEYED: &[Case] = cases! {
     "function": |memory, kern| memory.eval(kern::cached::call(1.0));
+    "function under a name": |memory, kern| memory.eval(kern::named::call(1.0));
     "method": |memory, kern| memory.eval(kern::Marker::scaled_call(1.0));
     "called function": |memory, kern| memory.eval(call!(kern::smooth(1.0)));
     "called generic function": |memory, kern| memory.eval(call!(plain::<kern::Marker>(1.0)));
@@ -32,7 +33,6 @@ const KEYED: &[Case] = cases! {
 
 /// These have names and nothing else: the first one is stored, and the other one computed each time.
 const APART: &[Case] = cases! {
-    "function under a name": |memory, kern| memory.eval(kern::named::call(1.0));
     "called function of a version": |memory, kern| memory.eval(call!(kern::smooth(1.0), version = 1));
     "type argument": |memory, kern| memory.eval(by_type::call::<kern::Marker>(1.0));
     "Self": |memory, kern| memory.eval(Plain::<kern::Marker>::scaled_call(1.0));
