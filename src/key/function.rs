@@ -173,8 +173,12 @@ impl Function {
 
     /// The digest of the id of the build that it belongs to, if that can be told.
     pub(crate) fn build(&self) -> Option<Digest> {
-        let find = || object::build_id(self.definition.id as usize).ok().map(Digest::of);
-        *self.build.get_or_init(find)
+        // Without a wait: a forked child doesn't have the thread that it would wait for.
+        self.build.get().copied().unwrap_or_else(|| {
+            let found = object::build_id(self.definition.id as usize).ok().map(Digest::of);
+            let _ = self.build.set(found);
+            found
+        })
     }
 
     pub(crate) fn code(&self) -> &'static Code {

@@ -54,7 +54,7 @@ impl fmt::Debug for Key {
 }
 
 /// The digest of all that names a call but the memory's salt; with its types, where the build is a part of the code.
-pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest], types: Option<Types>) -> Digest {
+pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest], types: Option<u64>) -> Digest {
     let mut stream = Stream::new(KEY_VERSION);
     stream.digest(function);
     stream.digest(result);
@@ -64,7 +64,7 @@ pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDi
         stream.digest(argument.digest);
     }
     if let Some(types) = types {
-        stream.number(types.others());
+        stream.number(types);
     }
     stream.finish()
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Function;
-use crate::digest::{Digest, TypeSequence};
+use crate::digest::Digest;
 use crate::error::Error;
 
 /// The types of a call, in numbers that mean something within one build only.
@@ -14,9 +14,10 @@ use crate::error::Error;
 pub(crate) struct Types([u64; 3]);
 
 impl Types {
-    pub(crate) fn new(function: &Function, others: TypeSequence) -> Self {
+    /// Those of a call of `function`, of which `others` aren't its own.
+    pub(crate) fn new(function: &Function, others: u64) -> Self {
         let [place, own] = function.scope();
-        Self([place, own, others.number()])
+        Self([place, own, others])
     }
 
     pub(crate) const fn from_numbers(numbers: [u64; 3]) -> Self {
@@ -35,11 +36,6 @@ impl Types {
             "what is stored for this call of function `{function}` is of other types with the same names; derive \
              `ndcache::ContentHash` or `ndcache::Payload` where they are defined, or give each function its `name = \"…\"`"
         ))
-    }
-
-    /// Those that aren't the function's own.
-    pub(crate) fn others(self) -> u64 {
-        self.0[2]
     }
 
     /// Whether these are the same. A named closure may be written in two places of one function, whose closures have

@@ -11,7 +11,7 @@ use super::Options;
 use super::arguments::{Again, Arguments, Digesting, Pass, Trust};
 use crate::digest::{ContentHash, ContentHasher, Digest, Text, TypeSequence, feed, type_number};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigests, Function, Key, Types, salted, text_digest, unsalted};
+use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
@@ -52,7 +52,8 @@ pub struct Call<A, R> {
 pub(crate) struct Identity {
     pub(crate) code: Digest,
     pub(crate) arguments: ArgumentDigests,
-    pub(crate) types: Types,
+    /// The types that aren't the function's own. A call is handed on some ten times: it holds no more than it has to.
+    pub(crate) other_types: u64,
     unsalted: Digest,
 }
 
@@ -111,10 +112,10 @@ impl<A, R> Call<A, R> {
         let result = self.function.result_digest(self.codec.namer(), name);
         let (arguments, mut types) = self.argument_digests(Trust::Claims)?;
         types.push(type_number::<R>());
-        let types = Types::new(self.function, types);
-        let counted = self.function.counts_build().then_some(types);
+        let other_types = types.number();
+        let counted = self.function.counts_build().then_some(other_types);
         let unsalted = unsalted(function.function, result, &arguments, counted);
-        Ok(Identity { code: function.code, arguments, types, unsalted })
+        Ok(Identity { code: function.code, arguments, other_types, unsalted })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.

@@ -92,12 +92,9 @@ impl Memory {
         };
         let site = match call.identity() {
             Ok(identity) => {
-                let key = identity.key(&inner.settings.salt);
                 // An argument that another thread changes meanwhile must not be found by what it was before.
                 let quick = quick.filter(|&quick| call.is_still(quick));
-                let mut site = Site::new(function.folder(), key).under(mode).remembered_by(quick);
-                site.call = Some((function, identity.types));
-                site
+                inner.site_under(function, identity, mode, quick)
             }
             Err(error) => {
                 let fault = error.again();

@@ -180,7 +180,7 @@ impl Inner {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let site = Site::new(function.folder(), key).of(function, identity.types);
+        let site = Site::new(function.folder(), key).of(function, identity.other_types);
         Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
     }
 

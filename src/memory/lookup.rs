@@ -42,7 +42,7 @@ pub(super) struct Site {
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
     /// Whose entry it is to be.
-    pub(super) call: Option<(&'static Function, Types)>,
+    pub(super) call: Option<(&'static Function, u64)>,
 }
 
 impl Site {

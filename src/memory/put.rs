@@ -54,7 +54,7 @@ impl Draft {
         });
         let (function, arguments) = (call.function(), arguments.collect());
         let (build, code) = (function.build(), identity.code);
-        let types = build.map(|_| identity.types);
+        let types = build.map(|_| Types::new(function, identity.other_types));
         let (function, parts) = (function.path(), function.parts().to_vec());
         Ok(Self { function, code, parts, arguments, build, types, readable: false, expires: None })
     }

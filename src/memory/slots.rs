@@ -12,7 +12,7 @@ use super::put::Draft;
 use super::{Call, Difference, Inner, MapPolicy, Memory, Mode, lock};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Function, Key, Stream, changes};
+use crate::key::{Function, Key, Stream, Types, changes};
 use crate::payload::Codec;
 use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::store::{Durability, LockedKey};
@@ -228,7 +228,9 @@ impl Slots<'_> {
     /// Why what `slot` remembers isn't what `call` would make; `None` if it is.
     pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &Slot) -> Option<Stale> {
         let Ok(identity) = call.identity() else { return Some(Stale::New) };
-        if slot.key == key.digest() && identity.types.suit(call.function(), slot.types, slot.build) {
+        if slot.key == key.digest()
+            && Types::new(call.function(), identity.other_types).suit(call.function(), slot.types, slot.build)
+        {
             return None;
         }
         if slot.code != identity.code {

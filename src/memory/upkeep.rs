@@ -1,9 +1,11 @@
 //! Looking at what is stored, and removing it by hand.
 
+use super::call::Identity;
 use super::entry::Entry;
 use super::listing::Entries;
 use super::lookup::{Missing, Site};
-use super::{Call, Inner, Memory};
+use super::{Call, Inner, Memory, Mode};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::{Function, Types};
 use crate::record::Record;
@@ -96,10 +98,23 @@ impl Memory {
 }
 
 impl Inner {
+    /// The site of a call whose function has this mode. In a frame of its own: calls nest.
+    #[inline(never)]
+    pub(super) fn site_under(
+        &self,
+        function: &'static Function,
+        identity: &Identity,
+        mode: Mode,
+        quick: Option<Digest>,
+    ) -> Site {
+        let site = Site::new(function.folder(), identity.key(&self.settings.salt));
+        site.of(function, identity.other_types).under(mode).remembered_by(quick)
+    }
+
     pub(super) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
         let identity = call.identity().map_err(Error::again)?;
-        let (function, key) = (call.function(), identity.key(&self.settings.salt));
-        Ok(Site::new(function.folder(), key).of(function, identity.types))
+        let function = call.function();
+        Ok(Site::new(function.folder(), identity.key(&self.settings.salt)).of(function, identity.other_types))
     }
 
     pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>> {
@@ -111,13 +126,14 @@ impl Inner {
 /// Whose entries are looked for: keys are made of names, and names may be those of several types.
 impl Site {
     /// For a call of these types, and of no other that have their names.
-    pub(super) fn of(mut self, function: &'static Function, types: Types) -> Self {
-        self.call = Some((function, types));
+    pub(super) fn of(mut self, function: &'static Function, other_types: u64) -> Self {
+        self.call = Some((function, other_types));
         self
     }
 
     /// Whether `record` is of the types that are asked for, as far as that is known.
     pub(super) fn suits(&self, record: &Record) -> bool {
-        self.call.is_none_or(|(function, types)| types.suit(function, record.types, record.build))
+        self.call
+            .is_none_or(|(function, others)| Types::new(function, others).suit(function, record.types, record.build))
     }
 }

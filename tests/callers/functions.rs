@@ -141,6 +141,7 @@ where
     progress.watch(a + b + r#type);
     named.watch(a);
     op.watch(b);
+    drop((op, progress));
     x.iter().map(|&x| x.into()).collect()
 }
 
