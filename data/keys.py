@@ -6,6 +6,10 @@ import struct
 import xxhash
 
 
+COMPATIBLE = "0.1"
+"""What of the version of the package that defines the functions only incompatible versions differ in."""
+
+
 def digest(data):
     return xxhash.xxh3_128_digest(data)
 
@@ -78,7 +82,7 @@ def turned():
 
 
 def key(path, code, result, arguments, salt=""):
-    function = stream("ndcache-function:1", text(path), text(""), code)
+    function = stream("ndcache-function:1", text(path), text(""), text(COMPATIBLE), code)
     call = [text(name) + content for name, content in arguments]
     unsalted = stream("ndcache-key:1", function, digest(result.encode()), u64(len(call)), *call)
     return stream("ndcache-key:1", unsalted, text(salt)).hex()

@@ -1,6 +1,7 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
-pub use crate::call::lazy::{Again, Arguments, Keyed, Probe, bind, call};
+pub use crate::call::arguments::{Again, Arguments};
+pub use crate::call::lazy::{Keyed, Probe, bind, call};
 pub use crate::call::rounding::Rounding;
 pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
@@ -14,6 +15,7 @@ pub use crate::payload::{
     TypeName, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, Writer, normalise,
 };
 pub use core;
+pub use typeid::of as type_id;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {

@@ -5,6 +5,7 @@
 
 use crate::digest::{ArrayMeta, Digest, known_dtype, tree};
 use crate::error::{Error, Result};
+use crate::key::Types;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,12 @@ pub(crate) struct Record {
     /// Nanoseconds since 1970 at which the first of the cached calls inside this one expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<u64>,
+    /// The digest of the id of the build that stored it, where `types` mean something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build: Option<Digest>,
+    /// The types of the call, which may have the names of others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) types: Option<Types>,
     /// The value as MessagePack, which is never empty; empty as long as it is in the overflow.
     #[serde(skip_serializing_if = "Vec::is_empty", with = "bytes")]
     pub(crate) value: Vec<u8>,
@@ -185,6 +192,8 @@ impl Record {
             overflow: None,
             producer: self.producer.clone(),
             edited: self.edited,
+            build: self.build,
+            types: self.types,
             origin: self.origin.clone(),
             python: self.python.clone(),
         }

@@ -11,6 +11,7 @@ mod finding;
 mod fuzz;
 mod home;
 mod hot;
+mod identity;
 mod keys;
 #[cfg(target_os = "linux")]
 mod locks;

@@ -116,8 +116,8 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     let lazy = Lazy {
         code: code(tokens, &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
-        // A closure may use the types of a generic function around it, which its name and its tokens don't tell.
-        function: quote_spanned!(site=> #private::within(&FUNCTION, #private::core::any::type_name_of_val(&|| {}))),
+        // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
+        function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {})),
         body,
         output,
         captures: &captures,
@@ -176,7 +176,7 @@ impl Lazy<'_> {
     fn expand(&self, private: &TokenStream) -> TokenStream {
         let Lazy { code, place, function, body, output, captures } = self;
         let site = Span::mixed_site();
-        let package = cargo_variable("CARGO_PKG_NAME", private);
+        let (package, mark) = (cargo_variable("CARGO_PKG_NAME", private), crate::package::mark());
         let locals: Vec<&Ident> = captures.iter().map(|capture| &capture.local).collect();
         let values = captures.iter().map(|capture| match &capture.ty {
             Some(ty) => {
@@ -193,10 +193,13 @@ impl Lazy<'_> {
         });
         let arguments = Ident::new(if captures.is_empty() { "_arguments" } else { "arguments" }, site);
         quote_spanned! {site=> {
+            enum Place {}
             static CODE: #private::Code = #code;
             static FUNCTION: #private::Function = #private::Function::new(#private::Definition {
                 package: #package,
                 binary: #private::core::option_env!("CARGO_BIN_NAME"),
+                mark: #mark,
+                id: #private::type_id::<Place>,
                 place: #place,
                 code: &CODE,
                 cache_err: false,

@@ -1,4 +1,4 @@
-//! `#[derive(ContentHash)]`: a value counts by its type's full name and, field by field, by name and content.
+//! `#[derive(ContentHash)]`: a value counts by its type's package and full name and, field by field, by name and content.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -7,6 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Fields, Result};
 
 use crate::bounds::{private_of, with_bounds};
+use crate::package;
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let private = private_of(input)?;
@@ -14,10 +15,11 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let body = match &input.data {
         Data::Struct(data) => structure(&data.fields, &private),
         Data::Enum(data) => {
+            let package = package::mark();
             let arms = data.variants.iter().map(|variant| {
                 let (name, text) = (&variant.ident, variant.ident.unraw().to_string());
                 let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private));
-                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_static_variant_of::<Self>(#text); #fields hasher.end(); })
+                quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_in::<Self>(#package, #text); #fields hasher.end(); })
             });
             quote_spanned!(site=> match *self { #(#arms)* })
         }
@@ -45,9 +47,9 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 fn structure(members: &Fields, private: &TokenStream) -> TokenStream {
-    let (pattern, fields) = (pattern(members), fields(members, private));
+    let (package, pattern, fields) = (package::mark(), pattern(members), fields(members, private));
     quote_spanned! {Span::mixed_site()=>
-        hasher.begin_struct_of::<Self>();
+        hasher.begin_struct_in::<Self>(#package);
         let Self #pattern = *self;
         #fields
         hasher.end();

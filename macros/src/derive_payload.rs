@@ -7,6 +7,7 @@ use syn::spanned::Spanned as _;
 use syn::{Data, DeriveInput, Error, Field, Fields, GenericParam, Member, Result, Type, Variant, Visibility};
 
 use crate::bounds::{private_of, with_bounds};
+use crate::package;
 use crate::tokens::digest;
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -98,7 +99,7 @@ impl Derive<'_> {
 
     fn type_name(&self) -> TokenStream {
         let private = self.private;
-        let definition = definition(self.input);
+        let (package, definition) = (package::mark(), definition(self.input));
         let shapes = self.shapes();
         let parts = shapes.iter().flat_map(|shape| shape.fields).map(|Field { ty, .. }| {
             let format = self.format(ty);
@@ -106,7 +107,7 @@ impl Derive<'_> {
         });
         quote_spanned! {Span::mixed_site()=>
             fn type_name(name: &mut #private::TypeName) {
-                name.derived(#private::core::any::type_name::<Self>(), [#(#definition),*], |name| {
+                name.derived(#package, #private::core::any::type_name::<Self>(), [#(#definition),*], |name| {
                     let _ = &name;
                     #(#parts)*
                 });

@@ -14,6 +14,7 @@ mod facts;
 mod fragment;
 mod ident;
 mod krate;
+mod package;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -35,12 +36,12 @@ use krate::compile_error;
 ///
 /// | option | meaning |
 /// | --- | --- |
-/// | `ignore(a, b)` | these arguments are no part of the key; a type parameter that only they use is none, either |
+/// | `ignore(a, b)` | these arguments are no part of the key; their type parameters are. Functions can't be ignored: an enum that names them can be an argument |
 /// | `secret(token)` | `token` counts, and is told nowhere: in records, messages and file names stands `(secret)` |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
 /// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively; `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
-/// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version; `"version"`: `version` alone; `"build"`: the object that holds the function |
+/// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version, but for what incompatible ones differ in; `"version"`: `version` alone; `"build"`: the object that holds the function |
 /// | `name = "…"` | the function's path in keys, in place of package, binary, module and name |
 /// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
 /// | `method` | for functions of an `impl` that have no receiver |
@@ -131,15 +132,15 @@ pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `call!(path::f(a, b))` is keyed on the function that the path resolves to (a generic one needs its types,
 /// `path::f::<f64>(a)`), on its arguments by position, and on the build; `call!(path::f(a, b), version = 3)` on the
-/// version in place of the build. `call!("name", |a, k| a * k)` is keyed on the name, on the closure's tokens, or its
-/// `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
+/// version in place of the build. `call!("name", |a, k| a * k)` is keyed on the name, on the module, type and function
+/// around it, on the closure's tokens, or its `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
 /// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
     call::expand(input.into()).unwrap_or_else(compile_error).into()
 }
 
-/// Makes a struct or enum count by its full name (module and type arguments included) and, field by field, by name and content.
+/// Makes a struct or enum count by its package and full name (module and type arguments included) and, field by field, by name and content.
 ///
 /// Fields are `ContentHash` or `serde::Serialize`; a type parameter that a field holds gets the bound `ContentHash`.
 #[proc_macro_derive(ContentHash, attributes(ndcache))]

@@ -3,6 +3,7 @@
 use crate::call::lazy::Call;
 use crate::entry::put::Draft;
 use crate::error::{Error, Result};
+use crate::key::Types;
 use crate::record::Argument;
 
 /// How a memory tells of arguments.
@@ -33,7 +34,18 @@ impl<A, R> Call<A, R> {
         let identity = self.identity().map_err(Error::again)?;
         let arguments = identity.arguments.iter().zip(self.told_texts(telling));
         let arguments = arguments.map(|(argument, text)| Argument::of(argument, text, telling.salt)).collect();
-        let (function, parts, files) = (self.function().path(), self.function().parts(), identity.files.clone());
-        Ok(Draft { function, code: identity.code, parts, arguments, readable: false, expires: None, files })
+        let function = self.function();
+        let build = function.build();
+        Ok(Draft {
+            function: function.path(),
+            code: identity.code,
+            parts: function.parts(),
+            arguments,
+            build,
+            types: build.map(|_| Types::new(function, identity.other_types)),
+            readable: false,
+            expires: None,
+            files: identity.files.clone(),
+        })
     }
 }

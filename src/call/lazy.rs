@@ -1,17 +1,17 @@
 //! A call that hasn't happened yet: the function, its arguments, and how to digest, compute and store it.
 
 use std::any::type_name;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use crate::call::mutable_arguments::lends_mutably;
+use crate::call::arguments::{Again, Arguments, Digesting, Pass, Trust};
 use crate::call::options::Options;
-use crate::digest::{ByteStream, ContentHash, ContentHasher, Digest, SeenFile, Text, files_seen};
+use crate::digest::{ContentHash, ContentHasher, Digest, SeenFile, Text, TypeSequence, feed, files_seen, type_number};
 use crate::error::{Error, Result};
-use crate::key::{ArgumentDigest, ArgumentDigests, Function, Key, salted, text_digest, unsalted};
+use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
 /// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
@@ -53,6 +53,8 @@ pub(crate) struct Identity {
     pub(crate) code: Digest,
     pub(crate) arguments: ArgumentDigests,
     pub(crate) files: Vec<SeenFile>,
+    /// The types that aren't the function's own. A call is handed on some ten times: it holds no more than it has to.
+    pub(crate) other_types: u64,
     unsalted: Digest,
 }
 
@@ -109,9 +111,12 @@ impl<A, R> Call<A, R> {
         let function = self.function.digests().map_err(Error::again)?;
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
-        let (arguments, files) = files_seen(|| self.argument_digests(Trust::Claims))?;
-        let unsalted = unsalted(function.function, result, &arguments);
-        Ok(Identity { code: function.code, arguments, files, unsalted })
+        let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claims))?;
+        types.push(type_number::<R>());
+        let other_types = types.number();
+        let counted = self.function.counts_build().then_some(other_types);
+        let unsalted = unsalted(function.function, result, &arguments, counted);
+        Ok(Identity { code: function.code, arguments, files, other_types, unsalted })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
@@ -122,7 +127,7 @@ impl<A, R> Call<A, R> {
         if !claimed.arguments.iter().any(|argument| argument.claimed) {
             return Ok(());
         }
-        let verified = self.argument_digests(Trust::Nothing)?;
+        let (verified, _) = self.argument_digests(Trust::Nothing)?;
         match claimed
             .arguments
             .iter()
@@ -138,13 +143,15 @@ impl<A, R> Call<A, R> {
         }
     }
 
-    fn argument_digests(&self, trust: Trust) -> Result<ArgumentDigests> {
-        let mut arguments = Arguments(Pass::Digest(trust, ArgumentDigests::new(), None));
+    fn argument_digests(&self, trust: Trust) -> Result<(ArgumentDigests, TypeSequence)> {
+        let mut arguments = Arguments(Pass::Digest(Digesting::new(trust)));
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {
-            Pass::Digest(_, _, Some(error)) => Err(error.at(format_args!("function `{}`", self.function.path()))),
-            Pass::Digest(_, digests, None) => Ok(digests),
-            Pass::Quick(_) | Pass::Text(_) => Ok(ArgumentDigests::new()),
+            Pass::Digest(Digesting { failure: Some(error), .. }) => {
+                Err(error.at(format_args!("function `{}`", self.function.path())))
+            }
+            Pass::Digest(Digesting { digests, types, .. }) => Ok((digests, types)),
+            Pass::Quick(_) | Pass::Text(_) => Ok((ArgumentDigests::new(), TypeSequence::default())),
         }
     }
 
@@ -193,114 +200,13 @@ pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -
     compute
 }
 
-/// Visits the arguments of a call, to digest them or to put them in words.
-pub struct Arguments(pub(super) Pass);
-
-pub(super) enum Pass {
-    /// All at once, unless that takes long.
-    Quick(ContentHasher),
-    Digest(Trust, ArgumentDigests, Option<Error>),
-    Text(Vec<String>),
-}
-
-/// Whether a record's word for the digest of a mapped argument is taken.
-#[derive(Clone, Copy)]
-pub(super) enum Trust {
-    Claims,
-    Nothing,
-}
-
-impl Arguments {
-    /// An argument, keyed as `how` says.
-    #[inline]
-    pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
-        if !K::COUNTS {
-            return;
-        }
-        match &mut self.0 {
-            Pass::Quick(hasher) => {
-                how.digest(value, hasher);
-                hasher.end_argument();
-            }
-            Pass::Text(texts) => {
-                let mut text = Text::new();
-                how.describe(value, &mut text);
-                texts.push(text.into_string());
-            }
-            Pass::Digest(trust, digests, failure) => {
-                let mut hasher = match trust {
-                    Trust::Claims => ContentHasher::trusting(),
-                    Trust::Nothing => ContentHasher::new(),
-                };
-                how.digest(value, &mut hasher);
-                let claimed = hasher.claimed();
-                match hasher.take() {
-                    Ok(digest) => digests.push(ArgumentDigest { name, digest, claimed, secret: false }),
-                    Err(error) => drop(failure.get_or_insert(error.at(format_args!("argument `{name}`")))),
-                }
-            }
-        }
-    }
-
-    /// The type argument, or the type of the `impl Trait` argument, of this name.
-    ///
-    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
-    /// bypasses the cache.
-    pub fn type_argument(&mut self, name: &'static str, type_name: &str) {
-        let why = || match type_name {
-            inside if inside.contains("{{closure}}") => Some("names in closures aren't unique"),
-            lent if lends_mutably(lent) => Some("a hit wouldn't change what it lends"),
-            _ => None,
-        };
-        if let Pass::Digest(_, _, failure) = &mut self.0
-            && let Some(why) = why()
-        {
-            let error = || Error::unsupported(format!("type argument `{name}` is `{type_name}`, and {why}"));
-            failure.get_or_insert_with(error);
-        }
-        self.add_text(name, &type_name);
-    }
-
-    /// The value of the const argument of this name.
-    pub fn const_argument(&mut self, name: &'static str, value: &dyn fmt::Debug) {
-        self.add_text(name, &format_args!("{value:?}"));
-    }
-
-    fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
-        match &mut self.0 {
-            Pass::Quick(hasher) => hasher.argument_text(text),
-            Pass::Text(texts) => texts.push(text.to_string()),
-            Pass::Digest(_, digests, _) => {
-                let mut stream = ByteStream::<128>::new();
-                let _ = write!(stream, "{text}"); // A stream takes what is written.
-                digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false, secret: false });
-            }
-        }
-    }
-}
-
-/// In debug builds, digests the by-reference arguments again after computing: interior mutability is found.
-pub struct Again {
-    expected: ArgumentDigests,
-    changed: Option<&'static str>,
-}
-
-impl Again {
-    /// A by-reference argument as it is after the call.
-    pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
-        let Some(expected) = self.expected.iter().find(|argument| argument.name == name) else { return };
-        let mut hasher = ContentHasher::trusting();
-        how.digest(value, &mut hasher);
-        if hasher.try_finish().ok() != Some(expected.digest) {
-            self.changed = Some(name);
-        }
-    }
-}
-
 /// How an argument of type `T` is keyed.
 pub trait Keyed<T: ?Sized> {
     /// Whether the argument is a part of the key.
     const COUNTS: bool = true;
+
+    /// Serde gives a type the name that it has without its module; what it describes alike may be of several types.
+    const BY_SERDE: bool = false;
 
     /// Feeds the value.
     fn digest(&self, value: &T, hasher: &mut ContentHasher);
@@ -333,7 +239,7 @@ impl<T: ?Sized> Unkeyed<T> {
 
 impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
-        value.content_hash(hasher);
+        feed(value, hasher);
     }
 
     fn describe(&self, value: &T, text: &mut Text) {
@@ -342,6 +248,8 @@ impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
 }
 
 impl<T: Serialize> Keyed<T> for BySerde {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         hasher.serialize(value);
     }
@@ -352,6 +260,8 @@ impl<T: Serialize> Keyed<T> for BySerde {
 }
 
 impl<T: Serialize> Keyed<&T> for BySerdeRef {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &&T, hasher: &mut ContentHasher) {
         BySerde.digest(*value, hasher);
     }
@@ -362,6 +272,8 @@ impl<T: Serialize> Keyed<&T> for BySerdeRef {
 }
 
 impl<T: Parts + ?Sized> Keyed<T> for ByParts {
+    const BY_SERDE: bool = true;
+
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         value.feed(hasher);
     }
@@ -487,7 +399,7 @@ impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{Self}` can't be part of a cache key",
     label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
-    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`"
+    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`; of a function, take an enum that names it, or cache a closure with a name: `call!(\"name\", |…| …)`"
 )]
 pub trait Keyable {}
 

@@ -1,6 +1,7 @@
 //! Arguments that count and are told nowhere.
 
-use crate::call::lazy::{Arguments, Keyed, Pass};
+use crate::call::arguments::{Arguments, Pass};
+use crate::call::lazy::Keyed;
 use crate::error::Error;
 use crate::record::SECRET;
 
@@ -10,14 +11,15 @@ impl Arguments {
         if let Pass::Text(texts) = &mut self.0 {
             return texts.push(SECRET.to_owned());
         }
-        let before = matches!(self.0, Pass::Digest(_, _, Some(_)));
+        let before = self.has_failed();
         self.add(name, value, how);
         match &mut self.0 {
             // An error of the value's own code may hold any of it.
-            Pass::Digest(_, _, Some(error)) if !before => {
-                *error = Error::unsupported(format!("argument `{name}`: a secret value can't be hashed"));
+            Pass::Digest(digesting) if !before && digesting.failure.is_some() => {
+                let error = Error::unsupported(format!("argument `{name}`: a secret value can't be hashed"));
+                digesting.failure = Some(error);
             }
-            Pass::Digest(_, digests, _) => digests.mark_secret(name),
+            Pass::Digest(digesting) => digesting.digests.mark_secret(name),
             Pass::Quick(_) | Pass::Text(_) => {}
         }
     }

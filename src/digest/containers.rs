@@ -6,7 +6,7 @@ use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, 
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::content::ContentHash;
+use super::content::{ContentHash, feed};
 use super::hasher::ContentHasher;
 use super::text::Text;
 
@@ -18,7 +18,7 @@ macro_rules! transparent {
         /// Counts like what it derefs to.
         impl<$($generics)*> ContentHash for $type {
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                hasher.inside(|hasher| (**self).content_hash(hasher));
+                hasher.inside(|hasher| feed(&**self, hasher));
             }
 
             fn describe(&self, text: &mut Text) {

@@ -17,7 +17,8 @@ use super::value::Digest;
 /// they serialize.
 ///
 /// A value counts by what it holds: a reference, a `Box` or an `Arc` like what it points to, a `Vec<f64>` like the
-/// slice and the 1-d array of its elements. Hash sets and hash maps count independent of order. A path counts by its
+/// slice and the 1-d array of its elements. Behind a `dyn` it counts by its type, too: a function may see by the methods
+/// of the trait what it is. Hash sets and hash maps count independent of order. A path counts by its
 /// text: for the content of a file there is [`FileContent`](crate::FileContent).
 ///
 /// ```
@@ -35,6 +36,13 @@ use super::value::Digest;
 pub trait ContentHash {
     /// Feeds the value to `hasher`.
     fn content_hash(&self, hasher: &mut ContentHasher);
+
+    /// Feeds the value as one of several types that share a `dyn`: with the type that it has.
+    #[doc(hidden)]
+    fn hash_concrete(&self, hasher: &mut ContentHasher) {
+        hasher.concrete::<Self>();
+        self.content_hash(hasher);
+    }
 
     /// Says for people what the value is, without reading arrays; by default the name of its type.
     fn describe(&self, text: &mut Text) {
@@ -127,8 +135,22 @@ pub trait ContentHash {
 #[inline]
 pub fn digest<T: ContentHash + ?Sized>(value: &T) -> Digest {
     let mut hasher = ContentHasher::strict();
-    value.content_hash(&mut hasher);
+    feed(value, &mut hasher);
     hasher.digest()
+}
+
+/// Feeds a value, which may stand behind a `dyn`: there types that feed alike may behave differently.
+#[inline]
+pub(crate) fn feed<T: ContentHash + ?Sized>(value: &T, hasher: &mut ContentHasher) {
+    if is_dyn::<T>() { value.hash_concrete(hasher) } else { value.content_hash(hasher) }
+}
+
+/// Whether a value is seen through a trait that may show more of it than what it counts by.
+#[inline]
+fn is_dyn<T: ?Sized>() -> bool {
+    let name = std::any::type_name::<T>;
+    let shows_more = || name().starts_with("dyn ") && !name().starts_with(std::any::type_name::<dyn ContentHash>());
+    size_of::<&T>() > size_of::<usize>() && shows_more()
 }
 
 impl<A: ContentHash, D: Dimension> ContentHash for ArrayRef<A, D> {

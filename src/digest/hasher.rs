@@ -21,6 +21,7 @@ use super::element::Element;
 use super::stream::ByteStream;
 use super::tag::Tag;
 use super::trust::{self, Known, known_digest};
+use super::type_name::TypeSequence;
 use super::value::Digest;
 use crate::error::{Error, Result};
 
@@ -81,6 +82,8 @@ pub struct ContentHasher {
     hops: u32,
     /// Of the structs in it, as soon as there is one.
     names: Option<Box<Names>>,
+    /// The types behind `dyn` references, whose names may be those of others.
+    pub(super) types: TypeSequence,
 }
 
 /// What numbers and short texts take.
@@ -129,6 +132,7 @@ impl ContentHasher {
             depth: 0,
             hops: 0,
             names: None,
+            types: TypeSequence::default(),
         }
     }
 

@@ -24,7 +24,8 @@
 //! | [`stream`] | bytes that come in pieces, hashed as one |
 //! | [`team`], [`ordered`] | work that several threads share, and what is handed over in order meanwhile |
 //! | [`crew`] | the threads that help |
-//! | [`type_name`] | the names of types, without lifetimes |
+//! | [`types`] | what a stream says of a type |
+//! | [`type_name`] | the names of types, without lifetimes, and numbers for types of one name |
 //! | [`progress`] | who is told of a pass that lasts |
 //! | [`text`] | a short text that says what a value is |
 
@@ -52,12 +53,14 @@ mod text;
 mod tree;
 mod trust;
 mod type_name;
+mod types;
 mod value;
 
 pub use array::arrays_hashed;
 pub(crate) use array::hash_items;
 pub use canonical::digest_serde;
 pub(crate) use canonical::{digest_serde_unordered, discriminant};
+pub(crate) use content::feed;
 pub use content::{ContentHash, digest};
 pub use element::Element;
 pub(crate) use element::known_dtype;
@@ -78,5 +81,5 @@ pub use text::Text;
 pub(crate) use text::escaped;
 pub(crate) use tree::{LEAF, combine, leaf, tree};
 pub(crate) use trust::{Known, Registration};
-pub(crate) use type_name::strip_lifetimes;
+pub(crate) use type_name::{TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 pub use value::Digest;

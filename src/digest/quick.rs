@@ -30,6 +30,13 @@ impl ContentHasher {
         self.end_argument();
     }
 
+    /// Feeds the type of this number as an argument.
+    #[inline]
+    pub(crate) fn argument_type(&mut self, number: u64) {
+        self.raw(&number.to_le_bytes());
+        self.end_argument();
+    }
+
     /// Whether what comes next is to be left out, because it would take long.
     #[inline]
     pub(super) fn leaves_out(&mut self) -> bool {

@@ -52,6 +52,8 @@ pub(super) enum Tag {
     Deque = 62,
     /// A sequence of arrays of one length, as an array.
     Rows = 63,
+    /// The type of a value behind a `dyn`.
+    Concrete = 64,
     /// Only in the stream of several arguments at once, which is no part of the format.
     Argument = 255,
 }

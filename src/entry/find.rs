@@ -8,6 +8,7 @@ use crate::entry::archive::Archive;
 use crate::entry::extent::{expect_overflow, misfit};
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::Types;
 use crate::record::{RECORD_MAX, Record};
 use crate::store::{Disk, OpenFolder, Stat};
 
@@ -39,6 +40,8 @@ pub(crate) enum Missing {
     Damaged(Error),
     /// To be left alone.
     Newer(Error),
+    /// It is of another type that has the same name, and is left alone, too.
+    OtherType(Error),
     /// What is stored is right, and holds what no Rust type takes.
     Unsupported(Error),
     /// The file system failed.
@@ -74,6 +77,9 @@ impl Archive {
             let (path, was) = (path.display(), format!("`{}` under key {}", escaped(&record.function), record.key));
             let expected = format!("`{function}` under key {}", site.key());
             return Err(Error::damaged(format!("record `{path}` is of {was}, expected {expected}")).into());
+        }
+        if !site.suits(record) {
+            return Err(Missing::OtherType(Types::disagreement(function)));
         }
         Ok(found)
     }

@@ -12,7 +12,7 @@ use crate::entry::names::stem_of;
 use crate::entry::site::Site;
 use crate::entry::write_array::write_plain;
 use crate::error::{Error, Result};
-use crate::key::Part;
+use crate::key::{Part, Types};
 use crate::map::Stage;
 use crate::payload::{ArraySink, Compression, Normal, npy_header, write_gzip};
 use crate::planted;
@@ -33,6 +33,9 @@ pub(crate) struct Draft {
     pub(crate) code: Digest,
     pub(crate) parts: &'static [Part],
     pub(crate) arguments: Vec<Argument>,
+    pub(crate) build: Option<Digest>,
+    /// Where they mean something.
+    pub(crate) types: Option<Types>,
     pub(crate) readable: bool,
     pub(crate) expires: Option<u64>,
     pub(crate) files: Vec<SeenFile>,
@@ -111,6 +114,8 @@ impl Archive {
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,
+            build: draft.build,
+            types: draft.types,
             value,
             arrays: sink.arrays.clone(),
             overflow: None,
@@ -172,7 +177,7 @@ impl<'a> Sink<'a> {
     /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
     pub(crate) fn publish(mut self, record: &Record) -> Result<()> {
         let previous = match self.archive.find_in_open(self.site, &record.function) {
-            Err(Missing::Newer(error)) => return Err(error),
+            Err(Missing::Newer(error) | Missing::OtherType(error)) => return Err(error),
             found => found.ok(),
         };
         let files = record.files().map(|file| self.archive.disk.path_of(&self.site.file(file)));

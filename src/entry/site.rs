@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::digest::Digest;
 use crate::entry::rules::Mode;
-use crate::key::Key;
+use crate::key::{Function, Key, Types};
+use crate::record::Record;
 
 /// How the name of a record ends.
 const RECORD: &str = ".record";
@@ -19,17 +20,31 @@ pub(crate) struct Site {
     slot: Digest,
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
+    /// Whose entry it is to be, with the types that aren't the function's own.
+    call: Option<(&'static Function, u64)>,
 }
 
 impl Site {
     /// Makes no name yet: a repeated hit needs none.
     pub(crate) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
-        Self { folder: folder.into(), key, slot: key.digest(), read_only: false }
+        Self { folder: folder.into(), key, slot: key.digest(), read_only: false, call: None }
     }
 
     /// For a call that is found by `quick`, if it is.
     pub(crate) fn remembered_by(self, quick: Option<Digest>) -> Self {
         Self { slot: quick.unwrap_or(self.slot), ..self }
+    }
+
+    /// For a call of these types, and of no other that have their names: keys are made of names.
+    pub(crate) fn of(mut self, function: &'static Function, other_types: u64) -> Self {
+        self.call = Some((function, other_types));
+        self
+    }
+
+    /// Whether `record` is of the types that are asked for, as far as that is known.
+    pub(crate) fn suits(&self, record: &Record) -> bool {
+        self.call
+            .is_none_or(|(function, others)| Types::new(function, others).suit(function, record.types, record.build))
     }
 
     pub(crate) fn folder(&self) -> &str {

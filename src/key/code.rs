@@ -128,7 +128,7 @@ impl Code {
             Counts::Package(version) if !bare => ("package", Some(version.to_owned()), Some(self.body())),
             Counts::Package(_) | Counts::Body => ("body", None, Some(self.body())),
             Counts::Version => ("version", None, None),
-            Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function)?))),
+            Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
         };
         let facts = match self.counts {
             Counts::Package(_) | Counts::Body => self.facts.iter().map(Fact::part).collect(),
@@ -156,7 +156,7 @@ impl Code {
             Counts::Version => stream.text("version"),
             Counts::Build(function) => {
                 stream.text("build");
-                stream.bytes(object::build_id(function)?);
+                stream.bytes(object::build_id(function as usize)?);
             }
         }
         stream.length(self.version.iter().len());

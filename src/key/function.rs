@@ -1,12 +1,12 @@
 //! A cached function: its path, its code, and the folder of its entries.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
 
-use super::{Code, Part, Stream, text_digest};
-use crate::digest::{Digest, strip_lifetimes};
+use super::{Code, Counts, Part, Stream, object, text_digest};
+use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
 
 /// A cached function, as `f::function()` gives it.
@@ -20,11 +20,32 @@ use crate::error::{Error, Result};
 /// ```
 pub struct Function {
     definition: Definition,
-    /// `Self` of a method, the item of a `call!`.
-    member: Option<&'static str>,
+    member: Option<Member>,
     resolved: OnceLock<Resolved>,
     results: [OnceLock<(usize, Digest)>; RESULTS],
     parts: OnceLock<Vec<Part>>,
+    build: OnceLock<Option<Digest>>,
+    /// The function of the first type that it was asked for: most have no other.
+    first: OnceLock<(TypeId, &'static Function)>,
+}
+
+/// A type that says which of the functions of one definition it is.
+#[derive(Clone, Copy)]
+enum Member {
+    /// `Self` of a method.
+    Owner(&'static str, u64),
+    /// The item of a `call!`.
+    Item(&'static str, u64),
+    /// What a named closure stands in, and the type of a closure there.
+    Around(&'static str, u64),
+}
+
+impl Member {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Owner(name, _) | Self::Item(name, _) | Self::Around(name, _) => name,
+        }
+    }
 }
 
 /// Of how many result types a function remembers the digest; a generic one may have more.
@@ -37,6 +58,11 @@ pub struct Definition {
     pub package: &'static str,
     /// `CARGO_BIN_NAME` of a binary or an example
     pub binary: Option<&'static str>,
+    /// What tells the package from others in which items have the same paths: name, binary, and of the version what only
+    /// incompatible ones differ in, of which a program may hold several. Under a `name`, that of the version.
+    pub mark: &'static str,
+    /// The type of an item that stands beside the function.
+    pub id: fn() -> TypeId,
     /// Where the function stands.
     pub place: Place,
     /// Its code.
@@ -76,7 +102,15 @@ impl Function {
     #[must_use]
     pub const fn new(definition: Definition) -> Self {
         let results = [const { OnceLock::new() }; RESULTS];
-        Self { definition, member: None, resolved: OnceLock::new(), parts: OnceLock::new(), results }
+        Self {
+            definition,
+            member: None,
+            resolved: OnceLock::new(),
+            results,
+            parts: OnceLock::new(),
+            build: OnceLock::new(),
+            first: OnceLock::new(),
+        }
     }
 
     /// The function's path: package, binary or example if it stands in one, and item; or what `name = "…"` says.
@@ -116,6 +150,37 @@ impl Function {
         name()
     }
 
+    /// Where the text of a function with a given name stands, else 0; and the types that tell it from others of its name.
+    /// In numbers of this build.
+    pub(crate) fn scope(&self) -> [u64; 2] {
+        let item = number_of((self.definition.id)());
+        let place = if matches!(self.definition.place, Place::Named(_)) { item } else { 0 };
+        match self.member {
+            None => [place, item],
+            Some(Member::Owner(_, owner)) => {
+                let mut both = TypeSequence::default();
+                [item, owner].into_iter().for_each(|number| both.push(number));
+                [place, both.number()]
+            }
+            Some(Member::Item(_, number) | Member::Around(_, number)) => [place, number],
+        }
+    }
+
+    /// Whether the build is a part of its code: what holds within a build may be a part of the key then.
+    pub(crate) fn counts_build(&self) -> bool {
+        matches!(self.definition.code.counts, Counts::Build(_))
+    }
+
+    /// The digest of the id of the build that it belongs to, if that can be told.
+    pub(crate) fn build(&self) -> Option<Digest> {
+        // Without a wait: a forked child doesn't have the thread that it would wait for.
+        self.build.get().copied().unwrap_or_else(|| {
+            let found = object::build_id(self.definition.id as usize).ok().map(Digest::of);
+            let _ = self.build.set(found);
+            found
+        })
+    }
+
     pub(crate) fn code(&self) -> &'static Code {
         self.definition.code
     }
@@ -143,8 +208,12 @@ impl Function {
             let mut stream = Stream::new("ndcache-function:1");
             stream.text(&path);
             // A given name stands for every `Self`; the types must still differ.
-            stream.text(&strip_lifetimes(self.member.unwrap_or("")));
+            stream.text(&strip_lifetimes(self.member.map_or("", Member::name)));
+            stream.text(self.definition.mark);
             stream.digest(code);
+            if self.counts_build() {
+                stream.number(self.scope()[1]);
+            }
             Digests { code, function: stream.finish() }
         });
         Resolved { folder: folder(&path), path, digests }
@@ -157,11 +226,11 @@ impl Function {
         };
         let item = match self.member {
             // An inherent method's name is unique in its type, and says more than the module of its `impl`.
-            Some(owner) if !item.is_empty() => {
+            Some(Member::Owner(owner, _)) => {
                 format!("{}::{}", strip_lifetimes(owner), item.rsplit("::").next().unwrap_or(&item)).into()
             }
-            Some(function) => strip_lifetimes(function),
-            None => item,
+            Some(Member::Item(function, _)) => strip_lifetimes(function),
+            Some(Member::Around(..)) | None => item,
         };
         match self.definition.binary {
             Some(binary) => format!("{}/{binary}/{item}", self.definition.package),
@@ -169,26 +238,37 @@ impl Function {
         }
     }
 
-    /// Whether this is the function that a `call!` names, which has no companion.
-    fn is_called_item(&self) -> bool {
-        self.member.is_some() && matches!(self.definition.place, Place::Item(name) if name().is_empty())
-    }
-
     /// Two closures of one function have one name, and so do two `fn` pointers of one type.
     fn check_name(&self, path: &str) -> Result<()> {
-        let member = self.member.unwrap_or("");
+        let refuse = |what: &str, why, way| Err(Error::unsupported(format!("{what} stands {why}; {way}")));
         let named = matches!(self.definition.place, Place::Named(_));
-        if member.contains("{{closure}}") || (!named && path.contains("{{closure}}")) {
-            return Err(Error::unsupported(format!(
-                "function `{path}` stands inside a closure, where names are not unique; give it `name = \"…\"`"
-            )));
+        match self.member.map(|member| (member, ambiguity(member.name()))) {
+            Some((Member::Around(place, _), Some(why))) => {
+                let way = "move it into a function with a name of its own, or write a type for what is generic there";
+                return refuse(&format!("closure `{path}`, in `{place}`,"), why, way);
+            }
+            Some((Member::Item(item, _), Some(why))) => {
+                return refuse(
+                    &format!("function `{item}`"),
+                    why,
+                    "name a closure that calls it, and give that its `name = \"…\"`",
+                );
+            }
+            Some((Member::Owner(owner, _), Some(why))) => {
+                let way = "define the type outside, or give a free function its `name = \"…\"`";
+                return refuse(&format!("type `{owner}` of function `{path}`"), why, way);
+            }
+            _ => {}
         }
-        if self.is_called_item() && !is_plain_path(member) {
-            return Err(Error::unsupported(format!(
-                "`{member}` is a type and not a function, so that it names none; call the function itself, or name a closure"
-            )));
+        if let (false, Some(why)) = (named, ambiguity(path)) {
+            return refuse(&format!("function `{path}`"), why, "give it `name = \"…\"`");
         }
-        Ok(())
+        match self.member {
+            Some(Member::Item(item, _)) if !is_plain_path(item) => Err(Error::unsupported(format!(
+                "`{item}` is a type and not a function, so that it names none; call the function itself, or name a closure"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -198,19 +278,10 @@ impl fmt::Debug for Function {
     }
 }
 
-/// The function `base` as a member of the type, or as the item, of this name; made once.
+/// The method `base` of the type `T`.
 #[must_use]
-pub fn member(base: &'static Function, name: &'static str) -> &'static Function {
-    type Members = HashMap<(usize, &'static str), &'static Function>;
-    static MEMBERS: LazyLock<RwLock<Members>> = LazyLock::new(RwLock::default);
-    let id = (std::ptr::from_ref(base).addr(), name);
-    if let Some(function) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-        return function;
-    }
-    let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
-    members
-        .entry(id)
-        .or_insert_with(|| Box::leak(Box::new(Function { member: Some(name), ..Function::new(base.definition) })))
+pub fn member<T: ?Sized>(base: &'static Function) -> &'static Function {
+    of_type::<T>(base, Member::Owner)
 }
 
 /// The function `base` as the item that a `call!` names.
@@ -219,16 +290,47 @@ pub fn member(base: &'static Function, name: &'static str) -> &'static Function 
 /// so may others of its type: it gets the name of a reference, which is no function's.
 #[must_use]
 pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
-    member(base, if size_of::<F>() == 0 { type_name::<F>() } else { type_name::<&F>() })
+    if size_of::<F>() == 0 { of_type::<F>(base, Member::Item) } else { of_type::<&F>(base, Member::Item) }
 }
 
-/// The named closure `base` in the function whose `{{closure}}` is `here`; `base` itself if that function isn't generic.
+/// The named closure `base` in the function in which the closure `_here` stands.
 ///
-/// The name of a closure has the type arguments of all that it stands in.
+/// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left
+/// out: what is in several of one function is in that function.
 #[must_use]
-pub fn within(base: &'static Function, here: &'static str) -> &'static Function {
-    let around = here.strip_suffix("::{{closure}}").unwrap_or(here);
-    if around.contains('<') { member(base, around) } else { base }
+pub fn within<F>(base: &'static Function, _here: &F) -> &'static Function {
+    of_type::<F>(base, |name, number| {
+        let mut place = name;
+        while let Some(around) = place.strip_suffix("::{{closure}}") {
+            place = around;
+        }
+        Member::Around(place, number)
+    })
+}
+
+/// The function `base` of this type; made once.
+#[inline]
+fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> Member) -> &'static Function {
+    let id = typeid::of::<T>();
+    match base.first.get() {
+        Some(&(first, function)) if first == id => function,
+        _ => interned(base, id, || member(type_name::<T>(), type_number::<T>())),
+    }
+}
+
+fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member) -> &'static Function {
+    type Members = HashMap<(usize, TypeId), &'static Function>;
+    static MEMBERS: LazyLock<RwLock<Members>> = LazyLock::new(RwLock::default);
+    let of = (std::ptr::from_ref(base).addr(), id);
+    if let Some(function) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&of) {
+        return function;
+    }
+    let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
+    let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(base.definition) })) as &_;
+    let function = members.entry(of).or_insert_with(make);
+    // Of two threads that come at once one stays, which may be that of another type.
+    let _ = base.first.set((id, function));
+    function
 }
 
 /// Whether a `type_name` is that of a function or constructor: what has no path of its own is printed as a type.

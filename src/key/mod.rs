@@ -7,12 +7,14 @@ mod code;
 mod function;
 mod object;
 mod part;
+mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
 pub(crate) use function::folder;
 pub use function::{Definition, Function, Place, called, member, within};
 pub(crate) use part::{Part, changes};
+pub(crate) use types::Types;
 
 use std::fmt;
 
@@ -54,8 +56,8 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The digest of all that names a call but the memory's salt.
-pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest]) -> Digest {
+/// The digest of all that names a call but the memory's salt; with its types, where the build is a part of the code.
+pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest], types: Option<u64>) -> Digest {
     let mut stream = Stream::new(KEY_VERSION);
     stream.digest(function);
     stream.digest(result);
@@ -63,6 +65,9 @@ pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDi
     for argument in arguments {
         stream.text(argument.name);
         stream.digest(argument.digest);
+    }
+    if let Some(types) = types {
+        stream.number(types);
     }
     stream.finish()
 }

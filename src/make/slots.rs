@@ -9,7 +9,7 @@ use crate::entry::put::Draft;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Outcome, Wanted};
-use crate::key::{Function, Key, Stream, changes};
+use crate::key::{Function, Key, Stream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec};
@@ -245,10 +245,12 @@ impl Slots<'_> {
 
     /// Why what `slot` remembers isn't what `call` would make; `None` if it is.
     pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &Slot) -> Option<Stale> {
-        if slot.key == key.digest() {
+        let Ok(identity) = call.identity() else { return Some(Stale::New) };
+        if slot.key == key.digest()
+            && Types::new(call.function(), identity.other_types).suit(call.function(), slot.types, slot.build)
+        {
             return None;
         }
-        let Ok(identity) = call.identity() else { return Some(Stale::New) };
         if slot.code != identity.code {
             return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
         }
@@ -300,6 +302,8 @@ impl Slots<'_> {
                 code: draft.code,
                 parts: draft.parts.to_vec(),
                 arguments: draft.arguments,
+                build: draft.build,
+                types: draft.types,
                 created: nanoseconds_since_1970(SystemTime::now()),
                 duration: nanoseconds(duration),
                 slot: place.digest(),

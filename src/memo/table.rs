@@ -128,10 +128,11 @@ impl Memo {
     /// What is remembered of the entry at `site`, and what the clock says; nothing that changed since.
     pub(crate) fn remembered(&self, site: &Site, function: &'static str) -> Option<(Arc<Lease>, u64)> {
         let (table, slot, now) = (&self.table, site.slot(), clock::now());
+        let is_good = |hot: &Hot| self.is_current(hot, site, now) && site.suits(&hot.found.record);
         if let Some(lease) = table.get(slot) {
-            return self.is_current(&lease.hot, site, now).then_some((lease, now));
+            return is_good(&lease.hot).then_some((lease, now));
         }
-        let hot = table.elsewhere(slot).filter(|hot| self.is_current(hot, site, now))?;
+        let hot = table.elsewhere(slot).filter(|hot| is_good(hot))?;
         Some((self.lease(slot, hot, function), now))
     }
 

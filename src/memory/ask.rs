@@ -1,12 +1,14 @@
 //! Looking at what is stored: whether a call would hit, why not, and what its entry is.
 
 use crate::call::Call;
+use crate::call::lazy::Identity;
+use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{Function, Key};
 use crate::memory::{Engine, Memory};
 use crate::stats::{Explanation, Reason};
 use crate::threads::lock;
@@ -45,7 +47,21 @@ impl Memory {
 impl Engine {
     pub(crate) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
         let identity = call.identity().map_err(Error::again)?;
-        Ok(Site::new(call.function().folder(), identity.key(&self.settings.salt)))
+        let function = call.function();
+        Ok(Site::new(function.folder(), identity.key(&self.settings.salt)).of(function, identity.other_types))
+    }
+
+    /// The site of a call whose function has this mode. In a frame of its own: calls nest.
+    #[inline(never)]
+    pub(super) fn site_under(
+        &self,
+        function: &'static Function,
+        identity: &Identity,
+        mode: Mode,
+        quick: Option<Digest>,
+    ) -> Site {
+        let site = Site::new(function.folder(), identity.key(&self.settings.salt));
+        site.of(function, identity.other_types).under(mode).remembered_by(quick)
     }
 
     pub(crate) fn entry(&self, name: &str) -> Result<Option<Entry>> {
@@ -65,7 +81,8 @@ impl Engine {
 
     /// What `call` would miss; `Err` if it bypasses the cache.
     pub(crate) fn check<'a, A, R>(&self, call: &'a Call<A, R>) -> Result<Missing, &'a Error> {
-        let key = call.identity()?.key(&self.settings.salt);
+        let identity = call.identity()?;
+        let (function, key) = (call.function(), identity.key(&self.settings.salt));
         let mode = self.mode(call.options());
         if mode == Mode::Off {
             return Ok(Missing::Off);
@@ -73,7 +90,7 @@ impl Engine {
         if self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
-        let site = Site::new(call.function().folder(), key);
+        let site = Site::new(function.folder(), key).of(function, identity.other_types);
         Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
     }
 

@@ -96,10 +96,9 @@ impl Memory {
         };
         let site = match call.identity() {
             Ok(identity) => {
-                let key = identity.key(&engine.settings.salt);
                 // An argument that another thread changes meanwhile must not be found by what it was before.
                 let quick = quick.filter(|&quick| call.is_still(quick));
-                Site::new(function.folder(), key).under(mode).remembered_by(quick)
+                engine.site_under(function, identity, mode, quick)
             }
             Err(error) => {
                 let fault = error.again();
@@ -144,10 +143,15 @@ impl Memory {
             flight::Outcome::Found(value) => return Evaluated { value, fault: None },
             flight::Outcome::Compute(missing, lead) => (missing, lead),
         };
-        let newer = matches!(missing, Missing::Newer(_));
+        // Two types whose calls replaced each other's entry would never hit.
+        let left_alone = match missing {
+            Missing::Newer(_) => Some("a newer entry stands there"),
+            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
+            _ => None,
+        };
         let missed = engine.recorder.miss(&call, site, missing);
-        if newer {
-            return self.compute_only(engine, call, shape, &missed, "a newer entry stands there");
+        if let Some(why) = left_alone {
+            return self.compute_only(engine, call, shape, &missed, why);
         }
         self.compute_and_put(engine, call, site, shape, &missed)
     }
@@ -161,11 +165,14 @@ impl Memory {
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
-        let (codec, check) = (call.codec(), call.options().check());
+        let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
         codec.normalise(&mut value, check);
         engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
-        Evaluated { value: shape.keep(value), fault: None }
+        match missed.bypass() {
+            Some(fault) => engine.faulted(function, shape.keep(value), fault),
+            None => Evaluated { value: shape.keep(value), fault: None },
+        }
     }
 
     fn compute_and_put<A, R, S: Shape<R>>(

@@ -48,7 +48,7 @@
 //! // struct Point<T> { x: T, tag: Tag }          (generic parameters get a bound `T: ::ndcache::Payload`)
 //! impl<T: Payload> Payload for Point<T> {
 //!     fn type_name(name: &mut TypeName) {
-//!         name.derived(::core::any::type_name::<Self>(), DEFINITION, |name| {     // DEFINITION: [u8; 16]
+//!         name.derived("kern@0.1", ::core::any::type_name::<Self>(), DEFINITION, |name| {  // DEFINITION: [u8; 16]
 //!             name.part::<T, _>(plain!(T));
 //!             name.part::<Tag, _>(plain!(Tag));
 //!         });

@@ -11,7 +11,7 @@ use crate::digest::{Digest, leaf};
 /// go, so that a struct whose parts changed is another type.
 pub struct TypeName {
     text: String,
-    /// Derived types already named: where they occur again (they may be recursive) their name will do.
+    /// Derived types already named, with their packages: where they occur again (they may be recursive) their name will do.
     seen: Vec<(String, [u8; 16])>,
     mapped: bool,
 }
@@ -66,14 +66,17 @@ impl TypeName {
 /// What `#[derive(Payload)]` calls.
 #[doc(hidden)]
 impl TypeName {
-    /// A derived type: what the compiler calls it, a digest of its definition's tokens, and the types of its fields.
-    pub fn derived(&mut self, name: &str, definition: [u8; 16], fields: impl FnOnce(&mut Self)) {
+    /// A derived type: the package that defines it, what the compiler calls it, a digest of its definition's tokens, and
+    /// the types of its fields. The package is a part of the digest.
+    pub fn derived(&mut self, package: &str, name: &str, definition: [u8; 16], fields: impl FnOnce(&mut Self)) {
         let start = self.text.len();
-        let this = (name.to_owned(), definition);
+        let this = (format!("{package} {name}"), definition);
         if !self.seen.contains(&this) {
             self.seen.push(this);
             fields(self);
             let mut content = definition.to_vec();
+            content.extend_from_slice(package.as_bytes());
+            content.push(0);
             content.extend_from_slice(&self.text.as_bytes()[start..]);
             self.text.truncate(start);
             self.finish_derived(name, leaf(&content));
@@ -105,8 +108,11 @@ mod tests {
 
     #[test]
     fn a_changed_definition_of_a_part_changes_the_name_of_the_whole() {
-        let outer =
-            |inner: u8| named(|name| name.derived("Outer", [0; 16], |name| name.derived("Inner", [inner; 16], |_| {})));
+        let outer = |inner: u8| {
+            named(|name| {
+                name.derived("a@1", "Outer", [0; 16], |name| name.derived("a@1", "Inner", [inner; 16], |_| {}))
+            })
+        };
         assert_eq!(outer(1), outer(1));
         assert_ne!(outer(1), outer(2));
         assert!(outer(1).starts_with("Outer#"));
@@ -114,9 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn types_of_two_versions_of_a_package_differ_one_inside_the_other_too() {
+        let of = |package: &'static str| named(|name| name.derived(package, "Same", [0; 16], |_| {}));
+        assert_ne!(of("kern@0.1"), of("kern@0.2"));
+        let both = |outer: &'static str, inner: &'static str| {
+            named(|name| name.derived(outer, "Same", [0; 16], |name| name.derived(inner, "Same", [0; 16], |_| {})))
+        };
+        assert_ne!(both("kern@0.1", "kern@0.2"), both("kern@0.1", "kern@0.1"));
+    }
+
+    #[test]
     fn a_recursive_type_has_a_finite_name() {
         fn list(name: &mut TypeName) {
-            name.derived("List", [7; 16], |name| name.generic("Option", &[list]));
+            name.derived("a@1", "List", [7; 16], |name| name.generic("Option", &[list]));
         }
         assert_eq!(named(list), named(list));
     }

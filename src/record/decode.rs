@@ -8,7 +8,7 @@ use super::cursor::{Cursor, Fault, Result, once, whole};
 use super::{Argument, Arguments, ArrayRecord, CODECS, Leaf, Overflow, Overflowed, Producer, Record};
 use super::{Slot, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
-use crate::key::Part;
+use crate::key::{Part, Types};
 
 thread_local! {
     /// The producer of the record that this thread decoded before, and its bytes. Most records of a folder have one
@@ -97,7 +97,7 @@ impl Cursor<'_> {
         let (mut format, mut requires, mut key, mut function, mut code) = (None, None, None, None, None);
         let (mut arguments, mut created, mut duration, mut expires) = (None, None, None, None);
         let (mut value, mut arrays, mut overflow, mut producer) = (None, None, None, None);
-        let (mut edited, mut origin, mut python) = (None, None, None);
+        let (mut edited, mut origin, mut python, mut build, mut types) = (None, None, None, None, None);
         self.map(|cursor, name| match name {
             "format" => once(&mut format, cursor.u32()?),
             "requires" => once(&mut requires, cursor.list(Cursor::text)?),
@@ -113,6 +113,8 @@ impl Cursor<'_> {
             "overflow" => once(&mut overflow, cursor.overflow()?),
             "producer" => once(&mut producer, cursor.shared_producer()?),
             "edited" => once(&mut edited, cursor.bool()?),
+            "build" => once(&mut build, cursor.digest()?),
+            "types" => once(&mut types, cursor.types()?),
             "origin" => once(&mut origin, cursor.text()?),
             "python" => once(&mut python, cursor.bytes()?.to_vec()),
             _ => cursor.skip(),
@@ -132,6 +134,8 @@ impl Cursor<'_> {
             overflow,
             producer: needed(producer, "producer")?,
             edited: edited.unwrap_or_default(),
+            build,
+            types,
             origin,
             python: python.unwrap_or_default(),
         }))
@@ -140,7 +144,7 @@ impl Cursor<'_> {
     fn slot(&mut self) -> Result<Slot> {
         let (mut format, mut requires, mut key, mut function, mut code) = (None, None, None, None, None);
         let (mut parts, mut arguments, mut created, mut duration) = (None, None, None, None);
-        let (mut slot, mut target, mut producer) = (None, None, None);
+        let (mut slot, mut target, mut producer, mut build, mut types) = (None, None, None, None, None);
         self.map(|cursor, name| match name {
             "format" => once(&mut format, cursor.u32()?),
             "requires" => once(&mut requires, cursor.list(Cursor::text)?),
@@ -151,6 +155,8 @@ impl Cursor<'_> {
             "arguments" => once(&mut arguments, cursor.list(Cursor::argument)?),
             "created" => once(&mut created, cursor.u64()?),
             "duration" => once(&mut duration, cursor.u64()?),
+            "build" => once(&mut build, cursor.digest()?),
+            "types" => once(&mut types, cursor.types()?),
             "slot" => once(&mut slot, cursor.digest()?),
             "target" => once(&mut target, cursor.target()?),
             "producer" => once(&mut producer, cursor.producer()?),
@@ -166,10 +172,19 @@ impl Cursor<'_> {
             arguments: needed(arguments, "arguments")?,
             created: needed(created, "created")?,
             duration: needed(duration, "duration")?,
+            build,
+            types,
             slot: needed(slot, "slot")?,
             target,
             producer: needed(producer, "producer")?,
         })
+    }
+
+    fn types(&mut self) -> Result<Types> {
+        match self.array_len()? {
+            3 => Ok(Types::from_numbers([self.u64()?, self.u64()?, self.u64()?])),
+            _ => Err(Fault::Value),
+        }
     }
 
     /// Passes over the arguments, which a hit has no use for, once they are seen to be some.

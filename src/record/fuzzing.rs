@@ -78,6 +78,8 @@ pub fn overflow(bytes: &[u8]) {
         created: 1,
         duration: 2,
         expires: None,
+        build: None,
+        types: None,
         value: Vec::new(),
         arrays: Vec::new(),
         overflow: Some(overflow),

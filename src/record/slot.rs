@@ -8,7 +8,7 @@ use super::sealed::{bytes, is_ours, pack, reject, seal, verify};
 use super::{Argument, Producer, decode};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::key::Part;
+use crate::key::{Part, Types};
 
 /// The last result of a slot (docs/format.md, "Slots").
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,6 +26,12 @@ pub(crate) struct Slot {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<Argument>,
+    /// As in an entry's record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build: Option<Digest>,
+    /// As in an entry's record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) types: Option<Types>,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
     /// Nanoseconds that the function took.
@@ -111,6 +117,8 @@ mod tests {
             code: digest,
             parts: Vec::new(),
             arguments: vec![Argument::new("x", digest, "1")],
+            build: Some(digest),
+            types: Some(Types::from_numbers([0, 1, u64::MAX])),
             created: 1,
             duration: 2,
             slot: digest,

@@ -269,7 +269,9 @@ impl<R> Shelved<R> {
                 engine.memo.table.forget(ticket.key);
                 removed
             }
-            Err(Missing::Newer(error) | Missing::Fault(error)) => Err(error.at(&*self.reference)),
+            Err(Missing::Newer(error) | Missing::OtherType(error) | Missing::Fault(error)) => {
+                Err(error.at(&*self.reference))
+            }
             Err(_) => Ok(false),
         }
     }
@@ -406,9 +408,11 @@ impl Reference {
 
     fn unusable(&self, missing: Missing, engine: &Engine) -> Error {
         match missing {
-            Missing::Damaged(error) | Missing::Newer(error) | Missing::Unsupported(error) | Missing::Fault(error) => {
-                error.at(self)
-            }
+            Missing::Damaged(error)
+            | Missing::Newer(error)
+            | Missing::OtherType(error)
+            | Missing::Unsupported(error)
+            | Missing::Fault(error) => error.at(self),
             Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
                 let place = engine.archive.disk.path().display();
                 Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))

@@ -28,6 +28,7 @@ impl Recorder {
             Missing::Expired(how) => Reason::Expired(how),
             Missing::Damaged(error) => Reason::Damaged(escaped(&error.to_string()).into_owned()),
             Missing::Fault(error) => Reason::Unreadable(escaped(&error.to_string()).into_owned()),
+            Missing::OtherType(error) => Reason::Bypassed(escaped(&error.to_string()).into_owned()),
             Missing::Newer(error) => Reason::Newer(escaped(&error.to_string()).into_owned()),
             Missing::Unsupported(error) => Reason::Unsupported(escaped(&error.to_string()).into_owned()),
             Missing::Absent => self.nearest(call),

@@ -40,6 +40,16 @@ pub(crate) struct Missed {
     call: Option<String>,
 }
 
+impl Missed {
+    /// Why the call goes by the cache, if it does.
+    pub(crate) fn bypass(&self) -> Option<Error> {
+        match &self.reason {
+            Reason::Bypassed(why) => Some(Error::unsupported(why.clone())),
+            _ => None,
+        }
+    }
+}
+
 /// What became of a computed value.
 pub(crate) enum Fate<'a> {
     Stored(&'a Site, &'a Record),

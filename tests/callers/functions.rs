@@ -107,6 +107,22 @@ pub struct Window<'a> {
     x: &'a [f64],
 }
 
+/// Looks on, and makes no difference to a result.
+pub trait Watch {
+    /// Told of a number.
+    fn watch(&self, n: u32);
+}
+
+/// Panics at 0, if it is so.
+#[derive(Debug, Clone, Copy)]
+pub struct Watcher(pub bool);
+
+impl Watch for Watcher {
+    fn watch(&self, n: u32) {
+        assert!(n > 0 || !self.0);
+    }
+}
+
 /// Generic in every way.
 #[cache(ignore(op, progress, named))]
 #[must_use]
@@ -114,17 +130,19 @@ pub fn generic<'a, T, F, const N: usize>(
     x: &'a [T; N],
     r#type: u32,
     (a, b): (u32, u32),
-    op: impl Fn(f64) -> f64,
+    op: impl Watch,
     progress: F,
-    named: &'a dyn Fn() -> String,
+    named: &'a dyn Watch,
 ) -> Vec<f64>
 where
     T: ContentHash + Copy + Into<f64> + PartialOrd,
-    F: Fn(u32),
+    F: Watch,
 {
-    progress(a + b + r#type);
-    drop(named());
-    x.iter().map(|&x| op(x.into())).collect()
+    progress.watch(a + b + r#type);
+    named.watch(a);
+    op.watch(b);
+    drop((op, progress));
+    x.iter().map(|&x| x.into()).collect()
 }
 
 /// Hidden lifetimes, and a body that changes its argument.
@@ -358,7 +376,7 @@ mod tests {
         let table = Table::new(4);
         assert_eq!(assert_hits!(scaled::call(2.0, x.view())), scaled::compute(2.0, x.view()));
         assert_eq!(assert_hits!(parsed::call("3", true)), Ok(7));
-        assert_hits!(generic::call(&[1.0, 2.0], 3, (4, 5), |x| x, |_| {}, &String::new));
+        assert_hits!(generic::call(&[1.0, 2.0], 3, (4, 5), Watcher(true), Watcher(false), &Watcher(true)));
         assert_hits!(hidden::call(Window { x: &[1.0] }, 2.0, "s"));
         assert_hits!(explicit::call(&x, &x)).sum();
         assert_hits!(opaque::call(1.0_f32, &2_u8));
@@ -482,13 +500,23 @@ mod tests {
     }
 
     #[test]
-    fn an_ignored_closure_leaves_the_key_alone() {
+    fn an_ignored_argument_leaves_the_key_alone_and_its_type_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::open(folder.path()).unwrap();
-        let name = String::new;
-        let _ = memory.eval(generic::call(&[1.0], 3, (4, 5), |x| x, |_| {}, &name));
-        assert!(memory.contains(&generic::call(&[1.0], 3, (4, 5), |x| x + 1.0, |n| assert!(n > 0), &name)));
-        assert!(!memory.contains(&generic::call(&[1.0], 3, (4, 6), |x| x, |_| {}, &name)));
-        assert!(!memory.contains(&generic::call(&[1.0_f32], 3, (4, 5), |x| x, |_| {}, &name)));
+        let (loud, quiet) = (Watcher(true), Watcher(false));
+        let _ = memory.eval(generic::call(&[1.0], 3, (4, 5), loud, quiet, &loud));
+        assert!(memory.contains(&generic::call(&[1.0], 3, (4, 5), quiet, loud, &quiet)));
+        assert!(!memory.contains(&generic::call(&[1.0], 3, (4, 6), loud, quiet, &loud)));
+        assert!(!memory.contains(&generic::call(&[1.0_f32], 3, (4, 5), loud, quiet, &loud)));
+        assert!(!memory.contains(&generic::call(&[1.0], 3, (4, 5), loud, Other, &loud)));
+        assert!(!memory.contains(&generic::call(&[1.0], 3, (4, 5), Other, quiet, &loud)));
+        assert!(memory.contains(&generic::call(&[1.0], 3, (4, 5), loud, quiet, &Other)));
+    }
+
+    /// Watches as well.
+    struct Other;
+
+    impl Watch for Other {
+        fn watch(&self, _: u32) {}
     }
 }

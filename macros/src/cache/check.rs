@@ -5,8 +5,9 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 use syn::{
-    Error, Expr, ExprLit, ExprUnary, FnArg, Ident, Lifetime, Lit, ParenthesizedGenericArguments, Pat, Receiver,
-    ReceiverKind, Result, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait, TypePath, TypeReference, UnOp,
+    Error, Expr, ExprLit, ExprUnary, FnArg, Generics, Ident, Lifetime, Lit, ParenthesizedGenericArguments, Pat, Path,
+    PathArguments, Receiver, ReceiverKind, Result, ReturnType, Safety, Signature, Type, TypeFnPtr, TypeImplTrait,
+    TypeParamBound, TypePath, TypeReference, UnOp, WherePredicate,
 };
 
 use super::parse::{Counts, Function, Options};
@@ -27,6 +28,7 @@ pub(super) fn check(options: &Options, function: &Function, place: Option<Place>
     output(&function.signature.output, &mut errors);
     ignored(options, &function.signature, &mut errors);
     secret(options, &function.signature, &mut errors);
+    functions(options, &function.signature, &mut errors);
     rounded(options, &function.signature, &mut errors);
     code(options, &mut errors);
     places(options, function, &mut errors);
@@ -273,6 +275,73 @@ fn secret(options: &Options, signature: &Signature, errors: &mut Errors) {
             errors.push(ident, format!("argument `{ident}` is ignored, and so is told nowhere anyway"));
         }
     }
+}
+
+/// A function is no value that could be left out: what it computes goes into the result.
+fn functions(options: &Options, signature: &Signature, errors: &mut Errors) {
+    for input in &signature.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        let name = argument_name(input).unwrap_or_default();
+        if options.ignore.iter().any(|ident| ident.unraw() == name) {
+            FunctionTypes { generics: &signature.generics, errors }.visit_type(&typed.ty);
+        }
+    }
+}
+
+/// Finds types of functions, behind references, boxes, `dyn`, `impl` and type parameters.
+struct FunctionTypes<'a> {
+    generics: &'a Generics,
+    errors: &'a mut Errors,
+}
+
+impl FunctionTypes<'_> {
+    fn refuse(&mut self, place: impl ToTokens) {
+        let message = "a function can't be ignored: calls with another one would share their entries; take an enum that names it, or cache a closure that calls it under a name, `call!(\"name\", |…| …)`";
+        self.errors.push(place, message);
+    }
+
+    /// Whether a type parameter is bound to be a function.
+    fn is_function(&self, parameter: &Ident) -> bool {
+        let parameters = self.generics.type_params().filter(|known| known.ident == *parameter);
+        let inline = parameters.flat_map(|known| &known.bounds);
+        let predicates = self.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        let bound = predicates.filter_map(|predicate| match predicate {
+            WherePredicate::Type(bound) if mentions_alone(&bound.bounded_ty, parameter) => Some(&bound.bounds),
+            _ => None,
+        });
+        let mut bounds = inline.chain(bound.flatten());
+        bounds.any(|bound| matches!(bound, TypeParamBound::Trait(bound) if is_function_trait(&bound.path)))
+    }
+}
+
+impl Visit<'_> for FunctionTypes<'_> {
+    fn visit_type_fn_ptr(&mut self, function: &TypeFnPtr) {
+        self.refuse(function);
+    }
+
+    fn visit_path(&mut self, path: &Path) {
+        // Holds none: `PhantomData<fn(T)>` says how a type depends on another.
+        if path.segments.last().is_some_and(|last| last.ident == "PhantomData") {
+            return;
+        }
+        match path.get_ident() {
+            _ if is_function_trait(path) => self.refuse(path),
+            Some(parameter) if self.is_function(parameter) => self.refuse(path),
+            _ => visit::visit_path(self, path),
+        }
+    }
+}
+
+fn mentions_alone(ty: &Type, parameter: &Ident) -> bool {
+    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident(parameter))
+}
+
+/// The traits of functions are written with parentheses.
+fn is_function_trait(path: &Path) -> bool {
+    const TRAITS: [&str; 6] = ["Fn", "FnMut", "FnOnce", "AsyncFn", "AsyncFnMut", "AsyncFnOnce"];
+    path.segments.last().is_some_and(|last| {
+        matches!(last.arguments, PathArguments::Parenthesized(_)) && TRAITS.iter().any(|name| last.ident == name)
+    })
 }
 
 fn rounded(options: &Options, signature: &Signature, errors: &mut Errors) {

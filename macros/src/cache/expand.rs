@@ -13,6 +13,7 @@ use super::attributes::{Role, routed};
 use super::parse::{Function, Options};
 use crate::code::{cargo_variable, method_constant};
 use crate::ident::rewritten;
+use crate::package;
 
 pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream, private: &TokenStream) -> TokenStream {
     let names = Names::new(options, function);
@@ -219,7 +220,7 @@ impl Expansion<'_> {
         let base = quote_spanned!(Span::mixed_site()=> Self::#item().0);
         let identity = match method {
             true => quote_spanned! {Span::mixed_site()=>
-                #private::member(#base, #private::core::any::type_name::<Self>())
+                #private::member::<Self>(#base)
             },
             false => base,
         };
@@ -237,6 +238,8 @@ impl Expansion<'_> {
         let private = self.private;
         let attributes = self.attributes(Role::Companion);
         let package = cargo_variable("CARGO_PKG_NAME", private);
+        // A given name stands for package and binary, too.
+        let mark = if self.options.name.is_some() { package::version() } else { package::mark() };
         let (cache_err, skip_none) = (self.options.cache_err, self.options.skip_none);
         let site = Span::mixed_site();
         let place = match &self.options.name {
@@ -253,6 +256,8 @@ impl Expansion<'_> {
                 static FUNCTION: #private::Function = #private::Function::new(#private::Definition {
                     package: #package,
                     binary: #private::core::option_env!("CARGO_BIN_NAME"),
+                    mark: #mark,
+                    id: #private::type_id::<#handle>,
                     place: #place,
                     code: &CODE,
                     cache_err: #cache_err,

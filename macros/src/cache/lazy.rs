@@ -9,7 +9,6 @@ use syn::{GenericParam, ReturnType};
 use super::argument::Argument;
 use super::attributes::Role;
 use super::expand::{Expansion, Names};
-use crate::tokens::mentions;
 
 impl Expansion<'_> {
     pub(super) fn call(&self) -> TokenStream {
@@ -97,15 +96,16 @@ impl Expansion<'_> {
     /// `fn(&A, &mut Arguments)`.
     fn digest_closure(&self) -> TokenStream {
         let site = Span::mixed_site();
-        let locals = self.arguments.iter().map(|argument| match argument.ignored {
+        let locals = self.arguments.iter().map(|argument| match argument.ignored && !argument.opaque {
             true => quote_spanned!(site=> _),
             false => argument.local.to_token_stream(),
         });
         let added = self.arguments.iter().filter(|argument| !argument.ignored).map(|argument| self.added(argument));
-        let generics = self.generic_arguments();
+        let (opaque, generics) = (self.opaque_arguments(), self.generic_arguments());
         quote_spanned!(site=> |(#(#locals,)*), arguments| {
             let _ = &arguments;
             #(#added)*
+            #(#opaque)*
             #(#generics)*
         })
     }
@@ -117,15 +117,24 @@ impl Expansion<'_> {
         // The closure sees `&A`: an argument that is itself a reference is behind two.
         let value = if argument.reference { quote_spanned!(site=> *#local) } else { local.to_token_stream() };
         let keyed = argument.keyed(&value, private);
-        // A name that no argument can have: `Again` looks an argument up by its name.
-        let type_of = format!("impl {name}");
-        let opaque = argument.opaque.then(
-            || quote_spanned!(site=> arguments.type_argument(#type_of, #private::core::any::type_name_of_val(#value));),
-        );
         let add = Ident::new(if argument.secret { "add_secret" } else { "add" }, site);
-        quote_spanned!(site=> #opaque arguments.#add(#name, #value, #keyed);)
+        quote_spanned!(site=> arguments.#add(#name, #value, #keyed);)
     }
 
+    /// The types of the `impl Trait` arguments, ignored ones, too: to ignore a value isn't to ignore what its type does.
+    fn opaque_arguments(&self) -> Vec<TokenStream> {
+        let opaque = self.arguments.iter().filter(|argument| argument.opaque);
+        let added = opaque.map(|Argument { name, local, reference, .. }| {
+            // A name that no argument can have: `Again` looks an argument up by its name.
+            let name = format!("impl {name}");
+            let site = Span::mixed_site();
+            let value = if *reference { quote_spanned!(site=> *#local) } else { local.to_token_stream() };
+            quote_spanned!(site=> arguments.type_of(#name, #value);)
+        });
+        added.collect()
+    }
+
+    /// Type and const parameters, whichever arguments use them: what a bound makes of one is seen nowhere else.
     fn generic_arguments(&self) -> Vec<TokenStream> {
         let private = self.private;
         let site = Span::mixed_site();
@@ -135,9 +144,7 @@ impl Expansion<'_> {
             GenericParam::Type(parameter) => {
                 let ident = &parameter.ident;
                 let name = ident.unraw().to_string();
-                let add =
-                    quote_spanned!(site=> arguments.type_argument(#name, #private::core::any::type_name::<#ident>()););
-                self.counts(ident).then_some(add)
+                Some(quote_spanned!(site=> #private::Arguments::type_argument::<#ident>(arguments, #name);))
             }
             GenericParam::Const(parameter) => {
                 let ident = &parameter.ident;
@@ -146,18 +153,5 @@ impl Expansion<'_> {
             }
         });
         added.collect()
-    }
-
-    /// Whether a type parameter counts. One that serves ignored arguments only is ignored with them, as an
-    /// `impl Trait` there would be: `ignore(progress)` for `progress: F` has to ignore the closure's type as well. One
-    /// that the body names counts all the same: `T::SCALE` is no part of the argument.
-    fn counts(&self, parameter: &Ident) -> bool {
-        let word = parameter.to_string();
-        let used = |ignored: bool| {
-            let typed = self.arguments.iter().filter(move |argument| argument.ignored == ignored);
-            typed.filter_map(|argument| argument.typed.as_ref()).any(|(_, ty)| mentions(ty.to_token_stream(), &word))
-        };
-        let named = mentions(self.function.body.to_token_stream(), &word);
-        !used(true) || used(false) || named || mentions(self.result(), &word)
     }
 }

@@ -42,14 +42,47 @@ fn arguments_are_added_by_name_unless_ignored() {
 }
 
 #[test]
-fn a_type_parameter_of_ignored_arguments_is_ignored() {
-    let counts = |arguments: &str, function: &str| expanded(arguments, function).contains("type_argument(\"F\"");
-    assert!(counts("", "fn f<F>(x: F) {}"));
-    assert!(counts("ignore(y)", "fn f<F>(x: u8, y: u8) {}"));
-    assert!(!counts("ignore(x)", "fn f<F>(x: &[F]) {}"));
-    assert!(counts("ignore(x)", "fn f<F>(x: F, y: F) {}"));
-    assert!(counts("ignore(x)", "fn f<F>(x: F) -> Vec<F> {}"));
-    assert!(counts("ignore(x)", "fn f<F>(x: F) { F::scale() }"));
+fn a_type_parameter_counts_whatever_is_ignored() {
+    for (arguments, function) in [
+        ("", "fn f<F>(x: F) {}"),
+        ("ignore(x)", "fn f<F>(x: &[F]) {}"),
+        ("ignore(x)", "fn f<F>(x: F, y: F) {}"),
+        ("ignore(x)", "fn f<F, T: From<F>>(x: F, y: T) {}"),
+        ("ignore(x)", "fn f<F, T>(x: F, y: T) where T: From<F> {}"),
+    ] {
+        let output = expanded(arguments, function);
+        assert!(output.contains("type_argument::<F>(arguments,\"F\")"), "{function}: {output}");
+    }
+    let output = expanded("ignore(x)", "fn f(x: &impl Copy, y: u8) {}");
+    assert!(output.contains("arguments.type_of(\"implx\",*x)"), "{output}");
+    assert!(!output.contains("arguments.add(\"x\""), "{output}");
+}
+
+#[test]
+fn a_function_is_refused_where_it_is_ignored() {
+    let refused = |function: &str| {
+        let result = try_expand("ignore(f)".parse().unwrap(), function.parse().unwrap());
+        result.err().is_some_and(|error| error.to_string().contains("a function can't be ignored"))
+    };
+    for function in [
+        "fn g<F: Fn(f64) -> f64>(f: F) {}",
+        "fn g<F>(f: Option<&F>) where F: Copy + FnMut() {}",
+        "fn g(f: impl Send + FnOnce(f64)) {}",
+        "fn g(f: &(dyn Fn(f64) + Sync)) {}",
+        "fn g(f: fn(f64) -> f64) {}",
+        "fn g(f: [(u8, extern \"C\" fn()); 2]) {}",
+        "fn g(f: std::sync::Arc<Box<dyn core::ops::Fn()>>) {}",
+    ] {
+        assert!(refused(function), "{function}");
+    }
+    for function in [
+        "fn g(f: PhantomData<fn(u8)>) {}",
+        "fn g<F: Fn() + Copy, T>(f: T) {}",
+        "fn g(f: Fn) {}",
+        "fn g<T: Into<fn()>>(f: T) {}",
+    ] {
+        assert!(!refused(function), "{function}");
+    }
 }
 
 #[test]

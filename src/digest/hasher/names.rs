@@ -13,8 +13,11 @@ const NUMBERED: usize = 256;
 /// A name as the caller has it.
 #[derive(Clone, Copy)]
 pub(crate) enum Name<'a> {
-    /// Of a type, as `type_name` prints it: lifetimes don't count.
-    Type(&'static str),
+    /// Of a type, as `type_name` prints it, behind the mark of the package that defines it; lifetimes don't count.
+    Type {
+        package: &'static str,
+        printed: &'static str,
+    },
     Static(&'static str),
     Lent(&'a str),
 }
@@ -23,7 +26,7 @@ impl<'a> Name<'a> {
     /// The name that counts.
     pub(super) fn text(self) -> Cow<'a, str> {
         match self {
-            Self::Type(printed) => strip_lifetimes(printed),
+            Self::Type { package, printed } => of_package(package, printed),
             Self::Static(name) => Cow::Borrowed(name),
             Self::Lent(name) => Cow::Borrowed(name),
         }
@@ -33,23 +36,39 @@ impl<'a> Name<'a> {
     #[inline]
     fn place(self) -> &'static str {
         match self {
-            Self::Type(name) | Self::Static(name) => name,
+            Self::Type { printed: name, .. } | Self::Static(name) => name,
             Self::Lent(_) => "",
+        }
+    }
+
+    /// The package, without which a place says nothing: types of two packages may share the text of their names.
+    #[inline]
+    fn package(self) -> &'static str {
+        match self {
+            Self::Type { package, .. } => package,
+            Self::Static(_) | Self::Lent(_) => "",
         }
     }
 
     fn kept(self) -> Kept {
         let text = match self {
-            Self::Type(printed) => strip_lifetimes(printed),
+            Self::Type { package, printed } => of_package(package, printed),
             Self::Static(name) => Cow::Borrowed(name),
             Self::Lent(name) => Cow::Owned(name.to_owned()),
         };
-        Kept { place: self.place(), text }
+        Kept { package: self.package(), place: self.place(), text }
     }
+}
+
+/// The name of a type behind the mark of its package, if it has one.
+fn of_package(package: &'static str, printed: &'static str) -> Cow<'static, str> {
+    let name = strip_lifetimes(printed);
+    if package.is_empty() { name } else { format!("{package} {name}").into() }
 }
 
 /// A name in the table.
 struct Kept {
+    package: &'static str,
     place: &'static str,
     text: Cow<'static, str>,
 }
@@ -60,7 +79,10 @@ impl Kept {
     fn is_at(&self, name: Name<'_>) -> bool {
         let place = name.place();
         // What is lent, and what is empty, lies nowhere.
-        self.place.len() == place.len() && std::ptr::eq(self.place.as_ptr(), place.as_ptr()) && !place.is_empty()
+        self.place.len() == place.len()
+            && std::ptr::eq(self.place.as_ptr(), place.as_ptr())
+            && !place.is_empty()
+            && self.package == name.package()
     }
 
     fn is(&self, name: Name<'_>) -> bool {

@@ -1,10 +1,9 @@
 //! Parts that have parts: what they begin with, how deep they may be nested, and where they end.
 
-use std::any::type_name;
-
 use super::ContentHasher;
 use super::names::{Head, Kind, Name, Names};
 use crate::digest::tag::Tag;
+use crate::digest::type_name::ambiguity;
 use crate::error::Error;
 
 /// How many structs, variants, tuples, sequences and maps may be nested in each other. A value that is nested deeper,
@@ -22,28 +21,9 @@ impl ContentHasher {
         self.begin(Head { name: Name::Lent(name), kind: Kind::Struct });
     }
 
-    /// Begins a struct by the full name of its type, module and type arguments included, as the derive does: types of
-    /// one name in two modules differ behind a `dyn`, too.
-    ///
-    /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
-    pub fn begin_struct_of<T: ?Sized>(&mut self) {
-        self.begin(Head { name: Name::Type(type_name::<T>()), kind: Kind::Struct });
-    }
-
     /// Begins a variant of an enum; its fields follow as those of a struct do.
     pub fn begin_variant(&mut self, name: &str, variant: &str) {
         self.begin(Head { name: Name::Lent(name), kind: Kind::Variant(Name::Lent(variant)) });
-    }
-
-    /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
-    pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.begin(Head { name: Name::Type(type_name::<T>()), kind: Kind::Variant(Name::Lent(variant)) });
-    }
-
-    /// The same for a name that stays, which is found sooner; what the derive calls.
-    #[doc(hidden)]
-    pub fn begin_static_variant_of<T: ?Sized>(&mut self, variant: &'static str) {
-        self.begin(Head { name: Name::Type(type_name::<T>()), kind: Kind::Variant(Name::Static(variant)) });
     }
 
     /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
@@ -166,8 +146,10 @@ impl ContentHasher {
     #[inline(never)]
     fn head(&mut self, head: Head<'_>) {
         let name = head.name.text();
-        if matches!(head.name, Name::Type(_)) && name.contains("{{closure}}") {
-            self.fail(Error::unsupported(format!("type `{name}` stands in a closure, where names aren't unique")));
+        if let Name::Type { printed, .. } = head.name
+            && let Some(why) = ambiguity(printed)
+        {
+            self.fail(Error::unsupported(format!("type `{printed}` stands {why}")));
         }
         match head.kind {
             Kind::Struct => self.tagged_str(Tag::Struct, &name),

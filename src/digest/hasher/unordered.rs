@@ -1,8 +1,9 @@
 //! Parts without an order: the sum of their digests counts, and how many they are.
 
 use super::ContentHasher;
-use crate::digest::content::ContentHash;
+use crate::digest::content::{ContentHash, feed};
 use crate::digest::tag::Tag;
+use crate::digest::type_name::TypeSequence;
 use crate::digest::value::Digest;
 
 /// The sum of some digests, modulo 2^128, and their number.
@@ -39,7 +40,7 @@ impl ContentHasher {
         let Some(mut part) = self.part() else { return };
         let mut sum = Sum::default();
         for item in items {
-            item.content_hash(&mut part);
+            feed(item, &mut part);
             sum.add(self.absorb(&mut part));
             if self.is_over() {
                 return;
@@ -57,9 +58,9 @@ impl ContentHasher {
         let Some(mut part) = self.part() else { return };
         let mut sum = Sum::default();
         for (key, value) in entries {
-            key.content_hash(&mut part);
+            feed(key, &mut part);
             let key = self.absorb(&mut part);
-            value.content_hash(&mut part);
+            feed(value, &mut part);
             sum.add_entry(key, self.absorb(&mut part));
             if self.is_over() {
                 return;
@@ -93,6 +94,7 @@ impl ContentHasher {
             self.take_failure(part);
         }
         let digest = part.digest();
+        self.types.add_part(part.types, digest.halves()[0]);
         part.restart(self.depth + 1);
         digest
     }
@@ -108,6 +110,7 @@ impl ContentHasher {
     fn restart(&mut self, depth: u32) {
         self.stream.restart(if self.quick { 0 } else { super::DOMAIN.len() });
         (self.only, self.empty, self.depth) = (None, true, depth);
+        self.types = TypeSequence::default();
         if let Some(names) = &mut self.names {
             names.clear(depth as usize);
         }

@@ -30,7 +30,7 @@ const FIT: [u8; 16] = [1; 16];
 
 impl<T: Payload> Payload for Fit<T> {
     fn type_name(name: &mut TypeName) {
-        name.derived(::core::any::type_name::<Self>(), FIT, |name| {
+        name.derived("ndcache@0.1", ::core::any::type_name::<Self>(), FIT, |name| {
             name.part::<T, _>(plain_format!(T));
             name.part::<Ipv4Addr, _>(plain_format!(Ipv4Addr));
             name.part::<Array1<f64>, _>(plain_format!(Array1<f64>));
@@ -86,7 +86,7 @@ enum Tree {
 
 impl Payload for Tree {
     fn type_name(name: &mut TypeName) {
-        name.derived(::core::any::type_name::<Self>(), [2; 16], |name| {
+        name.derived("ndcache@0.1", ::core::any::type_name::<Self>(), [2; 16], |name| {
             name.part::<f64, _>(plain_format!(f64));
             name.part::<Option<String>, _>(plain_format!(Option<String>));
             name.part::<Box<Tree>, _>(plain_format!(Box<Tree>));
@@ -163,7 +163,7 @@ struct Marker;
 
 impl Payload for Marker {
     fn type_name(name: &mut TypeName) {
-        name.derived(::core::any::type_name::<Self>(), [3; 16], |_| {});
+        name.derived("ndcache@0.1", ::core::any::type_name::<Self>(), [3; 16], |_| {});
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {

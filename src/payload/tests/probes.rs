@@ -28,7 +28,7 @@ struct Borrowing<'a>(PhantomData<&'a str>);
 
 impl Payload for Borrowing<'_> {
     fn type_name(name: &mut TypeName) {
-        name.derived("Borrowing", [0; 16], |_| {});
+        name.derived("a@1", "Borrowing", [0; 16], |_| {});
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {

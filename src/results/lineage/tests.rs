@@ -19,6 +19,8 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         created: 1_700_000_000_000_000_000,
         duration: 1_500_000,
         expires: None,
+        build: None,
+        types: None,
         value: vec![0xc0],
         arrays: Vec::new(),
         overflow: None,
