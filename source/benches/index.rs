@@ -47,7 +47,7 @@ fn measure(lines: usize, runs: usize) {
 
 fn place(folder: &std::path::Path, at: usize, modules: usize) -> Place {
     let file = folder.join(format!("m{}.rs", at % modules));
-    let name = format!("f{}", at / modules * 3);
+    let name = format!("f{}", at / modules % 12);
     let text = std::fs::read_to_string(&file).expect("a file");
     let line = text.lines().position(|line| line.starts_with(&format!("pub fn {name}("))).expect("a function") + 1;
     Place { file, line, name }

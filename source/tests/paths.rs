@@ -176,6 +176,18 @@ fn macros_are_found_by_paths_and_imports() {
 }
 
 #[test]
+fn imports_in_macros_lead_to_items() {
+    let modules = "mod m { pub fn f() {} pub fn g() {} } mod n { use super::m as here; pub mod other { pub fn f() {} } make!(made); pub fn go() { call!() } } ";
+    let make = "macro_rules! make { ($n:ident) => { pub fn $n() { use $crate::m::*; f() } } } macro_rules! call { () => { { use here::g as q; q() } } } ";
+    assert_counts(&format!("{make}{modules} fn root() {{ n::made() }}"), &["m::f"]);
+    assert_counts(&format!("{make}{modules} fn root() {{ n::go() }}"), &["m::g"]);
+    assert_counts(
+        "mod m { pub fn f() {} pub fn g() {} } macro_rules! import { () => { pub use m::f; } } import!(); cfg_if! { if #[cfg(unix)] { use m::g as h; } } fn root() { f(); h() }",
+        &["m::f", "m::g"],
+    );
+}
+
+#[test]
 fn a_macro_in_a_body_counts() {
     assert_counts("fn root() { macro_rules! inner { () => { helper() } } inner!() } fn helper() {}", &["helper"]);
 }

@@ -4,7 +4,7 @@
 
 use super::load::{self, Context};
 use super::split;
-use super::{Index, ItemId, Scope, ScopeId};
+use super::{Index, ItemId, ItemKind, Scope, ScopeId};
 use crate::error::Result;
 use crate::file::File;
 use crate::lex::Kind;
@@ -13,7 +13,10 @@ use crate::symbol::Symbol;
 /// Looks through an item's tokens behind its keyword.
 pub(super) fn scan(index: &mut Index, context: &Context, id: ItemId) -> Result<()> {
     let item = index.item(id);
-    let declared = declarations(&index.files[item.file as usize], item.keyword as usize, item.to as usize);
+    let file = &index.files[item.file as usize];
+    // What a macro makes counts with the macro, but what it imports has to be known.
+    let imports_only = matches!(item.kind, ItemKind::Macro | ItemKind::Call);
+    let declared = declarations(file, item.keyword as usize, item.to as usize, imports_only);
     if declared.is_empty() {
         return Ok(());
     }
@@ -40,12 +43,13 @@ fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
 }
 
 /// The indices of the keywords that declare something.
-fn declarations(file: &File, from: usize, to: usize) -> Vec<usize> {
+fn declarations(file: &File, from: usize, to: usize, imports_only: bool) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = from;
     while at < to {
         let token = &file.tokens[at];
-        if token.kind == Kind::Ident && declares(file, token.symbol, at) {
+        let skipped = imports_only && !matches!(token.symbol, Symbol::USE | Symbol::INCLUDE);
+        if token.kind == Kind::Ident && !skipped && declares(file, token.symbol, at) {
             found.push(at);
             if token.symbol == Symbol::IMPL || token.symbol == Symbol::MOD {
                 // Its members look through their own bodies.

@@ -42,7 +42,40 @@ pub(super) fn root(index: &mut Index) -> Result<()> {
     };
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
     let to = index.files[file as usize].tokens.len();
-    level(index, &context, from, to)
+    level(index, &context, from, to)?;
+    imports_of_calls(index);
+    Ok(())
+}
+
+/// What a macro imports where items stand is imported there.
+fn imports_of_calls(index: &mut Index) {
+    for call in index.calls.clone() {
+        let item = index.item(call);
+        let (module, mut seen, mut queue) = (index.around(item.scope), Vec::new(), vec![call]);
+        while let Some(id) = queue.pop() {
+            if seen.contains(&id) {
+                continue;
+            }
+            seen.push(id);
+            queue.extend(index.macros_in(id));
+            share_imports(index, index.item(id).scope, module);
+        }
+    }
+}
+
+/// Imports of a body become those of another scope, too.
+fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
+    if !index.scopes[from as usize].is_body || from == to {
+        return;
+    }
+    let inner = &index.scopes[from as usize];
+    let (names, globs) = (inner.names.clone(), inner.globs.clone());
+    let outer = &mut index.scopes[to as usize];
+    outer.globs.extend(globs);
+    for (name, bindings) in names {
+        let imports = bindings.into_iter().filter(|binding| matches!(binding, Binding::Import(_)));
+        outer.names.entry(name).or_default().extend(imports);
+    }
 }
 
 fn folder(path: &Path) -> PathBuf {
@@ -173,9 +206,10 @@ pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<
     }
     match raw.kind {
         ItemKind::Impl | ItemKind::Trait => block(index, context, raw, id, guards),
-        ItemKind::Fn | ItemKind::Const | ItemKind::Static => body::scan(index, context, id),
+        ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro => body::scan(index, context, id),
         ItemKind::Call => {
             index.calls.push(id);
+            body::scan(index, context, id)?;
             modules_of_call(index, context, raw)
         }
         _ => Ok(()),

@@ -164,6 +164,38 @@ impl Index {
         scope
     }
 
+    /// The scope around the one that an item's own body may be.
+    pub(crate) fn around(&self, scope: ScopeId) -> ScopeId {
+        let inner = &self.scopes[scope as usize];
+        if inner.is_body { inner.parent.unwrap_or(ROOT) } else { scope }
+    }
+
+    /// A path as the imports of a body spell it: with what they stand for in place of its first segment.
+    pub(crate) fn imported(&self, scope: ScopeId, path: &[Symbol]) -> Vec<(Vec<Symbol>, bool)> {
+        let inner = &self.scopes[scope as usize];
+        if !inner.is_body {
+            return Vec::new();
+        }
+        let mut spelled = Vec::new();
+        for binding in inner.names.get(&path[0]).into_iter().flatten() {
+            if let Binding::Import(import) = binding {
+                spelled.push(([&import.path, &path[1..]].concat(), import.global));
+            }
+        }
+        for import in &inner.globs {
+            spelled.push(([&import.path, path].concat(), import.global));
+        }
+        spelled
+    }
+
+    /// The macros of this crate that an item's tokens call.
+    pub(crate) fn macros_in(&self, id: ItemId) -> Vec<ItemId> {
+        let item = self.item(id);
+        let file = self.file_of(item);
+        let called = (item.keyword as usize..item.to as usize).filter(|&at| file.symbol(at + 1) == Symbol::BANG);
+        called.filter_map(|at| self.macros.get(&file.symbol(at))).flatten().copied().collect()
+    }
+
     /// `module::Type::name`, for people.
     pub(crate) fn path(&self, id: ItemId) -> String {
         let item = self.item(id);

@@ -47,6 +47,7 @@ pub struct Resolver<'a> {
     /// `impl`s by the names in their headers that nothing explains.
     unknown: Map<Symbol, Vec<ItemId>>,
     calls: Calls,
+    items_by_file: Vec<Vec<ItemId>>,
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
 }
@@ -66,6 +67,7 @@ impl<'a> Resolver<'a> {
             naming: Map::default(),
             unknown: Map::default(),
             calls,
+            items_by_file: place::items_by_file(index),
             steps: RefCell::default(),
             contents: RefCell::default(),
         };
@@ -105,7 +107,7 @@ impl<'a> Resolver<'a> {
     ///
     /// Returns an error when no function, and no macro call that could make it, stands at the place.
     pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
-        let roots = place::roots(self.index, place)?;
+        let roots = place::roots(self.index, &self.items_by_file, place)?;
         let without = self.left_out(roots[0], without);
         let mut growth = Growth::new(self, &roots, &without);
         if !growth.run() {

@@ -16,32 +16,50 @@ pub struct Place {
     pub name: String,
 }
 
+/// The items of each file, so that a function is found without a look at all of them.
+pub(super) fn items_by_file(index: &Index) -> Vec<Vec<ItemId>> {
+    let mut items = vec![Vec::new(); index.files.len()];
+    for (id, item) in index.items.iter().enumerate() {
+        items[item.file as usize].push(id as ItemId);
+    }
+    items
+}
+
 /// The functions of that name whose lines hold the place, the innermost ones; else the macro call that stands there, which
 /// makes the function. A file that two modules have gives one of each.
-pub(super) fn roots(index: &Index, place: &Place) -> Result<Vec<ItemId>> {
-    let files: Vec<u32> = (0..index.files.len() as u32).filter(|&file| is_file(index, file, &place.file)).collect();
+pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Vec<ItemId>> {
     let name = index.symbols.find(&place.name);
     let mut functions = Vec::new();
     let mut calls = Vec::new();
-    for (id, item) in index.items.iter().enumerate() {
-        if !files.contains(&item.file) || !holds(index, item, place.line) {
-            continue;
-        }
-        match item.kind {
-            ItemKind::Fn if Some(item.name) == name => functions.push(id as ItemId),
-            ItemKind::Call | ItemKind::Macro | ItemKind::Fn | ItemKind::Const | ItemKind::Static => {
-                calls.push(id as ItemId);
+    for file in files(index, &place.file) {
+        for &id in &items_by_file[file] {
+            let item = index.item(id);
+            if !holds(index, item, place.line) {
+                continue;
             }
-            _ => {}
+            match item.kind {
+                ItemKind::Fn if Some(item.name) == name => functions.push(id),
+                ItemKind::Call | ItemKind::Macro | ItemKind::Fn | ItemKind::Const | ItemKind::Static => calls.push(id),
+                _ => {}
+            }
         }
     }
     let found = if functions.is_empty() { calls } else { functions };
     innermost(index, found).ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))
 }
 
-fn is_file(index: &Index, file: u32, path: &Path) -> bool {
-    let known = &index.files[file as usize].path;
-    known == path || known.ends_with(path) || (known.file_name() == path.file_name() && same(known, path))
+/// The numbers of a file: by its path as it was read, else by what it ends with, else by what the file system says.
+fn files(index: &Index, path: &Path) -> Vec<usize> {
+    let those = |is_it: &dyn Fn(&Path) -> bool| {
+        let files = index.files.iter().enumerate();
+        files.filter(|(_, file)| is_it(&file.path)).map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    let exact = those(&|known| known.as_os_str() == path.as_os_str());
+    if !exact.is_empty() {
+        return exact;
+    }
+    let same = those(&|known| known.file_name() == path.file_name() && same(known, path));
+    if same.is_empty() { those(&|known| known.ends_with(path)) } else { same }
 }
 
 fn same(a: &Path, b: &Path) -> bool {

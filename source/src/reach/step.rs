@@ -156,7 +156,23 @@ impl<'a> Walk<'a> {
     }
 
     fn resolve(&self, path: &Path) -> Vec<Found> {
-        self.resolver.names.resolve(self.node.scope, &path.segments, path.global)
+        let names = &self.resolver.names;
+        let mut found = names.resolve(self.node.scope, &path.segments, path.global);
+        let item = self.resolver.index.item(self.node.item);
+        if item.scope != self.node.scope {
+            // A macro's own imports are resolved where it is called, too.
+            for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
+                for mut longer in names.resolve(self.node.scope, &spelled, global) {
+                    // What is left over belongs to the path as it is written.
+                    let rest = spelled.len() - longer.length;
+                    if rest < path.segments.len() {
+                        longer.length = path.segments.len() - rest;
+                        found.push(longer);
+                    }
+                }
+            }
+        }
+        found
     }
 
     fn path(&mut self, path: &Path, local: bool) {
