@@ -1,6 +1,7 @@
 //! The items that a function's code reaches.
 
 mod calls;
+mod graph;
 mod grow;
 mod header;
 mod part;
@@ -20,6 +21,7 @@ use step::{Node, Step};
 
 use crate::digest;
 use crate::error::Result;
+use crate::facts;
 use crate::index::{Index, ItemId, ItemKind};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
@@ -50,6 +52,8 @@ pub struct Resolver<'a> {
     items_by_file: Vec<Vec<ItemId>>,
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
+    facts: RefCell<Map<ItemId, Vec<Fact>>>,
+    paths: RefCell<Map<ItemId, String>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -70,6 +74,8 @@ impl<'a> Resolver<'a> {
             items_by_file: place::items_by_file(index),
             steps: RefCell::default(),
             contents: RefCell::default(),
+            facts: RefCell::default(),
+            paths: RefCell::default(),
         };
         for &id in &index.impls {
             let header = header::header(index, &resolver.names, id);
@@ -113,8 +119,7 @@ impl<'a> Resolver<'a> {
         if !growth.run() {
             return Ok(self.whole_crate(&growth));
         }
-        let nodes = growth.grown.iter().enumerate().map(|(number, grown)| self.vertex(&growth, number, grown));
-        let digest = digest::refined(self.index.session.edition, nodes.collect());
+        let digest = digest::refined(self.index.session.edition, graph::vertices(self, &growth));
         let mut unseen = growth.unseen.clone();
         unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
         unseen.extend(told::imports(self, &growth));
@@ -165,34 +170,12 @@ impl<'a> Resolver<'a> {
         *self.contents.borrow_mut().entry(id).or_insert_with(|| digest::content(self.index, id))
     }
 
-    /// What the digest takes of a node: its content, and the nodes that each mention leads to.
-    fn vertex(&self, growth: &Growth<'_>, number: usize, grown: &grow::Grown) -> digest::Vertex {
-        let is_root = growth.roots.contains(&number);
-        let mut vertex = digest::Vertex::new(self.content(grown.node.item), is_root);
-        for steps in grown.steps.iter() {
-            self.edge(growth, steps, &mut vertex);
-        }
-        if is_root {
-            self.edge(growth, &growth.signature, &mut vertex);
-        }
-        let blocks = listed(&self.naming, &grown.node.item).iter().map(|&id| Step::Item(id));
-        self.edge(growth, &blocks.collect::<Vec<_>>(), &mut vertex);
-        vertex
+    fn facts(&self, id: ItemId) -> Vec<Fact> {
+        self.facts.borrow_mut().entry(id).or_insert_with(|| facts::of(self.index, id)).clone()
     }
 
-    fn edge(&self, growth: &Growth<'_>, steps: &[Step], vertex: &mut digest::Vertex) {
-        let (mut targets, mut foreign) = (Vec::new(), Vec::new());
-        for step in steps {
-            match step {
-                Step::Foreign(path) => foreign.push(path.iter().map(|&name| self.index.symbols.text(name)).collect()),
-                Step::Macro(id, scope) => targets.extend(growth.numbers.get(&Node { item: *id, scope: *scope })),
-                step => targets.extend(growth.targets(step).into_iter().filter_map(|id| {
-                    let scope = self.index.item(id).scope;
-                    growth.numbers.get(&Node { item: id, scope })
-                })),
-            }
-        }
-        vertex.edge(targets, foreign);
+    fn path(&self, id: ItemId) -> String {
+        self.paths.borrow_mut().entry(id).or_insert_with(|| self.index.path(id)).clone()
     }
 
     /// Whether methods may be called on the type that another type has.

@@ -9,7 +9,7 @@ use crate::names::{Found, Target};
 use crate::symbol::{Set, Symbol};
 
 /// One lead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Step {
     Item(ItemId),
     /// A macro, whose paths may be those of the scope where it is called.

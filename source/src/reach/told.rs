@@ -7,7 +7,6 @@ use super::part::{Part, Why};
 use super::step::{Node, Step};
 use super::unseen::Unseen;
 use super::{Resolver, prelude};
-use crate::facts;
 use crate::index::{Binding, ItemId, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Set, Symbol};
@@ -24,9 +23,9 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
     let grown = &growth.grown[number];
     let item = index.item(grown.node.item);
     let file = index.file_of(item);
-    let by = index.path(growth.grown[grown.by].node.item);
+    let by = resolver.path(growth.grown[grown.by].node.item);
     Part {
-        name: index.path(grown.node.item),
+        name: resolver.path(grown.node.item),
         file: file.path.clone(),
         line: file.line(item.keyword as usize),
         why: why(grown.rule, by),
@@ -36,7 +35,7 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
             .iter()
             .map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize))
             .collect(),
-        facts: facts::of(index, grown.node.item),
+        facts: resolver.facts(grown.node.item),
     }
 }
 
@@ -54,7 +53,7 @@ fn why(rule: Rule, by: String) -> Why {
 /// Imports of other crates that nothing names, in the scopes of items that call methods.
 pub(super) fn imports(resolver: &Resolver<'_>, growth: &Growth<'_>) -> BTreeSet<Unseen> {
     let mut scopes: BTreeSet<ScopeId> = BTreeSet::new();
-    let mut mentioned: BTreeSet<Vec<Symbol>> = BTreeSet::new();
+    let mut mentioned: Set<&[Symbol]> = Set::default();
     for grown in &growth.grown {
         let Node { scope, .. } = grown.node;
         for step in grown.steps.iter().flatten() {
@@ -64,7 +63,7 @@ pub(super) fn imports(resolver: &Resolver<'_>, growth: &Growth<'_>) -> BTreeSet<
                     scopes.insert(resolver.index.module(scope));
                 }
                 Step::Foreign(path) if !path.contains(&Symbol::STAR) => {
-                    mentioned.insert(path.clone());
+                    mentioned.insert(path);
                 }
                 _ => {}
             }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Something that a function's result may depend on and that its parts don't hold.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unseen {
     /// Another crate, by its name.
