@@ -159,6 +159,29 @@ fn methods_called_in_macros_count() {
 }
 
 #[test]
+fn names_given_to_a_macro_may_be_methods() {
+    assert_counts(
+        &with_types("macro_rules! call { ($x:expr, $m:ident) => { $x.$m() } } fn root(b: B) { call!(b, m) }"),
+        &["<impl B>::m"],
+    );
+    assert_counts(&with_types("fn root(b: B) { foreign!(b => m) }"), &["<impl B>::m"]);
+    assert_counts(
+        &with_types("macro_rules! println { ($x:expr, $m:ident) => { $x.$m() } } fn root(b: B) { println!(b, m) }"),
+        &["<impl B>::m"],
+    );
+}
+
+#[test]
+fn self_in_a_nested_impl_is_another_one() {
+    assert_counts(
+        &with_types(
+            "impl A { fn root(&self) { struct W(B); impl std::ops::Deref for W { type Target = B; } impl W { fn go(&self) { self.m() } } } }",
+        ),
+        &["<impl B>::m"],
+    );
+}
+
+#[test]
 fn macros_inside_an_impl_count_with_the_type() {
     assert_counts(
         "struct A; macro_rules! getter { ($n:ident) => { fn $n(&self) { helper() } } } impl A { getter!(x); } fn helper() {} fn root(a: &A) { a.x() }",

@@ -105,6 +105,11 @@ fn paths_under_cfg_attr_are_alternatives() {
 }
 
 #[test]
+fn modules_of_bodies_are_read() {
+    assert_parts_of(&[("src/lib.rs", "fn root() { mod a; a::f() }"), ("src/a.rs", "pub fn f() {}")], &["a::f"]);
+}
+
+#[test]
 fn a_missing_module_is_unseen_and_no_error() {
     let reached = Crate::new(&[("src/lib.rs", "mod gone; fn root() { gone::f() }")]).reached();
     assert!(reached.unseen.iter().any(|unseen| unseen.to_string().contains("gone.rs")), "{:?}", reached.unseen);

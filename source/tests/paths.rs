@@ -133,6 +133,27 @@ fn a_variable_hides_a_function_of_its_name() {
 }
 
 #[test]
+fn items_in_a_body_dont_see_its_variables() {
+    assert_parts("fn root(f: f64) { const N: f64 = f(); } const fn f() -> f64 { 1.0 }", &["f"]);
+    assert_parts("fn root(f: f64) { static N: f64 = f(); } const fn f() -> f64 { 1.0 }", &["f"]);
+}
+
+#[test]
+fn comparisons_are_no_generic_lists() {
+    assert_parts(
+        "fn root(a: u8, b: u8) -> bool { if a < b { return true } a > ::m::f() } mod m { pub fn f() -> u8 { 0 } }",
+        &[],
+    );
+    let text = "fn root(a: u8, b: u8) -> bool { if a < b { return true } a > crate::m::f() || x < m::g::<{ N }>() } mod m { pub fn f() -> u8 { 0 } pub fn g<const N: usize>() {} } const N: usize = 1;";
+    assert_parts(text, &["N", "m::f", "m::g"]);
+    let old = Crate::new(&[(
+        "src/lib.rs",
+        "fn root(a: u8, b: u8) -> bool { if a < b { return true } a > ::m::f() } mod m { pub fn f() -> u8 { 0 } }",
+    )]);
+    assert_eq!(names(&old.with(|session| session.edition = 2015).reached()), ["m::f"]);
+}
+
+#[test]
 fn fields_and_labels_are_no_functions() {
     assert_parts(
         "struct S { window: f64 } fn root() -> f64 { let s = S { window: 1.0 }; s.window } fn window() {}",

@@ -67,7 +67,10 @@ fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
         // `impl Trait + use<'a>` is a bound.
         Symbol::USE => file.symbol(at + 1) != Symbol::LT,
         Symbol::IMPL => begins_statement(file, at),
-        Symbol::MOD => file.name(at + 1).is_some() && file.is_open(at + 2, b'{'),
+        Symbol::MOD => {
+            let ends = file.is_open(at + 2, b'{') || file.symbol(at + 2) == Symbol::SEMI;
+            file.name(at + 1).is_some() && ends
+        }
         Symbol::MACRO_RULES => file.symbol(at + 1) == Symbol::BANG,
         Symbol::INCLUDE => file.symbol(at + 1) == Symbol::BANG,
         _ => false,

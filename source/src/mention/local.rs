@@ -25,6 +25,8 @@ struct Bound {
 #[derive(Default)]
 pub(super) struct Locals {
     bound: Map<Symbol, Bound>,
+    /// Whether the body may hold an `impl`, whose `self` is another one.
+    has_impl: bool,
     /// A variable and the tokens from which it is seen.
     sights: Vec<(Symbol, usize, usize)>,
 }
@@ -43,7 +45,7 @@ impl Locals {
         let mut collector = Collector { index, file, locals: &mut locals, nested: false };
         collector.run(body, close);
         if collector.nested {
-            // A nested function doesn't see the variables around it.
+            // An item doesn't see the variables around it.
             locals.sights.clear();
         }
         locals
@@ -62,7 +64,7 @@ impl Locals {
             return Receiver::Any;
         }
         if file.symbol(at) == Symbol::SELF {
-            return Receiver::SelfType;
+            return if self.has_impl { Receiver::Any } else { Receiver::SelfType };
         }
         match self.bound.get(&file.symbol(at)) {
             Some(Bound { times: 1, head: Some(head) }) => Receiver::Written(head.clone()),
@@ -143,6 +145,7 @@ pub(crate) fn angle_end(file: &File, open: usize, to: usize) -> Option<usize> {
             Symbol::GT | Symbol::GE => -1,
             Symbol::SHR | Symbol::SHR_EQ => -2,
             Symbol::SEMI | Symbol::FAT_ARROW | Symbol::AND2 | Symbol::OR2 => return None,
+            _ if file.is_open(at, b'{') && !is_argument(file, at) => return None,
             _ => 0,
         };
         if depth <= 0 {
@@ -153,11 +156,16 @@ pub(crate) fn angle_end(file: &File, open: usize, to: usize) -> Option<usize> {
     None
 }
 
+/// A constant between braces in a generic list: it follows `<`, `,` or `=`.
+fn is_argument(file: &File, at: usize) -> bool {
+    at.checked_sub(1).is_some_and(|before| matches!(file.symbol(before), Symbol::LT | Symbol::COMMA | Symbol::EQ))
+}
+
 struct Collector<'a> {
     index: &'a Index,
     file: &'a File,
     locals: &'a mut Locals,
-    /// Whether functions stand in the body.
+    /// Whether items stand in the body.
     nested: bool,
 }
 
@@ -172,6 +180,11 @@ impl Collector<'_> {
                 Symbol::OR => self.until(at + 1, Symbol::OR),
                 Symbol::FAT_ARROW => self.arm(at),
                 Symbol::FN if self.file.is_ident(at + 1) => self.function(at, close),
+                Symbol::CONST | Symbol::STATIC if self.file.is_ident(at + 1) => self.nested = true,
+                Symbol::IMPL => {
+                    self.nested = true;
+                    self.locals.has_impl = true;
+                }
                 Symbol::BANG => self.macro_input(at),
                 _ => {}
             }

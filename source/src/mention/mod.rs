@@ -202,10 +202,13 @@ impl Scan<'_> {
             return at + 1;
         }
         if before == Symbol::COLON2 && !self.begins_global(at) {
-            if !self.taken.contains(&at) {
-                self.found.push(Mention::Qualified(symbol));
+            if self.taken.contains(&at) {
+                return at + 1;
             }
-            return at + 1;
+            self.found.push(Mention::Qualified(symbol));
+            // After a comparison a path may begin with `::`.
+            let compared = at >= 2 && matches!(self.file.symbol(at - 2), Symbol::GT | Symbol::SHR);
+            return if compared { self.path(at) } else { at + 1 };
         }
         self.path(at)
     }
@@ -250,6 +253,10 @@ impl Scan<'_> {
             self.after_dyn = false;
             self.found.push(Mention::Dyn(path));
         } else if !self.is_label(at, &path) {
+            if path.segments.len() == 1 && at < self.macro_end && at >= self.known_macro_end {
+                // A macro may put the name behind a `.` or a `::`.
+                self.found.push(Mention::Qualified(path.segments[0]));
+            }
             let local = path.segments.len() == 1
                 && (at >= self.macro_end || at < self.known_macro_end)
                 && self.locals.is_in_sight(path.segments[0], at);
@@ -267,7 +274,8 @@ impl Scan<'_> {
         let end = token.link as usize;
         self.macro_end = self.macro_end.max(end);
         let name = path.segments.last().map_or("", |name| self.index.symbols.text(*name));
-        if EVALUATING.contains(&name) && (last >= self.macro_end || self.known_macro_end < end) {
+        let own = path.segments.last().is_some_and(|name| self.index.macros.contains_key(name));
+        if EVALUATING.contains(&name) && !own && (last >= self.macro_end || self.known_macro_end < end) {
             self.known_macro_end = end;
         }
         if name == "include" && self.index.included.contains_key(&(self.file_number(), last as u32)) {
