@@ -42,8 +42,8 @@ const MACROS: u8 = 4;
 
 type Targets = Rc<Vec<Target>>;
 
-/// What is being looked up, so that imports in a circle end.
-type Asked = Vec<(ScopeId, Symbol)>;
+/// The imports that are being followed, by their addresses, so that those in a circle end.
+type Asked = Vec<*const Import>;
 
 impl<'a> Names<'a> {
     pub(crate) fn new(index: &'a Index) -> Names<'a> {
@@ -137,14 +137,8 @@ impl<'a> Names<'a> {
         if let Some(known) = self.known.borrow().get(&(scope, name)) {
             return known.to_vec();
         }
-        if asked.contains(&(scope, name)) {
-            self.cuts.set(self.cuts.get() + 1);
-            return Vec::new();
-        }
         let cuts = self.cuts.get();
-        asked.push((scope, name));
         let targets = self.through_globs(scope, name, asked);
-        asked.pop();
         // Inside a circle of imports an answer is that of one way round only.
         if self.cuts.get() == cuts && self.resolving.get() == 0 {
             self.known.borrow_mut().insert((scope, name), Rc::new(targets.clone()));
@@ -241,7 +235,14 @@ impl<'a> Names<'a> {
     }
 
     fn imported(&self, scope: ScopeId, import: &Import, asked: &mut Asked) -> Vec<Target> {
+        // `mod window; use window::window;`: the path begins with the name that it brings, in another namespace.
+        if asked.contains(&std::ptr::from_ref(import)) {
+            self.cuts.set(self.cuts.get() + 1);
+            return Vec::new();
+        }
+        asked.push(import);
         let found = self.import_path(scope, import, asked);
+        asked.pop();
         let whole = found.iter().filter_map(|found| self.whole(found, import.path.len()));
         whole.collect()
     }

@@ -59,6 +59,26 @@ fn globs_in_a_circle_end() {
 }
 
 #[test]
+fn a_module_and_what_it_re_exports_may_have_one_name() {
+    let modules =
+        "mod window { pub fn window() {} pub struct other; } pub use window::window; pub use crate::window::other; ";
+    assert_parts(
+        &format!("{modules} mod user {{ use crate::window; pub fn go() {{ window() }} }} fn root() {{ user::go() }}"),
+        &["user::go", "window::window"],
+    );
+    assert_parts(
+        &format!(
+            "{modules} mod user {{ use super::window; pub fn go() {{ window::window() }} }} fn root() {{ user::go() }}"
+        ),
+        &["user::go", "window::window"],
+    );
+    assert_parts(
+        "mod a { pub mod a { pub fn a() {} } pub use self::a::a; } use a::a; fn root() { a(); a::a() }",
+        &["a::a::a"],
+    );
+}
+
+#[test]
 fn imports_in_a_circle_end() {
     assert_parts("mod a { pub use super::b::f; } mod b { pub use super::a::f; } use a::f; fn root() { f() }", &[]);
 }
@@ -224,6 +244,18 @@ fn what_item_macros_make_counts_by_its_name() {
     assert_parts(
         "thread_local! { static STATE: u8 = helper(); } fn helper() -> u8 { 0 } fn root() { STATE.with(|x| *x); }",
         &["helper", "thread_local!"],
+    );
+}
+
+#[test]
+fn a_function_in_a_macro_counts_with_every_call_of_it() {
+    assert_parts(
+        "macro_rules! make { ($f:path) => { fn root() { $f() } } }\nmod a { make!(helper); fn helper() {} }",
+        &["a::helper", "a::make!"],
+    );
+    assert_parts(
+        "macro_rules! make { ($n:ident, $f:path) => { fn $n() { $f() } } } make!(other, unused);\nmake!(root, helper); /* fn root() */ fn helper() {} fn unused() {}",
+        &["helper", "make", "unused"],
     );
 }
 
