@@ -255,8 +255,14 @@ fn a_function_in_a_macro_counts_with_every_call_of_it() {
     );
     assert_parts(
         "macro_rules! make { ($n:ident, $f:path) => { fn $n() { $f() } } } make!(other, unused);\nmake!(root, helper); /* fn root() */ fn helper() {} fn unused() {}",
-        &["helper", "make", "unused"],
+        &["helper", "make"],
     );
+}
+
+#[test]
+fn a_function_in_an_expressions_macro_counts_with_who_calls_it() {
+    let text = "macro_rules! detect { ($t:ident) => { { fn root() { $t::go() } root() } } }\nstruct A;\nimpl A { fn go() { helper() } }\nfn caller() { detect!(A) }\nfn helper() {}";
+    assert_parts(text, &["<impl A>", "<impl A>::go", "A", "caller", "helper"]);
 }
 
 #[test]

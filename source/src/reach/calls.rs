@@ -37,12 +37,6 @@ impl Calls {
         self.by_method.get(&name).map_or(&[], Vec::as_slice)
     }
 
-    /// The calls of a macro: a function that stands in one is made by each.
-    pub(super) fn of_macros(&self, index: &Index, ids: &[ItemId]) -> Vec<ItemId> {
-        let macros = ids.iter().map(|&id| index.item(id)).filter(|item| item.kind == ItemKind::Macro);
-        macros.flat_map(|item| self.of_name(item.name)).copied().collect()
-    }
-
     pub(super) fn of_type(&self, id: ItemId) -> &[ItemId] {
         self.by_type.get(&id).map_or(&[], Vec::as_slice)
     }

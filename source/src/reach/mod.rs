@@ -114,7 +114,9 @@ impl<'a> Resolver<'a> {
     /// Returns an error when no function, and no macro call that could make it, stands at the place.
     pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
         let mut roots = place::roots(self.index, &self.items_by_file, place)?;
-        roots.extend(self.calls.of_macros(self.index, &roots));
+        while let Some(callers) = place::callers(self.index, &roots) {
+            roots.extend(callers);
+        }
         let without = self.left_out(roots[0], without);
         let mut growth = Growth::new(self, &roots, &without);
         if !growth.run() {

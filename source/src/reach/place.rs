@@ -25,12 +25,12 @@ pub(super) fn items_by_file(index: &Index) -> Vec<Vec<ItemId>> {
     items
 }
 
-/// The functions of that name whose lines hold the place, the innermost ones; else the macro call that stands there, which
-/// makes the function. A file that two modules have gives one of each.
+/// The functions of that name whose lines hold the place, the innermost ones; else the macro, or the call of one, that
+/// makes the function; else the item in whose body it stands. A file that two modules have gives one of each.
 pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Vec<ItemId>> {
     let name = index.symbols.find(&place.name);
     let mut functions = Vec::new();
-    let mut calls = Vec::new();
+    let (mut calls, mut around) = (Vec::new(), Vec::new());
     for file in files(index, &place.file) {
         for &id in &items_by_file[file] {
             let item = index.item(id);
@@ -39,13 +39,24 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
             }
             match item.kind {
                 ItemKind::Fn if Some(item.name) == name => functions.push(id),
-                ItemKind::Call | ItemKind::Macro | ItemKind::Fn | ItemKind::Const | ItemKind::Static => calls.push(id),
+                ItemKind::Call | ItemKind::Macro => calls.push(id),
+                ItemKind::Fn | ItemKind::Const | ItemKind::Static => around.push(id),
                 _ => {}
             }
         }
     }
-    let found = if functions.is_empty() { calls } else { functions };
-    innermost(index, found).ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))
+    let found = [functions, calls, around].into_iter().find(|found| !found.is_empty());
+    innermost(index, found.unwrap_or_default()).ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))
+}
+
+/// The further items that call a macro among `roots`, if there are any: a function in a macro is made by each of them.
+pub(super) fn callers(index: &Index, roots: &[ItemId]) -> Option<Vec<ItemId>> {
+    if roots.iter().all(|&id| index.item(id).kind != ItemKind::Macro) {
+        return None;
+    }
+    let calls = |&id: &ItemId| !roots.contains(&id) && index.macros_in(id).iter().any(|used| roots.contains(used));
+    let found: Vec<ItemId> = (0..index.items.len() as ItemId).filter(calls).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// The numbers of a file: by its path as it was read, else by what it ends with, else by what the file system says.
