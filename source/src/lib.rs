@@ -6,6 +6,8 @@
 //!
 //! Nothing is expanded and no type is inferred: when in doubt, an item counts.
 
+#![forbid(unsafe_code)]
+
 mod cfg;
 mod digest;
 mod error;

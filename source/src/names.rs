@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::index::{Binding, Import, Index, ItemId, ItemKind, ROOT, ScopeId};
-use crate::symbol::{Map, Symbol};
+use crate::symbol::{Map, Set, Symbol};
 
 /// Where a path, or the first part of it, leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,57 +25,61 @@ pub(crate) struct Found {
 /// Resolves paths, and remembers what names stand for.
 pub(crate) struct Names<'a> {
     index: &'a Index,
-    known: RefCell<Map<(ScopeId, Symbol), Targets>>,
-    /// What the glob imports of a scope open.
-    opened: RefCell<Map<ScopeId, Targets>>,
+    known: RefCell<Map<Question, Targets>>,
+    /// Answers of the question that is being settled, and of those that it asks.
+    partial: RefCell<Map<Question, Targets>>,
+    /// What was asked in this round.
+    asked: RefCell<Set<Question>>,
+    /// Whether an answer of this round differs from that of the one before.
+    changed: Cell<bool>,
+    settling: Cell<bool>,
     externs: Vec<Symbol>,
-    /// How often a circle of imports was cut.
-    cuts: Cell<usize>,
-    /// How many scopes are having their glob imports resolved: what is found meanwhile isn't remembered.
-    resolving: Cell<usize>,
 }
+
+/// A name in a scope, or `*`: what its glob imports open.
+type Question = (ScopeId, Symbol);
+
+type Targets = Rc<Vec<Target>>;
+
+/// Answers settle in three rounds where imports have a meaning; more is for what doesn't compile.
+const ROUNDS: usize = 16;
 
 /// Namespaces of a name: an item in one of them leaves glob imports in the others visible.
 const TYPES: u8 = 1;
 const VALUES: u8 = 2;
 const MACROS: u8 = 4;
 
-type Targets = Rc<Vec<Target>>;
-
-/// The imports that are being followed, by their addresses, so that those in a circle end.
-type Asked = Vec<*const Import>;
-
 impl<'a> Names<'a> {
     pub(crate) fn new(index: &'a Index) -> Names<'a> {
         let told = index.session.externs.iter().map(String::as_str);
         let externs = told.chain(["std", "core", "alloc", "proc_macro", "test"]);
         let externs = externs.filter_map(|name| index.symbols.find(name)).collect();
-        let (known, opened) = (RefCell::default(), RefCell::default());
-        Names { index, known, opened, externs, cuts: Cell::new(0), resolving: Cell::new(0) }
+        let (known, partial, asked) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Names { index, known, partial, asked, changed: Cell::new(false), settling: Cell::new(false), externs }
     }
 
     /// Everything that the path may lead to, seen from `scope`; nothing for what is neither an item nor a path of
     /// another crate, such as a variable.
     pub(crate) fn resolve(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<Found> {
-        self.path(scope, path, global, &mut Vec::new())
+        self.path(scope, path, global)
     }
 
-    fn path(&self, scope: ScopeId, path: &[Symbol], global: bool, asked: &mut Asked) -> Vec<Found> {
-        let Some((first, from)) = self.begin(scope, path, global, asked) else { return Vec::new() };
+    fn path(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Vec<Found> {
+        let Some((first, from)) = self.begin(scope, path, global) else { return Vec::new() };
         let mut found = Vec::new();
         for target in first {
-            self.follow(target, path, from, asked, &mut found);
+            self.follow(target, path, from, &mut found);
         }
         found
     }
 
     /// What the head of a path stands for, and how many segments the head has.
-    fn begin(&self, scope: ScopeId, path: &[Symbol], global: bool, asked: &mut Asked) -> Option<(Vec<Target>, usize)> {
+    fn begin(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Option<(Vec<Target>, usize)> {
         let first = *path.first()?;
         if global {
             let mut targets = self.external(first);
             if self.index.session.edition == 2015 {
-                targets.extend(self.member(ROOT, first, asked));
+                targets.extend(self.member(ROOT, first).iter().cloned());
             }
             return Some((targets, 1));
         }
@@ -85,7 +89,7 @@ impl<'a> Names<'a> {
             Symbol::SELF if path.len() > 1 => Some(self.upwards(module, path, 1)),
             Symbol::SUPER => Some(self.upwards(module, path, 0)),
             first if first.is_keyword() => None,
-            first => Some((self.lexical(scope, first, asked), 1)),
+            first => Some((self.lexical(scope, first), 1)),
         }
     }
 
@@ -101,11 +105,11 @@ impl<'a> Names<'a> {
     }
 
     /// A name without a path: scopes from the inside out, then crates.
-    fn lexical(&self, scope: ScopeId, name: Symbol, asked: &mut Asked) -> Vec<Target> {
+    fn lexical(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
         let mut targets = Vec::new();
         let mut at = Some(scope);
         while let Some(scope) = at {
-            targets.extend(self.member(scope, name, asked));
+            targets.extend(self.member(scope, name).iter().cloned());
             let inner = &self.index.scopes[scope as usize];
             // One scope stands for all blocks of a body, so that a name of it may be out of sight.
             at = if inner.is_body { inner.parent } else { None };
@@ -133,20 +137,57 @@ impl<'a> Names<'a> {
 
     /// A name of one scope: its own, its imports', and those that its glob imports bring, as far as nothing nearer
     /// has the name in the same namespace.
-    fn member(&self, scope: ScopeId, name: Symbol, asked: &mut Asked) -> Vec<Target> {
-        if let Some(known) = self.known.borrow().get(&(scope, name)) {
-            return known.to_vec();
+    fn member(&self, scope: ScopeId, name: Symbol) -> Targets {
+        self.answer((scope, name))
+    }
+
+    /// What the glob imports of a scope open.
+    fn globs(&self, scope: ScopeId) -> Targets {
+        self.answer((scope, Symbol::STAR))
+    }
+
+    /// Imports may need one another in a circle: `mod window; pub use window::window;` looks its own name up. So a
+    /// question that is open already is answered by what is known of it, and all are asked again until nothing changes.
+    fn answer(&self, question: Question) -> Targets {
+        if let Some(known) = self.known.borrow().get(&question) {
+            return Rc::clone(known);
         }
-        let cuts = self.cuts.get();
-        let targets = self.through_globs(scope, name, asked);
-        // Inside a circle of imports an answer is that of one way round only.
-        if self.cuts.get() == cuts && self.resolving.get() == 0 {
-            self.known.borrow_mut().insert((scope, name), Rc::new(targets.clone()));
+        if !self.settling.get() {
+            return self.settle(question);
+        }
+        if !self.asked.borrow_mut().insert(question) {
+            return self.partial.borrow().get(&question).cloned().unwrap_or_default();
+        }
+        let (scope, name) = question;
+        let targets = if name == Symbol::STAR { self.open_globs(scope) } else { self.through_globs(scope, name) };
+        let targets = Rc::new(targets);
+        let before = self.partial.borrow_mut().insert(question, Rc::clone(&targets));
+        if before.as_ref() != Some(&targets) {
+            self.changed.set(true);
         }
         targets
     }
 
-    fn through_globs(&self, scope: ScopeId, name: Symbol, asked: &mut Asked) -> Vec<Target> {
+    fn settle(&self, question: Question) -> Targets {
+        self.settling.set(true);
+        let mut targets = Targets::default();
+        for _ in 0..ROUNDS {
+            self.changed.set(false);
+            self.asked.borrow_mut().clear();
+            targets = self.answer(question);
+            if !self.changed.get() {
+                break;
+            }
+        }
+        self.settling.set(false);
+        // What the last round didn't ask may be of an earlier state.
+        let asked = self.asked.take();
+        let settled = self.partial.take().into_iter().filter(|(question, _)| asked.contains(question));
+        self.known.borrow_mut().extend(settled);
+        targets
+    }
+
+    fn through_globs(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
         let mut targets = Vec::new();
         let mut seen: Vec<(ScopeId, u8)> = Vec::new();
         let mut queue = vec![(scope, TYPES | VALUES | MACROS)];
@@ -156,7 +197,7 @@ impl<'a> Names<'a> {
             }
             seen.push((scope, wanted));
             let mut taken = 0;
-            for target in self.explicit(scope, name, asked) {
+            for target in self.explicit(scope, name) {
                 let namespaces = self.namespaces(&target);
                 taken |= namespaces;
                 if namespaces & wanted != 0 {
@@ -188,30 +229,10 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What the glob imports of a scope open. One may need a name that another one brings, so that they are resolved
-    /// until nothing new is found.
-    fn globs(&self, scope: ScopeId) -> Targets {
-        if let Some(known) = self.opened.borrow().get(&scope) {
-            return Rc::clone(known);
-        }
-        self.resolving.set(self.resolving.get() + 1);
-        let mut opened = Rc::new(Vec::new());
-        loop {
-            self.opened.borrow_mut().insert(scope, Rc::clone(&opened));
-            let again = Rc::new(self.open_globs(scope));
-            if again.len() <= opened.len() {
-                break;
-            }
-            opened = again;
-        }
-        self.resolving.set(self.resolving.get() - 1);
-        opened
-    }
-
     fn open_globs(&self, scope: ScopeId) -> Vec<Target> {
         let mut opened = Vec::new();
         for import in &self.index.scopes[scope as usize].globs {
-            for found in self.import_path(scope, import, &mut Vec::new()) {
+            for found in self.import_path(scope, import) {
                 if let Some(target) = self.whole(&found, import.path.len()) {
                     add(&mut opened, target);
                 }
@@ -220,7 +241,7 @@ impl<'a> Names<'a> {
         opened
     }
 
-    fn explicit(&self, scope: ScopeId, name: Symbol, asked: &mut Asked) -> Vec<Target> {
+    fn explicit(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
         let mut targets = Vec::new();
         for binding in self.index.scopes[scope as usize].names.get(&name).into_iter().flatten() {
             match binding {
@@ -228,30 +249,23 @@ impl<'a> Names<'a> {
                 Binding::Module(module) => targets.push(Target::Module(*module)),
                 Binding::Crate(SELF) => targets.push(Target::Module(ROOT)),
                 Binding::Crate(name) => targets.push(Target::Foreign(vec![*name])),
-                Binding::Import(import) => targets.extend(self.imported(scope, import, asked)),
+                Binding::Import(import) => targets.extend(self.imported(scope, import)),
             }
         }
         targets
     }
 
-    fn imported(&self, scope: ScopeId, import: &Import, asked: &mut Asked) -> Vec<Target> {
-        // `mod window; use window::window;`: the path begins with the name that it brings, in another namespace.
-        if asked.contains(&std::ptr::from_ref(import)) {
-            self.cuts.set(self.cuts.get() + 1);
-            return Vec::new();
-        }
-        asked.push(import);
-        let found = self.import_path(scope, import, asked);
-        asked.pop();
+    fn imported(&self, scope: ScopeId, import: &Import) -> Vec<Target> {
+        let found = self.import_path(scope, import);
         let whole = found.iter().filter_map(|found| self.whole(found, import.path.len()));
         whole.collect()
     }
 
     /// A path of a `use`: in 2015 it begins at the crate's root, since then where it stands.
-    fn import_path(&self, scope: ScopeId, import: &Import, asked: &mut Asked) -> Vec<Found> {
-        let mut found = self.path(scope, &import.path, import.global, asked);
+    fn import_path(&self, scope: ScopeId, import: &Import) -> Vec<Found> {
+        let mut found = self.path(scope, &import.path, import.global);
         if self.index.session.edition == 2015 && !import.global {
-            found.extend(self.path(ROOT, &import.path, false, asked));
+            found.extend(self.path(ROOT, &import.path, false));
         }
         found
     }
@@ -311,7 +325,7 @@ impl<'a> Names<'a> {
     }
 
     /// The rest of a path, from a module on; at anything else it ends.
-    fn follow(&self, target: Target, path: &[Symbol], at: usize, asked: &mut Asked, found: &mut Vec<Found>) {
+    fn follow(&self, target: Target, path: &[Symbol], at: usize, found: &mut Vec<Found>) {
         let Some(&next) = path.get(at) else {
             return found.push(Found { target, length: at });
         };
@@ -322,12 +336,12 @@ impl<'a> Names<'a> {
                 found.push(Found { target: Target::Foreign(whole), length: path.len() });
             }
             Target::Module(module) => {
-                let members = self.member(module, next, asked);
+                let members = self.member(module, next);
                 if members.is_empty() {
                     found.push(Found { target: Target::Module(module), length: at });
                 }
-                for member in members {
-                    self.follow(member, path, at + 1, asked, found);
+                for member in members.iter() {
+                    self.follow(member.clone(), path, at + 1, found);
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! A procedural macro runs in the compiler's process, so that `std::env::args()` are the compiler's arguments.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -87,6 +88,13 @@ impl Session {
             }
         }
         (!session.root.as_os_str().is_empty()).then_some(session)
+    }
+
+    /// The compilation that this process is, if it is the compiler's: what a procedural macro asks for.
+    pub fn of_this_process() -> Option<Session> {
+        let arguments: Option<Vec<String>> = env::args_os().map(|argument| argument.into_string().ok()).collect();
+        let out_dir = env::var_os("OUT_DIR").map(PathBuf::from);
+        Session::from_arguments(arguments?, &env::current_dir().ok()?, out_dir)
     }
 
     fn input(&mut self, argument: &str, current: &Path) {

@@ -78,6 +78,24 @@ fn a_module_and_what_it_re_exports_may_have_one_name() {
     );
 }
 
+/// Each module imports from the root what the root has from the modules: followed one by one, the ways are too many.
+#[test]
+fn modules_that_import_each_other_through_the_root_are_resolved_in_time() {
+    let mut text = String::new();
+    for at in 0..60 {
+        let names: Vec<String> = (0..60).filter(|&other| other != at).map(|other| format!("f{other}")).collect();
+        text.push_str(&format!(
+            "mod m{at} {{ use crate::{{{}, missing}}; pub fn f{at}() {{ f{}() }} }}\n",
+            names.join(", "),
+            (at + 1) % 60
+        ));
+        text.push_str(&format!("pub use m{at}::*;\n"));
+    }
+    text.push_str("fn root() { f0(); missing() }");
+    let reached = Crate::new(&[("src/lib.rs", &text)]).reached();
+    assert_eq!(reached.parts.len(), 61);
+}
+
 #[test]
 fn imports_in_a_circle_end() {
     assert_parts("mod a { pub use super::b::f; } mod b { pub use super::a::f; } use a::f; fn root() { f() }", &[]);

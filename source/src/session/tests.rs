@@ -66,3 +66,8 @@ fn without_a_file_there_is_no_session() {
     assert_eq!(session(&["rustc", "--cfg"]), None);
     assert_eq!(session(&[]), None);
 }
+
+#[test]
+fn a_process_that_compiles_nothing_is_no_session() {
+    assert_eq!(Session::of_this_process(), None);
+}
