@@ -8,13 +8,18 @@ use crate::index::{Index, ItemId, attribute};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
 
-/// The facts of an item's tokens, each once, in the order of first mention. Attributes before the item are no part of it.
+/// The facts of an item's tokens, each once, in the order of first mention. A `cfg` before the item is no part of it: it
+/// is decided, or guards the item.
 pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     let item = index.item(id);
     let mut reader = Reader { index, file: index.file_of(item), number: item.file, found: Vec::new() };
-    let mut at = item.keyword as usize;
+    let mut at = item.from as usize;
     while at < item.to as usize {
-        reader.token(at);
+        let guard =
+            at < item.keyword as usize && attribute(reader.file, at).is_some_and(|bracket| reader.is_cfg(bracket));
+        if !guard {
+            reader.token(at);
+        }
         at += 1;
     }
     reader.found
@@ -45,6 +50,10 @@ impl Reader<'_> {
             Symbol::MODULE_PATH => self.push(Fact::ModulePath),
             _ => {}
         }
+    }
+
+    fn is_cfg(&self, bracket: usize) -> bool {
+        self.file.symbol(bracket + 1) == Symbol::CFG
     }
 
     fn push(&mut self, fact: Fact) {

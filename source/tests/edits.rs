@@ -177,3 +177,19 @@ fn a_function_is_found_by_a_relative_path() {
     assert_eq!(relative, krate.reached());
     fs::remove_file(krate.path("src/lib.rs")).unwrap();
 }
+
+#[test]
+fn what_the_arguments_decide_inside_an_item_counts() {
+    let digest = |text: &str, cfg: &str| {
+        Crate::new(&[("src/lib.rs", text)]).with(|session| session.cfg.push(cfg.to_owned())).reached().digest
+    };
+    for text in [
+        "fn root() { helper() } fn helper() { if cfg!(feature = \"x\") { 1 } }",
+        "fn root() { helper() } fn helper() { #[cfg(feature = \"x\")] { 1 } }",
+        "fn root(s: S) {} #[cfg_attr(feature = \"x\", repr(C))] struct S { a: u8 }",
+        "fn root(s: S) {} struct S { #[cfg(feature = \"x\")] a: u8 }",
+    ] {
+        assert_ne!(digest(text, "feature=\"x\""), digest(text, "feature=\"y\""), "{text}");
+        assert_eq!(digest(text, "feature=\"z\""), digest(text, "feature=\"y\""), "{text}");
+    }
+}

@@ -135,9 +135,11 @@ fn too_many_parts_count_as_the_whole_crate() {
     for at in 0..5_100 {
         text.push_str(&format!("fn f{at}() {{ f{}() }}\n", at + 1));
     }
+    text.push_str("fn with_a_file() { include_str!(\"a.txt\"); }\n#[cfg(unix)] fn on_unix() {}\n");
     text.push_str("fn f5100() { 1 } fn unrelated() { 1 }\n");
     let (first, second) = (reached(&text), reached(&text.replace("unrelated() { 1 }", "unrelated() { 2 }")));
     assert!(first.whole_crate && first.parts.len() == 1);
+    assert_eq!(first.parts[0].facts.len(), 2, "{:?}", first.parts[0].facts);
     assert_ne!(first.digest, second.digest);
     assert_eq!(first.digest, reached(&text.replace("{ 1 }", "{\n /* one */ 1 }")).digest);
 }

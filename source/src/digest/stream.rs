@@ -7,10 +7,12 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::cfg;
+use crate::facts;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, after_visibility, attribute};
 use crate::lex::Kind;
 use crate::mention::{COUNTED_OPTIONS, angle_end, caching};
+use crate::reach::Fact;
 use crate::symbol::Symbol;
 
 /// XXH3-128 of tagged and measured pieces.
@@ -41,7 +43,7 @@ impl Stream {
     }
 }
 
-/// The digest of an item's tokens and guards; of an `impl` or a trait those before its members.
+/// The digest of an item's tokens and guards, and of what the compiler's arguments decide in them; of an `impl` or a trait those before its members.
 pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     let item = index.item(id);
     let file = index.file_of(item);
@@ -49,6 +51,12 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     stream.number(item.guards.len() as u64);
     for guard in &item.guards {
         stream.text(&index.words(guard.file, guard.from as usize, guard.to as usize));
+    }
+    for fact in facts::of(index, id) {
+        if let Fact::Cfg(predicate, Some(value)) = fact {
+            stream.text(&predicate);
+            stream.number(u64::from(value));
+        }
     }
     let to = match item.kind {
         ItemKind::Impl | ItemKind::Trait => item.head_end(),

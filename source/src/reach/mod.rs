@@ -136,8 +136,8 @@ impl<'a> Resolver<'a> {
 
     fn whole_crate(&self, growth: &Growth<'_>) -> Reached {
         Reached {
-            parts: vec![told::part(self, growth, 0)],
-            unseen: growth.unseen.iter().cloned().collect(),
+            parts: vec![told::whole(self, growth)],
+            unseen: growth.unseen.iter().cloned().chain(self.index.missing.iter().cloned().map(Unseen::File)).collect(),
             digest: digest::files(self.index),
             whole_crate: true,
         }

@@ -16,7 +16,7 @@ pub struct Reached {
     /// order, is no part of it.
     pub digest: [u8; 16],
     /// Whether more items count than are told apart: every file of the crate counts then, and `parts` holds the function
-    /// alone.
+    /// alone, with the facts of all items.
     pub whole_crate: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::grow::{Growth, Rule};
-use super::part::{Part, Why};
+use super::part::{Fact, Part, Why};
 use super::step::{Node, Step};
 use super::unseen::Unseen;
 use super::{Resolver, prelude};
@@ -37,6 +37,19 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
             .collect(),
         facts: resolver.facts(grown.node.item),
     }
+}
+
+/// The function alone, with what any item of the crate takes from the build.
+pub(super) fn whole(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Part {
+    let index = resolver.index;
+    let mut facts: BTreeSet<Fact> = BTreeSet::new();
+    for (id, item) in index.items.iter().enumerate() {
+        facts.extend(resolver.facts(id as ItemId));
+        let guards = item.guards.iter();
+        let words = guards.map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize));
+        facts.extend(words.map(|words| Fact::Cfg(words, None)));
+    }
+    Part { facts: facts.into_iter().collect(), ..part(resolver, growth, 0) }
 }
 
 fn why(rule: Rule, by: String) -> Why {
