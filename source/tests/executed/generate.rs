@@ -88,7 +88,7 @@ impl Program {
     }
 
     fn item(&mut self, i: usize, module: usize) {
-        match self.below(12) {
+        match self.below(15) {
             0 | 1 => self.function(i, module),
             2 | 3 => self.record(i, module),
             4 => self.kernel(i, module),
@@ -98,6 +98,9 @@ impl Program {
             8 => self.iterator(i, module),
             9 => self.conversion(i, module),
             10 => self.alias(i, module),
+            11 => self.standard(i, module),
+            12 => self.nested(i, module),
+            13 => self.supertrait(i, module),
             _ => self.associated(i, module),
         }
     }
@@ -283,6 +286,89 @@ impl Program {
         self.offer(module, &[format!("@e{i}().unwrap_or(1)")]);
     }
 
+    /// Traits of the standard library that its own functions call.
+    fn standard(&mut self, i: usize, module: usize) {
+        self.line(module, &format!("#[derive(PartialEq, Eq)] pub struct V{i}(pub u64);"));
+        let header = |name: &str| format!("{name} for V{i}");
+        let (less, hash, parse) = (self.body(), self.body(), self.body());
+        let member =
+            format!("fn cmp(&self, other: &V{i}) -> std::cmp::Ordering {{ {RAN} {less}; self.0.cmp(&other.0) }}");
+        self.block(module, &header("Ord"), "", &member);
+        let member = format!(
+            "fn partial_cmp(&self, other: &V{i}) -> Option<std::cmp::Ordering> {{ {RAN} Some(self.cmp(other)) }}"
+        );
+        self.block(module, &header("PartialOrd"), "", &member);
+        let member =
+            format!("fn hash<H: std::hash::Hasher>(&self, h: &mut H) {{ {RAN} h.write_u64(self.0 + {hash}) }}");
+        self.block(module, &header("std::hash::Hash"), "", &member);
+        let member = format!("fn from_str(text: &str) -> Result<V{i}, ()> {{ {RAN} Ok(V{i}({parse})) }}");
+        self.block(module, &header("std::str::FromStr"), "type Err = (); ", &member);
+        let collect = self.body();
+        let member = format!("fn from_iter<X: IntoIterator<Item = u64>>(x: X) -> V{i} {{ {RAN} V{i}({collect}) }}");
+        self.block(module, &header("FromIterator<u64>"), "", &member);
+        let index = self.body();
+        let member = format!("fn index(&self, at: usize) -> &u64 {{ {RAN} {index}; &self.0 }}");
+        self.block(module, &header("std::ops::Index<usize>"), "type Output = u64; ", &member);
+        self.line(module, &format!("pub fn v{i}() -> V{i} {{ {RAN} [1u64, 2].into_iter().collect() }}"));
+        self.offer(
+            module,
+            &[
+                format!("{{ let mut all = vec![@V{i}(2), @V{i}(1)]; all.sort(); all[0].0 }}"),
+                format!("std::collections::HashSet::from([@V{i}(1)]).len() as u64"),
+                format!("\"x\".parse::<@V{i}>().map_or(0, |v| v.0)"),
+                format!("@v{i}()[0]"),
+                format!("{{ let v: @V{i} = (0..2u64).collect(); v.0 }}"),
+                format!("std::cmp::max(@V{i}(1), @v{i}()).0"),
+            ],
+        );
+    }
+
+    /// Items in a body, which hide others and import what they need.
+    fn nested(&mut self, i: usize, module: usize) {
+        let (inner, method, closure) = (self.body(), self.body(), self.body());
+        self.line(module, &format!("pub trait Y{i} {{ fn y{i}(&self) -> u64; }}"));
+        self.line(
+            module,
+            &format!(
+                "pub fn y{i}() -> impl Y{i} {{ {RAN} struct Y(fn() -> u64); impl Y{i} for Y {{ fn y{i}(&self) -> u64 {{ {method} + (self.0)() }} }} fn inner() -> u64 {{ {inner} }} Y(inner) }}"
+            ),
+        );
+        self.line(module, &format!("pub struct C{i} {{ pub call: Box<dyn Fn() -> u64> }}"));
+        self.line(module, &format!("pub fn c{i}b() -> C{i} {{ {RAN} C{i} {{ call: Box::new(|| {closure}) }} }}"));
+        self.offer(
+            module,
+            &[format!("{{ use crate::m{module}::Y{i} as _; @y{i}().y{i}() }}"), format!("(@c{i}b().call)()")],
+        );
+    }
+
+    /// A trait over another one, implemented for whatever implements a third.
+    fn supertrait(&mut self, i: usize, module: usize) {
+        let Some(Type { path, .. }) = self.ty() else { return };
+        let (base, provided, every) = (self.body(), self.body(), self.body());
+        self.line(module, &format!("pub trait B{i} {{ fn base{i}(&self) -> u64; }}"));
+        self.line(
+            module,
+            &format!("pub trait U{i}: B{i} {{\nfn up{i}(&self) -> u64 {{ {RAN} self.base{i}() + {provided} }}\n}}"),
+        );
+        self.block(module, &format!("B{i} for {path}"), "", &format!("fn base{i}(&self) -> u64 {{ {RAN} {base} }}"));
+        self.line(module, &format!("impl U{i} for {path} {{}}"));
+        self.line(module, &format!("pub trait Z{i} {{ fn every{i}(&self) -> u64; }}"));
+        let member = format!("fn every{i}(&self) -> u64 {{ {RAN} self.up{i}() + {every} }}");
+        self.line(module, &format!("impl<X: U{i} + ?Sized> Z{i} for X {{\n{member}\n}}"));
+        self.line(module, &format!("pub fn z{i}(x: &dyn U{i}) -> u64 {{ {RAN} x.every{i}() }}"));
+        self.line(module, &format!("pub struct P{i}<X>(pub X);\nimpl<X: B{i}> P{i}<X> {{"));
+        self.line(module, &format!("pub fn go{i}(&self) -> u64 {{ {RAN} self.0.base{i}() }}\n}}"));
+        self.offer(
+            module,
+            &[
+                format!("@z{i}(&{path}::new())"),
+                format!("@U{i}::up{i}(&{path}::new())"),
+                format!("@P{i}({path}::new()).go{i}()"),
+                format!("{{ use crate::m{module}::*; {path}::new().every{i}() }}"),
+            ],
+        );
+    }
+
     fn alias(&mut self, i: usize, module: usize) {
         let Some(Type { path, method }) = self.ty() else { return };
         self.line(module, &format!("pub use {path} as R{i};\npub type A{i} = {path};"));
@@ -326,6 +412,14 @@ impl Program {
         text.push_str(&self.macros);
         for (module, lines) in self.modules.iter().enumerate() {
             write!(text, "pub mod m{module} {{\n{lines}}}\nuse m{module} as renamed{module};\n").unwrap();
+        }
+        // A module and a function of one name.
+        if let Some(root) = self.roots.first() {
+            write!(
+                text,
+                "pub use crate::{root} as m0;\nmod user {{ use crate::m0; pub fn both() -> u64 {{ m0() }} }}\n"
+            )
+            .unwrap();
         }
         text.push_str("pub mod prelude { pub use super::*; }\nfn main() {\n");
         for root in &self.roots {
