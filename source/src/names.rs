@@ -278,6 +278,43 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Every item that a scope, or one around its body, has a name for, or imports without one.
+    pub(crate) fn items_in(&self, scope: ScopeId) -> Vec<ItemId> {
+        let (mut found, mut seen) = (Vec::new(), Vec::new());
+        let mut at = Some(scope);
+        while let Some(scope) = at {
+            self.collect_items(scope, &mut seen, &mut found);
+            let inner = &self.index.scopes[scope as usize];
+            at = if inner.is_body { inner.parent } else { None };
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn collect_items(&self, scope: ScopeId, seen: &mut Vec<ScopeId>, found: &mut Vec<ItemId>) {
+        if seen.contains(&scope) {
+            return;
+        }
+        seen.push(scope);
+        let inner = &self.index.scopes[scope as usize];
+        let mut targets: Vec<Target> =
+            inner.names.keys().flat_map(|&name| self.member(scope, name).iter().cloned().collect::<Vec<_>>()).collect();
+        for import in &inner.nameless {
+            let paths = self.import_path(scope, import);
+            targets.extend(paths.iter().filter_map(|found| self.whole(found, import.path.len())));
+        }
+        found.extend(targets.into_iter().filter_map(|target| match target {
+            Target::Item(id) => Some(id),
+            _ => None,
+        }));
+        for target in self.globs(scope).iter() {
+            if let Target::Module(module) = target {
+                self.collect_items(*module, seen, found);
+            }
+        }
+    }
+
     /// The paths that glob imports of other crates give a name that nothing else explains.
     pub(crate) fn foreign_globs(&self, scope: ScopeId, name: Symbol) -> Vec<Vec<Symbol>> {
         let mut paths = Vec::new();

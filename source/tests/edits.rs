@@ -193,3 +193,23 @@ fn what_the_arguments_decide_inside_an_item_counts() {
         assert_eq!(digest(text, "feature=\"z\""), digest(text, "feature=\"y\""), "{text}");
     }
 }
+
+#[test]
+fn the_trait_in_scope_decides_which_method_is_meant() {
+    let provided = "pub mod a { pub trait Ext { fn m(&self) -> u8 { 1 } } impl Ext for u8 {} } pub mod b { pub trait Ext { fn m(&self) -> u8 { 2 } } impl Ext for u8 {} } ";
+    let required = "pub mod a { pub trait Ext { fn m(&self) -> u8; } impl Ext for u8 { fn m(&self) -> u8 { 1 } } } pub mod b { pub trait Ext { fn m(&self) -> u8; } impl Ext for u8 { fn m(&self) -> u8 { 2 } } } ";
+    for modules in [provided, required] {
+        for root in [
+            "use @::Ext; fn root(x: u8) -> u8 { x.m() }",
+            "use @::Ext as _; fn root(x: u8) -> u8 { x.m() }",
+            "use @::*; fn root(x: u8) -> u8 { x.m() }",
+            "fn root(x: u8) -> u8 { use @::Ext; x.m() }",
+            "mod p { pub use crate::@::*; } use p::*; fn root(x: u8) -> u8 { x.m() }",
+        ] {
+            let digest = |module: &str| {
+                Crate::new(&[("src/lib.rs", &format!("{modules}{}", root.replace('@', module)))]).reached().digest
+            };
+            assert_ne!(digest("a"), digest("b"), "{root}");
+        }
+    }
+}

@@ -38,8 +38,16 @@ impl Graph<'_> {
         if is_root {
             self.edge(&self.growth.signature, &mut vertex);
         }
-        let blocks = listed(&self.resolver.naming, &grown.node.item).iter().map(|&id| Step::Item(id));
-        self.edge(&blocks.collect::<Vec<_>>(), &mut vertex);
+        // What belongs to it without a mention: two traits of one text differ by their members, and by their `impl`s.
+        let id = grown.node.item;
+        for belonging in [
+            listed(&self.resolver.naming, &id),
+            listed(&self.resolver.by_trait, &id),
+            self.resolver.index.members_of(id),
+        ] {
+            let steps: Vec<Step> = belonging.iter().map(|&id| Step::Item(id)).collect();
+            self.edge(&steps, &mut vertex);
+        }
         vertex
     }
 

@@ -22,7 +22,7 @@ use step::{Node, Step};
 use crate::digest;
 use crate::error::Result;
 use crate::facts;
-use crate::index::{Index, ItemId, ItemKind};
+use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
@@ -53,6 +53,7 @@ pub struct Resolver<'a> {
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
     facts: RefCell<Map<ItemId, Vec<Fact>>>,
+    traits: RefCell<Map<ScopeId, Rc<Vec<ItemId>>>>,
     paths: RefCell<Map<ItemId, String>>,
 }
 
@@ -75,6 +76,7 @@ impl<'a> Resolver<'a> {
             steps: RefCell::default(),
             contents: RefCell::default(),
             facts: RefCell::default(),
+            traits: RefCell::default(),
             paths: RefCell::default(),
         };
         for &id in &index.impls {
@@ -171,6 +173,18 @@ impl<'a> Resolver<'a> {
 
     fn content(&self, id: ItemId) -> [u8; 16] {
         *self.contents.borrow_mut().entry(id).or_insert_with(|| digest::content(self.index, id))
+    }
+
+    /// The crate's traits whose methods can be called in a scope.
+    fn traits_in_scope(&self, scope: ScopeId) -> Rc<Vec<ItemId>> {
+        if let Some(known) = self.traits.borrow().get(&scope) {
+            return Rc::clone(known);
+        }
+        let mut found = self.names.items_in(scope);
+        found.retain(|&id| self.index.item(id).kind == ItemKind::Trait);
+        let found = Rc::new(found);
+        self.traits.borrow_mut().insert(scope, Rc::clone(&found));
+        found
     }
 
     fn facts(&self, id: ItemId) -> Vec<Fact> {

@@ -107,7 +107,10 @@ impl<'a> Walk<'a> {
     fn mention(&mut self, mention: &Mention) {
         match mention {
             Mention::Path { path, local } => self.path(path, *local),
-            Mention::Method { name, receiver } => self.method(*name, receiver),
+            Mention::Method { name, receiver } => {
+                self.method(*name, receiver);
+                self.traits(*name);
+            }
             Mention::Qualified(name) => self.push(Step::Any(*name)),
             Mention::Macro(path) => self.called(path),
             Mention::Dyn(path) => self.dynamic(path),
@@ -284,6 +287,16 @@ impl<'a> Walk<'a> {
         }
         if !standard {
             self.push(Step::Unknown(first));
+        }
+    }
+
+    /// Of several traits with the method the one in scope is meant: an import that changes changes what is called.
+    fn traits(&mut self, name: Symbol) {
+        for &id in self.resolver.traits_in_scope(self.node.scope).iter() {
+            let members = self.resolver.index.members_of(id);
+            if members.iter().any(|&member| self.resolver.index.item(member).name == name) {
+                self.push(Step::Item(id));
+            }
         }
     }
 
