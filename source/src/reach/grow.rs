@@ -42,7 +42,8 @@ pub(super) struct Growth<'a> {
     without: &'a Set<ItemId>,
     counted: Set<ItemId>,
     any: Map<Symbol, usize>,
-    answered: Vec<Step>,
+    /// Questions whose answers don't grow, once they are given.
+    answered: Set<Step>,
     next: usize,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Growth<'a> {
             without,
             counted: Set::default(),
             any: Map::default(),
-            answered: Vec::new(),
+            answered: Set::default(),
             next: 0,
         };
         for &root in roots {
@@ -127,10 +128,21 @@ impl<'a> Growth<'a> {
                     self.add_all(&self.targets(step), Rule::Member, by);
                 }
             }
-            Step::Outside(_) | Step::On(..) => self.add_all(&self.targets(step), Rule::Member, by),
+            Step::Foreign(_) => {}
+            Step::Outside(_) | Step::On(..) | Step::Open(_) | Step::OpenForeign(_) | Step::Unknown(_) => {
+                if !self.answered.contains(step) {
+                    self.answered.insert(step.clone());
+                    self.answer_once(step, by);
+                }
+            }
+        }
+    }
+
+    fn answer_once(&mut self, step: &Step, by: usize) {
+        match step {
             Step::Open(_) | Step::OpenForeign(_) => self.open(step, by),
             Step::Unknown(name) => self.unknown(*name, by),
-            Step::Foreign(_) => {}
+            _ => self.add_all(&self.targets(step), Rule::Member, by),
         }
     }
 
@@ -175,10 +187,6 @@ impl<'a> Growth<'a> {
     }
 
     fn open(&mut self, step: &Step, by: usize) {
-        if self.answered.contains(step) {
-            return;
-        }
-        self.answered.push(step.clone());
         for id in self.targets(step) {
             self.whole(id, Rule::Bound, by);
         }
