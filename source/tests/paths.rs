@@ -247,6 +247,27 @@ fn imports_in_macros_lead_to_items() {
 }
 
 #[test]
+fn paths_that_end_in_a_macros_variable_lead_to_all_that_it_may_name() {
+    let modules = "mod m { pub struct A; impl A { pub fn go() { helper() } } pub fn f() {} fn helper() {} } mod n {} ";
+    assert_counts(
+        &format!("{modules} macro_rules! call {{ ($n:ident) => {{ $crate::m::$n() }} }} fn root() {{ call!(f) }}"),
+        &["m::f"],
+    );
+    assert_counts(
+        &format!(
+            "{modules} macro_rules! call {{ ($t:ident, $f:ident) => {{ {{ use crate::m::$t; $t::$f() }} }} }} fn root() {{ call!(A, go) }}"
+        ),
+        &["m::<impl A>::go", "m::helper"],
+    );
+    assert_counts(
+        &format!(
+            "{modules} macro_rules! call {{ ($t:ident) => {{ {{ use crate::{{n, m::{{$t}}}}; $t::go() }} }} }} fn root() {{ call!(A) }}"
+        ),
+        &["m::<impl A>::go"],
+    );
+}
+
+#[test]
 fn a_macro_in_a_body_counts() {
     assert_counts("fn root() { macro_rules! inner { () => { helper() } } inner!() } fn helper() {}", &["helper"]);
 }

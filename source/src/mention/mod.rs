@@ -36,6 +36,8 @@ pub(crate) enum Mention {
     /// `<…>::name`, or what follows a macro's variable.
     Qualified(Symbol),
     Macro(Path),
+    /// A path that goes on with a macro's variable, `module::$name`: anything in it.
+    AnythingIn(Path),
     /// The trait after `dyn`.
     Dyn(Path),
     /// A path in the string of an attribute.
@@ -185,11 +187,38 @@ impl Scan<'_> {
     }
 
     /// Imports enter by what they make of mentions.
-    fn after_use(&self, mut at: usize) -> usize {
+    fn after_use(&mut self, from: usize) -> usize {
+        let mut at = from;
+        let mut variable = false;
         while at < self.to && self.file.symbol(at) != Symbol::SEMI {
-            at = self.file.after(at);
+            variable |= self.file.symbol(at) == Symbol::DOLLAR && self.file.symbol(at + 1) != Symbol::CRATE;
+            at += 1;
+        }
+        if variable {
+            for used in crate::index::used(self.file, from + 1, at) {
+                let segments = used.path[..used.path.len().saturating_sub(1)].to_vec();
+                if !segments.is_empty() {
+                    self.found.push(Mention::AnythingIn(Path { segments, global: used.global }));
+                }
+            }
         }
         at
+    }
+
+    /// `path::$name`, the path's last segment at `last`.
+    fn variable(&mut self, last: usize) {
+        let goes_on = self.file.symbol(last + 1) == Symbol::COLON2 && self.file.symbol(last + 2) == Symbol::DOLLAR;
+        if !goes_on || !self.file.is_ident(last) {
+            return;
+        }
+        let mut segments = vec![self.file.symbol(last)];
+        let mut at = last;
+        while at >= 2 && self.file.symbol(at - 1) == Symbol::COLON2 && self.file.is_ident(at - 2) {
+            at -= 2;
+            segments.insert(0, self.file.symbol(at));
+        }
+        let global = at > 0 && self.file.symbol(at - 1) == Symbol::COLON2;
+        self.found.push(Mention::AnythingIn(Path { segments, global }));
     }
 
     fn name(&mut self, at: usize, symbol: Symbol) -> usize {
@@ -244,6 +273,7 @@ impl Scan<'_> {
         let global = at > 0 && self.file.symbol(at - 1) == Symbol::COLON2;
         let (segments, last, resume) = self.segments(at);
         let path = Path { segments, global };
+        self.variable(last);
         if variable {
             self.found.extend(path.segments[1..].iter().map(|&name| Mention::Qualified(name)));
         } else if self.file.symbol(last + 1) == Symbol::BANG && self.calls_macro(last) {

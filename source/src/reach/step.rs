@@ -114,6 +114,7 @@ impl<'a> Walk<'a> {
             Mention::Qualified(name) => self.push(Step::Any(*name)),
             Mention::Macro(path) => self.called(path),
             Mention::Dyn(path) => self.dynamic(path),
+            Mention::AnythingIn(path) => self.anything(path),
             Mention::Text(path) => self.attribute_text(path),
             Mention::Attribute(path) => self.attribute(path),
             Mention::Include(at) => {
@@ -356,6 +357,16 @@ impl<'a> Walk<'a> {
         for call in self.resolver.calls.of_name(name) {
             if found.is_empty() {
                 self.push(Step::Item(*call));
+            }
+        }
+    }
+
+    fn anything(&mut self, path: &Path) {
+        for found in self.resolve(path) {
+            if let (Target::Module(module), true) = (found.target, found.length == path.segments.len()) {
+                for id in self.resolver.names.items_in(module) {
+                    self.push(Step::Item(id));
+                }
             }
         }
     }
