@@ -1,0 +1,101 @@
+//! How long a crate takes: `cargo bench -p ndcache-source`, or without optimisation, as macros are compiled,
+//! `cargo bench -p ndcache-source --profile dev`. With `--test` small crates only, in which every step runs.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use ndcache_source::{Index, Place, Resolver, Session};
+
+/// Lines of one module.
+const MODULE: usize = 500;
+
+fn main() {
+    let test = std::env::args().any(|argument| argument == "--test");
+    let sizes: &[usize] = if test { &[2 * MODULE] } else { &[10_000, 50_000] };
+    for &lines in sizes {
+        measure(lines, if test { 1 } else { 5 });
+    }
+}
+
+fn measure(lines: usize, runs: usize) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("lib.rs");
+    let modules = lines / MODULE;
+    let mut names = String::new();
+    for module in 0..modules {
+        writeln!(names, "mod m{module};").expect("a string");
+        std::fs::write(folder.path().join(format!("m{module}.rs")), text(module, modules)).expect("a file");
+    }
+    std::fs::write(&root, names).expect("a file");
+    let session = Session { root, edition: 2024, ..Session::default() };
+    let places: Vec<Place> = (0..50).map(|at| place(folder.path(), at, modules)).collect();
+    let (mut indexed, mut reached) = (Duration::MAX, Duration::MAX);
+    let mut parts = 0;
+    for _ in 0..runs {
+        let start = Instant::now();
+        let index = Index::read(session.clone()).expect("an index");
+        let resolver = Resolver::new(&index);
+        indexed = indexed.min(start.elapsed());
+        let start = Instant::now();
+        for place in &places {
+            parts += resolver.reach(place, &[]).expect("a function").parts.len();
+        }
+        reached = reached.min(start.elapsed());
+    }
+    println!("{lines} lines: indexed in {indexed:?}, 50 functions in {reached:?}, {} parts each", parts / runs / 50);
+}
+
+fn place(folder: &std::path::Path, at: usize, modules: usize) -> Place {
+    let file = folder.join(format!("m{}.rs", at % modules));
+    let name = format!("f{}", at / modules % 12);
+    let text = std::fs::read_to_string(&file).expect("a file");
+    let line = text.lines().position(|line| line.starts_with(&format!("pub fn {name}("))).expect("a function") + 1;
+    Place { file, line, name }
+}
+
+/// A module such as people write: documented functions of a dozen lines, a type with methods, an operator.
+fn text(module: usize, modules: usize) -> String {
+    let other = (module * 7 + 3) % modules;
+    let mut text = format!("//! Module {module}.\n\nuse std::collections::HashMap;\n\nuse crate::m{other};\n\n");
+    let mut at = 0;
+    while text.lines().count() + 24 < MODULE {
+        write!(text, "{}", function(module, other, at)).expect("a string");
+        at += 1;
+    }
+    text
+}
+
+fn function(module: usize, other: usize, at: usize) -> String {
+    let call = if at.is_multiple_of(4) && other != module {
+        format!("m{other}::f{}(x, scale)", at / 2)
+    } else {
+        "1.0".to_owned()
+    };
+    format!(
+        r#"/// Weighs the samples of `x` by a window, and tells how much is left: the text of a comment as long as people write.
+pub fn f{at}(x: &[f64], scale: f64) -> f64 {{
+    let mut total = 0.0;
+    let mut counts: HashMap<usize, f64> = HashMap::new();
+    for (index, value) in x.iter().enumerate() {{
+        let weight = (index as f64 * scale).cos() + {call};
+        total += value * weight; // the running sum
+        *counts.entry(index % 7).or_insert(0.0) += weight;
+    }}
+    println!("{{total:?}} of {{}}", counts.len());
+    S{at} {{ value: total, counts }}.norm() + total
+}}
+
+struct S{at} {{
+    value: f64,
+    counts: HashMap<usize, f64>,
+}}
+
+impl S{at} {{
+    fn norm(&self) -> f64 {{
+        self.counts.values().map(|value| value * value).sum::<f64>().sqrt() / self.value.max(1e-9)
+    }}
+}}
+
+"#
+    )
+}

@@ -1,0 +1,81 @@
+//! `cfg` predicates, decided as far as the compiler's arguments allow.
+
+use crate::file::File;
+use crate::lex::Kind;
+use crate::session::Session;
+use crate::symbol::{Symbol, Symbols};
+
+/// Names that the compiler sets itself: their values aren't told by its arguments.
+const BUILT_IN: [&str; 14] = [
+    "debug_assertions",
+    "unix",
+    "windows",
+    "panic",
+    "overflow_checks",
+    "ub_checks",
+    "proc_macro",
+    "miri",
+    "doc",
+    "doctest",
+    "relocation_model",
+    "fmt_debug",
+    "version",
+    "accessible",
+];
+
+/// The value of the predicate in the tokens `from..to`, or `None` if the compiler's arguments don't tell.
+pub(crate) fn decide(file: &File, from: usize, to: usize, session: &Session, symbols: &Symbols) -> Option<bool> {
+    let name = file.tokens.get(from).filter(|token| from < to && token.kind == Kind::Ident)?.symbol;
+    if from + 1 < to && file.is_open(from + 1, b'(') {
+        let close = file.tokens[from + 1].link as usize;
+        let inner = arguments(file, from + 2, close);
+        let each = inner.iter().map(|&(from, to)| decide(file, from, to, session, symbols));
+        return combine(name, each);
+    }
+    match symbols.text(name) {
+        "true" => return Some(true),
+        "false" => return Some(false),
+        "test" => return Some(session.test),
+        name if BUILT_IN.contains(&name) || name.starts_with("target_") || name.starts_with("sanitize") => return None,
+        _ => {}
+    }
+    let set: String = (from..to).map(|at| file.text_of(at)).collect();
+    Some(session.cfg.contains(&set))
+}
+
+fn combine(name: Symbol, mut each: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let decisive = match name {
+        Symbol::NOT => return each.next()?.map(|value| !value),
+        Symbol::ALL => false,
+        Symbol::ANY => true,
+        _ => return None,
+    };
+    let mut open = false;
+    for value in each {
+        match value {
+            Some(value) if value == decisive => return Some(decisive),
+            Some(_) => {}
+            None => open = true,
+        }
+    }
+    if open { None } else { Some(!decisive) }
+}
+
+/// The ranges between the commas of the level `from..to`, empty ones left out.
+pub(crate) fn arguments(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let (mut start, mut at) = (from, from);
+    while at < to {
+        if file.tokens[at].symbol == Symbol::COMMA {
+            if start < at {
+                found.push((start, at));
+            }
+            start = at + 1;
+        }
+        at = file.after(at);
+    }
+    if start < to {
+        found.push((start, to));
+    }
+    found
+}

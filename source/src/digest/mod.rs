@@ -1,0 +1,131 @@
+//! One digest over items and over what their mentions lead to.
+//!
+//! Items are vertices of a graph, and each mention is an edge to the vertices it leads to. Vertices are told apart by
+//! colour refinement: at first by their content, then, round by round, by the colours that their edges lead to, until
+//! the number of colours no longer grows. Colours are numbers in an order that content decides, so that neither the
+//! order of items nor their places enter.
+
+mod stream;
+
+use crate::index::Index;
+
+pub(crate) use stream::content;
+
+use stream::Stream;
+
+/// An item, as the digest sees it.
+pub(crate) struct Vertex {
+    content: [u8; 16],
+    is_root: bool,
+    /// Paths of other crates, a list for each mention.
+    foreign: Vec<Vec<Vec<String>>>,
+    /// Numbers of vertices, a list for each mention.
+    edges: Vec<Vec<usize>>,
+}
+
+impl Vertex {
+    pub(crate) fn new(content: [u8; 16], is_root: bool) -> Vertex {
+        Vertex { content, is_root, foreign: Vec::new(), edges: Vec::new() }
+    }
+
+    /// What the next mention leads to; the order within one mention is none.
+    pub(crate) fn edge(&mut self, mut targets: Vec<usize>, mut foreign: Vec<Vec<&str>>) {
+        targets.sort_unstable();
+        targets.dedup();
+        foreign.sort_unstable();
+        foreign.dedup();
+        let owned = foreign.into_iter().map(|path| path.into_iter().map(str::to_owned).collect()).collect();
+        self.edges.push(targets);
+        self.foreign.push(owned);
+    }
+
+    /// All of it that no other vertex decides.
+    fn own(&self) -> [u8; 16] {
+        let mut stream = Stream::new("ndcache-vertex:1");
+        stream.bytes(&self.content);
+        stream.number(u64::from(self.is_root));
+        stream.number(self.edges.len() as u64);
+        for (paths, targets) in self.foreign.iter().zip(&self.edges) {
+            stream.number(targets.len() as u64);
+            stream.number(paths.len() as u64);
+            for path in paths {
+                stream.number(path.len() as u64);
+                path.iter().for_each(|name| stream.text(name));
+            }
+        }
+        stream.finish()
+    }
+}
+
+/// Ends a mention in a signature; no colour has this number.
+const END: u32 = u32::MAX;
+
+/// The digest of a graph.
+pub(crate) fn refined(edition: u16, vertices: Vec<Vertex>) -> [u8; 16] {
+    let own: Vec<[u8; 16]> = vertices.iter().map(Vertex::own).collect();
+    let (mut colours, mut count) = ranked(&own);
+    let mut signatures = signatures(&vertices, &colours);
+    loop {
+        let (finer, grown) = ranked(&signatures);
+        colours = finer;
+        let done = grown == count;
+        count = grown;
+        signatures = self::signatures(&vertices, &colours);
+        if done {
+            break;
+        }
+    }
+    let mut all: Vec<(&[u8; 16], &Vec<u32>)> = own.iter().zip(&signatures).collect();
+    all.sort_unstable();
+    let mut stream = Stream::new("ndcache-parts:1");
+    stream.number(u64::from(edition));
+    stream.number(all.len() as u64);
+    for (own, signature) in all {
+        stream.bytes(own);
+        stream.number(signature.len() as u64);
+        signature.iter().for_each(|&colour| stream.number(u64::from(colour)));
+    }
+    stream.finish()
+}
+
+/// The rank of each value among the different ones, and how many of these there are.
+fn ranked<T: Ord>(values: &[T]) -> (Vec<u32>, usize) {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_unstable_by(|&a, &b| values[a].cmp(&values[b]));
+    let mut ranks = vec![0; values.len()];
+    let mut rank = 0;
+    for at in 1..order.len() {
+        rank += u32::from(values[order[at - 1]] != values[order[at]]);
+        ranks[order[at]] = rank;
+    }
+    (ranks, rank as usize + 1)
+}
+
+/// Each vertex's colour, and the colours that each of its mentions leads to.
+fn signatures(vertices: &[Vertex], colours: &[u32]) -> Vec<Vec<u32>> {
+    let mut signatures = Vec::with_capacity(vertices.len());
+    for (vertex, &colour) in vertices.iter().zip(colours) {
+        let mut signature = vec![colour];
+        for targets in &vertex.edges {
+            let start = signature.len();
+            for &target in targets {
+                signature.push(colours[target]);
+            }
+            signature[start..].sort_unstable();
+            signature.push(END);
+        }
+        signatures.push(signature);
+    }
+    signatures
+}
+
+/// Every file of the crate as one: the tokens of each, in an order that their content decides.
+pub(crate) fn files(index: &Index) -> [u8; 16] {
+    let mut all: Vec<[u8; 16]> = (0..index.files.len()).map(|file| stream::file(index, file)).collect();
+    all.sort_unstable();
+    let mut stream = Stream::new("ndcache-files:1");
+    stream.number(u64::from(index.session.edition));
+    stream.number(all.len() as u64);
+    all.iter().for_each(|digest| stream.bytes(digest));
+    stream.finish()
+}

@@ -1,0 +1,121 @@
+//! What an item's tokens take from the build, as `cfg!`, `env!`, `include_str!` and their like do.
+
+use std::path::{Path, PathBuf};
+
+use crate::cfg;
+use crate::file::File;
+use crate::index::{Index, ItemId, attribute};
+use crate::reach::Fact;
+use crate::symbol::Symbol;
+
+/// The facts of an item's tokens, each once, in the order of first mention. A `cfg` before the item is no part of it: it
+/// is decided, or guards the item.
+pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
+    let item = index.item(id);
+    let mut reader = Reader { index, file: index.file_of(item), number: item.file, found: Vec::new() };
+    let mut at = item.from as usize;
+    while at < item.to as usize {
+        let guard =
+            at < item.keyword as usize && attribute(reader.file, at).is_some_and(|bracket| reader.is_cfg(bracket));
+        if !guard {
+            reader.token(at);
+        }
+        at += 1;
+    }
+    reader.found
+}
+
+struct Reader<'a> {
+    index: &'a Index,
+    file: &'a File,
+    number: u32,
+    found: Vec<Fact>,
+}
+
+impl Reader<'_> {
+    fn token(&mut self, at: usize) {
+        let file = self.file;
+        if let Some(bracket) = attribute(file, at) {
+            return self.attribute(bracket);
+        }
+        if file.symbol(at + 1) != Symbol::BANG || file.tokens.get(at + 2).is_none_or(|token| token.link == 0) {
+            return;
+        }
+        let (from, to) = (at + 3, file.tokens[at + 2].link as usize);
+        match file.symbol(at) {
+            Symbol::CFG => self.predicate(from, to),
+            Symbol::CFG_SELECT => self.select(from, to),
+            Symbol::ENV | Symbol::OPTION_ENV => self.variable(from),
+            Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => self.include(from),
+            Symbol::MODULE_PATH => self.push(Fact::ModulePath),
+            _ => {}
+        }
+    }
+
+    fn is_cfg(&self, bracket: usize) -> bool {
+        self.file.symbol(bracket + 1) == Symbol::CFG
+    }
+
+    fn push(&mut self, fact: Fact) {
+        if !self.found.contains(&fact) {
+            self.found.push(fact);
+        }
+    }
+
+    fn attribute(&mut self, bracket: usize) {
+        let file = self.file;
+        if !file.is_open(bracket + 2, b'(') {
+            return;
+        }
+        let to = file.tokens[bracket + 2].link as usize;
+        match file.symbol(bracket + 1) {
+            Symbol::CFG => self.predicate(bracket + 3, to),
+            Symbol::CFG_ATTR => {
+                if let Some(&(from, to)) = cfg::arguments(file, bracket + 3, to).first() {
+                    self.predicate(from, to);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn predicate(&mut self, from: usize, to: usize) {
+        if (from..to).any(|at| self.file.symbol(at) == Symbol::DOLLAR) {
+            return;
+        }
+        let value = cfg::decide(self.file, from, to, &self.index.session, &self.index.symbols);
+        let text = self.index.words(self.number, from, to);
+        self.push(Fact::Cfg(text, value));
+    }
+
+    /// `p => …` of each arm.
+    fn select(&mut self, from: usize, to: usize) {
+        let file = self.file;
+        let (mut start, mut at) = (from, from);
+        while at < to {
+            if file.symbol(at) == Symbol::FAT_ARROW && file.symbol(start) != Symbol::UNDERSCORE {
+                self.predicate(start, at);
+            }
+            if file.symbol(at) == Symbol::COMMA || file.is_open(at, b'{') {
+                start = file.after(at);
+            }
+            at = file.after(at);
+        }
+    }
+
+    fn variable(&mut self, at: usize) {
+        if let Some(name) = self.file.string(at) {
+            self.push(Fact::Env(name.to_owned()));
+        }
+    }
+
+    fn include(&mut self, at: usize) {
+        if let Some(path) = self.file.string(at) {
+            self.push(Fact::Include(beside(&self.file.path, path)));
+        }
+    }
+}
+
+fn beside(file: &Path, path: &str) -> PathBuf {
+    file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
+}

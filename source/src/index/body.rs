@@ -1,0 +1,96 @@
+//! What a body declares: imports, `impl`s, modules and macros, which get a scope of their own, and files that it includes.
+//!
+//! Functions and types that a body declares are no items of their own: they are tokens of the item that they stand in.
+
+use super::load::{self, Context};
+use super::split;
+use super::{Index, ItemId, ItemKind, Scope, ScopeId};
+use crate::error::Result;
+use crate::file::File;
+use crate::lex::Kind;
+use crate::symbol::Symbol;
+
+/// Looks through an item's tokens behind its keyword.
+pub(super) fn scan(index: &mut Index, context: &Context, id: ItemId) -> Result<()> {
+    let item = index.item(id);
+    let file = &index.files[item.file as usize];
+    // What a macro makes counts with the macro, but what it imports has to be known.
+    let imports_only = matches!(item.kind, ItemKind::Macro | ItemKind::Call);
+    let declared = declarations(file, item.keyword as usize, item.to as usize, imports_only);
+    if declared.is_empty() {
+        return Ok(());
+    }
+    let context = Context { parent: None, scope: body_scope(index, context.scope, id), ..context.clone() };
+    for at in declared {
+        let file = &index.files[context.file as usize];
+        if file.symbol(at) == Symbol::INCLUDE {
+            if let Some(path) = load::included_path(index, context.file, at + 2) {
+                load::include_expression(index, &context, at, &path)?;
+            }
+            continue;
+        }
+        let raw = split::item(file, begin(file, at), file.tokens.len());
+        load::body_item(index, &context, &raw)?;
+    }
+    Ok(())
+}
+
+fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
+    let scope = index.scopes.len() as ScopeId;
+    index.scopes.push(Scope { parent: Some(parent), is_body: true, ..Scope::default() });
+    index.items[id as usize].scope = scope;
+    scope
+}
+
+/// The indices of the keywords that declare something.
+fn declarations(file: &File, from: usize, to: usize, imports_only: bool) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut at = from;
+    while at < to {
+        let token = &file.tokens[at];
+        let skipped = imports_only && !matches!(token.symbol, Symbol::USE | Symbol::INCLUDE);
+        if token.kind == Kind::Ident && !skipped && declares(file, token.symbol, at) {
+            found.push(at);
+            if token.symbol == Symbol::IMPL || token.symbol == Symbol::MOD {
+                // Its members look through their own bodies.
+                at = split::item(file, at, to).to;
+                continue;
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
+    match symbol {
+        // `impl Trait + use<'a>` is a bound.
+        Symbol::USE => file.symbol(at + 1) != Symbol::LT,
+        Symbol::IMPL => begins_statement(file, at),
+        Symbol::MOD => {
+            let ends = file.is_open(at + 2, b'{') || file.symbol(at + 2) == Symbol::SEMI;
+            file.name(at + 1).is_some() && ends
+        }
+        Symbol::MACRO_RULES => file.symbol(at + 1) == Symbol::BANG,
+        Symbol::INCLUDE => file.symbol(at + 1) == Symbol::BANG,
+        _ => false,
+    }
+}
+
+fn begins_statement(file: &File, at: usize) -> bool {
+    let Some(before) = at.checked_sub(1) else { return true };
+    let text = file.text_of(before);
+    file.symbol(before) == Symbol::UNSAFE || matches!(text, ";" | "{" | "}" | "]")
+}
+
+/// The first attribute of what is declared at `at`, so that its `cfg` counts.
+fn begin(file: &File, mut at: usize) -> usize {
+    while let Some(bracket) = file.opening(at) {
+        let pound = bracket.wrapping_sub(1);
+        if !file.is_open(bracket, b'[') || file.symbol(pound) != Symbol::POUND {
+            break;
+        }
+        at = pound;
+    }
+    at
+}

@@ -1,0 +1,431 @@
+//! Reads the files of a crate, module by module.
+
+use std::path::{Path, PathBuf};
+
+use super::split::{self, ItemKind, Raw, called_macro};
+use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, uses};
+use crate::cfg;
+use crate::error::Result;
+use crate::file::File;
+use crate::symbol::Symbol;
+
+/// Modules nest no deeper; a file that names itself would nest for ever.
+const DEPTH: usize = 64;
+
+/// Where the text of a module stands, and where the files of its modules are looked for.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) file: u32,
+    pub(super) scope: ScopeId,
+    /// The folder for `mod name;`.
+    pub(super) children: PathBuf,
+    /// The folder for `#[path]`: that of the file, or of the inline module.
+    pub(super) paths: PathBuf,
+    pub(super) guards: Vec<Guard>,
+    pub(super) parent: Option<ItemId>,
+    pub(super) depth: usize,
+}
+
+/// Reads the root file and what its modules name.
+pub(super) fn root(index: &mut Index) -> Result<()> {
+    let path = index.session.root.clone();
+    let folder = folder(&path);
+    let file = open(index, &path)?;
+    let context = Context {
+        file,
+        scope: ROOT,
+        children: folder.clone(),
+        paths: folder,
+        guards: Vec::new(),
+        parent: None,
+        depth: 0,
+    };
+    let (_, from) = inner_attributes(&index.files[file as usize], 0);
+    let to = index.files[file as usize].tokens.len();
+    level(index, &context, from, to)?;
+    imports_of_calls(index);
+    Ok(())
+}
+
+/// What a macro imports where items stand is imported there.
+fn imports_of_calls(index: &mut Index) {
+    for call in index.calls.clone() {
+        let item = index.item(call);
+        let (module, mut seen, mut queue) = (index.around(item.scope), Vec::new(), vec![call]);
+        while let Some(id) = queue.pop() {
+            if seen.contains(&id) {
+                continue;
+            }
+            seen.push(id);
+            queue.extend(index.macros_in(id));
+            share_imports(index, index.item(id).scope, module);
+        }
+    }
+}
+
+/// Imports of a body become those of another scope, too.
+fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
+    if !index.scopes[from as usize].is_body || from == to {
+        return;
+    }
+    let inner = &index.scopes[from as usize];
+    let (names, globs) = (inner.names.clone(), inner.globs.clone());
+    let outer = &mut index.scopes[to as usize];
+    outer.globs.extend(globs);
+    for (name, bindings) in names {
+        let imports = bindings.into_iter().filter(|binding| matches!(binding, Binding::Import(_)));
+        outer.names.entry(name).or_default().extend(imports);
+    }
+}
+
+fn folder(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_owned).unwrap_or_default()
+}
+
+fn open(index: &mut Index, path: &Path) -> Result<u32> {
+    let file = File::read(path, &mut index.symbols)?;
+    index.files.push(file);
+    Ok(index.files.len() as u32 - 1)
+}
+
+/// The items in the tokens `from..to`.
+pub(super) fn level(index: &mut Index, context: &Context, from: usize, to: usize) -> Result<()> {
+    let mut at = from;
+    while at < to {
+        let raw = split::item(&index.files[context.file as usize], at, to);
+        at = raw.to.max(at + 1);
+        place(index, context, &raw)?;
+    }
+    Ok(())
+}
+
+/// Takes an item into the index, unless its `cfg` says that it isn't compiled.
+fn place(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+    let mut guards = context.guards.clone();
+    if raw.kind == ItemKind::Other || !compiled(index, context.file, &raw.attributes, &mut guards) {
+        return Ok(());
+    }
+    match raw.kind {
+        ItemKind::Use => import(index, context, raw),
+        ItemKind::ExternCrate => extern_crate(index, context, raw),
+        ItemKind::Module => return module(index, context, raw, guards),
+        ItemKind::ExternBlock => return extern_block(index, context, raw, guards),
+        ItemKind::Call if includes(index, context, raw)? => {}
+        _ => item(index, context, raw, guards)?,
+    }
+    Ok(())
+}
+
+/// Whether attributes let an item be compiled; what isn't decided becomes a guard.
+fn compiled(index: &Index, file: u32, attributes: &[usize], guards: &mut Vec<Guard>) -> bool {
+    let source = &index.files[file as usize];
+    for &bracket in attributes {
+        if source.symbol(bracket + 1) != Symbol::CFG || !source.is_open(bracket + 2, b'(') {
+            continue;
+        }
+        let (from, to) = (bracket + 3, source.tokens[bracket + 2].link as usize);
+        match cfg::decide(source, from, to, &index.session, &index.symbols) {
+            Some(false) => return false,
+            Some(true) => {}
+            None => guards.push(Guard { file, from: from as u32, to: to as u32 }),
+        }
+    }
+    true
+}
+
+fn bind(index: &mut Index, scope: ScopeId, name: Symbol, binding: Binding) {
+    index.scopes[scope as usize].names.entry(name).or_default().push(binding);
+}
+
+pub(super) fn import(index: &mut Index, context: &Context, raw: &Raw) {
+    let file = &index.files[context.file as usize];
+    for used in uses::used(file, raw.keyword + 1, raw.to - 1) {
+        let import = Import { path: used.path, global: used.global };
+        let scope = &mut index.scopes[context.scope as usize];
+        match used.name {
+            None => scope.globs.push(import),
+            Some(Symbol::UNDERSCORE) => scope.nameless.push(import),
+            Some(name) => bind(index, context.scope, name, Binding::Import(import)),
+        }
+    }
+}
+
+/// `extern crate name as other;`
+fn extern_crate(index: &mut Index, context: &Context, raw: &Raw) {
+    let file = &index.files[context.file as usize];
+    let name = if file.symbol(raw.keyword + 3) == Symbol::AS { file.symbol(raw.keyword + 4) } else { raw.name };
+    bind(index, context.scope, name, Binding::Crate(raw.name));
+}
+
+/// The functions and statics of `extern "C" { … }`: what they do is unseen, but they are named.
+fn extern_block(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+    let Some(body) = raw.body else { return Ok(()) };
+    let id = push(index, context, raw, guards.clone());
+    let to = index.files[context.file as usize].tokens[body].link as usize;
+    let mut at = body + 1;
+    while at < to {
+        let inner = split::item(&index.files[context.file as usize], at, to);
+        at = inner.to.max(at + 1);
+        if inner.name != Symbol::NONE {
+            let member = push(index, context, &inner, guards.clone());
+            index.items[member as usize].parent = Some(id);
+            bind(index, context.scope, inner.name, Binding::Item(member));
+        }
+    }
+    Ok(())
+}
+
+fn push(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> ItemId {
+    index.items.push(Item {
+        kind: raw.kind,
+        name: raw.name,
+        scope: context.scope,
+        file: context.file,
+        from: raw.from as u32,
+        keyword: raw.keyword as u32,
+        body: raw.body.map(|body| body as u32),
+        to: raw.to as u32,
+        parent: context.parent,
+        guards,
+    });
+    index.items.len() as ItemId - 1
+}
+
+pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+    let id = push(index, context, raw, guards.clone());
+    match context.parent {
+        Some(parent) => {
+            index.members_of.entry(parent).or_default().push(id);
+            index.members.entry(raw.name).or_default().push(id);
+        }
+        None if raw.kind == ItemKind::Macro => macro_rules(index, context, raw, id),
+        None if raw.name != Symbol::NONE && raw.name != Symbol::UNDERSCORE => {
+            bind(index, context.scope, raw.name, Binding::Item(id));
+        }
+        None => {}
+    }
+    match raw.kind {
+        ItemKind::Impl | ItemKind::Trait => block(index, context, raw, id, guards),
+        ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro => body::scan(index, context, id),
+        ItemKind::Call => {
+            index.calls.push(id);
+            body::scan(index, context, id)?;
+            modules_of_call(index, context, raw)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn macro_rules(index: &mut Index, context: &Context, raw: &Raw, id: ItemId) {
+    index.macros.entry(raw.name).or_default().push(id);
+    bind(index, context.scope, raw.name, Binding::Item(id));
+    let file = &index.files[context.file as usize];
+    let exported = raw.attributes.iter().any(|&bracket| file.symbol(bracket + 1) == Symbol::MACRO_EXPORT);
+    if exported && context.scope != ROOT {
+        bind(index, ROOT, raw.name, Binding::Item(id));
+    }
+}
+
+/// The members of an `impl` or a trait.
+fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Vec<Guard>) -> Result<()> {
+    if raw.kind == ItemKind::Impl {
+        index.impls.push(id);
+    }
+    let Some(body) = raw.body else { return Ok(()) };
+    let to = index.files[context.file as usize].tokens[body].link as usize;
+    let context = Context { parent: Some(id), guards, ..context.clone() };
+    level(index, &context, body + 1, to)
+}
+
+fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+    if context.depth >= DEPTH {
+        return Ok(());
+    }
+    let scope = index.scopes.len() as ScopeId;
+    index.scopes.push(Scope { parent: Some(context.scope), name: Some(raw.name), ..Scope::default() });
+    bind(index, context.scope, raw.name, Binding::Module(scope));
+    let context = Context { scope, guards, depth: context.depth + 1, parent: None, ..context.clone() };
+    match raw.body {
+        Some(body) => inline(index, context, raw, body),
+        None => files(index, &context, raw),
+    }
+}
+
+fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Result<()> {
+    let named = index.symbols.text(raw.name).trim_start_matches("r#").to_owned();
+    let (told, _) = paths(index, context.file, raw);
+    context.children = match told.first() {
+        Some(path) => context.paths.join(path),
+        None => context.children.join(named),
+    };
+    context.paths = context.children.clone();
+    let to = index.files[context.file as usize].tokens[body].link as usize;
+    let (inner, from) = inner_attributes(&index.files[context.file as usize], body + 1);
+    if !compiled(index, context.file, &inner, &mut context.guards) {
+        return Ok(());
+    }
+    level(index, &context, from, to)
+}
+
+/// The paths of `#[path = "…"]` and of `#[cfg_attr(p, path = "…")]`; and whether one of them surely counts.
+fn paths(index: &Index, file: u32, raw: &Raw) -> (Vec<String>, bool) {
+    let source = &index.files[file as usize];
+    let (mut found, mut sure) = (Vec::new(), false);
+    for &bracket in &raw.attributes {
+        if source.symbol(bracket + 1) == Symbol::PATH {
+            found.extend(source.string(bracket + 3).map(str::to_owned));
+            sure = true;
+        } else if source.symbol(bracket + 1) == Symbol::CFG_ATTR && source.is_open(bracket + 2, b'(') {
+            let arguments = cfg::arguments(source, bracket + 3, source.tokens[bracket + 2].link as usize);
+            let Some((&(from, to), rest)) = arguments.split_first() else { continue };
+            let decided = cfg::decide(source, from, to, &index.session, &index.symbols);
+            let told = rest.iter().filter(|(from, _)| source.symbol(*from) == Symbol::PATH && decided != Some(false));
+            for &(from, _) in told {
+                found.extend(source.string(from + 2).map(str::to_owned));
+                sure |= decided == Some(true);
+            }
+        }
+    }
+    (found, sure)
+}
+
+fn files(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+    let name = index.symbols.text(raw.name).trim_start_matches("r#").to_owned();
+    let (told, sure) = paths(index, context.file, raw);
+    let mut read = false;
+    for path in told.iter().map(|path| context.paths.join(path)).filter(|path| path.is_file()) {
+        let children = folder(&path);
+        module_file(index, context, &path, children)?;
+        read = true;
+    }
+    let flat = context.children.join(format!("{name}.rs"));
+    let nested = context.children.join(&name).join("mod.rs");
+    if !sure && flat.is_file() {
+        module_file(index, context, &flat, context.children.join(&name))?;
+        read = true;
+    } else if !sure && nested.is_file() {
+        module_file(index, context, &nested, folder(&nested))?;
+        read = true;
+    }
+    if !read {
+        index.missing.push(told.first().map_or(flat, |path| context.paths.join(path)));
+    }
+    Ok(())
+}
+
+fn module_file(index: &mut Index, context: &Context, path: &Path, children: PathBuf) -> Result<()> {
+    let file = open(index, path)?;
+    let mut guards = context.guards.clone();
+    let (inner, from) = inner_attributes(&index.files[file as usize], 0);
+    if !compiled(index, file, &inner, &mut guards) {
+        return Ok(());
+    }
+    let context = Context { file, children, paths: folder(path), guards, ..context.clone() };
+    let to = index.files[file as usize].tokens.len();
+    level(index, &context, from, to)
+}
+
+/// The brackets of `#![…]` at the head of a module, and where its items begin.
+fn inner_attributes(file: &File, mut at: usize) -> (Vec<usize>, usize) {
+    let mut found = Vec::new();
+    while file.symbol(at + 1) == Symbol::BANG {
+        let Some(bracket) = split::attribute(file, at) else { break };
+        found.push(bracket);
+        at = file.after(bracket);
+    }
+    (found, at)
+}
+
+/// `include!("file")` and `include!(concat!(env!("OUT_DIR"), "/file"))`, where items stand.
+fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
+    let file = &index.files[context.file as usize];
+    let Some(bang) = called_macro(file, raw.keyword) else { return Ok(false) };
+    if file.symbol(bang - 1) != Symbol::INCLUDE {
+        return Ok(false);
+    }
+    match included_path(index, context.file, bang + 1) {
+        Some(path) if context.depth < DEPTH && path.is_file() => {
+            let file = open(index, &path)?;
+            let paths = folder(&path);
+            let depth = context.depth + 1;
+            let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
+            let (_, from) = inner_attributes(&index.files[file as usize], 0);
+            let to = index.files[file as usize].tokens.len();
+            level(index, &context, from, to)?;
+        }
+        Some(path) => index.missing.push(path),
+        None => index.missing.push(PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
+    }
+    Ok(true)
+}
+
+/// The file that the arguments of `include!` at the delimiter `open` name.
+pub(super) fn included_path(index: &Index, file: u32, open: usize) -> Option<PathBuf> {
+    let file = &index.files[file as usize];
+    if let Some(path) = file.string(open + 1) {
+        return Some(folder(&file.path).join(path));
+    }
+    if file.symbol(open + 1) != Symbol::CONCAT {
+        return None;
+    }
+    let mut path = String::new();
+    for (from, _) in cfg::arguments(file, open + 4, file.tokens[open + 3].link as usize) {
+        match file.string(from) {
+            Some(text) => path.push_str(text),
+            None if file.symbol(from) == Symbol::ENV && file.string(from + 3) == Some("OUT_DIR") => {
+                path.push_str(index.session.out_dir.as_ref()?.to_str()?);
+            }
+            None => return None,
+        }
+    }
+    Some(folder(&file.path).join(path))
+}
+
+/// `cfg_if! { if … { mod name; } }`: the files of modules that a macro is given.
+fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+    let mut at = raw.keyword;
+    while at + 2 < raw.to {
+        let file = &index.files[context.file as usize];
+        let named = file.symbol(at) == Symbol::MOD && file.symbol(at + 2) == Symbol::SEMI;
+        if let (true, Some(name)) = (named, file.name(at + 1)) {
+            let inner = Raw {
+                kind: ItemKind::Module,
+                name,
+                from: at,
+                keyword: at,
+                body: None,
+                to: at + 3,
+                attributes: Vec::new(),
+            };
+            module(index, context, &inner, context.guards.clone())?;
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize, path: &Path) -> Result<()> {
+    if context.depth >= DEPTH || !path.is_file() {
+        return Ok(());
+    }
+    let Ok(file) = open(index, path) else { return Ok(()) };
+    let to = index.files[file as usize].tokens.len();
+    let raw = Raw {
+        kind: ItemKind::Included,
+        name: Symbol::NONE,
+        from: 0,
+        keyword: 0,
+        body: Some(0),
+        to,
+        attributes: Vec::new(),
+    };
+    let inner = Context { file, parent: None, depth: context.depth + 1, ..context.clone() };
+    let id = push(index, &inner, &raw, context.guards.clone());
+    index.included.insert((context.file, at as u32), id);
+    body::scan(index, &inner, id)
+}
+
+/// Whether the attributes of an item in a body let it be compiled.
+pub(super) fn body_item(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+    place(index, context, raw)
+}

@@ -1,0 +1,151 @@
+//! What attributes mention: the paths among their tokens and in their strings.
+
+use super::{Mention, Path, text};
+use crate::file::{File, content};
+use crate::index::Index;
+use crate::lex::Kind;
+use crate::symbol::Symbol;
+
+/// Attributes of the compiler that name nothing.
+const SILENT: [&str; 43] = [
+    "allow",
+    "automatically_derived",
+    "cfg",
+    "cold",
+    "default",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "export_name",
+    "feature",
+    "forbid",
+    "global_allocator",
+    "ignore",
+    "inline",
+    "link",
+    "link_name",
+    "link_section",
+    "macro_export",
+    "macro_use",
+    "must_use",
+    "no_mangle",
+    "no_std",
+    "non_exhaustive",
+    "panic_handler",
+    "path",
+    "proc_macro",
+    "proc_macro_attribute",
+    "proc_macro_derive",
+    "recursion_limit",
+    "repr",
+    "rustfmt",
+    "should_panic",
+    "target_feature",
+    "test",
+    "track_caller",
+    "type_length_limit",
+    "unsafe",
+    "warn",
+    "clippy",
+    "diagnostic",
+    "debugger_visualizer",
+    "instruction_set",
+];
+
+/// Of `#[cache]` and `#[code]` the options that decide what a function returns.
+pub(crate) const COUNTED_OPTIONS: [&str; 4] = ["version", "depends", "ignore", "round"];
+
+/// Whether the attribute in `bracket` is `cache` or `code`, by any path: the index of its name.
+pub(crate) fn caching(file: &File, bracket: usize) -> Option<usize> {
+    let mut at = bracket + 1;
+    while file.is_ident(at) && file.symbol(at + 1) == Symbol::COLON2 {
+        at += 2;
+    }
+    matches!(file.symbol(at), Symbol::CACHE | Symbol::CODE).then_some(at)
+}
+
+pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut Vec<Mention>) {
+    let close = file.tokens[bracket].link as usize;
+    if let Some(name) = caching(file, bracket) {
+        return options(index, file, name, found);
+    }
+    match file.symbol(bracket + 1) {
+        Symbol::DERIVE => derived(file, bracket + 3, close - 1, found),
+        Symbol::CFG_ATTR if file.is_open(bracket + 2, b'(') => conditional(index, file, bracket + 2, found),
+        name if SILENT.contains(&index.symbols.text(name)) => {}
+        _ => custom(index, file, bracket + 1, close, found),
+    }
+}
+
+/// The paths of `depends(…)`.
+fn options(index: &Index, file: &File, name: usize, found: &mut Vec<Mention>) {
+    if !file.is_open(name + 1, b'(') {
+        return;
+    }
+    for (from, to) in crate::cfg::arguments(file, name + 2, file.tokens[name + 1].link as usize) {
+        if COUNTED_OPTIONS.contains(&file.text_of(from)) && file.text_of(from) != "ignore" {
+            tokens(index, file, from + 1, to, found);
+        }
+    }
+}
+
+fn derived(file: &File, from: usize, to: usize, found: &mut Vec<Mention>) {
+    for (from, to) in crate::cfg::arguments(file, from, to) {
+        let segments = (from..to).filter(|&at| file.is_ident(at)).map(|at| file.symbol(at)).collect();
+        found.push(Mention::Attribute(Path { segments, global: false }));
+    }
+}
+
+/// `cfg_attr(p, a, b)` mentions what `a` and `b` do.
+fn conditional(index: &Index, file: &File, open: usize, found: &mut Vec<Mention>) {
+    let close = file.tokens[open].link as usize;
+    for (from, to) in crate::cfg::arguments(file, open + 1, close).into_iter().skip(1) {
+        match file.symbol(from) {
+            Symbol::DERIVE => derived(file, from + 2, to - 1, found),
+            name if SILENT.contains(&index.symbols.text(name)) => {}
+            _ => custom(index, file, from, to, found),
+        }
+    }
+}
+
+fn custom(index: &Index, file: &File, from: usize, to: usize, found: &mut Vec<Mention>) {
+    let mut segments = vec![file.symbol(from)];
+    let mut at = from;
+    while file.symbol(at + 1) == Symbol::COLON2 && at + 2 < to {
+        at += 2;
+        segments.push(file.symbol(at));
+    }
+    found.push(Mention::Attribute(Path { segments, global: false }));
+    tokens(index, file, at + 1, to, found);
+}
+
+/// Paths among tokens, and in strings.
+fn tokens(index: &Index, file: &File, from: usize, to: usize, found: &mut Vec<Mention>) {
+    let mut at = from;
+    while at < to {
+        if file.tokens[at].kind == Kind::Literal {
+            strings(index, file.text_of(at), found);
+        }
+        let mut segments = Vec::new();
+        while at < to && file.is_ident(at) {
+            segments.push(file.symbol(at));
+            if file.symbol(at + 1) != Symbol::COLON2 {
+                break;
+            }
+            at += 2;
+        }
+        if !segments.is_empty() {
+            found.push(Mention::Text(Path { segments, global: false }));
+        }
+        at += 1;
+    }
+}
+
+fn strings(index: &Index, literal: &str, found: &mut Vec<Mention>) {
+    for words in text::paths(content(literal).unwrap_or("")) {
+        // A name that no file has leads nowhere.
+        let segments: Option<Vec<Symbol>> = words.iter().map(|word| index.symbols.find(word)).collect();
+        found.extend(segments.map(|segments| Mention::Text(Path { segments, global: false })));
+    }
+}

@@ -1,0 +1,223 @@
+//! What the header of an `impl` says: whose it is, which trait it implements, and which items it names.
+
+use crate::file::File;
+use crate::index::{Index, Item, ItemId, ItemKind};
+use crate::lex::Kind;
+use crate::mention::{angle_end, type_head};
+use crate::names::{Names, Target};
+use crate::symbol::{Set, Symbol};
+
+use super::prelude;
+
+/// The type that an `impl` is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// A type of this crate, or a trait behind `dyn`.
+    Local(ItemId),
+    /// A type of another crate, a type parameter, a tuple, a slice.
+    Open,
+    /// A name that no item has: a macro makes it, or a body declares it.
+    Unknown(Symbol),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Implemented {
+    Inherent,
+    Local(ItemId),
+    /// The last name of the trait's path.
+    Foreign(Symbol),
+}
+
+#[derive(Debug)]
+pub(super) struct Header {
+    pub(super) head: Head,
+    pub(super) implemented: Implemented,
+    /// Types and traits of this crate that the header names, aliases resolved.
+    pub(super) named: Vec<ItemId>,
+    /// Names in it that nothing explains.
+    pub(super) unknown: Vec<Symbol>,
+}
+
+/// The two paths of a header: `impl<…> trait for owner where …`.
+struct Ranges {
+    implemented: Option<(usize, usize)>,
+    owner: (usize, usize),
+}
+
+pub(super) fn header(index: &Index, names: &Names<'_>, id: ItemId) -> Header {
+    let item = index.item(id);
+    let file = index.file_of(item);
+    let ranges = ranges(file, item);
+    let implemented = match ranges.implemented {
+        Some((from, to)) => implemented(index, names, item, from, to),
+        None => Implemented::Inherent,
+    };
+    let parameters = parameters(file, item);
+    let head = head(index, names, id, ranges.owner.0, ranges.owner.1, &parameters, 0);
+    let mut found = Header { head, implemented, named: Vec::new(), unknown: Vec::new() };
+    let mut paths = Paths { index, names, parameters: &parameters, header: &mut found };
+    paths.collect(id, ranges.owner.0, ranges.owner.1, 0);
+    if let Some((from, to)) = ranges.implemented {
+        paths.collect(id, from, to, 0);
+    }
+    found
+}
+
+fn ranges(file: &File, item: &Item) -> Ranges {
+    let mut from = item.keyword as usize + 1;
+    let end = item.head_end();
+    if file.symbol(from) == Symbol::LT {
+        from = angle_end(file, from, end).map_or(from, |close| close + 1);
+    }
+    let separates = |at: usize| {
+        let higher = file.symbol(at + 1) == Symbol::LT
+            && file.tokens.get(at + 2).is_some_and(|token| token.kind == Kind::Lifetime || token.symbol == Symbol::GT);
+        file.symbol(at) == Symbol::FOR && !higher
+    };
+    let to = (from..end).find(|&at| file.symbol(at) == Symbol::WHERE).unwrap_or(end);
+    match (from..to).find(|&at| separates(at)) {
+        Some(at) => Ranges { implemented: Some((from, at)), owner: (at + 1, to) },
+        None => Ranges { implemented: None, owner: (from, to) },
+    }
+}
+
+/// The type and constant parameters of an item's own list.
+pub(super) fn parameters(file: &File, item: &Item) -> Set<Symbol> {
+    let keyword = item.keyword as usize;
+    let open = if item.kind == ItemKind::Impl { keyword + 1 } else { keyword + 2 };
+    listed(file, open, item.head_end())
+}
+
+/// The parameters of the list that opens at `open`.
+pub(super) fn listed(file: &File, open: usize, to: usize) -> Set<Symbol> {
+    let mut found = Set::default();
+    if file.symbol(open) != Symbol::LT {
+        return found;
+    }
+    let Some(close) = angle_end(file, open, to) else { return found };
+    for at in open + 1..close {
+        let before = file.symbol(at - 1);
+        if matches!(before, Symbol::LT | Symbol::COMMA | Symbol::CONST) {
+            found.extend(file.name(at));
+        }
+    }
+    found
+}
+
+fn implemented(index: &Index, names: &Names<'_>, item: &Item, mut from: usize, to: usize) -> Implemented {
+    let file = index.file_of(item);
+    while matches!(file.symbol(from), Symbol::BANG | Symbol::CONST | Symbol::QUESTION | Symbol::COLON2) && from < to {
+        from += 1;
+    }
+    let Some(path) = type_head(file, from, to) else { return Implemented::Foreign(Symbol::NONE) };
+    let local = names.resolve(item.scope, &path, false).into_iter().find_map(|found| match found.target {
+        Target::Item(id) if index.item(id).kind == ItemKind::Trait => Some(id),
+        _ => None,
+    });
+    local.map_or(Implemented::Foreign(*path.last().unwrap_or(&Symbol::NONE)), Implemented::Local)
+}
+
+/// Aliases lead to the type they stand for.
+fn head(
+    index: &Index,
+    names: &Names<'_>,
+    id: ItemId,
+    from: usize,
+    to: usize,
+    parameters: &Set<Symbol>,
+    depth: usize,
+) -> Head {
+    let item = index.item(id);
+    let file = index.file_of(item);
+    let from = if file.symbol(from) == Symbol::DYN { from + 1 } else { from };
+    let Some(path) = type_head(file, from, to) else { return Head::Open };
+    if parameters.contains(&path[0]) {
+        return Head::Open;
+    }
+    let found = names.resolve(item.scope, &path, false);
+    for found in &found {
+        let Target::Item(named) = found.target else { continue };
+        let kind = index.item(named).kind;
+        if kind.is_type() || kind == ItemKind::Trait {
+            return Head::Local(named);
+        }
+        if kind == ItemKind::Alias && depth < 8 {
+            let (from, to) = aliased(index, named);
+            return head(
+                index,
+                names,
+                named,
+                from,
+                to,
+                &self::parameters(file_of(index, named), index.item(named)),
+                depth + 1,
+            );
+        }
+    }
+    let known = !found.is_empty() || prelude::is_prelude(index.symbols.text(path[0]));
+    if known { Head::Open } else { Head::Unknown(*path.last().unwrap_or(&path[0])) }
+}
+
+fn file_of(index: &Index, id: ItemId) -> &File {
+    index.file_of(index.item(id))
+}
+
+/// What stands behind the `=` of `type Name = …;`
+pub(super) fn aliased(index: &Index, id: ItemId) -> (usize, usize) {
+    let item = index.item(id);
+    let file = index.file_of(item);
+    let (from, to) = (item.keyword as usize, item.to as usize);
+    let equals = (from..to).find(|&at| file.symbol(at) == Symbol::EQ).unwrap_or(to.saturating_sub(1));
+    (equals + 1, to.saturating_sub(1))
+}
+
+/// The type that an alias stands for, or any item itself.
+pub(super) fn head_of_alias(index: &Index, names: &Names<'_>, id: ItemId) -> Head {
+    let (from, to) = aliased(index, id);
+    head(index, names, id, from, to, &parameters(file_of(index, id), index.item(id)), 0)
+}
+
+struct Paths<'a> {
+    index: &'a Index,
+    names: &'a Names<'a>,
+    parameters: &'a Set<Symbol>,
+    header: &'a mut Header,
+}
+
+impl Paths<'_> {
+    /// Every path in the tokens `from..to` of an item.
+    fn collect(&mut self, id: ItemId, from: usize, to: usize, depth: usize) {
+        let item = self.index.item(id);
+        let file = self.index.file_of(item);
+        let mut at = from;
+        while at < to {
+            let path = if file.symbol(at) == Symbol::MUT { None } else { type_head(file, at, to) };
+            let Some(path) = path.filter(|_| file.is_ident(at)) else {
+                at += 1;
+                continue;
+            };
+            at += path.len() * 2 - 1;
+            if !self.parameters.contains(&path[0]) {
+                self.path(item, &path, depth);
+            }
+        }
+    }
+
+    fn path(&mut self, item: &Item, path: &[Symbol], depth: usize) {
+        let found = self.names.resolve(item.scope, path, false);
+        if found.is_empty() && !prelude::is_prelude(self.index.symbols.text(path[0])) {
+            self.header.unknown.push(*path.last().unwrap_or(&path[0]));
+        }
+        for found in found {
+            let Target::Item(named) = found.target else { continue };
+            let kind = self.index.item(named).kind;
+            if kind == ItemKind::Alias && depth < 8 {
+                let (from, to) = aliased(self.index, named);
+                self.collect(named, from, to, depth + 1);
+            }
+            if (kind.is_type() || kind == ItemKind::Trait) && !self.header.named.contains(&named) {
+                self.header.named.push(named);
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The items that a function's code reaches.
+
+mod calls;
+mod graph;
+mod grow;
+mod header;
+mod part;
+mod place;
+mod prelude;
+mod step;
+mod told;
+mod unseen;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use calls::Calls;
+use grow::{Growth, listed};
+use header::{Head, Header, Implemented};
+use step::{Node, Step};
+
+use crate::digest;
+use crate::error::Result;
+use crate::facts;
+use crate::index::{Index, ItemId, ItemKind, ScopeId};
+use crate::names::{Names, Target};
+use crate::symbol::{Map, Set, Symbol};
+
+pub use part::{Fact, Part, Reached, Why};
+pub use place::Place;
+pub use unseen::Unseen;
+
+/// The steps of each mention.
+type Steps = Vec<Vec<Step>>;
+
+/// Follows functions through one index, and remembers what it has found on the way.
+pub struct Resolver<'a> {
+    index: &'a Index,
+    names: Names<'a>,
+    headers: Map<ItemId, Header>,
+    /// `impl`s by the type that they are for.
+    by_head: Map<ItemId, Vec<ItemId>>,
+    /// `impl`s of this crate's traits.
+    by_trait: Map<ItemId, Vec<ItemId>>,
+    /// `impl`s of other crates' traits, by the name of the trait.
+    by_foreign: Map<Symbol, Vec<ItemId>>,
+    /// `impl`s of other crates' traits, by the types and traits that their headers name.
+    naming: Map<ItemId, Vec<ItemId>>,
+    /// `impl`s by the names in their headers that nothing explains.
+    unknown: Map<Symbol, Vec<ItemId>>,
+    calls: Calls,
+    items_by_file: Vec<Vec<ItemId>>,
+    steps: RefCell<Map<Node, Rc<Steps>>>,
+    contents: RefCell<Map<ItemId, [u8; 16]>>,
+    facts: RefCell<Map<ItemId, Vec<Fact>>>,
+    traits: RefCell<Map<ScopeId, Rc<Vec<ItemId>>>>,
+    paths: RefCell<Map<ItemId, String>>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Reads the headers of the crate's `impl`s.
+    pub fn new(index: &'a Index) -> Resolver<'a> {
+        let names = Names::new(index);
+        let calls = Calls::new(index, &names);
+        let mut resolver = Resolver {
+            index,
+            names,
+            headers: Map::default(),
+            by_head: Map::default(),
+            by_trait: Map::default(),
+            by_foreign: Map::default(),
+            naming: Map::default(),
+            unknown: Map::default(),
+            calls,
+            items_by_file: place::items_by_file(index),
+            steps: RefCell::default(),
+            contents: RefCell::default(),
+            facts: RefCell::default(),
+            traits: RefCell::default(),
+            paths: RefCell::default(),
+        };
+        for &id in &index.impls {
+            let header = header::header(index, &resolver.names, id);
+            resolver.list(id, &header);
+            resolver.headers.insert(id, header);
+        }
+        resolver
+    }
+
+    fn list(&mut self, id: ItemId, header: &Header) {
+        match header.head {
+            Head::Local(owner) => self.by_head.entry(owner).or_default().push(id),
+            Head::Unknown(name) => self.unknown.entry(name).or_default().push(id),
+            Head::Open => {}
+        }
+        match header.implemented {
+            Implemented::Local(implemented) => self.by_trait.entry(implemented).or_default().push(id),
+            Implemented::Foreign(name) => {
+                self.by_foreign.entry(name).or_default().push(id);
+                for &named in &header.named {
+                    self.naming.entry(named).or_default().push(id);
+                }
+                for &name in header.unknown.iter().filter(|&&name| header.head != Head::Unknown(name)) {
+                    self.unknown.entry(name).or_default().push(id);
+                }
+            }
+            Implemented::Inherent => {}
+        }
+    }
+
+    /// What the function at `place` reaches; `without` names items, by paths as the function would write them, that are
+    /// left out together with what only they lead to.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when no function, and no macro call that could make it, stands at the place.
+    pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
+        let mut roots = place::roots(self.index, &self.items_by_file, place)?;
+        while let Some(callers) = place::callers(self.index, &roots) {
+            roots.extend(callers);
+        }
+        let without = self.left_out(roots[0], without);
+        let mut growth = Growth::new(self, &roots, &without);
+        if !growth.run() {
+            return Ok(self.whole_crate(&growth));
+        }
+        let digest = digest::refined(self.index.session.edition, graph::vertices(self, &growth));
+        let mut unseen = growth.unseen.clone();
+        unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
+        unseen.extend(told::imports(self, &growth));
+        Ok(Reached {
+            parts: told::parts(self, &growth),
+            unseen: unseen.into_iter().collect(),
+            digest,
+            whole_crate: false,
+        })
+    }
+
+    fn whole_crate(&self, growth: &Growth<'_>) -> Reached {
+        Reached {
+            parts: vec![told::whole(self, growth)],
+            unseen: growth.unseen.iter().cloned().chain(self.index.missing.iter().cloned().map(Unseen::File)).collect(),
+            digest: digest::files(self.index),
+            whole_crate: true,
+        }
+    }
+
+    fn left_out(&self, root: ItemId, without: &[String]) -> Set<ItemId> {
+        let scope = self.index.item(root).scope;
+        let mut ids = Set::default();
+        for path in without {
+            let segments: Option<Vec<Symbol>> =
+                path.split("::").map(|name| self.index.symbols.find(name.trim())).collect();
+            for found in segments.into_iter().flat_map(|segments| self.names.resolve(scope, &segments, false)) {
+                if let Target::Item(id) = found.target {
+                    ids.insert(id);
+                    ids.extend(listed(&self.by_head, &id));
+                    ids.extend(listed(&self.by_head, &id).iter().flat_map(|&id| self.index.members_of(id)));
+                }
+            }
+        }
+        ids
+    }
+
+    fn steps(&self, node: Node) -> Rc<Steps> {
+        if let Some(known) = self.steps.borrow().get(&node) {
+            return Rc::clone(known);
+        }
+        let steps = Rc::new(step::steps(self, node));
+        self.steps.borrow_mut().insert(node, Rc::clone(&steps));
+        steps
+    }
+
+    fn content(&self, id: ItemId) -> [u8; 16] {
+        *self.contents.borrow_mut().entry(id).or_insert_with(|| digest::content(self.index, id))
+    }
+
+    /// The crate's traits whose methods can be called in a scope.
+    fn traits_in_scope(&self, scope: ScopeId) -> Rc<Vec<ItemId>> {
+        if let Some(known) = self.traits.borrow().get(&scope) {
+            return Rc::clone(known);
+        }
+        let mut found = self.names.items_in(scope);
+        found.retain(|&id| self.index.item(id).kind == ItemKind::Trait);
+        let found = Rc::new(found);
+        self.traits.borrow_mut().insert(scope, Rc::clone(&found));
+        found
+    }
+
+    fn facts(&self, id: ItemId) -> Vec<Fact> {
+        self.facts.borrow_mut().entry(id).or_insert_with(|| facts::of(self.index, id)).clone()
+    }
+
+    fn path(&self, id: ItemId) -> String {
+        self.paths.borrow_mut().entry(id).or_insert_with(|| self.index.path(id)).clone()
+    }
+
+    /// Whether methods may be called on the type that another type has.
+    fn derefs(&self, id: ItemId) -> bool {
+        let is_deref = |block: &&ItemId| {
+            let header = &self.headers[*block];
+            matches!(header.implemented, Implemented::Foreign(Symbol::DEREF | Symbol::DEREF_MUT))
+                && header.head == Head::Local(id)
+        };
+        let item = self.index.item(id);
+        let file = self.index.file_of(item);
+        let derived =
+            (item.from..item.keyword).any(|at| matches!(file.symbol(at as usize), Symbol::DEREF | Symbol::DEREF_MUT));
+        derived || listed(&self.naming, &id).iter().any(|block| is_deref(&block)) || !self.calls.of_type(id).is_empty()
+    }
+
+    /// Whether the trait that a member belongs to may be that of a type.
+    fn may_implement(&self, member: ItemId, id: ItemId) -> bool {
+        let Some(parent) = self.index.item(member).parent else { return true };
+        let made = !self.calls.of_name(self.index.item(parent).name).is_empty();
+        made || listed(&self.by_trait, &parent).iter().any(|block| match self.headers[block].head {
+            Head::Local(owner) => owner == id,
+            Head::Open | Head::Unknown(_) => true,
+        })
+    }
+
+    /// The traits of this crate in the header of a trait.
+    fn supertraits(&self, id: ItemId) -> Vec<ItemId> {
+        let item = self.index.item(id);
+        let file = self.index.file_of(item);
+        let mut found = Vec::new();
+        for at in item.keyword as usize + 2..item.head_end() {
+            let Some(path) = crate::mention::type_head(file, at, item.head_end()).filter(|_| file.is_ident(at)) else {
+                continue;
+            };
+            for target in self.names.resolve(item.scope, &path, false) {
+                if let Target::Item(id) = target.target
+                    && self.index.item(id).kind == ItemKind::Trait
+                {
+                    found.push(id);
+                }
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,85 @@
+//! What is told of the items that count.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::unseen::Unseen;
+
+/// What a function's code reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Every item that counts, the function itself first.
+    pub parts: Vec<Part>,
+    /// What can't be followed, sorted.
+    pub unseen: Vec<Unseen>,
+    /// Over the items and over what each mention in them leads to: 128 bits, big-endian. Where items stand, and in which
+    /// order, is no part of it.
+    pub digest: [u8; 16],
+    /// Whether more items count than are told apart: every file of the crate counts then, and `parts` holds the function
+    /// alone, with the facts of all items.
+    pub whole_crate: bool,
+}
+
+/// One item that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its path in the crate; that of a member has its `impl` in angle brackets.
+    pub name: String,
+    /// The file in which it stands.
+    pub file: PathBuf,
+    /// The line in which it begins.
+    pub line: usize,
+    /// Why it counts.
+    pub why: Why,
+    /// Of its own tokens: 128 bits, big-endian.
+    pub digest: [u8; 16],
+    /// Each `cfg` predicate around it that the compiler's arguments don't decide.
+    pub guards: Vec<String>,
+    /// What its tokens take from the build.
+    pub facts: Vec<Fact>,
+}
+
+/// Why an item counts: by which rule, and the item that led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// It is the function itself.
+    Function,
+    /// An item names it.
+    Named(String),
+    /// An item calls a method, or takes a member, of this name.
+    Member(String),
+    /// It is an `impl` of a trait for a type that counts.
+    ImplOf(String),
+    /// It implements a trait in a bound, or after `dyn`, of an item.
+    Bound(String),
+    /// A macro call that may make something an item names, or something for a type that counts.
+    MadeBy(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Function => f.write_str("the function itself"),
+            Why::Named(by) => write!(f, "named by `{by}`"),
+            Why::Member(by) => write!(f, "a member that `{by}` calls by name"),
+            Why::ImplOf(by) => write!(f, "an `impl` for `{by}`"),
+            Why::Bound(by) => write!(f, "an `impl` of a trait that `{by}` is open for"),
+            Why::MadeBy(by) => write!(f, "a macro call that may make what `{by}` names"),
+        }
+    }
+}
+
+/// Something that an item's tokens refer to and don't contain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Fact {
+    /// A `cfg` predicate in its body, and its value, if the compiler's arguments tell.
+    Cfg(String, Option<bool>),
+    /// The variable of `env!` or `option_env!`.
+    Env(String),
+    /// The file of `include_str!`, `include_bytes!` or `include!`, seen from the item's own file.
+    Include(PathBuf),
+    /// `module_path!()`
+    ModulePath,
+}

@@ -1,0 +1,89 @@
+//! Finds the function that a caller asks about.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::index::{Index, Item, ItemId, ItemKind};
+
+/// Where a function's name stands, as the compiler tells a macro.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, relative to the compiler's folder or not.
+    pub file: PathBuf,
+    /// The line, counted from one.
+    pub line: usize,
+    /// The function's name, without `r#`.
+    pub name: String,
+}
+
+/// The items of each file, so that a function is found without a look at all of them.
+pub(super) fn items_by_file(index: &Index) -> Vec<Vec<ItemId>> {
+    let mut items = vec![Vec::new(); index.files.len()];
+    for (id, item) in index.items.iter().enumerate() {
+        items[item.file as usize].push(id as ItemId);
+    }
+    items
+}
+
+/// The functions of that name whose lines hold the place, the innermost ones; else the macro, or the call of one, that
+/// makes the function; else the item in whose body it stands. A file that two modules have gives one of each.
+pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Vec<ItemId>> {
+    let name = index.symbols.find(&place.name);
+    let mut functions = Vec::new();
+    let (mut calls, mut around) = (Vec::new(), Vec::new());
+    for file in files(index, &place.file) {
+        for &id in &items_by_file[file] {
+            let item = index.item(id);
+            if !holds(index, item, place.line) {
+                continue;
+            }
+            match item.kind {
+                ItemKind::Fn if Some(item.name) == name => functions.push(id),
+                ItemKind::Call | ItemKind::Macro => calls.push(id),
+                ItemKind::Fn | ItemKind::Const | ItemKind::Static => around.push(id),
+                _ => {}
+            }
+        }
+    }
+    let found = [functions, calls, around].into_iter().find(|found| !found.is_empty());
+    innermost(index, found.unwrap_or_default()).ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))
+}
+
+/// The further items that call a macro among `roots`, if there are any: a function in a macro is made by each of them.
+pub(super) fn callers(index: &Index, roots: &[ItemId]) -> Option<Vec<ItemId>> {
+    if roots.iter().all(|&id| index.item(id).kind != ItemKind::Macro) {
+        return None;
+    }
+    let calls = |&id: &ItemId| !roots.contains(&id) && index.macros_in(id).iter().any(|used| roots.contains(used));
+    let found: Vec<ItemId> = (0..index.items.len() as ItemId).filter(calls).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// The numbers of a file: by its path as it was read, else by what it ends with, else by what the file system says.
+fn files(index: &Index, path: &Path) -> Vec<usize> {
+    let those = |is_it: &dyn Fn(&Path) -> bool| {
+        let files = index.files.iter().enumerate();
+        files.filter(|(_, file)| is_it(&file.path)).map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    let exact = those(&|known| known.as_os_str() == path.as_os_str());
+    if !exact.is_empty() {
+        return exact;
+    }
+    let same = those(&|known| known.file_name() == path.file_name() && same(known, path));
+    if same.is_empty() { those(&|known| known.ends_with(path)) } else { same }
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn holds(index: &Index, item: &Item, line: usize) -> bool {
+    let file = index.file_of(item);
+    file.line(item.from as usize) <= line && line <= file.line(item.to as usize - 1)
+}
+
+fn innermost(index: &Index, found: Vec<ItemId>) -> Option<Vec<ItemId>> {
+    let length = |&id: &ItemId| index.item(id).to - index.item(id).from;
+    let shortest = found.iter().map(length).min()?;
+    Some(found.into_iter().filter(|id| length(id) == shortest).collect())
+}

@@ -1,0 +1,454 @@
+//! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
+
+use super::header::{Head, Implemented, head_of_alias, listed, parameters};
+use super::unseen::Unseen;
+use super::{Resolver, prelude};
+use crate::index::{ItemId, ItemKind, ScopeId};
+use crate::mention::{Mention, Path, Receiver, mentions};
+use crate::names::{Found, Target};
+use crate::symbol::{Set, Symbol};
+
+/// One lead.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    Item(ItemId),
+    /// A macro, whose paths may be those of the scope where it is called.
+    Macro(ItemId, ScopeId),
+    /// The path of another crate: it enters the digest, and is followed no further.
+    Foreign(Vec<Symbol>),
+    /// Members of this name, of each type that counts, and of traits for what isn't this crate's.
+    Any(Symbol),
+    /// Members of this name that this crate's traits give to what isn't this crate's.
+    Outside(Symbol),
+    /// A member of one type: its own, or one that a trait gives to everything.
+    On(ItemId, Symbol),
+    /// Each `impl` of a trait of this crate.
+    Open(ItemId),
+    /// Each `impl` of a trait of another crate, by its name.
+    OpenForeign(Symbol),
+    /// A name that nothing explains: a macro may make it.
+    Unknown(Symbol),
+    Unseen(Unseen),
+}
+
+/// An item, and the scope in which its paths are resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Node {
+    pub(super) item: ItemId,
+    pub(super) scope: ScopeId,
+}
+
+/// The steps of each mention of a node, in their order.
+pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
+    let mut walk = Walk::new(resolver, node);
+    let mut each: Vec<Vec<Step>> = Vec::new();
+    for mention in mentions(resolver.index, node.item) {
+        walk.mention(&mention);
+        each.push(std::mem::take(&mut walk.steps));
+    }
+    walk.item();
+    each.push(std::mem::take(&mut walk.steps));
+    each
+}
+
+struct Walk<'a> {
+    resolver: &'a Resolver<'a>,
+    node: Node,
+    /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
+    owner: Option<ItemId>,
+    parameters: Set<Symbol>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
+        let index = resolver.index;
+        let item = index.item(node.item);
+        let file = index.file_of(item);
+        let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
+        let owner = if blocks { Some(node.item) } else { item.parent };
+        let mut found = parameters(file, item);
+        if let Some(parent) = item.parent {
+            found.extend(parameters(file, index.item(parent)));
+        }
+        for at in item.keyword as usize + 1..item.to as usize {
+            if file.symbol(at) == Symbol::FN {
+                found.extend(listed(file, at + 2, item.to as usize));
+            }
+        }
+        Walk { resolver, node, owner, parameters: found, steps: Vec::new() }
+    }
+
+    fn push(&mut self, step: Step) {
+        if !self.steps.contains(&step) {
+            self.steps.push(step);
+        }
+    }
+
+    fn text(&self, symbol: Symbol) -> &str {
+        self.resolver.index.symbols.text(symbol)
+    }
+
+    fn kind(&self, id: ItemId) -> ItemKind {
+        self.resolver.index.item(id).kind
+    }
+
+    /// What an item leads to without a mention.
+    fn item(&mut self) {
+        let item = self.resolver.index.item(self.node.item);
+        self.steps.extend(item.parent.map(Step::Item));
+        let foreign = item.parent.is_some_and(|parent| self.kind(parent) == ItemKind::ExternBlock);
+        if foreign {
+            let name = self.text(item.name).to_owned();
+            self.push(Step::Unseen(Unseen::Extern(name)));
+        }
+    }
+
+    fn mention(&mut self, mention: &Mention) {
+        match mention {
+            Mention::Path { path, local } => self.path(path, *local),
+            Mention::Method { name, receiver } => {
+                self.method(*name, receiver);
+                self.traits(*name);
+            }
+            Mention::Qualified(name) => self.push(Step::Any(*name)),
+            Mention::Macro(path) => self.called(path),
+            Mention::Dyn(path) => self.dynamic(path),
+            Mention::AnythingIn(path) => self.anything(path),
+            Mention::Text(path) => self.attribute_text(path),
+            Mention::Attribute(path) => self.attribute(path),
+            Mention::Include(at) => {
+                let file = self.resolver.index.item(self.node.item).file;
+                let included = self.resolver.index.included.get(&(file, *at)).copied();
+                self.steps.extend(included.map(Step::Item));
+            }
+            Mention::Pasted => {
+                let name = self.resolver.index.path(self.node.item);
+                self.push(Step::Unseen(Unseen::Pasted(name)));
+            }
+        }
+        if self.opens() {
+            self.open_bounds(mention);
+        }
+    }
+
+    /// Whether the types behind the traits that the item names may come from anywhere: the definition of a type.
+    fn opens(&self) -> bool {
+        matches!(self.kind(self.node.item), ItemKind::Struct | ItemKind::Enum | ItemKind::Union | ItemKind::Alias)
+    }
+
+    fn open_bounds(&mut self, mention: &Mention) {
+        if let Mention::Path { path, .. } = mention {
+            self.open(path);
+        }
+    }
+
+    /// Each `impl` of what the path names, if that is a trait.
+    fn open(&mut self, path: &Path) {
+        let found = self.resolve(path);
+        let local = found.iter().any(|found| matches!(found.target, Target::Item(_)));
+        for found in found {
+            if let Target::Item(id) = found.target
+                && self.kind(id) == ItemKind::Trait
+            {
+                self.push(Step::Open(id));
+            }
+        }
+        if let (false, Some(&name)) = (local, path.segments.last()) {
+            self.push(Step::OpenForeign(name));
+        }
+    }
+
+    fn resolve(&self, path: &Path) -> Vec<Found> {
+        let names = &self.resolver.names;
+        let mut found = names.resolve(self.node.scope, &path.segments, path.global);
+        let item = self.resolver.index.item(self.node.item);
+        if item.scope != self.node.scope {
+            // A macro's own imports are resolved where it is called, too.
+            for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
+                for mut longer in names.resolve(self.node.scope, &spelled, global) {
+                    // What is left over belongs to the path as it is written.
+                    let rest = spelled.len() - longer.length;
+                    if rest < path.segments.len() {
+                        longer.length = path.segments.len() - rest;
+                        found.push(longer);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn path(&mut self, path: &Path, local: bool) {
+        let (first, rest) = (path.segments[0], &path.segments[1..]);
+        if first == Symbol::SELF_TYPE {
+            return self.self_path(rest);
+        }
+        if self.parameters.contains(&first) {
+            self.any(rest);
+        }
+        let found = self.resolve(path);
+        if local && found.iter().all(|found| self.is_function(&found.target)) {
+            return;
+        }
+        for found in &found {
+            self.found(found, path);
+        }
+        if found.is_empty() && !self.parameters.contains(&first) {
+            self.unresolved(path, local);
+        }
+    }
+
+    fn is_function(&self, target: &Target) -> bool {
+        matches!(target, Target::Item(id) if self.kind(*id) == ItemKind::Fn)
+    }
+
+    fn any(&mut self, names: &[Symbol]) {
+        for &name in names {
+            self.push(Step::Any(name));
+        }
+    }
+
+    fn found(&mut self, found: &Found, path: &Path) {
+        let rest = &path.segments[found.length..];
+        match &found.target {
+            Target::Item(id) => {
+                self.push(Step::Item(*id));
+                self.members(*id, rest);
+            }
+            Target::Module(_) => {
+                if let Some((&name, rest)) = rest.split_first() {
+                    self.push(Step::Unknown(name));
+                    self.any(rest);
+                }
+            }
+            Target::Foreign(whole) => self.foreign(whole, path.segments.len()),
+        }
+    }
+
+    fn foreign(&mut self, whole: &[Symbol], written: usize) {
+        let krate = self.text(whole[0]).to_owned();
+        if !prelude::is_standard_crate(&krate) {
+            self.push(Step::Unseen(Unseen::Crate(krate)));
+        }
+        if let (true, Some(&name)) = (written > 1, whole.last()) {
+            self.push(Step::Outside(name));
+        }
+        self.push(Step::Foreign(whole.to_vec()));
+    }
+
+    /// `Type::name`, `Trait::name`, `Alias::name`.
+    fn members(&mut self, id: ItemId, rest: &[Symbol]) {
+        let Some((&name, further)) = rest.split_first() else { return };
+        self.any(further);
+        match self.kind(id) {
+            kind if kind.is_type() => self.push(Step::On(id, name)),
+            ItemKind::Alias => match head_of_alias(self.resolver.index, &self.resolver.names, id) {
+                Head::Local(id) => self.push(Step::On(id, name)),
+                Head::Open | Head::Unknown(_) => self.push(Step::Any(name)),
+            },
+            _ => self.push(Step::Any(name)),
+        }
+    }
+
+    fn self_path(&mut self, rest: &[Symbol]) {
+        let Some(owner) = self.owner else { return self.any(rest) };
+        match self.head(owner) {
+            Some(id) => {
+                self.push(Step::Item(id));
+                self.members(id, rest);
+            }
+            None => self.any(rest),
+        }
+    }
+
+    /// The type that `Self` is in an `impl` or a definition; none in a trait, where it may be any.
+    fn head(&self, owner: ItemId) -> Option<ItemId> {
+        match self.kind(owner) {
+            ItemKind::Impl => match self.resolver.headers.get(&owner)?.head {
+                Head::Local(id) => Some(id),
+                Head::Open | Head::Unknown(_) => None,
+            },
+            kind if kind.is_type() => Some(owner),
+            _ => None,
+        }
+    }
+
+    fn unresolved(&mut self, path: &Path, local: bool) {
+        let (first, rest) = (path.segments[0], &path.segments[1..]);
+        let standard = prelude::is_prelude(self.text(first));
+        for &name in rest {
+            self.push(if standard { Step::Outside(name) } else { Step::Any(name) });
+        }
+        if local {
+            return;
+        }
+        for foreign in self.resolver.names.foreign_globs(self.node.scope, first) {
+            self.push(Step::Foreign(foreign));
+        }
+        if !standard {
+            self.push(Step::Unknown(first));
+        }
+    }
+
+    /// Of several traits with the method the one in scope is meant: an import that changes changes what is called.
+    fn traits(&mut self, name: Symbol) {
+        for &id in self.resolver.traits_in_scope(self.node.scope).iter() {
+            let members = self.resolver.index.members_of(id);
+            if members.iter().any(|&member| self.resolver.index.item(member).name == name) {
+                self.push(Step::Item(id));
+            }
+        }
+    }
+
+    fn method(&mut self, name: Symbol, receiver: &Receiver) {
+        let step = match receiver {
+            Receiver::Any => Step::Any(name),
+            Receiver::SelfType => match self.owner.and_then(|owner| self.head(owner)) {
+                Some(id) => self.on(id, name),
+                None => Step::Any(name),
+            },
+            Receiver::Written(path) if path[0] == Symbol::SELF_TYPE && path.len() == 1 => {
+                return self.method(name, &Receiver::SelfType);
+            }
+            Receiver::Written(path) => self.on_written(path, name),
+        };
+        self.push(step);
+    }
+
+    fn on(&self, id: ItemId, name: Symbol) -> Step {
+        if self.resolver.derefs(id) { Step::Any(name) } else { Step::On(id, name) }
+    }
+
+    fn on_written(&self, path: &[Symbol], name: Symbol) -> Step {
+        if self.parameters.contains(&path[0]) {
+            return Step::Any(name);
+        }
+        let found = self.resolver.names.resolve(self.node.scope, path, false);
+        match found.as_slice() {
+            [Found { target: Target::Item(id), length }] if *length == path.len() && self.kind(*id).is_type() => {
+                self.on(*id, name)
+            }
+            [] if path.len() == 1 && prelude::is_plain(self.text(path[0])) => Step::Outside(name),
+            _ => Step::Any(name),
+        }
+    }
+
+    fn called(&mut self, path: &Path) {
+        let name = *path.segments.last().unwrap_or(&Symbol::NONE);
+        let mut found = Vec::new();
+        for target in self.resolve(path) {
+            match target.target {
+                Target::Item(id) if self.kind(id) == ItemKind::Macro => found.push(id),
+                Target::Foreign(whole) => self.foreign(&whole, 1),
+                _ => {}
+            }
+        }
+        // Text order decides which of several is meant.
+        found.extend(self.resolver.index.macros.get(&name).into_iter().flatten().filter(|_| path.segments.len() == 1));
+        for &id in &found {
+            self.push(Step::Item(id));
+            self.push(Step::Macro(id, self.node.scope));
+        }
+        if found.is_empty() && !prelude::is_standard_macro(self.text(name)) {
+            let name = self.text(name).to_owned();
+            self.push(Step::Unseen(Unseen::Macro(name)));
+        }
+        for call in self.resolver.calls.of_name(name) {
+            if found.is_empty() {
+                self.push(Step::Item(*call));
+            }
+        }
+    }
+
+    fn anything(&mut self, path: &Path) {
+        for found in self.resolve(path) {
+            if let (Target::Module(module), true) = (found.target, found.length == path.segments.len()) {
+                for id in self.resolver.names.items_in(module) {
+                    self.push(Step::Item(id));
+                }
+            }
+        }
+    }
+
+    fn dynamic(&mut self, path: &Path) {
+        self.path(path, false);
+        self.open(path);
+    }
+
+    /// A path in an attribute: a module stands for the functions in it.
+    fn attribute_text(&mut self, path: &Path) {
+        for found in self.resolve(path) {
+            match found.target {
+                Target::Module(module) if found.length == path.segments.len() => self.functions(module),
+                Target::Module(_) => {}
+                _ => self.found(&found, path),
+            }
+        }
+        if path.segments[0] == Symbol::SELF_TYPE {
+            self.self_path(&path.segments[1..]);
+        }
+    }
+
+    fn functions(&mut self, module: ScopeId) {
+        let index = self.resolver.index;
+        let mut named: Vec<Symbol> = index.scopes[module as usize].names.keys().copied().collect();
+        named.sort();
+        for name in named {
+            for found in self.resolver.names.resolve(module, &[Symbol::SELF, name], false) {
+                if let Target::Item(id) = found.target
+                    && self.kind(id) == ItemKind::Fn
+                {
+                    self.push(Step::Item(id));
+                }
+            }
+        }
+    }
+
+    fn attribute(&mut self, path: &Path) {
+        let name = *path.segments.last().unwrap_or(&Symbol::NONE);
+        for found in self.resolve(path) {
+            if let Target::Foreign(whole) = found.target {
+                self.push(Step::Foreign(whole));
+            }
+        }
+        if !prelude::is_standard_macro(self.text(name)) {
+            let name = self.text(name).to_owned();
+            self.push(Step::Unseen(Unseen::Macro(name)));
+        }
+    }
+}
+
+/// The steps that the signature of the function in question adds: whatever its callers may pass.
+pub(super) fn signature_steps(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
+    let index = resolver.index;
+    let mut found = Vec::new();
+    let owner = index.item(id).parent.filter(|&parent| index.item(parent).kind == ItemKind::Impl);
+    for id in std::iter::once(id).chain(owner) {
+        let item = index.item(id);
+        let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });
+        let file = index.file_of(item);
+        for at in item.keyword as usize..item.head_end() {
+            let starts = file.is_ident(at) && file.symbol(at.wrapping_sub(1)) != Symbol::COLON2;
+            let path = if starts { crate::mention::type_head(file, at, item.head_end()) } else { None };
+            if let Some(segments) = path {
+                walk.open(&Path { segments, global: false });
+            }
+        }
+        if !walk.parameters.is_empty() || has_opaque(resolver, id) {
+            walk.push(Step::Unseen(Unseen::TypeArguments(index.path(id))));
+        }
+        found.append(&mut walk.steps);
+    }
+    if let Some(Implemented::Local(id)) = owner.map(|owner| resolver.headers[&owner].implemented) {
+        found.push(Step::Item(id));
+    }
+    found
+}
+
+/// `impl Trait` in the signature.
+fn has_opaque(resolver: &Resolver<'_>, id: ItemId) -> bool {
+    let item = resolver.index.item(id);
+    let file = resolver.index.file_of(item);
+    item.kind == ItemKind::Fn && (item.keyword as usize..item.head_end()).any(|at| file.symbol(at) == Symbol::IMPL)
+}

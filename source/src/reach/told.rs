@@ -1,0 +1,120 @@
+//! Parts and imports in words.
+
+use std::collections::BTreeSet;
+
+use super::grow::{Growth, Rule};
+use super::part::{Fact, Part, Why};
+use super::step::{Node, Step};
+use super::unseen::Unseen;
+use super::{Resolver, prelude};
+use crate::index::{Binding, ItemId, ScopeId};
+use crate::names::{Names, Target};
+use crate::symbol::{Set, Symbol};
+
+/// One part for each item, however many scopes it counts in.
+pub(super) fn parts(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Part> {
+    let mut told: Set<ItemId> = Set::default();
+    let firsts = growth.grown.iter().enumerate().filter(|(_, grown)| told.insert(grown.node.item));
+    firsts.map(|(number, _)| part(resolver, growth, number)).collect()
+}
+
+pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) -> Part {
+    let index = resolver.index;
+    let grown = &growth.grown[number];
+    let item = index.item(grown.node.item);
+    let file = index.file_of(item);
+    let by = resolver.path(growth.grown[grown.by].node.item);
+    Part {
+        name: resolver.path(grown.node.item),
+        file: file.path.clone(),
+        line: file.line(item.keyword as usize),
+        why: why(grown.rule, by),
+        digest: resolver.content(grown.node.item),
+        guards: item
+            .guards
+            .iter()
+            .map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize))
+            .collect(),
+        facts: resolver.facts(grown.node.item),
+    }
+}
+
+/// The function alone, with what any item of the crate takes from the build.
+pub(super) fn whole(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Part {
+    let index = resolver.index;
+    let mut facts: BTreeSet<Fact> = BTreeSet::new();
+    for (id, item) in index.items.iter().enumerate() {
+        facts.extend(resolver.facts(id as ItemId));
+        let guards = item.guards.iter();
+        let words = guards.map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize));
+        facts.extend(words.map(|words| Fact::Cfg(words, None)));
+    }
+    Part { facts: facts.into_iter().collect(), ..part(resolver, growth, 0) }
+}
+
+fn why(rule: Rule, by: String) -> Why {
+    match rule {
+        Rule::Function => Why::Function,
+        Rule::Named => Why::Named(by),
+        Rule::Member => Why::Member(by),
+        Rule::ImplOf => Why::ImplOf(by),
+        Rule::Bound => Why::Bound(by),
+        Rule::MadeBy => Why::MadeBy(by),
+    }
+}
+
+/// Imports of other crates that nothing names, in the scopes of items that call methods.
+pub(super) fn imports(resolver: &Resolver<'_>, growth: &Growth<'_>) -> BTreeSet<Unseen> {
+    let mut scopes: BTreeSet<ScopeId> = BTreeSet::new();
+    let mut mentioned: Set<&[Symbol]> = Set::default();
+    for grown in &growth.grown {
+        let Node { scope, .. } = grown.node;
+        for step in grown.steps.iter().flatten() {
+            match step {
+                Step::Any(_) | Step::On(..) | Step::Outside(_) => {
+                    scopes.insert(scope);
+                    scopes.insert(resolver.index.module(scope));
+                }
+                Step::Foreign(path) if !path.contains(&Symbol::STAR) => {
+                    mentioned.insert(path);
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for scope in scopes {
+        for path in foreign(resolver, &resolver.names, scope) {
+            let named = mentioned.iter().any(|mentioned| mentioned.starts_with(&path));
+            let words: Vec<&str> = path.iter().map(|&name| resolver.index.symbols.text(name)).collect();
+            if !named && !prelude::is_standard_crate(words[0]) {
+                found.insert(Unseen::Import(words.join("::")));
+            }
+        }
+    }
+    found
+}
+
+/// Paths of other crates that a scope imports and that may be those of traits: names in capitals, `_` and `*`.
+fn foreign(resolver: &Resolver<'_>, names: &Names<'_>, scope: ScopeId) -> Vec<Vec<Symbol>> {
+    let index = resolver.index;
+    let inner = &index.scopes[scope as usize];
+    let capital = |name: &Symbol| index.symbols.text(*name).starts_with(char::is_uppercase);
+    let bound = inner.names.iter().filter(|(name, _)| capital(name)).flat_map(|(_, bindings)| bindings);
+    let imports = bound.filter_map(|binding| match binding {
+        Binding::Import(import) => Some((import, false)),
+        _ => None,
+    });
+    let nameless = inner.nameless.iter().map(|import| (import, false));
+    let globs = inner.globs.iter().map(|import| (import, true));
+    let mut paths = Vec::new();
+    for (import, glob) in imports.chain(nameless).chain(globs) {
+        for found in names.resolve(scope, &import.path, import.global) {
+            if let Target::Foreign(mut path) = found.target {
+                path.extend(glob.then_some(Symbol::STAR));
+                paths.push(path);
+            }
+        }
+    }
+    paths
+}

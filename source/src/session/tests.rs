@@ -1,0 +1,73 @@
+use super::*;
+
+fn session(arguments: &[&str]) -> Option<Session> {
+    let arguments = arguments.iter().map(|argument| argument.to_string());
+    Session::from_arguments(arguments, Path::new("/work"), Some(PathBuf::from("/out")))
+}
+
+fn cargo() -> Session {
+    Session {
+        root: PathBuf::from("/work/src/main.rs"),
+        crate_name: "app".to_owned(),
+        edition: 2024,
+        test: true,
+        cfg: vec!["feature=\"fast\"".to_owned(), "loom".to_owned()],
+        externs: vec!["ndarray".to_owned(), "serde".to_owned()],
+        out_dir: Some(PathBuf::from("/out")),
+    }
+}
+
+#[test]
+fn arguments_of_cargo_are_read() {
+    let found = session(&[
+        "rustc",
+        "--crate-name",
+        "app",
+        "--edition=2024",
+        "src/main.rs",
+        "--error-format=json",
+        "--test",
+        "-C",
+        "opt-level=3",
+        "--cfg",
+        "feature=\"fast\"",
+        "--cfg=loom",
+        "--check-cfg",
+        "cfg(docsrs,test)",
+        "-L",
+        "dependency=a.rs",
+        "--extern",
+        "ndarray=/deps/libndarray.rlib",
+        "--extern=priv,noprelude:serde=/libserde.rlib",
+    ]);
+    assert_eq!(found, Some(cargo()));
+}
+
+#[test]
+fn a_file_of_arguments_stands_for_its_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "--crate-name\r\napp\n--edition=2024\nsrc/main.rs\n--test\n--cfg\nfeature=\"fast\"\n--cfg\nloom\n--extern\nndarray\n--extern\nserde\n";
+    fs::write(folder.path().join("arguments"), text).unwrap();
+    let arguments = ["rustc", "@arguments"].map(str::to_owned);
+    let found = Session::from_arguments(arguments, folder.path(), Some(PathBuf::from("/out"))).unwrap();
+    assert_eq!(found, Session { root: folder.path().join("src/main.rs"), ..cargo() });
+}
+
+#[test]
+fn clippy_passes_the_compilers_name_as_well() {
+    let found = session(&["clippy-driver", "/bin/rustc", "--crate-name", "app", "src/lib.rs"]).unwrap();
+    assert_eq!(found.root, Path::new("/work/src/lib.rs"));
+}
+
+#[test]
+fn without_a_file_there_is_no_session() {
+    assert_eq!(session(&["rustc", "-", "--crate-name", "rust_out"]), None);
+    assert_eq!(session(&["rustc", "-o", "main.rs"]), None);
+    assert_eq!(session(&["rustc", "--cfg"]), None);
+    assert_eq!(session(&[]), None);
+}
+
+#[test]
+fn a_process_that_compiles_nothing_is_no_session() {
+    assert_eq!(Session::of_this_process(), None);
+}

@@ -1,0 +1,11 @@
+//! Which items count, why, what is unseen, and what changes the digest.
+
+mod crates;
+
+mod edits;
+mod executed;
+mod methods;
+mod modules;
+mod paths;
+mod types;
+mod unseen;

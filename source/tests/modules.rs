@@ -1,0 +1,134 @@
+//! The files of a crate, and what of them is compiled.
+
+use std::fs;
+
+use crate::crates::{Crate, assert_parts_of, names};
+
+#[test]
+fn modules_are_found_in_their_files() {
+    assert_parts_of(
+        &[
+            (
+                "src/lib.rs",
+                "mod flat; mod nested; mod inline { pub mod deep; #[path = \"other.rs\"] pub mod told; } #[path = \"elsewhere/x.rs\"] mod y; fn root() { flat::f(); flat::inner::g(); nested::h(); nested::inner::i(); inline::deep::j(); y::k(); y::z::l(); inline::told::m() }",
+            ),
+            ("src/flat.rs", "pub mod inner; pub fn f() {}"),
+            ("src/flat/inner.rs", "pub fn g() {}"),
+            ("src/nested/mod.rs", "pub mod inner; pub fn h() {}"),
+            ("src/nested/inner.rs", "pub fn i() {}"),
+            ("src/inline/deep.rs", "pub fn j() {}"),
+            ("src/inline/other.rs", "pub fn m() {}"),
+            ("src/elsewhere/x.rs", "pub mod z; pub fn k() {}"),
+            ("src/elsewhere/z.rs", "pub fn l() {}"),
+        ],
+        &[
+            "flat::f",
+            "flat::inner::g",
+            "inline::deep::j",
+            "inline::told::m",
+            "nested::h",
+            "nested::inner::i",
+            "y::k",
+            "y::z::l",
+        ],
+    );
+}
+
+#[test]
+fn included_items_count() {
+    let text = "include!(\"items.rs\"); include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\")); mod m { include!(\"items.rs\"); } fn root() { f(); g(); m::f() }";
+    let krate = Crate::new(&[("src/lib.rs", text), ("src/items.rs", "pub fn f() {}"), ("out/made.rs", "fn g() {}")]);
+    let out = krate.path("out");
+    assert_eq!(names(&krate.with(|session| session.out_dir = Some(out)).reached()), ["f", "g", "m::f"]);
+}
+
+#[test]
+fn modules_in_a_macros_input_are_read() {
+    assert_parts_of(
+        &[
+            (
+                "src/lib.rs",
+                "cfg_if! { if #[cfg(unix)] { mod a; pub use a::f; } else { mod b; } } fn root() { a::f(); f() }",
+            ),
+            ("src/a.rs", "pub fn f() {}"),
+            ("src/b.rs", "pub fn f() {}"),
+        ],
+        &["a::f"],
+    );
+}
+
+const CFG: &str = "#[cfg(feature = \"x\")] fn helper() { with_x() } #[cfg(not(feature = \"x\"))] fn helper() { without_x() } fn with_x() {} fn without_x() {}
+    #[cfg(test)] mod tests { pub fn only() {} } #[cfg(unix)] fn system() { posix() } #[cfg(not(unix))] fn system() { other() } fn posix() {} fn other() {}
+    #[cfg(any(test, all(feature = \"x\", custom)))] fn some() { helper() } fn root() { helper(); tests::only(); system(); some() }";
+
+#[test]
+fn what_the_arguments_decide_is_decided() {
+    let krate = || Crate::new(&[("src/lib.rs", CFG)]);
+    assert_eq!(names(&krate().reached()), ["helper", "other", "posix", "system", "system", "without_x"]);
+    let with = krate().with(|session| session.cfg = vec!["feature=\"x\"".to_owned(), "custom".to_owned()]);
+    assert_eq!(names(&with.reached()), ["helper", "other", "posix", "some", "system", "system", "with_x"]);
+    let tested = krate().with(|session| session.test = true);
+    assert_eq!(
+        names(&tested.reached()),
+        ["helper", "other", "posix", "some", "system", "system", "tests::only", "without_x"]
+    );
+}
+
+#[test]
+fn what_they_dont_decide_guards_its_parts() {
+    let reached = Crate::new(&[("src/lib.rs", CFG)]).reached();
+    let guards: Vec<_> =
+        reached.parts.iter().filter(|part| part.name == "system").map(|part| part.guards.clone()).collect();
+    assert_eq!(guards, [["unix"], ["not(unix)"]]);
+    let inner = [("src/lib.rs", "mod a; fn root() { a::f() }"), ("src/a.rs", "#![cfg(unix)]\npub fn f() {}")];
+    assert_eq!(Crate::new(&inner).reached().parts[1].guards, ["unix"]);
+    let outer = [(
+        "src/lib.rs",
+        "#[cfg(target_os = \"linux\")] mod a { #[cfg(debug_assertions)] pub fn f() {} } fn root() { a::f() }",
+    )];
+    assert_eq!(Crate::new(&outer).reached().parts[1].guards, ["target_os=\"linux\"", "debug_assertions"]);
+}
+
+#[test]
+fn paths_under_cfg_attr_are_alternatives() {
+    let files = [
+        (
+            "src/lib.rs",
+            "#[cfg_attr(unix, path = \"a.rs\")] #[cfg_attr(not(unix), path = \"b.rs\")] mod m; #[cfg_attr(off, path = \"b.rs\")] mod n; fn root() { m::f(); n::g() }",
+        ),
+        ("src/a.rs", "pub fn f() { super::of_a() }"),
+        ("src/b.rs", "pub fn f() { super::of_b() } pub fn g() { super::of_b() }"),
+        ("src/n.rs", "pub fn g() { super::of_n() }"),
+    ];
+    let reached = Crate::new(&files).reached();
+    assert_eq!(names(&reached), ["m::f", "m::f", "n::g"]);
+}
+
+#[test]
+fn modules_of_bodies_are_read() {
+    assert_parts_of(&[("src/lib.rs", "fn root() { mod a; a::f() }"), ("src/a.rs", "pub fn f() {}")], &["a::f"]);
+}
+
+#[test]
+fn a_missing_module_is_unseen_and_no_error() {
+    let reached = Crate::new(&[("src/lib.rs", "mod gone; fn root() { gone::f() }")]).reached();
+    assert!(reached.unseen.iter().any(|unseen| unseen.to_string().contains("gone.rs")), "{:?}", reached.unseen);
+}
+
+#[test]
+fn a_module_that_names_itself_ends() {
+    let files = [("src/lib.rs", "#[path = \"lib.rs\"] mod me; fn root() { me::helper() } fn helper() {}")];
+    assert!(!names(&Crate::new(&files).reached()).is_empty());
+}
+
+#[test]
+fn errors_name_file_and_line() {
+    let krate = Crate::new(&[("src/lib.rs", "mod a;\nfn root() {}"), ("src/a.rs", "fn f() {\n\n  (}\n")]);
+    let session = ndcache_source::Session { root: krate.path("src/lib.rs"), ..Default::default() };
+    let message = ndcache_source::Index::read(session).err().unwrap().to_string();
+    assert!(message.starts_with("line 3 of `") && message.contains("a.rs"), "{message}");
+    let nowhere = ndcache_source::Session { root: krate.path("none.rs"), ..Default::default() };
+    let message = ndcache_source::Index::read(nowhere).err().unwrap().to_string();
+    assert!(message.contains("none.rs` can't be read"), "{message}");
+    fs::write(krate.path("src/a.rs"), b"\xff").unwrap();
+}
