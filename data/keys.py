@@ -54,7 +54,7 @@ def point(head, names, x, y):
 def points():
     """Two structs: the names of the second are marks."""
     in_full = [b"\x35" + text("x"), b"\x35" + text("y")]
-    first = point(b"\x34" + text("ndcache::golden::Point"), in_full, 0.5, 1.0)
+    first = point(b"\x34" + text("ndcache@0.1/tests ndcache::golden::Point"), in_full, 0.5, 1.0)
     return value(b"\x30" + u64(2) + first + point(b"\x3c\0", [b"\x3d", b"\x3d"], -1.0, 2.0) + b"\0")
 
 

@@ -97,7 +97,7 @@ impl Engine {
     /// Whether the entry is good and all its files are there, without a look into them.
     fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
         let function = call.function().path();
-        let mut found = self.archive.find(site, function)?;
+        let mut found = self.archive.find_loadable(site, function)?;
         loop {
             self.fresh(call.options(), site, &found)?;
             match self.archive.is_whole(site, &found.record) {

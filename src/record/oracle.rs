@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
 use super::{Argument, ArrayRecord, Leaf, Overflow, Producer, Record, Slot, TargetRecord};
 use crate::digest::{ArrayMeta, Digest, Order};
-use crate::key::Part;
+use crate::key::{Part, Types};
 
 /// A record, if serde takes the bytes for one.
 pub(super) fn record(body: &[u8]) -> Option<Record> {
@@ -52,6 +52,10 @@ struct RecordMap {
     origin: Option<String>,
     #[serde(default, deserialize_with = "bytes")]
     python: Vec<u8>,
+    #[serde(default)]
+    build: Option<Digest>,
+    #[serde(default)]
+    types: Option<Types>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +71,10 @@ struct SlotMap {
     arguments: Vec<ArgumentMap>,
     created: u64,
     duration: u64,
+    #[serde(default)]
+    build: Option<Digest>,
+    #[serde(default)]
+    types: Option<Types>,
     slot: Digest,
     #[serde(default)]
     target: Option<TargetMap>,
@@ -178,6 +186,8 @@ impl RecordMap {
             overflow: self.overflow.map(|OverflowMap { file, length, digest }| Overflow { file, length, digest }),
             producer: self.producer.into_producer().into(),
             edited: self.edited,
+            build: self.build,
+            types: self.types,
             origin: self.origin,
             python: self.python,
         }
@@ -196,6 +206,8 @@ impl SlotMap {
             arguments: self.arguments.into_iter().map(ArgumentMap::into_argument).collect(),
             created: self.created,
             duration: self.duration,
+            build: self.build,
+            types: self.types,
             slot: self.slot,
             target: self.target.map(TargetMap::into_target),
             producer: self.producer.into_producer(),

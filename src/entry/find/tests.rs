@@ -12,7 +12,7 @@ fn entry(n: usize) -> (String, Array1<f64>) {
     ("text".repeat(20), Array1::from_shape_fn(n, |i| i as f64))
 }
 
-const N: usize = 400;
+const N: usize = 440;
 
 /// The elements of a `.npy`; nothing depends on the header before them, which a hit doesn't read.
 const ELEMENTS: usize = 128;
