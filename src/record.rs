@@ -3,7 +3,8 @@
 //! `docs/format.md` fixes its bytes: a magic, a MessagePack map with named fields, and the XXH3-128 of all that. A
 //! record is at most 64 KiB long; what doesn't fit goes to a file that it names.
 
-use crate::digest::{ArrayMeta, Digest, known_dtype, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest, known_dtype};
 use crate::error::{Error, Result};
 use crate::key::Types;
 use serde::Serialize;

@@ -17,7 +17,7 @@ impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
     }
 }
 
-/// Finds out whether an argument can be rounded, as [`Probe`](super::call::Probe) does for others.
+/// Finds out whether an argument can be rounded, as [`Probe`](super::lazy::Probe) does for others.
 pub struct Rounding<'a, T: ?Sized>(pub &'a T);
 
 /// The first level.

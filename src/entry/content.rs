@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use crate::digest::{ArrayMeta, Digest, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::key::Stream;
 use crate::map::Spare;

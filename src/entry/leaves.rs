@@ -54,7 +54,8 @@ pub(crate) fn in_order(mut hashed: Vec<Hashed>) -> Vec<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::{combine, tree};
+    use crate::digest::combine;
+    use crate::digest::tree;
 
     #[test]
     fn each_leaf_is_hashed_once_by_either() {

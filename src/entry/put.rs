@@ -14,7 +14,8 @@ use crate::entry::write_array::write_plain;
 use crate::error::{Error, Result};
 use crate::key::{Part, Types};
 use crate::map::Stage;
-use crate::payload::{ArraySink, Compression, Normal, npy_header, write_gzip};
+use crate::payload::npy_header;
+use crate::payload::{ArraySink, Compression, Normal, write_gzip};
 use crate::planted;
 use crate::record::{
     Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970,

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::digest::{ArrayMeta, Digest, Known, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest, Known};
 use crate::entry::archive::Archive;
 use crate::entry::extent::misfit;
 use crate::entry::rules::Verify;

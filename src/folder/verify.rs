@@ -12,7 +12,8 @@ use crate::folder::survey::{Part, Shard, State, survey};
 use crate::folder::sweep::Claims;
 use crate::key::Key;
 use crate::map::digest_file;
-use crate::payload::{Members, npy_header, npy_meta};
+use crate::payload::npy_header;
+use crate::payload::{Members, npy_meta};
 use crate::record::{ArrayRecord, NPY_GZ};
 use crate::store::Disk;
 

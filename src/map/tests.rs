@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use super::layout::tests::any_array;
 use super::mapping::tests::Stored;
 use super::*;
-use crate::digest::{ArrayMeta, ContentHash, ContentHasher, Digest, Element, Known, Order, digest, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, ContentHash, ContentHasher, Digest, Element, Known, Order, digest};
 use crate::error::ErrorKind;
 
 const OFFSET: usize = 128;

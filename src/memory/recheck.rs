@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::call::lazy::Call;
-use crate::digest::{ArrayMeta, Digest, escaped, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest, escaped};
 use crate::entry::content::Content;
 use crate::entry::find::Found;
 use crate::entry::site::Site;

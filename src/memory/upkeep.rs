@@ -87,7 +87,7 @@ impl Memory {
 
     /// Evicts entries until all `limits` hold, and sweeps out garbage.
     ///
-    /// Those go first that the [`Evict`] policy of the memory says, least recently used unless it was told otherwise;
+    /// Those go first that the [`Evict`](crate::Evict) policy of the memory says, least recently used unless it was told otherwise;
     /// an entry counts by the lengths of all its files. Entries used since they were counted stay. Results published by
     /// hand (`edited`) and entries of newer versions count, and are never removed: with these alone a limit may stay
     /// exceeded. Arrays that are mapped keep their bytes.

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wire::MAX_DEPTH;
-use super::{Check, Normal, Normaliser, Outcome, Payload, Reader, TypeName, Writer, leaf};
+use super::{Check, Normal, Normaliser, Outcome, Payload, Reader, TypeName, Writer};
 use crate::error::{Error, Result};
+use crate::payload::by_serde::leaf;
 
 /// How values of `R` are stored and loaded; implemented by types without content.
 #[doc(hidden)]

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 
-use super::read::NoArrays;
-use super::{Format, Members, Payload, Reader, ViaSerde, npy_header, read_npy};
-use crate::digest::{ArrayMeta, Digest, Order, tree};
+use super::{Format, Members, Payload, Reader, ViaSerde, read_npy};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
+use crate::payload::npy_header;
+use crate::payload::wire::read::NoArrays;
 
 pub(super) type Everything = (
     Vec<Option<String>>,
@@ -68,7 +70,7 @@ fn load<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Res
 
 /// The text of a `.npy` header.
 pub fn header(bytes: &[u8]) {
-    match super::npy_header::parse(bytes) {
+    match crate::payload::codecs::npy_header::parse(bytes) {
         // What there is of it can be written again, or has axes or a type that can't.
         Ok(meta) => drop(npy_header(&meta)),
         Err(error) => assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Unsupported), "{error}"),

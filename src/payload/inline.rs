@@ -2,9 +2,10 @@
 
 use rmp::Marker;
 
-use super::read::{Stored, inline_array};
 use super::wire::{Ext, MAX_DEPTH};
-use crate::digest::{Digest, tree};
+use crate::digest::Digest;
+use crate::digest::tree;
+use crate::payload::wire::read::{Stored, inline_array};
 
 /// The digests of the arrays that lie inside `value`, in order, as far as it can be read.
 ///

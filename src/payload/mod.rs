@@ -1,19 +1,10 @@
 //! Values and their stored form: one MessagePack value, with the arrays in it lifted into files of their own.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | [`value`] | [`Payload`], [`Mappable`], [`CopyOnWrite`], [`OneArray`] |
-//! | [`write`](mod@write), [`read`] | [`Writer`] and [`Reader`]: MessagePack with lengths checked, arrays lifted |
-//! | [`wire`] | the constants of the stored value |
-//! | [`name`] | [`TypeName`]: the result type's part of a key |
-//! | [`format`](mod@format) | [`Format`]: how one type is stored; [`Codec`], its table of functions |
-//! | [`probe`] | which [`Format`] a type has, decided where the macros expand |
-//! | [`leaf`], [`serde_write`], [`serde_read`], [`output`] | types that only serde knows |
-//! | [`builtin`], [`sequences`], [`collections`], [`arrays`] | [`Payload`] for the types of std and ndarray |
-//! | [`lift`] | [`ArraySink`] and [`ArraySource`]: what the rooms above implement |
-//! | [`inline`] | what lies inside a stored value: its arrays, and its form without the order of maps |
-//! | [`npy`], [`npy_header`](mod@npy_header) | `.npy` files |
-//! | [`gzip`] | [`Compression`]; `.npy.gz` files, written and read in parallel |
+//! * `value`: [`Payload`] and what a result may be taken as; `name`: the result type's part of a key.
+//! * `format`: how one type is stored, chosen by `probe` where the macros expand.
+//! * `wire`: MessagePack with arrays lifted; `kinds`: the types of std and ndarray; `by_serde`: those that only serde
+//!   knows; `inline`: what lies inside a stored value.
+//! * `codecs`: array files, plain and compressed.
 //!
 //! # The stored form
 //!
@@ -131,50 +122,39 @@
 //! `cache_err`, with the levels of [`probe`] in scope, compared as above, and makes a table of it: `Codec::of(format)`.
 //! `tests/derived.rs` beside this file has that expansion by hand.
 
-mod arrays;
-mod builtin;
-mod collections;
+pub(crate) mod by_serde;
+pub(crate) mod codecs;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
-mod gzip;
 mod inline;
-mod leaf;
-mod lift;
+pub(crate) mod kinds;
 mod name;
-mod npy;
-mod npy_header;
-mod output;
 mod probe;
-mod read;
-mod sequences;
-mod serde_read;
-mod serde_write;
 mod value;
-mod wire;
-mod write;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use by_serde::leaf::Normaliser;
+pub(crate) use by_serde::leaf::{Check, Normal};
+pub use codecs::gzip::Compression;
+pub(crate) use codecs::gzip::{Members, Written, write as write_gzip};
+pub(crate) use codecs::npy::read_header as npy_meta;
+pub use codecs::npy::read_npy;
+pub(crate) use codecs::npy::{check_npy, write_npy};
+pub(crate) use codecs::npy_header::header as npy_header;
 pub(crate) use format::Codec;
 pub use format::{
     Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, normalise,
 };
-pub use gzip::Compression;
-pub(crate) use gzip::{Members, Written, write as write_gzip};
 pub(crate) use inline::{inline_arrays, sorted_maps};
-pub use leaf::Normaliser;
-pub(crate) use leaf::{Check, Normal};
-pub(crate) use lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
 pub use name::TypeName;
-pub(crate) use npy::read_header as npy_meta;
-pub use npy::read_npy;
-pub(crate) use npy::{check_npy, write_npy};
-pub(crate) use npy_header::header as npy_header;
 pub(crate) use probe::probes;
 pub use probe::{EqProbe, FormatProbe, Storable};
-pub use read::Reader;
-pub(crate) use read::{SoleArray, sole_array};
 pub use value::{CopyOnWrite, Mappable, OneArray, Outcome, Payload};
-pub use write::Writer;
+pub(crate) use wire::lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
+pub use wire::read::Reader;
+pub(crate) use wire::read::{SoleArray, sole_array};
+pub use wire::write::Writer;

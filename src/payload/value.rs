@@ -60,13 +60,13 @@ pub trait Payload: Sized {
     /// Writes a sequence of them, whose parts (a deque has two) follow each other. Elements of arrays are one array.
     #[doc(hidden)]
     fn save_slices(parts: [&[Self]; 2], out: &mut Writer<'_>) -> Result<()> {
-        super::sequences::save(parts, out)
+        crate::payload::kinds::sequences::save(parts, out)
     }
 
     /// Reads what [`save_slices`](Self::save_slices) wrote.
     #[doc(hidden)]
     fn load_vec(input: &mut Reader<'_>) -> Result<Vec<Self>> {
-        super::sequences::load(input, Self::load)
+        crate::payload::kinds::sequences::load(input, Self::load)
     }
 }
 
@@ -107,7 +107,7 @@ pub trait Mappable: Sized {
     /// Reads what [`Payload::save_slices`] wrote.
     #[doc(hidden)]
     fn map_vec(input: &mut Reader<'_>) -> Result<Vec<Self::Mapped>> {
-        super::sequences::load(input, Self::map)
+        crate::payload::kinds::sequences::load(input, Self::map)
     }
 }
 

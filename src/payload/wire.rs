@@ -1,14 +1,22 @@
-//! The constants of the stored value, and the bytes that MessagePack leaves to us.
+//! Values as MessagePack, arrays lifted out: the constants of the stored value, and the bytes that MessagePack leaves to
+//! us.
+//!
+//! * `write`, `read`: values, with lengths checked; `output`: where bytes go; `lift`: where arrays go, and come from.
+
+pub(crate) mod lift;
+pub(crate) mod output;
+pub(crate) mod read;
+pub(crate) mod write;
 
 use crate::digest::{Order, escaped};
 use crate::error::{Error, Result};
 
 /// How deep a value may nest: what bounds the stack of a reader whose input is hostile.
-pub(super) const MAX_DEPTH: u32 = 128;
+pub(crate) const MAX_DEPTH: u32 = 128;
 
 /// The types of our MessagePack extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ext {
+pub(crate) enum Ext {
     /// A lifted array, by its index in the record: 4 bytes, big-endian.
     Lifted = 1,
     /// An array inside the value: MessagePack `[descr, order, shape, bytes]`.
@@ -23,15 +31,15 @@ pub(super) enum Ext {
 ///
 /// It is the 16-bit form of a length that sequences write in the short form, so that a reader that doesn't know the
 /// type (serde's untagged, internally tagged and flattened ones) can tell `Some(x)` from a sequence of one.
-pub(super) const SOME: [u8; 3] = [0xdc, 0, 1];
+pub(crate) const SOME: [u8; 3] = [0xdc, 0, 1];
 
 /// The heads of arrays and maps whose length comes later: 32-bit forms, whose last four bytes are patched.
-pub(super) const LATE_ARRAY: [u8; 5] = [0xdd, 0, 0, 0, 0];
-pub(super) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
+pub(crate) const LATE_ARRAY: [u8; 5] = [0xdd, 0, 0, 0, 0];
+pub(crate) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
 
 /// MessagePack is big-endian throughout; here are the numbers that `rmp` doesn't write.
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(super) fn index_bytes(index: u32) -> [u8; 4] {
+pub(crate) fn index_bytes(index: u32) -> [u8; 4] {
     index.to_be_bytes()
 }
 
@@ -47,7 +55,7 @@ fn u64_bytes(value: u64) -> [u8; 8] {
 
 /// The first 16 bytes as a number by which they sort, as if zeros followed.
 #[expect(clippy::big_endian_bytes, reason = "that order is the one of their bytes")]
-pub(super) fn first_bytes(bytes: &[u8]) -> u128 {
+pub(crate) fn first_bytes(bytes: &[u8]) -> u128 {
     let mut first = [0; 16];
     let len = bytes.len().min(16);
     first[..len].copy_from_slice(&bytes[..len]);
@@ -56,51 +64,51 @@ pub(super) fn first_bytes(bytes: &[u8]) -> u128 {
 
 /// A marker and the number behind it.
 #[inline]
-pub(super) fn marked_u16(marker: u8, number: u16) -> [u8; 3] {
+pub(crate) fn marked_u16(marker: u8, number: u16) -> [u8; 3] {
     let [a, b] = u16_bytes(number);
     [marker, a, b]
 }
 
 #[inline]
-pub(super) fn marked_u32(marker: u8, number: u32) -> [u8; 5] {
+pub(crate) fn marked_u32(marker: u8, number: u32) -> [u8; 5] {
     let [a, b, c, d] = index_bytes(number);
     [marker, a, b, c, d]
 }
 
 #[inline]
-pub(super) fn marked_u64(marker: u8, number: u64) -> [u8; 9] {
+pub(crate) fn marked_u64(marker: u8, number: u64) -> [u8; 9] {
     let [a, b, c, d, e, f, g, h] = u64_bytes(number);
     [marker, a, b, c, d, e, f, g, h]
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(super) fn u64_of(bytes: [u8; 8]) -> u64 {
+pub(crate) fn u64_of(bytes: [u8; 8]) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(super) fn index_of(bytes: [u8; 4]) -> u32 {
+pub(crate) fn index_of(bytes: [u8; 4]) -> u32 {
     u32::from_be_bytes(bytes)
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(super) fn wide_bytes(value: u128) -> [u8; 16] {
+pub(crate) fn wide_bytes(value: u128) -> [u8; 16] {
     value.to_be_bytes()
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(super) fn wide_of(bytes: [u8; 16]) -> u128 {
+pub(crate) fn wide_of(bytes: [u8; 16]) -> u128 {
     u128::from_be_bytes(bytes)
 }
 
-pub(super) fn order_name(order: Order) -> &'static str {
+pub(crate) fn order_name(order: Order) -> &'static str {
     match order {
         Order::C => "C",
         Order::F => "F",
     }
 }
 
-pub(super) fn order_of(name: &str) -> Result<Order> {
+pub(crate) fn order_of(name: &str) -> Result<Order> {
     match name {
         "C" => Ok(Order::C),
         "F" => Ok(Order::F),

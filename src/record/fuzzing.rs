@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::sealed::sealed;
 use super::{CodeRecord, NAME_MAX, Overflow, Producer, Record, Slot, decode, oracle};
-use crate::digest::{Digest, tree};
+use crate::digest::Digest;
+use crate::digest::tree;
 use crate::error::{Error, ErrorKind};
 
 fn path() -> PathBuf {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::digest::escaped;
 
-/// Why a call would hit or miss, from [`Memory::explain`].
+/// Why a call would hit or miss, from [`Memory::explain`](crate::Memory::explain).
 ///
 /// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
 /// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`.

@@ -1,4 +1,11 @@
-//! What the rooms share of threads: a lock that a panic elsewhere doesn't take away.
+//! What the rooms share of threads.
+//!
+//! * `pool`: the library's own threads, which help with digests, reads and compression; `share`: work on many parts;
+//!   `ordered`: parts that are handed over in order. Each works where no thread is to be had, too.
+
+pub(crate) mod ordered;
+mod pool;
+pub(crate) mod share;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -80,7 +80,7 @@ fn a_missing_permission_is_no_damage() {
     memory.eval(ramp::call(10));
     let entry = memory.entry(&ramp::call(10)).unwrap().unwrap();
     for path in [entry.path(), &entry.files()[0]] {
-        fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o0)).unwrap();
         if File::open(path).is_ok() {
             eprintln!("skipped: this user may read any file");
             return;

@@ -1,5 +1,7 @@
 //! Functions and types of one name: each has entries of its own, or none.
 
+#![allow(clippy::redundant_closure_call, clippy::type_complexity, reason = "what is tested stands in closures")]
+
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;

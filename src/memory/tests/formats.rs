@@ -4,7 +4,8 @@ use std::fs;
 
 use ndarray::Array1;
 
-use crate::digest::{ArrayMeta, tree};
+use crate::digest::ArrayMeta;
+use crate::digest::tree;
 use crate::folder::{Evicted, Limits, Problem, Repair};
 use crate::memory::{Engine, Memory};
 use crate::payload::npy_header;

@@ -9,11 +9,12 @@ use ndarray::{ArcArray, Array, Array0, Array1, Array2, Array3, ArrayD, Axis, IxD
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::super::npy_header;
 use super::{Shelf, check, save};
-use crate::digest::{ArrayMeta, Digest, Element, Known, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest, Element, Known};
 use crate::error::{ErrorKind, Result};
 use crate::map::{Mapping, Spare};
+use crate::payload::npy_header;
 use crate::payload::{ArraySource, CopyOnWrite, Mappable, MappedFile, PrivateFile, Reader};
 use crate::{Mapped, Mapped1, Mapped2, MappedCow2};
 

@@ -14,7 +14,8 @@ use super::{
     ArraySink, ArraySource, Check, Codec, Format, MappedFile, Normaliser, Payload, PrivateFile, Reader, ViaPayload,
     ViaSerde, Writer,
 };
-use crate::digest::{ArrayMeta, Digest, tree};
+use crate::digest::tree;
+use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::map::Spare;
 

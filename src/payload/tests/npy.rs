@@ -9,9 +9,9 @@ use num_complex::Complex;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::super::npy_header;
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind};
+use crate::payload::npy_header;
 use crate::read_npy;
 
 /// A file that NumPy wrote.
@@ -280,7 +280,7 @@ fn every_spelling_of_a_dtype_is_the_one_that_numpy_takes_it_for() {
     ];
     let descr = |text: &str| {
         let header = format!("{{'descr': '{text}', 'fortran_order': False, 'shape': (), }}\n");
-        crate::payload::npy_header::parse(header.as_bytes()).map(|meta| meta.descr.into_owned())
+        crate::payload::codecs::npy_header::parse(header.as_bytes()).map(|meta| meta.descr.into_owned())
     };
     for (expected, names) in same {
         for name in names.split(' ') {

@@ -1,0 +1,285 @@
+//! The content of a file as an argument.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rustix::fs::OFlags;
+
+use crate::digest::arrays::tree::{LEAF, TreeHasher, leaf};
+use crate::digest::files::remembered::Remembered;
+use crate::digest::files::seen::{SeenFile, see};
+use crate::digest::files::stamp::{Place, Stamp, stat, status};
+use crate::digest::progress::Work;
+use crate::digest::value::Digest;
+use crate::digest::values::content::ContentHash;
+use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::text::Text;
+use crate::error::{Error, Result};
+
+/// A file as an argument that counts by what the file holds, not by where it is.
+///
+/// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read when it is opened here, once: a
+/// process remembers the digests of the last 65,536 files, and opening a file again reads nothing as long as its size,
+/// both its times, its inode and its device are what they were. They have to be older than two seconds when the file is
+/// read, since a younger file may change once more without a sign in its times. What another process writes through a
+/// mapping isn't noticed until the system puts down its time.
+///
+/// A function reads the file later than that. When it has returned the file is looked at once more, and the result isn't
+/// stored if size, times, inode or device are others by then, or if the file is gone: who knows which content the
+/// function has read. A file that was younger than two seconds is read once more.
+///
+/// [`FileStamp`](crate::FileStamp) counts by size and times alone. A bare [`Path`] counts by its text.
+///
+/// ```
+/// use ndcache::{FileContent, digest};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let (a, b) = (dir.path().join("a.csv"), dir.path().join("b.csv"));
+/// std::fs::write(&a, "1,2,3")?;
+/// std::fs::copy(&a, &b)?;
+/// assert_eq!(digest(&FileContent::open(&a)?), digest(&FileContent::open(&b)?));
+/// assert_ne!(digest(&*a), digest(&*b));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileContent {
+    path: PathBuf,
+    len: u64,
+    digest: Digest,
+    place: Place,
+    stamp: Stamp,
+    /// A change would have shown in the stamp.
+    settled: bool,
+}
+
+impl FileContent {
+    /// Reads the file and keeps the digest of what it holds: one pass, a megabyte of memory; or a single system call
+    /// for a file that this process has read before and that hasn't changed.
+    ///
+    /// # Errors
+    /// Returns an error when the file can't be opened or read, or isn't a regular file.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::open_with(path.into(), Remembered::of_process(), SystemTime::now())
+    }
+
+    /// Where the file was when it was read.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `now` is taken before the file is looked at.
+    fn open_with(path: PathBuf, remembered: &Remembered, now: SystemTime) -> Result<Self> {
+        let (stamp, place) = stat(&path)?;
+        if let Some(digest) = remembered.get(place, &stamp) {
+            return Ok(Self { path, len: stamp.len, digest, place, stamp, settled: true });
+        }
+        // By now the path may lead to another file: what was read is told by its descriptor alone.
+        let read = ReadFile::at(&path)?;
+        let settled = read.steady && read.stamp.is_settled(now);
+        if settled {
+            remembered.put(read.place, read.stamp, read.digest);
+        }
+        let ReadFile { stamp, place, len, digest, .. } = read;
+        Ok(Self { path, len, digest, place, stamp, settled })
+    }
+}
+
+/// A regular file that has been read through one descriptor, which said what it is, too.
+pub(crate) struct ReadFile {
+    /// Before it was read.
+    pub(crate) stamp: Stamp,
+    pub(crate) place: Place,
+    len: u64,
+    pub(crate) digest: Digest,
+    /// It didn't change while it was read: else its times may be those of nothing that was ever there.
+    steady: bool,
+}
+
+impl ReadFile {
+    pub(crate) fn at(path: &Path) -> Result<Self> {
+        // A pipe that has taken the file's place would wait for somebody who writes to it. Of a regular file the flag
+        // means nothing.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(flags).open(path);
+        let mut file = file.map_err(|error| Error::io("open", path, error))?;
+        let (stamp, place) = status(&file, path)?;
+        let work = Work::new("hashing", stamp.len);
+        let (len, tree) = read(&mut file, &work).map_err(|error| Error::io("read", path, error))?;
+        let steady = len == stamp.len && status(&file, path)?.0 == stamp;
+        Ok(Self { stamp, place, len, digest: file_text(len, tree), steady })
+    }
+}
+
+fn read(file: &mut File, work: &Work) -> std::io::Result<(u64, Digest)> {
+    let mut hasher = TreeHasher::new();
+    let mut buffer = vec![0; LEAF];
+    loop {
+        match fill(file, &mut buffer)? {
+            0 => return Ok((hasher.total(), hasher.finish())),
+            len => {
+                hasher.push(&buffer[..len]);
+                work.add(len as u64);
+            }
+        }
+    }
+}
+
+/// Reads until the buffer is full or the file ends: whole leaves are hashed faster.
+fn fill(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match file.read(&mut buffer[len..]) {
+            Ok(0) => break,
+            Ok(read) => len += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
+}
+
+/// The digest of a file: of a text with its length, and the digest of its bytes.
+fn file_text(len: u64, tree: Digest) -> Digest {
+    leaf(&[format!("file:{len}:").as_bytes(), &tree.to_bytes()].concat())
+}
+
+impl ContentHash for FileContent {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        see(|| SeenFile {
+            path: self.path.clone(),
+            place: self.place,
+            stamp: self.stamp,
+            content: (!self.settled).then_some(self.digest),
+        });
+        hasher.leaf(self.digest);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        text.debug(file_name(&self.path));
+        text.display(format_args!(" of {} bytes", self.len));
+    }
+}
+
+/// What is told of where a file lies: no path of a machine.
+pub(crate) fn file_name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or(path.as_os_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::digest::arrays::tree::tree;
+    use crate::digest::values::content::digest;
+
+    #[test]
+    fn a_file_counts_by_what_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        for len in [0, 1, LEAF, LEAF + 1, 3 * LEAF + 7] {
+            let bytes: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            let file = FileContent::open(&path).unwrap();
+            assert_eq!(digest(&file), file_text(len as u64, tree(&bytes)), "{len} bytes");
+            assert_eq!(file.path(), path);
+            assert_ne!(digest(&file), digest(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_file_is_not_taken_for_the_leaves_of_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let (long, short) = (dir.path().join("long"), dir.path().join("short"));
+        let bytes = vec![1; 2 * LEAF];
+        fs::write(&long, &bytes).unwrap();
+        fs::write(&short, [leaf(&bytes[..LEAF]).to_bytes(), leaf(&bytes[LEAF..]).to_bytes()].concat()).unwrap();
+        let open = |path: &PathBuf| FileContent::open(path).unwrap();
+        assert_ne!(digest(&open(&long)), digest(&open(&short)));
+    }
+
+    /// Opens a file, and says whether its digest is remembered then.
+    fn open_at(path: &Path, remembered: &Remembered, now: SystemTime) -> (Digest, bool) {
+        let file = FileContent::open_with(path.to_owned(), remembered, now).unwrap();
+        let (stamp, place) = stat(path).unwrap();
+        (digest(&file), remembered.get(place, &stamp) == Some(digest(&file)))
+    }
+
+    #[test]
+    fn only_a_file_that_has_settled_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, remembered) = (dir.path().join("a"), Remembered::new());
+        fs::write(&path, "one").unwrap();
+        let now = SystemTime::now();
+        assert!(!open_at(&path, &remembered, now).1, "just written");
+        assert!(!open_at(&path, &remembered, now - Duration::from_secs(60)).1, "written in the future");
+        let (digest, known) = open_at(&path, &remembered, now + Duration::from_secs(3));
+        assert!(known);
+        assert_eq!(open_at(&path, &remembered, now + Duration::from_secs(4)), (digest, true));
+    }
+
+    #[test]
+    fn a_file_that_changed_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other, remembered) = (dir.path().join("a"), dir.path().join("b"), Remembered::new());
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let mut digests = Vec::new();
+        fs::write(&path, "one").unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, "two").unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        // Of the same size, and with the modification time of what it replaces.
+        fs::write(&other, "six").unwrap();
+        let times = fs::FileTimes::new().set_modified(fs::metadata(&path).unwrap().modified().unwrap());
+        File::options().write(true).open(&other).unwrap().set_times(times).unwrap();
+        fs::rename(&other, &path).unwrap();
+        digests.push(open_at(&path, &remembered, later).0);
+        assert_eq!(digests.len(), digests.iter().collect::<std::collections::HashSet<_>>().len());
+        assert_eq!(digests[2], file_text(3, tree(b"six")));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = FileContent::open(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        assert!(error.to_string().contains("is a folder, expected a regular file"), "{error}");
+        let missing = FileContent::open(dir.path().join("missing")).unwrap_err();
+        assert_eq!(missing.kind(), crate::ErrorKind::Io);
+        assert!(missing.to_string().contains("missing"));
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        // As it is opened by who has seen a regular file there before.
+        let error = ReadFile::at(&path).err().unwrap();
+        assert!(error.to_string().ends_with("is no regular file, expected a regular file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_described_by_its_name_and_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "123").unwrap();
+        let mut text = Text::new();
+        FileContent::open(&path).unwrap().describe(&mut text);
+        assert_eq!(text.as_str(), "\"a\" of 3 bytes");
+    }
+}

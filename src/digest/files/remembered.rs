@@ -1,0 +1,58 @@
+//! The digests of files that this process has read.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use crate::digest::files::stamp::{Place, Stamp};
+use crate::digest::value::Digest;
+
+/// How many files are remembered: some 10 MB of memory. Beyond that all are forgotten, and read once more.
+const LIMIT: usize = 65_536;
+
+/// What each file held when its stamp was this one.
+pub(crate) struct Remembered(Mutex<HashMap<Place, (Stamp, Digest)>>);
+
+impl Remembered {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    pub(crate) fn of_process() -> &'static Self {
+        static PROCESS: LazyLock<Remembered> = LazyLock::new(Remembered::new);
+        &PROCESS
+    }
+
+    pub(crate) fn get(&self, place: Place, stamp: &Stamp) -> Option<Digest> {
+        self.lock().get(&place).filter(|(was, _)| was == stamp).map(|(_, digest)| *digest)
+    }
+
+    /// `stamp` has to be one that no later content can have: see [`Stamp::is_settled`].
+    pub(crate) fn put(&self, place: Place, stamp: Stamp, digest: Digest) {
+        let mut files = self.lock();
+        if files.len() >= LIMIT && !files.contains_key(&place) {
+            files.clear();
+        }
+        files.insert(place, (stamp, digest));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, (Stamp, Digest)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_files_is_bounded() {
+        let remembered = Remembered::new();
+        let (stamp, digest) = (Stamp::default(), Digest::of(b"file"));
+        for inode in 0..=LIMIT as u64 {
+            remembered.put(Place { device: 1, inode }, stamp, digest);
+        }
+        assert_eq!(remembered.lock().len(), 1);
+        assert_eq!(remembered.get(Place { device: 1, inode: LIMIT as u64 }, &stamp), Some(digest));
+        assert_eq!(remembered.get(Place { device: 2, inode: LIMIT as u64 }, &stamp), None);
+    }
+}

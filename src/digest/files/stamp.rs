@@ -1,0 +1,244 @@
+//! What the file system says of a file without reading it, and files that count by that.
+
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::digest::files::file::{ReadFile, file_name};
+use crate::digest::files::seen::{SeenFile, see};
+use crate::digest::value::Digest;
+use crate::digest::values::content::ContentHash;
+use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::text::Text;
+use crate::error::{Error, Result};
+
+/// No file system's times are coarser than this (that of FAT has steps of 2 s).
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Size and times of a file. It changes with the file, unless two changes fall into one step of the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
+    /// Seconds since 1970 and nanoseconds.
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// Which file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            len: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Whether a change from `now` on will show: both times are past by more than a step of any clock.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let past = |(seconds, nanoseconds): (i64, i64)| {
+            let since = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok());
+            let time = since.and_then(|(s, ns)| SystemTime::UNIX_EPOCH.checked_add(Duration::new(s, ns)));
+            // Times before 1970 are past; those that no clock shows are not.
+            time.map_or(seconds < 0, |time| now.duration_since(time).is_ok_and(|age| age > SETTLING))
+        };
+        past(self.modified) && past(self.changed)
+    }
+}
+
+/// The stamp of a regular file and which one it is; links are followed.
+pub(crate) fn stat(path: &Path) -> Result<(Stamp, Place)> {
+    of_regular(fs::metadata(path), path)
+}
+
+/// The same of a file that is open, whatever its path leads to now.
+pub(crate) fn status(file: &File, path: &Path) -> Result<(Stamp, Place)> {
+    of_regular(file.metadata(), path)
+}
+
+fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp, Place)> {
+    let metadata = metadata.map_err(|error| Error::io("open", path, error))?;
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "is a folder" } else { "is no regular file" };
+        return Err(Error::invalid(format!("`{}` {what}, expected a regular file", path.display())));
+    }
+    Ok((Stamp::of(&metadata), Place { device: metadata.dev(), inode: metadata.ino() }))
+}
+
+/// A file as an argument that counts by its size, its times of modification and change, and its inode, and isn't read.
+///
+/// For files that are too large to be read at each call. What that means:
+///
+/// * An edited file, and one that was replaced, is another argument; and so is one that was only touched, or whose mode
+///   or number of links changed, though its content is the same.
+/// * A copy has another key than the file, on another machine too, and so has a file that came back from a backup. A
+///   renamed one has on most file systems.
+/// * A file that was changed within the last two seconds before it was opened may change once more in the same step of
+///   the clock. It is read, and counts by its content as well; once it has settled it counts by its stamp alone, which
+///   is another key.
+/// * The inode is unique on one file system. Files of two file systems that agree in it, in their size and in both
+///   times to the nanosecond are one argument.
+/// * What another process writes through a mapping is seen when the system puts down its time, up to half a minute later.
+///
+/// [`FileContent`](crate::FileContent) counts by what the file holds, wherever it is.
+///
+/// ```
+/// use ndcache::{FileStamp, digest};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let (a, b) = (dir.path().join("a.csv"), dir.path().join("b.csv"));
+/// std::fs::write(&a, "1,2,3")?;
+/// std::fs::copy(&a, &b)?;
+/// assert_eq!(digest(&FileStamp::open(&a)?), digest(&FileStamp::open(&a)?));
+/// assert_ne!(digest(&FileStamp::open(&a)?), digest(&FileStamp::open(&b)?)); // a copy is another file
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FileStamp {
+    path: PathBuf,
+    stamp: Stamp,
+    place: Place,
+    /// Of its content, while the stamp doesn't tell.
+    content: Option<Digest>,
+}
+
+impl FileStamp {
+    /// Asks the file system for the stamp, in one system call. A result isn't stored if the file has another one, or is
+    /// gone, when the function has returned.
+    ///
+    /// # Errors
+    /// Returns an error when the file can't be found, isn't a regular file, or, having changed within the last two
+    /// seconds, can't be read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::open_at(path.into(), SystemTime::now())
+    }
+
+    /// Where the file was when it was looked at.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `now` is taken before the file is looked at.
+    fn open_at(path: PathBuf, now: SystemTime) -> Result<Self> {
+        let (stamp, place) = stat(&path)?;
+        if stamp.is_settled(now) {
+            return Ok(Self { path, stamp, place, content: None });
+        }
+        // By now the path may lead to another file: stamp and content are those of one.
+        let read = ReadFile::at(&path)?;
+        let content = if read.stamp.is_settled(now) { None } else { Some(read.digest) };
+        Ok(Self { path, stamp: read.stamp, place: read.place, content })
+    }
+}
+
+impl ContentHash for FileStamp {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        let time = |hasher: &mut ContentHasher, name: &str, (seconds, nanoseconds): (i64, i64)| {
+            hasher.field(name);
+            hasher.begin_tuple();
+            hasher.i64(seconds);
+            hasher.i64(nanoseconds);
+            hasher.end();
+        };
+        see(|| SeenFile { path: self.path.clone(), place: self.place, stamp: self.stamp, content: self.content });
+        hasher.begin_struct("ndcache::FileStamp");
+        hasher.field("size");
+        hasher.u64(self.stamp.len);
+        time(hasher, "modified", self.stamp.modified);
+        time(hasher, "changed", self.stamp.changed);
+        hasher.field("inode");
+        hasher.u64(self.place.inode);
+        if let Some(content) = self.content {
+            hasher.field("content");
+            hasher.leaf(content);
+        }
+        hasher.end();
+    }
+
+    fn describe(&self, text: &mut Text) {
+        text.debug(file_name(&self.path));
+        text.display(format_args!(" of {} bytes", self.stamp.len));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::values::content::digest;
+
+    fn at(path: &Path, now: SystemTime) -> Digest {
+        digest(&FileStamp::open_at(path.to_owned(), now).unwrap())
+    }
+
+    fn later() -> SystemTime {
+        SystemTime::now() + Duration::from_secs(60)
+    }
+
+    #[test]
+    fn a_stamp_counts_size_times_and_inode_and_a_copy_is_another_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, copy) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&path, "123").unwrap();
+        fs::copy(&path, &copy).unwrap();
+        let was = at(&path, later());
+        assert_eq!(at(&path, later()), was);
+        assert_ne!(at(&copy, later()), was);
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, "123").unwrap();
+        assert_ne!(at(&path, later()), was, "written again");
+    }
+
+    #[test]
+    fn a_file_that_has_settled_is_stamped_without_being_opened() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "123").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        let stamp = FileStamp::open_at(path.clone(), later()).unwrap();
+        assert!(stamp.content.is_none());
+        assert_eq!(stamp.path(), path);
+    }
+
+    #[test]
+    fn a_file_that_has_just_changed_counts_by_its_content_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "123").unwrap();
+        let young = FileStamp::open(&path).unwrap();
+        assert!(young.content.is_some());
+        let unseen = FileStamp { content: Some(Digest::of(b"another")), ..young.clone() };
+        assert_ne!(digest(&young), digest(&unseen));
+        assert_ne!(digest(&young), at(&path, later()));
+    }
+
+    #[test]
+    fn times_settle_after_two_seconds_and_those_of_the_future_never() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let stamp = |modified, changed| Stamp { len: 0, modified: (modified, 0), changed: (changed, 0) };
+        assert!(stamp(997, 997).is_settled(now));
+        assert!(!stamp(998, 997).is_settled(now));
+        assert!(!stamp(997, 999).is_settled(now));
+        assert!(!stamp(2000, 900).is_settled(now));
+        assert!(stamp(-5, 900).is_settled(now));
+    }
+
+    #[test]
+    fn a_stamp_of_no_regular_file_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = FileStamp::open(dir.path()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        assert!(error.to_string().ends_with("is a folder, expected a regular file"), "{error}");
+        let missing = FileStamp::open(dir.path().join("missing")).unwrap_err();
+        assert_eq!(missing.kind(), crate::ErrorKind::Io);
+        assert!(missing.to_string().contains("missing"), "{missing}");
+    }
+}

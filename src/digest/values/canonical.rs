@@ -1,0 +1,449 @@
+//! Values that only serde knows, fed without losing what a compact format would leave out.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+use std::hash::{Hash, Hasher};
+use std::mem;
+
+use serde::{Serialize, Serializer, ser};
+
+use crate::digest::value::Digest;
+use crate::digest::values::hasher::{ContentHasher, Head, Kind, Name, Sum};
+use crate::digest::values::tag::Tag;
+use crate::error::{Error, Result};
+
+/// The digest of what serde knows of a value.
+///
+/// Names, variants, the width of integers, and `Some` count, so that values of different meaning differ: `Some(None)`
+/// and `None`, `Metres(1.0)` and `Feet(1.0)`, the variants of an enum. The entries of a map count in no order; those of
+/// a set do, since serde calls it a sequence.
+///
+/// **What `Serialize` hides doesn't count**, and two values that differ in nothing else have one digest: a field with
+/// `#[serde(skip)]`, or left out by `skip_serializing_if` (of a tuple struct, which one), what `serialize_with`
+/// drops, the variants of an untagged enum that serialize alike unless the enum is `value` itself. So as arguments:
+/// only the elements of a `Vec`, slice, array, `Option`, `Box`, pair or triple are looked at one by one.
+/// `#[derive(ContentHash)]` hides nothing, and takes fields that only serde knows.
+///
+/// ```
+/// use ndcache::digest_serde;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Metres(f64);
+/// #[derive(Serialize)]
+/// struct Feet(f64);
+///
+/// assert_ne!(digest_serde(&Metres(1.0))?, digest_serde(&Feet(1.0))?);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+///
+/// # Errors
+/// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the value refuses to serialize.
+pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
+    let mut hasher = ContentHasher::new();
+    feed(value, &mut hasher, false)?;
+    hasher.try_finish()
+}
+
+/// The same, but sequences count in no order, as some are sets.
+///
+/// Only to see whether a value survived being written and read: a set may come back in another order.
+pub(crate) fn digest_serde_unordered<T: Serialize>(value: &T) -> Result<Digest> {
+    let mut hasher = ContentHasher::new();
+    feed(value, &mut hasher, true)?;
+    hasher.try_finish()
+}
+
+/// Feeds the variant of a value, which serde may not tell, and what it serializes.
+pub(crate) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordered: bool) -> Result<()> {
+    let number = discriminant(value);
+    hasher.tagged_number(Tag::Discriminant, number.to_le_bytes());
+    let fed = value.serialize(Canonical { hasher, unordered });
+    if hasher.quick && hasher.cut {
+        // Something was left out, with or without an error.
+        return Ok(());
+    }
+    if let Err(refused) = fed {
+        // A value that is nested too deep has failed with a reason of its own.
+        return Err(hasher.failure.take().unwrap_or_else(|| refusal::<T>().because(refused)));
+    }
+    match hasher.spoiled {
+        true => Err(refusal::<T>().because(Refused("it ignores the error of a part".into()))),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn refusal<T>() -> Error {
+    Error::invalid(format!("can't serialize `{}`", std::any::type_name::<T>()))
+}
+
+/// The number of an enum's variant; the same one for all values of other types.
+pub(crate) fn discriminant<T>(value: &T) -> u128 {
+    struct Recorder(u128);
+
+    impl Hasher for Recorder {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0 = bytes.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte));
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut recorder = Recorder(0);
+    mem::discriminant(value).hash(&mut recorder);
+    recorder.0
+}
+
+/// What a `Serialize` implementation said when it refused.
+#[derive(Debug)]
+struct Refused(Cow<'static, str>);
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl ser::Error for Refused {
+    fn custom<T: Display>(message: T) -> Self {
+        Self(message.to_string().into())
+    }
+}
+
+type Fed<T = ()> = Result<T, Refused>;
+
+/// How a variant holds its values. The numbers are part of the format.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Holds {
+    Unit = 0,
+    Newtype = 1,
+    Tuple = 2,
+    Struct = 3,
+}
+
+/// The serializer of one value.
+struct Canonical<'a> {
+    hasher: &'a mut ContentHasher,
+    unordered: bool,
+}
+
+impl<'a> Canonical<'a> {
+    #[inline]
+    fn begin_struct(&mut self, name: &'static str) -> Fed {
+        self.begin(Head { name: Name::Static(name), kind: Kind::Struct })
+    }
+
+    fn begin_variant(&mut self, holds: Holds, name: &'static str, index: u32, variant: &'static str) -> Fed {
+        let kind = Kind::SerdeVariant(Name::Static(variant), index, holds as u8);
+        self.begin(Head { name: Name::Static(name), kind })
+    }
+
+    #[inline]
+    fn begin(&mut self, head: Head<'_>) -> Fed {
+        self.hasher.begin(head);
+        self.goes_on()
+    }
+
+    /// An error where nothing counts any more, for one that there has been or because it would take long: it ends the
+    /// recursion through a value that is nested too deep.
+    #[inline]
+    fn goes_on(&self) -> Fed {
+        if self.hasher.is_over() { Err(over()) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+        let fed = value.serialize(Canonical { hasher: self.hasher, unordered: self.unordered });
+        // Where it is ignored, the stream has begun something that doesn't end.
+        self.hasher.spoiled |= fed.is_err();
+        fed
+    }
+
+    /// What holds one value.
+    #[inline]
+    fn inside<T: Serialize + ?Sized>(self, value: &T) -> Fed {
+        let mut fed = Err(over());
+        let unordered = self.unordered;
+        self.hasher.inside(|hasher| fed = value.serialize(Canonical { hasher, unordered }));
+        fed
+    }
+
+    /// The digest of a value on its own, whose stream is `part`.
+    #[inline]
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed<Digest> {
+        let fed = value.serialize(Canonical { hasher: part, unordered: self.unordered });
+        self.hasher.spoiled |= fed.is_err();
+        let digest = self.hasher.absorb(part);
+        fed.map(|()| digest)
+    }
+
+    /// A stream for parts.
+    fn parts(&mut self) -> Fed<Box<ContentHasher>> {
+        self.hasher.part().map(Box::new).ok_or_else(over)
+    }
+
+    fn end(self) -> Fed {
+        self.hasher.end();
+        Ok(())
+    }
+}
+
+/// The error where another one stands for itself.
+#[cold]
+fn over() -> Refused {
+    Refused("nothing is fed any more".into())
+}
+
+macro_rules! plain {
+    ($($method:ident, $feed:ident, $type:ty;)*) => {$(
+        #[inline]
+        fn $method(self, value: $type) -> Fed {
+            self.hasher.$feed(value);
+            Ok(())
+        }
+    )*};
+}
+
+impl<'a> Serializer for Canonical<'a> {
+    type Ok = ();
+    type Error = Refused;
+    type SerializeSeq = Items<'a>;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = Entries<'a>;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    plain! {
+        serialize_bool, bool, bool;
+        serialize_i8, i8, i8;
+        serialize_i16, i16, i16;
+        serialize_i32, i32, i32;
+        serialize_i64, i64, i64;
+        serialize_i128, i128, i128;
+        serialize_u8, u8, u8;
+        serialize_u16, u16, u16;
+        serialize_u32, u32, u32;
+        serialize_u64, u64, u64;
+        serialize_u128, u128, u128;
+        serialize_f32, f32, f32;
+        serialize_f64, f64, f64;
+        serialize_char, char, char;
+        serialize_str, str, &str;
+        serialize_bytes, bytes, &[u8];
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_none(self) -> Fed {
+        self.hasher.none();
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Fed {
+        self.hasher.some();
+        self.inside(value)
+    }
+
+    fn serialize_unit(self) -> Fed {
+        self.hasher.unit();
+        Ok(())
+    }
+
+    fn serialize_unit_struct(mut self, name: &'static str) -> Fed {
+        self.begin_struct(name)?;
+        self.end()
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Fed {
+        self.hasher.tagged_str(Tag::Newtype, name);
+        self.inside(value)
+    }
+
+    fn serialize_unit_variant(mut self, name: &'static str, index: u32, variant: &'static str) -> Fed {
+        self.begin_variant(Holds::Unit, name, index, variant)?;
+        self.end()
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Fed {
+        self.begin_variant(Holds::Newtype, name, index, variant)?;
+        self.value(value)?;
+        self.end()
+    }
+
+    fn serialize_seq(mut self, _len: Option<usize>) -> Fed<Items<'a>> {
+        self.hasher.begin_stream();
+        self.goes_on()?;
+        let bag = if self.unordered { Some((self.parts()?, Sum::default())) } else { None };
+        Ok(Items { canonical: self, bag })
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Fed<Self> {
+        self.hasher.begin_tuple();
+        self.goes_on()?;
+        Ok(self)
+    }
+
+    fn serialize_tuple_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+        self.begin_struct(name)?;
+        Ok(self)
+    }
+
+    fn serialize_tuple_variant(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Fed<Self> {
+        self.begin_variant(Holds::Tuple, name, index, variant)?;
+        Ok(self)
+    }
+
+    fn serialize_map(mut self, _: Option<usize>) -> Fed<Entries<'a>> {
+        let part = self.parts()?;
+        Ok(Entries { canonical: self, key: None, part, sum: Sum::default() })
+    }
+
+    #[inline]
+    fn serialize_struct(mut self, name: &'static str, _len: usize) -> Fed<Self> {
+        self.begin_struct(name)?;
+        Ok(self)
+    }
+
+    fn serialize_struct_variant(
+        mut self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Fed<Self> {
+        self.begin_variant(Holds::Struct, name, index, variant)?;
+        Ok(self)
+    }
+}
+
+/// A sequence under way, which has begun in the stream.
+struct Items<'a> {
+    canonical: Canonical<'a>,
+    /// Where the order doesn't count: the stream of an item, and the sum so far.
+    bag: Option<(Box<ContentHasher>, Sum)>,
+}
+
+impl ser::SerializeSeq for Items<'_> {
+    type Ok = ();
+    type Error = Refused;
+
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+        self.canonical.goes_on()?;
+        let Some((part, sum)) = &mut self.bag else { return self.canonical.value(value) };
+        sum.add(self.canonical.part(value, part)?);
+        Ok(())
+    }
+
+    fn end(self) -> Fed {
+        if let Some((_, sum)) = &self.bag {
+            self.canonical.hasher.unordered(Tag::Set, sum);
+        }
+        self.canonical.end()
+    }
+}
+
+/// A map under way, of which nothing is in the stream yet.
+struct Entries<'a> {
+    canonical: Canonical<'a>,
+    key: Option<Digest>,
+    part: Box<ContentHasher>,
+    sum: Sum,
+}
+
+impl ser::SerializeMap for Entries<'_> {
+    type Ok = ();
+    type Error = Refused;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Fed {
+        self.key = Some(self.canonical.part(key, &mut self.part)?);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+        let key = self.key.take().ok_or_else(|| ser::Error::custom("a map's value came before its key"))?;
+        let value = self.canonical.part(value, &mut self.part)?;
+        self.sum.add_entry(key, value);
+        Ok(())
+    }
+
+    fn end(self) -> Fed {
+        if self.key.is_some() {
+            return Err(ser::Error::custom("a map's last key has no value"));
+        }
+        self.canonical.hasher.unordered(Tag::Map, &self.sum);
+        Ok(())
+    }
+}
+
+macro_rules! compound {
+    ($($trait:ident, $method:ident;)*) => {$(
+        impl ser::$trait for Canonical<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
+                self.value(value)
+            }
+
+            fn end(self) -> Fed {
+                Canonical::end(self)
+            }
+        }
+    )*};
+}
+
+compound! {
+    SerializeTuple, serialize_element;
+    SerializeTupleStruct, serialize_field;
+    SerializeTupleVariant, serialize_field;
+}
+
+macro_rules! fields {
+    ($($trait:ident)*) => {$(
+        impl ser::$trait for Canonical<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Fed {
+                self.hasher.begin_field(name);
+                self.value(value)
+            }
+
+            fn end(self) -> Fed {
+                Canonical::end(self)
+            }
+        }
+    )*};
+}
+
+fields! { SerializeStruct SerializeStructVariant }
+
+#[cfg(test)]
+mod tests;

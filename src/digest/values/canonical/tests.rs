@@ -1,0 +1,203 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use proptest::prelude::*;
+use serde::ser::Error as _;
+
+use crate::digest::values::canonical::*;
+use crate::digest::values::content::{ContentHash, digest};
+
+#[derive(Serialize)]
+struct Metres(f64);
+
+#[derive(Serialize)]
+struct Feet(f64);
+
+#[derive(Serialize)]
+struct Pair(u8, u8);
+
+#[derive(Serialize)]
+struct Unit;
+
+#[derive(Serialize)]
+struct Named {
+    a: u8,
+    b: u8,
+}
+
+#[derive(Serialize)]
+#[serde(rename = "Named")]
+struct Swapped {
+    b: u8,
+    a: u8,
+}
+
+#[derive(Serialize)]
+enum Shape {
+    Point,
+    Dot,
+    Circle(u8),
+    Disc(u8),
+    Box(u8, u8),
+    Rect { a: u8, b: u8 },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Length {
+    Metres(f64),
+    Feet(f64),
+}
+
+/// Fails where it says so.
+struct Stubborn(bool);
+
+impl Serialize for Stubborn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            true => Err(S::Error::custom("it won't")),
+            false => serializer.serialize_unit(),
+        }
+    }
+}
+
+fn serde<T: Serialize>(value: &T) -> Digest {
+    digest_serde(value).unwrap()
+}
+
+fn unordered<T: Serialize>(value: &T) -> Digest {
+    digest_serde_unordered(value).unwrap()
+}
+
+#[test]
+fn values_of_different_meaning_differ() {
+    let none: Option<Option<u8>> = None;
+    let digests = [
+        serde(&Metres(1.0)),
+        serde(&Feet(1.0)),
+        serde(&1_f64),
+        serde(&1_f32),
+        serde(&-0.0),
+        serde(&0.0),
+        serde(&Length::Feet(1.0)),
+        serde(&none),
+        serde(&Some(none)),
+        serde(&Some(Some(1_u8))),
+        serde(&1_u8),
+        serde(&1_u16),
+        serde(&1_u32),
+        serde(&1_u64),
+        serde(&1_i64),
+        serde(&1_u128),
+        serde(&1_i128),
+        serde(&true),
+        serde(&'\u{1}'),
+        serde(&"\u{1}"),
+        serde(&()),
+        serde(&Unit),
+        serde(&Pair(1, 2)),
+        serde(&(1_u8, 2_u8)),
+        serde(&vec![1_u8, 2]),
+        serde(&serde_bytes::Bytes::new(&[1, 2])),
+        serde(&Named { a: 1, b: 2 }),
+        serde(&Swapped { b: 1, a: 2 }),
+        serde(&BTreeMap::from([("a", 1_u8), ("b", 2)])),
+        serde(&BTreeMap::from([("a", 2_u8), ("b", 1)])),
+        serde(&vec![("a", 1_u8), ("b", 2)]),
+        serde(&Shape::Point),
+        serde(&Shape::Dot),
+        serde(&Shape::Circle(1)),
+        serde(&Shape::Disc(1)),
+        serde(&Shape::Box(1, 2)),
+        serde(&Shape::Rect { a: 1, b: 2 }),
+        serde(&("ab", "c")),
+        serde(&("a", "bc")),
+        serde(&vec![vec!["a"], vec!["b"]]),
+        serde(&vec![vec!["a", "b"], vec![]]),
+    ];
+    for (n, one) in digests.iter().enumerate() {
+        assert!(!digests[..n].contains(one), "value {n} has the digest of another");
+    }
+}
+
+#[test]
+fn a_variant_is_told_by_its_number_where_serde_does_not_tell() {
+    assert_ne!(discriminant(&Length::Metres(1.0)), discriminant(&Length::Feet(1.0)));
+    assert_eq!(discriminant(&Length::Metres(1.0)), discriminant(&Length::Metres(2.0)));
+    assert_ne!(serde(&Length::Metres(1.0)), serde(&Length::Feet(1.0)));
+    assert_ne!(unordered(&Length::Metres(1.0)), unordered(&Length::Feet(1.0)));
+}
+
+#[test]
+fn sequences_count_in_order_unless_they_might_be_sets() {
+    assert_ne!(serde(&vec![1, 2]), serde(&vec![2, 1]));
+    assert_eq!(unordered(&vec![1, 2]), unordered(&vec![2, 1]));
+    assert_eq!(unordered(&Some(vec![vec![1, 2], vec![3]])), unordered(&Some(vec![vec![3], vec![2, 1]])));
+    assert_ne!(unordered(&vec![1, 2]), unordered(&vec![1, 2, 2]));
+    assert_ne!(unordered(&vec![vec![1], vec![2, 3]]), unordered(&vec![vec![1, 2], vec![3]]));
+    assert_ne!(unordered(&(1, 2)), unordered(&(2, 1)));
+}
+
+#[test]
+fn a_refusal_is_an_error_that_names_the_type() {
+    let error = digest_serde(&Some(vec![Stubborn(false), Stubborn(true)])).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+    let message = error.to_string();
+    assert!(message.starts_with("can't serialize `") && message.ends_with("Stubborn>>`: it won't"), "{message}");
+    assert!(digest_serde(&BTreeMap::from([(1, Stubborn(true))])).is_err());
+    assert!(digest_serde(&vec![Stubborn(false)]).is_ok());
+}
+
+struct Holder(Stubborn);
+
+impl ContentHash for Holder {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        hasher.begin_struct("Holder");
+        hasher.serialize(&self.0);
+        hasher.end();
+    }
+}
+
+#[test]
+fn a_value_with_a_part_that_refuses_fails_and_equals_nothing() {
+    assert_eq!(digest(&Holder(Stubborn(false))), digest(&Holder(Stubborn(false))));
+    let refusing = Holder(Stubborn(true));
+    assert_ne!(digest(&refusing), digest(&refusing));
+
+    // Deep within what has no order, too.
+    let nested = BTreeMap::from([(1, vec![Holder(Stubborn(false))]), (2, vec![refusing])]);
+    let mut hasher = ContentHasher::trusting();
+    nested.content_hash(&mut hasher);
+    assert!(hasher.failure().unwrap().to_string().contains("Stubborn"));
+    assert!(hasher.try_finish().is_err());
+}
+
+#[test]
+fn a_value_that_serializes_does_not_fail() {
+    let mut hasher = ContentHasher::new();
+    hasher.serialize(&Named { a: 1, b: 2 });
+    assert!(hasher.failure().is_none());
+    assert_eq!(hasher.try_finish().unwrap(), serde(&Named { a: 1, b: 2 }));
+}
+
+proptest! {
+    #[test]
+    fn maps_count_in_no_order(entries in prop::collection::btree_map(any::<u16>(), any::<i8>(), 0..20)) {
+        let hashed: HashMap<_, _> = entries.iter().rev().map(|(&key, &value)| (key, value)).collect();
+        prop_assert_eq!(serde(&hashed), serde(&entries));
+    }
+
+    #[test]
+    fn sets_survive_the_check_for_a_round_trip(items in prop::collection::btree_set(any::<u16>(), 0..20)) {
+        let hashed: HashSet<_> = items.iter().rev().copied().collect();
+        let sorted: BTreeSet<_> = items;
+        prop_assert_eq!(unordered(&hashed), unordered(&sorted));
+    }
+
+    #[test]
+    fn different_values_differ(
+        a in any::<(Option<Option<bool>>, Vec<Vec<bool>>, Result<u8, u16>)>(),
+        b in any::<(Option<Option<bool>>, Vec<Vec<bool>>, Result<u8, u16>)>(),
+    ) {
+        prop_assert_eq!(a == b, serde(&a) == serde(&b));
+    }
+}

@@ -1,0 +1,202 @@
+//! Parts that have parts: what they begin with, how deep they may be nested, and where they end.
+
+use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::hasher::names::{Head, Kind, Name, Names};
+use crate::digest::values::tag::Tag;
+use crate::digest::values::type_name::ambiguity;
+use crate::error::Error;
+
+/// How many structs, variants, tuples, sequences and maps may be nested in each other. A value that is nested deeper,
+/// such as a long list of boxed nodes, would exhaust the stack, which no program survives.
+pub(crate) const DEPTH: u32 = 128;
+
+/// How many boxes, `Some`s and newtypes may: they hold one value, and make nothing deeper. A type of nothing else can be
+/// recursive, too.
+const HOPS: u32 = 4 * DEPTH;
+
+/// Parts that have parts. Each ends with [`end`](ContentHasher::end).
+impl ContentHasher {
+    /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
+    pub fn begin_struct(&mut self, name: &str) {
+        self.begin(Head { name: Name::Lent(name), kind: Kind::Struct });
+    }
+
+    /// Begins a variant of an enum; its fields follow as those of a struct do.
+    pub fn begin_variant(&mut self, name: &str, variant: &str) {
+        self.begin(Head { name: Name::Lent(name), kind: Kind::Variant(Name::Lent(variant)) });
+    }
+
+    /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
+    pub fn field(&mut self, name: &str) {
+        self.named(Name::Lent(name));
+    }
+
+    /// The same for a name that stays. `false` if nothing has to be fed any more, which is what ends the recursion
+    /// through a value that is nested too deep; what the derive calls.
+    #[doc(hidden)]
+    #[inline]
+    pub fn begin_field(&mut self, name: &'static str) -> bool {
+        let goes_on = !self.is_over();
+        if goes_on {
+            self.named(Name::Static(name));
+        }
+        goes_on
+    }
+
+    /// Begins a tuple; its values follow.
+    pub fn begin_tuple(&mut self) {
+        self.deeper();
+        self.tag(Tag::Tuple);
+    }
+
+    /// Begins a sequence of so many elements, which follow.
+    pub fn begin_seq(&mut self, len: usize) {
+        self.deeper();
+        self.tagged(Tag::Seq, &(len as u64).to_le_bytes());
+    }
+
+    /// Begins a sequence whose length is only known at its end; each element has to feed something.
+    pub(crate) fn begin_stream(&mut self) {
+        self.deeper();
+        self.tag(Tag::Stream);
+    }
+
+    /// Begins an array of what isn't an array's element.
+    pub(crate) fn begin_array(&mut self) {
+        self.deeper();
+        self.tag(Tag::Array);
+    }
+
+    /// Ends what was begun last and hasn't ended.
+    #[inline]
+    pub fn end(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        if let Some(names) = &mut self.names {
+            names.end();
+        }
+        self.write([Tag::End as u8]);
+    }
+
+    /// Feeds each of some parts, until the stream is over.
+    #[inline]
+    pub(crate) fn each<T>(&mut self, parts: impl IntoIterator<Item = T>, mut feed: impl FnMut(T, &mut Self)) {
+        let depth = self.depth;
+        for part in parts {
+            if self.is_over() {
+                return;
+            }
+            feed(part, self);
+            // An implementation by hand may have caught a panic between a `begin` and its `end`.
+            self.depth = depth;
+        }
+    }
+
+    /// Feeds what is inside of something that holds one value.
+    #[inline]
+    pub(crate) fn inside(&mut self, feed: impl FnOnce(&mut Self)) {
+        if self.hop() {
+            feed(Hop(self).0);
+        }
+    }
+
+    /// Whether something that holds one value may be looked into.
+    #[inline]
+    fn hop(&mut self) -> bool {
+        if self.hops >= HOPS {
+            self.too_deep();
+        }
+        let goes_on = !self.is_over();
+        self.hops += u32::from(goes_on);
+        goes_on
+    }
+
+    /// Whether nothing that is still fed can make a difference: the stream has failed, or a quick one left something out.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.failure.is_some() || self.quick && self.cut
+    }
+
+    #[inline]
+    fn named(&mut self, name: Name<'_>) {
+        if let Some(names) = &mut self.names
+            && names.field(name)
+        {
+            return self.write([Tag::NextField as u8]);
+        }
+        self.tagged_str(Tag::Field, &name.text());
+    }
+
+    #[inline]
+    pub(crate) fn begin(&mut self, head: Head<'_>) {
+        if self.quick {
+            self.step_down();
+            return self.head(head);
+        }
+        let depth = self.depth as usize;
+        let names = self.names.get_or_insert_with(|| Box::new(Names::within(depth)));
+        let number = names.begin(head);
+        self.step_down();
+        match number {
+            Some(number) => self.write([Tag::Again as u8, number]),
+            None => self.head(head),
+        }
+    }
+
+    /// Writes a head in full.
+    #[inline(never)]
+    fn head(&mut self, head: Head<'_>) {
+        let name = head.name.text();
+        if let Name::Type { printed, .. } = head.name
+            && let Some(why) = ambiguity(printed)
+        {
+            self.fail(Error::unsupported(format!("type `{printed}` stands {why}")));
+        }
+        match head.kind {
+            Kind::Struct => self.tagged_str(Tag::Struct, &name),
+            Kind::Variant(variant) => {
+                self.tagged_str(Tag::Variant, &name);
+                self.length_and(variant.text().as_bytes());
+            }
+            Kind::SerdeVariant(variant, index, kind) => {
+                self.tagged_str(Tag::SerdeVariant, &name);
+                self.raw(&index.to_le_bytes());
+                self.length_and(variant.text().as_bytes());
+                self.raw(&[kind]);
+            }
+        }
+    }
+
+    /// Begins something without a name.
+    #[inline]
+    fn deeper(&mut self) {
+        if let Some(names) = &mut self.names {
+            names.begin_nameless();
+        }
+        self.step_down();
+    }
+
+    #[inline]
+    fn step_down(&mut self) {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            self.too_deep();
+        }
+    }
+
+    #[cold]
+    pub(crate) fn too_deep(&mut self) {
+        if self.failure.is_none() {
+            let message = format!("value is nested deeper than {DEPTH} levels: a list of nodes counts as a `Vec`");
+            self.fail(Error::unsupported(message));
+        }
+    }
+}
+
+/// Being inside of something that holds one value, until it is left or a panic passes.
+struct Hop<'a>(&'a mut ContentHasher);
+
+impl Drop for Hop<'_> {
+    fn drop(&mut self) {
+        self.0.hops = self.0.hops.saturating_sub(1);
+    }
+}

@@ -1,0 +1,237 @@
+//! Maps and sets. They are written sorted by the bytes of their keys, so that equal ones have equal bytes whatever the
+//! hasher's seed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+use std::mem;
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+use crate::payload::kinds::sequences::capacity;
+use crate::payload::wire;
+use crate::payload::{Mappable, Normaliser, Payload, Reader, TypeName, Writer};
+
+/// Some keys as they are stored, one after the other, and what belongs to each, in the order of their bytes.
+struct Encoded<V> {
+    bytes: Vec<u8>,
+    entries: Vec<Entry<V>>,
+}
+
+struct Entry<V> {
+    /// The first bytes of the key, most significant first: most keys differ in them.
+    first: u128,
+    key: Range<usize>,
+    value: V,
+}
+
+impl<V> Encoded<V> {
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        self.entries.iter().map(|entry| (&self.bytes[entry.key.clone()], &entry.value))
+    }
+}
+
+/// Sorts by the bytes of the keys. Arrays in them stay inside: sorting would mix up their indices.
+fn encoded<'a, K: Payload + 'a, V>(
+    entries: impl Iterator<Item = (&'a K, V)>,
+    out: &mut Writer<'_>,
+) -> Result<Encoded<V>> {
+    let start = out.position();
+    let encode = |(key, value): (&'a K, V)| {
+        let begin = out.position() - start;
+        out.without_lifting(|out| key.save(out))?;
+        let first = wire::first_bytes(out.since(start + begin));
+        Ok(Entry { first, key: begin..out.position() - start, value })
+    };
+    let mut entries = entries.map(encode).collect::<Result<Vec<_>>>()?;
+    let bytes = out.take(start);
+    entries.sort_unstable_by(|a, b| {
+        let whole = || bytes[a.key.clone()].cmp(&bytes[b.key.clone()]);
+        a.first.cmp(&b.first).then_with(whole)
+    });
+    Ok(Encoded { bytes, entries })
+}
+
+fn save_map<'a, K: Payload + 'a, V: Payload + 'a>(
+    entries: impl ExactSizeIterator<Item = (&'a K, &'a V)>,
+    out: &mut Writer<'_>,
+) -> Result<()> {
+    out.begin_map(entries.len())?;
+    for (key, value) in encoded(entries, out)?.iter() {
+        out.raw(key);
+        value.save(out)?;
+    }
+    out.end();
+    Ok(())
+}
+
+fn save_set<'a, K: Payload + 'a>(keys: impl ExactSizeIterator<Item = &'a K>, out: &mut Writer<'_>) -> Result<()> {
+    out.begin_array(keys.len())?;
+    for (key, ()) in encoded(keys.map(|key| (key, ())), out)?.iter() {
+        out.raw(key);
+    }
+    out.end();
+    Ok(())
+}
+
+/// Reads a map into `entries`, which `insert` adds to and says whether the key was new.
+fn load_map<K: Payload, V, M>(
+    input: &mut Reader<'_>,
+    value: fn(&mut Reader<'_>) -> Result<V>,
+    with_capacity: impl FnOnce(usize) -> M,
+    insert: impl Fn(&mut M, K, V) -> bool,
+) -> Result<M> {
+    let len = input.begin_map()?;
+    let mut entries = with_capacity(capacity::<(K, V)>(len, input));
+    for _ in 0..len {
+        let key = K::load(input)?;
+        let value = value(input)?;
+        if !insert(&mut entries, key, value) {
+            return Err(Error::damaged("map has a key twice"));
+        }
+    }
+    input.end();
+    Ok(entries)
+}
+
+fn load_set<K: Payload, S>(
+    input: &mut Reader<'_>,
+    with_capacity: impl FnOnce(usize) -> S,
+    insert: impl Fn(&mut S, K) -> bool,
+) -> Result<S> {
+    let len = input.begin_array()?;
+    let mut keys = with_capacity(capacity::<K>(len, input));
+    for _ in 0..len {
+        if !insert(&mut keys, K::load(input)?) {
+            return Err(Error::damaged("set has an element twice"));
+        }
+    }
+    input.end();
+    Ok(keys)
+}
+
+impl<K: Payload + Eq + Hash, V: Payload, S: BuildHasher + Default> Payload for HashMap<K, V, S> {
+    fn type_name(name: &mut TypeName) {
+        name.generic("HashMap", &[K::type_name, V::type_name]);
+    }
+
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
+        }
+        self.values_mut().for_each(|value| value.normalise(by));
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<()> {
+        save_map(self.iter(), out)
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Self> {
+        hash_map(input, V::load)
+    }
+}
+
+impl<K: Payload + Eq + Hash, V: Mappable, S: BuildHasher + Default> Mappable for HashMap<K, V, S> {
+    type Mapped = HashMap<K, V::Mapped, S>;
+
+    fn map(input: &mut Reader<'_>) -> Result<Self::Mapped> {
+        hash_map(input, V::map)
+    }
+
+    fn into_mapped(self) -> Self::Mapped {
+        self.into_iter().map(|(key, value)| (key, value.into_mapped())).collect()
+    }
+}
+
+fn hash_map<K: Payload + Eq + Hash, V, S: BuildHasher + Default>(
+    input: &mut Reader<'_>,
+    value: fn(&mut Reader<'_>) -> Result<V>,
+) -> Result<HashMap<K, V, S>> {
+    let with_capacity = |len| HashMap::with_capacity_and_hasher(len, S::default());
+    load_map(input, value, with_capacity, |map, key, value| map.insert(key, value).is_none())
+}
+
+impl<K: Payload + Ord, V: Payload> Payload for BTreeMap<K, V> {
+    fn type_name(name: &mut TypeName) {
+        name.generic("BTreeMap", &[K::type_name, V::type_name]);
+    }
+
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
+        }
+        self.values_mut().for_each(|value| value.normalise(by));
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<()> {
+        save_map(self.iter(), out)
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Self> {
+        tree_map(input, V::load)
+    }
+}
+
+impl<K: Payload + Ord, V: Mappable> Mappable for BTreeMap<K, V> {
+    type Mapped = BTreeMap<K, V::Mapped>;
+
+    fn map(input: &mut Reader<'_>) -> Result<Self::Mapped> {
+        tree_map(input, V::map)
+    }
+
+    fn into_mapped(self) -> Self::Mapped {
+        self.into_iter().map(|(key, value)| (key, value.into_mapped())).collect()
+    }
+}
+
+fn tree_map<K: Payload + Ord, V>(
+    input: &mut Reader<'_>,
+    value: fn(&mut Reader<'_>) -> Result<V>,
+) -> Result<BTreeMap<K, V>> {
+    load_map(input, value, |_| BTreeMap::new(), |map, key, value| map.insert(key, value).is_none())
+}
+
+impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S> {
+    fn type_name(name: &mut TypeName) {
+        name.generic("HashSet", &[K::type_name]);
+    }
+
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
+        }
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<()> {
+        save_set(self.iter(), out)
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Self> {
+        let with_capacity = |len| HashSet::with_capacity_and_hasher(len, S::default());
+        load_set(input, with_capacity, HashSet::insert)
+    }
+}
+
+impl<K: Payload + Ord> Payload for BTreeSet<K> {
+    fn type_name(name: &mut TypeName) {
+        name.generic("BTreeSet", &[K::type_name]);
+    }
+
+    fn normalise(&mut self, by: &mut Normaliser) {
+        if !K::is_always_normal() {
+            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
+        }
+    }
+
+    fn save(&self, out: &mut Writer<'_>) -> Result<()> {
+        save_set(self.iter(), out)
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Self> {
+        load_set(input, |_| BTreeSet::new(), BTreeSet::insert)
+    }
+}
+
+crate::payload::value::maps_to_itself! {
+    [K: Payload + Eq + Hash, S: BuildHasher + Default] HashSet<K, S>;
+    [K: Payload + Ord] BTreeSet<K>;
+}

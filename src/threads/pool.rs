@@ -1,0 +1,216 @@
+//! The threads that help with shared work: the library's own, which sleep until there is some.
+
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::threads::share::lock;
+
+/// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
+/// woken takes longer than the last leaf. Some 20 µs (2026-11).
+const YIELDS: usize = 64;
+
+/// Runs `lead` on this thread, and `help` on as many of the crew as are free, `others` at most. Returns what `lead` does
+/// when all have returned.
+///
+/// Each of the crew is one caller's at a time: nothing waits in a queue behind the work of another caller, so that a
+/// caller is held up by no work but its own. Where no thread is free and none is to be had, the caller works alone.
+pub(crate) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
+    // A caller that works alone needs no crew.
+    let crew = if others > 0 { of_process() } else { None };
+    match crew {
+        Some(crew) => crew.together(others, help, lead),
+        None => lead(),
+    }
+}
+
+/// How many threads work together at most, with the caller: as many as `RAYON_NUM_THREADS` says, else as there are
+/// cores.
+///
+/// Rayon isn't asked: the first question for the number of its threads starts its global pool, which a program can size
+/// only before that.
+pub(crate) fn most_threads() -> usize {
+    static MOST: OnceLock<usize> = OnceLock::new();
+    *MOST.get_or_init(|| {
+        let said = std::env::var("RAYON_NUM_THREADS").ok().and_then(|said| said.parse().ok());
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        said.filter(|&threads| threads > 0).unwrap_or_else(cores)
+    })
+}
+
+/// This process's crew, empty at first.
+///
+/// A forked child has none of its parent's threads, and begins its own crew. `None` while another thread looks: in a
+/// forked child that may not be there any more.
+fn of_process() -> Option<&'static Crew> {
+    static CREW: Mutex<Option<(u32, &'static Crew)>> = Mutex::new(None);
+    let mut crew = CREW.try_lock().ok()?;
+    let process = std::process::id();
+    match *crew {
+        Some((theirs, crew)) if theirs == process => Some(crew),
+        _ => {
+            // Ends with the process; a parent's is never dropped, since that would wait for its threads.
+            let begun: &Crew = Box::leak(Box::new(Crew::of(most_threads() - 1)));
+            *crew = Some((process, begun));
+            Some(begun)
+        }
+    }
+}
+
+/// A pool of one thread, which is the only safe way to lend a thread that stays what the caller only borrows.
+type Helper = ThreadPool;
+
+struct Crew {
+    most: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Those that no caller has taken.
+    free: Vec<Helper>,
+    /// Those that were begun.
+    begun: usize,
+}
+
+impl Crew {
+    fn of(most: usize) -> Self {
+        Self { most, state: Mutex::default() }
+    }
+
+    fn together<T>(&self, others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
+        let taken = self.take(others);
+        let busy = AtomicUsize::new(taken.helpers.len());
+        let help = || {
+            let _done = Done(&busy);
+            help();
+        };
+        let lead = || {
+            let led = lead();
+            for _ in 0..YIELDS {
+                if busy.load(Ordering::Relaxed) == 0 {
+                    break;
+                }
+                thread::yield_now();
+            }
+            led
+        };
+        beside(&taken.helpers, &help, lead)
+    }
+
+    /// Takes those that are free, and begins others where there are too few: at most `most`, or as many as the system
+    /// gives.
+    fn take(&self, most: usize) -> Taken<'_> {
+        let mut state = lock(&self.state);
+        let kept = state.free.len().saturating_sub(most);
+        let mut helpers = state.free.split_off(kept);
+        while helpers.len() < most && state.begun < self.most {
+            let helper = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "ndcache-helper".to_owned());
+            let Ok(helper) = helper.build() else { break };
+            helpers.push(helper);
+            state.begun += 1;
+        }
+        Taken { helpers, crew: self }
+    }
+}
+
+/// Runs `help` on each helper, and `lead` on this thread.
+fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), lead: L) -> T {
+    match helpers {
+        [] => lead(),
+        [helper, others @ ..] => helper.in_place_scope(|scope| {
+            scope.spawn(|_| help());
+            beside(others, help, lead)
+        }),
+    }
+}
+
+/// Helpers of one caller, until its work returns or panics.
+struct Taken<'a> {
+    helpers: Vec<Helper>,
+    crew: &'a Crew,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        lock(&self.crew.state).free.append(&mut mem::take(&mut self.helpers));
+    }
+}
+
+/// Says that a helper has returned or panicked.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// How often a crew of so many runs what may be done by `others`.
+    fn runs(crew: &Crew, others: usize) -> usize {
+        let runs = AtomicUsize::new(0);
+        let run = || {
+            runs.fetch_add(1, Ordering::Relaxed);
+        };
+        crew.together(others, run, run);
+        runs.into_inner()
+    }
+
+    #[test]
+    fn the_caller_and_as_many_as_are_free_work_together() {
+        for (threads, others, expected) in [(0, 5, 1), (2, 0, 1), (2, 1, 2), (2, 2, 3), (2, 5, 3)] {
+            assert_eq!(runs(&Crew::of(threads), others), expected, "{others} of {threads}");
+        }
+    }
+
+    #[test]
+    fn a_thread_begins_when_it_is_used_and_stays() {
+        let crew = Crew::of(3);
+        let begun = || lock(&crew.state).begun;
+        for (others, expected) in [(0, 0), (1, 1), (1, 1), (2, 2), (1, 2), (9, 3), (9, 3)] {
+            runs(&crew, others);
+            assert_eq!((begun(), lock(&crew.state).free.len()), (expected, expected));
+        }
+    }
+
+    #[test]
+    fn a_caller_that_finds_nobody_free_waits_for_nobody() {
+        let crew = Crew::of(2);
+        let (begun, over) = (Barrier::new(4), Barrier::new(4));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let stay = || {
+                    begun.wait();
+                    over.wait();
+                };
+                crew.together(2, stay, stay);
+            });
+            begun.wait();
+            assert_eq!(runs(&crew, 2), 1);
+            over.wait();
+        });
+        assert_eq!(lock(&crew.state).free.len(), 2);
+    }
+
+    #[test]
+    fn a_helper_that_panics_is_free_again() {
+        let crew = Crew::of(2);
+        let all = Barrier::new(3);
+        let panic = || {
+            all.wait();
+            panic!("on purpose")
+        };
+        assert!(catch_unwind(AssertUnwindSafe(|| crew.together(2, panic, panic))).is_err());
+        assert_eq!(runs(&crew, 2), 3);
+    }
+}
