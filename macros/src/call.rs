@@ -117,7 +117,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
         code: code(tokens, &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
-        function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {})),
+        function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {}, &arguments)),
         body,
         output,
         captures: &captures,

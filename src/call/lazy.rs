@@ -112,6 +112,9 @@ impl<A, R> Call<A, R> {
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
         let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claims))?;
+        if let Some(captured) = self.function.captured() {
+            types.push(captured);
+        }
         types.push(type_number::<R>());
         let other_types = types.number();
         let counted = self.function.counts_build().then_some(other_types);
