@@ -198,6 +198,11 @@ pub fn call<A, R, F: Format<R>>(
     Call { function, arguments, compute, digest, codec: Codec::of(format), options, identity: OnceLock::new() }
 }
 
+/// Takes a value as a function would whose parameter has the type of this slot.
+pub fn like<T>(_: &Option<T>, value: T) -> T {
+    value
+}
+
 /// Gives a closure that captures nothing its type as a function of these arguments.
 pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -> R {
     compute

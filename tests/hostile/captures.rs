@@ -154,3 +154,44 @@ fn a_dyn_reference_counts_the_type_behind_it_wherever_it_is() {
         assert_eq!(memory.entries().count(), 2, "{at}");
     }
 }
+
+fn area_of(shape: &dyn Shape, times: f64) -> f64 {
+    shape.area() * times
+}
+
+fn area_in(shape: Box<dyn Shape>) -> f64 {
+    shape.area()
+}
+
+#[test]
+fn what_becomes_a_dyn_when_it_is_passed_counts_the_type_behind_it() {
+    let (vec, array) = (vec![1.0, 2.0], array![1.0, 2.0]);
+    for first in [true, false] {
+        let (_folder, memory) = fresh();
+        for is_vec in [first, !first, first, !first] {
+            let expected = if is_vec { 2.0 } else { 3.0 };
+            let lent = match is_vec {
+                true => memory.eval(call!(area_of(&vec, 1.0), version = 1)),
+                false => memory.eval(call!(area_of(&array, 1.0), version = 1)),
+            };
+            assert_eq!(lent, expected);
+            let boxed = match is_vec {
+                true => memory.eval(call!(area_in(Box::new(vec.clone())))),
+                false => memory.eval(call!(area_in(Box::new(array.clone())))),
+            };
+            assert_eq!(boxed, expected);
+        }
+        assert_eq!(memory.entries().count(), 4);
+    }
+}
+
+#[test]
+fn what_is_passed_alike_shares_an_entry_however_it_is_given() {
+    fn total(values: &[f64], text: &str) -> f64 {
+        values.iter().sum::<f64>() + text.len() as f64
+    }
+    let (_folder, memory) = fresh();
+    let (vec, text) = (vec![1.0, 2.0], "ab".to_owned());
+    assert_eq!(memory.eval(call!(total(&vec, &text))), 5.0);
+    assert!(memory.contains(&call!(total(&[1.0, 2.0], "ab"))));
+}
