@@ -1,7 +1,7 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
 pub use crate::call::arguments::{Again, Arguments};
-pub use crate::call::lazy::{Keyed, Probe, bind, call};
+pub use crate::call::lazy::{Keyed, Probe, bind, call, like};
 pub use crate::call::rounding::Rounding;
 pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};

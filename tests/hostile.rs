@@ -1,6 +1,7 @@
 //! Attacks on the promises: each test says what a plain function would do, and looks for a cache that does otherwise.
 
 mod bits;
+mod captures;
 mod changed_files;
 mod code;
 mod concurrency;

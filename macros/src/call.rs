@@ -66,14 +66,11 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
 fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
     let function = &call.func;
-    let arguments: Vec<_> = call.args.iter().map(ToTokens::to_token_stream).collect();
     // Two places that call one function have to agree on the names, so a place's own names don't count.
-    let named = arguments.iter().enumerate().map(|(at, tokens)| Capture {
-        name: at.to_string(),
-        secret: false,
-        local: Ident::new(&format!("argument_{at}"), site),
-        ty: None,
-        value: tokens.clone(),
+    let named = call.args.iter().enumerate().map(|(at, _)| {
+        let (local, slot) = (numbered("argument", at), numbered("slot", at));
+        let value = quote_spanned!(site=> #private::like(&#slot, #local));
+        Capture { name: at.to_string(), secret: false, local, ty: None, value }
     });
     let captures: Vec<Capture> = named.collect();
     let counted = if options.version.is_some() { Counts::Version } else { Counts::Build };
@@ -87,9 +84,31 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
         function: quote_spanned!(site=> #private::called(&FUNCTION, &#function)),
         body: quote_spanned!(site=> #function(#(#locals),*)),
         output: TokenStream::new(),
+        before: slots(call, private),
         captures: &captures,
     }
     .expand(private)
+}
+
+fn numbered(word: &str, at: usize) -> Ident {
+    Ident::new(&format!("{word}_{at}"), Span::mixed_site())
+}
+
+/// The arguments as they are given, and for each a slot that has the type of the parameter, by a call that is never
+/// made: what becomes a `dyn` only when it is passed has to count as one, with the type that is behind it.
+fn slots(call: &ExprCall, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    let (function, values) = (&call.func, call.args.iter());
+    let locals: Vec<Ident> = (0..call.args.len()).map(|at| numbered("argument", at)).collect();
+    let slots: Vec<Ident> = (0..call.args.len()).map(|at| numbered("slot", at)).collect();
+    quote_spanned! {site=>
+        #(let #locals = #values;)*
+        #(let mut #slots = #private::core::option::Option::None;)*
+        if false {
+            #[allow(deprecated, clippy::all, clippy::pedantic)]
+            let _ = #function(#(#slots.take().unwrap()),*);
+        }
+    }
 }
 
 fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private: &TokenStream) -> Result<TokenStream> {
@@ -117,9 +136,10 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
         code: code(tokens, &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
-        function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {})),
+        function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {}, &arguments)),
         body,
         output,
+        before: TokenStream::new(),
         captures: &captures,
     };
     Ok(lazy.expand(private))
@@ -167,6 +187,8 @@ struct Lazy<'a> {
     function: TokenStream,
     body: TokenStream,
     output: TokenStream,
+    /// Statements before the arguments are put together.
+    before: TokenStream,
     captures: &'a [Capture],
 }
 
@@ -174,7 +196,7 @@ impl Lazy<'_> {
     /// The closure is bound to the type of its arguments as a `fn` pointer, so that it can't capture and its result is
     /// known where the format is chosen.
     fn expand(&self, private: &TokenStream) -> TokenStream {
-        let Lazy { code, place, function, body, output, captures } = self;
+        let Lazy { code, place, function, body, output, before, captures } = self;
         let site = Span::mixed_site();
         let (package, mark) = (cargo_variable("CARGO_PKG_NAME", private), crate::package::mark());
         let locals: Vec<&Ident> = captures.iter().map(|capture| &capture.local).collect();
@@ -207,6 +229,7 @@ impl Lazy<'_> {
             });
             #[allow(unused_imports)]
             use #private::probes::*;
+            #before
             let arguments = (#(#values,)*);
             let compute = #private::bind(&arguments, |(#(#locals,)*), _again| #body);
             #private::call(

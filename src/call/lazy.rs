@@ -113,6 +113,9 @@ impl<A, R> Call<A, R> {
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
         let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claims))?;
+        if let Some(captured) = self.function.captured() {
+            types.push(captured);
+        }
         types.push(type_number::<R>());
         let other_types = types.number();
         let counted = self.function.counts_build().then_some(other_types);
@@ -194,6 +197,11 @@ pub fn call<A, R, F: Format<R>>(
     options: &'static Options,
 ) -> Call<A, R> {
     Call { function, arguments, compute, digest, codec: Codec::of(format), options, identity: OnceLock::new() }
+}
+
+/// Takes a value as a function would whose parameter has the type of this slot.
+pub fn like<T>(_: &Option<T>, value: T) -> T {
+    value
 }
 
 /// Gives a closure that captures nothing its type as a function of these arguments.

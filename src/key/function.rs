@@ -36,14 +36,18 @@ enum Member {
     Owner(&'static str, u64),
     /// The item of a `call!`.
     Item(&'static str, u64),
-    /// What a named closure stands in, and the type of a closure there.
-    Around(&'static str, u64),
+    /// What a named closure stands in, the type of a closure there, and what it captures.
+    Around(&'static str, u64, Captured),
 }
+
+/// The type of all that a named closure captures, by name and by number.
+#[derive(Clone, Copy)]
+struct Captured(&'static str, u64);
 
 impl Member {
     fn name(self) -> &'static str {
         match self {
-            Self::Owner(name, _) | Self::Item(name, _) | Self::Around(name, _) => name,
+            Self::Owner(name, _) | Self::Item(name, _) | Self::Around(name, ..) => name,
         }
     }
 }
@@ -162,7 +166,20 @@ impl Function {
                 [item, owner].into_iter().for_each(|number| both.push(number));
                 [place, both.number()]
             }
-            Some(Member::Item(_, number) | Member::Around(_, number)) => [place, number],
+            Some(Member::Item(_, number) | Member::Around(_, number, _)) => [place, number],
+        }
+    }
+
+    /// The types of what a named closure captures. Those of a function's arguments follow from itself and its type
+    /// arguments; two places that write a closure alike may give it others.
+    pub(crate) fn captured(&self) -> Option<u64> {
+        self.captures().map(|Captured(_, number)| number)
+    }
+
+    fn captures(&self) -> Option<Captured> {
+        match self.member {
+            Some(Member::Around(.., captured)) => Some(captured),
+            _ => None,
         }
     }
 
@@ -211,6 +228,9 @@ impl Function {
             stream.text(&strip_lifetimes(self.member.map_or("", Member::name)));
             stream.text(self.definition.mark);
             stream.digest(code);
+            if let Some(Captured(name, _)) = self.captures() {
+                stream.text(&strip_lifetimes(name));
+            }
             if self.counts_build() {
                 stream.number(self.scope()[1]);
             }
@@ -243,7 +263,7 @@ impl Function {
         let refuse = |what: &str, why, way| Err(Error::unsupported(format!("{what} stands {why}; {way}")));
         let named = matches!(self.definition.place, Place::Named(_));
         match self.member.map(|member| (member, ambiguity(member.name()))) {
-            Some((Member::Around(place, _), Some(why))) => {
+            Some((Member::Around(place, ..), Some(why))) => {
                 let way = "move it into a function with a name of its own, or write a type for what is generic there";
                 return refuse(&format!("closure `{path}`, in `{place}`,"), why, way);
             }
@@ -259,6 +279,9 @@ impl Function {
                 return refuse(&format!("type `{owner}` of function `{path}`"), why, way);
             }
             _ => {}
+        }
+        if let Some((name, why)) = self.captures().and_then(|Captured(name, _)| Some((name, ambiguity(name)?))) {
+            return refuse(&format!("a type in `{name}`, which closure `{path}` captures,"), why, "define it outside");
         }
         if let (false, Some(why)) = (named, ambiguity(path)) {
             return refuse(&format!("function `{path}`"), why, "give it `name = \"…\"`");
@@ -296,15 +319,16 @@ pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
 /// The named closure `base` in the function in which the closure `_here` stands.
 ///
 /// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left
-/// out: what is in several of one function is in that function.
+/// out: what is in several of one function is in that function. What is captured counts by its type, too: the values of
+/// several may count alike, as their `None` does.
 #[must_use]
-pub fn within<F>(base: &'static Function, _here: &F) -> &'static Function {
+pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'static Function {
     of_type::<F>(base, |name, number| {
         let mut place = name;
         while let Some(around) = place.strip_suffix("::{{closure}}") {
             place = around;
         }
-        Member::Around(place, number)
+        Member::Around(place, number, Captured(type_name::<C>(), type_number::<C>()))
     })
 }
 
