@@ -1,7 +1,7 @@
 //! What is told of a call: in its record, and in words.
 
 use crate::call::lazy::Call;
-use crate::entry::put::Draft;
+use crate::entry::write::put::Draft;
 use crate::error::{Error, Result};
 use crate::key::Types;
 use crate::record::Argument;

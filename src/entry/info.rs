@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::entry::find::Found;
+use crate::entry::read::find::Found;
 use crate::key::Key;
 use crate::record::{Argument, Producer, Record};
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use crate::digest::Digest;
-use crate::entry::code_parts::FOLDER;
+use crate::entry::write::code_parts::FOLDER;
 use crate::error::{ErrorKind, Result};
 use crate::folder::survey::{State, is_nonce_with};
 use crate::folder::sweep::is_garbage;

@@ -5,8 +5,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::entry::find::Found;
 use crate::entry::info::stored_bytes;
+use crate::entry::read::find::Found;
 use crate::error::{Error, Result};
 use crate::folder::codes::Codes;
 use crate::folder::limits::{Evict, Evicted, Limits};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::{thread, vec};
 
-use crate::entry::find::read_record_in;
 use crate::entry::info::Entry;
+use crate::entry::read::find::read_record_in;
 use crate::error::Result;
 use crate::folder::walk::{Listing, Shards, threads};
 use crate::store::{Disk, Item, OpenFolder};

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use crate::digest::escaped;
-use crate::entry::find::{Found, read_record, read_record_in};
+use crate::entry::read::find::{Found, read_record, read_record_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards, threads};
 use crate::key::{self, Key};

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::entry::find::Found;
 use crate::entry::info::stored_bytes;
+use crate::entry::read::find::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::{Part, Shard, State, survey};
 use crate::folder::sweep::Claims;

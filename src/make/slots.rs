@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::lazy::Call;
 use crate::digest::Digest;
-use crate::entry::put::Draft;
 use crate::entry::rules::{MapPolicy, Mode};
+use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Outcome, Wanted};
 use crate::key::{Function, Key, Stream, Types, changes};

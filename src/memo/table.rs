@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::{Digest, Known};
 use crate::entry::archive::Archive;
-use crate::entry::find::{Found, Missing};
-use crate::entry::read_arrays::{READ_RATHER, Remembered};
+use crate::entry::read::arrays::{READ_RATHER, Remembered};
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::key::{Function, Key};
 use crate::map::{Mapping, WeakMapping};

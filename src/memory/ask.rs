@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::call::lazy::Identity;
 use crate::digest::Digest;
 use crate::entry::Entry;
-use crate::entry::find::Missing;
+use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! The forms in which a result can be asked for.
 
-use crate::entry::read_arrays::Remembered;
+use crate::entry::read::arrays::Remembered;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memo::table::Hot;

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::call::options::Options;
-use crate::entry::find::{Found, Missing};
 use crate::entry::info::Entry;
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::memory::Engine;
 use crate::record::{Record, nanoseconds, nanoseconds_since_1970};

@@ -1,34 +1,30 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `builder`: settings, which `settings` reads back; `ambient`: which memory a function goes through.
-//! * `eval`: the way of a call through the cache, in the `form` that was asked for; `keeping`: how its result is stored;
-//!   `fresh`: how long it is good for.
-//! * `frame`: the cached calls inside others; `wanted`: a call that misses, for which flights wait.
+//! * `settings`: what a memory was told; `scope`: where a function is called from.
+//! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good
+//!   for; `wanted`: a call that misses, for which flights wait.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
 //! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
 
-pub(crate) mod ambient;
 mod ask;
-mod builder;
 pub(crate) mod eval;
 pub(crate) mod form;
-mod frame;
 pub(crate) mod fresh;
 mod guarded;
-mod keeping;
 pub(crate) mod keyless;
 mod observer;
 mod recheck;
-mod settings;
+pub(crate) mod scope;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 mod wanted;
 
-pub use ambient::ambient;
-pub use builder::{Builder, Settings};
 pub use fresh::expires_after;
+pub use scope::ambient;
+pub use settings::{Builder, Settings};
 
 use std::borrow::Cow;
 use std::collections::HashSet;

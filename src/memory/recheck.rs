@@ -9,7 +9,7 @@ use crate::call::lazy::Call;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, escaped};
 use crate::entry::content::Content;
-use crate::entry::find::Found;
+use crate::entry::read::find::Found;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Key;

@@ -1,7 +1,7 @@
 //! A call that misses and the locks of its folder, as single flight sees them.
 
 use crate::call::lazy::Call;
-use crate::entry::find::Missing;
+use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
 use crate::flight::{Locks, Look, Wanted};

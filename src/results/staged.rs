@@ -3,10 +3,11 @@
 use ndarray::{Dimension, Shape, ShapeBuilder};
 
 use crate::digest::Element;
-use crate::entry::staging::StagingSite;
+use crate::entry::write::staging::StagingSite;
 use crate::error::ErrorKind;
 use crate::map::Staged;
-use crate::memory::{Engine, ambient};
+use crate::memory::Engine;
+use crate::memory::ambient;
 
 /// An array of zeros that already lives in a file of the cache, for a cached function to fill and to return as a
 /// [`Mapped`](crate::Mapped): `.into()`.

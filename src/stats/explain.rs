@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::digest::escaped;
-use crate::entry::find::Missing;
+use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, changes};
 use crate::record::{Argument, Record, stored_digest};
 use crate::stats::reason::{Difference, Reason};

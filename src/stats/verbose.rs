@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::Call;
 use crate::digest::{Text, escaped};
-use crate::entry::find::Missing;
+use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Error;
 use crate::key::{Function, Key};

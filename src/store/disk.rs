@@ -1,12 +1,13 @@
 //! A store in a folder: opening it, and what concerns single blobs by name.
 
-use super::at::{self, Folder};
-use super::between::between;
 use super::name::Name;
 use super::root::{self, Root};
-use super::stat::Stat;
 use super::{Locks, Medium};
 use crate::error::{Error, Result};
+use crate::store::files::at;
+use crate::store::files::at::Folder;
+use crate::store::files::between::between;
+use crate::store::files::stat::Stat;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// How often folders that another process sweeps away are made again before a put gives up.
-pub(super) const TRIES: usize = 100;
+pub(crate) const TRIES: usize = 100;
 
 /// A store in a folder, held by its descriptor: renaming the folder or changing directory doesn't matter to it.
 ///
@@ -24,16 +25,16 @@ pub(super) const TRIES: usize = 100;
 /// that is at its path by now; see [`Disk::reopen`].
 #[derive(Debug)]
 pub(crate) struct Disk {
-    pub(super) root: RwLock<Arc<Root>>,
+    pub(crate) root: RwLock<Arc<Root>>,
     /// Where a removed root is made anew; for messages, else.
     path: PathBuf,
     writable: bool,
     /// Held by the thread that opens another root.
-    pub(super) reopening: Mutex<()>,
+    pub(crate) reopening: Mutex<()>,
     /// How often that was done.
-    pub(super) reopened: AtomicU64,
+    pub(crate) reopened: AtomicU64,
     /// Folders that gained an entry when the root was created, and were not flushed since.
-    pub(super) unsynced: Mutex<Vec<PathBuf>>,
+    pub(crate) unsynced: Mutex<Vec<PathBuf>>,
 }
 
 impl Disk {
@@ -232,16 +233,16 @@ impl Disk {
 
 /// What the other files of this room build on.
 impl Disk {
-    pub(super) fn root(&self) -> Arc<Root> {
+    pub(crate) fn root(&self) -> Arc<Root> {
         Arc::clone(&self.root.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn unsynced(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
+    pub(crate) fn unsynced(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder of a name, to be looked up in.
-    pub(super) fn folder(&self, folder: &str) -> rustix::io::Result<Folder> {
+    pub(crate) fn folder(&self, folder: &str) -> rustix::io::Result<Folder> {
         let root = self.root();
         if folder.is_empty() {
             return Ok(Folder::Root(root));
@@ -250,7 +251,7 @@ impl Disk {
     }
 
     /// The folder of a name, made with its parents if missing. A sweep may take an empty one away at any time.
-    pub(super) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder> {
+    pub(crate) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder> {
         for _ in 0..TRIES {
             match self.folder(name.folder) {
                 Err(Errno::NOENT) => self.make_folders(name)?,
@@ -261,7 +262,7 @@ impl Disk {
     }
 
     /// Opens a new or existing file; its folders are made only once they are missed.
-    pub(super) fn open_making_folders(
+    pub(crate) fn open_making_folders(
         &self,
         name: &Name<'_>,
         flags: OFlags,
@@ -308,7 +309,7 @@ impl Disk {
         Ok(())
     }
 
-    pub(super) fn open_with_stat(&self, name: &Name<'_>) -> rustix::io::Result<(File, Stat)> {
+    pub(crate) fn open_with_stat(&self, name: &Name<'_>) -> rustix::io::Result<(File, Stat)> {
         let file = at::open(self.root().as_fd(), name.whole, at::READ, Mode::empty())?;
         let stat = Stat::of(&fs::fstat(&file)?);
         Ok((File::from(file), stat))
@@ -316,7 +317,7 @@ impl Disk {
 
     /// `None` for what is absent. `ESTALE`, a network file system's word for a file that was replaced under us, is
     /// looked up once more.
-    pub(super) fn look_up<T>(
+    pub(crate) fn look_up<T>(
         &self,
         action: &str,
         name: &Name<'_>,
@@ -335,20 +336,20 @@ impl Disk {
         }
     }
 
-    pub(super) fn fault(&self, action: &str, name: &Name<'_>, errno: Errno) -> Error {
+    pub(crate) fn fault(&self, action: &str, name: &Name<'_>, errno: Errno) -> Error {
         at::fault(action, &self.path_of(name.whole), errno)
     }
 
-    pub(super) fn expect_regular(&self, name: &Name<'_>, stat: &Stat) -> Result<()> {
+    pub(crate) fn expect_regular(&self, name: &Name<'_>, stat: &Stat) -> Result<()> {
         if stat.regular { Ok(()) } else { Err(at::not_regular(&self.path_of(name.whole))) }
     }
 
-    pub(super) fn expect_writable(&self, action: &str, name: &Name<'_>) -> Result<()> {
+    pub(crate) fn expect_writable(&self, action: &str, name: &Name<'_>) -> Result<()> {
         if self.writable { Ok(()) } else { Err(self.fault(action, name, Errno::ROFS)) }
     }
 }
 
 #[allow(clippy::useless_conversion)] // `RawMode` has 16 bits on macOS
-pub(super) fn mode(bits: u16) -> Mode {
+pub(crate) fn mode(bits: u16) -> Mode {
     Mode::from_raw_mode(bits.into())
 }

@@ -11,36 +11,29 @@
 //! rename is a file that no record names, which a later sweep removes.
 //!
 //! Every name is resolved from the descriptor of the root without following a symbolic link, so that no planted one
-//! leads out of it; see [`at`].
+//! leads out of it; see `files::at`.
 
-mod at;
-mod between;
-mod blob;
 mod disk;
-mod limited;
+pub(crate) mod files;
 mod lock;
 mod medium;
 mod name;
-mod read;
 mod root;
-mod staged;
-mod stat;
 #[cfg(test)]
 mod tests;
-mod walk;
 
-#[cfg(test)]
-pub(crate) use between::set_between;
-pub(crate) use blob::NewBlob;
 pub(crate) use disk::Disk;
-pub use limited::LimitedFile;
-pub(crate) use limited::takes;
+#[cfg(test)]
+pub(crate) use files::between::set_between;
+pub(crate) use files::blob::NewBlob;
+pub use files::limited::LimitedFile;
+pub(crate) use files::limited::takes;
+pub(crate) use files::staged::StagedBlob;
+pub(crate) use files::stat::Stat;
+pub(crate) use files::walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::Medium;
 pub(crate) use name::nonce;
-pub(crate) use staged::StagedBlob;
-pub(crate) use stat::Stat;
-pub(crate) use walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
 
 /// How much of a power cut an entry survives.
 ///

@@ -9,15 +9,15 @@ const COMPONENT_MAX: usize = 255;
 
 /// A checked name, split at its last `/`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name<'a> {
-    pub(super) whole: &'a str,
+pub(crate) struct Name<'a> {
+    pub(crate) whole: &'a str,
     /// Empty if the blob lies in the root itself.
-    pub(super) folder: &'a str,
-    pub(super) leaf: &'a str,
+    pub(crate) folder: &'a str,
+    pub(crate) leaf: &'a str,
 }
 
 impl<'a> Name<'a> {
-    pub(super) fn new(whole: &'a str) -> Result<Self> {
+    pub(crate) fn new(whole: &'a str) -> Result<Self> {
         if !is_plainly_right(whole) {
             if whole.contains('\0') {
                 return Err(fault(whole, "contains a NUL"));
@@ -29,19 +29,19 @@ impl<'a> Name<'a> {
     }
 
     /// Of something that was listed: a name already.
-    pub(super) fn listed(whole: &'a str) -> Self {
+    pub(crate) fn listed(whole: &'a str) -> Self {
         let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
         Self { whole, folder, leaf }
     }
 
     /// The components of the folder that holds the blob.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.folder.split('/').filter(|component| !component.is_empty())
     }
 }
 
 /// The name of a folder; empty for the root.
-pub(super) fn check_folder(folder: &str) -> Result<()> {
+pub(crate) fn check_folder(folder: &str) -> Result<()> {
     if folder.is_empty() {
         return Ok(());
     }

@@ -1,12 +1,12 @@
 //! The root: finding or creating it, trying whether it can be written, marking it as a cache; and what comes into the
 //! place of one that was removed.
 
-use super::at;
 use super::disk::Disk;
 #[cfg(target_os = "linux")]
 use super::disk::mode;
 use super::{Durability, Locks, Medium};
 use crate::error::{Error, Result};
+use crate::store::files::at;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(target_os = "linux")]
 use rustix::fs::OFlags;
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An open root, with what was found out about it.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     folder: Arc<OwnedFd>,
     id: Id,
     medium: Arc<Medium>,
@@ -62,7 +62,7 @@ static KNOWN: LazyLock<Mutex<HashMap<Id, Known>>> = LazyLock::new(Mutex::default
 
 impl Root {
     /// What is open as `folder`, instead of one that was `removed`.
-    pub(super) fn new(folder: OwnedFd, path: &Path, removed: Option<&Self>) -> Result<Self> {
+    pub(crate) fn new(folder: OwnedFd, path: &Path, removed: Option<&Self>) -> Result<Self> {
         let stat = fs::fstat(&folder).map_err(|errno| Error::io("stat", path, errno))?;
         // The width of a device's number differs by platform.
         #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
@@ -73,21 +73,21 @@ impl Root {
         Ok(Self { folder, id, medium, place, locks: Mutex::default() })
     }
 
-    pub(super) fn medium(&self) -> Arc<Medium> {
+    pub(crate) fn medium(&self) -> Arc<Medium> {
         Arc::clone(&self.medium)
     }
 
-    pub(super) fn place(&self) -> u64 {
+    pub(crate) fn place(&self) -> u64 {
         *self.place
     }
 
     /// The locks that were opened here; `None` if that is still to be done, or has to be done again: somebody may have
     /// removed everything in the root.
-    pub(super) fn locks(&self) -> Option<Option<Locks>> {
+    pub(crate) fn locks(&self) -> Option<Option<Locks>> {
         lock(&self.locks).clone().filter(|known| known.as_ref().is_none_or(Locks::is_linked))
     }
 
-    pub(super) fn keep_locks(&self, locks: Option<Locks>) -> Option<Locks> {
+    pub(crate) fn keep_locks(&self, locks: Option<Locks>) -> Option<Locks> {
         *lock(&self.locks) = Some(locks.clone());
         locks
     }
@@ -150,23 +150,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
         return Err(Error::invalid("the path of a cache folder is empty"));
     }
     std::path::absolute(path).map_err(|error| Error::io("find the absolute path of", path, error))
 }
 
-pub(super) fn open(path: &Path) -> Result<OwnedFd> {
+pub(crate) fn open(path: &Path) -> Result<OwnedFd> {
     fs::open(path, at::LIST, Mode::empty()).map_err(|errno| Error::io("open cache folder", path, errno))
 }
 
-pub(super) fn is_missing(error: &Error) -> bool {
+pub(crate) fn is_missing(error: &Error) -> bool {
     error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Creates the root and what is missing above it; returns the folders that gained an entry by that.
-pub(super) fn create(path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
+pub(crate) fn create(path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
     if path.is_symlink() {
         let dangling = io::Error::new(io::ErrorKind::NotFound, "it is a symbolic link to nothing");
         return Err(Error::io("open cache folder", path, dangling));
@@ -183,7 +183,7 @@ fn create_at(path: &Path) -> Result<(OwnedFd, Vec<PathBuf>)> {
 
 /// Tries: permission bits say nothing to root, nor about a read-only mount. A file without a name leaves no trace.
 #[cfg(target_os = "linux")]
-pub(super) fn can_write(root: impl AsFd) -> bool {
+pub(crate) fn can_write(root: impl AsFd) -> bool {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     match fs::openat(&root, ".", flags, mode(0o600)) {
         Ok(_) => true,
@@ -194,7 +194,7 @@ pub(super) fn can_write(root: impl AsFd) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn can_write(root: impl AsFd) -> bool {
+pub(crate) fn can_write(root: impl AsFd) -> bool {
     has_access(root)
 }
 
@@ -226,7 +226,7 @@ impl Disk {
     }
 
     /// As [`Disk::reopen`], for who has found that nothing can be made in `root`, which gave `errno`.
-    pub(super) fn replace_removed(&self, root: &Arc<Root>, errno: Errno) -> rustix::io::Result<()> {
+    pub(crate) fn replace_removed(&self, root: &Arc<Root>, errno: Errno) -> rustix::io::Result<()> {
         match self.reopen_instead_of(root, true) {
             Ok(true) => Ok(()),
             Ok(false) => Err(errno),
@@ -274,7 +274,7 @@ impl Disk {
     }
 
     /// Writes what tells people and programs what this folder is. The tag comes last: where it stands, all is written.
-    pub(super) fn mark(&self, created: bool) {
+    pub(crate) fn mark(&self, created: bool) {
         let marked = self.try_mark(created);
         if let Err(error) = marked {
             tracing::warn!("cache folder `{}` can't be tagged as a cache: {error}", self.path().display());

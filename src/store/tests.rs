@@ -1,8 +1,8 @@
 //! Tests of the store.
 
-use super::walk::{Item, Kind};
 use super::*;
 use crate::ErrorKind;
+use crate::store::files::walk::{Item, Kind};
 use rustix::fs::{CWD, FileType, Mode};
 use std::fs::{self, File};
 use std::io::{Read, Write};

@@ -142,7 +142,7 @@ impl Lineage {
 /// `project(x=f64[1797, 64] C, components=30)`
 fn call(entry: &Entry) -> String {
     let arguments = entry.arguments().iter().map(ToString::to_string);
-    let function = crate::entry::names::last_component(entry.function());
+    let function = crate::entry::write::names::last_component(entry.function());
     escaped(&format!("{function}({})", arguments.collect::<Vec<_>>().join(", "))).into_owned()
 }
 

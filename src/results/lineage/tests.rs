@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::entry::find::Found;
+use crate::entry::read::find::Found;
 use crate::record::{Argument, FORMAT, Producer};
 use crate::results::lineage::print::date;
 use crate::results::lineage::*;

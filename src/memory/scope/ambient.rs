@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::entry::staging::StagingSite;
+use crate::entry::write::staging::StagingSite;
 use crate::error::{Error, Result};
 use crate::memory::Memory;
 

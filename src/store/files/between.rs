@@ -2,7 +2,7 @@
 
 /// Nothing; in tests, what a model checker has set.
 #[inline]
-pub(super) fn between() {
+pub(crate) fn between() {
     #[cfg(test)]
     if let Some(come) = tests::BETWEEN.get() {
         come();
@@ -17,7 +17,7 @@ mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        pub(super) static BETWEEN: Cell<Option<fn()>> = const { Cell::new(None) };
+        pub(crate) static BETWEEN: Cell<Option<fn()>> = const { Cell::new(None) };
     }
 
     /// What comes between two operations of this thread.

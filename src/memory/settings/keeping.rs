@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::call::Options;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
-use crate::entry::staging::StagingSite;
+use crate::entry::write::staging::StagingSite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Function;
 use crate::memory::Engine;

@@ -28,7 +28,7 @@ impl Stat {
 
     // The widths of these fields differ by platform.
     #[allow(clippy::unnecessary_cast)]
-    pub(super) fn of(stat: &rustix::fs::Stat) -> Self {
+    pub(crate) fn of(stat: &rustix::fs::Stat) -> Self {
         Self {
             len: u64::try_from(stat.st_size).unwrap_or(0),
             modified: time(stat.st_mtime as i64, stat.st_mtime_nsec as u64),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::entry::rules::{MapPolicy, Mode, Verify};
 use crate::folder::limits::{Evict, Limits};
 use crate::memory::Memory;
-use crate::memory::builder::Builder;
-use crate::memory::builder::Settings;
+use crate::memory::settings::builder::Builder;
+use crate::memory::settings::builder::Settings;
 use crate::payload::Compression;
 use crate::store::Durability;
 

@@ -1,13 +1,14 @@
 //! Writing: creating a blob, replacing one.
 
-use super::Durability;
-use super::at::{self, Folder};
-use super::between::between;
-use super::disk::{Disk, TRIES, mode};
-use super::limited::{LimitedFile, size_limit};
-use super::name::{Name, nonce};
 use crate::error::{Error, Result};
 use crate::planted;
+use crate::store::Durability;
+use crate::store::disk::{Disk, TRIES, mode};
+use crate::store::files::at;
+use crate::store::files::at::Folder;
+use crate::store::files::between::between;
+use crate::store::files::limited::{LimitedFile, size_limit};
+use crate::store::name::{Name, nonce};
 use rustix::fd::AsFd;
 use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::{Errno, retry_on_intr};
@@ -104,7 +105,7 @@ impl Disk {
     /// The last chance of a network file system to report a lost write is `close`, whose result std drops. `fsync`
     /// waits for the same writes and reports the same errors, so there it stands in for a checked `close`; on a local
     /// file system `close` has nothing to report.
-    pub(super) fn flush(&self, file: &File, durability: Durability, path: &Path) -> Result<()> {
+    pub(crate) fn flush(&self, file: &File, durability: Durability, path: &Path) -> Result<()> {
         if planted::is("no fsync") || !(durability.syncs_files() || self.medium().network) {
             return Ok(());
         }
@@ -122,7 +123,7 @@ impl Disk {
     }
 
     /// A name lasts once every folder on the way to it does.
-    pub(super) fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
+    pub(crate) fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
         if !durability.syncs_folders() {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::digest::escaped;
 use crate::entry::archive::Archive;
-use crate::entry::extent::{expect_overflow, misfit};
+use crate::entry::read::extent::{expect_overflow, misfit};
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::Types;

@@ -1,11 +1,11 @@
 //! Files that are filled through a mapping, before anybody knows what will become of them.
 
-use super::Durability;
-use super::disk::{Disk, mode};
-use super::limited::size_limit;
-use super::name::Name;
-use super::stat::Stat;
 use crate::error::{Error, Result};
+use crate::store::Durability;
+use crate::store::disk::{Disk, mode};
+use crate::store::files::limited::size_limit;
+use crate::store::files::stat::Stat;
+use crate::store::name::Name;
 use rustix::fs::{self, OFlags};
 use rustix::io::Errno;
 use std::fs::File;

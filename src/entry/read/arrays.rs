@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, Known};
 use crate::entry::archive::Archive;
-use crate::entry::extent::misfit;
+use crate::entry::read::extent::misfit;
 use crate::entry::rules::Verify;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};

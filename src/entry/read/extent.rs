@@ -9,7 +9,7 @@ use crate::record::Overflow;
 use crate::store::Disk;
 
 /// Whether the overflow file `name` may be read into memory: it isn't sparse, or holds what its record says.
-pub(super) fn expect_overflow(disk: &Disk, name: &str, overflow: &Overflow) -> Result<()> {
+pub(crate) fn expect_overflow(disk: &Disk, name: &str, overflow: &Overflow) -> Result<()> {
     if overflow.length <= DENSE {
         return Ok(());
     }
@@ -25,7 +25,7 @@ pub(super) fn expect_overflow(disk: &Disk, name: &str, overflow: &Overflow) -> R
 }
 
 /// An array file that isn't there, or has another length than its record says.
-pub(super) fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
+pub(crate) fn misfit(name: &str, found: Option<u64>, expected: u64) -> Error {
     let Some(found) = found else {
         return Error::damaged(format!("array file is missing: `{name}`, expected {}", bytes(expected)));
     };

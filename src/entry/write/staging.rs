@@ -6,9 +6,9 @@ use ndarray::{Dimension, Shape};
 
 use crate::digest::Element;
 use crate::entry::archive::Archive;
-use crate::entry::put::is_full;
-use crate::entry::read_arrays::READ_RATHER;
+use crate::entry::read::arrays::READ_RATHER;
 use crate::entry::site::Site;
+use crate::entry::write::put::is_full;
 use crate::error::Result;
 use crate::key::Function;
 use crate::map::{self, Staged};

@@ -1,7 +1,7 @@
 //! Opening below a root: one system call on Linux, component by component elsewhere, never through a symbolic link.
 
-use super::root::Root;
 use crate::error::Error;
+use crate::store::root::Root;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
@@ -10,22 +10,22 @@ use std::sync::Arc;
 
 /// A folder that is only looked up in needs no read permission on Linux.
 #[cfg(target_os = "linux")]
-pub(super) const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const SEARCH: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
-pub(super) const SEARCH: OFlags = LIST;
+pub(crate) const SEARCH: OFlags = LIST;
 
 /// A folder that is listed or flushed.
-pub(super) const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A blob that is read. Opening a FIFO must not wait for its writer, hence `O_NONBLOCK`; regular files ignore it.
-pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// A blob that nobody else has: never another's file, never what a link points to.
-pub(super) const CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
+pub(crate) const CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
 /// A folder on the way to a blob: the root itself, or one below it.
 #[derive(Debug)]
-pub(super) enum Folder {
+pub(crate) enum Folder {
     Root(Arc<Root>),
     Below(OwnedFd),
 }
@@ -40,7 +40,7 @@ impl AsFd for Folder {
 }
 
 /// Opens `name`, a checked one, below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
-pub(super) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+pub(crate) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     match open_at_once(root, name, flags, mode) {
         // Linux before 5.6, and sandboxes that answer `EPERM` to system calls that they don't know.
@@ -60,7 +60,7 @@ fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> 
 }
 
 /// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.
-pub(super) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+pub(crate) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let (folder, leaf) = name.rsplit_once('/').unwrap_or(("", name));
     let mut at: Option<OwnedFd> = None;
     for component in folder.split('/').filter(|component| !component.is_empty()) {
@@ -70,7 +70,7 @@ pub(super) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mod
 }
 
 /// Opens one component of a name.
-pub(super) fn step(folder: BorrowedFd<'_>, component: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+pub(crate) fn step(folder: BorrowedFd<'_>, component: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     match retry_on_intr(|| fs::openat(folder, component, flags | OFlags::NOFOLLOW, mode)) {
         Err(Errno::NOTDIR) if is_link(folder, component) => Err(Errno::LOOP),
         opened => opened,
@@ -83,12 +83,12 @@ fn is_link(folder: BorrowedFd<'_>, component: &str) -> bool {
 }
 
 /// Another process may take anything away at any time; that is never an error of a look-up.
-pub(super) fn is_absent(errno: Errno) -> bool {
+pub(crate) fn is_absent(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::STALE)
 }
 
 /// What a failed system call means to the caller of the store.
-pub(super) fn fault(action: &str, path: &Path, errno: Errno) -> Error {
+pub(crate) fn fault(action: &str, path: &Path, errno: Errno) -> Error {
     match errno {
         Errno::LOOP => Error::damaged(format!(
             "`{}` is, or lies behind, a symbolic link; expected files and folders only",
@@ -99,6 +99,6 @@ pub(super) fn fault(action: &str, path: &Path, errno: Errno) -> Error {
     }
 }
 
-pub(super) fn not_regular(path: &Path) -> Error {
+pub(crate) fn not_regular(path: &Path) -> Error {
     Error::damaged(format!("`{}` is not a regular file", path.display()))
 }

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 
 /// The process's own limit on the length of a file.
-pub(super) fn size_limit() -> u64 {
+pub(crate) fn size_limit() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 

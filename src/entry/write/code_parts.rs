@@ -3,8 +3,8 @@
 
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
-use crate::entry::put::Draft;
 use crate::entry::site::Site;
+use crate::entry::write::put::Draft;
 use crate::error::Result;
 use crate::key::Part;
 use crate::record::{CodeRecord, RECORD_MAX};

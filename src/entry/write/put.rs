@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::{ArrayMeta, Digest, SeenFile, combine};
 use crate::entry::archive::Archive;
-use crate::entry::find::Missing;
 use crate::entry::info::stored_bytes;
-use crate::entry::names::stem_of;
+use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
-use crate::entry::write_array::write_plain;
+use crate::entry::write::array::write_plain;
+use crate::entry::write::names::stem_of;
 use crate::error::{Error, Result};
 use crate::key::{Part, Types};
 use crate::map::Stage;

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use crate::digest::{LEAF, Work};
-use crate::entry::leaves::{Leaves, in_order};
+use crate::entry::write::leaves::{Leaves, in_order};
 use crate::error::Result;
 use crate::payload::Written;
 use crate::store::NewBlob;
@@ -13,7 +13,7 @@ use crate::store::NewBlob;
 const LARGE: usize = 4 << 20;
 
 /// Writes a `.npy`, and hashes its leaves if they are `hashed`; those of a large array on another thread, too.
-pub(super) fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
+pub(crate) fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
     let leaves = Leaves::of(if hashed { data } else { &[] });
     let mut own = Vec::new();
     let mut write = || {

@@ -1,10 +1,10 @@
 //! Listing folders and removing trees, while others do the same.
 
-use super::at;
-use super::disk::Disk;
-use super::name::{Name, check_folder};
-use super::stat::Stat;
 use crate::error::{Error, Result};
+use crate::store::disk::Disk;
+use crate::store::files::at;
+use crate::store::files::stat::Stat;
+use crate::store::name::{Name, check_folder};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;

@@ -1,11 +1,11 @@
 //! Reading a blob whole.
 
-use super::at;
-use super::disk::Disk;
-use super::name::Name;
-use super::stat::Stat;
-use super::walk::OpenFolder;
 use crate::error::{Error, Result};
+use crate::store::disk::Disk;
+use crate::store::files::at;
+use crate::store::files::stat::Stat;
+use crate::store::files::walk::OpenFolder;
+use crate::store::name::Name;
 use rustix::fd::AsFd;
 use rustix::fs::{self, Mode};
 use rustix::io::Errno;

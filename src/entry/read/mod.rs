@@ -1,0 +1,8 @@
+//! Entries as they are read: records, and the arrays that they name.
+//!
+//! * `find`: from a key to its record; `arrays`: from a record to its arrays; `extent`: how long files are, and say that
+//!   they are.
+
+pub(crate) mod arrays;
+mod extent;
+pub(crate) mod find;
