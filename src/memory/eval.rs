@@ -103,8 +103,9 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 let missed = engine.recorder.bypassed(&call, error);
-                let value = self.compute_only(engine, call, shape, &missed, "it can't be keyed").value;
-                return engine.faulted(function, value, fault);
+                // The fault is counted there; this one still says of which kind it is.
+                let computed = self.compute_only(engine, call, shape, &missed, "it can't be keyed");
+                return Evaluated { fault: Some(fault), ..computed };
             }
         };
         let missing = match engine.hit(&call, &site, shape) {
