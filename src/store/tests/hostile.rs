@@ -1,6 +1,7 @@
 //! What others may plant in a cache.
 
 use super::*;
+use crate::store::files::at;
 use rustix::fd::AsFd;
 
 /// Something at `RECORD` that is no file of ours.
