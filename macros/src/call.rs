@@ -105,7 +105,7 @@ fn slots(call: &ExprCall, private: &TokenStream) -> TokenStream {
         #(let #locals = #values;)*
         #(let mut #slots = #private::core::option::Option::None;)*
         if false {
-            #[allow(deprecated, clippy::all, clippy::pedantic)]
+            #[allow(deprecated, let_underscore_drop, clippy::all, clippy::pedantic)]
             let _ = #function(#(#slots.take().unwrap()),*);
         }
     }
