@@ -101,8 +101,11 @@ pub fn normalise<R, F: Format<R>>(value: &mut R, _: F, by: &mut Normaliser) {
         }
     }
 
-    // What needs no drop owns neither an array nor a box.
-    if needs_drop::<R>() && DEPTH.get() < MAX_DEPTH {
+    // What needs no drop owns no box, and so nests no deeper than its type says. It may be a part that only serde knows.
+    if !needs_drop::<R>() {
+        return F::normalise(value, by);
+    }
+    if DEPTH.get() < MAX_DEPTH {
         DEPTH.set(DEPTH.get() + 1);
         let _level = Level;
         F::normalise(value, by);
