@@ -18,7 +18,7 @@ pub(super) const REPORT: Duration = Duration::from_secs(60);
 /// How often a wait that can be interrupted asks whether it is.
 pub(super) const INTERRUPT: Duration = Duration::from_millis(50);
 
-/// A folder, by device and inode: its path may change while it is open.
+/// A folder, by the number that it has in this process: its path may change while it is open.
 pub(crate) type FolderId = (u64, u64);
 
 /// No folder: what is computed here is told to no other process.
