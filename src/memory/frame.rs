@@ -7,11 +7,11 @@ use crate::memory::Engine;
 use crate::threads::lock;
 
 impl Engine {
-    /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
+    /// Warns once when a cached function calls another that is neither found nor named in its `depends(…)`: a change of the inner
     /// one's code would not reach the outer one's key.
     pub(crate) fn warn_unnamed(&self, inner: &'static Function) {
         let Some(outer) = Frame::innermost() else { return };
-        if outer.code().reaches(inner.code()) {
+        if outer.reaches(inner) {
             return;
         }
         let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
