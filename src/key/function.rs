@@ -181,10 +181,6 @@ impl Function {
         })
     }
 
-    pub(crate) fn code(&self) -> &'static Code {
-        self.definition.code
-    }
-
     /// What counts as its code: the function itself, its helpers and what `depends(…)` names, each with the reason.
     #[must_use]
     pub fn parts(&self) -> Vec<CodePart> {
