@@ -178,7 +178,7 @@ fn what_changes_nothing_is_a_hit_in_another_folder_and_build() {
     second.edit("dsp.rs", "{ x * 2 }", "{\n        x\n            * 2\n    }");
     second.assert_told(&[], "hit", "hit", "hit");
     // To another module.
-    second.edit("dsp.rs", "/// Docs.", "pub use fir::taps;\nmod fir {\n/// Docs.");
+    second.edit("dsp.rs", "/// Docs.", "pub(crate) use fir::taps;\nmod fir {\n/// Docs.");
     second.write("dsp.rs", &(fs::read_to_string(second.folder.path().join("dsp.rs")).unwrap() + "}\n"));
     second.edit("shapes.rs", "\"odd\"", "\"not even\"");
     second.assert_told(&["-Copt-level=1", "-Cdebug-assertions=yes"], "hit", "hit", "hit");

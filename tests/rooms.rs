@@ -21,7 +21,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("entry", &["payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
     ("flight", &["key", "planted", "error"]),
     ("call", &["entry", "payload", "record", "key", "digest", "error"]),
-    ("stats", &["call", "entry", "record", "key", "digest", "threads", "error"]),
+    ("stats", &["call", "entry", "record", "key", "digest", "store", "threads", "error"]),
     ("memo", &["stats", "entry", "payload", "record", "key", "map", "digest"]),
     ("folder", &["entry", "payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
     ("memory", MEMORY),

@@ -44,7 +44,8 @@ pub struct Call<A, R> {
     digest: fn(&A, &mut Arguments),
     codec: Codec<R>,
     options: &'static Options,
-    identity: OnceLock<Result<Identity>>,
+    /// Boxed: a call is handed on some ten times, and calls nest.
+    identity: OnceLock<Result<Box<Identity>>>,
 }
 
 /// All that a key is made of but the salt.
@@ -81,7 +82,7 @@ impl<A, R> Call<A, R> {
 
     /// What the key is made of; or why the call bypasses the cache.
     pub(crate) fn identity(&self) -> Result<&Identity, &Error> {
-        self.identity.get_or_init(|| self.identify()).as_ref()
+        self.identity.get_or_init(|| self.identify().map(Box::new)).as_ref().map(|identity| &**identity)
     }
 
     /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one

@@ -34,7 +34,7 @@ macro_rules! references {
         impl<T: ContentHash + ?Sized> ContentHash for $type {
             #[inline]
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                (**self).content_hash(hasher);
+                feed(&**self, hasher);
             }
 
             fn describe(&self, text: &mut Text) {

@@ -68,11 +68,16 @@ impl Helpers {
 
     /// The function itself, as the sources have it, and its helpers.
     pub(super) fn told(&self) -> impl Iterator<Item = CodePart> {
-        self.lines().map(|Line { name, file, why, .. }| CodePart {
+        let lines = self.lines().map(|Line { name, file, why, .. }| CodePart {
             name: name.to_owned(),
             file: (!file.is_empty()).then(|| file.to_owned()),
             why: why.to_owned(),
-        })
+        });
+        lines.chain(self.is_whole_crate.then(|| CodePart {
+            name: "every file of the crate".to_owned(),
+            file: None,
+            why: "more items count than are told apart".to_owned(),
+        }))
     }
 
     pub(super) fn unseen(&self) -> impl Iterator<Item = &'static str> {

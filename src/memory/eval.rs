@@ -103,8 +103,9 @@ impl Memory {
             Err(error) => {
                 let fault = error.again();
                 let missed = engine.recorder.bypassed(&call, error);
-                let value = self.compute_only(engine, call, shape, &missed, "it can't be keyed").value;
-                return engine.faulted(function, value, fault);
+                // Counts the fault; what is returned of it is the error itself.
+                let evaluated = self.compute_only(engine, call, shape, &missed, "it can't be keyed");
+                return Evaluated { fault: Some(fault), ..evaluated };
             }
         };
         let missing = match engine.hit(&call, &site, shape) {

@@ -6,14 +6,15 @@ use std::include_str as words_of;
 use ndarray::prelude::*;
 use ndcache::{Call, Memory, cache, call, code};
 
-use crate::support::{files, fresh};
+use crate::support::fresh;
 
-/// Whether the record of a call names a fact of its code.
+/// Whether what is written down of a call's code names a fact.
 fn counts<A, R>(call: Call<A, R>, fact: &str) -> bool {
     let (folder, memory) = fresh();
     memory.eval(call);
-    let record = files(folder.path(), ".record").pop().expect("an entry");
-    let bytes = fs::read(record).unwrap();
+    let function = fs::read_dir(folder.path().join("f")).unwrap().next().expect("a function").unwrap().path();
+    let code = fs::read_dir(function.join("code")).unwrap().next().expect("a code").unwrap().path();
+    let bytes = fs::read(code).unwrap();
     bytes.windows(fact.len()).any(|window| window == fact.as_bytes())
 }
 
