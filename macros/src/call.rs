@@ -111,10 +111,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     if options.version.is_none() {
         refuse_places(&tokens)?;
     }
-    let options = Options {
-        version: options.version.clone(),
-        ..Options::default()
-    };
+    let options = Options { version: options.version.clone(), ..Options::default() };
     let counts = if options.version.is_some() { Counts::Version } else { Counts::Package };
     let output = match &closure.output {
         ReturnType::Default => TokenStream::new(),

@@ -193,11 +193,16 @@ impl Function {
         self.definition.code.helpers.unseen()
     }
 
-    /// Whether the code of `inner` is part of its own.
-    pub(crate) fn reaches(&self, inner: &'static Function) -> bool {
+    /// Whether `depends(…)` names the code of `inner`, or code that names it in turn.
+    pub(crate) fn names(&self, inner: &'static Function) -> bool {
+        self.definition.code.reaches(inner.definition.code)
+    }
+
+    /// Whether `inner` is among its helpers. Reads all of them.
+    pub(crate) fn finds(&self, inner: &'static Function) -> bool {
         let (outer, inner_code) = (self.definition.code, inner.definition.code);
-        let is_here = self.definition.mark == inner.definition.mark && matches!(outer.counts, Counts::Auto);
-        outer.reaches(inner_code) || (is_here && outer.helpers.hold(&inner_code.helpers, inner.path()))
+        let is_here = outer.mark == inner_code.mark && matches!(outer.counts, Counts::Auto);
+        is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
     }
 
     /// What its code digest is made of.

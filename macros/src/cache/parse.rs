@@ -239,7 +239,8 @@ fn counts(input: ParseStream<'_>) -> Result<(Counts, Span)> {
         "version" => Counts::Version,
         "build" => Counts::Build,
         other => {
-            let message = format!("`code` is `{other}`, expected \"auto\", \"package\", \"body\", \"version\" or \"build\"");
+            let message =
+                format!("`code` is `{other}`, expected \"auto\", \"package\", \"body\", \"version\" or \"build\"");
             return Err(syn::Error::new(value.span(), message));
         }
     };
