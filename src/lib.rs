@@ -128,7 +128,7 @@ pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, FileS
 pub use entry::{Entry, MapPolicy, Mode, Verify};
 pub use error::{Error, ErrorKind, Result};
 pub use folder::{Evict, Evicted, Limits, Problem, Repair, Report};
-pub use key::{Function, Key};
+pub use key::{CodePart, Function, Key};
 pub use make::{Fallible, MappedNpyFile, MsgpackFile, NamedNoOutput, NoOutput, NpyFile, Persister, replace_file};
 #[cfg(feature = "nifti")]
 pub use make::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};

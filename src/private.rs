@@ -7,7 +7,8 @@ pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
-    Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, Place, called, member, within,
+    Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Place, called, member,
+    within,
 };
 pub use crate::memory::ambient;
 pub use crate::payload::{

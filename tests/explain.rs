@@ -55,7 +55,7 @@ fn what_of_the_code_has_changed_is_told() {
     assert_eq!(words(&memory, &two_helpers::filtered::call(1)), "`taps` is new in depends");
     assert_eq!(words(&memory, &no_helper::filtered::call(1)), "`fir` is no longer in depends");
     assert_eq!(words(&memory, &raised::filtered::call(1)), "`version` none → 2");
-    assert_eq!(words(&memory, &by_body::filtered::call(1)), "what counts as code: package → body");
+    assert_eq!(words(&memory, &by_body::filtered::call(1)), "what counts as code: auto → body");
     let reason = memory.explain(&other_helper::filtered::call(1)).reason();
     assert_eq!(reason, Reason::Code(vec!["code of `fir` (depends) changed".to_owned()]));
     assert_eq!(reason.name(), "code");
@@ -89,7 +89,7 @@ fn patch(memory: &Memory, changes: &[(&[u8], &[u8])]) {
     assert!(done.iter().all(|&done| done), "what is to be replaced");
 }
 
-#[cache(depends(helper))]
+#[cache(depends(helper), code = "package")]
 fn packaged(n: u64) -> u64 {
     helper() + n
 }

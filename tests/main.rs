@@ -10,6 +10,7 @@ mod flights;
 mod frozen;
 mod functions;
 mod golden;
+mod helpers;
 mod hostile;
 mod hot;
 mod interop;

@@ -244,8 +244,12 @@ fn a_cached_call_inside_another_that_does_not_name_it_warns_once() {
     fn inner() -> u8 {
         1
     }
-    #[cache]
+    #[cache(helpers = "named")]
     fn forgets(n: u8) -> u8 {
+        n + inner()
+    }
+    #[cache]
+    fn finds(n: u8) -> u8 {
         n + inner()
     }
     #[cache(depends(inner))]
@@ -256,6 +260,7 @@ fn a_cached_call_inside_another_that_does_not_name_it_warns_once() {
     let warned = warnings(|| {
         for n in 0..3 {
             memory.eval(names::call(n));
+            memory.eval(finds::call(n));
             memory.eval(forgets::call(n));
         }
     });

@@ -78,7 +78,15 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
     let locals = captures.iter().map(|capture| &capture.local);
     Lazy {
         code: quote_spanned! {site=>
-            #private::Code { tokens: [0; 16], facts: &[], version: #version, counts: #counts, depends: &[] }
+            #private::Code {
+                tokens: [0; 16],
+                facts: &[],
+                version: #version,
+                counts: #counts,
+                depends: &[],
+                helpers: #private::Helpers::NONE,
+                mark: "",
+            }
         },
         place: quote_spanned!(site=> #private::Place::Item(|| "")),
         function: quote_spanned!(site=> #private::called(&FUNCTION, &#function)),
@@ -122,18 +130,15 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     if options.version.is_none() {
         refuse_places(&tokens)?;
     }
-    let options = Options {
-        code: options.version.is_some().then_some((Counts::Version, Span::call_site())),
-        version: options.version.clone(),
-        ..Options::default()
-    };
+    let options = Options { version: options.version.clone(), ..Options::default() };
+    let counts = if options.version.is_some() { Counts::Version } else { Counts::Package };
     let output = match &closure.output {
         ReturnType::Default => TokenStream::new(),
         typed => typed.to_token_stream(),
     };
     let body = closure.body.to_token_stream();
     let lazy = Lazy {
-        code: code(tokens, &options, private)?,
+        code: code(tokens, counts, &crate::helpers::none(private), &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
         function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {}, &arguments)),

@@ -14,18 +14,24 @@ use crate::krate::compile_error;
 use crate::tokens::{digest, without_placing_attributes};
 
 /// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
-pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) -> Result<TokenStream> {
+pub(crate) fn code(
+    item: TokenStream,
+    counted: Counts,
+    helpers: &TokenStream,
+    options: &Options,
+    private: &TokenStream,
+) -> Result<TokenStream> {
     let site = Span::mixed_site();
     let item = without_placing_attributes(item);
-    let counted = options.code.map_or(Counts::Package, |(counts, _)| counts);
     let facts = match counted {
-        Counts::Package | Counts::Body => facts(&item, private)?,
+        Counts::Auto | Counts::Package | Counts::Body => facts(&item, private)?,
         Counts::Version | Counts::Build => Vec::new(),
     };
     let tokens = digest(item);
     let version = version(options, private);
     let counts = counts(counted, private);
     let depends = options.depends.iter().map(|path| depends(path, private));
+    let mark = crate::package::mark();
     Ok(quote_spanned! {site=>
         #private::Code {
             tokens: [#(#tokens),*],
@@ -33,6 +39,8 @@ pub(crate) fn code(item: TokenStream, options: &Options, private: &TokenStream) 
             version: #version,
             counts: #counts,
             depends: &[#(#depends),*],
+            helpers: #helpers,
+            mark: #mark,
         }
     })
 }
@@ -52,6 +60,7 @@ pub(crate) fn counts(counts: Counts, private: &TokenStream) -> TokenStream {
             let version = cargo_variable("CARGO_PKG_VERSION", private);
             quote_spanned!(site=> #private::Counts::Package(#version))
         }
+        Counts::Auto => quote_spanned!(site=> #private::Counts::Auto),
         Counts::Body => quote_spanned!(site=> #private::Counts::Body),
         Counts::Version => quote_spanned!(site=> #private::Counts::Version),
         // Any function of the caller's object will do: the runtime asks which object it lies in.
@@ -190,7 +199,8 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
         return Err(syn::Error::new_spanned(receiver, METHOD));
     }
     let private = crate::krate::private(options.krate.as_ref());
-    let code = code(tokens, &options, &private)?;
+    let helpers = crate::helpers::none(&private);
+    let code = code(tokens, Counts::Package, &helpers, &options, &private)?;
     let visible = &visibility(&item);
     if let Item::Macro(item) = &item {
         refuse_files(&item.mac.tokens)?;

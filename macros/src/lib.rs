@@ -12,6 +12,7 @@ mod derive_payload;
 mod edition;
 mod facts;
 mod fragment;
+mod helpers;
 mod ident;
 mod krate;
 mod package;
@@ -41,7 +42,9 @@ use krate::compile_error;
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
 /// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively; `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
-/// | `code = "package"` | what counts as code. `"package"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the package's version; `"body"`: without the package's version, but for what incompatible ones differ in; `"version"`: `version` alone; `"build"`: the object that holds the function |
+/// | `helpers = "named"` | helpers aren't looked for: only what `depends` names counts, and the package's version, as under `code = "package"` |
+/// | `helpers(without(AppError))` | these items, and what only they lead to, don't count as helpers |
+/// | `code = "auto"` | what counts as code. `"auto"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the helpers in this crate, found in its sources; `"package"`: the package's version in place of helpers; `"body"`: neither, but for what incompatible versions differ in; `"version"`: `version` alone; `"build"`: the object that holds the function |
 /// | `name = "…"` | the function's path in keys, in place of package, binary, module and name |
 /// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
 /// | `method` | for functions of an `impl` that have no receiver |
@@ -59,6 +62,11 @@ use krate::compile_error;
 /// `mode` to `compress` and `readable` take expressions, which can't name the arguments, are evaluated at each call that goes through a memory,
 /// before the function runs, and are no part of the key: changing one takes effect on what is stored already. A panic of
 /// `min_duration`, `compress` or `readable` is a fault of the cache: the call is computed, and not stored.
+///
+/// **Helpers in the same crate are found by themselves**: each item that the function names, calls or reaches through
+/// types and traits, transitively. `f::function().parts()` lists them with the reason why each counts, and `unseen()` what
+/// can't be followed: items of other crates, what their macros call, names that macros make. Where the sources can't be had, in
+/// documentation tests and in functions that another crate's macro makes, `code` is `"package"`.
 ///
 /// A function's path has three parts: the package; the binary or example, if the function stands in one; and its
 /// modules and name, from the crate on: `app/app::load::table` in the library of `app`, `app/tool/tool::load::table` in

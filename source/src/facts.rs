@@ -1,10 +1,8 @@
 //! What an item's tokens take from the build, as `cfg!`, `env!`, `include_str!` and their like do.
 
-use std::path::{Path, PathBuf};
-
 use crate::cfg;
 use crate::file::File;
-use crate::index::{Index, ItemId, attribute};
+use crate::index::{Index, ItemId, attribute, included_path};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
 
@@ -17,10 +15,7 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     while at < item.to as usize {
         let guard =
             at < item.keyword as usize && attribute(reader.file, at).is_some_and(|bracket| reader.is_cfg(bracket));
-        if !guard {
-            reader.token(at);
-        }
-        at += 1;
+        at = if guard { at + 1 } else { reader.token(at) };
     }
     reader.found
 }
@@ -33,23 +28,32 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn token(&mut self, at: usize) {
+    /// Takes up what begins here, and returns where to go on.
+    fn token(&mut self, at: usize) -> usize {
         let file = self.file;
         if let Some(bracket) = attribute(file, at) {
-            return self.attribute(bracket);
+            self.attribute(bracket);
+            return at + 1;
         }
         if file.symbol(at + 1) != Symbol::BANG || file.tokens.get(at + 2).is_none_or(|token| token.link == 0) {
-            return;
+            return at + 1;
         }
         let (from, to) = (at + 3, file.tokens[at + 2].link as usize);
         match file.symbol(at) {
             Symbol::CFG => self.predicate(from, to),
             Symbol::CFG_SELECT => self.select(from, to),
             Symbol::ENV | Symbol::OPTION_ENV => self.variable(from),
-            Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => self.include(from),
+            Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => {
+                // A variable that only says where the file lies counts by the file.
+                if let Some(path) = included_path(self.index, self.number, at + 2) {
+                    self.push(Fact::Include(path));
+                    return to;
+                }
+            }
             Symbol::MODULE_PATH => self.push(Fact::ModulePath),
             _ => {}
         }
+        at + 1
     }
 
     fn is_cfg(&self, bracket: usize) -> bool {
@@ -108,14 +112,4 @@ impl Reader<'_> {
             self.push(Fact::Env(name.to_owned()));
         }
     }
-
-    fn include(&mut self, at: usize) {
-        if let Some(path) = self.file.string(at) {
-            self.push(Fact::Include(beside(&self.file.path, path)));
-        }
-    }
-}
-
-fn beside(file: &Path, path: &str) -> PathBuf {
-    file.parent().map_or_else(|| PathBuf::from(path), |folder| folder.join(path))
 }

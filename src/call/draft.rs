@@ -39,7 +39,7 @@ impl<A, R> Call<A, R> {
         Ok(Draft {
             function: function.path(),
             code: identity.code,
-            parts: function.parts(),
+            parts: function.code_parts(),
             arguments,
             build,
             types: build.map(|_| Types::new(function, identity.other_types)),

@@ -1,7 +1,7 @@
 //! The digest of a function's code and of the code it names in `depends(…)`.
 
 use super::part::Part;
-use super::{Stream, object, text_digest};
+use super::{CodePart, Helpers, Stream, object, text_digest};
 use crate::digest::Digest;
 use crate::error::Result;
 
@@ -19,6 +19,10 @@ pub struct Code {
     pub counts: Counts,
     /// `depends(…)`
     pub depends: &'static [Dependency],
+    /// What else of its crate counts, and what can't be known of that.
+    pub helpers: Helpers,
+    /// What tells the crate from others.
+    pub mark: &'static str,
 }
 
 /// One name in `depends(…)`.
@@ -35,6 +39,8 @@ pub type CodeOf = fn() -> &'static Code;
 
 /// What of a function counts as its code.
 pub enum Counts {
+    /// `"auto"`: the tokens and the helpers.
+    Auto,
     /// `"package"`: the tokens and the package's version.
     Package(&'static str),
     /// `"body"`: the tokens.
@@ -75,16 +81,15 @@ impl Code {
     /// The digest of this code and of all that it depends on, each piece once, in the order of first mention.
     ///
     /// What the root leaves out it leaves out everywhere: under `"body"` the packages' versions, under `"version"`
-    /// everything else.
+    /// everything else. Under `"auto"` it is the version of its own crate, whose helpers it has found.
     pub(crate) fn digest(&'static self) -> Result<Digest> {
         let mut stream = Stream::new("ndcache-code:1");
         let counted = match self.counts {
             Counts::Version => vec![self],
             _ => self.reachable(),
         };
-        let bare = matches!(self.counts, Counts::Body);
         for code in counted {
-            stream.digest(code.own_digest(bare)?);
+            stream.digest(code.own_digest(self.leaves_out_version(code))?);
         }
         Ok(stream.finish())
     }
@@ -95,8 +100,38 @@ impl Code {
             Counts::Version => vec![(String::new(), self)],
             _ => self.named(),
         };
-        let bare = matches!(self.counts, Counts::Body);
-        counted.into_iter().map(|(name, code)| code.part(name, bare)).collect::<Result<_>>().unwrap_or_default()
+        let own = counted.iter().map(|(name, code)| code.part(name.clone(), self.leaves_out_version(code)));
+        let Ok(mut parts) = own.collect::<Result<Vec<Part>>>() else { return Vec::new() };
+        for code in counted.iter().map(|(_, code)| code).filter(|code| matches!(code.counts, Counts::Auto)) {
+            for part in code.helpers.parts() {
+                if !parts.contains(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        parts
+    }
+
+    /// What is told of [`Self::parts`], with the reasons.
+    pub(crate) fn told(&'static self, path: &str) -> Vec<CodePart> {
+        let mut told: Vec<CodePart> = self.helpers.told().collect();
+        if told.is_empty() {
+            told.push(CodePart { name: path.to_owned(), file: None, why: "the function itself".to_owned() });
+        }
+        if !matches!(self.counts, Counts::Version) {
+            let named = self.named().into_iter().skip(1);
+            told.extend(named.map(|(name, _)| CodePart { name, file: None, why: "named in `depends(…)`".to_owned() }));
+        }
+        told
+    }
+
+    /// Whether the version of the package of `code` is no part of this digest.
+    fn leaves_out_version(&self, code: &Code) -> bool {
+        match self.counts {
+            Counts::Auto => code.mark == self.mark,
+            Counts::Body => true,
+            _ => false,
+        }
     }
 
     /// Whether `other` is this code or one that it depends on.
@@ -127,11 +162,12 @@ impl Code {
         let (counts, package, body) = match self.counts {
             Counts::Package(version) if !bare => ("package", Some(version.to_owned()), Some(self.body())),
             Counts::Package(_) | Counts::Body => ("body", None, Some(self.body())),
+            Counts::Auto => ("auto", None, Some(self.body())),
             Counts::Version => ("version", None, None),
             Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
         };
         let facts = match self.counts {
-            Counts::Package(_) | Counts::Body => self.facts.iter().map(Fact::part).collect(),
+            Counts::Auto | Counts::Package(_) | Counts::Body => self.facts.iter().map(Fact::part).collect(),
             Counts::Version | Counts::Build(_) => Vec::new(),
         };
         Ok(Part { name, counts: counts.to_owned(), package, version: self.version, body, facts })
@@ -152,6 +188,11 @@ impl Code {
             Counts::Package(_) | Counts::Body => {
                 stream.text("body");
                 self.feed_body(&mut stream);
+            }
+            Counts::Auto => {
+                stream.text("auto");
+                self.feed_body(&mut stream);
+                self.helpers.feed(&mut stream);
             }
             Counts::Version => stream.text("version"),
             Counts::Build(function) => {
@@ -183,7 +224,7 @@ impl Dependency {
 
 impl Fact {
     /// Name and value, in words. What may be long or nobody's business counts by its digest.
-    fn part(&self) -> (String, String) {
+    pub(super) fn part(&self) -> (String, String) {
         match self {
             Fact::Edition(edition) => ("edition".to_owned(), (*edition).to_owned()),
             Fact::Cfg(predicate, value) => (format!("cfg({predicate})"), value.to_string()),
@@ -195,7 +236,7 @@ impl Fact {
         }
     }
 
-    fn feed(&self, stream: &mut Stream) {
+    pub(super) fn feed(&self, stream: &mut Stream) {
         match self {
             Fact::Edition(edition) => {
                 stream.text("edition");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
 
-use super::{Code, Counts, Part, Stream, object, text_digest};
+use super::{Code, CodePart, Counts, Part, Stream, object, text_digest};
 use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
 
@@ -198,12 +198,32 @@ impl Function {
         })
     }
 
-    pub(crate) fn code(&self) -> &'static Code {
-        self.definition.code
+    /// What counts as its code: the function itself, its helpers and what `depends(…)` names, each with the reason.
+    #[must_use]
+    pub fn parts(&self) -> Vec<CodePart> {
+        self.definition.code.told(self.path())
+    }
+
+    /// What the code may depend on and that isn't among its [`parts`](Self::parts): items of other crates, what their macros
+    /// call, names that macros make; or that no helpers were looked for.
+    pub fn unseen(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.definition.code.helpers.unseen()
+    }
+
+    /// Whether `depends(…)` names the code of `inner`, or code that names it in turn.
+    pub(crate) fn names(&self, inner: &'static Function) -> bool {
+        self.definition.code.reaches(inner.definition.code)
+    }
+
+    /// Whether `inner` is among its helpers. Reads all of them.
+    pub(crate) fn finds(&self, inner: &'static Function) -> bool {
+        let (outer, inner_code) = (self.definition.code, inner.definition.code);
+        let is_here = outer.mark == inner_code.mark && matches!(outer.counts, Counts::Auto);
+        is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
     }
 
     /// What its code digest is made of.
-    pub(crate) fn parts(&self) -> &[Part] {
+    pub(crate) fn code_parts(&self) -> &[Part] {
         self.parts.get_or_init(|| self.definition.code.parts())
     }
 

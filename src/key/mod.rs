@@ -5,6 +5,7 @@
 mod arguments;
 mod code;
 mod function;
+mod helpers;
 mod object;
 mod part;
 mod types;
@@ -13,6 +14,7 @@ pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
 pub(crate) use function::folder;
 pub use function::{Definition, Function, Place, called, member, within};
+pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
 pub(crate) use types::Types;
 

@@ -25,6 +25,26 @@ pub(crate) struct Part {
     pub(crate) facts: Vec<(String, String)>,
 }
 
+impl Part {
+    /// What counts of a helper: what the sources say of it.
+    pub(crate) const FOUND: &str = "found";
+
+    fn is_found(&self) -> bool {
+        self.counts == Self::FOUND
+    }
+
+    /// The name without its modules.
+    fn last_name(&self) -> &str {
+        self.name.rsplit("::").next().unwrap_or(&self.name)
+    }
+
+    /// Whether it is a helper that `depends(…)` names as well, which is told of as that.
+    fn is_told(&self, named: &[Part]) -> bool {
+        let last = self.last_name();
+        self.is_found() && named.iter().any(|part| !part.is_found() && part.last_name() == last)
+    }
+}
+
 /// What has changed from one code to another, each in words; empty where that can't be told.
 pub(crate) fn changes(before: &[Part], now: &[Part]) -> Vec<String> {
     // What was before comes from a record.
@@ -41,22 +61,50 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
         // Of the helpers then counts something else, too.
         return vec![format!("what counts as code: {} → {}", old.counts, new.counts)];
     }
-    let mut left: Vec<&Part> = before.iter().collect();
-    let mut changes = Vec::new();
-    for part in now {
-        // Of two helpers of one name the first is compared with the first.
-        match left.iter().position(|old| old.name == part.name) {
-            Some(at) => part.changes_since(left.remove(at), &mut changes),
-            None => changes.push(format!("`{}` is new in depends", part.name)),
-        }
+    let is_told = |part: &&Part| !part.is_told(before) && !part.is_told(now);
+    let mut left: Vec<&Part> = before.iter().filter(is_told).collect();
+    let mut now: Vec<&Part> = now.iter().filter(is_told).collect();
+    // A helper that was moved is the one that has its digest, or else its name.
+    let mut pairs = Vec::new();
+    for is_same in [same_name, same_body, same_last_name] {
+        now.retain(|part| match left.iter().position(|old| is_same(old, part)) {
+            // Of two helpers of one name the first is compared with the first.
+            Some(at) => {
+                pairs.push((left.remove(at), *part));
+                false
+            }
+            None => true,
+        });
     }
-    changes.extend(left.iter().map(|part| format!("`{}` is no longer in depends", part.name)));
+    let mut changes = Vec::new();
+    for (before, now) in pairs {
+        now.changes_since(before, &mut changes);
+    }
+    let place = |part: &Part| if part.is_found() { "the helpers" } else { "depends" };
+    changes.extend(now.iter().map(|part| format!("`{}` is new in {}", part.name, place(part))));
+    changes.extend(left.iter().map(|part| format!("`{}` is no longer in {}", part.name, place(part))));
     changes
+}
+
+fn same_name(before: &Part, now: &Part) -> bool {
+    before.is_found() == now.is_found() && before.name == now.name
+}
+
+fn same_body(before: &Part, now: &Part) -> bool {
+    before.is_found() && now.is_found() && before.body == now.body
+}
+
+fn same_last_name(before: &Part, now: &Part) -> bool {
+    before.is_found() && now.is_found() && before.last_name() == now.last_name()
 }
 
 impl Part {
     fn changes_since(&self, before: &Part, changes: &mut Vec<String>) {
-        let of = if self.name.is_empty() { String::new() } else { format!(" of `{}` (depends)", self.name) };
+        let of = match self.name.as_str() {
+            "" => String::new(),
+            name if self.is_found() => format!(" of `{name}`"),
+            name => format!(" of `{name}` (depends)"),
+        };
         if self.counts != before.counts {
             return changes.push(format!("what counts as code{of}: {} → {}", before.counts, self.counts));
         }

@@ -252,7 +252,7 @@ impl Slots<'_> {
             return None;
         }
         if slot.code != identity.code {
-            return Some(Stale::Code(changes(&slot.parts, call.function().parts())));
+            return Some(Stale::Code(changes(&slot.parts, call.function().code_parts())));
         }
         Some(Stale::Argument(self.engine.recorder.differences(&slot.arguments, &identity.arguments, call)))
     }

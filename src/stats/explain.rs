@@ -66,7 +66,7 @@ impl Recorder {
         let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
             let before = self.archive.code_parts(call.function().folder(), &nearest.function, nearest.code);
-            return Reason::Code(changes(&before, call.function().parts()));
+            return Reason::Code(changes(&before, call.function().code_parts()));
         }
         Reason::Argument(self.differences(&nearest.arguments, &identity.arguments, call))
     }

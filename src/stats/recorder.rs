@@ -20,7 +20,8 @@ pub(crate) struct Recorder {
     pub(super) salt: String,
     /// Functions, with their code, that have missed: after its first miss a function is known.
     pub(super) outlined: Mutex<HashSet<(&'static str, Digest)>>,
-    /// Pairs of functions that were warned about: a cached call inside another that doesn't name it.
+    /// Pairs of functions, the second called inside the first and not named by it, that were looked at, and warned about if
+    /// need be.
     pub(crate) unnamed: Mutex<HashSet<(usize, usize)>>,
 }
 

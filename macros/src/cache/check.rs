@@ -10,7 +10,7 @@ use syn::{
     TypeParamBound, TypePath, TypeReference, UnOp, WherePredicate,
 };
 
-use super::parse::{Counts, Function, Options};
+use super::parse::{Counts, Function, Helpers, Options};
 use super::surroundings::Place;
 use super::words::unknown;
 use crate::facts::refuse_places;
@@ -395,6 +395,17 @@ fn code(options: &Options, errors: &mut Errors) {
     if let (Some((Counts::Version, span)), None) = (options.code, &options.version) {
         errors.add(Error::new(span, "`code = \"version\"` counts `version` only: add `version = 1`"));
     }
+    if let (Some((Helpers::Named, span)), Some(_)) = (&options.helpers, options.code) {
+        errors.add(Error::new(
+            *span,
+            "`helpers = \"named\"` counts as `code = \"package\"` does: take out one of the two",
+        ));
+    }
+    if let (Some((Helpers::Without(_), span)), Some((counts, _))) = (&options.helpers, options.code)
+        && counts != Counts::Auto
+    {
+        errors.add(Error::new(*span, "helpers are looked for under `code = \"auto\"` alone: take out one of the two"));
+    }
     for path in &options.depends {
         depends(path, errors);
     }
@@ -402,7 +413,8 @@ fn code(options: &Options, errors: &mut Errors) {
 
 /// Where nothing but the version counts, the author answers for it; a build's id knows of every line.
 fn places(options: &Options, function: &Function, errors: &mut Errors) {
-    let counted = options.code.is_none_or(|(counts, _)| matches!(counts, Counts::Package | Counts::Body));
+    let counted =
+        options.code.is_none_or(|(counts, _)| matches!(counts, Counts::Auto | Counts::Package | Counts::Body));
     if counted && let Err(error) = refuse_places(&function.body) {
         errors.add(error);
     }

@@ -16,7 +16,7 @@ use crate::krate::compile_error;
 
 pub(crate) use attributes::companion_attributes;
 pub(crate) use check::depends_paths;
-pub(crate) use parse::{Counts, Options, check_name};
+pub(crate) use parse::{Counts, Helpers, Options, check_name};
 pub(crate) use surroundings::{is_unmarked, renamed};
 
 /// A refused function stays as it is, so that the mistake is the only message.
@@ -36,7 +36,8 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
     let function: parse::Function = syn::parse2(item.clone())?;
     check::check(&options, &function, surroundings::place(&item))?;
     let private = crate::krate::private(options.krate.as_ref());
-    let code = crate::code::code(item, &options, &private)?;
+    let (counts, helpers) = crate::helpers::of(&options, &function.signature.ident, &private);
+    let code = crate::code::code(item, counts, &helpers, &options, &private)?;
     Ok(expand::expand(&options, &function, &code, &private))
 }
 

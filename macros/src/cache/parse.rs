@@ -20,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) depends: Vec<Type>,
     pub(crate) code: Option<(Counts, Span)>,
+    pub(crate) helpers: Option<(Helpers, Span)>,
     pub(crate) name: Option<LitStr>,
     pub(crate) handle: Option<Ident>,
     pub(crate) method: Option<Span>,
@@ -35,10 +36,19 @@ pub(crate) struct Options {
 /// What the code digest counts: `code = "…"`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Counts {
+    Auto,
     Package,
     Body,
     Version,
     Build,
+}
+
+/// What of its crate counts with a function beside what `depends` names.
+pub(crate) enum Helpers {
+    /// `helpers = "named"`: nothing.
+    Named,
+    /// `helpers(without(a, b))`: all that it reaches but for these.
+    Without(Vec<String>),
 }
 
 /// A function whose body isn't parsed: it is the compiler's, which reads more than syn may know.
@@ -55,6 +65,7 @@ const CACHE_OPTIONS: &[&str] = &[
     "round",
     "version",
     "depends",
+    "helpers",
     "code",
     "name",
     "handle",
@@ -125,6 +136,7 @@ impl Options {
             "depends" => self.depends = listed(option, input, Type::parse)?,
             "version" => self.version = Some(version(input)?),
             "code" => self.code = Some(counts(input)?),
+            "helpers" => self.helpers = Some((helpers(option, input)?, option.span())),
             "name" => self.name = Some(name(input)?),
             "handle" => {
                 input.parse::<Token![=]>()?;
@@ -161,6 +173,7 @@ fn listed<T>(option: &Ident, input: ParseStream<'_>, element: fn(ParseStream<'_>
             "ignore" => "ignore(verbose)",
             "secret" => "secret(token)",
             "round" => "round(x = 1e-9)",
+            "without" => "helpers(without(Name))",
             _ => "depends(helper)",
         };
         return Err(syn::Error::new(
@@ -220,16 +233,43 @@ fn counts(input: ParseStream<'_>) -> Result<(Counts, Span)> {
     input.parse::<Token![=]>()?;
     let value: LitStr = input.parse()?;
     let counts = match value.value().as_str() {
+        "auto" => Counts::Auto,
         "package" => Counts::Package,
         "body" => Counts::Body,
         "version" => Counts::Version,
         "build" => Counts::Build,
         other => {
-            let message = format!("`code` is `{other}`, expected \"package\", \"body\", \"version\" or \"build\"");
+            let message =
+                format!("`code` is `{other}`, expected \"auto\", \"package\", \"body\", \"version\" or \"build\"");
             return Err(syn::Error::new(value.span(), message));
         }
     };
     Ok((counts, value.span()))
+}
+
+/// `= "named"` or `(without(a, b))`.
+fn helpers(option: &Ident, input: ParseStream<'_>) -> Result<Helpers> {
+    let mistake = |span| syn::Error::new(span, "write `helpers = \"named\"` or `helpers(without(Name))`");
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        let value: LitStr = input.parse()?;
+        return if value.value() == "named" { Ok(Helpers::Named) } else { Err(mistake(value.span())) };
+    }
+    if !input.peek(syn::token::Paren) {
+        return Err(mistake(option.span()));
+    }
+    let inside;
+    syn::parenthesized!(inside in input);
+    let without: Ident = inside.call(Ident::parse_any)?;
+    if without != "without" {
+        return Err(mistake(without.span()));
+    }
+    let paths = listed(&without, &inside, Path::parse_mod_style)?;
+    if !inside.is_empty() {
+        return Err(mistake(inside.span()));
+    }
+    let text = |path: &Path| path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect::<Vec<_>>();
+    Ok(Helpers::Without(paths.iter().map(|path| text(path).join("::")).collect()))
 }
 
 fn name(input: ParseStream<'_>) -> Result<LitStr> {

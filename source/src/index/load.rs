@@ -360,7 +360,7 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
 }
 
 /// The file that the arguments of `include!` at the delimiter `open` name.
-pub(super) fn included_path(index: &Index, file: u32, open: usize) -> Option<PathBuf> {
+pub(crate) fn included_path(index: &Index, file: u32, open: usize) -> Option<PathBuf> {
     let file = &index.files[file as usize];
     if let Some(path) = file.string(open + 1) {
         return Some(folder(&file.path).join(path));
@@ -372,9 +372,10 @@ pub(super) fn included_path(index: &Index, file: u32, open: usize) -> Option<Pat
     for (from, _) in cfg::arguments(file, open + 4, file.tokens[open + 3].link as usize) {
         match file.string(from) {
             Some(text) => path.push_str(text),
-            None if file.symbol(from) == Symbol::ENV && file.string(from + 3) == Some("OUT_DIR") => {
-                path.push_str(index.session.out_dir.as_ref()?.to_str()?);
-            }
+            None if file.symbol(from) == Symbol::ENV => match file.string(from + 3)? {
+                "OUT_DIR" => path.push_str(index.session.out_dir.as_ref()?.to_str()?),
+                name => path.push_str(&std::env::var(name).ok()?),
+            },
             None => return None,
         }
     }

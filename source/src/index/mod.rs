@@ -12,6 +12,7 @@ use crate::file::File;
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
+pub(crate) use load::included_path;
 pub(crate) use uses::used;
 
 pub(crate) use split::{ItemKind, after_visibility, attribute, called_macro};

@@ -7,15 +7,16 @@ use crate::memory::Engine;
 use crate::threads::lock;
 
 impl Engine {
-    /// Warns once when a cached function calls another that its `depends(…)` doesn't name: a change of the inner
+    /// Warns once when a cached function calls another that is neither found nor named in its `depends(…)`: a change of the inner
     /// one's code would not reach the outer one's key.
     pub(crate) fn warn_unnamed(&self, inner: &'static Function) {
         let Some(outer) = Frame::innermost() else { return };
-        if outer.code().reaches(inner.code()) {
+        if outer.names(inner) {
             return;
         }
+        // Each pair is looked at once.
         let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
-        if lock(&self.recorder.unnamed).insert(pair) {
+        if lock(&self.recorder.unnamed).insert(pair) && !outer.finds(inner) {
             let (outer, inner) = (outer.path(), inner.path());
             tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
         }
