@@ -149,7 +149,8 @@ fn of_two_caches_that_make_one_target_each_knows_its_own() {
 fn forged_slots_make_again_or_are_right() {
     let (folder, memory) = fresh();
     let path = folder.path().join("a.npy");
-    #[cache]
+    // A slot holds the helpers of its function, and each of its bytes is tried.
+    #[cache(helpers = "named")]
     fn ones(n: usize) -> Array1<f64> {
         Array1::ones(n)
     }
