@@ -53,7 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("what the first accuracy was made of:");
         for line in lineage.to_string().lines() {
             // The key and the date, which follow, are for those who look for the files.
-            println!("  {}", line.split("  ").next().unwrap_or_default());
+            let end = line.find(")  ").map_or(line.len(), |end| end + 1);
+            println!("  {}", &line[..end]);
         }
     }
     Ok(())

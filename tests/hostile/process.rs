@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
 use ndcache::{Compression, Limits, Mapped1, Memory, NpyFile, Repair, cache, digest};
@@ -168,10 +168,11 @@ fn process() -> BTreeMap<String, String> {
         let (name, value) = line.split_once(':').unwrap();
         seen.insert(name.to_owned(), value.trim().to_owned());
     }
-    for task in fs::read_dir("/proc/self/task").unwrap() {
-        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
-        let blocked = status.lines().find(|line| line.starts_with("SigBlk:")).map(str::to_owned);
-        assert!(blocked.is_none_or(|blocked| blocked.ends_with(&seen["SigBlk"])), "a thread blocks other signals");
+    // The C library blocks signals while it starts a thread, in that thread and in the one that starts it.
+    let begin = Instant::now();
+    while !every_thread_blocks(&seen["SigBlk"]) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "a thread blocks other signals");
+        thread::sleep(Duration::from_millis(5));
     }
     seen.insert("limits".to_owned(), fs::read_to_string("/proc/self/limits").unwrap());
     seen.insert("locale".to_owned(), format!("{:?}", std::env::vars_os().collect::<BTreeMap<_, _>>()));
@@ -182,6 +183,14 @@ fn process() -> BTreeMap<String, String> {
     seen.insert("out of memory".to_owned(), fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default());
     seen.insert("name".to_owned(), fs::read_to_string("/proc/self/comm").unwrap());
     seen
+}
+
+fn every_thread_blocks(signals: &str) -> bool {
+    fs::read_dir("/proc/self/task").unwrap().all(|task| {
+        let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
+        let blocked = status.lines().find(|line| line.starts_with("SigBlk:"));
+        blocked.is_none_or(|blocked| blocked.ends_with(signals))
+    })
 }
 
 /// What is open, and not closed in a program that this one becomes.
