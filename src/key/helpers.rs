@@ -1,7 +1,6 @@
 //! What `#[cache]` has found of the code that a function reaches in its crate.
 
 use super::{Fact, Part, Stream};
-use crate::digest::Digest;
 
 /// The helpers of one function, as the macro writes them down; a constant.
 pub struct Helpers {
@@ -97,14 +96,13 @@ impl Helpers {
     }
 
     fn part(&self, line: Line) -> Part {
-        let digest = u128::from_str_radix(line.digest, 16).unwrap_or_default();
         let facts = self.facts.iter().filter(|fact| fact.helper == line.name).map(|fact| fact.fact.part());
         Part {
             name: line.name.to_owned(),
             counts: Part::FOUND.to_owned(),
             package: None,
             version: None,
-            body: Some(Digest::from_bytes(digest.to_be_bytes())),
+            body: line.digest.parse().ok(),
             facts: facts.collect(),
         }
     }
