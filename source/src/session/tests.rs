@@ -2,12 +2,12 @@ use super::*;
 
 fn session(arguments: &[&str]) -> Option<Session> {
     let arguments = arguments.iter().map(|argument| argument.to_string());
-    Session::from_arguments(arguments, Path::new("/work"), Some(PathBuf::from("/out")))
+    Session::from_arguments(arguments, Path::new("/project"), Some(PathBuf::from("/out")))
 }
 
 fn cargo() -> Session {
     Session {
-        root: PathBuf::from("/work/src/main.rs"),
+        root: PathBuf::from("/project/src/main.rs"),
         crate_name: "app".to_owned(),
         edition: 2024,
         test: true,
@@ -56,7 +56,7 @@ fn a_file_of_arguments_stands_for_its_lines() {
 #[test]
 fn clippy_passes_the_compilers_name_as_well() {
     let found = session(&["clippy-driver", "/bin/rustc", "--crate-name", "app", "src/lib.rs"]).unwrap();
-    assert_eq!(found.root, Path::new("/work/src/lib.rs"));
+    assert_eq!(found.root, Path::new("/project/src/lib.rs"));
 }
 
 #[test]
