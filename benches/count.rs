@@ -2,8 +2,11 @@
 //! `data/counts.json`.
 //!
 //! `cargo bench --bench count` prints the counts, `cargo bench --bench count -- --bless` writes them down.
+//! `cargo bench --bench count -- --against REV` holds them against those of another commit, which it builds with the
+//! same toolchain: a hit may take 1.03 times as many instructions, a first hit and a miss 1.10 times.
 //! `cargo bench --bench count -- run hit 1000` runs a thousand hits, to be looked at with a profiler.
 
+mod against;
 mod ratio;
 
 use std::collections::BTreeMap;
@@ -79,8 +82,12 @@ fn main() {
     if cfg!(debug_assertions) {
         return println!("skipped: what a debug build takes says nothing");
     }
+    let this = std::env::current_exe().expect("this program");
+    if let Some(at) = arguments.iter().position(|argument| argument == "--against") {
+        return hold_against(&this, arguments.get(at + 1).expect("a commit after `--against`"));
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/counts.json");
-    let counts = count();
+    let counts = count(&this);
     if arguments.iter().any(|argument| argument == "--bless") {
         let text = serde_json::to_string_pretty(&counts).expect("numbers");
         std::fs::write(path, text + "\n").expect("`data` can be written to");
@@ -93,13 +100,33 @@ fn main() {
     assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
 }
 
-fn count() -> Counts {
+/// Counts this program and that of another commit, and fails where this one takes too much.
+fn hold_against(this: &Path, revision: &str) {
+    let (counts, before) = (count(this), count(&against::build(revision)));
+    let mut exceeded = Vec::new();
+    for (kind, counts) in &counts {
+        let (Some(&now), Some(factor)) = (counts.get("instructions"), against::limit(kind)) else { continue };
+        let was = limit(&before, kind, "instructions");
+        let (what, is_met) = (format!("a {kind} against `{revision}`"), now <= was * factor);
+        let found = format!("{now} instructions, {:.3} of {was}", now / was);
+        ratio::state(&what, &found, &format!("at most {factor}"), is_met);
+        if !is_met {
+            exceeded.push(format!("a {kind} takes {found}, expected at most {factor}"));
+        }
+    }
+    assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
+}
+
+/// A way to count something of so many calls of one kind, by a program that is this bench.
+type Tool = fn(&Path, &str, u64) -> Option<f64>;
+
+/// What the calls of each kind take that `program` knows.
+fn count(program: &Path) -> Counts {
     let mut counts = Counts::new();
-    for (what, tool) in [("instructions", instructions as fn(&str, u64) -> Option<f64>), ("system calls", system_calls)]
-    {
+    for (what, tool) in [("instructions", instructions as Tool), ("system calls", system_calls)] {
         for (kind, times) in KINDS {
             // The difference of two runs leaves out what happens once.
-            let (Some(once), Some(twice)) = (tool(kind, times), tool(kind, 2 * times)) else { break };
+            let (Some(once), Some(twice)) = (tool(program, kind, times), tool(program, kind, 2 * times)) else { break };
             let each = (twice - once) / times as f64;
             counts.entry(kind.to_owned()).or_default().insert(what.to_owned(), (each * 100.0).round() / 100.0);
         }
@@ -108,24 +135,25 @@ fn count() -> Counts {
 }
 
 /// `None` where there is no valgrind, which in CI there has to be.
-fn instructions(kind: &str, times: u64) -> Option<f64> {
-    let output = this("valgrind", &["--tool=callgrind", "--callgrind-out-file=/dev/null"], kind, times)?;
+fn instructions(program: &Path, kind: &str, times: u64) -> Option<f64> {
+    let options = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    let output = watch(program, "valgrind", &options, kind, times)?;
     let collected = output.lines().find_map(|line| line.split("Collected : ").nth(1)).expect("a count");
     Some(collected.trim().parse().expect("a number"))
 }
 
-/// The same for strace.
-fn system_calls(kind: &str, times: u64) -> Option<f64> {
+/// `None` where there is no strace, which in CI there has to be.
+fn system_calls(program: &Path, kind: &str, times: u64) -> Option<f64> {
     let log = tempfile::NamedTempFile::new().expect("a file");
-    this("strace", &["-f", "-o", log.path().to_str().expect("a name")], kind, times)?;
+    watch(program, "strace", &["-f", "-o", log.path().to_str().expect("a name")], kind, times)?;
     let log = std::fs::read_to_string(log.path()).expect("what strace wrote");
     Some(log.lines().filter(|line| line.contains('(')).count() as f64)
 }
 
-/// Runs this program by another one, and returns what that says.
-fn this(tool: &str, options: &[&str], kind: &str, times: u64) -> Option<String> {
+/// Runs `program` by a tool that watches it, and returns what that says.
+fn watch(program: &Path, tool: &str, options: &[&str], kind: &str, times: u64) -> Option<String> {
     let mut command = Command::new(tool);
-    command.args(options).arg(std::env::current_exe().expect("this program"));
+    command.args(options).arg(program);
     // One thread, for numbers that don't vary.
     command.args(["run", kind, &times.to_string()]).env("RAYON_NUM_THREADS", "1");
     let Ok(output) = command.output() else {
