@@ -68,8 +68,9 @@
 //! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
 //!   pure; [`Memory::lineage`] says which stored results went into a result.
 //!
-//! A function's own text is its code. A helper counts only if it is named: `depends(helper)` on the function,
-//! [`macro@code`] on the helper, which names its own helpers in turn.
+//! A function's own text is its code, and that of its helpers: every item of its crate that it reaches, which the macro
+//! finds in the crate's sources. [`Function::parts`] lists them. Code of other crates counts only if it is named:
+//! `depends(helper)` on the function, [`macro@code`] on the helper.
 //!
 //! Warnings, and the differences that [`Builder::recheck`] finds, are events of `tracing` and counts in
 //! [`Memory::stats`]; without a subscriber and without [`Builder::verbose`] nothing is printed.
