@@ -43,7 +43,7 @@ fn target() -> PathBuf {
 fn executable(messages: &str) -> PathBuf {
     let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let count = built.filter(|message| message["target"]["name"] == "count");
-    let path = count.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+    let path = count.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
     path.expect("cargo names the program that it has built")
 }
 
