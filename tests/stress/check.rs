@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ndcache::{Limits, Memory, Mode, Problem, Repair};
+use ndcache::{Digest, Limits, Memory, Mode, Problem, Repair};
 
 /// Older than what may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
 
-/// Nothing is damaged, and a day later nothing is left that no entry names. Returns the number of entries.
+/// Nothing is damaged, and a day later nothing is left that no entry names, by its files or by its code. Returns the
+/// number of entries.
 pub(crate) fn check(folder: &Path) -> Result<u64, String> {
     let memory = Memory::builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     let report = memory.verify(Repair::No).map_err(|error| error.to_string())?;
@@ -33,11 +34,24 @@ pub(crate) fn check(folder: &Path) -> Result<u64, String> {
         let entry = entry.map_err(|error| error.to_string())?;
         named.insert(entry.path().to_owned());
         named.extend(entry.files().iter().cloned());
+        named.insert(code_of(entry.path())?);
     }
     match files(&folder.join("f")).difference(&named).next() {
         None => Ok(report.entries),
         Some(path) => Err(format!("a day later, {} is left and no entry names it", path.display())),
     }
+}
+
+/// The file that says what the code of a record's entry is made of, whether it is there or not.
+fn code_of(record: &Path) -> Result<PathBuf, String> {
+    // The field's name, and the head of 16 bytes.
+    const FIELD: &[u8] = b"\xa4code\xc4\x10";
+    let bytes = fs::read(record).map_err(|error| format!("{}: {error}", record.display()))?;
+    let after = bytes.windows(FIELD.len()).position(|window| window == FIELD).map(|at| &bytes[at + FIELD.len()..]);
+    let code = after.and_then(|after| after.first_chunk::<16>());
+    let code = code.ok_or_else(|| format!("{} has no code", record.display()))?;
+    let function = record.ancestors().nth(2).expect("the function's folder");
+    Ok(function.join("code").join(format!("{}.record", Digest::from_bytes(*code))))
 }
 
 /// All files below `folder`.
