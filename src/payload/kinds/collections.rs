@@ -109,15 +109,24 @@ fn load_set<K: Payload, S>(
     Ok(keys)
 }
 
+/// Builds a collection anew from what `moved` makes of its items, where a key may not be normal: keys can't be changed
+/// in place.
+fn normalise_keys<K: Payload, T, C>(collection: &mut C, moved: impl FnMut(T) -> T)
+where
+    C: Default + IntoIterator<Item = T> + FromIterator<T>,
+{
+    if !K::is_always_normal() {
+        *collection = mem::take(collection).into_iter().map(moved).collect();
+    }
+}
+
 impl<K: Payload + Eq + Hash, V: Payload, S: BuildHasher + Default> Payload for HashMap<K, V, S> {
     fn type_name(name: &mut TypeName) {
         name.generic("HashMap", &[K::type_name, V::type_name]);
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        if !K::is_always_normal() {
-            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
-        }
+        normalise_keys::<K, _, _>(self, |(key, value)| (by.moved(key), value));
         self.values_mut().for_each(|value| value.normalise(by));
     }
 
@@ -156,9 +165,7 @@ impl<K: Payload + Ord, V: Payload> Payload for BTreeMap<K, V> {
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        if !K::is_always_normal() {
-            *self = mem::take(self).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
-        }
+        normalise_keys::<K, _, _>(self, |(key, value)| (by.moved(key), value));
         self.values_mut().for_each(|value| value.normalise(by));
     }
 
@@ -196,9 +203,7 @@ impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S>
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        if !K::is_always_normal() {
-            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
-        }
+        normalise_keys::<K, _, _>(self, |key| by.moved(key));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -217,9 +222,7 @@ impl<K: Payload + Ord> Payload for BTreeSet<K> {
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        if !K::is_always_normal() {
-            *self = mem::take(self).into_iter().map(|key| by.moved(key)).collect();
-        }
+        normalise_keys::<K, _, _>(self, |key| by.moved(key));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
