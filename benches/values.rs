@@ -12,7 +12,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use ndarray::prelude::*;
-use ndcache::{Call, ContentHash, Memory, cache, digest, digest_serde};
+use ndcache::hash::digest_serde;
+use ndcache::{Call, ContentHash, Memory, cache, digest};
 use ratio::Goal;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ndarray::prelude::*;
-use ndcache::{Fallible, FileContent, Mapped4, MappedNiftiFile, Memory, NiftiFile, Volume, cache, read_nifti};
+use ndcache::make::{Fallible, MappedNiftiFile, NiftiFile, Volume, read_nifti};
+use ndcache::{FileContent, Mapped4, Memory, cache};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
@@ -106,7 +107,7 @@ fn weights(sigma: f64) -> Vec<f64> {
 }
 
 /// Why the step's function ran, or that it didn't.
-fn status(memory: &Memory, before: &ndcache::Stats) -> String {
+fn status(memory: &Memory, before: &ndcache::stats::Stats) -> String {
     let now = memory.stats();
     let counted = now.by_reason().iter().find(|(reason, count)| before.by_reason().get(*reason) != Some(count));
     match counted {

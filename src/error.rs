@@ -34,7 +34,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The caller's input is wrong.
     Invalid,
-    /// The caller's own code failed, such as a [`Persister`](crate::Persister).
+    /// The caller's own code failed, such as a [`Persister`](crate::make::Persister).
     Other,
 }
 
@@ -45,7 +45,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Wraps an error of one's own, for a [`Persister`](crate::Persister) or a `main` to return.
+    /// Wraps an error of one's own, for a [`Persister`](crate::make::Persister) or a `main` to return.
     ///
     /// One of this crate stays what it is; one of the operating system has the kind [`ErrorKind::Io`], any other
     /// [`ErrorKind::Other`].
@@ -146,7 +146,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// An error of the operating system, in a [`Persister`](crate::Persister) of one's own or a `main`; its message names no
+/// An error of the operating system, in a [`Persister`](crate::make::Persister) of one's own or a `main`; its message names no
 /// file unless the error does.
 ///
 /// ```

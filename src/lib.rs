@@ -45,35 +45,39 @@
 //! # Where to look
 //!
 //! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
-//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`Builder`], with
+//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`MemoryBuilder`], with
 //!   [`Memory::set_global`] for the process, [`Memory::with`] for a part of a thread's work; [`Call`], [`Entry`],
-//!   [`Stats`], [`Settings`]; [`Explanation`] of a hit or miss, which [`Builder::verbose`] prints; [`Compression`] of
-//!   what is stored, by all functions or by one (`#[cache(compress = …)]`); the [`Lineage`] of a result.
+//!   [`Stats`](stats::Stats), [`Settings`](policy::Settings); [`Explanation`](explain::Explanation) of a hit or miss,
+//!   which [`MemoryBuilder::verbose`] prints; [`Compression`] of what is stored, by all functions or by one
+//!   (`#[cache(compress = …)]`); the [`Lineage`](inspect::Lineage) of a result.
 //! * The environment: [`Memory::from_env`] reads `NDCACHE_DIR`, a folder, and `NDCACHE_MODE`, which is `read-write`,
-//!   `refresh`, `read-only` or `off` ([`Mode`]); [`Builder::env`] does the same for a memory with other settings.
-//! * What stays, and how long: [`Limits`], which [`Builder::limits`] keeps to and [`Memory::reduce_size`] enforces by
-//!   hand; [`Builder::expires`] and `#[cache(expires = …)]`; [`Memory::verify`] checks every stored byte.
-//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones: [`Shelved`]. Large ones are
-//!   filled where they will be stored, without a second copy: [`zeros()`].
-//! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`]: [`NpyFile`],
-//!   [`MsgpackFile`], [`NoOutput`], or one's own; [`Fallible`] around it if the function returns a `Result`. With the
-//!   feature `nifti`, volumes of type `Volume`, which have a `Grid`.
-//! * Names for people: [`Builder::readable`] and `#[cache(readable = true)]` name array files by function and arguments.
+//!   `refresh`, `read-only` or `off` ([`Mode`]); [`MemoryBuilder::env`] does the same for a memory with other settings.
+//! * What stays, and how long: [`Limits`], which [`MemoryBuilder::limits`] keeps to and [`Memory::reduce_size`]
+//!   enforces by hand; [`MemoryBuilder::expires`] and `#[cache(expires = …)]`; [`Memory::verify`] checks every stored
+//!   byte.
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones:
+//!   [`Shelved`](shelve::Shelved). Large ones are filled where they will be stored, without a second copy: [`zeros()`].
+//! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`](make::Persister):
+//!   [`NpyFile`](make::NpyFile), [`MsgpackFile`](make::MsgpackFile), [`NoOutput`](make::NoOutput), or one's own;
+//!   [`Fallible`](make::Fallible) around it if the function returns a `Result`. With the feature `nifti`, volumes of
+//!   type `Volume`, which have a `Grid`.
+//! * Names for people: [`MemoryBuilder::readable`] and `#[cache(readable = true)]` name array files by function and
+//!   arguments.
 //! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
 //!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times;
-//!   `#[cache(round(x = 1e-9))]` where small numerical errors aren't to count. [`digest`] shows what an argument counts
-//!   as; the example `hash_throughput` of the repository, how fast it is on your machine.
-//! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`, maps,
-//!   structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
-//! * What goes wrong unseen: [`Builder::recheck`] computes a share of the hits again and tells of functions that aren't
-//!   pure; [`Memory::lineage`] says which stored results went into a result.
+//!   `#[cache(round(x = 1e-9))]` where small numerical errors aren't to count. [`digest`] shows what an argument counts as; the example
+//!   `hash_throughput` of the repository, how fast it is on your machine.
+//! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`,
+//!   maps, structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
+//! * What goes wrong unseen: [`MemoryBuilder::recheck`] computes a share of the hits again and tells of functions that
+//!   aren't pure; [`Memory::lineage`] says which stored results went into a result.
 //!
 //! A function's own text is its code, and that of its helpers: every item of its crate that it reaches, which the macro
-//! finds in the crate's sources. [`Function::parts`] lists them. Code of other crates counts only if it is named:
-//! `depends(helper)` on the function, [`macro@code`] on the helper.
+//! finds in the crate's sources. [`Function::parts`](inspect::Function::parts) lists them. Code of other crates counts
+//! only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper.
 //!
-//! Warnings, and the differences that [`Builder::recheck`] finds, are events of `tracing` and counts in
-//! [`Memory::stats`]; without a subscriber and without [`Builder::verbose`] nothing is printed.
+//! Warnings, and the differences that [`MemoryBuilder::recheck`] finds, are events of `tracing` and counts in
+//! [`Memory::stats`]; without a subscriber and without [`MemoryBuilder::verbose`] nothing is printed.
 //!
 //! Arguments count by their content. `docs/format.md` of the repository fixes the bytes on disk, `docs/guarantees.md`
 //! says what is promised and which test holds it, `docs/design.md` why it is so.
@@ -112,7 +116,7 @@ mod folder;
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;
 mod key;
-mod make;
+pub mod make;
 mod map;
 mod memo;
 mod memory;
@@ -120,31 +124,66 @@ mod payload;
 mod planted;
 mod record;
 mod results;
-mod stats;
+pub mod stats;
 mod store;
 mod threads;
 
 pub use call::Call;
-pub use digest::{ContentHash, ContentHasher, Digest, Element, FileContent, FileStamp, Text, digest, digest_serde};
-pub use entry::{Entry, MapPolicy, Mode, Verify};
+pub use digest::{ContentHash, Digest, Element, FileContent, FileStamp, digest};
+pub use entry::{Entry, Mode};
 pub use error::{Error, ErrorKind, Result};
-pub use folder::{Evict, Evicted, Limits, Problem, Repair, Report};
-pub use key::{CodePart, Function, Key};
-pub use make::{Fallible, MappedNpyFile, MsgpackFile, NamedNoOutput, NoOutput, NpyFile, Persister, replace_file};
-#[cfg(feature = "nifti")]
-pub use make::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
-pub use map::{
-    Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
-    MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
-    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
-};
-pub use memory::{Builder, Memory, Settings, expires_after};
+pub use folder::Limits;
+pub use key::Key;
+pub use map::{Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedD, MappedMut};
+pub use memory::{Memory, MemoryBuilder};
 pub use ndcache_macros::{ContentHash, Payload, cache, call, code};
-pub use payload::{Compression, CopyOnWrite, Mappable, OneArray, Payload, read_npy};
-pub use record::{Argument, Producer};
-pub use results::{Lineage, Link, Shelved, zeros};
-pub use stats::{Counts, Difference, Explanation, Reason, Stats};
-pub use store::{Durability, LimitedFile};
+pub use payload::{Compression, Payload};
+pub use results::zeros;
+
+/// Why a call hits or misses: what [`Memory::explain`] returns.
+pub mod explain {
+    pub use crate::stats::reason::{Difference, Explanation, Reason};
+}
+
+/// How values become digests, beside [`digest()`](crate::digest()): types of one's own, text, and whatever serde knows.
+pub mod hash {
+    pub use crate::digest::{ContentHasher, Text, digest_serde};
+}
+
+/// What an entry tells of the call that made it: its function and arguments, its code, and what it was made from.
+pub mod inspect {
+    pub use crate::key::{CodePart, Function};
+    pub use crate::record::{Argument, Producer};
+    pub use crate::results::{Lineage, Link};
+}
+
+/// Mapped arrays by their number of dimensions, arrays that are filled in place, and which results can be mapped.
+pub mod mapped {
+    pub use crate::map::{
+        Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
+        MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0,
+        MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
+    };
+    pub use crate::payload::{CopyOnWrite, Mappable, OneArray};
+}
+
+/// What a [`MemoryBuilder`] decides for all entries of a memory.
+pub mod policy {
+    pub use crate::entry::{MapPolicy, VerifyPolicy};
+    pub use crate::folder::{EvictPolicy, Evicted};
+    pub use crate::memory::{Settings, expires_after};
+    pub use crate::store::Durability;
+}
+
+/// Small references to stored results: what [`Memory::shelve`] returns.
+pub mod shelve {
+    pub use crate::results::Shelved;
+}
+
+/// Whether a cache folder is whole: what [`Memory::verify`] does and finds.
+pub mod verify {
+    pub use crate::folder::{Problem, Repair, VerifyReport};
+}
 
 /// The parsers, each for any bytes: `fuzz/` calls them. It exists in tests and where cargo-fuzz builds, and nowhere
 /// else.

@@ -1,7 +1,8 @@
 //! What counts of an argument: what only serde knows, what stands behind a `dyn`, how many there are.
 
 use ndarray::prelude::*;
-use ndcache::{ContentHash, ContentHasher, Memory, cache};
+use ndcache::hash::ContentHasher;
+use ndcache::{ContentHash, Memory, cache};
 use serde::{Deserialize, Serialize};
 
 use crate::support::fresh;

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Element, ErrorKind, MapPolicy, Mapped1, Memory, Mode, Payload, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::policy::MapPolicy;
+use ndcache::{Compression, Element, ErrorKind, Mapped1, Memory, Mode, Payload, cache};
 use num_complex::Complex;
 use proptest::prelude::*;
 use tempfile::TempDir;

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use ndcache::{Builder, Entry, Memory, Mode, Reason, cache, expires_after};
+use ndcache::explain::Reason;
+use ndcache::policy::expires_after;
+use ndcache::{Entry, Memory, MemoryBuilder, Mode, cache};
 use tempfile::TempDir;
 
 use crate::support::{child, files, fresh, in_child, snapshot};
@@ -15,7 +17,7 @@ const LONGER: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A memory with settings, in a folder of its own.
-fn with(set: impl FnOnce(Builder) -> Builder) -> (TempDir, Memory) {
+fn with(set: impl FnOnce(MemoryBuilder) -> MemoryBuilder) -> (TempDir, Memory) {
     let folder = tempfile::tempdir().unwrap();
     let memory = set(Memory::builder(folder.path())).open().unwrap();
     (folder, memory)
@@ -336,7 +338,7 @@ fn the_function_wins_over_the_memory() {
     fn default() -> u8 {
         1
     }
-    let settings: [fn(Builder) -> Builder; 3] = [
+    let settings: [fn(MemoryBuilder) -> MemoryBuilder; 3] = [
         |builder| builder.validate(|_| false),
         |builder| builder.expires(Duration::ZERO),
         |builder| builder.min_duration(HOUR),

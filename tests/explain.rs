@@ -4,7 +4,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Memory, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::{Call, Memory, cache};
 
 use crate::support::{files, fresh, sealed, snapshot};
 

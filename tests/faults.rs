@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{ErrorKind, Memory, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::{ErrorKind, Memory, cache};
 
 use crate::support::{Mount, files, fresh, newer, warnings};
 
@@ -265,7 +266,7 @@ fn an_argument_that_changes_during_the_call_is_told_and_its_result_is_not_stored
     use std::sync::atomic::{AtomicU64, Ordering};
     struct Counter(AtomicU64);
     impl ndcache::ContentHash for Counter {
-        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+        fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
             hasher.u64(self.0.load(Ordering::SeqCst));
         }
     }

@@ -213,7 +213,7 @@ fn work_stealing_inside_a_flight_does_not_lock_up() {
     /// A memory as an argument counts for nothing.
     struct Share(Memory);
     impl ndcache::ContentHash for Share {
-        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+        fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
             hasher.unit();
         }
     }

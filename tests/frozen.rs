@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use ndarray::prelude::*;
-use ndcache::{Call, Compression, Mapped2, Memory, Mode, Payload, Problem, Repair, cache};
+use ndcache::verify::{Problem, Repair};
+use ndcache::{Call, Compression, Mapped2, Memory, Mode, Payload, cache};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Memory, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::{Call, Memory, cache};
 
 use crate::support::fresh;
 

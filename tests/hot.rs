@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Limits, Mapped1, Memory, Repair, Verify, cache};
+use ndcache::policy::VerifyPolicy;
+use ndcache::verify::Repair;
+use ndcache::{Limits, Mapped1, Memory, cache};
 
 use crate::support::{child, fresh, in_child, skip};
 
@@ -235,7 +237,7 @@ fn a_record_of_the_same_length_and_time_is_told_from_the_one_before() {
 fn what_is_always_verified_is_verified_when_it_is_hot() {
     for loaded in [false, true] {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::builder(folder.path()).verify(Verify::Always).open().unwrap();
+        let memory = Memory::builder(folder.path()).verify(VerifyPolicy::Always).open().unwrap();
         let length = if loaded { 2_000 } else { LENGTH };
         let hit = || if loaded { memory.eval(ramp::call(length)) } else { memory.mmap(ramp::call(length)).to_owned() };
         for _ in 0..4 {

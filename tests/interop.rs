@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{Call, Element, Memory, Payload, cache, read_npy};
+use ndcache::make::read_npy;
+use ndcache::{Call, Element, Memory, Payload, cache};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 

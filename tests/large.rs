@@ -3,7 +3,8 @@
 use std::fs;
 
 use ndarray::Array1;
-use ndcache::{Memory, Repair, cache};
+use ndcache::verify::Repair;
+use ndcache::{Memory, cache};
 
 use crate::support::{child, in_child};
 

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{ErrorKind, Evict, Evicted, Limits, Memory, Mode, Repair, cache};
+use ndcache::policy::{EvictPolicy, Evicted};
+use ndcache::verify::Repair;
+use ndcache::{ErrorKind, Limits, Memory, Mode, cache};
 use proptest::prelude::*;
 
 use crate::support::{Mount, files, fresh, newer, snapshot};
@@ -143,7 +145,7 @@ fn values_that_overflow_their_record_go_with_all_their_files() {
 #[test]
 fn the_least_valuable_goes_first_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let memory = Memory::builder(folder.path()).evict(Evict::LeastValuable).open().unwrap();
+    let memory = Memory::builder(folder.path()).evict(EvictPolicy::LeastValuable).open().unwrap();
     let used = |n, milliseconds, age| {
         memory.eval(slow::call(n, milliseconds));
         set_back(memory.entry(&slow::call(n, milliseconds)).unwrap().unwrap().path(), age);

@@ -1,7 +1,9 @@
 //! What went into a result.
 
 use ndarray::prelude::*;
-use ndcache::{Lineage, Memory, Shelved, cache};
+use ndcache::inspect::Lineage;
+use ndcache::shelve::Shelved;
+use ndcache::{Memory, cache};
 
 use crate::support::{fresh, snapshot};
 

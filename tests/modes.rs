@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Durability, ErrorKind, Evict, Limits, MapPolicy, Memory, Mode, Reason, Verify, cache};
+use ndcache::explain::Reason;
+use ndcache::policy::{Durability, EvictPolicy, MapPolicy, VerifyPolicy};
+use ndcache::{Compression, ErrorKind, Limits, Memory, Mode, cache};
 
 use crate::support::{child, fresh, in_child, skip, snapshot, warnings};
 
@@ -156,7 +158,7 @@ fn a_disabled_memory_just_runs() {
     assert!(!memory.remove(&counted::call(3)).unwrap());
     memory.clear().unwrap();
     assert!(RUNS.load(Ordering::SeqCst) >= before + 2);
-    assert_eq!(memory.stats(), ndcache::Stats::default());
+    assert_eq!(memory.stats(), ndcache::stats::Stats::default());
 }
 
 #[test]
@@ -276,13 +278,13 @@ fn every_setting_can_be_read_back() {
         .mode(Mode::Refresh)
         .salt(7)
         .map(MapPolicy::Never)
-        .verify(Verify::Always)
+        .verify(VerifyPolicy::Always)
         .durability(Durability::Synced)
         .compression(Compression::Gzip(2))
         .inline(9)
         .wait(second)
         .limits(Limits::default().items(5))
-        .evict(Evict::LeastValuable)
+        .evict(EvictPolicy::LeastValuable)
         .validate(|_| true)
         .expires(2 * second)
         .min_duration(3 * second)
@@ -293,10 +295,10 @@ fn every_setting_can_be_read_back() {
     let settings = memory.clone();
     let settings = settings.settings();
     assert_eq!((settings.mode(), settings.salt(), settings.map()), (Mode::Refresh, "7", MapPolicy::Never));
-    assert_eq!((settings.verify(), settings.durability()), (Verify::Always, Durability::Synced));
+    assert_eq!((settings.verify(), settings.durability()), (VerifyPolicy::Always, Durability::Synced));
     assert_eq!((settings.compression(), settings.inline()), (Compression::Gzip(2), 9));
     assert_eq!((settings.wait(), settings.limits().items), (Some(second), Some(5)));
-    assert_eq!((settings.evict(), settings.validates()), (Evict::LeastValuable, true));
+    assert_eq!((settings.evict(), settings.validates()), (EvictPolicy::LeastValuable, true));
     assert_eq!((settings.expires(), settings.min_duration()), (Some(2 * second), 3 * second));
     assert_eq!((settings.verbose(), settings.map_network()), (2, false));
     assert_eq!((settings.readable(), settings.recheck()), (true, 0.5));

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 
 use ndarray::prelude::*;
-use ndcache::{
-    ErrorKind, Mapped1, MappedCow, MappedMut, MappedMut1, MappedMut2, Memory, Mode, Reason, Verify, cache, digest,
-};
+use ndcache::explain::Reason;
+use ndcache::mapped::{MappedMut1, MappedMut2};
+use ndcache::policy::VerifyPolicy;
+use ndcache::{ErrorKind, Mapped1, MappedCow, MappedMut, Memory, Mode, cache, digest};
 use proptest::prelude::*;
 
 use crate::support::{Mount, child, files, fresh, in_child, snapshot};
@@ -155,7 +156,7 @@ proptest! {
             expected.slice_axis_inplace(Axis(1), ndarray::Slice::new(0, None, 2));
         }
         edited.commit().unwrap();
-        let memory = Memory::builder(folder.path()).verify(Verify::Always).open().unwrap();
+        let memory = Memory::builder(folder.path()).verify(VerifyPolicy::Always).open().unwrap();
         let loaded = memory.eval(table::call(rows, columns));
         prop_assert_eq!(&loaded, &expected);
         prop_assert_eq!(digest(&loaded), digest(&expected));

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
 use ndcache::__private::arrays_hashed;
-use ndcache::{ContentHash, FileContent, FileStamp, Mapped1, Memory, Reason, cache, digest};
+use ndcache::explain::Reason;
+use ndcache::{ContentHash, FileContent, FileStamp, Mapped1, Memory, cache, digest};
 
 use crate::support::{child, fresh, in_child};
 

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Memory, Problem, Repair, cache};
+use ndcache::verify::{Problem, Repair};
+use ndcache::{Compression, Limits, Memory, cache};
 
 use crate::support::{files, fresh};
 

@@ -111,6 +111,69 @@ fn the_front_door_holds_no_logic() {
     assert_eq!((door.count("fn"), door.count("impl")), (0, 0), "functions and impls in src/lib.rs");
 }
 
+/// How many names may stand at the root, its public modules among them.
+const ROOT_NAMES: usize = 45;
+
+#[test]
+fn few_names_stand_at_the_root() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
+    let names = public_names(&without_tests(text.parse().unwrap()));
+    assert!(names.len() <= ROOT_NAMES, "{} names stand at the root of the crate: {names:?}", names.len());
+    for expected in ["cache", "Memory", "MemoryBuilder", "Mapped2", "zeros", "make", "policy", "stats"] {
+        assert!(names.iter().any(|name| name == expected), "`{expected}` doesn't stand at the root: {names:?}");
+    }
+}
+
+#[test]
+fn public_names_are_found_in_every_spelling() {
+    let names = |text: &str| public_names(&without_tests(text.parse().unwrap()));
+    assert_eq!(names("mod a; pub mod b; pub mod c { pub use crate::x::Y; } pub(crate) mod d;"), ["b", "c"]);
+    assert_eq!(names("pub use a::{B, c::{D, E as F}, g}; use h::I; pub use j::K;"), ["B", "D", "F", "K", "g"]);
+    assert_eq!(names("pub use a::B; pub use c::B; #[doc(hidden)] pub mod d;"), ["B"]);
+    assert_eq!(names("pub struct S; pub fn f() {}"), ["S", "f"]);
+}
+
+/// The names that the items of a module show, each once, in order; those that the documentation hides are left out.
+fn public_names(tokens: &[TokenTree]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut hidden = false;
+    for (i, token) in tokens.iter().enumerate() {
+        hidden |= token.to_string().replace(' ', "") == "[doc(hidden)]";
+        let group = matches!(tokens.get(i + 1), Some(TokenTree::Group(_)));
+        if token.to_string() == "pub" && !group {
+            let end = tokens[i..].iter().position(ends_shown).map_or(tokens.len(), |at| i + at);
+            if !std::mem::take(&mut hidden) {
+                shown(&tokens[i + 2..end], &mut names);
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Whether an item ends here, or begins its body; the list of a `use` is no body, and is followed by its `;`.
+fn ends_shown(token: &TokenTree) -> bool {
+    token.to_string() == ";" || matches!(token, TokenTree::Group(group) if group.to_string().contains("pub "))
+}
+
+/// The names in the rest of a declaration, or in the paths of a `use`: the last word of each.
+fn shown(tokens: &[TokenTree], names: &mut Vec<String>) {
+    for part in tokens.split(|token| token.to_string() == ",") {
+        let list = part.iter().rev().find_map(|token| match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group.stream()),
+            _ => None,
+        });
+        match list {
+            Some(list) if !list.is_empty() => shown(&list.into_iter().collect::<Vec<_>>(), names),
+            _ => names.extend(part.iter().rev().find_map(|token| match token {
+                TokenTree::Ident(word) => Some(word.to_string()),
+                _ => None,
+            })),
+        }
+    }
+}
+
 #[test]
 fn unsafe_stays_in_its_room() {
     for (room, _) in IMPORTS.iter().filter(|(room, _)| *room != "map") {

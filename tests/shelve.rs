@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
 use ndcache::__private::arrays_hashed;
-use ndcache::{ContentHasher, ErrorKind, Mapped1, Memory, Mode, Payload, Shelved, cache, digest};
+use ndcache::hash::ContentHasher;
+use ndcache::shelve::Shelved;
+use ndcache::{ErrorKind, Mapped1, Memory, Mode, Payload, cache, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{Mount, child, fresh, in_child, snapshot, warnings};

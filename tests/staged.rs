@@ -8,9 +8,9 @@ use std::process::Command;
 
 use ndarray::Zip;
 use ndarray::prelude::*;
-use ndcache::{
-    Compression, Durability, Mapped, Mapped1, Mapped2, Mapped3, Memory, Mode, Payload, Staged, cache, digest, zeros,
-};
+use ndcache::mapped::Staged;
+use ndcache::policy::Durability;
+use ndcache::{Compression, Mapped, Mapped1, Mapped2, Mapped3, Memory, Mode, Payload, cache, digest, zeros};
 use rayon::prelude::*;
 
 use crate::support::{child, files, fresh, in_child, skip};
@@ -77,7 +77,7 @@ fn a_staged_array_becomes_the_entrys_file_without_a_copy() {
         assert_eq!((again, &y), (inode, &x));
         assert_eq!(memory.stats().faults(), 0);
         // The digest of the record is that of the bytes.
-        assert!(memory.verify(ndcache::Repair::No).unwrap().is_intact());
+        assert!(memory.verify(ndcache::verify::Repair::No).unwrap().is_intact());
     }
 }
 
@@ -360,7 +360,7 @@ fn work_stealing_costs_no_result() {
     assert_eq!(memory.stats().faults(), 0);
     drop(results);
     assert_eq!(files(folder.path(), ".npy").len(), 16, "one for each entry, and no other");
-    assert!(memory.verify(ndcache::Repair::No).unwrap().is_intact());
+    assert!(memory.verify(ndcache::verify::Repair::No).unwrap().is_intact());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{ContentHash, ContentHasher, Memory, Mode, Text, cache};
+use ndcache::hash::{ContentHasher, Text};
+use ndcache::{ContentHash, Memory, Mode, cache};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::support::{child, events, fresh, in_child};

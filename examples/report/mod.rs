@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ndcache::{Call, Memory, Reason, Result};
+use ndcache::explain::Reason;
+use ndcache::{Call, Memory, Result};
 
 /// What the steps of one run came to.
 pub(crate) struct Run<'a> {

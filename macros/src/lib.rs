@@ -79,7 +79,7 @@ use krate::compile_error;
 /// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of
 /// these, `Option`s of those, by reference or not. `x` counts by `(x / step).round_ties_even()`, in `f64`; zeros are
 /// merged, and so are NaNs; arrays keep dtype, shape and order. **A hit may then differ from what the function would
-/// compute**: it is the result of whichever argument came first, and `Builder::recheck` may tell of that difference. Two arguments on either side of a half step differ,
+/// compute**: it is the result of whichever argument came first, and `MemoryBuilder::recheck` may tell of that difference. Two arguments on either side of a half step differ,
 /// however close they are. The step is a positive constant and enters the key. A number of 2^53 steps or
 /// more (`1.7e9` for a step of `1e-9`), of which neighbours may be many steps apart, counts by itself: numbers that are
 /// two steps apart or more never share a result. Rounded arrays are read at each call, mapped ones, too.

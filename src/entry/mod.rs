@@ -15,4 +15,4 @@ pub(crate) mod site;
 pub(crate) mod write;
 
 pub use info::Entry;
-pub use rules::{MapPolicy, Mode, Verify};
+pub use rules::{MapPolicy, Mode, VerifyPolicy};

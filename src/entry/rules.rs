@@ -54,7 +54,7 @@ pub enum MapPolicy {
 
 /// When mapped bytes are verified against the digest in their record; loaded ones always are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Verify {
+pub enum VerifyPolicy {
     /// Never.
     Never,
     /// Once, if the entry was written before the machine's last boot: a power cut may lie in between.
@@ -73,7 +73,7 @@ pub(crate) struct Rules {
     pub(crate) writes: bool,
     pub(crate) map: MapPolicy,
     pub(crate) map_network: bool,
-    pub(crate) verify: Verify,
+    pub(crate) verify: VerifyPolicy,
     pub(crate) durability: Durability,
     /// Arrays of at most this many bytes stay inside the record.
     pub(crate) inline: u64,

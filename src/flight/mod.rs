@@ -31,7 +31,7 @@
 //!    leader waits for a lock in this way its flight releases nobody.
 //! 5. What no key leads through isn't seen: a function that joins a thread of its own, which asks for the function's own
 //!    key; nor, without workers, is a cycle through two folders and two processes. There the limit on waits
-//!    (`Builder::wait`) ends the wait, and so does the caller's [interrupt](Wanted::interrupt).
+//!    (`MemoryBuilder::wait`) ends the wait, and so does the caller's [interrupt](Wanted::interrupt).
 //!
 //! The table's lock is held across no call to anything outside this room.
 

@@ -9,7 +9,7 @@ use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
 use crate::error::{Error, Result};
 use crate::folder::codes::Codes;
-use crate::folder::limits::{Evict, Evicted, Limits};
+use crate::folder::limits::{EvictPolicy, Evicted, Limits};
 use crate::folder::survey::{Part, Shard, State, Survey, survey};
 use crate::folder::sweep::Claims;
 use crate::folder::{pins, sweep};
@@ -39,7 +39,7 @@ pub(crate) type Removed = Box<dyn Fn(Key) + Send + Sync + UnwindSafe + RefUnwind
 /// Counts and evicts the entries of one folder.
 pub(crate) struct Evictor {
     disk: Arc<Disk>,
-    policy: Evict,
+    policy: EvictPolicy,
     removed: Removed,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
     turn: Mutex<()>,
@@ -102,7 +102,7 @@ struct Tally {
 }
 
 impl Evictor {
-    pub(crate) fn new(disk: Arc<Disk>, policy: Evict, removed: Removed) -> Self {
+    pub(crate) fn new(disk: Arc<Disk>, policy: EvictPolicy, removed: Removed) -> Self {
         Self { disk, policy, removed, turn: Mutex::default(), remembered: REMEMBERED }
     }
 
@@ -396,18 +396,18 @@ impl First {
 }
 
 /// When an entry goes: that of the least rank first. A time of use in the future, by a clock that was wrong, is now.
-fn rank(policy: Evict, found: &Found, bytes: u64, now: SystemTime) -> u64 {
+fn rank(policy: EvictPolicy, found: &Found, bytes: u64, now: SystemTime) -> u64 {
     let used = found.used.min(now);
     match policy {
-        Evict::LeastRecentlyUsed => nanoseconds(used.duration_since(SystemTime::UNIX_EPOCH)),
-        Evict::LeastValuable => {
+        EvictPolicy::LeastRecentlyUsed => nanoseconds(used.duration_since(SystemTime::UNIX_EPOCH)),
+        EvictPolicy::LeastValuable => {
             let idle = now.duration_since(used).unwrap_or_default();
             value(found.record.duration, bytes, idle)
         }
     }
 }
 
-/// The logarithm of [`Evict::LeastValuable`]'s formula, in the order of integers.
+/// The logarithm of [`EvictPolicy::LeastValuable`]'s formula, in the order of integers.
 fn value(duration: u64, bytes: u64, idle: Duration) -> u64 {
     let density = (duration.max(1) as f64).log2() - (bytes.max(1) as f64).log2();
     let value = density - idle.as_secs_f64() / HALF_LIFE.as_secs_f64();

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// How much a cache folder may hold; each limit that is given holds.
 ///
-/// For [`Memory::reduce_size`](crate::Memory::reduce_size), once, and for [`Builder::limits`](crate::Builder::limits),
+/// For [`Memory::reduce_size`](crate::Memory::reduce_size), once, and for [`MemoryBuilder::limits`](crate::MemoryBuilder::limits),
 /// all the time. Counted are entries, each with the lengths of all its files.
 ///
 /// ```
@@ -79,15 +79,16 @@ impl Limits {
 /// Which entries go first when a limit is reached.
 ///
 /// ```
-/// use ndcache::{Evict, Limits, Memory};
+/// use ndcache::policy::EvictPolicy;
+/// use ndcache::{Limits, Memory};
 /// # let folder = tempfile::tempdir().unwrap();
 ///
-/// let memory = Memory::builder(folder.path()).evict(Evict::LeastValuable).limits(Limits::bytes("10G")?).open()?;
+/// let memory = Memory::builder(folder.path()).evict(EvictPolicy::LeastValuable).limits(Limits::bytes("10G")?).open()?;
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Evict {
+pub enum EvictPolicy {
     /// Those that were last used longest ago.
     #[default]
     LeastRecentlyUsed,
@@ -104,7 +105,8 @@ pub enum Evict {
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
-/// use ndcache::{Evicted, Limits, Memory};
+/// use ndcache::policy::Evicted;
+/// use ndcache::{Limits, Memory};
 ///
 /// let memory = Memory::open(folder.path())?;
 /// assert_eq!(memory.reduce_size(Limits::bytes("1G")?)?, Evicted { items: 0, bytes: 0 });

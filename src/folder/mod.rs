@@ -16,5 +16,5 @@ pub(crate) mod sweep;
 pub(crate) mod verify;
 pub(crate) mod walk;
 
-pub use limits::{Evict, Evicted, Limits};
-pub use verify::{Problem, Repair, Report};
+pub use limits::{EvictPolicy, Evicted, Limits};
+pub use verify::{Problem, Repair, VerifyReport};

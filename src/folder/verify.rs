@@ -20,7 +20,7 @@ use crate::store::Disk;
 /// What [`Memory::verify`](crate::Memory::verify) does with damaged entries.
 ///
 /// ```
-/// assert_eq!(ndcache::Repair::default(), ndcache::Repair::No);
+/// assert_eq!(ndcache::verify::Repair::default(), ndcache::verify::Repair::No);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Repair {
@@ -35,7 +35,8 @@ pub enum Repair {
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
-/// use ndcache::{Memory, Problem, Repair};
+/// use ndcache::verify::{Problem, Repair};
+/// use ndcache::Memory;
 ///
 /// #[ndcache::cache]
 /// fn double(x: f64) -> f64 {
@@ -54,7 +55,7 @@ pub enum Repair {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct VerifyReport {
     /// Entries, those with problems among them.
     pub entries: u64,
     /// Entries that are damaged.
@@ -74,7 +75,7 @@ pub struct Report {
 /// What is wrong with a file in a cache folder; prints as a phrase.
 ///
 /// ```
-/// assert_eq!(ndcache::Problem::Orphan.to_string(), "belongs to no entry");
+/// assert_eq!(ndcache::verify::Problem::Orphan.to_string(), "belongs to no entry");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -105,7 +106,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// Whether every entry could be read and none is damaged; orphans and modes are no harm.
     #[must_use]
     pub fn is_intact(&self) -> bool {
@@ -129,9 +130,9 @@ impl Report {
 /// # Errors
 ///
 /// Returns an error when the folder can't be listed.
-pub(crate) fn verify(disk: &Disk, repair: Repair) -> Result<Report> {
-    let checked = survey(disk, |report: &mut Report, shard| Check { disk, repair, report }.shard(shard))?;
-    let mut report = checked.tallies.into_iter().fold(Report::default(), Report::merge);
+pub(crate) fn verify(disk: &Disk, repair: Repair) -> Result<VerifyReport> {
+    let checked = survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report }.shard(shard))?;
+    let mut report = checked.tallies.into_iter().fold(VerifyReport::default(), VerifyReport::merge);
     report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
     checked.error.map_or(Ok(report), Err)
 }
@@ -140,7 +141,7 @@ pub(crate) fn verify(disk: &Disk, repair: Repair) -> Result<Report> {
 struct Check<'a> {
     disk: &'a Disk,
     repair: Repair,
-    report: &'a mut Report,
+    report: &'a mut VerifyReport,
 }
 
 impl Check<'_> {

@@ -1,10 +1,16 @@
 //! Build steps: results in files that the user names, in formats that others read, made again only when they have to.
 //!
-//! * `step`: the way of a call to its target.
-//! * `persister`: [`Persister`], what saves and loads; `no_output`: [`NoOutput`], for what leaves no file.
-//! * `target`: the file at a path: where it is, and whether it is still the one that was made.
-//! * `replace`: [`replace_file`]; `attributes`: what the new file keeps of the old one; `published`: which file that was; `mapping`: when a target may be mapped.
-//! * `npy`, `msgpack`, `nifti`: the formats.
+//! [`Memory::make`](crate::Memory::make) runs a step. A target is a [`Persister`]: [`NpyFile`] and [`MappedNpyFile`] for
+//! arrays, [`MsgpackFile`] for other values, [`NoOutput`] for what leaves no file, or one of your own, for which
+//! [`replace_file`] writes a file atomically. [`read_npy`] reads an array of somebody else's.
+
+// * `step`: the way of a call to its target.
+// * `persister`: what saves and loads; `no_output`: for what leaves no file.
+// * `target`: the file at a path: where it is, and whether it is still the one that was made; `slots`: what is remembered
+//   of it.
+// * `replace`: files written atomically; `attributes`: what the new file keeps of the old one; `published`: which file
+//   that was; `mapping`: when a target may be mapped.
+// * `npy`, `msgpack`, `nifti`: the formats.
 
 mod attributes;
 mod mapping;
@@ -27,3 +33,6 @@ pub use no_output::{NamedNoOutput, NoOutput};
 pub use npy::{MappedNpyFile, NpyFile};
 pub use persister::{Fallible, Persister};
 pub use replace::replace_file;
+
+pub use crate::payload::read_npy;
+pub use crate::store::LimitedFile;

@@ -21,7 +21,8 @@ const DEPTH_MAX: usize = 128;
 /// apart, is so on the first call, too.
 ///
 /// ```
-/// use ndcache::{Memory, MsgpackFile, cache};
+/// use ndcache::make::MsgpackFile;
+/// use ndcache::{Memory, cache};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize, PartialEq)]

@@ -11,7 +11,8 @@ use crate::error::Result;
 /// changed. There is one such step per function; [`NoOutput::named`] makes more.
 ///
 /// ```
-/// use ndcache::{Memory, NoOutput, cache};
+/// use ndcache::make::NoOutput;
+/// use ndcache::{Memory, cache};
 ///
 /// #[cache]
 /// fn announce(text: &str) {

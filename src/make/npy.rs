@@ -18,7 +18,7 @@ use crate::payload::{check_npy, npy_meta, read_npy, write_npy};
 ///
 /// ```
 /// use ndarray::{Array1, array};
-/// use ndcache::{NpyFile, Persister};
+/// use ndcache::make::{NpyFile, Persister};
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let target = NpyFile::new(folder.path().join("a.npy"));
@@ -49,11 +49,12 @@ impl NpyFile {
 /// It is saved without write permission, which is what makes mapping it sound: nobody changes it by accident, and the
 /// next result replaces it and leaves what is mapped as it is. A file that has write permission all the same, lies in a
 /// world-writable folder or on a network file system, is copied into memory behind the same type, and
-/// [`Stats::by_copy`](crate::Stats::by_copy) counts it.
+/// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts it.
 ///
 /// ```
 /// use ndarray::Array1;
-/// use ndcache::{Mapped1, Memory, NpyFile, cache};
+/// use ndcache::make::NpyFile;
+/// use ndcache::{Mapped1, Memory, cache};
 ///
 /// #[cache]
 /// fn ramp(n: usize) -> Array1<f64> {

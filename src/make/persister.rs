@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 
 /// Where and how [`Memory::make`](crate::Memory::make) keeps the result of a build step: a format, and a path in it.
 ///
-/// [`NpyFile`](crate::NpyFile), [`MsgpackFile`](crate::MsgpackFile) and [`NoOutput`](crate::NoOutput) are there, and
+/// [`NpyFile`](crate::make::NpyFile), [`MsgpackFile`](crate::make::MsgpackFile) and [`NoOutput`](crate::make::NoOutput) are there, and
 /// with the feature `nifti` `NiftiFile` and `MappedNiftiFile`. One's own format is two functions:
 ///
 /// ```
 /// use std::io::Write;
 /// use std::path::{Path, PathBuf};
 ///
-/// use ndcache::{Error, Memory, Persister, Result, cache, replace_file};
+/// use ndcache::make::{Persister, replace_file};
+/// use ndcache::{Error, Memory, Result, cache};
 ///
 /// /// One number a line.
 /// struct CsvFile(PathBuf);
@@ -56,7 +57,7 @@ pub trait Persister<T> {
 
     /// Saves the value, in place of what was there.
     ///
-    /// [`replace_file`](crate::replace_file) leaves the old file until the new one is whole, and tells the step which
+    /// [`replace_file`](crate::make::replace_file) leaves the old file until the new one is whole, and tells the step which
     /// file it is, if it is called on the thread of `save`. Any other way, a file that somebody else puts there before
     /// `save` returns is taken for the one that was saved. `save` is called again when somebody else has replaced what
     /// it left.
@@ -117,7 +118,8 @@ impl<T, P: Persister<T> + ?Sized> Persister<T> for &P {
 /// ```
 /// use std::num::ParseIntError;
 ///
-/// use ndcache::{Fallible, Memory, MsgpackFile, cache};
+/// use ndcache::make::{Fallible, MsgpackFile};
+/// use ndcache::{Memory, cache};
 ///
 /// #[cache]
 /// fn parse(text: &str) -> Result<u32, ParseIntError> {

@@ -28,12 +28,12 @@ pub(super) const READ_ONLY: u32 = 0o444;
 
 /// Writes a file and puts it at `path`, in place of whatever file is there, in one step.
 ///
-/// For the [`save`](crate::Persister::save) of one's own [`Persister`](crate::Persister). `write` gets a buffered file
+/// For the [`save`](crate::make::Persister::save) of one's own [`Persister`](crate::make::Persister). `write` gets a buffered file
 /// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. Whoever reads `path`
 /// sees the old file or the new one, whole; after an error, a panic or a crash the old one stands. A crash may leave
 /// the temporary file, which a later call for the same path removes after a day. Inside of
 /// [`Memory::make`](crate::Memory::make) the file is flushed to the disk as the memory's
-/// [`Durability`](crate::Durability) says.
+/// [`Durability`](crate::policy::Durability) says.
 ///
 /// The new file has the permissions of the old one, and its owner, group and extended attributes as far as the system
 /// allows; of a file with several hard links only the one at `path` leads to the new file, and a symbolic link is
@@ -48,7 +48,7 @@ pub(super) const READ_ONLY: u32 = 0o444;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("a.txt");
-/// ndcache::replace_file(&path, |file| file.write_all(b"whole"))?;
+/// ndcache::make::replace_file(&path, |file| file.write_all(b"whole"))?;
 /// assert_eq!(std::fs::read_to_string(&path)?, "whole");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

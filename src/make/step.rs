@@ -27,7 +27,7 @@ impl Memory {
     /// A file is made by one function. It may be made by another one once it has been removed. Steps without a path
     /// are told apart by function and [`name`](Persister::name).
     ///
-    /// A step whose function returns a `Result` takes [`Fallible(target)`](crate::Fallible): an `Err` isn't saved,
+    /// A step whose function returns a `Result` takes [`Fallible(target)`](crate::make::Fallible): an `Err` isn't saved,
     /// leaves the old target and is the error here.
     ///
     /// A step is no entry: [`contains`](Self::contains), [`explain`](Self::explain), [`entry`](Self::entry) and
@@ -50,7 +50,8 @@ impl Memory {
     ///
     /// ```
     /// use ndarray::{Array1, Array2};
-    /// use ndcache::{Memory, NpyFile, cache};
+    /// use ndcache::make::NpyFile;
+    /// use ndcache::{Memory, cache};
     ///
     /// #[cache]
     /// fn table(n: usize) -> Array2<f64> {

@@ -25,7 +25,7 @@ use crate::error::Result;
 ///
 /// ```
 /// use ndarray::array;
-/// use ndcache::MappedCow2;
+/// use ndcache::mapped::MappedCow2;
 ///
 /// let mut m = MappedCow2::from(array![[1.0, 2.0], [3.0, 4.0]]);
 /// m[[0, 0]] = 5.0;
@@ -39,7 +39,7 @@ use crate::error::Result;
 /// or each would refer to the memory that the other owns:
 ///
 /// ```compile_fail,E0277
-/// # use ndcache::MappedCow1;
+/// # use ndcache::mapped::MappedCow1;
 /// let mut a = MappedCow1::from(ndarray::array![1, 2]);
 /// let mut b = MappedCow1::from(ndarray::array![3, 4]);
 /// std::mem::swap(&mut *a, &mut *b);
@@ -99,7 +99,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// Is this a file of the cache, rather than memory?
     ///
     /// ```
-    /// # use ndcache::MappedCow1;
+    /// # use ndcache::mapped::MappedCow1;
     /// assert!(!MappedCow1::from(ndarray::array![1, 2]).is_mapped());
     /// ```
     #[must_use]
@@ -112,7 +112,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// Reads the whole array.
     ///
     /// ```
-    /// # use ndcache::MappedCow1;
+    /// # use ndcache::mapped::MappedCow1;
     /// let mut m = MappedCow1::from(ndarray::array![1, 2]);
     /// m[0] = 3;
     /// assert_eq!(m.digest(), ndcache::digest(&ndarray::array![3, 2]));
@@ -125,7 +125,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// A copy in memory, in the same order if that is contiguous.
     ///
     /// ```
-    /// # use ndcache::MappedCow1;
+    /// # use ndcache::mapped::MappedCow1;
     /// assert_eq!(MappedCow1::from(ndarray::array![1, 2]).to_owned(), ndarray::array![1, 2]);
     /// ```
     #[must_use]
@@ -136,7 +136,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// A view that borrows this array; the same as [`ArrayRef::view`](ndarray::ArrayRef::view).
     ///
     /// ```
-    /// # use ndcache::MappedCow1;
+    /// # use ndcache::mapped::MappedCow1;
     /// let m = MappedCow1::from(ndarray::array![1, 2]);
     /// assert_eq!(m.view().into_iter().sum::<i32>(), 3);
     /// ```
@@ -148,7 +148,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// A writable view that borrows this array; the same as [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
     ///
     /// ```
-    /// # use ndcache::MappedCow1;
+    /// # use ndcache::mapped::MappedCow1;
     /// let mut m = MappedCow1::from(ndarray::array![1, 2]);
     /// m.view_mut().fill(3);
     /// assert_eq!(m, ndarray::array![3, 3]);

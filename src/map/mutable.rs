@@ -22,7 +22,8 @@ type Commit<A, D> = Box<dyn Fn(&ArrayRef<A, D>) -> Result<()> + Send + Sync>;
 ///
 /// ```
 /// use ndarray::Array1;
-/// use ndcache::{MappedMut1, Memory, cache};
+/// use ndcache::mapped::MappedMut1;
+/// use ndcache::{Memory, cache};
 /// # let folder = tempfile::tempdir().unwrap();
 ///
 /// #[cache]
@@ -64,7 +65,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
     /// # Errors
     ///
     /// Returns an error when the array can't be stored: on a full disk, say. The old result stays, and so does this
-    /// array, so that it can be committed again. Under [`Durability::Full`](crate::Durability::Full) the folder may fail
+    /// array, so that it can be committed again. Under [`Durability::Full`](crate::policy::Durability::Full) the folder may fail
     /// to be flushed after the array was published.
     ///
     /// ```

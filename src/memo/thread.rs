@@ -148,13 +148,13 @@ mod tests {
 
     #[test]
     fn what_is_validated_or_expires_is_not_carried() {
-        let open = |build: fn(crate::Builder) -> crate::Builder| {
+        let open = |build: fn(crate::MemoryBuilder) -> crate::MemoryBuilder| {
             let folder = tempfile::tempdir().unwrap();
             let memory = build(Memory::builder(folder.path())).open().unwrap();
             (folder, memory)
         };
         for (carried, build) in [
-            (true, (|builder| builder) as fn(crate::Builder) -> crate::Builder),
+            (true, (|builder| builder) as fn(crate::MemoryBuilder) -> crate::MemoryBuilder),
             (false, |builder| builder.validate(|_: &crate::Entry| true)),
             (false, |builder| builder.expires(std::time::Duration::from_secs(60))),
         ] {

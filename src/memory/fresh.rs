@@ -11,13 +11,14 @@ use crate::record::{Record, nanoseconds, nanoseconds_since_1970};
 
 /// A validation by age: an entry is good for `age` after it was computed.
 ///
-/// For [`Builder::validate`](crate::Builder::validate); [`Builder::expires`](crate::Builder::expires) and
+/// For [`MemoryBuilder::validate`](crate::MemoryBuilder::validate); [`MemoryBuilder::expires`](crate::MemoryBuilder::expires) and
 /// `#[cache(expires = …)]` say the same in fewer words, and are inherited by the calls around. An entry that the clock
 /// puts into the future counts as new, unless that is further off than `age`: then it isn't good.
 ///
 /// ```
 /// use std::time::Duration;
-/// use ndcache::{Memory, expires_after};
+/// use ndcache::policy::expires_after;
+/// use ndcache::Memory;
 /// # let folder = tempfile::tempdir().unwrap();
 ///
 /// #[ndcache::cache]

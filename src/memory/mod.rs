@@ -24,7 +24,7 @@ mod wanted;
 
 pub use fresh::expires_after;
 pub use scope::ambient;
-pub use settings::{Builder, Settings};
+pub use settings::{MemoryBuilder, Settings};
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -201,8 +201,8 @@ impl Memory {
     }
 
     /// The settings of a memory in `folder`, to be opened.
-    pub fn builder(folder: impl AsRef<Path>) -> Builder {
-        Builder::new(folder.as_ref())
+    pub fn builder(folder: impl AsRef<Path>) -> MemoryBuilder {
+        MemoryBuilder::new(folder.as_ref())
     }
 
     /// A memory that never looks up nor stores: every function just runs.

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
 use crate::folder::verify::verify;
-use crate::folder::{Evicted, Limits, Repair, Report};
+use crate::folder::{Evicted, Limits, Repair, VerifyReport};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
 
@@ -87,7 +87,7 @@ impl Memory {
 
     /// Evicts entries until all `limits` hold, and sweeps out garbage.
     ///
-    /// Those go first that the [`Evict`](crate::Evict) policy of the memory says, least recently used unless it was told otherwise;
+    /// Those go first that the [`EvictPolicy`](crate::policy::EvictPolicy) policy of the memory says, least recently used unless it was told otherwise;
     /// an entry counts by the lengths of all its files. Entries used since they were counted stay. Results published by
     /// hand (`edited`) and entries of newer versions count, and are never removed: with these alone a limit may stay
     /// exceeded. Arrays that are mapped keep their bytes.
@@ -142,7 +142,8 @@ impl Memory {
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
-    /// use ndcache::{Memory, Repair};
+    /// use ndcache::verify::Repair;
+    /// use ndcache::Memory;
     ///
     /// #[ndcache::cache]
     /// fn double(x: f64) -> f64 {
@@ -156,11 +157,11 @@ impl Memory {
     /// assert_eq!((report.entries, report.problems), (1, vec![]));
     /// # Ok::<(), ndcache::Error>(())
     /// ```
-    pub fn verify(&self, repair: Repair) -> Result<Report> {
+    pub fn verify(&self, repair: Repair) -> Result<VerifyReport> {
         if repair == Repair::Remove {
             self.writable("remove damaged entries")?;
         }
-        let Some(engine) = &self.0 else { return Ok(Report::default()) };
+        let Some(engine) = &self.0 else { return Ok(VerifyReport::default()) };
         engine.archive.reopen(false);
         let report = verify(&engine.archive.disk, repair);
         if repair == Repair::Remove {

@@ -85,7 +85,7 @@ pub enum Outcome {
 /// in them; numbers, strings and types that derive [`Payload`] stay what they are.
 ///
 /// ```
-/// fn maps_to<T: ndcache::Mappable<Mapped = M>, M>() {}
+/// fn maps_to<T: ndcache::mapped::Mappable<Mapped = M>, M>() {}
 ///
 /// maps_to::<ndarray::Array2<f64>, ndcache::Mapped2<f64>>();
 /// maps_to::<(ndarray::Array1<u8>, String), (ndcache::Mapped1<u8>, String)>();
@@ -114,9 +114,9 @@ pub trait Mappable: Sized {
 /// A result that is one array, which can be mapped writable in memory.
 ///
 /// ```
-/// fn copies_to<T: ndcache::CopyOnWrite<Cow = M>, M>() {}
+/// fn copies_to<T: ndcache::mapped::CopyOnWrite<Cow = M>, M>() {}
 ///
-/// copies_to::<ndarray::Array2<f64>, ndcache::MappedCow2<f64>>();
+/// copies_to::<ndarray::Array2<f64>, ndcache::mapped::MappedCow2<f64>>();
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` isn't a result of one array")]
 pub trait CopyOnWrite: Sized {
@@ -135,7 +135,7 @@ pub trait CopyOnWrite: Sized {
 /// A result that is one array and nothing else, which can be edited and stored again.
 ///
 /// ```
-/// fn is_edited_as<T: ndcache::OneArray<Element = A>, A>() {}
+/// fn is_edited_as<T: ndcache::mapped::OneArray<Element = A>, A>() {}
 ///
 /// is_edited_as::<ndarray::Array2<f64>, f64>();
 /// is_edited_as::<ndcache::Mapped1<u8>, u8>();

@@ -105,7 +105,7 @@ impl Memory {
     /// Which stored results went into the result of `call`; `None` if that isn't stored.
     ///
     /// An argument is joined with each entry that holds it by digest: an array with entries of which it is an array, a
-    /// [`Shelved`](crate::Shelved) result with the entry of its content. So it doesn't matter how the array came from
+    /// [`Shelved`](crate::shelve::Shelved) result with the entry of its content. So it doesn't matter how the array came from
     /// one function to the other; and an array that two functions return, all zeros say, is joined with both. Arrays
     /// inside arguments of other types, tuples say, aren't seen. A line ends where no entry holds an array: it came from
     /// elsewhere, or its entry was evicted. Each entry is followed once.

@@ -28,7 +28,8 @@ use crate::record::Record;
 ///
 /// ```
 /// use ndarray::Array1;
-/// use ndcache::{Memory, Shelved, cache};
+/// use ndcache::shelve::Shelved;
+/// use ndcache::{Memory, cache};
 /// # let folder = tempfile::tempdir().unwrap();
 ///
 /// #[cache]

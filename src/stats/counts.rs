@@ -40,7 +40,7 @@ pub struct Counts {
     /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
     /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
-    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    /// Hits that were computed again, as [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) says.
     pub rechecks: u64,
     /// Those of them that gave another result.
     pub mismatches: u64,
@@ -65,7 +65,7 @@ impl Stats {
         self.functions.values().map(|counts| counts.faults).sum()
     }
 
-    /// Hits that were computed again, as [`Builder::recheck`](crate::Builder::recheck) says.
+    /// Hits that were computed again, as [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) says.
     #[must_use]
     pub fn rechecks(&self) -> u64 {
         self.functions.values().map(|counts| counts.rechecks).sum()
@@ -84,7 +84,7 @@ impl Stats {
         &self.functions
     }
 
-    /// How many calls had each outcome, by [`Reason::name`](crate::Reason::name); `target` counts the steps of
+    /// How many calls had each outcome, by [`Reason::name`](crate::explain::Reason::name); `target` counts the steps of
     /// [`make`](crate::Memory::make) whose target was missing or changed.
     ///
     /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
@@ -102,7 +102,7 @@ impl Stats {
         self.copies.values().sum()
     }
 
-    /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::MapPolicy)), `network` (the
+    /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::policy::MapPolicy)), `network` (the
     /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
     /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
     /// `converted` (byte order, scaling or type) and `alignment`.

@@ -1,8 +1,8 @@
-//! What happened, and why: counts, reasons and what is said of them.
-//!
-//! * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
-//!   what a miss differs in from what is stored.
-//! * `verbose`: events and lines; `progress`: bars for work that lasts.
+//! How often a memory hit, missed and failed: what [`Memory::stats`](crate::Memory::stats) returns.
+
+// * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
+//   what a miss differs in from what is stored.
+// * `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;
@@ -13,4 +13,4 @@ pub(crate) mod recorder;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};
-pub use reason::{Difference, Explanation, Reason};
+pub(crate) use reason::{Explanation, Reason};

@@ -83,7 +83,7 @@ impl Difference {
 }
 
 impl Reason {
-    /// A short name, without what differs: the key of [`Stats::by_reason`](crate::Stats::by_reason).
+    /// A short name, without what differs: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

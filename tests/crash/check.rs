@@ -5,7 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Digest, Durability, Element, Limits, Memory, Mode, NpyFile, Problem, Repair, read_npy};
+use ndcache::make::{NpyFile, read_npy};
+use ndcache::policy::Durability;
+use ndcache::verify::{Problem, Repair};
+use ndcache::{Call, Digest, Element, Limits, Memory, Mode};
 
 use crate::inject::End;
 use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower};

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ndcache::Durability;
+use ndcache::policy::Durability;
 
 use crate::check::copy_folder;
 use crate::jobs::{Answer, Task};

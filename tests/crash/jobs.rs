@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Durability, Limits, Mapped1, NpyFile, Payload, Persister, Result, cache, zeros};
+use ndcache::make::{NpyFile, Persister};
+use ndcache::policy::Durability;
+use ndcache::{Compression, Limits, Mapped1, Payload, Result, cache, zeros};
 
 use crate::scene::{self, scene};
 

@@ -27,7 +27,7 @@ use check::{check, copy_folder};
 use choice::{Choice, Kind};
 use inject::{End, Fault, Inject};
 use jobs::{Answer, Job, Task};
-use ndcache::Durability;
+use ndcache::policy::Durability;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndcache::{Builder, Memory};
+use ndcache::{Memory, MemoryBuilder};
 
 /// Elements of an `f64` array that is mapped, from below which it would be read, to more than a mebibyte.
 const MAPPED: (usize, usize) = (17_000, 150_000);
@@ -66,7 +66,7 @@ pub(crate) fn scene() -> Scene {
 
 impl Scene {
     /// A memory with keys and names of its own.
-    pub(crate) fn builder(self, folder: &Path) -> Builder {
+    pub(crate) fn builder(self, folder: &Path) -> MemoryBuilder {
         Memory::builder(folder).salt(self.seed).readable(self.readable).inline(self.inline)
     }
 }

@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Mapped1, Memory, Mode, Repair, Verify, cache, read_npy};
+use ndcache::make::read_npy;
+use ndcache::policy::VerifyPolicy;
+use ndcache::verify::Repair;
+use ndcache::{Compression, Mapped1, Memory, Mode, cache};
 use tempfile::TempDir;
 
 use crate::support::files;
@@ -222,7 +225,7 @@ fn an_entry_with_a_changed_bit_or_length_is_replaced() {
     }
 }
 
-/// What is mapped is looked at as `Verify` says: the default takes what was written since the last boot as it is.
+/// What is mapped is looked at as `VerifyPolicy` says: the default takes what was written since the last boot as it is.
 #[test]
 fn a_flipped_bit_under_a_mapped_result_is_found_as_verify_says() {
     let right = mapped::compute(LARGE);
@@ -233,12 +236,12 @@ fn a_flipped_bit_under_a_mapped_result_is_found_as_verify_says() {
     for bit in (0..8 * HEADER).step_by(7).chain(some(bits - 8 * HEADER, bits / 100).map(|bit| bit + 8 * HEADER)) {
         let in_header = bit < 8 * HEADER;
         target.flip(bit);
-        for verify in [Verify::First, Verify::Always] {
+        for verify in [VerifyPolicy::First, VerifyPolicy::Always] {
             let memory = open(verify);
             assert_eq!(memory.eval(mapped::call(LARGE)), right, "bit {bit}");
             assert_eq!(memory.stats().hits(), u64::from(in_header), "bit {bit}");
         }
-        for verify in [Verify::Never, Verify::Boot] {
+        for verify in [VerifyPolicy::Never, VerifyPolicy::Boot] {
             let memory = open(verify);
             let shown = memory.eval(mapped::call(LARGE));
             let differs = ndarray::Zip::from(&*shown).and(&*right).fold(0, |count, a, b| count + u32::from(a != b));
@@ -248,7 +251,7 @@ fn a_flipped_bit_under_a_mapped_result_is_found_as_verify_says() {
     }
     for len in [0, 1, HEADER, target.bytes.len() / 2, target.bytes.len() - 1, target.bytes.len() + 1] {
         target.resize(len);
-        for verify in [Verify::Never, Verify::Boot, Verify::First, Verify::Always] {
+        for verify in [VerifyPolicy::Never, VerifyPolicy::Boot, VerifyPolicy::First, VerifyPolicy::Always] {
             let memory = open(verify);
             assert_eq!(memory.eval(mapped::call(LARGE)), right, "length {len}");
             assert_eq!(memory.stats().by_reason()["damaged"], 1, "length {len}");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use ndcache::{ContentHash, ErrorKind, FileContent, FileStamp, Memory, MsgpackFile, cache};
+use ndcache::make::MsgpackFile;
+use ndcache::{ContentHash, ErrorKind, FileContent, FileStamp, Memory, cache};
 
 use crate::support::{fresh, warnings};
 
@@ -167,7 +168,7 @@ fn calls_that_are_hashed_inside_of_others_keep_their_files_apart() {
     struct Evaluates<'a>(&'a Memory, &'a FileContent, &'a FileContent);
 
     impl ContentHash for Evaluates<'_> {
-        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+        fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
             self.1.content_hash(hasher);
             self.0.eval(content::call(self.2));
             self.2.content_hash(hasher);

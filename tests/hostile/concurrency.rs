@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Mapped1, Mapped2, Memory, Mode, Reason, cache, digest};
+use ndcache::explain::Reason;
+use ndcache::{Compression, Mapped1, Mapped2, Memory, Mode, cache, digest};
 use rayon::prelude::*;
 
 use crate::support::{child, files, fresh, in_child, newer, snapshot};
@@ -233,7 +234,7 @@ fn views_of_a_mapped_array_have_digests_of_their_own() {
 fn a_function_may_turn_on_its_own_memory() {
     struct Share(Memory);
     impl ndcache::ContentHash for Share {
-        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+        fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
             hasher.unit();
         }
     }
@@ -276,7 +277,7 @@ fn a_function_may_turn_on_its_own_memory() {
 fn a_memory_opened_after_its_folder_was_renamed_does_not_wait_for_itself() {
     struct Share(Memory);
     impl ndcache::ContentHash for Share {
-        fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+        fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
             hasher.unit();
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use ndcache::{ContentHash, ContentHasher, Memory, MsgpackFile, Payload, cache, digest, digest_serde};
+use ndcache::hash::{ContentHasher, digest_serde};
+use ndcache::make::MsgpackFile;
+use ndcache::{ContentHash, Memory, Payload, cache, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{fresh, warnings};

@@ -5,7 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, NpyFile, Reason, Repair, cache};
+use ndcache::explain::Reason;
+use ndcache::make::NpyFile;
+use ndcache::verify::Repair;
+use ndcache::{Memory, cache};
 
 use crate::support::{child, in_child};
 

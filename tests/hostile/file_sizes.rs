@@ -6,8 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Durability, ErrorKind, Mapped1, Memory, MsgpackFile, NpyFile, Persister, Result};
-use ndcache::{cache, replace_file, zeros};
+use ndcache::make::replace_file;
+use ndcache::make::{MsgpackFile, NpyFile, Persister};
+use ndcache::policy::Durability;
+use ndcache::{Compression, ErrorKind, Mapped1, Memory, Result};
+use ndcache::{cache, zeros};
 
 use crate::support::{child, in_child};
 
@@ -71,8 +74,8 @@ fn build_steps_give_an_error_that_names_the_target() {
         #[cfg(feature = "nifti")]
         for name in ["a.nii", "a.nii.gz"] {
             let path = old(name);
-            check(memory.make(noise::call(30_000), ndcache::NiftiFile::new(&path)), &path, "old");
-            check(memory.make(noise::call(30_000), ndcache::MappedNiftiFile::new(&path)), &path, "old");
+            check(memory.make(noise::call(30_000), ndcache::make::NiftiFile::new(&path)), &path, "old");
+            check(memory.make(noise::call(30_000), ndcache::make::MappedNiftiFile::new(&path)), &path, "old");
         }
         let path = old("a.txt");
         check(replace_file(&path, |file| file.write_all(&[7; LARGE])), &path, "old");
@@ -112,7 +115,7 @@ fn results_are_returned_and_counted_as_faults() {
         assert_eq!(memory.entries().count(), n);
         assert_eq!(memory.eval(text::call(10)), memory.eval(text::call(10)));
         assert_eq!(memory.stats().hits(), 1);
-        memory.verify(ndcache::Repair::Remove).unwrap();
+        memory.verify(ndcache::verify::Repair::Remove).unwrap();
         memory.clear().unwrap();
     }
 }

@@ -439,7 +439,7 @@ fn hostile_texts_make_names_that_are_listed_evicted_and_cleared() {
         memory.eval(written::call(text));
         assert_eq!(memory.eval(written::call(text))[0], text.len() as f64);
     }
-    let report = memory.verify(ndcache::Repair::No).unwrap();
+    let report = memory.verify(ndcache::verify::Repair::No).unwrap();
     assert_eq!((report.entries, report.orphans, report.damaged), (texts.len() as u64, 0, 0));
     memory.reduce_size(ndcache::Limits::default().items(3)).unwrap();
     assert_eq!(files(folder.path(), ".npy").len(), 3);

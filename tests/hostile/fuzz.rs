@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Memory, Mode, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::{Compression, Memory, Mode, cache};
 
 use crate::support::fuzz::fuzz;
 use crate::support::{files, sealed};

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{ContentHash, ContentHasher, Mapped1, Memory, cache};
+use ndcache::hash::ContentHasher;
+use ndcache::{ContentHash, Mapped1, Memory, cache};
 use serde::Serialize;
 
 use crate::support::{child, fresh, in_child};

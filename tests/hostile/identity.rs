@@ -358,7 +358,7 @@ fn sibling_shape(memory: &Memory, first: bool) -> f64 {
     branches!(first, |K| {
         struct Same;
         impl ContentHash for Same {
-            fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+            fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
                 hasher.unit();
             }
         }
@@ -402,7 +402,7 @@ fn a_build_step_is_not_up_to_date_with_another_type_of_its_name() {
             impl Factor for Same {
                 const FACTOR: f64 = K;
             }
-            let made: Array1<f64> = memory.make(table::call::<Same>(), ndcache::NpyFile::new(path)).unwrap();
+            let made: Array1<f64> = memory.make(table::call::<Same>(), ndcache::make::NpyFile::new(path)).unwrap();
             made[0]
         })
     }

@@ -1,6 +1,7 @@
 //! Keys and stored values: wrong hits.
 
-use ndcache::{ContentHash, ContentHasher, cache, call};
+use ndcache::hash::ContentHasher;
+use ndcache::{ContentHash, cache, call};
 use serde::{Deserialize, Serialize};
 
 use crate::support::fresh;

@@ -6,7 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, MsgpackFile, NoOutput, NpyFile, Repair, Shelved, cache, read_npy};
+use ndcache::make::{MsgpackFile, NoOutput, NpyFile, read_npy};
+use ndcache::shelve::Shelved;
+use ndcache::verify::Repair;
+use ndcache::{Memory, cache};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -9,7 +9,9 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Limits, Memory, NpyFile, Repair, cache};
+use ndcache::make::NpyFile;
+use ndcache::verify::Repair;
+use ndcache::{Limits, Memory, cache};
 use rustix::fs::{CWD, FileType, Mode as Bits, makedev, mknodat};
 
 use crate::support::{files, warnings};

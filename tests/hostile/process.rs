@@ -10,7 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Mapped1, Memory, NpyFile, Repair, cache, digest};
+use ndcache::make::NpyFile;
+use ndcache::verify::Repair;
+use ndcache::{Compression, Limits, Mapped1, Memory, cache, digest};
 
 use crate::support::{child, files, fresh, in_child, skip};
 

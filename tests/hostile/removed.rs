@@ -10,7 +10,9 @@ use std::thread;
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Limits, Mapped1, Memory, Mode, NpyFile, Repair, cache, zeros};
+use ndcache::make::NpyFile;
+use ndcache::verify::Repair;
+use ndcache::{Limits, Mapped1, Memory, Mode, cache, zeros};
 use tempfile::TempDir;
 
 use crate::support::{child, in_child, warnings};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ndarray::prelude::*;
-use ndcache::{FileContent, FileStamp, Memory, Mode, NpyFile, cache, call};
+use ndcache::make::NpyFile;
+use ndcache::{FileContent, FileStamp, Memory, Mode, cache, call};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use tracing_subscriber::filter::LevelFilter;

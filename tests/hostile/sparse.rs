@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{FileContent, Memory, Reason, cache, digest, read_npy};
+use ndcache::explain::Reason;
+use ndcache::make::read_npy;
+use ndcache::{FileContent, Memory, cache, digest};
 
 use crate::support::{child, in_child};
 
@@ -80,7 +82,7 @@ fn a_long_file_of_holes_is_found_in_constant_memory() {
     let loaded = memory.entry(&text::call(LONG));
     assert!(loaded.unwrap_err().to_string().contains("is not the file that its record names"));
     assert!(matches!(memory.explain(&text::call(LONG)).reason(), Reason::Damaged(_)));
-    let verified = memory.verify(ndcache::Repair::No).unwrap();
+    let verified = memory.verify(ndcache::verify::Repair::No).unwrap();
     assert_eq!(verified.damaged, 2);
     assert!(peak() - before < LONG / 2, "{} MiB", (peak() - before) >> 20);
 }
@@ -89,18 +91,20 @@ fn a_long_file_of_holes_is_found_in_constant_memory() {
 #[test]
 fn files_of_holes_that_hold_what_was_stored_are_hits() {
     let folder = tempfile::tempdir().unwrap();
-    let memory = Memory::builder(folder.path().join("cache")).verify(ndcache::Verify::Always).open().unwrap();
+    let memory =
+        Memory::builder(folder.path().join("cache")).verify(ndcache::policy::VerifyPolicy::Always).open().unwrap();
     let n = 400_000;
     memory.eval(zeros::call(n));
     let array = memory.entry(&zeros::call(n)).unwrap().unwrap().files()[0].clone();
     let length = array.metadata().unwrap().len();
     hollow(&array, 4096);
     assert!(array.metadata().unwrap().blocks() * 512 < length / 2);
-    let other = Memory::builder(folder.path().join("cache")).verify(ndcache::Verify::Always).open().unwrap();
+    let other =
+        Memory::builder(folder.path().join("cache")).verify(ndcache::policy::VerifyPolicy::Always).open().unwrap();
     assert_eq!(other.eval(zeros::call(n)), Array1::<f64>::zeros(n));
     assert!(other.mmap(zeros::call(n)).is_mapped());
     assert_eq!((other.stats().hits(), other.stats().misses()), (2, 0));
-    assert!(other.verify(ndcache::Repair::No).unwrap().is_intact());
+    assert!(other.verify(ndcache::verify::Repair::No).unwrap().is_intact());
     assert_eq!(read_npy::<f64, Ix1>(&array).unwrap(), Array1::<f64>::zeros(n));
     let dense = folder.path().join("dense");
     fs::write(&dense, fs::read(&array).unwrap()).unwrap();
@@ -120,10 +124,11 @@ fn a_volume_of_holes_is_a_volume_of_zeros() {
     use std::io::Write;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nii");
-    ndcache::Persister::save(&ndcache::NiftiFile::new(&path), &Array3::<f32>::ones((100, 100, 100))).unwrap();
+    ndcache::make::Persister::save(&ndcache::make::NiftiFile::new(&path), &Array3::<f32>::ones((100, 100, 100)))
+        .unwrap();
     let head = fs::read(&path).unwrap()[..352].to_vec();
     let mut file = File::create(&path).unwrap();
     file.write_all(&head).unwrap();
     file.set_len(352 + 4_000_000).unwrap();
-    assert_eq!(ndcache::read_nifti::<f32, Ix3>(&path).unwrap().voxels, Array3::<f32>::zeros((100, 100, 100)));
+    assert_eq!(ndcache::make::read_nifti::<f32, Ix3>(&path).unwrap().voxels, Array3::<f32>::zeros((100, 100, 100)));
 }

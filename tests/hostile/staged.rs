@@ -83,7 +83,7 @@ fn an_array_that_is_swept_while_it_is_filled_is_stored_all_the_same() {
         let file = files(folder, ".npy").pop().unwrap();
         fs::File::open(&file).unwrap().set_modified(old).unwrap();
         memory.reduce_size(ndcache::Limits::default()).unwrap();
-        memory.verify(ndcache::Repair::Remove).unwrap();
+        memory.verify(ndcache::verify::Repair::Remove).unwrap();
         x.fill(n as f64);
         x.into()
     }

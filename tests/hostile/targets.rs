@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Mapped3, Memory, MsgpackFile, NpyFile, Persister, cache};
+use ndcache::make::{MsgpackFile, NpyFile, Persister};
+use ndcache::{Mapped3, Memory, cache};
 
 use crate::support::{child, files, fresh, in_child};
 
@@ -90,7 +91,7 @@ fn same(n: u64) -> u64 {
 fn a_persister_that_panics_after_saving_costs_no_later_call() {
     let (folder, memory) = fresh();
     let path = folder.path().join("a.txt");
-    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    let whole = |n: &u64| ndcache::make::replace_file(&path, |file| write!(file, "{n}"));
     let make = |n, save: &(dyn Fn(&u64) -> ndcache::Result<()> + Sync)| {
         memory.make(same::call(n), Odd { path: path.clone(), save })
     };
@@ -115,7 +116,7 @@ fn a_step_inside_a_step_of_one_target_is_not_taken_for_it() {
     }
     let (folder, memory) = fresh();
     let path = folder.path().join("a.txt");
-    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    let whole = |n: &u64| ndcache::make::replace_file(&path, |file| write!(file, "{n}"));
     let nested = |n: &u64| {
         whole(n)?;
         if *n == 5 {
@@ -134,7 +135,7 @@ fn of_two_caches_that_make_one_target_each_knows_its_own() {
     let (folder, memory) = fresh();
     let (_other_folder, other) = fresh();
     let path = folder.path().join("a.txt");
-    let whole = |n: &u64| ndcache::replace_file(&path, |file| write!(file, "{n}"));
+    let whole = |n: &u64| ndcache::make::replace_file(&path, |file| write!(file, "{n}"));
     // Between its rename and its digest.
     let late = |n: &u64| {
         whole(n)?;
@@ -220,7 +221,7 @@ impl Persister<u64> for Watched<'_> {
     type Loaded = u64;
 
     fn save(&self, value: &u64) -> ndcache::Result<()> {
-        ndcache::replace_file(self.path, |file| write!(file, "{value}"))
+        ndcache::make::replace_file(self.path, |file| write!(file, "{value}"))
     }
 
     fn load(&self) -> ndcache::Result<u64> {
@@ -246,7 +247,7 @@ fn a_target_that_is_replaced_before_it_is_loaded_is_saved_again_or_an_error() {
         let load = || {
             if left.get() > 0 {
                 left.set(left.get() - 1);
-                ndcache::replace_file(&path, |file| write!(file, "8")).unwrap();
+                ndcache::make::replace_file(&path, |file| write!(file, "8")).unwrap();
             }
             number(&path)
         };
@@ -272,7 +273,7 @@ fn a_target_that_is_replaced_while_it_is_loaded_is_looked_at_again() {
     let first = Cell::new(true);
     let load = || {
         if first.replace(false) {
-            ndcache::replace_file(&path, |file| write!(file, "8")).unwrap();
+            ndcache::make::replace_file(&path, |file| write!(file, "8")).unwrap();
         }
         number(&path)
     };
@@ -290,7 +291,7 @@ fn a_persister_whose_path_changes_half_way_is_an_error() {
 
         fn save(&self, value: &u64) -> ndcache::Result<()> {
             self.1.set(1);
-            ndcache::replace_file(&self.0[1], |file| write!(file, "{value}"))
+            ndcache::make::replace_file(&self.0[1], |file| write!(file, "{value}"))
         }
 
         fn load(&self) -> ndcache::Result<()> {
@@ -318,7 +319,7 @@ fn a_persister_whose_path_changes_half_way_is_an_error() {
 fn volumes_of_random_headers_are_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nii");
-    let target = ndcache::MappedNiftiFile::new(&path);
+    let target = ndcache::make::MappedNiftiFile::new(&path);
     target.save(&Array3::<i16>::from_elem((3, 4, 5), 7)).unwrap();
     let good = fs::read(&path).unwrap();
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
@@ -341,8 +342,8 @@ fn volumes_of_random_headers_are_read_or_refused() {
         fs::remove_file(&path).unwrap();
         fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
-        let _ = ndcache::read_nifti::<f64, IxDyn>(&path).map(|volume| volume.voxels.sum());
-        let _ = ndcache::read_nifti::<i16, Ix3>(&path).map(|volume| volume.grid.affine());
+        let _ = ndcache::make::read_nifti::<f64, IxDyn>(&path).map(|volume| volume.voxels.sum());
+        let _ = ndcache::make::read_nifti::<i16, Ix3>(&path).map(|volume| volume.grid.affine());
         let loaded: ndcache::Result<Mapped3<i16>> = Persister::<Array3<i16>>::load(&target);
         let _ = loaded.map(|voxels| voxels.iter().map(|&x| i64::from(x)).sum::<i64>());
     }

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Mapped1, Memory, Shelved, cache};
+use ndcache::shelve::Shelved;
+use ndcache::{Mapped1, Memory, cache};
 
 use crate::support::{fresh, warnings};
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Memory, Mode, Reason, cache, call};
+use ndcache::explain::Reason;
+use ndcache::{Compression, Limits, Memory, Mode, cache, call};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::support::{events, fresh, snapshot};

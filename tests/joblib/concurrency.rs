@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, Repair, cache, call};
+use ndcache::verify::Repair;
+use ndcache::{Memory, cache, call};
 
 use crate::support::{child, fresh, in_child};
 

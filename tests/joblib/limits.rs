@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Evicted, Limits, Memory, cache};
+use ndcache::policy::Evicted;
+use ndcache::{Limits, Memory, cache};
 use tempfile::TempDir;
 
 use crate::support::fresh;

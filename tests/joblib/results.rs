@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndcache::{Memory, Mode, Shelved, cache, digest};
+use ndcache::shelve::Shelved;
+use ndcache::{Memory, Mode, cache, digest};
 
 use crate::support::fresh;
 

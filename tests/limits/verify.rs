@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
-use ndcache::{Compression, Limits, Memory, Problem, Repair, cache};
+use ndcache::verify::{Problem, Repair};
+use ndcache::{Compression, Limits, Memory, cache};
 
 use super::{HOUR, array, ramp, record, store};
 use crate::support::{fresh, newer, snapshot};

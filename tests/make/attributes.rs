@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use ndarray::Array1;
-use ndcache::{Mapped1, Memory, MsgpackFile, NpyFile, cache, replace_file};
+use ndcache::make::{MsgpackFile, NpyFile, replace_file};
+use ndcache::{Mapped1, Memory, cache};
 
 #[cache]
 fn ramp(n: usize) -> Array1<f64> {

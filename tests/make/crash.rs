@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{Durability, Memory, NpyFile, Persister};
+use ndcache::Memory;
+use ndcache::make::{NpyFile, Persister};
+use ndcache::policy::Durability;
 
 use super::{Workshop, ramp, runs};
 use crate::support::{in_child, skip};

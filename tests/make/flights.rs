@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, NpyFile, cache};
+use ndcache::make::NpyFile;
+use ndcache::{Memory, cache};
 
 use super::Workshop;
 use crate::support::{child, in_child};

@@ -3,7 +3,8 @@
 use std::fs;
 
 use ndarray::prelude::*;
-use ndcache::{ErrorKind, Memory, Mode, NoOutput, NpyFile, cache};
+use ndcache::make::{NoOutput, NpyFile};
+use ndcache::{ErrorKind, Memory, Mode, cache};
 
 use super::{RUNS, Workshop, ramp, runs};
 use crate::support::{child, in_child, snapshot, warnings};

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
-use ndcache::{Call, Memory, NpyFile, cache};
+use ndcache::make::NpyFile;
+use ndcache::{Call, Memory, cache};
 use proptest::prelude::*;
 
 use super::{RUNS, Workshop, runs};

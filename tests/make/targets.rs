@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::prelude::*;
 use ndcache::__private::arrays_hashed;
-use ndcache::{Error, ErrorKind, Fallible, Memory, MsgpackFile, NoOutput, NpyFile, Persister, Result, cache};
+use ndcache::make::{Fallible, MsgpackFile, NoOutput, NpyFile, Persister};
+use ndcache::{Error, ErrorKind, Memory, Result, cache};
 
 use super::{RUNS, Workshop, ramp, runs};
 use crate::support::{Mount, child, in_child};
@@ -119,7 +120,7 @@ fn a_value_that_the_format_can_not_hold_is_an_error_and_leaves_the_old_target() 
     impl Persister<u8> for Even {
         type Loaded = u8;
         fn save(&self, value: &u8) -> Result<()> {
-            ndcache::replace_file(&self.0, |file| match value % 2 {
+            ndcache::make::replace_file(&self.0, |file| match value % 2 {
                 0 => std::io::Write::write_all(file, &[*value]).map_err(Error::other),
                 _ => Err(Error::other(format!("{value} is odd"))),
             })
@@ -315,7 +316,8 @@ fn a_target_that_may_not_be_mapped_is_copied_and_counted() {
     assert!(!make(&workshop.memory).is_mapped());
     assert_eq!(workshop.memory.stats().by_copy()["world-writable"], 1);
     fs::set_permissions(workshop.path(""), Permissions::from_mode(0o755)).unwrap();
-    let owned = Memory::builder(workshop.folder.path().join("cache")).map(ndcache::MapPolicy::Never).open().unwrap();
+    let owned =
+        Memory::builder(workshop.folder.path().join("cache")).map(ndcache::policy::MapPolicy::Never).open().unwrap();
     assert!(!make(&owned).is_mapped());
     assert_eq!(owned.stats().by_copy()["policy"], 1);
     assert!(make(&workshop.memory).is_mapped());
@@ -334,7 +336,9 @@ fn a_target_in_another_format_than_before_is_made_again() {
     impl Persister<Array1<f64>> for Length {
         type Loaded = usize;
         fn save(&self, value: &Array1<f64>) -> Result<()> {
-            ndcache::replace_file(&self.0, |file| std::io::Write::write_fmt(file, format_args!("{}", value.len())))
+            ndcache::make::replace_file(&self.0, |file| {
+                std::io::Write::write_fmt(file, format_args!("{}", value.len()))
+            })
         }
         fn load(&self) -> Result<usize> {
             std::fs::read_to_string(&self.0).map_err(Error::other)?.parse().map_err(Error::other)

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ndarray::prelude::*;
-use ndcache::{FileContent, Mapped4, MappedNiftiFile, NiftiFile, Volume, Voxel, cache, read_nifti};
+use ndcache::make::{MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
+use ndcache::{FileContent, Mapped4, cache};
 use serde::Serialize;
 
 use super::{RUNS, Workshop, runs};
@@ -26,7 +27,7 @@ struct Expected {
 }
 
 impl Expected {
-    fn new<A: Voxel, D: Dimension>(file: &Path, voxels: &ArrayRef<A, D>, grid: &ndcache::Grid) -> Self {
+    fn new<A: Voxel, D: Dimension>(file: &Path, voxels: &ArrayRef<A, D>, grid: &ndcache::make::Grid) -> Self {
         let elements: Vec<A> = voxels.t().iter().copied().collect();
         let bytes: &[u8] = bytemuck::cast_slice(&elements);
         Self {
@@ -84,7 +85,7 @@ fn nibabel_reads_what_steps_have_made_with_the_same_voxels_and_affine() {
     expected.push(Expected::new(&plain, &scan.voxels, &scan.grid));
     let plain = array![[1_i64, 2], [3, i64::MIN]];
     memory.make(table::call(&plain), NiftiFile::new(workshop.path("table.nii"))).unwrap();
-    expected.push(Expected::new(&workshop.path("table.nii"), &plain, &ndcache::Grid::default()));
+    expected.push(Expected::new(&workshop.path("table.nii"), &plain, &ndcache::make::Grid::default()));
     check(&python, workshop.folder.path(), &expected);
 }
 
@@ -117,7 +118,7 @@ fn nibabel_makes_the_same_of_odd_headers() {
     let mut expected = Vec::new();
     for (n, changes) in cases.iter().enumerate() {
         let path = folder.path().join(format!("{n}.nii"));
-        ndcache::Persister::save(&NiftiFile::new(&path), &voxels).unwrap();
+        ndcache::make::Persister::save(&NiftiFile::new(&path), &voxels).unwrap();
         let mut bytes = fs::read(&path).unwrap();
         let plain = [code(252, 1), code(254, 0)];
         for (at, change) in plain.iter().chain(changes) {
@@ -148,7 +149,7 @@ fn a_mapped_volume_is_an_argument_that_counts_by_voxels_and_grid() {
     let again = memory.make(scan::call(&file), &target).unwrap();
     memory.make(doubled::call(&again), &result).unwrap();
     assert_eq!(runs(), 2);
-    let moved = Volume { grid: ndcache::Grid::default(), ..again };
+    let moved = Volume { grid: ndcache::make::Grid::default(), ..again };
     memory.make(doubled::call(&moved), &result).unwrap();
     assert_eq!(runs(), 3);
 }

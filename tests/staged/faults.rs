@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use ndcache::{Limits, MapPolicy};
+use ndcache::Limits;
+use ndcache::policy::MapPolicy;
 
 use super::*;
 use crate::support::{Mount, snapshot, warnings};

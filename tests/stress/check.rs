@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use ndcache::{Digest, Limits, Memory, Mode, Problem, Repair};
+use ndcache::verify::{Problem, Repair};
+use ndcache::{Digest, Limits, Memory, Mode};
 
 /// Older than what may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);

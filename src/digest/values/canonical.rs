@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 /// `#[derive(ContentHash)]` hides nothing, and takes fields that only serde knows.
 ///
 /// ```
-/// use ndcache::digest_serde;
+/// use ndcache::hash::digest_serde;
 /// use serde::Serialize;
 ///
 /// #[derive(Serialize)]

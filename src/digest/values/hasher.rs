@@ -38,7 +38,8 @@ pub(crate) use unordered::Sum;
 /// `#[derive(ContentHash)]` feeds the full name of the type and each field with its name:
 ///
 /// ```
-/// use ndcache::{ContentHash, ContentHasher, digest};
+/// use ndcache::hash::ContentHasher;
+/// use ndcache::{ContentHash, digest};
 ///
 /// struct Window {
 ///     name: String,
@@ -335,7 +336,7 @@ impl ContentHasher {
 
     /// Feeds what serde knows of a value, for types that aren't [`ContentHash`](crate::ContentHash).
     ///
-    /// As with [`digest_serde`](crate::digest_serde): names, widths and variants count, and the order of map entries
+    /// As with [`digest_serde`](crate::hash::digest_serde): names, widths and variants count, and the order of map entries
     /// doesn't. When the type refuses to serialize, the stream [fails](Self::failure).
     pub fn serialize<T: Serialize>(&mut self, value: &T) {
         if let Err(error) = canonical::feed(value, self, false) {

@@ -11,7 +11,8 @@ const LIMIT: usize = 120;
 /// What is longer ends with `…`. Writing to it fails from then on, so that describing a long value stops early.
 ///
 /// ```
-/// use ndcache::{ContentHash, Text};
+/// use ndcache::hash::Text;
+/// use ndcache::ContentHash;
 ///
 /// let mut text = Text::new();
 /// (1.5, "hann", vec![0_u8; 9]).describe(&mut text);

@@ -7,7 +7,7 @@ use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, Known};
 use crate::entry::archive::Archive;
 use crate::entry::read::extent::misfit;
-use crate::entry::rules::Verify;
+use crate::entry::rules::VerifyPolicy;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::map::{Examined, Mapping, Spare, digest_file, read_verified, vec_of};
@@ -160,16 +160,16 @@ impl Source<'_> {
 
     /// What may be used again without looking at the file.
     fn remembered(&self) -> Option<&dyn Remembered> {
-        self.remembered.filter(|_| self.archive.rules.verify != Verify::Always)
+        self.remembered.filter(|_| self.archive.rules.verify != VerifyPolicy::Always)
     }
 
     fn must_verify(&self, name: &str) -> bool {
         let fresh = || !lock(&self.archive.verified).contains(name);
         match self.archive.rules.verify {
-            Verify::Never => false,
-            Verify::Boot => self.record.producer.session != self.archive.disk.medium().session && fresh(),
-            Verify::First => fresh(),
-            Verify::Always => true,
+            VerifyPolicy::Never => false,
+            VerifyPolicy::Boot => self.record.producer.session != self.archive.disk.medium().session && fresh(),
+            VerifyPolicy::First => fresh(),
+            VerifyPolicy::Always => true,
         }
     }
 

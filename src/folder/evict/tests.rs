@@ -140,7 +140,7 @@ fn a_candidate_takes_no_more_than_its_documentation_says() {
 /// The evictor of a memory, which remembers but so many candidates.
 fn forgetful(memory: &Memory, remembered: usize) -> Evictor {
     let engine = engine(memory);
-    let evictor = Evictor::new(Arc::clone(&engine.archive.disk), Evict::default(), Box::new(|_| ()));
+    let evictor = Evictor::new(Arc::clone(&engine.archive.disk), EvictPolicy::default(), Box::new(|_| ()));
     Evictor { remembered, ..evictor }
 }
 
@@ -276,7 +276,7 @@ proptest! {
         let age = age.then_some(Duration::ZERO);
         let limits = Limits { items, bytes, age };
         let disk = Disk::open(folder.path()).unwrap();
-        let evictor = Evictor { remembered, ..Evictor::new(Arc::new(disk), Evict::default(), Box::new(|_| ())) };
+        let evictor = Evictor { remembered, ..Evictor::new(Arc::new(disk), EvictPolicy::default(), Box::new(|_| ())) };
         evictor.reduce(&limits).unwrap();
         let left = left(&memory, &LENGTHS);
         prop_assert!(kept.iter().all(|length| left.contains(length)), "{:?} of {:?}", left, kept);

@@ -21,7 +21,8 @@ use crate::map::Mapped;
 ///
 /// ```
 /// use ndarray::Array3;
-/// use ndcache::{Grid, Memory, NiftiFile, Volume, cache};
+/// use ndcache::make::{Grid, NiftiFile, Volume};
+/// use ndcache::{Memory, cache};
 ///
 /// #[cache]
 /// fn ball(n: usize) -> Volume<Array3<u8>> {
@@ -53,11 +54,12 @@ impl NiftiFile {
 /// It is saved without write permission, which is what makes mapping it sound, and no scaling. A file that has write
 /// permission all the same, lies in a world-writable folder or on a network file system, is compressed, of the other
 /// byte order or scaled, is copied into memory behind the same type, and
-/// [`Stats::by_copy`](crate::Stats::by_copy) counts it.
+/// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts it.
 ///
 /// ```
 /// use ndarray::Array3;
-/// use ndcache::{Mapped3, MappedNiftiFile, Memory, cache};
+/// use ndcache::make::MappedNiftiFile;
+/// use ndcache::{Mapped3, Memory, cache};
 ///
 /// #[cache]
 /// fn zeros(n: usize) -> Array3<f32> {

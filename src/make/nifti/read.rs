@@ -36,10 +36,10 @@ const CHUNK: usize = 1 << 20;
 /// use ndarray::Ix4;
 ///
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/functional.nii");
-/// let volume = ndcache::read_nifti::<f32, Ix4>(path)?;
+/// let volume = ndcache::make::read_nifti::<f32, Ix4>(path)?;
 /// assert_eq!(volume.voxels.dim(), (17, 21, 3, 20));
 /// assert_eq!(volume.grid.steps()[..3], [4.0, 4.0, 8.0]); // mm
-/// let error = ndcache::read_nifti::<i16, Ix4>(path).unwrap_err();
+/// let error = ndcache::make::read_nifti::<i16, Ix4>(path).unwrap_err();
 /// assert!(error.to_string().contains("voxels are `i16` with scl_slope 0.07"));
 /// # Ok::<(), ndcache::Error>(())
 /// ```

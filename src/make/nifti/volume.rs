@@ -15,12 +15,12 @@ const HALF_TURN: f64 = 3.0 * f32::EPSILON as f64;
 
 /// A volume: its voxels, and where they are in space.
 ///
-/// What [`read_nifti`](crate::read_nifti) returns, and what a step may return whose target is a NIfTI file. As an
+/// What [`read_nifti`](crate::make::read_nifti) returns, and what a step may return whose target is a NIfTI file. As an
 /// argument it counts by both.
 ///
 /// ```
 /// use ndarray::{Array3, ShapeBuilder};
-/// use ndcache::{Grid, Volume};
+/// use ndcache::make::{Grid, Volume};
 ///
 /// let grid = Grid::from_affine([[2.0, 0.0, 0.0, -10.0], [0.0, 2.0, 0.0, -20.0], [0.0, 0.0, 3.0, 0.0]]);
 /// let volume = Volume { voxels: Array3::<f32>::zeros((10, 20, 5).f()), grid };

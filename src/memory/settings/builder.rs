@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::info::Entry;
-use crate::entry::rules::{INLINE, MapPolicy, Mode, Verify};
+use crate::entry::rules::{INLINE, MapPolicy, Mode, VerifyPolicy};
 use crate::error::{Error, Result};
-use crate::folder::limits::{Evict, Limits};
+use crate::folder::limits::{EvictPolicy, Limits};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
@@ -28,7 +28,7 @@ use crate::store::{Disk, Durability};
 /// ```
 #[derive(Clone)]
 #[must_use = "a memory is opened by `open()`"]
-pub struct Builder {
+pub struct MemoryBuilder {
     folder: PathBuf,
     environment: bool,
     pub(crate) settings: Settings,
@@ -44,13 +44,13 @@ pub struct Settings {
     pub(crate) salt: String,
     pub(crate) map: MapPolicy,
     pub(crate) map_network: bool,
-    pub(crate) verify: Verify,
+    pub(crate) verify: VerifyPolicy,
     pub(crate) durability: Durability,
     pub(crate) compression: Compression,
     pub(crate) inline: u64,
     pub(crate) wait: Option<Duration>,
     pub(crate) limits: Limits,
-    pub(crate) evict: Evict,
+    pub(crate) evict: EvictPolicy,
     pub(crate) validate: Option<Validate>,
     pub(crate) expires: Option<Duration>,
     pub(crate) min_duration: Duration,
@@ -60,20 +60,20 @@ pub struct Settings {
     pub(crate) recheck: f64,
 }
 
-impl Builder {
+impl MemoryBuilder {
     pub(crate) fn new(folder: &Path) -> Self {
         let settings = Settings {
             mode: Mode::default(),
             salt: String::new(),
             map: MapPolicy::default(),
             map_network: false,
-            verify: Verify::default(),
+            verify: VerifyPolicy::default(),
             durability: Durability::default(),
             compression: Compression::default(),
             inline: INLINE,
             wait: None,
             limits: Limits::default(),
-            evict: Evict::default(),
+            evict: EvictPolicy::default(),
             validate: None,
             expires: None,
             min_duration: Duration::ZERO,
@@ -131,7 +131,7 @@ impl Builder {
     }
 
     /// When mapped bytes are verified; `Boot` unless said.
-    pub fn verify(mut self, verify: Verify) -> Self {
+    pub fn verify(mut self, verify: VerifyPolicy) -> Self {
         self.settings.verify = verify;
         self
     }
@@ -193,7 +193,7 @@ impl Builder {
 
     /// Which entries go first when a limit is reached, and in [`Memory::reduce_size`]; the least recently used ones
     /// unless said.
-    pub fn evict(mut self, policy: Evict) -> Self {
+    pub fn evict(mut self, policy: EvictPolicy) -> Self {
         self.settings.evict = policy;
         self
     }
@@ -353,8 +353,8 @@ impl Builder {
     /// A difference is an event at the level `error` that names the function and its arguments: the function isn't pure
     /// (it reads a clock, a file, random numbers), or code that it calls has changed and isn't named in `depends(…)`.
     /// The stored result is the one that is returned, as to any other reader, and it stays; [`Memory::refresh`] or
-    /// [`Memory::remove`] is what to do about it. [`Stats::rechecks`](crate::Stats::rechecks) and
-    /// [`Stats::mismatches`](crate::Stats::mismatches) count.
+    /// [`Memory::remove`] is what to do about it. [`Stats::rechecks`](crate::stats::Stats::rechecks) and
+    /// [`Stats::mismatches`](crate::stats::Stats::mismatches) count.
     ///
     /// A recheck costs what the function costs, and the memory for a second result. It compares the digests of the
     /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs, and a call with
@@ -445,8 +445,8 @@ fn expanded(folder: &Path) -> Result<Cow<'_, Path>> {
 }
 
 /// Names the folder and the mode that was asked for.
-impl fmt::Debug for Builder {
+impl fmt::Debug for MemoryBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Builder({}, {:?})", self.folder.display(), self.settings.mode)
+        write!(f, "MemoryBuilder({}, {:?})", self.folder.display(), self.settings.mode)
     }
 }

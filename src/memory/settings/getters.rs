@@ -5,35 +5,36 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::entry::rules::{MapPolicy, Mode, Verify};
-use crate::folder::limits::{Evict, Limits};
+use crate::entry::rules::{MapPolicy, Mode, VerifyPolicy};
+use crate::folder::limits::{EvictPolicy, Limits};
 use crate::memory::Memory;
-use crate::memory::settings::builder::Builder;
+use crate::memory::settings::builder::MemoryBuilder;
 use crate::memory::settings::builder::Settings;
 use crate::payload::Compression;
 use crate::store::Durability;
 
 impl Memory {
-    /// What the memory was told by its [`Builder`], each setting by the name of the builder's method.
+    /// What the memory was told by its [`MemoryBuilder`], each setting by the name of the builder's method.
     ///
     /// A memory of mode [`Off`](Mode::Off) keeps them, too; a [disabled](Memory::disabled) one has the defaults and that
     /// mode.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use ndcache::{Memory, Mode, Verify};
+    /// use ndcache::policy::VerifyPolicy;
+    /// use ndcache::{Memory, Mode};
     /// # let folder = tempfile::tempdir().unwrap();
     ///
-    /// let memory = Memory::builder(folder.path()).salt("2026-11").verify(Verify::First).verbose(1).open()?;
+    /// let memory = Memory::builder(folder.path()).salt("2026-11").verify(VerifyPolicy::First).verbose(1).open()?;
     /// let settings = memory.settings();
-    /// assert_eq!((settings.salt(), settings.verify(), settings.verbose()), ("2026-11", Verify::First, 1));
+    /// assert_eq!((settings.salt(), settings.verify(), settings.verbose()), ("2026-11", VerifyPolicy::First, 1));
     /// assert_eq!((settings.mode(), settings.wait()), (Mode::ReadWrite, None));
     /// assert_eq!(Memory::disabled().settings().mode(), Mode::Off);
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        static OFF: LazyLock<Settings> = LazyLock::new(|| Builder::new(Path::new("")).mode(Mode::Off).settings);
+        static OFF: LazyLock<Settings> = LazyLock::new(|| MemoryBuilder::new(Path::new("")).mode(Mode::Off).settings);
         match self {
             Self(Some(inner), _) => &inner.settings,
             Self(None, Some(settings)) => settings,
@@ -70,7 +71,7 @@ impl Settings {
 
     /// When mapped bytes are verified.
     #[must_use]
-    pub fn verify(&self) -> Verify {
+    pub fn verify(&self) -> VerifyPolicy {
         self.verify
     }
 
@@ -106,7 +107,7 @@ impl Settings {
 
     /// Which entries go first.
     #[must_use]
-    pub fn evict(&self) -> Evict {
+    pub fn evict(&self) -> EvictPolicy {
         self.evict
     }
 

@@ -6,4 +6,4 @@ pub(crate) mod builder;
 mod getters;
 pub(crate) mod keeping;
 
-pub use builder::{Builder, Settings};
+pub use builder::{MemoryBuilder, Settings};

@@ -9,7 +9,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 use tempfile::TempDir;
 
-use crate::{ContentHash, ContentHasher, Memory};
+use crate::hash::ContentHasher;
+use crate::{ContentHash, Memory};
 
 /// In place of a second, which `NDCACHE_WORKERS_PATIENCE=1000` restores.
 static PATIENCE: LazyLock<Duration> = LazyLock::new(|| Duration::from_millis(number("NDCACHE_WORKERS_PATIENCE", 100)));

@@ -32,7 +32,7 @@ use crate::planted;
 /// # let dir = tempfile::tempdir()?;
 /// let path = dir.path().join("a.npy");
 /// ndarray_npy::write_npy(&path, &array![[1.5, 2.0], [3.0, 4.0]])?;
-/// let a: Array2<f64> = ndcache::read_npy(&path)?;
+/// let a: Array2<f64> = ndcache::make::read_npy(&path)?;
 /// assert_eq!(a[[0, 0]], 1.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -14,9 +14,10 @@ use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, Element, Known};
 use crate::error::{ErrorKind, Result};
 use crate::map::{Mapping, Spare};
+use crate::mapped::MappedCow2;
 use crate::payload::npy_header;
 use crate::payload::{ArraySource, CopyOnWrite, Mappable, MappedFile, PrivateFile, Reader};
-use crate::{Mapped, Mapped1, Mapped2, MappedCow2};
+use crate::{Mapped, Mapped1, Mapped2};
 
 #[test]
 fn every_dtype_comes_back() {

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind};
+use crate::make::read_npy;
 use crate::payload::npy_header;
-use crate::read_npy;
 
 /// A file that NumPy wrote.
 fn fixture(name: &str) -> PathBuf {

@@ -34,7 +34,7 @@ fn end(file: impl AsFd, len: u64) -> rustix::io::Result<Option<u64>> {
     Ok(Some(at.saturating_add(len)))
 }
 
-/// A new file that is being written: what [`replace_file`](crate::replace_file) gives to be filled.
+/// A new file that is being written: what [`replace_file`](crate::make::replace_file) gives to be filled.
 ///
 /// To write past the process's limit on file sizes (`ulimit -f`) is an error here; by the system's rules it is a signal
 /// that ends the process.

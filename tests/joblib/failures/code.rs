@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;
-use ndcache::{Memory, Reason, cache, call};
+use ndcache::explain::Reason;
+use ndcache::{Memory, cache, call};
 
 use crate::support::fresh;
 

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, Reason, Verify, cache};
+use ndcache::explain::Reason;
+use ndcache::policy::VerifyPolicy;
+use ndcache::{Memory, cache};
 
 use crate::support::{fresh, snapshot};
 
@@ -147,11 +149,11 @@ fn a_truncated_file_or_a_flipped_bit_is_never_a_wrong_value() {
     const N: usize = 3;
     let folder = tempfile::tempdir().unwrap();
     // Each array in its file, each mapped one verified at each hit.
-    let memory = Memory::builder(folder.path()).inline(0).verify(Verify::Always).open().unwrap();
+    let memory = Memory::builder(folder.path()).inline(0).verify(VerifyPolicy::Always).open().unwrap();
     let expected = ramp::compute(N);
     // How often a memory that remembers nothing misses.
     let misses = |what: &dyn Fn() -> String| {
-        let memory = Memory::builder(folder.path()).inline(0).verify(Verify::Always).open().unwrap();
+        let memory = Memory::builder(folder.path()).inline(0).verify(VerifyPolicy::Always).open().unwrap();
         assert_eq!(memory.mmap(ramp::call(N)), expected, "{}", what());
         assert_eq!(memory.eval(ramp::call(N)), expected, "{}", what());
         memory.stats().misses()

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::prelude::*;
-use ndcache::{MapPolicy, Mapped1, Memory, cache, digest};
+use ndcache::policy::MapPolicy;
+use ndcache::{Mapped1, Memory, cache, digest};
 
 use crate::support::{child, fresh, in_child};
 

@@ -34,7 +34,7 @@ pub enum Compression {
     ///
     /// Compressed and inflated by as many threads as there are cores, or as `RAYON_NUM_THREADS` says. A compressed array
     /// can't be mapped: where that is asked for, the same type holds a copy in memory, which
-    /// [`Stats::by_copy`](crate::Stats::by_copy) counts.
+    /// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts.
     Gzip(u32),
 }
 

@@ -43,7 +43,7 @@ macro_rules! versions {
         }
         impl Shape for $kern::Hashed { fn area(&self) -> f64 { self.x * $kern::K } }
         impl ContentHash for Plain<$kern::Marker> {
-            fn content_hash(&self, hasher: &mut ndcache::ContentHasher) {
+            fn content_hash(&self, hasher: &mut ndcache::hash::ContentHasher) {
                 hasher.unit();
             }
         }
