@@ -193,6 +193,7 @@ pub mod verify {
 pub mod fuzzing {
     pub use crate::payload::fuzzing::{file, header, members, values};
     pub use crate::record::fuzzing::{code, overflow, record, slot};
+    pub use crate::stats::history::any_line as line;
 }
 
 /// The examples of the pages, as tests.

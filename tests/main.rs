@@ -11,6 +11,7 @@ mod frozen;
 mod functions;
 mod golden;
 mod helpers;
+mod history;
 mod hostile;
 mod hot;
 mod interop;

@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -56,6 +57,8 @@ pub(crate) struct Identity {
     pub(crate) files: Vec<SeenFile>,
     /// The types that aren't the function's own. A call is handed on some ten times: it holds no more than it has to.
     pub(crate) other_types: u64,
+    /// How long the arguments took to digest.
+    pub(crate) hashing: Duration,
     unsalted: Digest,
 }
 
@@ -85,6 +88,14 @@ impl<A, R> Call<A, R> {
         self.identity.get_or_init(|| self.identify().map(Box::new)).as_ref().map(|identity| &**identity)
     }
 
+    /// How long its arguments took to digest; zero before that.
+    pub(crate) fn hashing(&self) -> Duration {
+        self.identity
+            .get()
+            .and_then(|identity| identity.as_ref().ok())
+            .map_or(Duration::ZERO, |identity| identity.hashing)
+    }
+
     /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
     /// go. `None` once the call has its identity, which is that of its arguments as they were then.
     #[inline]
@@ -112,7 +123,9 @@ impl<A, R> Call<A, R> {
         let function = self.function.digests().map_err(Error::again)?;
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
+        let begin = Instant::now();
         let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claims))?;
+        let hashing = begin.elapsed();
         if let Some(captured) = self.function.captured() {
             types.push(captured);
         }
@@ -120,7 +133,7 @@ impl<A, R> Call<A, R> {
         let other_types = types.number();
         let counted = self.function.counts_build().then_some(other_types);
         let unsalted = unsalted(function.function, result, &arguments, counted);
-        Ok(Identity { code: function.code, arguments, files, other_types, unsalted })
+        Ok(Identity { code: function.code, arguments, files, other_types, hashing, unsalted })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.

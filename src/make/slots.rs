@@ -343,8 +343,11 @@ impl Slots<'_> {
     }
 
     /// Counts and says that `what` is up to date.
-    pub(crate) fn count_hit<A, R>(self, call: &Call<A, R>, what: &str) {
+    ///
+    /// `made` is the slot's digest, and the time that it took to make what is there.
+    pub(crate) fn count_hit<A, R>(self, call: &Call<A, R>, made: (Digest, Duration), what: &str) {
         let function = call.function().path();
+        self.engine.recorder.made_before(call, Key::from_digest(made.0), made.1);
         self.engine.recorder.counters.hit(function);
         tracing::debug!(function, "up to date");
         self.engine.recorder.up_to_date(call, what);
@@ -365,9 +368,17 @@ impl Slots<'_> {
     }
 
     /// Says that `what` was made.
-    pub(crate) fn tell(self, step: Option<&str>, function: &str, duration: Duration, what: &str, stale: &Stale) {
+    pub(crate) fn tell(
+        self,
+        step: Option<&str>,
+        function: &'static str,
+        duration: Duration,
+        what: &str,
+        stale: &Stale,
+    ) {
         tracing::info!(function, what, seconds = duration.as_secs_f64(), reason = %stale, "made");
-        self.engine.recorder.made(step, duration, what, stale);
+        self.engine.recorder.made(function, stale.name(), duration, &stale.to_string());
+        self.engine.recorder.print_made(step, duration, what, stale);
     }
 
     /// Counts a call that can't be keyed.

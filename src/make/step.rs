@@ -233,6 +233,7 @@ impl<P> Step<'_, P> {
         P: Persister<R>,
     {
         let trusted = self.slots.is_of_this_session(&slot);
+        let made = (slot.slot, Duration::from_nanos(slot.duration));
         for _ in 0..TRIES {
             // No other file gets its inode while it is compared and loaded.
             let _held = self.file.map(Target::hold);
@@ -261,7 +262,7 @@ impl<P> Step<'_, P> {
             if let Some(record) = settled {
                 self.slots.settle(self.place, slot, record);
             }
-            self.slots.count_hit(call, &self.what());
+            self.slots.count_hit(call, made, &self.what());
             return Ok(Ok(loaded));
         }
         Ok(Err(Stale::Target(self.file.map_or_else(String::new, |file| replaced(file).to_string()))))

@@ -22,6 +22,7 @@ use crate::memo::clock;
 use crate::memo::leases::Leases;
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
+use crate::stats::history::run::Run;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub(crate) struct Memo {
     pub(crate) table: Arc<Table>,
     archive: Arc<Archive>,
     counters: Arc<Counters>,
+    run: Option<Arc<Run>>,
 }
 
 /// The remembered entries of one memory.
@@ -113,8 +115,13 @@ enum Held {
 }
 
 impl Memo {
-    pub(crate) fn new(table: Arc<Table>, archive: Arc<Archive>, counters: Arc<Counters>) -> Self {
-        Self { table, archive, counters }
+    pub(crate) fn new(
+        table: Arc<Table>,
+        archive: Arc<Archive>,
+        counters: Arc<Counters>,
+        run: Option<Arc<Run>>,
+    ) -> Self {
+        Self { table, archive, counters, run }
     }
 
     /// What this thread remembers by `quick`, and what the clock says; nothing that changed since.
@@ -186,6 +193,9 @@ impl Memo {
                 return false;
             }
             hot.checked.store(now, Ordering::Relaxed);
+            if let Some(run) = &self.run {
+                run.look();
+            }
         }
         if !hot.again.load(Ordering::Relaxed) {
             hot.again.store(true, Ordering::Relaxed);

@@ -196,11 +196,13 @@ impl Memory {
             drop(normal);
             return Evaluated { value: shape.keep(value), fault: None };
         }
+        let mut begin = Instant::now();
         let stored = match (draft, changed) {
             (_, Some(argument)) => Err(changed_argument(function, argument)),
             (draft, None) => draft.and_then(|draft| {
                 let (draft, compression) = *draft;
                 draft.expect_unchanged_files()?;
+                begin = Instant::now();
                 engine.archive.put(site, &draft.expiring(expires), &normal, duration, compression)
             }),
         };
@@ -212,7 +214,7 @@ impl Memory {
                 return engine.faulted(function, shape.keep(value), error);
             }
         };
-        engine.recorder.computed(missed, duration, &Fate::Stored(site, &record));
+        engine.recorder.computed(missed, duration, &Fate::Stored(site, &record, begin.elapsed()));
         lock(&engine.refreshed).insert(site.key());
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
@@ -333,6 +335,7 @@ impl Engine {
         {
             return Ok(value);
         }
+        let read = Instant::now();
         let mut lease = self.memo.look_up(site, path)?;
         let (value, expires) = loop {
             let expires = self.fresh(call.options(), site, &lease.hot.found)?;
@@ -344,6 +347,7 @@ impl Engine {
                 }
             }
         };
+        self.recorder.read(call, site.key(), &lease.hot.found.record, read);
         self.note_hit(call, site, &lease, expires, begin);
         self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)

@@ -48,6 +48,7 @@ use crate::memory::recheck::Sampler;
 use crate::payload::Compression;
 use crate::stats::Stats;
 use crate::stats::counts::Counters;
+use crate::stats::history::run::Run;
 use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
 
@@ -121,11 +122,12 @@ impl Engine {
         let limited = rules.writes && settings.limits.is_any();
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
         let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
+        let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters)).flatten();
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
         let telling = Telling { texts: settings.texts, salt: &settings.salt };
         Self {
-            memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters)),
-            recorder: Recorder::new(Arc::clone(&archive), counters, settings.verbose, telling),
+            memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters), run.clone()),
+            recorder: Recorder::new(Arc::clone(&archive), counters, run, settings.verbose, telling),
             archive,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,

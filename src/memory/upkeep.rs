@@ -1,5 +1,7 @@
 //! What is done with a folder as a whole: listing, removing, reducing and verifying what is stored.
 
+use std::time::SystemTime;
+
 use crate::call::Call;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -8,6 +10,7 @@ use crate::folder::verify::verify;
 use crate::folder::{Evicted, Limits, Repair, VerifyReport};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
+use crate::stats::History;
 
 impl Memory {
     /// All entries, of every function and in no order, without their values.
@@ -176,5 +179,56 @@ impl Engine {
     fn forget_all(&self) {
         self.memo.table.clear();
         self.archive.forget_codes();
+    }
+}
+
+impl Memory {
+    /// What was written down of the calls that went through the folder, by any process, since `since`, or ever.
+    ///
+    /// What this process has counted since it last wrote is written down first. Reads all that is there: some
+    /// milliseconds for each mebibyte. Lines that were torn by a kill are left out, and counted.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// let week = SystemTime::now() - Duration::from_secs(7 * 86_400);
+    /// assert_eq!(memory.history(Some(week))?.total().misses, 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be listed. A disabled memory has an empty history.
+    pub fn history(&self, since: Option<SystemTime>) -> Result<History> {
+        let Some(engine) = &self.0 else { return Ok(History::default()) };
+        engine.recorder.history(since)
+    }
+
+    /// Replaces lines of the [`history`](Self::history) that were set aside more than an hour ago by one for each day,
+    /// in which runs and machines aren't told apart any more.
+    ///
+    /// It is done without being asked each time that 4 MiB were written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be read or written.
+    pub fn fold_history(&self) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), |engine| engine.recorder.fold_history())
+    }
+
+    /// Removes the [`history`](Self::history), what this process hasn't written down yet included.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be read or written.
+    pub fn reset_history(&self) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), |engine| engine.recorder.reset_history())
     }
 }

@@ -2,10 +2,12 @@
 
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
 //   what a miss differs in from what is stored.
+// * `history`: counts that outlive the process.
 // * `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;
+pub(crate) mod history;
 #[cfg(feature = "progress")]
 pub(crate) mod progress;
 pub(crate) mod reason;
@@ -13,4 +15,5 @@ pub(crate) mod recorder;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};
+pub use history::{Activity, History, Period};
 pub(crate) use reason::{Explanation, Reason};

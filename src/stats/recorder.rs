@@ -2,17 +2,26 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::call::Call;
 use crate::call::draft::Telling;
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::record::Record;
 use crate::stats::counts::Counters;
+use crate::stats::history::run::{FirstHit, Miss, Run};
+use crate::stats::history::{History, log};
+use crate::stats::verbose::value_bytes;
 
 /// Counts what happens to the calls of one memory, finds out why they miss, and says so.
 pub(crate) struct Recorder {
     pub(super) archive: Arc<Archive>,
     pub(crate) counters: Arc<Counters>,
+    /// What is counted for good, unless nothing is.
+    pub(super) run: Option<Arc<Run>>,
     /// How much is printed.
     pub(super) verbose: u8,
     /// Whether the values of arguments are told.
@@ -26,11 +35,18 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(archive: Arc<Archive>, counters: Arc<Counters>, verbose: u8, telling: Telling<'_>) -> Self {
+    pub(crate) fn new(
+        archive: Arc<Archive>,
+        counters: Arc<Counters>,
+        run: Option<Arc<Run>>,
+        verbose: u8,
+        telling: Telling<'_>,
+    ) -> Self {
         let Telling { texts, salt } = telling;
         Self {
             archive,
             counters,
+            run,
             verbose,
             texts,
             salt: salt.to_owned(),
@@ -44,12 +60,67 @@ impl Recorder {
         Telling { texts: self.texts, salt: &self.salt }
     }
 
+    /// Counts a hit of an entry that was read from the disk, which took since `begin`.
+    pub(crate) fn read<A, R>(&self, call: &Call<A, R>, key: Key, record: &Record, begin: Instant) {
+        let Some(run) = &self.run else { return };
+        run.first_hit(call.function().path(), key, || FirstHit {
+            saved: Duration::from_nanos(record.duration),
+            hashing: call.hashing(),
+            loading: begin.elapsed(),
+            bytes: value_bytes(record),
+        });
+    }
+
+    /// Counts a build step that was made before, and took so long then.
+    pub(crate) fn made_before<A, R>(&self, call: &Call<A, R>, step: Key, took: Duration) {
+        let Some(run) = &self.run else { return };
+        let (loading, bytes) = (Duration::ZERO, 0);
+        let hit = || FirstHit { saved: took, hashing: call.hashing(), loading, bytes };
+        run.first_hit(call.function().path(), step, hit);
+    }
+
+    /// Counts a build step that was made now.
+    pub(crate) fn made(&self, function: &'static str, reason: &'static str, spent: Duration, explanation: &str) {
+        let Some(run) = &self.run else { return };
+        let (hashing, storing, bytes) = (Duration::ZERO, Duration::ZERO, 0);
+        run.miss(function, &Miss { reason, explanation, spent, hashing, storing, bytes });
+    }
+
+    /// What was written down since `since`, by whomever.
+    pub(crate) fn history(&self, since: Option<SystemTime>) -> Result<History> {
+        if let Some(run) = &self.run {
+            run.write();
+        }
+        log::read(&self.archive.disk, since)
+    }
+
+    /// Folds what was set aside long ago.
+    pub(crate) fn fold_history(&self) -> Result<()> {
+        log::fold(&self.archive.disk, SystemTime::now())
+    }
+
+    /// Forgets all that was ever counted.
+    pub(crate) fn reset_history(&self) -> Result<()> {
+        if let Some(run) = &self.run {
+            run.forget();
+        }
+        log::clear(&self.archive.disk)
+    }
+
     /// Counts a fault of the cache; the first of each function is a warning.
     pub(crate) fn fault(&self, function: &str, error: &Error, what: &str) {
         if self.counters.fault(function) {
             tracing::warn!(function, %error, "{what}");
         } else {
             tracing::debug!(function, %error, "{what}");
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(run) = &self.run {
+            run.leave(&self.counters);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::entry::site::Site;
 use crate::error::Error;
 use crate::key::{Function, Key};
 use crate::record::Record;
+use crate::stats::history::run::Miss;
 use crate::stats::reason::Reason;
 use crate::stats::recorder::Recorder;
 use crate::store::takes;
@@ -36,6 +37,7 @@ pub(crate) struct Missed {
     /// None of a call that can't be keyed.
     key: Option<Key>,
     reason: Reason,
+    hashing: Duration,
     /// The call with its arguments in short, if it is to be printed.
     call: Option<String>,
 }
@@ -52,7 +54,8 @@ impl Missed {
 
 /// What became of a computed value.
 pub(crate) enum Fate<'a> {
-    Stored(&'a Site, &'a Record),
+    /// With the time that it took.
+    Stored(&'a Site, &'a Record, Duration),
     /// And why not, in words.
     NotStored(Cow<'a, str>),
 }
@@ -86,16 +89,27 @@ impl Recorder {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
-        Missed { function, key, reason, call: self.prints(COMPUTATIONS).then(|| self.in_short(call)) }
+        Missed {
+            function,
+            key,
+            reason,
+            hashing: call.hashing(),
+            call: self.prints(COMPUTATIONS).then(|| self.in_short(call)),
+        }
     }
 
     /// Says that a call that missed has been computed in `duration`.
     pub(crate) fn computed(&self, missed: &Missed, duration: Duration, fate: &Fate<'_>) {
-        let Missed { function, key, reason, call } = missed;
-        let bytes = match fate {
-            Fate::Stored(_, record) => Some(value_bytes(record)),
-            Fate::NotStored(_) => None,
+        let Missed { function, key, reason, hashing, call } = missed;
+        let (bytes, storing) = match fate {
+            Fate::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
+            Fate::NotStored(_) => (None, Duration::ZERO),
         };
+        if let Some(run) = &self.run {
+            let (bytes, explanation) = (bytes.unwrap_or(0), reason.to_string());
+            let (reason, spent, hashing) = (reason.name(), duration, *hashing);
+            run.miss(function.path(), &Miss { reason, explanation: &explanation, spent, hashing, storing, bytes });
+        }
         tracing::info!(
             function = function.path(),
             key = key.map(tracing::field::display),
@@ -106,12 +120,12 @@ impl Recorder {
         );
         let Some(call) = call else { return };
         let stored = match fate {
-            Fate::Stored(_, record) => format!("{} stored", size(value_bytes(record))),
+            Fate::Stored(_, record, _) => format!("{} stored", size(value_bytes(record))),
             Fate::NotStored(why) => format!("not stored ({why})"),
         };
         let line = format!("{call} computed in {duration:.2?}, {stored}; {reason}");
         let (site, record) = match fate {
-            Fate::Stored(site, record) => (Some(*site), Some(*record)),
+            Fate::Stored(site, record, _) => (Some(*site), Some(*record)),
             Fate::NotStored(_) => (None, None),
         };
         self.print(&line, *key, site.zip(record));
@@ -140,7 +154,7 @@ impl Recorder {
     }
 
     /// Prints what was made of a build step.
-    pub(crate) fn made(&self, step: Option<&str>, duration: Duration, what: &str, reason: &dyn Display) {
+    pub(crate) fn print_made(&self, step: Option<&str>, duration: Duration, what: &str, reason: &dyn Display) {
         if let Some(step) = step {
             self.print(&format!("{step} made in {duration:.2?}, {what}; {reason}"), None, None);
         }
@@ -209,7 +223,7 @@ impl Recorder {
 }
 
 /// The bytes of a value and its arrays, without what the record says of them.
-fn value_bytes(record: &Record) -> u64 {
+pub(super) fn value_bytes(record: &Record) -> u64 {
     record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 

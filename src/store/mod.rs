@@ -23,6 +23,7 @@ mod root;
 mod tests;
 
 pub(crate) use disk::Disk;
+pub(crate) use files::append::Appended;
 #[cfg(test)]
 pub(crate) use files::between::set_between;
 pub(crate) use files::blob::NewBlob;

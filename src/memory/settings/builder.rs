@@ -57,6 +57,7 @@ pub struct Settings {
     pub(crate) verbose: u8,
     pub(crate) readable: bool,
     pub(crate) texts: bool,
+    pub(crate) statistics: bool,
     pub(crate) recheck: f64,
 }
 
@@ -80,6 +81,7 @@ impl MemoryBuilder {
             verbose: 0,
             readable: false,
             texts: true,
+            statistics: true,
             recheck: 0.0,
         };
         Self { folder: folder.to_owned(), environment: false, settings }
@@ -345,6 +347,24 @@ impl MemoryBuilder {
     /// ```
     pub fn texts(mut self, texts: bool) -> Self {
         self.settings.texts = texts;
+        self
+    }
+
+    /// Whether calls are counted for good, in the folder's `s/log`, for [`Memory::history`]; they are unless said.
+    ///
+    /// A repeated hit costs nothing more for it. A line of at most 4 KiB is appended after a miss, at most once a
+    /// second, and otherwise once a minute, when a thread ends and when the last memory of the folder is dropped; a kill
+    /// loses what came after the last one. What can't be written is dropped, and fails no call. The lines hold names of
+    /// functions, the machine's name and, by function, why the last call missed, in which arguments are told as
+    /// [`texts`](Self::texts) says; no limit counts them, and [`Memory::clear`] leaves them.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let memory = ndcache::Memory::builder(folder.path()).statistics(false).open()?;
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn statistics(mut self, statistics: bool) -> Self {
+        self.settings.statistics = statistics;
         self
     }
 

@@ -135,6 +135,12 @@ impl Settings {
         self.texts
     }
 
+    /// Whether calls are counted for good, for [`Memory::history`](crate::Memory::history).
+    #[must_use]
+    pub fn statistics(&self) -> bool {
+        self.statistics
+    }
+
     /// The share of hits that are computed again and compared.
     #[must_use]
     pub fn recheck(&self) -> f64 {
@@ -173,6 +179,7 @@ impl fmt::Debug for Settings {
             .field("min_duration", &self.min_duration)
             .field("readable", &self.readable)
             .field("texts", &self.texts)
+            .field("statistics", &self.statistics)
             .field("recheck", &self.recheck)
             .field("verbose", &self.verbose)
             .finish()

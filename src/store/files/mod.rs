@@ -1,9 +1,10 @@
 //! Files below a root: opened, read, written, staged and removed.
 //!
 //! * `at`: opening, never through a symbolic link; `stat`: what the file system says; `walk`: folders.
-//! * `read`, `blob`, `staged`: whole files; `limited`: writes that a limit on file sizes doesn't end in a signal.
+//! * `read`, `blob`, `staged`: whole files; `append`: files that grow; `limited`: writes that a limit on file sizes doesn't end in a signal.
 //! * `between`: where others may come between, for the model.
 
+pub(crate) mod append;
 pub(crate) mod at;
 pub(crate) mod between;
 pub(crate) mod blob;

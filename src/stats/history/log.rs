@@ -1,0 +1,262 @@
+//! The files of lines, `s/log*`: appended to, rotated, folded and read.
+//!
+//! A file that has grown gets another name, by which nobody appends to it any more; after an hour it is *folded*: its
+//! lines become one for each day, in a file that names its sources in its last line. From the moment in which that
+//! line is whole the sources don't count any more, whether or not they are removed yet.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::error::{Error, Result};
+use crate::stats::history::activity::{History, Period};
+use crate::stats::history::line::{self, Line, Unread};
+use crate::store::{Appended, Disk, Durability, Kind, nonce};
+
+const FOLDER: &str = "s";
+
+/// Each file of lines begins with this.
+const LOG: &str = "log";
+
+/// What is folded; no file of a machine's own is called so, which ends with a user's number.
+const FOLDED: &str = "log.folded.";
+
+/// A longer file is rotated.
+const ROTATE: u64 = 4 << 20;
+
+/// A file of more bytes isn't one of ours.
+const FILE_MAX: u64 = 64 << 20;
+
+/// Lines that are longer aren't ours.
+const LINE_MAX: usize = 64 << 10;
+
+/// By then whoever had the file open when it was rotated has written to it.
+const SETTLED: Duration = Duration::from_secs(3600);
+
+/// How often the files are read again while they are rotated.
+const TRIES: usize = 5;
+
+/// So many files are folded into one at most: their names are one line.
+const SOURCES_MAX: usize = 1000;
+
+/// Appends one line to the folder's log; where that can't be written, to one of this machine and user.
+pub(super) fn append(disk: &Disk, line: &[u8]) -> Result<()> {
+    // On network file systems two machines that append would overwrite each other.
+    if !disk.medium().network {
+        match append_to(disk, &format!("{FOLDER}/{LOG}"), line) {
+            Err(error) if is_denied(&error) => {}
+            appended => return appended,
+        }
+    }
+    append_to(disk, &format!("{FOLDER}/{LOG}.{}-{}", host(), rustix::process::geteuid().as_raw()), line)
+}
+
+fn is_denied(error: &Error) -> bool {
+    error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn append_to(disk: &Disk, name: &str, line: &[u8]) -> Result<()> {
+    if disk.append(name, line, ROTATE)? == Appended::Done {
+        return Ok(());
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let leaf = name.rsplit_once('/').map_or(name, |(_, leaf)| leaf);
+    disk.rename(name, &format!("{leaf}.{since:020}-{}", nonce()))?;
+    if let Err(error) = fold(disk, SystemTime::now()) {
+        tracing::debug!(%error, "counts of calls aren't folded");
+    }
+    disk.append(name, line, u64::MAX).map(drop)
+}
+
+/// The machine's name, as far as it may be a part of a file's name.
+pub(super) fn host() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    name.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+}
+
+/// What was written down since `since`, by whomever.
+pub(crate) fn read(disk: &Disk, since: Option<SystemTime>) -> Result<History> {
+    let mut files = Files::list(disk)?;
+    // Where somebody rotates or folds meanwhile, lines would be missed, or read twice.
+    for _ in 0..TRIES {
+        let (history, before) = (read_all(disk, &files, since), files.names());
+        files = Files::list(disk)?;
+        if files.names() == before {
+            return Ok(history);
+        }
+    }
+    Ok(read_all(disk, &files, since))
+}
+
+fn read_all(disk: &Disk, files: &Files, since: Option<SystemTime>) -> History {
+    let mut history = History::default();
+    for name in files.folded.iter().chain(&files.logs).filter(|name| !files.sources.contains(*name)) {
+        let lines = read_file(disk, name);
+        history.unread += lines.unread;
+        history.periods.extend(lines.periods.into_iter().filter(|period| since.is_none_or(|since| period.to >= since)));
+    }
+    history.periods.sort_by_key(|period| (period.to, period.from));
+    history
+}
+
+/// Removes what was written down so far.
+pub(crate) fn clear(disk: &Disk) -> Result<()> {
+    for item in disk.list(FOLDER)?.into_iter().filter(|item| item.kind == Kind::File && item.name.starts_with(LOG)) {
+        disk.remove(&format!("{FOLDER}/{}", item.name))?;
+    }
+    Ok(())
+}
+
+/// Folds what was rotated more than an hour before `now`.
+///
+/// Two processes may do so at once. Who sees the oldest file gives the result a name by it, which only one can take. Who
+/// doesn't see it any more came after the other had finished, and sees by the sources which files are folded.
+pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
+    let mut files = Files::list(disk)?;
+    files.remove_leftovers(disk, now)?;
+    let is_old =
+        |name: &String| modified(disk, name).is_some_and(|at| now.duration_since(at).is_ok_and(|it| it >= SETTLED));
+    let is_open = |name: &String| !files.sources.contains(name);
+    let old: Vec<String> =
+        files.logs.iter().filter(|name| rotation(name).is_some() && is_open(name) && is_old(name)).cloned().collect();
+    let mut old: Vec<(&str, String)> =
+        old.iter().map(|name| (rotation(name).unwrap_or_default(), name.clone())).collect();
+    old.sort_unstable();
+    old.truncate(SOURCES_MAX);
+    let Some((oldest, _)) = old.first() else { return Ok(()) };
+    let target = format!("{FOLDER}/{FOLDED}{oldest}");
+    let sources: Vec<String> = old.iter().map(|(_, name)| name.clone()).collect();
+    let mut lines: Vec<Vec<u8>> = days(sources.iter().flat_map(|name| read_file(disk, name).periods))
+        .into_iter()
+        .flat_map(|period| line::encode(&Line::Counts(period)))
+        .collect();
+    lines.extend(line::encode(&Line::Sources(sources.clone())));
+    if Files::list(disk)?.sources.iter().any(|source| sources.contains(source)) {
+        return Ok(()); // another process was first
+    }
+    match write_folded(disk, &target, &lines.concat()) {
+        Err(error) if error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) => {
+            return Ok(());
+        }
+        written => written?,
+    }
+    sources.iter().try_for_each(|name| disk.remove(&format!("{FOLDER}/{name}")).map(drop))
+}
+
+/// The sources go after this: it has to be on the disk.
+fn write_folded(disk: &Disk, name: &str, bytes: &[u8]) -> Result<()> {
+    let mut file = disk.create(name, bytes.len() as u64)?;
+    file.write_all(bytes)?;
+    file.finish(Durability::Synced)
+}
+
+/// One period for each day (of UTC), in which its parts began.
+fn days(periods: impl Iterator<Item = Period>) -> Vec<Period> {
+    let mut days = BTreeMap::<u64, Period>::new();
+    for period in periods {
+        let since = period.from.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (from, to) = (period.from, period.to);
+        let empty = || Period { run: None, host: String::new(), from, to, functions: BTreeMap::new() };
+        let day = days.entry(since.as_secs() / 86_400).or_insert_with(empty);
+        (day.from, day.to) = (day.from.min(from), day.to.max(to));
+        for (function, activity) in period.functions {
+            day.functions.entry(function).or_default().add(&activity);
+        }
+    }
+    days.into_values().collect()
+}
+
+/// The names in `s/` that are files of lines.
+#[derive(Default)]
+struct Files {
+    /// Those that are whole: their last line names the sources.
+    folded: Vec<String>,
+    /// Those that a kill left without it.
+    unfinished: Vec<String>,
+    logs: Vec<String>,
+    /// Files that are folded.
+    sources: HashSet<String>,
+}
+
+impl Files {
+    fn names(&self) -> Vec<String> {
+        self.folded.iter().chain(&self.logs).cloned().collect()
+    }
+
+    fn list(disk: &Disk) -> Result<Self> {
+        let mut files = Self::default();
+        for item in disk.list(FOLDER)? {
+            if item.kind != Kind::File || !item.name.starts_with(LOG) {
+                continue;
+            }
+            if !item.name.starts_with(FOLDED) {
+                files.logs.push(item.name);
+                continue;
+            }
+            match read_file(disk, &item.name).sources {
+                Some(sources) => {
+                    files.sources.extend(sources);
+                    files.folded.push(item.name);
+                }
+                None => files.unfinished.push(item.name),
+            }
+        }
+        files.logs.sort_unstable();
+        files.folded.sort_unstable();
+        Ok(files)
+    }
+
+    /// Removes what a kill has left: sources that are folded, and a file that was never finished, whose name somebody
+    /// else needs.
+    fn remove_leftovers(&mut self, disk: &Disk, now: SystemTime) -> Result<()> {
+        let is_old =
+            |name: &String| modified(disk, name).is_some_and(|at| now.duration_since(at).is_ok_and(|it| it >= SETTLED));
+        let folded = self.logs.iter().filter(|name| self.sources.contains(*name));
+        for name in folded.chain(self.unfinished.iter().filter(|name| is_old(name))) {
+            disk.remove(&format!("{FOLDER}/{name}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a file was given in addition to its name when it was rotated: when, and a random part.
+fn rotation(name: &str) -> Option<&str> {
+    let (_, rotation) = name.rsplit_once('.')?;
+    let (since, random) = rotation.split_once('-')?;
+    let is_rotated = since.len() == 20 && random.len() == 16 && since.bytes().all(|byte| byte.is_ascii_digit());
+    is_rotated.then_some(rotation)
+}
+
+fn modified(disk: &Disk, name: &str) -> Option<SystemTime> {
+    disk.stat(&format!("{FOLDER}/{name}")).ok().flatten().map(|stat| stat.modified)
+}
+
+/// The lines of one file.
+#[derive(Default)]
+struct Lines {
+    periods: Vec<Period>,
+    sources: Option<Vec<String>>,
+    unread: u64,
+}
+
+/// Reads a file of lines; one that can't be read counts as a line that can't.
+fn read_file(disk: &Disk, name: &str) -> Lines {
+    let mut lines = Lines::default();
+    let bytes = match disk.read_so_far(&format!("{FOLDER}/{name}"), FILE_MAX) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return lines,
+        Err(error) => {
+            tracing::debug!(%error, "counts of calls can't be read");
+            return Lines { unread: 1, ..lines };
+        }
+    };
+    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let read = if line.len() <= LINE_MAX { line::decode(line) } else { Err(Unread::Torn) };
+        match read {
+            Ok(Line::Counts(period)) => lines.periods.push(period),
+            Ok(Line::Sources(sources)) => lines.sources = Some(sources),
+            Err(Unread::Torn | Unread::Newer) => lines.unread += 1,
+        }
+    }
+    lines
+}

@@ -1,0 +1,353 @@
+//! What this process counts in one cache folder, and when that is written down.
+//!
+//! All memories that this process has of a folder share one [`Run`]. A repeated hit does nothing here: it raises the
+//! one counter that it raises anyway. Whatever else is counted comes from calls that read a record or compute.
+//!
+//! Lines are written when the last memory of the folder goes, when a thread ends, after a miss if the last line is a
+//! second old, and otherwise once a minute, by a hit that looks at its file anyway. What a kill takes is that minute.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::key::Key;
+use crate::stats::counts::Counters;
+use crate::stats::history::activity::{Activity, Period};
+use crate::stats::history::line::{self, Line};
+use crate::stats::history::log;
+use crate::store::{Disk, nonce};
+
+/// After a miss nothing is written that soon after the last line.
+const AFTER_A_MISS: Duration = Duration::from_secs(1);
+
+/// Hits alone are written down that often.
+const AMONG_HITS: Duration = Duration::from_secs(60);
+
+/// So many keys are known to have been hit; a first hit of a further one counts as a repeat.
+const KEYS_MAX: usize = 1 << 20;
+
+/// How long a lock is waited for that nobody holds for longer than it takes to count something: in a forked child the
+/// thread that holds it may not exist.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The runs of this process, by the number of their folder.
+static RUNS: Mutex<Vec<(u64, Weak<Run>)>> = Mutex::new(Vec::new());
+
+/// What this process counts in one cache folder.
+pub(crate) struct Run {
+    state: Mutex<State>,
+    begin: Instant,
+    /// When the last line was written, in milliseconds since the beginning.
+    written: AtomicU64,
+    /// Nothing is counted any more: nowhere to write it, or in a child that was forked while the state was in use.
+    off: AtomicBool,
+}
+
+struct State {
+    /// A forked child counts for itself.
+    process: u32,
+    /// 16 hex digits.
+    name: String,
+    disk: Arc<Disk>,
+    from: SystemTime,
+    seen: HashSet<u128, BuildHasherDefault<Leading>>,
+    /// What no line has yet, but for repeats and faults.
+    pending: BTreeMap<&'static str, Activity>,
+    /// Of the memories that are open.
+    counters: Vec<Weak<Counters>>,
+    /// What the memories that are closed had counted.
+    closed: BTreeMap<String, Totals>,
+    /// What was written down, or wasn't this process's.
+    done: BTreeMap<String, Totals>,
+}
+
+/// Hits and faults, as a memory counts them from its beginning on.
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    hits: u64,
+    faults: u64,
+}
+
+/// A call that was loaded for the first time in a run.
+pub(crate) struct FirstHit {
+    pub(crate) saved: Duration,
+    pub(crate) hashing: Duration,
+    pub(crate) loading: Duration,
+    pub(crate) bytes: u64,
+}
+
+/// A call that was computed.
+pub(crate) struct Miss<'a> {
+    pub(crate) reason: &'static str,
+    pub(crate) explanation: &'a str,
+    pub(crate) spent: Duration,
+    pub(crate) hashing: Duration,
+    pub(crate) storing: Duration,
+    /// 0 if it wasn't stored.
+    pub(crate) bytes: u64,
+}
+
+impl Run {
+    /// That of the folder of `disk`, in which a memory is opened that counts by `counters`.
+    pub(crate) fn join(disk: &Arc<Disk>, counters: &Arc<Counters>) -> Option<Arc<Self>> {
+        let mut runs = soon(&RUNS)?;
+        let run = runs.iter().find(|(place, _)| *place == disk.place()).and_then(|(_, run)| run.upgrade());
+        let run = match run {
+            Some(run) => run,
+            None => {
+                let run = Arc::new(Self::new(disk));
+                runs.retain(|(_, run)| run.strong_count() > 0);
+                runs.push((disk.place(), Arc::downgrade(&run)));
+                run
+            }
+        };
+        drop(runs);
+        write_at_end_of_thread(true);
+        if let Some(mut state) = run.state() {
+            state.disk = Arc::clone(disk);
+            state.counters.push(Arc::downgrade(counters));
+        }
+        Some(run)
+    }
+
+    fn new(disk: &Arc<Disk>) -> Self {
+        let state = State {
+            process: std::process::id(),
+            name: nonce(),
+            disk: Arc::clone(disk),
+            from: SystemTime::now(),
+            seen: HashSet::default(),
+            pending: BTreeMap::new(),
+            counters: Vec::new(),
+            closed: BTreeMap::new(),
+            done: BTreeMap::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            begin: Instant::now(),
+            written: AtomicU64::new(0),
+            off: AtomicBool::new(false),
+        }
+    }
+
+    /// Counts a hit of an entry that was read, if it is the first of its key in this run.
+    pub(crate) fn first_hit(&self, function: &'static str, key: Key, hit: impl FnOnce() -> FirstHit) {
+        let Some(mut state) = self.state() else { return };
+        let key = u128::from_le_bytes(key.digest().to_bytes());
+        if state.seen.len() >= KEYS_MAX || !state.seen.insert(key) {
+            return;
+        }
+        let FirstHit { saved, hashing, loading, bytes } = hit();
+        let activity = state.pending.entry(function).or_default();
+        activity.hits += 1;
+        activity.saved = activity.saved.saturating_add(saved);
+        activity.hashing += hashing;
+        activity.loading += loading;
+        activity.loaded = activity.loaded.saturating_add(bytes);
+        drop(state);
+        write_at_end_of_thread(false);
+    }
+
+    /// Counts a call that was computed.
+    pub(crate) fn miss(&self, function: &'static str, miss: &Miss<'_>) {
+        let Some(mut state) = self.state() else { return };
+        let activity = state.pending.entry(function).or_default();
+        activity.misses += 1;
+        activity.spent += miss.spent;
+        activity.hashing += miss.hashing;
+        activity.storing += miss.storing;
+        activity.stored = activity.stored.saturating_add(miss.bytes);
+        match activity.reasons.get_mut(miss.reason) {
+            Some(count) => *count += 1,
+            None => drop(activity.reasons.insert(miss.reason.to_owned(), 1)),
+        }
+        activity.last_miss = Some(miss.explanation.to_owned());
+        drop(state);
+        write_at_end_of_thread(false);
+        self.write_if_older(AFTER_A_MISS);
+    }
+
+    /// Writes down what was counted, if nothing was for a minute.
+    pub(crate) fn look(&self) {
+        self.write_if_older(AMONG_HITS);
+    }
+
+    /// Takes over what a memory has counted that is being closed.
+    pub(crate) fn leave(&self, counters: &Arc<Counters>) {
+        let Some(mut state) = self.state() else { return };
+        state.counters.retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(counters)));
+        let closed = &mut state.closed;
+        add_totals(closed, counters);
+    }
+
+    /// Forgets what no line has yet.
+    pub(crate) fn forget(&self) {
+        if let Some(mut state) = self.state() {
+            state.take();
+        }
+    }
+
+    /// Writes down what was counted since the last line.
+    pub(crate) fn write(&self) {
+        let Some(mut state) = self.state() else { return };
+        self.written.store(self.age(), Ordering::Relaxed);
+        let Some(period) = state.take() else { return };
+        let disk = Arc::clone(&state.disk);
+        drop(state);
+        for line in line::encode(&Line::Counts(period)) {
+            if let Err(error) = log::append(&disk, &line) {
+                tracing::debug!(%error, "calls aren't counted");
+                self.off.store(!is_passing(&error), Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    fn write_if_older(&self, age: Duration) {
+        if self.age().saturating_sub(self.written.load(Ordering::Relaxed)) >= age.as_millis() as u64 {
+            self.write();
+        }
+    }
+
+    /// Milliseconds since the beginning.
+    fn age(&self) -> u64 {
+        u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn state(&self) -> Option<MutexGuard<'_, State>> {
+        if self.off.load(Ordering::Relaxed) {
+            return None;
+        }
+        let Some(mut state) = soon(&self.state) else {
+            self.off.store(true, Ordering::Relaxed);
+            return None;
+        };
+        if state.process != std::process::id() {
+            state.begin_as_child();
+        }
+        Some(state)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.write();
+    }
+}
+
+/// Whether another attempt may succeed: where the folder is gone, or the disk is full.
+fn is_passing(error: &crate::error::Error) -> bool {
+    use std::io::ErrorKind::{NotFound, QuotaExceeded, StorageFull};
+    error.io_error().is_some_and(|error| matches!(error.kind(), NotFound | StorageFull | QuotaExceeded))
+}
+
+impl State {
+    /// What the parent hasn't written down yet is the parent's.
+    fn begin_as_child(&mut self) {
+        self.take();
+        self.seen.clear();
+        (self.process, self.name) = (std::process::id(), nonce());
+    }
+
+    /// What no line has yet; `None` if that is nothing.
+    fn take(&mut self) -> Option<Period> {
+        let mut functions: BTreeMap<String, Activity> = BTreeMap::new();
+        let mut totals = self.closed.clone();
+        self.counters.retain(|counters| counters.upgrade().is_some_and(|counters| add_totals(&mut totals, &counters)));
+        for (function, total) in totals {
+            let first = self.pending.get(&*function).map_or(0, |activity| activity.hits);
+            let done = self.done.entry(function.clone()).or_default();
+            let (hits, faults) = (total.hits.saturating_sub(done.hits), total.faults.saturating_sub(done.faults));
+            // A hit is noted here before the counter is raised: then it counts as done, and the next line has it.
+            let repeats = hits.saturating_sub(first);
+            *done = Totals { hits: done.hits + first + repeats, faults: done.faults + faults };
+            functions.insert(function, Activity { repeats, faults, ..Activity::default() });
+        }
+        for (function, activity) in std::mem::take(&mut self.pending) {
+            functions.entry(function.to_owned()).or_default().add(&activity);
+        }
+        functions.retain(|_, activity| !activity.is_empty());
+        let (from, to) = (self.from, SystemTime::now());
+        self.from = to;
+        let period = Period { run: Some(self.name.clone()), host: log::host(), from, to, functions };
+        (!period.functions.is_empty()).then_some(period)
+    }
+}
+
+/// Adds what a memory has counted so far.
+fn add_totals(totals: &mut BTreeMap<String, Totals>, counters: &Counters) -> bool {
+    for (function, counts) in counters.snapshot().by_function() {
+        let total = totals.entry(function.clone()).or_default();
+        total.hits += counts.hits;
+        total.faults += counts.faults;
+    }
+    true
+}
+
+/// Locks, unless somebody holds on to it.
+fn soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let mut begin = None;
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if begin.get_or_insert_with(Instant::now).elapsed() >= PATIENCE => {
+                return None;
+            }
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+}
+
+/// Writes down what was counted when this thread ends.
+struct AtEnd {
+    /// Of a thread that has opened a memory, and so may be the last; others do so once a second at most.
+    always: std::cell::Cell<bool>,
+}
+
+thread_local! {
+    static AT_END: AtEnd = const { AtEnd { always: std::cell::Cell::new(false) } };
+}
+
+/// A global memory is never dropped, and the end of the main thread is the end of the program.
+fn write_at_end_of_thread(opened: bool) {
+    // Not while the thread ends.
+    let _ = AT_END.try_with(|end| end.always.set(end.always.get() || opened));
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        let Some(runs) = soon(&RUNS) else { return };
+        let open: Vec<Arc<Run>> = runs.iter().filter_map(|(_, run)| run.upgrade()).collect();
+        drop(runs);
+        for run in open {
+            if self.always.get() {
+                run.write();
+            } else {
+                run.write_if_older(AFTER_A_MISS);
+            }
+        }
+    }
+}
+
+/// Keys are digests: any eight bytes of one are as good as a hash of it.
+#[derive(Default)]
+struct Leading(u64);
+
+impl Hasher for Leading {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
