@@ -1,4 +1,5 @@
-//! How often a memory hit, missed and failed: what [`Memory::stats`](crate::Memory::stats) returns.
+//! How often calls hit, missed and failed: what [`Memory::stats`](crate::Memory::stats) says of this process, and
+//! [`Memory::history`](crate::Memory::history) of all.
 
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
 //   what a miss differs in from what is stored.
