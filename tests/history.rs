@@ -19,7 +19,7 @@ fn doubled(n: u64) -> Vec<f64> {
     vec![n as f64; 2000]
 }
 
-fn total(folder: &Path) -> ndcache::Activity {
+fn total(folder: &Path) -> ndcache::stats::Activity {
     Memory::open(folder).unwrap().history(None).unwrap().total()
 }
 
@@ -136,7 +136,7 @@ fn clear_leaves_the_history_and_reset_removes_it() {
     assert_eq!(memory.history(None).unwrap().total().misses, 2);
     memory.eval(slow::call(1));
     memory.reset_history().unwrap();
-    assert_eq!(memory.history(None).unwrap().total(), ndcache::Activity::default());
+    assert_eq!(memory.history(None).unwrap().total(), ndcache::stats::Activity::default());
     memory.eval(slow::call(2));
     drop(memory);
     let total = total(folder.path());
