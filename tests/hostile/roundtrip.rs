@@ -1,7 +1,8 @@
 //! Results that don't come back from serde as they were: what is compared, and that first and later calls agree.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use ndarray::prelude::*;
@@ -489,6 +490,46 @@ fn a_call_that_can_not_be_keyed_agrees_too() {
     for calls in 1..3 {
         assert_eq!(memory.eval(fitted::call(&Refusing)).all(), [2, 1]);
         assert_eq!((memory.stats().misses(), memory.stats().faults()), (calls, calls), "one fault a call");
+    }
+}
+
+/// As those of many a crate for fast hashing: without a seed.
+type Seedless = BuildHasherDefault<DefaultHasher>;
+
+#[derive(Payload, Debug)]
+struct Names {
+    names: HashSet<String, Seedless>,
+}
+
+returning! {
+    retained -> HashMap<u32, f64, Seedless> {{
+        let mut all: HashMap<u32, f64, Seedless> = (0..1000).map(|i| (i, 1.0 / (f64::from(i) + 0.1))).collect();
+        all.retain(|i, _| i % 7 == 0);
+        all
+    }}
+    grown -> HashMap<u32, f64, Seedless> {{
+        let mut all = HashMap::default();
+        (0..3000).rev().for_each(|i| *all.entry(i).or_insert(0.1) += 1.0 / f64::from(i + 1));
+        all
+    }}
+    in_a_set -> Names {{
+        let mut names = HashSet::with_capacity_and_hasher(500, Seedless::default());
+        names.extend((0..50).map(|i| format!("n{i}")));
+        Names { names }
+    }}
+    nested_tables -> Vec<(u8, HashMap<(i64, String), HashSet<u64, Seedless>, Seedless>)> {{
+        let inner = |n: u64| (0..n).rev().map(|i| i * i).collect();
+        vec![(1, (0..40).map(|i| ((-i, format!("{i}")), inner(i as u64))).collect())]
+    }}
+}
+
+#[test]
+fn tables_without_a_seed_come_back_in_the_same_order() {
+    for ([first, later], stored) in
+        [twice(retained::call), twice(grown::call), twice(in_a_set::call), twice(nested_tables::call)]
+    {
+        assert_eq!(first, later);
+        assert!(stored);
     }
 }
 

@@ -1,8 +1,9 @@
 //! Maps and sets. They are written sorted by the bytes of their keys, so that equal ones have equal bytes whatever the
 //! hasher's seed.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem;
 use std::ops::Range;
 
@@ -109,6 +110,40 @@ fn load_set<K: Payload, S>(
     Ok(keys)
 }
 
+/// Whether two tables of one content may be walked in two orders, whatever is done, because each has a seed of its own.
+fn has_seed<S>() -> bool {
+    typeid::of::<S>() == TypeId::of::<RandomState>()
+}
+
+/// A table whose hasher has no seed, made so that its order follows from its content: what it is walked in is a part of
+/// what its user sees, and has to be the same on the first call and later ones.
+///
+/// `entries` come in the order of their keys' bytes.
+fn table<K: Eq + Hash, V, S: BuildHasher + Default>(entries: Vec<(K, V)>) -> HashMap<K, V, S> {
+    let mut table = HashMap::with_capacity_and_hasher(entries.len(), S::default());
+    table.extend(entries);
+    table
+}
+
+/// A set, in the same way.
+fn set<K: Eq + Hash, S: BuildHasher + Default>(keys: Vec<(K, ())>) -> HashSet<K, S> {
+    let mut set = HashSet::with_capacity_and_hasher(keys.len(), S::default());
+    set.extend(keys.into_iter().map(|(key, ())| key));
+    set
+}
+
+/// Brings the keys of a table into their normal form, and the table into its normal order, where it has one.
+fn normalise_table<K: Payload + Eq + Hash, V, S: BuildHasher + Default>(
+    table_of: &mut HashMap<K, V, S>,
+    by: &mut Normaliser,
+) {
+    if has_seed::<S>() {
+        return normalise_keys::<K, _, _>(table_of, |(key, value)| (by.moved(key), value));
+    }
+    let entries: Vec<_> = mem::take(table_of).into_iter().map(|(key, value)| (by.moved(key), value)).collect();
+    *table_of = table(by.sorted(entries));
+}
+
 /// Builds a collection anew from what `moved` makes of its items, where a key may not be normal: keys can't be changed
 /// in place.
 fn normalise_keys<K: Payload, T, C>(collection: &mut C, moved: impl FnMut(T) -> T)
@@ -126,7 +161,7 @@ impl<K: Payload + Eq + Hash, V: Payload, S: BuildHasher + Default> Payload for H
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        normalise_keys::<K, _, _>(self, |(key, value)| (by.moved(key), value));
+        normalise_table(self, by);
         self.values_mut().for_each(|value| value.normalise(by));
     }
 
@@ -155,8 +190,22 @@ fn hash_map<K: Payload + Eq + Hash, V, S: BuildHasher + Default>(
     input: &mut Reader<'_>,
     value: fn(&mut Reader<'_>) -> Result<V>,
 ) -> Result<HashMap<K, V, S>> {
-    let with_capacity = |len| HashMap::with_capacity_and_hasher(len, S::default());
-    load_map(input, value, with_capacity, |map, key, value| map.insert(key, value).is_none())
+    if has_seed::<S>() {
+        let with_capacity = |len| HashMap::with_capacity_and_hasher(len, S::default());
+        return load_map(input, value, with_capacity, |map, key, value| map.insert(key, value).is_none());
+    }
+    // A length that a record claims is given no room before there are as many entries.
+    let push = |entries: &mut Vec<(K, V)>, key, value| {
+        entries.push((key, value));
+        true
+    };
+    let entries = load_map(input, value, Vec::with_capacity, push)?;
+    let len = entries.len();
+    Some(table(entries)).filter(|table: &HashMap<K, V, S>| table.len() == len).ok_or_else(twice)
+}
+
+fn twice() -> Error {
+    Error::damaged("map or set has a key twice")
 }
 
 impl<K: Payload + Ord, V: Payload> Payload for BTreeMap<K, V> {
@@ -203,7 +252,11 @@ impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S>
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        normalise_keys::<K, _, _>(self, |key| by.moved(key));
+        if has_seed::<S>() {
+            return normalise_keys::<K, _, _>(self, |key| by.moved(key));
+        }
+        let keys: Vec<_> = mem::take(self).into_iter().map(|key| (by.moved(key), ())).collect();
+        *self = set(by.sorted(keys));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {
@@ -211,8 +264,17 @@ impl<K: Payload + Eq + Hash, S: BuildHasher + Default> Payload for HashSet<K, S>
     }
 
     fn load(input: &mut Reader<'_>) -> Result<Self> {
-        let with_capacity = |len| HashSet::with_capacity_and_hasher(len, S::default());
-        load_set(input, with_capacity, HashSet::insert)
+        if has_seed::<S>() {
+            let with_capacity = |len| HashSet::with_capacity_and_hasher(len, S::default());
+            return load_set(input, with_capacity, HashSet::insert);
+        }
+        let push = |keys: &mut Vec<(K, ())>, key| {
+            keys.push((key, ()));
+            true
+        };
+        let keys = load_set(input, Vec::with_capacity, push)?;
+        let len = keys.len();
+        Some(set(keys)).filter(|set: &Self| set.len() == len).ok_or_else(twice)
     }
 }
 

@@ -91,6 +91,22 @@ impl Normaliser {
         value
     }
 
+    /// Entries in the order of their keys' bytes, in which maps and sets are stored. Where a key can't be stored they stay
+    /// as they are: then nothing of them is.
+    pub(crate) fn sorted<K: Payload, V>(&self, entries: Vec<(K, V)>) -> Vec<(K, V)> {
+        let mut nowhere = Nowhere;
+        let mut out = Writer::new(&mut nowhere, 0);
+        let mut bytes_of = |key: &K| {
+            let start = out.position();
+            out.without_lifting(|out| key.save(out)).map(|()| out.take(start))
+        };
+        let keys: Result<Vec<Vec<u8>>> = entries.iter().map(|(key, _)| bytes_of(key)).collect();
+        let Ok(keys) = keys else { return entries };
+        let mut keyed: Vec<_> = keys.into_iter().zip(entries).collect();
+        keyed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        keyed.into_iter().map(|(_, entry)| entry).collect()
+    }
+
     pub(crate) fn trusts(&self) -> bool {
         self.check == Check::Trust
     }
