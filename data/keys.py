@@ -47,15 +47,12 @@ def total(digests):
     return u64(len(digests)) + number.to_bytes(16, "big")
 
 
-def point(head, names, x, y):
-    return head + names[0] + f64(x) + names[1] + f64(y) + b"\0"
-
-
 def points():
-    """Two structs: the names of the second are marks."""
-    in_full = [b"\x35" + text("x"), b"\x35" + text("y")]
-    first = point(b"\x34" + text("ndcache@0.1/tests ndcache::golden::Point"), in_full, 0.5, 1.0)
-    return value(b"\x30" + u64(2) + first + point(b"\x3c\0", [b"\x3d", b"\x3d"], -1.0, 2.0) + b"\0")
+    """Two structs in a table: their names, and their numbers."""
+    head = b"\x34" + text("ndcache@0.1/tests ndcache::golden::Point")
+    fields = b"\x35" + text("x") + b"\x22" + b"\x35" + text("y") + b"\x22"
+    rows = struct.pack("<4d", 0.5, 1.0, -1.0, 2.0)
+    return value(b"\x30" + u64(2) + b"\x41" + head + fields + b"\0" + rows + b"\0")
 
 
 def readings():
@@ -67,18 +64,19 @@ def readings():
 
 
 def counts(entries):
-    pairs = [value(b"\x04" + text(name)) + value(bytes([0x10, count])) for name, count in entries]
-    return value(b"\x33" + total([digest(pair) for pair in pairs]))
+    """A map of texts to bytes: their marks, and the rows' sum."""
+    return value(b"\x43\x04\x10" + total([digest(text(name) + bytes([count])) for name, count in entries]))
 
 
 def kinds(letters):
-    return value(b"\x32" + total([value(b"\x03" + struct.pack("<I", ord(letter))) for letter in letters]))
+    return value(b"\x42\x03" + total([digest(struct.pack("<I", ord(letter))) for letter in letters]))
 
 
 def turned():
     """An array of pairs in Fortran order."""
-    items = b"".join(b"\x31\x10" + bytes([n]) + b"\x10" + bytes([n]) + b"\0" for n in [1, 3, 2, 4])
-    return value(b"\x39" + u64(2) + u64(2) + u64(2) + u64(1) + u64(0) + items + b"\0")
+    rows = bytes(n for pair in [1, 3, 2, 4] for n in [pair, pair])
+    shape = b"".join(map(u64, [2, 2, 2, 1, 0]))
+    return value(b"\x39" + shape + b"\x41\x31\x10\x10\0" + rows + b"\0")
 
 
 def key(path, code, result, arguments, salt=""):

@@ -12,13 +12,17 @@ use crate::package;
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let private = private_of(input)?;
     let site = Span::mixed_site();
+    let mut rows = TokenStream::new();
     let body = match &input.data {
-        Data::Struct(data) => structure(&data.fields, &private),
+        Data::Struct(data) => {
+            rows = in_rows(&data.fields, &private);
+            structure(&data.fields, &private, "digest")
+        }
         Data::Enum(data) => {
             let package = package::mark();
             let arms = data.variants.iter().map(|variant| {
                 let (name, text) = (&variant.ident, variant.ident.unraw().to_string());
-                let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private));
+                let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private, "digest"));
                 quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_in::<Self>(#package, #text); #fields hasher.end(); })
             });
             quote_spanned!(site=> match *self { #(#arms)* })
@@ -42,12 +46,43 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 let _ = &hasher;
                 #body
             }
+            #rows
         }
     })
 }
 
-fn structure(members: &Fields, private: &TokenStream) -> TokenStream {
-    let (package, pattern, fields) = (package::mark(), pattern(members), fields(members, private));
+/// How a struct stands in a table: its names before the first row, and in each what its fields have there.
+fn in_rows(members: &Fields, private: &TokenStream) -> TokenStream {
+    let (alike, pattern) = (structure(members, private, "alike"), pattern(members));
+    let rows = members.iter().enumerate().map(|(at, field)| {
+        let (local, site) = (local(at), Span::mixed_site().located_at(field.ty.span()));
+        quote_spanned!(site=> #private::Keyed::row(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);)
+    });
+    quote_spanned! {Span::mixed_site()=>
+        fn has_rows(&self) -> bool {
+            true
+        }
+
+        fn hash_alike(&self, hasher: &mut #private::ContentHasher) {
+            use #private::probes::*;
+            #alike
+        }
+
+        #[inline]
+        fn hash_row(&self, hasher: &mut #private::ContentHasher) {
+            use #private::probes::*;
+            if hasher.begin_row() {
+                let Self #pattern = *self;
+                #(#rows)*
+            }
+            hasher.end_row();
+        }
+    }
+}
+
+/// Feeds a struct, its fields by this method.
+fn structure(members: &Fields, private: &TokenStream, method: &str) -> TokenStream {
+    let (package, pattern, fields) = (package::mark(), pattern(members), fields(members, private, method));
     quote_spanned! {Span::mixed_site()=>
         hasher.begin_struct_in::<Self>(#package);
         let Self #pattern = *self;
@@ -70,7 +105,8 @@ fn local(at: usize) -> Ident {
     format_ident!("field_{at}", span = Span::mixed_site())
 }
 
-fn fields(members: &Fields, private: &TokenStream) -> TokenStream {
+fn fields(members: &Fields, private: &TokenStream, method: &str) -> TokenStream {
+    let method = format_ident!("{method}");
     let fed = members.iter().zip(members.members()).enumerate().map(|(at, (field, member))| {
         let local = local(at);
         let name = match &member {
@@ -80,7 +116,7 @@ fn fields(members: &Fields, private: &TokenStream) -> TokenStream {
         let site = Span::mixed_site().located_at(field.ty.span());
         quote_spanned! {site=>
             if hasher.begin_field(#name) {
-                #private::Keyed::digest(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+                #private::Keyed::#method(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
             }
         }
     });

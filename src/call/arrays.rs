@@ -9,7 +9,7 @@ use crate::digest::{ContentHasher, hash_items};
 /// Item by item: the memory order is a part of the key, which serde wouldn't tell.
 impl<T: Serialize, D: Dimension> Parts for ArrayRef<T, D> {
     fn feed(&self, hasher: &mut ContentHasher) {
-        hash_items(self, hasher, |item, hasher| hasher.serialize(item));
+        hash_items(self, hasher, |items, hasher| hasher.each(items, |item, hasher| hasher.serialize(item)));
     }
 }
 

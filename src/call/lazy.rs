@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::call::arguments::{Again, Arguments, Digesting, Pass, Trust};
 use crate::call::options::Options;
-use crate::digest::{ContentHash, ContentHasher, Digest, SeenFile, Text, TypeSequence, feed, files_seen, type_number};
+use crate::digest::{ContentHash, ContentHasher, Digest, Row, SeenFile, Text, TypeSequence, feed, files_seen, type_number};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
@@ -232,6 +232,14 @@ pub trait Keyed<T: ?Sized> {
 
     /// Feeds the value.
     fn digest(&self, value: &T, hasher: &mut ContentHasher);
+    /// Feeds what is alike in all values of this type.
+    fn alike(&self, _: &T, hasher: &mut ContentHasher) {
+        hasher.whole();
+    }
+    /// Feeds the rest.
+    fn row(&self, value: &T, hasher: &mut ContentHasher) {
+        hasher.whole_row(|hasher| self.digest(value, hasher));
+    }
     /// The value in words.
     fn describe(&self, value: &T, text: &mut Text);
 }
@@ -262,6 +270,15 @@ impl<T: ?Sized> Unkeyed<T> {
 impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
         feed(value, hasher);
+    }
+
+    fn alike(&self, value: &T, hasher: &mut ContentHasher) {
+        Row::alike(value, hasher);
+    }
+
+    #[inline]
+    fn row(&self, value: &T, hasher: &mut ContentHasher) {
+        Row::row(value, hasher);
     }
 
     fn describe(&self, value: &T, text: &mut Text) {

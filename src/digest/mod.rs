@@ -38,6 +38,7 @@ pub(crate) use values::canonical::{digest_serde_unordered, discriminant};
 pub(crate) use values::content::feed;
 pub use values::content::{ContentHash, digest};
 pub use values::hasher::ContentHasher;
+pub(crate) use values::hasher::Row;
 pub(crate) use values::quick::Brief;
 pub use values::text::Text;
 pub(crate) use values::text::escaped;

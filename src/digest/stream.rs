@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use xxhash_rust::xxh3::Xxh3Default;
+use twox_hash::XxHash3_128;
 
+use super::arrays::tree::leaf;
 use super::value::Digest;
 
 /// Collects bytes for one digest: up to `SHORT` of them where it stands, so that a scalar argument takes no memory and
@@ -17,12 +18,14 @@ pub(crate) struct ByteStream<const SHORT: usize> {
     spare: Option<Box<Long>>,
 }
 
-/// What the state of a long stream keeps back: a hash takes few long pieces faster than many short ones.
+/// What a long stream keeps back: a hash takes few long pieces faster than many short ones, and what is no longer than
+/// that in one.
 const KEPT_BACK: usize = 4096;
 
 /// A stream of many bytes.
 struct Long {
-    hash: Xxh3Default,
+    /// Once there are more bytes than are kept back.
+    hash: Option<XxHash3_128>,
     /// Those that the hash hasn't been given.
     rest: [u8; KEPT_BACK],
     len: usize,
@@ -30,39 +33,45 @@ struct Long {
 
 impl Long {
     fn new() -> Box<Self> {
-        Box::new(Self { hash: Xxh3Default::new(), rest: [0; KEPT_BACK], len: 0 })
+        Box::new(Self { hash: None, rest: [0; KEPT_BACK], len: 0 })
     }
 
     fn clear(&mut self) {
-        self.hash.reset();
+        self.hash = None;
         self.len = 0;
     }
 
+    #[inline]
     fn update(&mut self, bytes: &[u8]) {
-        if bytes.len() > KEPT_BACK - self.len {
-            self.hash.update(&self.rest[..self.len]);
-            self.len = 0;
-        }
-        if bytes.len() > KEPT_BACK {
-            self.hash.update(bytes);
-        } else {
-            self.rest[self.len..][..bytes.len()].copy_from_slice(bytes);
-            self.len += bytes.len();
+        match self.rest.get_mut(self.len..self.len + bytes.len()) {
+            Some(free) => {
+                free.copy_from_slice(bytes);
+                self.len += bytes.len();
+            }
+            None => self.pass_on(bytes),
         }
     }
 
-    /// Room for so many bytes more, if they can be kept back; then they count.
-    #[inline]
-    fn room<const LEN: usize>(&mut self) -> Option<&mut [u8; LEN]> {
-        let room = self.rest.get_mut(self.len..)?.first_chunk_mut()?;
-        self.len += LEN;
-        Some(room)
+    /// Gives the hash what was kept back, and these bytes if they are many.
+    #[inline(never)]
+    fn pass_on(&mut self, bytes: &[u8]) {
+        let hash = self.hash.get_or_insert_with(XxHash3_128::new);
+        hash.write(&self.rest[..self.len]);
+        if bytes.len() > KEPT_BACK {
+            hash.write(bytes);
+            self.len = 0;
+        } else {
+            self.rest[..bytes.len()].copy_from_slice(bytes);
+            self.len = bytes.len();
+        }
     }
 
     fn digest(&self) -> Digest {
-        let mut hash = self.hash.clone();
-        hash.update(&self.rest[..self.len]);
-        Digest::from_xxh3(hash.digest128())
+        let rest = &self.rest[..self.len];
+        let Some(hash) = &self.hash else { return leaf(rest) };
+        let mut hash = hash.clone();
+        hash.write(rest);
+        Digest::from_xxh3(hash.finish_128())
     }
 }
 
@@ -103,26 +112,30 @@ impl<const SHORT: usize> ByteStream<SHORT> {
         self.len = SHORT;
     }
 
-    /// Takes some bytes, if it is long already and keeps them back.
+    /// Takes some bytes, if there is room where they stand or are kept back.
     #[inline]
     pub(super) fn append<const LEN: usize>(&mut self, bytes: [u8; LEN]) -> bool {
-        let room = self.long.as_mut().and_then(|long| long.room());
-        room.is_some_and(|room| {
-            *room = bytes;
-            true
-        })
+        let (kept, len) = match &mut self.long {
+            None => (&mut self.short[..], &mut self.len),
+            Some(long) => (&mut long.rest[..], &mut long.len),
+        };
+        let Some(room) = kept.get_mut(*len..).and_then(<[u8]>::first_chunk_mut) else { return false };
+        *room = bytes;
+        *len += LEN;
+        true
     }
 
-    /// The same for a byte and some more.
+    /// A byte and some more, in the same way.
     #[inline]
     pub(super) fn extend<const LEN: usize>(&mut self, first: u8, bytes: [u8; LEN]) -> bool {
-        let Some(long) = &mut self.long else { return false };
-        if LEN >= KEPT_BACK - long.len {
-            return false;
-        }
-        long.rest[long.len] = first;
-        long.rest[long.len + 1..][..LEN].copy_from_slice(&bytes);
-        long.len += 1 + LEN;
+        let (kept, len) = match &mut self.long {
+            None => (&mut self.short[..], &mut self.len),
+            Some(long) => (&mut long.rest[..], &mut long.len),
+        };
+        let Some([mark, room @ ..]) = kept.get_mut(*len..) else { return false };
+        let Some(room) = room.first_chunk_mut() else { return false };
+        (*mark, *room) = (first, bytes);
+        *len += 1 + LEN;
         true
     }
 

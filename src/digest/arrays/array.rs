@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use ndarray::{ArrayRef, ArrayView1, ArrayViewD, ArrayViewMut, Axis, Dimension, Slice};
+use ndarray::iter::Iter;
+use ndarray::{ArrayRef, ArrayView1, ArrayViewD, ArrayViewMut, Axis, Dimension, IxDyn, Slice};
 
 use crate::digest::arrays::element::Element;
 use crate::digest::arrays::meta::{array_text, memory_order};
@@ -67,14 +68,14 @@ pub(crate) fn deque_digest<A: Element>(deque: &VecDeque<A>) -> Digest {
 pub(crate) fn hash_items<T, D: Dimension>(
     array: &ArrayRef<T, D>,
     hasher: &mut ContentHasher,
-    mut feed: impl FnMut(&T, &mut ContentHasher),
+    feed: impl FnOnce(Iter<'_, T, IxDyn>, &mut ContentHasher),
 ) {
     let order = memory_order(array.shape(), array.strides()).unwrap_or_else(|| (0..array.ndim()).collect());
     hasher.begin_array();
     for number in [array.ndim()].iter().chain(array.shape()).chain(&order) {
         hasher.raw(&(*number as u64).to_le_bytes());
     }
-    hasher.each(array.view().into_dyn().permuted_axes(order).iter(), |item, hasher| feed(item, hasher));
+    feed(array.view().into_dyn().permuted_axes(order).iter(), hasher);
     hasher.end();
 }
 

@@ -177,10 +177,17 @@ impl<'a> Canonical<'a> {
     /// The digest of a value on its own, whose stream is `part`.
     #[inline]
     fn part<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed<Digest> {
-        let fed = value.serialize(Canonical { hasher: part, unordered: self.unordered });
-        self.hasher.spoiled |= fed.is_err();
+        let fed = self.value_of(value, part);
         let digest = self.hasher.absorb(part);
         fed.map(|()| digest)
+    }
+
+    /// Feeds a value to a stream of its own.
+    #[inline]
+    fn value_of<T: Serialize + ?Sized>(&mut self, value: &T, part: &mut ContentHasher) -> Fed {
+        let fed = value.serialize(Canonical { hasher: part, unordered: self.unordered });
+        self.hasher.spoiled |= fed.is_err();
+        fed
     }
 
     /// A stream for parts.
@@ -317,7 +324,7 @@ impl<'a> Serializer for Canonical<'a> {
 
     fn serialize_map(mut self, _: Option<usize>) -> Fed<Entries<'a>> {
         let part = self.parts()?;
-        Ok(Entries { canonical: self, key: None, part, sum: Sum::default() })
+        Ok(Entries { canonical: self, has_key: false, part, sum: Sum::default() })
     }
 
     #[inline]
@@ -368,7 +375,8 @@ impl ser::SerializeSeq for Items<'_> {
 /// A map under way, of which nothing is in the stream yet.
 struct Entries<'a> {
     canonical: Canonical<'a>,
-    key: Option<Digest>,
+    /// A key is in the stream of an entry, and its value isn't yet.
+    has_key: bool,
     part: Box<ContentHasher>,
     sum: Sum,
 }
@@ -379,20 +387,23 @@ impl ser::SerializeMap for Entries<'_> {
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Fed {
-        self.key = Some(self.canonical.part(key, &mut self.part)?);
+        self.has_key = true;
+        self.canonical.value_of(key, &mut self.part)?;
+        self.part.tag(Tag::End);
         Ok(())
     }
 
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
-        let key = self.key.take().ok_or_else(|| ser::Error::custom("a map's value came before its key"))?;
-        let value = self.canonical.part(value, &mut self.part)?;
-        self.sum.add_entry(key, value);
+        if !mem::take(&mut self.has_key) {
+            return Err(ser::Error::custom("a map's value came before its key"));
+        }
+        self.sum.add(self.canonical.part(value, &mut self.part)?);
         Ok(())
     }
 
     fn end(self) -> Fed {
-        if self.key.is_some() {
+        if self.has_key {
             return Err(ser::Error::custom("a map's last key has no value"));
         }
         self.canonical.hasher.unordered(Tag::Map, &self.sum);

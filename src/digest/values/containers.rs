@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::digest::values::content::{ContentHash, feed};
-use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::hasher::{ContentHasher, Row};
 use crate::digest::values::text::Text;
 
 macro_rules! transparent {
@@ -19,6 +19,19 @@ macro_rules! transparent {
         impl<$($generics)*> ContentHash for $type {
             fn content_hash(&self, hasher: &mut ContentHasher) {
                 hasher.inside(|hasher| feed(&**self, hasher));
+            }
+
+            fn has_rows(&self) -> bool {
+                Row::is_alike(&**self)
+            }
+
+            fn hash_alike(&self, hasher: &mut ContentHasher) {
+                Row::alike(&**self, hasher);
+            }
+
+            #[inline]
+            fn hash_row(&self, hasher: &mut ContentHasher) {
+                Row::row(&**self, hasher);
             }
 
             fn describe(&self, text: &mut Text) {
@@ -35,6 +48,19 @@ macro_rules! references {
             #[inline]
             fn content_hash(&self, hasher: &mut ContentHasher) {
                 feed(&**self, hasher);
+            }
+
+            fn has_rows(&self) -> bool {
+                Row::is_alike(&**self)
+            }
+
+            fn hash_alike(&self, hasher: &mut ContentHasher) {
+                Row::alike(&**self, hasher);
+            }
+
+            #[inline]
+            fn hash_row(&self, hasher: &mut ContentHasher) {
+                Row::row(&**self, hasher);
             }
 
             fn describe(&self, text: &mut Text) {
@@ -74,6 +100,31 @@ impl<T: ContentHash, const N: usize> ContentHash for [T; N] {
         T::hash_rows(rows, hasher);
     }
 
+    fn has_rows(&self) -> bool {
+        self.first().is_some_and(Row::is_alike)
+    }
+
+    fn hash_alike(&self, hasher: &mut ContentHasher) {
+        match self.first() {
+            Some(first) if first.is_alike() => {
+                hasher.begin_seq(N);
+                first.alike(hasher);
+                hasher.end();
+            }
+            _ => hasher.whole(),
+        }
+    }
+
+    fn hash_row(&self, hasher: &mut ContentHasher) {
+        if !self.has_rows() {
+            return hasher.whole_row(|hasher| self.content_hash(hasher));
+        }
+        if hasher.begin_row() {
+            hasher.each(self, Row::row);
+        }
+        hasher.end_row();
+    }
+
     fn describe(&self, text: &mut Text) {
         T::describe_slice(self, text);
     }
@@ -83,9 +134,7 @@ macro_rules! sequences {
     ($($type:ident)*) => {$(
         impl<T: ContentHash> ContentHash for $type<T> {
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                hasher.begin_seq(self.len());
-                hasher.each(self, T::content_hash);
-                hasher.end();
+                hasher.sequence(self.len(), self);
             }
 
             fn describe(&self, text: &mut Text) {
@@ -143,8 +192,13 @@ impl<T: ContentHash, E: ContentHash> ContentHash for Result<T, E> {
     }
 }
 
-fn hash_variant<T: ContentHash>(hasher: &mut ContentHasher, name: &str, variant: &str, value: &T) {
-    hasher.begin_variant(name, variant);
+fn hash_variant<T: ContentHash>(
+    hasher: &mut ContentHasher,
+    name: &'static str,
+    variant: &'static str,
+    value: &T,
+) {
+    hasher.begin_variant_named(name, variant);
     value.content_hash(hasher);
     hasher.end();
 }
@@ -159,6 +213,30 @@ macro_rules! tuples {
                 $first.content_hash(hasher);
                 $($rest.content_hash(hasher);)*
                 hasher.end();
+            }
+
+            fn has_rows(&self) -> bool {
+                true
+            }
+
+            #[allow(non_snake_case)]
+            fn hash_alike(&self, hasher: &mut ContentHasher) {
+                let ($first, $($rest,)*) = self;
+                hasher.begin_tuple();
+                $first.alike(hasher);
+                $($rest.alike(hasher);)*
+                hasher.end();
+            }
+
+            #[allow(non_snake_case)]
+            #[inline]
+            fn hash_row(&self, hasher: &mut ContentHasher) {
+                let ($first, $($rest,)*) = self;
+                if hasher.begin_row() {
+                    $first.row(hasher);
+                    $($rest.row(hasher);)*
+                }
+                hasher.end_row();
             }
 
             #[allow(non_snake_case)]
@@ -265,7 +343,7 @@ ranges! {
 
 impl ContentHash for RangeFull {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_struct("RangeFull");
+        hasher.begin_struct_named("RangeFull");
         hasher.end();
     }
 
@@ -277,8 +355,8 @@ impl ContentHash for RangeFull {
 /// Types are named, as a range is more than its bounds: `a..b` iterates, `(Included(a), Excluded(b))` doesn't.
 ///
 /// The bounds of a `RangeInclusive` tell whether it has been iterated to its end.
-fn hash_range<T: ContentHash>(hasher: &mut ContentHasher, name: &str, range: &impl RangeBounds<T>) {
-    hasher.begin_struct(name);
+fn hash_range<T: ContentHash>(hasher: &mut ContentHasher, name: &'static str, range: &impl RangeBounds<T>) {
+    hasher.begin_struct_named(name);
     range.start_bound().content_hash(hasher);
     range.end_bound().content_hash(hasher);
     hasher.end();

@@ -44,6 +44,25 @@ pub trait ContentHash {
         self.content_hash(hasher);
     }
 
+    /// Whether anything but the end is alike in the streams of all values of this type; of a row of a table see
+    /// "Rows" in docs/format.md.
+    #[doc(hidden)]
+    fn has_rows(&self) -> bool {
+        false
+    }
+
+    /// Feeds what is alike in the streams of all values of this type.
+    #[doc(hidden)]
+    fn hash_alike(&self, hasher: &mut ContentHasher) {
+        hasher.whole();
+    }
+
+    /// Feeds what the stream of this value has beside that.
+    #[doc(hidden)]
+    fn hash_row(&self, hasher: &mut ContentHasher) {
+        hasher.whole_row(|hasher| self.content_hash(hasher));
+    }
+
     /// Says for people what the value is, without reading arrays; by default the name of its type.
     fn describe(&self, text: &mut Text) {
         text.display(std::any::type_name::<Self>());
@@ -55,9 +74,7 @@ pub trait ContentHash {
     where
         Self: Sized,
     {
-        hasher.begin_seq(slice.len());
-        hasher.each(slice, Self::content_hash);
-        hasher.end();
+        hasher.sequence(slice.len(), slice);
     }
 
     /// Feeds a deque of such values; array elements feed it as an array.
@@ -66,9 +83,7 @@ pub trait ContentHash {
     where
         Self: Sized,
     {
-        hasher.begin_seq(deque.len());
-        hasher.each(deque, Self::content_hash);
-        hasher.end();
+        hasher.sequence(deque.len(), deque);
     }
 
     /// Feeds arrays of one length of such values; array elements feed them as one array.
@@ -97,7 +112,7 @@ pub trait ContentHash {
     where
         Self: Sized,
     {
-        hash_items(array, hasher, Self::content_hash);
+        hash_items(array, hasher, |items, hasher| hasher.items(items));
     }
 
     /// Says what an array of such values is.

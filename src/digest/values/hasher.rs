@@ -2,6 +2,7 @@
 
 mod names;
 mod nested;
+mod rows;
 mod unordered;
 
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::digest::values::type_name::TypeSequence;
 use crate::error::{Error, Result};
 use names::Names;
 pub(crate) use names::{Head, Kind, Name};
+pub(crate) use rows::Row;
 pub(crate) use unordered::Sum;
 
 /// The stream that a value is digested as: what [`ContentHash::content_hash`](crate::ContentHash::content_hash) feeds.
@@ -70,6 +72,12 @@ pub struct ContentHasher {
     /// The leaf that was fed first, as long as nothing else was.
     only: Option<Digest>,
     empty: bool,
+    /// Bytes just go behind the others: something was fed that is in the stream, which isn't a quick one.
+    flows: bool,
+    /// It is the stream of a part, and not one that has taken its place.
+    is_part: bool,
+    /// How many bytes the stream of a part begins with.
+    prefix: u8,
     strict: bool,
     claimed: bool,
     /// Feeds nothing that would take long.
@@ -125,6 +133,9 @@ impl ContentHasher {
             stream,
             only: None,
             empty: true,
+            flows: false,
+            is_part: false,
+            prefix: 0,
             strict,
             claimed: false,
             quick,
@@ -228,11 +239,13 @@ impl ContentHasher {
     }
 
     /// Feeds a truth value.
+    #[inline]
     pub fn bool(&mut self, value: bool) {
         self.tagged_number(Tag::Bool, [u8::from(value)]);
     }
 
     /// Feeds a character.
+    #[inline]
     pub fn char(&mut self, value: char) {
         self.tagged_number(Tag::Char, u32::from(value).to_le_bytes());
     }
@@ -254,6 +267,7 @@ impl ContentHasher {
     }
 
     /// Feeds the absence of a value.
+    #[inline]
     pub fn none(&mut self) {
         self.tag(Tag::None);
     }
@@ -374,15 +388,15 @@ impl ContentHasher {
         if self.quick && self.stream.has_room(1 + LEN) {
             self.stream.update(&[tag as u8]);
             self.stream.update(&value);
-        } else if !self.stream.extend(tag as u8, value) {
+        } else if !(self.flows && self.stream.extend(tag as u8, value)) {
             self.tagged(tag, &value);
         }
     }
 
-    /// The same as [`raw`](Self::raw), faster in a long stream.
+    /// The same as [`raw`](Self::raw), faster for few bytes.
     #[inline]
-    fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
-        if !self.stream.append(bytes) {
+    pub(crate) fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
+        if !(self.flows && self.stream.append(bytes)) {
             self.raw(&bytes);
         }
     }
@@ -393,7 +407,7 @@ impl ContentHasher {
     }
 
     pub(crate) fn length_and(&mut self, value: &[u8]) {
-        self.raw(&(value.len() as u64).to_le_bytes());
+        self.write((value.len() as u64).to_le_bytes());
         self.raw(value);
     }
 
@@ -409,6 +423,7 @@ impl ContentHasher {
             self.stream.update(&leaf.to_bytes());
         }
         self.stream.update(bytes);
+        self.flows = !self.quick;
     }
 }
 

@@ -58,12 +58,33 @@ fn describe_elements<A: Element, D: Dimension>(array: &ArrayRef<A, D>, text: &mu
     text.display(format_args!("{}{:?} {order}", A::NAME, array.shape()));
 }
 
+/// How a value without parts stands in a row: by the bytes that it has behind its mark.
+macro_rules! in_rows {
+    ($tag:ident as $bytes:ty) => {
+        fn has_rows(&self) -> bool {
+            true
+        }
+
+        fn hash_alike(&self, hasher: &mut ContentHasher) {
+            hasher.tag(Tag::$tag);
+        }
+
+        #[inline]
+        fn hash_row(&self, hasher: &mut ContentHasher) {
+            hasher.write((*self as $bytes).to_le_bytes());
+        }
+    };
+}
+
 macro_rules! numbers {
-    ($($type:ident)*) => {$(
+    ($($type:ident: $tag:ident as $bytes:ident;)*) => {$(
         impl ContentHash for $type {
+            #[inline]
             fn content_hash(&self, hasher: &mut ContentHasher) {
                 hasher.$type(*self);
             }
+
+            in_rows!($tag as $bytes);
 
             fn describe(&self, text: &mut Text) {
                 text.debug(self);
@@ -74,14 +95,31 @@ macro_rules! numbers {
     )*};
 }
 
-numbers! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize f32 f64 bool }
+numbers! {
+    i8: I8 as i8;
+    i16: I16 as i16;
+    i32: I32 as i32;
+    i64: I64 as i64;
+    isize: Isize as i64;
+    u8: U8 as u8;
+    u16: U16 as u16;
+    u32: U32 as u32;
+    u64: U64 as u64;
+    usize: Usize as u64;
+    f32: F32 as f32;
+    f64: F64 as f64;
+    bool: Bool as u8;
+}
 
 macro_rules! scalars {
-    ($($type:ident)*) => {$(
+    ($($type:ident: $tag:ident as $bytes:ident;)*) => {$(
         impl ContentHash for $type {
+            #[inline]
             fn content_hash(&self, hasher: &mut ContentHasher) {
                 hasher.$type(*self);
             }
+
+            in_rows!($tag as $bytes);
 
             fn describe(&self, text: &mut Text) {
                 text.debug(self);
@@ -90,16 +128,37 @@ macro_rules! scalars {
     )*};
 }
 
-scalars! { i128 u128 char }
+scalars! {
+    i128: I128 as i128;
+    u128: U128 as u128;
+    char: Char as u32;
+}
 
 macro_rules! complex {
     ($($part:ident)*) => {$(
         impl ContentHash for Complex<$part> {
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                hasher.begin_struct("Complex");
+                hasher.begin_struct_named("Complex");
                 hasher.$part(self.re);
                 hasher.$part(self.im);
                 hasher.end();
+            }
+
+            fn has_rows(&self) -> bool {
+                true
+            }
+
+            fn hash_alike(&self, hasher: &mut ContentHasher) {
+                hasher.begin_struct_named("Complex");
+                self.re.hash_alike(hasher);
+                self.im.hash_alike(hasher);
+                hasher.end();
+            }
+
+            #[inline]
+            fn hash_row(&self, hasher: &mut ContentHasher) {
+                self.re.hash_row(hasher);
+                self.im.hash_row(hasher);
             }
 
             fn describe(&self, text: &mut Text) {
@@ -119,6 +178,19 @@ impl ContentHash for half::f16 {
         hasher.tagged(Tag::F16, &self.to_bits().to_le_bytes());
     }
 
+    fn has_rows(&self) -> bool {
+        true
+    }
+
+    fn hash_alike(&self, hasher: &mut ContentHasher) {
+        hasher.tag(Tag::F16);
+    }
+
+    #[inline]
+    fn hash_row(&self, hasher: &mut ContentHasher) {
+        hasher.write(self.to_bits().to_le_bytes());
+    }
+
     fn describe(&self, text: &mut Text) {
         text.debug(self);
     }
@@ -130,7 +202,7 @@ macro_rules! non_zero {
     ($($type:ident)*) => {$(
         impl ContentHash for num::$type {
             fn content_hash(&self, hasher: &mut ContentHasher) {
-                hasher.begin_struct("NonZero");
+                hasher.begin_struct_named("NonZero");
                 self.get().content_hash(hasher);
                 hasher.end();
             }
@@ -152,6 +224,16 @@ impl ContentHash for () {
         hasher.unit();
     }
 
+    fn has_rows(&self) -> bool {
+        true
+    }
+
+    fn hash_alike(&self, hasher: &mut ContentHasher) {
+        hasher.unit();
+    }
+
+    fn hash_row(&self, _: &mut ContentHasher) {}
+
     fn describe(&self, text: &mut Text) {
         text.debug(self);
     }
@@ -159,7 +241,7 @@ impl ContentHash for () {
 
 impl<T: ?Sized> ContentHash for PhantomData<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_struct("PhantomData");
+        hasher.begin_struct_named("PhantomData");
         hasher.end();
     }
 
@@ -171,6 +253,19 @@ impl<T: ?Sized> ContentHash for PhantomData<T> {
 impl ContentHash for str {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.str(self);
+    }
+
+    fn has_rows(&self) -> bool {
+        true
+    }
+
+    fn hash_alike(&self, hasher: &mut ContentHasher) {
+        hasher.tag(Tag::Str);
+    }
+
+    #[inline]
+    fn hash_row(&self, hasher: &mut ContentHasher) {
+        hasher.length_and(self.as_bytes());
     }
 
     fn describe(&self, text: &mut Text) {
@@ -223,6 +318,19 @@ macro_rules! owned {
                 <$borrowed>::content_hash(self, hasher);
             }
 
+            fn has_rows(&self) -> bool {
+                <$borrowed>::has_rows(self)
+            }
+
+            fn hash_alike(&self, hasher: &mut ContentHasher) {
+                <$borrowed>::hash_alike(self, hasher);
+            }
+
+            #[inline]
+            fn hash_row(&self, hasher: &mut ContentHasher) {
+                <$borrowed>::hash_row(self, hasher);
+            }
+
             fn describe(&self, text: &mut Text) {
                 <$borrowed>::describe(self, text);
             }
@@ -239,7 +347,7 @@ owned! {
 
 impl ContentHash for Duration {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_struct("Duration");
+        hasher.begin_struct_named("Duration");
         hasher.u64(self.as_secs());
         hasher.u32(self.subsec_nanos());
         hasher.end();
@@ -252,7 +360,7 @@ impl ContentHash for Duration {
 
 impl ContentHash for SystemTime {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_struct("SystemTime");
+        hasher.begin_struct_named("SystemTime");
         match self.duration_since(Self::UNIX_EPOCH) {
             Ok(after) => after.content_hash(hasher),
             Err(before) => {
@@ -273,7 +381,7 @@ impl ContentHash for SystemTime {
 
 impl ContentHash for std::cmp::Ordering {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_struct("Ordering");
+        hasher.begin_struct_named("Ordering");
         hasher.i8(*self as i8);
         hasher.end();
     }

@@ -54,6 +54,12 @@ pub(crate) enum Tag {
     Rows = 63,
     /// The type of a value behind a `dyn`.
     Concrete = 64,
+    /// Items of one type: what is alike in all of them comes once, before them.
+    Table = 65,
+    TableSet = 66,
+    TableMap = 67,
+    /// In what is alike: a part that each row has with its marks.
+    Whole = 68,
     /// Only in the stream of several arguments at once, which is no part of the format.
     Argument = 255,
 }

@@ -37,7 +37,8 @@ fn the_stream_is_the_one_that_the_format_fixes() {
     assert_eq!(digest("ab"), stream(&[&text("ab")]));
     assert_eq!(digest(&Some(true)), stream(&[&[7, 2, 1]]));
     assert_eq!(digest(&("ab", 7_u8)), stream(&[&[49], &text("ab"), &[16, 7], &[0]]));
-    assert_eq!(digest(&['a'; 1]), stream(&[&[48], &int(1), &[3, 97, 0, 0, 0], &[0]]));
+    assert_eq!(digest(&['a'; 1]), stream(&[&[48], &int(1), &[65, 3, 97, 0, 0, 0], &[0]]));
+    assert_eq!(digest(&[Some('a')]), stream(&[&[48], &int(1), &[7, 3, 97, 0, 0, 0], &[0]]));
     let ok = [&[54], &int(6)[..], b"Result", &int(2), b"Ok", &[1, 0]].concat();
     assert_eq!(digest(&Ok::<(), ()>(())), stream(&[&ok]));
     let path = [&[58], &int(4)[..], b"Path", &int(1), b"a"].concat();
@@ -49,19 +50,25 @@ fn the_stream_is_the_one_that_the_format_fixes() {
 
     let sum =
         |digests: [Digest; 2]| Digest::from_xxh3(digests.map(Digest::to_xxh3).into_iter().fold(0, u128::wrapping_add));
-    let set = sum([digest(&'x'), digest(&'y')]).to_bytes();
-    assert_eq!(digest(&BTreeSet::from(['x', 'y'])), stream(&[&[50], &int(2), &set]));
-    let entry = leaf(&[digest(&'x').to_bytes(), digest(&1_u8).to_bytes()].concat());
-    assert_eq!(digest(&BTreeMap::from([('x', 1_u8)])), stream(&[&[51], &int(1), &entry.to_bytes()]));
+    let set = sum([b'x', b'y'].map(|letter| leaf(&[letter, 0, 0, 0]))).to_bytes();
+    assert_eq!(digest(&BTreeSet::from(['x', 'y'])), stream(&[&[66, 3], &int(2), &set]));
+    let set = sum([digest(&Some('x')), digest(&Some('y'))]).to_bytes();
+    assert_eq!(digest(&BTreeSet::from(['x', 'y'].map(Some))), stream(&[&[50], &int(2), &set]));
+    let entry = leaf(&[b'x', 0, 0, 0, 1]).to_bytes();
+    assert_eq!(digest(&BTreeMap::from([('x', 1_u8)])), stream(&[&[67, 3, 16], &int(1), &entry]));
+    let entry = leaf(&[b'x', 0, 0, 0, 7, 16, 1, 0]).to_bytes();
+    assert_eq!(digest(&BTreeMap::from([('x', Some(1_u8))])), stream(&[&[67, 3, 68], &int(1), &entry]));
+    let entry = stream(&[&[6, 0, 7, 16, 1]]).to_bytes();
+    assert_eq!(digest(&BTreeMap::from([(None::<()>, Some(1_u8))])), stream(&[&[51], &int(1), &entry]));
     assert_eq!(digest(&VecDeque::from([3_u8])), stream(&[&[62], &array(digest(&b))]));
     assert_eq!(digest(&[[1.0, 2.0]]), stream(&[&[63], &array(digest(&array![[1.0, 2.0]]))]));
     let odd = Array2::from_shape_vec((1, 2).f(), vec!['a', 'b']).unwrap();
     let shape = [int(2), int(1), int(2), int(0), int(1)].concat();
-    assert_eq!(digest(&odd), stream(&[&[57], &shape, &[3, 97, 0, 0, 0, 3, 98, 0, 0, 0, 0]]));
+    assert_eq!(digest(&odd), stream(&[&[57], &shape, &[65, 3, 97, 0, 0, 0, 98, 0, 0, 0, 0]]));
     let turned = Array2::from_shape_vec((2, 2).f(), vec!['a', 'b', 'c', 'd']).unwrap();
     let shape = [int(2), int(2), int(2), int(1), int(0)].concat();
-    let items: Vec<u8> = "abcd".bytes().flat_map(|letter| [3, letter, 0, 0, 0]).collect();
-    assert_eq!(digest(&turned), stream(&[&[57], &shape, &items, &[0]]));
+    let items: Vec<u8> = "abcd".bytes().flat_map(|letter| [letter, 0, 0, 0]).collect();
+    assert_eq!(digest(&turned), stream(&[&[57], &shape, &[65, 3], &items, &[0]]));
 }
 
 #[test]

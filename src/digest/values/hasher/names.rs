@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::digest::values::type_name::strip_lifetimes;
+use crate::digest::values::type_name::{ambiguity, strip_lifetimes};
 
 /// So many structs and variants have a number; what comes after them is written in full each time.
 const NUMBERED: usize = 256;
@@ -32,21 +32,29 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// Where it lies, if it stays there.
     #[inline]
-    fn place(self) -> &'static str {
+    fn place(self) -> Place {
         match self {
-            Self::Type { printed: name, .. } | Self::Static(name) => name,
-            Self::Lent(_) => "",
+            Self::Type { printed: name, .. } | Self::Static(name) => Place::of(name),
+            Self::Lent(_) => Place::NOWHERE,
         }
     }
 
-    /// The package, without which a place says nothing: types of two packages may share the text of their names.
+    /// Where the package's mark lies, without which a place says nothing: types of two packages may share the text of
+    /// their names.
     #[inline]
-    fn package(self) -> &'static str {
+    fn package(self) -> Place {
         match self {
-            Self::Type { package, .. } => package,
-            Self::Static(_) | Self::Lent(_) => "",
+            Self::Type { package, .. } => Place::of(package),
+            Self::Static(_) | Self::Lent(_) => Place::NOWHERE,
+        }
+    }
+
+    /// Why several types may have this name, if they may.
+    pub(crate) fn ambiguity(self) -> Option<&'static str> {
+        match self {
+            Self::Type { printed, .. } => ambiguity(printed),
+            Self::Static(_) | Self::Lent(_) => None,
         }
     }
 
@@ -56,7 +64,29 @@ impl<'a> Name<'a> {
             Self::Static(name) => Cow::Borrowed(name),
             Self::Lent(name) => Cow::Owned(name.to_owned()),
         };
-        Kept { package: self.package(), place: self.place(), text }
+        Kept { place: self.place(), text }
+    }
+}
+
+/// Where a text lies that stays there. Two texts of one place are the same, and a comparison of places reads neither.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    at: usize,
+    len: usize,
+}
+
+impl Place {
+    /// Of what is lent, and what is empty.
+    const NOWHERE: Self = Self { at: 0, len: 0 };
+
+    #[inline]
+    fn of(text: &'static str) -> Self {
+        if text.is_empty() { Self::NOWHERE } else { Self { at: text.as_ptr().addr(), len: text.len() } }
+    }
+
+    #[inline]
+    fn is_somewhere(self) -> bool {
+        self.len > 0
     }
 }
 
@@ -68,24 +98,24 @@ fn of_package(package: &'static str, printed: &'static str) -> Cow<'static, str>
 
 /// A name in the table.
 struct Kept {
-    package: &'static str,
-    place: &'static str,
+    place: Place,
     text: Cow<'static, str>,
 }
 
 impl Kept {
-    /// Whether it is this name, as far as that is seen without reading it.
     #[inline]
-    fn is_at(&self, name: Name<'_>) -> bool {
-        let place = name.place();
-        // What is lent, and what is empty, lies nowhere.
-        self.place.len() == place.len()
-            && std::ptr::eq(self.place.as_ptr(), place.as_ptr())
-            && !place.is_empty()
-            && self.package == name.package()
+    fn lies_at(&self, name: &'static str) -> bool {
+        !name.is_empty() && self.place.at == name.as_ptr().addr() && self.place.len == name.len()
     }
 
+    #[inline]
     fn is(&self, name: Name<'_>) -> bool {
+        let place = name.place();
+        place.is_somewhere() && place == self.place || self.has_text(name)
+    }
+
+    #[inline(never)]
+    fn has_text(&self, name: Name<'_>) -> bool {
         self.text == name.text()
     }
 }
@@ -106,36 +136,83 @@ pub(crate) enum Kind<'a> {
     SerdeVariant(Name<'a>, u32, u8),
 }
 
+/// All that tells a head from others, but for texts that lie nowhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    /// Nowhere if any text is, in which case the mark tells nothing.
+    name: Place,
+    package: Place,
+    variant: Place,
+    serde: Option<(u32, u8)>,
+}
+
+impl Head<'_> {
+    #[inline]
+    fn mark(self) -> Mark {
+        let (variant, serde) = self.kind.parts();
+        let mut name = self.name.place();
+        let variant = variant.map_or(Place::NOWHERE, |variant| {
+            let place = variant.place();
+            if !place.is_somewhere() {
+                name = Place::NOWHERE;
+            }
+            place
+        });
+        Mark { name, package: self.name.package(), variant, serde }
+    }
+}
+
 /// A head that was written.
 struct Written {
+    mark: Mark,
     name: Kept,
     variant: Option<Kept>,
-    serde: Option<(u32, u8)>,
     fields: Vec<Kept>,
+    /// So many of the fields have come in this stream.
+    named: usize,
     /// The place of the one that came after it when it last came.
     next: usize,
+    /// Why several types may have this name, if they may.
+    ambiguous: Option<&'static str>,
 }
 
 impl Written {
     fn of(head: Head<'_>) -> Self {
-        let (variant, serde) = head.kind.parts();
+        let (variant, _) = head.kind.parts();
         let (name, variant) = (head.name.kept(), variant.map(Name::kept));
-        Self { name, variant, serde, fields: Vec::new(), next: 0 }
+        let ambiguous = head.name.ambiguity();
+        Self { mark: head.mark(), name, variant, fields: Vec::new(), named: 0, next: 0, ambiguous }
+    }
+
+    /// Whether it is this head, as far as that is seen without reading it.
+    #[inline]
+    fn is_at(&self, mark: Mark) -> bool {
+        mark.name.is_somewhere() && mark == self.mark
     }
 
     #[inline]
-    fn is(&self, head: Head<'_>, name: fn(&Kept, Name<'_>) -> bool) -> bool {
+    fn is(&self, head: Head<'_>) -> bool {
+        let mark = head.mark();
+        self.is_at(mark) || !mark.name.is_somewhere() && self.has_texts(head)
+    }
+
+    #[inline(never)]
+    fn has_texts(&self, head: Head<'_>) -> bool {
         let (variant, serde) = head.kind.parts();
         let variants = match (&self.variant, variant) {
-            (Some(kept), Some(variant)) => name(kept, variant),
+            (Some(kept), Some(variant)) => kept.is(variant),
             (None, None) => true,
             _ => false,
         };
-        name(&self.name, head.name) && variants && self.serde == serde
+        variants && self.mark.serde == serde && self.name.has_text(head.name)
     }
 }
 
 impl<'a> Kind<'a> {
+    pub(crate) fn variant(self) -> Option<Name<'a>> {
+        self.parts().0
+    }
+
     #[inline]
     fn parts(self) -> (Option<Name<'a>>, Option<(u32, u8)>) {
         match self {
@@ -162,12 +239,25 @@ impl Open {
 }
 
 /// The table of a stream, and what is open in it.
+///
+/// A table may have been that of another stream, as the entries of a map have one each: what it held then is kept as a
+/// guess, which takes no memory anew where it is right.
 #[derive(Default)]
 pub(crate) struct Names {
     written: Vec<Written>,
+    /// So many have come in this stream; those after them are a guess.
+    seen: usize,
     open: Vec<Open>,
-    /// The place of the head that came last.
+    /// The place of the head that came last, and of the one that is expected to come next.
     last: usize,
+    expected: usize,
+}
+
+/// What has to be written of a head in full.
+pub(crate) struct InFull<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) variant: &'a str,
+    pub(crate) ambiguous: Option<&'static str>,
 }
 
 impl Names {
@@ -176,60 +266,84 @@ impl Names {
         Self { open: vec![Open::NAMELESS; open], ..Self::default() }
     }
 
-    /// Forgets all, as for a stream that begins.
+    /// Begins anew, as for a stream that begins.
     pub(crate) fn clear(&mut self, open: usize) {
-        self.written.clear();
+        (self.seen, self.last, self.expected) = (0, 0, 0);
         self.open.clear();
         self.open.resize(open, Open::NAMELESS);
-        self.last = 0;
     }
 
     /// Begins something with a head; its number if that was written before.
     #[inline]
     pub(crate) fn begin(&mut self, head: Head<'_>) -> Option<u8> {
-        let found = self.find(head);
-        let (place, is_first) = match found {
-            Some(place) => (place, false),
-            None => (self.add(head), true),
+        // Most sequences repeat themselves: what came after the last head is looked at first.
+        let expected = self.expected;
+        let (place, is_first) = match self.written.get(expected) {
+            Some(written) if expected <= self.seen && written.is(head) => (expected, expected == self.seen),
+            _ => self.search(head),
         };
         if let Some(last) = self.written.get_mut(self.last) {
             last.next = place;
         }
         self.last = place;
+        if let Some(written) = self.written.get_mut(place) {
+            self.expected = written.next;
+            if is_first {
+                written.named = 0;
+                self.seen = place + 1;
+            }
+        }
         self.open.push(Open { head: place, fields: 0, is_first });
-        found.and_then(|place| u8::try_from(place).ok())
+        if is_first { None } else { u8::try_from(place).ok() }
     }
 
-    /// Most sequences repeat themselves: what came after the last head is looked at first.
-    #[inline]
-    fn find(&self, head: Head<'_>) -> Option<usize> {
-        let expected = self.written.get(self.last).map_or(0, |last| last.next);
-        match self.written.get(expected) {
-            Some(written) if written.is(head, Kept::is_at) => Some(expected),
-            _ => self.search(head),
+    /// The place of a head, and whether it is new; none when the table is full.
+    #[inline(never)]
+    fn search(&mut self, head: Head<'_>) -> (usize, bool) {
+        let mark = head.mark();
+        let (seen, guesses) = self.written.split_at(self.seen);
+        let by_place = seen.iter().position(|written| written.is_at(mark));
+        if let Some(place) = by_place.or_else(|| seen.iter().position(|written| written.has_texts(head))) {
+            return (place, false);
         }
+        if self.seen == NUMBERED {
+            return (usize::MAX, true);
+        }
+        let guess = guesses.iter().position(|guess| guess.is(head)).map(|guess| self.seen + guess);
+        let place = guess.unwrap_or_else(|| self.add(head));
+        self.written.swap(self.seen, place);
+        (self.seen, true)
     }
 
-    #[inline(never)]
-    fn search(&self, head: Head<'_>) -> Option<usize> {
-        let by_place = self.written.iter().position(|written| written.is(head, Kept::is_at));
-        by_place.or_else(|| self.written.iter().position(|written| written.is(head, Kept::is)))
-    }
-
-    /// The place of a new head; none when the table is full.
-    #[inline(never)]
+    /// Adds a head behind all others, for a guess if there is no room.
     fn add(&mut self, head: Head<'_>) -> usize {
-        if self.written.len() == NUMBERED {
-            return usize::MAX;
-        }
-        self.written.push(Written::of(head));
+        self.written.truncate(NUMBERED - 1);
+        self.written.push(Written { next: self.seen + 1, ..Written::of(head) });
         self.written.len() - 1
+    }
+
+    /// The texts of what has just begun; `None` if they aren't in the table.
+    pub(crate) fn in_full(&self) -> Option<InFull<'_>> {
+        let written = self.written.get(self.open.last()?.head)?;
+        let variant = written.variant.as_ref().map_or("", |variant| &variant.text);
+        Some(InFull { name: &written.name.text, variant, ambiguous: written.ambiguous })
     }
 
     /// Begins something that has no head.
     #[inline]
     pub(crate) fn begin_nameless(&mut self) {
         self.open.push(Open::NAMELESS);
+    }
+
+    /// Names the next field of what is open, if a reader expects this name, as far as that is seen by where it lies.
+    #[inline]
+    pub(crate) fn is_next(&mut self, name: &'static str) -> bool {
+        let Some(open) = self.open.last_mut() else { return false };
+        let Some(head) = self.written.get(open.head) else { return false };
+        let Some(field) = head.fields.get(open.fields) else { return false };
+        let is_next = open.fields < head.named && !open.is_first && field.lies_at(name);
+        open.fields += usize::from(is_next);
+        is_next
     }
 
     /// Names the next field of what is open; `true` if a reader expects this name.
@@ -240,14 +354,25 @@ impl Names {
         let place = open.fields;
         open.fields += 1;
         if open.is_first {
-            head.fields.push(name.kept());
+            head.add(place, name);
             return false;
         }
-        head.fields.get(place).is_some_and(|field| field.is_at(name) || field.is(name))
+        place < head.named && head.fields.get(place).is_some_and(|field| field.is(name))
     }
 
     #[inline]
     pub(crate) fn end(&mut self) {
         self.open.pop();
+    }
+}
+
+impl Written {
+    /// Notes a field of the first occurrence.
+    fn add(&mut self, place: usize, name: Name<'_>) {
+        if self.fields.get(place).is_none_or(|guess| !guess.is(name)) {
+            self.fields.truncate(place);
+            self.fields.push(name.kept());
+        }
+        self.named = place + 1;
     }
 }

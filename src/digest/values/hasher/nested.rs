@@ -3,7 +3,6 @@
 use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::hasher::names::{Head, Kind, Name, Names};
 use crate::digest::values::tag::Tag;
-use crate::digest::values::type_name::ambiguity;
 use crate::error::Error;
 
 /// How many structs, variants, tuples, sequences and maps may be nested in each other. A value that is nested deeper,
@@ -26,6 +25,18 @@ impl ContentHasher {
         self.begin(Head { name: Name::Lent(name), kind: Kind::Variant(Name::Lent(variant)) });
     }
 
+    /// The same by a name that stays, which is found again by where it lies.
+    #[inline]
+    pub(crate) fn begin_struct_named(&mut self, name: &'static str) {
+        self.begin(Head { name: Name::Static(name), kind: Kind::Struct });
+    }
+
+    /// The same of a variant.
+    #[inline]
+    pub(crate) fn begin_variant_named(&mut self, name: &'static str, variant: &'static str) {
+        self.begin(Head { name: Name::Static(name), kind: Kind::Variant(Name::Static(variant)) });
+    }
+
     /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
     pub fn field(&mut self, name: &str) {
         self.named(Name::Lent(name));
@@ -36,11 +47,16 @@ impl ContentHasher {
     #[doc(hidden)]
     #[inline]
     pub fn begin_field(&mut self, name: &'static str) -> bool {
-        let goes_on = !self.is_over();
-        if goes_on {
-            self.named(Name::Static(name));
+        if self.is_over() {
+            return false;
         }
-        goes_on
+        // The name goes in registers: in memory it would be written by halves and read as a whole, for which a processor
+        // waits until both are in the cache.
+        match self.names.as_mut().is_some_and(|names| names.is_next(name)) {
+            true => self.write([Tag::NextField as u8]),
+            false => self.named(Name::Static(name)),
+        }
+        true
     }
 
     /// Begins a tuple; its values follow.
@@ -110,13 +126,27 @@ impl ContentHasher {
         goes_on
     }
 
+    /// Goes a level deeper without a mark, as rows do. Whether anything has to be fed there.
+    #[doc(hidden)]
+    #[inline]
+    pub fn begin_row(&mut self) -> bool {
+        self.step_down();
+        !self.is_over()
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    pub fn end_row(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
     /// Whether nothing that is still fed can make a difference: the stream has failed, or a quick one left something out.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.failure.is_some() || self.quick && self.cut
     }
 
-    #[inline]
+    #[inline(never)]
     fn named(&mut self, name: Name<'_>) {
         if let Some(names) = &mut self.names
             && names.field(name)
@@ -145,22 +175,34 @@ impl ContentHasher {
     /// Writes a head in full.
     #[inline(never)]
     fn head(&mut self, head: Head<'_>) {
-        let name = head.name.text();
-        if let Name::Type { printed, .. } = head.name
-            && let Some(why) = ambiguity(printed)
+        // The texts of most are in the table.
+        let names = self.names.take();
+        match names.as_ref().and_then(|names| names.in_full()) {
+            Some(texts) => self.head_of(head, texts.name, texts.variant, texts.ambiguous),
+            None => {
+                let (name, variant) = (head.name.text(), head.kind.variant().map(Name::text).unwrap_or_default());
+                self.head_of(head, &name, &variant, head.name.ambiguity());
+            }
+        }
+        self.names = names;
+    }
+
+    fn head_of(&mut self, head: Head<'_>, name: &str, variant: &str, ambiguous: Option<&'static str>) {
+        if let Some(why) = ambiguous
+            && let Name::Type { printed, .. } = head.name
         {
             self.fail(Error::unsupported(format!("type `{printed}` stands {why}")));
         }
         match head.kind {
-            Kind::Struct => self.tagged_str(Tag::Struct, &name),
-            Kind::Variant(variant) => {
-                self.tagged_str(Tag::Variant, &name);
-                self.length_and(variant.text().as_bytes());
+            Kind::Struct => self.tagged_str(Tag::Struct, name),
+            Kind::Variant(_) => {
+                self.tagged_str(Tag::Variant, name);
+                self.length_and(variant.as_bytes());
             }
-            Kind::SerdeVariant(variant, index, kind) => {
-                self.tagged_str(Tag::SerdeVariant, &name);
+            Kind::SerdeVariant(_, index, kind) => {
+                self.tagged_str(Tag::SerdeVariant, name);
                 self.raw(&index.to_le_bytes());
-                self.length_and(variant.text().as_bytes());
+                self.length_and(variant.as_bytes());
                 self.raw(&[kind]);
             }
         }

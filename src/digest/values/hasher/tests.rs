@@ -58,6 +58,16 @@ impl ContentHash for Fed {
     }
 }
 
+/// A value as the key of a sorted map.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key(u8);
+
+impl ContentHash for Key {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        Fed::Struct("P", vec![(Some("a"), Fed::U8(self.0))]).content_hash(hasher);
+    }
+}
+
 fn feed_fields(fields: &[(Option<&'static str>, Fed)], hasher: &mut ContentHasher) {
     for (n, (name, value)) in fields.iter().enumerate() {
         match name {
@@ -274,21 +284,23 @@ proptest! {
 
     #[test]
     fn a_sum_is_what_its_definition_says(
-        entries in prop::collection::btree_map(any::<u8>(), prop::collection::vec(fed(), 0..2), 0..6),
+        entries in prop::collection::btree_map(prop::option::of(any::<u8>()), prop::collection::vec(fed(), 0..2), 0..6),
     ) {
-        let part = |value: &dyn ContentHash| digest(value).to_xxh3();
+        let part = |value: &Fed| naive(value)[b"value:".len()..].to_vec();
+        let key = |key: &Option<u8>| part(&key.map_or(Fed::None, |key| Fed::Some(Box::new(Fed::U8(key)))));
+        let value = |value: &Vec<Fed>| part(&Fed::Seq(value.clone()));
         let tagged = |tag: u8, sum: u128| {
             let count = (entries.len() as u64).to_le_bytes();
             Digest::of(&[b"value:", &[tag][..], &count, &Digest::from_xxh3(sum).to_bytes()].concat())
         };
-        let entry = |(key, value): (&u8, &Vec<Fed>)| {
-            let both = [digest(key).to_bytes(), digest(value).to_bytes()].concat();
-            Digest::of(&both).to_xxh3()
+        // The two have one table of names.
+        let entry = |(k, v): (&Option<u8>, &Vec<Fed>)| {
+            Digest::of(&[b"value:", &key(k)[..], &[0], &value(v)].concat()).to_xxh3()
         };
         let sum = entries.iter().map(entry).fold(0, u128::wrapping_add);
         prop_assert_eq!(digest(&entries), tagged(0x33, sum));
-        let keys: BTreeSet<u8> = entries.keys().copied().collect();
-        let sum = keys.iter().map(|key| part(key)).fold(0, u128::wrapping_add);
+        let keys: BTreeSet<_> = entries.keys().copied().collect();
+        let sum = keys.iter().map(|key| digest(key).to_xxh3()).fold(0, u128::wrapping_add);
         prop_assert_eq!(digest(&keys), tagged(0x32, sum));
     }
 }
@@ -337,12 +349,12 @@ fn a_stream_of_more_names_than_have_numbers_writes_the_others_in_full() {
 }
 
 #[test]
-fn each_part_of_a_set_or_a_map_has_names_of_its_own() {
+fn each_entry_of_a_map_has_names_of_its_own() {
     let named = |n: u8| Fed::Struct("P", vec![(Some("a"), Fed::U8(n))]);
-    let map = |entries: [u8; 2]| entries.map(|n| (n, named(n))).into_iter().collect::<BTreeMap<_, _>>();
+    let map = |entries: [u8; 2]| entries.map(|n| (Key(n), named(n))).into_iter().collect::<BTreeMap<_, _>>();
     let entry = |n: u8| {
-        let value = Digest::of(&naive(&named(n))).to_bytes();
-        Digest::of(&[digest(&n).to_bytes(), value].concat()).to_xxh3()
+        let again = [0x3c, 0, 0x3d, 0x10, n, 0];
+        Digest::of(&[&naive(&named(n))[..], &[0], &again].concat()).to_xxh3()
     };
     let sum = Digest::from_xxh3(entry(1).wrapping_add(entry(2))).to_bytes();
     let expected = [b"value:", &[0x33, 2, 0, 0, 0, 0, 0, 0, 0][..], &sum].concat();
@@ -351,6 +363,31 @@ fn each_part_of_a_set_or_a_map_has_names_of_its_own() {
     let both = (named(1), map([1, 2]));
     let expected = [&b"value:\x31"[..], &naive(&named(1))[6..], &expected[6..], &[0]].concat();
     assert_eq!(digest(&both), Digest::of(&expected));
+}
+
+#[test]
+fn entries_of_other_names_than_those_before_count_by_their_own() {
+    let value = |which: u8, n: u8| match which {
+        0 => Fed::Struct("P", vec![(Some("a"), Fed::U8(n)), (Some("b"), Fed::None)]),
+        1 => Fed::Struct("P", vec![(Some("a"), Fed::U8(n))]),
+        2 => Fed::Struct("P", vec![(Some("b"), Fed::U8(n)), (Some("a"), Fed::Seq(vec![value_of("ab"), value_of("P")]))]),
+        3 => Fed::Variant("P", "a", vec![(Some("a"), Fed::Tuple(vec![value_of("ab"), value_of("ab")]))]),
+        _ => Fed::Seq(vec![value_of("P"), value_of("ab"), Fed::Variant("P", "b", vec![])]),
+    };
+    fn value_of(name: &'static str) -> Fed {
+        Fed::Struct(name, vec![(Some("b"), Fed::U8(1))])
+    }
+    // In each order of three, so that each comes after each other.
+    for order in 0..125_u8 {
+        let which = [order % 5, order / 5 % 5, order / 25];
+        let entries: Vec<(u8, Fed)> = (0..3).map(|n| (n, value(which[usize::from(n)], n))).collect();
+        let entry = |(n, value): &(u8, Fed)| Digest::of(&[&[*n][..], &naive(value)[6..], &[0]].concat()).to_xxh3();
+        let sum = Digest::from_xxh3(entries.iter().map(entry).fold(0, u128::wrapping_add)).to_bytes();
+        let expected = [b"value:", &[0x43, 0x10, 0x44, 3, 0, 0, 0, 0, 0, 0, 0][..], &sum].concat();
+        let mut hasher = ContentHasher::new();
+        hasher.map(entries.iter().map(|(key, value)| (key, value)));
+        assert_eq!(hasher.finish(), Digest::of(&expected), "{which:?}");
+    }
 }
 
 #[test]

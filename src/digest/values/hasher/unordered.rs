@@ -3,6 +3,7 @@
 use crate::digest::value::Digest;
 use crate::digest::values::content::{ContentHash, feed};
 use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::hasher::rows::Row;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::TypeSequence;
 
@@ -23,30 +24,31 @@ impl Sum {
         self.count += 1;
         self.total = self.total.wrapping_add(digest.to_xxh3());
     }
-
-    /// Adds an entry of a map, by the digest of both digests: which value belongs to which key counts.
-    #[inline]
-    pub(crate) fn add_entry(&mut self, key: Digest, value: Digest) {
-        let mut both = [0; 32];
-        both[..16].copy_from_slice(&key.to_bytes());
-        both[16..].copy_from_slice(&value.to_bytes());
-        self.add(Digest::of(&both));
-    }
 }
 
 impl ContentHasher {
     /// Feeds values that have no order, such as those of a set; at once, without a `begin` and `end`.
     pub fn set<'a, T: ContentHash + ?Sized + 'a>(&mut self, items: impl IntoIterator<Item = &'a T>) {
         let Some(mut part) = self.part() else { return };
+        let mut items = items.into_iter().peekable();
+        let has_rows = !self.quick && items.peek().is_some_and(|first| first.is_alike());
+        if has_rows {
+            self.tag(Tag::TableSet);
+            items.peek().inspect(|first| first.alike(self));
+            part.begin_rows();
+        }
         let mut sum = Sum::default();
         for item in items {
-            feed(item, &mut part);
+            match has_rows {
+                true => item.row(&mut part),
+                false => feed(item, &mut part),
+            }
             sum.add(self.absorb(&mut part));
             if self.is_over() {
                 return;
             }
         }
-        self.unordered(Tag::Set, &sum);
+        self.sum_up(has_rows, Tag::Set, &sum);
     }
 
     /// Feeds entries that have no order, such as those of a map; at once, without a `begin` and `end`.
@@ -56,17 +58,78 @@ impl ContentHasher {
         V: ContentHash + ?Sized + 'a,
     {
         let Some(mut part) = self.part() else { return };
+        let mut entries = entries.into_iter().peekable();
+        let has_rows = !self.quick && entries.peek().is_some_and(|(key, value)| key.is_alike() || value.is_alike());
+        if has_rows {
+            self.tag(Tag::TableMap);
+            entries.peek().inspect(|(key, value)| {
+                key.alike(self);
+                value.alike(self);
+            });
+            part.begin_rows();
+        }
         let mut sum = Sum::default();
         for (key, value) in entries {
-            feed(key, &mut part);
-            let key = self.absorb(&mut part);
-            feed(value, &mut part);
-            sum.add_entry(key, self.absorb(&mut part));
+            match has_rows {
+                true => {
+                    key.row(&mut part);
+                    value.row(&mut part);
+                }
+                false => {
+                    feed(key, &mut part);
+                    part.tag(Tag::End);
+                    feed(value, &mut part);
+                }
+            }
+            if part.is_part {
+                sum.add(self.absorb(&mut part));
+            } else {
+                sum.add(self.apart(key, value, &mut part));
+            }
             if self.is_over() {
                 return;
             }
         }
-        self.unordered(Tag::Map, &sum);
+        self.sum_up(has_rows, Tag::Map, &sum);
+    }
+
+    /// The digest of an entry of which a part has put another stream in the place of the one that it was given, and so
+    /// has lost what was fed before: by the digests of both.
+    #[cold]
+    fn apart<K, V>(&mut self, key: &K, value: &V, part: &mut Self) -> Digest
+    where
+        K: ContentHash + ?Sized,
+        V: ContentHash + ?Sized,
+    {
+        let mut both = [0; 32];
+        let mut digest = |feed: &dyn Fn(&mut Self)| match self.part() {
+            Some(mut part) => {
+                feed(&mut part);
+                self.absorb(&mut part).to_bytes()
+            }
+            None => [0; 16],
+        };
+        both[..16].copy_from_slice(&digest(&|part| feed(key, part)));
+        both[16..].copy_from_slice(&digest(&|part| feed(value, part)));
+        let prefix = part.prefix;
+        if let Some(anew) = self.part() {
+            *part = anew;
+            part.prefix = prefix;
+        }
+        Digest::of(&both)
+    }
+
+    /// In the stream of a part: begins it with nothing.
+    fn begin_rows(&mut self) {
+        self.prefix = 0;
+        self.restart(self.depth);
+    }
+
+    fn sum_up(&mut self, has_rows: bool, tag: Tag, sum: &Sum) {
+        match has_rows {
+            true => self.total(sum),
+            false => self.unordered(tag, sum),
+        }
     }
 
     /// A stream for parts, one after the other; it is as strict. `None` if they would be nested too deep, or nothing
@@ -79,13 +142,25 @@ impl ContentHasher {
             return None;
         }
         let mut part = Self::with(self.strict, self.quick);
-        (part.depth, part.hops) = (self.depth + 1, self.hops);
+        (part.depth, part.hops, part.is_part) = (self.depth + 1, self.hops, true);
+        part.prefix = if self.quick { 0 } else { crate::digest::values::hasher::DOMAIN.len() as u8 };
         Some(part)
     }
 
     /// The digest of a part, whose stream begins anew; what it rests on, this one rests on.
     #[inline]
     pub(crate) fn absorb(&mut self, part: &mut Self) -> Digest {
+        if part.claimed | part.spoiled | part.cut | (part.quick != self.quick) || part.failure.is_some() {
+            self.heed(part);
+        }
+        let digest = part.digest();
+        self.types.add_part(part.types, digest.halves()[0]);
+        part.restart(self.depth + 1);
+        digest
+    }
+
+    #[cold]
+    fn heed(&mut self, part: &mut Self) {
         self.claimed |= part.claimed;
         self.spoiled |= part.spoiled;
         // A part that begins its stream anew may have digested a quick one, in which something was left out.
@@ -93,10 +168,6 @@ impl ContentHasher {
         if part.failure.is_some() {
             self.take_failure(part);
         }
-        let digest = part.digest();
-        self.types.add_part(part.types, digest.halves()[0]);
-        part.restart(self.depth + 1);
-        digest
     }
 
     #[cold]
@@ -108,8 +179,8 @@ impl ContentHasher {
 
     #[inline]
     fn restart(&mut self, depth: u32) {
-        self.stream.restart(if self.quick { 0 } else { crate::digest::values::hasher::DOMAIN.len() });
-        (self.only, self.empty, self.depth) = (None, true, depth);
+        self.stream.restart(self.prefix.into());
+        (self.only, self.empty, self.flows, self.depth) = (None, true, false, depth);
         self.types = TypeSequence::default();
         if let Some(names) = &mut self.names {
             names.clear(depth as usize);
@@ -118,7 +189,12 @@ impl ContentHasher {
 
     /// Feeds parts without the order they came in.
     pub(crate) fn unordered(&mut self, tag: Tag, sum: &Sum) {
-        self.tagged(tag, &sum.count.to_le_bytes());
+        self.tag(tag);
+        self.total(sum);
+    }
+
+    fn total(&mut self, sum: &Sum) {
+        self.raw(&sum.count.to_le_bytes());
         self.raw(&Digest::from_xxh3(sum.total).to_bytes());
     }
 }
