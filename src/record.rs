@@ -4,9 +4,11 @@
 //! record is at most 64 KiB long; what doesn't fit goes to a file that it names.
 
 use crate::digest::tree;
-use crate::digest::{ArrayMeta, Digest, known_dtype};
+use crate::digest::{ArrayMeta, Digest, TreeHasher, known_dtype};
 use crate::error::{Error, Result};
 use crate::key::Types;
+use rmp::encode;
+use rmp::encode::ByteBuf;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -122,14 +124,6 @@ pub(crate) struct Overflow {
     pub(crate) digest: Digest,
 }
 
-/// What an overflow file is made of.
-#[derive(Serialize)]
-struct Overflowing<'a> {
-    #[serde(with = "bytes")]
-    value: &'a [u8],
-    arrays: &'a [ArrayRecord],
-}
-
 /// What an overflow file holds.
 #[derive(Serialize)]
 struct Overflowed {
@@ -138,11 +132,47 @@ struct Overflowed {
     arrays: Vec<ArrayRecord>,
 }
 
-/// The bytes of a record, and of its overflow if it has one.
-pub(crate) struct Split {
+/// The bytes of a record, and its overflow if it has one, to be published first.
+pub(crate) struct Split<'a> {
     pub(crate) record: Vec<u8>,
-    /// Name and bytes, to be published first.
-    pub(crate) overflow: Option<(String, Vec<u8>)>,
+    pub(crate) overflow: Option<OverflowFile<'a>>,
+}
+
+/// The name and bytes of an overflow, in three pieces: the value is too long to be copied for it.
+pub(crate) struct OverflowFile<'a> {
+    pub(crate) file: String,
+    pub(crate) head: Vec<u8>,
+    pub(crate) value: &'a [u8],
+    pub(crate) tail: Vec<u8>,
+}
+
+impl<'a> OverflowFile<'a> {
+    /// A map of two: the head of the first ends where the bytes of the value begin.
+    fn new(file: String, value: &'a [u8], arrays: &[ArrayRecord]) -> Result<Self> {
+        let len = u32::try_from(value.len())
+            .map_err(|_| Error::unsupported(format!("value has {} bytes, more than {}", value.len(), u32::MAX)))?;
+        let (mut head, mut tail) = (ByteBuf::new(), Vec::new());
+        let Ok(_) = encode::write_map_len(&mut head, 2);
+        let Ok(()) = encode::write_str(&mut head, "value");
+        let Ok(_) = encode::write_bin_len(&mut head, len);
+        pack(&mut tail, &"arrays")?;
+        pack(&mut tail, &arrays)?;
+        Ok(Self { file, head: head.into_vec(), value, tail })
+    }
+
+    fn pieces(&self) -> [&[u8]; 3] {
+        [&self.head, self.value, &self.tail]
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.pieces().iter().map(|piece| piece.len() as u64).sum()
+    }
+
+    fn digest(&self) -> Digest {
+        let mut hasher = TreeHasher::new();
+        self.pieces().iter().for_each(|piece| hasher.push(piece));
+        hasher.finish()
+    }
 }
 
 impl Record {
@@ -158,7 +188,7 @@ impl Record {
     }
 
     /// The bytes of the record, which has no overflow yet; if it is too long, value and arrays go to a file named `file`.
-    pub(crate) fn split(&self, file: impl FnOnce() -> String) -> Result<Split> {
+    pub(crate) fn split(&self, file: impl FnOnce() -> String) -> Result<Split<'_>> {
         if self.value.len() < RECORD_MAX {
             match self.encode() {
                 Err(error) if error.kind() == crate::error::ErrorKind::Unsupported => {}
@@ -168,12 +198,10 @@ impl Record {
             }
         }
         let mut rest = self.without_contents();
-        // Room for all of it at once: values may be long.
-        let room = self.value.len() + 512 * (self.arrays.len() + 1);
-        let (file, mut bytes) = (file(), Vec::with_capacity(room));
-        pack(&mut bytes, &Overflowing { value: &self.value, arrays: &self.arrays })?;
-        rest.overflow = Some(Overflow { file: file.clone(), length: bytes.len() as u64, digest: tree(&bytes) });
-        Ok(Split { record: rest.encode()?, overflow: Some((file, bytes)) })
+        let overflow = OverflowFile::new(file(), &self.value, &self.arrays)?;
+        rest.overflow =
+            Some(Overflow { file: overflow.file.clone(), length: overflow.len(), digest: overflow.digest() });
+        Ok(Split { record: rest.encode()?, overflow: Some(overflow) })
     }
 
     /// All but value and arrays, which may be long.

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::call::arguments::{Again, Arguments, Digesting, Pass, Trust};
 use crate::call::options::Options;
-use crate::digest::{ContentHash, ContentHasher, Digest, Row, SeenFile, Text, TypeSequence, feed, files_seen, type_number};
+use crate::digest::{
+    ContentHash, ContentHasher, Digest, Row, SeenFile, Text, TypeSequence, feed, files_seen, type_number,
+};
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};

@@ -23,7 +23,7 @@ pub use arrays::element::Element;
 pub(crate) use arrays::element::known_dtype;
 pub(crate) use arrays::meta::{ArrayMeta, Order};
 pub use arrays::rounded::{Roundable, Step};
-pub(crate) use arrays::tree::{LEAF, combine, leaf, tree};
+pub(crate) use arrays::tree::{LEAF, TreeHasher, combine, leaf, tree};
 pub(crate) use arrays::trust::{Known, Registration};
 pub use files::file::FileContent;
 pub(crate) use files::seen::{SeenFile, files_seen};

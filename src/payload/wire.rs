@@ -87,6 +87,11 @@ pub(crate) fn u64_of(bytes: [u8; 8]) -> u64 {
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
+pub(crate) fn u16_of(bytes: [u8; 2]) -> u16 {
+    u16::from_be_bytes(bytes)
+}
+
+#[expect(clippy::big_endian_bytes, reason = "the format says so")]
 pub(crate) fn index_of(bytes: [u8; 4]) -> u32 {
     u32::from_be_bytes(bytes)
 }

@@ -298,8 +298,13 @@ fn what_does_not_fit_overflows() {
 fn check_overflow(record: Record) {
     assert_eq!(record.encode().unwrap_err().kind(), ErrorKind::Unsupported);
     let split = record.split(|| "0123.msgpack".to_owned()).unwrap();
-    let (file, overflow) = split.overflow.unwrap();
-    assert_eq!(file, "0123.msgpack");
+    let file = split.overflow.unwrap();
+    assert_eq!(file.file, "0123.msgpack");
+    let overflow = [&file.head, file.value, &file.tail].concat();
+    let whole = Overflowed { value: record.value.clone(), arrays: record.arrays.clone() };
+    let mut expected = Vec::new();
+    pack(&mut expected, &whole).unwrap();
+    assert_eq!(overflow, expected);
     let read = decode(&split.record).unwrap();
     assert!(read.value.is_empty() && read.arrays.is_empty());
     assert_eq!(read.files().collect::<Vec<_>>(), ["0123.msgpack"]);
@@ -315,9 +320,10 @@ fn check_overflow(record: Record) {
 
 #[test]
 fn what_fits_does_not_overflow() {
-    let split = sample().split(|| "0123.msgpack".to_owned()).unwrap();
+    let record = sample();
+    let split = record.split(|| "0123.msgpack".to_owned()).unwrap();
     assert!(split.overflow.is_none());
-    assert_eq!(split.record, sample().encode().unwrap());
+    assert_eq!(split.record, record.encode().unwrap());
 }
 
 #[test]

@@ -93,7 +93,7 @@ pub(crate) fn leaves<S>(
 /// The digest of a buffer that arrives in pieces: the same as [`tree`] of the whole, in constant memory.
 pub(crate) struct TreeHasher {
     /// The leaf under way, and its length so far: at most `LEAF`.
-    leaf: Xxh3Default,
+    leaf: XxHash3_128,
     filled: usize,
     /// Over the digests of the leaves that are done, of which the first is kept: it may be the only one.
     root: Xxh3Default,
@@ -103,7 +103,7 @@ pub(crate) struct TreeHasher {
 
 impl TreeHasher {
     pub(crate) fn new() -> Self {
-        Self { leaf: Xxh3Default::new(), filled: 0, root: Xxh3Default::new(), first: None, total: 0 }
+        Self { leaf: XxHash3_128::new(), filled: 0, root: Xxh3Default::new(), first: None, total: 0 }
     }
 
     /// How many bytes it has been given.
@@ -126,7 +126,7 @@ impl TreeHasher {
         if piece.len() == LEAF {
             return self.done(leaf(piece));
         }
-        self.leaf.update(piece);
+        self.leaf.write(piece);
         self.filled += piece.len();
         if self.filled == LEAF {
             self.close();
@@ -134,8 +134,8 @@ impl TreeHasher {
     }
 
     fn close(&mut self) {
-        let digest = Digest::from_xxh3(self.leaf.digest128());
-        self.leaf.reset();
+        let leaf = std::mem::replace(&mut self.leaf, XxHash3_128::new());
+        let digest = Digest::from_xxh3(leaf.finish_128());
         self.filled = 0;
         self.done(digest);
     }

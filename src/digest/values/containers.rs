@@ -192,12 +192,7 @@ impl<T: ContentHash, E: ContentHash> ContentHash for Result<T, E> {
     }
 }
 
-fn hash_variant<T: ContentHash>(
-    hasher: &mut ContentHasher,
-    name: &'static str,
-    variant: &'static str,
-    value: &T,
-) {
+fn hash_variant<T: ContentHash>(hasher: &mut ContentHasher, name: &'static str, variant: &'static str, value: &T) {
     hasher.begin_variant_named(name, variant);
     value.content_hash(hasher);
     hasher.end();

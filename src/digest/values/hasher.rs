@@ -413,8 +413,12 @@ impl ContentHasher {
 
     #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        if self.quick && !self.stream.has_room(bytes.len()) {
-            self.cut = true;
+        if self.quick {
+            // It has no leaf of its own: that would be in the stream.
+            match self.stream.has_room(bytes.len()) {
+                true => self.stream.update(bytes),
+                false => self.cut = true,
+            }
             return;
         }
         self.empty = false;
@@ -423,7 +427,7 @@ impl ContentHasher {
             self.stream.update(&leaf.to_bytes());
         }
         self.stream.update(bytes);
-        self.flows = !self.quick;
+        self.flows = true;
     }
 }
 

@@ -46,7 +46,12 @@ fn beside<T: Default + Send>(helper: impl FnOnce() -> T + Send, work: impl FnOnc
 /// many of them as leaves, or one more.
 ///
 /// The header goes with the first elements, so that a block begins where a large page of the page cache can.
-fn write_blocks(header: &[u8], data: &[u8], blob: &mut NewBlob<'_>, mut before: impl FnMut(usize)) -> Result<()> {
+pub(crate) fn write_blocks(
+    header: &[u8],
+    data: &[u8],
+    blob: &mut NewBlob<'_>,
+    mut before: impl FnMut(usize),
+) -> Result<()> {
     let work = Work::new("storing", data.len() as u64);
     let (first, rest) = data.split_at(data.len().min(LEAF.saturating_sub(header.len())));
     before(0);

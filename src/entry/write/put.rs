@@ -9,7 +9,7 @@ use crate::entry::archive::Archive;
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
-use crate::entry::write::array::write_plain;
+use crate::entry::write::array::{write_blocks, write_plain};
 use crate::entry::write::names::stem_of;
 use crate::error::{Error, Result};
 use crate::key::{Part, Types};
@@ -133,10 +133,11 @@ impl Archive {
     fn publish(&self, site: &Site, record: &Record) -> Result<()> {
         let durability = self.rules.durability;
         let split = record.split(|| format!("{}.{}.msgpack", site.key(), nonce()))?;
-        let overflow = split.overflow.map(|(file, bytes)| (site.file(&file), bytes));
-        if let Some((file, bytes)) = &overflow {
-            let mut blob = self.disk.create(file, bytes.len() as u64)?;
-            blob.write_all(bytes)?;
+        let overflow = split.overflow.map(|overflow| (site.file(&overflow.file), overflow));
+        if let Some((file, overflow)) = &overflow {
+            let mut blob = self.disk.create(file, overflow.len())?;
+            write_blocks(&overflow.head, overflow.value, &mut blob, |_| {})?;
+            blob.write_all(&overflow.tail)?;
             blob.finish(durability)?;
         }
         let replaced = self.disk.replace(&site.record(), &split.record, durability);

@@ -7,7 +7,6 @@ use serde::forward_to_deserialize_any;
 use crate::error::{Error, Result};
 use crate::payload::Reader;
 use crate::payload::by_serde::write::Fault;
-use crate::payload::wire::SOME;
 
 /// Reads one value.
 pub(crate) struct Decoder<'r, 'de>(&'r mut Reader<'de>);
@@ -15,11 +14,6 @@ pub(crate) struct Decoder<'r, 'de>(&'r mut Reader<'de>);
 impl<'r, 'de> Decoder<'r, 'de> {
     pub(crate) fn new(input: &'r mut Reader<'de>) -> Self {
         Self(input)
-    }
-
-    fn some<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        self.0.begin_array_of(1, "Some")?;
-        self.close(|input| visitor.visit_some(Decoder(input)))
     }
 
     fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -62,27 +56,22 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0.marker()? {
-            Marker::Null => {
+        let Some(&head) = self.0.rest().first() else { return Err(self.0.unexpected("a value").into()) };
+        match head {
+            0xc0 => {
                 self.0.nil()?;
                 visitor.visit_unit()
             }
-            Marker::False | Marker::True => visitor.visit_bool(self.0.bool()?),
-            Marker::FixPos(_) | Marker::U8 | Marker::U16 | Marker::U32 | Marker::U64 => {
-                visitor.visit_u64(self.0.uint()?)
-            }
-            Marker::FixNeg(_) | Marker::I8 | Marker::I16 | Marker::I32 | Marker::I64 => {
-                visitor.visit_i64(self.0.sint()?)
-            }
-            Marker::F32 => visitor.visit_f32(self.0.f32()?),
-            Marker::F64 => visitor.visit_f64(self.0.f64()?),
-            Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-                visitor.visit_borrowed_str(self.0.str()?)
-            }
-            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => visitor.visit_borrowed_bytes(self.0.bin()?),
-            Marker::Array16 if self.0.rest().starts_with(&SOME) => self.some(visitor),
-            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => self.sequence(visitor),
-            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => self.map(visitor),
+            0xc2 | 0xc3 => visitor.visit_bool(self.0.bool()?),
+            0x00..=0x7f | 0xcc..=0xcf => visitor.visit_u64(self.0.uint()?),
+            0xe0.. | 0xd0..=0xd3 => visitor.visit_i64(self.0.sint()?),
+            0xca => visitor.visit_f32(self.0.f32()?),
+            0xcb => visitor.visit_f64(self.0.f64()?),
+            0xa0..=0xbf | 0xd9..=0xdb => visitor.visit_borrowed_str(self.0.str()?),
+            0xc4..=0xc6 => visitor.visit_borrowed_bytes(self.0.bin()?),
+            0x90..=0x9f | 0xdc | 0xdd if self.0.begin_some()? => self.close(|input| visitor.visit_some(Decoder(input))),
+            0x90..=0x9f | 0xdc | 0xdd => self.sequence(visitor),
+            0x80..=0x8f | 0xde | 0xdf => self.map(visitor),
             _ => Err(self.0.unexpected("a value that serde knows").into()),
         }
     }
@@ -91,8 +80,8 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         if self.0.is_nil()? {
             return visitor.visit_none();
         }
-        match self.0.rest().starts_with(&SOME) {
-            true => self.some(visitor),
+        match self.0.begin_some()? {
+            true => self.close(|input| visitor.visit_some(Decoder(input))),
             // Written by a `serialize_with` that leaves out the `Some`.
             false => self.nested(|input| visitor.visit_some(Decoder(input))),
         }

@@ -68,6 +68,7 @@ impl<'w, O: Output> Encoder<'w, O> {
         Ok(Compound { out: self.0, head, declared: len, written: 0, is_variant })
     }
 
+    #[inline]
     fn map(self, len: Option<usize>, is_variant: bool) -> Result<Compound<'w, O>, Fault> {
         let head = self.0.position();
         match len {
@@ -96,6 +97,7 @@ impl<'w, O: Output> Encoder<'w, O> {
 
 macro_rules! numbers {
     ($($method:ident: $type:ty, $kind:ident => $write:ident as $wide:ty;)*) => {$(
+        #[inline]
         fn $method(self, value: $type) -> Result<(), Fault> {
             self.0.kind(Kind::$kind);
             self.0.$write(<$wide>::from(value));
@@ -141,6 +143,7 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         Ok(self.0.str(value.encode_utf8(&mut [0; 4]))?)
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Result<(), Fault> {
         self.0.kind(Kind::Text);
         Ok(self.0.str(value)?)
@@ -151,12 +154,14 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         Ok(self.0.bin(value)?)
     }
 
+    #[inline]
     fn serialize_none(self) -> Result<(), Fault> {
         self.0.kind(Kind::None);
         self.0.nil();
         Ok(())
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
         self.0.kind(Kind::Some);
         self.0.raw(&SOME);
@@ -241,6 +246,7 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         self.map(len, false)
     }
 
+    #[inline]
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'w, O>, Fault> {
         self.0.kind(Kind::Struct);
         self.0.name(name);
@@ -275,11 +281,13 @@ pub(crate) struct Compound<'w, O> {
 }
 
 impl<O: Output> Compound<'_, O> {
+    #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.written += 1;
         value.serialize(Encoder(&mut *self.out))
     }
 
+    #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
         self.out.str(name)?;
         self.item(value)
@@ -310,6 +318,7 @@ macro_rules! compounds {
             type Ok = ();
             type Error = Fault;
 
+            #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, $($name: $type,)? value: &T) -> Result<(), Fault> {
                 self.$write($($name,)? value)
             }

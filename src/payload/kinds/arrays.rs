@@ -182,8 +182,12 @@ pub(crate) fn save_slices<A: Element>([front, back]: [&[A]; 2], out: &mut Writer
     if !back.is_empty() {
         return save_slices([&[front, back].concat(), &[]], out);
     }
+    let bytes = bytemuck::cast_slice(front);
+    if out.short_row(A::DESCR, front.len(), bytes) {
+        return Ok(());
+    }
     let meta = ArrayMeta { descr: A::DESCR.into(), shape: vec![front.len() as u64], order: Order::C, itemsize: None };
-    out.array(&meta, bytemuck::cast_slice(front), None, true)
+    out.array(&meta, bytes, None, true)
 }
 
 pub(crate) fn load_vec<A: Element>(input: &mut Reader<'_>) -> Result<Vec<A>> {

@@ -24,10 +24,12 @@ pub(crate) trait Output {
     fn signature(&mut self) -> &mut Signature;
     fn depth(&mut self) -> &mut Depth;
 
+    #[inline]
     fn enter(&mut self) -> Result<()> {
         self.depth().enter()
     }
 
+    #[inline]
     fn leave(&mut self) {
         self.depth().now -= 1;
     }
@@ -48,10 +50,12 @@ pub(crate) trait Output {
         self.signature().fold(number.into());
     }
 
+    #[inline]
     fn nil(&mut self) {
         self.raw(&[0xc0]);
     }
 
+    #[inline]
     fn bool(&mut self, value: bool) {
         self.raw(&[0xc2 | u8::from(value)]);
     }
@@ -80,6 +84,7 @@ pub(crate) trait Output {
         }
     }
 
+    #[inline]
     fn wide(&mut self, value: u128) {
         self.raw(&[0xc4, 16]);
         self.raw(&wire::wide_bytes(value));
@@ -106,6 +111,7 @@ pub(crate) trait Output {
         Ok(())
     }
 
+    #[inline]
     fn bin(&mut self, value: &[u8]) -> Result<()> {
         match value.len() {
             len @ 0..=0xff => self.raw(&[0xc4, len as u8]),
@@ -132,6 +138,7 @@ pub(crate) trait Output {
     }
 
     /// A length behind the first of these markers if 16 bits will do, else behind the second.
+    #[inline]
     fn long_head(&mut self, [short, long]: [u8; 2], len: u32) {
         match u16::try_from(len) {
             Ok(len) => self.raw(&wire::marked_u16(short, len)),
@@ -149,6 +156,7 @@ pub(crate) struct Depth {
 }
 
 impl Depth {
+    #[inline]
     fn enter(&mut self) -> Result<()> {
         self.now += 1;
         self.most = self.most.max(self.now);
@@ -159,6 +167,7 @@ impl Depth {
     }
 }
 
+#[cold]
 pub(crate) fn too_deep() -> Error {
     Error::unsupported(format!("value is nested deeper than {MAX_DEPTH} levels"))
 }
@@ -262,6 +271,7 @@ impl Output for Signed<'_, '_> {
         self.out.raw(bytes);
     }
 
+    #[inline]
     fn position(&self) -> usize {
         self.out.position()
     }
@@ -304,7 +314,8 @@ impl<'b> Same<'b> {
 impl Output for Same<'_> {
     #[inline]
     fn raw(&mut self, bytes: &[u8]) {
-        self.same &= self.expected.get(self.at..self.at + bytes.len()) == Some(bytes);
+        let found = self.expected.get(self.at..self.at + bytes.len());
+        self.same &= found.is_some_and(|found| same(found, bytes));
         self.at += bytes.len();
     }
 
@@ -330,6 +341,15 @@ impl Output for Same<'_> {
     #[inline]
     fn depth(&mut self) -> &mut Depth {
         &mut self.depth
+    }
+}
+
+/// Whether the bytes are the same. What is written piece by piece is mostly shorter than a call of `memcmp` is worth.
+#[inline]
+fn same(found: &[u8], bytes: &[u8]) -> bool {
+    match bytes.len() {
+        0..=16 => found.iter().zip(bytes).all(|(found, byte)| found == byte),
+        _ => found == bytes,
     }
 }
 

@@ -60,6 +60,7 @@ impl<'a> Reader<'a> {
         self.source
     }
 
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -91,25 +92,46 @@ impl<'a> Reader<'a> {
 
     /// Passes over a nil, if one comes next.
     pub(crate) fn is_nil(&mut self) -> Result<bool> {
-        match self.marker()? {
-            Marker::Null => self.nil().map(|()| true),
-            _ => Ok(false),
+        match self.rest.split_first() {
+            Some((0xc0, rest)) => {
+                self.rest = rest;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => Err(self.unexpected("a value")),
         }
+    }
+
+    /// Passes over the head of a `Some` that serde wrote, if one comes next: [`end`](Self::end) comes after its value.
+    pub(crate) fn begin_some(&mut self) -> Result<bool> {
+        let Some(rest) = self.rest.strip_prefix(&wire::SOME) else { return Ok(false) };
+        self.rest = rest;
+        self.enter().map(|()| true)
     }
 
     pub(crate) fn bool(&mut self) -> Result<bool> {
         self.decode("a bool", decode::read_bool)
     }
 
+    #[inline]
     pub(crate) fn uint(&mut self) -> Result<u64> {
-        if let [value @ 0..=0x7f, ref rest @ ..] = *self.rest {
-            self.rest = rest;
-            return Ok(value.into());
-        }
-        self.decode("an unsigned integer", decode::read_int)
+        let (value, rest) = match *self.rest {
+            [value @ 0..=0x7f, ref rest @ ..] | [0xcc, value, ref rest @ ..] => (value.into(), rest),
+            [0xcd, a, b, ref rest @ ..] => (wire::u16_of([a, b]).into(), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => (wire::index_of([a, b, c, d]).into(), rest),
+            [0xcf, a, b, c, d, e, f, g, h, ref rest @ ..] => (wire::u64_of([a, b, c, d, e, f, g, h]), rest),
+            _ => return self.decode("an unsigned integer", decode::read_int),
+        };
+        self.rest = rest;
+        Ok(value)
     }
 
+    #[inline]
     pub(crate) fn sint(&mut self) -> Result<i64> {
+        if let [value @ (0..=0x7f | 0xe0..), ref rest @ ..] = *self.rest {
+            self.rest = rest;
+            return Ok(value.cast_signed().into());
+        }
         self.decode("an integer", decode::read_int)
     }
 
@@ -126,6 +148,7 @@ impl<'a> Reader<'a> {
         self.decode("a float of 32 bits", decode::read_f32)
     }
 
+    #[inline]
     pub(crate) fn f64(&mut self) -> Result<f64> {
         if let Some((&[0xcb, ref bits @ ..], rest)) = self.rest.split_first_chunk::<9>() {
             self.rest = rest;
@@ -134,12 +157,17 @@ impl<'a> Reader<'a> {
         self.decode("a float of 64 bits", decode::read_f64)
     }
 
+    #[inline]
     pub(crate) fn str(&mut self) -> Result<&'a str> {
         let before = self.rest;
         let len = match *before {
             [head @ 0xa0..=0xbf, ref rest @ ..] => {
                 self.rest = rest;
                 u32::from(head & 0x1f)
+            }
+            [0xd9, len, ref rest @ ..] => {
+                self.rest = rest;
+                u32::from(len)
             }
             _ => self.decode("a string", decode::read_str_len)?,
         };
@@ -155,6 +183,7 @@ impl<'a> Reader<'a> {
         self.bytes(len)
     }
 
+    #[inline]
     fn bytes(&mut self, len: u32) -> Result<&'a [u8]> {
         let Some((bytes, rest)) = self.rest.split_at_checked(len as usize) else {
             return Err(self.too_long(u64::from(len), "bytes"));
@@ -172,18 +201,32 @@ impl<'a> Reader<'a> {
     ///
     /// There are at least as many bytes.
     pub(crate) fn begin_array(&mut self) -> Result<usize> {
-        self.begin("an array", 1, decode::read_array_len)
+        self.begin("an array", 0x90, 1, decode::read_array_len)
     }
 
     /// The length of a map whose entries follow; [`end`](Self::end) comes after them.
     ///
     /// There are at least twice as many bytes.
     pub(crate) fn begin_map(&mut self) -> Result<usize> {
-        self.begin("a map", 2, decode::read_map_len)
+        self.begin("a map", 0x80, 2, decode::read_map_len)
     }
 
-    fn begin<E>(&mut self, what: &str, least: u64, read: fn(&mut &'a [u8]) -> Result<u32, E>) -> Result<usize> {
-        let len = self.decode(what, read)?;
+    /// Reads a length: in the marker itself where that is `short` but for its last four bits.
+    #[inline]
+    fn begin<E>(
+        &mut self,
+        what: &str,
+        short: u8,
+        least: u64,
+        read: fn(&mut &'a [u8]) -> Result<u32, E>,
+    ) -> Result<usize> {
+        let len = match *self.rest {
+            [head, ref rest @ ..] if head & 0xf0 == short => {
+                self.rest = rest;
+                u32::from(head & 0x0f)
+            }
+            _ => self.decode(what, read)?,
+        };
         if u64::from(len) * least > self.rest.len() as u64 {
             return Err(self.too_long(u64::from(len), "values"));
         }
@@ -209,11 +252,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         match self.depth <= MAX_DEPTH {
             true => Ok(()),
-            false => Err(Error::damaged(format!("value is nested deeper than {MAX_DEPTH} levels"))),
+            false => Err(too_deep()),
         }
     }
 
@@ -275,6 +319,11 @@ impl<'a> Reader<'a> {
         self.lifted += 1;
         Ok(Stored::Lifted(index))
     }
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::damaged(format!("value is nested deeper than {MAX_DEPTH} levels"))
 }
 
 const EXT_8: u8 = 0xc7;

@@ -111,10 +111,12 @@ impl<'a> Writer<'a> {
         let Ok(()) = encode::write_bin(&mut self.out, &wire::wide_bytes(value));
     }
 
+    #[inline]
     pub(crate) fn f32(&mut self, value: f32) {
         self.raw(&wire::marked_u32(0xca, value.to_bits()));
     }
 
+    #[inline]
     pub(crate) fn f64(&mut self, value: f64) {
         self.raw(&wire::marked_u64(0xcb, value.to_bits()));
     }
@@ -204,6 +206,22 @@ impl<'a> Writer<'a> {
         Ok(true)
     }
 
+    /// A short array of one axis that stays inside the value, as they come by the million, as [`array`](Self::array)
+    /// would write it; `false` for any other.
+    pub(crate) fn short_row(&mut self, descr: &str, count: usize, bytes: &[u8]) -> bool {
+        let stays = !self.lifts || self.inline > 0 && bytes.len() as u64 <= self.inline;
+        let (&[a, b, c], 0..=0x7f, 0..=0x7f) = (descr.as_bytes(), count, bytes.len()) else { return false };
+        let len = bytes.len() as u8 + 11;
+        // The form for 16 bytes has a marker of its own.
+        if !stays || len == 16 {
+            return false;
+        }
+        let kind = Ext::Inline as u8;
+        self.raw(&[0xc7, len, kind, 0x94, 0xa3, a, b, c, 0xa1, b'C', 0x91, count as u8, 0xc4, bytes.len() as u8]);
+        self.raw(bytes);
+        true
+    }
+
     fn inline_array(&mut self, meta: &ArrayMeta, bytes: &[u8]) -> Result<()> {
         let head = &mut self.head;
         head.as_mut_vec().clear();
@@ -237,11 +255,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Bytes that are MessagePack already.
+    #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.out.as_mut_vec().extend_from_slice(bytes);
     }
 
     /// How much is written: what [`take`](Self::take) and [`patch`](Self::patch) count from.
+    #[inline]
     pub(crate) fn position(&self) -> usize {
         self.out.as_slice().len()
     }
@@ -255,6 +275,7 @@ impl<'a> Writer<'a> {
         &self.out.as_slice()[start..]
     }
 
+    #[inline]
     pub(crate) fn patch(&mut self, at: usize, bytes: &[u8]) {
         self.out.as_mut_vec()[at..at + bytes.len()].copy_from_slice(bytes);
     }

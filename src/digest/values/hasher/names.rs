@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::{ambiguity, strip_lifetimes};
 
 /// So many structs and variants have a number; what comes after them is written in full each time.
@@ -57,15 +58,6 @@ impl<'a> Name<'a> {
             Self::Static(_) | Self::Lent(_) => None,
         }
     }
-
-    fn kept(self) -> Kept {
-        let text = match self {
-            Self::Type { package, printed } => of_package(package, printed),
-            Self::Static(name) => Cow::Borrowed(name),
-            Self::Lent(name) => Cow::Owned(name.to_owned()),
-        };
-        Kept { place: self.place(), text }
-    }
 }
 
 /// Where a text lies that stays there. Two texts of one place are the same, and a comparison of places reads neither.
@@ -96,16 +88,18 @@ fn of_package(package: &'static str, printed: &'static str) -> Cow<'static, str>
     if package.is_empty() { name } else { format!("{package} {name}").into() }
 }
 
-/// A name in the table.
-struct Kept {
+/// The name of a field, in the table.
+struct Field {
     place: Place,
-    text: Cow<'static, str>,
+    /// As it is written in full.
+    bytes: Box<[u8]>,
 }
 
-impl Kept {
-    #[inline]
-    fn lies_at(&self, name: &'static str) -> bool {
-        !name.is_empty() && self.place.at == name.as_ptr().addr() && self.place.len == name.len()
+impl Field {
+    fn of(name: Name<'_>) -> Self {
+        let mut bytes = vec![Tag::Field as u8];
+        push_text(&mut bytes, &name.text());
+        Self { place: name.place(), bytes: bytes.into() }
     }
 
     #[inline]
@@ -116,8 +110,16 @@ impl Kept {
 
     #[inline(never)]
     fn has_text(&self, name: Name<'_>) -> bool {
-        self.text == name.text()
+        self.bytes[TEXT..] == *name.text().as_bytes()
     }
+}
+
+/// Where the text begins behind a mark and a length.
+const TEXT: usize = 9;
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
 }
 
 /// What a struct or a variant begins with.
@@ -165,11 +167,13 @@ impl Head<'_> {
 /// A head that was written.
 struct Written {
     mark: Mark,
-    name: Kept,
-    variant: Option<Kept>,
-    fields: Vec<Kept>,
+    /// As it is written in full.
+    bytes: Box<[u8]>,
+    fields: Vec<Field>,
     /// So many of the fields have come in this stream.
     named: usize,
+    /// Where the places of these are, one after the other.
+    places: (usize, usize),
     /// The place of the one that came after it when it last came.
     next: usize,
     /// Why several types may have this name, if they may.
@@ -178,10 +182,15 @@ struct Written {
 
 impl Written {
     fn of(head: Head<'_>) -> Self {
-        let (variant, _) = head.kind.parts();
-        let (name, variant) = (head.name.kept(), variant.map(Name::kept));
-        let ambiguous = head.name.ambiguity();
-        Self { mark: head.mark(), name, variant, fields: Vec::new(), named: 0, next: 0, ambiguous }
+        Self {
+            mark: head.mark(),
+            bytes: head.bytes().into(),
+            fields: Vec::new(),
+            named: 0,
+            places: (0, 0),
+            next: 0,
+            ambiguous: head.name.ambiguity(),
+        }
     }
 
     /// Whether it is this head, as far as that is seen without reading it.
@@ -193,26 +202,41 @@ impl Written {
     #[inline]
     fn is(&self, head: Head<'_>) -> bool {
         let mark = head.mark();
-        self.is_at(mark) || !mark.name.is_somewhere() && self.has_texts(head)
+        self.is_at(mark) || !mark.name.is_somewhere() && *self.bytes == *head.bytes()
     }
 
-    #[inline(never)]
-    fn has_texts(&self, head: Head<'_>) -> bool {
-        let (variant, serde) = head.kind.parts();
-        let variants = match (&self.variant, variant) {
-            (Some(kept), Some(variant)) => kept.is(variant),
-            (None, None) => true,
-            _ => false,
+    /// Notes a field of the first occurrence.
+    #[inline]
+    fn add(&mut self, place: usize, name: Name<'_>) {
+        if self.fields.get(place).is_none_or(|guess| !guess.is(name)) {
+            self.fields.truncate(place);
+            self.fields.push(Field::of(name));
+        }
+        self.named = place + 1;
+    }
+}
+
+impl Head<'_> {
+    /// The head as it is written in full.
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        let tag = match self.kind {
+            Kind::Struct => Tag::Struct,
+            Kind::Variant(_) => Tag::Variant,
+            Kind::SerdeVariant(..) => Tag::SerdeVariant,
         };
-        variants && self.mark.serde == serde && self.name.has_text(head.name)
+        let mut bytes = vec![tag as u8];
+        push_text(&mut bytes, &self.name.text());
+        let (variant, serde) = self.kind.parts();
+        bytes.extend(serde.into_iter().flat_map(|(index, _)| index.to_le_bytes()));
+        if let Some(variant) = variant {
+            push_text(&mut bytes, &variant.text());
+        }
+        bytes.extend(serde.map(|(_, kind)| kind));
+        bytes
     }
 }
 
 impl<'a> Kind<'a> {
-    pub(crate) fn variant(self) -> Option<Name<'a>> {
-        self.parts().0
-    }
-
     #[inline]
     fn parts(self) -> (Option<Name<'a>>, Option<(u32, u8)>) {
         match self {
@@ -228,54 +252,61 @@ impl<'a> Kind<'a> {
 struct Open {
     /// Its place in the table; `usize::MAX` for what has none.
     head: usize,
-    /// How many of its fields have been named.
-    fields: usize,
+    /// Where the places of its fields are, and that of the next one.
+    first: usize,
+    next: usize,
+    end: usize,
     /// Its names are being written for the first time.
     is_first: bool,
 }
 
 impl Open {
-    const NAMELESS: Self = Self { head: usize::MAX, fields: 0, is_first: false };
+    const NAMELESS: Self = Self { head: usize::MAX, first: 0, next: 0, end: 0, is_first: false };
 }
 
 /// The table of a stream, and what is open in it.
 ///
 /// A table may have been that of another stream, as the entries of a map have one each: what it held then is kept as a
 /// guess, which takes no memory anew where it is right.
-#[derive(Default)]
 pub(crate) struct Names {
     written: Vec<Written>,
     /// So many have come in this stream; those after them are a guess.
     seen: usize,
-    open: Vec<Open>,
+    /// Of fields that were written before: all that has to be looked at where they come as expected.
+    places: Vec<Place>,
+    /// What is open, and what that is in.
+    now: Open,
+    around: Vec<Open>,
     /// The place of the head that came last, and of the one that is expected to come next.
     last: usize,
     expected: usize,
 }
 
-/// What has to be written of a head in full.
-pub(crate) struct InFull<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) variant: &'a str,
-    pub(crate) ambiguous: Option<&'static str>,
-}
-
 impl Names {
-    /// A table for a stream in which so much is open already.
-    pub(crate) fn within(open: usize) -> Self {
-        Self { open: vec![Open::NAMELESS; open], ..Self::default() }
+    pub(crate) fn new() -> Self {
+        Self {
+            written: Vec::new(),
+            seen: 0,
+            places: Vec::new(),
+            now: Open::NAMELESS,
+            around: Vec::new(),
+            last: 0,
+            expected: 0,
+        }
     }
 
     /// Begins anew, as for a stream that begins.
-    pub(crate) fn clear(&mut self, open: usize) {
+    pub(crate) fn clear(&mut self) {
         (self.seen, self.last, self.expected) = (0, 0, 0);
-        self.open.clear();
-        self.open.resize(open, Open::NAMELESS);
+        self.places.clear();
+        self.around.clear();
+        self.now = Open::NAMELESS;
     }
 
     /// Begins something with a head; its number if that was written before.
     #[inline]
     pub(crate) fn begin(&mut self, head: Head<'_>) -> Option<u8> {
+        self.around.push(self.now);
         // Most sequences repeat themselves: what came after the last head is looked at first.
         let expected = self.expected;
         let (place, is_first) = match self.written.get(expected) {
@@ -286,15 +317,22 @@ impl Names {
             last.next = place;
         }
         self.last = place;
-        if let Some(written) = self.written.get_mut(place) {
-            self.expected = written.next;
-            if is_first {
-                written.named = 0;
-                self.seen = place + 1;
-            }
+        self.now = Open { head: place, is_first, ..Open::NAMELESS };
+        let written = self.written.get_mut(place)?;
+        self.expected = written.next;
+        if is_first {
+            (written.named, written.places) = (0, (0, 0));
+            self.seen = place + 1;
+            return None;
         }
-        self.open.push(Open { head: place, fields: 0, is_first });
-        if is_first { None } else { u8::try_from(place).ok() }
+        if written.places.1 - written.places.0 != written.named {
+            let first = self.places.len();
+            self.places.extend(written.fields[..written.named].iter().map(|field| field.place));
+            written.places = (first, self.places.len());
+        }
+        (self.now.first, self.now.end) = written.places;
+        self.now.next = self.now.first;
+        u8::try_from(place).ok()
     }
 
     /// The place of a head, and whether it is new; none when the table is full.
@@ -303,7 +341,11 @@ impl Names {
         let mark = head.mark();
         let (seen, guesses) = self.written.split_at(self.seen);
         let by_place = seen.iter().position(|written| written.is_at(mark));
-        if let Some(place) = by_place.or_else(|| seen.iter().position(|written| written.has_texts(head))) {
+        let by_bytes = || {
+            let bytes = head.bytes();
+            seen.iter().position(|written| *written.bytes == *bytes)
+        };
+        if let Some(place) = by_place.or_else(by_bytes) {
             return (place, false);
         }
         if self.seen == NUMBERED {
@@ -322,57 +364,45 @@ impl Names {
         self.written.len() - 1
     }
 
-    /// The texts of what has just begun; `None` if they aren't in the table.
-    pub(crate) fn in_full(&self) -> Option<InFull<'_>> {
-        let written = self.written.get(self.open.last()?.head)?;
-        let variant = written.variant.as_ref().map_or("", |variant| &variant.text);
-        Some(InFull { name: &written.name.text, variant, ambiguous: written.ambiguous })
+    /// What has just begun, as it is written in full, and why several types may have its name, if they may; `None` if it
+    /// isn't in the table.
+    #[inline]
+    pub(crate) fn head(&self) -> Option<(&[u8], Option<&'static str>)> {
+        self.written.get(self.now.head).map(|written| (&*written.bytes, written.ambiguous))
     }
 
     /// Begins something that has no head.
     #[inline]
     pub(crate) fn begin_nameless(&mut self) {
-        self.open.push(Open::NAMELESS);
+        self.around.push(self.now);
+        self.now = Open::NAMELESS;
     }
 
     /// Names the next field of what is open, if a reader expects this name, as far as that is seen by where it lies.
     #[inline]
     pub(crate) fn is_next(&mut self, name: &'static str) -> bool {
-        let Some(open) = self.open.last_mut() else { return false };
-        let Some(head) = self.written.get(open.head) else { return false };
-        let Some(field) = head.fields.get(open.fields) else { return false };
-        let is_next = open.fields < head.named && !open.is_first && field.lies_at(name);
-        open.fields += usize::from(is_next);
+        let next = self.now.next;
+        let is_next = next < self.now.end && self.places.get(next) == Some(&Place::of(name)) && !name.is_empty();
+        self.now.next += usize::from(is_next);
         is_next
     }
 
-    /// Names the next field of what is open; `true` if a reader expects this name.
+    /// Names the next field of what is open: what has to be written for it, or `None` if that isn't in the table.
     #[inline]
-    pub(crate) fn field(&mut self, name: Name<'_>) -> bool {
-        let Some(open) = self.open.last_mut() else { return false };
-        let Some(head) = self.written.get_mut(open.head) else { return false };
-        let place = open.fields;
-        open.fields += 1;
-        if open.is_first {
+    pub(crate) fn field(&mut self, name: Name<'_>) -> Option<&[u8]> {
+        let head = self.written.get_mut(self.now.head)?;
+        let place = self.now.next - self.now.first;
+        self.now.next += 1;
+        if self.now.is_first {
             head.add(place, name);
-            return false;
+            return Some(&head.fields[place].bytes);
         }
-        place < head.named && head.fields.get(place).is_some_and(|field| field.is(name))
+        let is_expected = place < head.named && head.fields.get(place).is_some_and(|field| field.is(name));
+        is_expected.then_some(&[Tag::NextField as u8])
     }
 
     #[inline]
     pub(crate) fn end(&mut self) {
-        self.open.pop();
-    }
-}
-
-impl Written {
-    /// Notes a field of the first occurrence.
-    fn add(&mut self, place: usize, name: Name<'_>) {
-        if self.fields.get(place).is_none_or(|guess| !guess.is(name)) {
-            self.fields.truncate(place);
-            self.fields.push(name.kept());
-        }
-        self.named = place + 1;
+        self.now = self.around.pop().unwrap_or(Open::NAMELESS);
     }
 }

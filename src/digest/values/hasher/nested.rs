@@ -146,14 +146,14 @@ impl ContentHasher {
         self.failure.is_some() || self.quick && self.cut
     }
 
-    #[inline(never)]
+    #[inline]
     fn named(&mut self, name: Name<'_>) {
-        if let Some(names) = &mut self.names
-            && names.field(name)
-        {
-            return self.write([Tag::NextField as u8]);
+        let Some(mut names) = self.names.take() else { return self.tagged_str(Tag::Field, &name.text()) };
+        match names.field(name) {
+            Some(bytes) => self.raw(bytes),
+            None => self.tagged_str(Tag::Field, &name.text()),
         }
-        self.tagged_str(Tag::Field, &name.text());
+        self.names = Some(names);
     }
 
     #[inline]
@@ -162,49 +162,52 @@ impl ContentHasher {
             self.step_down();
             return self.head(head);
         }
-        let depth = self.depth as usize;
-        let names = self.names.get_or_insert_with(|| Box::new(Names::within(depth)));
-        let number = names.begin(head);
+        let number = self.names.get_or_insert_with(|| Box::new(Names::new())).begin(head);
         self.step_down();
         match number {
             Some(number) => self.write([Tag::Again as u8, number]),
-            None => self.head(head),
+            None => self.in_full(head),
         }
     }
 
-    /// Writes a head in full.
+    /// Writes the head that has just begun in full.
     #[inline(never)]
-    fn head(&mut self, head: Head<'_>) {
-        // The texts of most are in the table.
+    fn in_full(&mut self, head: Head<'_>) {
         let names = self.names.take();
-        match names.as_ref().and_then(|names| names.in_full()) {
-            Some(texts) => self.head_of(head, texts.name, texts.variant, texts.ambiguous),
-            None => {
-                let (name, variant) = (head.name.text(), head.kind.variant().map(Name::text).unwrap_or_default());
-                self.head_of(head, &name, &variant, head.name.ambiguity());
+        match names.as_ref().and_then(|names| names.head()) {
+            Some((bytes, ambiguous)) => {
+                self.expect_one_of_its_name(head, ambiguous);
+                self.raw(bytes);
             }
+            None => self.head(head),
         }
         self.names = names;
     }
 
-    fn head_of(&mut self, head: Head<'_>, name: &str, variant: &str, ambiguous: Option<&'static str>) {
-        if let Some(why) = ambiguous
-            && let Name::Type { printed, .. } = head.name
-        {
-            self.fail(Error::unsupported(format!("type `{printed}` stands {why}")));
-        }
+    /// Writes a head that isn't in the table.
+    #[inline(never)]
+    fn head(&mut self, head: Head<'_>) {
+        self.expect_one_of_its_name(head, head.name.ambiguity());
+        let name = head.name.text();
         match head.kind {
-            Kind::Struct => self.tagged_str(Tag::Struct, name),
-            Kind::Variant(_) => {
-                self.tagged_str(Tag::Variant, name);
-                self.length_and(variant.as_bytes());
+            Kind::Struct => self.tagged_str(Tag::Struct, &name),
+            Kind::Variant(variant) => {
+                self.tagged_str(Tag::Variant, &name);
+                self.length_and(variant.text().as_bytes());
             }
-            Kind::SerdeVariant(_, index, kind) => {
-                self.tagged_str(Tag::SerdeVariant, name);
+            Kind::SerdeVariant(variant, index, kind) => {
+                self.tagged_str(Tag::SerdeVariant, &name);
                 self.raw(&index.to_le_bytes());
-                self.length_and(variant.as_bytes());
+                self.length_and(variant.text().as_bytes());
                 self.raw(&[kind]);
             }
+        }
+    }
+
+    #[inline]
+    fn expect_one_of_its_name(&mut self, head: Head<'_>, ambiguous: Option<&'static str>) {
+        if let (Some(why), Name::Type { printed, .. }) = (ambiguous, head.name) {
+            self.fail(Error::unsupported(format!("type `{printed}` stands {why}")));
         }
     }
 

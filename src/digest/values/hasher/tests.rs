@@ -370,7 +370,9 @@ fn entries_of_other_names_than_those_before_count_by_their_own() {
     let value = |which: u8, n: u8| match which {
         0 => Fed::Struct("P", vec![(Some("a"), Fed::U8(n)), (Some("b"), Fed::None)]),
         1 => Fed::Struct("P", vec![(Some("a"), Fed::U8(n))]),
-        2 => Fed::Struct("P", vec![(Some("b"), Fed::U8(n)), (Some("a"), Fed::Seq(vec![value_of("ab"), value_of("P")]))]),
+        2 => {
+            Fed::Struct("P", vec![(Some("b"), Fed::U8(n)), (Some("a"), Fed::Seq(vec![value_of("ab"), value_of("P")]))])
+        }
         3 => Fed::Variant("P", "a", vec![(Some("a"), Fed::Tuple(vec![value_of("ab"), value_of("ab")]))]),
         _ => Fed::Seq(vec![value_of("P"), value_of("ab"), Fed::Variant("P", "b", vec![])]),
     };

@@ -183,7 +183,7 @@ impl ContentHasher {
         (self.only, self.empty, self.flows, self.depth) = (None, true, false, depth);
         self.types = TypeSequence::default();
         if let Some(names) = &mut self.names {
-            names.clear(depth as usize);
+            names.clear();
         }
     }
 

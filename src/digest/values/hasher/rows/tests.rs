@@ -5,8 +5,8 @@ mod model;
 use std::collections::{BTreeMap, BTreeSet, HashMap, LinkedList, VecDeque};
 use std::rc::Rc;
 
-use proptest::prelude::*;
 use ndcache_macros::ContentHash;
+use proptest::prelude::*;
 use serde::Serialize;
 
 use crate::digest::arrays::tree::leaf;

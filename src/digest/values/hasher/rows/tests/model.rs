@@ -198,7 +198,8 @@ impl Names {
         let (place, is_first) = match tag {
             0x3c => (usize::from(take(bytes, 1)[0]), false),
             _ => {
-                let names: Vec<_> = (0..if tag == 0x34 { 1 } else { 2 }).flat_map(|_| text(&read_text(bytes))).collect();
+                let names: Vec<_> =
+                    (0..if tag == 0x34 { 1 } else { 2 }).flat_map(|_| text(&read_text(bytes))).collect();
                 self.0.push(([vec![tag], names].concat(), Vec::new()));
                 (self.0.len() - 1, true)
             }
