@@ -1,13 +1,16 @@
-//! Many processes that hit one folder at once, against one process and the number of cores.
+//! Many processes that hit one folder at once, against one process and the number of cores; and misses while many
+//! threads wait for a key that has nothing to do with them.
 //!
 //! `cargo bench --bench crowd`
 
 mod ratio;
 
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Write as _, stdin};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -81,6 +84,61 @@ fn rate(kind: &str, folder: &Path, processes: usize) -> f64 {
     rate
 }
 
+/// Whether the slow call may end.
+static ENDED: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+fn set_ended(ended: bool) {
+    *ENDED.0.lock().expect("nobody panics with it") = ended;
+    ENDED.1.notify_all();
+}
+
+#[cache]
+fn slow(round: usize) -> usize {
+    let ended = ENDED.0.lock().expect("nobody panics with it");
+    drop(ENDED.1.wait_while(ended, |ended| !*ended));
+    round
+}
+
+#[cache]
+fn other(n: usize) -> usize {
+    n + 1
+}
+
+/// Misses while so many threads want one slow key: seconds of each.
+fn miss_beside(memory: &Memory, threads: usize, numbers: &mut impl Iterator<Item = usize>) -> f64 {
+    let round = numbers.next().expect("as many as are wanted");
+    set_ended(false);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| assert_eq!(memory.eval(slow::call(round)), round));
+        }
+        // Until all of them wait.
+        thread::sleep(Duration::from_millis(if threads == 0 || ratio::is_test() { 1 } else { 300 }));
+        let times = if ratio::is_test() { 5 } else { 1000 };
+        let start = Instant::now();
+        for n in numbers.take(times) {
+            assert_eq!(memory.eval(other::call(n)), n + 1);
+        }
+        let seconds = start.elapsed().as_secs_f64() / times as f64;
+        set_ended(true);
+        seconds
+    })
+}
+
+/// What threads that wait cost those that don't.
+fn waiting() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = Memory::open(folder.path()).expect("a memory");
+    let (threads, numbers) = (if ratio::is_test() { 4 } else { 400 }, RefCell::new(0..));
+    ratio::hold_median(
+        &format!("misses beside {threads} threads that wait for another key / without them"),
+        Goal::Times(1.1),
+        9,
+        || miss_beside(&memory, threads, &mut *numbers.borrow_mut()),
+        || miss_beside(&memory, 0, &mut *numbers.borrow_mut()),
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, command, kind, folder, seconds] = &arguments[..]
@@ -88,6 +146,7 @@ fn main() {
     {
         return hit(kind, Path::new(folder), seconds.parse().expect("a number"));
     }
+    waiting();
     let folder = tempfile::tempdir().expect("a temporary folder");
     Memory::open(folder.path()).and_then(|memory| memory.try_eval(polynomial::call(1.5))).expect("stored");
     let cores = thread::available_parallelism().map_or(1, usize::from).min(PROCESSES);
