@@ -115,6 +115,7 @@ mod folder;
 #[cfg(test)]
 #[path = "../tests/support/fuzz.rs"]
 mod fuzz;
+pub mod inspect;
 mod key;
 pub mod make;
 mod map;
@@ -148,13 +149,6 @@ pub mod explain {
 /// How values become digests, beside [`digest()`](crate::digest()): types of one's own, text, and whatever serde knows.
 pub mod hash {
     pub use crate::digest::{ContentHasher, Text, digest_serde};
-}
-
-/// What an entry tells of the call that made it: its function and arguments, its code, and what it was made from.
-pub mod inspect {
-    pub use crate::key::{CodePart, Function};
-    pub use crate::record::{Argument, Producer};
-    pub use crate::results::{Lineage, Link};
 }
 
 /// Mapped arrays by their number of dimensions, arrays that are filled in place, and which results can be mapped.

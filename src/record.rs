@@ -267,6 +267,11 @@ impl Record {
         arrays.chain(self.overflow.iter().map(|overflow| overflow.file.as_str()))
     }
 
+    /// Whether its value holds an object that Python pickled.
+    pub(crate) fn has_pickle(&self) -> bool {
+        self.requires.iter().any(|required| required == PICKLE)
+    }
+
     /// What it holds that no Rust type takes, in words.
     pub(crate) fn unsupported(&self) -> Option<&'static str> {
         let requires = |feature: &str| self.requires.iter().any(|required| required == feature);

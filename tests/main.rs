@@ -14,6 +14,7 @@ mod helpers;
 mod history;
 mod hostile;
 mod hot;
+mod inspect;
 mod interop;
 mod joblib;
 mod large;

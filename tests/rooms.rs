@@ -36,12 +36,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "threads", "error",
         ],
     ),
+    (
+        "inspect",
+        &[
+            "results", "memory", "folder", "stats", "entry", "payload", "record", "key", "map", "digest", "store",
+            "error",
+        ],
+    ),
     ("lib", DOOR),
 ];
 
 /// What the crate shows, and what its macros use.
 const DOOR: &[&str] = &[
-    "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest",
+    "inspect", "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest",
     "store", "error",
 ];
 

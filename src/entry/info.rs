@@ -2,39 +2,77 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::entry::read::find::Found;
 use crate::key::Key;
 use crate::record::{Argument, Producer, Record};
+use crate::store::{Disk, Stat};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
 /// From [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries).
 #[derive(Clone)]
 pub struct Entry {
+    disk: Arc<Disk>,
     path: PathBuf,
     bytes: u64,
-    used: SystemTime,
+    /// Of its record, as it was read.
+    stat: Stat,
     files: Vec<PathBuf>,
-    /// Without its value.
+    /// Without its value, if that is long.
     record: Box<Record>,
 }
 
+/// Values of at most so many bytes stay with an entry that is listed.
+const VALUE_KEPT: usize = 256;
+
 impl Entry {
-    /// The entry whose record was found at `path`.
-    pub(crate) fn new(path: PathBuf, found: Found) -> Self {
-        let Found { mut record, length, used, .. } = found;
+    /// The entry whose record was found as `name`.
+    pub(crate) fn new(disk: &Arc<Disk>, name: &str, found: Found) -> Self {
+        let Found { mut record, length, stat, .. } = found;
         // It may be as long as memory, and whoever lists entries may have many at a time.
-        record.value = Vec::new();
+        if record.value.len() > VALUE_KEPT {
+            record.value = Vec::new();
+        }
+        let path = disk.path_of(name);
         let beside = |file: &str| path.with_file_name(file);
         Self {
+            disk: Arc::clone(disk),
             files: record.arrays.iter().map(|array| beside(&array.file)).collect(),
             bytes: length + stored_bytes(&record),
-            used,
+            stat,
             path,
             record,
         }
+    }
+
+    /// The folder in which it was found.
+    pub(crate) fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    /// What its record says; without the value, if that is long.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The state of the file of its record, when that was read.
+    pub(crate) fn stat(&self) -> &Stat {
+        &self.stat
+    }
+
+    /// The name of its record below the root.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}.record", self.folder(), self.key())
+    }
+
+    /// The folder of its files, below the root.
+    pub(crate) fn folder(&self) -> String {
+        let shard = self.path.parent();
+        let below = shard.and_then(|shard| shard.strip_prefix(self.disk.path()).ok());
+        below.map(|below| below.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     /// The key of the call.
@@ -76,7 +114,7 @@ impl Entry {
     /// When it was last used, as exactly as that is noted: by the hour, and in a tenth of the memory's age limit.
     #[must_use]
     pub fn used(&self) -> SystemTime {
-        self.used
+        self.stat.modified
     }
 
     /// When the first of the cached calls inside it expires, and it with them; its own function's `expires` counts

@@ -3,7 +3,8 @@
 //! * `archive`: the folder with its rules; `site`: where the files of one key are; `rules`: how entries are kept;
 //!   `reopen`: another folder in the place of one that was removed.
 //! * `read`: from a key to records and arrays; `write`: from a value to an entry.
-//! * `info`: what a stored result is, without its value; `content`: the digest of a result.
+//! * `info`: what a stored result is, without its value; `stored`: its value and its arrays, whatever their types;
+//!   `content`: the digest of a result.
 
 pub(crate) mod archive;
 pub(crate) mod content;
@@ -12,7 +13,9 @@ pub(crate) mod read;
 mod reopen;
 pub(crate) mod rules;
 pub(crate) mod site;
+mod stored;
 pub(crate) mod write;
 
 pub use info::Entry;
 pub use rules::{MapPolicy, Mode, VerifyPolicy};
+pub use stored::{AnyArray, StoredArray};

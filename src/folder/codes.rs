@@ -8,7 +8,7 @@ use crate::entry::write::code_parts::FOLDER;
 use crate::error::{ErrorKind, Result};
 use crate::folder::survey::{State, is_nonce_with};
 use crate::folder::sweep::is_garbage;
-use crate::store::{Disk, Kind};
+use crate::store::{Disk, Kind, Stat};
 
 /// By the index of a function's folder, the codes of which it has entries; `None` if not all of them are known.
 #[derive(Default)]
@@ -37,36 +37,59 @@ impl Codes {
     }
 
     /// Removes what is written of all other codes of the functions with these folders; returns its bytes.
-    pub(crate) fn sweep_unused(mut self, disk: &Disk, functions: &[String], now: SystemTime) -> Result<u64> {
+    pub(crate) fn sweep_unused(self, disk: &Disk, functions: &[String], now: SystemTime) -> Result<u64> {
         let mut bytes = 0;
-        for (n, folder) in functions.iter().enumerate() {
-            let Some(used) = self.0.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
-            match sweep(disk, folder, &used, now) {
+        for (name, stat) in self.unused(disk, functions, now, |_| true)? {
+            if disk.remove(&name)? {
+                bytes += stat.len;
+            }
+        }
+        for folder in functions {
+            let folder = format!("{folder}/{FOLDER}");
+            match disk.list(&folder) {
+                Ok(items) if items.is_empty() => disk.remove_empty(&folder)?,
                 // A link in its place, which is none of ours.
-                Err(error) if error.kind() == ErrorKind::Damaged => {}
-                swept => bytes += swept?,
+                Err(error) if error.kind() != ErrorKind::Damaged => return Err(error),
+                _ => {}
             }
         }
         Ok(bytes)
     }
+
+    /// The files of all other codes of those functions with these folders that are `wanted`, by their names.
+    pub(crate) fn unused(
+        mut self,
+        disk: &Disk,
+        functions: &[String],
+        now: SystemTime,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Stat)>> {
+        let mut files = Vec::new();
+        for (n, folder) in functions.iter().enumerate().filter(|(_, folder)| wanted(folder)) {
+            let Some(used) = self.0.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
+            match unused(disk, folder, &used, now) {
+                // A link in its place, which is none of ours.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                found => files.extend(found?),
+            }
+        }
+        Ok(files)
+    }
 }
 
-/// Removes, of the function whose folder is `folder`, the files of codes that are none of `used`, once they are a day
-/// old; returns their bytes. A writer whose record is about to follow writes its file after that.
-fn sweep(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<u64> {
+/// The files of codes that are none of `used`, of the function whose folder is `folder`, once they are a day old. A
+/// writer whose record is about to follow writes its file after that.
+fn unused(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<Vec<(String, Stat)>> {
     let folder = format!("{folder}/{FOLDER}");
-    let (items, mut bytes) = (disk.list(&folder)?, 0);
-    for item in items.iter().filter(|item| item.kind != Kind::Folder && is_unused(&item.name, used)) {
+    let mut files = Vec::new();
+    for item in disk.list(&folder)?.iter().filter(|item| item.kind != Kind::Folder && is_unused(&item.name, used)) {
         let path = format!("{folder}/{}", item.name);
         let Some(stat) = disk.stat(&path)? else { continue };
-        if is_garbage(&stat, now) && disk.remove(&path)? {
-            bytes += stat.len;
+        if is_garbage(&stat, now) {
+            files.push((path, stat));
         }
     }
-    if items.is_empty() {
-        disk.remove_empty(&folder)?;
-    }
-    Ok(bytes)
+    Ok(files)
 }
 
 /// Whether a file is that of a code that nothing uses, or was never published.

@@ -18,6 +18,7 @@ use crate::planted;
 use crate::store::{Disk, Kind, LockedKey, Stat};
 use crate::threads::lock;
 
+pub(crate) mod planning;
 #[cfg(test)]
 mod tests;
 
@@ -328,12 +329,17 @@ impl Evictor {
             return Ok(Removal::Gone);
         }
         (self.removed)(key);
+        self.remove_all(files);
+        Ok(Removal::Removed)
+    }
+
+    /// Removes the files of a record that is gone; what can't be removed is garbage for a sweep.
+    fn remove_all(&self, files: Vec<String>) {
         for file in files {
             if let Err(error) = self.disk.remove(&file) {
                 tracing::debug!(%error, "left behind");
             }
         }
-        Ok(Removal::Removed)
     }
 }
 
@@ -355,6 +361,12 @@ impl Evicted {
     fn add(&mut self, items: u64, bytes: u64) {
         self.items += items;
         self.bytes += bytes;
+    }
+
+    /// One entry less.
+    fn take(&mut self, bytes: u64) {
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 

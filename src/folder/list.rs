@@ -84,7 +84,7 @@ fn call_others(disk: &Arc<Disk>, shards: &Arc<Shards>) -> Receiver<Batch> {
 }
 
 /// Reads until nothing is left; `None` once nobody asks any more.
-fn read_ahead(disk: &Disk, shards: &Shards, sender: &SyncSender<Batch>) -> Option<()> {
+fn read_ahead(disk: &Arc<Disk>, shards: &Shards, sender: &SyncSender<Batch>) -> Option<()> {
     while let Some(listing) = shards.next(disk) {
         let mut records = match listing {
             Ok(listing) => Records::of(listing),
@@ -118,11 +118,11 @@ impl Records {
     }
 
     /// The next one that is still there.
-    fn next(&mut self, disk: &Disk) -> Option<Result<Entry>> {
+    fn next(&mut self, disk: &Arc<Disk>) -> Option<Result<Entry>> {
         self.items.by_ref().filter(|item| item.name.ends_with(".record")).find_map(|item| {
             let name = [&*self.folder, "/", &item.name].concat();
             let found = read_record_in(disk, self.open.as_ref(), &name).transpose()?;
-            Some(found.map(|found| Entry::new(disk.path_of(&name), found)))
+            Some(found.map(|found| Entry::new(disk, &name, found)))
         })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! * `walk`: the shards, one walk for all; `survey`: what lies in a shard; `list`: entries one by one.
 //! * `limits`: how much there may be; `evict`: which entries go, `sweep`: how; `auto_evict`: by itself; `pins`:
-//!   those that stay, whatever the limits; `codes`: what codes were made of, while an entry has them.
+//!   those that stay, whatever the limits; `codes`: what codes were made of, while an entry has them; `plan`: what
+//!   would go, before anything does.
 //! * `verify`: whether all of it is whole.
 
 pub(crate) mod auto_evict;
@@ -11,10 +12,12 @@ pub(crate) mod evict;
 pub(crate) mod limits;
 pub(crate) mod list;
 mod pins;
+mod plan;
 pub(crate) mod survey;
 pub(crate) mod sweep;
 pub(crate) mod verify;
 pub(crate) mod walk;
 
 pub use limits::{EvictPolicy, Evicted, Limits};
-pub use verify::{Problem, Repair, VerifyReport};
+pub use plan::{Executed, Plan, PlanReason, PlannedEntry, PlannedFunction};
+pub use verify::{Checked, Problem, Repair, VerifyReport};

@@ -173,7 +173,7 @@ impl<'a> Shard<'a> {
     }
 
     /// That of the function.
-    fn folder(&self) -> &str {
+    pub(crate) fn folder(&self) -> &str {
         self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 

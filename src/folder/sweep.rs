@@ -60,7 +60,12 @@ pub(crate) fn shard(disk: &Disk, shard: &Shard<'_>, claims: &Claims, now: System
 }
 
 fn is_claimed(shard: &Shard<'_>, file: &str, key: Key) -> bool {
-    match shard.state(key) {
+    is_claimed_by(&shard.state(key), file)
+}
+
+/// Whether a record names a file of its key, or may.
+pub(crate) fn is_claimed_by(state: &State, file: &str) -> bool {
+    match state {
         State::Entry(found) => found.record.files().any(|name| name == file),
         State::Gone => false,
         State::Damaged(_) | State::Newer(_) | State::Unreadable(_) => true,
@@ -70,6 +75,17 @@ fn is_claimed(shard: &Shard<'_>, file: &str, key: Key) -> bool {
 /// Removes the records of `make` that were never published, and returns their bytes.
 pub(crate) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
     let mut bytes = 0;
+    for (path, stat) in old_slots(disk, now)? {
+        if disk.remove(&path)? {
+            bytes += stat.len;
+        }
+    }
+    Ok(bytes)
+}
+
+/// The records of `make` that were never published, by their names, once they are a day old.
+pub(crate) fn old_slots(disk: &Disk, now: SystemTime) -> Result<Vec<(String, Stat)>> {
+    let mut slots = Vec::new();
     for item in disk.list("m")? {
         let staged = item.name.split_once(".record.").is_some_and(|(_, rest)| is_nonce_with(rest, &["tmp"]));
         if item.kind == Kind::Folder || !staged {
@@ -77,11 +93,11 @@ pub(crate) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
         }
         let path = format!("m/{}", item.name);
         let Some(stat) = disk.stat(&path)? else { continue };
-        if is_garbage(&stat, now) && disk.remove(&path)? {
-            bytes += stat.len;
+        if is_garbage(&stat, now) {
+            slots.push((path, stat));
         }
     }
-    Ok(bytes)
+    Ok(slots)
 }
 
 /// Whether a file that nobody needs is old enough that nobody can be about to need it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
@@ -125,13 +126,42 @@ impl VerifyReport {
     }
 }
 
+/// How far [`Memory::verify_with`](crate::Memory::verify_with) has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Checked {
+    /// Entries that were checked so far.
+    pub entries: u64,
+    /// The bytes of those among them that are right.
+    pub bytes: u64,
+}
+
+/// Who is told how far a check has come, and what was told last.
+pub(crate) struct Watcher<'a> {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    tell: &'a (dyn Fn(Checked) + Sync),
+}
+
+impl<'a> Watcher<'a> {
+    pub(crate) fn new(tell: &'a (dyn Fn(Checked) + Sync)) -> Self {
+        Self { entries: AtomicU64::new(0), bytes: AtomicU64::new(0), tell }
+    }
+
+    fn checked(&self, bytes: u64) {
+        let entries = 1 + self.entries.fetch_add(1, Ordering::Relaxed);
+        let bytes = bytes + self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        (self.tell)(Checked { entries, bytes });
+    }
+}
+
 /// Checks every entry of the folder, on several threads, and removes the damaged ones if that is wanted.
 ///
 /// # Errors
 ///
 /// Returns an error when the folder can't be listed.
-pub(crate) fn verify(disk: &Disk, repair: Repair) -> Result<VerifyReport> {
-    let checked = survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report }.shard(shard))?;
+pub(crate) fn verify(disk: &Disk, repair: Repair, watcher: &Watcher<'_>) -> Result<VerifyReport> {
+    let checked = survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report, watcher }.shard(shard))?;
     let mut report = checked.tallies.into_iter().fold(VerifyReport::default(), VerifyReport::merge);
     report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
     checked.error.map_or(Ok(report), Err)
@@ -142,6 +172,7 @@ struct Check<'a> {
     disk: &'a Disk,
     repair: Repair,
     report: &'a mut VerifyReport,
+    watcher: &'a Watcher<'a>,
 }
 
 impl Check<'_> {
@@ -156,7 +187,7 @@ impl Check<'_> {
 
     /// Checks an entry, and again if it was replaced meanwhile; returns what its record was in the end.
     fn record(&mut self, shard: &Shard<'_>, key: Key) -> State {
-        let noted = self.report.problems.len();
+        let (noted, before) = (self.report.problems.len(), self.report.bytes);
         loop {
             self.report.problems.truncate(noted);
             let state = shard.state(key);
@@ -167,6 +198,7 @@ impl Check<'_> {
             };
             if checked.is_ok() || is_same(&state, &shard.state(key)) {
                 self.report.entries += 1;
+                self.watcher.checked(self.report.bytes - before);
                 if let Err(error) = checked {
                     self.wrong(shard, key, &state, &error);
                 }
@@ -247,7 +279,7 @@ fn is_same(was: &State, now: &State) -> bool {
 }
 
 /// Checks an array file, and says whether it has no write permission.
-fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Result<bool> {
+pub(crate) fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Result<bool> {
     let path = disk.path_of(name);
     let damaged = |what: String| Error::damaged(format!("array `{}` {what}", path.display()));
     let Some((file, stat)) = disk.open_file(name)? else { return Err(damaged("is missing".to_owned())) };

@@ -69,7 +69,7 @@ impl Engine {
             None if self.archive.reopen(false) => self.archive.read_record(name)?,
             found => found,
         };
-        Ok(found.map(|found| Entry::new(self.archive.disk.path_of(name), found)))
+        Ok(found.map(|found| Entry::new(&self.archive.disk, name, found)))
     }
 
     fn explain<A, R>(&self, call: &Call<A, R>) -> Reason {

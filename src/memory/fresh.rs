@@ -63,7 +63,7 @@ impl Engine {
     }
 
     fn is_valid(&self, options: &Options, site: &Site, found: &Found) -> bool {
-        let entry = || Entry::new(self.archive.disk.path_of(&site.record()), found.clone());
+        let entry = || Entry::new(&self.archive.disk, &site.record(), found.clone());
         match (options.validate, &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),
             (None, Some(validate)) => validate(&entry()),

@@ -112,7 +112,7 @@ impl Engine {
         #[cfg(feature = "progress")]
         crate::stats::progress::install();
         let rules = rules_of(&settings);
-        if rules.writes {
+        if rules.writes && disk.makes() {
             disk.locks(); // opened once for all calls
         }
         let (disk, table, counters) = (Arc::new(disk), Arc::new(Table::new()), Arc::new(Counters::default()));

@@ -6,8 +6,8 @@ use crate::call::Call;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
-use crate::folder::verify::verify;
-use crate::folder::{Evicted, Limits, Repair, VerifyReport};
+use crate::folder::verify::{Watcher, verify};
+use crate::folder::{Checked, Evicted, Limits, Repair, VerifyReport};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
@@ -161,12 +161,45 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn verify(&self, repair: Repair) -> Result<VerifyReport> {
+        self.verify_with(repair, |_| {})
+    }
+
+    /// Checks every entry, as [`verify`](Self::verify) does, and calls `progress` after each.
+    ///
+    /// It is called by several threads, with what all of them have checked so far; two calls may come in either order.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be listed, and when damaged entries are to be removed from a memory that
+    /// is read-only.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use ndcache::verify::Repair;
+    /// use ndcache::Memory;
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// let most = AtomicU64::new(0);
+    /// let report = memory.verify_with(Repair::No, |checked| {
+    ///     most.fetch_max(checked.entries, Ordering::Relaxed);
+    /// })?;
+    /// assert_eq!((report.entries, most.into_inner()), (1, 1));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn verify_with(&self, repair: Repair, progress: impl Fn(Checked) + Sync) -> Result<VerifyReport> {
         if repair == Repair::Remove {
             self.writable("remove damaged entries")?;
         }
         let Some(engine) = &self.0 else { return Ok(VerifyReport::default()) };
         engine.archive.reopen(false);
-        let report = verify(&engine.archive.disk, repair);
+        let report = verify(&engine.archive.disk, repair, &Watcher::new(&progress));
         if repair == Repair::Remove {
             engine.memo.table.clear();
         }

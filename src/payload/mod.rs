@@ -3,7 +3,7 @@
 //! * `value`: [`Payload`] and what a result may be taken as; `name`: the result type's part of a key.
 //! * `format`: how one type is stored, chosen by `probe` where the macros expand.
 //! * `wire`: MessagePack with arrays lifted; `kinds`: the types of std and ndarray; `by_serde`: those that only serde
-//!   knows; `inline`: what lies inside a stored value.
+//!   knows; `inline`: what lies inside a stored value; `any_value`: a value without its type.
 //! * `codecs`: array files, plain and compressed.
 //!
 //! # The stored form
@@ -122,6 +122,7 @@
 //! `cache_err`, with the levels of [`probe`] in scope, compared as above, and makes a table of it: `Codec::of(format)`.
 //! `tests/derived.rs` beside this file has that expansion by hand.
 
+mod any_value;
 pub(crate) mod by_serde;
 pub(crate) mod codecs;
 mod format;
@@ -137,10 +138,13 @@ pub(crate) mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use any_value::Value;
+pub(crate) use any_value::any_value;
 pub use by_serde::leaf::Normaliser;
 pub(crate) use by_serde::leaf::{Check, Normal};
 pub use codecs::gzip::Compression;
 pub(crate) use codecs::gzip::{Members, Written, write as write_gzip};
+pub(crate) use codecs::npy::read_any_header as npy_meta_any;
 pub(crate) use codecs::npy::read_header as npy_meta;
 pub use codecs::npy::read_npy;
 pub(crate) use codecs::npy::{check_npy, write_npy};

@@ -15,9 +15,12 @@ use crate::memory::{Engine, Memory};
 use crate::payload::inline_arrays;
 use crate::record::{Argument, Record};
 
+mod dependents;
 mod print;
 #[cfg(test)]
 mod tests;
+
+pub use dependents::Dependents;
 
 /// Of so many entries that hold one and the same array an argument names each; of more, those that were made first.
 const SOURCES: usize = 8;
@@ -152,7 +155,7 @@ impl Memory {
 }
 
 /// Which entries hold an array or a value, by what it counts as in an argument.
-struct Index {
+pub(crate) struct Index {
     functions: Vec<String>,
     holders: HashMap<Digest, Vec<Place>>,
 }
@@ -166,7 +169,8 @@ struct Place {
 }
 
 impl Engine {
-    fn index(&self) -> Result<Index> {
+    /// Which entries hold which arrays and values.
+    pub(crate) fn index(&self) -> Result<Index> {
         type Holders = Vec<(Digest, Place)>;
         let survey = survey(&self.archive.disk, |holders: &mut Holders, shard| {
             for (key, item) in shard.records() {
@@ -189,7 +193,7 @@ impl Engine {
 
     /// Follows the arguments of `root` to the entries that hold them, and on from there; each entry once, whatever
     /// circle they form.
-    fn trace(&self, root: Entry, index: &Index) -> Lineage {
+    pub(crate) fn trace(&self, root: Entry, index: &Index) -> Lineage {
         let mut lineage = Lineage { nodes: Vec::new() };
         let mut known = HashMap::from([(root.key(), 0)]);
         lineage.nodes.push(Node { entry: root, inputs: Vec::new() });

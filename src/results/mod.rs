@@ -8,6 +8,6 @@ pub(crate) mod lineage;
 pub(crate) mod shelve;
 mod staged;
 
-pub use lineage::{Lineage, Link};
+pub use lineage::{Dependents, Lineage, Link};
 pub use shelve::Shelved;
 pub use staged::zeros;

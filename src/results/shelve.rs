@@ -341,7 +341,7 @@ impl<R> Shelved<R> {
         match engine.archive.find(&site, &self.reference.function) {
             Ok(found) => {
                 self.reference.expect_content(ticket, &found.record)?;
-                Ok(Some(Entry::new(engine.archive.disk.path_of(&site.record()), found)))
+                Ok(Some(Entry::new(&engine.archive.disk, &site.record(), found)))
             }
             Err(Missing::Absent) => Ok(None),
             Err(missing) => Err(self.reference.unusable(missing, engine)),

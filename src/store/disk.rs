@@ -29,6 +29,8 @@ pub(crate) struct Disk {
     /// Where a removed root is made anew; for messages, else.
     path: PathBuf,
     writable: bool,
+    /// Whether a root that was removed is made anew, and one that is ours is tagged.
+    makes: bool,
     /// Held by the thread that opens another root.
     pub(crate) reopening: Mutex<()>,
     /// How often that was done.
@@ -47,7 +49,7 @@ impl Disk {
             opened => (opened?, Vec::new()),
         };
         let writable = root::can_write(&folder);
-        let disk = Self::new(Root::new(folder, &path, None)?, path, writable);
+        let disk = Self { makes: writable, ..Self::new(Root::new(folder, &path, None)?, path, writable) };
         if writable {
             disk.mark(!grown.is_empty());
         } else {
@@ -63,11 +65,25 @@ impl Disk {
         Ok(Self::new(Root::new(root::open(&path)?, &path, None)?, path, false))
     }
 
+    /// Opens an existing folder for writing; makes and tags nothing, now or later.
+    ///
+    /// # Errors
+    /// Returns an error when there is none, and when it can't be written.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self> {
+        let path = root::absolute(path)?;
+        let folder = root::open(&path)?;
+        if !root::can_write(&folder) {
+            return Err(Error::io("write to cache folder", &path, Errno::ACCESS));
+        }
+        Ok(Self::new(Root::new(folder, &path, None)?, path, true))
+    }
+
     fn new(root: Root, path: PathBuf, writable: bool) -> Self {
         Self {
             root: RwLock::new(Arc::new(root)),
             path,
             writable,
+            makes: false,
             reopening: Mutex::default(),
             reopened: AtomicU64::new(0),
             unsynced: Mutex::default(),
@@ -76,6 +92,11 @@ impl Disk {
 
     pub(crate) fn writable(&self) -> bool {
         self.writable
+    }
+
+    /// Whether a root that was removed is made anew, and one that is ours is tagged.
+    pub(crate) fn makes(&self) -> bool {
+        self.makes
     }
 
     /// Absolute, as it was when the store was opened.

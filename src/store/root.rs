@@ -4,7 +4,7 @@
 use super::disk::Disk;
 #[cfg(target_os = "linux")]
 use super::disk::mode;
-use super::{Durability, Locks, Medium};
+use super::{Durability, Kind, Locks, Medium};
 use crate::error::{Error, Result};
 use crate::store::files::at;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,6 +27,12 @@ const TAG_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55
 # For information about cache directory tags see https://bford.info/cachedir/
 ";
 const IGNORE: &str = ".gitignore";
+
+/// How every tag begins, whichever program wrote it.
+const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
+
+/// Nobody writes longer ones.
+const TAG_MAX: u64 = 4096;
 
 /// What else stands in a root (docs/format.md, "Layout").
 const NAMES: &[&str] = &["f", "m", "s", "t", "p", "locks"];
@@ -96,6 +102,12 @@ impl Root {
     fn is_removed(&self) -> bool {
         is_removed(&self.folder)
     }
+}
+
+/// Whether a name is that of a function's folder: `<stem>-<16 hex>`.
+fn is_function_folder(name: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    name.rsplit_once('-').is_some_and(|(stem, hex)| !stem.is_empty() && hex.len() == 16 && hex.bytes().all(is_digit))
 }
 
 fn is_removed(folder: &OwnedFd) -> bool {
@@ -248,7 +260,7 @@ impl Disk {
             return Ok(true); // another thread was first
         }
         let (folder, grown) = match open(self.path()) {
-            Err(error) if is_missing(&error) && create && self.writable() => create_at(&destination(self.path()))?,
+            Err(error) if is_missing(&error) && create && self.makes() => create_at(&destination(self.path()))?,
             Err(error) if is_missing(&error) => return Ok(false),
             opened => (opened?, Vec::new()),
         };
@@ -260,7 +272,7 @@ impl Disk {
         let created = !grown.is_empty();
         self.unsynced().extend(grown);
         drop(one);
-        if self.writable() {
+        if self.makes() {
             self.mark(created);
         }
         let path = self.path().display();
@@ -289,6 +301,18 @@ impl Disk {
             self.replace(IGNORE, b"*\n", Durability::Buffered)?;
         }
         self.replace(TAG, TAG_TEXT.as_bytes(), Durability::Buffered)
+    }
+
+    /// Whether the folder is a cache: it has the tag, or the folder of a function's entries in `f/`.
+    ///
+    /// A tag of other programs, which says of whom it is in words, makes no cache of what they keep beside it.
+    pub(crate) fn is_cache(&self) -> Result<bool> {
+        let tag = self.read(TAG, TAG_MAX).ok().flatten().map(|blob| blob.bytes).unwrap_or_default();
+        let mentions = |word: &str| tag.windows(word.len()).any(|window| window == word.as_bytes());
+        if tag.starts_with(SIGNATURE) && (mentions("ndcache") || self.is_ours()?) {
+            return Ok(true);
+        }
+        Ok(self.list("f")?.iter().any(|item| item.kind == Kind::Folder && is_function_folder(&item.name)))
     }
 
     /// Nothing stands in the root but what a store puts there: true of an empty folder, too.

@@ -1,6 +1,7 @@
 //! What a digest says about an array besides its elements: dtype, shape and memory order.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
@@ -9,13 +10,19 @@ use crate::digest::arrays::element::{Element, itemsize};
 use crate::digest::value::Digest;
 use crate::error::{Error, Result};
 
-/// The memory order of a stored array: there are no others.
+/// The memory order of a stored array: there are no others. Prints as `C` or `F`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub(crate) enum Order {
+pub enum Order {
     /// The last axis varies fastest.
     C,
     /// The first axis varies fastest.
     F,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::C { "C" } else { "F" })
+    }
 }
 
 /// A stored array without its elements.

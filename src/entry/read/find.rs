@@ -157,7 +157,7 @@ impl Archive {
     }
 
     /// The names, below the root, of the records below a function's folder.
-    fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
+    pub(crate) fn record_names(&self, folder: &str) -> impl Iterator<Item = String> + use<'_> {
         let folders = self.disk.list(folder).unwrap_or_default();
         let shards = folders.into_iter().map(|item| item.name).filter(|name| is_shard(name)).map({
             let folder = folder.to_owned();

@@ -4,5 +4,5 @@
 //!   they are.
 
 pub(crate) mod arrays;
-mod extent;
+pub(super) mod extent;
 pub(crate) mod find;

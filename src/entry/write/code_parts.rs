@@ -8,7 +8,7 @@ use crate::entry::write::put::Draft;
 use crate::error::Result;
 use crate::key::Part;
 use crate::record::{CodeRecord, RECORD_MAX};
-use crate::store::Durability;
+use crate::store::{Disk, Durability};
 use crate::threads::lock;
 
 /// Its folder in that of the function, which is none of its shards.
@@ -38,9 +38,14 @@ impl Archive {
 
     /// What a code of `function`, whose folder is `folder`, was made of; empty if that isn't known.
     pub(crate) fn code_parts(&self, folder: &str, function: &str, code: Digest) -> Vec<Part> {
-        let blob = self.disk.read(&name(folder, code), RECORD_MAX as u64).ok().flatten();
-        blob.map_or_else(Vec::new, |blob| CodeRecord::parts_of(&blob.bytes, function, code))
+        code_parts(&self.disk, folder, function, code)
     }
+}
+
+/// What a code of `function`, whose folder is `folder`, was made of; empty if that isn't known.
+pub(crate) fn code_parts(disk: &Disk, folder: &str, function: &str, code: Digest) -> Vec<Part> {
+    let blob = disk.read(&name(folder, code), RECORD_MAX as u64).ok().flatten();
+    blob.map_or_else(Vec::new, |blob| CodeRecord::parts_of(&blob.bytes, function, code))
 }
 
 fn name(folder: &str, code: Digest) -> String {

@@ -441,6 +441,11 @@ impl MemoryBuilder {
         Ok(Memory(Some(Arc::new(Engine::new(disk, self.settings))), None))
     }
 
+    /// A memory with these settings in a folder that is open.
+    pub(crate) fn open_disk(self, disk: Disk) -> Memory {
+        Memory(Some(Arc::new(Engine::new(disk, self.settings))), None)
+    }
+
     fn read_environment(&mut self) -> Result<()> {
         if let Some(folder) = env::var_os("NDCACHE_DIR").filter(|folder| !folder.is_empty()) {
             self.folder = folder.into();

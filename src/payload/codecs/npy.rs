@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
-use crate::payload::codecs::npy_header::{MAX_HEADER, header, parse, preamble};
+use crate::payload::codecs::npy_header::{MAX_HEADER, header, parse, parse_any, preamble};
 use crate::payload::kinds::arrays;
 use crate::planted;
 
@@ -91,6 +91,20 @@ fn open(path: &Path) -> Result<(File, u64)> {
 
 /// What the header says, and where the elements begin.
 pub(crate) fn read_header(file: &File, path: &Path, file_len: u64) -> Result<(ArrayMeta, u64)> {
+    read_header_by(file, path, file_len, parse)
+}
+
+/// What the header says of an array of any dtype but objects, and where the elements begin.
+pub(crate) fn read_any_header(file: &File, path: &Path, file_len: u64) -> Result<(ArrayMeta, u64)> {
+    read_header_by(file, path, file_len, parse_any)
+}
+
+fn read_header_by(
+    file: &File,
+    path: &Path,
+    file_len: u64,
+    parse: fn(&[u8]) -> Result<ArrayMeta>,
+) -> Result<(ArrayMeta, u64)> {
     let exact = |len: usize, offset: u64| {
         let mut bytes = vec![0; len];
         match offset + len as u64 <= file_len {

@@ -67,12 +67,20 @@ pub(crate) fn preamble(start: &[u8], length: &[u8]) -> Result<(u64, usize)> {
 /// Parses the dict. Latin-1 (formats 1 and 2) and UTF-8 (format 3) agree in what a plain dtype needs.
 pub(crate) fn parse(header: &[u8]) -> Result<ArrayMeta> {
     let text = String::from_utf8_lossy(header);
-    Parser { rest: text.trim_end() }.dict()
+    Parser { rest: text.trim_end(), any: false }.dict()
+}
+
+/// Parses the dict of an array of any dtype: a big-endian one is called as it is there, a structured one by its list.
+pub(crate) fn parse_any(header: &[u8]) -> Result<ArrayMeta> {
+    let text = String::from_utf8_lossy(header);
+    Parser { rest: text.trim_end(), any: true }.dict()
 }
 
 /// A parser for the one kind of Python literal that occurs.
 struct Parser<'a> {
     rest: &'a str,
+    /// Whether dtypes may be others than those of our elements.
+    any: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -148,11 +156,45 @@ impl<'a> Parser<'a> {
     /// A dtype that is one string; a list of fields is named in the error.
     fn descr(&mut self) -> Result<Cow<'static, str>> {
         let rest = self.rest.trim_start();
+        if self.any && rest.starts_with('[') {
+            return self.fields();
+        }
         if rest.starts_with(['[', '(']) {
             let fields = rest.find(']').map_or(rest, |end| &rest[..=end]);
             return Err(Error::unsupported(format!("dtype {} is structured", excerpt(fields))));
         }
-        plain_descr(self.string()?)
+        let text = self.string()?;
+        match plain_descr(text) {
+            Err(_) if self.any && text.starts_with('>') && !text.contains('O') => Ok(text.to_owned().into()),
+            descr => descr,
+        }
+    }
+
+    /// The list of a structured dtype, as it stands there.
+    fn fields(&mut self) -> Result<Cow<'static, str>> {
+        let rest = self.rest.trim_start();
+        let (mut depth, mut quote, mut end) = (0_usize, None, None);
+        for (at, char) in rest.char_indices() {
+            match (quote, char) {
+                (Some(open), char) if char == open => quote = None,
+                (Some(_), _) => {}
+                (None, '\'' | '"') => quote = Some(char),
+                (None, '[' | '(') => depth += 1,
+                (None, ']' | ')') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                end = Some(at + char.len_utf8());
+                break;
+            }
+        }
+        let Some(end) = end else { return Err(self.unexpected("the end of a list")) };
+        let list = &rest[..end];
+        if list.contains("'|O'") || list.contains("'O'") {
+            return Err(Error::unsupported(format!("dtype {} has objects in it, which are never read", excerpt(list))));
+        }
+        self.rest = &rest[end..];
+        Ok(list.to_owned().into())
     }
 
     fn order(&mut self) -> Result<Order> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::digest::escaped;
+use crate::results::lineage::dependents::Dependents;
 use crate::results::lineage::{Entry, Input, Lineage};
 
 /// Deeper entries are counted and not printed: a result may rest on ten thousand steps of one iteration.
@@ -26,84 +27,131 @@ enum What {
     Text(String),
 }
 
+/// A tree of entries that is printed: a line for each, and what is below it.
+trait Tree {
+    fn len(&self) -> usize;
+
+    fn entry(&self, node: usize) -> &Entry;
+
+    /// What is below a node, in order.
+    fn below(&self, node: usize) -> Vec<What>;
+
+    /// What is said of a node whose lower ones are too deep to be printed.
+    const CUT_OFF: &'static str;
+}
+
+impl Tree for Lineage {
+    fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn entry(&self, node: usize) -> &Entry {
+        &self.nodes[node].entry
+    }
+
+    fn below(&self, node: usize) -> Vec<What> {
+        let (node, mut below) = (&self.nodes[node], Vec::new());
+        node.inputs.iter().for_each(|input| inputs(&node.entry, input, &mut below));
+        below
+    }
+
+    const CUT_OFF: &'static str = "… and what went into it";
+}
+
+impl Tree for Dependents {
+    fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn entry(&self, node: usize) -> &Entry {
+        &self.nodes[node].entry
+    }
+
+    fn below(&self, node: usize) -> Vec<What> {
+        let takers = self.nodes[node].takers.iter();
+        takers.map(|(taker, argument)| What::Node(*taker, format!("{} of ", escaped(argument)))).collect()
+    }
+
+    const CUT_OFF: &'static str = "… and what was made of it";
+}
+
 impl fmt::Display for Lineage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printed = vec![false; self.nodes.len()];
-        // Not by recursion: a lineage may be deeper than the stack.
-        let mut lines = vec![Line { indent: String::new(), depth: 0, what: What::Node(0, String::new()), last: true }];
-        let mut first = true;
-        while let Some(line) = lines.pop() {
-            let branch = match (line.depth, line.last) {
-                (0, _) => "",
-                (_, true) => "└─ ",
-                (_, false) => "├─ ",
-            };
-            f.write_str(if first { "" } else { "\n" })?;
-            first = false;
-            write!(f, "{}{branch}", line.indent)?;
-            match line.what {
-                What::Text(text) => f.write_str(&text)?,
-                What::Node(node, name) => {
-                    // What is below it may be printed nearer to the root, if it isn't here.
-                    let again = printed[node];
-                    printed[node] |= !self.is_cut_off(node, line.depth);
-                    let entry = &self.nodes[node].entry;
-                    write!(f, "{name}{}", call(entry))?;
-                    if again {
-                        f.write_str("  (above)")?;
-                    } else {
-                        write!(f, "  {}  {}", entry.key(), made(entry))?;
-                        let below = match (line.depth, line.last) {
-                            (0, _) => "",
-                            (_, true) => "   ",
-                            (_, false) => "│  ",
-                        };
-                        self.push_inputs(node, line.depth, format!("{}{below}", line.indent), &mut lines);
-                    }
+        print(self, f)
+    }
+}
+
+impl fmt::Display for Dependents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        print(self, f)
+    }
+}
+
+fn print<T: Tree>(tree: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut printed = vec![false; tree.len()];
+    // Not by recursion: a lineage may be deeper than the stack.
+    let mut lines = vec![Line { indent: String::new(), depth: 0, what: What::Node(0, String::new()), last: true }];
+    let mut first = true;
+    while let Some(line) = lines.pop() {
+        let branch = match (line.depth, line.last) {
+            (0, _) => "",
+            (_, true) => "└─ ",
+            (_, false) => "├─ ",
+        };
+        f.write_str(if first { "" } else { "\n" })?;
+        first = false;
+        write!(f, "{}{branch}", line.indent)?;
+        match line.what {
+            What::Text(text) => f.write_str(&text)?,
+            What::Node(node, name) => {
+                let below = tree.below(node);
+                let is_cut_off = line.depth == DEPTH && !below.is_empty();
+                // What is below it may be printed nearer to the root, if it isn't here.
+                let again = printed[node];
+                printed[node] |= !is_cut_off;
+                let entry = tree.entry(node);
+                write!(f, "{name}{}", call(entry))?;
+                if again {
+                    f.write_str("  (above)")?;
+                } else {
+                    write!(f, "  {}  {}", entry.key(), made(entry))?;
+                    let indent = match (line.depth, line.last) {
+                        (0, _) => String::new(),
+                        (_, true) => format!("{}   ", line.indent),
+                        (_, false) => format!("{}│  ", line.indent),
+                    };
+                    let below = if is_cut_off { vec![What::Text(T::CUT_OFF.to_owned())] } else { below };
+                    push(below, line.depth + 1, &indent, &mut lines);
                 }
             }
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Puts what is below a node on the stack, the last of it first.
+fn push(below: Vec<What>, depth: usize, indent: &str, lines: &mut Vec<Line>) {
+    let count = below.len();
+    let lined = below.into_iter().enumerate().map(|(at, what)| {
+        let indent = indent.to_owned();
+        Line { indent, depth, what, last: at + 1 == count }
+    });
+    lines.extend(lined.collect::<Vec<_>>().into_iter().rev());
+}
+
+fn inputs(entry: &Entry, input: &Input, below: &mut Vec<What>) {
+    let argument = &entry.arguments()[input.argument];
+    let name = argument.name();
+    below.extend(input.sources.iter().map(|&source| What::Node(source, format!("{}: ", escaped(name)))));
+    if input.sources.is_empty() {
+        let text = escaped(argument.text());
+        below.push(What::Text(format!("{}: {text}, held by no entry: from elsewhere, or removed", escaped(name))));
+    } else if input.more > 0 {
+        below.push(What::Text(format!("{}: and {} more entries that hold it", escaped(name), input.more)));
     }
 }
 
 impl Lineage {
-    /// Whether what is below a node isn't printed at this depth.
-    fn is_cut_off(&self, node: usize, depth: usize) -> bool {
-        depth == DEPTH && !self.nodes[node].inputs.is_empty()
-    }
-
-    /// Puts what is below a node on the stack, the last of it first.
-    fn push_inputs(&self, node: usize, depth: usize, indent: String, lines: &mut Vec<Line>) {
-        let mut below = Vec::new();
-        if self.is_cut_off(node, depth) {
-            below.push(What::Text("… and what went into it".to_owned()));
-        } else {
-            let node = &self.nodes[node];
-            node.inputs.iter().for_each(|input| self.inputs(&node.entry, input, &mut below));
-        }
-        let count = below.len();
-        let lined = below.into_iter().enumerate().map(|(at, what)| Line {
-            indent: indent.clone(),
-            depth: depth + 1,
-            what,
-            last: at + 1 == count,
-        });
-        lines.extend(lined.collect::<Vec<_>>().into_iter().rev());
-    }
-
-    fn inputs(&self, entry: &Entry, input: &Input, below: &mut Vec<What>) {
-        let argument = &entry.arguments()[input.argument];
-        let name = argument.name();
-        below.extend(input.sources.iter().map(|&source| What::Node(source, format!("{}: ", escaped(name)))));
-        if input.sources.is_empty() {
-            let text = escaped(argument.text());
-            below.push(What::Text(format!("{}: {text}, held by no entry: from elsewhere, or removed", escaped(name))));
-        } else if input.more > 0 {
-            below.push(What::Text(format!("{}: and {} more entries that hold it", escaped(name), input.more)));
-        }
-    }
-
     /// The lineage as a directed graph in Graphviz's language: a box for each entry, and an edge, with the argument's
     /// name, from each to those that it went into. `dot -Tsvg` draws it.
     ///

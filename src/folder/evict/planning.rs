@@ -1,0 +1,369 @@
+//! Plans: what would go by limits, with nothing removed, locked or stamped; and removing what a plan says, and no more.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::digest::Digest;
+use crate::entry::info::{Entry, stored_bytes};
+use crate::error::{Error, Result};
+use crate::folder::codes::Codes;
+use crate::folder::evict::{Evictor, rank};
+use crate::folder::limits::{Evicted, Limits};
+use crate::folder::plan::{Executed, Folder, Garbage, Item, Plan, PlanReason};
+use crate::folder::survey::{Shard, State, survey};
+use crate::folder::sweep::Claims;
+use crate::folder::{pins, sweep};
+use crate::key::Key;
+use crate::planted;
+use crate::store::{Disk, Kind, Stat};
+use crate::threads::lock;
+
+/// All entries of a folder, or of one function, as they were found.
+pub(crate) struct Seen {
+    disk: Arc<Disk>,
+    now: SystemTime,
+    functions: Vec<Folder>,
+    entries: Vec<SeenEntry>,
+    /// Files that no entry needs, a day old.
+    garbage: Vec<Garbage>,
+    total: Evicted,
+    unread: Option<String>,
+}
+
+struct SeenEntry {
+    function: u32,
+    key: Key,
+    stat: Stat,
+    bytes: u64,
+    duration: u64,
+    created: u64,
+    code: Digest,
+    /// The least goes first.
+    rank: u64,
+    /// Edited or pinned: no limit takes it.
+    stays: bool,
+    state: Health,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Good,
+    Damaged,
+    /// Damaged for more than a day.
+    Garbage,
+}
+
+/// What a thread of the survey has seen.
+#[derive(Default)]
+struct Tally {
+    codes: Codes,
+    entries: Vec<SeenEntry>,
+    garbage: Vec<Garbage>,
+    /// Paths of functions, by their places.
+    paths: HashMap<usize, String>,
+    total: Evicted,
+    error: Option<Error>,
+}
+
+impl Evictor {
+    /// Looks at every entry, or at those of the function whose folder is `scope`. Writes nothing.
+    pub(crate) fn see(&self, scope: Option<&str>) -> Result<Seen> {
+        let (now, pinned) = (SystemTime::now(), pins::read(&self.disk)?);
+        let found = survey(&self.disk, |tally: &mut Tally, shard| {
+            if scope.is_none_or(|scope| shard.folder() == scope)
+                && let Err(error) = self.see_shard(tally, shard, &pinned, now)
+            {
+                tally.error.get_or_insert(error);
+            }
+        })?;
+        let folder = |name: &String| Folder { name: name.clone(), function: None };
+        let mut seen = Seen {
+            disk: Arc::clone(&self.disk),
+            now,
+            functions: found.functions.iter().map(folder).collect(),
+            entries: Vec::new(),
+            garbage: Vec::new(),
+            total: Evicted::default(),
+            unread: found.error.map(|error| error.to_string()),
+        };
+        let mut codes = Codes::default();
+        for tally in found.tallies {
+            codes.merge(tally.codes);
+            seen.add(tally.entries, tally.garbage, tally.total, tally.error);
+            for (at, path) in tally.paths {
+                seen.functions[at].function = Some(path);
+            }
+        }
+        let in_scope = |name: &str| scope.is_none_or(|scope| name == scope);
+        seen.unneeded(codes.unused(&self.disk, &found.functions, now, in_scope));
+        if scope.is_none() {
+            seen.unneeded(sweep::old_slots(&self.disk, now));
+        }
+        Ok(seen)
+    }
+
+    fn see_shard(&self, tally: &mut Tally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) -> Result<()> {
+        let mut claims = Claims::default();
+        for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
+            let state = shard.listed_state(key, item);
+            claims.add(key, &state);
+            tally.codes.add(shard.function, &state);
+            self.see_record(tally, shard, key, &state, pinned, now)?;
+        }
+        for (name, key) in claims.orphans(shard) {
+            let name = shard.path(name);
+            let Some(stat) = self.disk.stat(&name)? else { continue };
+            if sweep::is_garbage(&stat, now) {
+                tally.garbage.push(Garbage { name, stat, owner: Some((shard.folder().to_owned(), key)) });
+            }
+        }
+        Ok(())
+    }
+
+    fn see_record(
+        &self,
+        tally: &mut Tally,
+        shard: &Shard<'_>,
+        key: Key,
+        state: &State,
+        pinned: &HashSet<Key>,
+        now: SystemTime,
+    ) -> Result<()> {
+        let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
+        let entry = match state {
+            State::Gone => return Ok(()),
+            State::Entry(found) => {
+                let record = &found.record;
+                if !tally.paths.contains_key(&shard.function) {
+                    tally.paths.insert(shard.function, record.function.clone());
+                }
+                let bytes = found.length + stored_bytes(record);
+                SeenEntry {
+                    function,
+                    key,
+                    stat: found.stat,
+                    bytes,
+                    duration: record.duration,
+                    created: record.created,
+                    code: record.code,
+                    rank: rank(self.policy, found, bytes, now),
+                    stays: record.edited || pinned.contains(&key),
+                    state: Health::Good,
+                }
+            }
+            State::Newer(_) => {
+                tally.total.add(1, self.bytes_beside(shard, key)?);
+                return Ok(());
+            }
+            State::Damaged(_) | State::Unreadable(_) => {
+                let Some(stat) = self.disk.stat(&shard.path(&format!("{key}.record")))? else { return Ok(()) };
+                if matches!(state, State::Unreadable(_)) {
+                    tally.total.add(1, stat.len);
+                    return Ok(());
+                }
+                let state = if sweep::is_garbage(&stat, now) { Health::Garbage } else { Health::Damaged };
+                let (bytes, code) = (stat.len, Digest::from_bytes([0; 16]));
+                SeenEntry { function, key, stat, bytes, duration: 0, created: 0, code, rank: 0, stays: false, state }
+            }
+        };
+        tally.total.add(1, entry.bytes);
+        tally.entries.push(entry);
+        Ok(())
+    }
+
+    /// Removes what a plan says, as far as it is what it was then.
+    ///
+    /// # Errors
+    /// Returns an error when the plan is for another folder, when the pins can't be read, and the first one of what
+    /// couldn't be removed, after everything else was.
+    pub(crate) fn execute(&self, plan: &Plan) -> Result<Executed> {
+        if plan.root != self.disk.path() {
+            let (found, expected) = (plan.root.display(), self.disk.path().display());
+            return Err(Error::invalid(format!("the plan is for the cache `{found}`, expected `{expected}`")));
+        }
+        let _turn = lock(&self.turn);
+        let _held = self.lock();
+        let (now, pinned) = (self.begin(), pins::read(&self.disk)?);
+        let (mut done, mut error) = (Executed::default(), None);
+        for item in &plan.items {
+            match self.remove_planned(plan.folder(item), item, &pinned) {
+                Ok(Outcome::Removed) => done.removed.add(1, item.bytes),
+                Ok(Outcome::Kept) => done.kept += 1,
+                Ok(Outcome::Gone) => done.gone += 1,
+                Err(fault) => drop(error.get_or_insert(fault)),
+            }
+        }
+        for garbage in &plan.garbage {
+            match self.remove_garbage(garbage, now) {
+                Ok(bytes) => done.removed.bytes += bytes,
+                Err(fault) => drop(error.get_or_insert(fault)),
+            }
+        }
+        tracing::debug!(?done, "executed a plan");
+        error.map_or(Ok(done), Err)
+    }
+
+    fn remove_planned(&self, folder: &str, item: &Item, pinned: &HashSet<Key>) -> Result<Outcome> {
+        let key = item.key;
+        // What was named goes, as everything that is removed by hand.
+        let is_named = item.reason == PlanReason::Named;
+        if !is_named && pinned.contains(&key) {
+            return Ok(Outcome::Kept);
+        }
+        let shard = format!("{folder}/{}", &key.to_string()[..2]);
+        let name = format!("{shard}/{key}.record");
+        let files = match State::read(&self.disk, &name, key, folder) {
+            State::Entry(found) if is_named || !found.record.edited => {
+                found.record.files().map(|file| format!("{shard}/{file}")).collect()
+            }
+            // What it named is not known; a later sweep removes that.
+            State::Damaged(_) => Vec::new(),
+            State::Unreadable(error) => return Err(error),
+            State::Entry(_) | State::Newer(_) => return Ok(Outcome::Kept),
+            State::Gone => return Ok(Outcome::Gone),
+        };
+        let Some(stat) = self.disk.stat(&name)? else { return Ok(Outcome::Gone) };
+        if stat != item.stat && !planted::is("plan executed blindly") {
+            return Ok(Outcome::Kept);
+        }
+        if !self.disk.remove(&name)? {
+            return Ok(Outcome::Gone);
+        }
+        (self.removed)(key);
+        self.remove_all(files);
+        Ok(Outcome::Removed)
+    }
+
+    /// Removes a file that no entry needed, unless one does by now; returns its bytes.
+    fn remove_garbage(&self, garbage: &Garbage, now: SystemTime) -> Result<u64> {
+        let Garbage { name, stat, owner } = garbage;
+        let is_same = self.disk.stat(name)?.is_some_and(|found| found == *stat) && sweep::is_garbage(stat, now);
+        let is_claimed = |folder: &str, key: Key| {
+            let file = name.rsplit_once('/').map_or("", |(_, file)| file);
+            let record = format!("{folder}/{}/{key}.record", &key.to_string()[..2]);
+            sweep::is_claimed_by(&State::read(&self.disk, &record, key, folder), file)
+        };
+        if !is_same || owner.as_ref().is_some_and(|(folder, key)| is_claimed(folder, *key)) {
+            return Ok(0);
+        }
+        Ok(if self.disk.remove(name)? { stat.len } else { 0 })
+    }
+}
+
+enum Outcome {
+    Removed,
+    /// It isn't what it was.
+    Kept,
+    /// Removed by somebody else.
+    Gone,
+}
+
+impl Seen {
+    fn add(&mut self, entries: Vec<SeenEntry>, garbage: Vec<Garbage>, total: Evicted, error: Option<Error>) {
+        self.entries.extend(entries);
+        self.garbage.extend(garbage);
+        self.total.add(total.items, total.bytes);
+        if let Some(error) = error {
+            self.unread.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// Adds files that no entry needs.
+    fn unneeded(&mut self, found: Result<Vec<(String, Stat)>>) {
+        match found {
+            Ok(files) => {
+                self.garbage.extend(files.into_iter().map(|(name, stat)| Garbage { name, stat, owner: None }));
+            }
+            Err(error) => drop(self.unread.get_or_insert_with(|| error.to_string())),
+        }
+    }
+
+    /// What would go by limits, by the same rules as [`Evictor::reduce`]: garbage, what is too old, then what comes
+    /// first until the other limits hold.
+    pub(crate) fn reduce(mut self, limits: &Limits) -> Plan {
+        let is_old = |entry: &SeenEntry| {
+            let idle = self.now.duration_since(entry.stat.modified).unwrap_or_default();
+            limits.age.is_some_and(|limit| idle >= limit)
+        };
+        self.entries.sort_unstable_by_key(|entry| (entry.rank, entry.key));
+        let (mut left, mut going, mut rest) = (self.total, Vec::new(), Vec::new());
+        for (at, entry) in self.entries.iter().enumerate().filter(|(_, entry)| !entry.stays) {
+            let reason = match entry.state {
+                Health::Garbage => PlanReason::Damaged,
+                _ if is_old(entry) => PlanReason::Age,
+                _ => {
+                    rest.push(at);
+                    continue;
+                }
+            };
+            left.take(entry.bytes);
+            going.push((at, reason));
+        }
+        for at in rest {
+            let over = |count: u64, limit: Option<u64>| limit.is_some_and(|limit| count > limit);
+            if !over(left.items, limits.items) && !over(left.bytes, limits.bytes) {
+                break;
+            }
+            left.take(self.entries[at].bytes);
+            let is_damaged = self.entries[at].state == Health::Damaged;
+            going.push((at, if is_damaged { PlanReason::Damaged } else { PlanReason::Size }));
+        }
+        let garbage = std::mem::take(&mut self.garbage);
+        Plan { garbage, ..self.plan(going) }
+    }
+
+    /// Entries of older code that weren't used since the newest code of their function was first stored, nor for as
+    /// long as `unused`. The newest code is that of the entry that was made last.
+    pub(crate) fn superseded(self, unused: Duration) -> Plan {
+        // By function: when the last entry was made and with which code; by code: when the first one was.
+        let (mut newest, mut first) = (HashMap::new(), HashMap::new());
+        for entry in self.entries.iter().filter(|entry| entry.state == Health::Good) {
+            let last = newest.entry(entry.function).or_insert((entry.created, entry.code));
+            *last = (entry.created, entry.code).max(*last);
+            let begin = first.entry((entry.function, entry.code)).or_insert(entry.created);
+            *begin = entry.created.min(*begin);
+        }
+        let is_superseded = |entry: &SeenEntry| {
+            let Some((_, code)) = newest.get(&entry.function) else { return false };
+            let Some(begin) = first.get(&(entry.function, *code)) else { return false };
+            let begin = SystemTime::UNIX_EPOCH + Duration::from_nanos(*begin);
+            let idle = self.now.duration_since(entry.stat.modified).unwrap_or_default();
+            let is_old = entry.code != *code && entry.stat.modified < begin && idle >= unused;
+            is_old && entry.state == Health::Good && !entry.stays
+        };
+        let going = self.entries.iter().enumerate().filter(|(_, entry)| is_superseded(entry));
+        let going = going.map(|(at, _)| (at, PlanReason::Superseded)).collect();
+        self.plan(going)
+    }
+
+    /// The plan by which these entries go.
+    fn plan(&self, going: Vec<(usize, PlanReason)>) -> Plan {
+        let items = going.into_iter().map(|(at, reason)| {
+            let SeenEntry { function, key, stat, bytes, duration, .. } = self.entries[at];
+            Item { function, key, stat, bytes, duration, reason }
+        });
+        let items = items.collect();
+        let functions = self.functions.clone();
+        let unread = self.unread.clone();
+        Plan { functions, items, unread, ..Plan::new(self.disk.path(), self.total) }
+    }
+}
+
+/// The plan by which these entries go, whatever else there is.
+pub(crate) fn named(disk: &Disk, entries: impl IntoIterator<Item = Entry>) -> Plan {
+    let mut plan = Plan::new(disk.path(), Evicted::default());
+    let mut known = HashSet::new();
+    for entry in entries.into_iter().filter(|entry| entry.disk().path() == disk.path()) {
+        let folder = entry.folder();
+        let name = folder.rsplit_once('/').map_or("", |(function, _)| function).to_owned();
+        let function = plan.function(&Folder { name, function: Some(entry.function().to_owned()) });
+        if known.insert((function, entry.key())) {
+            let (key, stat, bytes) = (entry.key(), *entry.stat(), entry.bytes());
+            let duration = entry.record().duration;
+            plan.items.push(Item { function, key, stat, bytes, duration, reason: PlanReason::Named });
+        }
+    }
+    plan.total = Evicted { items: plan.items.len() as u64, bytes: plan.bytes() };
+    plan
+}

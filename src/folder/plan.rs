@@ -1,0 +1,334 @@
+//! What would go, before anything does: a list that somebody can be asked about, and that is kept to.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::folder::limits::Evicted;
+use crate::key::Key;
+use crate::store::Stat;
+
+/// What would be removed from a cache, and what it would cost to compute it again.
+///
+/// From [`Memory::plan_reduce`](crate::Memory::plan_reduce) and its kin; nothing is removed, and no lock held, until
+/// [`Memory::execute`](crate::Memory::execute) is called with it. Takes some 150 bytes for each entry in it.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use ndcache::{Limits, Memory};
+///
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let memory = Memory::open(folder.path())?;
+/// for x in 0..5 {
+///     memory.eval(double::call(f64::from(x)));
+/// }
+/// let plan = memory.plan_reduce(Limits::default().items(2))?;
+/// assert_eq!((plan.len(), plan.total().items, memory.entries().count()), (3, 5, 5));
+/// for function in plan.by_function() {
+///     println!("{}: {} entries, {} bytes", function.function, function.entries, function.bytes);
+/// }
+/// let executed = memory.execute(&plan)?;
+/// assert_eq!((executed.removed.items, executed.kept, memory.entries().count()), (3, 0, 2));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Plan {
+    /// Of the cache.
+    pub(super) root: PathBuf,
+    pub(super) functions: Vec<Folder>,
+    pub(super) items: Vec<Item>,
+    pub(super) garbage: Vec<Garbage>,
+    /// All that there is.
+    pub(super) total: Evicted,
+    pub(super) unread: Option<String>,
+}
+
+/// Where the entries of a function are.
+#[derive(Clone)]
+pub(super) struct Folder {
+    /// `f/<stem>-<hash>`
+    pub(super) name: String,
+    /// The function's path, if a record in it could be read.
+    pub(super) function: Option<String>,
+}
+
+/// An entry that is to go.
+#[derive(Clone)]
+pub(super) struct Item {
+    /// The place in `functions`.
+    pub(super) function: u32,
+    pub(super) key: Key,
+    /// Of its record; who finds another one leaves it alone.
+    pub(super) stat: Stat,
+    pub(super) bytes: u64,
+    /// Nanoseconds.
+    pub(super) duration: u64,
+    pub(super) reason: PlanReason,
+}
+
+/// A file that no entry needs.
+#[derive(Clone)]
+pub(super) struct Garbage {
+    pub(super) name: String,
+    pub(super) stat: Stat,
+    /// The folder of the function and the key that it bears the name of.
+    pub(super) owner: Option<(String, Key)>,
+}
+
+/// Why an entry is in a [`Plan`]; prints as a phrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlanReason {
+    /// It wasn't used for as long as the limit says.
+    Age,
+    /// There are more bytes or entries than the limits say, and it is among those that go first.
+    Size,
+    /// It belongs to older code, and wasn't used since the newest was first stored.
+    Superseded,
+    /// Its record can't be read.
+    Damaged,
+    /// It was named.
+    Named,
+}
+
+impl fmt::Display for PlanReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Age => "unused for long",
+            Self::Size => "above the limit",
+            Self::Superseded => "of older code",
+            Self::Damaged => "damaged",
+            Self::Named => "named",
+        })
+    }
+}
+
+/// An entry in a [`Plan`].
+#[derive(Clone, Copy)]
+pub struct PlannedEntry<'a> {
+    plan: &'a Plan,
+    item: &'a Item,
+}
+
+/// What a [`Plan`] removes of one function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlannedFunction {
+    /// Its path; the name of its folder where no record of it can be read.
+    pub function: String,
+    /// How many of its entries go.
+    pub entries: u64,
+    /// The bytes of their files.
+    pub bytes: u64,
+    /// How long they took to compute, all together.
+    pub duration: Duration,
+    /// When the last of them was used.
+    pub used: SystemTime,
+    /// Why the first of them goes.
+    pub reason: PlanReason,
+}
+
+/// What [`Memory::execute`](crate::Memory::execute) did of a [`Plan`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Executed {
+    /// The entries that were removed; and the bytes of all files, those that no entry named among them.
+    pub removed: Evicted,
+    /// Entries that stay, since they were used, replaced, edited or pinned after the plan was made.
+    pub kept: u64,
+    /// Entries that somebody else had removed.
+    pub gone: u64,
+}
+
+impl Plan {
+    /// An empty plan for the cache at `root`, of which so much is known.
+    pub(super) fn new(root: &Path, total: Evicted) -> Self {
+        let root = root.to_owned();
+        Self { root, functions: Vec::new(), items: Vec::new(), garbage: Vec::new(), total, unread: None }
+    }
+
+    /// How many entries would go.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing would go: no entry, and no file that no entry names.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.garbage.is_empty()
+    }
+
+    /// The bytes of all files that would go.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.items.iter().map(|item| item.bytes).sum::<u64>() + self.garbage().bytes
+    }
+
+    /// How long it took to compute what would go, all together.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.items.iter().fold(0, |sum, item| sum.saturating_add(item.duration)))
+    }
+
+    /// The files that no entry names and that would go, and their bytes.
+    #[must_use]
+    pub fn garbage(&self) -> Evicted {
+        let bytes = self.garbage.iter().map(|garbage| garbage.stat.len).sum();
+        Evicted { items: self.garbage.len() as u64, bytes }
+    }
+
+    /// All entries that there are, and their bytes.
+    #[must_use]
+    pub fn total(&self) -> Evicted {
+        self.total
+    }
+
+    /// What of the cache couldn't be read when the plan was made, the first of it: nothing of that would go.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
+    }
+
+    /// The entries that would go, those that go first at the beginning.
+    pub fn entries(&self) -> impl Iterator<Item = PlannedEntry<'_>> {
+        self.items.iter().map(|item| PlannedEntry { plan: self, item })
+    }
+
+    /// What would go of each function, the most bytes first.
+    #[must_use]
+    pub fn by_function(&self) -> Vec<PlannedFunction> {
+        let mut functions = BTreeMap::new();
+        for entry in self.entries() {
+            let sum = functions.entry(entry.item.function).or_insert_with(|| PlannedFunction {
+                function: entry.function().to_owned(),
+                entries: 0,
+                bytes: 0,
+                duration: Duration::ZERO,
+                used: SystemTime::UNIX_EPOCH,
+                reason: entry.reason(),
+            });
+            sum.entries += 1;
+            sum.bytes += entry.bytes();
+            sum.duration = sum.duration.saturating_add(entry.duration());
+            sum.used = sum.used.max(entry.used());
+        }
+        let mut functions: Vec<_> = functions.into_values().collect();
+        functions.sort_by(|a, b| (b.bytes, &a.function).cmp(&(a.bytes, &b.function)));
+        functions
+    }
+
+    /// Keeps those entries in the plan that `goes` says.
+    pub fn retain(&mut self, mut goes: impl FnMut(PlannedEntry<'_>) -> bool) {
+        let items = std::mem::take(&mut self.items);
+        let kept = items.into_iter().filter(|item| goes(PlannedEntry { plan: self, item })).collect();
+        self.items = kept;
+    }
+
+    /// What would go by either of two plans for one cache; an entry in both has the reason that it has in this one.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use std::time::Duration;
+    /// use ndcache::{Limits, Memory};
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// let plan = memory.plan_reduce(Limits::bytes("20G")?)?.union(memory.plan_superseded(Duration::ZERO)?);
+    /// assert!(plan.is_empty());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        let known: HashSet<_> = self.items.iter().map(|item| (self.folder(item).to_owned(), item.key)).collect();
+        let names: HashSet<_> = self.garbage.iter().map(|garbage| garbage.name.clone()).collect();
+        for item in &other.items {
+            let folder = &other.functions[item.function as usize];
+            if !known.contains(&(folder.name.clone(), item.key)) {
+                let function = self.function(folder);
+                self.items.push(Item { function, ..item.clone() });
+            }
+        }
+        self.garbage.extend(other.garbage.into_iter().filter(|garbage| !names.contains(&garbage.name)));
+        self.unread = self.unread.or(other.unread);
+        self
+    }
+
+    /// The place of a function's folder in the list, where it is put if it is new.
+    pub(super) fn function(&mut self, folder: &Folder) -> u32 {
+        let known = self.functions.iter().position(|known| known.name == folder.name);
+        let at = known.unwrap_or_else(|| {
+            self.functions.push(folder.clone());
+            self.functions.len() - 1
+        });
+        // Each has a folder of its own, of which a file system holds fewer.
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+
+    /// The folder of an entry's function.
+    pub(super) fn folder(&self, item: &Item) -> &str {
+        self.functions.get(item.function as usize).map_or("", |folder| &folder.name)
+    }
+}
+
+impl<'a> PlannedEntry<'a> {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.item.key
+    }
+
+    /// The path of its function; the name of its folder where no record of it can be read.
+    #[must_use]
+    pub fn function(&self) -> &'a str {
+        let folder = self.plan.functions.get(self.item.function as usize);
+        folder.map_or("", |folder| folder.function.as_deref().unwrap_or_else(|| folder.name.trim_start_matches("f/")))
+    }
+
+    /// The bytes of its files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.item.bytes
+    }
+
+    /// How long it took to compute.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.item.duration)
+    }
+
+    /// When it was last used.
+    #[must_use]
+    pub fn used(&self) -> SystemTime {
+        self.item.stat.modified
+    }
+
+    /// Why it would go.
+    #[must_use]
+    pub fn reason(&self) -> PlanReason {
+        self.item.reason
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("entries", &self.len())
+            .field("bytes", &self.bytes())
+            .field("duration", &self.duration())
+            .field("garbage", &self.garbage())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PlannedEntry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut entry = f.debug_struct("PlannedEntry");
+        entry.field("key", &self.key()).field("function", &self.function()).field("reason", &self.reason());
+        entry.finish_non_exhaustive()
+    }
+}

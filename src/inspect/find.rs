@@ -1,0 +1,261 @@
+//! Entries by their key, or by the beginning of it.
+
+use crate::entry::Entry;
+use crate::entry::site::{Site, is_shard};
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::survey::{Part, State};
+use crate::key::{self, Key};
+use crate::memory::{Engine, Memory};
+use crate::store::{Disk, Kind};
+
+/// The shortest beginning of a key that is looked for.
+const SHORTEST: usize = 4;
+
+/// So many candidates an error lists.
+const LISTED: usize = 10;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What names an entry: a [`Key`], an [`Entry`], or a text with the key's first hexadecimal digits, at least four of
+/// them and in either case. The trait is sealed.
+pub trait EntryId: sealed::Sealed {
+    /// The digits that are known of the key.
+    #[doc(hidden)]
+    fn digits(&self) -> String;
+
+    /// The folder of the entry's function, if that is known.
+    #[doc(hidden)]
+    fn folder(&self) -> Option<String> {
+        None
+    }
+}
+
+macro_rules! ids {
+    ($($type:ty)*) => {$(
+        impl sealed::Sealed for $type {}
+
+        impl EntryId for $type {
+            fn digits(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+ids! { str String Key }
+
+impl sealed::Sealed for Entry {}
+
+impl EntryId for Entry {
+    fn digits(&self) -> String {
+        self.key().to_string()
+    }
+
+    fn folder(&self) -> Option<String> {
+        Some(key::folder(self.function()))
+    }
+}
+
+impl<T: EntryId + ?Sized> sealed::Sealed for &T {}
+
+impl<T: EntryId + ?Sized> EntryId for &T {
+    fn digits(&self) -> String {
+        (**self).digits()
+    }
+
+    fn folder(&self) -> Option<String> {
+        (**self).folder()
+    }
+}
+
+impl Memory {
+    /// The entry whose key begins with `id`, without its value; `None` if there is none.
+    ///
+    /// Lists one shard of each function, and reads one record.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when `id` is shorter than four hexadecimal digits or something else; when more than one key
+    /// begins with it, which the error lists; and when the record can't be read.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// let key = memory.entry(&double::call(1.5))?.unwrap().key();
+    /// assert_eq!(memory.entry_by_id(&key.to_string()[..4])?.unwrap().key(), key);
+    /// assert!(memory.entry_by_id("3f2").unwrap_err().to_string().contains("at least 4"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn entry_by_id(&self, id: impl EntryId) -> Result<Option<Entry>> {
+        let Some(engine) = &self.0 else { return Ok(None) };
+        let Some(site) = engine.find_site(&id)? else { return Ok(None) };
+        engine.entry_at(&site)
+    }
+
+    /// Removes the entry whose key begins with `id`, a damaged one too, and says whether there was one. Arrays that are
+    /// mapped keep their bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, when `id` isn't right or not unique as for
+    /// [`entry_by_id`](Self::entry_by_id), and when the entry can't be removed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// let entry = memory.entry(&double::call(1.5))?.unwrap();
+    /// assert!(memory.remove_entry(&entry)?);
+    /// assert!(!memory.remove_entry(entry.key())?);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn remove_entry(&self, id: impl EntryId) -> Result<bool> {
+        let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
+        let Some(site) = engine.find_site(&id)? else { return Ok(false) };
+        let found = engine.archive.read_record(&site.record());
+        let removed = engine.archive.disk.remove(&site.record());
+        engine.memo.table.forget(site.key());
+        if let (Ok(true), Ok(Some(found))) = (&removed, found) {
+            engine.archive.remove_files(&site, &found.record);
+        }
+        removed
+    }
+
+    /// Removes all entries of the function with this path, of every version of its code; returns how many.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, and when something of it can't be removed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// assert_eq!(memory.clear_function_named(double::function().path())?, 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn clear_function_named(&self, function: &str) -> Result<u64> {
+        let Some(engine) = self.writable("clear a function")? else { return Ok(0) };
+        let folder = key::folder(function);
+        let entries = engine.archive.record_names(&folder).count() as u64;
+        let removed = engine.archive.disk.remove_tree(&folder);
+        engine.memo.table.clear();
+        engine.archive.forget_codes();
+        removed.map(|_| entries)
+    }
+}
+
+impl Engine {
+    /// Where the entry is that `id` names; `None` if there is none.
+    pub(super) fn find_site(&self, id: &impl EntryId) -> Result<Option<Site>> {
+        self.archive.reopen(false);
+        let digits = digits(&id.digits())?;
+        let mut found = candidates(&self.archive.disk, &digits, id.folder())?;
+        // Somebody may have put a copy of a record into another function's folder, where it is none.
+        if found.len() > 1 && found.iter().all(|site| site.key() == found[0].key()) {
+            let home = found.iter().position(|site| matches!(self.state(site), State::Entry(_)));
+            found = vec![found.swap_remove(home.unwrap_or(0))];
+        }
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            count => Err(self.ambiguous(&digits, &found, count)),
+        }
+    }
+
+    fn state(&self, site: &Site) -> State {
+        State::read(&self.archive.disk, &site.record(), site.key(), site.folder())
+    }
+
+    /// The entry at `site`; an error if its record is no entry.
+    pub(super) fn entry_at(&self, site: &Site) -> Result<Option<Entry>> {
+        match self.state(site) {
+            State::Entry(found) => Ok(Some(Entry::new(&self.archive.disk, &site.record(), *found))),
+            State::Gone => Ok(None),
+            State::Damaged(error) | State::Newer(error) | State::Unreadable(error) => Err(error),
+        }
+    }
+
+    fn ambiguous(&self, digits: &str, found: &[Site], count: usize) -> Error {
+        let candidates = found.iter().take(LISTED).map(|site| match self.state(site) {
+            State::Entry(found) => format!("{} ({})", site.key(), crate::digest::escaped(&found.record.function)),
+            _ => site.key().to_string(),
+        });
+        let mut listed = candidates.collect::<Vec<_>>().join(", ");
+        if count > LISTED {
+            listed.push_str(&format!(" and {} more", count - LISTED));
+        }
+        Error::invalid(format!("key `{digits}` is the beginning of {count} entries: {listed}"))
+    }
+}
+
+/// The digits of a key, in lower case.
+fn digits(id: &str) -> Result<String> {
+    let is_right = (SHORTEST..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_right {
+        return Ok(id.to_ascii_lowercase());
+    }
+    let shown: String = id.chars().take(64).flat_map(char::escape_debug).collect();
+    Err(Error::invalid(format!("key `{shown}` isn't one, expected at least {SHORTEST} and at most 32 hexadecimal digits")))
+}
+
+/// Where records are whose keys begin so, in order.
+fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<Site>> {
+    let shard = &digits[..2];
+    debug_assert!(is_shard(shard));
+    let folders = match folder {
+        Some(folder) => vec![folder],
+        None => {
+            let functions = disk.list("f")?.into_iter().filter(|item| item.kind == Kind::Folder);
+            functions.map(|item| format!("f/{}", item.name)).collect()
+        }
+    };
+    let mut found = Vec::new();
+    for folder in folders {
+        let items = match disk.list(&format!("{folder}/{shard}")) {
+            // A link in its place, which is none of ours.
+            Err(error) if error.kind() == ErrorKind::Damaged => continue,
+            items => items?,
+        };
+        for item in items {
+            if item.name.starts_with(digits)
+                && let Part::Record(key) = Part::of(&item.name, shard)
+            {
+                found.push(Site::new(folder.clone(), key));
+            }
+        }
+    }
+    found.sort_by_key(|site| (site.key(), site.folder().to_owned()));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hexadecimal_digits_name_an_entry() {
+        let key = crate::digest::Digest::of(b"a").to_string();
+        assert_eq!(digits(&key.to_uppercase()).unwrap(), key);
+        for wrong in ["", "3f2", "3f2g", "../..", "3f2a ", "é123", &format!("{key}0"), "0x3f2a", "3f2\0a"] {
+            assert_eq!(digits(wrong).unwrap_err().kind(), crate::ErrorKind::Invalid, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Entries from elsewhere: the one way by which they come in.
+//!
+//! Nothing of them is believed: names are replaced, lengths and digests are checked on what has arrived in this folder,
+//! and only then does a record name it. The record says where it came from, for ever.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use crate::digest::LEAF;
+use crate::entry::info::stored_bytes;
+use crate::entry::site::Site;
+use crate::entry::write::put::Sink;
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::survey::State;
+use crate::folder::verify::check_array;
+use crate::key::{self, Key};
+use crate::memory::{Engine, Memory};
+use crate::payload::{Compression, any_value};
+use crate::record::{ArrayRecord, Record};
+use crate::store::nonce;
+
+/// How long a publication waits for whoever else replaces the entry.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The longest path of a function.
+const PATH_MAX: usize = 65_536;
+
+/// Where an entry came from that no call made in this folder. Prints as records have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It was imported by hand.
+    Import,
+    /// It was fetched from a tier.
+    Tier,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Import => "import",
+            Self::Tier => "tier",
+        })
+    }
+}
+
+/// What became of an entry from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// Its key.
+    pub key: Key,
+    /// Whether it was published; if not, there was an entry of that key already, which stays.
+    pub is_new: bool,
+    /// The bytes of its files, the record aside.
+    pub bytes: u64,
+}
+
+/// An entry from elsewhere that has been verified and isn't published yet: from
+/// [`Memory::stage_foreign`]. Its files are removed when it is dropped.
+pub struct Foreign {
+    memory: Memory,
+    site: Site,
+    record: Record,
+    /// There is an entry of this key already, so that nothing was copied.
+    exists: bool,
+    published: bool,
+}
+
+impl Memory {
+    /// Verifies an entry from elsewhere, and publishes it here; an entry of that key that is here already stays.
+    ///
+    /// `record` are the bytes of its record ([`Entry::record_bytes`](crate::Entry::record_bytes)), and `open_file` opens
+    /// the files that this names, each by its plain name without a folder; no name leads anywhere else. Each file is
+    /// copied, and has to have the length, the header and the digest that the record says; what follows it is damage. The
+    /// callers see to it that what they open is a regular file.
+    ///
+    /// The entry says by [`origin`](crate::Entry::origin) that it came from elsewhere: an object that Python pickled is
+    /// not loaded from it unless the user has said so.
+    ///
+    /// Takes the time to write the files and to read them once.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only or disabled; of kind [`Damaged`](ErrorKind::Damaged) when record or
+    /// files aren't what they should be, of kind [`Newer`](ErrorKind::Newer) when a newer version wrote them; and when a
+    /// file can't be opened, read or written. Nothing is published then.
+    ///
+    /// ```
+    /// # let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    /// use ndcache::Memory;
+    /// use ndcache::inspect::Origin;
+    ///
+    /// #[ndcache::cache]
+    /// fn ramp(n: usize) -> ndarray::Array1<f64> {
+    ///     ndarray::Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// let (memory, other) = (Memory::open(folder.path())?, Memory::open(other.path())?);
+    /// memory.eval(ramp::call(5000));
+    /// let entry = memory.entry(&ramp::call(5000))?.unwrap();
+    /// let open = |name: &str| entry.open_file(name).map_err(std::io::Error::other);
+    /// let published = other.publish_foreign(&entry.record_bytes()?, Origin::Import, open)?;
+    /// assert!(published.is_new && other.contains(&ramp::call(5000)));
+    /// assert_eq!(other.entry(&ramp::call(5000))?.unwrap().origin(), Some("import"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn publish_foreign<R: Read>(
+        &self,
+        record: &[u8],
+        origin: Origin,
+        open_file: impl FnMut(&str) -> io::Result<R>,
+    ) -> Result<Published> {
+        self.stage_foreign(record, origin, open_file)?.publish()
+    }
+
+    /// Copies an entry from elsewhere into the folder and verifies it, as [`publish_foreign`](Self::publish_foreign)
+    /// does, and doesn't publish it yet: of several entries all may be verified before the first one is published.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`publish_foreign`](Self::publish_foreign).
+    pub fn stage_foreign<R: Read>(
+        &self,
+        record: &[u8],
+        origin: Origin,
+        mut open_file: impl FnMut(&str) -> io::Result<R>,
+    ) -> Result<Foreign> {
+        let none = || Error::unsupported("can't publish an entry: the memory is disabled");
+        let engine = self.writable("publish an entry")?.ok_or_else(none)?;
+        let mut open = |name: &str| open_file(name).map_err(|error| cannot("open", name, error));
+        let record = decode(record, &mut open)?;
+        let site = Site::new(key::folder(&record.function), Key::from_digest(record.key));
+        let exists = engine.has(&site)?;
+        let arrays = if exists { record.arrays.clone() } else { Vec::new() };
+        let arrived = Record { arrays, overflow: None, origin: Some(origin.to_string()), ..record.clone() };
+        let mut staged = Foreign { memory: self.clone(), site, record: arrived, exists, published: exists };
+        for array in record.arrays.iter().filter(|_| !exists) {
+            staged.take(engine, array, open(&array.file)?)?;
+        }
+        Ok(staged)
+    }
+}
+
+impl Engine {
+    /// Whether a good record stands at `site`.
+    fn has(&self, site: &Site) -> Result<bool> {
+        match State::read(&self.archive.disk, &site.record(), site.key(), site.folder()) {
+            State::Entry(_) => Ok(true),
+            State::Newer(error) | State::Unreadable(error) => Err(error),
+            State::Damaged(_) | State::Gone => Ok(false),
+        }
+    }
+}
+
+impl Foreign {
+    /// Its key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.site.key()
+    }
+
+    /// The path of its function.
+    #[must_use]
+    pub fn function(&self) -> &str {
+        &self.record.function
+    }
+
+    /// The bytes of its files, the record aside.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        stored_bytes(&self.record)
+    }
+
+    /// Whether there is an entry of its key already, which will stay: its files were not looked at then.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.exists
+    }
+
+    /// Whether its value holds an object that Python pickled.
+    #[must_use]
+    pub fn holds_pickle(&self) -> bool {
+        self.record.has_pickle()
+    }
+
+    /// Publishes it, unless an entry of its key is there by now.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the record can't be written, or what stands there can't be read.
+    pub fn publish(mut self) -> Result<Published> {
+        let memory = self.memory.clone();
+        let engine = memory.0.as_deref().ok_or_else(|| Error::unsupported("the memory is disabled"))?;
+        let (key, bytes) = (self.key(), self.bytes());
+        // Of two that replace the entry at once neither would see the other's files, and remove them.
+        let _lead = engine.flights().moment(key, PATIENCE);
+        if self.exists || engine.has(&self.site)? {
+            return Ok(Published { key, is_new: false, bytes });
+        }
+        self.published = true;
+        self.sink(engine).publish(&self.record)?;
+        if engine.archive.is_whole(&self.site, &self.record).is_err() && engine.archive.stands(&self.site, &self.record) {
+            let _ = engine.archive.disk.remove(&self.site.record());
+            let folder = engine.archive.disk.path().display();
+            return Err(Error::new(ErrorKind::Changed, format!("cache `{folder}` was cleared while an entry came in")));
+        }
+        Ok(Published { key, is_new: true, bytes })
+    }
+
+    /// Copies an array's file, and checks what has arrived.
+    fn take(&mut self, engine: &Engine, array: &ArrayRecord, mut file: impl Read) -> Result<()> {
+        let disk = &engine.archive.disk;
+        let name = format!("{}.{}.{}", self.key(), nonce(), array.codec);
+        let whole = self.site.file(&name);
+        // Nothing is reserved: the length is only claimed.
+        let mut blob = disk.create(&whole, 0)?;
+        let mut block = vec![0; LEAF];
+        let mut left = array.length;
+        loop {
+            // One byte more than is expected, to see whether there is one.
+            let most = usize::try_from(left.saturating_add(1)).unwrap_or(LEAF).min(LEAF);
+            let read = match file.read(&mut block[..most]) {
+                Ok(0) => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.map_err(|error| cannot("read", &array.file, error))?,
+            };
+            left = left.checked_sub(read as u64).ok_or_else(|| misfit(array, "is longer"))?;
+            blob.write_all(&block[..read])?;
+        }
+        if left > 0 {
+            return Err(misfit(array, &format!("is {left} bytes shorter")));
+        }
+        blob.finish(engine.archive.rules.durability)?;
+        let arrived = ArrayRecord { file: name, ..array.clone() };
+        self.record.arrays.push(arrived);
+        check_array(disk, &whole, &self.record.arrays[self.record.arrays.len() - 1])
+            .map(drop)
+            .map_err(|error| error.at(format_args!("file `{}` from elsewhere", array.file.escape_debug())))
+    }
+
+    /// What publishes the record, and else removes the files.
+    fn sink<'a>(&'a self, engine: &'a Engine) -> Sink<'a> {
+        let mut sink = Sink::new(&engine.archive, &self.site, Compression::None, String::new());
+        sink.arrays = self.record.arrays.clone();
+        sink
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        if let Some(engine) = self.memory.0.as_deref().filter(|_| !self.published) {
+            drop(self.sink(engine));
+        }
+    }
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut foreign = f.debug_struct("Foreign");
+        foreign.field("key", &self.key()).field("function", &self.function()).finish_non_exhaustive()
+    }
+}
+
+/// The record, with what overflowed, once all that it says by itself is right.
+fn decode<R: Read>(bytes: &[u8], open: &mut dyn FnMut(&str) -> Result<R>) -> Result<Record> {
+    let mut record = *Record::decode(bytes, || "from elsewhere".into())?;
+    if let Some(overflow) = record.overflow.clone() {
+        let mut value = Vec::new();
+        let mut file = open(&overflow.file)?.take(overflow.length.saturating_add(1));
+        file.read_to_end(&mut value).map_err(|error| cannot("read", &overflow.file, error))?;
+        record = record.join(&value, overflow.file.as_ref())?;
+    }
+    let function = &record.function;
+    if function.is_empty() || function.len() > PATH_MAX || function.contains(char::is_control) {
+        let shown: String = function.chars().take(80).flat_map(char::escape_debug).collect();
+        return Err(Error::damaged(format!("record from elsewhere is of a function `{shown}`, which can't be one")));
+    }
+    any_value(&record.value, record.arrays.len()).map_err(|error| error.at("record from elsewhere"))?;
+    Ok(record)
+}
+
+fn cannot(action: &str, name: &str, error: io::Error) -> Error {
+    let name: String = name.chars().take(255).flat_map(char::escape_debug).collect();
+    Error::new(ErrorKind::Io, format!("can't {action} the file `{name}` from elsewhere")).because(error)
+}
+
+fn misfit(array: &ArrayRecord, how: &str) -> Error {
+    let (file, expected) = (array.file.escape_debug(), array.length);
+    Error::damaged(format!("file `{file}` from elsewhere {how} than the {expected} bytes that its record says"))
+}

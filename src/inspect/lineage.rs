@@ -1,0 +1,80 @@
+//! What went into an entry, and what was made of it.
+
+use crate::error::Result;
+use crate::inspect::find::EntryId;
+use crate::memory::Memory;
+use crate::results::{Dependents, Lineage};
+
+impl Memory {
+    /// Which stored results went into the result of an entry, as [`lineage`](Self::lineage) finds them; `None` if there
+    /// is no such entry.
+    ///
+    /// Reads all records of the cache, on several threads, and no array.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndarray::prelude::*;
+    ///
+    /// #[ndcache::cache]
+    /// fn ramp(n: usize) -> Array1<f64> {
+    ///     Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// #[ndcache::cache]
+    /// fn total(x: &ArrayRef1<f64>) -> f64 {
+    ///     x.sum()
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// let x = memory.eval(ramp::call(1000));
+    /// memory.eval(total::call(&x));
+    /// let entry = memory.entry(&total::call(&x))?.unwrap();
+    /// assert_eq!(memory.lineage_of(entry.key())?.unwrap().entries().count(), 2);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn lineage_of(&self, id: impl EntryId) -> Result<Option<Lineage>> {
+        let (Some(engine), Some(entry)) = (&self.0, self.entry_by_id(id)?) else { return Ok(None) };
+        let index = engine.index()?;
+        Ok(Some(engine.trace(entry, &index)))
+    }
+
+    /// Which stored results were made of the result of an entry, and what of those; `None` if there is no such entry.
+    ///
+    /// The same arguments are joined as for [`lineage`](Self::lineage). Reads all records of the cache, on several
+    /// threads, and no array.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndarray::prelude::*;
+    ///
+    /// #[ndcache::cache]
+    /// fn ramp(n: usize) -> Array1<f64> {
+    ///     Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// #[ndcache::cache]
+    /// fn total(x: &ArrayRef1<f64>) -> f64 {
+    ///     x.sum()
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// let x = memory.eval(ramp::call(1000));
+    /// memory.eval(total::call(&x));
+    /// let entry = memory.entry(&ramp::call(1000))?.unwrap();
+    /// let text = memory.dependents_of(entry.key())?.unwrap().to_string();
+    /// assert!(text.lines().nth(1).unwrap().starts_with("└─ x of total(x=f64[1000] C)"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn dependents_of(&self, id: impl EntryId) -> Result<Option<Dependents>> {
+        let (Some(engine), Some(entry)) = (&self.0, self.entry_by_id(id)?) else { return Ok(None) };
+        engine.dependents(entry).map(Some)
+    }
+}

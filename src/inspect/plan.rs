@@ -1,0 +1,85 @@
+//! What a collection would remove, and removing it.
+
+use std::time::Duration;
+
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::folder::evict::planning::{Seen, named};
+use crate::folder::{Executed, Limits, Plan};
+use crate::key;
+use crate::memory::Memory;
+
+impl Memory {
+    /// What [`reduce_size`](Self::reduce_size) would remove, and what it would cost to compute that again.
+    ///
+    /// Reads every record, on several threads; removes, locks and stamps nothing, so that a memory that is read-only can
+    /// be asked, too. Without limits only those files would go that no entry needs, and records that can't be read, once
+    /// they are a day old. [`execute`](Self::execute) removes what the plan says.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder or its pins can't be read, or the memory is disabled. What else can't be read
+    /// is in [`Plan::unread`], and stays.
+    pub fn plan_reduce(&self, limits: Limits) -> Result<Plan> {
+        self.see(None).map(|seen| seen.reduce(&limits))
+    }
+
+    /// What would go if the limits were for the entries of one function alone, by its path.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder or its pins can't be read, or the memory is disabled.
+    pub fn plan_reduce_function(&self, function: &str, limits: Limits) -> Result<Plan> {
+        self.see(Some(&key::folder(function))).map(|seen| seen.reduce(&limits))
+    }
+
+    /// The entries of older code: those that weren't used since the newest code of their function was first stored, nor
+    /// for as long as `unused`.
+    ///
+    /// The newest code is that of the entry that was made last. Edited and pinned entries aren't in the plan.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder or its pins can't be read, or the memory is disabled.
+    pub fn plan_superseded(&self, unused: Duration) -> Result<Plan> {
+        self.see(None).map(|seen| seen.superseded(unused))
+    }
+
+    /// The plan by which these entries go, which this memory, or another one for the same folder, has listed; pinned and
+    /// edited ones, too.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is disabled.
+    pub fn plan_removal(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Plan> {
+        let engine = self.0.as_ref().ok_or_else(disabled)?;
+        Ok(named(&engine.archive.disk, entries))
+    }
+
+    /// Removes what a plan says and nothing else, and says what was done.
+    ///
+    /// Each entry is looked at once more: one whose record was used, replaced or touched since then stays and is counted,
+    /// and so does one that was pinned or edited, unless it was named. Uses are noted once an hour at most: what this
+    /// very hour has been used before isn't seen. Arrays that are mapped keep their bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only or disabled, when the plan is for another folder, and the first one
+    /// of what couldn't be removed, after everything else was.
+    pub fn execute(&self, plan: &Plan) -> Result<Executed> {
+        let engine = self.writable("execute a plan")?.ok_or_else(disabled)?;
+        let executed = engine.evictor.execute(plan);
+        engine.archive.forget_codes();
+        executed
+    }
+
+    fn see(&self, scope: Option<&str>) -> Result<Seen> {
+        let engine = self.0.as_ref().ok_or_else(disabled)?;
+        engine.archive.reopen(false);
+        engine.evictor.see(scope)
+    }
+}
+
+fn disabled() -> Error {
+    Error::unsupported("can't plan a collection: the memory is disabled")
+}
