@@ -441,10 +441,7 @@ fn what_two_entries_differ_in_is_told_as_a_miss_is() {
     let entry = |x: &Array1<f64>, by: f64| memory.entry(&scaled::call(x, by)).unwrap().unwrap();
     let told = |a: &ndcache::Entry, b: &ndcache::Entry| a.difference(b).to_string();
     assert_eq!(told(&entry(&x, 1.5), &entry(&x, 2.0)), "argument `by`: 1.5 → 2.0");
-    assert_eq!(
-        told(&entry(&x, 1.5), &entry(&y, 2.0)),
-        "argument `x`: f64[10] C → f64[11] C, argument `by`: 1.5 → 2.0"
-    );
+    assert_eq!(told(&entry(&x, 1.5), &entry(&y, 2.0)), "argument `x`: f64[10] C → f64[11] C, argument `by`: 1.5 → 2.0");
     assert_eq!(told(&entry(&x, 1.5), &entry(&x, 1.5)), "hit");
     let other = memory.entry(&ramp::call(10)).unwrap().unwrap();
     assert_eq!(told(&other, &entry(&x, 1.5)), "new function");
@@ -474,11 +471,7 @@ fn code_and_arguments_of_two_versions_are_told_apart() {
     let now = memory.entry(&new::f::call(2.0, 0.5)).unwrap().unwrap();
     assert_eq!(before.difference(&now).to_string(), "`version` 1 → 2");
     let arguments: Vec<_> = before.differing_arguments(&now).iter().map(ToString::to_string).collect();
-    assert_eq!(arguments, [
-        "argument `x`: 1.0 → 2.0",
-        "argument `more`: none → 0.5",
-        "argument `secret`: 3 → none",
-    ]);
+    assert_eq!(arguments, ["argument `x`: 1.0 → 2.0", "argument `more`: none → 0.5", "argument `secret`: 3 → none",]);
 }
 
 #[test]
@@ -532,7 +525,9 @@ fn the_digest_of_a_file_is_that_of_the_array_whatever_its_dtype() {
     assert_eq!(digest_npy(npy("f_f4.npy")).unwrap(), digest(&array));
     let array: ArrayD<bool> = ndcache::make::read_npy(npy("bool.npy")).unwrap();
     assert_eq!(digest_npy(npy("bool.npy")).unwrap(), digest(&array));
-    for other in ["big_endian.npy", "structured.npy", "text.npy", "time.npy", "f2.npy", "version_2.npy", "version_3.npy"] {
+    for other in
+        ["big_endian.npy", "structured.npy", "text.npy", "time.npy", "f2.npy", "version_2.npy", "version_3.npy"]
+    {
         digest_npy(npy(other)).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();

@@ -48,8 +48,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 
 /// What the crate shows, and what its macros use.
 const DOOR: &[&str] = &[
-    "inspect", "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest",
-    "store", "error",
+    "inspect", "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map",
+    "digest", "store", "error",
 ];
 
 /// Where the rooms meet.

@@ -320,8 +320,7 @@ impl StoredArray {
         let file = self.examined(name, array)?;
         let mut leaves = Vec::new();
         for (start, len) in blocks {
-            let block =
-                vec_of::<u8>(len, |out| read_at(&file, || self.disk.path_of(name), array.offset + start, out))?;
+            let block = vec_of::<u8>(len, |out| read_at(&file, || self.disk.path_of(name), array.offset + start, out))?;
             leaves.extend(block.chunks(LEAF).map(leaf));
             see(&block);
         }

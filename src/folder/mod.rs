@@ -11,7 +11,7 @@ mod codes;
 pub(crate) mod evict;
 pub(crate) mod limits;
 pub(crate) mod list;
-mod pins;
+pub(crate) mod pins;
 mod plan;
 pub(crate) mod survey;
 pub(crate) mod sweep;

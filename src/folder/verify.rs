@@ -161,7 +161,8 @@ impl<'a> Watcher<'a> {
 ///
 /// Returns an error when the folder can't be listed.
 pub(crate) fn verify(disk: &Disk, repair: Repair, watcher: &Watcher<'_>) -> Result<VerifyReport> {
-    let checked = survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report, watcher }.shard(shard))?;
+    let checked =
+        survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report, watcher }.shard(shard))?;
     let mut report = checked.tallies.into_iter().fold(VerifyReport::default(), VerifyReport::merge);
     report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
     checked.error.map_or(Ok(report), Err)

@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::key::changes;
 use crate::record::Argument;
-use crate::stats::{Difference, Explanation, Reason};
+use crate::stats::reason::{Difference, Explanation, Reason};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";

@@ -213,7 +213,9 @@ fn digits(id: &str) -> Result<String> {
         return Ok(id.to_ascii_lowercase());
     }
     let shown: String = id.chars().take(64).flat_map(char::escape_debug).collect();
-    Err(Error::invalid(format!("key `{shown}` isn't one, expected at least {SHORTEST} and at most 32 hexadecimal digits")))
+    Err(Error::invalid(format!(
+        "key `{shown}` isn't one, expected at least {SHORTEST} and at most 32 hexadecimal digits"
+    )))
 }
 
 /// Where records are whose keys begin so, in order.

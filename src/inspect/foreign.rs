@@ -200,7 +200,8 @@ impl Foreign {
         }
         self.published = true;
         self.sink(engine).publish(&self.record)?;
-        if engine.archive.is_whole(&self.site, &self.record).is_err() && engine.archive.stands(&self.site, &self.record) {
+        if engine.archive.is_whole(&self.site, &self.record).is_err() && engine.archive.stands(&self.site, &self.record)
+        {
             let _ = engine.archive.disk.remove(&self.site.record());
             let folder = engine.archive.disk.path().display();
             return Err(Error::new(ErrorKind::Changed, format!("cache `{folder}` was cleared while an entry came in")));

@@ -5,7 +5,7 @@ use std::fs::File;
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::write::code_parts::code_parts;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::folder::verify::check_array;
 use crate::key::Part;
 use crate::record::RECORD_MAX;
@@ -132,7 +132,7 @@ impl Entry {
         let name = self.name();
         let gone = || {
             let path = self.path().display();
-            Error::new(crate::ErrorKind::Changed, format!("entry `{path}` was removed or replaced"))
+            Error::new(ErrorKind::Changed, format!("entry `{path}` was removed or replaced"))
         };
         let blob = self.disk().read(&name, RECORD_MAX as u64)?.ok_or_else(gone)?;
         let record = crate::record::Record::decode(&blob.bytes, || self.path().to_owned())?;
@@ -165,7 +165,9 @@ impl Entry {
         loop {
             let found = self.read_anew()?;
             let folder = self.folder();
-            let check = |array: &crate::record::ArrayRecord| check_array(self.disk(), &format!("{folder}/{}", array.file), array).map(drop);
+            let check = |array: &crate::record::ArrayRecord| {
+                check_array(self.disk(), &format!("{folder}/{}", array.file), array).map(drop)
+            };
             let checked = found.record.arrays.iter().try_for_each(check);
             match checked {
                 Ok(()) => return Ok(found.length + crate::entry::info::stored_bytes(&found.record)),

@@ -26,7 +26,8 @@
 //! ```
 
 // * `open`: a cache that is there; `find`: an entry by its key; `look`: what stands in an entry, `compare`: in two;
-//   `lineage`: what went into an entry, and what was made of it; `plan`: what would go.
+//   `lineage`: what went into an entry, and what was made of it; `plan`: what would go, `pins`: what
+//   stays.
 // * `foreign`: entries from elsewhere; `npy`: the digest of a `.npy` file.
 
 mod compare;
@@ -36,10 +37,11 @@ mod lineage;
 mod look;
 mod npy;
 mod open;
+mod pins;
 mod plan;
 
 #[cfg(doc)]
-use crate::{Entry, Memory};
+use crate::{entry::Entry, memory::Memory};
 
 pub use crate::digest::Order;
 pub use crate::entry::{AnyArray, StoredArray};

@@ -58,6 +58,23 @@ impl Memory {
         expect_cache(&disk)?;
         Ok(Self::builder(folder).open_disk(disk))
     }
+
+    /// Why the arrays of this folder are copied into memory where they could be mapped: `policy`, `network` or
+    /// `world-writable`; `None` if they are mapped, as far as the folder decides it.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndcache::Memory;
+    /// use ndcache::policy::MapPolicy;
+    ///
+    /// let memory = Memory::builder(folder.path()).map(MapPolicy::Never).open()?;
+    /// assert_eq!(memory.why_copied(), Some("policy"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn why_copied(&self) -> Option<&'static str> {
+        self.0.as_ref().and_then(|engine| engine.archive.unmappable())
+    }
 }
 
 fn expect_cache(disk: &Disk) -> Result<()> {

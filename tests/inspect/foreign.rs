@@ -51,7 +51,8 @@ fn stored(folder: &Path) -> Vec<String> {
 fn an_entry_from_elsewhere_hits_as_its_own() {
     for (compression, inline) in [(Compression::None, 4096), (Compression::None, 0), (Compression::Gzip(1), 0)] {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::builder(folder.path()).compression(compression).inline(inline).readable(true).open().unwrap();
+        let memory =
+            Memory::builder(folder.path()).compression(compression).inline(inline).readable(true).open().unwrap();
         memory.eval(ramp::call(5000));
         memory.eval(ramp::call(3));
         memory.eval(long::call(9000));
@@ -62,7 +63,10 @@ fn an_entry_from_elsewhere_hits_as_its_own() {
             let published = publish(&other, &packed).unwrap();
             assert!(published.is_new && published.key == entry.key());
             let here = other.entry_by_id(entry.key()).unwrap().unwrap();
-            assert_eq!((here.origin(), here.created(), here.arguments()), (Some("import"), entry.created(), entry.arguments()));
+            assert_eq!(
+                (here.origin(), here.created(), here.arguments()),
+                (Some("import"), entry.created(), entry.arguments())
+            );
             assert_eq!(here.value().unwrap(), entry.value().unwrap());
             assert_eq!(here.verify().unwrap(), here.bytes());
             // Once more: it stays.
@@ -163,9 +167,7 @@ fn what_is_staged_is_published_later_or_leaves_nothing() {
     memory.eval(ramp::call(5000));
     let (record, files) = pack(&memory.entry(&ramp::call(5000)).unwrap().unwrap());
     let (other_folder, other) = fresh();
-    let stage = || {
-        other.stage_foreign(&record, Origin::Import, |name| Ok(Cursor::new(files[name].clone()))).unwrap()
-    };
+    let stage = || other.stage_foreign(&record, Origin::Import, |name| Ok(Cursor::new(files[name].clone()))).unwrap();
     let staged = stage();
     assert_eq!((staged.function(), staged.exists(), staged.holds_pickle()), (ramp::function().path(), false, false));
     assert_eq!(staged.bytes(), files.values().map(|file| file.len() as u64).sum::<u64>());
