@@ -14,7 +14,7 @@ use crate::entry::read::extent::misfit;
 use crate::entry::read::find::{Found, read_record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{Examined, array_from_vec, digest_file, grown_vec_of, read_at, read_verified, vec_of};
-use crate::payload::{Members, Value, any_value};
+use crate::payload::{InlineArray, Members, Value, any_value};
 use crate::record::{ArrayRecord, NPY_GZ, Record};
 use crate::store::Disk;
 
@@ -160,7 +160,7 @@ impl Entry {
         self.tree_of(&record).map(|(value, _)| value)
     }
 
-    fn tree_of(&self, record: &Record) -> Result<(Value, Vec<(ArrayMeta, Vec<u8>)>)> {
+    fn tree_of(&self, record: &Record) -> Result<(Value, Vec<InlineArray>)> {
         any_value(&record.value, record.arrays.len())
             .map_err(|error| error.at(format_args!("record `{}`", self.path().display())))
     }

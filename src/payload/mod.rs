@@ -139,7 +139,7 @@ pub(crate) mod wire;
 mod tests;
 
 pub use any_value::Value;
-pub(crate) use any_value::any_value;
+pub(crate) use any_value::{InlineArray, any_value};
 pub use by_serde::leaf::Normaliser;
 pub(crate) use by_serde::leaf::{Check, Normal};
 pub use codecs::gzip::Compression;

@@ -135,9 +135,7 @@ impl Evictor {
             State::Gone => return Ok(()),
             State::Entry(found) => {
                 let record = &found.record;
-                if !tally.paths.contains_key(&shard.function) {
-                    tally.paths.insert(shard.function, record.function.clone());
-                }
+                tally.paths.entry(shard.function).or_insert_with(|| record.function.clone());
                 let bytes = found.length + stored_bytes(record);
                 SeenEntry {
                     function,

@@ -1,11 +1,12 @@
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::entry::read::find::Found;
 use crate::record::{Argument, FORMAT, Producer};
 use crate::results::lineage::print::date;
 use crate::results::lineage::*;
-use crate::store::Stat;
+use crate::store::{Disk, Stat};
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
     let arguments = arguments.iter().map(|(name, text)| Argument::new(name, Digest::of(text.as_bytes()), text));
@@ -30,7 +31,9 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         python: Vec::new(),
     };
     Entry::new(
-        PathBuf::from("x.record"),
+        // Nothing is read of it.
+        &Arc::new(Disk::open_read_only(Path::new("/")).unwrap()),
+        "x.record",
         Found { record: record.into(), stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
     )
 }
