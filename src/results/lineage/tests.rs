@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use crate::entry::read::find::Found;
@@ -7,6 +7,9 @@ use crate::record::{Argument, FORMAT, Producer};
 use crate::results::lineage::print::date;
 use crate::results::lineage::*;
 use crate::store::{Disk, Stat};
+
+/// A folder for entries of which nothing is read: one for all, as each holds a descriptor.
+static NOWHERE: LazyLock<Arc<Disk>> = LazyLock::new(|| Arc::new(Disk::open_read_only(Path::new("/")).unwrap()));
 
 fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
     let arguments = arguments.iter().map(|(name, text)| Argument::new(name, Digest::of(text.as_bytes()), text));
@@ -31,8 +34,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         python: Vec::new(),
     };
     Entry::new(
-        // Nothing is read of it.
-        &Arc::new(Disk::open_read_only(Path::new("/")).unwrap()),
+        &NOWHERE,
         "x.record",
         Found { record: record.into(), stat: Stat::of_no_file(), length: 0, used: SystemTime::UNIX_EPOCH },
     )
