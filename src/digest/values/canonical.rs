@@ -324,7 +324,7 @@ impl<'a> Serializer for Canonical<'a> {
 
     fn serialize_map(mut self, _: Option<usize>) -> Fed<Entries<'a>> {
         let part = self.parts()?;
-        Ok(Entries { canonical: self, has_key: false, part, sum: Sum::default() })
+        Ok(Entries { canonical: self, has_key: false, keys: Vec::new(), part, sum: Sum::default() })
     }
 
     #[inline]
@@ -377,6 +377,9 @@ struct Entries<'a> {
     canonical: Canonical<'a>,
     /// A key is in the stream of an entry, and its value isn't yet.
     has_key: bool,
+    /// The digests of the keys. A key that stands there twice, as `#[serde(flatten)]` may have it, would leave open which
+    /// of the two values came first.
+    keys: Vec<u128>,
     part: Box<ContentHasher>,
     sum: Sum,
 }
@@ -390,6 +393,7 @@ impl ser::SerializeMap for Entries<'_> {
         self.has_key = true;
         self.canonical.value_of(key, &mut self.part)?;
         self.part.tag(Tag::End);
+        self.keys.push(self.part.digest().to_xxh3());
         Ok(())
     }
 
@@ -402,12 +406,19 @@ impl ser::SerializeMap for Entries<'_> {
         Ok(())
     }
 
-    fn end(self) -> Fed {
+    fn end(mut self) -> Fed {
         if self.has_key {
             return Err(ser::Error::custom("a map's last key has no value"));
         }
-        self.canonical.hasher.unordered(Tag::Map, &self.sum);
-        Ok(())
+        self.keys.sort_unstable();
+        if self.keys.is_sorted_by(|a, b| a < b) {
+            self.canonical.hasher.unordered(Tag::Map, &self.sum);
+            return Ok(());
+        }
+        let remedy = "derive `ndcache::ContentHash`, which counts each field by its name";
+        Err(ser::Error::custom(format_args!(
+            "a map has a key twice, so that its values may be swapped unseen: {remedy}"
+        )))
     }
 }
 

@@ -201,3 +201,49 @@ proptest! {
         prop_assert_eq!(a == b, serde(&a) == serde(&b));
     }
 }
+
+/// Two maps among the fields around them.
+#[derive(Serialize)]
+struct Flattened {
+    scale: f64,
+    #[serde(flatten)]
+    first: BTreeMap<String, f64>,
+    #[serde(flatten)]
+    second: HashMap<String, f64>,
+}
+
+/// Pairs that are written as a map, whatever their keys.
+#[derive(Serialize)]
+struct Pairs(#[serde(serialize_with = "as_map")] Vec<(u8, u8)>);
+
+fn as_map<S: Serializer>(pairs: &[(u8, u8)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+#[test]
+fn a_key_that_a_map_has_twice_is_an_error() {
+    let map = |name: &str, value| [(name.to_owned(), value)];
+    let flattened = |scale, first: [(String, f64); 1], second: [(String, f64); 1]| Flattened {
+        scale,
+        first: first.into(),
+        second: second.into(),
+    };
+    let unlike = digest_serde(&flattened(1.0, map("a", 2.0), map("b", 3.0))).unwrap();
+    assert_ne!(digest_serde(&flattened(1.0, map("a", 3.0), map("b", 2.0))).unwrap(), unlike);
+    for twice in [
+        flattened(1.0, map("scale", 2.0), map("b", 3.0)),
+        flattened(2.0, map("scale", 1.0), map("b", 3.0)),
+        flattened(1.0, map("a", 2.0), map("a", 3.0)),
+        flattened(1.0, map("a", 2.0), map("a", 2.0)),
+    ] {
+        let error = digest_serde(&twice).unwrap_err().to_string();
+        assert!(error.contains("twice") && error.contains("derive `ndcache::ContentHash`"), "{error}");
+    }
+    assert!(digest_serde(&Pairs(vec![(1, 2), (1, 3)])).is_err());
+    assert_ne!(
+        digest_serde(&Pairs(vec![(1, 2), (3, 4)])).unwrap(),
+        digest_serde(&Pairs(vec![(1, 4), (3, 2)])).unwrap()
+    );
+    // An argument behind others, too.
+    assert!(digest_serde(&vec![Pairs(vec![(1, 2), (3, 4)]), Pairs(vec![(0, 0); 2])]).is_err());
+}
