@@ -1,10 +1,10 @@
 //! Counters of hits, misses and faults, by function and by reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
-use crate::threads::lock;
+use crate::threads::fork::ForkMutex;
 
 /// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
 ///
@@ -130,8 +130,8 @@ impl Stats {
 #[derive(Default)]
 pub(crate) struct Counters {
     /// All but the hits of what is remembered.
-    rest: Mutex<Stats>,
-    tallies: Mutex<Tallies>,
+    rest: ForkMutex<Stats>,
+    tallies: ForkMutex<Tallies>,
 }
 
 /// Each with its function, by the stripe and by where the function's path is and how long, so that nobody has to read it.
@@ -163,7 +163,7 @@ impl Counters {
     /// Where the hits of this function count in the threads of this stripe.
     pub(crate) fn tally(&self, function: &'static str, stripe: usize) -> Arc<Tally> {
         let place = (stripe, function.as_ptr().addr(), function.len());
-        let mut tallies = lock(&self.tallies);
+        let mut tallies = self.tallies.lock();
         let (_, tally) = tallies.entry(place).or_insert_with(|| (function, Arc::default()));
         Arc::clone(tally)
     }
@@ -179,7 +179,7 @@ impl Counters {
 
     /// Counts a fault, and says whether it is the function's first: that one is worth a warning.
     pub(crate) fn fault(&self, function: &str) -> bool {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.faults += 1;
         counts.faults == 1
@@ -187,7 +187,7 @@ impl Counters {
 
     /// Counts a recheck.
     pub(crate) fn recheck(&self, function: &str, mismatch: bool) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.rechecks += 1;
         counts.mismatches += u64::from(mismatch);
@@ -195,13 +195,13 @@ impl Counters {
 
     /// Counts an array that was to be mapped, and is copied for this reason.
     pub(crate) fn copied(&self, reason: &'static str) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         *stats.copies.entry(reason).or_default() += 1;
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
-        let mut stats = lock(&self.rest).clone();
-        for (function, tally) in lock(&self.tallies).values() {
+        let mut stats = self.rest.lock().clone();
+        for (function, tally) in self.tallies.lock().values() {
             let hits = tally.hits.load(Ordering::Relaxed);
             if hits > 0 {
                 stats.of(function).hits += hits;
@@ -212,7 +212,7 @@ impl Counters {
     }
 
     fn count(&self, function: &str, reason: &'static str, count: impl FnOnce(&mut Counts)) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         count(stats.of(function));
         *stats.reasons.entry(reason).or_default() += 1;
     }
