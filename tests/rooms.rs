@@ -36,6 +36,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "threads", "error",
         ],
     ),
+    ("dynamic", &["memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "error"]),
     ("lib", DOOR),
 ];
 
