@@ -29,6 +29,11 @@ pub(super) const DTYPE: &str = "dtype";
 /// What `requires` may name: things a reader has to know beyond `FORMAT`.
 const FEATURES: &[&str] = &[PICKLE, DTYPE];
 
+/// The features that a reader of such an entry has to know.
+pub(crate) fn required(pickle: bool, dtype: bool) -> Vec<String> {
+    [(pickle, PICKLE), (dtype, DTYPE)].into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()).collect()
+}
+
 /// A record of `function`, with magic and trailer around its MessagePack: at most so many bytes, and about as many as
 /// there is to be `room` for.
 pub(super) fn seal(record: &impl Serialize, function: &str, room: usize, most: usize) -> Result<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! What a miss differs in from what is stored.
 
-use crate::call::Call;
+use crate::call::request::Described;
 use crate::digest::escaped;
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, changes};
@@ -19,7 +19,7 @@ const GLANCE: usize = 64;
 
 impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
-    pub(crate) fn reason<A, R>(&self, call: &Call<A, R>, missing: Missing) -> Reason {
+    pub(crate) fn reason(&self, call: &dyn Described, missing: Missing) -> Reason {
         match missing {
             Missing::Nothing => Reason::Hit,
             Missing::Due => Reason::Refresh,
@@ -35,7 +35,7 @@ impl Recorder {
     }
 
     /// The reason without what differs: what a miss costs is then bounded, whatever is stored.
-    pub(crate) fn outline<A, R>(&self, call: &Call<A, R>, missing: Missing) -> Reason {
+    pub(crate) fn outline(&self, call: &dyn Described, missing: Missing) -> Reason {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
@@ -51,7 +51,7 @@ impl Recorder {
     }
 
     /// Compares a call that isn't stored with those of its function that are.
-    fn nearest<A, R>(&self, call: &Call<A, R>) -> Reason {
+    fn nearest(&self, call: &dyn Described) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let same_path = records.filter(|record| record.function == call.function().path());
@@ -72,11 +72,11 @@ impl Recorder {
 
     /// The arguments by which a stored call differs from `call`, whose arguments have the digests `now`. Under
     /// `code = "version"` one may have arguments that the other hasn't.
-    pub(crate) fn differences<A, R>(
+    pub(crate) fn differences(
         &self,
         before: &[Argument],
         now: &[ArgumentDigest],
-        call: &Call<A, R>,
+        call: &dyn Described,
     ) -> Vec<Difference> {
         let texts = call.told_texts(self.telling());
         let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
