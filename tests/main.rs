@@ -36,5 +36,6 @@ mod rounding;
 mod shelve;
 mod staged;
 mod support;
+mod texts;
 mod ui;
 mod verbose;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use serde::{Serialize, Serializer};
 
 use super::decode;
+pub(crate) use crate::digest::Leaf;
 use crate::digest::Digest;
 use crate::key::{ArgumentDigest, secret_digest};
 
@@ -27,16 +28,6 @@ pub struct Argument {
     pub(crate) secret: bool,
 }
 
-/// A part of an argument's value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Leaf {
-    /// Where it is in the value: `kind`, `steps[3]`.
-    pub(crate) path: String,
-    pub(crate) digest: Digest,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) text: String,
-}
-
 /// What stands for the value of a secret argument wherever its text would stand.
 pub(crate) const SECRET: &str = "(secret)";
 
@@ -52,10 +43,10 @@ fn is_false(value: &bool) -> bool {
 
 impl Argument {
     /// An argument as a record of a memory with this salt tells of it, with a text unless it is empty.
-    pub(crate) fn of(argument: &ArgumentDigest, text: String, salt: &str) -> Self {
+    pub(crate) fn of(argument: &ArgumentDigest, text: String, leaves: Vec<Leaf>, salt: &str) -> Self {
         let ArgumentDigest { name, secret, .. } = *argument;
-        let text = if secret { String::new() } else { text };
-        Self { name: name.to_owned(), digest: stored_digest(argument, salt), text, leaves: Vec::new(), secret }
+        let (text, leaves) = if secret { (String::new(), Vec::new()) } else { (text, leaves) };
+        Self { name: name.to_owned(), digest: stored_digest(argument, salt), text, leaves, secret }
     }
 
     #[cfg(test)]

@@ -204,10 +204,23 @@ impl Cursor<'_> {
             "digest" => once(&mut digest, cursor.digest()?),
             "text" => once(&mut text, cursor.str().map(drop)?),
             "secret" => once(&mut secret, cursor.bool()?),
-            "leaves" => once(&mut leaves, cursor.list(Cursor::leaf)?),
+            "leaves" => once(&mut leaves, cursor.list(Cursor::check_leaf).map(drop)?),
             _ => cursor.skip(),
         })?;
         needed(name, "name")?;
+        needed(digest, "digest").map(drop)
+    }
+
+    /// Whether a leaf comes next, without memory for it.
+    fn check_leaf(&mut self) -> Result<()> {
+        let (mut path, mut digest, mut text) = (None, None, None);
+        self.map(|cursor, name| match name {
+            "path" => once(&mut path, cursor.str().map(drop)?),
+            "digest" => once(&mut digest, cursor.digest()?),
+            "text" => once(&mut text, cursor.str().map(drop)?),
+            _ => cursor.skip(),
+        })?;
+        needed(path, "path")?;
         needed(digest, "digest").map(drop)
     }
 

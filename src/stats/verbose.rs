@@ -89,6 +89,10 @@ impl Recorder {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
+        if key.is_some() && self.prints(COMPUTATIONS) {
+            // Its record will ask for all that is told of them: so they are described once.
+            let _ = call.told(self.telling());
+        }
         Missed {
             function,
             key,
