@@ -1,13 +1,17 @@
 //! What is told of arguments that have parts: in records, explanations, printed lines and lineages.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use ndarray::prelude::*;
-use ndcache::{Memory, Reason, cache};
+use ndcache::explain::Reason;
+use ndcache::{Memory, cache};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use crate::support::{files, fresh};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::support::{events, files, fresh};
 
 #[derive(Clone, Serialize)]
 enum Kind {
@@ -72,9 +76,16 @@ fn a_miss_names_the_part_of_an_argument_that_changed() {
     assert_eq!(told(|p| p.steps[3] = 12), "p.steps[3]: 10 → 12");
     assert_eq!(told(|p| p.steps.truncate(1)), "p.steps: [1, 2, 3, 10] → [1]");
     assert_eq!(told(|p| p.x[[1, 1]] = -0.0), "p.x: another f64[30, 4]");
-    assert_eq!(told(|p| drop(p.weights.insert("a".into(), 3.0))), "p.weights[\"a\"]: 1.0 → 3.0");
     assert_eq!(
-        told(|p| drop(p.weights.remove("a"))),
+        told(|p| {
+            p.weights.insert("a".into(), 3.0);
+        }),
+        "p.weights[\"a\"]: 1.0 → 3.0"
+    );
+    assert_eq!(
+        told(|p| {
+            p.weights.remove("a");
+        }),
         "p.weights: {\"a\": 1.0, \"b\": 2.0} → {\"b\": 2.0}"
     );
     assert_eq!(
@@ -93,10 +104,7 @@ fn a_value_that_derives_its_digest_is_told_the_same_way() {
     let own = |kind, steps: &[usize]| Own { kind, steps: steps.to_vec(), x: Array2::zeros((3, 4)) };
     memory.eval(fit_own::call(&own(OwnKind::Ridge(1.0), &[3, 10]), 1));
     let told = |own, n| memory.explain(&fit_own::call(&own, n)).to_string();
-    assert_eq!(
-        told(own(OwnKind::Lasso { alpha: 1.0 }, &[3, 10]), 1),
-        "p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }"
-    );
+    assert_eq!(told(own(OwnKind::Lasso { alpha: 1.0 }, &[3, 10]), 1), "p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }");
     assert_eq!(told(own(OwnKind::Ridge(1.0), &[3, 12]), 2), "p.steps[1]: 10 → 12, argument `n`: 1 → 2");
     let explanation = memory.explain(&fit_own::call(&own(OwnKind::Ridge(1.0), &[3, 12]), 1));
     let Reason::Argument(differences) = explanation.reason() else { panic!("{explanation}") };
@@ -155,7 +163,7 @@ fn of_a_secret_no_part_is_kept_and_without_texts_of_none() {
         "plain.user: \"ada\" → \"hunter2\", plain.pin: 4711 → 4321"
     );
     let untold = Memory::builder(folder.path()).texts(false).open().unwrap();
-    for part in ["leaves", "text", "pin", "ada"] {
+    for part in ["leaves", "pin", "ada", "4711"] {
         assert_eq!(kept(&untold, part), 0, "{part}");
     }
     assert_eq!(untold.explain(&fetch::call(&login, &other)).to_string(), "argument `plain` changed");
@@ -215,4 +223,45 @@ fn however_much_there_is_to_tell_a_record_has_room_for_it() {
     other[3].push('!');
     let told = memory.explain(&wide::call(&other, &long, &long, &long, &long)).to_string();
     assert!(told.starts_with("a[3]: \"3"), "{told}");
+}
+
+thread_local! {
+    static TOLD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts how often it is put in words.
+struct Counted(u8);
+
+impl Serialize for Counted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        TOLD.set(TOLD.get() + u32::from(serializer.is_human_readable()));
+        serializer.serialize_u8(self.0)
+    }
+}
+
+#[cache]
+fn counted(values: &[Counted], n: u8) -> u8 {
+    values[0].0 + n
+}
+
+#[test]
+fn a_hit_tells_no_argument() {
+    let (folder, memory) = fresh();
+    let values = [Counted(1), Counted(2)];
+    assert_eq!(memory.eval(counted::call(&values, 1)), 2);
+    assert_eq!(TOLD.replace(0), 2, "each part once");
+    for memory in [memory, Memory::open(folder.path()).unwrap()] {
+        (0..3).for_each(|_| assert_eq!(memory.eval(counted::call(&values, 1)), 2));
+        assert!(memory.contains(&counted::call(&values, 1)));
+        assert_eq!(memory.stats().hits(), 3);
+    }
+    assert_eq!(TOLD.replace(0), 0);
+    // Nor does somebody who listens make a miss tell them twice.
+    let memory = Memory::open(folder.path()).unwrap();
+    let told = events(LevelFilter::INFO, || assert_eq!(memory.eval(counted::call(&values, 2)), 3));
+    assert!(told.iter().any(|event| event.contains("argument `n`: 1 → 2")), "{told:?}");
+    assert_eq!(TOLD.replace(0), 2);
+    let silent = Memory::builder(folder.path()).texts(false).open().unwrap();
+    assert_eq!(silent.eval(counted::call(&values, 3)), 4);
+    assert_eq!(TOLD.replace(0), 0);
 }

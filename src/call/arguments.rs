@@ -18,7 +18,10 @@ pub(super) enum Pass {
     Quick(ContentHasher),
     Digest(Digesting),
     /// In words, with their leaves if they are wanted.
-    Text { described: Vec<Described>, leaves: bool },
+    Text {
+        described: Vec<Described>,
+        leaves: bool,
+    },
 }
 
 /// The arguments that were digested so far.

@@ -19,7 +19,7 @@ use crate::memory::settings::keeping::Keeping;
 use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
-use crate::stats::verbose::{Fate, Missed};
+use crate::stats::verbose::{Fate, Missed, value_bytes};
 use crate::threads::lock;
 
 impl Memory {
@@ -347,7 +347,9 @@ impl Engine {
                 }
             }
         };
-        self.recorder.read(call, site.key(), &lease.hot.found.record, read);
+        let record = &lease.hot.found.record;
+        self.recorder.read(call, site.key(), record, read);
+        lease.tally.load(record.duration, value_bytes(record));
         self.note_hit(call, site, &lease, expires, begin);
         self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)

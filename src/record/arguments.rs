@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use serde::{Serialize, Serializer};
 
 use super::decode;
-pub(crate) use crate::digest::Leaf;
 use crate::digest::Digest;
+pub(crate) use crate::digest::Leaf;
 use crate::key::{ArgumentDigest, secret_digest};
 
 /// One argument of a stored call.
@@ -66,7 +66,8 @@ impl Argument {
         self.digest
     }
 
-    /// Its value in at most 120 characters; of an array dtype, shape and memory order. `(secret)` for one that is
+    /// Its value in at most 120 characters: `Params { kind: Lasso { alpha: 1.0 }, steps: [3, 10], x: f64[1797, 64] }`; of
+    /// an array dtype, shape and memory order. Equal values have equal texts. `(secret)` for one that is
     /// secret, empty if the memory that stored the entry keeps no texts.
     #[must_use]
     pub fn text(&self) -> &str {

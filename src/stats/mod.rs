@@ -4,7 +4,7 @@
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
 //   what a miss differs in from what is stored, `parts`: in which parts of an argument.
 // * `history`: counts that outlive the process.
-// * `verbose`: events and lines; `progress`: bars for work that lasts.
+// * `table`: counts as people read them, in `units`; `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;
@@ -14,6 +14,8 @@ mod parts;
 pub(crate) mod progress;
 pub(crate) mod reason;
 pub(crate) mod recorder;
+mod table;
+mod units;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};

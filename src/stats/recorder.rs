@@ -73,6 +73,7 @@ impl Recorder {
 
     /// Counts a build step that was made before, and took so long then.
     pub(crate) fn made_before<A, R>(&self, call: &Call<A, R>, step: Key, took: Duration) {
+        self.counters.saved(call.function().path(), took);
         let Some(run) = &self.run else { return };
         let (loading, bytes) = (Duration::ZERO, 0);
         let hit = || FirstHit { saved: took, hashing: call.hashing(), loading, bytes };

@@ -17,6 +17,7 @@ use crate::record::Record;
 use crate::stats::history::run::Miss;
 use crate::stats::reason::Reason;
 use crate::stats::recorder::Recorder;
+use crate::stats::units::size;
 use crate::store::takes;
 
 /// From this level on each computation is printed.
@@ -109,6 +110,7 @@ impl Recorder {
             Fate::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
             Fate::NotStored(_) => (None, Duration::ZERO),
         };
+        self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
         if let Some(run) = &self.run {
             let (bytes, explanation) = (bytes.unwrap_or(0), reason.to_string());
             let (reason, spent, hashing) = (reason.name(), duration, *hashing);
@@ -227,7 +229,7 @@ impl Recorder {
 }
 
 /// The bytes of a value and its arrays, without what the record says of them.
-pub(super) fn value_bytes(record: &Record) -> u64 {
+pub(crate) fn value_bytes(record: &Record) -> u64 {
     record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 
@@ -247,15 +249,6 @@ fn names(site: &Site, record: &Record) -> Vec<String> {
     std::iter::once(site.record()).chain(files).collect()
 }
 
-/// In powers of 1024, as in `Limits`.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match UNITS.into_iter().find(|&(unit, _)| bytes >= unit) {
-        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} B"),
-    }
-}
-
 /// Whatever an argument or a message holds, it stays one line, and tells the terminal nothing.
 fn push_line(text: &mut String, before: &str, line: &str) {
     text.push_str(before);
@@ -266,15 +259,6 @@ fn push_line(text: &mut String, before: &str, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_said_in_powers_of_1024() {
-        for (bytes, expected) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 29, "1.5 GiB"), (1 << 40, "1.0 TiB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
-    }
 
     #[test]
     fn a_line_is_one_line_whatever_it_holds() {

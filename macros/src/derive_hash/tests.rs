@@ -26,7 +26,8 @@ fn fields_count_by_name_and_tuple_fields_by_position() {
 #[test]
 fn in_words_a_value_has_its_name_and_those_of_its_fields() {
     let output = expanded("struct S { a: u8, r#type: u8 }");
-    for part in ["text.display(\"S\")", "describe_field(text,\"{a:\",\"a\"", "describe_field(text,\",type:\",\"type\""] {
+    for part in ["text.display(\"S\")", "describe_field(text,\"{a:\",\"a\"", "describe_field(text,\",type:\",\"type\""]
+    {
         assert!(output.contains(part), "{part}: {output}");
     }
     let output = expanded("enum E { A, B(u8), C(u8, u8), D { x: u8 } }");

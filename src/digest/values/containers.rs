@@ -370,7 +370,9 @@ fn hash_range<T: ContentHash>(hasher: &mut ContentHasher, name: &'static str, ra
 
 fn describe_range<T: ContentHash>(text: &mut Text, dots: &str, range: &impl RangeBounds<T>) {
     let bound = |bound: Bound<&T>, text: &mut Text| match bound {
-        Bound::Included(value) | Bound::Excluded(value) => text.list("", [value], "", |value, text| value.describe(text)),
+        Bound::Included(value) | Bound::Excluded(value) => {
+            text.list("", [value], "", |value, text| value.describe(text))
+        }
         Bound::Unbounded => (),
     };
     bound(range.start_bound(), text);

@@ -41,7 +41,8 @@ fn paths(leaves: &[Leaf]) -> Vec<&str> {
 
 /// The paths whose digests differ, or that only one has.
 fn differing(one: &[Leaf], other: &[Leaf]) -> Vec<String> {
-    let digests = |leaves: &[Leaf]| leaves.iter().map(|leaf| (leaf.path.clone(), leaf.digest)).collect::<BTreeMap<_, _>>();
+    let digests =
+        |leaves: &[Leaf]| leaves.iter().map(|leaf| (leaf.path.clone(), leaf.digest)).collect::<BTreeMap<_, _>>();
     let (one, other) = (digests(one), digests(other));
     let paths: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
     paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect()
@@ -183,8 +184,7 @@ fn paths_name_each_part() {
         HashMap::from([("k", Some(Metres(1.0)))]),
         Pair(1, 'a'),
     );
-    let expected =
-        ["0", "0[0].x", "0[0].y", "1", "1.x", "1.y", "2", "2[\"k\"]", "3.0", "3.1"];
+    let expected = ["0", "0[0].x", "0[0].y", "1", "1.x", "1.y", "2", "2[\"k\"]", "3.0", "3.1"];
     assert_eq!(paths(&by_hash(&value).1), expected);
     assert_eq!(paths(&serde(&value).1), expected);
     #[derive(Serialize)]
@@ -204,7 +204,10 @@ fn a_long_text_is_cut_in_the_middle_and_tells_its_leaf_all_the_same() {
     assert_eq!(text, serde(&(long("a"), 1)).0);
     assert_eq!(differing(&leaves, &by_hash(&(long("b"), 1)).1), ["0"]);
     let (text, _) = by_hash(&*"\u{1b}".repeat(500));
-    assert!(text.chars().count() <= 120 && text.starts_with("\"\\u{1b}\\u{1b}") && text.ends_with("\\u{1b}\""), "{text}");
+    assert!(
+        text.chars().count() <= 120 && text.starts_with("\"\\u{1b}\\u{1b}") && text.ends_with("\\u{1b}\""),
+        "{text}"
+    );
     assert!(!text.contains("\\u…") && text.contains("…\\u{1b}"), "{text}");
     assert_eq!(by_hash(&*"x".repeat(118)).0, format!("\"{}\"", "x".repeat(118)));
 }

@@ -26,9 +26,6 @@ impl Fields<'_> {
         if let Some(name) = name {
             self.text.display(format_args!("{name}: "));
         }
-        if self.text.is_done() {
-            return Err(Stopped);
-        }
         self.text.serde_part(&Step::Field(name.unwrap_or(&position)), value);
         Ok(())
     }

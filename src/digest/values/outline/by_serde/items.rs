@@ -37,8 +37,11 @@ impl Items<'_> {
             self.text.lack();
             self.text.display(format_args!(", …{}", self.close));
         }
-        if position >= LISTED || self.text.is_done() {
+        if position >= LISTED {
             return Err(Stopped);
+        }
+        if self.text.is_done() {
+            return Ok(());
         }
         self.text.comma(position);
         match self.named {

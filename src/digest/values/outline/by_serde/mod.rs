@@ -233,13 +233,7 @@ impl<'a> Serializer for Outliner<'a> {
         Ok(self.fields(name, "(", ")"))
     }
 
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Done<Fields<'a>> {
+    fn serialize_tuple_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Done<Fields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, "(", ")"))
     }
@@ -260,13 +254,7 @@ impl<'a> Serializer for Outliner<'a> {
         Ok(Struct::Plain(self.fields(name, " { ", " }")))
     }
 
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        _: usize,
-    ) -> Done<Fields<'a>> {
+    fn serialize_struct_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Done<Fields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, " { ", " }"))
     }
