@@ -64,7 +64,6 @@ fn shown(path: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::*;
     use crate::stats::counts::Counters;
 
     #[test]
