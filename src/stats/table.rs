@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn the_table_is_aligned_and_has_at_most_100_columns() {
         let counters = Counters::default();
-        let long = format!("app/app::{}::fit", "deep::".repeat(20));
+        let long = format!("app/app::{}fit", "deep::".repeat(20));
         for (path, spent) in [(&*long, u64::MAX), ("app::load", 4_700_000), ("größe::f\n", 0)] {
             counters.miss(path, "code");
             counters.computed(path, Duration::from_nanos(spent), spent);
