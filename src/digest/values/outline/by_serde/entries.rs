@@ -48,7 +48,8 @@ impl ser::SerializeMap for Entries<'_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let (rank, key) = self.key.take().ok_or(Stopped)?;
         if let Some(sum) = &mut self.sum {
-            sum.add_entry(key, digest_of(value)?);
+            let value = digest_of(value)?;
+            sum.add(Digest::of(&[key.to_bytes(), value.to_bytes()].concat()));
             return Ok(());
         }
         if self.listed.len() >= LISTED {
