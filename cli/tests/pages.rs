@@ -128,7 +128,7 @@ fn terminals_and_colours_change_how_it_looks_and_nothing_else() {
     for arguments in SHOWN {
         let plain = scene.run(arguments);
         assert!(!plain.stdout.contains('\u{1b}') && !plain.stderr.contains('\u{1b}'), "{arguments:?}");
-        let colored = scene.run(&[arguments, &["--color", "always"]].concat());
+        let colored = scene.run(&[arguments, &["--color", "always"][..]].concat());
         assert_eq!(without_color(&colored.stdout), plain.stdout);
         let (code, terminal) = scene.terminal(&[arguments, &["--no-progress", "--color", "never"][..]].concat(), "");
         assert_eq!(code, plain.code);
