@@ -8,8 +8,10 @@ use clap_complete::Shell;
 /// Looks into a cache of ndcache: what is stored and where it comes from, what may go and what that would cost.
 #[derive(Debug, Parser)]
 #[command(name = "ndcache", version, max_term_width = 100)]
-#[command(after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
-                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache.")]
+#[command(
+    after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
+                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,

@@ -44,7 +44,8 @@ pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
         return Err(Failure::usage("this changes the cache, which has to be named with `-C` or `NDCACHE_DIR`"));
     };
     if let Some(mode) = env::var_os("NDCACHE_MODE").filter(|mode| !mode.is_empty()) {
-        let mode: Mode = mode.to_string_lossy().parse().map_err(|error| Failure::usage(format!("NDCACHE_MODE: {error}")))?;
+        let mode: Mode =
+            mode.to_string_lossy().parse().map_err(|error| Failure::usage(format!("NDCACHE_MODE: {error}")))?;
         if mode >= Mode::ReadOnly {
             let mode = env::var("NDCACHE_MODE").unwrap_or_default();
             return Err(Failure::usage(format!("NDCACHE_MODE is `{mode}`: nothing is changed")));

@@ -150,27 +150,28 @@ pub(crate) fn dtype(descr: &str) -> &str {
 /// Writes a value in one line, up to about so many characters.
 pub(crate) fn tell(value: &Value, arrays: &[StoredArray], room: usize, text: &mut String) {
     let is_full = |text: &String| text.chars().count() >= room;
-    let list = |open: char, close: char, items: &mut dyn Iterator<Item = (Option<&Value>, &Value)>, text: &mut String| {
-        text.push(open);
-        for (at, (key, item)) in items.enumerate() {
-            if at > 0 {
-                text.push_str(", ");
-            }
-            if is_full(text) {
-                text.push('…');
-                break;
-            }
-            if let Some(key) = key {
-                match key {
-                    Value::Text(name) => text.push_str(name),
-                    key => tell(key, arrays, room, text),
+    let list =
+        |open: char, close: char, items: &mut dyn Iterator<Item = (Option<&Value>, &Value)>, text: &mut String| {
+            text.push(open);
+            for (at, (key, item)) in items.enumerate() {
+                if at > 0 {
+                    text.push_str(", ");
                 }
-                text.push_str(": ");
+                if is_full(text) {
+                    text.push('…');
+                    break;
+                }
+                if let Some(key) = key {
+                    match key {
+                        Value::Text(name) => text.push_str(name),
+                        key => tell(key, arrays, room, text),
+                    }
+                    text.push_str(": ");
+                }
+                tell(item, arrays, room, text);
             }
-            tell(item, arrays, room, text);
-        }
-        text.push(close);
-    };
+            text.push(close);
+        };
     match value {
         Value::Array(index) => text.push_str(&arrays.get(*index).map_or_else(|| "array".to_owned(), array)),
         Value::List(items) => list('[', ']', &mut items.iter().map(|item| (None, item)), text),
@@ -233,9 +234,7 @@ pub(crate) fn value_json(value: &Value) -> Json {
 
 /// An entry as JSON.
 pub(crate) fn entry_json(entry: &Entry) -> Json {
-    let argument = |it: &ndcache::inspect::Argument| {
-        json!({ "name": it.name(), "text": it.text(), "digest": it.digest().to_string() })
-    };
+    let argument = |it: &ndcache::inspect::Argument| json!({ "name": it.name(), "text": it.text(), "digest": it.digest().to_string() });
     json!({
         "key": entry.key().to_string(),
         "function": entry.function(),

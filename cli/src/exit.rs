@@ -21,7 +21,10 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// Nobody reads stdout any more.
     ClosedPipe,
-    Told { exit: Exit, message: String },
+    Told {
+        exit: Exit,
+        message: String,
+    },
 }
 
 pub(crate) type Outcome<T = Exit> = Result<T, Failure>;

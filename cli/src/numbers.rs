@@ -198,7 +198,9 @@ mod tests {
 
     #[test]
     fn halves_are_read_without_their_crate() {
-        for (bits, value) in [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 2_f64.powi(-24)), (0x7c00, f64::INFINITY)] {
+        for (bits, value) in
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 2_f64.powi(-24)), (0x7c00, f64::INFINITY)]
+        {
             assert_eq!(half(bits), value);
         }
         assert!(half(0x7e00).is_nan());

@@ -36,9 +36,16 @@ impl Out {
         let color = match common.color {
             When::Always => true,
             When::Never => false,
-            When::Auto => is_set("CLICOLOR_FORCE") || terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()),
+            When::Auto => {
+                is_set("CLICOLOR_FORCE") || terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+            }
         };
-        Self { stdout: BufWriter::with_capacity(64 << 10, io::stdout().lock()), common: common.clone(), terminal, color }
+        Self {
+            stdout: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
+            common: common.clone(),
+            terminal,
+            color,
+        }
     }
 
     /// Whether a document is wanted, and no text.

@@ -115,7 +115,8 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 
 /// The text in one line that tells a terminal nothing: control characters and marks of direction are escaped.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
-    let is_mark = |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_mark =
+        |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_odd = |char: char| char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}');
     if !text.contains(is_odd) {
         return text.into();
@@ -203,14 +204,18 @@ mod tests {
 
     #[test]
     fn a_duration_is_a_number_with_a_unit_and_nothing_else_is_taken_for_one() {
-        for (text, seconds) in [("30d", 30 * DAY), ("12h", 43_200), ("2h30min", 9000), ("1w", 7 * DAY), ("0s", 0), (" 5 s", 5)] {
+        for (text, seconds) in
+            [("30d", 30 * DAY), ("12h", 43_200), ("2h30min", 9000), ("1w", 7 * DAY), ("0s", 0), (" 5 s", 5)]
+        {
             if text == " 5 s" {
                 assert!(parse_duration(text).is_err(), "no space between");
                 continue;
             }
             assert_eq!(parse_duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
         }
-        for text in ["", " ", "30", "d", "-3d", "1.5d", "30 d", "3m", "3M", "3 days", "99999999999999999999d", "1d2", "٣d"] {
+        for text in
+            ["", " ", "30", "d", "-3d", "1.5d", "30 d", "3m", "3M", "3 days", "99999999999999999999d", "1d2", "٣d"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -45,12 +45,25 @@ fn unpack(scene: &Scene, name: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn what_is_exported_can_be_imported() {
     let (from, to) = (Scene::new(), Scene::new());
-    let run = from.run(&["export", "frozen sum@1", "frozen fit@1", "frozen long@1", "frozen packed@1", "--lineage", "-o", "out.tar"]);
+    let run = from.run(&[
+        "export",
+        "frozen sum@1",
+        "frozen fit@1",
+        "frozen long@1",
+        "frozen packed@1",
+        "--lineage",
+        "-o",
+        "out.tar",
+    ]);
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(from.run(&["export", "frozen sum@1", "-o", "out.tar"]).code, 2, "it is there already");
     fs::copy(from.root().join("out.tar"), to.root().join("out.tar")).expect("copied");
     let known = to.json(&["import", "out.tar"]);
-    assert_eq!((known["new"].as_u64(), known["known"].as_u64().is_some_and(|known| known >= 5)), (Some(0), true), "{known}");
+    assert_eq!(
+        (known["new"].as_u64(), known["known"].as_u64().is_some_and(|known| known >= 5)),
+        (Some(0), true),
+        "{known}"
+    );
     assert_eq!(to.run(&["clear", "--yes"]).code, 0);
     let before = to.snapshot();
     let dry = to.json(&["import", "out.tar", "--dry-run"]);

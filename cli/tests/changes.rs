@@ -8,7 +8,11 @@ use crate::support::Scene;
 /// The keys of all entries, by what `ls` says.
 fn keys(scene: &Scene) -> BTreeSet<String> {
     let functions = scene.json(&["ls"]);
-    let names = functions["functions"].as_array().expect("a list").iter().map(|it| it["name"].as_str().expect("a name").to_owned());
+    let names = functions["functions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["name"].as_str().expect("a name").to_owned());
     names
         .flat_map(|name| {
             let entries = scene.json(&["ls", &name]);

@@ -32,7 +32,10 @@ fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
     match &rule["type"] {
         Value::String(kind) => assert!(is(kind), "{place}: {value} is no {kind}"),
         Value::Array(kinds) => {
-            assert!(kinds.iter().any(|kind| is(kind.as_str().expect("a kind"))), "{place}: {value} is none of {kinds:?}");
+            assert!(
+                kinds.iter().any(|kind| is(kind.as_str().expect("a kind"))),
+                "{place}: {value} is none of {kinds:?}"
+            );
         }
         _ => {}
     }
@@ -96,7 +99,9 @@ fn documents_are_as_the_schema_says() {
 #[test]
 fn lines_of_lists_are_the_items_of_documents() {
     let scene = Scene::new();
-    for (arguments, field) in [(&["ls"][..], "functions"), (&["ls", "frozen fit"], "entries"), (&["table", "frozen fit"], "rows")] {
+    for (arguments, field) in
+        [(&["ls"][..], "functions"), (&["ls", "frozen fit"], "entries"), (&["table", "frozen fit"], "rows")]
+    {
         let document = scene.json(arguments);
         let run = scene.run(&[arguments, &["--jsonl"]].concat());
         let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

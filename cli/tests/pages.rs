@@ -16,6 +16,7 @@ fn page(name: &str) -> PathBuf {
 fn expect(name: &str, found: &str) {
     let path = page(name);
     if std::env::var_os("NDCACHE_SNAPSHOTS").is_some_and(|it| it == "write") {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");
         fs::write(&path, found).expect("the page");
         return;
     }
@@ -135,7 +136,9 @@ fn terminals_and_colours_change_how_it_looks_and_nothing_else() {
         assert!(!terminal.contains('\u{1b}'), "{arguments:?}: {terminal:?}");
         let (_, colorful) = scene.terminal(&[arguments, &["--no-progress"][..]].concat(), "");
         assert_eq!(without_color(&colorful), terminal, "{arguments:?}");
-        for (page, text) in [(&mut piped_color, &colored.stdout), (&mut shown, &terminal), (&mut shown_color, &colorful)] {
+        for (page, text) in
+            [(&mut piped_color, &colored.stdout), (&mut shown, &terminal), (&mut shown_color, &colorful)]
+        {
             let text = text.replace('\u{1b}', "␛");
             let _ = write!(page, "$ ndcache {}\n{text}\n", arguments.join(" "));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,7 +17,7 @@ const FROZEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/v1");
 /// 2026-12-01 12:00:00 UTC: the present of the tests.
 const NOW: u64 = 1_796_126_400;
 
-/// A folder with the copy `cache` of the frozen cache, all of whose entries were used two days ago.
+/// A folder with the copy `cache` of the frozen cache, all of whose entries were used a day ago.
 pub(crate) struct Scene {
     folder: TempDir,
 }
@@ -35,9 +35,13 @@ impl Scene {
         let scene = Self { folder: tempfile::tempdir().expect("a temporary folder") };
         let copied = Command::new("cp").arg("-a").arg(FROZEN).arg(scene.cache()).status().expect("`cp` runs");
         assert!(copied.success());
-        let used = UNIX_EPOCH + Duration::from_secs(NOW - 2 * 86_400);
-        for record in scene.files().filter(|path| path.extension().is_some_and(|it| it == "record")) {
-            File::open(record).and_then(|file| file.set_modified(used)).expect("its stamp");
+        let used = UNIX_EPOCH + Duration::from_secs(NOW - 86_400 - 3600);
+        for path in scene.files() {
+            match path.extension().is_some_and(|it| it == "record") {
+                true => File::open(path).and_then(|file| file.set_modified(used)).expect("its stamp"),
+                // A checkout loses the modes of arrays.
+                false => fs::set_permissions(path, fs::Permissions::from_mode(0o444)).expect("its mode"),
+            }
         }
         scene
     }

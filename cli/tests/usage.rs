@@ -172,7 +172,8 @@ fn the_environment_names_the_cache_and_forbids_changes() {
     let before = scene.snapshot();
     for mode in ["read-only", "off"] {
         assert_eq!(run(mode, &["ls"]).code, 0);
-        for arguments in [&["clear", "--yes"][..], &["gc", "--max-items", "0", "--yes"], &["pin", "x", "frozen fit@1"]] {
+        for arguments in [&["clear", "--yes"][..], &["gc", "--max-items", "0", "--yes"], &["pin", "x", "frozen fit@1"]]
+        {
             let refused = run(mode, arguments);
             assert_eq!(refused.code, 2, "{refused:?}");
             assert!(refused.stderr.contains(&format!("NDCACHE_MODE is `{mode}`")), "{refused:?}");
@@ -187,8 +188,10 @@ fn the_environment_names_the_cache_and_forbids_changes() {
 #[test]
 fn a_closed_pipe_is_silent() {
     let scene = Scene::new();
-    for arguments in [&["ls", "--jsonl"][..], &["completions", "zsh"], &["show", "frozen fit@1", "--json"], &["--help"]] {
-        let mut child = scene.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    for arguments in [&["ls", "--jsonl"][..], &["completions", "zsh"], &["show", "frozen fit@1", "--json"], &["--help"]]
+    {
+        let mut child =
+            scene.command().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
         drop(child.stdout.take());
         let output = child.wait_with_output().expect("its end");
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{arguments:?}");

@@ -31,7 +31,8 @@ impl Archive {
         for entry in archive.entries_with_seek().map_err(cannot)? {
             let entry = entry.map_err(cannot)?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let refuse = |what: &str| Failure::found(format!("archive `{shown}`: `{}` {what}; nothing was taken", safe(&name)));
+            let refuse =
+                |what: &str| Failure::found(format!("archive `{shown}`: `{}` {what}; nothing was taken", safe(&name)));
             if !entry.header().entry_type().is_file() {
                 return Err(refuse("isn't a regular file"));
             }
@@ -77,7 +78,8 @@ impl Read for Section {
 /// `f/<folder>/<shard>/<file>`, each a plain name.
 fn is_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
-    let plain = |part: &&str| !part.is_empty() && !part.starts_with("..") && *part != "." && !part.contains(char::is_control);
+    let plain =
+        |part: &&str| !part.is_empty() && !part.starts_with("..") && *part != "." && !part.contains(char::is_control);
     parts.len() == 4 && parts[0] == "f" && parts[2].len() == 2 && parts.iter().all(|part| plain(&part))
 }
 
@@ -88,7 +90,17 @@ mod tests {
     #[test]
     fn only_files_of_entries_are_taken() {
         assert!(is_name("f/ramp-0123456789abcdef/3f/3f2a.record"));
-        for name in ["f/a/3f/../x", "/f/a/3f/x", "f/a/3f", "f/a/3f/x/y", "g/a/3f/x", "f/../3f/x", "f/a/3f/", "f//3f/x", "f/a/3f/a\nb"] {
+        for name in [
+            "f/a/3f/../x",
+            "/f/a/3f/x",
+            "f/a/3f",
+            "f/a/3f/x/y",
+            "g/a/3f/x",
+            "f/../3f/x",
+            "f/a/3f/",
+            "f//3f/x",
+            "f/a/3f/a\nb",
+        ] {
             assert!(!is_name(name), "{name}");
         }
     }

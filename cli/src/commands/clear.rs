@@ -20,7 +20,11 @@ pub(crate) fn run(args: &Clear, out: &mut Out) -> Outcome {
     let steps = if args.keep_steps { "" } else { ", and what is known of build steps" };
     if !out.is_json() {
         let all = entries(stored.len() as u64);
-        out.line(format!("would remove all {all}, {}{steps} (computing them again: {})", size(bytes), duration(again)))?;
+        out.line(format!(
+            "would remove all {all}, {}{steps} (computing them again: {})",
+            size(bytes),
+            duration(again)
+        ))?;
     }
     if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Remove everything?", out)? {
         return Ok(Exit::Found);

@@ -147,8 +147,8 @@ fn same(before: &Value, now: &Value) -> bool {
 
 fn told(value: &Value) -> String {
     match value {
-        Value::List(items) => format!("{} values", items.len()),
-        Value::Map(entries) => format!("{} fields", entries.len()),
+        Value::List(items) => format!("a list of {}", items.len()),
+        Value::Map(entries) => format!("a map of {}", entries.len()),
         Value::Array(_) => "an array".to_owned(),
         value => scalar(value, 40),
     }

@@ -32,7 +32,8 @@ fn chosen(memory: &Memory, args: &Export) -> Outcome<BTreeMap<Key, Entry>> {
     for id in &args.entries {
         let entry = find(memory, id)?;
         if args.lineage {
-            let lineage = memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
+            let lineage =
+                memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
             chosen.extend(lineage.entries().map(|entry| (entry.key(), entry.clone())));
         }
         chosen.insert(entry.key(), entry);
@@ -93,7 +94,9 @@ fn export_npy(chosen: &BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outc
     written?;
     let bytes = file.finish()?;
     match out.is_json() {
-        true => out.document(json!({ "path": path.display().to_string(), "bytes": bytes, "digest": array.digest().to_string() }))?,
+        true => out.document(
+            json!({ "path": path.display().to_string(), "bytes": bytes, "digest": array.digest().to_string() }),
+        )?,
         false => out.line(format!("wrote `{}`, {}, verified", safe(&path.display().to_string()), size(bytes)))?,
     }
     Ok(Exit::Fine)
@@ -130,7 +133,9 @@ fn export_tar(memory: &Memory, args: &Export, chosen: BTreeMap<Key, Entry>, path
             let keys: Vec<_> = chosen.keys().map(Key::to_string).collect();
             out.document(json!({ "path": path.display().to_string(), "bytes": bytes, "keys": keys }))?;
         }
-        false => out.line(format!("wrote {} to `{}`, {}", entries(count), safe(&path.display().to_string()), size(bytes)))?,
+        false => {
+            out.line(format!("wrote {} to `{}`, {}", entries(count), safe(&path.display().to_string()), size(bytes)))?
+        }
     }
     Ok(Exit::Fine)
 }
@@ -169,7 +174,8 @@ fn pack(
 
 /// `f/<folder of the function>/<shard>`
 fn folder(entry: &Entry) -> Outcome<String> {
-    let parts: Vec<_> = entry.path().ancestors().skip(1).take(2).filter_map(|path| path.file_name()?.to_str()).collect();
+    let parts: Vec<_> =
+        entry.path().ancestors().skip(1).take(2).filter_map(|path| path.file_name()?.to_str()).collect();
     match parts.as_slice() {
         [shard, function] => Ok(format!("f/{function}/{shard}")),
         _ => Err(Failure::unreadable("an entry lies in no folder")),
@@ -189,7 +195,7 @@ fn append(
     header.set_entry_type(tar::EntryType::Regular);
     let created = entry.created().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     header.set_mtime(created.as_secs());
-    archive.append_data(&mut header, name, bytes).map_err(|error| {
-        Failure::unreadable(format!("can't pack `{name}` of {}: {error}", rfc3339(entry.created())))
-    })
+    archive
+        .append_data(&mut header, name, bytes)
+        .map_err(|error| Failure::unreadable(format!("can't pack `{name}` of {}: {error}", rfc3339(entry.created()))))
 }

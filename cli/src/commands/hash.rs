@@ -42,7 +42,8 @@ fn print(args: &Hash, out: &mut Out) -> Outcome {
 fn check(args: &Hash, out: &mut Out) -> Outcome {
     let (mut exit, mut files) = (Exit::Fine, Vec::new());
     for list in &args.files {
-        let text = fs::read_to_string(list).map_err(|error| Failure::unreadable(format!("can't read `{}`: {error}", list.display())))?;
+        let text = fs::read_to_string(list)
+            .map_err(|error| Failure::unreadable(format!("can't read `{}`: {error}", list.display())))?;
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let parsed = line.split_once("  ").and_then(|(digest, path)| Some((digest.parse::<Digest>().ok()?, path)));
             let (expected, path) = parsed.ok_or_else(|| {

@@ -70,7 +70,9 @@ fn stage(memory: &Memory, archive: &Archive, name: &str, args: &Import) -> Outco
         return Err(refuse(&format!("its record is of {key}")));
     }
     if foreign.holds_pickle() && !args.with_pickles {
-        return Err(refuse(&"it holds an object that Python pickled, which runs code when it is loaded: say `--with-pickles`"));
+        return Err(refuse(
+            &"it holds an object that Python pickled, which runs code when it is loaded: say `--with-pickles`",
+        ));
     }
     Ok(foreign)
 }
@@ -81,7 +83,7 @@ fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Out
         out.document(json!({ "new": new, "known": known, "bytes": bytes, "entries": keys }))?;
         return Ok(Exit::Fine);
     }
-    let known = if known > 0 { format!("; {} were there already", entries(known)) } else { String::new() };
+    let known = if known > 0 { format!("; {} already there", entries(known)) } else { String::new() };
     out.line(format!("{what} {}, {}, all verified{known}", entries(new), size(bytes)))?;
     Ok(Exit::Fine)
 }

@@ -112,7 +112,9 @@ fn list_entries(args: &Ls, function: &str, filter: &Filter, memory: &Memory, out
     } else if out.common.json {
         let name = entries.first().map_or(function, Entry::function).to_owned();
         let entries: Vec<Json> = entries.iter().map(entry_json).collect();
-        out.document(json!({ "folder": cache::place(memory), "function": name, "entries": entries, "unreadable": bad }))?;
+        out.document(
+            json!({ "folder": cache::place(memory), "function": name, "entries": entries, "unreadable": bad }),
+        )?;
     } else {
         print(args, &entries, out)?;
     }

@@ -16,7 +16,8 @@ pub(crate) fn pin(args: &Pin, out: &mut Out) -> Outcome {
     for id in &args.entries {
         let entry = find(&memory, id)?;
         if args.lineage {
-            let lineage = memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
+            let lineage =
+                memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
             pinned.extend(lineage.entries().cloned());
         } else {
             pinned.push(entry);

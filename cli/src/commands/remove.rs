@@ -78,7 +78,8 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
         format!("{len} of {items}, {} of {}", size(plan.bytes()), size(total.bytes))
     };
     out.line(format!("would remove {all} (computing them all again: {again})"))?;
-    let mut table = Table::new(&[("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)], 0);
+    let mut table =
+        Table::new(&[("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)], 0);
     for function in plan.by_function() {
         let why = match function.reason {
             PlanReason::Age => format!("unused for {}", idle(function.used)),

@@ -89,9 +89,9 @@ fn document(
         json["verified"] = json!(matches!(looked, Looked::Numbers(_) | Looked::Other));
         json
     });
-    let sources = sources.iter().map(|(name, sources)| {
-        (name.clone(), sources.iter().map(|(key, _)| key.to_string()).collect::<Json>())
-    });
+    let sources = sources
+        .iter()
+        .map(|(name, sources)| (name.clone(), sources.iter().map(|(key, _)| key.to_string()).collect::<Json>()));
     let part = |part: &ndcache::inspect::StoredPart| {
         json!({
             "name": part.name(),

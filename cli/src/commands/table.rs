@@ -22,8 +22,8 @@ enum Column {
     Argument(String),
     /// The whole result.
     Result,
-    /// A field of it.
-    Field(String),
+    /// A field of it, and whether an argument has its name.
+    Field(String, bool),
     Took,
     Created,
 }
@@ -82,7 +82,10 @@ fn columns(rows: &[Row]) -> Vec<Column> {
         _ => None,
     };
     match rows.iter().map(fields).collect::<Option<Vec<_>>>() {
-        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| add(Column::Field(name))),
+        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| {
+            let is_taken = rows.iter().any(|row| row.entry.arguments().iter().any(|argument| argument.name() == name));
+            add(Column::Field(name, is_taken));
+        }),
         _ => add(Column::Result),
     }
     add(Column::Took);
@@ -100,7 +103,8 @@ fn field(key: &Value) -> Option<String> {
 impl Column {
     fn name(&self) -> String {
         match self {
-            Self::Argument(name) | Self::Field(name) => name.clone(),
+            Self::Field(name, true) => format!("result.{name}"),
+            Self::Argument(name) | Self::Field(name, false) => name.clone(),
             Self::Result => "result".to_owned(),
             Self::Took => "took".to_owned(),
             Self::Created => "created".to_owned(),
@@ -112,7 +116,7 @@ impl Row {
     fn value(&self, column: &Column) -> Option<&Value> {
         match (column, &self.value) {
             (Column::Result, value) => Some(value),
-            (Column::Field(name), Value::Map(entries)) => {
+            (Column::Field(name, _), Value::Map(entries)) => {
                 entries.iter().find(|(key, _)| matches!(key, Value::Text(key) if key == name)).map(|(_, value)| value)
             }
             _ => None,
@@ -194,11 +198,12 @@ fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
     Ok(())
 }
 
-/// A field of a CSV, by RFC 4180; one that a spreadsheet would take for a formula gets a quote before it.
+/// A field of a CSV, by RFC 4180, in one line; one that a spreadsheet would take for a formula gets a quote before it.
 fn quoted(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '@', '\t', '\r']) || text.starts_with('-') && text.parse::<f64>().is_err();
+    let text = &*safe(text);
+    let is_formula = text.starts_with(['=', '+', '@']) || text.starts_with('-') && text.parse::<f64>().is_err();
     let text = if is_formula { format!("'{text}") } else { text.to_owned() };
-    match text.contains([',', '"', '\n', '\r']) {
+    match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text,
     }
@@ -214,7 +219,7 @@ mod tests {
             ("a", "a"),
             ("a,b", "\"a,b\""),
             ("a\"b", "\"a\"\"b\""),
-            ("a\nb", "\"a\nb\""),
+            ("a\nb", "a\\nb"),
             ("=1+1", "'=1+1"),
             ("-1.5", "-1.5"),
             ("-x", "'-x"),

@@ -24,9 +24,9 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
         (dependents.to_string(), dependents.entries().cloned().collect(), dependents.links().map(edge).collect())
     } else {
         let lineage = memory.lineage_of(&entry)?.ok_or_else(gone)?;
-        let edges = lineage.links().filter_map(|link| {
-            Some((link.source()?.key(), link.call().key(), link.argument().name().to_owned()))
-        });
+        let edges = lineage
+            .links()
+            .filter_map(|link| Some((link.source()?.key(), link.call().key(), link.argument().name().to_owned())));
         let edges = edges.collect();
         let text = if args.dot { lineage.dot().trim_end().to_owned() } else { lineage.to_string() };
         (text, lineage.entries().cloned().collect(), edges)

@@ -77,8 +77,7 @@ fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> O
     chosen.sort_by_key(Entry::key);
     let most = (chosen.len() as f64 * share).ceil() as usize;
     let step = (chosen.len() as f64 / most.max(1) as f64).max(1.0);
-    let sample: Vec<&Entry> =
-        (0..most).filter_map(|n| chosen.get((n as f64 * step) as usize)).collect();
+    let sample: Vec<&Entry> = (0..most).filter_map(|n| chosen.get((n as f64 * step) as usize)).collect();
     let bar = out.bar(|| sample.iter().map(|entry| entry.bytes()).sum());
     let bytes = sample.par_iter().map(|entry| match entry.verify() {
         Ok(bytes) => {
@@ -108,7 +107,9 @@ fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> O
 fn repair(memory: &Memory, damaged: &[&Path]) -> Outcome<u64> {
     let mut removed = 0;
     for path in damaged {
-        let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 32) else { continue };
+        let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 32) else {
+            continue;
+        };
         let is_damaged = match memory.entry_by_id(key) {
             Ok(Some(entry)) => entry.verify().is_err_and(|error| error.kind() == ErrorKind::Damaged),
             Ok(None) => false,
@@ -146,9 +147,7 @@ fn document(found: &Found, removed: u64, out: &mut Out) -> Outcome<()> {
         Problem::Unreadable(_) => "unreadable",
         _ => "other",
     };
-    let problem = |(path, problem): &(PathBuf, Problem)| {
-        json!({ "path": path.display().to_string(), "kind": name(problem), "text": problem.to_string() })
-    };
+    let problem = |(path, problem): &(PathBuf, Problem)| json!({ "path": path.display().to_string(), "kind": name(problem), "text": problem.to_string() });
     let problems: Vec<Json> = found.problems.iter().map(problem).collect();
     let damaged = found.problems.iter().filter(|(_, problem)| name(problem) == "damaged").count();
     out.document(json!({
@@ -177,7 +176,10 @@ mod tests {
 
     #[test]
     fn a_share_is_a_percentage_or_a_fraction() {
-        assert_eq!((parse_share("5%").unwrap(), parse_share("0.5").unwrap(), parse_share("100%").unwrap()), (0.05, 0.5, 1.0));
+        assert_eq!(
+            (parse_share("5%").unwrap(), parse_share("0.5").unwrap(), parse_share("100%").unwrap()),
+            (0.05, 0.5, 1.0)
+        );
         for text in ["", "%", "0%", "101%", "-1%", "NaN", "five", "1.5"] {
             assert!(parse_share(text).is_err(), "{text}");
         }
