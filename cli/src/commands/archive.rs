@@ -80,7 +80,7 @@ fn is_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     let plain =
         |part: &&str| !part.is_empty() && !part.starts_with("..") && *part != "." && !part.contains(char::is_control);
-    parts.len() == 4 && parts[0] == "f" && parts[2].len() == 2 && parts.iter().all(|part| plain(&part))
+    parts.len() == 4 && parts[0] == "f" && parts[2].len() == 2 && parts.iter().all(plain)
 }
 
 #[cfg(test)]

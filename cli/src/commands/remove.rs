@@ -88,7 +88,7 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
         let again = duration(function.duration);
         table.row([function.function, count(function.entries), size(function.bytes), again, why]);
     }
-    if plan.len() > 0 {
+    if plan.entries().next().is_some() {
         table.print(out)?;
     }
     let garbage = plan.garbage();
