@@ -1,10 +1,11 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
 pub use crate::call::arguments::{Again, Arguments};
+pub use crate::call::describe::{describe_field, describe_inside};
 pub use crate::call::lazy::{Keyed, Probe, bind, call, like};
 pub use crate::call::rounding::Rounding;
 pub use crate::call::{Call, Options};
-pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, arrays_hashed};
+pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
     Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Place, called, member,

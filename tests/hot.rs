@@ -103,7 +103,9 @@ fn what_another_process_does_is_seen_within_a_second() {
         match std::env::var("ACTION").unwrap().as_str() {
             "remove" => assert!(memory.remove(&unique::call(0)).unwrap()),
             "refresh" => assert_ne!(memory.refresh(unique::call(0)), 0),
-            "clear" => memory.clear().unwrap(),
+            "clear" => {
+                memory.clear().unwrap();
+            }
             "reduce" => assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 2),
             _ => {
                 let mut edited = memory.mmap_mut(ramp::call(LENGTH)).unwrap();
@@ -142,8 +144,12 @@ fn what_this_memory_does_is_seen_at_once_in_every_thread() {
     let actions: [(&str, Action); 7] = [
         ("remove", |memory| assert!(memory.remove(&unique::call(0)).unwrap())),
         ("refresh", |memory| assert_ne!(memory.refresh(unique::call(0)), 0)),
-        ("clear", |memory| memory.clear().unwrap()),
-        ("clear_function", |memory| memory.clear_function(unique::function()).unwrap()),
+        ("clear", |memory| {
+            memory.clear().unwrap();
+        }),
+        ("clear_function", |memory| {
+            memory.clear_function(unique::function()).unwrap();
+        }),
         ("reduce_size", |memory| assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 1)),
         ("shelved", |memory| assert!(memory.shelve(unique::call(0)).unwrap().remove(memory).unwrap())),
         ("verify", |memory| {

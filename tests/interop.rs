@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ndarray::Slice;
 use ndarray::prelude::*;
-use ndcache::make::read_npy;
+use ndcache::make::{read_npy, write_npy};
 use ndcache::{Call, Element, Memory, Payload, cache};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,49 @@ fn numpy_reads_and_maps_every_dtype_in_both_orders() {
     store(&memory, &[0x7c01, 0xfe05, 1 << 15, 1, 0xfc00].map(half::f16::from_bits), &mut expected);
 
     check(&python, folder.path(), &expected);
+}
+
+#[test]
+fn numpy_reads_what_is_written_without_a_step() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    written(folder.path(), &[i16::MIN, -1], &mut expected);
+    written(folder.path(), &[usize::MAX], &mut expected);
+    written(folder.path(), &[true, false], &mut expected);
+    written(folder.path(), &[f64::NAN, -0.0], &mut expected);
+    written(folder.path(), &[Complex::new(f32::NAN, -0.0)], &mut expected);
+    #[cfg(feature = "half")]
+    written(folder.path(), &[half::f16::NAN], &mut expected);
+    check(&python, folder.path(), &expected);
+}
+
+/// Writes arrays of several shapes and orders in several forms of ownership, and reads them again.
+fn written<A: Element + Clone>(folder: &Path, first: &[A], expected: &mut Vec<Expected>) {
+    let shapes: [&[usize]; 5] = [&[], &[0], &[7], &[3, 4], &[2, 3, 4]];
+    for shape in shapes {
+        let c = Array::from_shape_vec(shape, painted(first, shape.iter().product())).unwrap();
+        let strided = painted(first, 2 * c.len());
+        let strided = Array::from_shape_vec([&[2], shape].concat(), strided).unwrap();
+        let every_other = strided.index_axis(Axis(0), 1).reversed_axes();
+        let slices = c.slice_each_axis(|axis| Slice::new(0, None, if axis.len > 1 { 2 } else { 1 }));
+        let mut put = |array: &ArrayRef<A, IxDyn>| {
+            let path = folder.join(format!("{}-{}.npy", &A::DESCR[1..], expected.len()));
+            std::fs::write(&path, "an older file").unwrap();
+            write_npy(&path, array).unwrap();
+            let back = read_npy::<A, IxDyn>(&path).unwrap();
+            let copied = array.as_slice_memory_order().is_none();
+            let whole = if copied { array.as_standard_layout().into_owned() } else { array.to_owned() };
+            expected.push(Expected::new(&path, &whole));
+            assert_eq!(hex(back.as_slice_memory_order().unwrap()), hex(whole.as_slice_memory_order().unwrap()));
+            assert_eq!((back.shape(), back.strides()), (whole.shape(), whole.strides()));
+        };
+        put(&c);
+        put(&c.t());
+        put(&c.to_shared());
+        put(&every_other);
+        put(&slices);
+    }
 }
 
 #[test]

@@ -37,5 +37,6 @@ mod rounding;
 mod shelve;
 mod staged;
 mod support;
+mod texts;
 mod ui;
 mod verbose;

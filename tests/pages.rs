@@ -36,7 +36,7 @@ fn every_data_file_has_its_source_and_licence() {
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let mut code = String::new();
-    for folder in ["src", "tests", "macros/src", "source/src", "source/tests"] {
+    for folder in ["src", "tests", "macros/src", "source/src", "source/tests", "cli/src", "cli/tests"] {
         read_code(&Path::new(ROOT).join(folder), &mut code);
     }
     for (page, at_least) in [("docs/guarantees.md", 100), ("docs/coming-from-joblib.md", 80)] {

@@ -351,3 +351,43 @@ fn a_field_that_serde_skips_comes_back_or_is_not_stored() {
     assert_eq!(memory.eval(fit::call()), fit::compute());
     assert_eq!(memory.eval(fit::call()), fit::compute());
 }
+
+#[test]
+fn what_is_cleared_is_counted() {
+    #[cache]
+    fn ramp(n: usize) -> Array1<f64> {
+        Array1::linspace(0.0, 1.0, n)
+    }
+    #[cache]
+    fn twice(n: u64) -> u64 {
+        2 * n
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path().join("cache")).inline(0).open().unwrap();
+    let size = || -> u64 {
+        let files = crate::support::snapshot(&folder.path().join("cache/f")).into_keys();
+        files
+            .map(|path| std::fs::symlink_metadata(path).unwrap())
+            .filter(|stat| stat.is_file())
+            .map(|stat| stat.len())
+            .sum()
+    };
+    let nothing = ndcache::policy::Evicted::default();
+    assert_eq!(memory.clear_function(ramp::function()).unwrap(), nothing);
+    assert_eq!(memory.clear().unwrap(), nothing);
+    for n in 1..=3 {
+        memory.eval(ramp::call(1000 * n));
+    }
+    let bytes = size();
+    memory.eval(twice::call(1));
+    memory.make(twice::call(2), ndcache::make::MsgpackFile::new(folder.path().join("two.msgpack"))).unwrap();
+    let removed = memory.clear_function(ramp::function()).unwrap();
+    assert_eq!((removed.items, removed.bytes), (3, bytes));
+    assert!(bytes > 8 * 6000);
+    let rest = size();
+    let removed = memory.clear().unwrap();
+    assert_eq!(removed.items, 1);
+    assert!(removed.bytes > rest, "the step's record is among them: {removed:?}, {rest}");
+    assert_eq!(memory.clear().unwrap(), nothing);
+    assert_eq!(Memory::disabled().clear().unwrap(), nothing);
+}

@@ -12,15 +12,15 @@ pub(crate) struct Run<'a> {
     hits: u32,
     /// What all steps took in this run.
     took: Duration,
-    /// What computing the steps took that came from the cache.
-    saved: Duration,
+    /// What computing all of them takes: what it took now, or when their results were stored.
+    computing: Duration,
 }
 
 impl<'a> Run<'a> {
     /// Prints the head of the table.
     pub(crate) fn new(memory: &'a Memory) -> Self {
         row("step", "", "time", "stored");
-        Self { memory, steps: 0, hits: 0, took: Duration::ZERO, saved: Duration::ZERO }
+        Self { memory, steps: 0, hits: 0, took: Duration::ZERO, computing: Duration::ZERO }
     }
 
     /// Takes the result of a call in the way that `take` says, such as `Memory::eval`, and prints its row.
@@ -41,10 +41,8 @@ impl<'a> Run<'a> {
         let is_hit = explanation.reason() == Reason::Hit;
         self.steps += 1;
         self.took += took;
-        if is_hit {
-            self.hits += 1;
-            self.saved += entry.as_ref().map_or(Duration::ZERO, |entry| entry.duration());
-        }
+        self.hits += u32::from(is_hit);
+        self.computing += entry.as_ref().map_or(took, |entry| entry.duration());
         let outcome = if is_hit { "hit".to_owned() } else { format!("miss: {explanation}") };
         let stored = entry.map_or("not stored".to_owned(), |entry| size(entry.bytes()));
         row(step_name(call.function().path()), &outcome, &time(took), &stored);
@@ -60,8 +58,11 @@ impl<'a> Run<'a> {
         }
         let Self { steps, hits, .. } = self;
         match hits {
-            0 => println!("computed {steps} steps in {}; run it again", time(self.took)),
-            _ => println!("{hits} of {steps} steps from the cache: {} → {}", time(self.saved), time(self.took)),
+            0 => println!("first run: {}, {steps} of {steps} steps computed; run it again", time(self.took)),
+            _ => {
+                let (computing, took) = (time(self.computing), time(self.took));
+                println!("this run: {computing} → {took}, {hits} of {steps} steps from the cache");
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `#[derive(ContentHash)]`: a value counts by its type's package and full name and, field by field, by name and content.
+//! `#[derive(ContentHash)]`: a value counts by its type's package and full name and, field by field, by name and content;
+//! in words it is told the same way.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -13,10 +14,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let private = private_of(input)?;
     let site = Span::mixed_site();
     let mut rows = TokenStream::new();
-    let body = match &input.data {
+    let (body, words) = match &input.data {
         Data::Struct(data) => {
             rows = in_rows(&data.fields, &private);
-            structure(&data.fields, &private, "digest")
+            let words = words(&input.ident, &data.fields, false, &private);
+            let pattern = pattern(&data.fields);
+            (structure(&data.fields, &private, "digest"), quote_spanned!(site=> let Self #pattern = *self; #words))
         }
         Data::Enum(data) => {
             let package = package::mark();
@@ -25,7 +28,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 let (pattern, fields) = (pattern(&variant.fields), fields(&variant.fields, &private, "digest"));
                 quote_spanned!(site=> Self::#name #pattern => { hasher.begin_variant_in::<Self>(#package, #text); #fields hasher.end(); })
             });
-            quote_spanned!(site=> match *self { #(#arms)* })
+            let words = data.variants.iter().map(|variant| {
+                let (name, pattern) = (&variant.ident, pattern(&variant.fields));
+                let words = words(name, &variant.fields, true, &private);
+                quote_spanned!(site=> Self::#name #pattern => { #words })
+            });
+            (quote_spanned!(site=> match *self { #(#arms)* }), quote_spanned!(site=> match *self { #(#words)* }))
         }
         Data::Union(data) => {
             return Err(Error::new(
@@ -47,6 +55,12 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 #body
             }
             #rows
+
+            fn describe(&self, text: &mut #private::Text) {
+                use #private::probes::*;
+                let _ = &text;
+                #words
+            }
         }
     })
 }
@@ -121,6 +135,43 @@ fn fields(members: &Fields, private: &TokenStream, method: &str) -> TokenStream 
         }
     });
     fed.map(ToTokens::into_token_stream).collect()
+}
+
+/// What puts a struct or a variant, whose fields are bound, in words: `Lasso { alpha: 1.0 }`, `Ridge(1.0)`, `Auto`.
+fn words(name: &Ident, members: &Fields, variant: bool, private: &TokenStream) -> TokenStream {
+    let (site, name) = (Span::mixed_site(), name.unraw().to_string());
+    let named = matches!(members, Fields::Named(_));
+    let only = members.len() == 1 && !named;
+    let begin = match variant && !members.is_empty() && !only {
+        true => quote_spanned!(site=> text.variant(#name);),
+        false => quote_spanned!(site=> text.display(#name);),
+    };
+    let fields = members.iter().zip(members.members()).enumerate().map(|(at, (field, member))| {
+        let (local, site) = (local(at), Span::mixed_site().located_at(field.ty.span()));
+        let how = quote_spanned!(site=> (&&&&&&#private::Probe(#local)).keyed(), #local);
+        if only {
+            let mark = if variant { &*name } else { "" };
+            return quote_spanned!(site=> text.display("("); #private::describe_inside(text, #mark, #how););
+        }
+        let field = match &member {
+            syn::Member::Named(ident) => ident.unraw().to_string(),
+            syn::Member::Unnamed(index) => index.index.to_string(),
+        };
+        let before = match (at, named) {
+            (0, true) => format!(" {{ {field}: "),
+            (_, true) => format!(", {field}: "),
+            (0, false) => "(".to_owned(),
+            (_, false) => ", ".to_owned(),
+        };
+        quote_spanned!(site=> #private::describe_field(text, #before, #field, #how);)
+    });
+    let fields: TokenStream = fields.map(ToTokens::into_token_stream).collect();
+    let end = match (members.is_empty(), named) {
+        (true, _) => quote_spanned!(site=>),
+        (false, true) => quote_spanned!(site=> text.display(" }");),
+        (false, false) => quote_spanned!(site=> text.display(")");),
+    };
+    quote_spanned!(site=> #begin #fields #end)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::any::type_name;
 use std::fmt::{self, Write as _};
 
+use crate::call::describe::Described;
 use crate::call::lazy::Keyed;
 use crate::call::mutable_arguments::lends_mutably;
-use crate::digest::{ByteStream, ContentHasher, Text, TypeSequence, ambiguity, strip_lifetimes, type_number};
+use crate::digest::{ByteStream, ContentHasher, TypeSequence, ambiguity, strip_lifetimes, type_number};
 use crate::error::Error;
 use crate::key::{ArgumentDigest, ArgumentDigests};
 
@@ -16,7 +17,11 @@ pub(super) enum Pass {
     /// All at once, unless that takes long.
     Quick(ContentHasher),
     Digest(Digesting),
-    Text(Vec<String>),
+    /// In words, with their leaves if they are wanted.
+    Text {
+        described: Vec<Described>,
+        leaves: bool,
+    },
 }
 
 /// The arguments that were digested so far.
@@ -85,11 +90,7 @@ impl Arguments {
                 how.digest(value, hasher);
                 hasher.end_argument();
             }
-            Pass::Text(texts) => {
-                let mut text = Text::new();
-                how.describe(value, &mut text);
-                texts.push(text.into_string());
-            }
+            Pass::Text { described, leaves } => described.push(Described::of(value, &how, *leaves)),
             Pass::Digest(digesting) => digesting.add(name, value, how),
         }
     }
@@ -104,7 +105,7 @@ impl Arguments {
         match &mut self.0 {
             Pass::Quick(hasher) => return hasher.argument_type(type_number::<T>()),
             Pass::Digest(digesting) => digesting.add_type::<T>(name),
-            Pass::Text(_) => {}
+            Pass::Text { .. } => {}
         }
         self.add_text(name, &strip_lifetimes(type_name::<T>()));
     }
@@ -122,7 +123,7 @@ impl Arguments {
     fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
         match &mut self.0 {
             Pass::Quick(hasher) => hasher.argument_text(text),
-            Pass::Text(texts) => texts.push(text.to_string()),
+            Pass::Text { described, .. } => described.push(Described::in_words(text)),
             Pass::Digest(Digesting { digests, .. }) => {
                 let mut stream = ByteStream::<128>::new();
                 // A stream takes what is written.

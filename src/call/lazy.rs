@@ -1,6 +1,5 @@
 //! A call that hasn't happened yet: the function, its arguments, and how to digest, compute and store it.
 
-use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
@@ -9,9 +8,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::call::arguments::{Again, Arguments, Digesting, Pass, Trust};
+use crate::call::describe::Described;
 use crate::call::options::Options;
 use crate::digest::{
-    ContentHash, ContentHasher, Digest, Row, SeenFile, Text, TypeSequence, feed, files_seen, type_number,
+    ContentHash, ContentHasher, Digest, Row, SeenFile, Text, TypeSequence, feed, files_seen, serialized, type_number,
 };
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
@@ -62,6 +62,8 @@ pub(crate) struct Identity {
     /// How long the arguments took to digest.
     pub(crate) hashing: Duration,
     unsalted: Digest,
+    /// The arguments in words, once a miss has asked for them.
+    pub(crate) outlines: OnceLock<Vec<Described>>,
 }
 
 impl Identity {
@@ -84,7 +86,7 @@ impl Identity {
             )));
         }
         let unsalted = unsalted(digests.function, text_digest(result), &arguments, None);
-        Ok(Self { code: digests.code, arguments, files, other_types: 0, hashing: Duration::ZERO, unsalted })
+        Ok(Self { code: digests.code, arguments, files, other_types: 0, hashing: Duration::ZERO, unsalted, outlines: OnceLock::new() })
     }
 
     #[inline]
@@ -139,7 +141,7 @@ impl<A, R> Call<A, R> {
         (self.digest)(&self.arguments, &mut arguments);
         match &arguments.0 {
             Pass::Quick(hasher) => find(hasher),
-            Pass::Digest(..) | Pass::Text(_) => None,
+            Pass::Digest(..) | Pass::Text { .. } => None,
         }
     }
 
@@ -157,7 +159,8 @@ impl<A, R> Call<A, R> {
         let other_types = types.number();
         let counted = self.function.counts_build().then_some(other_types);
         let unsalted = unsalted(function.function, result, &arguments, counted);
-        Ok(Identity { code: function.code, arguments, files, other_types, hashing, unsalted })
+        let (code, outlines) = (function.code, OnceLock::new());
+        Ok(Identity { code, arguments, files, other_types, hashing, unsalted, outlines })
     }
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
@@ -192,18 +195,25 @@ impl<A, R> Call<A, R> {
                 Err(error.at(format_args!("function `{}`", self.function.path())))
             }
             Pass::Digest(Digesting { digests, types, .. }) => Ok((digests, types)),
-            Pass::Quick(_) | Pass::Text(_) => Ok((ArgumentDigests::new(), TypeSequence::default())),
+            Pass::Quick(_) | Pass::Text { .. } => Ok((ArgumentDigests::new(), TypeSequence::default())),
+        }
+    }
+
+    /// The arguments in words, in the order of their digests. For their leaves, arrays inside of structs are read.
+    pub(super) fn described(&self, leaves: bool) -> Vec<Described> {
+        let mut arguments = Arguments(Pass::Text { described: Vec::new(), leaves });
+        (self.digest)(&self.arguments, &mut arguments);
+        match arguments.0 {
+            Pass::Text { described, .. } => described,
+            Pass::Quick(_) | Pass::Digest(..) => Vec::new(),
         }
     }
 
     /// The arguments in words, in the order of their digests; no array is read.
     pub(crate) fn argument_texts(&self) -> Vec<String> {
-        let mut arguments = Arguments(Pass::Text(Vec::new()));
-        (self.digest)(&self.arguments, &mut arguments);
-        match arguments.0 {
-            Pass::Text(texts) => texts,
-            Pass::Quick(_) | Pass::Digest(..) => Vec::new(),
-        }
+        let known = self.identity.get().and_then(|identity| identity.as_ref().ok()?.outlines.get());
+        let described = known.cloned().unwrap_or_else(|| self.described(false));
+        described.into_iter().map(|described| described.text).collect()
     }
 
     /// Runs the function; `Err` names the by-reference argument that the function changed meanwhile.
@@ -317,8 +327,8 @@ impl<T: Serialize> Keyed<T> for BySerde {
         hasher.serialize(value);
     }
 
-    fn describe(&self, _: &T, text: &mut Text) {
-        text.display(type_name::<T>());
+    fn describe(&self, value: &T, text: &mut Text) {
+        serialized(value, text);
     }
 }
 
@@ -341,8 +351,8 @@ impl<T: Parts + ?Sized> Keyed<T> for ByParts {
         value.feed(hasher);
     }
 
-    fn describe(&self, _: &T, text: &mut Text) {
-        text.display(type_name::<T>());
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
     }
 }
 
@@ -351,6 +361,9 @@ impl<T: Parts + ?Sized> Keyed<T> for ByParts {
 pub trait Parts {
     /// Feeds the parts.
     fn feed(&self, hasher: &mut ContentHasher);
+
+    /// The container in words.
+    fn describe(&self, text: &mut Text);
 }
 
 /// A part of a container.
@@ -360,11 +373,19 @@ impl<T: Serialize> ContentHash for Part<'_, T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.serialize(self.0);
     }
+
+    fn describe(&self, text: &mut Text) {
+        serialized(self.0, text);
+    }
 }
 
 impl<T: Parts + ?Sized> Parts for &T {
     fn feed(&self, hasher: &mut ContentHasher) {
         (**self).feed(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        (**self).describe(text);
     }
 }
 
@@ -372,11 +393,19 @@ impl<T: Serialize> Parts for Box<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.inside(|hasher| hasher.serialize(&**self));
     }
+
+    fn describe(&self, text: &mut Text) {
+        serialized(&**self, text);
+    }
 }
 
 impl<T: Serialize> Parts for Option<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_ref().map(Part).content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&self.as_ref().map(Part), text);
     }
 }
 
@@ -386,11 +415,19 @@ impl<T: Serialize> Parts for [T] {
         hasher.each(self, |item, hasher| hasher.serialize(item));
         hasher.end();
     }
+
+    fn describe(&self, text: &mut Text) {
+        text.sequence(self.len(), self, serialized, |item, hasher| hasher.serialize(item));
+    }
 }
 
 impl<T: Serialize> Parts for Vec<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        self.as_slice().describe(text);
     }
 }
 
@@ -398,17 +435,29 @@ impl<T: Serialize, const N: usize> Parts for [T; N] {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
     }
+
+    fn describe(&self, text: &mut Text) {
+        self.as_slice().describe(text);
+    }
 }
 
 impl<A: Serialize, B: Serialize> Parts for (A, B) {
     fn feed(&self, hasher: &mut ContentHasher) {
         (Part(&self.0), Part(&self.1)).content_hash(hasher);
     }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&(Part(&self.0), Part(&self.1)), text);
+    }
 }
 
 impl<A: Serialize, B: Serialize, C: Serialize> Parts for (A, B, C) {
     fn feed(&self, hasher: &mut ContentHasher) {
         (Part(&self.0), Part(&self.1), Part(&self.2)).content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&(Part(&self.0), Part(&self.1), Part(&self.2)), text);
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `request`: what
 //!   the engine knows of a call, with types or without; `draft`: how its arguments are told.
-//! * `arguments`: the arguments of a call, digested or put in words; `arrays`: arrays of what only serde knows; `rounding`: arguments that count by multiples of a step; `secret`: those that are told nowhere; `mutable_arguments`: those that
+//! * `arguments`: the arguments of a call, digested or put in words; `describe`: those words; `arrays`: arrays of what
+//!   only serde knows; `rounding`: arguments that count by multiples of a step; `secret`: those that are told nowhere; `mutable_arguments`: those that
 //!   are refused.
 
 pub(crate) mod arguments;
 mod arrays;
+pub(crate) mod describe;
 pub(crate) mod draft;
 pub(crate) mod lazy;
 pub(crate) mod mutable_arguments;

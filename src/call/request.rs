@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::call::draft::Telling;
+use crate::call::describe::Described;
+use crate::call::draft::{LEAF_BYTES, Telling, within};
 use crate::call::lazy::{Call, Identity};
 use crate::call::options::Options;
 use crate::digest::Digest;
@@ -15,7 +16,7 @@ use crate::payload::{Codec, Compression};
 use crate::record::Argument;
 
 /// A call without its types: whose it is, what its key is made of, and what a record says of it.
-pub(crate) trait Described {
+pub(crate) trait UntypedCall {
     /// The function that is called.
     fn function(&self) -> &'static Function;
 
@@ -24,6 +25,9 @@ pub(crate) trait Described {
 
     /// The arguments in words, in the order of their digests; no array is read.
     fn argument_texts(&self) -> Vec<String>;
+
+    /// The arguments in words with their leaves, in the order of their digests: found out once.
+    fn outlines(&self) -> &[Described];
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
     fn verify_claims(&self) -> Result<()>;
@@ -45,11 +49,18 @@ pub(crate) trait Described {
 
     /// What is told of the arguments, in the order of their digests: empty texts where nothing is told.
     fn told_texts(&self, telling: Telling<'_>) -> Vec<String> {
-        let mut texts = self.argument_texts();
-        if !telling.texts {
-            texts.iter_mut().for_each(String::clear);
+        let untold = |identity: &Identity| vec![String::new(); identity.arguments.len()];
+        match telling.texts {
+            true => self.argument_texts(),
+            false => self.identity().map(untold).unwrap_or_default(),
         }
-        texts
+    }
+
+    /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
+    fn told(&self, telling: Telling<'_>) -> Box<dyn Iterator<Item = &Described> + '_> {
+        const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
+        let outlines = if telling.texts { self.outlines() } else { &[] };
+        Box::new(outlines.iter().chain(std::iter::repeat(NOTHING)))
     }
 
     /// What the record of the call's result says beside the result.
@@ -59,8 +70,12 @@ pub(crate) trait Described {
     /// Returns an error when the call can't be keyed.
     fn draft(&self, telling: Telling<'_>) -> Result<Draft> {
         let identity = self.identity().map_err(Error::again)?;
-        let arguments = identity.arguments.iter().zip(self.told_texts(telling));
-        let arguments = arguments.map(|(argument, text)| Argument::of(argument, text, telling.salt)).collect();
+        let mut room = LEAF_BYTES;
+        let arguments = identity.arguments.iter().zip(self.told(telling)).map(|(argument, told)| {
+            let leaves = within(&told.leaves, &mut room);
+            Argument::of(argument, told.text.clone(), leaves, telling.salt)
+        });
+        let arguments = arguments.collect();
         let (function, types) = (self.function(), self.types());
         Ok(Draft {
             function: function.path(),
@@ -77,7 +92,7 @@ pub(crate) trait Described {
 }
 
 /// A call whose result can be loaded.
-pub(crate) trait Request: Described {
+pub(crate) trait Request: UntypedCall {
     type Result;
     type Options: Ruling;
 
@@ -97,7 +112,7 @@ pub(crate) trait Ruling {
     fn readable(&self) -> Option<bool>;
 }
 
-impl<A, R> Described for Call<A, R> {
+impl<A, R> UntypedCall for Call<A, R> {
     fn function(&self) -> &'static Function {
         self.function()
     }
@@ -112,6 +127,10 @@ impl<A, R> Described for Call<A, R> {
 
     fn argument_texts(&self) -> Vec<String> {
         self.argument_texts()
+    }
+
+    fn outlines(&self) -> &[Described] {
+        self.outlines()
     }
 
     fn verify_claims(&self) -> Result<()> {

@@ -12,7 +12,8 @@ impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
     }
 
     fn describe(&self, value: &T, text: &mut Text) {
-        value.describe(text);
+        // No parts: their digests would be those of what isn't rounded.
+        text.list("", [value], "", |value, text| value.describe(text));
         self.0.describe(text);
     }
 }

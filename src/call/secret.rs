@@ -1,6 +1,7 @@
 //! Arguments that count and are told nowhere.
 
 use crate::call::arguments::{Arguments, Pass};
+use crate::call::describe::Described;
 use crate::call::lazy::Keyed;
 use crate::error::Error;
 use crate::record::SECRET;
@@ -8,8 +9,8 @@ use crate::record::SECRET;
 impl Arguments {
     /// A secret argument, keyed as `how` says: its value isn't put in words.
     pub fn add_secret<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
-        if let Pass::Text(texts) = &mut self.0 {
-            return texts.push(SECRET.to_owned());
+        if let Pass::Text { described, .. } = &mut self.0 {
+            return described.push(Described::in_words(&SECRET));
         }
         let before = self.has_failed();
         self.add(name, value, how);
@@ -20,7 +21,7 @@ impl Arguments {
                 digesting.failure = Some(error);
             }
             Pass::Digest(digesting) => digesting.digests.mark_secret(name),
-            Pass::Quick(_) | Pass::Text(_) => {}
+            Pass::Quick(_) | Pass::Text { .. } => {}
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) use values::content::feed;
 pub use values::content::{ContentHash, digest};
 pub use values::hasher::ContentHasher;
 pub(crate) use values::hasher::Row;
+pub(crate) use values::outline::by_serde::serialized;
+pub(crate) use values::outline::{CUT, Leaf, Step as PartStep};
 pub(crate) use values::quick::Brief;
 pub use values::text::Text;
 pub(crate) use values::text::escaped;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Argument, Options};
+use crate::call::describe::Described;
 use crate::call::lazy::Identity;
-use crate::call::request::{Described, Request};
+use crate::call::request::{Request, UntypedCall};
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::read::find::Missing;
@@ -148,7 +149,7 @@ fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -
     Identity::untyped(function, result, digests, files)
 }
 
-impl Described for Call {
+impl UntypedCall for Call {
     fn function(&self) -> &'static Function {
         self.function
     }
@@ -160,6 +161,12 @@ impl Described for Call {
     /// That was done before there was a call.
     fn hashing(&self) -> Duration {
         Duration::ZERO
+    }
+
+    fn outlines(&self) -> &[Described] {
+        let described = |text| Described { text, leaves: Vec::new() };
+        let outlines = || self.argument_texts().into_iter().map(described).collect();
+        self.identity.as_ref().map_or(&[], |identity| identity.outlines.get_or_init(outlines))
     }
 
     fn argument_texts(&self) -> Vec<String> {

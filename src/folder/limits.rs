@@ -101,7 +101,8 @@ pub enum EvictPolicy {
     LeastValuable,
 }
 
-/// What [`Memory::reduce_size`](crate::Memory::reduce_size) has removed.
+/// What [`Memory::reduce_size`](crate::Memory::reduce_size), [`clear`](crate::Memory::clear) or
+/// [`clear_function`](crate::Memory::clear_function) has removed.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();

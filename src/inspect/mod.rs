@@ -50,6 +50,7 @@ pub use crate::key::{CodePart, Function};
 pub use crate::payload::Value;
 pub use crate::record::{Argument, Producer};
 pub use crate::results::{Dependents, Lineage, Link};
+pub use crate::stats::History;
 pub use find::EntryId;
 pub use foreign::{Foreign, Origin, Published};
 pub use look::StoredPart;

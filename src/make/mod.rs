@@ -2,7 +2,8 @@
 //!
 //! [`Memory::make`](crate::Memory::make) runs a step. A target is a [`Persister`]: [`NpyFile`] and [`MappedNpyFile`] for
 //! arrays, [`MsgpackFile`] for other values, [`NoOutput`] for what leaves no file, or one of your own, for which
-//! [`replace_file`] writes a file atomically. [`read_npy`] reads an array of somebody else's.
+//! [`replace_file`] writes a file atomically. [`read_npy`] reads an array of somebody else's, and [`write_npy`] writes one
+//! without a step.
 
 // * `step`: the way of a call to its target.
 // * `persister`: what saves and loads; `no_output`: for what leaves no file.
@@ -30,7 +31,7 @@ pub use msgpack::MsgpackFile;
 #[cfg(feature = "nifti")]
 pub use nifti::{Grid, MappedNiftiFile, NiftiFile, Volume, Voxel, read_nifti};
 pub use no_output::{NamedNoOutput, NoOutput};
-pub use npy::{MappedNpyFile, NpyFile};
+pub use npy::{MappedNpyFile, NpyFile, write_npy};
 pub use persister::{Fallible, Persister};
 pub use replace::replace_file;
 

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::{Array, ArrayBase, Dimension, OwnedArcRepr, OwnedRepr};
+use ndarray::{Array, ArrayBase, ArrayRef, Dimension, OwnedArcRepr, OwnedRepr};
 
 use super::replace::{READ_ONLY, WRITABLE, absolute, replace};
 use super::{Persister, mapping};
 use crate::digest::{Element, Known};
 use crate::error::Result;
 use crate::map::Mapped;
-use crate::payload::{check_npy, npy_meta, read_npy, write_npy};
+use crate::payload::{check_npy, encode_npy, npy_meta, read_npy};
 
 /// A target that is a `.npy` file, which `np.load` reads: of a step whose result is an array.
 ///
@@ -78,7 +78,7 @@ macro_rules! arrays {
             type Loaded = Array<A, D>;
 
             fn save(&self, value: &$array) -> Result<()> {
-                replace(&self.path, WRITABLE, |file| write_npy(value, &mut |bytes| put(file, &self.path, bytes)))
+                replace(&self.path, WRITABLE, |file| encode_npy(value, &mut |bytes| put(file, &self.path, bytes)))
             }
 
             fn load(&self) -> Result<Array<A, D>> {
@@ -94,7 +94,7 @@ macro_rules! arrays {
             type Loaded = Mapped<A, D>;
 
             fn save(&self, value: &$array) -> Result<()> {
-                replace(&self.path, READ_ONLY, |file| write_npy(value, &mut |bytes| put(file, &self.path, bytes)))
+                replace(&self.path, READ_ONLY, |file| encode_npy(value, &mut |bytes| put(file, &self.path, bytes)))
             }
 
             fn load(&self) -> Result<Mapped<A, D>> {
@@ -112,6 +112,40 @@ arrays! {
     ArrayBase<OwnedRepr<A>, D>,
     ArrayBase<OwnedArcRepr<A>, D>,
     Mapped<A, D>,
+}
+
+/// Writes an array as a `.npy` file that NumPy reads and maps: `np.load(path)`.
+///
+/// Takes any array of ndarray by reference, owned, shared or mapped, and views of them. The file has the array's shape
+/// and dtype, little-endian, and its memory order: an array in C or Fortran order is written as it lies, without a copy;
+/// any other is copied into C order first. [`read_npy`] gives back an equal array of the same order.
+///
+/// Whatever file is at `path` is replaced in one step, as [`replace_file`](super::replace_file) does it: whoever reads it
+/// sees the old one or the new one, whole, and an error leaves the old one. The folder has to be there.
+///
+/// # Errors
+///
+/// Returns an error that names the file when it can't be written.
+///
+/// ```
+/// use ndarray::{Array2, Ix2, s};
+/// use ndcache::make::{read_npy, write_npy};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("a.npy");
+/// let a = Array2::from_shape_fn((4, 6), |(i, j)| (6 * i + j) as f64);
+/// write_npy(&path, &a)?;
+/// assert_eq!(read_npy::<f64, Ix2>(&path)?, a);
+/// write_npy(&path, &a.slice(s![..;2, ..3]))?; // in its place, copied into C order
+/// assert_eq!(read_npy::<f64, Ix2>(&path)?, a.slice(s![..;2, ..3]));
+/// write_npy(&path, &a.t())?; // in Fortran order, as it lies
+/// let back: Array2<f64> = read_npy(&path)?;
+/// assert_eq!((back.shape(), back.strides()), (&[6, 4][..], &[1, 6][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_npy<A: Element, D: Dimension>(path: impl AsRef<Path>, array: &ArrayRef<A, D>) -> Result<()> {
+    let path = path.as_ref();
+    replace(path, WRITABLE, |file| encode_npy(array, &mut |bytes| put(file, path, bytes)))
 }
 
 fn put(file: &mut impl std::io::Write, path: &Path, bytes: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::lazy::Call;
-use crate::call::request::Described;
+use crate::call::request::UntypedCall;
 use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
@@ -377,6 +377,7 @@ impl Slots<'_> {
         stale: &Stale,
     ) {
         tracing::info!(function, what, seconds = duration.as_secs_f64(), reason = %stale, "made");
+        self.engine.recorder.counters.computed(function, duration, 0);
         self.engine.recorder.made(function, stale.name(), duration, &stale.to_string());
         self.engine.recorder.print_made(step, duration, what, stale);
     }

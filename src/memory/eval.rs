@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::Call;
-use crate::call::request::{Described, Request, Ruling};
+use crate::call::request::{Request, Ruling, UntypedCall};
 use crate::digest::Digest;
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
@@ -19,7 +19,7 @@ use crate::memory::turn::{Prepared, Waited};
 use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
-use crate::stats::verbose::{Fate, Missed};
+use crate::stats::verbose::{Fate, Missed, value_bytes};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -333,7 +333,9 @@ impl Engine {
                 }
             }
         };
-        self.recorder.read(call, site.key(), &lease.hot.found.record, read);
+        let record = &lease.hot.found.record;
+        self.recorder.read(call, site.key(), record, read);
+        lease.tally.load(record.duration, value_bytes(record));
         self.note_hit(call, site, &lease, expires, begin);
         self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)
@@ -345,7 +347,7 @@ impl Engine {
 
     fn note_hit(
         &self,
-        call: &impl Described,
+        call: &impl UntypedCall,
         site: &Site,
         lease: &Lease,
         expires: Option<u64>,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::call::Call;
-use crate::call::request::Described;
+use crate::call::request::UntypedCall;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
@@ -34,7 +34,7 @@ impl Memory {
         self.remove_entry_of(call)
     }
 
-    pub(crate) fn remove_entry_of(&self, call: &dyn Described) -> Result<bool> {
+    pub(crate) fn remove_entry_of(&self, call: &dyn UntypedCall) -> Result<bool> {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path());
@@ -47,36 +47,50 @@ impl Memory {
         Ok(removed)
     }
 
-    /// Removes all entries of `function`, of every version of its code.
+    /// Removes all entries of `function`, of every version of its code, and returns how many they were.
+    ///
+    /// A disabled memory has none.
     ///
     /// # Errors
     ///
-    /// Returns an error when something of it can't be removed.
-    pub fn clear_function(&self, function: &Function) -> Result<()> {
-        match self.writable("clear a function")? {
-            Some(engine) => {
-                let removed = engine.archive.disk.remove_tree(function.folder());
-                engine.forget_all();
-                removed.map(drop)
-            }
-            None => Ok(()),
-        }
+    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    pub fn clear_function(&self, function: &Function) -> Result<Evicted> {
+        let Some(engine) = self.writable("clear a function")? else { return Ok(Evicted::default()) };
+        let removed = engine.archive.disk.remove_tree(function.folder());
+        engine.forget_all();
+        removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
     }
 
-    /// Removes everything that was stored: the folders `f/` and `m/`, and nothing else of the cache folder.
+    /// Removes everything that was stored, the folders `f/` and `m/` and nothing else of the cache folder, and returns
+    /// how many entries that were. The bytes are those of all files, what is remembered of build steps included.
+    ///
+    /// A disabled memory has nothing.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// memory.eval(double::call(2.0));
+    /// let removed = memory.clear()?;
+    /// assert_eq!(removed.items, 2);
+    /// assert!(removed.bytes > 0);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Returns an error when something of it can't be removed.
-    pub fn clear(&self) -> Result<()> {
-        match self.writable("clear the cache")? {
-            Some(engine) => {
-                let removed = engine.archive.disk.remove_tree("f").and(engine.archive.disk.remove_tree("m"));
-                engine.forget_all();
-                removed.map(drop)
-            }
-            None => Ok(()),
-        }
+    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    pub fn clear(&self) -> Result<Evicted> {
+        let Some(engine) = self.writable("clear the cache")? else { return Ok(Evicted::default()) };
+        let (entries, steps) = (engine.archive.disk.remove_tree("f"), engine.archive.disk.remove_tree("m"));
+        engine.forget_all();
+        let (entries, steps) = (entries?, steps?);
+        Ok(Evicted { items: entries.records, bytes: entries.bytes + steps.bytes })
     }
 
     pub(crate) fn writable(&self, action: &str) -> Result<Option<&Engine>> {

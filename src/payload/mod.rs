@@ -151,7 +151,7 @@ pub(crate) use codecs::gzip::{Members, Written, write as write_gzip};
 pub(crate) use codecs::npy::read_any_header as npy_meta_any;
 pub(crate) use codecs::npy::read_header as npy_meta;
 pub use codecs::npy::read_npy;
-pub(crate) use codecs::npy::{check_npy, write_npy};
+pub(crate) use codecs::npy::{check_npy, encode_npy};
 pub(crate) use codecs::npy_header::header as npy_header;
 pub(crate) use format::Codec;
 pub use format::{

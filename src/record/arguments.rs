@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::decode;
 use crate::digest::Digest;
+pub(crate) use crate::digest::Leaf;
 use crate::key::{ArgumentDigest, secret_digest};
 
 /// One argument of a stored call.
@@ -27,16 +28,6 @@ pub struct Argument {
     pub(crate) secret: bool,
 }
 
-/// A part of an argument's value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Leaf {
-    /// Where it is in the value: `kind`, `steps[3]`.
-    pub(crate) path: String,
-    pub(crate) digest: Digest,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) text: String,
-}
-
 /// What stands for the value of a secret argument wherever its text would stand.
 pub(crate) const SECRET: &str = "(secret)";
 
@@ -52,10 +43,10 @@ fn is_false(value: &bool) -> bool {
 
 impl Argument {
     /// An argument as a record of a memory with this salt tells of it, with a text unless it is empty.
-    pub(crate) fn of(argument: &ArgumentDigest, text: String, salt: &str) -> Self {
+    pub(crate) fn of(argument: &ArgumentDigest, text: String, leaves: Vec<Leaf>, salt: &str) -> Self {
         let ArgumentDigest { name, secret, .. } = *argument;
-        let text = if secret { String::new() } else { text };
-        Self { name: name.to_owned(), digest: stored_digest(argument, salt), text, leaves: Vec::new(), secret }
+        let (text, leaves) = if secret { (String::new(), Vec::new()) } else { (text, leaves) };
+        Self { name: name.to_owned(), digest: stored_digest(argument, salt), text, leaves, secret }
     }
 
     #[cfg(test)]
@@ -75,7 +66,8 @@ impl Argument {
         self.digest
     }
 
-    /// Its value in at most 120 characters; of an array dtype, shape and memory order. `(secret)` for one that is
+    /// Its value in at most 120 characters: `Params { kind: Lasso { alpha: 1.0 }, steps: [3, 10], x: f64[1797, 64] }`; of
+    /// an array dtype, shape and memory order. Equal values have equal texts. `(secret)` for one that is
     /// secret, empty if the memory that stored the entry keeps no texts.
     #[must_use]
     pub fn text(&self) -> &str {

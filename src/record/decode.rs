@@ -215,10 +215,21 @@ impl Cursor<'_> {
             name = self.check_str()?,
             digest = self.digest()?,
             text = self.check_str()?,
-            leaves = self.list(Cursor::leaf)?,
+            leaves = self.list(Cursor::check_leaf)?,
             secret = self.bool()?,
         );
         needed(name, "name")?;
+        needed(digest, "digest").map(drop)
+    }
+
+    /// Whether a leaf comes next, without memory for it.
+    fn check_leaf(&mut self) -> Result<()> {
+        fields!(self:
+            path = self.check_str()?,
+            digest = self.digest()?,
+            text = self.check_str()?,
+        );
+        needed(path, "path")?;
         needed(digest, "digest").map(drop)
     }
 

@@ -1,10 +1,12 @@
 //! What a miss differs in from what is stored.
 
-use crate::call::request::Described;
-use crate::digest::escaped;
+use crate::call::describe::Described;
+use crate::call::request::UntypedCall;
+use crate::digest::{Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, changes};
 use crate::record::{Argument, Record, stored_digest};
+use crate::stats::parts::{Changed, changed_parts};
 use crate::stats::reason::{Difference, Reason};
 use crate::stats::recorder::Recorder;
 
@@ -19,7 +21,7 @@ const GLANCE: usize = 64;
 
 impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
-    pub(crate) fn reason(&self, call: &dyn Described, missing: Missing) -> Reason {
+    pub(crate) fn reason(&self, call: &dyn UntypedCall, missing: Missing) -> Reason {
         match missing {
             Missing::Nothing => Reason::Hit,
             Missing::Due => Reason::Refresh,
@@ -35,7 +37,7 @@ impl Recorder {
     }
 
     /// The reason without what differs: what a miss costs is then bounded, whatever is stored.
-    pub(crate) fn outline(&self, call: &dyn Described, missing: Missing) -> Reason {
+    pub(crate) fn outline(&self, call: &dyn UntypedCall, missing: Missing) -> Reason {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
@@ -51,16 +53,20 @@ impl Recorder {
     }
 
     /// Compares a call that isn't stored with those of its function that are.
-    fn nearest(&self, call: &dyn Described) -> Reason {
+    fn nearest(&self, call: &dyn UntypedCall) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let same_path = records.filter(|record| record.function == call.function().path());
         let distance = |record: &Record| {
-            let differing = identity.arguments.iter().filter(|argument| {
-                let digest = stored_digest(argument, &self.salt);
-                !record.arguments.iter().any(|old| old.name == argument.name && old.digest == digest)
-            });
-            (record.code != identity.code, differing.count(), u64::MAX - record.created)
+            let (mut arguments, mut parts) = (0, 0);
+            for (argument, told) in identity.arguments.iter().zip(call.told(self.telling())) {
+                let old = record.arguments.iter().find(|old| old.name == argument.name);
+                if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
+                    arguments += 1;
+                    parts += old.map_or(0, |old| changed_parts(&old.leaves, &told.leaves).len());
+                }
+            }
+            (record.code != identity.code, arguments, parts, u64::MAX - record.created)
         };
         let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
@@ -76,17 +82,27 @@ impl Recorder {
         &self,
         before: &[Argument],
         now: &[ArgumentDigest],
-        call: &dyn Described,
+        call: &dyn UntypedCall,
     ) -> Vec<Difference> {
-        let texts = call.told_texts(self.telling());
-        let changed = now.iter().zip(texts).filter_map(|(argument, now)| {
+        let changed = now.iter().zip(call.told(self.telling())).flat_map(|(argument, told)| {
             let old = before.iter().find(|old| old.name == argument.name);
             let changed = old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt));
-            let before = old.map_or(NONE, Argument::text);
-            changed.then(|| Difference::new(argument.name, before, &now))
+            if changed { self.difference(argument, old, told) } else { Vec::new() }
         });
         let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
         let gone = gone.map(|old| Difference::new(&old.name, old.text(), NONE));
         changed.chain(gone).collect()
+    }
+
+    /// By what an argument differs from the one that was stored: by parts of it, if they are known.
+    fn difference(&self, argument: &ArgumentDigest, old: Option<&Argument>, told: &Described) -> Vec<Difference> {
+        let name = argument.name;
+        let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &told.leaves));
+        if parts.is_empty() || parts.iter().any(|part| part.path.is_empty()) {
+            return vec![Difference::new(name, old.map_or(NONE, Argument::text), &told.text)];
+        }
+        let text = |leaf: Option<&Leaf>| leaf.map_or(NONE.to_owned(), |leaf| leaf.text.clone());
+        let difference = |part: &Changed<'_>| Difference::at(name, part.path, &text(part.before), &text(part.now));
+        parts.iter().map(difference).collect()
     }
 }

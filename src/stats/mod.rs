@@ -2,17 +2,20 @@
 //! [`Memory::history`](crate::Memory::history) of all.
 
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
-//   what a miss differs in from what is stored.
+//   what a miss differs in from what is stored, `parts`: in which parts of an argument.
 // * `history`: counts that outlive the process.
-// * `verbose`: events and lines; `progress`: bars for work that lasts.
+// * `table`: counts as people read them, in `units`; `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;
 pub(crate) mod history;
+mod parts;
 #[cfg(feature = "progress")]
 pub(crate) mod progress;
 pub(crate) mod reason;
 pub(crate) mod recorder;
+mod table;
+mod units;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};

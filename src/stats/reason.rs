@@ -7,6 +7,7 @@ use crate::digest::escaped;
 /// Why a call would hit or miss, from [`Memory::explain`](crate::Memory::explain).
 ///
 /// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
+/// `p.steps[3]: 10 → 12` for a part of the argument `p`,
 /// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
@@ -62,12 +63,19 @@ pub enum Reason {
     Off,
 }
 
-/// An argument that differs from that of the nearest stored call.
+/// How many differences are printed.
+const SHOWN: usize = 8;
+
+/// An argument, or a part of one, that differs from that of the nearest stored call.
+///
+/// Prints as ``argument `k`: 10 → 12``, or `p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
     /// The parameter's name.
     pub name: String,
+    /// Where in its value, if it is a part of it that differs: `kind`, `steps[3]`, `weights["a"]`; else empty.
+    pub path: String,
     /// What it was then, in words.
     pub before: String,
     /// What it is now, in words.
@@ -77,8 +85,13 @@ pub struct Difference {
 impl Difference {
     /// Of texts, of which some may be a record's.
     pub(crate) fn new(name: &str, before: &str, now: &str) -> Self {
-        let [name, before, now] = [name, before, now].map(|text| escaped(text).into_owned());
-        Self { name, before, now }
+        Self::at(name, "", before, now)
+    }
+
+    /// Of a part of an argument.
+    pub(crate) fn at(name: &str, path: &str, before: &str, now: &str) -> Self {
+        let [name, path, before, now] = [name, path, before, now].map(|text| escaped(text).into_owned());
+        Self { name, path, before, now }
     }
 }
 
@@ -112,11 +125,14 @@ impl fmt::Display for Reason {
             Self::Code(changes) => f.write_str(&changes.join(", ")),
             Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),
             Self::Argument(differences) => {
-                for (position, difference) in differences.iter().enumerate() {
+                for (position, difference) in differences.iter().take(SHOWN).enumerate() {
                     let separator = if position == 0 { "" } else { ", " };
                     write!(f, "{separator}{difference}")?;
                 }
-                Ok(())
+                match differences.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, ", and {more} more"),
+                }
             }
             Self::Expired(how) => f.write_str(how),
             Self::Damaged(what) => write!(f, "damaged: {what}"),
@@ -132,13 +148,18 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, before, now } = self;
+        let Self { name, path, before, now } = self;
+        match &**path {
+            "" => write!(f, "argument `{name}`")?,
+            path if path.starts_with('[') => write!(f, "{name}{path}")?,
+            path => write!(f, "{name}.{path}")?,
+        }
         match (&**before, &**now) {
             // No texts are kept, or none of the one or the other.
-            ("", _) | (_, "") => write!(f, "argument `{name}` changed"),
+            ("", _) | (_, "") => f.write_str(" changed"),
             // Arrays of one shape, say.
-            (before, now) if before == now => write!(f, "argument `{name}`: another {now}"),
-            (before, now) => write!(f, "argument `{name}`: {before} → {now}"),
+            (before, now) if before == now => write!(f, ": another {now}"),
+            (before, now) => write!(f, ": {before} → {now}"),
         }
     }
 }

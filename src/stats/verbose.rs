@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::call::request::Described;
+use crate::call::request::UntypedCall;
 use crate::digest::{Text, escaped};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
@@ -17,6 +17,7 @@ use crate::record::Record;
 use crate::stats::history::run::Miss;
 use crate::stats::reason::Reason;
 use crate::stats::recorder::Recorder;
+use crate::stats::units::size;
 use crate::store::takes;
 
 /// From this level on each computation is printed.
@@ -68,7 +69,7 @@ impl Fate<'_> {
 
 impl Recorder {
     /// Counts a miss, and says what it is for.
-    pub(crate) fn miss(&self, call: &dyn Described, site: &Site, missing: Missing) -> Missed {
+    pub(crate) fn miss(&self, call: &dyn UntypedCall, site: &Site, missing: Missing) -> Missed {
         let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
         // Comparing with what is stored reads records: only if somebody reads the result.
         let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
@@ -81,14 +82,18 @@ impl Recorder {
     }
 
     /// Counts a call that can't be keyed.
-    pub(crate) fn bypassed(&self, call: &dyn Described, error: &Error) -> Missed {
+    pub(crate) fn bypassed(&self, call: &dyn UntypedCall, error: &Error) -> Missed {
         self.missed(call, None, Reason::Bypassed(error.to_string()))
     }
 
-    fn missed(&self, call: &dyn Described, key: Option<Key>, reason: Reason) -> Missed {
+    fn missed(&self, call: &dyn UntypedCall, key: Option<Key>, reason: Reason) -> Missed {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
+        if key.is_some() && self.prints(COMPUTATIONS) {
+            // Its record will ask for all that is told of them: so they are described once.
+            let _ = call.told(self.telling());
+        }
         Missed {
             function,
             key,
@@ -105,6 +110,7 @@ impl Recorder {
             Fate::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
             Fate::NotStored(_) => (None, Duration::ZERO),
         };
+        self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
         if let Some(run) = &self.run {
             let (bytes, explanation) = (bytes.unwrap_or(0), reason.to_string());
             let (reason, spent, hashing) = (reason.name(), duration, *hashing);
@@ -138,7 +144,7 @@ impl Recorder {
 
     /// Says that a call hit `record`, since a moment from [`Recorder::hits_from`].
     #[inline]
-    pub(crate) fn loaded(&self, call: &dyn Described, site: &Site, record: &Record, since: Option<Instant>) {
+    pub(crate) fn loaded(&self, call: &dyn UntypedCall, site: &Site, record: &Record, since: Option<Instant>) {
         // Inlined as far as this: a hit of which nobody hears does no more.
         if let Some(since) = since {
             self.loaded_since(call, site, record, since);
@@ -146,7 +152,7 @@ impl Recorder {
     }
 
     #[cold]
-    fn loaded_since(&self, call: &dyn Described, site: &Site, record: &Record, since: Instant) {
+    fn loaded_since(&self, call: &dyn UntypedCall, site: &Site, record: &Record, since: Instant) {
         let (function, duration, bytes) = (call.function().path(), since.elapsed(), value_bytes(record));
         let (key, seconds) = (site.key(), duration.as_secs_f64());
         tracing::debug!(function, %key, reason = "hit", seconds, bytes, "hit");
@@ -157,7 +163,7 @@ impl Recorder {
     }
 
     /// The call of a build step in short, if it is to be printed that it was made.
-    pub(crate) fn step(&self, call: &dyn Described) -> Option<String> {
+    pub(crate) fn step(&self, call: &dyn UntypedCall) -> Option<String> {
         self.prints(COMPUTATIONS).then(|| self.in_short(call))
     }
 
@@ -169,7 +175,7 @@ impl Recorder {
     }
 
     /// Prints that a build step was made before.
-    pub(crate) fn up_to_date(&self, call: &dyn Described, what: &str) {
+    pub(crate) fn up_to_date(&self, call: &dyn UntypedCall, what: &str) {
         if self.prints(HITS) {
             self.print(&format!("{} is up to date, {what}", self.in_short(call)), None, None);
         }
@@ -209,7 +215,7 @@ pub(crate) fn own_stderr() -> std::io::Result<File> {
 
 impl Recorder {
     /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`; only their names where no texts are told.
-    pub(super) fn in_short(&self, call: &dyn Described) -> String {
+    pub(super) fn in_short(&self, call: &dyn UntypedCall) -> String {
         let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
         let names: Vec<&str> = names.unwrap_or_default();
         let names = names.into_iter().map(Some).chain(std::iter::repeat(None));
@@ -231,7 +237,7 @@ impl Recorder {
 }
 
 /// The bytes of a value and its arrays, without what the record says of them.
-pub(super) fn value_bytes(record: &Record) -> u64 {
+pub(crate) fn value_bytes(record: &Record) -> u64 {
     record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 
@@ -251,15 +257,6 @@ fn names(site: &Site, record: &Record) -> Vec<String> {
     std::iter::once(site.record()).chain(files).collect()
 }
 
-/// In powers of 1024, as in `Limits`.
-fn size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match UNITS.into_iter().find(|&(unit, _)| bytes >= unit) {
-        Some((unit, name)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} B"),
-    }
-}
-
 /// Whatever an argument or a message holds, it stays one line, and tells the terminal nothing.
 fn push_line(text: &mut String, before: &str, line: &str) {
     text.push_str(before);
@@ -270,15 +267,6 @@ fn push_line(text: &mut String, before: &str, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_said_in_powers_of_1024() {
-        for (bytes, expected) in
-            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 << 29, "1.5 GiB"), (1 << 40, "1.0 TiB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
-    }
 
     #[test]
     fn a_line_is_one_line_whatever_it_holds() {

@@ -221,7 +221,7 @@ impl Job {
             Self::Shelve => memory.shelve(tower::call(1, 1))?.load(&memory)? == tower(1, 1),
             // A stale handle counts as a file that is gone already.
             Self::Remove => memory.remove(&tower::call(1, 1)).map(|_| true)?,
-            Self::Clear => memory.clear().map(|()| true)?,
+            Self::Clear => memory.clear().map(|_| true)?,
             Self::Evict => memory.reduce_size(Limits::default().items(1)).map(|_| true)?,
         })
     }

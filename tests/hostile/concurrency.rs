@@ -244,12 +244,16 @@ fn a_function_may_turn_on_its_own_memory() {
         let memory = &share.0;
         if depth > 0 {
             match what {
-                0 => memory.clear().unwrap(),
+                0 => {
+                    memory.clear().unwrap();
+                }
                 1 => drop(memory.refresh(turns::call(share, what, depth - 1))),
                 2 => drop(memory.remove(&turns::call(share, what, depth - 1)).unwrap()),
                 3 => drop(memory.eval(turns::call(share, what, depth - 1))),
                 4 => memory.with(|| drop(turns(share, what, depth - 1))),
-                5 => memory.clear_function(turns::function()).unwrap(),
+                5 => {
+                    memory.clear_function(turns::function()).unwrap();
+                }
                 6 => drop(memory.mmap(turns::call(share, what, depth - 1))),
                 _ => {
                     let other = Memory::open(memory.location().unwrap()).unwrap();

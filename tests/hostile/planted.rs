@@ -275,9 +275,9 @@ fn use_all(ground: &Ground) -> Vec<String> {
     note("reduce_size", memory.reduce_size(Limits::default().items(1)).map(drop));
     values(&memory);
     note("remove", memory.remove(&ramp::call(N)).map(drop));
-    note("clear_function", memory.clear_function(ramp::function()));
+    note("clear_function", memory.clear_function(ramp::function()).map(|_| ()));
     values(&memory);
-    note("clear", memory.clear());
+    note("clear", memory.clear().map(|_| ()));
     values(&memory);
     told
 }

@@ -24,6 +24,24 @@ fn fields_count_by_name_and_tuple_fields_by_position() {
 }
 
 #[test]
+fn in_words_a_value_has_its_name_and_those_of_its_fields() {
+    let output = expanded("struct S { a: u8, r#type: u8 }");
+    for part in ["text.display(\"S\")", "describe_field(text,\"{a:\",\"a\"", "describe_field(text,\",type:\",\"type\""]
+    {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+    let output = expanded("enum E { A, B(u8), C(u8, u8), D { x: u8 } }");
+    for part in [
+        "text.display(\"A\")",
+        "describe_inside(text,\"B\"",
+        "text.variant(\"C\");::ndcache::__private::describe_field(text,\"(\",\"0\"",
+        "text.variant(\"D\")",
+    ] {
+        assert!(output.contains(part), "{part}: {output}");
+    }
+}
+
+#[test]
 fn parameters_are_bound_if_a_field_holds_them() {
     let output =
         expanded("struct S<'a, T: Copy, U = u8, V, const N: usize>(&'a [T; N], Vec<(U, u8)>, PhantomData<V>);");

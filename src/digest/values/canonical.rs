@@ -73,8 +73,16 @@ pub(crate) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordere
     }
 }
 
+/// Feeds what a value serializes, without its variant. Where it refuses, the stream fails.
+pub(crate) fn feed_bare<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHasher) {
+    let fed = value.serialize(Canonical { hasher, unordered: false });
+    if fed.is_err() && hasher.failure.is_none() {
+        hasher.fail(refusal::<T>());
+    }
+}
+
 #[cold]
-fn refusal<T>() -> Error {
+fn refusal<T: ?Sized>() -> Error {
     Error::invalid(format!("can't serialize `{}`", std::any::type_name::<T>()))
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::values::content::{ContentHash, feed};
 use crate::digest::values::hasher::{ContentHasher, Row};
+use crate::digest::values::outline::Step;
 use crate::digest::values::text::Text;
 
 macro_rules! transparent {
@@ -138,7 +139,7 @@ macro_rules! sequences {
             }
 
             fn describe(&self, text: &mut Text) {
-                text.list("[", self, "]", T::describe);
+                text.sequence(self.len(), self, T::describe, feed);
             }
         }
     )*};
@@ -153,7 +154,7 @@ impl<T: ContentHash> ContentHash for VecDeque<T> {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.list("[", self, "]", T::describe);
+        text.sequence(self.len(), self, T::describe, feed);
     }
 }
 
@@ -171,7 +172,7 @@ impl<T: ContentHash> ContentHash for Option<T> {
     fn describe(&self, text: &mut Text) {
         match self {
             None => text.display("None"),
-            Some(value) => text.list("Some(", [value], ")", T::describe),
+            Some(value) => describe_variant(text, "Some", value),
         }
     }
 }
@@ -186,8 +187,8 @@ impl<T: ContentHash, E: ContentHash> ContentHash for Result<T, E> {
 
     fn describe(&self, text: &mut Text) {
         match self {
-            Ok(value) => text.list("Ok(", [value], ")", T::describe),
-            Err(error) => text.list("Err(", [error], ")", E::describe),
+            Ok(value) => describe_variant(text, "Ok", value),
+            Err(error) => describe_variant(text, "Err", error),
         }
     }
 }
@@ -196,6 +197,12 @@ fn hash_variant<T: ContentHash>(hasher: &mut ContentHasher, name: &'static str, 
     hasher.begin_variant_named(name, variant);
     value.content_hash(hasher);
     hasher.end();
+}
+
+fn describe_variant<T: ContentHash>(text: &mut Text, variant: &str, value: &T) {
+    text.display(format_args!("{variant}("));
+    text.inside(variant, |text| value.describe(text));
+    text.display(")");
 }
 
 macro_rules! tuples {
@@ -237,18 +244,22 @@ macro_rules! tuples {
             #[allow(non_snake_case)]
             fn describe(&self, text: &mut Text) {
                 let ($first, $($rest,)*) = self;
-                text.display("(");
-                $first.describe(text);
-                $(
-                    text.display(", ");
-                    $rest.describe(text);
-                )*
+                let mut position = 0;
+                describe_field(text, &mut position, $first);
+                $(describe_field(text, &mut position, $rest);)*
                 text.display(")");
             }
         }
 
         tuples! { $($rest)* }
     )?};
+}
+
+fn describe_field<T: ContentHash>(text: &mut Text, position: &mut usize, value: &T) {
+    text.display(if *position > 0 { ", " } else { "(" });
+    let step = Step::Field(&position.to_string());
+    text.part(&step, |text| value.describe(text), |hasher| feed(value, hasher));
+    *position += 1;
 }
 
 tuples! { A B C D E F G H I J K L }
@@ -264,7 +275,7 @@ macro_rules! sets {
             }
 
             fn describe(&self, text: &mut Text) {
-                text.display(format_args!("set of {}", self.len()));
+                text.set(self.len(), self);
             }
         }
     };
@@ -285,7 +296,7 @@ macro_rules! maps {
             }
 
             fn describe(&self, text: &mut Text) {
-                text.display(format_args!("map of {}", self.len()));
+                text.map(self.len(), self);
             }
         }
     };
@@ -359,7 +370,9 @@ fn hash_range<T: ContentHash>(hasher: &mut ContentHasher, name: &'static str, ra
 
 fn describe_range<T: ContentHash>(text: &mut Text, dots: &str, range: &impl RangeBounds<T>) {
     let bound = |bound: Bound<&T>, text: &mut Text| match bound {
-        Bound::Included(value) | Bound::Excluded(value) => value.describe(text),
+        Bound::Included(value) | Bound::Excluded(value) => {
+            text.list("", [value], "", |value, text| value.describe(text))
+        }
         Bound::Unbounded => (),
     };
     bound(range.start_bound(), text);

@@ -63,7 +63,8 @@ pub trait ContentHash {
         hasher.whole_row(|hasher| self.content_hash(hasher));
     }
 
-    /// Says for people what the value is, without reading arrays; by default the name of its type.
+    /// Says for people what the value is, without reading arrays; by default the name of its type. The derive names the
+    /// fields.
     fn describe(&self, text: &mut Text) {
         text.display(std::any::type_name::<Self>());
     }
@@ -103,7 +104,7 @@ pub trait ContentHash {
     where
         Self: Sized,
     {
-        text.list("[", slice, "]", Self::describe);
+        text.sequence(slice.len(), slice, Self::describe, feed);
     }
 
     /// Feeds an array of such values; array elements feed it as its array digest.

@@ -34,7 +34,8 @@ macro_rules! as_array {
         }
 
         fn describe_slice(slice: &[Self], text: &mut Text) {
-            describe_elements(&ArrayView1::from(slice), text);
+            let as_array = |text: &mut Text| describe_elements(&ArrayView1::from(slice), text);
+            text.elements(slice, Self::describe, Self::content_hash, as_array);
         }
 
         #[inline]
@@ -48,14 +49,15 @@ macro_rules! as_array {
     };
 }
 
-/// `f64[1797, 64] C`
+/// `f64[1797, 64] C`; inside of another value C order goes without saying.
 fn describe_elements<A: Element, D: Dimension>(array: &ArrayRef<A, D>, text: &mut Text) {
     let order = match ArrayMeta::of(array).map(|meta| meta.order) {
-        Some(Order::C) => "C",
-        Some(Order::F) => "F",
-        None => "strided",
+        Some(Order::C) if !text.is_outermost() => "",
+        Some(Order::C) => " C",
+        Some(Order::F) => " F",
+        None => " strided",
     };
-    text.display(format_args!("{}{:?} {order}", A::NAME, array.shape()));
+    text.display(format_args!("{}{:?}{order}", A::NAME, array.shape()));
 }
 
 /// How a value without parts stands in a row: by the bytes that it has behind its mark.
@@ -269,7 +271,7 @@ impl ContentHash for str {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.debug(self);
+        text.quoted(self);
     }
 }
 
@@ -279,6 +281,14 @@ fn hash_text(hasher: &mut ContentHasher, kind: &str, bytes: &[u8]) {
     hasher.length_and(bytes);
 }
 
+/// A text of some kind, which may be none of Unicode.
+fn describe_text(text: &mut Text, value: Option<&str>, otherwise: impl std::fmt::Debug) {
+    match value {
+        Some(value) => text.quoted(value),
+        None => text.debug(otherwise),
+    }
+}
+
 /// Counts by its text, not by what is there: for the content of a file there is [`FileContent`](crate::FileContent).
 impl ContentHash for Path {
     fn content_hash(&self, hasher: &mut ContentHasher) {
@@ -286,7 +296,7 @@ impl ContentHash for Path {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.debug(self);
+        describe_text(text, self.to_str(), self);
     }
 }
 
@@ -296,7 +306,7 @@ impl ContentHash for OsStr {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.debug(self);
+        describe_text(text, self.to_str(), self);
     }
 }
 
@@ -306,7 +316,7 @@ impl ContentHash for CStr {
     }
 
     fn describe(&self, text: &mut Text) {
-        text.debug(self);
+        describe_text(text, self.to_str().ok(), self);
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Display, Write};
+use std::mem;
+
+use crate::digest::values::outline::Outline;
 
 /// The most characters that a [`Text`] holds.
-const LIMIT: usize = 120;
+pub(super) const LIMIT: usize = 120;
 
 /// A text of at most 120 characters, for people, of what a value is: `f64[1797, 64] C`, `"hann"`, `3`.
 ///
@@ -15,14 +18,15 @@ const LIMIT: usize = 120;
 /// use ndcache::ContentHash;
 ///
 /// let mut text = Text::new();
-/// (1.5, "hann", vec![0_u8; 9]).describe(&mut text);
-/// assert_eq!(text.as_str(), r#"(1.5, "hann", u8[9] C)"#);
+/// (1.5, "hann", vec![0_u8; 99], Some(vec![1, 2])).describe(&mut text);
+/// assert_eq!(text.as_str(), r#"(1.5, "hann", u8[99], Some([1, 2]))"#);
 /// ```
 #[derive(Clone, Default)]
 pub struct Text {
-    text: String,
-    chars: usize,
-    full: bool,
+    pub(super) text: String,
+    pub(super) chars: usize,
+    pub(super) full: bool,
+    pub(super) outline: Outline,
 }
 
 impl Text {
@@ -61,7 +65,8 @@ impl Text {
         let _ = write!(self, "{value:?}");
     }
 
-    /// Adds items between `open` and `close`, separated by commas, as far as there is room.
+    /// Adds items between `open` and `close`, separated by commas, as far as there is room. They are no parts by which a
+    /// miss could say what has changed.
     pub fn list<I: IntoIterator>(
         &mut self,
         open: &str,
@@ -69,15 +74,18 @@ impl Text {
         close: &str,
         mut describe: impl FnMut(I::Item, &mut Self),
     ) {
+        let plain = self.plain().outline;
+        let outline = mem::replace(&mut self.outline, plain);
         self.display(open);
         for (n, item) in items.into_iter().enumerate() {
             if self.is_full() {
-                return;
+                break;
             }
             self.display(if n > 0 { ", " } else { "" });
             describe(item, self);
         }
         self.display(close);
+        self.outline = outline;
     }
 }
 

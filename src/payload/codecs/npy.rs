@@ -64,12 +64,12 @@ pub(crate) fn check_npy<A: Element, D: Dimension>(meta: &ArrayMeta, offset: u64,
 }
 
 /// Writes an array as a `.npy` file of format 1.0; one that is contiguous in neither order as its copy in C order.
-pub(crate) fn write_npy<A: Element, D: Dimension>(
+pub(crate) fn encode_npy<A: Element, D: Dimension>(
     array: &ArrayRef<A, D>,
     write: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let Some(meta) = ArrayMeta::of(array) else {
-        return write_npy(&array.as_standard_layout(), write);
+        return encode_npy(&array.as_standard_layout(), write);
     };
     let in_c_order = if meta.order == Order::F { array.t() } else { array.view() };
     let elements = in_c_order.as_slice().expect("it is contiguous in its own order");

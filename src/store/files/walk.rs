@@ -80,24 +80,24 @@ impl Disk {
         }
     }
 
-    /// Removes a folder of entries with all that is in it, and returns how many records that were.
+    /// Removes a folder of entries with all that is in it, and returns what that was.
     ///
     /// Others may write into it meanwhile: what they add may stay, and what they remove is no error. The first error
     /// is returned after everything else was tried.
-    pub(crate) fn remove_tree(&self, folder: &str) -> Result<u64> {
+    pub(crate) fn remove_tree(&self, folder: &str) -> Result<Removed> {
         let name = Name::new(folder)?;
         self.expect_writable("remove", &name)?;
         if !matches!(folder.split('/').next(), Some("f" | "m")) {
             return Err(Error::invalid(format!("`{folder}` is not a folder of entries, expected one in `f` or `m`")));
         }
         let parent = match self.folder(name.folder) {
-            Err(errno) if at::is_absent(errno) => return Ok(0),
+            Err(errno) if at::is_absent(errno) => return Ok(Removed::default()),
             parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
         };
-        let mut removal = Removal { records: 0, error: None };
+        let mut removal = Removal { removed: Removed::default(), error: None };
         let leaf = CString::new(name.leaf).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
         removal.folder(parent.as_fd(), &leaf, &self.path_of(folder), DEPTH_MAX);
-        removal.error.map_or(Ok(removal.records), Err)
+        removal.error.map_or(Ok(removal.removed), Err)
     }
 
     /// Removes a folder that is empty; one that isn't, or that somebody puts something into meanwhile, stays.
@@ -173,8 +173,20 @@ fn kind(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> rustix::io::Re
     }))
 }
 
+/// What was removed with a folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// Records, but for those that say what a code is made of.
+    pub(crate) records: u64,
+    /// The bytes of all files.
+    pub(crate) bytes: u64,
+}
+
+/// Where a function's folder holds what its codes are made of.
+const CODES: &str = "code";
+
 struct Removal {
-    records: u64,
+    removed: Removed,
     error: Option<Error>,
 }
 
@@ -235,8 +247,13 @@ impl Removal {
 
     /// Unlinks a file, and says whether it is gone for sure.
     fn file(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &Path) -> bool {
+        let length = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |stat| stat.st_size);
         let unlinked = fs::unlinkat(folder, name, AtFlags::empty());
-        self.records += u64::from(unlinked.is_ok() && name.to_bytes().ends_with(COMMITS));
+        if unlinked.is_ok() {
+            let of_code = || path.parent().and_then(Path::file_name).is_some_and(|folder| folder == CODES);
+            self.removed.records += u64::from(name.to_bytes().ends_with(COMMITS) && !of_code());
+            self.removed.bytes += u64::try_from(length).unwrap_or(0);
+        }
         if let Err(errno) = unlinked {
             self.note(path, errno);
         }

@@ -68,7 +68,7 @@ fn a_removed_root_is_nothing_to_readers_and_is_made_anew_by_whoever_stores() {
         assert!(disk.stat("locks").unwrap().is_none());
         assert!(disk.list("").unwrap().is_empty());
         assert!(!disk.remove(RECORD).unwrap());
-        assert_eq!(disk.remove_tree("f").unwrap(), 0);
+        assert_eq!(disk.remove_tree("f").unwrap().records, 0);
         disk.touch(RECORD).unwrap();
         // What isn't for a result that is to be stored makes no folder.
         fails(disk.create("locks", 1), ErrorKind::Io, &disk.path_of("locks"));

@@ -98,7 +98,7 @@ fn trees_are_removed_by_several_at_once() {
         put(&disk, &format!("f/a/{:02x}/{n}.record", n % 16), b"");
     }
     let removed = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| disk.remove_tree("f").unwrap())).collect();
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| disk.remove_tree("f").unwrap().records)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
     });
     assert_eq!(removed, 200);

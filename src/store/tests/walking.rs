@@ -35,12 +35,12 @@ fn a_tree_is_removed_and_links_in_it_are_not_followed() {
     symlink(&outside, disk.path_of("f/stem-0123456789abcdef/ab/folder")).unwrap();
     symlink(outside.join("precious.record"), disk.path_of("f/stem-0123456789abcdef/link.npy")).unwrap();
     fs::write(disk.path_of("f").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
-    assert_eq!(disk.remove_tree("f/stem-0123456789abcdef").unwrap(), 1);
+    assert_eq!(disk.remove_tree("f/stem-0123456789abcdef").unwrap().records, 1);
     assert!(disk.stat("f/other/ab/x.record").unwrap().is_some());
-    assert_eq!(disk.remove_tree("f").unwrap(), 1);
+    assert_eq!(disk.remove_tree("f").unwrap().records, 1);
     assert_eq!(files(&disk), ["m/kept.record"]);
     assert!(outside.join("precious.record").exists());
-    assert_eq!(disk.remove_tree("f").unwrap(), 0);
+    assert_eq!(disk.remove_tree("f").unwrap().records, 0);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_linked_tree_is_unlinked_itself() {
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("precious"), "").unwrap();
     symlink(&outside, disk.path_of("f")).unwrap();
-    assert_eq!(disk.remove_tree("f").unwrap(), 0);
+    assert_eq!(disk.remove_tree("f").unwrap().records, 0);
     assert!(disk.path_of("f").symlink_metadata().is_err());
     assert!(outside.join("precious").exists());
 }

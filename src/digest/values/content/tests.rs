@@ -319,9 +319,9 @@ fn values_are_described_in_words_without_reading_arrays() {
     assert_eq!(text_of(&Some(Ok::<_, ()>(-1))), "Some(Ok(-1))");
     assert_eq!(text_of(&None::<u8>), "None");
     assert_eq!(text_of(&vec!["a", "b"]), "[\"a\", \"b\"]");
-    assert_eq!(text_of(&[vec![1_u8], vec![]]), "[u8[1] C, u8[0] C]");
-    assert_eq!(text_of(&HashMap::from([(1, 2), (3, 4)])), "map of 2");
-    assert_eq!(text_of(&HashSet::from([1])), "set of 1");
+    assert_eq!(text_of(&[vec![1_u8], vec![]]), "[[1], []]");
+    assert_eq!(text_of(&HashMap::from([(1, 2), (3, 4)])), "{1: 2, 3: 4}");
+    assert_eq!(text_of(&HashSet::from([1])), "{1}");
     assert_eq!(text_of(&(0..=9)), "0..=9");
     assert_eq!(text_of(&(..9)), "..9");
     assert_eq!(text_of(&Duration::from_millis(1500)), "1.5s");

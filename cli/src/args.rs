@@ -1,0 +1,352 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Looks into a cache of ndcache: what is stored and where it comes from, what may go and what that would cost.
+#[derive(Debug, Parser)]
+#[command(name = "ndcache", version, max_term_width = 100)]
+#[command(
+    after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
+                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Common {
+    /// The cache; else `NDCACHE_DIR`, else, for reading only, the nearest one upward
+    #[arg(short = 'C', long = "cache", value_name = "FOLDER", global = true)]
+    pub(crate) folder: Option<PathBuf>,
+    /// One JSON document
+    #[arg(long, global = true, conflicts_with = "jsonl")]
+    pub(crate) json: bool,
+    /// A JSON document in each line, for lists of any length
+    #[arg(long, global = true)]
+    pub(crate) jsonl: bool,
+    /// Whether to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: When,
+    /// Says nothing but the result
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Says more
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Shows no progress
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists functions, or the entries of one
+    Ls(Ls),
+    /// Shows an entry: its arguments and where they come from, its result, its arrays
+    Show(Show),
+    /// Says in what two entries differ
+    Diff(Diff),
+    /// Says why an entry was computed, against the nearest one that was there
+    Why(Why),
+    /// Shows what went into an entry, or what was made of it
+    Tree(Tree),
+    /// Shows the calls of a function as a table: arguments and results
+    Table(TableArgs),
+    /// Says what calls hit, missed, saved and cost
+    Stats(Stats),
+    /// Checks every stored byte
+    Verify(Verify),
+    /// Removes what limits take, after saying what that is
+    Gc(Gc),
+    /// Removes entries
+    Rm(Rm),
+    /// Removes everything that is stored
+    Clear(Clear),
+    /// Pins entries under a name, so that no limit takes them
+    Pin(Pin),
+    /// Removes a list of pins; its entries stay
+    Unpin(Unpin),
+    /// Writes entries into an archive, or an array into a file
+    Export(Export),
+    /// Takes entries from an archive, once all of them are verified
+    Import(Import),
+    /// Prints the digests of arrays in `.npy` files
+    Hash(Hash),
+    /// Says how the cache is: its file system, its room, its permissions, its clock
+    Doctor,
+    /// Measures how fast this machine hashes arrays
+    Bench(Bench),
+    /// Prints a script that completes commands
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Writes the manual pages
+    Man {
+        /// The folder for them
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
+}
+
+/// Which entries are meant, and in which order.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Selection {
+    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `file~part`
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) conditions: Vec<String>,
+    /// Those that weren't used for so long: `30d`, `12h`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) older: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ls {
+    /// The function, by its path or the end of it
+    pub(crate) function: Option<String>,
+    /// Full keys and paths, and more columns
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// By what to sort
+    #[arg(long, value_name = "BY")]
+    pub(crate) sort: Option<Sort>,
+    /// The other way round
+    #[arg(short, long)]
+    pub(crate) reverse: bool,
+    /// At most so many
+    #[arg(short = 'n', value_name = "COUNT")]
+    pub(crate) count: Option<usize>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    Size,
+    Used,
+    Created,
+    /// The time that it took to compute
+    Saved,
+    Name,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    pub(crate) entry: String,
+    /// Reads arrays of more than 1 GiB, too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Diff {
+    /// The one
+    pub(crate) before: String,
+    /// The other
+    pub(crate) now: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Why {
+    /// An entry, or a function, of which the last ones are told
+    pub(crate) what: String,
+    /// Of a function at most so many
+    #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]
+    pub(crate) count: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Tree {
+    pub(crate) entry: String,
+    /// What was made of it
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// As a graph for Graphviz
+    #[arg(long)]
+    pub(crate) dot: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TableArgs {
+    /// The function, by its path or the end of it
+    pub(crate) function: String,
+    /// With commas
+    #[arg(long)]
+    pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Stats {
+    /// Only what was recorded since: `7d`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) since: Option<String>,
+    /// By what to add up
+    #[arg(long, value_name = "BY", default_value = "function")]
+    pub(crate) by: By,
+    /// Only one run of a program: `last`, or its digits
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// Forgets what was recorded
+    #[arg(long)]
+    pub(crate) reset: bool,
+    /// Asks nothing
+    #[arg(long, requires = "reset")]
+    pub(crate) yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum By {
+    Function,
+    Day,
+    Run,
+    Host,
+    /// Why calls missed
+    Reason,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// Only the entries of this function
+    pub(crate) function: Option<String>,
+    /// Removes what is damaged
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Only this share of the entries: `5%`
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) sample: Option<String>,
+    /// Asks nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Gc {
+    /// At most so many bytes: `20G`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_size: Option<String>,
+    /// At most so many entries
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_items: Option<u64>,
+    /// None that wasn't used for so long: `60d`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) unused: Option<String>,
+    /// None of older code that wasn't used since the newest was first stored, nor for so long
+    #[arg(long, value_name = "AGE", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
+    pub(crate) superseded: Option<String>,
+    /// Only of this function, for which the limits are then
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) function: Option<String>,
+    /// Only says what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Asks nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rm {
+    /// The entries
+    pub(crate) entries: Vec<String>,
+    /// All of this function, or those of it that are selected
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Only says what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Asks nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Clear {
+    /// Leaves build steps
+    #[arg(long)]
+    pub(crate) keep_steps: bool,
+    /// Asks nothing
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Pin {
+    /// Of the list
+    pub(crate) name: String,
+    #[arg(required = true)]
+    pub(crate) entries: Vec<String>,
+    /// What went into them, too
+    #[arg(long)]
+    pub(crate) lineage: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Unpin {
+    /// Of the list
+    pub(crate) name: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    #[arg(required = true)]
+    pub(crate) entries: Vec<String>,
+    /// What went into them, too
+    #[arg(long)]
+    pub(crate) lineage: bool,
+    /// Objects that Python pickled, too
+    #[arg(long)]
+    pub(crate) with_pickles: bool,
+    /// The archive, which is a new file
+    #[arg(short, long, value_name = "FILE", required_unless_present = "npy")]
+    pub(crate) output: Option<PathBuf>,
+    /// Writes the one array of an entry into this new file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "output")]
+    pub(crate) npy: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The archive
+    pub(crate) archive: PathBuf,
+    /// Only verifies, and says what would come
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Objects that Python pickled, too: who loads them runs what they say
+    #[arg(long)]
+    pub(crate) with_pickles: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Hash {
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// The files hold digests, as this command prints them, to be compared with those of the arrays that they name
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    /// Up to arrays of so many mebibytes
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    pub(crate) largest: usize,
+}

@@ -1,0 +1,76 @@
+//! Which cache is meant, and how it is opened.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use ndcache::{Memory, Mode};
+
+use crate::exit::{Failure, Outcome};
+use crate::out::Out;
+
+/// The folder that programs put their cache into, below which it is looked for upward, too.
+const USUAL: &str = "cache";
+
+/// Opens the cache for reading: the one that was named, else the nearest one upward, which is then told.
+pub(crate) fn for_reading(out: &mut Out) -> Outcome<Memory> {
+    if let Some(folder) = named(out) {
+        return Memory::inspect(&folder).map_err(Failure::unreadable);
+    }
+    let here = env::current_dir()?;
+    for folder in here.ancestors() {
+        for folder in [folder.to_owned(), folder.join(USUAL)] {
+            if let Ok(memory) = Memory::inspect(&folder) {
+                out.note(format!("the cache is `{}`", folder.display()));
+                return Ok(memory);
+            }
+        }
+    }
+    let here = here.display();
+    Err(Failure::unreadable(format!("there is no cache in `{here}` nor above: name one with `-C` or `NDCACHE_DIR`")))
+}
+
+/// Opens the cache in which a file lies that names an entry, unless another one is named.
+pub(crate) fn of_file(out: &mut Out, file: &Path) -> Outcome<Memory> {
+    let root = || std::path::absolute(file).ok()?.ancestors().nth(4).map(PathBuf::from);
+    match root() {
+        Some(root) if named(out).is_none() => Memory::inspect(&root).map_err(Failure::unreadable),
+        _ => for_reading(out),
+    }
+}
+
+/// Opens the cache for a command that changes it: one that was named, and that may be changed.
+pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
+    let Some(folder) = named(out) else {
+        return Err(Failure::usage("this changes the cache, which has to be named with `-C` or `NDCACHE_DIR`"));
+    };
+    if let Some(mode) = env::var_os("NDCACHE_MODE").filter(|mode| !mode.is_empty()) {
+        let mode: Mode =
+            mode.to_string_lossy().parse().map_err(|error| Failure::usage(format!("NDCACHE_MODE: {error}")))?;
+        if mode >= Mode::ReadOnly {
+            let mode = env::var("NDCACHE_MODE").unwrap_or_default();
+            return Err(Failure::usage(format!("NDCACHE_MODE is `{mode}`: nothing is changed")));
+        }
+    }
+    // For the error of a folder that is no cache, whoever may write to it.
+    Memory::inspect(&folder).map_err(Failure::unreadable)?;
+    Memory::existing(&folder).map_err(Failure::unreadable)
+}
+
+/// The folder that was named.
+pub(crate) fn named(out: &Out) -> Option<PathBuf> {
+    let from_env = || env::var_os("NDCACHE_DIR").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    out.common.folder.clone().or_else(from_env).map(|folder| at_home(&folder))
+}
+
+/// The folder, with the user's home for a `~` that it begins with, as the library has it.
+fn at_home(folder: &Path) -> PathBuf {
+    match (folder.strip_prefix("~"), env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => folder.to_owned(),
+    }
+}
+
+/// The folder of a memory, as people are told of it.
+pub(crate) fn place(memory: &Memory) -> String {
+    memory.location().map_or_else(String::new, |folder| folder.display().to_string())
+}

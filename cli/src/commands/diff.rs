@@ -1,0 +1,155 @@
+//! `ndcache diff`: in what two entries differ.
+
+use ndcache::Entry;
+use ndcache::explain::Reason;
+use ndcache::inspect::{StoredArray, Value};
+use serde_json::{Value as Json, json};
+
+use crate::args::Diff;
+use crate::entry::{array, find, open_for, scalar};
+use crate::exit::{Exit, Outcome};
+use crate::numbers::{decoder, number};
+use crate::out::Out;
+use crate::text::{count, safe};
+
+/// Larger arrays aren't compared element by element.
+const LARGEST: u64 = 1 << 30;
+
+/// So many differences of values are told.
+const TOLD: usize = 20;
+
+pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
+    let memory = open_for(out, &args.before)?;
+    let (before, now) = (find(&memory, &args.before)?, find(&memory, &args.now)?);
+    let mut lines = Vec::new();
+    for difference in before.differing_arguments(&now) {
+        lines.push(("argument", difference.to_string()));
+    }
+    if before.function() != now.function() {
+        lines.push(("function", format!("function: {} → {}", before.function(), now.function())));
+    } else if let Reason::Code(changes) = before.difference(&now).reason() {
+        match changes.is_empty() {
+            true => lines.push(("code", "code: changed; what of it isn't known".to_owned())),
+            false => lines.extend(changes.into_iter().map(|change| ("code", format!("code: {change}")))),
+        }
+    }
+    let mut results = Vec::new();
+    compare(&before, &now, &mut results)?;
+    let more = results.len().saturating_sub(TOLD);
+    lines.extend(results.into_iter().take(TOLD).map(|result| ("result", result)));
+    if more > 0 {
+        lines.push(("result", format!("result: and {} more differences", count(more as u64))));
+    }
+    if out.is_json() {
+        let lines: Vec<Json> = lines.iter().map(|(kind, text)| json!({ "kind": kind, "text": text })).collect();
+        let [before_key, now_key] = [&before, &now].map(|entry| entry.key().to_string());
+        let same = lines.is_empty();
+        out.document(json!({ "before": before_key, "now": now_key, "differences": lines, "same": same }))?;
+        return Ok(if same { Exit::Fine } else { Exit::Found });
+    }
+    for (_, line) in &lines {
+        out.line(safe(line))?;
+    }
+    match lines.is_empty() {
+        true => {
+            out.note("they are the same");
+            Ok(Exit::Fine)
+        }
+        false => Ok(Exit::Found),
+    }
+}
+
+/// In what the results differ.
+fn compare(before: &Entry, now: &Entry, found: &mut Vec<String>) -> Outcome<()> {
+    let both = Both { before: before.arrays()?, now: now.arrays()? };
+    both.values(&before.value()?, &now.value()?, "result", found)
+}
+
+/// The arrays of two entries.
+struct Both {
+    before: Vec<StoredArray>,
+    now: Vec<StoredArray>,
+}
+
+impl Both {
+    fn values(&self, before: &Value, now: &Value, place: &str, found: &mut Vec<String>) -> Outcome<()> {
+        match (before, now) {
+            (Value::Array(before), Value::Array(now)) => self.arrays(*before, *now, place, found),
+            (Value::List(before), Value::List(now)) if before.len() == now.len() => {
+                let pairs = before.iter().zip(now).enumerate();
+                pairs.into_iter().try_for_each(|(at, (a, b))| self.values(a, b, &format!("{place} #{at}"), found))
+            }
+            (Value::Map(before), Value::Map(now)) if before.iter().map(|it| &it.0).eq(now.iter().map(|it| &it.0)) => {
+                before.iter().zip(now).try_for_each(|((key, a), (_, b))| {
+                    let name = match key {
+                        Value::Text(name) => name.clone(),
+                        key => scalar(key, 40),
+                    };
+                    self.values(a, b, &format!("{place} `{name}`"), found)
+                })
+            }
+            (before, now) if same(before, now) => Ok(()),
+            (before, now) => {
+                found.push(format!("{place}: {} → {}", told(before), told(now)));
+                Ok(())
+            }
+        }
+    }
+
+    fn arrays(&self, before: usize, now: usize, place: &str, found: &mut Vec<String>) -> Outcome<()> {
+        let (Some(before), Some(now)) = (self.before.get(before), self.now.get(now)) else { return Ok(()) };
+        if before.digest() == now.digest() {
+            return Ok(());
+        }
+        if (before.descr(), before.shape()) != (now.descr(), now.shape()) {
+            found.push(format!("{place}: {} → {}", array(before), array(now)));
+            return Ok(());
+        }
+        if before.order() != now.order() {
+            found.push(format!("{place}: memory order {} → {}", before.order(), now.order()));
+            return Ok(());
+        }
+        if before.bytes() > LARGEST {
+            found.push(format!("{place}: {} differs, too large to be compared", array(before)));
+            return Ok(());
+        }
+        found.push(elements(before, now, place)?);
+        Ok(())
+    }
+}
+
+/// How many elements differ, and by how much.
+fn elements(before: &StoredArray, now: &StoredArray, place: &str) -> Outcome<String> {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    before.read(|block| a.extend_from_slice(block))?;
+    now.read(|block| b.extend_from_slice(block))?;
+    let Some((len, decode)) = decoder(before.descr()) else { return Ok(format!("{place}: other elements")) };
+    let (mut differ, mut total, mut most) = (0_u64, 0_u64, 0.0_f64);
+    for (a, b) in a.chunks_exact(len).zip(b.chunks_exact(len)) {
+        total += 1;
+        if a != b {
+            differ += 1;
+            most = most.max((decode(a) - decode(b)).abs());
+        }
+    }
+    let share = number((differ as f64 / total.max(1) as f64 * 1000.0).round() / 10.0);
+    Ok(format!("{place}: {share} % of elements differ, max |Δ| {}", number(most)))
+}
+
+/// Whether two values are the same, NaNs among them.
+fn same(before: &Value, now: &Value) -> bool {
+    match (before, now) {
+        (Value::Float32(a), Value::Float32(b)) => a.to_bits() == b.to_bits(),
+        (Value::Float64(a), Value::Float64(b)) => a.to_bits() == b.to_bits(),
+        (before, now) => before == now,
+    }
+}
+
+fn told(value: &Value) -> String {
+    match value {
+        Value::List(items) => format!("a list of {}", items.len()),
+        Value::Map(entries) => format!("a map of {}", entries.len()),
+        Value::Array(_) => "an array".to_owned(),
+        value => scalar(value, 40),
+    }
+}

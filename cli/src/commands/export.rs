@@ -1,0 +1,201 @@
+//! `ndcache export`: entries as an archive, or an array as a file.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use ndcache::{Entry, Key, Memory};
+use serde_json::json;
+
+use crate::args::Export;
+use crate::entry::{find, open_for};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::Out;
+use crate::text::{entries, rfc3339, safe, size};
+
+/// How often an entry is read that is replaced meanwhile.
+const TRIES: usize = 5;
+
+pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
+    let memory = open_for(out, &args.entries[0])?;
+    let chosen = chosen(&memory, args)?;
+    match (&args.npy, &args.output) {
+        (Some(npy), _) => export_npy(&chosen, npy, out),
+        (None, Some(output)) => export_tar(&memory, args, chosen, output, out),
+        (None, None) => Err(Failure::usage("expected `-o` with a name for the archive, or `--npy`")),
+    }
+}
+
+fn chosen(memory: &Memory, args: &Export) -> Outcome<BTreeMap<Key, Entry>> {
+    let mut chosen = BTreeMap::new();
+    for id in &args.entries {
+        let entry = find(memory, id)?;
+        if args.lineage {
+            let lineage =
+                memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
+            chosen.extend(lineage.entries().map(|entry| (entry.key(), entry.clone())));
+        }
+        chosen.insert(entry.key(), entry);
+    }
+    if let Some(entry) = chosen.values().find(|entry| entry.holds_pickle() && !args.with_pickles) {
+        let key = entry.key();
+        return Err(Failure::usage(format!("entry {key} holds an object that Python pickled: say `--with-pickles`")));
+    }
+    Ok(chosen)
+}
+
+/// A file that wasn't there; removed again unless it is finished.
+struct NewFile<'a> {
+    path: &'a Path,
+    file: BufWriter<File>,
+    finished: bool,
+}
+
+impl<'a> NewFile<'a> {
+    fn create(path: &'a Path) -> Outcome<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|error| Failure::usage(format!("can't create `{}`: {error}", path.display())))?;
+        Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), finished: false })
+    }
+
+    fn finish(mut self) -> Outcome<u64> {
+        self.file.flush()?;
+        self.finished = true;
+        Ok(self.file.get_ref().metadata()?.len())
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_file(self.path);
+        }
+    }
+}
+
+fn export_npy(chosen: &BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
+    let Some(entry) = chosen.values().next().filter(|_| chosen.len() == 1) else {
+        return Err(Failure::usage("`--npy` writes the array of one entry"));
+    };
+    let arrays = entry.arrays()?;
+    let [array] = arrays.as_slice() else {
+        let (key, count) = (entry.key(), arrays.len());
+        return Err(Failure::found(format!("entry {key} has {count} arrays, expected one")));
+    };
+    let mut file = NewFile::create(path)?;
+    file.file.write_all(&header(array))?;
+    let mut written = Ok(());
+    array.read(|block| {
+        if written.is_ok() {
+            written = file.file.write_all(block);
+        }
+    })?;
+    written?;
+    let bytes = file.finish()?;
+    match out.is_json() {
+        true => out.document(
+            json!({ "path": path.display().to_string(), "bytes": bytes, "digest": array.digest().to_string() }),
+        )?,
+        false => out.line(format!("wrote `{}`, {}, verified", safe(&path.display().to_string()), size(bytes)))?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// The header of a `.npy` of format 1.0.
+fn header(array: &ndcache::inspect::StoredArray) -> Vec<u8> {
+    let axes: Vec<String> = array.shape().iter().map(u64::to_string).collect();
+    let shape = if axes.len() == 1 { format!("({},)", axes[0]) } else { format!("({})", axes.join(", ")) };
+    let fortran = if array.order() == ndcache::inspect::Order::F { "True" } else { "False" };
+    let quote = if array.descr().starts_with('[') { "" } else { "'" };
+    let descr = array.descr();
+    let mut dict = format!("{{'descr': {quote}{descr}{quote}, 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    // Elements begin at a multiple of 64, and a line's end comes before them.
+    let padding = 64 - (10 + dict.len() + 1) % 64;
+    dict.push_str(&" ".repeat(padding % 64));
+    dict.push('\n');
+    let [low, high] = u16::try_from(dict.len()).unwrap_or(u16::MAX).to_le_bytes();
+    [b"\x93NUMPY\x01\x00".as_slice(), &[low, high], dict.as_bytes()].concat()
+}
+
+fn export_tar(memory: &Memory, args: &Export, chosen: BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
+    let mut file = NewFile::create(path)?;
+    let mut archive = tar::Builder::new(&mut file.file);
+    for (key, entry) in &chosen {
+        pack(memory, args, *key, entry, &mut archive)?;
+    }
+    archive.finish()?;
+    drop(archive);
+    let bytes = file.finish()?;
+    let count = chosen.len() as u64;
+    match out.is_json() {
+        true => {
+            let keys: Vec<_> = chosen.keys().map(Key::to_string).collect();
+            out.document(json!({ "path": path.display().to_string(), "bytes": bytes, "keys": keys }))?;
+        }
+        false => {
+            out.line(format!("wrote {} to `{}`, {}", entries(count), safe(&path.display().to_string()), size(bytes)))?
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+/// Packs an entry as it is by now: one that is replaced meanwhile is read again.
+fn pack(
+    memory: &Memory,
+    args: &Export,
+    key: Key,
+    entry: &Entry,
+    archive: &mut tar::Builder<impl Write>,
+) -> Outcome<()> {
+    let mut entry = entry.clone();
+    for _ in 0..TRIES {
+        let opened = entry.record_bytes().and_then(|record| {
+            let files = entry.file_names().map(|name| Ok((name.to_owned(), entry.open_file(name)?)));
+            Ok((record, files.collect::<ndcache::Result<Vec<_>>>()?))
+        });
+        // All files are open before the first byte is written: from here on nobody can take them away.
+        if let Ok((record, files)) = opened {
+            if entry.holds_pickle() && !args.with_pickles {
+                return Err(Failure::usage(format!("entry {key} holds an object that Python pickled by now")));
+            }
+            let folder = folder(&entry)?;
+            append(archive, &format!("{folder}/{key}.record"), record.len() as u64, &entry, &*record)?;
+            for (name, file) in files {
+                append(archive, &format!("{folder}/{name}"), file.metadata()?.len(), &entry, file)?;
+            }
+            return Ok(());
+        }
+        entry = memory.entry_by_id(key)?.ok_or_else(|| Failure::found(format!("entry {key} was removed meanwhile")))?;
+    }
+    entry.record_bytes()?;
+    Err(Failure::found(format!("entry {key} has files that can't be opened: see `ndcache verify`")))
+}
+
+/// `f/<folder of the function>/<shard>`
+fn folder(entry: &Entry) -> Outcome<String> {
+    let parts: Vec<_> =
+        entry.path().ancestors().skip(1).take(2).filter_map(|path| path.file_name()?.to_str()).collect();
+    match parts.as_slice() {
+        [shard, function] => Ok(format!("f/{function}/{shard}")),
+        _ => Err(Failure::unreadable("an entry lies in no folder")),
+    }
+}
+
+fn append(
+    archive: &mut tar::Builder<impl Write>,
+    name: &str,
+    length: u64,
+    entry: &Entry,
+    bytes: impl std::io::Read,
+) -> Outcome<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(length);
+    header.set_mode(0o444);
+    header.set_entry_type(tar::EntryType::Regular);
+    let created = entry.created().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    header.set_mtime(created.as_secs());
+    archive
+        .append_data(&mut header, name, bytes)
+        .map_err(|error| Failure::unreadable(format!("can't pack `{name}` of {}: {error}", rfc3339(entry.created()))))
+}

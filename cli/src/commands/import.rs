@@ -1,0 +1,113 @@
+//! `ndcache import`: entries from an archive, all of which are verified before the first one is published.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use ndcache::Memory;
+use ndcache::inspect::{Foreign, Origin};
+use serde_json::{Value as Json, json};
+
+use crate::args::Import;
+use crate::cache;
+use crate::commands::archive::Archive;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::Out;
+use crate::text::{entries, safe, size};
+
+/// The longest record.
+const RECORD_MAX: u64 = 64 << 10;
+
+pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
+    let archive = Archive::open(&args.archive)?;
+    if args.dry_run {
+        return dry_run(args, &archive, out);
+    }
+    let memory = cache::for_writing(out)?;
+    // Whichever fails, those before it are dropped, and their files with them.
+    let staged = archive.records.iter().map(|record| stage(&memory, &archive, record, args));
+    let staged: Vec<Foreign> = staged.collect::<Outcome<_>>()?;
+    let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
+    for foreign in staged {
+        let function = foreign.function().to_owned();
+        let published = foreign.publish()?;
+        new += u64::from(published.is_new);
+        bytes += if published.is_new { published.bytes } else { 0 };
+        keys.push(json!({ "key": published.key.to_string(), "function": function, "new": published.is_new }));
+    }
+    tell("imported", new, bytes, keys, out)
+}
+
+/// Imports into a folder that is removed again.
+fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
+    let scratch = Scratch::new()?;
+    let memory = Memory::open(&scratch.0)?;
+    let here = cache::for_reading(out)?;
+    let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
+    for record in &archive.records {
+        // One at a time, so that there has to be room for one.
+        let foreign = stage(&memory, archive, record, args)?;
+        let is_new = !matches!(here.entry_by_id(foreign.key()), Ok(Some(_)));
+        new += u64::from(is_new);
+        bytes += if is_new { foreign.bytes() } else { 0 };
+        keys.push(json!({ "key": foreign.key().to_string(), "function": foreign.function(), "new": is_new }));
+    }
+    tell("would import", new, bytes, keys, out)
+}
+
+fn stage(memory: &Memory, archive: &Archive, name: &str, args: &Import) -> Outcome<Foreign> {
+    let refuse = |error: &dyn std::fmt::Display| {
+        let archive = args.archive.display();
+        Failure::found(format!("archive `{archive}`: `{}`: {error}; nothing was taken", safe(name)))
+    };
+    let mut record = Vec::new();
+    archive.read(name)?.take(RECORD_MAX + 1).read_to_end(&mut record)?;
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let open = |file: &str| archive.read(&format!("{folder}/{file}"));
+    let foreign = memory.stage_foreign(&record, Origin::Import, open).map_err(|error| refuse(&error))?;
+    let key = foreign.key().to_string();
+    if !name.ends_with(&format!("/{}/{key}.record", &key[..2])) {
+        return Err(refuse(&format!("its record is of {key}")));
+    }
+    if foreign.holds_pickle() && !args.with_pickles {
+        return Err(refuse(
+            &"it holds an object that Python pickled, which runs code when it is loaded: say `--with-pickles`",
+        ));
+    }
+    Ok(foreign)
+}
+
+fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Outcome {
+    let known = keys.len() as u64 - new;
+    if out.is_json() {
+        out.document(json!({ "new": new, "known": known, "bytes": bytes, "entries": keys }))?;
+        return Ok(Exit::Fine);
+    }
+    let known = if known > 0 { format!("; {} already there", entries(known)) } else { String::new() };
+    out.line(format!("{what} {}, {}, all verified{known}", entries(new), size(bytes)))?;
+    Ok(Exit::Fine)
+}
+
+/// A folder of its own, which is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Outcome<Self> {
+        for attempt in 0_u32..1000 {
+            let name = format!("ndcache-import-{}-{attempt}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            match fs::create_dir(&folder) {
+                Ok(()) => return Ok(Self(folder)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Failure::unreadable("can't make a folder to verify in"))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

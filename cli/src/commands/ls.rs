@@ -1,0 +1,171 @@
+//! `ndcache ls`: functions, or the entries of one.
+
+use std::collections::BTreeMap;
+
+use ndcache::{Entry, Memory};
+use serde_json::{Value as Json, json};
+
+use crate::args::{Ls, Sort};
+use crate::cache;
+use crate::commands::summary::Sum;
+use crate::entry::{arguments, entry_json, of_function, result};
+use crate::exit::{Exit, Outcome};
+use crate::filter::Filter;
+use crate::out::Out;
+use crate::table::{Left, Right, Table};
+use crate::text::{ago, count, duration, nanoseconds, rfc3339, size, when};
+
+pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
+    let filter = Filter::new(&args.selection)?;
+    let memory = cache::for_reading(out)?;
+    match &args.function {
+        Some(function) => list_entries(args, function, &filter, &memory, out),
+        None => list_functions(args, &filter, &memory, out),
+    }
+}
+
+fn list_functions(args: &Ls, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+    let (mut functions, mut bad) = (BTreeMap::<String, Sum>::new(), 0);
+    for entry in memory.entries() {
+        match entry {
+            Ok(entry) if filter.takes(&entry) => match functions.get_mut(entry.function()) {
+                Some(sum) => sum.add(&entry),
+                None => functions.entry(entry.function().to_owned()).or_default().add(&entry),
+            },
+            Ok(_) => {}
+            Err(_) => bad += 1,
+        }
+    }
+    let mut functions: Vec<_> = functions.into_iter().collect();
+    let history = memory.history(None)?;
+    let activity = history.by_function();
+    let saved = |name: &str| activity.get(name).map(|activity| activity.saved);
+    match args.sort.unwrap_or(Sort::Size) {
+        Sort::Size => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
+        Sort::Used => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.used)),
+        Sort::Created => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.created)),
+        Sort::Saved => functions.sort_by_cached_key(|(name, _)| std::cmp::Reverse(saved(name))),
+        Sort::Name => {}
+    }
+    shorten(args, &mut functions);
+    let json = |(name, sum): &(String, Sum)| {
+        json!({
+            "name": name,
+            "entries": sum.entries,
+            "bytes": sum.bytes,
+            "duration_ns": nanoseconds(sum.duration),
+            "created": rfc3339(sum.created),
+            "used": rfc3339(sum.used),
+            "hits": activity.get(name).map(|activity| activity.hits),
+            "repeats": activity.get(name).map(|activity| activity.repeats),
+            "saved_ns": saved(name).map(nanoseconds),
+        })
+    };
+    if out.common.jsonl {
+        functions.iter().try_for_each(|function| out.item(&json(function)))?;
+    } else if out.common.json {
+        let functions: Vec<Json> = functions.iter().map(json).collect();
+        out.document(json!({ "folder": cache::place(memory), "functions": functions, "unreadable": bad }))?;
+    } else {
+        let head = [
+            ("FUNCTION", Left),
+            ("ENTRIES", Right),
+            ("SIZE", Right),
+            ("HITS", Right),
+            ("SAVED", Right),
+            ("TOOK", Right),
+            ("LAST USED", Left),
+        ];
+        let mut table = Table::new(&head, 0);
+        // What was never counted is not 0.
+        let none = || "–".to_owned();
+        for (name, sum) in functions {
+            let (hits, saved) = match activity.get(&name) {
+                Some(activity) => (count(activity.hits), duration(activity.saved)),
+                None => (none(), none()),
+            };
+            table.row([name, count(sum.entries), size(sum.bytes), hits, saved, duration(sum.duration), ago(sum.used)]);
+        }
+        table.print(out)?;
+        if let Some(begin) = history.begin().filter(|_| out.common.verbose) {
+            out.note(format!("hits since {}", when(begin)));
+        }
+    }
+    tell_bad(bad, out);
+    Ok(Exit::Fine)
+}
+
+fn list_entries(args: &Ls, function: &str, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+    let mut bad = 0;
+    let mut entries = of_function(memory, function, &mut |_| bad += 1)?;
+    entries.retain(|entry| filter.takes(entry));
+    match args.sort.unwrap_or(Sort::Created) {
+        Sort::Size => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.bytes()), entry.key())),
+        Sort::Used => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.used()), entry.key())),
+        Sort::Created => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.created()), entry.key())),
+        Sort::Saved => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.duration()), entry.key())),
+        Sort::Name => entries.sort_by_cached_key(arguments),
+    }
+    shorten(args, &mut entries);
+    if out.common.jsonl {
+        entries.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
+    } else if out.common.json {
+        let name = entries.first().map_or(function, Entry::function).to_owned();
+        let entries: Vec<Json> = entries.iter().map(entry_json).collect();
+        out.document(
+            json!({ "folder": cache::place(memory), "function": name, "entries": entries, "unreadable": bad }),
+        )?;
+    } else {
+        print(args, &entries, out)?;
+    }
+    tell_bad(bad, out);
+    Ok(Exit::Fine)
+}
+
+fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
+    let mut head = vec![
+        ("KEY", Left),
+        ("ARGUMENTS", Left),
+        ("RESULT", Left),
+        ("SIZE", Right),
+        ("TOOK", Right),
+        ("CREATED", Left),
+        ("LAST USED", Left),
+    ];
+    if args.long {
+        head.extend([("HOST", Left), ("CODE", Left), ("PATH", Left)]);
+    }
+    let mut table = Table::new(&head, 1);
+    for entry in entries {
+        let key = entry.key().to_string();
+        let mut row = vec![
+            if args.long { key } else { key[..8].to_owned() },
+            arguments(entry),
+            result(entry),
+            size(entry.bytes()),
+            duration(entry.duration()),
+            when(entry.created()),
+            when(entry.used()),
+        ];
+        if args.long {
+            let code = entry.code().to_string()[..8].to_owned();
+            row.extend([entry.producer().host().to_owned(), code, entry.path().display().to_string()]);
+        }
+        table.row(row);
+    }
+    table.print(out)
+}
+
+fn shorten<T>(args: &Ls, list: &mut Vec<T>) {
+    if args.reverse {
+        list.reverse();
+    }
+    list.truncate(args.count.unwrap_or(usize::MAX));
+}
+
+/// Says how much couldn't be read.
+pub(crate) fn tell_bad(bad: u64, out: &mut Out) {
+    if bad > 0 {
+        out.note(format!("{} can't be read: see `ndcache verify`", count(bad)));
+    }
+}

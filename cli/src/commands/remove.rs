@@ -1,0 +1,127 @@
+//! What all commands have in common that remove something: they say what, they ask, and they do just that.
+
+use ndcache::Memory;
+use ndcache::inspect::{Plan, PlanReason};
+use serde_json::{Value as Json, json};
+
+use crate::cache;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::Out;
+use crate::table::{Left, Right, Table};
+use crate::text::{count, duration, entries, idle, nanoseconds, size};
+
+/// Whether something is removed, and whether that is asked before.
+#[derive(Clone, Copy)]
+pub(crate) struct Consent {
+    pub(crate) dry_run: bool,
+    pub(crate) yes: bool,
+}
+
+/// Says what a plan removes, asks, and removes it.
+pub(crate) fn carry_out(memory: &Memory, plan: &Plan, consent: Consent, out: &mut Out) -> Outcome {
+    if !out.is_json() {
+        tell(plan, out)?;
+    }
+    if let Some(unread) = plan.unread() {
+        out.note(format!("not all of the cache could be read: {unread}"));
+    }
+    if consent.dry_run || plan.is_empty() {
+        document(plan, Json::Null, out)?;
+        return Ok(Exit::Fine);
+    }
+    if !agreed(memory, consent, "Remove?", out)? {
+        return Ok(Exit::Found);
+    }
+    let done = memory.execute(plan)?;
+    let executed = json!({
+        "entries": done.removed.items,
+        "bytes": done.removed.bytes,
+        "kept": done.kept,
+        "gone": done.gone,
+    });
+    document(plan, executed, out)?;
+    if !out.is_json() {
+        let mut line = format!("removed {}, {}", entries(done.removed.items), size(done.removed.bytes));
+        if done.kept > 0 {
+            line.push_str(&format!("; {} stayed: used or replaced meanwhile", entries(done.kept)));
+        }
+        out.line(line)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// Whether something may be removed: by `--yes`, or by somebody at the terminal, who is told from where.
+pub(crate) fn agreed(memory: &Memory, consent: Consent, question: &str, out: &mut Out) -> Outcome<bool> {
+    if consent.yes {
+        return Ok(true);
+    }
+    if !out.can_ask() {
+        return Err(Failure::usage("nothing was removed: `--yes` is needed where nobody can be asked"));
+    }
+    let place = crate::text::safe(&cache::place(memory)).into_owned();
+    let yes = out.confirm(&format!("{question} (in {place})"))?;
+    if !yes {
+        out.note("nothing was removed");
+    }
+    Ok(yes)
+}
+
+fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
+    if plan.is_empty() {
+        return out.line("nothing would be removed");
+    }
+    let (total, again) = (plan.total(), duration(plan.duration()));
+    let all = if plan.entries().all(|entry| entry.reason() == PlanReason::Named) {
+        format!("{}, {}", entries(plan.len() as u64), size(plan.bytes()))
+    } else {
+        let (len, items) = (count(plan.len() as u64), entries(total.items));
+        format!("{len} of {items}, {} of {}", size(plan.bytes()), size(total.bytes))
+    };
+    out.line(format!("would remove {all} (computing them all again: {again})"))?;
+    let mut table =
+        Table::new(&[("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)], 0);
+    for function in plan.by_function() {
+        let why = match function.reason {
+            PlanReason::Age => format!("unused for {}", idle(function.used)),
+            reason => reason.to_string(),
+        };
+        let again = duration(function.duration);
+        table.row([function.function, count(function.entries), size(function.bytes), again, why]);
+    }
+    if plan.entries().next().is_some() {
+        table.print(out)?;
+    }
+    let garbage = plan.garbage();
+    if garbage.items > 0 {
+        out.line(format!("and {} files that no entry needs, {}", count(garbage.items), size(garbage.bytes)))?;
+    }
+    Ok(())
+}
+
+/// Prints a plan, and what was done of it, if documents are wanted.
+fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
+    if !out.is_json() {
+        return Ok(());
+    }
+    let function = |it: &ndcache::inspect::PlannedFunction| {
+        json!({
+            "name": it.function,
+            "entries": it.entries,
+            "bytes": it.bytes,
+            "duration_ns": nanoseconds(it.duration),
+            "reason": it.reason.to_string(),
+        })
+    };
+    let keys: Vec<Json> = plan.entries().map(|entry| json!(entry.key().to_string())).collect();
+    out.document(json!({
+        "entries": plan.len(),
+        "bytes": plan.bytes(),
+        "total_entries": plan.total().items,
+        "total_bytes": plan.total().bytes,
+        "duration_ns": nanoseconds(plan.duration()),
+        "garbage_files": plan.garbage().items,
+        "functions": plan.by_function().iter().map(function).collect::<Vec<_>>(),
+        "keys": keys,
+        "removed": executed,
+    }))
+}

@@ -1,0 +1,231 @@
+//! `ndcache show`: one entry.
+
+use std::collections::HashMap;
+
+use ndcache::inspect::{StoredArray, Value};
+use ndcache::{Entry, Key, Memory};
+use serde_json::{Value as Json, json};
+
+use crate::args::Show;
+use crate::entry::{array, array_json, call, entry_json, find, open_for, scalar, tell, value_json};
+use crate::exit::{Exit, Outcome};
+use crate::numbers::Numbers;
+use crate::out::{Out, Style};
+use crate::text::{ago, count, duration, moment, safe, short, size};
+
+/// Larger arrays aren't read unless that is asked for.
+const LARGEST: u64 = 1 << 30;
+
+/// So many lines of a value are shown.
+const LINES: usize = 40;
+
+/// The longest text of a part of a value.
+const ROOM: usize = 80;
+
+pub(crate) fn run(args: &Show, out: &mut Out) -> Outcome {
+    let memory = open_for(out, &args.entry)?;
+    let entry = find(&memory, &args.entry)?;
+    let (value, arrays) = (entry.value()?, entry.arrays()?);
+    let numbers: Vec<_> = arrays.iter().map(|array| Looked::at(array, args.all)).collect();
+    let is_whole = numbers.iter().all(|looked| !matches!(looked, Looked::Damaged(_)));
+    if out.is_json() {
+        document(&entry, &value, &arrays, &numbers, &sources(&memory, &entry)?, out)?;
+    } else {
+        print(&memory, &entry, &value, &arrays, &numbers, out)?;
+    }
+    Ok(if is_whole { Exit::Fine } else { Exit::Found })
+}
+
+/// What a look at an array has brought.
+enum Looked {
+    Numbers(Numbers),
+    /// It is right, and holds no numbers.
+    Other,
+    TooLarge,
+    Damaged(String),
+}
+
+impl Looked {
+    fn at(array: &StoredArray, all: bool) -> Self {
+        if array.bytes() > LARGEST && !all {
+            return Self::TooLarge;
+        }
+        match Numbers::of(array) {
+            Ok(Some(numbers)) => Self::Numbers(numbers),
+            Ok(None) => Self::Other,
+            Err(error) => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// Which entries hold which arguments, by the names of these.
+fn sources(memory: &Memory, entry: &Entry) -> Outcome<HashMap<String, Vec<(Key, String)>>> {
+    let mut sources: HashMap<String, Vec<(Key, String)>> = HashMap::new();
+    let Some(lineage) = memory.lineage_of(entry)? else { return Ok(sources) };
+    for link in lineage.links().filter(|link| link.call().key() == entry.key()) {
+        if let Some(source) = link.source() {
+            sources.entry(link.argument().name().to_owned()).or_default().push((source.key(), call(source)));
+        }
+    }
+    Ok(sources)
+}
+
+fn document(
+    entry: &Entry,
+    value: &Value,
+    arrays: &[StoredArray],
+    numbers: &[Looked],
+    sources: &HashMap<String, Vec<(Key, String)>>,
+    out: &mut Out,
+) -> Outcome<()> {
+    let mut document = entry_json(entry);
+    let arrays = arrays.iter().zip(numbers).map(|(array, looked)| {
+        let mut json = array_json(array);
+        match looked {
+            Looked::Numbers(numbers) => json["numbers"] = numbers.json(),
+            Looked::Damaged(what) => json["damaged"] = json!(what),
+            Looked::Other | Looked::TooLarge => {}
+        }
+        json["verified"] = json!(matches!(looked, Looked::Numbers(_) | Looked::Other));
+        json
+    });
+    let sources = sources
+        .iter()
+        .map(|(name, sources)| (name.clone(), sources.iter().map(|(key, _)| key.to_string()).collect::<Json>()));
+    let part = |part: &ndcache::inspect::StoredPart| {
+        json!({
+            "name": part.name(),
+            "counts": part.counts(),
+            "digest": part.digest().map(|digest| digest.to_string()),
+            "version": part.version(),
+            "package": part.package(),
+        })
+    };
+    document["arrays"] = arrays.collect();
+    document["sources"] = sources.collect::<serde_json::Map<_, _>>().into();
+    document["value"] = value_json(value);
+    document["code"] = json!(entry.code().to_string());
+    document["code_parts"] = entry.code_parts().iter().map(part).collect();
+    document["producer"] = json!({
+        "version": entry.producer().version(),
+        "rustc": entry.producer().rustc(),
+        "target": entry.producer().target(),
+        "host": entry.producer().host(),
+    });
+    out.document(document)
+}
+
+fn print(
+    memory: &Memory,
+    entry: &Entry,
+    value: &Value,
+    arrays: &[StoredArray],
+    numbers: &[Looked],
+    out: &mut Out,
+) -> Outcome<()> {
+    let head = format!("{}  {}", out.styled(Style::Key, &entry.key().to_string()), safe(entry.function()));
+    out.line(head)?;
+    let sources = sources(memory, entry)?;
+    for argument in entry.arguments() {
+        let mut line = format!("  {}", safe(&argument.to_string()));
+        for (key, call) in sources.get(argument.name()).into_iter().flatten() {
+            line.push_str(&format!("  from {} {}", &key.to_string()[..8], safe(call)));
+        }
+        out.line(line)?;
+    }
+    let took = duration(entry.duration());
+    out.line(format!("took      {took}, {}, last used {}", moment(entry.created()), ago(entry.used())))?;
+    out.line(format!("by        {}", safe(&entry.producer().to_string())))?;
+    let mut notes = Vec::new();
+    notes.extend(entry.edited().then(|| "edited by hand".to_owned()));
+    notes.extend(entry.origin().map(|origin| format!("came by {origin}")));
+    notes.extend(entry.expires().map(|at| format!("expires {}", moment(at))));
+    notes.extend(entry.holds_pickle().then(|| "holds an object that Python pickled".to_owned()));
+    if !notes.is_empty() {
+        out.line(format!("note      {}", safe(&notes.join(", "))))?;
+    }
+    let parts: Vec<_> = entry.code_parts().iter().skip(1).map(|part| part.name().to_owned()).collect();
+    let helpers = if parts.is_empty() { String::new() } else { format!(", with {}", parts.join(", ")) };
+    out.line(format!("code      {}{}", &entry.code().to_string()[..8], safe(&helpers)))?;
+    out.line(format!("files     {}  {}", size(entry.bytes()), safe(&entry.path().display().to_string())))?;
+    out.line("result")?;
+    let mut lines = Vec::new();
+    tree(value, arrays, "", 1, &mut lines);
+    let more = lines.len().saturating_sub(LINES);
+    for line in lines.iter().take(LINES) {
+        out.line(safe(line))?;
+    }
+    if more > 0 {
+        out.line(format!("  … and {} more lines: see `--json`", count(more as u64)))?;
+    }
+    for (at, (array, looked)) in arrays.iter().zip(numbers).enumerate() {
+        print_array(at, array, looked, out)?;
+    }
+    Ok(())
+}
+
+/// A value in lines, each part below what it is a part of.
+fn tree(value: &Value, arrays: &[StoredArray], name: &str, depth: usize, lines: &mut Vec<String>) {
+    let indent = "  ".repeat(depth);
+    let named = if name.is_empty() { String::new() } else { format!("{name}: ") };
+    if lines.len() > 10_000 {
+        return;
+    }
+    match value {
+        Value::Map(entries) if !entries.is_empty() => {
+            if !name.is_empty() {
+                lines.push(format!("{indent}{name}:"));
+            }
+            let depth = depth + usize::from(!name.is_empty());
+            for (key, item) in entries {
+                let key = match key {
+                    Value::Text(key) => key.clone(),
+                    key => scalar(key, ROOM),
+                };
+                tree(item, arrays, &key, depth, lines);
+            }
+        }
+        Value::List(items) if items.iter().any(|item| matches!(item, Value::Map(_) | Value::Array(_))) => {
+            for (at, item) in items.iter().enumerate() {
+                let name = if name.is_empty() { format!("#{at}") } else { format!("{name}[{at}]") };
+                tree(item, arrays, &name, depth, lines);
+            }
+        }
+        Value::Array(index) => {
+            let text = arrays.get(*index).map_or_else(|| "array".to_owned(), array);
+            lines.push(format!("{indent}{named}{text}  (array #{index})"));
+        }
+        other => {
+            let mut text = String::new();
+            tell(other, arrays, ROOM, &mut text);
+            lines.push(format!("{indent}{named}{text}"));
+        }
+    }
+}
+
+fn print_array(at: usize, stored: &StoredArray, looked: &Looked, out: &mut Out) -> Outcome<()> {
+    let (order, bytes) = (stored.order(), size(stored.bytes()));
+    let head = format!("array #{at}  {} {order}  {bytes}  {}", safe(&array(stored)), stored.codec());
+    let compressed = stored.codec() == "npy.gz";
+    let stored = if compressed { format!(" {}", size(stored.stored_bytes())) } else { String::new() };
+    let state = match looked {
+        Looked::Numbers(_) | Looked::Other => "verified".to_owned(),
+        Looked::TooLarge => "not read: it is large, `--all` reads it".to_owned(),
+        Looked::Damaged(what) => out.styled(Style::Bad, &safe(what)),
+    };
+    out.line(format!("{head}{stored}  {state}"))?;
+    if let Looked::Numbers(numbers) = looked
+        && numbers.count > 0
+    {
+        out.line(format!("  {}", numbers.line()))?;
+        if numbers.max > numbers.min {
+            out.line(format!("  {}", out.styled(Style::Dim, numbers.bars().trim_end())))?;
+        }
+    }
+    Ok(())
+}
+
+/// `smooth 3f2a91c4`
+pub(crate) fn name(entry: &Entry) -> String {
+    format!("{} {}", short(entry.function()), &entry.key().to_string()[..8])
+}

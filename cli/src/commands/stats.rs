@@ -1,0 +1,191 @@
+//! `ndcache stats`: what calls hit, missed, saved and cost, as it was written down.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use ndcache::stats::{Activity, History};
+use serde_json::{Value as Json, json};
+
+use crate::args::{By, Stats};
+use crate::cache;
+use crate::commands::remove::{Consent, agreed};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::Out;
+use crate::table::{Left, Right, Table};
+use crate::text::{count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe};
+
+pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
+    if args.reset {
+        return reset(args, out);
+    }
+    let since = args.since.as_deref().map(parse_duration).transpose()?;
+    let since = since.map(|age| now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
+    let memory = cache::for_reading(out)?;
+    let history = memory.history(since)?;
+    let chosen = args.run.as_deref().map(|run| one_run(&history, run)).transpose()?;
+    let functions = sums(&history, By::Function, chosen.as_deref());
+    let groups = sums(&history, args.by, chosen.as_deref());
+    let mut total = Activity::default();
+    functions.values().for_each(|activity| total.add(activity));
+    let is_empty = history.periods().is_empty();
+    if out.is_json() {
+        document(&cache::place(&memory), args.by, &history, &total, &functions, &groups, out)?;
+        return Ok(Exit::Fine);
+    }
+    if args.by == By::Reason {
+        let mut table = Table::new(&[("REASON", Left), ("MISSES", Right)], 0);
+        total.reasons.iter().for_each(|(reason, misses)| table.row([reason.clone(), count(*misses)]));
+        table.print(out)?;
+    } else {
+        print(args.by, &groups, &total, is_empty, out)?;
+    }
+    match history.begin() {
+        None => out.note("nothing was recorded in this cache, or since then"),
+        Some(begin) => out.note(format!("hits since {}; repeats saved nothing more", moment(begin))),
+    }
+    if history.unread() > 0 {
+        out.note(format!("{} lines of the log can't be read", count(history.unread())));
+    }
+    Ok(Exit::Fine)
+}
+
+fn reset(args: &Stats, out: &mut Out) -> Outcome {
+    let memory = cache::for_writing(out)?;
+    if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Forget what was recorded?", out)? {
+        return Ok(Exit::Found);
+    }
+    memory.reset_history()?;
+    match out.is_json() {
+        true => out.document(json!({ "reset": true }))?,
+        false => out.line("forgot what was recorded")?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// The run that is meant: the last one, or the one whose digits begin so.
+fn one_run(history: &History, run: &str) -> Outcome<String> {
+    let mut runs: Vec<&String> = history.periods().iter().filter_map(|period| period.run.as_ref()).collect();
+    if run == "last" {
+        return runs.last().map(ToString::to_string).ok_or_else(|| Failure::found("no run was recorded"));
+    }
+    runs.retain(|known| known.starts_with(run));
+    runs.sort();
+    runs.dedup();
+    match runs.as_slice() {
+        [] => Err(Failure::found(format!("no run `{}` was recorded", safe(run)))),
+        [one] => Ok((*one).clone()),
+        many => Err(Failure::usage(format!("run `{}` is one of {}", safe(run), many.len()))),
+    }
+}
+
+fn sums(history: &History, by: By, run: Option<&str>) -> BTreeMap<String, Activity> {
+    let mut sums = BTreeMap::<String, Activity>::new();
+    let folded = || "(folded)".to_owned();
+    for period in history.periods() {
+        if run.is_some_and(|run| period.run.as_deref() != Some(run)) {
+            continue;
+        }
+        for (function, activity) in &period.functions {
+            let name = match by {
+                By::Function | By::Reason => function.clone(),
+                By::Day => day(period.to),
+                By::Run => period.run.clone().unwrap_or_else(folded),
+                By::Host if period.host.is_empty() => folded(),
+                By::Host => period.host.clone(),
+            };
+            sums.entry(name).or_default().add(activity);
+        }
+    }
+    sums
+}
+
+fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty: bool, out: &mut Out) -> Outcome<()> {
+    let name = match by {
+        By::Day => "DAY",
+        By::Run => "RUN",
+        By::Host => "HOST",
+        By::Function | By::Reason => "FUNCTION",
+    };
+    let head = [
+        (name, Left),
+        ("HITS", Right),
+        ("REPEATS", Right),
+        ("MISSES", Right),
+        ("FAULTS", Right),
+        ("SAVED", Right),
+        ("SPENT", Right),
+    ];
+    let mut table = Table::new(&head, 0);
+    let row = |name: &str, it: &Activity| {
+        let counts = [it.hits, it.repeats, it.misses, it.faults].map(count);
+        let [hits, repeats, misses, faults] = counts;
+        [name.to_owned(), hits, repeats, misses, faults, duration(it.saved), duration(it.spent)]
+    };
+    groups.iter().for_each(|(name, activity)| table.row(row(name, activity)));
+    match is_empty {
+        // Never counted is not 0.
+        true => table.row(["all", "–", "–", "–", "–", "–", "–"].map(str::to_owned)),
+        false => table.row(row("all", total)),
+    }
+    table.print(out)
+}
+
+fn activity_json(activity: &Activity) -> serde_json::Map<String, Json> {
+    let json = json!({
+        "hits": activity.hits,
+        "repeats": activity.repeats,
+        "misses": activity.misses,
+        "faults": activity.faults,
+        "saved_ns": nanoseconds(activity.saved),
+        "spent_ns": nanoseconds(activity.spent),
+        "hashing_ns": nanoseconds(activity.hashing),
+        "loading_ns": nanoseconds(activity.loading),
+        "storing_ns": nanoseconds(activity.storing),
+        "loaded_bytes": activity.loaded,
+        "stored_bytes": activity.stored,
+        "reasons": activity.reasons,
+        "last_miss": activity.last_miss,
+    });
+    match json {
+        Json::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+fn document(
+    folder: &str,
+    by: By,
+    history: &History,
+    total: &Activity,
+    functions: &BTreeMap<String, Activity>,
+    groups: &BTreeMap<String, Activity>,
+    out: &mut Out,
+) -> Outcome<()> {
+    let list = |sums: &BTreeMap<String, Activity>| {
+        let item = |(name, activity): (&String, &Activity)| {
+            let mut fields = activity_json(activity);
+            fields.insert("name".to_owned(), json!(name));
+            Json::Object(fields)
+        };
+        sums.iter().map(item).collect::<Vec<Json>>()
+    };
+    let mut fields = activity_json(total);
+    if history.periods().is_empty() {
+        // What was never counted is null, and not 0.
+        fields.values_mut().for_each(|value| *value = Json::Null);
+    }
+    let by = match by {
+        By::Function => "function",
+        By::Day => "day",
+        By::Run => "run",
+        By::Host => "host",
+        By::Reason => "reason",
+    };
+    fields.insert("folder".to_owned(), json!(folder));
+    fields.insert("begin".to_owned(), json!(history.begin().map(rfc3339)));
+    fields.insert("unread".to_owned(), json!(history.unread()));
+    fields.insert("functions".to_owned(), list(functions).into());
+    fields.insert("by".to_owned(), json!(by));
+    fields.insert("groups".to_owned(), list(groups).into());
+    out.document(Json::Object(fields))
+}

@@ -1,0 +1,230 @@
+//! `ndcache table`: one row for each call of a function.
+
+use ndcache::Entry;
+use ndcache::inspect::{StoredArray, Value};
+use serde_json::{Map, Value as Json, json};
+
+use crate::args::TableArgs;
+use crate::cache;
+use crate::commands::ls::tell_bad;
+use crate::entry::{array, of_function, scalar, tell, value_json};
+use crate::exit::{Exit, Outcome};
+use crate::filter::Filter;
+use crate::out::{Out, Style};
+use crate::text::{duration, moment, nanoseconds, rfc3339, safe};
+
+/// The longest text of a result in a row.
+const ROOM: usize = 40;
+
+/// What a column is of.
+#[derive(Clone, PartialEq, Eq)]
+enum Column {
+    Argument(String),
+    /// The whole result.
+    Result,
+    /// A field of it, and whether an argument has its name.
+    Field(String, bool),
+    Took,
+    Created,
+}
+
+struct Row {
+    entry: Entry,
+    value: Value,
+    arrays: Vec<StoredArray>,
+}
+
+pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
+    let filter = Filter::new(&args.selection)?;
+    let memory = cache::for_reading(out)?;
+    let mut bad = 0;
+    let mut entries = of_function(&memory, &args.function, &mut |_| bad += 1)?;
+    entries.retain(|entry| filter.takes(entry));
+    entries.sort_by_key(|entry| (entry.created(), entry.key()));
+    let mut rows = Vec::new();
+    for entry in entries {
+        match (entry.value(), entry.arrays()) {
+            (Ok(value), Ok(arrays)) => rows.push(Row { entry, value, arrays }),
+            _ => bad += 1,
+        }
+    }
+    let columns = columns(&rows);
+    if out.common.jsonl {
+        rows.iter().try_for_each(|row| out.item(&row.json(&columns)))?;
+    } else if out.common.json {
+        let rows: Vec<Json> = rows.iter().map(|row| row.json(&columns)).collect();
+        out.document(json!({ "folder": cache::place(&memory), "function": args.function, "rows": rows }))?;
+    } else if args.csv {
+        out.line(columns.iter().map(|column| quoted(&column.name())).collect::<Vec<_>>().join(","))?;
+        for row in &rows {
+            out.line(columns.iter().map(|column| quoted(&row.plain(column))).collect::<Vec<_>>().join(","))?;
+        }
+    } else {
+        print(&columns, &rows, out)?;
+    }
+    tell_bad(bad, out);
+    Ok(Exit::Fine)
+}
+
+/// The arguments that any call has, in order; then the fields of the results, if all are structs, or the results.
+fn columns(rows: &[Row]) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
+    let mut add = |column: Column| {
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    };
+    for row in rows {
+        row.entry.arguments().iter().for_each(|argument| add(Column::Argument(argument.name().to_owned())));
+    }
+    let fields = |row: &Row| match &row.value {
+        Value::Map(entries) => entries.iter().map(|(key, _)| field(key)).collect::<Option<Vec<_>>>(),
+        _ => None,
+    };
+    match rows.iter().map(fields).collect::<Option<Vec<_>>>() {
+        Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| {
+            let is_taken = rows.iter().any(|row| row.entry.arguments().iter().any(|argument| argument.name() == name));
+            add(Column::Field(name, is_taken));
+        }),
+        _ => add(Column::Result),
+    }
+    add(Column::Took);
+    add(Column::Created);
+    columns
+}
+
+fn field(key: &Value) -> Option<String> {
+    match key {
+        Value::Text(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
+impl Column {
+    fn name(&self) -> String {
+        match self {
+            Self::Field(name, true) => format!("result.{name}"),
+            Self::Argument(name) | Self::Field(name, false) => name.clone(),
+            Self::Result => "result".to_owned(),
+            Self::Took => "took".to_owned(),
+            Self::Created => "created".to_owned(),
+        }
+    }
+}
+
+impl Row {
+    fn value(&self, column: &Column) -> Option<&Value> {
+        match (column, &self.value) {
+            (Column::Result, value) => Some(value),
+            (Column::Field(name, _), Value::Map(entries)) => {
+                entries.iter().find(|(key, _)| matches!(key, Value::Text(key) if key == name)).map(|(_, value)| value)
+            }
+            _ => None,
+        }
+    }
+
+    /// For programs: numbers in full, texts without quotes, times in seconds.
+    fn plain(&self, column: &Column) -> String {
+        match column {
+            Column::Argument(name) => self.argument(name).unwrap_or_default(),
+            Column::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
+            Column::Created => rfc3339(self.entry.created()),
+            column => match self.value(column) {
+                None | Some(Value::Nil) => String::new(),
+                Some(Value::Text(text)) => text.clone(),
+                Some(value) => self.told(value, usize::MAX),
+            },
+        }
+    }
+
+    fn argument(&self, name: &str) -> Option<String> {
+        let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
+        let text = argument.text();
+        Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).to_owned())
+    }
+
+    fn told(&self, value: &Value, room: usize) -> String {
+        match value {
+            Value::Array(index) => self.arrays.get(*index).map_or_else(|| "array".to_owned(), array),
+            Value::List(_) | Value::Map(_) => {
+                let mut text = String::new();
+                tell(value, &self.arrays, room, &mut text);
+                text
+            }
+            value => scalar(value, room),
+        }
+    }
+
+    fn cell(&self, column: &Column) -> String {
+        match column {
+            Column::Took => duration(self.entry.duration()),
+            Column::Created => moment(self.entry.created()),
+            Column::Argument(name) => self.argument(name).unwrap_or_default(),
+            column => self.value(column).map(|value| self.told(value, ROOM)).unwrap_or_default(),
+        }
+    }
+
+    fn json(&self, columns: &[Column]) -> Json {
+        let mut row = Map::new();
+        row.insert("key".to_owned(), json!(self.entry.key().to_string()));
+        row.insert("duration_ns".to_owned(), json!(nanoseconds(self.entry.duration())));
+        row.insert("created".to_owned(), json!(rfc3339(self.entry.created())));
+        let arguments: Map<_, _> =
+            self.entry.arguments().iter().map(|it| (it.name().to_owned(), json!(it.text()))).collect();
+        row.insert("arguments".to_owned(), arguments.into());
+        let results: Map<_, _> = columns
+            .iter()
+            .filter_map(|column| self.value(column).map(|value| (column.name(), value_json(value))))
+            .collect();
+        row.insert("results".to_owned(), results.into());
+        row.into()
+    }
+}
+
+fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
+    use unicode_width::UnicodeWidthStr;
+    let mut lines = vec![columns.iter().map(Column::name).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|column| row.cell(column)).collect()));
+    let lines: Vec<Vec<String>> =
+        lines.into_iter().map(|line| line.iter().map(|cell| safe(cell).into_owned()).collect()).collect();
+    let width = |at: usize| lines.iter().map(|line| line[at].width()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for (at, line) in lines.iter().enumerate() {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        let text = cells.collect::<Vec<_>>().join("  ");
+        let text = text.trim_end();
+        out.line(if at == 0 { out.styled(Style::Head, text) } else { text.to_owned() })?;
+    }
+    Ok(())
+}
+
+/// A field of a CSV, by RFC 4180, in one line; one that a spreadsheet would take for a formula gets a quote before it.
+fn quoted(text: &str) -> String {
+    let text = &*safe(text);
+    let is_formula = text.starts_with(['=', '+', '@']) || text.starts_with('-') && text.parse::<f64>().is_err();
+    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    match text.contains([',', '"']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_quoted_where_it_has_to_be() {
+        for (text, field) in [
+            ("a", "a"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\nb", "a\\nb"),
+            ("=1+1", "'=1+1"),
+            ("-1.5", "-1.5"),
+            ("-x", "'-x"),
+        ] {
+            assert_eq!(quoted(text), field);
+        }
+    }
+}

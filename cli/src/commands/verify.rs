@@ -1,0 +1,187 @@
+//! `ndcache verify`: whether every stored byte is what was written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use ndcache::verify::{Problem, Repair, VerifyReport};
+use ndcache::{Entry, ErrorKind, Memory};
+use rayon::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::args::Verify;
+use crate::cache;
+use crate::commands::remove::{Consent, agreed};
+use crate::entry::{all, of_function};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::{Out, Style};
+use crate::text::{count, entries, safe, size};
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    entries: u64,
+    bytes: u64,
+    problems: Vec<(PathBuf, Problem)>,
+}
+
+pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
+    let share = args.sample.as_deref().map(parse_share).transpose()?;
+    let memory = if args.repair { cache::for_writing(out)? } else { cache::for_reading(out)? };
+    let found = match (&args.function, share) {
+        (None, None) => whole(&memory, out)?,
+        (function, share) => some(&memory, function.as_deref(), share.unwrap_or(1.0), out)?,
+    };
+    let damaged: Vec<&Path> =
+        found.problems.iter().filter(|(_, it)| matches!(it, Problem::Damaged(_))).map(|(path, _)| &**path).collect();
+    if !out.is_json() {
+        print(&found, out)?;
+    }
+    let mut removed = 0;
+    if args.repair && !damaged.is_empty() {
+        let question = format!("Remove {} that are damaged?", entries(damaged.len() as u64));
+        if agreed(&memory, Consent { dry_run: false, yes: args.yes }, &question, out)? {
+            removed = repair(&memory, &damaged)?;
+            if !out.is_json() {
+                out.line(format!("removed {}", entries(removed)))?;
+            }
+        }
+    }
+    if out.is_json() {
+        document(&found, removed, out)?;
+    }
+    let unreadable = found.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)));
+    let is_intact = damaged.is_empty() && !unreadable;
+    Ok(if is_intact { Exit::Fine } else { Exit::Found })
+}
+
+fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
+    let bar = out.bar(|| memory.entries().filter_map(|entry| entry.ok().map(|entry| entry.bytes())).sum());
+    let report = memory.verify_with(Repair::No, |checked| bar.set_position(checked.bytes));
+    bar.finish_and_clear();
+    let VerifyReport { entries, bytes, problems, .. } = report?;
+    Ok(Found { entries, bytes, problems })
+}
+
+/// Checks a share of the entries, of one function or of all.
+fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> Outcome<Found> {
+    let problems = Mutex::new(Vec::new());
+    let note = |path: PathBuf, problem: Problem| {
+        problems.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path, problem));
+    };
+    let mut bad = |what: String| note(PathBuf::new(), Problem::Damaged(what));
+    let mut chosen = match function {
+        Some(function) => of_function(memory, function, &mut |_| {})?,
+        None => all(memory, &mut bad),
+    };
+    // By their keys, which are random: the same ones each time, so that a find can be looked for again.
+    chosen.sort_by_key(Entry::key);
+    let most = (chosen.len() as f64 * share).ceil() as usize;
+    let step = (chosen.len() as f64 / most.max(1) as f64).max(1.0);
+    let sample: Vec<&Entry> = (0..most).filter_map(|n| chosen.get((n as f64 * step) as usize)).collect();
+    let bar = out.bar(|| sample.iter().map(|entry| entry.bytes()).sum());
+    let bytes = sample.par_iter().map(|entry| match entry.verify() {
+        Ok(bytes) => {
+            bar.inc(bytes);
+            bytes
+        }
+        // Somebody has removed it meanwhile.
+        Err(error) if error.kind() == ErrorKind::Changed => 0,
+        Err(error) => {
+            let problem = match error.kind() {
+                ErrorKind::Newer => Problem::Newer(error.to_string()),
+                ErrorKind::Io => Problem::Unreadable(error.to_string()),
+                _ => Problem::Damaged(error.to_string()),
+            };
+            note(entry.path().to_owned(), problem);
+            0
+        }
+    });
+    let bytes = bytes.sum();
+    bar.finish_and_clear();
+    let mut problems = problems.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    problems.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Found { entries: sample.len() as u64, bytes, problems })
+}
+
+/// Removes those of the damaged entries that are damaged still; returns how many.
+fn repair(memory: &Memory, damaged: &[&Path]) -> Outcome<u64> {
+    let mut removed = 0;
+    for path in damaged {
+        let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 32) else {
+            continue;
+        };
+        let is_damaged = match memory.entry_by_id(key) {
+            Ok(Some(entry)) => entry.verify().is_err_and(|error| error.kind() == ErrorKind::Damaged),
+            Ok(None) => false,
+            Err(error) => error.kind() == ErrorKind::Damaged,
+        };
+        if is_damaged && memory.remove_entry(key)? {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn print(found: &Found, out: &mut Out) -> Outcome<()> {
+    for (path, problem) in &found.problems {
+        let text = format!("{}: {problem}", path.display());
+        let text = safe(&text);
+        let is_bad = matches!(problem, Problem::Damaged(_) | Problem::Unreadable(_));
+        out.line(if is_bad { out.styled(Style::Bad, &text) } else { text.into_owned() })?;
+    }
+    let good = if found.problems.is_empty() { "all of it is what was written" } else { "with problems" };
+    let problems = match found.problems.len() {
+        0 => good.to_owned(),
+        1 => "1 problem".to_owned(),
+        many => format!("{} problems", count(many as u64)),
+    };
+    out.line(format!("checked {}, {}: {problems}", entries(found.entries), size(found.bytes)))
+}
+
+fn document(found: &Found, removed: u64, out: &mut Out) -> Outcome<()> {
+    let name = |problem: &Problem| match problem {
+        Problem::Damaged(_) => "damaged",
+        Problem::Writable => "writable",
+        Problem::Newer(_) => "newer",
+        Problem::Orphan => "orphan",
+        Problem::Unreadable(_) => "unreadable",
+        _ => "other",
+    };
+    let problem = |(path, problem): &(PathBuf, Problem)| json!({ "path": path.display().to_string(), "kind": name(problem), "text": problem.to_string() });
+    let problems: Vec<Json> = found.problems.iter().map(problem).collect();
+    let damaged = found.problems.iter().filter(|(_, problem)| name(problem) == "damaged").count();
+    out.document(json!({
+        "entries": found.entries,
+        "bytes": found.bytes,
+        "damaged": damaged,
+        "problems": problems,
+        "removed": removed,
+    }))
+}
+
+/// `5%`, `0.05`
+fn parse_share(text: &str) -> Outcome<f64> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
+        None => text.parse(),
+    };
+    share.ok().filter(|share| *share > 0.0 && *share <= 1.0).ok_or_else(|| {
+        Failure::usage(format!("share is `{}`, expected such as `5%`, above 0 and at most 100 %", safe(text)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage_or_a_fraction() {
+        assert_eq!(
+            (parse_share("5%").unwrap(), parse_share("0.5").unwrap(), parse_share("100%").unwrap()),
+            (0.05, 0.5, 1.0)
+        );
+        for text in ["", "%", "0%", "101%", "-1%", "NaN", "five", "1.5"] {
+            assert!(parse_share(text).is_err(), "{text}");
+        }
+    }
+}

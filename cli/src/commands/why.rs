@@ -1,0 +1,98 @@
+//! `ndcache why`: what an entry was computed for, against the nearest one that was there.
+
+use ndcache::explain::Reason;
+use ndcache::{Entry, Memory};
+use serde_json::{Value as Json, json};
+
+use crate::args::Why;
+use crate::commands::show::name;
+use crate::entry::{call, find, of_function, open_for};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out::{Out, Style};
+use crate::text::{moment, rfc3339, safe};
+
+pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
+    let memory = open_for(out, &args.what)?;
+    let (siblings, told) = meant(&memory, args)?;
+    let told: Vec<Told> = told.into_iter().map(|entry| Told::of(entry, &siblings)).collect();
+    if out.is_json() {
+        let misses: Vec<Json> = told.iter().map(Told::json).collect();
+        out.document(json!({ "misses": misses }))?;
+        return Ok(Exit::Fine);
+    }
+    for told in &told {
+        told.print(out)?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// All entries of the function, and those that are to be told of: one, or the last ones.
+fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Vec<Entry>)> {
+    match find(memory, &args.what) {
+        Ok(entry) => {
+            let siblings = of_function(memory, entry.function(), &mut |_| {})?;
+            Ok((siblings, vec![entry]))
+        }
+        // It may name a function, which has no digits of a key, or happens to have.
+        Err(failure) => match of_function(memory, &args.what, &mut |_| {}) {
+            Ok(mut siblings) => {
+                siblings.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
+                let told = siblings.iter().take(args.count).cloned().collect();
+                Ok((siblings, told))
+            }
+            Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
+            Err(none) if is_name(&args.what) => Err(none),
+            Err(_) => Err(failure),
+        },
+    }
+}
+
+/// Whether a text can't be the beginning of a key.
+fn is_name(what: &str) -> bool {
+    what.len() < 4 || what.bytes().any(|byte| !byte.is_ascii_hexdigit() && byte != b'@')
+}
+
+/// An entry, and the nearest one that was there when it was made.
+struct Told {
+    entry: Entry,
+    nearest: Option<Entry>,
+}
+
+impl Told {
+    fn of(entry: Entry, siblings: &[Entry]) -> Self {
+        let before = siblings.iter().filter(|other| other.created() < entry.created() && other.key() != entry.key());
+        let distance = |other: &&Entry| {
+            let differing = other.differing_arguments(&entry).len();
+            (other.code() != entry.code(), differing, std::cmp::Reverse(other.created()))
+        };
+        let nearest = before.min_by_key(distance).cloned();
+        Self { entry, nearest }
+    }
+
+    fn reason(&self) -> String {
+        match &self.nearest {
+            None => Reason::NewFunction.to_string(),
+            Some(nearest) => nearest.difference(&self.entry).to_string(),
+        }
+    }
+
+    fn print(&self, out: &mut Out) -> Outcome<()> {
+        let key = out.styled(Style::Key, &self.entry.key().to_string()[..8]);
+        out.line(format!("{key}  {}  {}", moment(self.entry.created()), safe(&call(&self.entry))))?;
+        let against = match &self.nearest {
+            None => "no call of it was stored before".to_owned(),
+            Some(nearest) => format!("against {}", name(nearest)),
+        };
+        out.line(format!("          {}  ({})", safe(&self.reason()), safe(&against)))
+    }
+
+    fn json(&self) -> Json {
+        json!({
+            "key": self.entry.key().to_string(),
+            "function": self.entry.function(),
+            "created": rfc3339(self.entry.created()),
+            "reason": self.reason(),
+            "nearest": self.nearest.as_ref().map(|nearest| nearest.key().to_string()),
+        })
+    }
+}

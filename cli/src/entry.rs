@@ -1,0 +1,264 @@
+//! Entries as they are named, listed and told.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ndcache::inspect::{StoredArray, Value};
+use ndcache::{Entry, Memory};
+use serde_json::{Value as Json, json};
+
+use crate::cache;
+use crate::exit::{Failure, Outcome};
+use crate::out::Out;
+use crate::text::{nanoseconds, rfc3339, safe, short};
+
+/// So many candidates are listed.
+const CANDIDATES: usize = 10;
+
+/// The longest text of a result.
+const RESULT: usize = 60;
+
+/// Opens the cache for a command that reads one entry, which may be named by a file in it.
+pub(crate) fn open_for(out: &mut Out, id: &str) -> Outcome<Memory> {
+    if is_path(id) { cache::of_file(out, Path::new(id)) } else { cache::for_reading(out) }
+}
+
+fn is_path(id: &str) -> bool {
+    let is_file = [".record", ".npy", ".npy.gz", ".msgpack"].iter().any(|end| id.ends_with(end));
+    // A function's path may have a `/`, too.
+    is_file || id.contains('/') && Path::new(id).exists()
+}
+
+/// The entry that is named: by the beginning of its key, by a file of it, or as the latest ones of a function.
+pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
+    let none = || Failure::found(format!("there is no entry `{}` in `{}`", safe(id), cache::place(memory)));
+    if is_path(id) {
+        let entry = memory.entry_by_id(key_of_file(id)?)?.ok_or_else(none)?;
+        let folder = std::path::absolute(id)?.parent().and_then(|folder| folder.canonicalize().ok());
+        let is_here = entry.path().parent().and_then(|here| here.canonicalize().ok()) == folder;
+        return if is_here { Ok(entry) } else { Err(none()) };
+    }
+    if let Some((function, number)) = id.rsplit_once('@') {
+        let number: usize = number.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
+            Failure::usage(format!("entry is `{}`, expected such as `smooth@1`, the latest of `smooth`", safe(id)))
+        })?;
+        let mut entries = of_function(memory, function, &mut |_| {})?;
+        entries.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
+        return entries.into_iter().nth(number - 1).ok_or_else(none);
+    }
+    memory.entry_by_id(id)?.ok_or_else(none)
+}
+
+/// The key in the name of a file of an entry: `<key>.record`, `<key>.<nonce>.npy`, `<readable>-<key>.<nonce>.npy`.
+fn key_of_file(path: &str) -> Outcome<String> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let last = name.rsplit('-').next().unwrap_or(name);
+    let key = last.split('.').next().unwrap_or(last);
+    match key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(key.to_owned()),
+        false => Err(Failure::usage(format!("file `{}` has no key in its name", safe(path)))),
+    }
+}
+
+/// All entries that can be read; what can't is told to `bad`.
+pub(crate) fn all(memory: &Memory, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
+    let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
+    memory.entries().filter_map(keep).collect()
+}
+
+/// The entries of a function that is named by its path or by the end of it.
+///
+/// # Errors
+/// Returns a failure when there is none, or several, which it lists.
+pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(String)) -> Outcome<Vec<Entry>> {
+    let mut functions: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for entry in all(memory, bad) {
+        if names(name, entry.function()) {
+            functions.entry(entry.function().to_owned()).or_default().push(entry);
+        }
+    }
+    if let Some(exact) = functions.remove(name) {
+        return Ok(exact);
+    }
+    match functions.len() {
+        0 => Err(Failure::found(format!("no function `{}` has entries in `{}`", safe(name), cache::place(memory)))),
+        1 => Ok(functions.into_values().next().unwrap_or_default()),
+        count => {
+            let listed: Vec<_> = functions.keys().take(CANDIDATES).map(|path| format!("`{}`", safe(path))).collect();
+            let more = if count > CANDIDATES { ", …" } else { "" };
+            let listed = listed.join(", ");
+            Err(Failure::usage(format!("function `{}` is one of {count}: {listed}{more}", safe(name))))
+        }
+    }
+}
+
+/// Whether a name is a function's path, or the end of it.
+fn names(name: &str, path: &str) -> bool {
+    path == name || path.strip_suffix(name).is_some_and(|rest| rest.ends_with("::") || rest.ends_with('/'))
+}
+
+/// `x=f64[256,256] C, sigma=1.5`
+pub(crate) fn arguments(entry: &Entry) -> String {
+    let arguments: Vec<_> = entry.arguments().iter().map(ToString::to_string).collect();
+    arguments.join(", ")
+}
+
+/// `smooth(x=f64[256,256] C, sigma=1.5)`
+pub(crate) fn call(entry: &Entry) -> String {
+    format!("{}({})", short(entry.function()), arguments(entry))
+}
+
+/// The result in short: `f32[256,256,160]`, `0.25`, `{weights: f64[3], best: 7}`.
+pub(crate) fn result(entry: &Entry) -> String {
+    match (entry.value(), entry.arrays()) {
+        (Ok(value), Ok(arrays)) => {
+            let mut text = String::new();
+            tell(&value, &arrays, RESULT, &mut text);
+            text
+        }
+        (Err(error), _) | (_, Err(error)) => format!("({})", error.to_string().chars().take(40).collect::<String>()),
+    }
+}
+
+/// `f32[256,256,160]`
+pub(crate) fn array(array: &StoredArray) -> String {
+    let axes: Vec<_> = array.shape().iter().map(u64::to_string).collect();
+    format!("{}[{}]", dtype(array.descr()), axes.join(","))
+}
+
+/// The name of a dtype in Rust, where it has one.
+pub(crate) fn dtype(descr: &str) -> &str {
+    match descr {
+        "|b1" => "bool",
+        "|i1" => "i8",
+        "<i2" => "i16",
+        "<i4" => "i32",
+        "<i8" => "i64",
+        "|u1" => "u8",
+        "<u2" => "u16",
+        "<u4" => "u32",
+        "<u8" => "u64",
+        "<f2" => "f16",
+        "<f4" => "f32",
+        "<f8" => "f64",
+        "<c8" => "c32",
+        "<c16" => "c64",
+        other => other,
+    }
+}
+
+/// Writes a value in one line, up to about so many characters.
+pub(crate) fn tell(value: &Value, arrays: &[StoredArray], room: usize, text: &mut String) {
+    let is_full = |text: &String| text.chars().count() >= room;
+    let list =
+        |open: char, close: char, items: &mut dyn Iterator<Item = (Option<&Value>, &Value)>, text: &mut String| {
+            text.push(open);
+            for (at, (key, item)) in items.enumerate() {
+                if at > 0 {
+                    text.push_str(", ");
+                }
+                if is_full(text) {
+                    text.push('…');
+                    break;
+                }
+                if let Some(key) = key {
+                    match key {
+                        Value::Text(name) => text.push_str(name),
+                        key => tell(key, arrays, room, text),
+                    }
+                    text.push_str(": ");
+                }
+                tell(item, arrays, room, text);
+            }
+            text.push(close);
+        };
+    match value {
+        Value::Array(index) => text.push_str(&arrays.get(*index).map_or_else(|| "array".to_owned(), array)),
+        Value::List(items) => list('[', ']', &mut items.iter().map(|item| (None, item)), text),
+        Value::Map(entries) => list('{', '}', &mut entries.iter().map(|(key, item)| (Some(key), item)), text),
+        scalar => text.push_str(&self::scalar(scalar, room)),
+    }
+}
+
+/// A value that holds no others, as text.
+pub(crate) fn scalar(value: &Value, room: usize) -> String {
+    match value {
+        Value::Nil => "none".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float32(value) => format!("{value:?}"),
+        Value::Float64(value) => format!("{value:?}"),
+        Value::Text(value) if value.chars().count() > room => {
+            format!("{:?}", value.chars().take(room).chain(['…']).collect::<String>())
+        }
+        Value::Text(value) => format!("{value:?}"),
+        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        Value::Pickle(length) => format!("a pickle of {length} bytes"),
+        _ => "…".to_owned(),
+    }
+}
+
+/// A value as JSON; what JSON has no word for as text.
+pub(crate) fn value_json(value: &Value) -> Json {
+    match value {
+        Value::Nil => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Integer(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+            (Ok(value), _) => json!(value),
+            (_, Ok(value)) => json!(value),
+            _ => json!(value.to_string()),
+        },
+        Value::Float32(value) if value.is_finite() => json!(value),
+        Value::Float64(value) if value.is_finite() => json!(value),
+        Value::Float32(value) => json!(value.to_string()),
+        Value::Float64(value) => json!(value.to_string()),
+        Value::Text(value) => json!(value),
+        Value::Bytes(bytes) => json!({ "bytes": bytes.len() }),
+        Value::Pickle(length) => json!({ "pickle": length }),
+        Value::Array(index) => json!({ "array": index }),
+        Value::List(items) => items.iter().map(value_json).collect(),
+        Value::Map(entries) => {
+            let all_text = entries.iter().all(|(key, _)| matches!(key, Value::Text(_)));
+            let named = |(key, item): &(Value, Value)| match key {
+                Value::Text(name) => (name.clone(), value_json(item)),
+                _ => (String::new(), Json::Null),
+            };
+            match all_text {
+                true => entries.iter().map(named).collect::<serde_json::Map<_, _>>().into(),
+                false => entries.iter().map(|(key, item)| json!([value_json(key), value_json(item)])).collect(),
+            }
+        }
+        _ => Json::Null,
+    }
+}
+
+/// An entry as JSON.
+pub(crate) fn entry_json(entry: &Entry) -> Json {
+    let argument = |it: &ndcache::inspect::Argument| json!({ "name": it.name(), "text": it.text(), "digest": it.digest().to_string() });
+    json!({
+        "key": entry.key().to_string(),
+        "function": entry.function(),
+        "arguments": entry.arguments().iter().map(argument).collect::<Vec<_>>(),
+        "bytes": entry.bytes(),
+        "duration_ns": nanoseconds(entry.duration()),
+        "created": rfc3339(entry.created()),
+        "used": rfc3339(entry.used()),
+        "edited": entry.edited(),
+        "origin": entry.origin(),
+        "path": entry.path().display().to_string(),
+    })
+}
+
+/// An array as JSON.
+pub(crate) fn array_json(array: &StoredArray) -> Json {
+    json!({
+        "descr": array.descr(),
+        "shape": array.shape(),
+        "order": array.order().to_string(),
+        "bytes": array.bytes(),
+        "stored_bytes": array.stored_bytes(),
+        "digest": array.digest().to_string(),
+        "codec": array.codec(),
+        "file": array.file().map(|file| file.display().to_string()),
+    })
+}

@@ -1,0 +1,158 @@
+//! Where results go, and how they look there.
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, StderrLock, StdoutLock, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::args::{Common, When};
+use crate::exit::Outcome;
+use crate::text::safe;
+
+/// The version of what `--json` prints. Fields are only ever added.
+const SCHEMA: u64 = 1;
+
+/// Stdout for results, and stderr for everything else.
+pub(crate) struct Out {
+    stdout: BufWriter<StdoutLock<'static>>,
+    pub(crate) common: Common,
+    /// Stdout is a terminal.
+    terminal: bool,
+    color: bool,
+}
+
+/// What a text is coloured by.
+#[derive(Clone, Copy)]
+pub(crate) enum Style {
+    Head,
+    Key,
+    Bad,
+    Dim,
+}
+
+impl Out {
+    pub(crate) fn new(common: &Common) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let color = match common.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => {
+                is_set("CLICOLOR_FORCE") || terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+            }
+        };
+        Self {
+            stdout: BufWriter::with_capacity(64 << 10, io::stdout().lock()),
+            common: common.clone(),
+            terminal,
+            color,
+        }
+    }
+
+    /// Whether a document is wanted, and no text.
+    pub(crate) fn is_json(&self) -> bool {
+        self.common.json || self.common.jsonl
+    }
+
+    /// How many columns there are; `None` where lines aren't cut.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        self.terminal.then(|| columns().or_else(terminal_width).unwrap_or(80))
+    }
+
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Outcome<()> {
+        writeln!(self.stdout, "{}", text.as_ref())?;
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.stdout.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// The document of a command: an object, to which the version is added.
+    pub(crate) fn document(&mut self, mut document: Value) -> Outcome<()> {
+        if let Value::Object(fields) = &mut document {
+            fields.insert("schema".to_owned(), json!(SCHEMA));
+        }
+        let text = match self.common.jsonl {
+            true => document.to_string(),
+            false => serde_json::to_string_pretty(&document).unwrap_or_default(),
+        };
+        self.line(text)
+    }
+
+    /// One of a list of any length.
+    pub(crate) fn item(&mut self, item: &Value) -> Outcome<()> {
+        self.line(item.to_string())
+    }
+
+    pub(crate) fn styled(&self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Head => "1",
+            Style::Key => "36",
+            Style::Bad => "31",
+            Style::Dim => "2",
+        };
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// What is no result, unless `--quiet` is given.
+    pub(crate) fn note(&mut self, text: impl AsRef<str>) {
+        if !self.common.quiet {
+            let _ = self.stdout.flush();
+            say(&mut io::stderr().lock(), text.as_ref());
+        }
+    }
+
+    pub(crate) fn complain(&mut self, text: &str) {
+        let _ = self.stdout.flush();
+        say(&mut io::stderr().lock(), text);
+    }
+
+    /// Asks for a Yes, on a terminal only; anything else is a No.
+    pub(crate) fn confirm(&mut self, question: &str) -> Outcome<bool> {
+        self.stdout.flush()?;
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// Whether somebody can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal() && !self.is_json()
+    }
+
+    /// A bar on stderr, where that is a terminal; what it goes up to is only asked for then.
+    pub(crate) fn bar(&self, total: impl FnOnce() -> u64) -> ProgressBar {
+        if self.common.no_progress || self.common.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(total()), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}  {binary_bytes_per_sec}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    pub(crate) fn finish(&mut self) -> Outcome<()> {
+        self.stdout.flush()?;
+        Ok(())
+    }
+}
+
+fn say(stderr: &mut StderrLock<'_>, text: &str) {
+    // Paths and names may come from anybody; lines are our own.
+    for line in text.lines() {
+        let _ = writeln!(stderr, "ndcache: {}", safe(line));
+    }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+fn terminal_width() -> Option<usize> {
+    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+}

@@ -1,0 +1,229 @@
+//! Numbers, times and names for people.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::exit::{Failure, Outcome};
+
+const DAY: u64 = 86_400;
+
+/// `21.4 GiB`
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut value, mut unit) = (bytes as f64 / 1024.0, 0);
+    // What would be printed as 1024.0 is one of the next unit.
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `1,284`
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 entry`, `3 entries`
+pub(crate) fn entries(number: u64) -> String {
+    if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
+}
+
+/// `3.1 s`, `1 h 31 min`
+pub(crate) fn duration(duration: Duration) -> String {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.as_nanos());
+    match seconds {
+        0 if nanoseconds < 1000 => format!("{nanoseconds} ns"),
+        0 if nanoseconds < 999_950 => format!("{:.1} µs", nanoseconds as f64 / 1e3),
+        0 if nanoseconds < 999_950_000 => format!("{:.1} ms", nanoseconds as f64 / 1e6),
+        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..360_000 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} h", count(seconds / 3600)),
+    }
+}
+
+/// The present; `SOURCE_DATE_EPOCH` if that is set, so that what is printed can be reproduced.
+pub(crate) fn now() -> SystemTime {
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    said.map_or_else(SystemTime::now, |seconds| UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// `2 hours ago`
+pub(crate) fn ago(time: SystemTime) -> String {
+    let Ok(age) = now().duration_since(time) else { return "just now".to_owned() };
+    let of = |number: u64, unit: &str| format!("{} {unit}{} ago", count(number), if number == 1 { "" } else { "s" });
+    match age.as_secs() {
+        0..60 => "just now".to_owned(),
+        seconds @ 60..3600 => of(seconds / 60, "minute"),
+        seconds @ 3600..DAY => of(seconds / 3600, "hour"),
+        seconds => of(seconds / DAY, "day"),
+    }
+}
+
+/// `63 days`
+pub(crate) fn idle(time: SystemTime) -> String {
+    ago(time).trim_end_matches(" ago").to_owned()
+}
+
+/// `2026-10-02`, or `today 09:12`
+pub(crate) fn when(time: SystemTime) -> String {
+    let zone = TimeZone::system();
+    let local = |time| Timestamp::try_from(time).ok().map(|time: Timestamp| time.to_zoned_datetime(zone.clone()));
+    let (Some(time), Some(now)) = (local(time), local(now())) else { return "–".to_owned() };
+    match time.date() == now.date() {
+        true => time.strftime("today %H:%M").to_string(),
+        false => time.strftime("%Y-%m-%d").to_string(),
+    }
+}
+
+/// `2026-10-02 09:12:44`
+pub(crate) fn moment(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
+    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
+}
+
+/// The day, for sums.
+pub(crate) fn day(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
+    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+}
+
+/// RFC 3339.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |time| time.to_string())
+}
+
+/// A duration in nanoseconds, for JSON.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The text in one line that tells a terminal nothing: control characters and marks of direction are escaped.
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    let is_mark =
+        |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_odd = |char: char| char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}');
+    if !text.contains(is_odd) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        match is_odd(char) {
+            true => safe.extend(char.escape_default()),
+            false => safe.push(char),
+        }
+    }
+    safe.into()
+}
+
+/// The last component of a function's path: `smooth` of `pipeline::filters::smooth`.
+pub(crate) fn short(function: &str) -> &str {
+    let mut depth = 0;
+    for (at, byte) in function.bytes().enumerate().rev() {
+        match byte {
+            b'>' => depth += 1,
+            b'<' => depth -= 1,
+            b':' | b'/' if depth == 0 => return &function[at + 1..],
+            _ => {}
+        }
+    }
+    function
+}
+
+/// A duration as it is given: `30d`, `12h`, `90min`, `2h30min`.
+///
+/// # Errors
+/// Anything else is an error, and no default.
+pub(crate) fn parse_duration(text: &str) -> Outcome<Duration> {
+    let wrong = || Failure::usage(format!("duration is `{}`, expected such as `30d`, `12h` or `90min`", safe(text)));
+    let (mut rest, mut total) = (text.trim(), Duration::ZERO);
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|char: char| !char.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, after) = rest.split_at(digits);
+        let unit = after.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(after.len());
+        let seconds = match &after[..unit] {
+            "s" | "sec" => 1,
+            "min" => 60,
+            "h" => 3600,
+            "d" => DAY,
+            "w" => 7 * DAY,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let more = number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)?;
+        total = total.checked_add(more).ok_or_else(wrong)?;
+        rest = after[unit..].trim_start();
+    }
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_counts_and_durations_are_short() {
+        let sizes = [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1 << 20, "1.0 MiB"), (1048575, "1.0 MiB")];
+        for (bytes, text) in sizes {
+            assert_eq!(size(bytes), text);
+        }
+        assert_eq!(size(u64::MAX), "16.0 EiB");
+        assert_eq!((count(0), count(999), count(1000), count(1_234_567)), {
+            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
+        });
+        for (nanoseconds, text) in [
+            (41, "41 ns"),
+            (1_500, "1.5 µs"),
+            (999_960, "1.0 ms"),
+            (3_100_000_000, "3.1 s"),
+            (61_000_000_000, "1 min 1 s"),
+            (5_460_000_000_000, "1 h 31 min"),
+            (u64::MAX, "5,124,095 h"),
+        ] {
+            assert_eq!(duration(Duration::from_nanos(nanoseconds)), text);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_with_a_unit_and_nothing_else_is_taken_for_one() {
+        for (text, seconds) in
+            [("30d", 30 * DAY), ("12h", 43_200), ("2h30min", 9000), ("1w", 7 * DAY), ("0s", 0), (" 5 s", 5)]
+        {
+            if text == " 5 s" {
+                assert!(parse_duration(text).is_err(), "no space between");
+                continue;
+            }
+            assert_eq!(parse_duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        }
+        for text in
+            ["", " ", "30", "d", "-3d", "1.5d", "30 d", "3m", "3M", "3 days", "99999999999999999999d", "1d2", "٣d"]
+        {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_text_reaches_the_terminal_as_a_command() {
+        assert_eq!(safe("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\n");
+        assert!(matches!(safe("größe → ß"), Cow::Borrowed(_)));
+        assert_eq!((short("a::b::f"), short("p/bin::f"), short("a::T<b::C>"), short("f")), ("f", "f", "T<b::C>", "f"));
+    }
+}

@@ -1,0 +1,152 @@
+//! What is removed is what was said, and nothing without a Yes.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::support::Scene;
+
+/// The keys of all entries, by what `ls` says.
+fn keys(scene: &Scene) -> BTreeSet<String> {
+    let functions = scene.json(&["ls"]);
+    let names = functions["functions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|it| it["name"].as_str().expect("a name").to_owned());
+    names
+        .flat_map(|name| {
+            let entries = scene.json(&["ls", &name]);
+            let entries = entries["entries"].as_array().expect("a list").clone();
+            entries.into_iter().map(|entry| entry["key"].as_str().expect("a key").to_owned())
+        })
+        .collect()
+}
+
+fn listed(plan: &serde_json::Value) -> BTreeSet<String> {
+    plan["keys"].as_array().expect("a list").iter().map(|key| key.as_str().expect("a key").to_owned()).collect()
+}
+
+#[test]
+fn a_collection_removes_what_its_dry_run_lists() {
+    for limits in [
+        &["--max-items", "5"][..],
+        &["--max-size", "4K"],
+        &["--unused", "1d"],
+        &["--unused", "3d"],
+        &["--superseded"],
+        &["--max-items", "1", "--function", "frozen fit"],
+        &[],
+    ] {
+        let scene = Scene::new();
+        let all = keys(&scene);
+        let before = scene.snapshot();
+        let plan = scene.json(&[&["gc", "--dry-run"][..], limits].concat());
+        assert_eq!(scene.snapshot(), before, "{limits:?}");
+        assert_eq!(plan["removed"], serde_json::Value::Null);
+        let run = scene.run(&[&["gc", "--yes"][..], limits].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        let expected: BTreeSet<_> = all.difference(&listed(&plan)).cloned().collect();
+        assert_eq!(keys(&scene), expected, "{limits:?}");
+        assert_eq!(scene.run(&["verify"]).code, 0);
+    }
+}
+
+#[test]
+fn nothing_is_removed_without_a_yes() {
+    let scene = Scene::new();
+    let before = scene.snapshot();
+    for arguments in [
+        &["gc", "--max-items", "0"][..],
+        &["clear"],
+        &["clear", "--keep-steps"],
+        &["rm", "frozen fit@1"],
+        &["rm", "--function", "frozen fit"],
+        &["rm", "--older", "1d"],
+    ] {
+        let run = scene.run(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {run:?}");
+        for answer in ["n\n", "\n", "no\n", "maybe\n", "\u{4}"] {
+            let (code, shown) = scene.terminal(arguments, answer);
+            assert_eq!(code, 1, "{arguments:?} {answer:?}: {shown}");
+            assert!(shown.contains("[y/N]") && shown.contains("(in /data/cache)"), "{shown}");
+            assert!(shown.contains("would remove") && shown.contains("nothing was removed"), "{shown}");
+        }
+    }
+    assert_eq!(scene.snapshot(), before);
+    let (code, shown) = scene.terminal(&["rm", "frozen fit@1"], "y\n");
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("removed 1 entry"), "{shown}");
+}
+
+#[test]
+fn entries_are_removed_by_key_by_function_and_by_condition() {
+    let scene = Scene::new();
+    let all = keys(&scene);
+    let key = scene.json(&["show", "frozen fit@1"])["key"].as_str().expect("a key").to_owned();
+    assert_eq!(scene.run(&["rm", &key[..8], "--yes"]).code, 0);
+    assert_eq!(keys(&scene).len(), all.len() - 1);
+    assert_eq!(scene.run(&["rm", &key[..8], "--yes"]).code, 1, "it is gone");
+    let selected = scene.json(&["rm", "--function", "frozen fit", "--where", "outcome=0", "--yes"]);
+    assert_eq!(selected["removed"]["entries"], 1);
+    assert_eq!(keys(&scene).len(), all.len() - 2);
+    assert_eq!(scene.json(&["rm", "--where", "nothing=1", "--yes"])["entries"], 0);
+    assert_eq!(scene.json(&["rm", "--function", "frozen fit", "--yes"])["removed"]["entries"], 1);
+    assert_eq!(scene.run(&["clear", "--keep-steps", "--yes"]).code, 0);
+    assert_eq!(keys(&scene).len(), 0);
+    assert!(scene.cache().join("CACHEDIR.TAG").exists());
+}
+
+#[test]
+fn pinned_entries_stay_until_they_are_unpinned() {
+    let scene = Scene::new();
+    let all = keys(&scene).len();
+    let key = scene.json(&["pin", "paper", "frozen sum@1", "--lineage"])["keys"].clone();
+    let count = key.as_array().expect("a list").len();
+    assert!(count > 1, "with what went into it: {key}");
+    let plan = scene.json(&["gc", "--max-items", "0", "--dry-run"]);
+    assert!(listed(&plan).len() <= all - count);
+    assert_eq!(scene.run(&["gc", "--max-items", "0", "--yes"]).code, 0);
+    assert_eq!(scene.run(&["show", "frozen sum@1"]).code, 0);
+    assert_eq!(scene.run(&["unpin", "paper"]).code, 0);
+    assert_eq!(scene.run(&["gc", "--max-items", "0", "--yes"]).code, 0);
+    assert_eq!(scene.run(&["show", "frozen sum@1"]).code, 1);
+}
+
+#[test]
+fn only_what_is_damaged_is_repaired_away() {
+    let scene = Scene::new();
+    let all = keys(&scene);
+    let array = scene.files().find(|path| path.extension().is_some_and(|it| it == "npy")).expect("an array");
+    let mut bytes = fs::read(&array).expect("its bytes");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::remove_file(&array).expect("removed");
+    fs::write(&array, bytes).expect("written");
+    let report = scene.json(&["verify"]);
+    assert_eq!((report["damaged"].as_u64(), scene.run(&["verify"]).code), (Some(1), 1));
+    assert_eq!(keys(&scene), all, "nothing was asked to be removed");
+    assert_eq!(scene.run(&["verify", "--repair"]).code, 2);
+    let (code, shown) = scene.terminal(&["verify", "--repair"], "n\n");
+    assert_eq!(code, 1, "{shown}");
+    assert_eq!(keys(&scene), all);
+    let report = scene.json(&["verify", "--repair", "--yes"]);
+    assert_eq!((report["damaged"].as_u64(), report["removed"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(keys(&scene).len(), all.len() - 1);
+    assert_eq!(scene.run(&["verify"]).code, 0);
+    assert_eq!(scene.run(&["show", "frozen packed@1"]).code, 0);
+}
+
+#[test]
+fn a_record_that_can_not_be_read_is_told_and_removed_by_its_whole_key() {
+    let scene = Scene::new();
+    let shown = scene.json(&["show", "frozen packed@1"]);
+    let (key, path) = (shown["key"].as_str().expect("a key"), shown["path"].as_str().expect("a path"));
+    let path = path.replace("/data", scene.root().to_str().expect("a path"));
+    fs::write(&path, b"nonsense").expect("written");
+    assert_eq!(scene.run(&["show", key]).code, 1);
+    assert!(scene.run(&["ls"]).stderr.contains("1 can't be read"));
+    assert_eq!(scene.run(&["rm", &key[..8], "--yes"]).code, 1);
+    assert!(fs::exists(&path).expect("a look"));
+    assert_eq!(scene.run(&["rm", key]).code, 2, "nobody was asked");
+    assert_eq!(scene.run(&["rm", key, "--yes"]).code, 0);
+    assert!(!fs::exists(&path).expect("a look"));
+}

@@ -1,0 +1,162 @@
+//! Every document is as `docs/cli.schema.json` says.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::Scene;
+use crate::usage::READING;
+
+fn schema() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.schema.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON")
+}
+
+/// What of the language of schemas is used: `$ref`, `type`, `required`, `properties`, `items`, `const`, `enum`.
+fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
+    if let Some(name) = rule["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").expect("a definition");
+        assert!(root["$defs"][name].is_object(), "{name}");
+        return check(value, &root["$defs"][name], root, place);
+    }
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("{other}"),
+    };
+    match &rule["type"] {
+        Value::String(kind) => assert!(is(kind), "{place}: {value} is no {kind}"),
+        Value::Array(kinds) => {
+            assert!(
+                kinds.iter().any(|kind| is(kind.as_str().expect("a kind"))),
+                "{place}: {value} is none of {kinds:?}"
+            );
+        }
+        _ => {}
+    }
+    if !rule["const"].is_null() {
+        assert_eq!(*value, rule["const"], "{place}");
+    }
+    if let Some(all) = rule["enum"].as_array() {
+        assert!(all.contains(value), "{place}: {value}");
+    }
+    if let Some(fields) = value.as_object() {
+        for name in rule["required"].as_array().into_iter().flatten() {
+            assert!(fields.contains_key(name.as_str().expect("a name")), "{place}: {name} is missing in {value}");
+        }
+        for (name, value) in fields {
+            let rule = &rule["properties"][name];
+            // Whoever adds a field says so in the schema.
+            assert!(rule.is_object() || is_open(place), "{place}: `{name}` isn't in the schema");
+            check(value, rule, root, &format!("{place}.{name}"));
+        }
+    }
+    for (at, item) in value.as_array().into_iter().flatten().enumerate() {
+        check(item, &rule["items"], root, &format!("{place}[{at}]"));
+    }
+}
+
+/// Documents have the fields that the schema names; what lies in a value, in sources or under reasons may have any.
+fn is_open(place: &str) -> bool {
+    ["value", "results", "sources", "arguments", "reasons"].iter().any(|open| place.contains(open))
+}
+
+/// The definition for a command.
+fn definition(arguments: &[&str]) -> &'static str {
+    match arguments {
+        [] => "summary",
+        ["ls", first, ..] if first.starts_with("frozen") => "ls_entries",
+        ["ls", ..] => "ls",
+        ["show", ..] => "show",
+        ["diff", ..] => "diff",
+        ["why", ..] => "why",
+        ["tree", ..] => "tree",
+        ["table", ..] => "table",
+        ["stats", ..] => "stats",
+        ["verify", ..] => "verify",
+        ["gc" | "rm", ..] => "plan",
+        ["doctor"] => "doctor",
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn documents_are_as_the_schema_says() {
+    let (scene, schema) = (Scene::new(), schema());
+    for arguments in READING {
+        let document = scene.json(arguments);
+        let name = definition(arguments);
+        assert_eq!(document["schema"], 1, "{arguments:?}");
+        check(&document, &schema["$defs"][name], &schema, name);
+    }
+}
+
+#[test]
+fn lines_of_lists_are_the_items_of_documents() {
+    let scene = Scene::new();
+    for (arguments, field) in
+        [(&["ls"][..], "functions"), (&["ls", "frozen fit"], "entries"), (&["table", "frozen fit"], "rows")]
+    {
+        let document = scene.json(arguments);
+        let run = scene.run(&[arguments, &["--jsonl"]].concat());
+        let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(document[field], Value::from(lines), "{arguments:?}");
+    }
+    for field in ["key", "function", "arguments", "bytes", "duration_ns", "created", "used"] {
+        let run = scene.run(&["ls", "frozen fit", "--jsonl"]);
+        let first: Value = serde_json::from_str(run.stdout.lines().next().expect("a line")).expect("JSON");
+        assert!(!first[field].is_null(), "{field}");
+    }
+}
+
+#[test]
+fn sums_of_documents_agree() {
+    let scene = Scene::new();
+    let (summary, ls) = (scene.json(&[]), scene.json(&["ls"]));
+    let sum = |list: &Value, field: &str| {
+        list.as_array().expect("a list").iter().map(|it| it[field].as_u64().expect("a number")).sum::<u64>()
+    };
+    for field in ["entries", "bytes"] {
+        let expected = summary[field].as_u64().expect("a number");
+        assert_eq!(sum(&ls["functions"], field), expected);
+    }
+}
+
+#[test]
+fn counts_are_those_of_the_calls() {
+    use ndcache::Memory;
+    #[ndcache::cache]
+    fn double(n: u64) -> u64 {
+        2 * n
+    }
+    let scene = Scene::new();
+    std::fs::remove_dir_all(scene.cache()).expect("removed");
+    for _ in 0..2 {
+        let memory = Memory::open(scene.cache()).expect("a cache");
+        for n in 0..10 {
+            assert_eq!(memory.eval(double::call(n)), 2 * n);
+            assert_eq!(memory.eval(double::call(n)), 2 * n);
+        }
+    }
+    let stats = scene.json(&["stats"]);
+    let of = |field: &str| stats[field].as_u64();
+    // Of the first memory each key was computed and then hit, of the second it was hit twice: of this process, in
+    // which a key is hit for the first time once.
+    assert_eq!(of("misses"), Some(10), "{stats}");
+    assert_eq!(of("hits").zip(of("repeats")).map(|(hits, repeats)| hits + repeats), Some(30), "{stats}");
+    assert_eq!(stats["functions"][0]["name"], double::function().path());
+    for by in ["function", "day", "run", "host", "reason"] {
+        let run = scene.run(&["stats", "--by", by]);
+        assert!(run.code == 0 && run.stdout.lines().count() >= 2, "{run:?}");
+        check(&scene.json(&["stats", "--by", by, "--run", "last"]), &schema()["$defs"]["stats"], &schema(), "stats");
+    }
+    assert_eq!(scene.run(&["stats", "--run", "ffff"]).code, 1);
+    assert_eq!(scene.run(&["stats", "--reset"]).code, 2, "nobody was asked");
+    assert_eq!(scene.run(&["stats", "--reset", "--yes"]).code, 0);
+    assert!(scene.json(&["stats"])["hits"].is_null());
+}

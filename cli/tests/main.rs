@@ -1,0 +1,9 @@
+//! The command `ndcache`, run as a program on a copy of the frozen cache `data/v1`.
+
+mod archives;
+mod changes;
+mod documents;
+mod hostile;
+mod pages;
+mod support;
+mod usage;

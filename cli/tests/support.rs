@@ -1,0 +1,164 @@
+//! A copy of the frozen cache, and the program that looks into it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tempfile::TempDir;
+
+/// The frozen cache.
+const FROZEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/v1");
+
+/// 2026-12-01 12:00:00 UTC: the present of the tests.
+const NOW: u64 = 1_796_126_400;
+
+/// A folder with the copy `cache` of the frozen cache, all of whose entries were used a day ago.
+pub(crate) struct Scene {
+    folder: TempDir,
+}
+
+/// What a run has given.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let scene = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let copied = Command::new("cp").arg("-a").arg(FROZEN).arg(scene.cache()).status().expect("`cp` runs");
+        assert!(copied.success());
+        let used = UNIX_EPOCH + Duration::from_secs(NOW - 86_400 - 3600);
+        for path in scene.files() {
+            match path.extension().is_some_and(|it| it == "record") {
+                true => File::open(path).and_then(|file| file.set_modified(used)).expect("its stamp"),
+                // A checkout loses the modes of arrays.
+                false => fs::set_permissions(path, fs::Permissions::from_mode(0o444)).expect("its mode"),
+            }
+        }
+        scene
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root().join("cache")
+    }
+
+    /// All files of the cache.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.snapshot().into_keys().filter(|path| path.is_file())
+    }
+
+    /// Every file and folder, with its inode, length, times and mode.
+    pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, (u64, u64, i64, i64, u32)> {
+        let (mut found, mut folders) = (BTreeMap::new(), vec![self.cache()]);
+        while let Some(folder) = folders.pop() {
+            for item in fs::read_dir(&folder).expect("a folder") {
+                let path = item.expect("an item").path();
+                let stat = fs::symlink_metadata(&path).expect("its state");
+                if stat.is_dir() {
+                    folders.push(path.clone());
+                }
+                found.insert(path, (stat.ino(), stat.len(), stat.mtime(), stat.mtime_nsec(), stat.mode()));
+            }
+        }
+        found
+    }
+
+    /// The program, with the cache named by `-C cache` in the working directory; the arguments come last.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = bare(self.root());
+        command.args(["-C", "cache"]);
+        command
+    }
+
+    /// Runs the program with these arguments; stdout and stderr are pipes.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command();
+        command.args(arguments);
+        self.told(command.stdin(Stdio::null()).output().expect("the program runs"))
+    }
+
+    /// What a program has printed, with a fixed name for the folder.
+    pub(crate) fn told(&self, output: Output) -> Run {
+        let root = self.root().display().to_string();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").replace(&root, "/data");
+        let code = output.status.code().unwrap_or(-1);
+        Run { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The document that a run prints.
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let run = self.run(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {run:?}"))
+    }
+
+    /// Runs the program on a terminal of 100 columns, and types `input`; returns all that appears there.
+    pub(crate) fn terminal(&self, arguments: &[&str], input: &str) -> (i32, String) {
+        let (mut controller, side) = terminal();
+        let mut command = self.command();
+        command.args(arguments).env("COLUMNS", "100").env("TERM", "xterm");
+        let clone = || Stdio::from(side.try_clone().expect("a descriptor"));
+        let mut child = command.stdin(clone()).stdout(clone()).stderr(clone()).spawn().expect("the program runs");
+        drop(command);
+        drop(side);
+        controller.write_all(input.as_bytes()).expect("typing");
+        let mut shown = Vec::new();
+        let mut buffer = [0; 4096];
+        // The end of a terminal is an error on Linux.
+        while let Ok(read @ 1..) = controller.read(&mut buffer) {
+            shown.extend_from_slice(&buffer[..read]);
+        }
+        let code = child.wait().expect("its end").code().unwrap_or(-1);
+        let root = self.root().display().to_string();
+        (code, String::from_utf8_lossy(&shown).replace(&root, "/data").replace("\r\n", "\n"))
+    }
+}
+
+/// The program in this folder, with nothing of this process's environment that matters to it.
+pub(crate) fn bare(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ndcache"));
+    command.current_dir(folder).env("TZ", "UTC").env("SOURCE_DATE_EPOCH", NOW.to_string());
+    for variable in ["NDCACHE_DIR", "NDCACHE_MODE", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (File, File) {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&controller).expect("its permissions");
+    unlockpt(&controller).expect("its lock");
+    let name = ptsname(&controller, Vec::new()).expect("its name");
+    let side = File::options().read(true).write(true).open(name.to_str().expect("a path")).expect("its other end");
+    (File::from(controller), side)
+}
+
+/// The words of a command line, with quotes as a shell has them.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for char in line.chars() {
+        match (quote, char) {
+            (Some(open), char) if char == open => quote = None,
+            (None, '\'' | '"') => quote = Some(char),
+            (None, ' ') if word.is_empty() => {}
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            (_, char) => word.push(char),
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}

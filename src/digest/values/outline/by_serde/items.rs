@@ -1,0 +1,109 @@
+//! Sequences, arrays and tuples that serialize.
+
+use std::any::type_name;
+
+use serde::{Serialize, ser};
+
+use crate::digest::values::canonical::feed_bare;
+use crate::digest::values::hasher::ContentHasher;
+use crate::digest::values::outline::by_serde::{Done, Stopped, element, serialized};
+use crate::digest::values::outline::{LISTED, Step};
+use crate::digest::values::text::Text;
+
+/// A sequence, an array or a tuple under way.
+pub(super) struct Items<'a> {
+    pub(super) text: &'a mut Text,
+    pub(super) hasher: &'a mut ContentHasher,
+    /// Whether the items are parts; else they are one leaf.
+    pub(super) listed: bool,
+    /// How many there are to be, in words.
+    pub(super) label: String,
+    pub(super) close: &'static str,
+    /// Whether the items are fields, as those of a tuple.
+    pub(super) named: bool,
+    pub(super) position: usize,
+}
+
+impl Items<'_> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        let position = self.position;
+        self.position += 1;
+        if self.listed { self.list(position, value) } else { self.count(position, value) }
+    }
+
+    fn list<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> Done {
+        if position >= LISTED {
+            // More than were promised.
+            self.text.lack();
+            self.text.display(format_args!(", …{}", self.close));
+        }
+        if position >= LISTED {
+            return Err(Stopped);
+        }
+        if self.text.is_done() {
+            return Ok(());
+        }
+        self.text.comma(position);
+        match self.named {
+            true => self.text.serde_part(&Step::Field(&position.to_string()), value),
+            false => self.text.serde_part(&Step::Index(position), value),
+        }
+        Ok(())
+    }
+
+    /// An item of many, which together are a leaf.
+    fn count<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> Done {
+        if position == 0 {
+            match element(type_name::<T>()) {
+                Some(element) => self.text.display(format_args!("{element}[{}]", self.label)),
+                None => self.text.example(|text| serialized(value, text), &self.label),
+            }
+        }
+        if !self.text.collects() {
+            return Err(Stopped);
+        }
+        feed_bare(value, self.hasher);
+        if self.hasher.is_over() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn close(self) -> Done {
+        if self.listed {
+            if !self.named {
+                self.text.head(format_args!("sequence of {}", self.position));
+            }
+            self.text.display(self.close);
+        } else {
+            self.hasher.usize(self.position);
+            if self.position == 0 {
+                self.text.display(format_args!("[{}]", self.label));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ser::SerializeSeq for Items<'_> {
+    type Ok = ();
+    type Error = Stopped;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        self.item(value)
+    }
+
+    fn end(self) -> Done {
+        self.close()
+    }
+}
+
+impl ser::SerializeTuple for Items<'_> {
+    type Ok = ();
+    type Error = Stopped;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        self.item(value)
+    }
+
+    fn end(self) -> Done {
+        self.close()
+    }
+}
