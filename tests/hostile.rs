@@ -16,6 +16,7 @@ mod identity;
 mod keys;
 #[cfg(target_os = "linux")]
 mod locks;
+mod made;
 mod names;
 mod owners;
 mod planted;

@@ -32,12 +32,29 @@ pub struct Function {
 /// A type that says which of the functions of one definition it is.
 #[derive(Clone, Copy)]
 enum Member {
-    /// `Self` of a method.
-    Owner(&'static str, u64),
+    /// `Self` of a method, and the type of a closure that stands beside it: a trait's method counts its trait, too.
+    Owner(&'static str, Beside),
     /// The item of a `call!`.
     Item(&'static str, u64),
     /// What a named closure stands in, the type of a closure there, and what it captures.
     Around(&'static str, u64, Captured),
+}
+
+/// The type of a closure beside a method, by name and by number.
+#[derive(Clone, Copy)]
+struct Beside(&'static str, u64);
+
+impl Beside {
+    /// `<Type as Trait<u8>>` where the method is one that a trait provides.
+    ///
+    /// Only such a method's closure is named after the type and the trait: an inherent one's is named after the type, or
+    /// after the module of its `impl`.
+    fn of_trait(self) -> Option<String> {
+        let name = strip_lifetimes(self.0);
+        let method = name.strip_suffix("::{{closure}}")?;
+        let (qualified, _) = method.rsplit_once("::")?;
+        (qualified.starts_with('<') && qualified.contains(" as ")).then(|| qualified.to_owned())
+    }
 }
 
 /// The type of all that a named closure captures, by name and by number.
@@ -161,9 +178,10 @@ impl Function {
         let place = if matches!(self.definition.place, Place::Named(_)) { item } else { 0 };
         match self.member {
             None => [place, item],
-            Some(Member::Owner(_, owner)) => {
+            // The closure's type tells from others the types that it stands in, `Self` and the trait among them.
+            Some(Member::Owner(_, Beside(_, number))) => {
                 let mut both = TypeSequence::default();
-                [item, owner].into_iter().for_each(|number| both.push(number));
+                [item, number].into_iter().for_each(|number| both.push(number));
                 [place, both.number()]
             }
             Some(Member::Item(_, number) | Member::Around(_, number, _)) => [place, number],
@@ -266,8 +284,9 @@ impl Function {
         };
         let item = match self.member {
             // An inherent method's name is unique in its type, and says more than the module of its `impl`.
-            Some(Member::Owner(owner, _)) => {
-                format!("{}::{}", strip_lifetimes(owner), item.rsplit("::").next().unwrap_or(&item)).into()
+            Some(Member::Owner(owner, beside)) => {
+                let owner = beside.of_trait().unwrap_or_else(|| strip_lifetimes(owner).into_owned());
+                format!("{owner}::{}", item.rsplit("::").next().unwrap_or(&item)).into()
             }
             Some(Member::Item(function, _)) => strip_lifetimes(function),
             Some(Member::Around(..)) | None => item,
@@ -321,10 +340,10 @@ impl fmt::Debug for Function {
     }
 }
 
-/// The method `base` of the type `T`.
+/// The method `base` of the type `T`, beside which the closure `_here` stands.
 #[must_use]
-pub fn member<T: ?Sized>(base: &'static Function) -> &'static Function {
-    of_type::<T>(base, Member::Owner)
+pub fn member<T: ?Sized, F>(base: &'static Function, _here: &F) -> &'static Function {
+    of_type::<F>(base, |name, number| Member::Owner(type_name::<T>(), Beside(name, number)))
 }
 
 /// The function `base` as the item that a `call!` names.

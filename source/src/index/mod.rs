@@ -97,6 +97,8 @@ pub struct Index {
     pub(crate) macros: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
+    /// Named closures, and the items in which they stand.
+    pub(crate) closures: Map<ItemId, ItemId>,
     /// Files of expressions that include them, by the file and the token of the `include`.
     pub(crate) included: Map<(u32, u32), ItemId>,
     /// Files that a module names and that aren't there.
@@ -125,6 +127,7 @@ impl Index {
             macros: Map::default(),
             impls: Vec::new(),
             calls: Vec::new(),
+            closures: Map::default(),
             included: Map::default(),
             missing: Vec::new(),
         };
@@ -212,6 +215,7 @@ impl Index {
         if let Some(parent) = item.parent {
             parts.push(self.label(parent));
         }
+        parts.extend(self.closures.get(&id).map(|&around| self.label(around)));
         parts.push(self.label(id));
         parts.join("::")
     }
@@ -224,6 +228,7 @@ impl Index {
             ItemKind::Call => {
                 words(item.keyword as usize, called_macro(file, item.keyword as usize).map_or(0, |bang| bang + 1))
             }
+            ItemKind::Closure => file.text_of(item.from as usize - 2).to_owned(),
             ItemKind::Included => format!("include!({})", file.path.file_name().unwrap_or_default().display()),
             _ => self.symbols.text(item.name).to_owned(),
         }
