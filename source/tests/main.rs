@@ -7,5 +7,6 @@ mod executed;
 mod methods;
 mod modules;
 mod paths;
+mod roots;
 mod types;
 mod unseen;

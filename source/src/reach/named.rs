@@ -81,8 +81,12 @@ impl Resolver<'_> {
             return Named::Other;
         }
         let items = self.names.items_in(scope).into_iter().map(|id| self.index.item(id));
-        let useful = items.filter(|item| !matches!(item.kind, ItemKind::Trait | ItemKind::Alias));
-        Named::Nothing(useful.map(|item| self.index.symbols.text(item.name).to_owned()).collect())
+        let useful = items.filter(|item| !matches!(item.kind, ItemKind::Trait | ItemKind::Alias)).map(|item| item.name);
+        let own = self.index.scopes[scope as usize].names.keys().copied();
+        let mut names: Vec<String> = useful.chain(own).map(|name| self.index.symbols.text(name).to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Named::Nothing(names)
     }
 
     /// Whether any file declares the name, in a body or a macro, or as a handle.
