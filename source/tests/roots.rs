@@ -151,7 +151,7 @@ fn named(text: &str, path: &[&str]) -> Named {
 #[track_caller]
 fn unmarked(text: &str, path: &[&str]) -> Vec<String> {
     match named(text, path) {
-        Named::Unmarked(reached) => reached.parts.iter().map(|part| part.name.clone()).collect(),
+        Named::Unmarked { reached, .. } => reached.parts.iter().map(|part| part.name.clone()).collect(),
         other => panic!("{path:?}: {other:?}"),
     }
 }
@@ -183,6 +183,14 @@ fn paths_of_this_crate_lead_to_items_without_a_mark() {
         }
     }
     assert_eq!(unmarked(DEPENDS, &["Filter", "taps"])[..1], ["<impl Filter>::taps"]);
+}
+
+#[test]
+fn raw_names_are_found_without_their_mark() {
+    let text = "fn root() {}\nmod inner { pub fn r#type() { deep() } #[code] pub fn r#match() {} fn deep() {} }\n";
+    assert_eq!(unmarked(text, &["inner", "type"]), ["inner::r#type", "inner::deep"]);
+    assert_eq!(named(text, &["inner", "match"]), Named::Other);
+    assert_eq!(item(text, 2, "type"), ["inner::deep"]);
 }
 
 #[test]

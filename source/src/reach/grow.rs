@@ -69,10 +69,10 @@ impl<'a> Growth<'a> {
         growth
     }
 
-    /// An `impl` has its members beside it.
+    /// An `impl` or a trait has its members beside it.
     fn root(&mut self, id: ItemId) {
         let resolver = self.resolver;
-        let members = if resolver.index.item(id).kind == ItemKind::Impl { resolver.index.members_of(id) } else { &[] };
+        let members = resolver.index.members_of(id);
         let around = resolver.index.closures.get(&id);
         for &id in std::iter::once(&id).chain(members) {
             if self.without.contains(&id) {

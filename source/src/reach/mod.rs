@@ -27,8 +27,8 @@ use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
-pub use part::{Fact, Part, Reached, Why};
 pub use named::Named;
+pub use part::{Fact, Part, Reached, Why};
 pub use place::{Place, Sought};
 pub use unseen::Unseen;
 
@@ -167,7 +167,7 @@ impl<'a> Resolver<'a> {
         let mut ids = Set::default();
         for path in without {
             let segments: Option<Vec<Symbol>> =
-                path.split("::").map(|name| self.index.symbols.find(name.trim())).collect();
+                path.split("::").map(|name| self.index.symbols.find_name(name.trim())).collect();
             for found in segments.into_iter().flat_map(|segments| self.names.resolve(scope, &segments, false)) {
                 if let Target::Item(id) = found.target {
                     ids.insert(id);

@@ -3,6 +3,7 @@
 use super::header::Head;
 use super::place::{self, Place};
 use super::{Reached, Resolver};
+use crate::digest;
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::names::Target;
 use crate::symbol::{Set, Symbol};
@@ -11,8 +12,13 @@ use crate::symbol::{Set, Symbol};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Named {
-    /// Items of this crate, none of which has `#[cache]` or `#[code]`, and what they reach.
-    Unmarked(Reached),
+    /// Items of this crate, none of which has `#[cache]` or `#[code]`.
+    Unmarked {
+        /// What they reach; their own parts are those that count by [`Why::Function`](super::Why::Function).
+        reached: Box<Reached>,
+        /// Of their own tokens alone: 128 bits, big-endian.
+        own: [u8; 16],
+    },
     /// Nothing: no item, import, macro or other crate gives it a meaning. With the names that stand where its last segment
     /// was looked for.
     Nothing(Vec<String>),
@@ -25,7 +31,7 @@ impl Resolver<'_> {
     pub fn named(&self, place: &Place, path: &[String]) -> Named {
         let Ok(roots) = place::roots(self.index, &self.items_by_file, place) else { return Named::Other };
         let scope = self.index.item(roots.items[0]).scope;
-        let segments: Option<Vec<Symbol>> = path.iter().map(|name| self.index.symbols.find(name)).collect();
+        let segments: Option<Vec<Symbol>> = path.iter().map(|name| self.index.symbols.find_name(name)).collect();
         let Some(segments) = segments.filter(|segments| !segments.is_empty()) else { return Named::Other };
         let found = self.names.resolve(scope, &segments, false);
         let mut items: Vec<ItemId> = Vec::new();
@@ -42,7 +48,10 @@ impl Resolver<'_> {
             [] if found.is_empty() && segments.len() == 1 => self.missing(scope, &segments, roots.is_sought),
             [] => Named::Other,
             items if items.iter().any(|&id| self.is_marked(id)) => Named::Other,
-            items => Named::Unmarked(self.reached(items, &Set::default())),
+            items => Named::Unmarked {
+                reached: Box::new(self.reached(items, &Set::default())),
+                own: digest::items(items.iter().map(|&id| self.content(id)).collect()),
+            },
         }
     }
 
@@ -107,9 +116,10 @@ impl Resolver<'_> {
                     | Symbol::EQ
             )
         };
-        self.index.files.iter().any(|file| {
-            (1..file.tokens.len()).any(|at| file.symbol(at) == name && declares(file.symbol(at - 1)))
-        })
+        self.index
+            .files
+            .iter()
+            .any(|file| (1..file.tokens.len()).any(|at| file.symbol(at) == name && declares(file.symbol(at - 1))))
     }
 
     /// The type that an alias stands for, and anything else itself.

@@ -50,7 +50,7 @@ pub(super) struct Roots {
 /// The functions of that name whose lines hold the place, the innermost ones; else the macro, or the call of one, that
 /// makes the function; else the item in whose body it stands. A file that two modules have gives one of each.
 pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Roots> {
-    let name = index.symbols.find(&place.name);
+    let name = index.symbols.find_name(&place.name);
     let mut sought = Vec::new();
     let (mut calls, mut around) = (Vec::new(), Vec::new());
     for file in files(index, &place.file) {
@@ -92,6 +92,7 @@ fn is_sought(index: &Index, item: &Item, place: &Place, name: Option<Symbol>) ->
             | ItemKind::Enum
             | ItemKind::Union
             | ItemKind::Alias
+            | ItemKind::Trait
             | ItemKind::Macro,
         ) => is_named,
         _ => false,
@@ -103,7 +104,11 @@ pub(super) fn callers(index: &Index, roots: &[ItemId]) -> Option<Vec<ItemId>> {
     if roots.iter().all(|&id| index.item(id).kind != ItemKind::Macro) {
         return None;
     }
-    let calls = |&id: &ItemId| !roots.contains(&id) && !index.closures.contains_key(&id) && index.macros_in(id).iter().any(|used| roots.contains(used));
+    let calls = |&id: &ItemId| {
+        !roots.contains(&id)
+            && !index.closures.contains_key(&id)
+            && index.macros_in(id).iter().any(|used| roots.contains(used))
+    };
     let found: Vec<ItemId> = (0..index.items.len() as ItemId).filter(calls).collect();
     (!found.is_empty()).then_some(found)
 }
