@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::file::File;
+use crate::reach::{Place, Sought};
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
@@ -148,6 +149,21 @@ impl Index {
     /// Whether the crate has no item.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Every function, constant and static of the crate with its path, as the parts of a function are named.
+    pub fn values(&self) -> impl Iterator<Item = (Place, String)> {
+        let values = self.items.iter().enumerate().filter(|(_, item)| {
+            let is_value = matches!(item.kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static);
+            is_value && item.name != Symbol::UNDERSCORE && item.name != Symbol::NONE
+        });
+        values.map(|(id, item)| {
+            let file = self.file_of(item);
+            let name = self.symbols.text(item.name).trim_start_matches("r#").to_owned();
+            let line = file.line(item.keyword as usize);
+            let place = Place { file: file.path.clone(), line, name, sought: Sought::Item };
+            (place, self.path(id as ItemId))
+        })
     }
 
     pub(crate) fn file_of(&self, item: &Item) -> &File {
