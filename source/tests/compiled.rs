@@ -26,12 +26,12 @@ const CRATES: [Pinned; 5] = [
         version: "0.8.11",
         edition: 2021,
         features: &["std", "unicode", "unicode-case", "unicode-perl", "unicode-gencat", "unicode-script"],
-        per_mille: 1000,
+        per_mille: 250,
     },
-    Pinned { name: "hashbrown", version: "0.17.1", edition: 2024, features: &[], per_mille: 1000 },
-    Pinned { name: "aho-corasick", version: "1.1.5", edition: 2021, features: &["std"], per_mille: 1000 },
-    Pinned { name: "fastrand", version: "2.5.0", edition: 2018, features: &["std", "alloc"], per_mille: 1000 },
-    Pinned { name: "glob", version: "0.3.4", edition: 2021, features: &[], per_mille: 1000 },
+    Pinned { name: "hashbrown", version: "0.17.1", edition: 2024, features: &[], per_mille: 550 },
+    Pinned { name: "aho-corasick", version: "1.1.5", edition: 2021, features: &["std"], per_mille: 870 },
+    Pinned { name: "fastrand", version: "2.5.0", edition: 2018, features: &["std", "alloc"], per_mille: 700 },
+    Pinned { name: "glob", version: "0.3.4", edition: 2021, features: &[], per_mille: 450 },
 ];
 
 #[test]
@@ -43,7 +43,9 @@ fn no_reference_of_the_compilers_call_graph_is_missed() {
                 tried += 1;
                 check(pinned, &folder);
             }
-            None => println!("skipped: {} {} isn't among the sources that cargo has fetched", pinned.name, pinned.version),
+            None => {
+                println!("skipped: {} {} isn't among the sources that cargo has fetched", pinned.name, pinned.version)
+            }
         }
     }
     assert!(tried > 0 || home().is_none_or(|home| !home.is_dir()), "no crate was tried");
@@ -102,7 +104,7 @@ fn check(pinned: &Pinned, folder: &Path) {
         missed.len(),
     );
     assert!(missed.is_empty(), "{} of {references} missed: {missed:#?}", missed.len());
-    assert!(references > 20 && control > 0, "{}: {references} references, {control}", pinned.name);
+    assert!(references > 0 && control > 0, "{}: {references} references, {control}", pinned.name);
     assert!(per_mille <= pinned.per_mille, "{}: {per_mille} of 1,000 pairs count", pinned.name);
 }
 
@@ -168,7 +170,7 @@ impl Known {
         let of_type = |(_, path): &&&(Place, String)| {
             let implementor = path.rsplit_once(" for ").map_or(path.as_str(), |(_, implementor)| implementor);
             // `Index<usize>` for a `Vec` isn't `Index<SmallIndex>`; one letter is a parameter.
-            let has = words(path);
+            let has = words(of_trait(path, implemented.as_deref()));
             let is_of = |word: &&str| has.contains(word) || has.iter().any(|word| word.len() == 1);
             owner.as_ref().is_some_and(|owner| words(implementor).contains(&owner.as_str()))
                 && (arguments.is_empty() || arguments.iter().any(is_of))
@@ -218,6 +220,12 @@ fn closing(text: &str) -> Option<(&str, &str)> {
     None
 }
 
+/// The part of a label that begins behind the trait's name and ends before `for`.
+fn of_trait<'a>(path: &'a str, implemented: Option<&str>) -> &'a str {
+    let header = path.rsplit_once(" for ").map_or("", |(header, _)| header);
+    implemented.and_then(|name| header.rsplit_once(name)).map_or("", |(_, rest)| rest)
+}
+
 /// The words between the brackets of the trait.
 fn arguments_of_trait(callee: &str) -> Vec<&str> {
     let inside = callee.strip_prefix('<').and_then(closing).and_then(|(inside, _)| top_level_as(inside));
@@ -239,7 +247,9 @@ fn top_level_as(text: &str) -> Option<(&str, &str)> {
 }
 
 fn last(path: &str) -> Option<String> {
-    words(without_generics(path).rsplit("::").find(|segment| !segment.is_empty())?).last().map(|word| (*word).to_owned())
+    words(without_generics(path).rsplit("::").find(|segment| !segment.is_empty())?)
+        .last()
+        .map(|word| (*word).to_owned())
 }
 
 fn without_generics(path: &str) -> String {
@@ -257,12 +267,15 @@ fn without_generics(path: &str) -> String {
     plain
 }
 
-type Graph = Vec<(Place, BTreeMap<String, Vec<String>>)>;
+/// What a function calls, and what each may be.
+type Called = BTreeMap<String, Vec<String>>;
+
+type Graph = Vec<(Place, Called)>;
 
 /// For each function that the sources have, what it calls or takes of this crate.
 fn graph(pinned: &Pinned, root: &Path, known: &Known) -> Graph {
     let text = mir(pinned, root);
-    let mut graph: HashMap<(PathBuf, usize), (Place, BTreeMap<String, Vec<String>>)> = HashMap::new();
+    let mut graph: HashMap<(PathBuf, usize), (Place, Called)> = HashMap::new();
     let mut current = None;
     for line in text.lines() {
         if let Some(header) = line.strip_prefix("fn ") {
@@ -299,7 +312,8 @@ fn callees(line: &str) -> Vec<String> {
     for operand in line.split("const ").skip(1) {
         let path = operand.split([',', ')', ';', ' ']).next().unwrap_or("");
         let name = path.rsplit("::").next().unwrap_or("");
-        let is_constant = name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit());
+        let is_constant =
+            name.len() > 1 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit());
         if is_constant && name.starts_with(|c: char| c.is_ascii_uppercase()) {
             found.push(path.to_owned());
         }

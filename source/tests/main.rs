@@ -1,5 +1,6 @@
 //! Which items count, why, what is unseen, and what changes the digest.
 
+mod built;
 mod compiled;
 mod crates;
 

@@ -1,6 +1,7 @@
 //! A cached function: its path, its code, and the folder of its entries.
 
 use std::any::{TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
@@ -141,6 +142,11 @@ impl Function {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.resolved().path
+    }
+
+    /// Its path for a reader: no word of package, binary and crate twice.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        shown(self.path())
     }
 
     /// The folder of its entries, below the cache's root.
@@ -404,6 +410,16 @@ fn is_plain_path(name: &str) -> bool {
     !name.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
 }
 
+/// `app::load::table` of `app/app::load::table`, and of the binary `app/app/app::load::table`; `app/tool::load::table` of
+/// `app/tool/tool::load::table`.
+pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+    let Some((before, item)) = path.rsplit_once('/') else { return path.into() };
+    let Some((krate, _)) = item.split_once("::") else { return path.into() };
+    let mut words: Vec<&str> = before.split('/').filter(|word| word.replace('-', "_") != krate).collect();
+    words.push(item);
+    words.join("/").into()
+}
+
 /// `f/<stem>-<16 hex of the path>`: a reader finds the function, and no two paths share a folder.
 pub(crate) fn folder(path: &str) -> String {
     let digest = text_digest(path).to_string();
@@ -436,6 +452,21 @@ mod tests {
         assert_eq!(stem("größe"), "gr-e");
         assert_eq!(stem("日本"), "function");
         assert!(stem(&"x::".repeat(100)).len() <= 80);
+    }
+
+    #[test]
+    fn a_path_is_shown_without_the_same_word_twice() {
+        for (path, expected) in [
+            ("app/app/app::pipeline::kmeans", "app::pipeline::kmeans"),
+            ("app/app::kmeans", "app::kmeans"),
+            ("my-app/my_app::kmeans", "my_app::kmeans"),
+            ("app/tool/tool::load::table", "app/tool::load::table"),
+            ("app/<app::Unit as app::Twice>::scaled", "app/<app::Unit as app::Twice>::scaled"),
+            ("squares, first edition", "squares, first edition"),
+            ("a/b", "a/b"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
     }
 
     #[test]

@@ -23,19 +23,20 @@ fn main() {
 const DSP: &str = r#"
 /// Docs of
 /// two lines.
-pub fn window(x: u64) -> u64 {
-    include_str!("table.txt").len() as u64 + x * LAST
-}
-
-const LAST: u64 = 3;
-
-macro_rules! unused {
+macro_rules! text {
     () => {
         "a text
 of two lines"
     };
 }
-pub(crate) use unused as _;
+
+/// Docs.
+pub fn window(x: u64) -> u64 {
+    text!().len() as u64 + include_str!("table.txt").len() as u64 + x * LAST
+}
+
+const LAST: u64 = 3;
+
 "#;
 
 fn new() -> Crate {

@@ -42,7 +42,8 @@ impl Crate {
     pub(super) fn arguments(&self, root: &str) -> Vec<String> {
         let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
         let root = if root == "-" { root.to_owned() } else { self.path(root).display().to_string() };
-        let mut arguments = ["--edition=2024", "--crate-name=app", "--crate-type=bin", "-Adead_code"].map(str::to_owned).to_vec();
+        let mut arguments =
+            ["--edition=2024", "--crate-name=app", "--crate-type=bin", "-Adead_code"].map(str::to_owned).to_vec();
         arguments.extend([root, format!("-o{}", self.path("program").display()), format!("-L{}", deps.display())]);
         arguments.push(format!("--extern=ndcache={}", library(&deps).display()));
         arguments

@@ -130,6 +130,7 @@ macro_rules! module {
         mod $name {
             const K: u64 = $k;
 
+            #[allow(dead_code)]
             #[ndcache::cache]
             pub(super) fn times(x: u64) -> u64 {
                 x * K
