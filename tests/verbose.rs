@@ -215,7 +215,7 @@ fn warnings_are_printed_from_level_1_on() {
     let warned: Vec<&String> = said.iter().filter(|line| line.starts_with("ndcache: warning: ")).collect();
     assert!(reads(warned[0], &["impure calls ", "unnamed, and doesn't name it in `depends(…)`"]), "{said:#?}");
     assert!(reads(warned[1], &["impure(", ") differs from its stored result: "]), "{said:#?}");
-    if let Some(folder) = folder {
+    if let Some(folder) = &folder {
         let expected = format!("cache folder `{folder}` can't be written: opened for reading only");
         assert!(warned[2].ends_with(&expected), "{said:#?}");
     }
