@@ -168,6 +168,7 @@ struct Half; #[code] impl Half {}
 use inner::first as renamed;
 type Alias = Filter;
 make!(made);
+fn uses(x: String, y: f64) {}
 fn with_body() { fn nested() {} }
 ";
 
@@ -206,6 +207,8 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
         &["std", "mem", "swap"],
         &["inner"],
         &["Filter", "missing"],
+        &["String"],
+        &["f64"],
     ] {
         assert_eq!(named(DEPENDS, path), Named::Other, "{path:?}");
     }
@@ -214,6 +217,11 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
     let index = krate.index();
     let place = Place { file: krate.path("src/lib.rs"), line: 2, name: "root".to_owned(), ..Place::default() };
     assert_eq!(Resolver::new(&index).named(&place, &["missing".to_owned()]), Named::Other);
+}
+
+#[test]
+fn where_a_file_is_missing_a_name_may_stand_in_it() {
+    assert_eq!(named("mod absent;\nfn root() {}\nfn uses() { helpr() }\n", &["helpr"]), Named::Other);
 }
 
 #[test]

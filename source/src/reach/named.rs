@@ -2,7 +2,7 @@
 
 use super::header::Head;
 use super::place::{self, Place};
-use super::{Reached, Resolver};
+use super::{Reached, Resolver, prelude};
 use crate::digest;
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::names::Target;
@@ -82,10 +82,12 @@ impl Resolver<'_> {
     }
 
     /// A name that isn't in a scope, unless something may give it a meaning that isn't seen: a macro, another crate's glob
-    /// import, a handle, a body whose items have no scope.
+    /// import, a handle, a body whose items have no scope, a file that isn't there, the prelude.
     fn missing(&self, scope: ScopeId, segments: &[Symbol], is_certain: bool) -> Named {
         let name = segments[segments.len() - 1];
         let made = !self.calls.of_name(name).is_empty() || !self.names.foreign_globs(scope, name).is_empty();
+        let text = self.index.symbols.text(name);
+        let made = made || !self.index.missing.is_empty() || prelude::is_prelude(text) || prelude::is_plain(text);
         if !is_certain || made || self.is_declared(name) {
             return Named::Other;
         }
