@@ -76,7 +76,7 @@ fn a_computation_is_a_line_with_arguments_time_bytes_and_reason() {
         &[
             "ramp(n: 60000, name: \"longlong",
             "…",
-            "long\") computed in ",
+            ") computed in ",
             "not stored (nothing is written in this mode); argument",
         ],
     ];
