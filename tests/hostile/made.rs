@@ -5,8 +5,11 @@ use ndcache::{ContentHash, Memory, cache};
 
 use crate::support::fresh;
 
+/// How a call is evaluated, and the value of the plain function.
+type Case<'a> = (&'a dyn Fn(&Memory) -> u64, u64);
+
 /// Asserts that the calls have keys of their own, and that each value is that of the plain function, whichever comes first.
-fn check<const N: usize>(cases: [(&dyn Fn(&Memory) -> u64, u64); N]) {
+fn check<const N: usize>(cases: [Case<'_>; N]) {
     let mut keys: Vec<String> = cases.iter().map(|(evaluate, _)| key(evaluate)).collect();
     keys.sort();
     keys.dedup();
