@@ -48,6 +48,7 @@ fn run(kind: &str, times: u64) {
         memory.eval(total::call(&x));
         memory.mmap(ramp::call(LENGTH));
     }
+    let opened = (kind == "first hit in an open memory").then(|| with_entries(&memory, folder.path(), times));
     for n in 0..times {
         match kind {
             // The same again and again.
@@ -57,19 +58,45 @@ fn run(kind: &str, times: u64) {
             "chain hit" => drop(black_box(memory.eval(total::call(&x)))),
             // A function that is new to the memory's table, in a memory that is new.
             "first hit" => drop(black_box(memory_again(folder.path()).eval(polynomial::call(black_box(1.5), 0)))),
+            // In a memory that has hit other entries before.
+            "first hit in an open memory" => {
+                let opened = opened.as_ref().expect("a memory");
+                black_box(opened.eval(polynomial::call(black_box(3.5), n)));
+            }
             "miss" => drop(black_box(memory.eval(polynomial::call(black_box(2.5), n)))),
             other => panic!("no calls are called `{other}`"),
         }
     }
+    // What a memory remembers is given back by no call.
+    std::mem::forget(opened);
+}
+
+/// Stores at least as many entries as any run looks up, and opens their folder a second time.
+fn with_entries(memory: &Memory, folder: &Path, times: u64) -> Memory {
+    for n in 0..times.max(2 * FEW) {
+        memory.eval(polynomial::call(3.5, n));
+    }
+    let opened = memory_again(folder);
+    opened.eval(polynomial::call(1.5, 0));
+    opened
 }
 
 fn memory_again(folder: &Path) -> Memory {
     Memory::open(folder).expect("a memory")
 }
 
+/// How often a call is run that takes long.
+const FEW: u64 = 200;
+
 /// Each kind, and how often it is run.
-const KINDS: [(&str, u64); 5] =
-    [("hit", 10_000), ("mapped hit", 10_000), ("chain hit", 10_000), ("first hit", 200), ("miss", 200)];
+const KINDS: [(&str, u64); 6] = [
+    ("hit", 10_000),
+    ("mapped hit", 10_000),
+    ("chain hit", 10_000),
+    ("first hit", FEW),
+    ("first hit in an open memory", FEW),
+    ("miss", FEW),
+];
 
 /// Of one call: its instructions, and its system calls.
 type Counts = BTreeMap<String, BTreeMap<String, f64>>;
