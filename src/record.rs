@@ -31,7 +31,7 @@ mod time;
 
 pub use arguments::Argument;
 pub(crate) use arguments::{Arguments, Leaf, SECRET, stored_digest};
-pub(crate) use code::CodeRecord;
+pub(crate) use code::{CODE_MAX, CodeRecord};
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
@@ -47,6 +47,10 @@ pub(crate) const NPY: &str = "npy";
 
 /// The same, compressed.
 pub(crate) const NPY_GZ: &str = "npy.gz";
+
+/// About what a record takes without its value and its arrays, in bytes, and each array.
+const RECORD_LEN: usize = 1024;
+const ARRAY_LEN: usize = 256;
 
 /// Where elements begin in a `.npy` is a multiple of this.
 const ALIGNMENT: u64 = 64;
@@ -182,9 +186,8 @@ impl Record {
     /// Returns an error if they are more than [`RECORD_MAX`], or if they couldn't be read again.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         self.check()?;
-        let mut body = Vec::new();
-        pack(&mut body, self)?;
-        seal(&body, &self.function)
+        let arrays = self.arrays.len() * ARRAY_LEN;
+        seal(self, &self.function, RECORD_LEN + self.value.len() + arrays, RECORD_MAX)
     }
 
     /// The bytes of the record, which has no overflow yet; if it is too long, value and arrays go to a file named `file`.

@@ -3,10 +3,16 @@
 use serde::Serialize;
 
 use super::decode;
-use super::sealed::{FORMAT, is_ours, pack, seal, verify};
+use super::sealed::{FORMAT, is_ours, seal, verify_up_to};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Part;
+
+/// The longest record of code: of some ten thousand functions.
+pub(crate) const CODE_MAX: usize = 4 << 20;
+
+/// About what a part takes, in bytes.
+const PART_LEN: usize = 128;
 
 /// What one code digest of one function was made of (docs/format.md, "Code"). Nothing is looked up by it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,16 +32,14 @@ impl CodeRecord {
     }
 
     /// # Errors
-    /// Returns an error if that takes more than [`RECORD_MAX`](super::RECORD_MAX) bytes.
+    /// Returns an error if that takes more than [`CODE_MAX`] bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        pack(&mut body, self)?;
-        seal(&body, &self.function)
+        seal(self, &self.function, PART_LEN * (1 + self.parts.len()), CODE_MAX)
     }
 
     /// The parts that these bytes hold of a code of `function`; none if they are anything else, or of a later version.
     pub(crate) fn parts_of(bytes: &[u8], function: &str, code: Digest) -> Vec<Part> {
-        let read = verify(bytes).ok().and_then(|body| decode::code(body).ok());
+        let read = verify_up_to(CODE_MAX, bytes).ok().and_then(|body| decode::code(body).ok());
         let fits = |read: &Self| is_ours(read.format, &read.requires) && read.function == function && read.code == code;
         read.filter(fits).map_or_else(Vec::new, |read| read.parts)
     }

@@ -107,6 +107,26 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    /// How many fields the map has that comes next.
+    #[inline]
+    pub(super) fn map_len(&mut self) -> Result<usize> {
+        self.len(&MAP)
+    }
+
+    /// Passes over the name of a field, if it comes next and is written as this version writes names.
+    #[inline(always)]
+    pub(super) fn passes_name(&mut self, name: &'static str) -> bool {
+        let Some((&first, rest)) = self.0.split_first() else { return false };
+        let has_length = u8::try_from(name.len()).is_ok_and(|len| first == STR.fix.start + len);
+        match rest.strip_prefix(name.as_bytes()) {
+            Some(rest) if has_length && STR.fix.contains(&first) => {
+                self.0 = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
         let len = self.array_len()?;
         let mut list = Vec::with_capacity(len.min(RESERVED));
@@ -162,6 +182,14 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(len)?).map_err(value)
     }
 
+    /// Passes over a text.
+    #[inline]
+    pub(super) fn check_str(&mut self) -> Result<()> {
+        let len = self.len(&STR)?;
+        let bytes = self.take(len)?;
+        if bytes.is_ascii() { Ok(()) } else { std::str::from_utf8(bytes).map(drop).map_err(value) }
+    }
+
     #[inline]
     pub(super) fn bytes(&mut self) -> Result<&'a [u8]> {
         let len = self.len(&BIN)?;
@@ -190,7 +218,19 @@ impl<'a> Cursor<'a> {
     /// A number of so many bytes, the most significant first.
     #[inline]
     fn number(&mut self, width: usize) -> Result<u64> {
-        let bytes = self.take(width)?;
+        match width {
+            1 => self.number_of::<1>(),
+            2 => self.number_of::<2>(),
+            4 => self.number_of::<4>(),
+            _ => self.number_of::<8>(),
+        }
+    }
+
+    /// Of a width that the compiler knows, for which this is one instruction.
+    #[inline]
+    fn number_of<const WIDTH: usize>(&mut self) -> Result<u64> {
+        let (bytes, rest) = self.0.split_first_chunk::<WIDTH>().ok_or(Fault::Value)?;
+        self.0 = rest;
         Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 

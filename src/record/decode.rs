@@ -16,6 +16,32 @@ thread_local! {
     static PRODUCER: RefCell<Option<(Vec<u8>, Arc<Producer>)>> = const { RefCell::new(None) };
 }
 
+/// Reads a map of named fields into variables of their names, each an `Option`. Fields in the order in which they are told
+/// here, which is that in which they are written, take one comparison each; they may come in any other. Each stands once
+/// at most, and those of other names are passed over.
+macro_rules! fields {
+    ($cursor:ident: $($field:ident = $read:expr),+ $(,)?) => {
+        $(let mut $field = None;)+
+        let mut left = $cursor.map_len()?;
+        $(
+            if left > 0 && $cursor.passes_name(stringify!($field)) {
+                $field = Some($read);
+                left -= 1;
+            }
+        )+
+        for _ in 0..left {
+            let name = $cursor.str()?;
+            $(
+                if name == stringify!($field) {
+                    once(&mut $field, $read)?;
+                    continue;
+                }
+            )+
+            $cursor.skip()?;
+        }
+    };
+}
+
 pub(super) fn record(body: &[u8]) -> Result<Box<Record>> {
     whole(body, |cursor| cursor.record())
 }
@@ -26,12 +52,10 @@ pub(super) fn slot(body: &[u8]) -> Result<Slot> {
 
 pub(super) fn overflowed(bytes: &[u8]) -> Result<Overflowed> {
     whole(bytes, |cursor| {
-        let (mut value, mut arrays) = (None, None);
-        cursor.map(|cursor, name| match name {
-            "value" => once(&mut value, cursor.bytes()?.to_vec()),
-            "arrays" => once(&mut arrays, cursor.list(Cursor::array)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(cursor:
+            value = cursor.bytes()?.to_vec(),
+            arrays = cursor.list(Cursor::array)?,
+        );
         Ok(Overflowed { value: needed(value, "value")?, arrays: needed(arrays, "arrays")? })
     })
 }
@@ -44,15 +68,13 @@ pub(super) fn arguments(bytes: &[u8]) -> Result<Vec<Argument>> {
 /// Function, code digest and parts of a record of code.
 pub(super) fn code(body: &[u8]) -> Result<super::CodeRecord> {
     whole(body, |cursor| {
-        let (mut format, mut requires, mut function, mut code, mut parts) = (None, None, None, None, None);
-        cursor.map(|cursor, name| match name {
-            "format" => once(&mut format, cursor.u32()?),
-            "requires" => once(&mut requires, cursor.list(Cursor::text)?),
-            "function" => once(&mut function, cursor.text()?),
-            "code" => once(&mut code, cursor.digest()?),
-            "parts" => once(&mut parts, cursor.list(Cursor::part)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(cursor:
+            format = cursor.u32()?,
+            requires = cursor.list(Cursor::text)?,
+            function = cursor.text()?,
+            code = cursor.digest()?,
+            parts = cursor.list(Cursor::part)?,
+        );
         Ok(super::CodeRecord {
             format: needed(format, "format")?,
             requires: requires.unwrap_or_default(),
@@ -94,31 +116,26 @@ fn needed<T>(field: Option<T>, name: &'static str) -> Result<T> {
 
 impl Cursor<'_> {
     fn record(&mut self) -> Result<Box<Record>> {
-        let (mut format, mut requires, mut key, mut function, mut code) = (None, None, None, None, None);
-        let (mut arguments, mut created, mut duration, mut expires) = (None, None, None, None);
-        let (mut value, mut arrays, mut overflow, mut producer) = (None, None, None, None);
-        let (mut edited, mut origin, mut python, mut build, mut types) = (None, None, None, None, None);
-        self.map(|cursor, name| match name {
-            "format" => once(&mut format, cursor.u32()?),
-            "requires" => once(&mut requires, cursor.list(Cursor::text)?),
-            "key" => once(&mut key, cursor.digest()?),
-            "function" => once(&mut function, cursor.text()?),
-            "code" => once(&mut code, cursor.digest()?),
-            "arguments" => once(&mut arguments, cursor.arguments()?),
-            "created" => once(&mut created, cursor.u64()?),
-            "duration" => once(&mut duration, cursor.u64()?),
-            "expires" => once(&mut expires, cursor.u64()?),
-            "value" => once(&mut value, cursor.bytes()?.to_vec()),
-            "arrays" => once(&mut arrays, cursor.list(Cursor::array)?),
-            "overflow" => once(&mut overflow, cursor.overflow()?),
-            "producer" => once(&mut producer, cursor.shared_producer()?),
-            "edited" => once(&mut edited, cursor.bool()?),
-            "build" => once(&mut build, cursor.digest()?),
-            "types" => once(&mut types, cursor.types()?),
-            "origin" => once(&mut origin, cursor.text()?),
-            "python" => once(&mut python, cursor.bytes()?.to_vec()),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            format = self.u32()?,
+            requires = self.list(Cursor::text)?,
+            key = self.digest()?,
+            function = self.text()?,
+            code = self.digest()?,
+            arguments = self.arguments()?,
+            created = self.u64()?,
+            duration = self.u64()?,
+            expires = self.u64()?,
+            build = self.digest()?,
+            types = self.types()?,
+            value = self.bytes()?.to_vec(),
+            arrays = self.list(Cursor::array)?,
+            overflow = self.overflow()?,
+            producer = self.shared_producer()?,
+            edited = self.bool()?,
+            origin = self.text()?,
+            python = self.bytes()?.to_vec(),
+        );
         Ok(Box::new(Record {
             format: needed(format, "format")?,
             requires: requires.unwrap_or_default(),
@@ -142,26 +159,22 @@ impl Cursor<'_> {
     }
 
     fn slot(&mut self) -> Result<Slot> {
-        let (mut format, mut requires, mut key, mut function, mut code) = (None, None, None, None, None);
-        let (mut parts, mut arguments, mut created, mut duration) = (None, None, None, None);
-        let (mut slot, mut target, mut producer, mut build, mut types) = (None, None, None, None, None);
-        self.map(|cursor, name| match name {
-            "format" => once(&mut format, cursor.u32()?),
-            "requires" => once(&mut requires, cursor.list(Cursor::text)?),
-            "key" => once(&mut key, cursor.digest()?),
-            "function" => once(&mut function, cursor.text()?),
-            "code" => once(&mut code, cursor.digest()?),
-            "parts" => once(&mut parts, cursor.list(Cursor::part)?),
-            "arguments" => once(&mut arguments, cursor.list(Cursor::argument)?),
-            "created" => once(&mut created, cursor.u64()?),
-            "duration" => once(&mut duration, cursor.u64()?),
-            "build" => once(&mut build, cursor.digest()?),
-            "types" => once(&mut types, cursor.types()?),
-            "slot" => once(&mut slot, cursor.digest()?),
-            "target" => once(&mut target, cursor.target()?),
-            "producer" => once(&mut producer, cursor.producer()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            format = self.u32()?,
+            requires = self.list(Cursor::text)?,
+            key = self.digest()?,
+            function = self.text()?,
+            code = self.digest()?,
+            parts = self.list(Cursor::part)?,
+            arguments = self.list(Cursor::argument)?,
+            build = self.digest()?,
+            types = self.types()?,
+            created = self.u64()?,
+            duration = self.u64()?,
+            slot = self.digest()?,
+            target = self.target()?,
+            producer = self.producer()?,
+        );
         Ok(Slot {
             format: needed(format, "format")?,
             requires: requires.unwrap_or_default(),
@@ -198,42 +211,36 @@ impl Cursor<'_> {
 
     /// Whether an argument comes next, without memory for it.
     fn check_argument(&mut self) -> Result<()> {
-        let (mut name, mut digest, mut text, mut secret, mut leaves) = (None, None, None, None, None);
-        self.map(|cursor, field| match field {
-            "name" => once(&mut name, cursor.str().map(drop)?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            "text" => once(&mut text, cursor.str().map(drop)?),
-            "secret" => once(&mut secret, cursor.bool()?),
-            "leaves" => once(&mut leaves, cursor.list(Cursor::check_leaf).map(drop)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            name = self.check_str()?,
+            digest = self.digest()?,
+            text = self.check_str()?,
+            leaves = self.list(Cursor::check_leaf).map(drop)?,
+            secret = self.bool()?,
+        );
         needed(name, "name")?;
         needed(digest, "digest").map(drop)
     }
 
     /// Whether a leaf comes next, without memory for it.
     fn check_leaf(&mut self) -> Result<()> {
-        let (mut path, mut digest, mut text) = (None, None, None);
-        self.map(|cursor, name| match name {
-            "path" => once(&mut path, cursor.str().map(drop)?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            "text" => once(&mut text, cursor.str().map(drop)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            path = self.check_str()?,
+            digest = self.digest()?,
+            text = self.check_str()?,
+        );
         needed(path, "path")?;
         needed(digest, "digest").map(drop)
     }
 
     fn argument(&mut self) -> Result<Argument> {
-        let (mut name, mut digest, mut text, mut secret, mut leaves) = (None, None, None, None, None);
-        self.map(|cursor, field| match field {
-            "name" => once(&mut name, cursor.text()?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            "text" => once(&mut text, cursor.text()?),
-            "secret" => once(&mut secret, cursor.bool()?),
-            "leaves" => once(&mut leaves, cursor.list(Cursor::leaf)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            name = self.text()?,
+            digest = self.digest()?,
+            text = self.text()?,
+            leaves = self.list(Cursor::leaf)?,
+            secret = self.bool()?,
+        );
         Ok(Argument {
             name: needed(name, "name")?,
             digest: needed(digest, "digest")?,
@@ -244,29 +251,24 @@ impl Cursor<'_> {
     }
 
     fn leaf(&mut self) -> Result<Leaf> {
-        let (mut path, mut digest, mut text) = (None, None, None);
-        self.map(|cursor, name| match name {
-            "path" => once(&mut path, cursor.text()?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            "text" => once(&mut text, cursor.text()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            path = self.text()?,
+            digest = self.digest()?,
+            text = self.text()?,
+        );
         let (path, digest) = (needed(path, "path")?, needed(digest, "digest")?);
         Ok(Leaf { path, digest, text: text.unwrap_or_default() })
     }
 
     fn part(&mut self) -> Result<Part> {
-        let (mut name, mut counts, mut package) = (None, None, None);
-        let (mut version, mut body, mut facts) = (None, None, None);
-        self.map(|cursor, field| match field {
-            "name" => once(&mut name, cursor.text()?),
-            "counts" => once(&mut counts, cursor.text()?),
-            "package" => once(&mut package, cursor.text()?),
-            "version" => once(&mut version, cursor.u64()?),
-            "body" => once(&mut body, cursor.digest()?),
-            "facts" => once(&mut facts, cursor.list(Cursor::fact)?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            name = self.text()?,
+            counts = self.text()?,
+            package = self.text()?,
+            version = self.u64()?,
+            body = self.digest()?,
+            facts = self.list(Cursor::fact)?,
+        );
         let (name, counts) = (needed(name, "name")?, needed(counts, "counts")?);
         Ok(Part { name, counts, package, version, body, facts: facts.unwrap_or_default() })
     }
@@ -276,17 +278,14 @@ impl Cursor<'_> {
     }
 
     fn array(&mut self) -> Result<ArrayRecord> {
-        let (mut file, mut meta, mut offset) = (None, None, None);
-        let (mut length, mut digest, mut codec) = (None, None, None);
-        self.map(|cursor, name| match name {
-            "file" => once(&mut file, cursor.text()?),
-            "meta" => once(&mut meta, cursor.meta()?),
-            "offset" => once(&mut offset, cursor.u64()?),
-            "length" => once(&mut length, cursor.u64()?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            "codec" => once(&mut codec, cursor.codec()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            file = self.text()?,
+            meta = self.meta()?,
+            offset = self.u64()?,
+            length = self.u64()?,
+            digest = self.digest()?,
+            codec = self.codec()?,
+        );
         Ok(ArrayRecord {
             file: needed(file, "file")?,
             meta: needed(meta, "meta")?,
@@ -304,14 +303,12 @@ impl Cursor<'_> {
     }
 
     fn meta(&mut self) -> Result<ArrayMeta> {
-        let (mut descr, mut shape, mut order, mut itemsize) = (None, None, None, None);
-        self.map(|cursor, name| match name {
-            "descr" => once(&mut descr, cursor.str().map(dtype)?),
-            "shape" => once(&mut shape, cursor.list(Cursor::u64)?),
-            "order" => once(&mut order, cursor.order()?),
-            "itemsize" => once(&mut itemsize, cursor.u64()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            descr = self.str().map(dtype)?,
+            shape = self.list(Cursor::u64)?,
+            order = self.order()?,
+            itemsize = self.u64()?,
+        );
         let (shape, order) = (needed(shape, "shape")?, needed(order, "order")?);
         Ok(ArrayMeta { descr: needed(descr, "descr")?, shape, order, itemsize })
     }
@@ -325,13 +322,11 @@ impl Cursor<'_> {
     }
 
     fn overflow(&mut self) -> Result<Overflow> {
-        let (mut file, mut length, mut digest) = (None, None, None);
-        self.map(|cursor, name| match name {
-            "file" => once(&mut file, cursor.text()?),
-            "length" => once(&mut length, cursor.u64()?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            file = self.text()?,
+            length = self.u64()?,
+            digest = self.digest()?,
+        );
         Ok(Overflow {
             file: needed(file, "file")?,
             length: needed(length, "length")?,
@@ -357,15 +352,13 @@ impl Cursor<'_> {
     }
 
     fn producer(&mut self) -> Result<Producer> {
-        let (mut version, mut rustc, mut target, mut host, mut session) = (None, None, None, None, None);
-        self.map(|cursor, name| match name {
-            "version" => once(&mut version, cursor.text()?),
-            "rustc" => once(&mut rustc, cursor.text()?),
-            "target" => once(&mut target, cursor.text()?),
-            "host" => once(&mut host, cursor.text()?),
-            "session" => once(&mut session, cursor.text()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            version = self.text()?,
+            rustc = self.text()?,
+            target = self.text()?,
+            host = self.text()?,
+            session = self.text()?,
+        );
         Ok(Producer {
             version: needed(version, "version")?,
             rustc: needed(rustc, "rustc")?,
@@ -376,18 +369,15 @@ impl Cursor<'_> {
     }
 
     fn target(&mut self) -> Result<TargetRecord> {
-        let (mut path, mut length, mut modified, mut changed) = (None, None, None, None);
-        let (mut inode, mut seen, mut digest) = (None, None, None);
-        self.map(|cursor, name| match name {
-            "path" => once(&mut path, cursor.bytes()?.to_vec()),
-            "length" => once(&mut length, cursor.u64()?),
-            "modified" => once(&mut modified, cursor.i64()?),
-            "changed" => once(&mut changed, cursor.i64()?),
-            "inode" => once(&mut inode, cursor.u64()?),
-            "seen" => once(&mut seen, cursor.u64()?),
-            "digest" => once(&mut digest, cursor.digest()?),
-            _ => cursor.skip(),
-        })?;
+        fields!(self:
+            path = self.bytes()?.to_vec(),
+            length = self.u64()?,
+            modified = self.i64()?,
+            changed = self.i64()?,
+            inode = self.u64()?,
+            seen = self.u64()?,
+            digest = self.digest()?,
+        );
         Ok(TargetRecord {
             path: needed(path, "path")?,
             length: needed(length, "length")?,

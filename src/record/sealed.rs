@@ -29,19 +29,25 @@ pub(super) const DTYPE: &str = "dtype";
 /// What `requires` may name: things a reader has to know beyond `FORMAT`.
 const FEATURES: &[&str] = &[PICKLE, DTYPE];
 
-/// Puts magic and trailer around the MessagePack of a record of `function`.
-pub(super) fn seal(body: &[u8], function: &str) -> Result<Vec<u8>> {
-    let bytes = sealed(body);
-    if bytes.len() > RECORD_MAX {
+/// A record of `function`, with magic and trailer around its MessagePack: at most so many bytes, and about as many as
+/// there is to be `room` for.
+pub(super) fn seal(record: &impl Serialize, function: &str, room: usize, most: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(room);
+    bytes.extend_from_slice(&MAGIC);
+    pack(&mut bytes, record)?;
+    let trailer = tree(&bytes).to_bytes();
+    bytes.extend_from_slice(&trailer);
+    if bytes.len() > most {
         return Err(Error::unsupported(format!(
-            "the record of a call of `{function}` takes {} bytes, expected at most {RECORD_MAX}",
+            "a record of function `{function}` takes {} bytes, expected at most {most}",
             bytes.len()
         )));
     }
     Ok(bytes)
 }
 
-/// The same, however long it is.
+/// Magic and trailer around what may be the MessagePack of a record.
+#[cfg(any(test, fuzzing))]
 pub(super) fn sealed(body: &[u8]) -> Vec<u8> {
     let mut bytes = [MAGIC.as_slice(), body].concat();
     let trailer = tree(&bytes).to_bytes();
@@ -49,10 +55,15 @@ pub(super) fn sealed(body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The MessagePack between magic and trailer.
+/// The MessagePack between magic and trailer of a record of an entry or of a slot.
 pub(super) fn verify(bytes: &[u8]) -> Result<&[u8]> {
-    if bytes.len() > RECORD_MAX {
-        return Err(Error::damaged(format!("it has {} bytes, expected at most {RECORD_MAX}", bytes.len())));
+    verify_up_to(RECORD_MAX, bytes)
+}
+
+/// The MessagePack between magic and trailer of a record that has at most so many bytes.
+pub(super) fn verify_up_to(most: usize, bytes: &[u8]) -> Result<&[u8]> {
+    if bytes.len() > most {
+        return Err(Error::damaged(format!("it has {} bytes, expected at most {most}", bytes.len())));
     }
     let Some((sealed, trailer)) = bytes.split_last_chunk::<TRAILER>() else {
         return Err(Error::damaged(format!("it has {} bytes only", bytes.len())));

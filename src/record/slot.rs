@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::sealed::{bytes, is_ours, pack, reject, seal, verify};
-use super::{Argument, Producer, decode};
+use super::sealed::{bytes, is_ours, reject, seal, verify};
+use super::{Argument, Producer, RECORD_LEN, RECORD_MAX, decode};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::{Part, Types};
@@ -66,10 +66,11 @@ impl Slot {
     /// # Errors
     /// Returns an error if that takes more than [`RECORD_MAX`](super::RECORD_MAX) bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
-        pack(&mut body, self)?;
-        match seal(&body, &self.function) {
-            Err(_) if !self.parts.is_empty() => Self { parts: Vec::new(), ..self.clone() }.encode(),
+        match seal(self, &self.function, RECORD_LEN, RECORD_MAX) {
+            Err(error) if !self.parts.is_empty() => {
+                tracing::warn!(%error, "it will not say which part of the code changed");
+                Self { parts: Vec::new(), ..self.clone() }.encode()
+            }
             sealed => sealed,
         }
     }

@@ -396,7 +396,10 @@ impl ContentHasher {
     /// The same as [`raw`](Self::raw), faster for few bytes.
     #[inline]
     pub(crate) fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
-        if !(self.flows && self.stream.append(bytes)) {
+        // In a quick one no leaf stands apart.
+        if self.quick && self.stream.has_room(LEN) {
+            self.stream.update(&bytes);
+        } else if !(self.flows && self.stream.append(bytes)) {
             self.raw(&bytes);
         }
     }

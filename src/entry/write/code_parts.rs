@@ -1,38 +1,83 @@
 //! What the codes of functions were made of: a file for each function and code, which only explanations read
 //! (docs/format.md, "Code").
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::{Duration, Instant};
+
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::key::Part;
-use crate::record::{CodeRecord, RECORD_MAX};
+use crate::record::{CODE_MAX, CodeRecord};
 use crate::store::{Disk, Durability};
-use crate::threads::lock;
 
 /// Its folder in that of the function, which is none of its shards.
 pub(crate) const FOLDER: &str = "code";
 
+/// How long what another process removed may stay unseen.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// When the parts of each code were last looked for, by where the function's path is and how long; `None` if they are too
+/// many to be written.
+#[derive(Default)]
+pub(crate) struct CodesSeen(BTreeMap<(usize, usize, Digest), Option<Instant>>);
+
+impl CodesSeen {
+    /// Whether to look for this code now.
+    fn is_due(&mut self, function: &'static str, code: Digest) -> bool {
+        let now = Instant::now();
+        match self.0.entry(place(function, code)) {
+            Entry::Vacant(new) => {
+                new.insert(Some(now));
+                true
+            }
+            Entry::Occupied(mut seen) => {
+                let is_due = seen.get().is_some_and(|seen| now.duration_since(seen) >= LOOK);
+                if is_due {
+                    seen.insert(Some(now));
+                }
+                is_due
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+fn place(function: &'static str, code: Digest) -> (usize, usize, Digest) {
+    (function.as_ptr().addr(), function.len(), code)
+}
+
 impl Archive {
-    /// Writes down what the code of a stored call was made of, once for each memory and code. A damaged file is replaced.
+    /// Writes down what the code of a stored call was made of, with the first result of a code and again where somebody
+    /// has removed it. A damaged file is replaced.
     ///
     /// An entry is no worse without it, so that a fault costs nothing but a more exact explanation.
     pub(crate) fn keep_code(&self, site: &Site, draft: &Draft) {
-        if draft.parts.is_empty() || !lock(&self.codes).insert((draft.function, draft.code)) {
+        if draft.parts.is_empty() || !self.codes.lock().is_due(draft.function, draft.code) {
             return;
         }
         let name = name(site.folder(), draft.code);
         let kept = || -> Result<()> {
             let bytes = CodeRecord::new(draft.function, draft.code, draft.parts).encode()?;
-            let stands = self.disk.read(&name, RECORD_MAX as u64);
+            let stands = self.disk.read(&name, CODE_MAX as u64);
             match stands {
                 Ok(Some(blob)) if blob.bytes == bytes => Ok(()),
                 _ => self.disk.replace(&name, &bytes, Durability::Buffered),
             }
         };
-        if let Err(error) = kept() {
-            tracing::debug!(%error, "explanations won't say which part of the code changed");
+        match kept() {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.codes.lock().0.insert(place(draft.function, draft.code), None);
+                tracing::warn!(%error, "explanations won't say which part of the code changed");
+            }
+            Err(error) => tracing::debug!(%error, "explanations won't say which part of the code changed"),
+            Ok(()) => {}
         }
     }
 
@@ -44,7 +89,7 @@ impl Archive {
 
 /// What a code of `function`, whose folder is `folder`, was made of; empty if that isn't known.
 pub(crate) fn code_parts(disk: &Disk, folder: &str, function: &str, code: Digest) -> Vec<Part> {
-    let blob = disk.read(&name(folder, code), RECORD_MAX as u64).ok().flatten();
+    let blob = disk.read(&name(folder, code), CODE_MAX as u64).ok().flatten();
     blob.map_or_else(Vec::new, |blob| CodeRecord::parts_of(&blob.bytes, function, code))
 }
 

@@ -4,7 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::digest::Digest;
+use crate::entry::site::Site;
+use crate::entry::write::put::Draft;
 use crate::folder::{Limits, Repair};
+use crate::key::{Key, Part};
 use crate::memory::Memory;
 use crate::stats::Reason;
 
@@ -85,6 +89,44 @@ fn without_its_parts_a_code_has_changed_and_no_more_is_known() {
     let next = Memory::open(folder.path()).unwrap();
     next.eval(before::double::call(7.0));
     assert_eq!(fs::read(&path).unwrap(), right);
+}
+
+#[test]
+fn parts_that_another_process_has_removed_are_written_with_a_later_result() {
+    let (folder, memory) = stored();
+    let path = codes(folder.path()).remove(0);
+    fs::remove_file(&path).unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    memory.eval(before::double::call(8.0));
+    assert_eq!(codes(folder.path()), [path]);
+}
+
+#[test]
+fn the_parts_of_much_code_are_written_in_full_and_those_of_too_much_are_not() {
+    let (_folder, memory) = stored();
+    let archive = &memory.0.as_ref().unwrap().archive;
+    let function = before::double::function();
+    for (count, kept) in [(2_000, 2_000), (100_000, 0)] {
+        let code = Digest::of(format!("{count} parts").as_bytes());
+        let part = |n: usize| Part { name: format!("helper{n:050}"), ..function.code_parts()[0].clone() };
+        let parts: &[Part] = (0..count).map(part).collect::<Vec<_>>().leak();
+        let draft = Draft {
+            function: function.path(),
+            code,
+            parts,
+            arguments: Vec::new(),
+            build: None,
+            types: None,
+            readable: false,
+            expires: None,
+            files: Vec::new(),
+        };
+        let site = Site::new(function.folder(), Key::from_digest(code));
+        (0..2).for_each(|_| archive.keep_code(&site, &draft));
+        let found = archive.code_parts(function.folder(), function.path(), code);
+        assert_eq!(found.len(), kept);
+        assert!(found.iter().eq(&parts[..kept]));
+    }
 }
 
 #[test]

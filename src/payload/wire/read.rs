@@ -279,9 +279,18 @@ impl<'a> Reader<'a> {
     /// The array that comes next, without its elements if it was lifted.
     pub(crate) fn array(&mut self) -> Result<Stored<'a>> {
         let before = self.rest;
+        // An array in a file, as it is written; it may be written in other ways.
+        if let Some((&[FIX_EXT_4, LIFTED, a, b, c, d], rest)) = before.split_first_chunk() {
+            self.rest = rest;
+            return self.lifted_array([a, b, c, d]);
+        }
         let ext = self.decode("an array of elements", ext_head)?;
         match ext {
-            (kind, 4) if kind == Ext::Lifted as i8 => self.lifted_array(),
+            (kind, 4) if kind == Ext::Lifted as i8 => {
+                let mut index = [0; 4];
+                self.decode("the index of an array", |rest| rest.read_exact_buf(&mut index))?;
+                self.lifted_array(index)
+            }
             (kind, len) if kind == Ext::Inline as i8 => {
                 let bytes = self.bytes(len)?;
                 inline_array(bytes)
@@ -309,9 +318,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn lifted_array(&mut self) -> Result<Stored<'a>> {
-        let mut index = [0; 4];
-        self.decode("the index of an array", |rest| rest.read_exact_buf(&mut index))?;
+    fn lifted_array(&mut self, index: [u8; 4]) -> Result<Stored<'a>> {
         let index = wire::index_of(index);
         if index != self.lifted {
             return Err(Error::damaged(format!("value refers to array {index}, expected {}", self.lifted)));
@@ -327,6 +334,8 @@ fn too_deep() -> Error {
 }
 
 const EXT_8: u8 = 0xc7;
+const FIX_EXT_4: u8 = 0xd6;
+const LIFTED: u8 = Ext::Lifted as u8;
 const FIX_EXT_16: u8 = 0xd8;
 
 /// The type and length of an extension.
