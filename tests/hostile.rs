@@ -9,6 +9,7 @@ mod depth;
 mod descriptors;
 mod file_sizes;
 mod finding;
+mod forks;
 mod fuzz;
 mod home;
 mod hot;

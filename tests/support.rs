@@ -1,5 +1,6 @@
 //! What several modules of these tests need.
 
+pub(crate) mod fork;
 pub(crate) mod fuzz;
 
 use std::collections::BTreeMap;

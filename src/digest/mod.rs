@@ -34,6 +34,7 @@ pub(crate) use progress::Work;
 pub(crate) use progress::{Show, show_by};
 pub(crate) use stream::ByteStream;
 pub use value::Digest;
+pub(crate) use value::DigestHash;
 pub use values::canonical::digest_serde;
 pub(crate) use values::canonical::{digest_serde_unordered, discriminant};
 pub(crate) use values::content::feed;

@@ -1,6 +1,7 @@
 //! The digest itself: sixteen bytes.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -73,6 +74,25 @@ impl Digest {
     #[allow(clippy::big_endian_bytes)]
     pub(super) const fn to_xxh3(self) -> u128 {
         u128::from_be_bytes(self.0)
+    }
+}
+
+/// Places in hash tables, of keys that contain a digest: a digest is a hash already.
+pub(crate) type DigestHash = BuildHasherDefault<DigestHasher>;
+
+/// Makes a hash of the first bytes of each part of a key.
+#[derive(Default)]
+pub(crate) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, OnceLock};
 
-use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Rules};
+use crate::entry::write::code_parts::CodesSeen;
 use crate::key::Key;
+use crate::record::Producer;
 use crate::store::Disk;
-use crate::threads::lock;
+use crate::threads::fork::ForkMutex;
 
 /// The entries of one cache folder: finds, reads, stores and removes them.
 ///
@@ -18,12 +19,14 @@ pub(crate) struct Archive {
     pub(crate) disk: Arc<Disk>,
     pub(crate) rules: Rules,
     /// Array files whose bytes were verified in this process.
-    pub(super) verified: Mutex<HashSet<String>>,
-    /// Codes of which this process knows that their parts are on the disk, by the function's path.
-    pub(super) codes: Mutex<HashSet<(&'static str, Digest)>>,
+    pub(super) verified: ForkMutex<HashSet<String>>,
+    /// Codes whose parts this process has found on the disk, or has written.
+    pub(super) codes: ForkMutex<CodesSeen>,
     /// How often the folder had been opened anew when what is remembered of it was last forgotten.
     pub(super) reopened: AtomicU64,
     pub(super) observer: Box<dyn Observer>,
+    /// Who stores entries, in the session in which this was first asked.
+    producer: OnceLock<Arc<Producer>>,
 }
 
 /// Whoever has to hear of what an archive does.
@@ -48,12 +51,30 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
 
 impl Archive {
     pub(crate) fn new(disk: Arc<Disk>, rules: Rules, observer: Box<dyn Observer>) -> Self {
-        Self { disk, rules, verified: Mutex::default(), codes: Mutex::default(), reopened: AtomicU64::new(0), observer }
+        Self {
+            disk,
+            rules,
+            verified: ForkMutex::default(),
+            codes: ForkMutex::default(),
+            reopened: AtomicU64::new(0),
+            observer,
+            producer: OnceLock::new(),
+        }
+    }
+
+    /// Who stores entries now.
+    pub(crate) fn producer(&self) -> Arc<Producer> {
+        let session = self.disk.session();
+        let now = || Arc::new(Producer::current(&session));
+        match self.producer.get_or_init(now) {
+            producer if producer.session == *session => Arc::clone(producer),
+            _ => now(),
+        }
     }
 
     /// Forgets which codes are on the disk, when they may have been removed.
     pub(crate) fn forget_codes(&self) {
-        lock(&self.codes).clear();
+        self.codes.lock().clear();
     }
 
     /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").

@@ -6,7 +6,6 @@
 use std::sync::atomic::Ordering;
 
 use crate::entry::archive::Archive;
-use crate::threads::lock;
 
 impl Archive {
     /// Opens the folder anew if it was removed; one that is made for it only if something is to be stored. Says whether
@@ -27,7 +26,7 @@ impl Archive {
         let reopened = self.disk.reopened();
         if self.reopened.swap(reopened, Ordering::Relaxed) != reopened {
             self.observer.replaced();
-            lock(&self.verified).clear();
+            self.verified.lock().clear();
             self.forget_codes();
         }
     }

@@ -6,8 +6,10 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
+use super::sync::{Condvar, ForkMutex, Instant, LazyLock, MutexGuard, PoisonError, ThreadId, current, is_worker};
+use crate::digest::DigestHash;
 use crate::key::Key;
+use crate::threads::fork::Process;
 
 /// The age at which a flight first releases a worker that waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -41,8 +43,8 @@ impl TaskId {
 #[derive(Default)]
 struct Waits {
     /// The process that this is about: a forked child has none of the threads that it says compute.
-    process: u32,
-    flights: HashMap<FolderKey, Flight>,
+    process: Option<Process>,
+    flights: HashMap<FolderKey, Flight, DigestHash>,
     /// Which key each task waits for, while it sleeps.
     waiting: HashMap<TaskId, FolderKey>,
     /// How many flights and waits of workers there were.
@@ -68,7 +70,7 @@ struct Flight {
     changed: Option<Arc<Condvar>>,
 }
 
-static WAITS: LazyLock<Mutex<Waits>> = LazyLock::new(Mutex::default);
+static WAITS: LazyLock<ForkMutex<Waits>> = LazyLock::new(ForkMutex::default);
 
 /// How a task may go on that needs a key.
 pub(super) enum Turn {
@@ -85,6 +87,8 @@ pub(super) struct Announcement {
     key: FolderKey,
     /// The flight that ends with it; `None` beside the leader.
     leads: Option<u64>,
+    /// A child that was forked in between drops its copy of this, too, and has flights of its own.
+    process: Process,
 }
 
 /// What bounds a task's wait.
@@ -155,13 +159,13 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
         let is_released = worker && !flight.has(me);
         // Asked before each sleep: while a wait is interrupted it is no link of a cycle.
         if is_released || wait.is_over() || waits.closes_cycle(me, &key) {
-            break Turn::Alone(Announcement { key, leads: None });
+            break Turn::Alone(Announcement::new(key, None));
         }
         wait.report(key.1, "another thread");
         let interrupted;
         (waits, interrupted) = sleep(waits, key, me, wait);
         if interrupted {
-            break Turn::Alone(Announcement { key, leads: None });
+            break Turn::Alone(Announcement::new(key, None));
         }
     };
     if worker && let Some(flight) = waits.flights.get_mut(&key) {
@@ -219,8 +223,7 @@ pub(super) fn held_up((folder, wanted): FolderKey, is_patient: bool) -> HeldUp {
 }
 
 fn lock() -> MutexGuard<'static, Waits> {
-    let mut waits = LazyLock::force(&WAITS).lock().unwrap_or_else(PoisonError::into_inner);
-    let process = std::process::id();
+    let (mut waits, process) = (LazyLock::force(&WAITS).lock(), Some(Process::current()));
     if waits.process != process {
         *waits = Waits { process, ..Waits::default() };
     }
@@ -247,7 +250,7 @@ impl Waits {
             changed: None,
         };
         self.flights.insert(key, flight);
-        Announcement { key, leads: Some(number) }
+        Announcement::new(key, Some(number))
     }
 
     /// Lets a worker wait.
@@ -334,6 +337,10 @@ impl Flight {
 }
 
 impl Announcement {
+    fn new(key: FolderKey, leads: Option<u64>) -> Self {
+        Self { key, leads, process: Process::current() }
+    }
+
     /// Whether the leader waits for another process, during which its flight releases nobody.
     pub(super) fn suspend(&self, is_suspended: bool) {
         let mut waits = lock();
@@ -347,6 +354,9 @@ impl Announcement {
 
 impl Drop for Announcement {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
         let mut waits = lock();
         let Entry::Occupied(mut flight) = waits.flights.entry(self.key) else { return };
         match self.leads {
@@ -354,7 +364,6 @@ impl Drop for Announcement {
                 flight.get_mut().announced += 1;
                 flight.get().wake();
             }
-            // In a forked child another one may have begun.
             Some(number) if number == flight.get().number => flight.remove().wake(),
             Some(_) => {}
         }

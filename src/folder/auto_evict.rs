@@ -2,14 +2,14 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::folder::evict::{Census, Evictor};
 use crate::folder::limits::{Evicted, Limits};
-use crate::threads::lock;
+use crate::threads::fork::{ForkMutex, Process};
 
 /// What part of a limit may be written between two counts, and how much is left free for it: one such part for what
 /// comes before the next count, another for what comes while it lasts.
@@ -29,9 +29,9 @@ struct Shared {
     bytes: AtomicU64,
     items: AtomicU64,
     /// When this memory last asked for the age of the last count.
-    asked: Mutex<Option<Instant>>,
-    worker: Mutex<Worker>,
-    emergency: Mutex<Option<Instant>>,
+    asked: ForkMutex<Option<Instant>>,
+    worker: ForkMutex<Worker>,
+    emergency: ForkMutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -39,7 +39,7 @@ struct Worker {
     running: bool,
     thread: Option<JoinHandle<()>>,
     /// The process of that thread: a child that was forked has none.
-    process: u32,
+    process: Option<Process>,
 }
 
 /// How often the folder is counted before the limits are left alone until the next put.
@@ -58,9 +58,9 @@ impl AutoEvict {
             limits,
             bytes: AtomicU64::new(limits.bytes.map_or(0, head_start)),
             items: AtomicU64::new(limits.items.map_or(0, head_start)),
-            asked: Mutex::default(),
-            worker: Mutex::default(),
-            emergency: Mutex::default(),
+            asked: ForkMutex::default(),
+            worker: ForkMutex::default(),
+            emergency: ForkMutex::default(),
         }))
     }
 
@@ -75,7 +75,7 @@ impl AutoEvict {
 
     /// Evicts a tenth of a limit at once, because the disk is full; says whether that made room.
     pub(crate) fn make_room(&self) -> bool {
-        let mut last = lock(&self.0.emergency);
+        let mut last = self.0.emergency.lock();
         if last.is_some_and(|last| last.elapsed() < EMERGENCY_INTERVAL) {
             return false;
         }
@@ -95,7 +95,7 @@ impl AutoEvict {
     }
 
     fn start(&self) {
-        let mut worker = lock(&self.0.worker);
+        let mut worker = self.0.worker.lock();
         worker.forget_another_process();
         if worker.running {
             return; // it looks again before it ends
@@ -108,7 +108,7 @@ impl AutoEvict {
             thread::Builder::new().name("ndcache-evict".to_owned()).spawn(move || shared.work(Rounds::UntilKept));
         let thread = spawned.inspect_err(|error| tracing::debug!(%error, "no thread to evict on")).ok();
         let is_alone = thread.is_none();
-        *worker = Worker { running: true, thread, process: std::process::id() };
+        *worker = Worker { running: true, thread, process: Some(Process::current()) };
         drop(worker);
         if is_alone {
             // As on a thread of its own, a panic costs no computation.
@@ -119,7 +119,7 @@ impl AutoEvict {
 
 impl Drop for AutoEvict {
     fn drop(&mut self) {
-        let mut worker = lock(&self.0.worker);
+        let mut worker = self.0.worker.lock();
         worker.forget_another_process();
         let thread = worker.thread.take();
         drop(worker);
@@ -132,7 +132,7 @@ impl Drop for AutoEvict {
 impl Worker {
     /// In a forked child, whose copy of the handle stands for no thread: waiting for it would last for ever.
     fn forget_another_process(&mut self) {
-        if self.process != std::process::id() {
+        if self.process != Some(Process::current()) {
             self.running = false;
             if let Some(thread) = self.thread.take() {
                 std::mem::forget(thread);
@@ -153,7 +153,7 @@ impl Shared {
                 self.items.fetch_add(self.limits.items.map_or(0, part) / 2, Ordering::Relaxed);
             }
             // Looked at under the lock, so that a put that finds the thread running is seen here.
-            let mut worker = lock(&self.worker);
+            let mut worker = self.worker.lock();
             if rounds == Rounds::One || !self.has_written() {
                 worker.running = false;
                 std::mem::forget(ended);
@@ -191,7 +191,7 @@ impl Shared {
 
     /// Whether no process has counted for so long. Asks the file system no more often than that.
     fn is_long_ago(&self, interval: Duration) -> bool {
-        let mut asked = lock(&self.asked);
+        let mut asked = self.asked.lock();
         if asked.is_some_and(|asked| asked.elapsed() < interval) {
             return false;
         }
@@ -206,7 +206,7 @@ struct Ended<'a>(&'a Shared);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        lock(&self.0.worker).running = false;
+        self.0.worker.lock().running = false;
     }
 }
 

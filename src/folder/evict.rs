@@ -2,7 +2,7 @@
 
 use std::collections::{BinaryHeap, HashSet};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::entry::info::stored_bytes;
@@ -16,7 +16,7 @@ use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, Kind, LockedKey, Stat};
-use crate::threads::lock;
+use crate::threads::fork::ForkMutex;
 
 pub(crate) mod planning;
 #[cfg(test)]
@@ -43,7 +43,7 @@ pub(crate) struct Evictor {
     policy: EvictPolicy,
     removed: Removed,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
-    turn: Mutex<()>,
+    turn: ForkMutex<()>,
     /// How many candidates a count remembers at least.
     remembered: usize,
 }
@@ -104,12 +104,12 @@ struct Tally {
 
 impl Evictor {
     pub(crate) fn new(disk: Arc<Disk>, policy: EvictPolicy, removed: Removed) -> Self {
-        Self { disk, policy, removed, turn: Mutex::default(), remembered: REMEMBERED }
+        Self { disk, policy, removed, turn: ForkMutex::default(), remembered: REMEMBERED }
     }
 
     /// Counts and evicts at once; beside another process that does so, if there is one.
     pub(crate) fn reduce(&self, limits: &Limits) -> Result<Evicted> {
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.lock();
         let _held = self.lock();
         self.evict(self.count(limits.age, Evicted::default())?, limits)
     }
@@ -120,7 +120,7 @@ impl Evictor {
         age: Option<Duration>,
         limits: impl FnOnce(&Census) -> Limits,
     ) -> Result<Option<Evicted>> {
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.lock();
         let Some(_held) = self.lock() else { return Ok(None) };
         let census = self.count(age, Evicted::default())?;
         let limits = Limits { age, ..limits(&census) };

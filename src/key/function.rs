@@ -248,7 +248,7 @@ impl Function {
 
     /// What its code digest is made of.
     pub(crate) fn code_parts(&self) -> &[Part] {
-        self.parts.get_or_init(|| self.definition.code.parts())
+        found_once(&self.parts, || self.definition.code.parts())
     }
 
     pub(crate) fn caches_err(&self) -> bool {
@@ -260,7 +260,7 @@ impl Function {
     }
 
     fn resolved(&self) -> &Resolved {
-        self.resolved.get_or_init(|| self.resolve())
+        found_once(&self.resolved, || self.resolve())
     }
 
     fn resolve(&self) -> Resolved {
@@ -374,6 +374,16 @@ pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'stat
             place = around;
         }
         Member::Around(place, number, Captured(type_name::<C>(), type_number::<C>()))
+    })
+}
+
+/// What is found once, or by each of some threads that come at once. None waits for another one that finds it: a forked
+/// child doesn't have that thread.
+#[inline]
+fn found_once<T>(place: &OnceLock<T>, find: impl FnOnce() -> T) -> &T {
+    place.get().unwrap_or_else(|| {
+        let found = find();
+        place.get_or_init(|| found)
     })
 }
 

@@ -70,5 +70,6 @@ fn medium(path: &Path) -> Result<Medium> {
     let whole = std::fs::canonicalize(path).map_err(|error| Error::io("find", path, error))?;
     let folder = folder_of(&whole);
     let opened = File::open(folder).map_err(|error| Error::io("open folder", folder, error))?;
-    Medium::of(&opened, folder)
+    let stat = rustix::fs::fstat(&opened).map_err(|errno| Error::io("stat", folder, errno))?;
+    Medium::of(&opened, &stat, folder)
 }

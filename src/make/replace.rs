@@ -13,6 +13,7 @@ use super::published;
 use crate::error::{Error, Result};
 use crate::memory::ambient;
 use crate::store::{Durability, GARBAGE_AGE, LimitedFile, nonce};
+use crate::threads::fork::Process;
 
 /// How the temporary file of a target ends.
 const SUFFIX: &str = ".tmp";
@@ -126,7 +127,7 @@ pub(super) fn absolute(path: PathBuf) -> PathBuf {
 struct Stage {
     path: PathBuf,
     /// A child that was forked in between drops its copy, too, but the file is the parent's.
-    creator: u32,
+    creator: Process,
     published: bool,
 }
 
@@ -137,7 +138,7 @@ impl Stage {
         };
         let (prefix, tail) = (prefix_of(&name.to_string_lossy()), format!("{}{SUFFIX}", nonce()));
         let path = folder_of(path).join(format!("{prefix}{tail}"));
-        Ok(Self { path, creator: std::process::id(), published: false })
+        Ok(Self { path, creator: Process::current(), published: false })
     }
 
     fn publish(mut self, path: &Path) -> Result<()> {
@@ -149,7 +150,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if !self.published && self.creator == std::process::id() {
+        if !self.published && self.creator.is_current() {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -17,7 +17,6 @@ use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
 use crate::stats::reason::Difference;
 use crate::store::{Durability, LockedKey, Locks, Stat};
-use crate::threads::lock;
 
 /// Raised only when what a slot is found by changes.
 const SLOT_VERSION: &str = "ndcache-slot:1";
@@ -232,11 +231,11 @@ impl Slots<'_> {
 
     /// Whether neither a restart nor another mount has come between `slot` and now; see `Producer`.
     pub(crate) fn is_of_this_session(self, slot: &Slot) -> bool {
-        slot.producer.session == self.engine.archive.disk.medium().session
+        slot.producer.session == *self.engine.archive.disk.session()
     }
 
     fn producer(self) -> Producer {
-        Producer::current(&self.engine.archive.disk.medium().session)
+        (*self.engine.archive.producer()).clone()
     }
 
     pub(crate) fn key<A, R>(self, call: &Call<A, R>) -> Result<Key> {
@@ -290,7 +289,7 @@ impl Slots<'_> {
         made: Result<Made>,
         target: Option<TargetRecord>,
     ) -> Result<()> {
-        lock(&self.engine.refreshed).insert(made_key(key, place));
+        self.engine.refreshed.lock().insert(made_key(key, place));
         let Made { draft, duration } = made?;
         self.write(
             place,

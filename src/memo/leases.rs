@@ -1,12 +1,11 @@
 //! The leases of one stripe, by their slots.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, DigestHash};
 use crate::memo::table::{BYTES, ENTRY, Lease};
 
 /// The share of the one that came last. What is heavier has its place among the others, who refuse it if they must.
@@ -20,7 +19,7 @@ pub(crate) struct Leases {
     others: Option<Box<Others>>,
 }
 
-type Others = Cache<Digest, Arc<Lease>, Weight, BuildHasherDefault<DigestHasher>>;
+type Others = Cache<Digest, Arc<Lease>, Weight, DigestHash>;
 
 impl Leases {
     #[inline]
@@ -80,21 +79,5 @@ struct Weight;
 impl Weighter<Digest, Arc<Lease>> for Weight {
     fn weight(&self, _: &Digest, lease: &Arc<Lease>) -> u64 {
         lease.hot.weight()
-    }
-}
-
-/// A digest is a hash already.
-#[derive(Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 ^= u64::from_le_bytes(*first);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

@@ -132,21 +132,33 @@ impl Memo {
         self.is_current(&lease.hot, &site, now).then_some((lease, site, now))
     }
 
-    /// What is remembered of the entry at `site`, and what the clock says; nothing that changed since.
-    pub(crate) fn remembered(&self, site: &Site, function: &'static str) -> Option<(Arc<Lease>, u64)> {
+    /// What is remembered of the entry at `site`, and what the clock says; else what this thread remembers of it, though
+    /// that may have changed since.
+    pub(crate) fn remembered(
+        &self,
+        site: &Site,
+        function: &'static str,
+    ) -> Result<(Arc<Lease>, u64), Option<Arc<Lease>>> {
         let (table, slot, now) = (&self.table, site.slot(), clock::now());
         let is_good = |hot: &Hot| self.is_current(hot, site, now) && site.suits(&hot.found.record);
-        if let Some(lease) = table.get(slot) {
-            return is_good(&lease.hot).then_some((lease, now));
+        match table.get(slot) {
+            Some(lease) if is_good(&lease.hot) => Ok((lease, now)),
+            Some(lease) => Err(Some(lease)),
+            None => {
+                let hot = table.elsewhere(slot).filter(|hot| is_good(hot)).ok_or(None)?;
+                Ok((self.lease(slot, hot, function), now))
+            }
         }
-        let hot = table.elsewhere(slot).filter(|hot| is_good(hot))?;
-        Some((self.lease(slot, hot, function), now))
     }
 
-    /// The entry at `site` from the disk, to be remembered.
-    pub(crate) fn look_up(&self, site: &Site, function: &'static str) -> Result<Arc<Lease>, Missing> {
+    /// The entry at `site` from the disk, to be remembered in place of what `was`.
+    pub(crate) fn look_up(
+        &self,
+        site: &Site,
+        function: &'static str,
+        was: Option<Arc<Lease>>,
+    ) -> Result<Arc<Lease>, Missing> {
         let (slot, before) = (site.slot(), Before::of(&self.table, site.key()));
-        let was = self.table.get(slot);
         let found = match self.archive.find_loadable_in_open(site, function) {
             Ok(found) => found,
             Err(missing) => {

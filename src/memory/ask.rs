@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::key::{Function, Key};
 use crate::memory::{Engine, Memory};
 use crate::stats::{Explanation, Reason};
-use crate::threads::lock;
 
 impl Memory {
     /// Whether `call` would hit. Nothing is computed, written or counted, and its arguments are hashed at most once.
@@ -109,6 +108,6 @@ impl Engine {
 
     /// Whether `Mode::Refresh` hasn't computed `key` yet.
     pub(crate) fn is_due(&self, key: Key, mode: Mode) -> bool {
-        mode == Mode::Refresh && !lock(&self.refreshed).contains(&key)
+        mode == Mode::Refresh && !self.refreshed.lock().contains(&key)
     }
 }

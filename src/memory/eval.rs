@@ -20,7 +20,6 @@ use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 use crate::stats::verbose::{Fate, Missed, value_bytes};
-use crate::threads::lock;
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -215,7 +214,7 @@ impl Memory {
             }
         };
         engine.recorder.computed(missed, duration, &Fate::Stored(site, &record, begin.elapsed()));
-        lock(&engine.refreshed).insert(site.key());
+        engine.refreshed.lock().insert(site.key());
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
         }
@@ -330,20 +329,22 @@ impl Engine {
             return Err(Missing::Due);
         }
         let (path, begin) = (call.function().path(), self.recorder.hits_from());
-        if let Some((lease, now)) = self.memo.remembered(site, path)
-            && let Some(value) = self.again(call, site, shape, &lease, now)
-        {
-            return Ok(value);
-        }
+        let was = match self.memo.remembered(site, path) {
+            Ok((lease, now)) => match self.again(call, site, shape, &lease, now) {
+                Some(value) => return Ok(value),
+                None => Some(lease),
+            },
+            Err(was) => was,
+        };
         let read = Instant::now();
-        let mut lease = self.memo.look_up(site, path)?;
+        let mut lease = self.memo.look_up(site, path, was)?;
         let (value, expires) = loop {
             let expires = self.fresh(call.options(), site, &lease.hot.found)?;
             match shape.load(&self.stored(site, &lease.hot), call.codec()) {
                 Ok(value) => break (value, expires),
                 Err(error) => {
                     self.archive.successor(site, path, &lease.hot.found, error)?;
-                    lease = self.memo.look_up(site, path)?;
+                    lease = self.memo.look_up(site, path, Some(lease))?;
                 }
             }
         };

@@ -30,10 +30,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::draft::Telling;
+use crate::digest::DigestHash;
 use crate::entry::archive::Archive;
 use crate::entry::rules::{Mode, Rules};
 use crate::error::Result;
@@ -51,6 +52,7 @@ use crate::stats::counts::Counters;
 use crate::stats::history::run::Run;
 use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
+use crate::threads::fork::ForkMutex;
 
 /// A cache folder: looks calls up in it, computes what is missing, and stores the results.
 ///
@@ -93,7 +95,7 @@ pub(crate) struct Engine {
     /// Whether the settings let a thread carry small results.
     may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
-    pub(crate) refreshed: Mutex<HashSet<Key>>,
+    pub(crate) refreshed: ForkMutex<HashSet<Key, DigestHash>>,
     sampler: Sampler,
     pub(crate) evictor: Arc<Evictor>,
     /// For a memory that stands for another process, its number.
@@ -131,7 +133,7 @@ impl Engine {
             archive,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
-            refreshed: Mutex::default(),
+            refreshed: ForkMutex::default(),
             sampler: Sampler::default(),
             evictor,
             #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::call::lazy::Call;
@@ -16,7 +15,7 @@ use crate::key::Key;
 use crate::memory::guarded::guarded;
 use crate::memory::{Engine, Memory};
 use crate::payload::{ArraySink, Check, Codec, Normal, Outcome, sorted_maps};
-use crate::threads::lock;
+use crate::threads::fork::{ForkMutex, Process};
 
 /// So many rechecks of one memory are under way at most, most of them inside of others: what bounds their depth.
 const AT_ONCE: usize = 32;
@@ -26,12 +25,12 @@ pub(crate) struct Sampler {
     /// Keyed by the operating system: were the choice the same in each process, the other hits would never be met.
     random: RandomState,
     hits: AtomicU64,
-    turns: Mutex<Turns>,
+    turns: ForkMutex<Turns>,
 }
 
 impl Default for Sampler {
     fn default() -> Self {
-        Self { random: RandomState::new(), hits: AtomicU64::new(0), turns: Mutex::default() }
+        Self { random: RandomState::new(), hits: AtomicU64::new(0), turns: ForkMutex::default() }
     }
 }
 
@@ -181,7 +180,7 @@ impl ArraySink for Digests {
 #[derive(Default)]
 pub(crate) struct Turns {
     /// The process that this is about: a forked child has none of the threads that recheck.
-    process: u32,
+    process: Option<Process>,
     under_way: usize,
     /// The keys that were come to since the outermost one began.
     taken: HashSet<Key>,
@@ -189,15 +188,15 @@ pub(crate) struct Turns {
 
 /// The turn of one key: inside a recheck each key has one, so that recursion doesn't recheck again and again.
 struct Turn<'a> {
-    turns: &'a Mutex<Turns>,
+    turns: &'a ForkMutex<Turns>,
     outermost: bool,
 }
 
 impl<'a> Turn<'a> {
     /// `None` if the key had its turn, or too many have theirs.
-    fn take(turns: &'a Mutex<Turns>, key: Key) -> Option<Self> {
-        let mut now = lock(turns);
-        let process = std::process::id();
+    fn take(turns: &'a ForkMutex<Turns>, key: Key) -> Option<Self> {
+        let mut now = turns.lock();
+        let process = Some(Process::current());
         if now.process != process {
             *now = Turns { process, ..Turns::default() };
         }
@@ -212,7 +211,7 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut now = lock(self.turns);
+        let mut now = self.turns.lock();
         now.under_way = now.under_way.saturating_sub(1);
         if self.outermost {
             now.taken.clear();
@@ -239,7 +238,7 @@ mod tests {
 
     #[test]
     fn inside_a_recheck_each_key_has_one_turn() {
-        let turns = Mutex::default();
+        let turns = ForkMutex::default();
         let outer = Turn::take(&turns, key("outer"));
         assert!(outer.is_some() && Turn::take(&turns, key("outer")).is_none());
         std::thread::scope(|scope| drop(scope.spawn(|| drop(Turn::take(&turns, key("inner")).unwrap())).join()));
@@ -250,7 +249,7 @@ mod tests {
 
     #[test]
     fn so_many_rechecks_are_under_way_at_most() {
-        let turns = Mutex::default();
+        let turns = ForkMutex::default();
         let mut held: Vec<_> = (0..AT_ONCE).map(|n| Turn::take(&turns, key(&n.to_string())).unwrap()).collect();
         assert!(Turn::take(&turns, key("one more")).is_none());
         held.pop();

@@ -15,7 +15,7 @@ use crate::map::MappedMut;
 use crate::memory::form::{Shape, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
-use crate::record::{Producer, Record};
+use crate::record::Record;
 
 /// How long a commit waits for whoever else replaces the entry. Without a turn it leaves, at worst, files that no
 /// record names.
@@ -134,7 +134,7 @@ impl Engine {
             value: writer.finish(),
             arrays: sink.arrays.clone(),
             overflow: None,
-            producer: Producer::current(&self.archive.disk.medium().session).into(),
+            producer: self.archive.producer(),
             edited: true,
             origin: None,
             python: Vec::new(),

@@ -1,11 +1,11 @@
 //! Counters of hits, misses and faults, by function and by reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::threads::lock;
+use crate::threads::fork::ForkMutex;
 
 /// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
 ///
@@ -163,8 +163,8 @@ impl Stats {
 #[derive(Default)]
 pub(crate) struct Counters {
     /// All but the hits of what is remembered.
-    rest: Mutex<Stats>,
-    tallies: Mutex<Tallies>,
+    rest: ForkMutex<Stats>,
+    tallies: ForkMutex<Tallies>,
 }
 
 /// Each with its function, by the stripe and by where the function's path is and how long, so that nobody has to read it.
@@ -205,7 +205,7 @@ impl Counters {
     /// Where the hits of this function count in the threads of this stripe.
     pub(crate) fn tally(&self, function: &'static str, stripe: usize) -> Arc<Tally> {
         let place = (stripe, function.as_ptr().addr(), function.len());
-        let mut tallies = lock(&self.tallies);
+        let mut tallies = self.tallies.lock();
         let (_, tally) = tallies.entry(place).or_insert_with(|| (function, Arc::default()));
         Arc::clone(tally)
     }
@@ -236,7 +236,7 @@ impl Counters {
 
     /// Counts a fault, and says whether it is the function's first: that one is worth a warning.
     pub(crate) fn fault(&self, function: &str) -> bool {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.faults += 1;
         counts.faults == 1
@@ -244,7 +244,7 @@ impl Counters {
 
     /// Counts a recheck.
     pub(crate) fn recheck(&self, function: &str, mismatch: bool) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.rechecks += 1;
         counts.mismatches += u64::from(mismatch);
@@ -252,13 +252,13 @@ impl Counters {
 
     /// Counts an array that was to be mapped, and is copied for this reason.
     pub(crate) fn copied(&self, reason: &'static str) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         *stats.copies.entry(reason).or_default() += 1;
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
-        let mut stats = lock(&self.rest).clone();
-        for (function, tally) in lock(&self.tallies).values() {
+        let mut stats = self.rest.lock().clone();
+        for (function, tally) in self.tallies.lock().values() {
             let hits = tally.hits.load(Ordering::Relaxed);
             if hits > 0 {
                 let counts = stats.of(function);
@@ -273,7 +273,7 @@ impl Counters {
     }
 
     fn count(&self, function: &str, reason: &'static str, count: impl FnOnce(&mut Counts)) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         count(stats.of(function));
         *stats.reasons.entry(reason).or_default() += 1;
     }

@@ -11,7 +11,6 @@ use crate::record::{Argument, Record, stored_digest};
 use crate::stats::parts::{Changed, changed_parts};
 use crate::stats::reason::{Difference, Reason};
 use crate::stats::recorder::Recorder;
-use crate::threads::lock;
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";
@@ -50,7 +49,7 @@ impl Recorder {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
-        if !lock(&self.outlined).insert((function.path(), identity.code)) {
+        if !self.outlined.lock().insert((function.path().as_ptr().addr(), identity.code)) {
             return Reason::Argument(Vec::new());
         }
         let codes: Vec<_> = self.archive.records(function.folder()).take(GLANCE).map(|record| record.code).collect();

@@ -1,12 +1,12 @@
 //! What one memory counts and says.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::Call;
 use crate::call::draft::Telling;
-use crate::digest::Digest;
+use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
 use crate::error::{Error, Result};
 use crate::key::Key;
@@ -15,6 +15,7 @@ use crate::stats::counts::Counters;
 use crate::stats::history::run::{FirstHit, Miss, Run};
 use crate::stats::history::{History, log};
 use crate::stats::verbose::value_bytes;
+use crate::threads::fork::ForkMutex;
 
 /// Counts what happens to the calls of one memory, finds out why they miss, and says so.
 pub(crate) struct Recorder {
@@ -27,11 +28,11 @@ pub(crate) struct Recorder {
     /// Whether the values of arguments are told.
     texts: bool,
     pub(super) salt: String,
-    /// Functions, with their code, that have missed: after its first miss a function is known.
-    pub(super) outlined: Mutex<HashSet<(&'static str, Digest)>>,
+    /// Functions, by where their paths are, with their code, that have missed: after its first miss a function is known.
+    pub(super) outlined: ForkMutex<HashSet<(usize, Digest), DigestHash>>,
     /// Pairs of functions, the second called inside the first and not named by it, that were looked at, and warned about if
     /// need be.
-    pub(crate) unnamed: Mutex<HashSet<(usize, usize)>>,
+    pub(crate) unnamed: ForkMutex<HashSet<(usize, usize)>>,
 }
 
 impl Recorder {
@@ -50,8 +51,8 @@ impl Recorder {
             verbose,
             texts,
             salt: salt.to_owned(),
-            outlined: Mutex::default(),
-            unnamed: Mutex::default(),
+            outlined: ForkMutex::default(),
+            unnamed: ForkMutex::default(),
         }
     }
 

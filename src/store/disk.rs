@@ -8,13 +8,14 @@ use crate::store::files::at;
 use crate::store::files::at::Folder;
 use crate::store::files::between::between;
 use crate::store::files::stat::Stat;
+use crate::threads::fork::ForkMutex;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// How often folders that another process sweeps away are made again before a put gives up.
 pub(crate) const TRIES: usize = 100;
@@ -32,11 +33,11 @@ pub(crate) struct Disk {
     /// Whether a root that was removed is made anew, and one that is ours is tagged.
     makes: bool,
     /// Held by the thread that opens another root.
-    pub(crate) reopening: Mutex<()>,
+    pub(crate) reopening: ForkMutex<()>,
     /// How often that was done.
     pub(crate) reopened: AtomicU64,
     /// Folders that gained an entry when the root was created, and were not flushed since.
-    pub(crate) unsynced: Mutex<Vec<PathBuf>>,
+    pub(crate) unsynced: ForkMutex<Vec<PathBuf>>,
 }
 
 impl Disk {
@@ -84,9 +85,9 @@ impl Disk {
             path,
             writable,
             makes: false,
-            reopening: Mutex::default(),
+            reopening: ForkMutex::default(),
             reopened: AtomicU64::new(0),
-            unsynced: Mutex::default(),
+            unsynced: ForkMutex::default(),
         }
     }
 
@@ -104,8 +105,14 @@ impl Disk {
         &self.path
     }
 
-    pub(crate) fn medium(&self) -> Arc<Medium> {
+    pub(crate) fn medium(&self) -> Medium {
         self.root().medium()
+    }
+
+    /// The boot of this machine and the mount of the folder's file system. What was written in the session that still
+    /// lasts has lost nothing to a power cut.
+    pub(crate) fn session(&self) -> Arc<str> {
+        self.root().session()
     }
 
     /// By which the stores of this process know that they are in one folder; a folder that took a removed one's place
@@ -176,9 +183,9 @@ impl Disk {
         let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
         let bits = if shared { 0o660 } else { 0o600 };
         // What has content, or a second name, was put there by somebody, and its mode means something elsewhere.
-        let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
-        if is_ours
-            && stat.st_mode & 0o7777 != bits
+        let is_ours = || stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
+        if stat.st_mode & 0o7777 != bits
+            && is_ours()
             && let Err(errno) = fs::fchmod(file, mode(bits as u16))
         {
             tracing::debug!(%errno, "a lock file keeps its mode");
@@ -259,7 +266,7 @@ impl Disk {
     }
 
     pub(crate) fn unsynced(&self) -> std::sync::MutexGuard<'_, Vec<PathBuf>> {
-        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unsynced.lock()
     }
 
     /// The folder of a name, to be looked up in.

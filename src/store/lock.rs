@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads::fork::Process;
 
 /// The file whose bytes are locked; created once, never written, never removed.
 const NAME: &str = "locks";
@@ -52,7 +53,7 @@ impl Locks {
     pub(crate) fn try_lock(&self, key: [u8; 16]) -> Result<Option<LockedKey>> {
         let offset = offset(key);
         match set(&self.file, Kind::Write, offset, 1) {
-            Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset })),
+            Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset, holder: Process::current() })),
             Err(error) if is_taken(&error) => self.expect_holder(offset).map(|()| None),
             Err(error) => Err(Error::io("lock a byte of", NAME.as_ref(), error)),
         }
@@ -75,10 +76,15 @@ impl Locks {
 pub(crate) struct LockedKey {
     file: Arc<File>,
     offset: i64,
+    /// A child that was forked meanwhile has the file, too, and would give back its parent's lock.
+    holder: Process,
 }
 
 impl Drop for LockedKey {
     fn drop(&mut self) {
+        if !self.holder.is_current() {
+            return;
+        }
         if let Err(error) = set(&self.file, Kind::Unlock, self.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }
@@ -86,11 +92,15 @@ impl Drop for LockedKey {
 }
 
 /// What a thread waits for, while this lives.
-pub(crate) struct AnnouncedWaits(File);
+pub(crate) struct AnnouncedWaits(File, Process);
 
 impl Drop for AnnouncedWaits {
     /// Closing the file would do, but for a child that was forked meanwhile: it has the file, too, and with it the locks.
+    /// They are its parent's.
     fn drop(&mut self) {
+        if !self.1.is_current() {
+            return;
+        }
         if let Err(error) = set(&self.0, Kind::Unlock, waits(0), TO_THE_END) {
             tracing::debug!(%error, "what was announced stays until the file is closed");
         }
@@ -118,7 +128,7 @@ impl Locks {
                 locked => locked.map_err(|error| Error::io("lock a byte of", NAME.as_ref(), error))?,
             }
         }
-        Ok(AnnouncedWaits(file))
+        Ok(AnnouncedWaits(file, Process::current()))
     }
 
     /// What those who compute `held` wait for, if that was announced, by other processes or by this one.

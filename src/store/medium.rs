@@ -1,12 +1,13 @@
-//! What kind of ground a cache stands on; asked once, when it is opened.
+//! What kind of ground a cache stands on; asked when it is opened.
 
 use crate::error::{Error, Result};
 use rustix::fd::AsFd;
 use rustix::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Facts about the root that decide what may be trusted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Medium {
     /// Another machine can change it: no locks, no mapping, flush before close. Anything unknown counts.
     pub(crate) network: bool,
@@ -14,22 +15,20 @@ pub(crate) struct Medium {
     pub(crate) world_writable: bool,
     /// Allocated blocks stay with their file, so that writing to them can't meet a full disk.
     pub(crate) reserves: bool,
-    /// The boot of this machine and the mount of this file system. What was written in the session that still lasts
-    /// has lost nothing to a power cut.
-    pub(crate) session: String,
 }
 
 impl Medium {
-    pub(crate) fn of(root: impl AsFd, path: &Path) -> Result<Self> {
-        let stat = fs::fstat(&root).map_err(|errno| Error::io("stat", path, errno))?;
+    /// Of the root at `path`, of which the system says `stat`.
+    pub(crate) fn of(root: impl AsFd, stat: &fs::Stat, path: &Path) -> Result<Self> {
         let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
-        Ok(Self {
-            network: !is_local(&kind),
-            world_writable: stat.st_mode & 0o002 != 0,
-            reserves: reserves(&kind),
-            session: format!("{}:{}", boot(), mount(&root, &stat)),
-        })
+        Ok(Self { network: !is_local(&kind), world_writable: stat.st_mode & 0o002 != 0, reserves: reserves(&kind) })
     }
+}
+
+/// The boot of this machine and the mount of the file system that holds `root`. What was written in the session that
+/// still lasts has lost nothing to a power cut.
+pub(super) fn session(root: impl AsFd) -> String {
+    format!("{}:{}", boot(), mount(root))
 }
 
 /// File systems whose files only this machine changes, by their magic number (`linux/magic.h`; ZFS and bcachefs by
@@ -74,9 +73,16 @@ fn is_local(kind: &fs::StatFs) -> bool {
     matches!(&*name.collect::<Vec<u8>>(), b"apfs" | b"hfs")
 }
 
-/// Names this boot; without an answer a text that no other process has, so that nothing is taken on trust.
-fn boot() -> String {
-    boot_id().unwrap_or_else(|| format!("unknown-{}", super::nonce()))
+/// Names this boot, which no process outlives; without an answer a text that no other process has, so that nothing is
+/// taken on trust.
+fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    // Set, and not waited for: a forked child doesn't have the thread that it would wait for.
+    if let Some(boot) = BOOT.get() {
+        return boot;
+    }
+    let boot = boot_id().unwrap_or_else(|| format!("unknown-{}", super::nonce()));
+    BOOT.get_or_init(|| boot)
 }
 
 #[cfg(target_os = "linux")]
@@ -85,16 +91,11 @@ fn boot_id() -> Option<String> {
     plain(&id)
 }
 
-/// The kernel's own identifier: `kern.boottime` moves with the clock. std has no `sysctl`, hence the program, once.
+/// The kernel's own identifier: `kern.boottime` moves with the clock. std has no `sysctl`, hence the program.
 #[cfg(not(target_os = "linux"))]
 fn boot_id() -> Option<String> {
-    static ID: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    ID.get_or_init(|| {
-        let asked =
-            std::process::Command::new("/usr/sbin/sysctl").args(["-n", "kern.bootsessionuuid"]).output().ok()?;
-        plain(std::str::from_utf8(&asked.stdout).ok()?)
-    })
-    .clone()
+    let asked = std::process::Command::new("/usr/sbin/sysctl").args(["-n", "kern.bootsessionuuid"]).output().ok()?;
+    plain(std::str::from_utf8(&asked.stdout).ok()?)
 }
 
 fn plain(id: &str) -> Option<String> {
@@ -105,7 +106,7 @@ fn plain(id: &str) -> Option<String> {
 
 /// Tells a file system that was taken away and mounted again, perhaps with less on it, from one that stayed.
 #[cfg(target_os = "linux")]
-fn mount(root: impl AsFd, stat: &fs::Stat) -> String {
+fn mount(root: impl AsFd) -> String {
     use fs::{AtFlags, StatxFlags};
     /// `STATX_MNT_ID_UNIQUE` (Linux 6.8): a number that no later mount gets. rustix has no name for it.
     const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
@@ -113,15 +114,19 @@ fn mount(root: impl AsFd, stat: &fs::Stat) -> String {
         match fs::statx(&root, "", AtFlags::EMPTY_PATH, mask) {
             // Older numbers are reused by the next mount, so the device goes with them.
             Ok(found) if found.stx_mask & mask.bits() != 0 => {
-                return format!("{tag}{}-d{}", found.stx_mnt_id, stat.st_dev);
+                return format!("{tag}{}-{}", found.stx_mnt_id, device(&root));
             }
             _ => {}
         }
     }
-    format!("d{}", stat.st_dev)
+    device(root)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn mount(_: impl AsFd, stat: &fs::Stat) -> String {
-    format!("d{}", stat.st_dev)
+fn mount(root: impl AsFd) -> String {
+    device(root)
+}
+
+fn device(root: impl AsFd) -> String {
+    fs::fstat(root).map_or_else(|_| format!("unknown-{}", super::nonce()), |stat| format!("d{}", stat.st_dev))
 }

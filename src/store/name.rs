@@ -1,6 +1,7 @@
 //! Names of blobs: relative, `/`-separated, without a way out of the root.
 
 use crate::error::{Error, Result};
+use crate::threads::fork::Process;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,13 +25,13 @@ impl<'a> Name<'a> {
             }
             whole.split('/').try_for_each(|component| check(whole, component))?;
         }
-        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
+        let (folder, leaf) = split(whole);
         Ok(Self { whole, folder, leaf })
     }
 
     /// Of something that was listed: a name already.
     pub(crate) fn listed(whole: &'a str) -> Self {
-        let (folder, leaf) = whole.rsplit_once('/').unwrap_or(("", whole));
+        let (folder, leaf) = split(whole);
         Self { whole, folder, leaf }
     }
 
@@ -38,6 +39,14 @@ impl<'a> Name<'a> {
     pub(crate) fn folders(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.folder.split('/').filter(|component| !component.is_empty())
     }
+}
+
+/// The folder of a name, empty for the root, and what remains.
+///
+/// Byte by byte: what follows the last slash is short, and a search for a `char` takes three times as long (2026-11).
+pub(crate) fn split(whole: &str) -> (&str, &str) {
+    let slash = whole.bytes().rposition(|byte| byte == b'/');
+    slash.map_or(("", whole), |at| (&whole[..at], &whole[at + 1..]))
 }
 
 /// The name of a folder; empty for the root.
@@ -82,7 +91,7 @@ fn fault(whole: &str, what: &str) -> Error {
 /// Nothing rests on it but speed: whoever creates a file insists on `O_EXCL`.
 pub(crate) fn nonce() -> String {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let drawn = RandomState::new().hash_one((std::process::id(), clock));
+    let drawn = RandomState::new().hash_one((Process::id(), clock));
     format!("{drawn:016x}")
 }
 

@@ -4,9 +4,10 @@
 use super::disk::Disk;
 #[cfg(target_os = "linux")]
 use super::disk::mode;
-use super::{Durability, Kind, Locks, Medium};
+use super::{Durability, Kind, Locks, Medium, medium};
 use crate::error::{Error, Result};
 use crate::store::files::at;
+use crate::threads::fork::ForkMutex;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 #[cfg(target_os = "linux")]
 use rustix::fs::OFlags;
@@ -16,7 +17,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, TryLockError, TryLockResult, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, TryLockError, TryLockResult, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,24 +48,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Root {
     folder: Arc<OwnedFd>,
-    id: Id,
-    medium: Arc<Medium>,
+    medium: Medium,
+    /// Empty until it is asked for.
+    session: OnceLock<Arc<str>>,
     place: Arc<u64>,
     /// `None` until they are asked for; then those that there are, if any.
-    locks: Mutex<Option<Option<Locks>>>,
+    locks: ForkMutex<Option<Option<Locks>>>,
 }
 
 /// Device and inode, which no other folder has as long as this one is open.
 type Id = (u64, u64);
 
-/// A folder that is open in this process, as far as it is.
+/// A folder that is open in this process, by one descriptor for all its roots: where that is closed, another folder may
+/// get the inode.
 struct Known {
     number: Weak<u64>,
     path: PathBuf,
     folder: Weak<OwnedFd>,
 }
 
-static KNOWN: LazyLock<Mutex<HashMap<Id, Known>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<ForkMutex<HashMap<Id, Known>>> = LazyLock::new(ForkMutex::default);
 
 impl Root {
     /// What is open as `folder`, instead of one that was `removed`.
@@ -73,14 +76,18 @@ impl Root {
         // The width of a device's number differs by platform.
         #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
         let id = (stat.st_dev as u64, stat.st_ino);
-        let medium = Arc::new(Medium::of(&folder, path)?);
-        let folder = Arc::new(folder);
-        let place = place(id, path, &folder, removed);
-        Ok(Self { folder, id, medium, place, locks: Mutex::default() })
+        let medium = Medium::of(&folder, &stat, path)?;
+        let (folder, place) = place(id, path, folder, removed);
+        Ok(Self { folder, medium, session: OnceLock::new(), place, locks: ForkMutex::default() })
     }
 
-    pub(crate) fn medium(&self) -> Arc<Medium> {
-        Arc::clone(&self.medium)
+    pub(crate) fn medium(&self) -> Medium {
+        self.medium
+    }
+
+    /// The boot and the mount that this root is of.
+    pub(crate) fn session(&self) -> Arc<str> {
+        Arc::clone(self.session.get_or_init(|| medium::session(&self.folder).into()))
     }
 
     pub(crate) fn place(&self) -> u64 {
@@ -90,11 +97,11 @@ impl Root {
     /// The locks that were opened here; `None` if that is still to be done, or has to be done again: somebody may have
     /// removed everything in the root.
     pub(crate) fn locks(&self) -> Option<Option<Locks>> {
-        lock(&self.locks).clone().filter(|known| known.as_ref().is_none_or(Locks::is_linked))
+        self.locks.lock().clone().filter(|known| known.as_ref().is_none_or(Locks::is_linked))
     }
 
     pub(crate) fn keep_locks(&self, locks: Option<Locks>) -> Option<Locks> {
-        *lock(&self.locks) = Some(locks.clone());
+        *self.locks.lock() = Some(locks.clone());
         locks
     }
 
@@ -123,28 +130,25 @@ impl AsFd for Root {
     }
 }
 
-/// The number of a folder: its own, or that of the removed one whose place it takes, which some store may still have
-/// open. Threads that compute something for that one are waited for, too.
-fn place(id: Id, path: &Path, folder: &Arc<OwnedFd>, removed: Option<&Root>) -> Arc<u64> {
+/// The descriptor of a folder, and its number: its own, or that of the removed one whose place it takes, which some store
+/// may still have open. Threads that compute something for that one are waited for, too.
+fn place(id: Id, path: &Path, folder: OwnedFd, removed: Option<&Root>) -> (Arc<OwnedFd>, Arc<u64>) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = || Arc::new(NEXT.fetch_add(1, Ordering::Relaxed));
-    let Some(mut known) = soon(|| KNOWN.try_lock()) else { return number() };
-    known.retain(|_, known| known.number.strong_count() > 0);
-    if let Some(same) = known.get(&id).and_then(|known| known.number.upgrade()) {
+    let mut known = KNOWN.lock();
+    if let Some(same) = known.get(&id).and_then(|known| known.folder.upgrade().zip(known.number.upgrade())) {
         return same;
     }
+    known.retain(|_, known| known.folder.strong_count() > 0);
     let is_before = |known: &&Known| known.path == path && known.folder.upgrade().is_some_and(|it| is_removed(&it));
     let before = || known.values().find(is_before).and_then(|known| known.number.upgrade());
-    let number = removed.map(|removed| Arc::clone(&removed.place)).or_else(before).unwrap_or_else(number);
-    if let Some(removed) = removed {
-        // Once it is closed, another folder may get its inode.
-        known.remove(&removed.id);
-    }
-    known.insert(id, Known { number: Arc::downgrade(&number), path: path.to_owned(), folder: Arc::downgrade(folder) });
-    number
+    let number = removed.map(|removed| Arc::clone(&removed.place)).or_else(before);
+    let number = number.unwrap_or_else(|| Arc::new(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let folder = Arc::new(folder);
+    known.insert(id, Known { number: Arc::downgrade(&number), path: path.to_owned(), folder: Arc::downgrade(&folder) });
+    (folder, number)
 }
 
-/// A lock that nobody holds for longer than a few system calls; `None` in a forked child, in which the thread that holds
+/// A lock that nobody holds for longer than a few instructions; `None` in a forked child, in which the thread that holds
 /// it may not exist.
 fn soon<T>(lock: impl Fn() -> TryLockResult<T>) -> Option<T> {
     let begin = Instant::now();
@@ -156,10 +160,6 @@ fn soon<T>(lock: impl Fn() -> TryLockResult<T>) -> Option<T> {
             Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
@@ -255,7 +255,7 @@ impl Disk {
         if !removed.is_removed() {
             return Ok(false);
         }
-        let Some(one) = soon(|| self.reopening.try_lock()) else { return Ok(false) };
+        let one = self.reopening.lock();
         if !Arc::ptr_eq(removed, &self.root()) {
             return Ok(true); // another thread was first
         }
@@ -320,5 +320,32 @@ impl Disk {
         // By their beginnings, because a crash may have left a staged one.
         let ours = |name: &str| NAMES.contains(&name) || name.starts_with(TAG) || name.starts_with(IGNORE);
         Ok(self.list("")?.iter().all(|item| ours(&item.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A device that no file system has.
+    const DEVICE: u64 = u64::MAX;
+
+    #[test]
+    fn a_folder_that_gets_the_inode_of_another_has_a_number_of_its_own() {
+        let above = tempfile::tempdir().unwrap();
+        let (path, other) = (above.path().join("cache"), above.path().join("other"));
+        let made = |path: &Path| {
+            std::fs::create_dir_all(path).unwrap();
+            open(path).unwrap()
+        };
+        let (folder, number) = place((DEVICE, 5), &path, made(&path), None);
+        let again = place((DEVICE, 5), &path, made(&path), None);
+        assert!(Arc::ptr_eq(&folder, &again.0) && number == again.1, "one descriptor for one folder");
+        std::fs::remove_dir(&path).unwrap();
+        let (_in_its_place, its_number) = place((DEVICE, 9), &path, made(&path), None);
+        assert_eq!(number, its_number);
+        drop((folder, again.0));
+        let (_other, other_number) = place((DEVICE, 5), &other, made(&other), None);
+        assert_ne!(other_number, its_number);
     }
 }

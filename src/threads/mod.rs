@@ -2,7 +2,9 @@
 //!
 //! * `pool`: the library's own threads, which help with digests, reads and compression; `share`: work on many parts;
 //!   `ordered`: parts that are handed over in order. Each works where no thread is to be had, too.
+//! * `fork`: which process this is, and locks that a forked child doesn't wait for in vain.
 
+pub(crate) mod fork;
 pub(crate) mod ordered;
 mod pool;
 pub(crate) mod share;

@@ -7,6 +7,7 @@ use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::threads::fork::Process;
 use crate::threads::share::lock;
 
 /// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
@@ -46,9 +47,9 @@ pub(crate) fn most_threads() -> usize {
 /// A forked child has none of its parent's threads, and begins its own crew. `None` while another thread looks: in a
 /// forked child that may not be there any more.
 fn of_process() -> Option<&'static Crew> {
-    static CREW: Mutex<Option<(u32, &'static Crew)>> = Mutex::new(None);
+    static CREW: Mutex<Option<(Process, &'static Crew)>> = Mutex::new(None);
     let mut crew = CREW.try_lock().ok()?;
-    let process = std::process::id();
+    let process = Process::current();
     match *crew {
         Some((theirs, crew)) if theirs == process => Some(crew),
         _ => {

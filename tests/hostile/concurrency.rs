@@ -12,6 +12,7 @@ use ndcache::explain::Reason;
 use ndcache::{Compression, Mapped1, Mapped2, Memory, Mode, cache, digest};
 use rayon::prelude::*;
 
+use crate::support::fork::in_a_fork;
 use crate::support::{child, files, fresh, in_child, newer, snapshot};
 
 #[cache]
@@ -362,30 +363,6 @@ fn two_hundred_cached_calls_inside_each_other_fit_the_stack_of_a_thread() {
     let body = move || memory.with(|| depth(200));
     let thread = thread::Builder::new().stack_size(2 << 20).spawn(body).unwrap();
     assert_eq!(thread.join().unwrap(), 200);
-}
-
-/// Whether `body` holds in a forked child of this process: 0, 1 if it doesn't, and 3 if the child stands.
-#[allow(unsafe_code)]
-fn in_a_fork(body: impl FnOnce() -> bool) -> i32 {
-    // SAFETY: the child runs `body`, which the caller knows to need no other thread, and leaves by `_exit`.
-    let pid = unsafe { libc::fork() };
-    if pid == 0 {
-        let holds = body();
-        // SAFETY: ends the child, which owns nothing that has to be dropped.
-        unsafe { libc::_exit(i32::from(!holds)) };
-    }
-    let begin = Instant::now();
-    let mut status = -1;
-    while begin.elapsed() < Duration::from_secs(8) {
-        // SAFETY: `status` outlives the call, and the child is this process's own.
-        if unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid {
-            return i32::from(status != 0);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    // SAFETY: the child is this process's own, and hasn't been waited for.
-    unsafe { libc::kill(pid, libc::SIGKILL) };
-    3
 }
 
 /// What happens in Python's `multiprocessing`: a thread computes while another forks.

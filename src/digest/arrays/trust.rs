@@ -16,6 +16,7 @@ use ndarray::{ArrayRef, Dimension};
 
 use crate::digest::arrays::element::Element;
 use crate::digest::value::Digest;
+use crate::threads::fork::Process;
 
 /// What is known about the content of one array; shared by all that refer to it.
 pub(crate) struct Known {
@@ -155,12 +156,12 @@ fn acquire<T>(attempt: impl Fn() -> TryLockResult<T>, wait: impl FnOnce() -> Loc
             Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
         }
     }
-    let is_fork = *PROCESS.get_or_init(std::process::id) != std::process::id();
+    let is_fork = !PROCESS.get_or_init(Process::current).is_current();
     if is_fork { None } else { Some(wait().unwrap_or_else(PoisonError::into_inner)) }
 }
 
 /// The process that has registered first.
-static PROCESS: OnceLock<u32> = OnceLock::new();
+static PROCESS: OnceLock<Process> = OnceLock::new();
 
 impl Registration {
     /// Enters an array whose bytes stay where they are, and as they are, until the registration is dropped.
@@ -170,7 +171,7 @@ impl Registration {
         if array.is_empty() {
             return None;
         }
-        PROCESS.get_or_init(std::process::id);
+        PROCESS.get_or_init(Process::current);
         let entry = Arc::new(Entry {
             live: AtomicBool::new(true),
             address: array.as_ptr().addr(),

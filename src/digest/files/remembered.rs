@@ -1,20 +1,21 @@
 //! The digests of files that this process has read.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
 use crate::digest::files::stamp::{Place, Stamp};
 use crate::digest::value::Digest;
+use crate::threads::fork::ForkMutex;
 
 /// How many files are remembered: some 10 MB of memory. Beyond that all are forgotten, and read once more.
 const LIMIT: usize = 65_536;
 
 /// What each file held when its stamp was this one.
-pub(crate) struct Remembered(Mutex<HashMap<Place, (Stamp, Digest)>>);
+pub(crate) struct Remembered(ForkMutex<HashMap<Place, (Stamp, Digest)>>);
 
 impl Remembered {
     pub(crate) fn new() -> Self {
-        Self(Mutex::default())
+        Self(ForkMutex::default())
     }
 
     pub(crate) fn of_process() -> &'static Self {
@@ -23,20 +24,16 @@ impl Remembered {
     }
 
     pub(crate) fn get(&self, place: Place, stamp: &Stamp) -> Option<Digest> {
-        self.lock().get(&place).filter(|(was, _)| was == stamp).map(|(_, digest)| *digest)
+        self.0.lock().get(&place).filter(|(was, _)| was == stamp).map(|(_, digest)| *digest)
     }
 
     /// `stamp` has to be one that no later content can have: see [`Stamp::is_settled`].
     pub(crate) fn put(&self, place: Place, stamp: Stamp, digest: Digest) {
-        let mut files = self.lock();
+        let mut files = self.0.lock();
         if files.len() >= LIMIT && !files.contains_key(&place) {
             files.clear();
         }
         files.insert(place, (stamp, digest));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, (Stamp, Digest)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -51,7 +48,7 @@ mod tests {
         for inode in 0..=LIMIT as u64 {
             remembered.put(Place { device: 1, inode }, stamp, digest);
         }
-        assert_eq!(remembered.lock().len(), 1);
+        assert_eq!(remembered.0.lock().len(), 1);
         assert_eq!(remembered.get(Place { device: 1, inode: LIMIT as u64 }, &stamp), Some(digest));
         assert_eq!(remembered.get(Place { device: 2, inode: LIMIT as u64 }, &stamp), None);
     }

@@ -14,7 +14,6 @@ use crate::map::{Examined, Mapping, Spare, digest_file, read_verified, vec_of};
 use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
 use crate::planted;
 use crate::record::{ArrayRecord, NPY_GZ, Record};
-use crate::threads::lock;
 
 /// Arrays of at most this many bytes are read rather than mapped: it is faster (measured on 2 cores, 2026-11).
 pub(crate) const READ_RATHER: u64 = 128 * 1024;
@@ -164,10 +163,10 @@ impl Source<'_> {
     }
 
     fn must_verify(&self, name: &str) -> bool {
-        let fresh = || !lock(&self.archive.verified).contains(name);
+        let fresh = || !self.archive.verified.lock().contains(name);
         match self.archive.rules.verify {
             VerifyPolicy::Never => false,
-            VerifyPolicy::Boot => self.record.producer.session != self.archive.disk.medium().session && fresh(),
+            VerifyPolicy::Boot => self.record.producer.session != *self.archive.disk.session() && fresh(),
             VerifyPolicy::First => fresh(),
             VerifyPolicy::Always => true,
         }
@@ -186,7 +185,7 @@ impl Source<'_> {
         }
         // Nobody asks about one that is never mapped.
         if array.length > READ_RATHER {
-            lock(&self.archive.verified).insert(name.to_owned());
+            self.archive.verified.lock().insert(name.to_owned());
         }
         Ok(())
     }

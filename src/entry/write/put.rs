@@ -17,9 +17,7 @@ use crate::map::Stage;
 use crate::payload::npy_header;
 use crate::payload::{ArraySink, Compression, Normal, write_gzip};
 use crate::planted;
-use crate::record::{
-    Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970,
-};
+use crate::record::{Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Record, nanoseconds, nanoseconds_since_1970};
 use crate::store::{StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -120,7 +118,7 @@ impl Archive {
             value,
             arrays: sink.arrays.clone(),
             overflow: None,
-            producer: Producer::current(&self.disk.medium().session).into(),
+            producer: self.producer(),
             edited: false,
             origin: None,
             python: Vec::new(),

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 
 use crate::key::Function;
 use crate::memory::Engine;
-use crate::threads::lock;
 
 impl Engine {
     /// Warns once when a cached function calls another that is neither found nor named in its `depends(…)`: a change of the inner
@@ -16,7 +15,7 @@ impl Engine {
         }
         // Each pair is looked at once.
         let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
-        if lock(&self.recorder.unnamed).insert(pair) && !outer.finds(inner) {
+        if self.recorder.unnamed.lock().insert(pair) && !outer.finds(inner) {
             let (outer, inner) = (outer.path(), inner.path());
             tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
             self.recorder.warn(&format!("{outer} calls {inner}, and doesn't name it in `depends(…)`"));

@@ -18,6 +18,7 @@ use crate::stats::history::activity::{Activity, Period};
 use crate::stats::history::line::{self, Line};
 use crate::stats::history::log;
 use crate::store::{Disk, nonce};
+use crate::threads::fork::Process;
 
 /// After a miss nothing is written that soon after the last line.
 const AFTER_A_MISS: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ pub(crate) struct Run {
 
 struct State {
     /// A forked child counts for itself.
-    process: u32,
+    process: Process,
     /// 16 hex digits.
     name: String,
     disk: Arc<Disk>,
@@ -114,7 +115,7 @@ impl Run {
 
     fn new(disk: &Arc<Disk>) -> Self {
         let state = State {
-            process: std::process::id(),
+            process: Process::current(),
             name: nonce(),
             disk: Arc::clone(disk),
             from: SystemTime::now(),
@@ -224,7 +225,7 @@ impl Run {
             self.off.store(true, Ordering::Relaxed);
             return None;
         };
-        if state.process != std::process::id() {
+        if !state.process.is_current() {
             state.begin_as_child();
         }
         Some(state)
@@ -248,7 +249,7 @@ impl State {
     fn begin_as_child(&mut self) {
         self.take();
         self.seen.clear();
-        (self.process, self.name) = (std::process::id(), nonce());
+        (self.process, self.name) = (Process::current(), nonce());
     }
 
     /// What no line has yet; `None` if that is nothing.

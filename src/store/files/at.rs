@@ -1,12 +1,15 @@
 //! Opening below a root: one system call on Linux, component by component elsewhere, never through a symbolic link.
 
 use crate::error::Error;
+use crate::store::name::split;
 use crate::store::root::Root;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A folder that is only looked up in needs no read permission on Linux.
 #[cfg(target_os = "linux")]
@@ -42,13 +45,21 @@ impl AsFd for Folder {
 /// Opens `name`, a checked one, below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
 pub(crate) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     #[cfg(target_os = "linux")]
-    match open_at_once(root, name, flags, mode) {
-        // Linux before 5.6, and sandboxes that answer `EPERM` to system calls that they don't know.
-        Err(Errno::NOSYS | Errno::PERM) => {}
-        opened => return opened,
+    if !LACKS_OPENAT2.load(Ordering::Relaxed) {
+        match open_at_once(root, name, flags, mode) {
+            // Linux before 5.6.
+            Err(Errno::NOSYS) => LACKS_OPENAT2.store(true, Ordering::Relaxed),
+            // Sandboxes that answer so to system calls that they don't know.
+            Err(Errno::PERM) => {}
+            opened => return opened,
+        }
     }
     open_stepwise(root, name, flags, mode)
 }
+
+/// Whether this process has been told that the system has no `openat2`.
+#[cfg(target_os = "linux")]
+static LACKS_OPENAT2: AtomicBool = AtomicBool::new(false);
 
 #[cfg(target_os = "linux")]
 fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
@@ -61,7 +72,7 @@ fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> 
 
 /// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.
 pub(crate) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
-    let (folder, leaf) = name.rsplit_once('/').unwrap_or(("", name));
+    let (folder, leaf) = split(name);
     let mut at: Option<OwnedFd> = None;
     for component in folder.split('/').filter(|component| !component.is_empty()) {
         at = Some(step(at.as_ref().map_or(root, AsFd::as_fd), component, SEARCH, Mode::empty())?);

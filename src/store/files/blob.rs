@@ -9,6 +9,7 @@ use crate::store::files::at::Folder;
 use crate::store::files::between::between;
 use crate::store::files::limited::{LimitedFile, size_limit};
 use crate::store::name::{Name, nonce};
+use crate::threads::fork::Process;
 use rustix::fd::AsFd;
 use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::{Errno, retry_on_intr};
@@ -35,7 +36,7 @@ impl Disk {
             name: name.to_owned(),
             path: self.path_of(name),
             file: LimitedFile::new(File::from(file)),
-            creator: std::process::id(),
+            creator: Process::current(),
             finished: false,
         };
         reserve(blob.file.file(), expected_len).map_err(fault)?;
@@ -167,7 +168,7 @@ pub(crate) struct NewBlob<'a> {
     path: PathBuf,
     file: LimitedFile,
     /// A child that was forked in between drops its copy of this, too, but the file is the parent's.
-    creator: u32,
+    creator: Process,
     finished: bool,
 }
 
@@ -207,7 +208,7 @@ impl NewBlob<'_> {
 
 impl Drop for NewBlob<'_> {
     fn drop(&mut self) {
-        if !self.finished && self.creator == std::process::id() {
+        if !self.finished && self.creator.is_current() {
             // Best effort: what stays is garbage, and is swept with the rest.
             let _ = self.disk.remove(&self.name);
         }

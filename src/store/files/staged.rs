@@ -6,11 +6,13 @@ use crate::store::disk::{Disk, mode};
 use crate::store::files::limited::size_limit;
 use crate::store::files::stat::Stat;
 use crate::store::name::Name;
+use crate::threads::fork::Process;
+use crate::threads::lock;
 use rustix::fs::{self, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// As `at::CREATE`, but a shared mapping that is written to takes a descriptor that reads, too.
 const CREATE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
@@ -27,7 +29,7 @@ pub(crate) struct StagedBlob {
     /// As long as the file is mapped, no other has this number.
     ino: u64,
     /// A child that was forked in between has a copy of this, too, but the file is the parent's.
-    creator: u32,
+    creator: Process,
 }
 
 impl Disk {
@@ -60,7 +62,7 @@ impl Disk {
             name: Mutex::new(Some(name.to_owned())),
             len,
             ino: 0,
-            creator: std::process::id(),
+            creator: Process::current(),
         };
         blob.ino = Stat::of(&fs::fstat(&file).map_err(fault)?).ino;
         allocate(&file, len).map_err(|errno| match errno {
@@ -85,11 +87,11 @@ impl StagedBlob {
     /// After an error it is still to be removed by this.
     pub(crate) fn hand_over(&self, disk: &Disk, name: &str, len: u64, durability: Durability) -> Result<bool> {
         let to = Name::new(name)?;
-        let mut mine = self.name();
-        let Some(from) = mine.clone() else { return Ok(false) };
-        if self.creator != std::process::id() || self.len != len || !self.disk.has_root_of(disk) {
+        if !self.creator.is_current() || self.len != len || !self.disk.has_root_of(disk) {
             return Ok(false);
         }
+        let mut mine = lock(&self.name);
+        let Some(from) = mine.clone() else { return Ok(false) };
         let Ok(Some((file, stat))) = disk.open_file(&from) else { return Ok(false) };
         if stat.ino != self.ino || stat.len != len || !stat.is_read_only() {
             return Ok(false);
@@ -112,18 +114,17 @@ impl StagedBlob {
 
     /// Takes the file back from whoever couldn't publish it as `name`.
     pub(crate) fn take_back(&self, name: &str) {
-        *self.name() = Some(name.to_owned());
-    }
-
-    fn name(&self) -> MutexGuard<'_, Option<String>> {
-        self.name.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.name) = Some(name.to_owned());
     }
 }
 
 impl Drop for StagedBlob {
     fn drop(&mut self) {
-        let name = self.name().take();
-        if let Some(name) = name.filter(|_| self.creator == std::process::id()) {
+        // Asked first: in a forked child the thread that holds the name may not exist.
+        if !self.creator.is_current() {
+            return;
+        }
+        if let Some(name) = lock(&self.name).take() {
             // Best effort: what stays is garbage, and is swept with the rest.
             let _ = self.disk.remove(&name);
         }

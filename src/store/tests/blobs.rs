@@ -93,7 +93,7 @@ fn every_durability_publishes() {
         disk.sync_folders_of("m/a.record", durability).unwrap();
         assert_eq!((get(&disk, &name).unwrap(), get(&disk, "m/a.record").unwrap()), (b"1".to_vec(), vec![n as u8]));
     }
-    assert!(disk.unsynced.lock().unwrap().is_empty(), "`Full` flushes the folders above a new root, too");
+    assert!(disk.unsynced.lock().is_empty(), "`Full` flushes the folders above a new root, too");
 }
 
 #[test]

@@ -149,12 +149,11 @@ fn a_folder_without_write_permission_is_opened_for_reading() {
 #[test]
 fn the_medium_is_known() {
     let (_folder, disk) = disk();
-    let medium = disk.medium().clone();
-    assert!(!medium.world_writable);
-    let again = Disk::open(disk.path()).unwrap();
-    assert_eq!(again.medium().session, medium.session);
-    let (boot, mount) = medium.session.split_once(':').unwrap();
-    assert!(boot.len() >= 32 && !mount.is_empty(), "{}", medium.session);
+    assert!(!disk.medium().world_writable);
+    let (session, again) = (disk.session(), Disk::open(disk.path()).unwrap());
+    assert_eq!(again.session(), session);
+    let (boot, mount) = session.split_once(':').unwrap();
+    assert!(boot.len() >= 32 && !mount.is_empty(), "{session}");
     for mode in [0o777, 0o1777] {
         fs::set_permissions(disk.path(), fs::Permissions::from_mode(mode)).unwrap();
         assert!(Disk::open(disk.path()).unwrap().medium().world_writable);
@@ -166,15 +165,16 @@ fn another_mount_is_another_session() {
     let Some(mount) = Mount::tmpfs("size=1m") else {
         return;
     };
-    let first = Disk::open(mount.path()).unwrap().medium().clone();
-    assert!(!first.network, "tmpfs is local");
+    let disk = Disk::open(mount.path()).unwrap();
+    assert!(!disk.medium().network, "tmpfs is local");
+    let first = disk.session();
+    drop(disk);
     let umount = Command::new("umount").arg(mount.path()).status().unwrap();
     assert!(umount.success());
     let mut again = Command::new("mount");
     again.args(["-t", "tmpfs", "-o", "size=1m", "ndcache-test"]).arg(mount.path());
     assert!(again.status().unwrap().success());
-    let second = Disk::open(mount.path()).unwrap().medium().clone();
-    assert_ne!(first.session, second.session);
+    assert_ne!(first, Disk::open(mount.path()).unwrap().session());
 }
 
 /// `/proc` stands for every file system that isn't on the list.
@@ -182,5 +182,6 @@ fn another_mount_is_another_session() {
 #[test]
 fn an_unknown_file_system_counts_as_a_network() {
     let root = File::open("/proc").unwrap();
-    assert!(Medium::of(&root, Path::new("/proc")).unwrap().network);
+    let stat = rustix::fs::fstat(&root).unwrap();
+    assert!(Medium::of(&root, &stat, Path::new("/proc")).unwrap().network);
 }

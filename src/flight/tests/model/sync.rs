@@ -25,16 +25,17 @@ impl<T: Sync> LazyLock<T> {
     }
 }
 
+/// The model forks no process.
 #[derive(Default)]
-pub(super) struct Mutex<T>(shuttle::sync::Mutex<T>);
+pub(super) struct ForkMutex<T>(shuttle::sync::Mutex<T>);
 
 /// Knows its mutex, so that a wait that may end by itself can give it back.
-pub(super) struct MutexGuard<'a, T>(shuttle::sync::MutexGuard<'a, T>, &'a Mutex<T>);
+pub(super) struct MutexGuard<'a, T>(shuttle::sync::MutexGuard<'a, T>, &'a ForkMutex<T>);
 
-impl<T> Mutex<T> {
-    pub(super) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+impl<T> ForkMutex<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
         // The panics are the model's own, and none leaves anything half done under this lock.
-        Ok(MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner), self))
+        MutexGuard(self.0.lock().unwrap_or_else(PoisonError::into_inner), self)
     }
 }
 
@@ -74,7 +75,7 @@ impl Condvar {
         }
         drop(guard);
         pass(limit);
-        Ok((mutex.lock().unwrap_or_else(PoisonError::into_inner), ()))
+        Ok((mutex.lock(), ()))
     }
 
     pub(super) fn notify_all(&self) {

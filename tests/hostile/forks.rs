@@ -1,0 +1,202 @@
+//! Forks: a child has its parent's memory and none of its other threads. What they held there is free for it.
+
+use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ndarray::prelude::*;
+use ndcache::policy::EvictPolicy;
+use ndcache::{FileContent, Limits, Mapped1, Memory, cache};
+
+use crate::support::fork::in_a_fork;
+use crate::support::{child, in_child, skip};
+
+#[cache]
+fn doubled(n: u64) -> u64 {
+    2 * n
+}
+
+#[cache]
+fn ramp(n: usize) -> Mapped1<f64> {
+    Array1::from_shape_fn(n, |i| i as f64).into()
+}
+
+#[cache]
+fn length(file: &FileContent) -> u64 {
+    std::fs::metadata(file.path()).unwrap().len()
+}
+
+#[cache]
+fn quadrupled(n: u64) -> u64 {
+    doubled(n) + doubled(n)
+}
+
+fn open(folder: &Path) -> Memory {
+    let limits = Limits { items: Some(1000), ..Limits::default() };
+    Memory::builder(folder).limits(limits).evict(EvictPolicy::LeastRecentlyUsed).recheck(0.2).open().unwrap()
+}
+
+/// Another number each time, in every process.
+fn next() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    (u64::from(std::process::id()) << 32) + NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Takes each lock that the cache has, for a short time.
+fn everything(memory: &Memory, folder: &Path) -> bool {
+    let n = next();
+    let another = open(folder);
+    let file = FileContent::open(folder.join("CACHEDIR.TAG")).unwrap();
+    let results = memory.eval(doubled::call(n)) == 2 * n
+        && memory.eval(doubled::call(n)) == 2 * n
+        && memory.eval(quadrupled::call(n)) == 4 * n
+        && another.eval(doubled::call(n)) == 2 * n
+        && memory.eval(ramp::call(20_000 + (n % 50) as usize))[1] == 1.0
+        && memory.eval(length::call(&file)) > 0;
+    let stats = memory.stats();
+    memory.remove(&doubled::call(n)).unwrap();
+    let _ = memory.explain(&doubled::call(n)).to_string();
+    results && stats.misses() > 0 && another.location() == memory.location()
+}
+
+/// What `body` returns in children that are forked while other threads do everything.
+fn forked(folder: &Path, count: usize, body: impl Fn(&Memory) -> bool) -> BTreeSet<i32> {
+    let memory = open(folder);
+    assert!(everything(&memory, folder));
+    for _ in 0..3 {
+        let (memory, folder) = (memory.clone(), folder.to_owned());
+        thread::spawn(move || {
+            loop {
+                assert!(everything(&memory, &folder));
+            }
+        });
+    }
+    (0..count).map(|_| in_a_fork(|| body(&memory))).collect()
+}
+
+#[test]
+fn a_forked_child_waits_for_no_lock_that_another_thread_held() {
+    const NAME: &str = "hostile::forks::a_forked_child_waits_for_no_lock_that_another_thread_held";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let folder = Path::new(&folder);
+        let codes = forked(folder, 100, |memory| {
+            // Its grandchild has threads of no parent either.
+            everything(memory, folder) && everything(memory, folder) && in_a_fork(|| everything(memory, folder)) == 0
+        });
+        std::process::exit(codes.into_iter().max().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_forked_child_has_threads_that_share_its_locks() {
+    const NAME: &str = "hostile::forks::a_forked_child_has_threads_that_share_its_locks";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let folder = Path::new(&folder);
+        let codes = forked(folder, 20, |memory| {
+            let work = || (0..5).all(|_| everything(memory, folder));
+            thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+                threads.into_iter().all(|thread| thread.join().unwrap_or(false))
+            })
+        });
+        std::process::exit(codes.into_iter().max().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cache(ignore(millis))]
+fn slow(millis: u64) -> u64 {
+    thread::sleep(Duration::from_millis(millis));
+    4
+}
+
+/// Children of this process, from now on, are the first of a namespace of their own each.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn separate() -> bool {
+    // SAFETY: changes nothing in this process but the namespace of its later children.
+    unsafe { libc::unshare(libc::CLONE_NEWPID) == 0 }
+}
+
+/// In containers each process may be the first one, and a child's id that of its parent.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_in_another_namespace_is_another_process_though_it_has_its_parents_id() {
+    const NAME: &str = "hostile::forks::a_child_in_another_namespace_is_another_process_though_it_has_its_parents_id";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        assert!(separate());
+        std::process::exit(in_a_fork(|| {
+            let memory = Memory::open(&folder).unwrap();
+            assert_eq!(std::process::id(), 1);
+            let other = memory.clone();
+            // Ends without a result: nothing will be stored.
+            thread::spawn(move || other.eval(slow::call(3_600_000)));
+            thread::sleep(Duration::from_millis(200));
+            separate() && in_a_fork(|| std::process::id() == 1 && memory.eval(slow::call(0)) == 4) == 0
+        }));
+    }
+    if !rustix::process::geteuid().is_root() {
+        skip("the right to make namespaces");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether any process has locked any key of this folder.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn is_any_key_locked(folder: &str) -> bool {
+    let file = std::fs::File::options().read(true).write(true).open(Path::new(folder).join("locks")).unwrap();
+    let (l_type, l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+    let mut range = libc::flock64 { l_type, l_whence, l_start: 0, l_len: 0, l_pid: 0 };
+    // SAFETY: the call writes a `flock64` of ours, which outlives it, and the file is open.
+    let found = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut range) };
+    assert_eq!(found, 0);
+    i32::from(range.l_type) != libc::F_UNLCK
+}
+
+/// Forks, and says whether the key of this call is still locked when the child is gone.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+#[cache]
+fn forks(folder: &str) -> bool {
+    // SAFETY: the child unwinds to the test, and leaves by `_exit`.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        std::panic::resume_unwind(Box::new("in the child"));
+    }
+    let mut status = -1;
+    // SAFETY: `status` outlives the call, and the child is this process's own.
+    assert_eq!((unsafe { libc::waitpid(pid, &raw mut status, 0) }, status), (pid, 0));
+    is_any_key_locked(folder)
+}
+
+/// A copy of what a thread held when it forked is the parent's to give back.
+#[cfg(target_os = "linux")]
+#[test]
+#[allow(unsafe_code)]
+fn a_child_that_leaves_a_call_takes_no_lock_from_its_parent() {
+    const NAME: &str = "hostile::forks::a_child_that_leaves_a_call_takes_no_lock_from_its_parent";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(&folder).unwrap();
+        match std::panic::catch_unwind(|| memory.eval(forks::call(&folder))) {
+            Ok(is_locked) => std::process::exit(i32::from(!is_locked || is_any_key_locked(&folder))),
+            // SAFETY: ends the child.
+            Err(_) => unsafe { libc::_exit(0) },
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
