@@ -248,7 +248,7 @@ impl Function {
 
     /// What its code digest is made of.
     pub(crate) fn code_parts(&self) -> &[Part] {
-        found_once(&self.parts, || self.definition.code.parts())
+        found_once::<Vec<_>>(&self.parts, || self.definition.code.parts())
     }
 
     pub(crate) fn caches_err(&self) -> bool {
