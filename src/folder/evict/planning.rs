@@ -17,7 +17,6 @@ use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, Kind, Stat};
-use crate::threads::lock;
 
 /// All entries of a folder, or of one function, as they were found.
 pub(crate) struct Seen {
@@ -180,7 +179,7 @@ impl Evictor {
             let (found, expected) = (plan.root.display(), self.disk.path().display());
             return Err(Error::invalid(format!("the plan is for the cache `{found}`, expected `{expected}`")));
         }
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.lock();
         let _held = self.lock();
         let (now, pinned) = (self.begin(), pins::read(&self.disk)?);
         let (mut done, mut error) = (Executed::default(), None);
