@@ -217,7 +217,7 @@ impl Counters {
 
     /// Counts what a computation took, and the bytes of the value that was stored.
     pub(crate) fn computed(&self, function: &str, spent: Duration, bytes: u64) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.spent = counts.spent.saturating_add(spent);
         counts.bytes = counts.bytes.saturating_add(bytes);
@@ -225,7 +225,7 @@ impl Counters {
 
     /// Counts what was saved by a build step that is up to date.
     pub(crate) fn saved(&self, function: &str, saved: Duration) {
-        let mut stats = lock(&self.rest);
+        let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.saved = counts.saved.saturating_add(saved);
     }
