@@ -74,7 +74,7 @@
 //!
 //! A function's own text is its code, and that of its helpers: every item of its crate that it reaches, which the macro
 //! finds in the crate's sources. [`Function::parts`](inspect::Function::parts) lists them. Code of other crates counts
-//! only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper.
+//! only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper, which finds its own.
 //!
 //! Warnings, and the differences that [`MemoryBuilder::recheck`] finds, are events of `tracing` and counts in
 //! [`Memory::stats`]; without a subscriber and without [`MemoryBuilder::verbose`] nothing is printed.

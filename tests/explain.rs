@@ -45,6 +45,7 @@ version!(other_helper, 2, 1, [depends(fir)], 1);
 version!(two_helpers, 1, 1, [depends(fir, taps)], 1);
 version!(no_helper, 1, 1, [], 1);
 version!(raised, 1, 1, [depends(fir), version = 2], 1);
+version!(two_changes, 2, 1, [depends(fir)], 3);
 version!(by_body, 1, 1, [depends(fir), code = "body"], 1);
 
 #[test]
@@ -69,6 +70,15 @@ fn the_nearest_call_of_other_code_is_the_one_with_the_same_arguments() {
     memory.eval(edited::filtered::call(2));
     assert_eq!(words(&memory, &first::filtered::call(1)), "code of `fir` (depends) changed");
     assert_eq!(words(&memory, &first::filtered::call(2)), "code changed");
+}
+
+#[test]
+fn a_miss_is_compared_with_the_nearest_code_and_not_with_the_newest() {
+    let (_folder, memory) = fresh();
+    memory.eval(first::filtered::call(1));
+    memory.eval(two_changes::filtered::call(1));
+    assert_eq!(words(&memory, &edited::filtered::call(1)), "code changed");
+    assert_eq!(words(&memory, &edited::filtered::call(2)), "code changed");
 }
 
 /// Rewrites the only record, and what its code is made of: each text is replaced by one of the same length.

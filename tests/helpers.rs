@@ -1,11 +1,14 @@
 //! Helpers that `#[cache]` finds by itself, in a crate that is edited and compiled again.
 
+mod builds;
+mod crates;
+mod marks;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use ndcache::cache;
-use tempfile::TempDir;
+
+use crates::Crate;
 
 const MAIN: &str = r#"
 mod dsp;
@@ -77,73 +80,21 @@ pub fn checked(x: u64) -> Result<u64, Fault> {
 }
 "#;
 
-/// A crate and the cache that its versions share.
-struct Crate {
-    folder: TempDir,
-    cache: TempDir,
+/// The crate of these tests.
+fn new() -> Crate {
+    Crate::of(&[("main.rs", MAIN), ("dsp.rs", DSP), ("shapes.rs", SHAPES), ("table.txt", "1 2 3")])
 }
 
-impl Crate {
-    fn new() -> Self {
-        let new = Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() };
-        new.write("main.rs", MAIN);
-        new.write("dsp.rs", DSP);
-        new.write("shapes.rs", SHAPES);
-        new.write("table.txt", "1 2 3");
-        new
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn edit(&self, name: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.folder.path().join(name)).unwrap();
-        assert!(text.contains(from), "{from}");
-        self.write(name, &text.replace(from, to));
-    }
-
-    /// Compiles the crate and runs it: what it prints.
-    fn run(&self, options: &[&str]) -> Vec<String> {
-        let program = self.folder.path().join("program");
-        let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
-        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        rustc.args(["--edition=2024", "--crate-name=app", "--crate-type=bin", "-Adead_code"]).args(options);
-        rustc.arg(self.folder.path().join("main.rs")).arg("-o").arg(&program).arg("-L").arg(&deps);
-        rustc.arg(format!("--extern=ndcache={}", library(&deps).display()));
-        // As in any folder, and by no package.
-        rustc.current_dir("/").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME").env_remove("OUT_DIR");
-        let compiled = rustc.output().unwrap();
-        let told = String::from_utf8_lossy(&compiled.stderr);
-        assert!(compiled.status.success() && told.is_empty(), "{told}");
-        let ran = Command::new(program).arg(self.cache.path()).output().unwrap();
-        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect()
-    }
-
-    /// What is said of the calls of `smooth`, `cut` and `named`.
-    #[track_caller]
-    fn assert_told(&self, options: &[&str], smooth: &str, cut: &str, named: &str) {
-        let told = self.run(options);
-        assert_eq!(told[..3], [format!("smooth: {smooth}"), format!("cut: {cut}"), format!("named: {named}")]);
-    }
-}
-
-/// The library that this program was built with: the youngest.
-fn library(deps: &Path) -> PathBuf {
-    let files = fs::read_dir(deps).unwrap().map(|file| file.unwrap().path());
-    let is_library = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("libndcache-") && name.ends_with(".rlib")
-    };
-    files.filter(is_library).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).expect("a library")
+/// Asserts what is said of the calls of `smooth`, `cut` and `named`.
+#[track_caller]
+fn assert_told(of: &Crate, options: &[&str], smooth: &str, cut: &str, named: &str) {
+    let told = of.run(options);
+    assert_eq!(told[..3], [format!("smooth: {smooth}"), format!("cut: {cut}"), format!("named: {named}")]);
 }
 
 #[test]
 fn helpers_are_found_and_told_with_the_reason() {
-    let told = Crate::new().run(&[]);
+    let told = new().run(&[]);
     assert_eq!(told[..3], ["smooth: new function", "cut: new function", "named: new function"]);
     let expected = [
         "part: smooth in main.rs, the function itself",
@@ -156,32 +107,32 @@ fn helpers_are_found_and_told_with_the_reason() {
 
 #[test]
 fn an_edited_helper_is_a_miss_that_names_it() {
-    let edited = Crate::new();
+    let edited = new();
     edited.run(&[]);
     edited.edit("dsp.rs", "x * 2", "x * 3");
-    edited.assert_told(&[], "code of `dsp::taps` changed", "hit", "hit");
+    assert_told(&edited, &[], "code of `dsp::taps` changed", "hit", "hit");
     edited.edit("table.txt", "1 2 3", "1 2 3 4");
-    edited.assert_told(&[], "`include(table.txt)` of `dsp::window` changed", "hit", "hit");
+    assert_told(&edited, &[], "`include(table.txt)` of `dsp::window` changed", "hit", "hit");
     // The same tokens, and another function behind them.
     edited.edit("dsp.rs", "core::convert::identity as last", "crate::last");
     edited.edit("main.rs", "fn main()", "fn last(x: u64) -> u64 {\n    x\n}\n\nfn main()");
-    edited.assert_told(&[], "`last` is new in the helpers", "hit", "hit");
+    assert_told(&edited, &[], "`last` is new in the helpers", "hit", "hit");
 }
 
 #[test]
 fn what_changes_nothing_is_a_hit_in_another_folder_and_build() {
-    let first = Crate::new();
+    let first = new();
     first.run(&[]);
-    let second = Crate { folder: Crate::new().folder, cache: first.cache };
+    let second = Crate { folder: new().folder, cache: first.cache };
     second.edit("main.rs", "    3\n", "    4\n");
     second.edit("dsp.rs", "pub fn taps", "/// Docs.\n// Comments.\n#[allow(unused)]\npub(crate) fn taps");
     second.edit("dsp.rs", "{ x * 2 }", "{\n        x\n            * 2\n    }");
-    second.assert_told(&[], "hit", "hit", "hit");
+    assert_told(&second, &[], "hit", "hit", "hit");
     // To another module.
     second.edit("dsp.rs", "/// Docs.", "pub(crate) use fir::taps;\nmod fir {\n/// Docs.");
     second.write("dsp.rs", &(fs::read_to_string(second.folder.path().join("dsp.rs")).unwrap() + "}\n"));
     second.edit("shapes.rs", "\"odd\"", "\"not even\"");
-    second.assert_told(&["-Copt-level=1", "-Cdebug-assertions=yes"], "hit", "hit", "hit");
+    assert_told(&second, &["-Copt-level=1", "-Cdebug-assertions=yes"], "hit", "hit", "hit");
     // A `cfg` that a helper asks for.
     let told = second.run(&["-Cdebug-assertions=no"]);
     assert!(told[0].starts_with("smooth: `cfg(debug_assertions)` of `dsp::fir::taps` true → false"), "{told:?}");

@@ -17,6 +17,7 @@ mod identity;
 mod keys;
 #[cfg(target_os = "linux")]
 mod locks;
+mod made;
 mod names;
 mod owners;
 mod planted;

@@ -75,7 +75,8 @@ fn a_computation_is_a_line_with_arguments_time_bytes_and_reason() {
         &["parsed(text: \"x\") computed in ", "not stored (it is an `Err`); new function"],
         &[
             "ramp(n: 60000, name: \"longlong",
-            "…) computed in ",
+            "…",
+            ") computed in ",
             "not stored (nothing is written in this mode); argument",
         ],
     ];
@@ -90,7 +91,7 @@ fn a_computation_is_a_line_with_arguments_time_bytes_and_reason() {
 fn hits_are_told_with_what_was_loaded_from_level_2_on() {
     let said = said("2");
     assert_eq!(said.len(), 5, "{said:#?}");
-    assert!(reads(&said[2], &["ramp(n: 50000, name: \"a\") loaded in ", "s, 390.", " KiB: <f8[50000]"]), "{said:#?}");
+    assert!(reads(&said[2], &["ramp(n: 50000, name: \"a\") loaded in ", "s, 390.", " KiB: f64[50000]"]), "{said:#?}");
 }
 
 #[test]
@@ -171,4 +172,54 @@ fn a_silent_memory_puts_arguments_into_words_for_the_record_only() {
     assert_eq!(described(), 1, "once for the record");
     memory.eval(of::call(Counted));
     assert_eq!(described(), 0, "a hit");
+}
+
+static IMPURE: AtomicUsize = AtomicUsize::new(0);
+
+#[cache(helpers = "named")]
+fn impure(n: u64) -> u64 {
+    unnamed(n) + IMPURE.fetch_add(1, Ordering::SeqCst) as u64
+}
+
+#[cache]
+fn unnamed(n: u64) -> u64 {
+    n
+}
+
+/// Warns only in a process of its own.
+#[test]
+fn warns() {
+    let Some(level) = in_child("verbose::warns", "NDCACHE_TEST_LEVEL") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).verbose(level.parse().unwrap()).recheck(1.0).open().unwrap();
+    memory.with(|| impure(1));
+    memory.with(|| impure(1));
+    assert!(memory.stats().hits() >= 1);
+    let Ok(readable) = std::env::var("NDCACHE_TEST_FOLDER") else { return };
+    let reader = Memory::builder(readable).verbose(level.parse().unwrap()).open().unwrap();
+    assert_eq!(reader.mode(), Mode::ReadOnly);
+}
+
+#[test]
+fn warnings_are_printed_from_level_1_on() {
+    let mount = crate::support::Mount::tmpfs("size=10m");
+    let mut variables = vec![("NDCACHE_TEST_LEVEL", "1")];
+    let folder = mount.as_ref().map(|mount| {
+        let folder = mount.path().join("cache").display().to_string();
+        Memory::open(&folder).unwrap();
+        mount.remount("ro");
+        folder
+    });
+    variables.extend(folder.iter().map(|folder| ("NDCACHE_TEST_FOLDER", folder.as_str())));
+    let said = lines(&child("verbose::warns", &variables).output().unwrap());
+    let warned: Vec<&String> = said.iter().filter(|line| line.starts_with("ndcache: warning: ")).collect();
+    assert!(reads(warned[0], &["impure calls ", "unnamed, and doesn't name it in `depends(…)`"]), "{said:#?}");
+    assert!(reads(warned[1], &["impure(", ") differs from its stored result: "]), "{said:#?}");
+    if let Some(folder) = &folder {
+        let expected = format!("cache folder `{folder}` can't be written: opened for reading only");
+        assert!(warned[2].ends_with(&expected), "{said:#?}");
+    }
+    variables[0].1 = "0";
+    let silent = lines(&child("verbose::warns", &variables).output().unwrap());
+    assert_eq!(silent, Vec::<String>::new());
 }

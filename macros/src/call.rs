@@ -9,6 +9,7 @@ use crate::cache::{Counts, Options, check_name};
 use crate::code::{cargo_variable, code, counts, version};
 use crate::facts::refuse_places;
 use crate::fragment::{opened_head, ungrouped};
+use crate::helpers::{Found, of_closure};
 
 /// `call!(path(arguments…), options)` or `call!("name", |captures…| body, options)`.
 enum Input {
@@ -131,14 +132,17 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
         refuse_places(&tokens)?;
     }
     let options = Options { version: options.version.clone(), ..Options::default() };
-    let counts = if options.version.is_some() { Counts::Version } else { Counts::Package };
+    let found = match options.version.is_some() {
+        true => Found::none(Counts::Version, private),
+        false => of_closure(name, private),
+    };
     let output = match &closure.output {
         ReturnType::Default => TokenStream::new(),
         typed => typed.to_token_stream(),
     };
     let body = closure.body.to_token_stream();
     let lazy = Lazy {
-        code: code(tokens, counts, &crate::helpers::none(private), &options, private)?,
+        code: code(tokens, &found, &options, private)?,
         place: quote_spanned!(site=> #private::Place::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
         function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {}, &arguments)),

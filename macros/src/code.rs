@@ -6,31 +6,28 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, TypePath, Visibility, parse_quote};
 
-use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_unmarked};
+use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_unmarked, nearest};
 use crate::edition::{edition, is_crate};
 use crate::facts::{facts, refuse_files, refuse_places};
+use crate::helpers::{Dependency, Found, dependency};
 use crate::ident::rewritten;
 use crate::krate::compile_error;
 use crate::tokens::{digest, without_placing_attributes};
 
 /// The expression of type `Code` for `item`, fit for a static: it may refer to other statics in circles.
-pub(crate) fn code(
-    item: TokenStream,
-    counted: Counts,
-    helpers: &TokenStream,
-    options: &Options,
-    private: &TokenStream,
-) -> Result<TokenStream> {
+pub(crate) fn code(item: TokenStream, found: &Found, options: &Options, private: &TokenStream) -> Result<TokenStream> {
     let site = Span::mixed_site();
     let item = without_placing_attributes(item);
-    let facts = match counted {
+    let facts = match found.counts {
         Counts::Auto | Counts::Package | Counts::Body => facts(&item, private)?,
         Counts::Version | Counts::Build => Vec::new(),
     };
     let tokens = digest(item);
     let version = version(options, private);
-    let counts = counts(counted, private);
-    let depends = options.depends.iter().map(|path| depends(path, private));
+    let (counts, helpers) = (counts(found.counts, private), &found.helpers);
+    let depends: Vec<Option<TokenStream>> =
+        options.depends.iter().map(|path| depends(path, found, private)).collect::<Result<_>>()?;
+    let depends = depends.iter().flatten();
     let mark = crate::package::mark();
     Ok(quote_spanned! {site=>
         #private::Code {
@@ -86,9 +83,52 @@ pub(crate) fn cargo_variable(name: &str, private: &TokenStream) -> TokenStream {
 ///
 /// They are reached through functions: the compiler follows a constant's references to check what they point to, so that
 /// two statics whose constants referred to each other would be a cycle.
-fn depends(path: &Type, private: &TokenStream) -> TokenStream {
+fn depends(path: &Type, found: &Found, private: &TokenStream) -> Result<Option<TokenStream>> {
+    let dependency = match path {
+        Type::Path(TypePath { qself: None, path: plain, .. }) => dependency(plain, found, private),
+        _ => Dependency::Named,
+    };
+    match dependency {
+        Dependency::Held => Ok(None),
+        Dependency::Code(code) => Ok(Some(unmarked(path, &code, private))),
+        Dependency::Nothing(near) => Err(missing(path, &near)),
+        Dependency::Named => Ok(Some(marked(path, private))),
+    }
+}
+
+/// ``no item `inner::frst` is in sight here, did you mean `inner::first`? ``
+fn missing(path: &Type, near: &[String]) -> syn::Error {
+    let text = shown(path);
+    let (before, name) = text.rsplit_once("::").map_or(("", text.as_str()), |(before, name)| (before, name));
+    let near = nearest(name, near).map(|near| match before {
+        "" => format!(", did you mean `{near}`?"),
+        before => format!(", did you mean `{before}::{near}`?"),
+    });
+    let near = near.unwrap_or_default();
+    syn::Error::new_spanned(path, format!("no item `{text}` is in sight here{near}"))
+}
+
+fn shown(path: &Type) -> String {
+    crate::tokens::text(path.to_token_stream()).replace(' ', "")
+}
+
+/// What has no mark, by the code that the sources tell.
+fn unmarked(path: &Type, code: &TokenStream, private: &TokenStream) -> TokenStream {
+    let text = shown(path);
+    quote_spanned! {Span::mixed_site()=>
+        #private::Dependency {
+            name: #text,
+            codes: &[#private::core::option::Option::Some(|| {
+                static CODE: #private::Code = #code;
+                &CODE
+            })],
+        }
+    }
+}
+
+fn marked(path: &Type, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site().located_at(path.span());
-    let text = crate::tokens::text(path.to_token_stream()).replace(' ', "");
+    let text = shown(path);
     let message = format!("`{text}` has no code digest: put `#[ndcache::code]` or `#[cache]` on it");
     let method_of_path = method_of(path);
     let (path, imports) = match imported(path, private) {
@@ -199,8 +239,9 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
         return Err(syn::Error::new_spanned(receiver, METHOD));
     }
     let private = crate::krate::private(options.krate.as_ref());
-    let helpers = crate::helpers::none(&private);
-    let code = code(tokens, Counts::Package, &helpers, &options, &private)?;
+    let (span, name) = sought(&item);
+    let found = crate::helpers::of_item(span, &name, &private);
+    let code = code(tokens, &found, &options, &private)?;
     let visible = &visibility(&item);
     if let Item::Macro(item) = &item {
         refuse_files(&item.mac.tokens)?;
@@ -224,6 +265,24 @@ fn try_expand(arguments: TokenStream, tokens: TokenStream) -> Result<TokenStream
         Item::Trait(item) => Err(syn::Error::new(item.ident.span(), UNFIT)),
         other => Err(syn::Error::new(other.span(), UNFIT)),
     }
+}
+
+/// What the item is looked for by in its file: its name, or the keyword of an `impl`.
+fn sought(item: &Item) -> (Span, String) {
+    let name = match item {
+        Item::Const(item) => &item.ident,
+        Item::Enum(item) => &item.ident,
+        Item::Fn(item) => &item.sig.ident,
+        Item::Macro(ItemMacro { ident: Some(name), .. }) => name,
+        Item::Static(item) => &item.ident,
+        Item::Struct(item) => &item.ident,
+        Item::Trait(item) => &item.ident,
+        Item::Type(item) => &item.ident,
+        Item::Union(item) => &item.ident,
+        Item::Impl(item) => return (item.impl_token.span, "impl".to_owned()),
+        other => return (other.span(), String::new()),
+    };
+    (name.span(), name.unraw().to_string())
 }
 
 const UNFIT: &str = "`#[code]` goes on a function, constant, static, struct, enum, union, `macro_rules!` or inherent `impl`; elsewhere put it on what is used";

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use ndcache_source::{Fact, Index, Part, Place, Reached, Resolver, Session, Unseen};
+use ndcache_source::{Fact, Index, Named, Part, Place, Reached, Resolver, Session, Sought, Unseen, Why};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt as _;
@@ -25,29 +25,106 @@ thread_local! {
     static SOURCES: OnceCell<Result<Sources, String>> = const { OnceCell::new() };
 }
 
-/// What counts of a function, and the expression of type `Helpers` for it.
+/// What counts of an item, and its helpers.
+pub(crate) struct Found {
+    pub(crate) counts: Counts,
+    /// The expression of type `Helpers`.
+    pub(crate) helpers: TokenStream,
+    /// Where the item stands, if its crate's sources tell.
+    place: Option<Place>,
+    parts: Vec<Part>,
+}
+
+impl Found {
+    /// What is counted otherwise: no helpers, and none are missed.
+    pub(crate) fn none(counts: Counts, private: &TokenStream) -> Found {
+        Found { counts, helpers: none(private), place: None, parts: Vec::new() }
+    }
+
+    /// The package's version in place of helpers, and why.
+    fn package(unseen: &str, private: &TokenStream) -> Found {
+        Found { helpers: unfound(unseen, private), ..Found::none(Counts::Package, private) }
+    }
+
+    /// Whether these parts are among the helpers.
+    fn holds(&self, parts: &[Part]) -> bool {
+        let known = |part: &Part| self.parts.iter().any(|own| own.name == part.name && own.digest == part.digest);
+        self.counts == Counts::Auto && parts.iter().all(known)
+    }
+}
+
+/// What counts of a function with `#[cache]`.
 ///
 /// Where the sources can't be had, the package's version stands for the helpers.
-pub(crate) fn of(options: &Options, name: &Ident, private: &TokenStream) -> (Counts, TokenStream) {
+pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream) -> Found {
+    let place = place(name.span(), &name.unraw().to_string(), Sought::Function);
     let without = match (options.code, &options.helpers) {
-        (Some((counts, _)), _) if counts != Counts::Auto => return (counts, none(private)),
+        (Some((counts, _)), _) if counts != Counts::Auto => {
+            return Found { place, ..Found::none(counts, private) };
+        }
         (_, Some((Helpers::Named, _))) => {
-            return (Counts::Package, unfound("helpers that `depends(…)` doesn't name", private));
+            return Found { place, ..Found::package("helpers that `depends(…)` doesn't name", private) };
         }
         (_, Some((Helpers::Without(paths), _))) => paths.as_slice(),
         (_, None) => &[],
     };
-    match place(name) {
-        Some(place) => SOURCES.with(|sources| match sources.get_or_init(read) {
-            Ok(sources) => sources.reached(&place, without, private),
-            Err(error) => (Counts::Package, unfound(&format!("helpers: {error}"), private)),
-        }),
-        None => (Counts::Package, unfound("helpers: no file of this crate holds the function", private)),
-    }
+    reached(place, without, private)
+}
+
+/// What counts of an item with `#[code]`.
+pub(crate) fn of_item(span: Span, name: &str, private: &TokenStream) -> Found {
+    reached(place(span, name, Sought::Item), &[], private)
+}
+
+/// What counts of a named closure.
+pub(crate) fn of_closure(name: &syn::LitStr, private: &TokenStream) -> Found {
+    reached(place(name.span(), &name.token().to_string(), Sought::Closure), &[], private)
+}
+
+fn reached(place: Option<Place>, without: &[String], private: &TokenStream) -> Found {
+    let Some(place) = place else { return Found::package("helpers: no file of this crate holds the code", private) };
+    SOURCES.with(|sources| match sources.get_or_init(read) {
+        Ok(sources) => sources.reached(place, without, private),
+        Err(error) => Found::package(&format!("helpers: {error}"), private),
+    })
+}
+
+/// What a path in `depends(…)` is, beside an item that is `found`.
+pub(crate) enum Dependency {
+    /// Counted with the item's helpers already.
+    Held,
+    /// An expression of type `Code` for what has no mark.
+    Code(TokenStream),
+    /// Nothing, for all that is known; and the names beside which it would stand.
+    Nothing(Vec<String>),
+    /// An item with a mark, or none that is found: the compiler's to look for.
+    Named,
+}
+
+/// What `path`, written beside the item that is `found`, depends on.
+pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream) -> Dependency {
+    let Some(place) = &found.place else { return Dependency::Named };
+    let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
+    SOURCES.with(|sources| {
+        let Ok(sources) = sources.get_or_init(read) else { return Dependency::Named };
+        let named = catch_unwind(AssertUnwindSafe(|| sources.resolver.named(place, &names)));
+        match named {
+            Ok(Named::Unmarked { reached, .. }) if found.holds(own(&reached)) => Dependency::Held,
+            Ok(Named::Unmarked { reached, own }) => Dependency::Code(sources.code(&reached, own, private)),
+            Ok(Named::Nothing(near)) => Dependency::Nothing(near),
+            _ => Dependency::Named,
+        }
+    })
+}
+
+/// The parts that are no helpers.
+fn own(reached: &Reached) -> &[Part] {
+    let end = reached.parts.iter().position(|part| part.why != Why::Function);
+    &reached.parts[..end.unwrap_or(reached.parts.len())]
 }
 
 /// No helpers, and none are missed.
-pub(crate) fn none(private: &TokenStream) -> TokenStream {
+fn none(private: &TokenStream) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #private::Helpers::NONE)
 }
 
@@ -56,12 +133,12 @@ fn unfound(unseen: &str, private: &TokenStream) -> TokenStream {
 }
 
 /// `None` where the compiler doesn't say: in a documentation test, and in a macro of another crate.
-fn place(name: &Ident) -> Option<Place> {
+fn place(span: Span, name: &str, sought: Sought) -> Option<Place> {
     if !proc_macro::is_available() {
         return None;
     }
-    let span = name.span().unwrap();
-    Some(Place { file: span.local_file()?, line: span.start().line(), name: name.unraw().to_string() })
+    let span = span.unwrap();
+    Some(Place { file: span.local_file()?, line: span.start().line(), name: name.to_owned(), sought })
 }
 
 fn read() -> Result<Sources, String> {
@@ -75,18 +152,47 @@ fn read() -> Result<Sources, String> {
 }
 
 impl Sources {
-    fn reached(&self, place: &Place, without: &[String], private: &TokenStream) -> (Counts, TokenStream) {
+    fn reached(&self, place: Place, without: &[String], private: &TokenStream) -> Found {
         // A mistake in the search must not keep a crate from being compiled.
-        let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(place, without)));
+        let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(&place, without)));
         match reached {
-            Ok(Ok(reached)) => (Counts::Auto, self.expand(&reached, &place.name, private)),
-            Ok(Err(_)) => (Counts::Package, unfound("helpers: no file of this crate holds the function", private)),
-            Err(_) => (Counts::Package, unfound("helpers: the search for them failed", private)),
+            Ok(Ok(reached)) => Found {
+                counts: Counts::Auto,
+                helpers: self.expand(
+                    &reached,
+                    self.facts(&reached, |part| is_own(part, &place, &reached), private),
+                    private,
+                ),
+                place: Some(place),
+                parts: reached.parts,
+            },
+            Ok(Err(_)) => Found::package("helpers: no file of this crate holds the code", private),
+            Err(_) => Found::package("helpers: the search for them failed", private),
+        }
+    }
+
+    /// The `Code` that an item without a mark would have had with one.
+    fn code(&self, reached: &Reached, own: [u8; 16], private: &TokenStream) -> TokenStream {
+        let site = Span::mixed_site();
+        let is_own = |part: &Part| part.why == Why::Function;
+        let helpers = self.expand(reached, self.facts(reached, is_own, private), private);
+        let facts = self.listed(reached, |part| !is_own(part), private).into_iter().map(|found| found.fact);
+        let mark = crate::package::mark();
+        quote_spanned! {site=>
+            #private::Code {
+                tokens: [#(#own),*],
+                facts: &[#(#facts),*],
+                version: #private::core::option::Option::None,
+                counts: #private::Counts::Auto,
+                depends: &[],
+                helpers: #helpers,
+                mark: #mark,
+            }
         }
     }
 
     /// The parts are one text: many functions reach many items, and each token takes the compiler time.
-    fn expand(&self, reached: &Reached, function: &str, private: &TokenStream) -> TokenStream {
+    fn expand(&self, reached: &Reached, facts: Vec<TokenStream>, private: &TokenStream) -> TokenStream {
         let mut parts = String::new();
         for part in &reached.parts {
             let [name, why] = [&part.name, &part.why.to_string()].map(|text| text.replace(['\t', '\n'], " "));
@@ -94,7 +200,6 @@ impl Sources {
         }
         let unseen: Vec<String> = reached.unseen.iter().map(|unseen| self.told(unseen)).collect();
         let (unseen, digest, is_whole_crate) = (unseen.join("\n"), &reached.digest, reached.whole_crate);
-        let facts = self.facts(reached, function, private);
         quote_spanned! {Span::mixed_site()=>
             #private::Helpers {
                 digest: [#(#digest),*],
@@ -120,33 +225,34 @@ impl Sources {
         shown.display().to_string().replace(['\t', '\n'], " ")
     }
 
-    /// What the helpers take from the build, in an order that neither places nor names decide.
-    fn facts(&self, reached: &Reached, function: &str, private: &TokenStream) -> Vec<TokenStream> {
-        let mut found: Vec<(String, String, TokenStream, &str)> = Vec::new();
-        for part in &reached.parts {
-            // The function's own are looked up beside its tokens.
-            let is_own = part.name.rsplit("::").next() == Some(function) && part.name == reached.parts[0].name;
-            if !is_own || reached.whole_crate {
-                self.of_part(part, private, &mut found);
-            }
-        }
-        found.sort_by(|a, b| (&a.0, &a.1, a.3).cmp(&(&b.0, &b.1, b.3)));
-        // A file is one of its item's, whatever other items of the same text include.
-        found.dedup_by(|a, b| a.0.len() < 32 && (&a.0, &a.1) == (&b.0, &b.1));
-        let expand = |(order, _, fact, helper): (String, String, TokenStream, &str)| {
+    /// What the helpers take from the build, but for those parts whose own are looked up beside their tokens.
+    fn facts(&self, reached: &Reached, is_own: impl Fn(&Part) -> bool, private: &TokenStream) -> Vec<TokenStream> {
+        let expand = |TakenFact { order, fact, helper, .. }: TakenFact<'_>| {
             // What has one value in the whole crate isn't told apart by the item.
             let item = order.get(..32).unwrap_or("");
             quote_spanned!(Span::mixed_site()=> #private::HelperFact { helper: #helper, item: #item, fact: #fact })
         };
-        found.into_iter().map(expand).collect()
+        self.listed(reached, is_own, private).into_iter().map(expand).collect()
     }
 
-    fn of_part<'a>(
+    /// The facts in an order that neither places nor names decide.
+    fn listed<'a>(
         &self,
-        part: &'a Part,
+        reached: &'a Reached,
+        without: impl Fn(&Part) -> bool,
         private: &TokenStream,
-        found: &mut Vec<(String, String, TokenStream, &'a str)>,
-    ) {
+    ) -> Vec<TakenFact<'a>> {
+        let mut found = Vec::new();
+        for part in reached.parts.iter().filter(|part| !without(part) || reached.whole_crate) {
+            self.of_part(part, private, &mut found);
+        }
+        found.sort_by(|a, b| (&a.order, &a.name, a.helper).cmp(&(&b.order, &b.name, b.helper)));
+        // A file is one of its item's, whatever other items of the same text include.
+        found.dedup_by(|a, b| a.order.len() < 32 && (&a.order, &a.name) == (&b.order, &b.name));
+        found
+    }
+
+    fn of_part<'a>(&self, part: &'a Part, private: &TokenStream, found: &mut Vec<TakenFact<'a>>) {
         let site = Span::mixed_site();
         let item = hex(&part.digest);
         let guards = part.guards.iter().map(|guard| Fact::Cfg(guard.clone(), None));
@@ -179,8 +285,26 @@ impl Sources {
                 // A `cfg` that is decided is a part of the item's digest.
                 _ => continue,
             };
-            found.push((order, name, fact, &part.name));
+            found.push(TakenFact { order, name, fact, helper: &part.name });
         }
+    }
+}
+
+/// Something that a helper takes from the build.
+struct TakenFact<'a> {
+    /// `cfg`, `env`, or the item's digest and the fact's number in it.
+    order: String,
+    name: String,
+    /// The expression of type `Fact`.
+    fact: TokenStream,
+    helper: &'a str,
+}
+
+/// Whether a part is the item at the place: what it takes is looked up beside its tokens.
+fn is_own(part: &Part, place: &Place, reached: &Reached) -> bool {
+    match place.sought {
+        Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,
+        Sought::Item | Sought::Closure => part.why == Why::Function,
     }
 }
 

@@ -41,7 +41,7 @@ use krate::compile_error;
 /// | `secret(token)` | `token` counts, and is told nowhere: in records, messages and file names stands `(secret)` |
 /// | `round(x = 1e-9)` | the float `x`, or array of floats, counts by its nearest multiple of the step |
 /// | `version = 2` | counts as code: raise it to forget earlier results |
-/// | `depends(f, Type, Type::m)` | the code of these counts, too: `#[cache]` and `#[code]` items, transitively; `Type::m`, a name in capitals before the last `::`, is a method with `#[cache]`: for any other put `#[code]` on its `impl` and name the type, `depends(Type)` |
+/// | `depends(f, Type, Type::m)` | the code of these counts, too, transitively: any item of this crate (a type with its inherent `impl`s), and `#[cache]` and `#[code]` items of others; `Type::m`, a name in capitals before the last `::`, is a method |
 /// | `helpers = "named"` | helpers aren't looked for: only what `depends` names counts, and the package's version, as under `code = "package"` |
 /// | `helpers(without(AppError))` | these items, and what only they lead to, don't count as helpers |
 /// | `code = "auto"` | what counts as code. `"auto"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the helpers in this crate, found in its sources; `"package"`: the package's version in place of helpers; `"body"`: neither, but for what incompatible versions differ in; `"version"`: `version` alone; `"build"`: the object that holds the function |
@@ -73,7 +73,7 @@ use krate::compile_error;
 /// its binary `tool`. So a function that moves from a binary to the library, or to another module, is another function,
 /// and computes anew; `name = "…"` keeps its results wherever it goes.
 ///
-/// What is foreign, functions and constants of other crates, can't be named in `depends`: raise `version` when what
+/// What is foreign and has no mark, functions and constants of other crates, can't be named in `depends`: raise `version` when what
 /// they do has changed. `code = "build"` needs no such care, and forgets at each build that changed.
 ///
 /// `round(x = 1e-9, y = STEP)` is for arguments with small numerical errors: `f32`, `f64`, arrays, slices and `Vec`s of
@@ -108,9 +108,10 @@ pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
     cache::expand(arguments.into(), item.into()).into()
 }
 
-/// Gives a helper a code digest, so that `#[cache(depends(helper))]` can count it.
+/// Gives a helper a code digest, so that `#[cache(depends(helper))]` of another crate can count it.
 ///
-/// Each helper names its own helpers, `#[code(depends(…))]`: what it calls and doesn't name isn't seen.
+/// The helpers of the helper are found in its crate's sources; what it calls in other crates it names, `#[code(depends(…))]`.
+/// Within one crate nothing has to be marked.
 ///
 /// It goes on a function, constant, static or `macro_rules!` (which get a hidden type of the same name), on a struct, enum or union, and
 /// on an inherent `impl`: `depends(Type)` counts the type's definition and the `impl` so marked, whichever there are. A
@@ -141,7 +142,7 @@ pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `call!(path::f(a, b))` is keyed on the function that the path resolves to (a generic one needs its types,
 /// `path::f::<f64>(a)`), on its arguments by position, and on the build; `call!(path::f(a, b), version = 3)` on the
 /// version in place of the build. `call!("name", |a, k| a * k)` is keyed on the name, on the module, type and function
-/// around it, on the closure's tokens, or its `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
+/// around it, on the closure's tokens and its helpers in this crate, or its `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
 /// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {

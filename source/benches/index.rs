@@ -50,7 +50,7 @@ fn place(folder: &std::path::Path, at: usize, modules: usize) -> Place {
     let name = format!("f{}", at / modules % 12);
     let text = std::fs::read_to_string(&file).expect("a file");
     let line = text.lines().position(|line| line.starts_with(&format!("pub fn {name}("))).expect("a function") + 1;
-    Place { file, line, name }
+    Place { file, line, name, ..Place::default() }
 }
 
 /// A module such as people write: documented functions of a dozen lines, a type with methods, an operator.

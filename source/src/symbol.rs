@@ -86,6 +86,13 @@ impl Symbols {
         }
     }
 
+    /// The symbol of a name without `r#`, which a keyword has in the files.
+    pub(crate) fn find_name(&self, name: &str) -> Option<Symbol> {
+        let found = self.find(name);
+        let raw = || self.find(&format!("r#{name}"));
+        if found.is_none_or(Symbol::is_keyword) { raw().or(found) } else { found }
+    }
+
     /// The symbol of a text that some file has.
     pub(crate) fn find(&self, text: &str) -> Option<Symbol> {
         let mut at = hash(text.as_bytes()) as usize & (self.table.len() - 1);

@@ -56,7 +56,7 @@ fn place<'a>(files: impl Iterator<Item = &'a Path>, name: &str) -> Option<Place>
         let signature = format!("fn {name}");
         let is_it = |line: &str| line.split(&signature).skip(1).any(|rest| rest.starts_with(['(', '<']));
         if let Some(line) = text.lines().position(is_it) {
-            return Some(Place { file: file.to_owned(), line: line + 1, name: name.to_owned() });
+            return Some(Place { file: file.to_owned(), line: line + 1, name: name.to_owned(), ..Place::default() });
         }
     }
     None

@@ -52,7 +52,7 @@ fn lines<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeSet<usize> {
 fn reached(resolver: &Resolver<'_>, root: &Path, text: &str, line: usize) -> Reached {
     let function = text.lines().nth(line - 1).unwrap();
     let name = function.split("fn ").nth(1).unwrap().split(['(', '<']).next().unwrap().to_owned();
-    let place = Place { file: root.to_owned(), line, name };
+    let place = Place { file: root.to_owned(), line, name, ..Place::default() };
     resolver.reach(&place, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -1,5 +1,7 @@
 //! Which items count, why, what is unseen, and what changes the digest.
 
+mod built;
+mod compiled;
 mod crates;
 
 mod edits;
@@ -7,5 +9,6 @@ mod executed;
 mod methods;
 mod modules;
 mod paths;
+mod roots;
 mod types;
 mod unseen;

@@ -51,6 +51,15 @@ pub enum Counts {
     Build(fn()),
 }
 
+/// How a piece of code enters a digest.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// As it says itself.
+    Own,
+    /// By its tokens, and neither its helpers nor its package's version.
+    Body,
+}
+
 /// Something the tokens refer to and don't contain.
 pub enum Fact {
     /// The edition of the crate, which decides what some texts mean.
@@ -89,7 +98,7 @@ impl Code {
             _ => self.reachable(),
         };
         for code in counted {
-            stream.digest(code.own_digest(self.leaves_out_version(code))?);
+            stream.digest(code.own_digest(self.how(code))?);
         }
         Ok(stream.finish())
     }
@@ -100,9 +109,10 @@ impl Code {
             Counts::Version => vec![(String::new(), self)],
             _ => self.named(),
         };
-        let own = counted.iter().map(|(name, code)| code.part(name.clone(), self.leaves_out_version(code)));
+        let own = counted.iter().map(|(name, code)| code.part(name.clone(), self.how(code)));
         let Ok(mut parts) = own.collect::<Result<Vec<Part>>>() else { return Vec::new() };
-        for code in counted.iter().map(|(_, code)| code).filter(|code| matches!(code.counts, Counts::Auto)) {
+        let with_helpers = |code: &&&Code| matches!(code.counts, Counts::Auto) && !matches!(self.counts, Counts::Body);
+        for code in counted.iter().map(|(_, code)| code).filter(with_helpers) {
             for part in code.helpers.parts() {
                 if !parts.contains(&part) {
                     parts.push(part);
@@ -125,12 +135,13 @@ impl Code {
         told
     }
 
-    /// Whether the version of the package of `code` is no part of this digest.
-    fn leaves_out_version(&self, code: &Code) -> bool {
-        match self.counts {
-            Counts::Auto => code.mark == self.mark,
-            Counts::Body => true,
-            _ => false,
+    /// How `code` enters this digest.
+    fn how(&self, code: &Code) -> How {
+        match (&self.counts, &code.counts) {
+            (Counts::Body, Counts::Auto | Counts::Package(_)) => How::Body,
+            // Its helpers are known, whatever the crate's version is.
+            (Counts::Auto, Counts::Package(_)) if code.mark == self.mark => How::Body,
+            _ => How::Own,
         }
     }
 
@@ -158,10 +169,11 @@ impl Code {
         found
     }
 
-    fn part(&self, name: String, bare: bool) -> Result<Part> {
+    fn part(&self, name: String, how: How) -> Result<Part> {
         let (counts, package, body) = match self.counts {
-            Counts::Package(version) if !bare => ("package", Some(version.to_owned()), Some(self.body())),
-            Counts::Package(_) | Counts::Body => ("body", None, Some(self.body())),
+            _ if how == How::Body => ("body", None, Some(self.body())),
+            Counts::Package(version) => ("package", Some(version.to_owned()), Some(self.body())),
+            Counts::Body => ("body", None, Some(self.body())),
             Counts::Auto => ("auto", None, Some(self.body())),
             Counts::Version => ("version", None, None),
             Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
@@ -177,15 +189,19 @@ impl Code {
         Digest::from_bytes(self.tokens)
     }
 
-    fn own_digest(&self, bare: bool) -> Result<Digest> {
+    fn own_digest(&self, how: How) -> Result<Digest> {
         let mut stream = Stream::new("ndcache-item:1");
         match self.counts {
-            Counts::Package(version) if !bare => {
+            _ if how == How::Body => {
+                stream.text("body");
+                self.feed_body(&mut stream);
+            }
+            Counts::Package(version) => {
                 stream.text("package");
                 stream.text(version);
                 self.feed_body(&mut stream);
             }
-            Counts::Package(_) | Counts::Body => {
+            Counts::Body => {
                 stream.text("body");
                 self.feed_body(&mut stream);
             }

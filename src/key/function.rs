@@ -1,6 +1,7 @@
 //! A cached function: its path, its code, and the folder of its entries.
 
 use std::any::{TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
@@ -41,12 +42,29 @@ enum Origin {
 /// A type that says which of the functions of one definition it is.
 #[derive(Clone, Copy)]
 enum Member {
-    /// `Self` of a method.
-    Owner(&'static str, u64),
+    /// `Self` of a method, and the type of a closure that stands beside it: a trait's method counts its trait, too.
+    Owner(&'static str, Beside),
     /// The item of a `call!`.
     Item(&'static str, u64),
     /// What a named closure stands in, the type of a closure there, and what it captures.
     Around(&'static str, u64, Captured),
+}
+
+/// The type of a closure beside a method, by name and by number.
+#[derive(Clone, Copy)]
+struct Beside(&'static str, u64);
+
+impl Beside {
+    /// `<Type as Trait<u8>>` where the method is one that a trait provides.
+    ///
+    /// Only such a method's closure is named after the type and the trait: an inherent one's is named after the type, or
+    /// after the module of its `impl`.
+    fn of_trait(self) -> Option<String> {
+        let name = strip_lifetimes(self.0);
+        let method = name.strip_suffix("::{{closure}}")?;
+        let (qualified, _) = method.rsplit_once("::")?;
+        (qualified.starts_with('<') && qualified.contains(" as ")).then(|| qualified.to_owned())
+    }
 }
 
 /// The type of all that a named closure captures, by name and by number.
@@ -160,6 +178,11 @@ impl Function {
         }
     }
 
+    /// Its path for a reader: no word of package, binary and crate twice.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        shown(self.path())
+    }
+
     /// The folder of its entries, below the cache's root.
     pub(crate) fn folder(&self) -> &str {
         &self.resolved().folder
@@ -196,9 +219,10 @@ impl Function {
         let place = if matches!(definition.place, Place::Named(_)) { item } else { 0 };
         match self.member {
             None => [place, item],
-            Some(Member::Owner(_, owner)) => {
+            // The closure's type tells from others the types that it stands in, `Self` and the trait among them.
+            Some(Member::Owner(_, Beside(_, number))) => {
                 let mut both = TypeSequence::default();
-                [item, owner].into_iter().for_each(|number| both.push(number));
+                [item, number].into_iter().for_each(|number| both.push(number));
                 [place, both.number()]
             }
             Some(Member::Item(_, number) | Member::Around(_, number, _)) => [place, number],
@@ -330,8 +354,9 @@ impl Function {
         };
         let item = match self.member {
             // An inherent method's name is unique in its type, and says more than the module of its `impl`.
-            Some(Member::Owner(owner, _)) => {
-                format!("{}::{}", strip_lifetimes(owner), item.rsplit("::").next().unwrap_or(&item)).into()
+            Some(Member::Owner(owner, beside)) => {
+                let owner = beside.of_trait().unwrap_or_else(|| strip_lifetimes(owner).into_owned());
+                format!("{owner}::{}", item.rsplit("::").next().unwrap_or(&item)).into()
             }
             Some(Member::Item(function, _)) => strip_lifetimes(function),
             Some(Member::Around(..)) | None => item,
@@ -395,10 +420,10 @@ impl fmt::Debug for Function {
     }
 }
 
-/// The method `base` of the type `T`.
+/// The method `base` of the type `T`, beside which the closure `_here` stands.
 #[must_use]
-pub fn member<T: ?Sized>(base: &'static Function) -> &'static Function {
-    of_type::<T>(base, Member::Owner)
+pub fn member<T: ?Sized, F>(base: &'static Function, _here: &F) -> &'static Function {
+    of_type::<F>(base, |name, number| Member::Owner(type_name::<T>(), Beside(name, number)))
 }
 
 /// The function `base` as the item that a `call!` names.
@@ -470,6 +495,16 @@ fn is_plain_path(name: &str) -> bool {
     !name.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
 }
 
+/// `app::load::table` of `app/app::load::table`, and of the binary `app/app/app::load::table`; `app/tool::load::table` of
+/// `app/tool/tool::load::table`.
+pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+    let Some((before, item)) = path.rsplit_once('/') else { return path.into() };
+    let Some((krate, _)) = item.split_once("::") else { return path.into() };
+    let mut words: Vec<&str> = before.split('/').filter(|word| word.replace('-', "_") != krate).collect();
+    words.push(item);
+    words.join("/").into()
+}
+
 /// `f/<stem>-<16 hex of the path>`: a reader finds the function, and no two paths share a folder.
 pub(crate) fn folder(path: &str) -> String {
     let digest = text_digest(path).to_string();
@@ -502,6 +537,21 @@ mod tests {
         assert_eq!(stem("größe"), "gr-e");
         assert_eq!(stem("日本"), "function");
         assert!(stem(&"x::".repeat(100)).len() <= 80);
+    }
+
+    #[test]
+    fn a_path_is_shown_without_the_same_word_twice() {
+        for (path, expected) in [
+            ("app/app/app::pipeline::kmeans", "app::pipeline::kmeans"),
+            ("app/app::kmeans", "app::kmeans"),
+            ("my-app/my_app::kmeans", "my_app::kmeans"),
+            ("app/tool/tool::load::table", "app/tool::load::table"),
+            ("app/<app::Unit as app::Twice>::scaled", "app/<app::Unit as app::Twice>::scaled"),
+            ("squares, first edition", "squares, first edition"),
+            ("a/b", "a/b"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
     }
 
     #[test]

@@ -390,11 +390,7 @@ impl Slots<'_> {
 
     /// Counts a fault; the first of each function is a warning.
     pub(crate) fn count_fault(self, function: &str, error: &Error, what: &'static str) {
-        if self.engine.recorder.counters.fault(function) {
-            tracing::warn!(function, %error, "{what}");
-        } else {
-            tracing::debug!(function, %error, "{what}");
-        }
+        self.engine.recorder.fault(function, error, what);
     }
 }
 

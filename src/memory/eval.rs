@@ -360,12 +360,7 @@ impl Engine {
 
     /// Counts a fault; the first of each function is a warning.
     fn faulted<T>(&self, function: &Function, value: T, error: Error) -> Evaluated<T> {
-        let function = function.path();
-        if self.recorder.counters.fault(function) {
-            tracing::warn!(function, %error, "the cache failed; the result is returned all the same");
-        } else {
-            tracing::debug!(function, %error, "the cache failed");
-        }
+        self.recorder.fault(function.path(), &error, "the cache failed; the result is returned all the same");
         Evaluated { value, fault: Some(error) }
     }
 }

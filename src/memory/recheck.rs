@@ -82,10 +82,12 @@ impl Memory {
                     "computed again, the function differs from its stored result: it isn't pure, or code that it calls \
                      has changed and isn't named in `depends(…)`"
                 );
+                engine.recorder.warn(&format!("{function}({arguments}) differs from its stored result: {how}"));
             }
             Err(error) => {
                 if engine.recorder.counters.fault(function) {
                     tracing::warn!(function, arguments, %key, %error, "a result can't be rechecked");
+                    engine.recorder.warn(&format!("{function}({arguments}): a result can't be rechecked: {error}"));
                 }
             }
         }

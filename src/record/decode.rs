@@ -215,7 +215,7 @@ impl Cursor<'_> {
             name = self.check_str()?,
             digest = self.digest()?,
             text = self.check_str()?,
-            leaves = self.list(Cursor::check_leaf)?,
+            leaves = self.list(Cursor::check_leaf).map(drop)?,
             secret = self.bool()?,
         );
         needed(name, "name")?;

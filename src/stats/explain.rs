@@ -1,10 +1,12 @@
 //! What a miss differs in from what is stored.
 
+use std::collections::HashMap;
+
 use crate::call::describe::Described;
 use crate::call::request::UntypedCall;
-use crate::digest::{Leaf, escaped};
+use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
-use crate::key::{ArgumentDigest, changes};
+use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
 use crate::stats::parts::{Changed, changed_parts};
 use crate::stats::reason::{Difference, Reason};
@@ -18,6 +20,12 @@ const LOOK_BACK: usize = 1000;
 
 /// How many to tell a new function from new code, once per function and code.
 const GLANCE: usize = 64;
+
+/// How far the nearest call of a code is: by arguments, by parts of them, by age.
+type Near = (usize, usize, u64);
+
+/// How many codes of a function are looked at to find the nearest.
+const CODES: usize = 16;
 
 impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
@@ -56,6 +64,7 @@ impl Recorder {
     fn nearest(&self, call: &dyn UntypedCall) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
+        let mut codes = HashMap::new();
         let same_path = records.filter(|record| record.function == call.function().path());
         let distance = |record: &Record| {
             let (mut arguments, mut parts) = (0, 0);
@@ -68,12 +77,29 @@ impl Recorder {
             }
             (record.code != identity.code, arguments, parts, u64::MAX - record.created)
         };
+        let same_path = same_path.inspect(|record| {
+            let (_, arguments, parts, age) = distance(record);
+            let known = codes.entry(record.code).or_insert((arguments, parts, age));
+            *known = (arguments, parts, age).min(*known);
+        });
         let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
-            let before = self.archive.code_parts(call.function().folder(), &nearest.function, nearest.code);
-            return Reason::Code(changes(&before, call.function().code_parts()));
+            return Reason::Code(self.nearest_code(call.function(), codes));
         }
         Reason::Argument(self.differences(&nearest.arguments, &identity.arguments, call))
+    }
+
+    /// What the code differs in from the one of those that it differs from in the least; of several from that with the
+    /// nearest arguments, and then from the newest.
+    fn nearest_code(&self, function: &Function, codes: HashMap<Digest, Near>) -> Vec<String> {
+        let mut codes: Vec<(Near, Digest)> = codes.into_iter().map(|(code, near)| (near, code)).collect();
+        codes.sort_unstable_by_key(|&(near, _)| near);
+        let differing = codes.iter().take(CODES).map(|&(_, code)| {
+            let before = self.archive.code_parts(function.folder(), function.path(), code);
+            changes(&before, function.code_parts())
+        });
+        // Nothing is known of a code whose parts are gone.
+        differing.min_by_key(|changes| if changes.is_empty() { usize::MAX } else { changes.len() }).unwrap_or_default()
     }
 
     /// The arguments by which a stored call differs from `call`, whose arguments have the digests `now`. Under

@@ -113,6 +113,7 @@ impl Recorder {
     pub(crate) fn fault(&self, function: &str, error: &Error, what: &str) {
         if self.counters.fault(function) {
             tracing::warn!(function, %error, "{what}");
+            self.warn(&format!("{function}: {what}: {error}"));
         } else {
             tracing::debug!(function, %error, "{what}");
         }

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(lines.len(), 5, "{table}");
         let widths: Vec<_> = lines.iter().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|&width| width == widths[0] && width <= 100), "{table}");
-        assert!(lines[1].starts_with("…deep::") && lines[1].contains("::deep::fit "), "{table}");
+        assert!(lines[1].starts_with('…') && lines[1].contains("::deep::fit "), "{table}");
         assert!(lines[2].starts_with("app::load ") && lines[2].contains("4.7 ms   241.0 ms     4.5 MiB"), "{table}");
         assert!(lines[3].starts_with("größe::f\\n "), "{table}");
         assert!(lines[4].starts_with("in all "), "{table}");

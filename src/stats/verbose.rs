@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::call::request::UntypedCall;
-use crate::digest::{Text, escaped};
+use crate::digest::{Text, escaped, shown_dtype};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Error;
@@ -77,6 +77,7 @@ impl Recorder {
         let function = call.function();
         if damaged && self.counters.fault(function.path()) {
             tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
+            self.warn(&format!("{}: a stored result can't be used: {reason}", function.path()));
         }
         self.missed(call, Some(site.key()), reason)
     }
@@ -181,6 +182,13 @@ impl Recorder {
         }
     }
 
+    /// Prints what is logged at `warn` or `error` once in a memory, or once for a function.
+    pub(crate) fn warn(&self, what: &str) {
+        if self.prints(COMPUTATIONS) {
+            self.print(&format!("warning: {what}"), None, None);
+        }
+    }
+
     fn prints(&self, level: u8) -> bool {
         self.verbose >= level
     }
@@ -227,13 +235,21 @@ impl Recorder {
                 Some(name) => text.display(format_args!("{name}: ")),
                 None => {}
             }
-            match value.char_indices().nth(ARGUMENT) {
-                Some((end, _)) => text.display(format_args!("{}…", &value[..end])),
-                None => text.display(value),
-            }
+            text.display(cut(value));
         });
-        format!("{}{arguments}", call.function().path())
+        format!("{}{arguments}", call.function().shown())
     }
+}
+
+/// A text of at most `ARGUMENT` characters, cut in the middle: of a path the file's name is told.
+fn cut(value: &str) -> Cow<'_, str> {
+    let count = value.chars().count();
+    if count <= ARGUMENT {
+        return value.into();
+    }
+    let at = |nth: usize| value.char_indices().nth(nth).map_or(value.len(), |(at, _)| at);
+    let head = ARGUMENT / 2;
+    format!("{}…{}", &value[..at(head)], &value[at(count - (ARGUMENT - head - 1))..]).into()
 }
 
 /// The bytes of a value and its arrays, without what the record says of them.
@@ -241,13 +257,13 @@ pub(crate) fn value_bytes(record: &Record) -> u64 {
     record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 
-/// `898.4 KiB: <f8[1797, 64], <f8[64]`.
+/// `898.4 KiB: f64[1797, 64], f64[64]`.
 fn contents(record: &Record) -> String {
     let mut text = Text::new();
     text.display(size(value_bytes(record)));
     let open = if record.arrays.is_empty() { "" } else { ": " };
     text.list(open, &record.arrays, "", |array, text| {
-        text.display(format_args!("{}{:?}", array.meta.descr, array.meta.shape));
+        text.display(format_args!("{}{:?}", shown_dtype(&array.meta.descr), array.meta.shape));
     });
     text.into_string()
 }
@@ -267,6 +283,15 @@ fn push_line(text: &mut String, before: &str, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_in_the_middle() {
+        assert_eq!(cut("short"), "short");
+        let long = "/data/projects/spectra/2026/november/run-0412/features.npy";
+        assert_eq!(cut(long), "/data/projects/spect…n-0412/features.npy");
+        assert_eq!(cut(&"é".repeat(41)).chars().count(), ARGUMENT);
+        assert_eq!(cut(&"é".repeat(40)), "é".repeat(40));
+    }
 
     #[test]
     fn a_line_is_one_line_whatever_it_holds() {

@@ -14,19 +14,29 @@ mod inner {
 
 use inner::helper as renamed;
 
-#[cache(depends(helper))]
-fn on_a_function() -> f64 {
+#[cache(depends(helper, inner::helper, inner::TABLE, renamed))]
+fn on_what_has_no_mark() -> f64 {
+    helper() + inner::helper() + inner::TABLE + renamed()
+}
+
+#[cache(depends(helpr))]
+fn on_a_misspelled_function() -> f64 {
     helper()
 }
 
-#[cache(depends(inner::helper, inner::TABLE))]
-fn on_paths() -> f64 {
-    inner::helper() + inner::TABLE
+#[cache(depends(inner::helpers, inner::TABEL))]
+fn on_misspelled_paths() -> f64 {
+    inner::helper()
 }
 
-#[cache(depends(renamed))]
-fn on_an_import() -> f64 {
+#[cache(depends(renmaed))]
+fn on_a_misspelled_import() -> f64 {
     renamed()
+}
+
+#[cache(depends(elsewhere))]
+fn on_what_is_like_nothing() -> f64 {
+    1.0
 }
 
 fn main() {}

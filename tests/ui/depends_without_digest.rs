@@ -1,9 +1,7 @@
 use ndcache::cache;
 
-struct Plain;
-
-#[cache(depends(Plain))]
-fn on_a_type() -> f64 {
+#[cache(depends(std::time::Duration))]
+fn on_a_type_of_another_crate() -> f64 {
     1.0
 }
 

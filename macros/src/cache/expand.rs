@@ -220,7 +220,7 @@ impl Expansion<'_> {
         let base = quote_spanned!(Span::mixed_site()=> Self::#item().0);
         let identity = match method {
             true => quote_spanned! {Span::mixed_site()=>
-                #private::member::<Self>(#base)
+                #private::member::<Self, _>(#base, &|| {})
             },
             false => base,
         };

@@ -18,6 +18,7 @@ pub(crate) use attributes::companion_attributes;
 pub(crate) use check::depends_paths;
 pub(crate) use parse::{Counts, Helpers, Options, check_name};
 pub(crate) use surroundings::{is_unmarked, renamed};
+pub(crate) use words::nearest;
 
 /// A refused function stays as it is, so that the mistake is the only message.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -36,8 +37,8 @@ fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
     let function: parse::Function = syn::parse2(item.clone())?;
     check::check(&options, &function, surroundings::place(&item))?;
     let private = crate::krate::private(options.krate.as_ref());
-    let (counts, helpers) = crate::helpers::of(&options, &function.signature.ident, &private);
-    let code = crate::code::code(item, counts, &helpers, &options, &private)?;
+    let found = crate::helpers::of_function(&options, &function.signature.ident, &private);
+    let code = crate::code::code(item, &found, &options, &private)?;
     Ok(expand::expand(&options, &function, &code, &private))
 }
 

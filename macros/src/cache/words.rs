@@ -19,7 +19,7 @@ pub(crate) fn unknown(what: &str, found: &Ident, known: &[impl AsRef<str>]) -> E
 }
 
 /// The known word that is the fewest keystrokes away, if that is at most a third of its letters.
-fn nearest<'a>(found: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, known: &'a [impl AsRef<str>]) -> Option<&'a str> {
     let distances = known.iter().map(|word| (distance(found, word.as_ref()), word.as_ref()));
     let (distance, word) = distances.min_by_key(|(distance, _)| *distance)?;
     let is_start = found.len() > 2 && (word.starts_with(found) || found.starts_with(word));

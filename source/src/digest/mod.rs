@@ -119,6 +119,15 @@ fn signatures(vertices: &[Vertex], colours: &[u32]) -> Vec<Vec<u32>> {
     signatures
 }
 
+/// Items by their contents alone, in no order.
+pub(crate) fn items(mut contents: Vec<[u8; 16]>) -> [u8; 16] {
+    contents.sort_unstable();
+    let mut stream = Stream::new("ndcache-items:1");
+    stream.number(contents.len() as u64);
+    contents.iter().for_each(|digest| stream.bytes(digest));
+    stream.finish()
+}
+
 /// Every file of the crate as one: the tokens of each, in an order that their content decides.
 pub(crate) fn files(index: &Index) -> [u8; 16] {
     let mut all: Vec<[u8; 16]> = (0..index.files.len()).map(|file| stream::file(index, file)).collect();

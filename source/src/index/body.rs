@@ -4,7 +4,7 @@
 
 use super::load::{self, Context};
 use super::split;
-use super::{Index, ItemId, ItemKind, Scope, ScopeId};
+use super::{Index, Item, ItemId, ItemKind, Scope, ScopeId};
 use crate::error::Result;
 use crate::file::File;
 use crate::lex::Kind;
@@ -17,9 +17,15 @@ pub(super) fn scan(index: &mut Index, context: &Context, id: ItemId) -> Result<(
     // What a macro makes counts with the macro, but what it imports has to be known.
     let imports_only = matches!(item.kind, ItemKind::Macro | ItemKind::Call);
     let declared = declarations(file, item.keyword as usize, item.to as usize, imports_only);
-    if declared.is_empty() {
-        return Ok(());
+    let named = if imports_only { Vec::new() } else { named_closures(file, item.keyword as usize, item.to as usize) };
+    if !declared.is_empty() {
+        self::declared(index, context, id, declared)?;
     }
+    closures(index, id, named);
+    Ok(())
+}
+
+fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usize>) -> Result<()> {
     let context = Context { parent: None, scope: body_scope(index, context.scope, id), ..context.clone() };
     for at in declared {
         let file = &index.files[context.file as usize];
@@ -33,6 +39,41 @@ pub(super) fn scan(index: &mut Index, context: &Context, id: ItemId) -> Result<(
         load::body_item(index, &context, &raw)?;
     }
     Ok(())
+}
+
+/// Where the closure begins and ends in each `name!("…", |…| …)`.
+fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
+    let begins = |&at: &usize| {
+        let closure = if file.symbol(at + 2) == Symbol::MOVE { at + 3 } else { at + 2 };
+        file.tokens[at].kind == Kind::Literal
+            && file.symbol(at + 1) == Symbol::COMMA
+            && matches!(file.symbol(closure), Symbol::OR | Symbol::OR2)
+            && at >= from + 3
+            && file.tokens[at - 1].kind == Kind::Open
+            && file.symbol(at - 2) == Symbol::BANG
+    };
+    (from..to).filter(begins).map(|at| (at + 2, file.tokens[at - 1].link as usize)).collect()
+}
+
+/// The items that named closures are, in the scope of the item in which they stand.
+fn closures(index: &mut Index, around: ItemId, named: Vec<(usize, usize)>) {
+    for (from, to) in named {
+        let item = index.item(around);
+        let closure = Item {
+            kind: ItemKind::Closure,
+            name: Symbol::NONE,
+            scope: item.scope,
+            file: item.file,
+            from: from as u32,
+            keyword: from as u32,
+            body: None,
+            to: to as u32,
+            parent: item.parent,
+            guards: item.guards.clone(),
+        };
+        index.items.push(closure);
+        index.closures.insert(index.items.len() as ItemId - 1, around);
+    }
 }
 
 fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::file::File;
+use crate::reach::{Place, Sought};
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
@@ -97,6 +98,8 @@ pub struct Index {
     pub(crate) macros: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
+    /// Named closures, and the items in which they stand.
+    pub(crate) closures: Map<ItemId, ItemId>,
     /// Files of expressions that include them, by the file and the token of the `include`.
     pub(crate) included: Map<(u32, u32), ItemId>,
     /// Files that a module names and that aren't there.
@@ -125,6 +128,7 @@ impl Index {
             macros: Map::default(),
             impls: Vec::new(),
             calls: Vec::new(),
+            closures: Map::default(),
             included: Map::default(),
             missing: Vec::new(),
         };
@@ -145,6 +149,21 @@ impl Index {
     /// Whether the crate has no item.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Every function, constant and static of the crate with its path, as the parts of a function are named.
+    pub fn values(&self) -> impl Iterator<Item = (Place, String)> {
+        let values = self.items.iter().enumerate().filter(|(_, item)| {
+            let is_value = matches!(item.kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static);
+            is_value && item.name != Symbol::UNDERSCORE && item.name != Symbol::NONE
+        });
+        values.map(|(id, item)| {
+            let file = self.file_of(item);
+            let name = self.symbols.text(item.name).trim_start_matches("r#").to_owned();
+            let line = file.line(item.keyword as usize);
+            let place = Place { file: file.path.clone(), line, name, sought: Sought::Item };
+            (place, self.path(id as ItemId))
+        })
     }
 
     pub(crate) fn file_of(&self, item: &Item) -> &File {
@@ -212,6 +231,7 @@ impl Index {
         if let Some(parent) = item.parent {
             parts.push(self.label(parent));
         }
+        parts.extend(self.closures.get(&id).map(|&around| self.label(around)));
         parts.push(self.label(id));
         parts.join("::")
     }
@@ -224,6 +244,7 @@ impl Index {
             ItemKind::Call => {
                 words(item.keyword as usize, called_macro(file, item.keyword as usize).map_or(0, |bang| bang + 1))
             }
+            ItemKind::Closure => file.text_of(item.from as usize - 2).to_owned(),
             ItemKind::Included => format!("include!({})", file.path.file_name().unwrap_or_default().display()),
             _ => self.symbols.text(item.name).to_owned(),
         }

@@ -25,6 +25,8 @@ pub(crate) enum ItemKind {
     ExternBlock,
     /// A file that an expression includes.
     Included,
+    /// A closure that a macro is given after a name, as in `call!("name", |x| …)`: from the closure to the macro's end.
+    Closure,
     Other,
 }
 

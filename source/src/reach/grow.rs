@@ -21,6 +21,7 @@ pub(super) enum Rule {
     ImplOf,
     Bound,
     MadeBy,
+    InSight,
 }
 
 /// An item that counts, the rule, and the number of the node that led to it.
@@ -63,15 +64,45 @@ impl<'a> Growth<'a> {
             next: 0,
         };
         for &root in roots {
-            growth.add(root, Rule::Function, 0);
-            growth.roots.push(growth.grown.len() - 1);
-            let steps = signature_steps(resolver, root);
-            for step in &steps {
-                growth.answer(step, growth.grown.len() - 1);
-            }
-            growth.signature.extend(steps);
+            growth.root(root);
         }
         growth
+    }
+
+    /// An `impl` or a trait has its members beside it.
+    fn root(&mut self, id: ItemId) {
+        let resolver = self.resolver;
+        let members = resolver.index.members_of(id);
+        let around = resolver.index.closures.get(&id);
+        for &id in std::iter::once(&id).chain(members) {
+            if self.without.contains(&id) {
+                continue;
+            }
+            self.add(id, Rule::Function, 0);
+            self.roots.push(self.grown.len() - 1);
+            // A closure has no signature but that of the function around it.
+            let steps = signature_steps(resolver, *around.unwrap_or(&id));
+            for step in &steps {
+                self.answer(step, self.grown.len() - 1);
+            }
+            self.signature.extend(steps);
+        }
+    }
+
+    /// Types that count though nothing names them.
+    pub(super) fn see(&mut self, types: &[ItemId]) {
+        for &id in types {
+            self.add(id, Rule::InSight, 0);
+            self.signature.push(Step::Item(id));
+        }
+    }
+
+    /// The types that count.
+    pub(super) fn types(&self) -> Vec<ItemId> {
+        let mut types: Vec<ItemId> = self.counted.iter().copied().collect();
+        types.retain(|&id| self.resolver.index.item(id).kind.is_type());
+        types.sort_unstable();
+        types
     }
 
     /// Whether it came to an end with no more items than are told apart.

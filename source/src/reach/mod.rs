@@ -4,6 +4,7 @@ mod calls;
 mod graph;
 mod grow;
 mod header;
+mod named;
 mod part;
 mod place;
 mod prelude;
@@ -26,8 +27,9 @@ use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
+pub use named::Named;
 pub use part::{Fact, Part, Reached, Why};
-pub use place::Place;
+pub use place::{Place, Sought};
 pub use unseen::Unseen;
 
 /// The steps of each mention.
@@ -108,32 +110,47 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// What the function at `place` reaches; `without` names items, by paths as the function would write them, that are
-    /// left out together with what only they lead to.
+    /// What the item at `place` reaches; `without` names items, by paths as the item would write them, that are left out
+    /// together with what only they lead to.
     ///
     /// # Errors
     ///
-    /// Returns an error when no function, and no macro call that could make it, stands at the place.
+    /// Returns an error when nothing that is sought, and no macro call that could make it, stands at the place.
     pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
-        let mut roots = place::roots(self.index, &self.items_by_file, place)?;
-        while let Some(callers) = place::callers(self.index, &roots) {
+        let found = place::roots(self.index, &self.items_by_file, place)?;
+        let mut roots = found.items;
+        while let Some(callers) = place::callers(self.index, &roots).filter(|_| !found.is_sought) {
             roots.extend(callers);
         }
         let without = self.left_out(roots[0], without);
-        let mut growth = Growth::new(self, &roots, &without);
+        Ok(self.reached(&roots, &without))
+    }
+
+    fn reached(&self, roots: &[ItemId], without: &Set<ItemId>) -> Reached {
+        let Some(types) = self.types_in_sight(roots, without) else {
+            return self.whole_crate(&Growth::new(self, roots, without));
+        };
+        let mut growth = Growth::new(self, roots, without);
+        growth.see(&types);
         if !growth.run() {
-            return Ok(self.whole_crate(&growth));
+            return self.whole_crate(&growth);
         }
         let digest = digest::refined(self.index.session.edition, graph::vertices(self, &growth));
         let mut unseen = growth.unseen.clone();
         unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
         unseen.extend(told::imports(self, &growth));
-        Ok(Reached {
-            parts: told::parts(self, &growth),
-            unseen: unseen.into_iter().collect(),
-            digest,
-            whole_crate: false,
-        })
+        Reached { parts: told::parts(self, &growth), unseen: unseen.into_iter().collect(), digest, whole_crate: false }
+    }
+
+    /// The types that what a named closure captures may have: those that the item around it reaches. `None` if that
+    /// reaches more items than are told apart.
+    fn types_in_sight(&self, roots: &[ItemId], without: &Set<ItemId>) -> Option<Vec<ItemId>> {
+        let around: Vec<ItemId> = roots.iter().filter_map(|root| self.index.closures.get(root).copied()).collect();
+        if around.is_empty() {
+            return Some(Vec::new());
+        }
+        let mut growth = Growth::new(self, &around, without);
+        growth.run().then(|| growth.types())
     }
 
     fn whole_crate(&self, growth: &Growth<'_>) -> Reached {
@@ -150,7 +167,7 @@ impl<'a> Resolver<'a> {
         let mut ids = Set::default();
         for path in without {
             let segments: Option<Vec<Symbol>> =
-                path.split("::").map(|name| self.index.symbols.find(name.trim())).collect();
+                path.split("::").map(|name| self.index.symbols.find_name(name.trim())).collect();
             for found in segments.into_iter().flat_map(|segments| self.names.resolve(scope, &segments, false)) {
                 if let Target::Item(id) = found.target {
                     ids.insert(id);

@@ -55,6 +55,8 @@ pub enum Why {
     Bound(String),
     /// A macro call that may make something an item names, or something for a type that counts.
     MadeBy(String),
+    /// A type that the item around a named closure reaches, so that what the closure captures may have it.
+    InSight(String),
 }
 
 impl fmt::Display for Why {
@@ -65,6 +67,7 @@ impl fmt::Display for Why {
             Why::Member(by) => write!(f, "a member that `{by}` calls by name"),
             Why::ImplOf(by) => write!(f, "an `impl` for `{by}`"),
             Why::Bound(by) => write!(f, "an `impl` of a trait that `{by}` is open for"),
+            Why::InSight(by) => write!(f, "a type that what `{by}` captures may have"),
             Why::MadeBy(by) => write!(f, "a macro call that may make what `{by}` names"),
         }
     }

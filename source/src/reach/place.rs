@@ -4,16 +4,31 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::index::{Index, Item, ItemId, ItemKind};
+use crate::symbol::Symbol;
 
-/// Where a function's name stands, as the compiler tells a macro.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is looked for at a place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sought {
+    /// A function, or the macro that makes it.
+    #[default]
+    Function,
+    /// An item of any kind; an `impl` by its keyword.
+    Item,
+    /// A closure behind a literal, as in `call!("name", |x| …)`.
+    Closure,
+}
+
+/// Where an item's name stands, as the compiler tells a macro.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// The file, relative to the compiler's folder or not.
     pub file: PathBuf,
     /// The line, counted from one.
     pub line: usize,
-    /// The function's name, without `r#`.
+    /// The item's name, without `r#`; `impl`; or the literal before a closure, as it is written.
     pub name: String,
+    /// What has that name.
+    pub sought: Sought,
 }
 
 /// The items of each file, so that a function is found without a look at all of them.
@@ -25,11 +40,18 @@ pub(super) fn items_by_file(index: &Index) -> Vec<Vec<ItemId>> {
     items
 }
 
+/// What is found at a place.
+pub(super) struct Roots {
+    pub(super) items: Vec<ItemId>,
+    /// Whether it is what was looked for, and not what makes it or what it stands in.
+    pub(super) is_sought: bool,
+}
+
 /// The functions of that name whose lines hold the place, the innermost ones; else the macro, or the call of one, that
 /// makes the function; else the item in whose body it stands. A file that two modules have gives one of each.
-pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Vec<ItemId>> {
-    let name = index.symbols.find(&place.name);
-    let mut functions = Vec::new();
+pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Roots> {
+    let name = index.symbols.find_name(&place.name);
+    let mut sought = Vec::new();
     let (mut calls, mut around) = (Vec::new(), Vec::new());
     for file in files(index, &place.file) {
         for &id in &items_by_file[file] {
@@ -38,15 +60,43 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
                 continue;
             }
             match item.kind {
-                ItemKind::Fn if Some(item.name) == name => functions.push(id),
+                _ if is_sought(index, item, place, name) => sought.push(id),
                 ItemKind::Call | ItemKind::Macro => calls.push(id),
                 ItemKind::Fn | ItemKind::Const | ItemKind::Static => around.push(id),
                 _ => {}
             }
         }
     }
-    let found = [functions, calls, around].into_iter().find(|found| !found.is_empty());
-    innermost(index, found.unwrap_or_default()).ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))
+    let is_sought = !sought.is_empty();
+    let found = [sought, calls, around].into_iter().find(|found| !found.is_empty());
+    let items = innermost(index, found.unwrap_or_default());
+    let items = items.ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))?;
+    Ok(Roots { items, is_sought })
+}
+
+fn is_sought(index: &Index, item: &Item, place: &Place, name: Option<Symbol>) -> bool {
+    let file = index.file_of(item);
+    let is_named = Some(item.name) == name && item.name != Symbol::NONE;
+    match (place.sought, item.kind) {
+        (_, ItemKind::Fn) => is_named && place.sought != Sought::Closure,
+        (Sought::Closure, ItemKind::Closure) => {
+            let literal = item.from as usize - 2;
+            file.text_of(literal) == place.name && file.line(literal) == place.line
+        }
+        (Sought::Item, ItemKind::Impl) => place.name == "impl" && file.line(item.keyword as usize) == place.line,
+        (
+            Sought::Item,
+            ItemKind::Const
+            | ItemKind::Static
+            | ItemKind::Struct
+            | ItemKind::Enum
+            | ItemKind::Union
+            | ItemKind::Alias
+            | ItemKind::Trait
+            | ItemKind::Macro,
+        ) => is_named,
+        _ => false,
+    }
 }
 
 /// The further items that call a macro among `roots`, if there are any: a function in a macro is made by each of them.
@@ -54,7 +104,11 @@ pub(super) fn callers(index: &Index, roots: &[ItemId]) -> Option<Vec<ItemId>> {
     if roots.iter().all(|&id| index.item(id).kind != ItemKind::Macro) {
         return None;
     }
-    let calls = |&id: &ItemId| !roots.contains(&id) && index.macros_in(id).iter().any(|used| roots.contains(used));
+    let calls = |&id: &ItemId| {
+        !roots.contains(&id)
+            && !index.closures.contains_key(&id)
+            && index.macros_in(id).iter().any(|used| roots.contains(used))
+    };
     let found: Vec<ItemId> = (0..index.items.len() as ItemId).filter(calls).collect();
     (!found.is_empty()).then_some(found)
 }

@@ -67,7 +67,8 @@ impl<'a> Walk<'a> {
         let file = index.file_of(item);
         let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
         let owner = if blocks { Some(node.item) } else { item.parent };
-        let mut found = parameters(file, item);
+        let around = resolver.index.closures.get(&node.item).map(|&around| index.item(around));
+        let mut found = parameters(file, around.unwrap_or(item));
         if let Some(parent) = item.parent {
             found.extend(parameters(file, index.item(parent)));
         }

@@ -60,6 +60,7 @@ fn why(rule: Rule, by: String) -> Why {
         Rule::ImplOf => Why::ImplOf(by),
         Rule::Bound => Why::Bound(by),
         Rule::MadeBy => Why::MadeBy(by),
+        Rule::InSight => Why::InSight(by),
     }
 }
 

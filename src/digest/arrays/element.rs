@@ -100,6 +100,27 @@ pub(crate) fn is_plain_dtype(descr: &str) -> bool {
     printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
 }
 
+/// The name in texts of an element that NumPy calls `descr`: `f64`. What is none of an element keeps NumPy's name.
+pub(crate) fn shown_dtype(descr: &str) -> &str {
+    match descr {
+        "|b1" => bool::NAME,
+        "|i1" => i8::NAME,
+        "<i2" => i16::NAME,
+        "<i4" => i32::NAME,
+        "<i8" => i64::NAME,
+        "|u1" => u8::NAME,
+        "<u2" => u16::NAME,
+        "<u4" => u32::NAME,
+        "<u8" => u64::NAME,
+        "<f2" => "f16",
+        "<f4" => f32::NAME,
+        "<f8" => f64::NAME,
+        "<c8" => Complex::<f32>::NAME,
+        "<c16" => Complex::<f64>::NAME,
+        other => other,
+    }
+}
+
 /// All of them.
 const DTYPES: &[&str] =
     &["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1", "<c8", "<c16", "<f2"];
@@ -116,6 +137,7 @@ mod tests {
     fn check<A: Element>(bytes: &[u8], expected: &[A]) {
         assert_eq!(itemsize(A::DESCR), Some(size_of::<A>() as u64));
         assert_eq!(known_dtype(A::DESCR), Some(A::DESCR));
+        assert_eq!(shown_dtype(A::DESCR), A::NAME);
         assert_eq!(bytemuck::cast_slice::<A, u8>(expected), bytes);
     }
 

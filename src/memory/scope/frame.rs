@@ -18,6 +18,7 @@ impl Engine {
         if self.recorder.unnamed.lock().insert(pair) && !outer.finds(inner) {
             let (outer, inner) = (outer.path(), inner.path());
             tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
+            self.recorder.warn(&format!("{outer} calls {inner}, and doesn't name it in `depends(…)`"));
         }
     }
 }

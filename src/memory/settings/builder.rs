@@ -435,10 +435,16 @@ impl MemoryBuilder {
             Mode::ReadOnly => Disk::open_read_only(&folder)?,
             _ => Disk::open(&folder)?,
         };
-        if !disk.writable() {
+        let is_denied = !disk.writable() && self.settings.mode != Mode::ReadOnly;
+        if is_denied {
             self.settings.mode = Mode::ReadOnly;
         }
-        Ok(Memory(Some(Arc::new(Engine::new(disk, self.settings))), None))
+        let engine = Engine::new(disk, self.settings);
+        if is_denied {
+            let folder = folder.display();
+            engine.recorder.warn(&format!("cache folder `{folder}` can't be written: opened for reading only"));
+        }
+        Ok(Memory(Some(Arc::new(engine)), None))
     }
 
     /// A memory with these settings in a folder that is open.

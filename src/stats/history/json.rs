@@ -46,7 +46,10 @@ impl<'a> Cursor<'a> {
     /// Reads an array of texts.
     pub(super) fn texts(&mut self) -> Option<Vec<String>> {
         let mut texts = Vec::new();
-        self.list(b'[', b']', |cursor| Some(texts.push(cursor.text()?)))?;
+        self.list(b'[', b']', |cursor| {
+            texts.push(cursor.text()?);
+            Some(())
+        })?;
         Some(texts)
     }
 

@@ -1,0 +1,137 @@
+//! What a path in `depends(…)` names.
+
+use super::header::Head;
+use super::place::{self, Place};
+use super::{Reached, Resolver, prelude};
+use crate::digest;
+use crate::index::{ItemId, ItemKind, ScopeId};
+use crate::names::Target;
+use crate::symbol::{Set, Symbol};
+
+/// What a path of this crate's leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Named {
+    /// Items of this crate, none of which has `#[cache]` or `#[code]`.
+    Unmarked {
+        /// What they reach; their own parts are those that count by [`Why::Function`](super::Why::Function).
+        reached: Box<Reached>,
+        /// Of their own tokens alone: 128 bits, big-endian.
+        own: [u8; 16],
+    },
+    /// Nothing: no item, import, macro or other crate gives it a meaning. With the names that stand where its last segment
+    /// was looked for.
+    Nothing(Vec<String>),
+    /// An item with a mark, one of another crate, or what can't be told.
+    Other,
+}
+
+impl Resolver<'_> {
+    /// What the path `path`, written at `place`, leads to.
+    pub fn named(&self, place: &Place, path: &[String]) -> Named {
+        let Ok(roots) = place::roots(self.index, &self.items_by_file, place) else { return Named::Other };
+        let scope = self.index.item(roots.items[0]).scope;
+        let segments: Option<Vec<Symbol>> = path.iter().map(|name| self.index.symbols.find_name(name)).collect();
+        let Some(segments) = segments.filter(|segments| !segments.is_empty()) else { return Named::Other };
+        let found = self.names.resolve(scope, &segments, false);
+        let mut items: Vec<ItemId> = Vec::new();
+        for found in &found {
+            match found.target {
+                Target::Item(id) => items.extend(self.items_of(id, &segments[found.length..])),
+                Target::Module(module) if found.length + 1 == segments.len() => {
+                    return self.missing(module, &segments, roots.is_sought);
+                }
+                _ => return Named::Other,
+            }
+        }
+        match items.as_slice() {
+            [] if found.is_empty() && segments.len() == 1 => self.missing(scope, &segments, roots.is_sought),
+            [] => Named::Other,
+            items if items.iter().any(|&id| self.is_marked(id)) => Named::Other,
+            items => Named::Unmarked {
+                reached: Box::new(self.reached(items, &Set::default())),
+                own: digest::items(items.iter().map(|&id| self.content(id)).collect()),
+            },
+        }
+    }
+
+    /// An item, or the member of a type that follows it in the path; of a type its inherent `impl`s, too.
+    fn items_of(&self, id: ItemId, rest: &[Symbol]) -> Vec<ItemId> {
+        let id = self.unaliased(id);
+        let blocks = self.inherent(id);
+        match rest {
+            [] => std::iter::once(id).chain(blocks).collect(),
+            [name] => {
+                let members = blocks.iter().flat_map(|&block| self.index.members_of(block));
+                members.copied().filter(|&member| self.index.item(member).name == *name).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn inherent(&self, id: ItemId) -> Vec<ItemId> {
+        let of_it = super::listed(&self.by_head, &id).iter().copied();
+        of_it.filter(|block| matches!(self.headers[block].implemented, super::Implemented::Inherent)).collect()
+    }
+
+    /// Whether an attribute before the item speaks of `cache` or `code`.
+    fn is_marked(&self, id: ItemId) -> bool {
+        let item = self.index.item(id);
+        let file = self.index.file_of(item);
+        (item.from as usize..item.keyword as usize).any(|at| matches!(file.symbol(at), Symbol::CACHE | Symbol::CODE))
+    }
+
+    /// A name that isn't in a scope, unless something may give it a meaning that isn't seen: a macro, another crate's glob
+    /// import, a handle, a body whose items have no scope, a file that isn't there, the prelude.
+    fn missing(&self, scope: ScopeId, segments: &[Symbol], is_certain: bool) -> Named {
+        let name = segments[segments.len() - 1];
+        let made = !self.calls.of_name(name).is_empty() || !self.names.foreign_globs(scope, name).is_empty();
+        let text = self.index.symbols.text(name);
+        let made = made || !self.index.missing.is_empty() || prelude::is_prelude(text) || prelude::is_plain(text);
+        if !is_certain || made || self.is_declared(name) {
+            return Named::Other;
+        }
+        let items = self.names.items_in(scope).into_iter().map(|id| self.index.item(id));
+        let useful = items.filter(|item| !matches!(item.kind, ItemKind::Trait | ItemKind::Alias)).map(|item| item.name);
+        let own = self.index.scopes[scope as usize].names.keys().copied();
+        let mut names: Vec<String> = useful.chain(own).map(|name| self.index.symbols.text(name).to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Named::Nothing(names)
+    }
+
+    /// Whether any file declares the name, in a body or a macro, or as a handle.
+    fn is_declared(&self, name: Symbol) -> bool {
+        let declares = |before: Symbol| {
+            matches!(
+                before,
+                Symbol::FN
+                    | Symbol::CONST
+                    | Symbol::STATIC
+                    | Symbol::MUT
+                    | Symbol::STRUCT
+                    | Symbol::ENUM
+                    | Symbol::UNION
+                    | Symbol::TYPE
+                    | Symbol::BANG
+                    | Symbol::AS
+                    | Symbol::EQ
+            )
+        };
+        self.index
+            .files
+            .iter()
+            .any(|file| (1..file.tokens.len()).any(|at| file.symbol(at) == name && declares(file.symbol(at - 1))))
+    }
+
+    /// The type that an alias stands for, and anything else itself.
+    fn unaliased(&self, id: ItemId) -> ItemId {
+        match self.index.item(id).kind {
+            ItemKind::Alias => match super::header::head_of_alias(self.index, &self.names, id) {
+                Head::Local(id) => id,
+                Head::Open | Head::Unknown(_) => id,
+            },
+            _ => id,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Crates in folders of their own, compiled against the library that this program was built with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A crate and the cache that its versions share.
+pub(super) struct Crate {
+    pub(super) folder: TempDir,
+    pub(super) cache: TempDir,
+}
+
+impl Crate {
+    /// Of these files, of which `main.rs` is the root.
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        let new = Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() };
+        files.iter().for_each(|(name, text)| new.write(name, text));
+        new
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.folder.path().join(name)).unwrap();
+        assert!(text.contains(from), "{from}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    /// Compiles the crate and runs it: what it prints.
+    pub(super) fn run(&self, options: &[&str]) -> Vec<String> {
+        self.compile(rustc().args(self.arguments("main.rs")).args(options));
+        self.execute()
+    }
+
+    /// The arguments of the compiler for that root.
+    pub(super) fn arguments(&self, root: &str) -> Vec<String> {
+        let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        let root = if root == "-" { root.to_owned() } else { self.path(root).display().to_string() };
+        let mut arguments =
+            ["--edition=2024", "--crate-name=app", "--crate-type=bin", "-Adead_code"].map(str::to_owned).to_vec();
+        arguments.extend([root, format!("-o{}", self.path("program").display()), format!("-L{}", deps.display())]);
+        arguments.push(format!("--extern=ndcache={}", library(&deps).display()));
+        arguments
+    }
+
+    /// Runs a compiler that has nothing to say.
+    #[track_caller]
+    pub(super) fn compile(&self, compiler: &mut Command) {
+        let compiled = compiler.output().unwrap();
+        let told = String::from_utf8_lossy(&compiled.stderr);
+        assert!(compiled.status.success() && told.is_empty(), "{told}");
+    }
+
+    /// What the program prints.
+    pub(super) fn execute(&self) -> Vec<String> {
+        let ran = Command::new(self.path("program")).arg(self.cache.path()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// The compiler, as in any folder, and by no package.
+pub(super) fn rustc() -> Command {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.current_dir("/").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME").env_remove("OUT_DIR");
+    rustc
+}
+
+/// The library that this program was built with: the youngest.
+fn library(deps: &Path) -> PathBuf {
+    let files = fs::read_dir(deps).unwrap().map(|file| file.unwrap().path());
+    let is_library = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with("libndcache-") && name.ends_with(".rlib")
+    };
+    files.filter(is_library).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).expect("a library")
+}

@@ -1,0 +1,4 @@
+#[ndcache::cache]
+pub(super) fn times(x: u64) -> u64 {
+    x * K
+}
