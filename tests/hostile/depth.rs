@@ -282,3 +282,133 @@ fn a_target_of_a_value_that_is_nested_too_deep_is_an_error_that_names_it() {
     assert!(!folder.path().join("list.msgpack").exists());
     assert_eq!(memory.make(stored_by_serde::call(30), target()).unwrap(), Serde::of(30));
 }
+
+// ---- recursive types of every make, as arguments and as results, alone and in rows
+
+/// An enum that refers to itself in every way a type can.
+#[derive(Clone, Debug, PartialEq, ContentHash, Payload)]
+enum Tangled {
+    End,
+    Boxed(Box<Tangled>),
+    Maybe(u8, Option<Box<Tangled>>),
+    List(Vec<Tangled>),
+    Named { by: BTreeMap<String, Tangled> },
+}
+
+/// The same, known to serde alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum ByName {
+    End,
+    Boxed(Box<ByName>),
+    Maybe(u8, Option<Box<ByName>>),
+    List(Vec<ByName>),
+    Named { by: BTreeMap<String, ByName> },
+}
+
+/// A newtype of nothing but an `Option` of itself.
+#[derive(Clone, Debug, PartialEq, ContentHash, Payload)]
+struct Links(Option<Box<Links>>);
+
+/// The same by serde.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct SerdeLinks(Option<Box<SerdeLinks>>);
+
+macro_rules! tangled {
+    ($type:ident, $len:expr, $kind:expr) => {
+        (0..$len).fold($type::End, |inner, _| match $kind {
+            0 => $type::Boxed(Box::new(inner)),
+            1 => $type::Maybe(1, Some(Box::new(inner))),
+            2 => $type::List(vec![inner]),
+            _ => $type::Named { by: BTreeMap::from([("a".to_owned(), inner)]) },
+        })
+    };
+}
+
+fn links(len: u64) -> Links {
+    (0..len).fold(Links(None), |links, _| Links(Some(Box::new(links))))
+}
+
+fn serde_links(len: u64) -> SerdeLinks {
+    (0..len).fold(SerdeLinks(None), |links, _| SerdeLinks(Some(Box::new(links))))
+}
+
+/// Its destructor would exhaust the stack.
+fn forget<T>(value: T) -> u64 {
+    std::mem::forget(value);
+    1
+}
+
+#[cache]
+fn takes_tangled(values: &[(u8, Tangled)]) -> usize {
+    values.len()
+}
+
+#[cache]
+fn takes_by_name(values: &(Vec<ByName>, u8)) -> usize {
+    values.0.len()
+}
+
+#[cache]
+fn takes_links(values: &BTreeMap<String, Links>) -> usize {
+    values.len()
+}
+
+#[cache]
+fn takes_serde_links(values: &[SerdeLinks]) -> usize {
+    values.len()
+}
+
+#[test]
+fn recursive_arguments_of_every_make_bypass_the_cache() {
+    let (_folder, memory) = fresh();
+    for kind in 0..4 {
+        let values = [(1, Tangled::End), (2, tangled!(Tangled, LONG, kind))];
+        assert_eq!(twice(&memory, || memory.eval(takes_tangled::call(&values)) as u64, 2).0, 0);
+        forget(values);
+        let values = (vec![tangled!(ByName, LONG, kind)], 1);
+        assert_eq!(twice(&memory, || memory.eval(takes_by_name::call(&values)) as u64, 1).0, 0);
+        forget(values);
+        let (few, named) = ([(1, tangled!(Tangled, 40, kind))], (vec![tangled!(ByName, 40, kind)], 1));
+        assert_eq!(twice(&memory, || memory.eval(takes_tangled::call(&few)) as u64, 1).0, 1);
+        assert_eq!(twice(&memory, || memory.eval(takes_by_name::call(&named)) as u64, 1).0, 1);
+    }
+    let values = BTreeMap::from([("a".to_owned(), links(LONG)), ("b".to_owned(), links(3))]);
+    assert_eq!(twice(&memory, || memory.eval(takes_links::call(&values)) as u64, 2).0, 0);
+    forget(values);
+    let values = [serde_links(3), serde_links(LONG)];
+    assert_eq!(twice(&memory, || memory.eval(takes_serde_links::call(&values)) as u64, 2).0, 0);
+    forget(values);
+}
+
+#[cache]
+fn gives_tangled(len: u64, kind: u8) -> Vec<Tangled> {
+    vec![Tangled::End, tangled!(Tangled, len, kind)]
+}
+
+#[cache]
+fn gives_by_name(len: u64, kind: u8) -> (u8, ByName) {
+    (kind, tangled!(ByName, len, kind))
+}
+
+#[cache]
+fn gives_links(len: u64) -> Option<Links> {
+    Some(links(len))
+}
+
+#[cache]
+fn gives_serde_links(len: u64) -> BTreeMap<u8, SerdeLinks> {
+    BTreeMap::from([(1, serde_links(len))])
+}
+
+#[test]
+fn recursive_results_of_every_make_are_returned_and_not_stored() {
+    let (_folder, memory) = fresh();
+    for (len, hits) in [(LONG, 0), (30, 1)] {
+        for kind in 0..4 {
+            assert_eq!(twice(&memory, || forget(memory.eval(gives_tangled::call(len, kind))), 1).0, hits);
+            assert_eq!(twice(&memory, || forget(memory.eval(gives_by_name::call(len, kind))), 1).0, hits);
+        }
+        assert_eq!(twice(&memory, || forget(memory.eval(gives_links::call(len))), 1).0, hits);
+        assert_eq!(twice(&memory, || forget(memory.eval(gives_serde_links::call(len))), 1).0, hits);
+    }
+}
