@@ -108,6 +108,7 @@ extern crate self as ndcache;
 pub mod __private;
 mod call;
 mod digest;
+pub mod dynamic;
 mod entry;
 mod error;
 mod flight;

@@ -4,7 +4,7 @@
 //! record is at most 64 KiB long; what doesn't fit goes to a file that it names.
 
 use crate::digest::tree;
-use crate::digest::{ArrayMeta, Digest, TreeHasher, known_dtype};
+use crate::digest::{ArrayMeta, Digest, TreeHasher, is_plain_dtype, known_dtype};
 use crate::error::{Error, Result};
 use crate::key::Types;
 use rmp::encode;
@@ -33,7 +33,7 @@ pub use arguments::Argument;
 pub(crate) use arguments::{Arguments, Leaf, SECRET, stored_digest};
 pub(crate) use code::CodeRecord;
 pub use producer::Producer;
-pub(crate) use sealed::{FORMAT, RECORD_MAX};
+pub(crate) use sealed::{FORMAT, RECORD_MAX, required};
 pub(crate) use slot::{Slot, TargetRecord};
 pub(crate) use time::{nanoseconds, nanoseconds_since_1970};
 
@@ -340,7 +340,7 @@ impl ArrayRecord {
     fn check_itemsize(&self) -> Result<()> {
         match self.meta.itemsize {
             Some(0) => Err(Error::damaged(format!("array `{}` has elements of no bytes", self.file))),
-            Some(_) if !is_dtype(&self.meta.descr) => {
+            Some(_) if !is_plain_dtype(&self.meta.descr) => {
                 let descr = self.meta.descr.escape_debug();
                 Err(Error::damaged(format!("array `{}` has dtype `{descr}`, which is none of bytes", self.file)))
             }
@@ -355,12 +355,6 @@ impl ArrayRecord {
     fn fault(&self, what: std::fmt::Arguments<'_>) -> Error {
         Error::damaged(format!("array `{}` has elements {what}", self.file))
     }
-}
-
-/// Whether a text may be the dtype of an array that is stored by its bytes: printable ASCII, and no object in it.
-fn is_dtype(descr: &str) -> bool {
-    let printable = descr.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
 }
 
 /// A name that a record gives is a plain one in its own folder, whatever the record says.

@@ -33,6 +33,12 @@ impl Expected {
             hex: hex(elements),
         }
     }
+
+    /// An array of any dtype, by its bytes in memory order.
+    pub(crate) fn of_bytes(file: &Path, descr: &'static str, shape: &[u64], fortran: bool, bytes: &[u8]) -> Self {
+        let shape = shape.iter().map(|&len| len as usize).collect();
+        Self { file: file.to_owned(), descr, shape, fortran, hex: hex(bytes) }
+    }
 }
 
 /// What NumPy wrote.

@@ -3,6 +3,7 @@
 mod arguments;
 mod code;
 mod compression;
+mod dynamic;
 mod expiry;
 mod explain;
 mod faults;

@@ -43,6 +43,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
         ],
     ),
+    ("dynamic", &["memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "error"]),
     ("lib", DOOR),
 ];
 

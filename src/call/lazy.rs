@@ -67,6 +67,29 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// That of a call that no types are known of, by the name of its result.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the function can't be cached, or counts its build: then types are a part of the key.
+    pub(crate) fn untyped(
+        function: &'static Function,
+        result: &str,
+        arguments: ArgumentDigests,
+        files: Vec<SeenFile>,
+    ) -> Result<Self> {
+        let digests = function.digests().map_err(Error::again)?;
+        if function.counts_build() {
+            let path = function.path();
+            return Err(Error::unsupported(format!(
+                "function `{path}` counts its build, so that only the program that has it can key its calls"
+            )));
+        }
+        let unsalted = unsalted(digests.function, text_digest(result), &arguments, None);
+        let (code, hashing, outlines) = (digests.code, Duration::ZERO, OnceLock::new());
+        Ok(Self { code, arguments, files, other_types: 0, hashing, unsalted, outlines })
+    }
+
     #[inline]
     pub(crate) fn key(&self, salt: &str) -> Key {
         salted(self.unsalted, salt)

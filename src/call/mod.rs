@@ -1,7 +1,7 @@
 //! Calls that haven't happened yet, and how their arguments become digests.
 //!
-//! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `draft`: what a
-//!   record says of it.
+//! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `request`: what
+//!   the engine knows of a call, with types or without; `draft`: how its arguments are told.
 //! * `arguments`: the arguments of a call, digested or put in words; `describe`: those words; `arrays`: arrays of what only serde knows; `rounding`: arguments that count by multiples of a step; `secret`: those that are told nowhere; `mutable_arguments`: those that
 //!   are refused.
 
@@ -12,6 +12,7 @@ pub(crate) mod draft;
 pub(crate) mod lazy;
 pub(crate) mod mutable_arguments;
 pub(crate) mod options;
+pub(crate) mod request;
 pub(crate) mod rounding;
 mod secret;
 

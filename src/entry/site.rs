@@ -20,6 +20,8 @@ pub(crate) struct Site {
     slot: Digest,
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
+    /// What no Rust type takes is taken, too.
+    any_value: bool,
     /// Whose entry it is to be, with the types that aren't the function's own.
     call: Option<(&'static Function, u64)>,
 }
@@ -27,7 +29,7 @@ pub(crate) struct Site {
 impl Site {
     /// Makes no name yet: a repeated hit needs none.
     pub(crate) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
-        Self { folder: folder.into(), key, slot: key.digest(), read_only: false, call: None }
+        Self { folder: folder.into(), key, slot: key.digest(), read_only: false, any_value: false, call: None }
     }
 
     /// For a call that is found by `quick`, if it is.
@@ -62,6 +64,15 @@ impl Site {
 
     pub(crate) fn key(&self) -> Key {
         self.key
+    }
+
+    /// For a call whose result may be one that no Rust type takes.
+    pub(crate) fn of_any_value(self) -> Self {
+        Self { any_value: true, ..self }
+    }
+
+    pub(crate) fn takes_any_value(&self) -> bool {
+        self.any_value
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

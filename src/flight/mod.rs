@@ -45,3 +45,4 @@ mod waits;
 pub(crate) use flights::{Flights, Lead, Look, Outcome, Wanted};
 pub(crate) use processes::Locks;
 pub(crate) use waits::EVERY_FOLDER;
+pub use waits::TaskId;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::sync::{Condvar, Instant, LazyLock, Mutex, MutexGuard, PoisonError, ThreadId, current, is_worker};
@@ -27,14 +28,64 @@ pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
 /// What a flight is about; memories of one folder share their flights.
 pub(super) type FolderKey = (FolderId, Key);
 
-/// Who computes or waits: a thread, whose identifier no later thread gets. A task that goes from thread to thread would
-/// bring its own.
+/// Who computes or waits: a thread, whose identifier no later thread gets, or a task that brings its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct TaskId(ThreadId);
+enum Waiter {
+    Thread(ThreadId),
+    Task(TaskId),
+}
+
+impl Waiter {
+    fn current() -> Self {
+        match TASK.try_with(Cell::get).ok().flatten() {
+            Some(task) => Self::Task(task),
+            None => Self::Thread(current().id()),
+        }
+    }
+}
+
+/// A task that computes and waits, on whichever threads: a coroutine, say. No two of a process are the same.
+///
+/// ```
+/// use ndcache::dynamic::TaskId;
+///
+/// assert_ne!(TaskId::unique(), TaskId::unique());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(u64);
 
 impl TaskId {
-    fn current() -> Self {
-        Self(current().id())
+    /// A task that there wasn't before.
+    #[must_use]
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Runs `body`, in which this thread waits and computes on behalf of the task.
+    ///
+    /// Whoever waits for a key that the task computes waits for the task, and not for a thread: a wait of the task for
+    /// something that itself computes is found to be a deadlock, whichever threads it was on.
+    pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
+        let before = TASK.try_with(|task| task.replace(Some(self))).ok();
+        let _restore = Restore(before);
+        body()
+    }
+}
+
+thread_local! {
+    /// On behalf of which task this thread acts, if not on its own.
+    static TASK: Cell<Option<TaskId>> = const { Cell::new(None) };
+}
+
+/// Puts the task back that there was before, in a panic too.
+struct Restore(Option<Option<TaskId>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            let _ = TASK.try_with(|task| task.set(before));
+        }
     }
 }
 
@@ -44,7 +95,7 @@ struct Waits {
     process: u32,
     flights: HashMap<FolderKey, Flight>,
     /// Which key each task waits for, while it sleeps.
-    waiting: HashMap<TaskId, FolderKey>,
+    waiting: HashMap<Waiter, FolderKey>,
     /// How many flights and waits of workers there were.
     count: u64,
     /// When a worker was last released, by any flight.
@@ -55,7 +106,7 @@ struct Waits {
 struct Flight {
     /// Tells it from other flights to the same key.
     number: u64,
-    leader: TaskId,
+    leader: Waiter,
     /// How often a task beside the leader has announced.
     announced: u64,
     /// Since when the leader computes; `None` while it waits for another process.
@@ -63,7 +114,7 @@ struct Flight {
     /// At which age the next worker is released.
     release_at: Duration,
     /// The workers that wait, each with its number among all waits; the youngest last.
-    workers: Vec<(u64, TaskId)>,
+    workers: Vec<(u64, Waiter)>,
     /// Wakes who waits for this key, and nobody else. Made by the first to wait.
     changed: Option<Arc<Condvar>>,
 }
@@ -136,7 +187,7 @@ impl<'a> Wait<'a> {
 
 /// Asks for the turn to compute `key`; waits while another task of this process computes it.
 pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
-    let (me, worker) = (TaskId::current(), is_worker());
+    let (me, worker) = (Waiter::current(), is_worker());
     let mut waits = lock();
     let Some(met) = waits.flights.get(&key).map(Flight::state) else {
         return Turn::Lead(waits.begin(key, me, wait.patience));
@@ -174,7 +225,7 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
 fn sleep(
     mut waits: MutexGuard<'static, Waits>,
     key: FolderKey,
-    me: TaskId,
+    me: Waiter,
     wait: &Wait<'_>,
 ) -> (MutexGuard<'static, Waits>, bool) {
     let until_release = waits.until_release(wait.patience);
@@ -209,7 +260,7 @@ pub(super) struct HeldUp {
 /// The keys that nobody gets before this task has got `wanted`: what it computes, and what those compute that wait for
 /// it. Once `patience` is over, and workers wait for anything: all that this process computes.
 pub(super) fn held_up((folder, wanted): FolderKey, is_patient: bool) -> HeldUp {
-    let (me, waits) = (TaskId::current(), lock());
+    let (me, waits) = (Waiter::current(), lock());
     let widely = !is_patient && (is_worker() || waits.flights.values().any(|flight| !flight.workers.is_empty()));
     let others = || waits.flights.keys().filter(|key| **key != (folder, wanted));
     let here = others().filter(|key| key.0 == folder && (widely || waits.closes_cycle(me, key)));
@@ -234,7 +285,7 @@ pub(super) fn waiting_workers(key: FolderKey) -> usize {
 }
 
 impl Waits {
-    fn begin(&mut self, key: FolderKey, leader: TaskId, patience: Duration) -> Announcement {
+    fn begin(&mut self, key: FolderKey, leader: Waiter, patience: Duration) -> Announcement {
         self.count += 1;
         let number = self.count;
         let flight = Flight {
@@ -251,7 +302,7 @@ impl Waits {
     }
 
     /// Lets a worker wait.
-    fn enter(&mut self, key: &FolderKey, me: TaskId) {
+    fn enter(&mut self, key: &FolderKey, me: Waiter) {
         let Some(flight) = self.flights.get_mut(key) else { return };
         if flight.workers.is_empty() {
             // Nobody was there to be released at the ages that have passed.
@@ -282,7 +333,7 @@ impl Waits {
     }
 
     /// Whether the leader of `key` is `me`, or waits, perhaps through others, for something that `me` computes.
-    fn closes_cycle(&self, me: TaskId, key: &FolderKey) -> bool {
+    fn closes_cycle(&self, me: Waiter, key: &FolderKey) -> bool {
         let mut key = key;
         // Each task waits for one key, so that the chain has at most as many links as tasks wait.
         for _ in 0..=self.waiting.len() {
@@ -309,7 +360,7 @@ impl Flight {
         self.begun.map(|begun| begun.elapsed())
     }
 
-    fn has(&self, worker: TaskId) -> bool {
+    fn has(&self, worker: Waiter) -> bool {
         self.workers.iter().any(|(_, task)| *task == worker)
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
 
+use super::run_time::RunTime;
 use super::{Code, CodePart, Counts, Part, Stream, object, text_digest};
 use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(squares::function().path(), "squares, first edition");
 /// ```
 pub struct Function {
-    definition: Definition,
+    origin: Origin,
     member: Option<Member>,
     resolved: OnceLock<Resolved>,
     results: [OnceLock<(usize, Digest)>; RESULTS],
@@ -27,6 +28,14 @@ pub struct Function {
     build: OnceLock<Option<Digest>>,
     /// The function of the first type that it was asked for: most have no other.
     first: OnceLock<(TypeId, &'static Function)>,
+}
+
+/// Who says what a function is.
+enum Origin {
+    /// A macro, which has seen its text.
+    Macro(Definition),
+    /// The program, while it runs.
+    RunTime(RunTime),
 }
 
 /// A type that says which of the functions of one definition it is.
@@ -105,9 +114,18 @@ impl Function {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(definition: Definition) -> Self {
+        Self::of(Origin::Macro(definition))
+    }
+
+    /// A function that no macro has seen.
+    pub(super) fn at_run_time(definition: RunTime) -> Self {
+        Self::of(Origin::RunTime(definition))
+    }
+
+    const fn of(origin: Origin) -> Self {
         let results = [const { OnceLock::new() }; RESULTS];
         Self {
-            definition,
+            origin,
             member: None,
             resolved: OnceLock::new(),
             results,
@@ -124,6 +142,22 @@ impl Function {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.resolved().path
+    }
+
+    /// The digest of its code, as far as it counts; `None` if the function can't be cached.
+    #[must_use]
+    pub fn code(&self) -> Option<Digest> {
+        self.digests().ok().map(|digests| digests.code)
+    }
+
+    /// What tells its package from others in which items have the same paths: `kern@0.2`, see "mark" in
+    /// `docs/format.md`.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        match &self.origin {
+            Origin::Macro(definition) => definition.mark,
+            Origin::RunTime(definition) => definition.mark(),
+        }
     }
 
     /// The folder of its entries, below the cache's root.
@@ -155,10 +189,11 @@ impl Function {
     }
 
     /// Where the text of a function with a given name stands, else 0; and the types that tell it from others of its name.
-    /// In numbers of this build.
+    /// In numbers of this build, of which a function that was made at run time has none.
     pub(crate) fn scope(&self) -> [u64; 2] {
-        let item = number_of((self.definition.id)());
-        let place = if matches!(self.definition.place, Place::Named(_)) { item } else { 0 };
+        let Origin::Macro(definition) = &self.origin else { return [0, 0] };
+        let item = number_of((definition.id)());
+        let place = if matches!(definition.place, Place::Named(_)) { item } else { 0 };
         match self.member {
             None => [place, item],
             Some(Member::Owner(_, owner)) => {
@@ -185,14 +220,17 @@ impl Function {
 
     /// Whether the build is a part of its code: what holds within a build may be a part of the key then.
     pub(crate) fn counts_build(&self) -> bool {
-        matches!(self.definition.code.counts, Counts::Build(_))
+        self.macro_code().is_some_and(|code| matches!(code.counts, Counts::Build(_)))
     }
 
     /// The digest of the id of the build that it belongs to, if that can be told.
     pub(crate) fn build(&self) -> Option<Digest> {
         // Without a wait: a forked child doesn't have the thread that it would wait for.
         self.build.get().copied().unwrap_or_else(|| {
-            let found = object::build_id(self.definition.id as usize).ok().map(Digest::of);
+            let found = match &self.origin {
+                Origin::Macro(definition) => object::build_id(definition.id as usize).ok().map(Digest::of),
+                Origin::RunTime(_) => None,
+            };
             let _ = self.build.set(found);
             found
         })
@@ -201,38 +239,60 @@ impl Function {
     /// What counts as its code: the function itself, its helpers and what `depends(…)` names, each with the reason.
     #[must_use]
     pub fn parts(&self) -> Vec<CodePart> {
-        self.definition.code.told(self.path())
+        match &self.origin {
+            Origin::Macro(definition) => definition.code.told(self.path()),
+            Origin::RunTime(definition) => definition.told(),
+        }
     }
 
     /// What the code may depend on and that isn't among its [`parts`](Self::parts): items of other crates, what their macros
     /// call, names that macros make; or that no helpers were looked for.
     pub fn unseen(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.definition.code.helpers.unseen()
+        self.macro_code().into_iter().flat_map(|code| code.helpers.unseen())
     }
 
     /// Whether `depends(…)` names the code of `inner`, or code that names it in turn.
     pub(crate) fn names(&self, inner: &'static Function) -> bool {
-        self.definition.code.reaches(inner.definition.code)
+        match (&self.origin, inner.macro_code()) {
+            (Origin::Macro(outer), Some(inner)) => outer.code.reaches(inner),
+            (Origin::Macro(_), None) => false,
+            // Whoever made it has found its helpers in ways of their own.
+            (Origin::RunTime(_), _) => true,
+        }
     }
 
     /// Whether `inner` is among its helpers. Reads all of them.
     pub(crate) fn finds(&self, inner: &'static Function) -> bool {
-        let (outer, inner_code) = (self.definition.code, inner.definition.code);
+        let (Some(outer), Some(inner_code)) = (self.macro_code(), inner.macro_code()) else { return false };
         let is_here = outer.mark == inner_code.mark && matches!(outer.counts, Counts::Auto);
         is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
     }
 
     /// What its code digest is made of.
     pub(crate) fn code_parts(&self) -> &[Part] {
-        self.parts.get_or_init(|| self.definition.code.parts())
+        match &self.origin {
+            Origin::Macro(definition) => self.parts.get_or_init(|| definition.code.parts()),
+            Origin::RunTime(definition) => definition.parts(),
+        }
     }
 
     pub(crate) fn caches_err(&self) -> bool {
-        self.definition.cache_err
+        self.macro_definition().is_some_and(|definition| definition.cache_err)
     }
 
     pub(crate) fn skips_none(&self) -> bool {
-        self.definition.skip_none
+        self.macro_definition().is_some_and(|definition| definition.skip_none)
+    }
+
+    fn macro_definition(&self) -> Option<&Definition> {
+        match &self.origin {
+            Origin::Macro(definition) => Some(definition),
+            Origin::RunTime(_) => None,
+        }
+    }
+
+    fn macro_code(&self) -> Option<&'static Code> {
+        self.macro_definition().map(|definition| definition.code)
     }
 
     fn resolved(&self) -> &Resolved {
@@ -240,14 +300,18 @@ impl Function {
     }
 
     fn resolve(&self) -> Resolved {
-        let path = self.full_path();
-        let digests = self.check_name(&path).and_then(|()| self.definition.code.digest()).map(|code| {
-            let mut stream = Stream::new("ndcache-function:1");
-            stream.text(&path);
+        let definition = match &self.origin {
+            Origin::Macro(definition) => definition,
+            Origin::RunTime(definition) => {
+                let path = definition.path().to_owned();
+                return Resolved { folder: folder(&path), path, digests: Ok(definition.digests()) };
+            }
+        };
+        let path = self.full_path(definition);
+        let digests = self.check_name(definition, &path).and_then(|()| definition.code.digest()).map(|code| {
             // A given name stands for every `Self`; the types must still differ.
-            stream.text(&strip_lifetimes(self.member.map_or("", Member::name)));
-            stream.text(self.definition.mark);
-            stream.digest(code);
+            let member = strip_lifetimes(self.member.map_or("", Member::name));
+            let mut stream = function_stream(&path, &member, definition.mark, code);
             if let Some(Captured(name, _)) = self.captures() {
                 stream.text(&strip_lifetimes(name));
             }
@@ -259,8 +323,8 @@ impl Function {
         Resolved { folder: folder(&path), path, digests }
     }
 
-    fn full_path(&self) -> String {
-        let item = match self.definition.place {
+    fn full_path(&self, definition: &Definition) -> String {
+        let item = match definition.place {
             Place::Named(name) => return name.to_owned(),
             Place::Item(name) => strip_lifetimes(name()),
         };
@@ -272,16 +336,16 @@ impl Function {
             Some(Member::Item(function, _)) => strip_lifetimes(function),
             Some(Member::Around(..)) | None => item,
         };
-        match self.definition.binary {
-            Some(binary) => format!("{}/{binary}/{item}", self.definition.package),
-            None => format!("{}/{item}", self.definition.package),
+        match definition.binary {
+            Some(binary) => format!("{}/{binary}/{item}", definition.package),
+            None => format!("{}/{item}", definition.package),
         }
     }
 
     /// Two closures of one function have one name, and so do two `fn` pointers of one type.
-    fn check_name(&self, path: &str) -> Result<()> {
+    fn check_name(&self, definition: &Definition, path: &str) -> Result<()> {
         let refuse = |what: &str, why, way| Err(Error::unsupported(format!("{what} stands {why}; {way}")));
-        let named = matches!(self.definition.place, Place::Named(_));
+        let named = matches!(definition.place, Place::Named(_));
         match self.member.map(|member| (member, ambiguity(member.name()))) {
             Some((Member::Around(place, ..), Some(why))) => {
                 let way = "move it into a function with a name of its own, or write a type for what is generic there";
@@ -313,6 +377,16 @@ impl Function {
             _ => Ok(()),
         }
     }
+}
+
+/// What names a function: path, type that it belongs to, package and code.
+pub(super) fn function_stream(path: &str, member: &str, mark: &str, code: Digest) -> Stream {
+    let mut stream = Stream::new("ndcache-function:1");
+    stream.text(path);
+    stream.text(member);
+    stream.text(mark);
+    stream.digest(code);
+    stream
 }
 
 impl fmt::Debug for Function {
@@ -370,7 +444,8 @@ fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member
         return function;
     }
     let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
-    let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(base.definition) })) as &_;
+    let Some(&definition) = base.macro_definition() else { return base };
+    let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(definition) })) as &_;
     let function = members.entry(of).or_insert_with(make);
     // Of two threads that come at once one stays, which may be that of another type.
     let _ = base.first.set((id, function));

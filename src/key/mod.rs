@@ -8,6 +8,7 @@ mod function;
 mod helpers;
 mod object;
 mod part;
+mod run_time;
 mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
@@ -16,6 +17,8 @@ pub(crate) use function::folder;
 pub use function::{Definition, Function, Place, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
+pub use run_time::FunctionBuilder;
+pub(crate) use run_time::kept_text;
 pub(crate) use types::Types;
 
 use std::fmt;

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::call::lazy::Identity;
+use crate::call::request::{AnyCall, Request};
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::read::find::Missing;
@@ -18,6 +19,10 @@ impl Memory {
     ///
     /// Its record is read and its files are looked at, but not into.
     pub fn contains<A, R>(&self, call: &Call<A, R>) -> bool {
+        self.would_hit(call)
+    }
+
+    pub(crate) fn would_hit(&self, call: &impl Request) -> bool {
         self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Missing::Nothing)))
     }
 
@@ -27,6 +32,10 @@ impl Memory {
     ///
     /// Returns an error when the call can't be keyed, or its entry can't be read.
     pub fn entry<A, R>(&self, call: &Call<A, R>) -> Result<Option<Entry>> {
+        self.entry_of(call)
+    }
+
+    pub(crate) fn entry_of(&self, call: &dyn AnyCall) -> Result<Option<Entry>> {
         let Some(engine) = &self.0 else { return Ok(None) };
         engine.entry(&engine.site(call)?.record())
     }
@@ -35,20 +44,23 @@ impl Memory {
     ///
     /// Nothing is computed, written or counted.
     pub fn explain<A, R>(&self, call: &Call<A, R>) -> Explanation {
+        self.explanation_of(call)
+    }
+
+    pub(crate) fn explanation_of(&self, call: &impl Request) -> Explanation {
         let reason = match &self.0 {
             None => Reason::Off,
             Some(engine) => engine.explain(call),
         };
-        let edited = reason == Reason::Hit && self.entry(call).is_ok_and(|entry| entry.is_some_and(|it| it.edited()));
+        let edited =
+            reason == Reason::Hit && self.entry_of(call).is_ok_and(|entry| entry.is_some_and(|it| it.edited()));
         Explanation { reason, edited }
     }
 }
 
 impl Engine {
-    pub(crate) fn site<A, R>(&self, call: &Call<A, R>) -> Result<Site> {
-        let identity = call.identity().map_err(Error::again)?;
-        let function = call.function();
-        Ok(Site::new(function.folder(), identity.key(&self.settings.salt)).of(function, identity.other_types))
+    pub(crate) fn site(&self, call: &dyn AnyCall) -> Result<Site> {
+        call.site(&self.settings.salt).map_err(Error::again)
     }
 
     /// The site of a call whose function has this mode. In a frame of its own: calls nest.
@@ -72,7 +84,7 @@ impl Engine {
         Ok(found.map(|found| Entry::new(&self.archive.disk, name, found)))
     }
 
-    fn explain<A, R>(&self, call: &Call<A, R>) -> Reason {
+    pub(crate) fn explain<C: Request>(&self, call: &C) -> Reason {
         match self.check(call) {
             Ok(missing) => self.recorder.reason(call, missing),
             Err(error) => Reason::Bypassed(error.to_string()),
@@ -80,22 +92,20 @@ impl Engine {
     }
 
     /// What `call` would miss; `Err` if it bypasses the cache.
-    pub(crate) fn check<'a, A, R>(&self, call: &'a Call<A, R>) -> Result<Missing, &'a Error> {
-        let identity = call.identity()?;
-        let (function, key) = (call.function(), identity.key(&self.settings.salt));
+    pub(crate) fn check<'a, C: Request>(&self, call: &'a C) -> Result<Missing, &'a Error> {
+        let site = call.site(&self.settings.salt)?;
         let mode = self.mode(call.options());
         if mode == Mode::Off {
             return Ok(Missing::Off);
         }
-        if self.is_due(key, mode) {
+        if self.is_due(site.key(), mode) {
             return Ok(Missing::Due);
         }
-        let site = Site::new(function.folder(), key).of(function, identity.other_types);
         Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
     }
 
     /// Whether the entry is good and all its files are there, without a look into them.
-    fn would_hit<A, R>(&self, call: &Call<A, R>, site: &Site) -> Result<(), Missing> {
+    fn would_hit(&self, call: &impl Request, site: &Site) -> Result<(), Missing> {
         let function = call.function().path();
         let mut found = self.archive.find_loadable(site, function)?;
         loop {

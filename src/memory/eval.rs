@@ -2,25 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::{Call, Options};
+use crate::call::Call;
+use crate::call::request::{AnyCall, Request, Ruling};
 use crate::digest::Digest;
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::{Error, Result};
-use crate::flight;
 use crate::key::Function;
 use crate::memo::table::{Hot, Lease};
 use crate::memory::form::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
-use crate::memory::settings::keeping::Keeping;
+use crate::memory::turn::{Prepared, Waited};
 use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 use crate::stats::verbose::{Fate, Missed, value_bytes};
-use crate::threads::lock;
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -140,21 +139,14 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let wanted = WantedCall { engine, call: &call, site, shape };
-        let (missing, _lead) = match engine.flights().lead(site.key(), missing, &wanted) {
-            flight::Outcome::Found(value) => return Evaluated { value, fault: None },
-            flight::Outcome::Compute(missing, lead) => (missing, lead),
+        let turn = match engine.wait_for_turn(&call, site, missing, &wanted) {
+            Waited::Found(value) => return Evaluated { value, fault: None },
+            Waited::Turn(turn) => turn,
         };
-        // Two types whose calls replaced each other's entry would never hit.
-        let left_alone = match missing {
-            Missing::Newer(_) => Some("a newer entry stands there"),
-            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
-            _ => None,
-        };
-        let missed = engine.recorder.miss(&call, site, missing);
-        if let Some(why) = left_alone {
-            return self.compute_only(engine, call, shape, &missed, why);
+        if let Some(why) = turn.left_alone {
+            return self.compute_only(engine, call, shape, &turn.missed, why);
         }
-        self.compute_and_put(engine, call, site, shape, &missed)
+        self.compute_and_put(engine, call, site, shape, &turn.missed)
     }
 
     /// Computes without storing.
@@ -185,7 +177,7 @@ impl Memory {
         missed: &Missed,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
-        let (least, draft) = self.prepare(engine, &call);
+        let Prepared { least, draft } = self.prepare(engine, &call);
         let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
         // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
         let normal = codec.normalise(&mut value, check);
@@ -196,26 +188,16 @@ impl Memory {
             drop(normal);
             return Evaluated { value: shape.keep(value), fault: None };
         }
-        let mut begin = Instant::now();
-        let stored = match (draft, changed) {
-            (_, Some(argument)) => Err(changed_argument(function, argument)),
-            (draft, None) => draft.and_then(|draft| {
-                let (draft, compression) = *draft;
-                draft.expect_unchanged_files()?;
-                begin = Instant::now();
-                engine.archive.put(site, &draft.expiring(expires), &normal, duration, compression)
-            }),
+        let draft = match changed {
+            Some(argument) => Err(changed_argument(function, argument)),
+            None => draft.map(|draft| expiring(draft, expires)),
         };
+        let stored = engine.put_computed(missed, site, draft, &normal, duration);
         drop(normal);
         let record = match stored {
             Ok(record) => record,
-            Err(error) => {
-                engine.recorder.computed(missed, duration, &Fate::failed(&error));
-                return engine.faulted(function, shape.keep(value), error);
-            }
+            Err(error) => return engine.faulted(function, shape.keep(value), error),
         };
-        engine.recorder.computed(missed, duration, &Fate::Stored(site, &record, begin.elapsed()));
-        lock(&engine.refreshed).insert(site.key());
         if !shape.reloads(codec) {
             return Evaluated { value: shape.keep(value), fault: None };
         }
@@ -224,19 +206,6 @@ impl Memory {
             // Evicted or replaced at once.
             Err(_) if !engine.archive.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
             Err(error) => engine.faulted(function, shape.keep(value), error),
-        }
-    }
-
-    /// What storing the result takes of the call, before its arguments are gone, and the least time that it has to take.
-    ///
-    /// In a frame of its own, and boxed: calls nest, and while the function runs the stack is the callers'.
-    fn prepare<A, R>(&self, engine: &Engine, call: &Call<A, R>) -> (Duration, Result<Box<(Draft, Compression)>>) {
-        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
-        match engine.keeping(call.options()) {
-            Ok(Keeping { compression, readable, least }) => {
-                (least, draft.map(|draft| Box::new((draft.readable(readable), compression))))
-            }
-            Err(error) => (Duration::ZERO, draft.and(Err(error))),
         }
     }
 
@@ -260,7 +229,14 @@ pub(crate) struct Computed<R> {
     pub(crate) changed: Option<&'static str>,
     pub(crate) duration: Duration,
     /// When the first of the cached calls inside expires.
-    expires: Option<u64>,
+    pub(crate) expires: Option<u64>,
+}
+
+/// With the moment at which the first of the cached calls inside expires.
+pub(crate) fn expiring(draft: Box<(Draft, Compression)>, expires: Option<u64>) -> Box<(Draft, Compression)> {
+    let mut draft = draft;
+    draft.0.expires = expires;
+    draft
 }
 
 /// Why a value isn't stored, if it isn't.
@@ -280,8 +256,11 @@ pub(crate) fn changed_argument(function: &Function, argument: &str) -> Error {
 impl Engine {
     /// Whether a hit asks for no more than the value: nobody validates it, lets it expire or hears of it.
     #[inline]
-    fn may_carry(&self, options: &Options) -> bool {
-        self.may_carry && options.validate.is_none() && options.expires.is_none() && self.recorder.hits_from().is_none()
+    fn may_carry(&self, options: &impl Ruling) -> bool {
+        self.may_carry
+            && options.validate().is_none()
+            && options.expires().is_none()
+            && self.recorder.hits_from().is_none()
     }
 
     /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
@@ -308,9 +287,9 @@ impl Engine {
 
     /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
     /// now.
-    fn again<A, R, S: Shape<R>>(
+    fn again<C: Request, S: Shape<C::Result>>(
         &self,
-        call: &Call<A, R>,
+        call: &C,
         site: &Site,
         shape: S,
         lease: &Lease,
@@ -325,7 +304,12 @@ impl Engine {
     }
 
     /// The stored result of `call`.
-    pub(crate) fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
+    pub(crate) fn hit<C: Request, S: Shape<C::Result>>(
+        &self,
+        call: &C,
+        site: &Site,
+        shape: S,
+    ) -> Result<S::Out, Missing> {
         if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
@@ -359,14 +343,7 @@ impl Engine {
         Stored { engine: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
     }
 
-    fn note_hit<A, R>(
-        &self,
-        call: &Call<A, R>,
-        site: &Site,
-        lease: &Lease,
-        expires: Option<u64>,
-        begin: Option<Instant>,
-    ) {
+    fn note_hit(&self, call: &impl AnyCall, site: &Site, lease: &Lease, expires: Option<u64>, begin: Option<Instant>) {
         Frame::expires(expires);
         lease.tally.hit();
         self.recorder.loaded(call, site, &lease.hot.found.record, begin);

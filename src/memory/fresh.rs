@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::call::options::Options;
+use crate::call::request::Ruling;
 use crate::entry::info::Entry;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
@@ -39,10 +39,10 @@ pub fn expires_after(age: Duration) -> impl Fn(&Entry) -> bool + Send + Sync + '
 
 impl Engine {
     /// Until when the entry is good (`None`: for ever), if it still is and `validate` lets it pass.
-    pub(crate) fn fresh(&self, options: &Options, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
+    pub(crate) fn fresh(&self, options: &impl Ruling, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
         let record = &found.record;
-        let validated = options.validate.is_some() || self.settings.validate.is_some();
-        let limited = options.expires.is_some() || self.settings.expires.is_some() || record.expires.is_some();
+        let validated = options.validate().is_some() || self.settings.validate.is_some();
+        let limited = options.expires().is_some() || self.settings.expires.is_some() || record.expires.is_some();
         if !validated && !limited {
             return Ok(None);
         }
@@ -58,13 +58,13 @@ impl Engine {
     }
 
     /// For how long results are good by the function's own `expires`, in nanoseconds.
-    pub(crate) fn expires(&self, options: &Options) -> Option<u64> {
-        options.expires.map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
+    pub(crate) fn expires(&self, options: &impl Ruling) -> Option<u64> {
+        options.expires().map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
     }
 
-    fn is_valid(&self, options: &Options, site: &Site, found: &Found) -> bool {
+    fn is_valid(&self, options: &impl Ruling, site: &Site, found: &Found) -> bool {
         let entry = || Entry::new(&self.archive.disk, &site.record(), found.clone());
-        match (options.validate, &self.settings.validate) {
+        match (options.validate(), &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),
             (None, Some(validate)) => validate(&entry()),
             (None, None) => true,

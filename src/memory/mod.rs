@@ -2,7 +2,7 @@
 //!
 //! * `settings`: what a memory was told; `scope`: where a function is called from.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good
-//!   for; `wanted`: a call that misses, for which flights wait.
+//!   for; `wanted`: a call that misses, for which flights wait; `turn`: what it goes through, whatever its types.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
 //! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
@@ -19,6 +19,7 @@ pub(crate) mod scope;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
+pub(crate) mod turn;
 mod upkeep;
 mod wanted;
 

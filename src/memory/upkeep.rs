@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::call::Call;
+use crate::call::request::AnyCall;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
@@ -30,6 +31,10 @@ impl Memory {
     ///
     /// Returns an error when the call can't be keyed, or the entry can't be removed.
     pub fn remove<A, R>(&self, call: &Call<A, R>) -> Result<bool> {
+        self.remove_entry_of(call)
+    }
+
+    pub(crate) fn remove_entry_of(&self, call: &dyn AnyCall) -> Result<bool> {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path());

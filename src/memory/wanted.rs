@@ -1,6 +1,6 @@
 //! A call that misses and the locks of its folder, as single flight sees them.
 
-use crate::call::lazy::Call;
+use crate::call::request::Request;
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
@@ -11,14 +11,14 @@ use crate::memory::form::Shape;
 use crate::store::{self, AnnouncedWaits, LockedKey};
 
 /// A call whose result is wanted in this shape.
-pub(crate) struct WantedCall<'a, A, R, S> {
+pub(crate) struct WantedCall<'a, C, S> {
     pub(crate) engine: &'a Engine,
-    pub(crate) call: &'a Call<A, R>,
+    pub(crate) call: &'a C,
     pub(crate) site: &'a Site,
     pub(crate) shape: S,
 }
 
-impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
+impl<C: Request, S: Shape<C::Result>> Wanted for WantedCall<'_, C, S> {
     type Value = S::Out;
     type Missing = Missing;
 
@@ -36,7 +36,7 @@ impl<A, R, S: Shape<R>> Wanted for WantedCall<'_, A, R, S> {
 
 impl Engine {
     /// Tells whether a record stands there, other than the one that was found to be no good.
-    fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
+    pub(crate) fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
         let record = || self.archive.disk.stat(&site.record()).ok().flatten();
         // What is there and no good doesn't end the wait; what takes its place does.
         let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_) | Missing::Unsupported(_)) {

@@ -1,7 +1,6 @@
 //! What lies inside a stored value, whatever the value is: its arrays, and its form without the order of its maps.
 
-use rmp::Marker;
-
+use super::scan::{Item, next};
 use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::Digest;
 use crate::digest::tree;
@@ -62,68 +61,12 @@ fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
             entries.iter().for_each(|entry| out.extend_from_slice(entry));
             Some(())
         }
-        Item::Extension(..) | Item::Other => Some(()),
+        Item::Extension(..) | Item::Text(_) | Item::Other => Some(()),
     }
 }
 
 fn is_leaf_digest(kind: i8) -> bool {
     [Ext::ExactLeaf, Ext::UnorderedLeaf].iter().any(|leaf| *leaf as i8 == kind)
-}
-
-enum Item<'a> {
-    /// The head of an array of so many.
-    Array(usize),
-    /// The head of a map of so many entries.
-    Map(usize),
-    Extension(i8, &'a [u8]),
-    Other,
-}
-
-/// Takes one item off, of an array or map its head alone; `None` at the end, and where it is cut off.
-fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
-    let marker = Marker::from_u8(take(rest, 1)?[0]);
-    let skipped = match marker {
-        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False | Marker::Reserved => 0,
-        Marker::FixArray(len) => return Some(Item::Array(usize::from(len))),
-        Marker::FixMap(len) => return Some(Item::Map(usize::from(len))),
-        Marker::Array16 => return length(rest, 2).map(Item::Array),
-        Marker::Array32 => return length(rest, 4).map(Item::Array),
-        Marker::Map16 => return length(rest, 2).map(Item::Map),
-        Marker::Map32 => return length(rest, 4).map(Item::Map),
-        Marker::U8 | Marker::I8 => 1,
-        Marker::U16 | Marker::I16 => 2,
-        Marker::U32 | Marker::I32 | Marker::F32 => 4,
-        Marker::U64 | Marker::I64 | Marker::F64 => 8,
-        Marker::FixStr(len) => usize::from(len),
-        Marker::Str8 | Marker::Bin8 => length(rest, 1)?,
-        Marker::Str16 | Marker::Bin16 => length(rest, 2)?,
-        Marker::Str32 | Marker::Bin32 => length(rest, 4)?,
-        Marker::FixExt1 => return extension(rest, 1),
-        Marker::FixExt2 => return extension(rest, 2),
-        Marker::FixExt4 => return extension(rest, 4),
-        Marker::FixExt8 => return extension(rest, 8),
-        Marker::FixExt16 => return extension(rest, 16),
-        Marker::Ext8 => return length(rest, 1).and_then(|len| extension(rest, len)),
-        Marker::Ext16 => return length(rest, 2).and_then(|len| extension(rest, len)),
-        Marker::Ext32 => return length(rest, 4).and_then(|len| extension(rest, len)),
-    };
-    take(rest, skipped).map(|_| Item::Other)
-}
-
-fn extension<'a>(rest: &mut &'a [u8], len: usize) -> Option<Item<'a>> {
-    let kind = take(rest, 1)?[0].cast_signed();
-    take(rest, len).map(|bytes| Item::Extension(kind, bytes))
-}
-
-/// A length of so many bytes, most significant first.
-fn length(rest: &mut &[u8], bytes: usize) -> Option<usize> {
-    take(rest, bytes).map(|bytes| bytes.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)))
-}
-
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
-    let (taken, left) = rest.split_at_checked(len)?;
-    *rest = left;
-    Some(taken)
 }
 
 #[cfg(test)]

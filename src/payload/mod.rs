@@ -3,7 +3,8 @@
 //! * `value`: [`Payload`] and what a result may be taken as; `name`: the result type's part of a key.
 //! * `format`: how one type is stored, chosen by `probe` where the macros expand.
 //! * `wire`: MessagePack with arrays lifted; `kinds`: the types of std and ndarray; `by_serde`: those that only serde
-//!   knows; `inline`: what lies inside a stored value; `any_value`: a value without its type.
+//!   knows; `inline`, `scan`: what lies inside a stored value; `any_value`: a value without its type; `raw`: values that
+//!   are stored and loaded without one.
 //! * `codecs`: array files, plain and compressed.
 //!
 //! # The stored form
@@ -132,6 +133,9 @@ mod inline;
 pub(crate) mod kinds;
 mod name;
 mod probe;
+pub(crate) mod raw;
+mod saved;
+mod scan;
 mod value;
 pub(crate) mod wire;
 
@@ -157,6 +161,7 @@ pub(crate) use inline::{inline_arrays, sorted_maps};
 pub use name::TypeName;
 pub(crate) use probe::probes;
 pub use probe::{EqProbe, FormatProbe, Storable};
+pub(crate) use saved::{Savable, Saved};
 pub use value::{CopyOnWrite, Mappable, OneArray, Outcome, Payload};
 pub(crate) use wire::lift::{ArraySink, ArraySource, MappedFile, PrivateFile};
 pub use wire::read::Reader;

@@ -21,7 +21,9 @@ pub(crate) enum Ext {
     Lifted = 1,
     /// An array inside the value: MessagePack `[descr, order, shape, bytes]`.
     Inline = 2,
-    /// The digest of what only serde knows, made of its bytes: 16 bytes. Extension 3 is left to pickles.
+    /// An object that Python pickled: MessagePack `[stream, buffers]`, the latter indices in the record.
+    Pickle = 3,
+    /// The digest of what only serde knows, made of its bytes: 16 bytes.
     ExactLeaf = 4,
     /// The digest of what only serde knows, made of the value in no order: 16 bytes.
     UnorderedLeaf = 5,

@@ -29,6 +29,11 @@ pub(super) const DTYPE: &str = "dtype";
 /// What `requires` may name: things a reader has to know beyond `FORMAT`.
 const FEATURES: &[&str] = &[PICKLE, DTYPE];
 
+/// The features that a reader of such an entry has to know.
+pub(crate) fn required(pickle: bool, dtype: bool) -> Vec<String> {
+    [(pickle, PICKLE), (dtype, DTYPE)].into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()).collect()
+}
+
 /// Puts magic and trailer around the MessagePack of a record of `function`.
 pub(super) fn seal(body: &[u8], function: &str) -> Result<Vec<u8>> {
     let bytes = sealed(body);

@@ -1,7 +1,7 @@
 //! What a miss differs in from what is stored.
 
-use crate::call::Call;
 use crate::call::describe::Described;
+use crate::call::request::AnyCall;
 use crate::digest::{Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, changes};
@@ -22,7 +22,7 @@ const GLANCE: usize = 64;
 
 impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
-    pub(crate) fn reason<A, R>(&self, call: &Call<A, R>, missing: Missing) -> Reason {
+    pub(crate) fn reason(&self, call: &dyn AnyCall, missing: Missing) -> Reason {
         match missing {
             Missing::Nothing => Reason::Hit,
             Missing::Due => Reason::Refresh,
@@ -38,7 +38,7 @@ impl Recorder {
     }
 
     /// The reason without what differs: what a miss costs is then bounded, whatever is stored.
-    pub(crate) fn outline<A, R>(&self, call: &Call<A, R>, missing: Missing) -> Reason {
+    pub(crate) fn outline(&self, call: &dyn AnyCall, missing: Missing) -> Reason {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
@@ -54,7 +54,7 @@ impl Recorder {
     }
 
     /// Compares a call that isn't stored with those of its function that are.
-    fn nearest<A, R>(&self, call: &Call<A, R>) -> Reason {
+    fn nearest(&self, call: &dyn AnyCall) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let same_path = records.filter(|record| record.function == call.function().path());
@@ -79,11 +79,11 @@ impl Recorder {
 
     /// The arguments by which a stored call differs from `call`, whose arguments have the digests `now`. Under
     /// `code = "version"` one may have arguments that the other hasn't.
-    pub(crate) fn differences<A, R>(
+    pub(crate) fn differences(
         &self,
         before: &[Argument],
         now: &[ArgumentDigest],
-        call: &Call<A, R>,
+        call: &dyn AnyCall,
     ) -> Vec<Difference> {
         let changed = now.iter().zip(call.told(self.telling())).flat_map(|(argument, told)| {
             let old = before.iter().find(|old| old.name == argument.name);

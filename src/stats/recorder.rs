@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::call::Call;
 use crate::call::draft::Telling;
+use crate::call::request::AnyCall;
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
 use crate::error::{Error, Result};
@@ -61,7 +61,7 @@ impl Recorder {
     }
 
     /// Counts a hit of an entry that was read from the disk, which took since `begin`.
-    pub(crate) fn read<A, R>(&self, call: &Call<A, R>, key: Key, record: &Record, begin: Instant) {
+    pub(crate) fn read(&self, call: &dyn AnyCall, key: Key, record: &Record, begin: Instant) {
         let Some(run) = &self.run else { return };
         run.first_hit(call.function().path(), key, || FirstHit {
             saved: Duration::from_nanos(record.duration),
@@ -72,7 +72,7 @@ impl Recorder {
     }
 
     /// Counts a build step that was made before, and took so long then.
-    pub(crate) fn made_before<A, R>(&self, call: &Call<A, R>, step: Key, took: Duration) {
+    pub(crate) fn made_before(&self, call: &dyn AnyCall, step: Key, took: Duration) {
         self.counters.saved(call.function().path(), took);
         let Some(run) = &self.run else { return };
         let (loading, bytes) = (Duration::ZERO, 0);

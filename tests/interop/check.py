@@ -10,12 +10,18 @@ import sys
 import numpy as np
 
 
+def descr(dtype):
+    """As it stands in the header of a `.npy`; of a structured dtype the text of the list."""
+    found = np.lib.format.dtype_to_descr(dtype)
+    return found if isinstance(found, str) else repr(found)
+
+
 def differences(item, mmap_mode):
     array = np.load(item["file"], mmap_mode=mmap_mode, allow_pickle=False)
     order = "F" if item["fortran"] else "C"
     found = {
         "type": type(array).__name__,
-        "descr": array.dtype.str,
+        "descr": descr(array.dtype),
         "shape": list(array.shape),
         "fortran": bool(array.flags.f_contiguous and not array.flags.c_contiguous),
         "writeable": bool(array.flags.writeable),

@@ -94,6 +94,12 @@ pub(crate) fn itemsize(descr: &str) -> Option<u64> {
     })
 }
 
+/// Whether a text may be the dtype of an array that is stored by its bytes: printable ASCII, and no object in it.
+pub(crate) fn is_plain_dtype(descr: &str) -> bool {
+    let printable = descr.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
+}
+
 /// All of them.
 const DTYPES: &[&str] =
     &["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1", "<c8", "<c16", "<f2"];

@@ -6,7 +6,7 @@ use std::fmt;
 use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
 
-use crate::digest::arrays::element::{Element, itemsize};
+use crate::digest::arrays::element::{Element, is_plain_dtype, itemsize};
 use crate::digest::value::Digest;
 use crate::error::{Error, Result};
 
@@ -50,6 +50,16 @@ impl ArrayMeta {
         Some(Self { descr: Cow::Borrowed(A::DESCR), shape, order, itemsize: None })
     }
 
+    /// With the bytes of one element of a dtype that isn't [`Element`]'s, where they follow from those of all elements.
+    pub(crate) fn filled_by(mut self, bytes: u64) -> Self {
+        if itemsize(&self.descr).is_none() && is_plain_dtype(&self.descr) {
+            let count =
+                self.shape.iter().try_fold(1, |count: u64, &len| count.checked_mul(len)).filter(|&count| count > 0);
+            self.itemsize = count.filter(|count| bytes > 0 && bytes.is_multiple_of(*count)).map(|count| bytes / count);
+        }
+        self
+    }
+
     /// The bytes of one element.
     ///
     /// # Errors
@@ -79,6 +89,14 @@ impl ArrayMeta {
     /// The digest of the array whose bytes, as they are stored, have the digest `tree`.
     pub(crate) fn digest(&self, tree: Digest) -> Digest {
         array_text(&self.descr, self.shape.iter().copied(), self.axes().into_iter(), tree)
+    }
+
+    /// In C order, where that and its own are one.
+    pub(crate) fn in_canonical_order(mut self) -> Self {
+        if self.axes().into_iter().eq(0..self.shape.len()) {
+            self.order = Order::C;
+        }
+        self
     }
 
     /// The axes from the slowest to the fastest.

@@ -1,6 +1,7 @@
 //! From a record to its arrays: read, mapped or inflated, and compared with their digests.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::digest::tree;
@@ -199,6 +200,11 @@ impl ArraySource for Source<'_> {
 
     fn digest(&self, index: u32) -> Result<Digest> {
         Ok(self.array(index)?.digest)
+    }
+
+    fn path(&self, index: u32) -> Option<PathBuf> {
+        let name = self.site.file(&self.array(index).ok()?.file);
+        Some(self.archive.disk.path_of(&name))
     }
 
     fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {

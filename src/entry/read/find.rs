@@ -96,7 +96,7 @@ impl Archive {
     }
 
     fn loadable(&self, site: &Site, found: Found) -> Result<Found, Missing> {
-        match found.record.unsupported() {
+        match found.record.unsupported().filter(|_| !site.takes_any_value()) {
             None => Ok(found),
             Some(what) => {
                 let path = self.disk.path_of(&site.record());

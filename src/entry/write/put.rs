@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::key::{Part, Types};
 use crate::map::Stage;
 use crate::payload::npy_header;
-use crate::payload::{ArraySink, Compression, Normal, write_gzip};
+use crate::payload::{ArraySink, Compression, Savable, Saved, write_gzip};
 use crate::planted;
 use crate::record::{
-    Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970,
+    Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Producer, Record, nanoseconds, nanoseconds_since_1970, required,
 };
 use crate::store::{StagedBlob, nonce};
 
@@ -53,21 +53,16 @@ impl Draft {
     pub(crate) fn readable(self, readable: bool) -> Self {
         Self { readable, ..self }
     }
-
-    /// With the moment at which the first of the cached calls inside this one expires.
-    pub(crate) fn expiring(self, expires: Option<u64>) -> Self {
-        Self { expires, ..self }
-    }
 }
 
 impl Archive {
     /// Stores `value` at `site`, its arrays in this compression, and removes the files of the entry that it replaces.
     /// On a full disk, limits make room.
-    pub(crate) fn put<R>(
+    pub(crate) fn put(
         &self,
         site: &Site,
         draft: &Draft,
-        value: &Normal<'_, R>,
+        value: &dyn Savable,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
@@ -93,21 +88,21 @@ impl Archive {
         Ok(record)
     }
 
-    fn put_once<R>(
+    fn put_once(
         &self,
         site: &Site,
         draft: &Draft,
-        value: &Normal<'_, R>,
+        value: &dyn Savable,
         duration: Duration,
         compression: Compression,
     ) -> Result<Record> {
         compression.check()?;
         let stem = stem_of(draft.readable, draft.function, &draft.arguments);
         let mut sink = Sink::new(self, site, compression, stem);
-        let value = value.save(&mut sink, self.rules.inline)?;
+        let Saved { bytes, features, python } = value.saved(&mut sink, self.rules.inline)?;
         let record = Record {
             format: FORMAT,
-            requires: Vec::new(),
+            requires: required(features.pickle, features.dtype),
             key: site.key().digest(),
             function: draft.function.to_owned(),
             code: draft.code,
@@ -117,13 +112,13 @@ impl Archive {
             expires: draft.expires,
             build: draft.build,
             types: draft.types,
-            value,
+            value: bytes,
             arrays: sink.arrays.clone(),
             overflow: None,
             producer: Producer::current(&self.disk.medium().session).into(),
             edited: false,
             origin: None,
-            python: Vec::new(),
+            python,
         };
         sink.publish(&record)?;
         self.keep_code(site, draft);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::Options;
+use crate::call::request::Ruling;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::staging::StagingSite;
@@ -22,13 +22,13 @@ pub(crate) struct Keeping {
 
 impl Engine {
     /// The stricter of the memory's mode and the function's.
-    pub(crate) fn mode(&self, options: &Options) -> Mode {
-        options.mode.map_or(self.settings.mode, |mode| mode().max(self.settings.mode))
+    pub(crate) fn mode(&self, options: &impl Ruling) -> Mode {
+        options.mode().map_or(self.settings.mode, |mode| mode.max(self.settings.mode))
     }
 
     /// How arrays of the function's results are stored.
-    pub(crate) fn compression(&self, options: &Options) -> Compression {
-        options.compress.map_or(self.settings.compression, |compress| compress())
+    pub(crate) fn compression(&self, options: &impl Ruling) -> Compression {
+        options.compression().unwrap_or(self.settings.compression)
     }
 
     /// Where the arrays of a call are made whose result's place is `site`; `None` where nothing may be written.
@@ -38,17 +38,17 @@ impl Engine {
     }
 
     /// Whether array files get readable names.
-    pub(crate) fn is_readable(&self, options: &Options) -> bool {
-        options.readable.map_or(self.settings.readable, |readable| readable())
+    pub(crate) fn is_readable(&self, options: &impl Ruling) -> bool {
+        options.readable().unwrap_or(self.settings.readable)
     }
 
     /// How a result is to be stored; asked before the function runs, so that no result is lost to an expression that
     /// panics.
-    pub(crate) fn keeping(&self, options: &Options) -> Result<Keeping> {
+    pub(crate) fn keeping(&self, options: &impl Ruling) -> Result<Keeping> {
         let keeping = || Keeping {
             compression: self.compression(options),
             readable: self.is_readable(options),
-            least: options.min_duration.map_or(self.settings.min_duration, |least| least()),
+            least: options.min_duration().unwrap_or(self.settings.min_duration),
         };
         let panicked = "an expression in `#[cache(…)]` panicked: `compress`, `readable` or `min_duration`";
         guarded(keeping).ok_or_else(|| Error::new(ErrorKind::Other, panicked))

@@ -45,6 +45,11 @@ pub(crate) trait ArraySource {
 
     /// The array's digest, as the record claims it.
     fn digest(&self, index: u32) -> Result<Digest>;
+
+    /// Where its file is, if it has one of its own.
+    fn path(&self, _index: u32) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A file that is mapped, read-only.

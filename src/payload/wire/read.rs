@@ -65,6 +65,11 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Passes over all that is left, and returns it.
+    pub(crate) fn take_rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
     pub(crate) fn marker(&self) -> Result<Marker> {
         match self.rest.first() {
             Some(&byte) => Ok(Marker::from_u8(byte)),
@@ -343,7 +348,7 @@ pub(crate) fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
     let shape = (0..ndim).map(|_| inner.uint()).collect::<Result<_>>()?;
     let elements = inner.bin()?;
     inner.finish()?;
-    let meta = ArrayMeta { descr, shape, order, itemsize: None };
+    let meta = ArrayMeta { descr, shape, order, itemsize: None }.filled_by(elements.len() as u64);
     match meta.byte_len()? {
         expected if expected == elements.len() as u64 => Ok(Stored::Inline(meta, elements)),
         expected => Err(Error::damaged(format!("array has {} bytes, expected {expected}", elements.len()))),

@@ -179,9 +179,15 @@ impl<'a> Writer<'a> {
         if !self.lifts || (may_stay && (is_small || self.is_one_of_many(bytes.len() as u64))) {
             return self.inline_array(meta, bytes);
         }
+        let index = self.lift(meta, bytes, known)?;
+        self.ext(Ext::Lifted, &wire::index_bytes(index))
+    }
+
+    /// Gives an array a file of its own, whatever its size; what refers to it is the caller's to write.
+    pub(crate) fn lift(&mut self, meta: &ArrayMeta, bytes: &[u8], known: Option<Digest>) -> Result<u32> {
         let index = self.sink.put(meta, bytes, known)?;
         self.lifted += 1;
-        self.ext(Ext::Lifted, &wire::index_bytes(index))
+        Ok(index)
     }
 
     fn is_one_of_many(&mut self, bytes: u64) -> bool {
@@ -240,7 +246,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn ext(&mut self, kind: Ext, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn ext(&mut self, kind: Ext, bytes: &[u8]) -> Result<()> {
         let Ok(_) = encode::write_ext_meta(&mut self.out, length(bytes.len(), "array")?, kind as i8);
         self.raw(bytes);
         Ok(())

@@ -1,0 +1,233 @@
+//! A call of a function that is known at run time, and what a memory knows of it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Argument, Options};
+use crate::call::describe::Described;
+use crate::call::lazy::Identity;
+use crate::call::request::{AnyCall, Request};
+use crate::digest::Digest;
+use crate::entry::Entry;
+use crate::entry::read::find::Missing;
+use crate::entry::rules::Mode;
+use crate::entry::site::Site;
+use crate::error::{Error, Result};
+use crate::key::{ArgumentDigests, Function, Key, Types};
+use crate::memory::form::{Shape, Stored};
+use crate::memory::{Engine, Memory};
+use crate::payload::Codec;
+use crate::payload::raw::{Array, Form, Untyped, Value, load};
+use crate::stats::Explanation;
+
+/// The name of the result's type, where none is given.
+const ANY: &str = "any";
+
+/// A call with its arguments, of a function that [`FunctionBuilder`](super::FunctionBuilder) or a macro has made.
+///
+/// Cheap to make: what is hashed are the digests of the arguments. See the [module](super) for an example.
+pub struct Call {
+    function: &'static Function,
+    arguments: Vec<Argument>,
+    /// The arguments in words; nothing of secret ones.
+    outlines: Vec<Described>,
+    options: Arc<Options>,
+    anew: bool,
+    identity: Result<Identity>,
+}
+
+impl Call {
+    /// A call of `function` with these arguments, in the order of its parameters; the type arguments of a `#[cache]`
+    /// function are arguments as well, see "Keys" in `docs/format.md`.
+    #[must_use]
+    pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = Argument>) -> Self {
+        let mut arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
+        let outlines = arguments.iter_mut().map(Argument::take_told).collect();
+        let identity = identity(function, ANY, &arguments);
+        Self { function, arguments, outlines, options: Arc::default(), anew: false, identity }
+    }
+
+    /// The name of the result's type, `any` unless it is given: a part of the key. Functions of Rust have those that
+    /// [`result_name`](super::result_name) tells.
+    #[must_use]
+    pub fn result(self, name: &str) -> Self {
+        let identity = identity(self.function, name, &self.arguments);
+        Self { identity, ..self }
+    }
+
+    /// What the function says about its calls.
+    #[must_use]
+    pub fn options(self, options: Arc<Options>) -> Self {
+        Self { options, ..self }
+    }
+
+    /// The same call, which is computed although it is stored.
+    #[must_use]
+    pub fn refresh(self) -> Self {
+        Self { anew: true, ..self }
+    }
+
+    /// The function that is called.
+    #[must_use]
+    pub fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    /// The key of the call in `memory`; `None` where that is disabled.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the function can't be cached, or counts its build (`code = "build"`).
+    pub fn key(&self, memory: &Memory) -> Result<Option<Key>> {
+        let identity = self.identity.as_ref().map_err(Error::again)?;
+        Ok(memory.0.as_ref().map(|engine| identity.key(&engine.settings.salt)))
+    }
+
+    /// The stored result, if there is one; counted as a hit. A miss is not counted before [`lead`](Self::lead).
+    ///
+    /// A repeated hit takes no system call as long as the arrays are small, or mapped and still held by somebody.
+    #[must_use]
+    pub fn look_up(&self, memory: &Memory, form: Form) -> Option<Value> {
+        let (engine, site, mode) = self.looked_for(memory)?;
+        match self.hit(engine, &site, form) {
+            Err(Missing::Absent | Missing::Due) if engine.archive.reopen(mode <= Mode::Refresh) => {
+                self.hit(engine, &site, form).ok()
+            }
+            found => found.ok(),
+        }
+    }
+
+    /// Whether the call would hit. Nothing is written or counted.
+    #[must_use]
+    pub fn contains(&self, memory: &Memory) -> bool {
+        !self.anew && memory.would_hit(self)
+    }
+
+    /// Says whether the call would hit; and if not, why: which argument, or which part of the code, differs from those
+    /// of the nearest stored call. Compares with at most 1,000 of them.
+    #[must_use]
+    pub fn explain(&self, memory: &Memory) -> Explanation {
+        memory.explanation_of(self)
+    }
+
+    /// The stored entry, without its value; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the call can't be keyed, or its entry can't be read.
+    pub fn entry(&self, memory: &Memory) -> Result<Option<Entry>> {
+        memory.entry_of(self)
+    }
+
+    /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the call can't be keyed, the memory is read-only, or the entry can't be removed.
+    pub fn remove(&self, memory: &Memory) -> Result<bool> {
+        memory.remove_entry_of(self)
+    }
+
+    /// The memory's engine, the place of the entry, and the mode of the call; `None` where nothing is looked up.
+    pub(super) fn looked_for<'a>(&self, memory: &'a Memory) -> Option<(&'a Engine, Site, Mode)> {
+        let engine = memory.0.as_deref()?;
+        engine.warn_unnamed(self.function);
+        let mode = engine.mode(&*self.options);
+        let site = self.site(&engine.settings.salt).ok().filter(|_| mode != Mode::Off)?;
+        Some((engine, site.under(mode), mode))
+    }
+
+    pub(super) fn hit(&self, engine: &Engine, site: &Site, form: Form) -> Result<Value, Missing> {
+        if self.anew { Err(Missing::Due) } else { engine.hit(self, site, form) }
+    }
+}
+
+/// What the key is made of.
+fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -> Result<Identity> {
+    let mut digests = ArgumentDigests::new();
+    arguments.iter().for_each(|argument| digests.push(argument.counted()));
+    let files = arguments.iter().flat_map(|argument| argument.files.iter().cloned()).collect();
+    Identity::untyped(function, result, digests, files)
+}
+
+impl AnyCall for Call {
+    fn function(&self) -> &'static Function {
+        self.function
+    }
+
+    fn identity(&self) -> Result<&Identity, &Error> {
+        self.identity.as_ref()
+    }
+
+    /// That was done before there was a call.
+    fn hashing(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn argument_texts(&self) -> Vec<String> {
+        self.outlines.iter().map(|outline| outline.text.clone()).collect()
+    }
+
+    fn outlines(&self) -> &[Described] {
+        &self.outlines
+    }
+
+    fn verify_claims(&self) -> Result<()> {
+        let claims = self.arguments.iter().filter_map(|argument| Some((argument.name, argument.array.as_ref()?)));
+        let at =
+            |name: &str, error: Error| error.at(format_args!("function `{}`: argument `{name}`", self.function.path()));
+        claims.into_iter().try_for_each(|(name, array): (_, &Array)| array.verify().map_err(|error| at(name, error)))
+    }
+
+    fn site(&self, salt: &str) -> Result<Site, &Error> {
+        let identity = self.identity.as_ref()?;
+        // Of the types of a function of Rust nothing is known here.
+        Ok(Site::new(self.function.folder(), identity.key(salt)).of_any_value())
+    }
+
+    fn types(&self) -> Option<(Digest, Types)> {
+        None
+    }
+}
+
+impl Request for Call {
+    type Result = Value;
+    type Options = Options;
+
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn codec(&self) -> Codec<Value> {
+        Codec::of(Untyped)
+    }
+}
+
+impl Shape<Value> for Form {
+    type Out = Value;
+
+    fn load(self, entry: &Stored<'_>, _: Codec<Value>) -> Result<Value> {
+        let record = entry.record;
+        let value = entry.load(|reader| load(reader, self))?;
+        Ok(value.found_with(&record.python, record.origin.as_deref()))
+    }
+
+    fn keep(self, value: Value) -> Value {
+        value
+    }
+
+    fn reloads(self, _: Codec<Value>) -> bool {
+        self == Self::Mapped
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.function.path())?;
+        for (n, (argument, told)) in self.arguments.iter().zip(&self.outlines).enumerate() {
+            write!(f, "{}{}={}", if n == 0 { "" } else { ", " }, argument.name, told.text)?;
+        }
+        write!(f, ")")
+    }
+}

@@ -1,0 +1,357 @@
+//! The way of a call through the cache, step by step: look up, wait, compute, store.
+
+use std::cell::Cell;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::{Call, TaskId};
+use crate::call::request::{AnyCall, Request};
+use crate::entry::read::find::Missing;
+use crate::entry::rules::Mode;
+use crate::entry::site::Site;
+use crate::error::Error;
+use crate::flight::{Look, Wanted};
+use crate::key::Function;
+use crate::memory::eval::expiring;
+use crate::memory::form::{Shape, Stored as Entry};
+use crate::memory::fresh::good_until;
+use crate::memory::scope::frame::Frame;
+use crate::memory::turn::{Prepared, Turn as Held, Waited};
+use crate::memory::{Engine, Memory};
+use crate::payload::Codec;
+use crate::payload::raw::{Form, Untyped, Value};
+use crate::stats::verbose::{Fate, Missed};
+
+/// How long, and on whose behalf, a call waits for others that compute its key.
+///
+/// ```
+/// use ndcache::dynamic::{TaskId, Wait};
+///
+/// let stop = || false; // a signal has come, say
+/// let wait = Wait::new().interrupt(&stop).task(TaskId::unique());
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Wait<'a> {
+    interrupt: Option<&'a dyn Fn() -> bool>,
+    task: Option<TaskId>,
+}
+
+impl<'a> Wait<'a> {
+    /// As long as the memory allows, on behalf of this thread.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asked on this thread at least every 50 ms while it waits; `true` ends the wait with [`Turn::Interrupted`].
+    #[must_use]
+    pub fn interrupt(self, interrupt: &'a dyn Fn() -> bool) -> Self {
+        Self { interrupt: Some(interrupt), ..self }
+    }
+
+    /// On behalf of a task that goes from thread to thread: other waits see the task, and not the thread.
+    #[must_use]
+    pub fn task(self, task: TaskId) -> Self {
+        Self { task: Some(task), ..self }
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+/// What a call is to do that needs its result.
+#[derive(Debug)]
+pub enum Turn {
+    /// Nothing: it was stored, or somebody has computed it meanwhile.
+    Found(Value),
+    /// To compute it. The others that need it wait until the lead stores it, or is dropped.
+    Compute(Box<Lead>),
+    /// The wait was interrupted: nothing was found.
+    Interrupted,
+}
+
+/// The turn to compute a call: the others that need its result wait for this, in threads and processes.
+///
+/// It may go to another thread. Dropped without a result, by a panic too, it lets one of the others compute.
+#[must_use = "the others wait until it is dropped"]
+pub struct Lead {
+    memory: Memory,
+    function: &'static Function,
+    to: Destination,
+    task: Option<TaskId>,
+    /// How long the result is going to be good for by its own function, in nanoseconds.
+    lifetime: Option<u64>,
+    begin: Instant,
+    duration: Option<Duration>,
+    /// When the first of the cached calls inside expires.
+    expires: Option<u64>,
+}
+
+/// Where a result goes.
+enum Destination {
+    /// Into the entry whose key is held.
+    Entry { site: Site, turn: Held, prepared: Prepared },
+    /// Nowhere, for this reason; counted as a miss unless there is no cache.
+    Nowhere { missed: Option<Missed>, why: &'static str },
+}
+
+/// What became of a computed value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The value in the form that was asked for.
+    pub value: Value,
+    /// Why it isn't stored, where that is as it should be.
+    pub reason: Option<&'static str>,
+    /// The fault of the cache, where it isn't stored and should be; it is counted and logged.
+    pub fault: Option<Error>,
+}
+
+impl Call {
+    /// The stored result, or the turn to compute it: of all threads and processes that need it one computes, and the
+    /// others wait for what it stores.
+    ///
+    /// A miss is counted here. A wait that would be a deadlock ends in the turn to compute beside the other.
+    #[must_use]
+    pub fn lead(&self, memory: &Memory, form: Form, wait: &Wait<'_>) -> Turn {
+        match wait.task {
+            Some(task) => task.on_this_thread(|| self.lead_here(memory, form, wait)),
+            None => self.lead_here(memory, form, wait),
+        }
+    }
+
+    fn lead_here(&self, memory: &Memory, form: Form, wait: &Wait<'_>) -> Turn {
+        let Some((engine, site, mode)) = self.looked_for(memory) else {
+            return Turn::Compute(Box::new(Lead::new(self, memory, wait, self.beside_the_cache(memory))));
+        };
+        let missing = match self.found(engine, &site, form, mode) {
+            Ok(value) => return Turn::Found(value),
+            Err(missing) => missing,
+        };
+        if mode > Mode::Refresh {
+            let missed = Some(engine.recorder.miss(self, &site, missing));
+            let to = Destination::Nowhere { missed, why: "nothing is written in this mode" };
+            return Turn::Compute(Box::new(Lead::new(self, memory, wait, to)));
+        }
+        let interrupted = Cell::new(false);
+        let ask = || {
+            interrupted.set(interrupted.get() || wait.interrupt.is_some_and(|interrupt| interrupt()));
+            interrupted.get()
+        };
+        let interrupt = wait.interrupt.map(|_| &ask as &dyn Fn() -> bool);
+        let wanted = WantedValue { engine, call: self, site: &site, form, interrupt };
+        let turn = match engine.wait_for_turn(self, &site, missing, &wanted) {
+            Waited::Found(value) => return Turn::Found(value),
+            Waited::Turn(_) if interrupted.get() => return Turn::Interrupted,
+            Waited::Turn(turn) => turn,
+        };
+        let prepared = memory.prepare(engine, self);
+        let to = match turn.left_alone {
+            Some(why) => Destination::Nowhere { missed: Some(turn.missed), why },
+            None => Destination::Entry { site, turn, prepared },
+        };
+        Turn::Compute(Box::new(Lead::new(self, memory, wait, to)))
+    }
+
+    fn found(&self, engine: &Engine, site: &Site, form: Form, mode: Mode) -> Result<Value, Missing> {
+        match self.hit(engine, site, form) {
+            Err(missing @ (Missing::Absent | Missing::Due)) if engine.archive.reopen(mode <= Mode::Refresh) => {
+                // Whoever may write looks again when it has its turn.
+                if mode <= Mode::Refresh { Err(missing) } else { self.hit(engine, site, form) }
+            }
+            found => found,
+        }
+    }
+
+    /// Counts a call that can't be keyed, unless there is no cache.
+    fn beside_the_cache(&self, memory: &Memory) -> Destination {
+        let engine = memory.0.as_deref().filter(|engine| engine.mode(self.options()) != Mode::Off);
+        match engine.zip(self.identity().err()) {
+            Some((engine, error)) => {
+                let missed = Some(engine.recorder.bypassed(self, error));
+                Destination::Nowhere { missed, why: "it can't be keyed" }
+            }
+            None => Destination::Nowhere { missed: None, why: "there is no cache" },
+        }
+    }
+
+    /// The stored result, else what `compute` returns, which is stored unless it is an `Err`.
+    ///
+    /// A fault of the cache costs nothing but the time: it is counted and logged.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of `compute`.
+    pub fn eval<E>(&self, memory: &Memory, form: Form, compute: impl FnOnce() -> Result<Value, E>) -> Result<Value, E> {
+        let mut lead = match self.lead(memory, form, &Wait::new()) {
+            Turn::Found(value) => return Ok(value),
+            Turn::Compute(lead) => lead,
+            Turn::Interrupted => return compute(),
+        };
+        match lead.compute(compute) {
+            Ok(value) => Ok(lead.store(value, form).value),
+            Err(error) => {
+                lead.discard("it is an `Err`");
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Lead {
+    fn new(call: &Call, memory: &Memory, wait: &Wait<'_>, to: Destination) -> Self {
+        let lifetime = memory.0.as_ref().and_then(|engine| engine.expires(call.options()));
+        let (memory, function, begin) = (memory.clone(), call.function(), Instant::now());
+        Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None }
+    }
+
+    /// Runs what computes the result: `#[cache]` functions that it calls go through this memory, what they inherit to
+    /// this result (when the first of them expires) is noted, and the time is taken.
+    pub fn compute<T>(&mut self, compute: impl FnOnce() -> T) -> T {
+        match self.task {
+            Some(task) => task.on_this_thread(|| self.compute_here(compute)),
+            None => self.compute_here(compute),
+        }
+    }
+
+    fn compute_here<T>(&mut self, compute: impl FnOnce() -> T) -> T {
+        let frame = Frame::enter(self.function);
+        let staging = match (&self.memory.0, &self.to) {
+            (Some(engine), Destination::Entry { site, .. }) => engine.staging_site(self.function, Some(site)),
+            _ => None,
+        };
+        let begin = Instant::now();
+        let value = self.memory.with_staging(staging, compute);
+        self.duration = Some(begin.elapsed());
+        self.expires = frame.and_then(Frame::leave);
+        Frame::expires(self.lifetime.and_then(good_until));
+        value
+    }
+
+    /// Says how long it took, for what wasn't run by [`compute`](Self::compute). Else it is the time since the lead was
+    /// given.
+    pub fn took(&mut self, duration: Duration) {
+        self.duration = Some(duration);
+    }
+
+    /// Whether a result is going to be stored, as far as is known before it is there.
+    #[must_use]
+    pub fn will_store(&self) -> bool {
+        matches!(self.to, Destination::Entry { .. })
+    }
+
+    /// Stores the result, and gives it back in this form: a mapped one from its files.
+    ///
+    /// The arrays are written and hashed in one pass, each to a file of its own unless it is small. A result that can't
+    /// be stored is returned all the same.
+    pub fn store(self, value: Value, form: Form) -> Stored {
+        let duration = self.duration();
+        let Self { memory, function, to, expires, .. } = self;
+        let Some(engine) = memory.0.as_deref() else { return Stored::not_because("there is no cache", value) };
+        let (site, turn, prepared) = match to {
+            Destination::Entry { site, turn, prepared } => (site, turn, prepared),
+            Destination::Nowhere { missed, why } => {
+                engine.say_not_stored(missed.as_ref(), duration, why);
+                let bypass = missed.and_then(|missed| missed.bypass());
+                return match bypass {
+                    Some(fault) => Stored::faulted(engine, function, value, fault),
+                    None => Stored::not_because(why, value),
+                };
+            }
+        };
+        if engine.is_too_cheap(prepared.least, &site, duration) {
+            let why = "it took less than `min_duration`";
+            engine.say_not_stored(Some(&turn.missed), duration, why);
+            return Stored::not_because(why, value);
+        }
+        let draft = prepared.draft.map(|draft| expiring(draft, expires));
+        let record = match engine.put_computed(&turn.missed, &site, draft, &value, duration) {
+            Ok(record) => record,
+            Err(fault) => return Stored::faulted(engine, function, value, fault),
+        };
+        if form == Form::Owned {
+            return Stored { value, reason: None, fault: None };
+        }
+        let entry = Entry { engine, site: &site, record: &record, fresh: true, hot: None };
+        match form.load(&entry, Codec::of(Untyped)) {
+            Ok(value) => Stored { value, reason: None, fault: None },
+            // Evicted or replaced at once.
+            Err(_) if !engine.archive.stands(&site, &record) => Stored { value, reason: None, fault: None },
+            Err(fault) => Stored::faulted(engine, function, value, fault),
+        }
+    }
+
+    /// Lets the others go on without a result, for this reason: it is an error, or the function has changed an argument.
+    pub fn discard(self, why: &str) {
+        let duration = self.duration();
+        let missed = match &self.to {
+            Destination::Entry { turn, .. } => Some(&turn.missed),
+            Destination::Nowhere { missed, .. } => missed.as_ref(),
+        };
+        if let Some(engine) = self.memory.0.as_deref() {
+            engine.say_not_stored(missed, duration, why);
+        }
+    }
+
+    fn duration(&self) -> Duration {
+        self.duration.unwrap_or_else(|| self.begin.elapsed())
+    }
+}
+
+impl Engine {
+    fn say_not_stored(&self, missed: Option<&Missed>, duration: Duration, why: &str) {
+        if let Some(missed) = missed {
+            self.recorder.computed(missed, duration, &Fate::NotStored(why.to_owned().into()));
+        }
+    }
+}
+
+impl Stored {
+    fn not_because(why: &'static str, value: Value) -> Self {
+        Self { value, reason: Some(why), fault: None }
+    }
+
+    fn faulted(engine: &Engine, function: &Function, value: Value, fault: Error) -> Self {
+        let what = "the cache failed; the result is returned all the same";
+        engine.recorder.fault(function.path(), &fault, what);
+        Self { value, reason: None, fault: Some(fault) }
+    }
+}
+
+impl fmt::Debug for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lead({}, stores: {})", self.function.path(), self.will_store())
+    }
+}
+
+/// A value that is wanted in this form.
+struct WantedValue<'a> {
+    engine: &'a Engine,
+    call: &'a Call,
+    site: &'a Site,
+    form: Form,
+    interrupt: Option<&'a dyn Fn() -> bool>,
+}
+
+impl Wanted for WantedValue<'_> {
+    type Value = Value;
+    type Missing = Missing;
+
+    fn look(&self) -> Look<Value, Missing> {
+        match self.call.hit(self.engine, self.site, self.form) {
+            Ok(value) => Look::Found(value),
+            Err(missing) => Look::Missing(missing),
+        }
+    }
+
+    fn watch(&self, missing: &Missing) -> impl Fn() -> bool {
+        self.engine.watch(self.site, missing)
+    }
+
+    fn interrupt(&self) -> Option<&dyn Fn() -> bool> {
+        self.interrupt
+    }
+}

@@ -1,0 +1,238 @@
+//! Functions that are known only when the program runs: of another language, of a tool.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{LazyLock, Mutex};
+
+use super::function::{Digests, function_stream};
+use super::{CodePart, Function, Part};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// What counts of a function whose code somebody else has digested.
+const GIVEN: &str = "given";
+
+/// The longest path, in bytes: a record has to have room for it.
+const PATH_MAX: usize = 4096;
+
+/// A function that is known when the program runs, and not when it is compiled.
+///
+/// Its calls have the keys that those of a `#[cache]` function have with the same path, package, code digest, arguments
+/// and result type, so that both find the same entries.
+///
+/// ```
+/// use ndcache::digest;
+/// use ndcache::dynamic::FunctionBuilder;
+///
+/// let source = "def smooth(x, sigma): return blur(x, kernel(sigma))";
+/// let smooth = FunctionBuilder::new("filters.smooth", digest(source))
+///     .package("filters", "2.1.0")
+///     .part("filters.kernel", digest("def kernel(sigma): …"))
+///     .build()?;
+/// assert_eq!(smooth.path(), "filters.smooth");
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FunctionBuilder {
+    path: String,
+    code: Digest,
+    member: String,
+    mark: String,
+    parts: Vec<(String, Digest)>,
+}
+
+/// What is known of such a function.
+pub(super) struct RunTime {
+    path: String,
+    mark: String,
+    digests: Digests,
+    parts: Vec<Part>,
+}
+
+impl FunctionBuilder {
+    /// A function of this path (`module.name`, `package/module::name`) and this code.
+    ///
+    /// `code` has to differ wherever the function may compute something else: it is the digest of all that counts as its
+    /// code, helpers included.
+    #[must_use]
+    pub fn new(path: impl Into<String>, code: Digest) -> Self {
+        Self { path: path.into(), code, member: String::new(), mark: String::new(), parts: Vec::new() }
+    }
+
+    /// The package that the function is in. Of the version counts what incompatible ones differ in (`1` of 1.2.3, `0.2`
+    /// of 0.2.5), as it does for a `#[cache]` function.
+    #[must_use]
+    pub fn package(self, name: &str, version: &str) -> Self {
+        let mark = format!("{name}@{}", compatible(version));
+        self.mark(mark)
+    }
+
+    /// What tells the function's package from others, in full: `kern@0.2/tests`; see "mark" in `docs/format.md`.
+    #[must_use]
+    pub fn mark(self, mark: impl Into<String>) -> Self {
+        Self { mark: mark.into(), ..self }
+    }
+
+    /// The type that the function is a method of, for one whose path doesn't say it; see "member" in `docs/format.md`.
+    #[must_use]
+    pub fn member(self, member: impl Into<String>) -> Self {
+        Self { member: member.into(), ..self }
+    }
+
+    /// A helper that the code digest covers, by name: so that [`explain`](super::super::dynamic::Call::explain) can say
+    /// which of them has changed. It enters no key.
+    #[must_use]
+    pub fn part(mut self, name: impl Into<String>, digest: Digest) -> Self {
+        self.parts.push((name.into(), digest));
+        self
+    }
+
+    /// The function: the same one for the same path, package, member and code, whose parts are those that were given
+    /// first. It is kept for as long as the process runs, some hundred bytes for each code of a function.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the path is empty, has control characters, or more than 4,096 bytes.
+    pub fn build(self) -> Result<&'static Function> {
+        type Known = HashMap<(String, String, String, Digest), &'static Function>;
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        let path = &self.path;
+        if path.is_empty() || path.len() > PATH_MAX || path.chars().any(char::is_control) {
+            let shown: String = path.escape_debug().take(80).collect();
+            return Err(Error::invalid(format!(
+                "path of a function is `{shown}`, expected 1 to {PATH_MAX} bytes without control characters"
+            )));
+        }
+        let name = (self.path.clone(), self.member.clone(), self.mark.clone(), self.code);
+        let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(known.entry(name).or_insert_with(|| Box::leak(Box::new(Function::at_run_time(self.into())))))
+    }
+}
+
+impl From<FunctionBuilder> for RunTime {
+    fn from(builder: FunctionBuilder) -> Self {
+        let FunctionBuilder { path, code, member, mark, parts } = builder;
+        let function = function_stream(&path, &member, &mark, code).finish();
+        let itself = part(String::new(), GIVEN, code);
+        let helpers = parts.into_iter().map(|(name, digest)| part(name, Part::FOUND, digest));
+        Self {
+            path,
+            mark,
+            digests: Digests { code, function },
+            parts: std::iter::once(itself).chain(helpers).collect(),
+        }
+    }
+}
+
+fn part(name: String, counts: &str, digest: Digest) -> Part {
+    Part { name, counts: counts.to_owned(), package: None, version: None, body: Some(digest), facts: Vec::new() }
+}
+
+impl RunTime {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    pub(super) fn digests(&self) -> Digests {
+        self.digests
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// What counts as its code, with the reasons.
+    pub(super) fn told(&self) -> Vec<CodePart> {
+        let told = |part: &Part| match part.name.as_str() {
+            "" => CodePart { name: self.path.clone(), file: None, why: "the function itself".to_owned() },
+            name => CodePart { name: name.to_owned(), file: None, why: "given as a part of it".to_owned() },
+        };
+        self.parts.iter().map(told).collect()
+    }
+}
+
+/// What of a package's version only incompatible ones differ in, as the macros have it.
+fn compatible(version: &str) -> &str {
+    let version = version.split('+').next().unwrap_or_default();
+    if version.contains('-') {
+        return version;
+    }
+    let mut end = 0;
+    for number in version.split('.') {
+        end += number.len() + usize::from(end > 0);
+        if number != "0" {
+            break;
+        }
+    }
+    &version[..end]
+}
+
+/// The same text, which is kept for as long as the process runs: names of parameters, of which a program has so many.
+pub(crate) fn kept_text(text: &str) -> &'static str {
+    static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+    let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match kept.get(text) {
+        Some(known) => known,
+        None => {
+            let leaked: &'static str = Box::leak(text.to_owned().into_boxed_str());
+            kept.insert(leaked);
+            leaked
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_told_apart_where_they_are_incompatible() {
+        for (version, expected) in [
+            ("1.2.3", "1"),
+            ("10.0.0", "10"),
+            ("0.1.7", "0.1"),
+            ("0.0.3", "0.0.3"),
+            ("0.0.0", "0.0.0"),
+            ("1.2.3+4.5", "1"),
+            ("1.0.0-alpha.1", "1.0.0-alpha.1"),
+            ("", ""),
+        ] {
+            assert_eq!(compatible(version), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn one_function_is_made_once() {
+        let smooth = || FunctionBuilder::new("key.smooth", Digest::of(b"1"));
+        let first = smooth().build().unwrap();
+        assert!(std::ptr::eq(first, smooth().part("kernel", Digest::of(b"2")).build().unwrap()));
+        let others = [
+            smooth().package("key", "1.0.0"),
+            smooth().member("Model"),
+            FunctionBuilder::new("key.smooth", Digest::of(b"3")),
+            FunctionBuilder::new("key.rough", Digest::of(b"1")),
+        ];
+        let mut seen = vec![first.digests().unwrap().function];
+        for other in others {
+            let function = other.build().unwrap().digests().unwrap().function;
+            assert!(!seen.contains(&function));
+            seen.push(function);
+        }
+    }
+
+    #[test]
+    fn a_path_that_no_record_has_room_for_is_refused() {
+        for path in ["", "a\nb", &"x".repeat(PATH_MAX + 1)] {
+            let error = FunctionBuilder::new(path, Digest::of(b"")).build().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Invalid, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_kept_once() {
+        assert!(std::ptr::eq(kept_text("sigma"), kept_text("sigma")));
+    }
+}

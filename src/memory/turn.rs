@@ -1,0 +1,102 @@
+//! What a call that misses goes through, whatever its types: it gets the turn of its key, and its value is stored.
+
+use std::time::{Duration, Instant};
+
+use crate::call::request::{AnyCall, Request};
+use crate::entry::read::find::Missing;
+use crate::entry::site::Site;
+use crate::entry::write::put::Draft;
+use crate::error::Result;
+use crate::flight::{self, Lead, Wanted};
+use crate::memory::settings::keeping::Keeping;
+use crate::memory::{Engine, Memory};
+use crate::payload::{Compression, Savable};
+use crate::record::Record;
+use crate::stats::verbose::{Fate, Missed};
+use crate::store::LockedKey;
+use crate::threads::lock;
+
+/// The turn of a call that missed. Others wait for its key until this is dropped.
+pub(crate) struct Turn {
+    pub(crate) missed: Missed,
+    /// Why what is stored there has to stay.
+    pub(crate) left_alone: Option<&'static str>,
+    _lead: Lead<LockedKey>,
+}
+
+/// What a call finds that waited for its key.
+pub(crate) enum Waited<T> {
+    Found(T),
+    Turn(Turn),
+}
+
+/// What storing a result takes of the call, before its arguments are gone.
+pub(crate) struct Prepared {
+    /// What takes less time isn't stored.
+    pub(crate) least: Duration,
+    /// Boxed: calls nest, and while the function runs the stack is the callers'.
+    pub(crate) draft: Result<Box<(Draft, Compression)>>,
+}
+
+impl Engine {
+    /// Waits for whoever computes the key of `call`, which was `missing`. What is still missing then is counted as a miss.
+    pub(crate) fn wait_for_turn<W: Wanted<Missing = Missing>>(
+        &self,
+        call: &dyn AnyCall,
+        site: &Site,
+        missing: Missing,
+        wanted: &W,
+    ) -> Waited<W::Value> {
+        let (missing, lead) = match self.flights().lead(site.key(), missing, wanted) {
+            flight::Outcome::Found(value) => return Waited::Found(value),
+            flight::Outcome::Compute(missing, lead) => (missing, lead),
+        };
+        // Two types whose calls replaced each other's entry would never hit.
+        let left_alone = match missing {
+            Missing::Newer(_) => Some("a newer entry stands there"),
+            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
+            _ => None,
+        };
+        let missed = self.recorder.miss(call, site, missing);
+        Waited::Turn(Turn { missed, left_alone, _lead: lead })
+    }
+
+    /// Stores what a call that missed has computed in `duration`, and says so.
+    pub(crate) fn put_computed(
+        &self,
+        missed: &Missed,
+        site: &Site,
+        draft: Result<Box<(Draft, Compression)>>,
+        value: &dyn Savable,
+        duration: Duration,
+    ) -> Result<Record> {
+        let mut begin = Instant::now();
+        let stored = draft.and_then(|draft| {
+            let (draft, compression) = &*draft;
+            draft.expect_unchanged_files()?;
+            begin = Instant::now();
+            self.archive.put(site, draft, value, duration, *compression)
+        });
+        match &stored {
+            Ok(record) => {
+                self.recorder.computed(missed, duration, &Fate::Stored(site, record, begin.elapsed()));
+                lock(&self.refreshed).insert(site.key());
+            }
+            Err(error) => self.recorder.computed(missed, duration, &Fate::failed(error)),
+        }
+        stored
+    }
+}
+
+impl Memory {
+    /// In a frame of its own: calls nest.
+    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request) -> Prepared {
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
+        match engine.keeping(call.options()) {
+            Ok(Keeping { compression, readable, least }) => {
+                Prepared { least, draft: draft.map(|draft| Box::new((draft.readable(readable), compression))) }
+            }
+            Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },
+        }
+    }
+}

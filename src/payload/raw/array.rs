@@ -1,0 +1,216 @@
+//! An array by dtype, shape, memory order and bytes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Bytes;
+use crate::digest::{
+    ArrayMeta, Digest, Known, Order, array_text, is_plain_dtype, itemsize, known_dtype, memory_order, tree,
+};
+use crate::error::{Error, Result};
+
+/// An array of any dtype that NumPy has, but for objects: by its dtype, shape, memory order and bytes.
+///
+/// It has the digest of an ndarray of the same dtype, shape, order and elements. Clones share the bytes.
+///
+/// ```
+/// use ndcache::digest;
+/// use ndcache::dynamic::{Array, Order};
+///
+/// let days = Array::new("<M8[D]", 8, &[2], Order::C, vec![0; 16])?;
+/// assert_eq!((days.descr(), days.shape(), days.itemsize()), ("<M8[D]", &[2][..], 8));
+///
+/// let ones = Array::new("<f8", 8, &[2], Order::C, [1.0_f64, 1.0].map(f64::to_le_bytes).concat())?;
+/// assert_eq!(ones.digest(), digest(&ndarray::array![1.0, 1.0]));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Array {
+    meta: ArrayMeta,
+    bytes: Bytes,
+    known: Arc<Known>,
+    file: Option<Arc<(PathBuf, u64)>>,
+}
+
+impl Array {
+    /// An array of this dtype and shape.
+    ///
+    /// `descr` is NumPy's `dtype.str` (`<f8`, `|S7`, `<M8[ns]`, `>i4`), of a structured dtype the text of `dtype.descr`
+    /// as it stands in a `.npy` file: `[('a', '<f4'), ('b', '<i8', (2,))]`. `itemsize` are the bytes of one element,
+    /// `bytes` all elements as they lie in memory, in C or Fortran order, without gaps.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the dtype is one of objects or isn't printable ASCII, when its elements have no bytes or
+    /// others than `itemsize`, and when shape and bytes don't fit each other.
+    pub fn new(descr: &str, itemsize: u64, shape: &[u64], order: Order, bytes: impl Into<Bytes>) -> Result<Self> {
+        let bytes = bytes.into();
+        let meta = checked(descr, itemsize, shape, order)?;
+        let expected = meta.byte_len().map_err(|error| Error::invalid(error.to_string()))?;
+        if bytes.len() as u64 != expected {
+            let found = bytes.len();
+            return Err(Error::invalid(format!(
+                "array of shape {shape:?} and dtype `{descr}` has {found} bytes, expected {expected}"
+            )));
+        }
+        Ok(Self { meta, bytes, known: Arc::new(Known::unknown()), file: None })
+    }
+
+    pub(super) fn of_parts(meta: ArrayMeta, bytes: Bytes, known: Arc<Known>, file: Option<(PathBuf, u64)>) -> Self {
+        Self { meta, bytes, known, file: file.map(Arc::new) }
+    }
+
+    pub(super) fn meta(&self) -> &ArrayMeta {
+        &self.meta
+    }
+
+    /// The dtype, as in [`new`](Self::new).
+    #[must_use]
+    pub fn descr(&self) -> &str {
+        &self.meta.descr
+    }
+
+    /// The lengths of the axes.
+    #[must_use]
+    pub fn shape(&self) -> &[u64] {
+        &self.meta.shape
+    }
+
+    /// The memory order; C where it is both.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        self.meta.order
+    }
+
+    /// The bytes of one element.
+    #[must_use]
+    pub fn itemsize(&self) -> u64 {
+        self.meta.itemsize().unwrap_or_default()
+    }
+
+    /// All elements, as they lie in memory. Of a loaded array they are aligned as the allocator aligns bytes, of a mapped
+    /// one to 64 bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The elements alone.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The file in which a mapped array lies, and where in it its elements begin.
+    #[must_use]
+    pub fn file(&self) -> Option<(&Path, u64)> {
+        self.file.as_deref().map(|(path, offset)| (path.as_path(), *offset))
+    }
+
+    /// The digest of the array, which an argument of it has. Takes one pass over the bytes, once; no time for an array
+    /// that was loaded, and for a mapped one, of which it is what the record says until it is verified.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.known.resolve(false, || self.computed()).0
+    }
+
+    /// Whether this process has seen the digest to be that of the bytes.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.known.is_verified()
+    }
+
+    /// Compares the bytes with the digest that the record says; takes no time where that was done before.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind [`Damaged`](crate::ErrorKind::Damaged) when they have another one.
+    pub fn verify(&self) -> Result<()> {
+        let truth = if self.is_verified() { self.digest() } else { self.computed() };
+        // Says no each time: whoever holds the array may have what the record claims from before.
+        if self.known.verify(truth) {
+            return Ok(());
+        }
+        let place = self.file().map_or_else(|| "in memory".to_owned(), |(path, _)| format!("`{}`", path.display()));
+        Err(Error::damaged(format!("array {place} doesn't have the digest that its record says")))
+    }
+
+    /// The digest, where this process has computed it.
+    pub(super) fn verified_digest(&self) -> Option<Digest> {
+        self.is_verified().then(|| self.digest())
+    }
+
+    fn computed(&self) -> Digest {
+        self.meta.digest(tree(&self.bytes))
+    }
+}
+
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Array({}{:?} {:?}, {:?})", self.meta.descr, self.meta.shape, self.meta.order, self.bytes)
+    }
+}
+
+/// The digest of an array as an argument, in whatever memory order it is: of its dtype, shape, order and bytes.
+///
+/// `axes` are the axes from the slowest to the fastest, `0, 1, …` for C order; `bytes` the elements as they lie in memory
+/// without gaps. An array that has gaps, or strides that aren't positive, has the digest of its copy in C order.
+/// Takes one pass over the bytes, by several threads where there are many.
+///
+/// # Errors
+///
+/// Returns an error when `axes` is no permutation of the axes, and as [`Array::new`] does.
+///
+/// ```
+/// use ndarray::prelude::*;
+/// use ndcache::{digest, dynamic::digest_array};
+///
+/// let a = array![[1_u8, 2, 3], [4, 5, 6]];
+/// assert_eq!(digest_array("|u1", 1, &[2, 3], &[0, 1], &[1, 2, 3, 4, 5, 6])?, digest(&a));
+/// assert_eq!(digest_array("|u1", 1, &[3, 2], &[1, 0], &[1, 2, 3, 4, 5, 6])?, digest(&a.t()));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+pub fn digest_array(descr: &str, itemsize: u64, shape: &[u64], axes: &[usize], bytes: &[u8]) -> Result<Digest> {
+    let meta = checked(descr, itemsize, shape, Order::C)?;
+    let expected = meta.byte_len().map_err(|error| Error::invalid(error.to_string()))?;
+    let mut sorted = axes.to_vec();
+    sorted.sort_unstable();
+    if bytes.len() as u64 != expected || !sorted.into_iter().eq(0..shape.len()) {
+        let found = bytes.len();
+        return Err(Error::invalid(format!(
+            "array of shape {shape:?}, axes {axes:?} and dtype `{descr}` has {found} bytes, expected {expected} and each \
+             axis once"
+        )));
+    }
+    // Fits, as the bytes do.
+    let shape: Vec<usize> = shape.iter().map(|&len| len as usize).collect();
+    let mut strides = vec![0; shape.len()];
+    let mut stride = 1;
+    for &axis in axes.iter().rev() {
+        strides[axis] = stride;
+        stride *= shape[axis] as isize;
+    }
+    let order = memory_order(&shape, &strides).unwrap_or_else(|| (0..shape.len()).collect());
+    Ok(array_text(descr, meta.shape.iter().copied(), order.into_iter(), tree(bytes)))
+}
+
+/// What such an array is, if one can be stored.
+fn checked(descr: &str, of_itemsize: u64, shape: &[u64], order: Order) -> Result<ArrayMeta> {
+    let refuse = |why: &str| Err(Error::unsupported(format!("dtype `{}` {why}", descr.escape_debug())));
+    // In a header it stands between single quotes.
+    let is_quoted = !descr.starts_with('[');
+    if !is_plain_dtype(descr) || (is_quoted && descr.contains(['\'', '\\'])) {
+        return refuse("can't be stored by its bytes: it isn't printable, or of objects");
+    }
+    if of_itemsize == 0 {
+        return refuse("has elements of no bytes");
+    }
+    let known = itemsize(descr);
+    if known.is_some_and(|known| known != of_itemsize) {
+        return refuse(&format!("has elements of {} bytes, not of {of_itemsize}", known.unwrap_or_default()));
+    }
+    let descr = known_dtype(descr).map_or_else(|| descr.to_owned().into(), Into::into);
+    let itemsize = if known.is_some() { None } else { Some(of_itemsize) };
+    Ok(ArrayMeta { descr, shape: shape.to_vec(), order, itemsize }.in_canonical_order())
+}

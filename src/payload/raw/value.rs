@@ -1,0 +1,233 @@
+//! A value as MessagePack, with its arrays beside it.
+
+use std::fmt;
+
+use super::{Array, load, save};
+use crate::digest::{ArrayMeta, Digest};
+use crate::error::{Error, Result};
+use crate::map::Spare;
+use crate::payload::wire::{Ext, index_bytes};
+use crate::payload::{
+    ArraySink, ArraySource, Format, MappedFile, Normaliser, Outcome, Payload, PrivateFile, Reader, TypeName, Writer,
+};
+
+/// A value of a function that is known at run time: MessagePack, in which arrays stand by their numbers.
+///
+/// What each Rust value is in MessagePack stands in `docs/format.md`, "Values". An array is extension 1, its number in
+/// [`arrays`](Self::arrays) in 4 bytes, big-endian: what [`array_reference`] writes. An object that Python has pickled is
+/// extension 3, MessagePack `[stream, buffers]`, where `buffers` are numbers of arrays. The arrays occur one after the
+/// other, each once.
+///
+/// ```
+/// use ndarray::Array1;
+/// use ndcache::dynamic::{Array, Order, Value, array_reference};
+///
+/// let x = Array::new("<f8", 8, &[2], Order::C, vec![0; 16])?;
+/// let mut message = vec![0x92, 7]; // an array of two values, the first of which is 7
+/// message.extend(array_reference(0));
+/// let value = Value::new(message, vec![x])?;
+/// assert_eq!(value.take::<(u8, Array1<f64>)>()?, (7, Array1::zeros(2)));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Value {
+    pub(super) message: Vec<u8>,
+    pub(super) arrays: Vec<Array>,
+    pub(super) python: Vec<u8>,
+    pub(super) origin: Option<String>,
+}
+
+/// How the arrays of a stored value come back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Read into memory, and compared with their digests.
+    #[default]
+    Owned,
+    /// Memory-mapped, read-only; small arrays, and those that may not be mapped, as `Owned`.
+    Mapped,
+}
+
+impl Value {
+    /// A value of this MessagePack, with these arrays.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than 1, 3,
+    /// 4 and 5, or doesn't refer to its arrays one after the other.
+    pub fn new(message: Vec<u8>, arrays: Vec<Array>) -> Result<Self> {
+        let value = Self { message, arrays, python: Vec::new(), origin: None };
+        save::check(&value)?;
+        Ok(value)
+    }
+
+    /// An array and nothing else.
+    #[must_use]
+    pub fn of_array(array: Array) -> Self {
+        let message = array_reference(0).to_vec();
+        Self { message, arrays: vec![array], python: Vec::new(), origin: None }
+    }
+
+    /// A Rust value, copied: what a `#[cache]` function of that result type would store.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when it can't be stored: it is nested too deep, say.
+    pub fn of<R: Payload>(value: &R) -> Result<Self> {
+        let mut arrays = Copied(Vec::new());
+        let mut out = Writer::new(&mut arrays, 0);
+        value.save(&mut out)?;
+        let message = out.finish();
+        let source = Self { message: message.clone(), arrays: arrays.0, python: Vec::new(), origin: None };
+        // What serde knows has its arrays inside.
+        load(&mut Reader::new(&message, &source), Form::Owned)
+    }
+
+    /// The value as that of a Rust type, for one that such a function has stored, or could have.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when it isn't one of this type.
+    pub fn take<R: Payload>(&self) -> Result<R> {
+        let mut reader = Reader::new(&self.message, self);
+        let value = R::load(&mut reader)?;
+        reader.finish()?;
+        Ok(value)
+    }
+
+    /// With what tells Python's types apart where MessagePack doesn't. It is stored beside the value, and comes back;
+    /// Rust doesn't read it.
+    #[must_use]
+    pub fn with_python(self, python: Vec<u8>) -> Self {
+        Self { python, ..self }
+    }
+
+    /// The MessagePack, as in [`new`](Self::new).
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    /// The arrays, in the order of their numbers.
+    #[must_use]
+    pub fn arrays(&self) -> &[Array] {
+        &self.arrays
+    }
+
+    /// The MessagePack and the arrays, for their caller alone.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<u8>, Vec<Array>) {
+        (self.message, self.arrays)
+    }
+
+    /// What [`with_python`](Self::with_python) was given; empty if nothing was.
+    #[must_use]
+    pub fn python(&self) -> &[u8] {
+        &self.python
+    }
+
+    /// How the entry came into the folder: `import` or `tier`; `None` where a call made it there. A pickle of another
+    /// origin is somebody else's: loading it runs their code.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// Of an entry whose record has these fields.
+    pub(crate) fn found_with(self, python: &[u8], origin: Option<&str>) -> Self {
+        Self { python: python.to_vec(), origin: origin.map(str::to_owned), ..self }
+    }
+
+    fn array(&self, index: u32) -> Result<&Array> {
+        let array = usize::try_from(index).ok().and_then(|index| self.arrays.get(index));
+        array.ok_or_else(|| Error::damaged(format!("value refers to array {index} of {}", self.arrays.len())))
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes, {:?})", self.message.len(), self.arrays)
+    }
+}
+
+/// The MessagePack of a reference to the array of this number: extension 1.
+///
+/// ```
+/// assert_eq!(ndcache::dynamic::array_reference(2), [0xd6, 1, 0, 0, 0, 2]);
+/// ```
+#[must_use]
+pub fn array_reference(number: u32) -> [u8; 6] {
+    let [a, b, c, d] = index_bytes(number);
+    [0xd6, Ext::Lifted as u8, a, b, c, d]
+}
+
+/// The name of a Rust type as a result: what [`Call::result`](super::super::super::dynamic::Call::result) takes, so that
+/// a call has the key of one of a `#[cache]` function.
+///
+/// ```
+/// use ndcache::dynamic::result_name;
+///
+/// assert_eq!(result_name::<(u8, ndarray::Array2<f64>)>(), "(u8, f64[2])");
+/// ```
+#[must_use]
+pub fn result_name<R: Payload>() -> String {
+    let mut name = TypeName::new();
+    R::type_name(&mut name);
+    name.as_str().to_owned()
+}
+
+/// As a result of which nothing is known but its form.
+#[derive(Clone, Copy)]
+pub(crate) struct Untyped;
+
+impl Format<Value> for Untyped {
+    fn type_name(name: &mut TypeName) {
+        name.push("any");
+    }
+
+    fn normalise(_: &mut Value, _: &mut Normaliser) {}
+
+    fn outcome(_: &Value) -> Outcome {
+        Outcome::Value
+    }
+
+    fn save(value: &Value, out: &mut Writer<'_>) -> Result<()> {
+        save::save(value, out).map(drop)
+    }
+
+    fn load(input: &mut Reader<'_>) -> Result<Value> {
+        load(input, Form::Owned)
+    }
+}
+
+/// Copies arrays into memory.
+struct Copied(Vec<Array>);
+
+impl ArraySink for Copied {
+    fn put(&mut self, meta: &ArrayMeta, data: &[u8], _: Option<Digest>) -> Result<u32> {
+        let index = u32::try_from(self.0.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
+        self.0.push(Array::new(&meta.descr, meta.itemsize()?, &meta.shape, meta.order, data)?);
+        Ok(index)
+    }
+}
+
+impl ArraySource for Value {
+    fn meta(&self, index: u32) -> Result<&ArrayMeta> {
+        self.array(index).map(Array::meta)
+    }
+
+    fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
+        out.copy_of(self.array(index)?.bytes())
+    }
+
+    fn map(&self, _: u32) -> Result<Option<MappedFile>> {
+        Ok(None)
+    }
+
+    fn cow(&self, _: u32) -> Result<Option<PrivateFile>> {
+        Ok(None)
+    }
+
+    fn digest(&self, index: u32) -> Result<Digest> {
+        self.array(index).map(Array::digest)
+    }
+}
