@@ -86,7 +86,8 @@ impl Identity {
             )));
         }
         let unsalted = unsalted(digests.function, text_digest(result), &arguments, None);
-        Ok(Self { code: digests.code, arguments, files, other_types: 0, hashing: Duration::ZERO, unsalted, outlines: OnceLock::new() })
+        let (code, hashing, outlines) = (digests.code, Duration::ZERO, OnceLock::new());
+        Ok(Self { code, arguments, files, other_types: 0, hashing, unsalted, outlines })
     }
 
     #[inline]

@@ -1,5 +1,7 @@
 //! What the engine has to know of a call, whoever has made it: a macro, with types, or a program at run time, without.
 
+use std::iter::{Chain, Repeat, repeat};
+use std::slice;
 use std::time::Duration;
 
 use crate::call::describe::Described;
@@ -15,8 +17,11 @@ use crate::key::{Function, Types};
 use crate::payload::{Codec, Compression};
 use crate::record::Argument;
 
+/// The arguments of a call in words, and nothing behind them.
+pub(crate) type Told<'a> = Chain<slice::Iter<'a, Described>, Repeat<&'a Described>>;
+
 /// A call without its types: whose it is, what its key is made of, and what a record says of it.
-pub(crate) trait UntypedCall {
+pub(crate) trait AnyCall {
     /// The function that is called.
     fn function(&self) -> &'static Function;
 
@@ -26,7 +31,7 @@ pub(crate) trait UntypedCall {
     /// The arguments in words, in the order of their digests; no array is read.
     fn argument_texts(&self) -> Vec<String>;
 
-    /// The arguments in words with their leaves, in the order of their digests: found out once.
+    /// The arguments with their leaves, in the order of their digests.
     fn outlines(&self) -> &[Described];
 
     /// Verifies, against their bytes, the digests of mapped arguments that only a record vouches for.
@@ -47,7 +52,7 @@ pub(crate) trait UntypedCall {
         function.build().map(|build| (build, Types::new(function, identity.other_types)))
     }
 
-    /// What is told of the arguments, in the order of their digests: empty texts where nothing is told.
+    /// The texts that are told of the arguments, in the order of their digests: empty ones where nothing is told.
     fn told_texts(&self, telling: Telling<'_>) -> Vec<String> {
         let untold = |identity: &Identity| vec![String::new(); identity.arguments.len()];
         match telling.texts {
@@ -57,10 +62,10 @@ pub(crate) trait UntypedCall {
     }
 
     /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
-    fn told(&self, telling: Telling<'_>) -> Box<dyn Iterator<Item = &Described> + '_> {
+    fn told<'a>(&'a self, telling: Telling<'_>) -> Told<'a> {
         const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
         let outlines = if telling.texts { self.outlines() } else { &[] };
-        Box::new(outlines.iter().chain(std::iter::repeat(NOTHING)))
+        outlines.iter().chain(repeat(NOTHING))
     }
 
     /// What the record of the call's result says beside the result.
@@ -92,7 +97,7 @@ pub(crate) trait UntypedCall {
 }
 
 /// A call whose result can be loaded.
-pub(crate) trait Request: UntypedCall {
+pub(crate) trait Request: AnyCall {
     type Result;
     type Options: Ruling;
 
@@ -112,7 +117,7 @@ pub(crate) trait Ruling {
     fn readable(&self) -> Option<bool>;
 }
 
-impl<A, R> UntypedCall for Call<A, R> {
+impl<A, R> AnyCall for Call<A, R> {
     fn function(&self) -> &'static Function {
         self.function()
     }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use crate::digest::{ContentHash, ContentHasher, Digest, SeenFile, Text, feed, files_seen};
+use crate::call::describe::Described;
+use crate::digest::{ContentHash, ContentHasher, Digest, Leaf, SeenFile, Text, feed, files_seen};
 use crate::error::Result;
 use crate::key::{ArgumentDigest, kept_text};
 use crate::payload::raw::Array;
+use crate::record::SECRET;
 
 /// An argument: its name, the digest that it counts by, and its value in words.
 ///
@@ -22,7 +24,7 @@ use crate::payload::raw::Array;
 pub struct Argument {
     pub(super) name: &'static str,
     pub(super) digest: Digest,
-    pub(super) text: String,
+    pub(super) told: Described,
     pub(super) secret: bool,
     pub(super) ignored: bool,
     /// An array whose digest may be but claimed by a record.
@@ -45,7 +47,7 @@ impl Argument {
         Self {
             name: kept_text(name),
             digest,
-            text: words.into_string(),
+            told: Described { text: words.into_string(), leaves: Vec::new() },
             secret: false,
             ignored: false,
             array: None,
@@ -68,18 +70,29 @@ impl Argument {
         let (digest, files) = files_seen(hash).map_err(|error| error.at(format_args!("argument `{name}`")))?;
         let mut text = Text::new();
         value.describe(&mut text);
-        Ok(Self { text: text.into_string(), files, ..Self::new(name, digest, "") })
+        let told = Described { text: text.into_string(), leaves: Vec::new() };
+        Ok(Self { told, files, ..Self::new(name, digest, "") })
     }
 
     /// An array of any dtype. One that was mapped from a cache has its digest already; before a result is stored under
     /// it, the bytes are compared with it.
     #[must_use]
     pub fn of_array(name: &str, array: &Array) -> Self {
-        let text = format!("{}{:?} {}", array.descr(), array.shape(), array.order().name());
+        let text = format!("{}{:?} {}", array.descr(), array.shape(), array.order());
         Self { array: Some(array.clone()), ..Self::new(name, array.digest(), &text) }
     }
 
-    /// An argument that counts and is told nowhere: neither its text nor its digest is stored.
+    /// A part of its value, by where it is in it (`kind`, `steps[3]`): so that [`explain`](super::Call::explain) can say
+    /// which part has changed. It enters no key; of an argument's parts no two are at one place.
+    #[must_use]
+    pub fn part(mut self, path: &str, digest: Digest, text: &str) -> Self {
+        let mut words = Text::new();
+        words.display(text);
+        self.told.leaves.push(Leaf { path: path.to_owned(), digest, text: words.into_string() });
+        self
+    }
+
+    /// An argument that counts and is told nowhere: neither its text nor its digest is stored, and none of its parts.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { secret: true, ..self }
@@ -97,6 +110,12 @@ impl Argument {
         self.digest
     }
 
+    /// What is told of it; nothing of a secret one.
+    pub(super) fn take_told(&mut self) -> Described {
+        let told = std::mem::take(&mut self.told);
+        if self.secret { Described { text: SECRET.to_owned(), leaves: Vec::new() } } else { told }
+    }
+
     pub(super) fn counted(&self) -> ArgumentDigest {
         let claimed = self.array.as_ref().is_some_and(|array| !array.is_verified());
         ArgumentDigest { name: self.name, digest: self.digest, claimed, secret: self.secret }
@@ -105,7 +124,7 @@ impl Argument {
 
 impl fmt::Debug for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = if self.secret { crate::record::SECRET } else { &self.text };
+        let text = if self.secret { SECRET } else { &self.told.text };
         write!(f, "{}={text}", self.name)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Argument, Options};
 use crate::call::describe::Described;
 use crate::call::lazy::Identity;
-use crate::call::request::{Request, UntypedCall};
+use crate::call::request::{AnyCall, Request};
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::read::find::Missing;
@@ -19,7 +19,6 @@ use crate::memory::form::{Shape, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Array, Form, Untyped, Value, load};
-use crate::record::SECRET;
 use crate::stats::Explanation;
 
 /// The name of the result's type, where none is given.
@@ -31,6 +30,8 @@ const ANY: &str = "any";
 pub struct Call {
     function: &'static Function,
     arguments: Vec<Argument>,
+    /// The arguments in words; nothing of secret ones.
+    outlines: Vec<Described>,
     options: Arc<Options>,
     anew: bool,
     identity: Result<Identity>,
@@ -41,9 +42,10 @@ impl Call {
     /// function are arguments as well, see "Keys" in `docs/format.md`.
     #[must_use]
     pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = Argument>) -> Self {
-        let arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
+        let mut arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
+        let outlines = arguments.iter_mut().map(Argument::take_told).collect();
         let identity = identity(function, ANY, &arguments);
-        Self { function, arguments, options: Arc::default(), anew: false, identity }
+        Self { function, arguments, outlines, options: Arc::default(), anew: false, identity }
     }
 
     /// The name of the result's type, `any` unless it is given: a part of the key. Functions of Rust have those that
@@ -149,7 +151,7 @@ fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -
     Identity::untyped(function, result, digests, files)
 }
 
-impl UntypedCall for Call {
+impl AnyCall for Call {
     fn function(&self) -> &'static Function {
         self.function
     }
@@ -163,15 +165,12 @@ impl UntypedCall for Call {
         Duration::ZERO
     }
 
-    fn outlines(&self) -> &[Described] {
-        let described = |text| Described { text, leaves: Vec::new() };
-        let outlines = || self.argument_texts().into_iter().map(described).collect();
-        self.identity.as_ref().map_or(&[], |identity| identity.outlines.get_or_init(outlines))
+    fn argument_texts(&self) -> Vec<String> {
+        self.outlines.iter().map(|outline| outline.text.clone()).collect()
     }
 
-    fn argument_texts(&self) -> Vec<String> {
-        let text = |argument: &Argument| if argument.secret { SECRET.to_owned() } else { argument.text.clone() };
-        self.arguments.iter().map(text).collect()
+    fn outlines(&self) -> &[Described] {
+        &self.outlines
     }
 
     fn verify_claims(&self) -> Result<()> {
@@ -226,8 +225,8 @@ impl Shape<Value> for Form {
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(", self.function.path())?;
-        for (n, argument) in self.arguments.iter().enumerate() {
-            write!(f, "{}{argument:?}", if n == 0 { "" } else { ", " })?;
+        for (n, (argument, told)) in self.arguments.iter().zip(&self.outlines).enumerate() {
+            write!(f, "{}{}={}", if n == 0 { "" } else { ", " }, argument.name, told.text)?;
         }
         write!(f, ")")
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::{Call, TaskId};
-use crate::call::request::{Request, UntypedCall};
+use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::lazy::Call;
-use crate::call::request::UntypedCall;
+use crate::call::request::AnyCall;
 use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::call::lazy::Identity;
-use crate::call::request::{Request, UntypedCall};
+use crate::call::request::{AnyCall, Request};
 use crate::digest::Digest;
 use crate::entry::Entry;
 use crate::entry::read::find::Missing;
@@ -34,7 +34,7 @@ impl Memory {
         self.entry_of(call)
     }
 
-    pub(crate) fn entry_of(&self, call: &dyn UntypedCall) -> Result<Option<Entry>> {
+    pub(crate) fn entry_of(&self, call: &dyn AnyCall) -> Result<Option<Entry>> {
         let Some(engine) = &self.0 else { return Ok(None) };
         engine.entry(&engine.site(call)?.record())
     }
@@ -58,7 +58,7 @@ impl Memory {
 }
 
 impl Engine {
-    pub(crate) fn site(&self, call: &dyn UntypedCall) -> Result<Site> {
+    pub(crate) fn site(&self, call: &dyn AnyCall) -> Result<Site> {
         call.site(&self.settings.salt).map_err(Error::again)
     }
 

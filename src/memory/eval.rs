@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::Call;
-use crate::call::request::{Request, Ruling, UntypedCall};
+use crate::call::request::{AnyCall, Request, Ruling};
 use crate::digest::Digest;
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
@@ -345,14 +345,7 @@ impl Engine {
         Stored { engine: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
     }
 
-    fn note_hit(
-        &self,
-        call: &impl UntypedCall,
-        site: &Site,
-        lease: &Lease,
-        expires: Option<u64>,
-        begin: Option<Instant>,
-    ) {
+    fn note_hit(&self, call: &impl AnyCall, site: &Site, lease: &Lease, expires: Option<u64>, begin: Option<Instant>) {
         Frame::expires(expires);
         lease.tally.hit();
         self.recorder.loaded(call, site, &lease.hot.found.record, begin);

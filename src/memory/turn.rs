@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::request::{Request, UntypedCall};
+use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
@@ -41,7 +41,7 @@ impl Engine {
     /// Waits for whoever computes the key of `call`, which was `missing`. What is still missing then is counted as a miss.
     pub(crate) fn wait_for_turn<W: Wanted<Missing = Missing>>(
         &self,
-        call: &dyn UntypedCall,
+        call: &dyn AnyCall,
         site: &Site,
         missing: Missing,
         wanted: &W,

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::call::Call;
-use crate::call::request::UntypedCall;
+use crate::call::request::AnyCall;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
@@ -34,7 +34,7 @@ impl Memory {
         self.remove_entry_of(call)
     }
 
-    pub(crate) fn remove_entry_of(&self, call: &dyn UntypedCall) -> Result<bool> {
+    pub(crate) fn remove_entry_of(&self, call: &dyn AnyCall) -> Result<bool> {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path());

@@ -11,7 +11,7 @@ use crate::payload::wire::read::{Stored, inline_array};
 const PARTS_MAX: usize = 1 << 24;
 
 /// The extension of an object that Python pickled.
-const PICKLE: i8 = 3;
+const PICKLE: i8 = Ext::Pickle as i8;
 
 /// A stored result as a tree, whatever its Rust type: what its record holds, without the type that wrote it.
 ///

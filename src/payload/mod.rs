@@ -3,8 +3,8 @@
 //! * `value`: [`Payload`] and what a result may be taken as; `name`: the result type's part of a key.
 //! * `format`: how one type is stored, chosen by `probe` where the macros expand.
 //! * `wire`: MessagePack with arrays lifted; `kinds`: the types of std and ndarray; `by_serde`: those that only serde
-//!   knows; `raw`: values that no Rust type is known of; `any_value`: a stored value without its type; `scan`, `inline`:
-//!   what lies inside a stored value.
+//!   knows; `inline`, `scan`: what lies inside a stored value; `any_value`: a value without its type; `raw`: values that
+//!   are stored and loaded without one.
 //! * `codecs`: array files, plain and compressed.
 //!
 //! # The stored form

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::describe::Described;
-use crate::call::request::UntypedCall;
+use crate::call::request::AnyCall;
 use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
@@ -29,7 +29,7 @@ const CODES: usize = 16;
 
 impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
-    pub(crate) fn reason(&self, call: &dyn UntypedCall, missing: Missing) -> Reason {
+    pub(crate) fn reason(&self, call: &dyn AnyCall, missing: Missing) -> Reason {
         match missing {
             Missing::Nothing => Reason::Hit,
             Missing::Due => Reason::Refresh,
@@ -45,7 +45,7 @@ impl Recorder {
     }
 
     /// The reason without what differs: what a miss costs is then bounded, whatever is stored.
-    pub(crate) fn outline(&self, call: &dyn UntypedCall, missing: Missing) -> Reason {
+    pub(crate) fn outline(&self, call: &dyn AnyCall, missing: Missing) -> Reason {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
@@ -61,7 +61,7 @@ impl Recorder {
     }
 
     /// Compares a call that isn't stored with those of its function that are.
-    fn nearest(&self, call: &dyn UntypedCall) -> Reason {
+    fn nearest(&self, call: &dyn AnyCall) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let mut codes = HashMap::new();
@@ -108,7 +108,7 @@ impl Recorder {
         &self,
         before: &[Argument],
         now: &[ArgumentDigest],
-        call: &dyn UntypedCall,
+        call: &dyn AnyCall,
     ) -> Vec<Difference> {
         let changed = now.iter().zip(call.told(self.telling())).flat_map(|(argument, told)| {
             let old = before.iter().find(|old| old.name == argument.name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::draft::Telling;
-use crate::call::request::UntypedCall;
+use crate::call::request::AnyCall;
 use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
 use crate::error::{Error, Result};
@@ -62,7 +62,7 @@ impl Recorder {
     }
 
     /// Counts a hit of an entry that was read from the disk, which took since `begin`.
-    pub(crate) fn read(&self, call: &dyn UntypedCall, key: Key, record: &Record, begin: Instant) {
+    pub(crate) fn read(&self, call: &dyn AnyCall, key: Key, record: &Record, begin: Instant) {
         let Some(run) = &self.run else { return };
         run.first_hit(call.function().path(), key, || FirstHit {
             saved: Duration::from_nanos(record.duration),
@@ -73,7 +73,7 @@ impl Recorder {
     }
 
     /// Counts a build step that was made before, and took so long then.
-    pub(crate) fn made_before(&self, call: &dyn UntypedCall, step: Key, took: Duration) {
+    pub(crate) fn made_before(&self, call: &dyn AnyCall, step: Key, took: Duration) {
         self.counters.saved(call.function().path(), took);
         let Some(run) = &self.run else { return };
         let (loading, bytes) = (Duration::ZERO, 0);

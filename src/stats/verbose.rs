@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::call::request::UntypedCall;
+use crate::call::request::AnyCall;
 use crate::digest::{Text, escaped, shown_dtype};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
@@ -69,7 +69,7 @@ impl Fate<'_> {
 
 impl Recorder {
     /// Counts a miss, and says what it is for.
-    pub(crate) fn miss(&self, call: &dyn UntypedCall, site: &Site, missing: Missing) -> Missed {
+    pub(crate) fn miss(&self, call: &dyn AnyCall, site: &Site, missing: Missing) -> Missed {
         let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
         // Comparing with what is stored reads records: only if somebody reads the result.
         let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
@@ -83,11 +83,11 @@ impl Recorder {
     }
 
     /// Counts a call that can't be keyed.
-    pub(crate) fn bypassed(&self, call: &dyn UntypedCall, error: &Error) -> Missed {
+    pub(crate) fn bypassed(&self, call: &dyn AnyCall, error: &Error) -> Missed {
         self.missed(call, None, Reason::Bypassed(error.to_string()))
     }
 
-    fn missed(&self, call: &dyn UntypedCall, key: Option<Key>, reason: Reason) -> Missed {
+    fn missed(&self, call: &dyn AnyCall, key: Option<Key>, reason: Reason) -> Missed {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
@@ -145,7 +145,7 @@ impl Recorder {
 
     /// Says that a call hit `record`, since a moment from [`Recorder::hits_from`].
     #[inline]
-    pub(crate) fn loaded(&self, call: &dyn UntypedCall, site: &Site, record: &Record, since: Option<Instant>) {
+    pub(crate) fn loaded(&self, call: &dyn AnyCall, site: &Site, record: &Record, since: Option<Instant>) {
         // Inlined as far as this: a hit of which nobody hears does no more.
         if let Some(since) = since {
             self.loaded_since(call, site, record, since);
@@ -153,7 +153,7 @@ impl Recorder {
     }
 
     #[cold]
-    fn loaded_since(&self, call: &dyn UntypedCall, site: &Site, record: &Record, since: Instant) {
+    fn loaded_since(&self, call: &dyn AnyCall, site: &Site, record: &Record, since: Instant) {
         let (function, duration, bytes) = (call.function().path(), since.elapsed(), value_bytes(record));
         let (key, seconds) = (site.key(), duration.as_secs_f64());
         tracing::debug!(function, %key, reason = "hit", seconds, bytes, "hit");
@@ -164,7 +164,7 @@ impl Recorder {
     }
 
     /// The call of a build step in short, if it is to be printed that it was made.
-    pub(crate) fn step(&self, call: &dyn UntypedCall) -> Option<String> {
+    pub(crate) fn step(&self, call: &dyn AnyCall) -> Option<String> {
         self.prints(COMPUTATIONS).then(|| self.in_short(call))
     }
 
@@ -176,7 +176,7 @@ impl Recorder {
     }
 
     /// Prints that a build step was made before.
-    pub(crate) fn up_to_date(&self, call: &dyn UntypedCall, what: &str) {
+    pub(crate) fn up_to_date(&self, call: &dyn AnyCall, what: &str) {
         if self.prints(HITS) {
             self.print(&format!("{} is up to date, {what}", self.in_short(call)), None, None);
         }
@@ -223,7 +223,7 @@ pub(crate) fn own_stderr() -> std::io::Result<File> {
 
 impl Recorder {
     /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`; only their names where no texts are told.
-    pub(super) fn in_short(&self, call: &dyn UntypedCall) -> String {
+    pub(super) fn in_short(&self, call: &dyn AnyCall) -> String {
         let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
         let names: Vec<&str> = names.unwrap_or_default();
         let names = names.into_iter().map(Some).chain(std::iter::repeat(None));

@@ -38,6 +38,22 @@ fn a_miss_says_which_argument_or_part_of_the_code_has_changed() {
 }
 
 #[test]
+fn a_miss_says_which_part_of_an_argument_has_changed() {
+    let (_folder, memory) = fresh();
+    let made = |width: f64, secret: bool| {
+        let config = Argument::new("config", digest(&(width, 3)), "Config(…)");
+        let config = config.part("width", digest(&width), &width.to_string()).part("count", digest(&3), "3");
+        let function = super::function("parts", "1");
+        Call::new(function, [if secret { config.secret() } else { config }])
+    };
+    store(&made(1.5, false), &memory);
+    assert_eq!(made(2.5, false).explain(&memory).to_string(), "argument `config`: `width`: 1.5 → 2.5");
+    memory.clear().unwrap();
+    store(&made(1.5, true), &memory);
+    assert_eq!(made(2.5, true).explain(&memory).to_string(), "argument `config`: another (secret)");
+}
+
+#[test]
 fn the_parts_of_a_function_are_told() {
     let parts = smooth("1", "a", 1.5, 2).function().parts();
     let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();

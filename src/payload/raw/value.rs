@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Array, load, save};
-use crate::digest::{ArrayMeta, Digest, Order};
+use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::map::Spare;
 use crate::payload::wire::{Ext, index_bytes};
@@ -229,13 +229,5 @@ impl ArraySource for Value {
 
     fn digest(&self, index: u32) -> Result<Digest> {
         self.array(index).map(Array::digest)
-    }
-}
-
-impl Order {
-    /// `C` or `F`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        crate::payload::wire::order_name(self)
     }
 }
