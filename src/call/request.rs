@@ -28,6 +28,9 @@ pub(crate) trait AnyCall {
     /// What the key is made of; or why the call bypasses the cache.
     fn identity(&self) -> Result<&Identity, &Error>;
 
+    /// Whether it is computed although it is stored.
+    fn is_refreshed(&self) -> bool;
+
     /// The arguments in words, in the order of their digests; no array is read.
     fn argument_texts(&self) -> Vec<String>;
 
@@ -118,6 +121,11 @@ pub(crate) trait Ruling {
 }
 
 impl<A, R> AnyCall for Call<A, R> {
+    #[inline]
+    fn is_refreshed(&self) -> bool {
+        self.is_refreshed()
+    }
+
     fn function(&self) -> &'static Function {
         self.function()
     }

@@ -152,6 +152,10 @@ fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -
 }
 
 impl AnyCall for Call {
+    fn is_refreshed(&self) -> bool {
+        self.anew
+    }
+
     fn function(&self) -> &'static Function {
         self.function
     }

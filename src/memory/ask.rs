@@ -10,6 +10,7 @@ use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::key::{Function, Key};
+use crate::memory::form::Owned;
 use crate::memory::{Engine, Memory};
 use crate::stats::{Explanation, Reason};
 
@@ -23,6 +24,46 @@ impl Memory {
 
     pub(crate) fn would_hit(&self, call: &impl Request) -> bool {
         self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Missing::Nothing)))
+    }
+
+    /// The stored result of `call`; `None` if it isn't stored, or isn't good: expired, damaged, due to be refreshed.
+    ///
+    /// Nothing is computed, and nobody is waited for who computes it now. A result that is found is a hit as any other:
+    /// loaded and verified as by [`eval`](Self::eval), tallied, and noted as used. One that isn't found is tallied
+    /// nowhere. A function that asks inside another makes what that one returns depend on the state of the cache.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// assert_eq!(memory.get(&double::call(1.0)), None);
+    /// memory.eval(double::call(1.0));
+    /// assert_eq!(memory.get(&double::call(1.0)), Some(2.0));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn get<A, R>(&self, call: &Call<A, R>) -> Option<R> {
+        let engine = self.0.as_ref()?;
+        let mode = engine.mode(call.options());
+        let memo_key = match mode {
+            Mode::Off => return None,
+            Mode::Refresh => None,
+            Mode::ReadWrite | Mode::ReadOnly => match engine.recall(call, mode, Owned) {
+                Ok(value) => return Some(value),
+                Err(memo_key) => memo_key,
+            },
+        };
+        let identity = call.identity().ok()?;
+        // An argument that another thread changes meanwhile must not be found by what it was before.
+        let memo_key = memo_key.filter(|&memo_key| call.is_still(memo_key));
+        let site = engine.site_under(call.function(), identity, mode, memo_key);
+        match engine.hit(call, &site, Owned) {
+            Err(Missing::Absent) if engine.archive.reopen(false) => engine.hit(call, &site, Owned).ok(),
+            found => found.ok(),
+        }
     }
 
     /// The stored entry of `call`, without its value; `None` if there is none.
@@ -97,7 +138,7 @@ impl Engine {
         if mode == Mode::Off {
             return Ok(Missing::Off);
         }
-        if self.is_due(site.key(), mode) {
+        if call.is_refreshed() || self.is_due(site.key(), mode) {
             return Ok(Missing::Due);
         }
         Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
