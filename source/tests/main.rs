@@ -3,12 +3,13 @@
 mod built;
 mod compiled;
 mod crates;
-
+mod doubt;
 mod edits;
 mod executed;
 mod methods;
 mod modules;
 mod paths;
 mod roots;
+mod text;
 mod types;
 mod unseen;

@@ -2,7 +2,7 @@
 
 use super::{Mention, Path, text};
 use crate::file::{File, content};
-use crate::index::Index;
+use crate::index::{Index, ItemId};
 use crate::lex::Kind;
 use crate::symbol::Symbol;
 
@@ -63,6 +63,59 @@ pub(crate) fn caching(file: &File, bracket: usize) -> Option<usize> {
         at += 2;
     }
     matches!(file.symbol(at), Symbol::CACHE | Symbol::CODE).then_some(at)
+}
+
+/// Derives that give a type no method of its own crate's, and attributes that only say something to these.
+const KNOWN: [&str; 24] = [
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "ContentHash",
+    "Payload",
+    "Serialize",
+    "Deserialize",
+    "Error",
+    "Display",
+    "Parser",
+    "Args",
+    "Subcommand",
+    "ValueEnum",
+    "Pod",
+    "Zeroable",
+    "serde",
+    "error",
+    "source",
+];
+
+/// Whether an attribute or derive of another crate stands before the item, which may make more of it than its text says.
+pub(crate) fn is_remade(index: &Index, id: ItemId) -> bool {
+    let item = index.item(id);
+    let file = index.file_of(item);
+    let mut at = item.from as usize;
+    while let Some(bracket) = crate::index::attribute(file, at).filter(|_| at < item.keyword as usize) {
+        if caching(file, bracket).is_none() && remakes(index, file, bracket + 1, file.tokens[bracket].link as usize) {
+            return true;
+        }
+        at = file.after(bracket);
+    }
+    false
+}
+
+/// Of the attribute in the tokens `from..to`.
+fn remakes(index: &Index, file: &File, from: usize, to: usize) -> bool {
+    let inner = |skipped: usize| crate::cfg::arguments(file, from + 2, to - 1).into_iter().skip(skipped);
+    let is_list = file.is_open(from + 1, b'(');
+    match file.symbol(from) {
+        Symbol::DERIVE if is_list => inner(0).any(|(_, to)| !KNOWN.contains(&file.text_of(to - 1))),
+        Symbol::CFG_ATTR if is_list => inner(1).any(|(from, to)| remakes(index, file, from, to)),
+        name => !SILENT.contains(&index.symbols.text(name)) && !KNOWN.contains(&index.symbols.text(name)),
+    }
 }
 
 pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut Vec<Mention>) {

@@ -57,6 +57,8 @@ pub struct Resolver<'a> {
     facts: RefCell<Map<ItemId, Vec<Fact>>>,
     traits: RefCell<Map<ScopeId, Rc<Vec<ItemId>>>>,
     paths: RefCell<Map<ItemId, String>>,
+    /// The types that have methods which no text shows.
+    open: RefCell<Map<ItemId, bool>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -80,6 +82,7 @@ impl<'a> Resolver<'a> {
             facts: RefCell::default(),
             traits: RefCell::default(),
             paths: RefCell::default(),
+            open: RefCell::default(),
         };
         for &id in &index.impls {
             let header = header::header(index, &resolver.names, id);
@@ -226,10 +229,22 @@ impl<'a> Resolver<'a> {
         derived || listed(&self.naming, &id).iter().any(|block| is_deref(&block)) || !self.calls.of_type(id).is_empty()
     }
 
+    /// Whether a macro of another crate, by a derive or an attribute, may give the type methods of any name.
+    fn is_open(&self, id: ItemId) -> bool {
+        if let Some(&known) = self.open.borrow().get(&id) {
+            return known;
+        }
+        let blocks = listed(&self.by_head, &id).iter();
+        let is_open = blocks.chain([&id]).any(|&id| crate::mention::is_remade(self.index, id));
+        self.open.borrow_mut().insert(id, is_open);
+        is_open
+    }
+
     /// Whether the trait that a member belongs to may be that of a type.
     fn may_implement(&self, member: ItemId, id: ItemId) -> bool {
         let Some(parent) = self.index.item(member).parent else { return true };
-        let made = !self.calls.of_name(self.index.item(parent).name).is_empty();
+        let made = !self.calls.of_name(self.index.item(parent).name).is_empty()
+            || crate::mention::is_remade(self.index, parent);
         made || listed(&self.by_trait, &parent).iter().any(|block| match self.headers[block].head {
             Head::Local(owner) => owner == id,
             Head::Open | Head::Unknown(_) => true,

@@ -41,14 +41,13 @@ pub(super) struct Node {
 /// The steps of each mention of a node, in their order.
 pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
     let mut walk = Walk::new(resolver, node);
-    let mut each: Vec<Vec<Step>> = Vec::new();
     for mention in mentions(resolver.index, node.item) {
         walk.mention(&mention);
-        each.push(std::mem::take(&mut walk.steps));
+        walk.cut();
     }
     walk.item();
-    each.push(std::mem::take(&mut walk.steps));
-    each
+    walk.cut();
+    walk.each
 }
 
 struct Walk<'a> {
@@ -57,6 +56,10 @@ struct Walk<'a> {
     /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
     owner: Option<ItemId>,
     parameters: Set<Symbol>,
+    /// Types that the item's body declares, which are no items.
+    declared: Set<Symbol>,
+    /// Of each mention, in an order that counts; and of the one that is walked through.
+    each: Vec<Vec<Step>>,
     steps: Vec<Step>,
 }
 
@@ -68,16 +71,23 @@ impl<'a> Walk<'a> {
         let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
         let owner = if blocks { Some(node.item) } else { item.parent };
         let around = resolver.index.closures.get(&node.item).map(|&around| index.item(around));
-        let mut found = parameters(file, around.unwrap_or(item));
+        let (mut found, mut declared) = (parameters(file, around.unwrap_or(item)), Set::default());
         if let Some(parent) = item.parent {
             found.extend(parameters(file, index.item(parent)));
         }
         for at in item.keyword as usize + 1..item.to as usize {
-            if file.symbol(at) == Symbol::FN {
-                found.extend(listed(file, at + 2, item.to as usize));
+            match file.symbol(at) {
+                Symbol::FN => found.extend(listed(file, at + 2, item.to as usize)),
+                Symbol::STRUCT | Symbol::ENUM | Symbol::UNION | Symbol::TYPE => declared.extend(file.name(at + 1)),
+                _ => {}
             }
         }
-        Walk { resolver, node, owner, parameters: found, steps: Vec::new() }
+        Walk { resolver, node, owner, parameters: found, declared, each: Vec::new(), steps: Vec::new() }
+    }
+
+    /// Ends what one mention leads to.
+    fn cut(&mut self) {
+        self.each.push(std::mem::take(&mut self.steps));
     }
 
     fn push(&mut self, step: Step) {
@@ -185,7 +195,7 @@ impl<'a> Walk<'a> {
         if first == Symbol::SELF_TYPE {
             return self.self_path(rest);
         }
-        if self.parameters.contains(&first) {
+        if self.parameters.contains(&first) || self.declared.contains(&first) {
             self.any(rest);
         }
         let found = self.resolve(path);
@@ -195,9 +205,33 @@ impl<'a> Walk<'a> {
         for found in &found {
             self.found(found, path);
         }
+        self.visibilities(&found);
         if found.is_empty() && !self.parameters.contains(&first) {
             self.unresolved(path, local);
         }
+    }
+
+    /// Of items in several modules the visibility decides which are imported by a `*`, and so which one is meant.
+    fn visibilities(&mut self, found: &[Found]) {
+        let index = self.resolver.index;
+        let items = found.iter().filter_map(|found| match found.target {
+            Target::Item(id) => Some(index.item(id)),
+            _ => None,
+        });
+        let mut modules: Vec<ScopeId> = items.clone().map(|item| index.module(index.around(item.scope))).collect();
+        modules.dedup();
+        if modules.len() < 2 {
+            return;
+        }
+        let mut words = vec![Symbol::STAR];
+        for item in items {
+            let file = index.file_of(item);
+            let public = (item.from..item.keyword).map(|at| at as usize).find(|&at| file.symbol(at) == Symbol::PUB);
+            let end = public.map_or(0, |at| crate::index::after_visibility(file, at));
+            words.extend(public.into_iter().flat_map(|at| at..end).map(|at| file.symbol(at)));
+            words.push(Symbol::COMMA);
+        }
+        self.push(Step::Foreign(words));
     }
 
     fn is_function(&self, target: &Target) -> bool {
@@ -243,9 +277,9 @@ impl<'a> Walk<'a> {
         let Some((&name, further)) = rest.split_first() else { return };
         self.any(further);
         match self.kind(id) {
-            kind if kind.is_type() => self.push(Step::On(id, name)),
+            kind if kind.is_type() => self.push(self.member_of(id, name)),
             ItemKind::Alias => match head_of_alias(self.resolver.index, &self.resolver.names, id) {
-                Head::Local(id) => self.push(Step::On(id, name)),
+                Head::Local(id) => self.push(self.member_of(id, name)),
                 Head::Open | Head::Unknown(_) => self.push(Step::Any(name)),
             },
             _ => self.push(Step::Any(name)),
@@ -317,12 +351,17 @@ impl<'a> Walk<'a> {
         self.push(step);
     }
 
+    /// `Type::name`, which another crate's macro may have made.
+    fn member_of(&self, id: ItemId, name: Symbol) -> Step {
+        if self.resolver.is_open(id) { Step::Any(name) } else { Step::On(id, name) }
+    }
+
     fn on(&self, id: ItemId, name: Symbol) -> Step {
-        if self.resolver.derefs(id) { Step::Any(name) } else { Step::On(id, name) }
+        if self.resolver.derefs(id) || self.resolver.is_open(id) { Step::Any(name) } else { Step::On(id, name) }
     }
 
     fn on_written(&self, path: &[Symbol], name: Symbol) -> Step {
-        if self.parameters.contains(&path[0]) {
+        if self.parameters.contains(&path[0]) || self.declared.contains(&path[0]) {
             return Step::Any(name);
         }
         let found = self.resolver.names.resolve(self.node.scope, path, false);
@@ -345,11 +384,18 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        // Text order decides which of several is meant.
         found.extend(self.resolver.index.macros.get(&name).into_iter().flatten().filter(|_| path.segments.len() == 1));
+        found.sort_unstable();
+        found.dedup();
         for &id in &found {
             self.push(Step::Item(id));
             self.push(Step::Macro(id, self.node.scope));
+            // Text order decides which of several is meant.
+            if found.len() > 1 {
+                let stands = if id < self.node.item { Symbol::TRUE } else { Symbol::FALSE };
+                self.push(Step::Foreign(vec![Symbol::STAR, stands]));
+                self.cut();
+            }
         }
         if found.is_empty() && !prelude::is_standard_macro(self.text(name)) {
             let name = self.text(name).to_owned();
