@@ -18,6 +18,7 @@ mod lex;
 mod mention;
 mod names;
 mod reach;
+mod reads;
 mod session;
 mod symbol;
 

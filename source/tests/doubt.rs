@@ -91,6 +91,6 @@ fn what_is_known_to_give_no_method_of_this_crate_leaves_a_type_as_it_is() {
         let text = format!(
             "{TRAITS}fn other(d: Disc) {{ d.area() }} {mark} struct Shape; impl Shape {{ fn area(&self) {{}} }} fn root(d: Option<Disc>, s: Shape) {{ s.area() }}"
         );
-        assert_parts(&text, &["<impl Shape>", "<impl Shape>::area", "Disc", "Shape"]);
+        assert_parts(&text, &["<impl Shape>", "<impl Shape>::area", "Area", "Disc", "Shape"]);
     }
 }

@@ -10,7 +10,7 @@ use crate::cfg;
 use crate::facts;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, after_visibility, attribute};
-use crate::lex::Kind;
+use crate::lex::{self, Kind};
 use crate::mention::{COUNTED_OPTIONS, angle_end, caching};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
@@ -62,7 +62,7 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
         ItemKind::Impl | ItemKind::Trait => item.head_end(),
         _ => item.to as usize,
     };
-    let mut tokens = Tokens { file, bytes: Vec::new() };
+    let mut tokens = Tokens { index, file, bytes: Vec::new() };
     let from = tokens.attributes(item.from as usize, to);
     tokens.level(from, to, Level::default());
     stream.bytes(&tokens.bytes);
@@ -73,7 +73,7 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
 pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
     let file = &index.files[file];
     let mut stream = Stream::new("ndcache-file:1");
-    let mut tokens = Tokens { file, bytes: Vec::new() };
+    let mut tokens = Tokens { index, file, bytes: Vec::new() };
     tokens.level(0, file.tokens.len(), Level::default());
     stream.bytes(&tokens.bytes);
     stream.finish()
@@ -84,11 +84,14 @@ pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
 struct Level {
     /// In the input of a macro, or in an attribute.
     raw: bool,
+    /// In the input of a macro that may read it as text: layout and docs count.
+    text: bool,
     /// A comma before its end isn't read.
     closes_list: bool,
 }
 
 struct Tokens<'a> {
+    index: &'a Index,
     file: &'a File,
     bytes: Vec<u8>,
 }
@@ -115,7 +118,7 @@ impl Tokens<'_> {
         }
         for (from, to) in cfg::arguments(self.file, name + 2, self.file.tokens[name + 1].link as usize) {
             if COUNTED_OPTIONS.contains(&self.file.text_of(from)) {
-                self.level(from, to, Level { raw: true, closes_list: false });
+                self.level(from, to, Level { raw: true, ..Level::default() });
             }
         }
     }
@@ -128,11 +131,37 @@ impl Tokens<'_> {
                 at = next;
                 continue;
             }
+            if place.text {
+                self.docs(at);
+            }
             let idle = !place.raw && self.file.symbol(at) == Symbol::COMMA && self.is_idle(from, at, to, place);
             if !idle {
                 self.token(at, from, place);
             }
             at = self.file.after(at);
+            if place.text && at < to {
+                self.layout(at);
+            }
+        }
+        if place.text {
+            self.docs(to);
+        }
+    }
+
+    /// Whether something stands between the token at `at` and the one before.
+    fn layout(&mut self, at: usize) {
+        let parted = self.file.tokens[at - 1].end < self.file.tokens[at].start;
+        self.bytes.push(if parted { b' ' } else { b'&' });
+    }
+
+    /// The docs before the token at `at`: to a macro they are tokens.
+    fn docs(&mut self, at: usize) {
+        let Some(next) = self.file.tokens.get(at).filter(|_| at > 0) else { return };
+        let between = &self.file.text[self.file.tokens[at - 1].end as usize..next.start as usize];
+        for doc in lex::docs(between) {
+            self.bytes.push(b'd');
+            self.bytes.extend((doc.len() as u32).to_le_bytes());
+            self.bytes.extend(doc.as_bytes());
         }
     }
 
@@ -184,11 +213,17 @@ impl Tokens<'_> {
 
     fn group(&mut self, at: usize, from: usize, place: Level) {
         let close = self.file.tokens[at].link as usize;
-        let raw = place.raw || self.is_macro_input(at, from) || self.is_attribute(at, from);
+        let is_input = self.is_macro_input(at, from);
+        let raw = place.raw || is_input || self.is_attribute(at, from);
+        let text = place.text || (is_input && self.is_text(at));
         let parenthesis = self.file.is_open(at, b'(');
         let closes_list = !parenthesis || self.opens_list(at, from) || self.has_plain_comma(at);
         self.bytes.extend(self.file.text_of(at).as_bytes());
-        self.level(at + 1, close, Level { raw, closes_list });
+        if place.text {
+            self.layout(at + 1);
+            self.layout(close);
+        }
+        self.level(at + 1, close, Level { raw, text, closes_list });
         self.bytes.extend(self.file.text_of(close).as_bytes());
     }
 
@@ -203,6 +238,15 @@ impl Tokens<'_> {
             && self.file.symbol(second) == Symbol::BANG
             && self.file.symbol(second - 1) == Symbol::MACRO_RULES;
         called || ruled
+    }
+
+    /// Whether the macro whose input opens at `at` may read it as text. What a `macro_rules!` holds is its own.
+    fn is_text(&self, at: usize) -> bool {
+        if self.file.symbol(at - 1) != Symbol::BANG {
+            return false;
+        }
+        let is_variable = at > 2 && self.file.symbol(at - 3) == Symbol::DOLLAR;
+        is_variable || self.index.reads_of(self.file.symbol(at - 2)).text
     }
 
     fn is_attribute(&self, at: usize, from: usize) -> bool {

@@ -12,6 +12,7 @@ use crate::file::File;
 use crate::reach::{Place, Sought};
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
+use crate::reads::Reads;
 
 pub(crate) use load::included_path;
 pub(crate) use uses::used;
@@ -102,6 +103,8 @@ pub struct Index {
     pub(crate) closures: Map<ItemId, ItemId>,
     /// Files of expressions that include them, by the file and the token of the `include`.
     pub(crate) included: Map<(u32, u32), ItemId>,
+    /// What each macro may do with its input.
+    pub(crate) reads: Map<ItemId, Reads>,
     /// Files that a module names and that aren't there.
     pub(crate) missing: Vec<PathBuf>,
 }
@@ -130,9 +133,11 @@ impl Index {
             calls: Vec::new(),
             closures: Map::default(),
             included: Map::default(),
+            reads: Map::default(),
             missing: Vec::new(),
         };
         load::root(&mut index)?;
+        index.reads = crate::reads::of_macros(&index);
         Ok(index)
     }
 

@@ -116,6 +116,11 @@ const EVALUATING: [&str; 24] = [
     "s",
 ];
 
+/// Whether a macro of that name takes expressions, and nothing else from its input.
+pub(crate) fn evaluates(name: &str) -> bool {
+    EVALUATING.contains(&name)
+}
+
 /// The kind of a macro's variable: `expr` in `$x:expr`.
 pub(crate) fn is_fragment(file: &File, at: usize) -> bool {
     at >= 3 && file.symbol(at - 1) == Symbol::COLON && file.symbol(at - 3) == Symbol::DOLLAR

@@ -32,6 +32,8 @@ pub use part::{Fact, Part, Reached, Why};
 pub use place::{Place, Sought};
 pub use unseen::Unseen;
 
+pub(crate) use prelude::is_standard_macro;
+
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;
 

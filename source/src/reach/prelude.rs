@@ -146,7 +146,7 @@ pub(super) fn is_plain(name: &str) -> bool {
     PLAIN.contains(&name)
 }
 
-pub(super) fn is_standard_macro(name: &str) -> bool {
+pub(crate) fn is_standard_macro(name: &str) -> bool {
     MACROS.contains(&name)
 }
 
