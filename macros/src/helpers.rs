@@ -243,8 +243,8 @@ impl Sources {
         private: &TokenStream,
     ) -> Vec<TakenFact<'a>> {
         let mut found = Vec::new();
-        for part in reached.parts.iter().filter(|part| !without(part) || reached.whole_crate) {
-            self.of_part(part, private, &mut found);
+        for part in &reached.parts {
+            self.of_part(part, without(part) && !reached.whole_crate, private, &mut found);
         }
         found.sort_by(|a, b| (&a.order, &a.name, a.helper).cmp(&(&b.order, &b.name, b.helper)));
         // A file is one of its item's, whatever other items of the same text include.
@@ -252,16 +252,25 @@ impl Sources {
         found
     }
 
-    fn of_part<'a>(&self, part: &'a Part, private: &TokenStream, found: &mut Vec<TakenFact<'a>>) {
+    /// What an item takes from the build; of one whose own facts are looked up beside its tokens, what its macros do.
+    fn of_part<'a>(&self, part: &'a Part, only_passed: bool, private: &TokenStream, found: &mut Vec<TakenFact<'a>>) {
         let site = Span::mixed_site();
         let item = hex(&part.digest);
         let guards = part.guards.iter().map(|guard| Fact::Cfg(guard.clone(), None));
-        for (at, fact) in guards.chain(part.facts.iter().cloned()).enumerate() {
+        let own = guards.chain(part.facts.iter().cloned()).filter(|_| !only_passed);
+        for (at, fact) in own.chain(part.passed.iter().cloned()).enumerate() {
             let (order, name, fact) = match fact {
                 Fact::Cfg(predicate, None) => {
                     let Ok(tokens) = predicate.parse::<TokenStream>() else { continue };
                     let tokens: TokenStream = tokens.into_iter().map(at_mixed_site).collect();
-                    let fact = quote_spanned!(site=> #private::Fact::Cfg(#predicate, #private::core::cfg!(#tokens)));
+                    // What is only tried may be no value of its name.
+                    let fact = quote_spanned! {site=>
+                        #private::Fact::Cfg(#predicate, {
+                            #[allow(unexpected_cfgs)]
+                            const IS_SET: bool = #private::core::cfg!(#tokens);
+                            IS_SET
+                        })
+                    };
                     ("cfg".to_owned(), predicate, fact)
                 }
                 Fact::Env(name) => {

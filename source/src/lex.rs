@@ -359,7 +359,9 @@ pub(crate) fn docs(mut between: &str) -> Vec<&str> {
         let text = &comment[..end];
         let is_doc = match is_line {
             true => text.starts_with("//!") || (text.starts_with("///") && !text.starts_with("////")),
-            false => text.starts_with("/*!") || (text.starts_with("/**") && !text.starts_with("/***") && text.len() > 4),
+            false => {
+                text.starts_with("/*!") || (text.starts_with("/**") && !text.starts_with("/***") && text.len() > 4)
+            }
         };
         found.extend(is_doc.then_some(text));
         between = &comment[end..];

@@ -70,7 +70,7 @@ fn own(index: &Index, id: ItemId) -> Reads {
             reads.add(called(index, file, name, open + 1, to, file.symbol(at.wrapping_sub(1)) == Symbol::DOLLAR));
         }
     }
-    if reads.called { Reads::ALL } else { uses }
+    if reads.called { Reads::ALL } else { reads }
 }
 
 /// The name of the macro that is called at `at`, and the delimiter of its input.

@@ -17,7 +17,9 @@ fn a_pattern_in_a_macro_binds_a_name_anew() {
     reaches_helper("fn root(x: A, e: Option<B>) { assert!(matches!(e, Some(x) if x.m())); }");
     reaches_helper("fn root(x: A, e: Vec<B>) { azip!((x in &e) x.m()); }");
     reaches_helper("fn root(x: A, e: Vec<B>) { ndarray::azip!((a in &e, &x in &e) { x.m() }); }");
-    reaches_helper("fn root(x: A, e: B) { if let Some(_) = Some(1) { s!(let x = e; x.m()) } } macro_rules! s { (let $x:ident = $e:expr; $b:expr) => {{ let $x = $e; $b }} }");
+    reaches_helper(
+        "fn root(x: A, e: B) { if let Some(_) = Some(1) { s!(let x = e; x.m()) } } macro_rules! s { (let $x:ident = $e:expr; $b:expr) => {{ let $x = $e; $b }} }",
+    );
 }
 
 #[test]
@@ -66,7 +68,8 @@ fn what_another_crate_derives_may_give_a_type_any_method() {
         "#[cfg_attr(all(), derive(Dispatch))]",
         "#[cfg_attr(all(), enum_dispatch(Area))]",
     ] {
-        let shape = format!("{TRAITS}{mark} enum Shape {{ Disc(Disc) }} impl Shape {{ fn twice(&self) {{ self.area() }} }} ");
+        let shape =
+            format!("{TRAITS}{mark} enum Shape {{ Disc(Disc) }} impl Shape {{ fn twice(&self) {{ self.area() }} }} ");
         assert_counts(&format!("{shape}fn root(s: Shape) {{ s.twice() }}"), &["helper"]);
         assert_counts(&format!("{shape}fn root(s: Shape) {{ s.area() }}"), &["helper"]);
         assert_counts(&format!("{shape}fn root(s: Shape) {{ Shape::area(&s) }}"), &["helper"]);

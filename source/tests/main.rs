@@ -6,6 +6,7 @@ mod crates;
 mod doubt;
 mod edits;
 mod executed;
+mod lookups;
 mod methods;
 mod modules;
 mod paths;

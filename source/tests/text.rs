@@ -21,7 +21,11 @@ fn layout_counts_where_a_macro_may_turn_it_into_text() {
         ("fn root() { concat!(stringify!(f(1)), 2); }", "f(1)", "f (1)"),
         ("fn root() { h() } fn h() { println!(\"{}\", stringify!(a,b)) }", "a,b", "a, b"),
         ("macro_rules! n { ($($t:tt)*) => { stringify!($($t)*) } } fn root() { n!(a+b); }", "a+b", "a + b"),
-        ("macro_rules! n { ($($t:tt)*) => { m!($($t)*) } } macro_rules! m { ($e:expr) => { stringify!($e) } } fn root() { n!(x+1); }", "x+1", "x + 1"),
+        (
+            "macro_rules! n { ($($t:tt)*) => { m!($($t)*) } } macro_rules! m { ($e:expr) => { stringify!($e) } } fn root() { n!(x+1); }",
+            "x+1",
+            "x + 1",
+        ),
         ("macro_rules! n { () => { stringify!(x+1) } } fn root() { n!(); }", "x+1", "x + 1"),
         ("macro_rules! n { ($m:ident) => { $m!(x+1) } } fn root() { n!(stringify); }", "x+1", "x + 1"),
         ("fn root() { other::named!(x+1); }", "x+1", "x + 1"),

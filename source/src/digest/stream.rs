@@ -52,7 +52,7 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     for guard in &item.guards {
         stream.text(&index.words(guard.file, guard.from as usize, guard.to as usize));
     }
-    for fact in facts::of(index, id) {
+    for fact in facts::of(index, id).into_iter().chain(facts::passed(index, id).facts) {
         if let Fact::Cfg(predicate, Some(value)) = fact {
             stream.text(&predicate);
             stream.number(u64::from(value));

@@ -30,7 +30,7 @@ fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usiz
     for at in declared {
         let file = &index.files[context.file as usize];
         if file.symbol(at) == Symbol::INCLUDE {
-            if let Some(path) = load::included_path(index, context.file, at + 2) {
+            if let Some(path) = super::text::included_path(index, context.file, at + 2) {
                 load::include_expression(index, &context, at, &path)?;
             }
             continue;

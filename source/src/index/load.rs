@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::split::{self, ItemKind, Raw, called_macro};
+use super::text::included_path;
 use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, uses};
 use crate::cfg;
 use crate::error::Result;
@@ -43,8 +44,30 @@ pub(super) fn root(index: &mut Index) -> Result<()> {
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)?;
+    renamed_macros(index);
     imports_of_calls(index);
     Ok(())
+}
+
+/// `use name as other`: a macro is known by each of its names.
+fn renamed_macros(index: &mut Index) {
+    let mut renamed = Vec::new();
+    for (&name, bindings) in index.scopes.iter().flat_map(|scope| &scope.names) {
+        for binding in bindings {
+            if let Binding::Import(import) = binding
+                && let Some(last) = import.path.last().filter(|&&last| last != name)
+                && let Some(macros) = index.macros.get(last)
+            {
+                renamed.push((name, macros.clone()));
+            }
+        }
+    }
+    for (name, macros) in renamed {
+        let known = index.macros.entry(name).or_default();
+        known.extend(macros);
+        known.sort_unstable();
+        known.dedup();
+    }
 }
 
 /// What a macro imports where items stand is imported there.
@@ -78,7 +101,7 @@ fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
     }
 }
 
-fn folder(path: &Path) -> PathBuf {
+pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
@@ -357,29 +380,6 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
         None => index.missing.push(PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
     }
     Ok(true)
-}
-
-/// The file that the arguments of `include!` at the delimiter `open` name.
-pub(crate) fn included_path(index: &Index, file: u32, open: usize) -> Option<PathBuf> {
-    let file = &index.files[file as usize];
-    if let Some(path) = file.string(open + 1) {
-        return Some(folder(&file.path).join(path));
-    }
-    if file.symbol(open + 1) != Symbol::CONCAT {
-        return None;
-    }
-    let mut path = String::new();
-    for (from, _) in cfg::arguments(file, open + 4, file.tokens[open + 3].link as usize) {
-        match file.string(from) {
-            Some(text) => path.push_str(text),
-            None if file.symbol(from) == Symbol::ENV => match file.string(from + 3)? {
-                "OUT_DIR" => path.push_str(index.session.out_dir.as_ref()?.to_str()?),
-                name => path.push_str(&std::env::var(name).ok()?),
-            },
-            None => return None,
-        }
-    }
-    Some(folder(&file.path).join(path))
 }
 
 /// `cfg_if! { if … { mod name; } }`: the files of modules that a macro is given.

@@ -3,6 +3,7 @@
 mod body;
 mod load;
 mod split;
+mod text;
 mod uses;
 
 use std::path::PathBuf;
@@ -10,11 +11,11 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::file::File;
 use crate::reach::{Place, Sought};
+use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
-use crate::reads::Reads;
 
-pub(crate) use load::included_path;
+pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::used;
 
 pub(crate) use split::{ItemKind, after_visibility, attribute, called_macro};

@@ -126,6 +126,8 @@ pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut V
     match file.symbol(bracket + 1) {
         Symbol::DERIVE => derived(file, bracket + 3, close - 1, found),
         Symbol::CFG_ATTR if file.is_open(bracket + 2, b'(') => conditional(index, file, bracket + 2, found),
+        // What a macro's variable stands for is mentioned where the macro is called.
+        Symbol::DOLLAR => {}
         name if SILENT.contains(&index.symbols.text(name)) => {}
         _ => custom(index, file, bracket + 1, close, found),
     }

@@ -22,7 +22,7 @@ use step::{Node, Step};
 
 use crate::digest;
 use crate::error::Result;
-use crate::facts;
+use crate::facts::{self, Passed};
 use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
@@ -57,6 +57,7 @@ pub struct Resolver<'a> {
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
     facts: RefCell<Map<ItemId, Vec<Fact>>>,
+    passed: RefCell<Map<ItemId, Passed>>,
     traits: RefCell<Map<ScopeId, Rc<Vec<ItemId>>>>,
     paths: RefCell<Map<ItemId, String>>,
     /// The types that have methods which no text shows.
@@ -82,6 +83,7 @@ impl<'a> Resolver<'a> {
             steps: RefCell::default(),
             contents: RefCell::default(),
             facts: RefCell::default(),
+            passed: RefCell::default(),
             traits: RefCell::default(),
             paths: RefCell::default(),
             open: RefCell::default(),
@@ -144,6 +146,7 @@ impl<'a> Resolver<'a> {
         let mut unseen = growth.unseen.clone();
         unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
         unseen.extend(told::imports(self, &growth));
+        unseen.extend(told::lookups(self, &growth));
         Reached { parts: told::parts(self, &growth), unseen: unseen.into_iter().collect(), digest, whole_crate: false }
     }
 
@@ -211,6 +214,10 @@ impl<'a> Resolver<'a> {
 
     fn facts(&self, id: ItemId) -> Vec<Fact> {
         self.facts.borrow_mut().entry(id).or_insert_with(|| facts::of(self.index, id)).clone()
+    }
+
+    fn passed(&self, id: ItemId) -> Passed {
+        self.passed.borrow_mut().entry(id).or_insert_with(|| facts::passed(self.index, id)).clone()
     }
 
     fn path(&self, id: ItemId) -> String {
