@@ -17,6 +17,7 @@ mod index;
 mod lex;
 mod mention;
 mod names;
+mod prelude;
 mod reach;
 mod reads;
 mod session;

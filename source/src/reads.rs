@@ -4,7 +4,7 @@ use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, attribute};
 use crate::lex::Kind;
 use crate::mention::evaluates;
-use crate::reach::is_standard_macro;
+use crate::prelude::is_standard_macro;
 use crate::symbol::{Map, Symbol};
 
 /// What a macro looks up by a variable of its own, and whether it may read its input as text.

@@ -7,6 +7,7 @@ mod doubt;
 mod edits;
 mod executed;
 mod lookups;
+mod made;
 mod methods;
 mod modules;
 mod paths;

@@ -21,7 +21,7 @@ pub(crate) struct Passed {
     pub(crate) facts: Vec<Fact>,
     /// The macros of which something isn't found.
     pub(crate) unseen: Vec<Symbol>,
-    /// The files, and the tokens at which the calls begin.
+    /// The files of code, and the tokens at which the calls begin.
     pub(crate) files: Vec<(u32, PathBuf)>,
 }
 
@@ -31,6 +31,7 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Passed {
     let file = index.file_of(item);
     let to = if matches!(item.kind, ItemKind::Impl | ItemKind::Trait) { item.head_end() } else { item.to as usize };
     let mut passed = Passed::default();
+    passed.unseen.extend(index.unfound.get(&id));
     for at in item.keyword as usize..to {
         let Some((name, open)) = call(file, at) else { continue };
         let is_variable = at > 0 && file.symbol(at - 1) == Symbol::DOLLAR;
@@ -235,7 +236,7 @@ impl Call<'_> {
         let tried = self.tried(site.id, site.from, site.to, texts);
         let found = match site.name {
             Symbol::ENV | Symbol::OPTION_ENV => self.variables(&tried),
-            _ => self.files(&tried),
+            name => self.files(&tried, name == Symbol::INCLUDE),
         };
         // What a macro passes on is looked up where that macro is called.
         let passes_on = self.index.item(self.id).kind == ItemKind::Macro;
@@ -252,14 +253,16 @@ impl Call<'_> {
         found
     }
 
-    fn files(&mut self, paths: &[String]) -> bool {
+    fn files(&mut self, paths: &[String], is_code: bool) -> bool {
         let mut found = false;
         for folder in folders(self.index, self.id) {
             for path in paths.iter().filter(|path| !path.is_empty()).map(|path| folder.join(path)) {
                 if path.is_file() {
                     found = true;
                     self.push(Fact::Include(path.clone()));
-                    self.passed.files.push((self.at as u32, path));
+                    if is_code {
+                        self.passed.files.push((self.at as u32, path));
+                    }
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::split::{self, ItemKind, Raw, called_macro};
 use super::text::included_path;
-use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, uses};
+use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, made, uses};
 use crate::cfg;
 use crate::error::Result;
 use crate::file::File;
@@ -45,7 +45,12 @@ pub(super) fn root(index: &mut Index) -> Result<()> {
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)?;
     renamed_macros(index);
+    index.reads = crate::reads::of_macros(index);
+    made::calls(index)?;
+    renamed_macros(index);
+    index.reads = crate::reads::of_macros(index);
     imports_of_calls(index);
+    made::bodies(index);
     Ok(())
 }
 
@@ -93,12 +98,40 @@ fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
     }
     let inner = &index.scopes[from as usize];
     let (names, globs) = (inner.names.clone(), inner.globs.clone());
-    let outer = &mut index.scopes[to as usize];
-    outer.globs.extend(globs);
-    for (name, bindings) in names {
-        let imports = bindings.into_iter().filter(|binding| matches!(binding, Binding::Import(_)));
-        outer.names.entry(name).or_default().extend(imports);
+    for import in globs {
+        bind_import(index, to, None, import);
     }
+    for (name, bindings) in names {
+        for binding in bindings {
+            if let Binding::Import(import) = binding {
+                bind_import(index, to, Some(name), import);
+            }
+        }
+    }
+}
+
+/// An import of a macro's: it may stand in a module that the macro makes, so that `super` may be where the macro is
+/// called.
+pub(super) fn bind_import(index: &mut Index, scope: ScopeId, name: Option<Symbol>, import: Import) {
+    for path in std::iter::once(import.path.clone()).chain(nearer(&import.path)) {
+        let import = Import { path, global: import.global };
+        let known = &mut index.scopes[scope as usize];
+        match name {
+            None => known.globs.push(import),
+            Some(Symbol::UNDERSCORE) => known.nameless.push(import),
+            Some(name) => known.names.entry(name).or_default().push(Binding::Import(import)),
+        }
+    }
+}
+
+/// A path that begins with `super`, with fewer of them: as it is seen from modules further in.
+pub(crate) fn nearer(path: &[Symbol]) -> Vec<Vec<Symbol>> {
+    let ups = path.iter().take_while(|&&segment| segment == Symbol::SUPER).count();
+    let shorter = |kept: usize| {
+        let head = if kept == 0 { vec![Symbol::SELF] } else { vec![Symbol::SUPER; kept] };
+        [&head, &path[ups..]].concat()
+    };
+    (0..ups).map(shorter).filter(|path| path.len() > 1).collect()
 }
 
 pub(super) fn folder(path: &Path) -> PathBuf {
@@ -232,8 +265,9 @@ pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<
         ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro => body::scan(index, context, id),
         ItemKind::Call => {
             index.calls.push(id);
+            index.contexts.insert(id, context.clone());
             body::scan(index, context, id)?;
-            modules_of_call(index, context, raw)
+            modules_of_call(index, context, raw, id)
         }
         _ => Ok(()),
     }
@@ -296,8 +330,9 @@ fn paths(index: &Index, file: u32, raw: &Raw) -> (Vec<String>, bool) {
     let (mut found, mut sure) = (Vec::new(), false);
     for &bracket in &raw.attributes {
         if source.symbol(bracket + 1) == Symbol::PATH {
+            // That of a macro's variable isn't known.
+            sure |= source.string(bracket + 3).is_some();
             found.extend(source.string(bracket + 3).map(str::to_owned));
-            sure = true;
         } else if source.symbol(bracket + 1) == Symbol::CFG_ATTR && source.is_open(bracket + 2, b'(') {
             let arguments = cfg::arguments(source, bracket + 3, source.tokens[bracket + 2].link as usize);
             let Some((&(from, to), rest)) = arguments.split_first() else { continue };
@@ -367,23 +402,27 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
         return Ok(false);
     }
     match included_path(index, context.file, bang + 1) {
-        Some(path) if context.depth < DEPTH && path.is_file() => {
-            let file = open(index, &path)?;
-            let paths = folder(&path);
-            let depth = context.depth + 1;
-            let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
-            let (_, from) = inner_attributes(&index.files[file as usize], 0);
-            let to = index.files[file as usize].tokens.len();
-            level(index, &context, from, to)?;
-        }
+        Some(path) if context.depth < DEPTH && path.is_file() => include_items(index, context, &path)?,
         Some(path) => index.missing.push(path),
         None => index.missing.push(PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
     }
     Ok(true)
 }
 
+fn include_items(index: &mut Index, context: &Context, path: &Path) -> Result<()> {
+    if context.depth >= DEPTH {
+        return Ok(());
+    }
+    let file = open(index, path)?;
+    let (paths, depth) = (folder(path), context.depth + 1);
+    let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
+    let (_, from) = inner_attributes(&index.files[file as usize], 0);
+    let to = index.files[file as usize].tokens.len();
+    level(index, &context, from, to)
+}
+
 /// `cfg_if! { if … { mod name; } }`: the files of modules that a macro is given.
-fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw, call: ItemId) -> Result<()> {
     let mut at = raw.keyword;
     while at + 2 < raw.to {
         let file = &index.files[context.file as usize];
@@ -398,11 +437,35 @@ fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()
                 to: at + 3,
                 attributes: Vec::new(),
             };
-            module(index, context, &inner, context.guards.clone())?;
+            made_module(index, context, &inner, call)?;
         }
         at += 1;
     }
     Ok(())
+}
+
+/// A module that a macro call makes, which counts with what is in it.
+pub(super) fn made_module(index: &mut Index, context: &Context, raw: &Raw, call: ItemId) -> Result<()> {
+    let scope = index.scopes.len();
+    module(index, context, raw, context.guards.clone())?;
+    if let Some(scope) = index.scopes.get_mut(scope) {
+        scope.made_by = Some(call);
+    }
+    Ok(())
+}
+
+/// A file that a macro call includes where items stand.
+pub(super) fn made_file(index: &mut Index, context: &Context, path: &Path, call: ItemId) -> Result<()> {
+    let from = index.items.len() as ItemId;
+    include_items(index, context, path)?;
+    index.made.extend((from..index.items.len() as ItemId).map(|id| (id, call)));
+    Ok(())
+}
+
+/// Whether `mod name;` has a file.
+pub(super) fn has_file(index: &Index, context: &Context, name: Symbol) -> bool {
+    let name = index.symbols.text(name).trim_start_matches("r#");
+    context.children.join(format!("{name}.rs")).is_file() || context.children.join(name).join("mod.rs").is_file()
 }
 
 pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize, path: &Path) -> Result<()> {

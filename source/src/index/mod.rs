@@ -2,6 +2,7 @@
 
 mod body;
 mod load;
+mod made;
 mod split;
 mod text;
 mod uses;
@@ -15,6 +16,7 @@ use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
+pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::used;
 
@@ -79,6 +81,8 @@ pub(crate) struct Scope {
     pub(crate) parent: Option<ScopeId>,
     pub(crate) is_body: bool,
     pub(crate) name: Option<Symbol>,
+    /// The macro call that makes the module.
+    pub(crate) made_by: Option<ItemId>,
     pub(crate) names: Map<Symbol, Vec<Binding>>,
     pub(crate) globs: Vec<Import>,
     /// `use … as _`, and the names that may be those of traits.
@@ -100,6 +104,12 @@ pub struct Index {
     pub(crate) macros: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
+    /// Where each of the calls stands.
+    contexts: Map<ItemId, load::Context>,
+    /// Items of files that a macro call includes, and the call.
+    pub(crate) made: Map<ItemId, ItemId>,
+    /// Calls of macros that declare a module whose file isn't found, and the macro's name.
+    pub(crate) unfound: Map<ItemId, Symbol>,
     /// Named closures, and the items in which they stand.
     pub(crate) closures: Map<ItemId, ItemId>,
     /// Files of expressions that include them, by the file and the token of the `include`.
@@ -132,13 +142,15 @@ impl Index {
             macros: Map::default(),
             impls: Vec::new(),
             calls: Vec::new(),
+            contexts: Map::default(),
+            made: Map::default(),
+            unfound: Map::default(),
             closures: Map::default(),
             included: Map::default(),
             reads: Map::default(),
             missing: Vec::new(),
         };
         load::root(&mut index)?;
-        index.reads = crate::reads::of_macros(&index);
         Ok(index)
     }
 

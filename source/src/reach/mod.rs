@@ -7,7 +7,7 @@ mod header;
 mod named;
 mod part;
 mod place;
-mod prelude;
+mod signature;
 mod step;
 mod told;
 mod unseen;
@@ -31,8 +31,6 @@ pub use named::Named;
 pub use part::{Fact, Part, Reached, Why};
 pub use place::{Place, Sought};
 pub use unseen::Unseen;
-
-pub(crate) use prelude::is_standard_macro;
 
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;

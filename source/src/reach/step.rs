@@ -1,11 +1,12 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::header::{Head, Implemented, head_of_alias, listed, parameters};
+use super::Resolver;
+use super::header::{Head, head_of_alias, listed, parameters};
 use super::unseen::Unseen;
-use super::{Resolver, prelude};
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// One lead.
@@ -50,21 +51,21 @@ pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
     walk.each
 }
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     resolver: &'a Resolver<'a>,
     node: Node,
     /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
     owner: Option<ItemId>,
-    parameters: Set<Symbol>,
+    pub(super) parameters: Set<Symbol>,
     /// Types that the item's body declares, which are no items.
     declared: Set<Symbol>,
     /// Of each mention, in an order that counts; and of the one that is walked through.
     each: Vec<Vec<Step>>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
+    pub(super) fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
         let index = resolver.index;
         let item = index.item(node.item);
         let file = index.file_of(item);
@@ -90,7 +91,7 @@ impl<'a> Walk<'a> {
         self.each.push(std::mem::take(&mut self.steps));
     }
 
-    fn push(&mut self, step: Step) {
+    pub(super) fn push(&mut self, step: Step) {
         if !self.steps.contains(&step) {
             self.steps.push(step);
         }
@@ -108,10 +109,23 @@ impl<'a> Walk<'a> {
     fn item(&mut self) {
         let item = self.resolver.index.item(self.node.item);
         self.steps.extend(item.parent.map(Step::Item));
+        self.made_by();
         let foreign = item.parent.is_some_and(|parent| self.kind(parent) == ItemKind::ExternBlock);
         if foreign {
             let name = self.text(item.name).to_owned();
             self.push(Step::Unseen(Unseen::Extern(name)));
+        }
+    }
+
+    /// The macro calls that make the item, or a module around it.
+    fn made_by(&mut self) {
+        let index = self.resolver.index;
+        self.steps.extend(index.made.get(&self.node.item).map(|&call| Step::Item(call)));
+        let mut at = Some(self.node.scope);
+        while let Some(scope) = at {
+            let scope = &index.scopes[scope as usize];
+            self.steps.extend(scope.made_by.map(Step::Item));
+            at = scope.parent;
         }
     }
 
@@ -155,7 +169,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Each `impl` of what the path names, if that is a trait.
-    fn open(&mut self, path: &Path) {
+    pub(super) fn open(&mut self, path: &Path) {
         let found = self.resolve(path);
         let local = found.iter().any(|found| matches!(found.target, Target::Item(_)));
         for found in found {
@@ -174,6 +188,14 @@ impl<'a> Walk<'a> {
         let names = &self.resolver.names;
         let mut found = names.resolve(self.node.scope, &path.segments, path.global);
         let item = self.resolver.index.item(self.node.item);
+        if matches!(item.kind, ItemKind::Call | ItemKind::Macro) {
+            // In a module that the macro makes, `super` is where it is called.
+            for shorter in crate::index::nearer(&path.segments) {
+                let cut = path.segments.len() - shorter.len();
+                let found_there = names.resolve(self.node.scope, &shorter, path.global);
+                found.extend(found_there.into_iter().map(|found| Found { length: found.length + cut, ..found }));
+            }
+        }
         if item.scope != self.node.scope {
             // A macro's own imports are resolved where it is called, too.
             for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
@@ -464,38 +486,4 @@ impl<'a> Walk<'a> {
             self.push(Step::Unseen(Unseen::Macro(name)));
         }
     }
-}
-
-/// The steps that the signature of the function in question adds: whatever its callers may pass.
-pub(super) fn signature_steps(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
-    let index = resolver.index;
-    let mut found = Vec::new();
-    let owner = index.item(id).parent.filter(|&parent| index.item(parent).kind == ItemKind::Impl);
-    for id in std::iter::once(id).chain(owner) {
-        let item = index.item(id);
-        let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });
-        let file = index.file_of(item);
-        for at in item.keyword as usize..item.head_end() {
-            let starts = file.is_ident(at) && file.symbol(at.wrapping_sub(1)) != Symbol::COLON2;
-            let path = if starts { crate::mention::type_head(file, at, item.head_end()) } else { None };
-            if let Some(segments) = path {
-                walk.open(&Path { segments, global: false });
-            }
-        }
-        if !walk.parameters.is_empty() || has_opaque(resolver, id) {
-            walk.push(Step::Unseen(Unseen::TypeArguments(index.path(id))));
-        }
-        found.append(&mut walk.steps);
-    }
-    if let Some(Implemented::Local(id)) = owner.map(|owner| resolver.headers[&owner].implemented) {
-        found.push(Step::Item(id));
-    }
-    found
-}
-
-/// `impl Trait` in the signature.
-fn has_opaque(resolver: &Resolver<'_>, id: ItemId) -> bool {
-    let item = resolver.index.item(id);
-    let file = resolver.index.file_of(item);
-    item.kind == ItemKind::Fn && (item.keyword as usize..item.head_end()).any(|at| file.symbol(at) == Symbol::IMPL)
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::Resolver;
 use super::grow::{Growth, Rule};
 use super::part::{Fact, Part, Why};
 use super::step::{Node, Step};
 use super::unseen::Unseen;
-use super::{Resolver, prelude};
 use crate::index::{Binding, ItemId, ScopeId};
 use crate::names::{Names, Target};
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// One part for each item, however many scopes it counts in.
