@@ -74,6 +74,22 @@ fn files_that_a_macro_includes_are_read() {
 }
 
 #[test]
+fn files_that_a_macro_includes_as_expressions_are_followed() {
+    for text in [
+        "macro_rules! value { ($p:literal) => { include!($p) } } fn root() { value!(\"value.in\") }",
+        "macro_rules! value { ($p:expr) => { include!($p) } } const V: u8 = value!(concat!(\"value\", \".in\")); fn root() { V }",
+        "mod deep; fn root() { fixed!() }",
+        "macro_rules! outer { ($p:literal) => { value!($p) } } macro_rules! value { ($p:literal) => { include!($p) } } fn root() { outer!(\"value.in\") }",
+    ] {
+        let text = format!("{text} fn helper() {{}}");
+        let deep = "macro_rules! fixed { () => { include!(\"value.in\") } }";
+        let files = [("src/lib.rs", text.as_str()), ("src/value.in", "helper()"), ("src/deep/mod.rs", deep)];
+        let reached = Crate::new(&files).reached();
+        assert!(names(&reached).contains(&"helper"), "{text}: {:?}", names(&reached));
+    }
+}
+
+#[test]
 fn imports_by_a_variable_of_a_macro_lead_on() {
     let window = "mod window { pub fn apply() { helper() } fn helper() {} } ";
     for text in [

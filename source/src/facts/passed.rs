@@ -21,8 +21,8 @@ pub(crate) struct Passed {
     pub(crate) facts: Vec<Fact>,
     /// The macros of which something isn't found.
     pub(crate) unseen: Vec<Symbol>,
-    /// The files of code, and the tokens at which the calls begin.
-    pub(crate) files: Vec<(u32, PathBuf)>,
+    /// The files of code.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// What an item's macro calls look up; of an `impl` or a trait those before its members.
@@ -37,7 +37,7 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Passed {
         let is_variable = at > 0 && file.symbol(at - 1) == Symbol::DOLLAR;
         let reads = if is_variable { Reads::ALL } else { index.reads_of(name) };
         if reads.cfg || reads.env || reads.file {
-            let call = Call { index, file, id, name, at, open, reads, passed: &mut passed };
+            let call = Call { index, file, id, name, open, reads, passed: &mut passed };
             call.read();
         }
     }
@@ -49,7 +49,6 @@ struct Call<'a> {
     file: &'a File,
     id: ItemId,
     name: Symbol,
-    at: usize,
     open: usize,
     reads: Reads,
     passed: &'a mut Passed,
@@ -261,7 +260,7 @@ impl Call<'_> {
                     found = true;
                     self.push(Fact::Include(path.clone()));
                     if is_code {
-                        self.passed.files.push((self.at as u32, path));
+                        self.passed.files.push(path);
                     }
                 }
             }

@@ -294,7 +294,7 @@ fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Ve
     level(index, &context, body + 1, to)
 }
 
-fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
     if context.depth >= DEPTH {
         return Ok(());
     }
@@ -409,7 +409,7 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
     Ok(true)
 }
 
-fn include_items(index: &mut Index, context: &Context, path: &Path) -> Result<()> {
+pub(super) fn include_items(index: &mut Index, context: &Context, path: &Path) -> Result<()> {
     if context.depth >= DEPTH {
         return Ok(());
     }
@@ -437,42 +437,24 @@ fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw, call: ItemId
                 to: at + 3,
                 attributes: Vec::new(),
             };
-            made_module(index, context, &inner, call)?;
+            made::made_module(index, context, &inner, call)?;
         }
         at += 1;
     }
     Ok(())
 }
 
-/// A module that a macro call makes, which counts with what is in it.
-pub(super) fn made_module(index: &mut Index, context: &Context, raw: &Raw, call: ItemId) -> Result<()> {
-    let scope = index.scopes.len();
-    module(index, context, raw, context.guards.clone())?;
-    if let Some(scope) = index.scopes.get_mut(scope) {
-        scope.made_by = Some(call);
-    }
-    Ok(())
-}
-
-/// A file that a macro call includes where items stand.
-pub(super) fn made_file(index: &mut Index, context: &Context, path: &Path, call: ItemId) -> Result<()> {
-    let from = index.items.len() as ItemId;
-    include_items(index, context, path)?;
-    index.made.extend((from..index.items.len() as ItemId).map(|id| (id, call)));
-    Ok(())
-}
-
-/// Whether `mod name;` has a file.
-pub(super) fn has_file(index: &Index, context: &Context, name: Symbol) -> bool {
-    let name = index.symbols.text(name).trim_start_matches("r#");
-    context.children.join(format!("{name}.rs")).is_file() || context.children.join(name).join("mod.rs").is_file()
-}
-
 pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize, path: &Path) -> Result<()> {
+    let included = expression(index, context, path)?;
+    index.included.extend(included.map(|id| ((context.file, at as u32), id)));
+    Ok(())
+}
+
+pub(super) fn expression(index: &mut Index, context: &Context, path: &Path) -> Result<Option<ItemId>> {
     if context.depth >= DEPTH || !path.is_file() {
-        return Ok(());
+        return Ok(None);
     }
-    let Ok(file) = open(index, path) else { return Ok(()) };
+    let Ok(file) = open(index, path) else { return Ok(None) };
     let to = index.files[file as usize].tokens.len();
     let raw = Raw {
         kind: ItemKind::Included,
@@ -485,8 +467,8 @@ pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize
     };
     let inner = Context { file, parent: None, depth: context.depth + 1, ..context.clone() };
     let id = push(index, &inner, &raw, context.guards.clone());
-    index.included.insert((context.file, at as u32), id);
-    body::scan(index, &inner, id)
+    body::scan(index, &inner, id)?;
+    Ok(Some(id))
 }
 
 /// Whether the attributes of an item in a body let it be compiled.

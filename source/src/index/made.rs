@@ -2,8 +2,11 @@
 //!
 //! Nothing is expanded: whatever names a call holds are tried for every variable of a macro.
 
+use std::path::{Path, PathBuf};
+
 use super::load::{self, Context, folder};
-use super::{Import, Index, Item, ItemId, ItemKind, ScopeId, split, uses};
+use super::split::{self, Raw};
+use super::{Import, Index, Item, ItemId, ItemKind, ScopeId, uses};
 use crate::error::Result;
 use crate::facts;
 use crate::file::File;
@@ -48,26 +51,34 @@ pub(super) fn calls(index: &mut Index) -> Result<()> {
     Ok(())
 }
 
-/// Takes up what the calls in bodies import.
+/// Takes up what the calls in bodies import and include.
 pub(super) fn bodies(index: &mut Index) {
-    let imports = |index: &Index, id: ItemId| own(index, id).iter().any(|declared| declared.keyword == Symbol::USE);
+    let declares = |index: &Index, id: ItemId| own(index, id).iter().any(|declared| declared.keyword != Symbol::MOD);
     let macros: Vec<ItemId> = index.macros.values().flatten().copied().collect();
-    if !macros.into_iter().any(|id| imports(index, id)) {
+    if !macros.into_iter().any(|id| declares(index, id)) {
         return;
     }
     for id in 0..index.items.len() as ItemId {
-        if !matches!(index.item(id).kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Included) {
-            continue;
+        if matches!(index.item(id).kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Included) {
+            body(index, id);
         }
-        let mut declared = declared(index, id);
-        declared.retain(|declared| declared.keyword == Symbol::USE);
-        if declared.is_empty() {
-            continue;
-        }
+    }
+}
+
+fn body(index: &mut Index, id: ItemId) {
+    let declared = declared(index, id);
+    if declared.iter().any(|declared| declared.keyword == Symbol::USE) {
         let (values, around) = (values(index, id), index.item(id).scope);
         let scope = super::body::body_scope(index, around, id);
-        for declared in declared {
-            import(index, scope, &declared, &values);
+        for declared in declared.iter().filter(|declared| declared.keyword == Symbol::USE) {
+            import(index, scope, declared, &values);
+        }
+    }
+    for declared in declared.iter().filter(|declared| declared.keyword == Symbol::INCLUDE) {
+        let folder = folder(&index.file_of(index.item(id)).path);
+        for path in included(index, id, declared, &folder) {
+            // A file that isn't Rust is the compiler's to refuse.
+            let _ = made_expression(index, id, &path);
         }
     }
 }
@@ -153,16 +164,16 @@ fn module(index: &mut Index, context: &Context, id: ItemId, declared: &Declared,
     if !is_variable {
         raw.name = file.symbol(declared.from + 1);
         raw.kind = ItemKind::Module;
-        return load::made_module(index, &context, &raw, id);
+        return made_module(index, &context, &raw, id);
     }
     let mut is_found = false;
     let names: Vec<Symbol> = values.iter().filter(|value| value.len() == 1).map(|value| value[0]).collect();
     for name in names.into_iter().filter(|name| !name.is_keyword()) {
         raw.name = name;
         raw.kind = ItemKind::Module;
-        if load::has_file(index, &context, name) {
+        if has_file(index, &context, name) {
             is_found = true;
-            load::made_module(index, &context, &raw, id)?;
+            made_module(index, &context, &raw, id)?;
         }
     }
     if !is_found {
@@ -174,18 +185,25 @@ fn module(index: &mut Index, context: &Context, id: ItemId, declared: &Declared,
 
 /// `include!("file")` and `include!($file)` where items stand.
 fn include(index: &mut Index, context: &Context, id: ItemId, declared: &Declared) -> Result<()> {
-    let item = index.item(declared.id);
-    let file = index.file_of(item);
-    let mut paths = Vec::new();
-    if has_variable(file, declared.from, declared.to) {
-        paths.extend(facts::passed(index, id).files.into_iter().map(|(_, path)| path));
-    } else if let Some(text) = super::evaluated(index, file, declared.from + 3, declared.to, &[]) {
-        paths.push(folder(&index.files[context.file as usize].path).join(text));
-    }
-    for path in paths.into_iter().filter(|path| path.is_file()) {
-        load::made_file(index, context, &path, id)?;
+    let folder = folder(&index.files[context.file as usize].path);
+    for path in included(index, id, declared, &folder) {
+        made_file(index, context, &path, id)?;
     }
     Ok(())
+}
+
+/// The files of code that a macro includes for the item which calls it.
+fn included(index: &Index, id: ItemId, declared: &Declared, folder: &Path) -> Vec<PathBuf> {
+    let file = index.file_of(index.item(declared.id));
+    let mut paths = match has_variable(file, declared.from, declared.to) {
+        true => facts::passed(index, id).files,
+        false => {
+            let text = super::evaluated(index, file, declared.from + 3, declared.to, &[]);
+            text.map(|text| folder.join(text)).into_iter().collect()
+        }
+    };
+    paths.retain(|path| path.is_file());
+    paths
 }
 
 /// Imports with each name for each variable.
@@ -216,4 +234,46 @@ fn import(index: &mut Index, scope: ScopeId, declared: &Declared, values: &[Valu
             load::bind_import(index, scope, used.name, import);
         }
     }
+}
+
+/// A module that a macro call makes, which counts with what is in it.
+pub(super) fn made_module(index: &mut Index, context: &Context, raw: &Raw, call: ItemId) -> Result<()> {
+    let scope = index.scopes.len();
+    load::module(index, context, raw, context.guards.clone())?;
+    if let Some(scope) = index.scopes.get_mut(scope) {
+        scope.made_by = Some(call);
+    }
+    Ok(())
+}
+
+/// A file that a macro call includes where items stand.
+fn made_file(index: &mut Index, context: &Context, path: &Path, call: ItemId) -> Result<()> {
+    let from = index.items.len() as ItemId;
+    load::include_items(index, context, path)?;
+    index.made.extend((from..index.items.len() as ItemId).map(|id| (id, call)));
+    Ok(())
+}
+
+/// Whether `mod name;` has a file.
+fn has_file(index: &Index, context: &Context, name: Symbol) -> bool {
+    let name = index.symbols.text(name).trim_start_matches("r#");
+    context.children.join(format!("{name}.rs")).is_file() || context.children.join(name).join("mod.rs").is_file()
+}
+
+/// A file that a macro includes for a body which calls it.
+fn made_expression(index: &mut Index, id: ItemId, path: &Path) -> Result<()> {
+    let item = index.item(id);
+    let folder = folder(path);
+    let context = Context {
+        file: item.file,
+        scope: item.scope,
+        children: folder.clone(),
+        paths: folder,
+        guards: item.guards.clone(),
+        parent: None,
+        depth: 0,
+    };
+    let included = load::expression(index, &context, path)?;
+    index.included_in.entry(id).or_default().extend(included);
+    Ok(())
 }

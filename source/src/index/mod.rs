@@ -116,6 +116,8 @@ pub struct Index {
     pub(crate) included: Map<(u32, u32), ItemId>,
     /// What each macro may do with its input.
     pub(crate) reads: Map<ItemId, Reads>,
+    /// Files of expressions that macros include for the items that call them.
+    pub(crate) included_in: Map<ItemId, Vec<ItemId>>,
     /// Files that a module names and that aren't there.
     pub(crate) missing: Vec<PathBuf>,
 }
@@ -147,6 +149,7 @@ impl Index {
             unfound: Map::default(),
             closures: Map::default(),
             included: Map::default(),
+            included_in: Map::default(),
             reads: Map::default(),
             missing: Vec::new(),
         };

@@ -117,10 +117,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The macro calls that make the item, or a module around it.
+    /// The macro calls that make the item, or a module around it, and the files that its own calls include.
     fn made_by(&mut self) {
         let index = self.resolver.index;
         self.steps.extend(index.made.get(&self.node.item).map(|&call| Step::Item(call)));
+        self.steps.extend(index.included_in.get(&self.node.item).into_iter().flatten().map(|&id| Step::Item(id)));
         let mut at = Some(self.node.scope);
         while let Some(scope) = at {
             let scope = &index.scopes[scope as usize];
