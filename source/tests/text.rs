@@ -72,6 +72,31 @@ fn docs_count_where_a_macro_may_turn_them_into_values() {
 }
 
 #[test]
+fn docs_count_where_a_derive_may_turn_them_into_values() {
+    for mark in [
+        "#[derive(clap::Parser)]",
+        "#[derive(Debug, JsonSchema)]",
+        "#[described]",
+        "#[cfg_attr(all(), derive(Parser))]",
+    ] {
+        for text in [
+            format!("/// first\n{mark} struct S {{ x: u8 }} fn root(s: S) {{}}"),
+            format!("{mark}\n/// first\nstruct S {{ x: u8 }} fn root(s: S) {{}}"),
+            format!("{mark}\n/// first\n#[repr(C)] struct S {{ x: u8 }} fn root(s: S) {{}}"),
+            format!("{mark} struct S {{\n/// first\nx: u8 }} fn root(s: S) {{}}"),
+            format!("{mark} enum S {{ A,\n/// first\nB }} fn root(s: S) {{}}"),
+        ] {
+            changes(&text, "first", "second", true);
+        }
+        changes(&format!("{mark} struct S {{ x: u8 }}\n/// first\nfn root(s: S) {{}}"), "first", "second", false);
+    }
+    for mark in ["#[derive(Clone, Debug)]", "#[derive(serde::Serialize, Payload)]", "#[repr(C)]", ""] {
+        let text = format!("{mark}\n/// first\nstruct S {{\n/// first\nx: u8 }} fn root(s: S) {{}}");
+        changes(&text, "first", "second", false);
+    }
+}
+
+#[test]
 fn docs_and_comments_count_nowhere_else() {
     let items = "macro_rules! items { ($($i:item)*) => { $($i)* } } ";
     for root in [

@@ -11,7 +11,7 @@ use crate::facts;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, after_visibility, attribute};
 use crate::lex::{self, Kind};
-use crate::mention::{COUNTED_OPTIONS, angle_end, caching};
+use crate::mention::{COUNTED_OPTIONS, angle_end, caching, has_read_docs};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
 
@@ -63,8 +63,12 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
         _ => item.to as usize,
     };
     let mut tokens = Tokens { index, file, bytes: Vec::new() };
-    let from = tokens.attributes(item.from as usize, to);
-    tokens.level(from, to, Level::default());
+    let docs = has_read_docs(index, id);
+    if docs {
+        tokens.docs(item.from as usize);
+    }
+    let from = tokens.attributes(item.from as usize, to, docs);
+    tokens.level(from, to, Level { docs, ..Level::default() });
     stream.bytes(&tokens.bytes);
     stream.finish()
 }
@@ -86,6 +90,8 @@ struct Level {
     raw: bool,
     /// In the input of a macro that may read it as text: layout and docs count.
     text: bool,
+    /// Before it stands an attribute or a derive of another crate that may read docs.
+    docs: bool,
     /// A comma before its end isn't read.
     closes_list: bool,
 }
@@ -99,7 +105,7 @@ struct Tokens<'a> {
 impl Tokens<'_> {
     /// The attributes before an item: `cfg` is decided or a guard, and of `cache` and `code` some options count. Returns
     /// where the item goes on.
-    fn attributes(&mut self, mut at: usize, to: usize) -> usize {
+    fn attributes(&mut self, mut at: usize, to: usize, docs: bool) -> usize {
         while let Some(bracket) = attribute(self.file, at).filter(|_| at < to) {
             let after = self.file.after(bracket);
             if let Some(name) = caching(self.file, bracket) {
@@ -108,6 +114,10 @@ impl Tokens<'_> {
                 self.level(at, after, Level::default());
             }
             at = after;
+            // Those before the keyword are before the next level's first token.
+            if docs && attribute(self.file, at).is_some_and(|_| at < to) {
+                self.docs(at);
+            }
         }
         at
     }
@@ -131,7 +141,7 @@ impl Tokens<'_> {
                 at = next;
                 continue;
             }
-            if place.text {
+            if place.text || place.docs {
                 self.docs(at);
             }
             let idle = !place.raw && self.file.symbol(at) == Symbol::COMMA && self.is_idle(from, at, to, place);
@@ -143,7 +153,9 @@ impl Tokens<'_> {
                 self.layout(at);
             }
         }
-        if place.text {
+        // Behind an item stand the docs of the next.
+        let is_group = self.file.tokens.get(to).is_some_and(|token| token.kind == Kind::Close);
+        if (place.text || place.docs) && is_group {
             self.docs(to);
         }
     }
@@ -156,8 +168,9 @@ impl Tokens<'_> {
 
     /// The docs before the token at `at`: to a macro they are tokens.
     fn docs(&mut self, at: usize) {
-        let Some(next) = self.file.tokens.get(at).filter(|_| at > 0) else { return };
-        let between = &self.file.text[self.file.tokens[at - 1].end as usize..next.start as usize];
+        let Some(next) = self.file.tokens.get(at) else { return };
+        let end = at.checked_sub(1).map_or(0, |before| self.file.tokens[before].end);
+        let between = &self.file.text[end as usize..next.start as usize];
         for doc in lex::docs(between) {
             self.bytes.push(b'd');
             self.bytes.extend((doc.len() as u32).to_le_bytes());
@@ -223,7 +236,7 @@ impl Tokens<'_> {
             self.layout(at + 1);
             self.layout(close);
         }
-        self.level(at + 1, close, Level { raw, text, closes_list });
+        self.level(at + 1, close, Level { raw, text, docs: place.docs, closes_list });
         self.bytes.extend(self.file.text_of(close).as_bytes());
     }
 

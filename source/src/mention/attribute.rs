@@ -93,13 +93,28 @@ const KNOWN: [&str; 24] = [
     "source",
 ];
 
+/// Those of them that read docs.
+const READING: [&str; 6] = ["Display", "Parser", "Args", "Subcommand", "ValueEnum", "error"];
+
 /// Whether an attribute or derive of another crate stands before the item, which may make more of it than its text says.
 pub(crate) fn is_remade(index: &Index, id: ItemId) -> bool {
+    has_other(index, id, &|name| KNOWN.contains(&name))
+}
+
+/// Whether an attribute or derive of another crate may turn the item's docs into values.
+pub(crate) fn has_read_docs(index: &Index, id: ItemId) -> bool {
+    has_other(index, id, &|name| KNOWN.contains(&name) && !READING.contains(&name))
+}
+
+/// Whether an attribute or derive stands before the item that is neither the compiler's nor known.
+fn has_other(index: &Index, id: ItemId, known: &dyn Fn(&str) -> bool) -> bool {
     let item = index.item(id);
     let file = index.file_of(item);
     let mut at = item.from as usize;
     while let Some(bracket) = crate::index::attribute(file, at).filter(|_| at < item.keyword as usize) {
-        if caching(file, bracket).is_none() && remakes(index, file, bracket + 1, file.tokens[bracket].link as usize) {
+        if caching(file, bracket).is_none()
+            && remakes(index, file, (bracket + 1, file.tokens[bracket].link as usize), known)
+        {
             return true;
         }
         at = file.after(bracket);
@@ -107,14 +122,14 @@ pub(crate) fn is_remade(index: &Index, id: ItemId) -> bool {
     false
 }
 
-/// Of the attribute in the tokens `from..to`.
-fn remakes(index: &Index, file: &File, from: usize, to: usize) -> bool {
+/// Of the attribute in these tokens.
+fn remakes(index: &Index, file: &File, (from, to): (usize, usize), known: &dyn Fn(&str) -> bool) -> bool {
     let inner = |skipped: usize| crate::cfg::arguments(file, from + 2, to - 1).into_iter().skip(skipped);
     let is_list = file.is_open(from + 1, b'(');
     match file.symbol(from) {
-        Symbol::DERIVE if is_list => inner(0).any(|(_, to)| !KNOWN.contains(&file.text_of(to - 1))),
-        Symbol::CFG_ATTR if is_list => inner(1).any(|(from, to)| remakes(index, file, from, to)),
-        name => !SILENT.contains(&index.symbols.text(name)) && !KNOWN.contains(&index.symbols.text(name)),
+        Symbol::DERIVE if is_list => inner(0).any(|(_, to)| !known(file.text_of(to - 1))),
+        Symbol::CFG_ATTR if is_list => inner(1).any(|tokens| remakes(index, file, tokens, known)),
+        name => !SILENT.contains(&index.symbols.text(name)) && !known(index.symbols.text(name)),
     }
 }
 

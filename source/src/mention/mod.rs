@@ -9,7 +9,7 @@ use crate::index::{Index, ItemId, ItemKind};
 use crate::lex::Kind;
 use crate::symbol::{Set, Symbol};
 
-pub(crate) use attribute::{COUNTED_OPTIONS, caching, is_remade};
+pub(crate) use attribute::{COUNTED_OPTIONS, caching, has_read_docs, is_remade};
 pub(crate) use local::{Receiver, angle_end, type_head};
 
 /// A path as it is written.
