@@ -260,7 +260,7 @@ impl Sources {
         let item = hex(&part.digest);
         let guards = part.guards.iter().map(|guard| Fact::Cfg(guard.clone(), None));
         let own = guards.chain(part.facts.iter().cloned()).filter(|_| taken == Taken::All);
-        let passed = part.passed.iter().cloned().filter(|_| taken != Taken::Nothing);
+        let passed = part.passed.iter().filter(|_| taken != Taken::Nothing).cloned();
         for (at, fact) in own.chain(passed).enumerate() {
             let (order, name, fact) = match fact {
                 Fact::Cfg(predicate, None) => {
