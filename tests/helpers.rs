@@ -2,6 +2,7 @@
 
 mod builds;
 mod crates;
+mod lookups;
 mod marks;
 
 use std::fs;

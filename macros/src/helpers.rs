@@ -160,7 +160,7 @@ impl Sources {
                 counts: Counts::Auto,
                 helpers: self.expand(
                     &reached,
-                    self.facts(&reached, |part| is_own(part, &place, &reached), private),
+                    self.facts(&reached, |part| taken(part, &place, &reached), private),
                     private,
                 ),
                 place: Some(place),
@@ -175,8 +175,10 @@ impl Sources {
     fn code(&self, reached: &Reached, own: [u8; 16], private: &TokenStream) -> TokenStream {
         let site = Span::mixed_site();
         let is_own = |part: &Part| part.why == Why::Function;
-        let helpers = self.expand(reached, self.facts(reached, is_own, private), private);
-        let facts = self.listed(reached, |part| !is_own(part), private).into_iter().map(|found| found.fact);
+        let taken = |part: &Part| if is_own(part) { Taken::Nothing } else { Taken::All };
+        let helpers = self.expand(reached, self.facts(reached, taken, private), private);
+        let taken = |part: &Part| if is_own(part) { Taken::All } else { Taken::Nothing };
+        let facts = self.listed(reached, taken, private).into_iter().map(|found| found.fact);
         let mark = crate::package::mark();
         quote_spanned! {site=>
             #private::Code {
@@ -226,25 +228,26 @@ impl Sources {
     }
 
     /// What the helpers take from the build, but for those parts whose own are looked up beside their tokens.
-    fn facts(&self, reached: &Reached, is_own: impl Fn(&Part) -> bool, private: &TokenStream) -> Vec<TokenStream> {
+    fn facts(&self, reached: &Reached, taken: impl Fn(&Part) -> Taken, private: &TokenStream) -> Vec<TokenStream> {
         let expand = |TakenFact { order, fact, helper, .. }: TakenFact<'_>| {
             // What has one value in the whole crate isn't told apart by the item.
             let item = order.get(..32).unwrap_or("");
             quote_spanned!(Span::mixed_site()=> #private::HelperFact { helper: #helper, item: #item, fact: #fact })
         };
-        self.listed(reached, is_own, private).into_iter().map(expand).collect()
+        self.listed(reached, taken, private).into_iter().map(expand).collect()
     }
 
     /// The facts in an order that neither places nor names decide.
     fn listed<'a>(
         &self,
         reached: &'a Reached,
-        without: impl Fn(&Part) -> bool,
+        taken: impl Fn(&Part) -> Taken,
         private: &TokenStream,
     ) -> Vec<TakenFact<'a>> {
         let mut found = Vec::new();
-        for part in reached.parts.iter().filter(|part| !without(part) || reached.whole_crate) {
-            self.of_part(part, private, &mut found);
+        for part in &reached.parts {
+            let taken = if reached.whole_crate { Taken::All } else { taken(part) };
+            self.of_part(part, taken, private, &mut found);
         }
         found.sort_by(|a, b| (&a.order, &a.name, a.helper).cmp(&(&b.order, &b.name, b.helper)));
         // A file is one of its item's, whatever other items of the same text include.
@@ -252,16 +255,25 @@ impl Sources {
         found
     }
 
-    fn of_part<'a>(&self, part: &'a Part, private: &TokenStream, found: &mut Vec<TakenFact<'a>>) {
+    fn of_part<'a>(&self, part: &'a Part, taken: Taken, private: &TokenStream, found: &mut Vec<TakenFact<'a>>) {
         let site = Span::mixed_site();
         let item = hex(&part.digest);
         let guards = part.guards.iter().map(|guard| Fact::Cfg(guard.clone(), None));
-        for (at, fact) in guards.chain(part.facts.iter().cloned()).enumerate() {
+        let own = guards.chain(part.facts.iter().cloned()).filter(|_| taken == Taken::All);
+        let passed = part.passed.iter().filter(|_| taken != Taken::Nothing).cloned();
+        for (at, fact) in own.chain(passed).enumerate() {
             let (order, name, fact) = match fact {
                 Fact::Cfg(predicate, None) => {
                     let Ok(tokens) = predicate.parse::<TokenStream>() else { continue };
                     let tokens: TokenStream = tokens.into_iter().map(at_mixed_site).collect();
-                    let fact = quote_spanned!(site=> #private::Fact::Cfg(#predicate, #private::core::cfg!(#tokens)));
+                    // What is only tried may be no value of its name.
+                    let fact = quote_spanned! {site=>
+                        #private::Fact::Cfg(#predicate, {
+                            #[allow(unexpected_cfgs)]
+                            const IS_SET: bool = #private::core::cfg!(#tokens);
+                            IS_SET
+                        })
+                    };
                     ("cfg".to_owned(), predicate, fact)
                 }
                 Fact::Env(name) => {
@@ -300,12 +312,22 @@ struct TakenFact<'a> {
     helper: &'a str,
 }
 
-/// Whether a part is the item at the place: what it takes is looked up beside its tokens.
-fn is_own(part: &Part, place: &Place, reached: &Reached) -> bool {
-    match place.sought {
+/// Which facts of a part are listed.
+#[derive(Clone, Copy, PartialEq)]
+enum Taken {
+    All,
+    /// What its macros look up by what it gives them: the others are looked up beside its tokens.
+    Passed,
+    Nothing,
+}
+
+/// Of the item at the place what isn't looked up beside its tokens, and of helpers everything.
+fn taken(part: &Part, place: &Place, reached: &Reached) -> Taken {
+    let is_own = match place.sought {
         Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,
         Sought::Item | Sought::Closure => part.why == Why::Function,
-    }
+    };
+    if is_own { Taken::Passed } else { Taken::All }
 }
 
 /// So that lints about a predicate are reported where it is written.

@@ -23,6 +23,23 @@ const BUILT_IN: [&str; 14] = [
     "accessible",
 ];
 
+/// Those of them that are stable, without a value.
+pub(crate) const FLAGS: [&str; 7] = ["debug_assertions", "unix", "windows", "miri", "doc", "doctest", "proc_macro"];
+
+/// Those of them that are stable, with a value.
+pub(crate) const SETTINGS: [&str; 10] = [
+    "panic",
+    "target_abi",
+    "target_arch",
+    "target_endian",
+    "target_env",
+    "target_family",
+    "target_feature",
+    "target_os",
+    "target_pointer_width",
+    "target_vendor",
+];
+
 /// The value of the predicate in the tokens `from..to`, or `None` if the compiler's arguments don't tell.
 pub(crate) fn decide(file: &File, from: usize, to: usize, session: &Session, symbols: &Symbols) -> Option<bool> {
     let name = file.tokens.get(from).filter(|token| from < to && token.kind == Kind::Ident)?.symbol;

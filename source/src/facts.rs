@@ -1,16 +1,20 @@
 //! What an item's tokens take from the build, as `cfg!`, `env!`, `include_str!` and their like do.
 
+mod passed;
+
 use crate::cfg;
 use crate::file::File;
-use crate::index::{Index, ItemId, attribute, included_path};
+use crate::index::{Index, ItemId, attribute, evaluated};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
+
+pub(crate) use passed::{Passed, folders, of as passed};
 
 /// The facts of an item's tokens, each once, in the order of first mention. A `cfg` before the item is no part of it: it
 /// is decided, or guards the item.
 pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     let item = index.item(id);
-    let mut reader = Reader { index, file: index.file_of(item), number: item.file, found: Vec::new() };
+    let mut reader = Reader { index, file: index.file_of(item), id, found: Vec::new() };
     let mut at = item.from as usize;
     while at < item.to as usize {
         let guard =
@@ -23,7 +27,7 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
 struct Reader<'a> {
     index: &'a Index,
     file: &'a File,
-    number: u32,
+    id: ItemId,
     found: Vec<Fact>,
 }
 
@@ -42,11 +46,11 @@ impl Reader<'_> {
         match file.symbol(at) {
             Symbol::CFG => self.predicate(from, to),
             Symbol::CFG_SELECT => self.select(from, to),
-            Symbol::ENV | Symbol::OPTION_ENV => self.variable(from),
+            Symbol::ENV | Symbol::OPTION_ENV => self.variable(from, to),
             Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => {
                 // A variable that only says where the file lies counts by the file.
-                if let Some(path) = included_path(self.index, self.number, at + 2) {
-                    self.push(Fact::Include(path));
+                if let Some(path) = evaluated(self.index, file, from, to, &[]) {
+                    self.include(&path);
                     return to;
                 }
             }
@@ -88,7 +92,7 @@ impl Reader<'_> {
             return;
         }
         let value = cfg::decide(self.file, from, to, &self.index.session, &self.index.symbols);
-        let text = self.index.words(self.number, from, to);
+        let text = self.index.words(self.index.item(self.id).file, from, to);
         self.push(Fact::Cfg(text, value));
     }
 
@@ -107,9 +111,20 @@ impl Reader<'_> {
         }
     }
 
-    fn variable(&mut self, at: usize) {
-        if let Some(name) = self.file.string(at) {
-            self.push(Fact::Env(name.to_owned()));
+    fn variable(&mut self, from: usize, to: usize) {
+        if let Some(name) = evaluated(self.index, self.file, from, to, &[]) {
+            self.push(Fact::Env(name));
+        }
+    }
+
+    /// A file of a macro's is looked for beside each file that may call it.
+    fn include(&mut self, path: &str) {
+        let paths: Vec<_> = folders(self.index, self.id).iter().map(|folder| folder.join(path)).collect();
+        let there = paths.iter().filter(|path| path.is_file()).count();
+        for path in paths {
+            if there == 0 || path.is_file() {
+                self.push(Fact::Include(path));
+            }
         }
     }
 }

@@ -349,6 +349,47 @@ impl Lexer<'_> {
     }
 }
 
+/// The docs in a text of white space and comments, as they are written.
+pub(crate) fn docs(mut between: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    while let Some(at) = between.find('/') {
+        let comment = &between[at..];
+        let is_line = comment.starts_with("//");
+        let end = if is_line { comment.find('\n').unwrap_or(comment.len()) } else { block_end(comment) };
+        let text = &comment[..end];
+        let is_doc = match is_line {
+            true => text.starts_with("//!") || (text.starts_with("///") && !text.starts_with("////")),
+            false => {
+                text.starts_with("/*!") || (text.starts_with("/**") && !text.starts_with("/***") && text.len() > 4)
+            }
+        };
+        found.extend(is_doc.then_some(text));
+        between = &comment[end..];
+    }
+    found
+}
+
+/// Where the `/* … */` at the head of a text ends.
+fn block_end(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut depth, mut at) = (0, 0);
+    while at + 1 < bytes.len() {
+        match &bytes[at..at + 2] {
+            b"/*" => depth += 1,
+            b"*/" => depth -= 1,
+            _ => {
+                at += 1;
+                continue;
+            }
+        }
+        at += 2;
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
 pub(crate) fn closing(open: u8) -> u8 {
     match open {
         b'(' => b')',

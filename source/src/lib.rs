@@ -17,7 +17,9 @@ mod index;
 mod lex;
 mod mention;
 mod names;
+mod prelude;
 mod reach;
+mod reads;
 mod session;
 mod symbol;
 

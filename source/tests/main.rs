@@ -3,12 +3,15 @@
 mod built;
 mod compiled;
 mod crates;
-
+mod doubt;
 mod edits;
 mod executed;
+mod lookups;
+mod made;
 mod methods;
 mod modules;
 mod paths;
 mod roots;
+mod text;
 mod types;
 mod unseen;

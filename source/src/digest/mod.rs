@@ -128,12 +128,18 @@ pub(crate) fn items(mut contents: Vec<[u8; 16]>) -> [u8; 16] {
     stream.finish()
 }
 
-/// Every file of the crate as one: the tokens of each, in an order that their content decides.
+/// Every file of the crate as one: the tokens of each, in an order that their content decides, and each `cfg` that the
+/// compiler was told.
 pub(crate) fn files(index: &Index) -> [u8; 16] {
     let mut all: Vec<[u8; 16]> = (0..index.files.len()).map(|file| stream::file(index, file)).collect();
     all.sort_unstable();
     let mut stream = Stream::new("ndcache-files:1");
     stream.number(u64::from(index.session.edition));
+    let mut set = index.session.cfg.clone();
+    set.sort_unstable();
+    stream.number(set.len() as u64);
+    set.iter().for_each(|set| stream.text(set));
+    stream.number(u64::from(index.session.test));
     stream.number(all.len() as u64);
     all.iter().for_each(|digest| stream.bytes(digest));
     stream.finish()

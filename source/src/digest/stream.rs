@@ -10,8 +10,8 @@ use crate::cfg;
 use crate::facts;
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind, after_visibility, attribute};
-use crate::lex::Kind;
-use crate::mention::{COUNTED_OPTIONS, angle_end, caching};
+use crate::lex::{self, Kind};
+use crate::mention::{COUNTED_OPTIONS, angle_end, caching, has_read_docs};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
 
@@ -52,7 +52,7 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     for guard in &item.guards {
         stream.text(&index.words(guard.file, guard.from as usize, guard.to as usize));
     }
-    for fact in facts::of(index, id) {
+    for fact in facts::of(index, id).into_iter().chain(facts::passed(index, id).facts) {
         if let Fact::Cfg(predicate, Some(value)) = fact {
             stream.text(&predicate);
             stream.number(u64::from(value));
@@ -62,9 +62,13 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
         ItemKind::Impl | ItemKind::Trait => item.head_end(),
         _ => item.to as usize,
     };
-    let mut tokens = Tokens { file, bytes: Vec::new() };
-    let from = tokens.attributes(item.from as usize, to);
-    tokens.level(from, to, Level::default());
+    let mut tokens = Tokens { index, file, bytes: Vec::new() };
+    let docs = has_read_docs(index, id);
+    if docs {
+        tokens.docs(item.from as usize);
+    }
+    let from = tokens.attributes(item.from as usize, to, docs);
+    tokens.level(from, to, Level { docs, ..Level::default() });
     stream.bytes(&tokens.bytes);
     stream.finish()
 }
@@ -73,7 +77,7 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
 pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
     let file = &index.files[file];
     let mut stream = Stream::new("ndcache-file:1");
-    let mut tokens = Tokens { file, bytes: Vec::new() };
+    let mut tokens = Tokens { index, file, bytes: Vec::new() };
     tokens.level(0, file.tokens.len(), Level::default());
     stream.bytes(&tokens.bytes);
     stream.finish()
@@ -84,11 +88,16 @@ pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
 struct Level {
     /// In the input of a macro, or in an attribute.
     raw: bool,
+    /// In the input of a macro that may read it as text: layout and docs count.
+    text: bool,
+    /// Before it stands an attribute or a derive of another crate that may read docs.
+    docs: bool,
     /// A comma before its end isn't read.
     closes_list: bool,
 }
 
 struct Tokens<'a> {
+    index: &'a Index,
     file: &'a File,
     bytes: Vec<u8>,
 }
@@ -96,7 +105,7 @@ struct Tokens<'a> {
 impl Tokens<'_> {
     /// The attributes before an item: `cfg` is decided or a guard, and of `cache` and `code` some options count. Returns
     /// where the item goes on.
-    fn attributes(&mut self, mut at: usize, to: usize) -> usize {
+    fn attributes(&mut self, mut at: usize, to: usize, docs: bool) -> usize {
         while let Some(bracket) = attribute(self.file, at).filter(|_| at < to) {
             let after = self.file.after(bracket);
             if let Some(name) = caching(self.file, bracket) {
@@ -105,6 +114,10 @@ impl Tokens<'_> {
                 self.level(at, after, Level::default());
             }
             at = after;
+            // Those before the keyword are before the next level's first token.
+            if docs && attribute(self.file, at).is_some_and(|_| at < to) {
+                self.docs(at);
+            }
         }
         at
     }
@@ -115,7 +128,7 @@ impl Tokens<'_> {
         }
         for (from, to) in cfg::arguments(self.file, name + 2, self.file.tokens[name + 1].link as usize) {
             if COUNTED_OPTIONS.contains(&self.file.text_of(from)) {
-                self.level(from, to, Level { raw: true, closes_list: false });
+                self.level(from, to, Level { raw: true, ..Level::default() });
             }
         }
     }
@@ -128,11 +141,40 @@ impl Tokens<'_> {
                 at = next;
                 continue;
             }
+            if place.text || place.docs {
+                self.docs(at);
+            }
             let idle = !place.raw && self.file.symbol(at) == Symbol::COMMA && self.is_idle(from, at, to, place);
             if !idle {
                 self.token(at, from, place);
             }
             at = self.file.after(at);
+            if place.text && at < to {
+                self.layout(at);
+            }
+        }
+        // Behind an item stand the docs of the next.
+        let is_group = self.file.tokens.get(to).is_some_and(|token| token.kind == Kind::Close);
+        if (place.text || place.docs) && is_group {
+            self.docs(to);
+        }
+    }
+
+    /// Whether something stands between the token at `at` and the one before.
+    fn layout(&mut self, at: usize) {
+        let parted = self.file.tokens[at - 1].end < self.file.tokens[at].start;
+        self.bytes.push(if parted { b' ' } else { b'&' });
+    }
+
+    /// The docs before the token at `at`: to a macro they are tokens.
+    fn docs(&mut self, at: usize) {
+        let Some(next) = self.file.tokens.get(at) else { return };
+        let end = at.checked_sub(1).map_or(0, |before| self.file.tokens[before].end);
+        let between = &self.file.text[end as usize..next.start as usize];
+        for doc in lex::docs(between) {
+            self.bytes.push(b'd');
+            self.bytes.extend((doc.len() as u32).to_le_bytes());
+            self.bytes.extend(doc.as_bytes());
         }
     }
 
@@ -184,11 +226,17 @@ impl Tokens<'_> {
 
     fn group(&mut self, at: usize, from: usize, place: Level) {
         let close = self.file.tokens[at].link as usize;
-        let raw = place.raw || self.is_macro_input(at, from) || self.is_attribute(at, from);
+        let is_input = self.is_macro_input(at, from);
+        let raw = place.raw || is_input || self.is_attribute(at, from);
+        let text = place.text || (is_input && self.is_text(at));
         let parenthesis = self.file.is_open(at, b'(');
         let closes_list = !parenthesis || self.opens_list(at, from) || self.has_plain_comma(at);
         self.bytes.extend(self.file.text_of(at).as_bytes());
-        self.level(at + 1, close, Level { raw, closes_list });
+        if place.text {
+            self.layout(at + 1);
+            self.layout(close);
+        }
+        self.level(at + 1, close, Level { raw, text, docs: place.docs, closes_list });
         self.bytes.extend(self.file.text_of(close).as_bytes());
     }
 
@@ -203,6 +251,15 @@ impl Tokens<'_> {
             && self.file.symbol(second) == Symbol::BANG
             && self.file.symbol(second - 1) == Symbol::MACRO_RULES;
         called || ruled
+    }
+
+    /// Whether the macro whose input opens at `at` may read it as text. What a `macro_rules!` holds is its own.
+    fn is_text(&self, at: usize) -> bool {
+        if self.file.symbol(at - 1) != Symbol::BANG {
+            return false;
+        }
+        let is_variable = at > 2 && self.file.symbol(at - 3) == Symbol::DOLLAR;
+        is_variable || self.index.reads_of(self.file.symbol(at - 2)).text
     }
 
     fn is_attribute(&self, at: usize, from: usize) -> bool {

@@ -30,7 +30,7 @@ fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usiz
     for at in declared {
         let file = &index.files[context.file as usize];
         if file.symbol(at) == Symbol::INCLUDE {
-            if let Some(path) = load::included_path(index, context.file, at + 2) {
+            if let Some(path) = super::text::included_path(index, context.file, at + 2) {
                 load::include_expression(index, &context, at, &path)?;
             }
             continue;
@@ -76,7 +76,7 @@ fn closures(index: &mut Index, around: ItemId, named: Vec<(usize, usize)>) {
     }
 }
 
-fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
+pub(super) fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
     let scope = index.scopes.len() as ScopeId;
     index.scopes.push(Scope { parent: Some(parent), is_body: true, ..Scope::default() });
     index.items[id as usize].scope = scope;
@@ -125,7 +125,7 @@ fn begins_statement(file: &File, at: usize) -> bool {
 }
 
 /// The first attribute of what is declared at `at`, so that its `cfg` counts.
-fn begin(file: &File, mut at: usize) -> usize {
+pub(super) fn begin(file: &File, mut at: usize) -> usize {
     while let Some(bracket) = file.opening(at) {
         let pound = bracket.wrapping_sub(1);
         if !file.is_open(bracket, b'[') || file.symbol(pound) != Symbol::POUND {

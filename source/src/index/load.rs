@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::split::{self, ItemKind, Raw, called_macro};
-use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, uses};
+use super::text::included_path;
+use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, made, uses};
 use crate::cfg;
 use crate::error::Result;
 use crate::file::File;
@@ -43,8 +44,35 @@ pub(super) fn root(index: &mut Index) -> Result<()> {
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)?;
+    renamed_macros(index);
+    index.reads = crate::reads::of_macros(index);
+    made::calls(index)?;
+    renamed_macros(index);
+    index.reads = crate::reads::of_macros(index);
     imports_of_calls(index);
+    made::bodies(index);
     Ok(())
+}
+
+/// `use name as other`: a macro is known by each of its names.
+fn renamed_macros(index: &mut Index) {
+    let mut renamed = Vec::new();
+    for (&name, bindings) in index.scopes.iter().flat_map(|scope| &scope.names) {
+        for binding in bindings {
+            if let Binding::Import(import) = binding
+                && let Some(last) = import.path.last().filter(|&&last| last != name)
+                && let Some(macros) = index.macros.get(last)
+            {
+                renamed.push((name, macros.clone()));
+            }
+        }
+    }
+    for (name, macros) in renamed {
+        let known = index.macros.entry(name).or_default();
+        known.extend(macros);
+        known.sort_unstable();
+        known.dedup();
+    }
 }
 
 /// What a macro imports where items stand is imported there.
@@ -70,15 +98,43 @@ fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
     }
     let inner = &index.scopes[from as usize];
     let (names, globs) = (inner.names.clone(), inner.globs.clone());
-    let outer = &mut index.scopes[to as usize];
-    outer.globs.extend(globs);
+    for import in globs {
+        bind_import(index, to, None, import);
+    }
     for (name, bindings) in names {
-        let imports = bindings.into_iter().filter(|binding| matches!(binding, Binding::Import(_)));
-        outer.names.entry(name).or_default().extend(imports);
+        for binding in bindings {
+            if let Binding::Import(import) = binding {
+                bind_import(index, to, Some(name), import);
+            }
+        }
     }
 }
 
-fn folder(path: &Path) -> PathBuf {
+/// An import of a macro's: it may stand in a module that the macro makes, so that `super` may be where the macro is
+/// called.
+pub(super) fn bind_import(index: &mut Index, scope: ScopeId, name: Option<Symbol>, import: Import) {
+    for path in std::iter::once(import.path.clone()).chain(nearer(&import.path)) {
+        let import = Import { path, global: import.global };
+        let known = &mut index.scopes[scope as usize];
+        match name {
+            None => known.globs.push(import),
+            Some(Symbol::UNDERSCORE) => known.nameless.push(import),
+            Some(name) => known.names.entry(name).or_default().push(Binding::Import(import)),
+        }
+    }
+}
+
+/// A path that begins with `super`, with fewer of them: as it is seen from modules further in.
+pub(crate) fn nearer(path: &[Symbol]) -> Vec<Vec<Symbol>> {
+    let ups = path.iter().take_while(|&&segment| segment == Symbol::SUPER).count();
+    let shorter = |kept: usize| {
+        let head = if kept == 0 { vec![Symbol::SELF] } else { vec![Symbol::SUPER; kept] };
+        [&head, &path[ups..]].concat()
+    };
+    (0..ups).map(shorter).filter(|path| path.len() > 1).collect()
+}
+
+pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
@@ -209,8 +265,9 @@ pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<
         ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro => body::scan(index, context, id),
         ItemKind::Call => {
             index.calls.push(id);
+            index.contexts.insert(id, context.clone());
             body::scan(index, context, id)?;
-            modules_of_call(index, context, raw)
+            modules_of_call(index, context, raw, id)
         }
         _ => Ok(()),
     }
@@ -237,7 +294,7 @@ fn block(index: &mut Index, context: &Context, raw: &Raw, id: ItemId, guards: Ve
     level(index, &context, body + 1, to)
 }
 
-fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
+pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Guard>) -> Result<()> {
     if context.depth >= DEPTH {
         return Ok(());
     }
@@ -273,8 +330,9 @@ fn paths(index: &Index, file: u32, raw: &Raw) -> (Vec<String>, bool) {
     let (mut found, mut sure) = (Vec::new(), false);
     for &bracket in &raw.attributes {
         if source.symbol(bracket + 1) == Symbol::PATH {
+            // That of a macro's variable isn't known.
+            sure |= source.string(bracket + 3).is_some();
             found.extend(source.string(bracket + 3).map(str::to_owned));
-            sure = true;
         } else if source.symbol(bracket + 1) == Symbol::CFG_ATTR && source.is_open(bracket + 2, b'(') {
             let arguments = cfg::arguments(source, bracket + 3, source.tokens[bracket + 2].link as usize);
             let Some((&(from, to), rest)) = arguments.split_first() else { continue };
@@ -344,46 +402,27 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
         return Ok(false);
     }
     match included_path(index, context.file, bang + 1) {
-        Some(path) if context.depth < DEPTH && path.is_file() => {
-            let file = open(index, &path)?;
-            let paths = folder(&path);
-            let depth = context.depth + 1;
-            let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
-            let (_, from) = inner_attributes(&index.files[file as usize], 0);
-            let to = index.files[file as usize].tokens.len();
-            level(index, &context, from, to)?;
-        }
+        Some(path) if context.depth < DEPTH && path.is_file() => include_items(index, context, &path)?,
         Some(path) => index.missing.push(path),
         None => index.missing.push(PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
     }
     Ok(true)
 }
 
-/// The file that the arguments of `include!` at the delimiter `open` name.
-pub(crate) fn included_path(index: &Index, file: u32, open: usize) -> Option<PathBuf> {
-    let file = &index.files[file as usize];
-    if let Some(path) = file.string(open + 1) {
-        return Some(folder(&file.path).join(path));
+pub(super) fn include_items(index: &mut Index, context: &Context, path: &Path) -> Result<()> {
+    if context.depth >= DEPTH {
+        return Ok(());
     }
-    if file.symbol(open + 1) != Symbol::CONCAT {
-        return None;
-    }
-    let mut path = String::new();
-    for (from, _) in cfg::arguments(file, open + 4, file.tokens[open + 3].link as usize) {
-        match file.string(from) {
-            Some(text) => path.push_str(text),
-            None if file.symbol(from) == Symbol::ENV => match file.string(from + 3)? {
-                "OUT_DIR" => path.push_str(index.session.out_dir.as_ref()?.to_str()?),
-                name => path.push_str(&std::env::var(name).ok()?),
-            },
-            None => return None,
-        }
-    }
-    Some(folder(&file.path).join(path))
+    let file = open(index, path)?;
+    let (paths, depth) = (folder(path), context.depth + 1);
+    let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
+    let (_, from) = inner_attributes(&index.files[file as usize], 0);
+    let to = index.files[file as usize].tokens.len();
+    level(index, &context, from, to)
 }
 
 /// `cfg_if! { if … { mod name; } }`: the files of modules that a macro is given.
-fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
+fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw, call: ItemId) -> Result<()> {
     let mut at = raw.keyword;
     while at + 2 < raw.to {
         let file = &index.files[context.file as usize];
@@ -398,7 +437,7 @@ fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()
                 to: at + 3,
                 attributes: Vec::new(),
             };
-            module(index, context, &inner, context.guards.clone())?;
+            made::made_module(index, context, &inner, call)?;
         }
         at += 1;
     }
@@ -406,10 +445,16 @@ fn modules_of_call(index: &mut Index, context: &Context, raw: &Raw) -> Result<()
 }
 
 pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize, path: &Path) -> Result<()> {
+    let included = expression(index, context, path)?;
+    index.included.extend(included.map(|id| ((context.file, at as u32), id)));
+    Ok(())
+}
+
+pub(super) fn expression(index: &mut Index, context: &Context, path: &Path) -> Result<Option<ItemId>> {
     if context.depth >= DEPTH || !path.is_file() {
-        return Ok(());
+        return Ok(None);
     }
-    let Ok(file) = open(index, path) else { return Ok(()) };
+    let Ok(file) = open(index, path) else { return Ok(None) };
     let to = index.files[file as usize].tokens.len();
     let raw = Raw {
         kind: ItemKind::Included,
@@ -422,8 +467,8 @@ pub(super) fn include_expression(index: &mut Index, context: &Context, at: usize
     };
     let inner = Context { file, parent: None, depth: context.depth + 1, ..context.clone() };
     let id = push(index, &inner, &raw, context.guards.clone());
-    index.included.insert((context.file, at as u32), id);
-    body::scan(index, &inner, id)
+    body::scan(index, &inner, id)?;
+    Ok(Some(id))
 }
 
 /// Whether the attributes of an item in a body let it be compiled.

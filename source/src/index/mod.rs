@@ -2,7 +2,9 @@
 
 mod body;
 mod load;
+mod made;
 mod split;
+mod text;
 mod uses;
 
 use std::path::PathBuf;
@@ -10,10 +12,12 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::file::File;
 use crate::reach::{Place, Sought};
+use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
-pub(crate) use load::included_path;
+pub(crate) use load::nearer;
+pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::used;
 
 pub(crate) use split::{ItemKind, after_visibility, attribute, called_macro};
@@ -77,6 +81,8 @@ pub(crate) struct Scope {
     pub(crate) parent: Option<ScopeId>,
     pub(crate) is_body: bool,
     pub(crate) name: Option<Symbol>,
+    /// The macro call that makes the module.
+    pub(crate) made_by: Option<ItemId>,
     pub(crate) names: Map<Symbol, Vec<Binding>>,
     pub(crate) globs: Vec<Import>,
     /// `use … as _`, and the names that may be those of traits.
@@ -98,10 +104,20 @@ pub struct Index {
     pub(crate) macros: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
+    /// Where each of the calls stands.
+    contexts: Map<ItemId, load::Context>,
+    /// Items of files that a macro call includes, and the call.
+    pub(crate) made: Map<ItemId, ItemId>,
+    /// Calls of macros that declare a module whose file isn't found, and the macro's name.
+    pub(crate) unfound: Map<ItemId, Symbol>,
     /// Named closures, and the items in which they stand.
     pub(crate) closures: Map<ItemId, ItemId>,
     /// Files of expressions that include them, by the file and the token of the `include`.
     pub(crate) included: Map<(u32, u32), ItemId>,
+    /// What each macro may do with its input.
+    pub(crate) reads: Map<ItemId, Reads>,
+    /// Files of expressions that macros include for the items that call them.
+    pub(crate) included_in: Map<ItemId, Vec<ItemId>>,
     /// Files that a module names and that aren't there.
     pub(crate) missing: Vec<PathBuf>,
 }
@@ -128,8 +144,13 @@ impl Index {
             macros: Map::default(),
             impls: Vec::new(),
             calls: Vec::new(),
+            contexts: Map::default(),
+            made: Map::default(),
+            unfound: Map::default(),
             closures: Map::default(),
             included: Map::default(),
+            included_in: Map::default(),
+            reads: Map::default(),
             missing: Vec::new(),
         };
         load::root(&mut index)?;

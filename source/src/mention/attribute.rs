@@ -2,7 +2,7 @@
 
 use super::{Mention, Path, text};
 use crate::file::{File, content};
-use crate::index::Index;
+use crate::index::{Index, ItemId};
 use crate::lex::Kind;
 use crate::symbol::Symbol;
 
@@ -65,6 +65,74 @@ pub(crate) fn caching(file: &File, bracket: usize) -> Option<usize> {
     matches!(file.symbol(at), Symbol::CACHE | Symbol::CODE).then_some(at)
 }
 
+/// Derives that give a type no method of its own crate's, and attributes that only say something to these.
+const KNOWN: [&str; 24] = [
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "ContentHash",
+    "Payload",
+    "Serialize",
+    "Deserialize",
+    "Error",
+    "Display",
+    "Parser",
+    "Args",
+    "Subcommand",
+    "ValueEnum",
+    "Pod",
+    "Zeroable",
+    "serde",
+    "error",
+    "source",
+];
+
+/// Those of them that read docs.
+const READING: [&str; 6] = ["Display", "Parser", "Args", "Subcommand", "ValueEnum", "error"];
+
+/// Whether an attribute or derive of another crate stands before the item, which may make more of it than its text says.
+pub(crate) fn is_remade(index: &Index, id: ItemId) -> bool {
+    has_other(index, id, &|name| KNOWN.contains(&name))
+}
+
+/// Whether an attribute or derive of another crate may turn the item's docs into values.
+pub(crate) fn has_read_docs(index: &Index, id: ItemId) -> bool {
+    has_other(index, id, &|name| KNOWN.contains(&name) && !READING.contains(&name))
+}
+
+/// Whether an attribute or derive stands before the item that is neither the compiler's nor known.
+fn has_other(index: &Index, id: ItemId, known: &dyn Fn(&str) -> bool) -> bool {
+    let item = index.item(id);
+    let file = index.file_of(item);
+    let mut at = item.from as usize;
+    while let Some(bracket) = crate::index::attribute(file, at).filter(|_| at < item.keyword as usize) {
+        if caching(file, bracket).is_none()
+            && remakes(index, file, (bracket + 1, file.tokens[bracket].link as usize), known)
+        {
+            return true;
+        }
+        at = file.after(bracket);
+    }
+    false
+}
+
+/// Of the attribute in these tokens.
+fn remakes(index: &Index, file: &File, (from, to): (usize, usize), known: &dyn Fn(&str) -> bool) -> bool {
+    let inner = |skipped: usize| crate::cfg::arguments(file, from + 2, to - 1).into_iter().skip(skipped);
+    let is_list = file.is_open(from + 1, b'(');
+    match file.symbol(from) {
+        Symbol::DERIVE if is_list => inner(0).any(|(_, to)| !known(file.text_of(to - 1))),
+        Symbol::CFG_ATTR if is_list => inner(1).any(|tokens| remakes(index, file, tokens, known)),
+        name => !SILENT.contains(&index.symbols.text(name)) && !known(index.symbols.text(name)),
+    }
+}
+
 pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut Vec<Mention>) {
     let close = file.tokens[bracket].link as usize;
     if let Some(name) = caching(file, bracket) {
@@ -73,6 +141,8 @@ pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut V
     match file.symbol(bracket + 1) {
         Symbol::DERIVE => derived(file, bracket + 3, close - 1, found),
         Symbol::CFG_ATTR if file.is_open(bracket + 2, b'(') => conditional(index, file, bracket + 2, found),
+        // What a macro's variable stands for is mentioned where the macro is called.
+        Symbol::DOLLAR => {}
         name if SILENT.contains(&index.symbols.text(name)) => {}
         _ => custom(index, file, bracket + 1, close, found),
     }

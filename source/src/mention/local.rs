@@ -161,6 +161,20 @@ fn is_argument(file: &File, at: usize) -> bool {
     at.checked_sub(1).is_some_and(|before| matches!(file.symbol(before), Symbol::LT | Symbol::COMMA | Symbol::EQ))
 }
 
+/// Keywords that begin an expression which ends with a block.
+const BLOCKS: [Symbol; 10] = [
+    Symbol::IF,
+    Symbol::MATCH,
+    Symbol::LOOP,
+    Symbol::WHILE,
+    Symbol::FOR,
+    Symbol::UNSAFE,
+    Symbol::ASYNC,
+    Symbol::CONST,
+    Symbol::TRY,
+    Symbol::GEN,
+];
+
 struct Collector<'a> {
     index: &'a Index,
     file: &'a File,
@@ -172,13 +186,13 @@ struct Collector<'a> {
 impl Collector<'_> {
     /// Counts each name in a place where a pattern may stand. Too many is harmless: the type of such a name isn't used.
     fn run(&mut self, open: usize, close: usize) {
+        self.arms(open);
         let mut at = open + 1;
         while at < close {
             match self.file.symbol(at) {
                 Symbol::LET => self.binding(at),
                 Symbol::FOR => self.until(at + 1, Symbol::IN),
                 Symbol::OR => self.until(at + 1, Symbol::OR),
-                Symbol::FAT_ARROW => self.arm(at),
                 Symbol::FN if self.file.is_ident(at + 1) => self.function(at, close),
                 Symbol::CONST | Symbol::STATIC if self.file.is_ident(at + 1) => self.nested = true,
                 Symbol::IMPL => {
@@ -186,6 +200,7 @@ impl Collector<'_> {
                     self.locals.has_impl = true;
                 }
                 Symbol::BANG => self.macro_input(at),
+                _ if self.file.is_open(at, b'{') => self.arms(at),
                 _ => {}
             }
             at += 1;
@@ -226,20 +241,34 @@ impl Collector<'_> {
         }
     }
 
-    /// The pattern before `=>`.
-    fn arm(&mut self, arrow: usize) {
-        let mut from = arrow;
-        while from > 0 {
-            let before = &self.file.tokens[from - 1];
-            match before.kind {
-                Kind::Open => break,
-                Kind::Close if self.file.text_of(from - 1) == "}" && from != arrow => break,
-                Kind::Close => from = before.link as usize,
-                _ if before.symbol == Symbol::COMMA => break,
-                _ => from -= 1,
-            }
+    /// The patterns before each `=>` of a group.
+    fn arms(&mut self, open: usize) {
+        let (file, close) = (self.file, self.file.tokens[open].link as usize);
+        let mut before = None;
+        for arrow in level(file, open + 1, close).filter(|&at| file.symbol(at) == Symbol::FAT_ARROW) {
+            let (from, is_sure) = before.map_or((open + 1, true), |before| self.pattern(before + 1, arrow));
+            // A guard binds nothing by itself.
+            let guard = level(file, from, arrow).find(|&at| is_sure && file.symbol(at) == Symbol::IF);
+            self.locals.bind_all(file, from, guard.unwrap_or(arrow));
+            before = Some(arrow);
         }
-        self.locals.bind_all(self.file, from, arrow);
+    }
+
+    /// Where the pattern begins that stands behind an arm's value at `value`, at the earliest, and whether it surely does.
+    fn pattern(&self, value: usize, arrow: usize) -> (usize, bool) {
+        let file = self.file;
+        if file.is_open(value, b'{') {
+            let next = file.after(value);
+            let from = if file.symbol(next) == Symbol::COMMA { next + 1 } else { next };
+            return (from, !matches!(file.symbol(next), Symbol::DOT | Symbol::QUESTION));
+        }
+        // Only such a value ends without a comma.
+        let is_block = file.tokens[value].kind == Kind::Lifetime || BLOCKS.contains(&file.symbol(value));
+        let mut commas = level(file, value, arrow).filter(|&at| file.symbol(at) == Symbol::COMMA);
+        match commas.next().filter(|_| !is_block) {
+            Some(comma) => (comma + 1, commas.next().is_none()),
+            None => (value, false),
+        }
     }
 
     fn function(&mut self, keyword: usize, to: usize) {
@@ -249,12 +278,20 @@ impl Collector<'_> {
         }
     }
 
-    /// A macro may bind the names that it is given.
+    /// A macro may bind the names that it is given; of those that are known to evaluate expressions two take patterns.
     fn macro_input(&mut self, bang: usize) {
-        let called = bang > 0 && called_macro(self.file, bang - 1) == Some(bang);
-        let known = called && super::EVALUATING.contains(&self.index.symbols.text(self.file.symbol(bang - 1)));
-        if called && !known && self.file.tokens.get(bang + 1).is_some_and(|token| token.kind == Kind::Open) {
-            self.locals.bind_all(self.file, bang + 2, self.file.tokens[bang + 1].link as usize);
+        let file = self.file;
+        let called = bang > 0 && called_macro(file, bang - 1) == Some(bang);
+        let Some(open) = file.tokens.get(bang + 1).filter(|token| called && token.kind == Kind::Open) else { return };
+        let (name, to) = (file.symbol(bang - 1), open.link as usize);
+        let from = match self.index.symbols.text(name) {
+            text if self.index.macros.contains_key(&name) || !super::EVALUATING.contains(&text) => Some(bang + 2),
+            "matches" => level(file, bang + 2, to).find(|&at| file.symbol(at) == Symbol::COMMA),
+            "azip" => Some(bang + 2),
+            _ => None,
+        };
+        if let Some(from) = from {
+            self.locals.bind_all(file, from, to);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::index::{Index, ItemId, ItemKind};
 use crate::lex::Kind;
 use crate::symbol::{Set, Symbol};
 
-pub(crate) use attribute::{COUNTED_OPTIONS, caching};
+pub(crate) use attribute::{COUNTED_OPTIONS, caching, has_read_docs, is_remade};
 pub(crate) use local::{Receiver, angle_end, type_head};
 
 /// A path as it is written.
@@ -115,6 +115,11 @@ const EVALUATING: [&str; 24] = [
     "array",
     "s",
 ];
+
+/// Whether a macro of that name takes expressions, and nothing else from its input.
+pub(crate) fn evaluates(name: &str) -> bool {
+    EVALUATING.contains(&name)
+}
 
 /// The kind of a macro's variable: `expr` in `$x:expr`.
 pub(crate) fn is_fragment(file: &File, at: usize) -> bool {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::header::{Head, Implemented};
-use super::step::{Node, Step, signature_steps};
+use super::signature::signature_steps;
+use super::step::{Node, Step};
 use super::unseen::Unseen;
 use super::{Resolver, Steps};
 use crate::index::{ItemId, ItemKind};

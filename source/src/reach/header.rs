@@ -5,9 +5,8 @@ use crate::index::{Index, Item, ItemId, ItemKind};
 use crate::lex::Kind;
 use crate::mention::{angle_end, type_head};
 use crate::names::{Names, Target};
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
-
-use super::prelude;
 
 /// The type that an `impl` is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod header;
 mod named;
 mod part;
 mod place;
-mod prelude;
+mod signature;
 mod step;
 mod told;
 mod unseen;
@@ -22,7 +22,7 @@ use step::{Node, Step};
 
 use crate::digest;
 use crate::error::Result;
-use crate::facts;
+use crate::facts::{self, Passed};
 use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
@@ -55,8 +55,11 @@ pub struct Resolver<'a> {
     steps: RefCell<Map<Node, Rc<Steps>>>,
     contents: RefCell<Map<ItemId, [u8; 16]>>,
     facts: RefCell<Map<ItemId, Vec<Fact>>>,
+    passed: RefCell<Map<ItemId, Passed>>,
     traits: RefCell<Map<ScopeId, Rc<Vec<ItemId>>>>,
     paths: RefCell<Map<ItemId, String>>,
+    /// The types that have methods which no text shows.
+    open: RefCell<Map<ItemId, bool>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -78,8 +81,10 @@ impl<'a> Resolver<'a> {
             steps: RefCell::default(),
             contents: RefCell::default(),
             facts: RefCell::default(),
+            passed: RefCell::default(),
             traits: RefCell::default(),
             paths: RefCell::default(),
+            open: RefCell::default(),
         };
         for &id in &index.impls {
             let header = header::header(index, &resolver.names, id);
@@ -139,6 +144,7 @@ impl<'a> Resolver<'a> {
         let mut unseen = growth.unseen.clone();
         unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
         unseen.extend(told::imports(self, &growth));
+        unseen.extend(told::lookups(self, &growth));
         Reached { parts: told::parts(self, &growth), unseen: unseen.into_iter().collect(), digest, whole_crate: false }
     }
 
@@ -208,6 +214,10 @@ impl<'a> Resolver<'a> {
         self.facts.borrow_mut().entry(id).or_insert_with(|| facts::of(self.index, id)).clone()
     }
 
+    fn passed(&self, id: ItemId) -> Passed {
+        self.passed.borrow_mut().entry(id).or_insert_with(|| facts::passed(self.index, id)).clone()
+    }
+
     fn path(&self, id: ItemId) -> String {
         self.paths.borrow_mut().entry(id).or_insert_with(|| self.index.path(id)).clone()
     }
@@ -226,10 +236,22 @@ impl<'a> Resolver<'a> {
         derived || listed(&self.naming, &id).iter().any(|block| is_deref(&block)) || !self.calls.of_type(id).is_empty()
     }
 
+    /// Whether a macro of another crate, by a derive or an attribute, may give the type methods of any name.
+    fn is_open(&self, id: ItemId) -> bool {
+        if let Some(&known) = self.open.borrow().get(&id) {
+            return known;
+        }
+        let blocks = listed(&self.by_head, &id).iter();
+        let is_open = blocks.chain([&id]).any(|&id| crate::mention::is_remade(self.index, id));
+        self.open.borrow_mut().insert(id, is_open);
+        is_open
+    }
+
     /// Whether the trait that a member belongs to may be that of a type.
     fn may_implement(&self, member: ItemId, id: ItemId) -> bool {
         let Some(parent) = self.index.item(member).parent else { return true };
-        let made = !self.calls.of_name(self.index.item(parent).name).is_empty();
+        let made = !self.calls.of_name(self.index.item(parent).name).is_empty()
+            || crate::mention::is_remade(self.index, parent);
         made || listed(&self.by_trait, &parent).iter().any(|block| match self.headers[block].head {
             Head::Local(owner) => owner == id,
             Head::Open | Head::Unknown(_) => true,

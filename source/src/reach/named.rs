@@ -2,10 +2,11 @@
 
 use super::header::Head;
 use super::place::{self, Place};
-use super::{Reached, Resolver, prelude};
+use super::{Reached, Resolver};
 use crate::digest;
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::names::Target;
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// What a path of this crate's leads to.

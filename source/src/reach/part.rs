@@ -37,6 +37,8 @@ pub struct Part {
     pub guards: Vec<String>,
     /// What its tokens take from the build.
     pub facts: Vec<Fact>,
+    /// What macros of this crate that it calls look up in the build by what it gives them, as far as that may be told.
+    pub passed: Vec<Fact>,
 }
 
 /// Why an item counts: by which rule, and the item that led to it.

@@ -1,11 +1,12 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::header::{Head, Implemented, head_of_alias, listed, parameters};
+use super::Resolver;
+use super::header::{Head, head_of_alias, listed, parameters};
 use super::unseen::Unseen;
-use super::{Resolver, prelude};
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// One lead.
@@ -41,46 +42,56 @@ pub(super) struct Node {
 /// The steps of each mention of a node, in their order.
 pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
     let mut walk = Walk::new(resolver, node);
-    let mut each: Vec<Vec<Step>> = Vec::new();
     for mention in mentions(resolver.index, node.item) {
         walk.mention(&mention);
-        each.push(std::mem::take(&mut walk.steps));
+        walk.cut();
     }
     walk.item();
-    each.push(std::mem::take(&mut walk.steps));
-    each
+    walk.cut();
+    walk.each
 }
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     resolver: &'a Resolver<'a>,
     node: Node,
     /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
     owner: Option<ItemId>,
-    parameters: Set<Symbol>,
-    steps: Vec<Step>,
+    pub(super) parameters: Set<Symbol>,
+    /// Types that the item's body declares, which are no items.
+    declared: Set<Symbol>,
+    /// Of each mention, in an order that counts; and of the one that is walked through.
+    each: Vec<Vec<Step>>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
+    pub(super) fn new(resolver: &'a Resolver<'a>, node: Node) -> Walk<'a> {
         let index = resolver.index;
         let item = index.item(node.item);
         let file = index.file_of(item);
         let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
         let owner = if blocks { Some(node.item) } else { item.parent };
         let around = resolver.index.closures.get(&node.item).map(|&around| index.item(around));
-        let mut found = parameters(file, around.unwrap_or(item));
+        let (mut found, mut declared) = (parameters(file, around.unwrap_or(item)), Set::default());
         if let Some(parent) = item.parent {
             found.extend(parameters(file, index.item(parent)));
         }
         for at in item.keyword as usize + 1..item.to as usize {
-            if file.symbol(at) == Symbol::FN {
-                found.extend(listed(file, at + 2, item.to as usize));
+            match file.symbol(at) {
+                Symbol::FN => found.extend(listed(file, at + 2, item.to as usize)),
+                Symbol::STRUCT | Symbol::ENUM | Symbol::UNION | Symbol::TYPE => declared.extend(file.name(at + 1)),
+                _ => {}
             }
         }
-        Walk { resolver, node, owner, parameters: found, steps: Vec::new() }
+        Walk { resolver, node, owner, parameters: found, declared, each: Vec::new(), steps: Vec::new() }
     }
 
-    fn push(&mut self, step: Step) {
+    /// Ends what one mention leads to.
+    fn cut(&mut self) {
+        self.each.push(std::mem::take(&mut self.steps));
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
         if !self.steps.contains(&step) {
             self.steps.push(step);
         }
@@ -98,10 +109,24 @@ impl<'a> Walk<'a> {
     fn item(&mut self) {
         let item = self.resolver.index.item(self.node.item);
         self.steps.extend(item.parent.map(Step::Item));
+        self.made_by();
         let foreign = item.parent.is_some_and(|parent| self.kind(parent) == ItemKind::ExternBlock);
         if foreign {
             let name = self.text(item.name).to_owned();
             self.push(Step::Unseen(Unseen::Extern(name)));
+        }
+    }
+
+    /// The macro calls that make the item, or a module around it, and the files that its own calls include.
+    fn made_by(&mut self) {
+        let index = self.resolver.index;
+        self.steps.extend(index.made.get(&self.node.item).map(|&call| Step::Item(call)));
+        self.steps.extend(index.included_in.get(&self.node.item).into_iter().flatten().map(|&id| Step::Item(id)));
+        let mut at = Some(self.node.scope);
+        while let Some(scope) = at {
+            let scope = &index.scopes[scope as usize];
+            self.steps.extend(scope.made_by.map(Step::Item));
+            at = scope.parent;
         }
     }
 
@@ -145,7 +170,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Each `impl` of what the path names, if that is a trait.
-    fn open(&mut self, path: &Path) {
+    pub(super) fn open(&mut self, path: &Path) {
         let found = self.resolve(path);
         let local = found.iter().any(|found| matches!(found.target, Target::Item(_)));
         for found in found {
@@ -164,6 +189,14 @@ impl<'a> Walk<'a> {
         let names = &self.resolver.names;
         let mut found = names.resolve(self.node.scope, &path.segments, path.global);
         let item = self.resolver.index.item(self.node.item);
+        if matches!(item.kind, ItemKind::Call | ItemKind::Macro) {
+            // In a module that the macro makes, `super` is where it is called.
+            for shorter in crate::index::nearer(&path.segments) {
+                let cut = path.segments.len() - shorter.len();
+                let found_there = names.resolve(self.node.scope, &shorter, path.global);
+                found.extend(found_there.into_iter().map(|found| Found { length: found.length + cut, ..found }));
+            }
+        }
         if item.scope != self.node.scope {
             // A macro's own imports are resolved where it is called, too.
             for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
@@ -185,7 +218,7 @@ impl<'a> Walk<'a> {
         if first == Symbol::SELF_TYPE {
             return self.self_path(rest);
         }
-        if self.parameters.contains(&first) {
+        if self.parameters.contains(&first) || self.declared.contains(&first) {
             self.any(rest);
         }
         let found = self.resolve(path);
@@ -195,9 +228,33 @@ impl<'a> Walk<'a> {
         for found in &found {
             self.found(found, path);
         }
+        self.visibilities(&found);
         if found.is_empty() && !self.parameters.contains(&first) {
             self.unresolved(path, local);
         }
+    }
+
+    /// Of items in several modules the visibility decides which are imported by a `*`, and so which one is meant.
+    fn visibilities(&mut self, found: &[Found]) {
+        let index = self.resolver.index;
+        let items = found.iter().filter_map(|found| match found.target {
+            Target::Item(id) => Some(index.item(id)),
+            _ => None,
+        });
+        let mut modules: Vec<ScopeId> = items.clone().map(|item| index.module(index.around(item.scope))).collect();
+        modules.dedup();
+        if modules.len() < 2 {
+            return;
+        }
+        let mut words = vec![Symbol::STAR];
+        for item in items {
+            let file = index.file_of(item);
+            let public = (item.from..item.keyword).map(|at| at as usize).find(|&at| file.symbol(at) == Symbol::PUB);
+            let end = public.map_or(0, |at| crate::index::after_visibility(file, at));
+            words.extend(public.into_iter().flat_map(|at| at..end).map(|at| file.symbol(at)));
+            words.push(Symbol::COMMA);
+        }
+        self.push(Step::Foreign(words));
     }
 
     fn is_function(&self, target: &Target) -> bool {
@@ -243,9 +300,9 @@ impl<'a> Walk<'a> {
         let Some((&name, further)) = rest.split_first() else { return };
         self.any(further);
         match self.kind(id) {
-            kind if kind.is_type() => self.push(Step::On(id, name)),
+            kind if kind.is_type() => self.push(self.member_of(id, name)),
             ItemKind::Alias => match head_of_alias(self.resolver.index, &self.resolver.names, id) {
-                Head::Local(id) => self.push(Step::On(id, name)),
+                Head::Local(id) => self.push(self.member_of(id, name)),
                 Head::Open | Head::Unknown(_) => self.push(Step::Any(name)),
             },
             _ => self.push(Step::Any(name)),
@@ -317,12 +374,17 @@ impl<'a> Walk<'a> {
         self.push(step);
     }
 
+    /// `Type::name`, which another crate's macro may have made.
+    fn member_of(&self, id: ItemId, name: Symbol) -> Step {
+        if self.resolver.is_open(id) { Step::Any(name) } else { Step::On(id, name) }
+    }
+
     fn on(&self, id: ItemId, name: Symbol) -> Step {
-        if self.resolver.derefs(id) { Step::Any(name) } else { Step::On(id, name) }
+        if self.resolver.derefs(id) || self.resolver.is_open(id) { Step::Any(name) } else { Step::On(id, name) }
     }
 
     fn on_written(&self, path: &[Symbol], name: Symbol) -> Step {
-        if self.parameters.contains(&path[0]) {
+        if self.parameters.contains(&path[0]) || self.declared.contains(&path[0]) {
             return Step::Any(name);
         }
         let found = self.resolver.names.resolve(self.node.scope, path, false);
@@ -345,11 +407,18 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        // Text order decides which of several is meant.
         found.extend(self.resolver.index.macros.get(&name).into_iter().flatten().filter(|_| path.segments.len() == 1));
+        found.sort_unstable();
+        found.dedup();
         for &id in &found {
             self.push(Step::Item(id));
             self.push(Step::Macro(id, self.node.scope));
+            // Text order decides which of several is meant.
+            if found.len() > 1 {
+                let stands = if id < self.node.item { Symbol::TRUE } else { Symbol::FALSE };
+                self.push(Step::Foreign(vec![Symbol::STAR, stands]));
+                self.cut();
+            }
         }
         if found.is_empty() && !prelude::is_standard_macro(self.text(name)) {
             let name = self.text(name).to_owned();
@@ -418,38 +487,4 @@ impl<'a> Walk<'a> {
             self.push(Step::Unseen(Unseen::Macro(name)));
         }
     }
-}
-
-/// The steps that the signature of the function in question adds: whatever its callers may pass.
-pub(super) fn signature_steps(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
-    let index = resolver.index;
-    let mut found = Vec::new();
-    let owner = index.item(id).parent.filter(|&parent| index.item(parent).kind == ItemKind::Impl);
-    for id in std::iter::once(id).chain(owner) {
-        let item = index.item(id);
-        let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });
-        let file = index.file_of(item);
-        for at in item.keyword as usize..item.head_end() {
-            let starts = file.is_ident(at) && file.symbol(at.wrapping_sub(1)) != Symbol::COLON2;
-            let path = if starts { crate::mention::type_head(file, at, item.head_end()) } else { None };
-            if let Some(segments) = path {
-                walk.open(&Path { segments, global: false });
-            }
-        }
-        if !walk.parameters.is_empty() || has_opaque(resolver, id) {
-            walk.push(Step::Unseen(Unseen::TypeArguments(index.path(id))));
-        }
-        found.append(&mut walk.steps);
-    }
-    if let Some(Implemented::Local(id)) = owner.map(|owner| resolver.headers[&owner].implemented) {
-        found.push(Step::Item(id));
-    }
-    found
-}
-
-/// `impl Trait` in the signature.
-fn has_opaque(resolver: &Resolver<'_>, id: ItemId) -> bool {
-    let item = resolver.index.item(id);
-    let file = resolver.index.file_of(item);
-    item.kind == ItemKind::Fn && (item.keyword as usize..item.head_end()).any(|at| file.symbol(at) == Symbol::IMPL)
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use super::Resolver;
 use super::grow::{Growth, Rule};
 use super::part::{Fact, Part, Why};
 use super::step::{Node, Step};
 use super::unseen::Unseen;
-use super::{Resolver, prelude};
 use crate::index::{Binding, ItemId, ScopeId};
 use crate::names::{Names, Target};
+use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
 /// One part for each item, however many scopes it counts in.
@@ -36,7 +37,14 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
             .map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize))
             .collect(),
         facts: resolver.facts(grown.node.item),
+        passed: resolver.passed(grown.node.item).facts,
     }
+}
+
+/// What macros look up by variables whose values aren't found.
+pub(super) fn lookups(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Unseen> {
+    let unseen = growth.grown.iter().flat_map(|grown| resolver.passed(grown.node.item).unseen);
+    unseen.map(|name| Unseen::Lookup(resolver.index.symbols.text(name).to_owned())).collect()
 }
 
 /// The function alone, with what any item of the crate takes from the build.
@@ -45,6 +53,7 @@ pub(super) fn whole(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Part {
     let mut facts: BTreeSet<Fact> = BTreeSet::new();
     for (id, item) in index.items.iter().enumerate() {
         facts.extend(resolver.facts(id as ItemId));
+        facts.extend(resolver.passed(id as ItemId).facts);
         let guards = item.guards.iter();
         let words = guards.map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize));
         facts.extend(words.map(|words| Fact::Cfg(words, None)));

@@ -19,6 +19,8 @@ pub enum Unseen {
     TypeArguments(String),
     /// An import that may be that of a trait of another crate, and that decides by itself which methods are called.
     Import(String),
+    /// A macro of this crate, by its name: a variable, file or module that it names by what it is given.
+    Lookup(String),
     /// A file that a module or an `include!` names and that isn't there.
     File(PathBuf),
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Unseen {
             Unseen::Extern(name) => write!(f, "`extern` item `{name}`"),
             Unseen::TypeArguments(name) => write!(f, "types of other crates as type arguments of `{name}`"),
             Unseen::Import(path) => write!(f, "methods that the import of `{path}` brings"),
+            Unseen::Lookup(name) => write!(f, "what macro `{name}` looks up by what it is given"),
             Unseen::File(path) => write!(f, "file `{}`, which isn't there", path.display()),
         }
     }

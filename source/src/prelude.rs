@@ -138,19 +138,19 @@ const MACROS: [&str; 52] = [
     "const_format_args",
 ];
 
-pub(super) fn is_prelude(name: &str) -> bool {
+pub(crate) fn is_prelude(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-pub(super) fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     PLAIN.contains(&name)
 }
 
-pub(super) fn is_standard_macro(name: &str) -> bool {
+pub(crate) fn is_standard_macro(name: &str) -> bool {
     MACROS.contains(&name)
 }
 
 /// Crates that come with the compiler: a new compiler is a new build.
-pub(super) fn is_standard_crate(name: &str) -> bool {
+pub(crate) fn is_standard_crate(name: &str) -> bool {
     matches!(name, "std" | "core" | "alloc" | "proc_macro" | "test")
 }
