@@ -165,7 +165,7 @@ pub mod mapped {
 pub mod policy {
     pub use crate::entry::{MapPolicy, VerifyPolicy};
     pub use crate::folder::{EvictPolicy, Evicted};
-    pub use crate::memory::{Settings, expires_after};
+    pub use crate::memory::{Settings, Validation};
     pub use crate::store::Durability;
 }
 

@@ -35,7 +35,7 @@ pub(crate) use code::{CODE_MAX, CodeRecord};
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX};
 pub(crate) use slot::{Slot, TargetRecord};
-pub(crate) use time::{nanoseconds, nanoseconds_since_1970};
+pub(crate) use time::{nanoseconds, nanoseconds_since_1970, rfc3339};
 
 use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};
 

@@ -6,7 +6,6 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use ndcache::explain::Reason;
-use ndcache::policy::expires_after;
 use ndcache::{Entry, Memory, MemoryBuilder, Mode, cache};
 use tempfile::TempDir;
 
@@ -183,20 +182,6 @@ fn processes_that_need_what_is_no_longer_good_compute_it_once() {
         assert!(child.wait().unwrap().success());
     }
     assert_eq!(files(folder.path(), ".ran").len(), 2, "by this process, and by one of the others");
-}
-
-#[test]
-fn expires_after_is_a_validation_by_age() {
-    #[cache]
-    fn one() -> u8 {
-        1
-    }
-    let (folder, memory) = with(|builder| builder.validate(expires_after(HOUR)));
-    memory.eval(one::call());
-    agree!(folder, memory, one::call(), "hit");
-    sleep(Duration::from_millis(10));
-    let strict = Memory::builder(folder.path()).validate(expires_after(Duration::from_millis(5))).open().unwrap();
-    agree!(folder, strict, one::call(), "expired");
 }
 
 #[cache(expires = SHORT)]

@@ -268,7 +268,7 @@ fn check<A: ndcache::Element>(memory: &Memory, array: ArrayD<A>, expected: impl 
     assert_eq!((stored.descr(), stored.digest()), (A::DESCR, digest(&array)));
     let shape: Vec<u64> = array.shape().iter().map(|&axis| axis as u64).collect();
     assert_eq!((stored.shape(), stored.bytes()), (&shape[..], (array.len() * size_of::<A>()) as u64));
-    let is_file = stored.bytes() > 4096 || memory.settings().inline() == 0;
+    let is_file = stored.bytes() > 4096 || memory.settings().inline == 0;
     assert_eq!(stored.file().is_some(), is_file);
     let codec = match memory.compression() {
         _ if !is_file => "inline",

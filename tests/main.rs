@@ -1,6 +1,7 @@
 //! The integration tests of ndcache, one module for each property.
 
 mod arguments;
+mod calls;
 mod code;
 mod compression;
 mod expiry;
@@ -30,6 +31,7 @@ mod pipeline;
 mod progress;
 mod readable;
 mod recheck;
+mod reports;
 mod results;
 mod rooms;
 mod rounding;

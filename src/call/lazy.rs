@@ -47,8 +47,17 @@ pub struct Call<A, R> {
     digest: fn(&A, &mut Arguments),
     codec: Codec<R>,
     options: &'static Options,
-    /// Boxed: a call is handed on some ten times, and calls nest.
-    identity: OnceLock<Result<Box<Identity>>>,
+    identity: OnceLock<Asked>,
+}
+
+/// What a call's key is made of; or why it has none. Boxed: a call is handed on some ten times, and calls nest.
+type Identified = Result<Box<Identity>>;
+
+/// What is known of a call's key once somebody has asked. A [refreshed](Call::refresh) call counts as asked from the
+/// beginning, so that a repeated hit, for which nobody asks, doesn't have to look whether the call is one.
+enum Asked {
+    Once(Identified),
+    Refreshed(Box<OnceLock<Identified>>),
 }
 
 /// All that a key is made of but the salt.
@@ -79,6 +88,38 @@ impl<A, R> Call<A, R> {
         self.function
     }
 
+    /// The same call, which is computed whether or not its result is stored, in whatever form it is asked for; the new
+    /// result replaces the stored one.
+    ///
+    /// The cached calls inside the function are looked up as ever; [`Mode::Refresh`](crate::Mode::Refresh) computes
+    /// those anew, too. Asked whether it would hit, such a call answers that it is to be refreshed.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// static READINGS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// #[ndcache::cache]
+    /// fn readings(n: usize) -> ndarray::Array1<u32> {
+    ///     ndarray::Array1::from_elem(n, READINGS.fetch_add(1, Ordering::Relaxed))
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// assert_eq!(memory.mmap(readings::call(3))[0], 0);
+    /// assert_eq!(memory.mmap(readings::call(3).refresh())[0], 1); // computed anew, stored, and mapped
+    /// assert_eq!(memory.mmap(readings::call(3))[0], 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn refresh(mut self) -> Self {
+        let identified = match self.identity.take() {
+            Some(Asked::Once(identified)) => Box::new(identified.into()),
+            Some(Asked::Refreshed(identified)) => identified,
+            None => Box::default(),
+        };
+        Self { identity: Asked::Refreshed(identified).into(), ..self }
+    }
+
     pub(crate) fn options(&self) -> &'static Options {
         self.options
     }
@@ -89,15 +130,30 @@ impl<A, R> Call<A, R> {
 
     /// What the key is made of; or why the call bypasses the cache.
     pub(crate) fn identity(&self) -> Result<&Identity, &Error> {
-        self.identity.get_or_init(|| self.identify().map(Box::new)).as_ref().map(|identity| &**identity)
+        let identify = || self.identify().map(Box::new);
+        let identified = match self.identity.get_or_init(|| Asked::Once(identify())) {
+            Asked::Once(identified) => identified,
+            Asked::Refreshed(identified) => identified.get_or_init(identify),
+        };
+        identified.as_ref().map(|identity| &**identity)
+    }
+
+    /// What the key is made of, if somebody has asked.
+    fn identified(&self) -> Option<&Identity> {
+        let identified = match self.identity.get()? {
+            Asked::Once(identified) => identified,
+            Asked::Refreshed(identified) => identified.get()?,
+        };
+        identified.as_ref().ok().map(|identity| &**identity)
+    }
+
+    pub(crate) fn is_refreshed(&self) -> bool {
+        matches!(self.identity.get(), Some(Asked::Refreshed(_)))
     }
 
     /// How long its arguments took to digest; zero before that.
     pub(crate) fn hashing(&self) -> Duration {
-        self.identity
-            .get()
-            .and_then(|identity| identity.as_ref().ok())
-            .map_or(Duration::ZERO, |identity| identity.hashing)
+        self.identified().map_or(Duration::ZERO, |identity| identity.hashing)
     }
 
     /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
@@ -189,14 +245,19 @@ impl<A, R> Call<A, R> {
 
     /// The arguments in words, in the order of their digests; no array is read.
     pub(crate) fn argument_texts(&self) -> Vec<String> {
-        let known = self.identity.get().and_then(|identity| identity.as_ref().ok()?.outlines.get());
+        let known = self.identified().and_then(|identity| identity.outlines.get());
         let described = known.cloned().unwrap_or_else(|| self.described(false));
         described.into_iter().map(|described| described.text).collect()
     }
 
     /// Runs the function; `Err` names the by-reference argument that the function changed meanwhile.
     pub(crate) fn compute(self) -> (R, Option<&'static str>) {
-        let expected = match self.identity.into_inner() {
+        let identified = match self.identity.into_inner() {
+            Some(Asked::Once(identified)) => Some(identified),
+            Some(Asked::Refreshed(identified)) => identified.into_inner(),
+            None => None,
+        };
+        let expected = match identified {
             Some(Ok(identity)) if cfg!(debug_assertions) => identity.arguments,
             _ => ArgumentDigests::new(),
         };

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::digest::Digest;
 use crate::entry::read::find::Found;
 use crate::key::Key;
-use crate::record::{Argument, Producer, Record};
+use crate::record::{Argument, Producer, Record, rfc3339};
 use crate::store::{Disk, Stat};
 
 /// A stored call: its function, arguments and files, without its value.
@@ -177,6 +180,41 @@ impl Entry {
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+}
+
+/// Writes what the methods of the same names return; `files` are names in the folder of `path`. Durations are in
+/// nanoseconds (`duration_ns`), times as RFC 3339 writes them in UTC; what in a path isn't UTF-8 is replaced.
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entry = serializer.serialize_struct("Entry", 12)?;
+        entry.serialize_field("key", &self.key())?;
+        entry.serialize_field("path", &self.path.to_string_lossy())?;
+        entry.serialize_field("function", self.function())?;
+        entry.serialize_field("arguments", &self.arguments().iter().map(ListedArgument::of).collect::<Vec<_>>())?;
+        entry.serialize_field("created", &rfc3339(self.created()))?;
+        entry.serialize_field("duration_ns", &self.record.duration)?;
+        entry.serialize_field("used", &rfc3339(self.used()))?;
+        entry.serialize_field("expires", &self.expires().map(rfc3339))?;
+        entry.serialize_field("producer", &self.producer().to_string())?;
+        entry.serialize_field("edited", &self.edited())?;
+        entry.serialize_field("bytes", &self.bytes)?;
+        entry.serialize_field("files", &self.record.arrays.iter().map(|array| &*array.file).collect::<Vec<_>>())?;
+        entry.end()
+    }
+}
+
+/// An argument as an entry shows it: without what the record keeps for comparing it.
+#[derive(serde::Serialize)]
+struct ListedArgument<'a> {
+    name: &'a str,
+    digest: Digest,
+    text: &'a str,
+}
+
+impl<'a> ListedArgument<'a> {
+    fn of(argument: &'a Argument) -> Self {
+        Self { name: argument.name(), digest: argument.digest(), text: argument.text() }
     }
 }
 

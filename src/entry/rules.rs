@@ -1,5 +1,6 @@
 //! How entries are kept: what a memory may write, when arrays are mapped and verified, and what a put survives.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,7 +12,16 @@ pub(crate) const INLINE: u64 = 4096;
 
 /// Whether a memory looks up, computes and stores.
 ///
-/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`.
+/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`. A mode prints as
+/// `NDCACHE_MODE` spells it, and parses from that.
+///
+/// ```
+/// use ndcache::Mode;
+///
+/// assert_eq!(Mode::ReadOnly.to_string(), "read-only");
+/// assert_eq!("refresh".parse::<Mode>()?, Mode::Refresh);
+/// # Ok::<(), ndcache::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// Looks up; computes and stores what is missing.
@@ -25,20 +35,38 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    const ALL: [Self; 4] = [Self::ReadWrite, Self::Refresh, Self::ReadOnly, Self::Off];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::ReadWrite => "read-write",
+            Self::Refresh => "refresh",
+            Self::ReadOnly => "read-only",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 impl FromStr for Mode {
     type Err = Error;
 
     /// Reads `read-write`, `refresh`, `read-only` or `off`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the text is anything else.
     fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "read-write" => Ok(Self::ReadWrite),
-            "refresh" => Ok(Self::Refresh),
-            "read-only" => Ok(Self::ReadOnly),
-            "off" => Ok(Self::Off),
-            _ => {
-                Err(Error::invalid(format!("mode is `{text}`, expected `read-write`, `read-only`, `refresh` or `off`")))
-            }
-        }
+        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or_else(|| {
+            let text = text.escape_debug();
+            Error::invalid(format!("mode is `{text}`, expected `read-write`, `read-only`, `refresh` or `off`"))
+        })
     }
 }
 

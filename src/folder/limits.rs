@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::error::{Error, Result};
+use crate::record::nanoseconds;
 
 /// How much a cache folder may hold; each limit that is given holds.
 ///
 /// For [`Memory::reduce_size`](crate::Memory::reduce_size), once, and for [`MemoryBuilder::limits`](crate::MemoryBuilder::limits),
-/// all the time. Counted are entries, each with the lengths of all its files.
+/// all the time. Counted are entries, each with the lengths of all its files. Serde writes `bytes`, `items` and
+/// `age_ns`, in nanoseconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,7 +23,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(Limits::default(), Limits { bytes: None, items: None, age: None });
 /// # Ok::<(), ndcache::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Limits {
     /// The most bytes, in all files of all entries together.
     pub bytes: Option<u64>,
@@ -27,7 +31,12 @@ pub struct Limits {
     pub items: Option<u64>,
     /// The longest time since an entry was last used. That is known to the hour, or to a tenth of this where the memory
     /// that used it was opened with this limit.
+    #[serde(rename = "age_ns", serialize_with = "in_nanoseconds")]
     pub age: Option<Duration>,
+}
+
+fn in_nanoseconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    age.map(nanoseconds).serialize(serializer)
 }
 
 impl Limits {

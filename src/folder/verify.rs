@@ -1,10 +1,13 @@
 //! Whether everything in a folder is what was written.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Serialize, Serializer};
 
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
@@ -34,6 +37,8 @@ pub enum Repair {
 
 /// What [`Memory::verify`](crate::Memory::verify) has found.
 ///
+/// Serde writes each problem as `path`, `problem`, which is [`Problem::name`], and `text`, which is what it prints.
+///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
 /// use ndcache::verify::{Problem, Repair};
@@ -54,7 +59,7 @@ pub enum Repair {
 /// assert!(matches!(report.problems[0].1, Problem::Damaged(_)) && !path.exists());
 /// # Ok::<(), ndcache::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
     /// Entries, those with problems among them.
@@ -70,7 +75,22 @@ pub struct VerifyReport {
     /// The bytes that were read and are right.
     pub bytes: u64,
     /// What is wrong, by path.
+    #[serde(serialize_with = "listed")]
     pub problems: Vec<(PathBuf, Problem)>,
+}
+
+fn listed<S: Serializer>(problems: &[(PathBuf, Problem)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        path: Cow<'a, str>,
+        problem: &'static str,
+        text: String,
+    }
+    serializer.collect_seq(problems.iter().map(|(path, problem)| Listed {
+        path: path.to_string_lossy(),
+        problem: problem.name(),
+        text: problem.to_string(),
+    }))
 }
 
 /// What is wrong with a file in a cache folder; prints as a phrase.
@@ -93,6 +113,20 @@ pub enum Problem {
     Orphan,
     /// The file system failed.
     Unreadable(String),
+}
+
+impl Problem {
+    /// A short name, without what differs: `damaged`, `writable`, `newer`, `orphan` or `unreadable`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Damaged(_) => "damaged",
+            Self::Writable => "writable",
+            Self::Newer(_) => "newer",
+            Self::Orphan => "orphan",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -19,8 +19,12 @@ pub(crate) use part::{Part, changes};
 pub(crate) use types::Types;
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::digest::{ByteStream, Digest};
+use crate::error::{Error, Result};
 
 /// Raised only when the rules of this module change; every older entry is then a miss.
 const KEY_VERSION: &str = "ndcache-key:1";
@@ -30,8 +34,19 @@ const SECRET_VERSION: &str = "ndcache-secret:1";
 
 /// Names one call: the same function, code, arguments and salt have the same key, in any process, on any machine.
 ///
-/// Prints as 32 hexadecimal digits, which are the name of the entry's record.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A key prints as 32 lower-case hexadecimal digits, which are the name of the entry's record, and parses from them.
+/// Serde writes it as [`Digest`] is written: as that text in human-readable formats, as 16 bytes in others.
+///
+/// ```
+/// use ndcache::Key;
+///
+/// let key: Key = "0c3e264c767b9f1326f873db8c902583".parse()?;
+/// assert_eq!(key.to_string(), "0c3e264c767b9f1326f873db8c902583");
+/// assert!("0c3e264c".parse::<Key>().is_err()); // a key is whole
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Key(Digest);
 
 impl Key {
@@ -49,6 +64,23 @@ impl Key {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for Key {
+    type Err = Error;
+
+    /// Reads 32 hexadecimal digits of either case.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the text is anything else.
+    fn from_str(text: &str) -> Result<Self> {
+        let refused = |_| {
+            let text = text.escape_debug();
+            Error::invalid(format!("key is `{text}`, expected 32 hexadecimal digits"))
+        };
+        text.parse().map(Self).map_err(refused)
     }
 }
 

@@ -218,7 +218,7 @@ impl<P> Step<'_, P> {
                 _ => Ok(Err(Stale::Function)),
             };
         }
-        if self.slots.is_due(key, self.place) {
+        if call.is_refreshed() || self.slots.is_due(key, self.place) {
             return Ok(Err(Stale::Refresh));
         }
         if let Some(stale) = self.slots.difference(call, key, &slot) {

@@ -9,6 +9,7 @@ use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::key::{Function, Key};
+use crate::memory::form::Owned;
 use crate::memory::{Engine, Memory};
 use crate::stats::{Explanation, Reason};
 
@@ -18,6 +19,46 @@ impl Memory {
     /// Its record is read and its files are looked at, but not into.
     pub fn contains<A, R>(&self, call: &Call<A, R>) -> bool {
         self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Missing::Nothing)))
+    }
+
+    /// The stored result of `call`; `None` if it isn't stored, or isn't good: expired, damaged, due to be refreshed.
+    ///
+    /// Nothing is computed, and nobody is waited for who computes it now. A result that is found is a hit as any other:
+    /// loaded and verified as by [`eval`](Self::eval), tallied, and noted as used. One that isn't found is tallied
+    /// nowhere. A function that asks inside another makes what that one returns depend on the state of the cache.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// assert_eq!(memory.get(&double::call(1.0)), None);
+    /// memory.eval(double::call(1.0));
+    /// assert_eq!(memory.get(&double::call(1.0)), Some(2.0));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn get<A, R>(&self, call: &Call<A, R>) -> Option<R> {
+        let engine = self.0.as_ref()?;
+        let mode = engine.mode(call.options());
+        let memo_key = match mode {
+            Mode::Off => return None,
+            Mode::Refresh => None,
+            Mode::ReadWrite | Mode::ReadOnly => match engine.recall(call, mode, Owned) {
+                Ok(value) => return Some(value),
+                Err(memo_key) => memo_key,
+            },
+        };
+        let identity = call.identity().ok()?;
+        // An argument that another thread changes meanwhile must not be found by what it was before.
+        let memo_key = memo_key.filter(|&memo_key| call.is_still(memo_key));
+        let site = engine.site_under(call.function(), identity, mode, memo_key);
+        match engine.hit(call, &site, Owned) {
+            Err(Missing::Absent) if engine.archive.reopen(false) => engine.hit(call, &site, Owned).ok(),
+            found => found.ok(),
+        }
     }
 
     /// The stored entry of `call`, without its value; `None` if there is none.
@@ -86,7 +127,7 @@ impl Engine {
         if mode == Mode::Off {
             return Ok(Missing::Off);
         }
-        if self.is_due(key, mode) {
+        if call.is_refreshed() || self.is_due(key, mode) {
             return Ok(Missing::Due);
         }
         let site = Site::new(function.folder(), key).of(function, identity.other_types);

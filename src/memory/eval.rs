@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::flight;
 use crate::key::Function;
 use crate::memo::table::{Hot, Lease};
-use crate::memory::form::{Again, Evaluated, Lent, Owned, Shape, Stored, Writable};
+use crate::memory::form::{Evaluated, Lent, Owned, Shape, Stored, Writable};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
 use crate::memory::settings::keeping::Keeping;
@@ -69,9 +69,10 @@ impl Memory {
         self.evaluate(call, Writable).value
     }
 
-    /// Computes `call` whether or not it is stored, and stores the result in place of what was there.
+    /// Computes `call` whether or not it is stored, and stores the result in place of what was there; returned as
+    /// [`eval`](Self::eval) does. [`Call::refresh`] does so for the other forms of a result.
     pub fn refresh<A, R>(&self, call: Call<A, R>) -> R {
-        self.evaluate(call, Again(Owned)).value
+        self.eval(call.refresh())
     }
 }
 
@@ -88,7 +89,7 @@ impl Memory {
             return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
         }
         // A hit that may be rechecked needs its key.
-        let has_key = S::ANEW || mode == Mode::Refresh || engine.settings.recheck > 0.0;
+        let has_key = mode == Mode::Refresh || engine.settings.recheck > 0.0;
         let quick = match if has_key { Err(None) } else { engine.recall(&call, mode, shape) } {
             Ok(value) => return Evaluated { value, fault: None },
             Err(quick) => quick,
@@ -284,7 +285,12 @@ impl Engine {
     }
 
     /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
-    fn recall<A, R, S: Shape<R>>(&self, call: &Call<A, R>, mode: Mode, shape: S) -> Result<S::Out, Option<Digest>> {
+    pub(crate) fn recall<A, R, S: Shape<R>>(
+        &self,
+        call: &Call<A, R>,
+        mode: Mode,
+        shape: S,
+    ) -> Result<S::Out, Option<Digest>> {
         let found = call.quick(|quick| {
             let brief = if self.may_carry(call.options()) { quick.brief() } else { None };
             if let Some(value) =
@@ -325,7 +331,7 @@ impl Engine {
 
     /// The stored result of `call`.
     pub(crate) fn hit<A, R, S: Shape<R>>(&self, call: &Call<A, R>, site: &Site, shape: S) -> Result<S::Out, Missing> {
-        if S::ANEW || self.is_due(site.key(), self.mode(call.options())) {
+        if call.is_refreshed() || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
         let (path, begin) = (call.function().path(), self.recorder.hits_from());

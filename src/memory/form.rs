@@ -17,8 +17,6 @@ pub(crate) struct Evaluated<T> {
 /// The form in which a result is asked for.
 pub(crate) trait Shape<R>: Copy {
     type Out;
-    /// Computes although something is stored.
-    const ANEW: bool = false;
     /// From an entry.
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
     /// From a value without arrays; `None` where it takes more of the entry, or can't be had.
@@ -40,9 +38,6 @@ pub(crate) struct Lent;
 /// Mapped copy-on-write.
 #[derive(Clone, Copy)]
 pub(crate) struct Writable;
-/// Computed in any case.
-#[derive(Clone, Copy)]
-pub(crate) struct Again<S>(pub(crate) S);
 
 impl<R> Shape<R> for Owned {
     type Out = R;
@@ -105,23 +100,6 @@ impl<R: CopyOnWrite> Shape<R> for Writable {
     /// What is mapped already may be larger than memory.
     fn reloads(self, codec: Codec<R>) -> bool {
         codec.type_name().has_mapped()
-    }
-}
-
-impl<R, S: Shape<R>> Shape<R> for Again<S> {
-    type Out = S::Out;
-    const ANEW: bool = true;
-
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<S::Out> {
-        self.0.load(entry, codec)
-    }
-
-    fn keep(self, value: R) -> S::Out {
-        self.0.keep(value)
-    }
-
-    fn reloads(self, codec: Codec<R>) -> bool {
-        self.0.reloads(codec)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How long an entry is good for: validation and expiry.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::call::options::Options;
 use crate::entry::info::Entry;
@@ -8,34 +8,6 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::memory::Engine;
 use crate::record::{Record, nanoseconds, nanoseconds_since_1970};
-
-/// A validation by age: an entry is good for `age` after it was computed.
-///
-/// For [`MemoryBuilder::validate`](crate::MemoryBuilder::validate); [`MemoryBuilder::expires`](crate::MemoryBuilder::expires) and
-/// `#[cache(expires = …)]` say the same in fewer words, and are inherited by the calls around. An entry that the clock
-/// puts into the future counts as new, unless that is further off than `age`: then it isn't good.
-///
-/// ```
-/// use std::time::Duration;
-/// use ndcache::policy::expires_after;
-/// use ndcache::Memory;
-/// # let folder = tempfile::tempdir().unwrap();
-///
-/// #[ndcache::cache]
-/// fn double(x: f64) -> f64 {
-///     2.0 * x
-/// }
-///
-/// let day = Duration::from_secs(24 * 3600);
-/// let memory = Memory::builder(folder.path()).validate(expires_after(day)).open()?;
-/// memory.eval(double::call(1.0));
-/// assert!(memory.contains(&double::call(1.0)));
-/// # Ok::<(), ndcache::Error>(())
-/// ```
-pub fn expires_after(age: Duration) -> impl Fn(&Entry) -> bool + Send + Sync + 'static {
-    let lifetime = nanoseconds(age);
-    move |entry| now().abs_diff(nanoseconds_since_1970(entry.created())) < lifetime
-}
 
 impl Engine {
     /// Until when the entry is good (`None`: for ever), if it still is and `validate` lets it pass.
@@ -66,7 +38,7 @@ impl Engine {
         let entry = || Entry::new(&self.archive.disk, &site.record(), found.clone());
         match (options.validate, &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),
-            (None, Some(validate)) => validate(&entry()),
+            (None, Some(validate)) => validate.accepts(&entry()),
             (None, None) => true,
         }
     }

@@ -1,6 +1,6 @@
 //! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
 //!
-//! * `settings`: what a memory was told; `scope`: where a function is called from.
+//! * `settings`: how a memory is set up; `scope`: where a function is called from.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good
 //!   for; `wanted`: a call that misses, for which flights wait.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
@@ -22,9 +22,8 @@ mod tests;
 mod upkeep;
 mod wanted;
 
-pub use fresh::expires_after;
 pub use scope::ambient;
-pub use settings::{MemoryBuilder, Settings};
+pub use settings::{MemoryBuilder, Settings, Validation};
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::threads::fork::ForkMutex;
 
 /// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
@@ -56,7 +58,7 @@ pub struct Stats {
 }
 
 /// The counts of one function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// Values that came from the cache.
@@ -276,6 +278,23 @@ impl Counters {
         let mut stats = self.rest.lock();
         count(stats.of(function));
         *stats.reasons.entry(reason).or_default() += 1;
+    }
+}
+
+/// Writes `hits`, `misses`, `faults`, `rechecks` and `mismatches` in all, then `functions`, `reasons` and `copies`, each
+/// of which has its counts by name.
+impl Serialize for Stats {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut stats = serializer.serialize_struct("Stats", 8)?;
+        stats.serialize_field("hits", &self.hits())?;
+        stats.serialize_field("misses", &self.misses())?;
+        stats.serialize_field("faults", &self.faults())?;
+        stats.serialize_field("rechecks", &self.rechecks())?;
+        stats.serialize_field("mismatches", &self.mismatches())?;
+        stats.serialize_field("functions", &self.functions)?;
+        stats.serialize_field("reasons", &self.reasons)?;
+        stats.serialize_field("copies", &self.copies)?;
+        stats.end()
     }
 }
 

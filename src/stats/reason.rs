@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::digest::escaped;
 
 /// Why a call would hit or miss, from [`Memory::explain`](crate::Memory::explain).
@@ -21,6 +23,23 @@ impl Explanation {
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason.clone()
+    }
+}
+
+/// Writes `reason`, which is [`Reason::name`], `edited`, `text`, which is what is printed, and `differences`: each argument
+/// that differs, as `name`, `path`, `before` and `now`.
+impl Serialize for Explanation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let differences: &[Difference] = match &self.reason {
+            Reason::Argument(differences) => differences,
+            _ => &[],
+        };
+        let mut explanation = serializer.serialize_struct("Explanation", 4)?;
+        explanation.serialize_field("reason", self.reason.name())?;
+        explanation.serialize_field("edited", &self.edited)?;
+        explanation.serialize_field("text", &self.to_string())?;
+        explanation.serialize_field("differences", differences)?;
+        explanation.end()
     }
 }
 
@@ -69,7 +88,7 @@ const SHOWN: usize = 8;
 /// An argument, or a part of one, that differs from that of the nearest stored call.
 ///
 /// Prints as ``argument `k`: 10 → 12``, or `p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The parameter's name.

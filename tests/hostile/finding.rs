@@ -394,7 +394,7 @@ fn the_settings_of_a_memory_that_is_off_are_those_of_its_builder() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::builder(folder.path()).mode(Mode::Off).salt("s").recheck(0.5).open().unwrap();
     let settings = memory.settings();
-    assert_eq!((settings.mode(), settings.salt(), settings.recheck()), (Mode::Off, "s", 0.5));
+    assert_eq!((settings.mode, &*settings.salt, settings.recheck), (Mode::Off, "s", 0.5));
 }
 
 // ---- held

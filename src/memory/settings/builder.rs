@@ -1,17 +1,17 @@
-//! The settings of a memory, and how it is opened.
+//! How a memory is told its settings, and how it is opened.
 
 use std::borrow::Cow;
 use std::env;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::info::Entry;
-use crate::entry::rules::{INLINE, MapPolicy, Mode, VerifyPolicy};
+use crate::entry::rules::{MapPolicy, Mode, VerifyPolicy};
 use crate::error::{Error, Result};
 use crate::folder::limits::{EvictPolicy, Limits};
+use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
@@ -34,57 +34,9 @@ pub struct MemoryBuilder {
     pub(crate) settings: Settings,
 }
 
-/// A memory may be used after a panic of its user's code, and this is the user's code.
-type Validate = Arc<AssertUnwindSafe<Box<dyn Fn(&Entry) -> bool + Send + Sync>>>;
-
-/// The settings of a memory, from [`Memory::settings`].
-#[derive(Clone)]
-pub struct Settings {
-    pub(crate) mode: Mode,
-    pub(crate) salt: String,
-    pub(crate) map: MapPolicy,
-    pub(crate) map_network: bool,
-    pub(crate) verify: VerifyPolicy,
-    pub(crate) durability: Durability,
-    pub(crate) compression: Compression,
-    pub(crate) inline: u64,
-    pub(crate) wait: Option<Duration>,
-    pub(crate) limits: Limits,
-    pub(crate) evict: EvictPolicy,
-    pub(crate) validate: Option<Validate>,
-    pub(crate) expires: Option<Duration>,
-    pub(crate) min_duration: Duration,
-    pub(crate) verbose: u8,
-    pub(crate) readable: bool,
-    pub(crate) texts: bool,
-    pub(crate) statistics: bool,
-    pub(crate) recheck: f64,
-}
-
 impl MemoryBuilder {
     pub(crate) fn new(folder: &Path) -> Self {
-        let settings = Settings {
-            mode: Mode::default(),
-            salt: String::new(),
-            map: MapPolicy::default(),
-            map_network: false,
-            verify: VerifyPolicy::default(),
-            durability: Durability::default(),
-            compression: Compression::default(),
-            inline: INLINE,
-            wait: None,
-            limits: Limits::default(),
-            evict: EvictPolicy::default(),
-            validate: None,
-            expires: None,
-            min_duration: Duration::ZERO,
-            verbose: 0,
-            readable: false,
-            texts: true,
-            statistics: true,
-            recheck: 0.0,
-        };
-        Self { folder: folder.to_owned(), environment: false, settings }
+        Self { folder: folder.to_owned(), environment: false, settings: Settings::default() }
     }
 
     /// Lets `NDCACHE_DIR` replace the folder, and `NDCACHE_MODE` make the mode stricter; all other settings are those
@@ -222,7 +174,7 @@ impl MemoryBuilder {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn validate(mut self, validate: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {
-        self.settings.validate = Some(Arc::new(AssertUnwindSafe(Box::new(validate))));
+        self.settings.validate = Some(Validation::new(validate));
         self
     }
 

@@ -1,9 +1,11 @@
-//! What a memory was told: the settings of the folder, and of one function.
+//! The settings of the folder, and of one function.
 //!
-//! * `builder`: how settings are made; `getters`: how they are read back; `keeping`: what they come to for one result.
+//! * `values`: the settings, with their defaults; `builder`: how they are set; `keeping`: what they come to for one
+//!   result.
 
-pub(crate) mod builder;
-mod getters;
+mod builder;
 pub(crate) mod keeping;
+mod values;
 
-pub use builder::{MemoryBuilder, Settings};
+pub use builder::MemoryBuilder;
+pub use values::{Settings, Validation};
