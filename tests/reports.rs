@@ -75,7 +75,7 @@ fn an_explanation_is_data() {
     assert_eq!(explained(scaled::call(1.0, 2.0)), of("hit", "hit"));
     let missed = explained(scaled::call(1.0, 3.0));
     assert_eq!((&missed["reason"], &missed["text"]), (&json!("argument"), &json!("argument `by`: 2.0 → 3.0")));
-    assert_eq!(missed["differences"], json!([{ "name": "by", "before": "2.0", "now": "3.0" }]));
+    assert_eq!(missed["differences"], json!([{ "name": "by", "path": "", "before": "2.0", "now": "3.0" }]));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Explanation {
 }
 
 /// Writes `reason`, which is [`Reason::name`], `edited`, `text`, which is what is printed, and `differences`: each argument
-/// that differs, as `name`, `before` and `now`.
+/// that differs, as `name`, `path`, `before` and `now`.
 impl Serialize for Explanation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let differences: &[Difference] = match &self.reason {

@@ -495,7 +495,8 @@ fn a_call_that_can_not_be_keyed_agrees_too() {
 
 /// As those of many a crate for fast hashing: without a seed.
 type Seedless = BuildHasherDefault<DefaultHasher>;
-type Nested = Vec<(u8, HashMap<(i64, String), HashSet<u64, Seedless>, Seedless>)>;
+
+type Table = HashMap<(i64, String), HashSet<u64, Seedless>, Seedless>;
 
 #[derive(Payload, Debug)]
 struct Names {
@@ -518,7 +519,7 @@ returning! {
         names.extend((0..50).map(|i| format!("n{i}")));
         Names { names }
     }}
-    nested_tables -> Nested {{
+    nested_tables -> Vec<(u8, Table)> {{
         let inner = |n: u64| (0..n).rev().map(|i| i * i).collect();
         vec![(1, (0..40).map(|i| ((-i, format!("{i}")), inner(i as u64))).collect())]
     }}
