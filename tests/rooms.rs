@@ -15,7 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("store", &["threads", "planted", "error"]),
     ("digest", &["threads", "error"]),
     ("map", &["digest", "threads", "error"]),
-    ("key", &["digest", "error"]),
+    ("key", &["digest", "threads", "error"]),
     ("record", &["key", "digest", "error"]),
     ("payload", &["map", "digest", "threads", "planted", "error"]),
     ("entry", &["payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::call::describe::Described;
-use crate::digest::{ContentHash, ContentHasher, Digest, Leaf, SeenFile, Text, feed, files_seen};
+use crate::digest::{ContentHash, ContentHasher, Digest, Leaf, SeenFile, Text, feed, files_seen, shown_dtype};
 use crate::error::Result;
 use crate::key::{ArgumentDigest, kept_text};
 use crate::payload::raw::Array;
@@ -78,7 +78,7 @@ impl Argument {
     /// it, the bytes are compared with it.
     #[must_use]
     pub fn of_array(name: &str, array: &Array) -> Self {
-        let text = format!("{}{:?} {}", array.descr(), array.shape(), array.order());
+        let text = format!("{}{:?} {}", shown_dtype(array.descr()), array.shape(), array.order());
         Self { array: Some(array.clone()), ..Self::new(name, array.digest(), &text) }
     }
 

@@ -1,12 +1,13 @@
 //! Functions that are known only when the program runs: of another language, of a tool.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use super::function::{Digests, function_stream};
 use super::{CodePart, Function, Part};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::threads::fork::ForkMutex;
 
 /// What counts of a function whose code somebody else has digested.
 const GIVEN: &str = "given";
@@ -94,7 +95,7 @@ impl FunctionBuilder {
     /// Returns an error when the path is empty, has control characters, or more than 4,096 bytes.
     pub fn build(self) -> Result<&'static Function> {
         type Known = HashMap<(String, String, String, Digest), &'static Function>;
-        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        static KNOWN: LazyLock<ForkMutex<Known>> = LazyLock::new(ForkMutex::default);
         let path = &self.path;
         if path.is_empty() || path.len() > PATH_MAX || path.chars().any(char::is_control) {
             let shown: String = path.escape_debug().take(80).collect();
@@ -103,7 +104,7 @@ impl FunctionBuilder {
             )));
         }
         let name = (self.path.clone(), self.member.clone(), self.mark.clone(), self.code);
-        let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = KNOWN.lock();
         Ok(known.entry(name).or_insert_with(|| Box::leak(Box::new(Function::at_run_time(self.into())))))
     }
 }
@@ -172,8 +173,8 @@ fn compatible(version: &str) -> &str {
 
 /// The same text, which is kept for as long as the process runs: names of parameters, of which a program has so many.
 pub(crate) fn kept_text(text: &str) -> &'static str {
-    static KEPT: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
-    let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static KEPT: LazyLock<ForkMutex<HashSet<&'static str>>> = LazyLock::new(ForkMutex::default);
+    let mut kept = KEPT.lock();
     match kept.get(text) {
         Some(known) => known,
         None => {

@@ -47,7 +47,7 @@ fn a_miss_says_which_part_of_an_argument_has_changed() {
         Call::new(function, [if secret { config.secret() } else { config }])
     };
     store(&made(1.5, false), &memory);
-    assert_eq!(made(2.5, false).explain(&memory).to_string(), "argument `config`: `width`: 1.5 → 2.5");
+    assert_eq!(made(2.5, false).explain(&memory).to_string(), "config.width: 1.5 → 2.5");
     memory.clear().unwrap();
     store(&made(1.5, true), &memory);
     assert_eq!(made(2.5, true).explain(&memory).to_string(), "argument `config`: another (secret)");
