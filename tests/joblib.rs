@@ -1,4 +1,4 @@
-//! What `joblib.Memory` is tested for, and where it fails: `docs/coming-from-joblib.md` has the list.
+//! What `joblib.Memory` is tested for, and where it fails: `docs/guarantees.md` has the list.
 
 mod arguments;
 mod arrays;

@@ -1,4 +1,4 @@
-//! The 18 failures of `joblib.Memory`, V1 to V18 in `docs/coming-from-joblib.md`, and what happens here instead.
+//! The 18 failures of `joblib.Memory`, V1 to V18 in `docs/guarantees.md`, and what happens here instead.
 
 mod code;
 mod files;
