@@ -3,9 +3,10 @@
 //! All memories that this process has of a folder share one [`Run`]. A repeated hit does nothing here: it raises the
 //! one counter that it raises anyway. Whatever else is counted comes from calls that read a record or compute.
 //!
-//! Lines are written when the last memory of the folder goes, when a thread ends, after a miss if the last line is a
+//! Lines are written when the last memory of the folder goes, when a thread ends that has counted in it, after a miss if the last line is a
 //! second old, and otherwise once a minute, by a hit that looks at its file anyway. What a kill takes is that minute.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,6 +39,7 @@ static RUNS: Mutex<Vec<(u64, Weak<Run>)>> = Mutex::new(Vec::new());
 
 /// What this process counts in one cache folder.
 pub(crate) struct Run {
+    me: Weak<Self>,
     state: Mutex<State>,
     begin: Instant,
     /// When the last line was written, in milliseconds since the beginning.
@@ -98,14 +100,14 @@ impl Run {
         let run = match run {
             Some(run) => run,
             None => {
-                let run = Arc::new(Self::new(disk));
+                let run = Arc::new_cyclic(|me| Self::new(disk, Weak::clone(me)));
                 runs.retain(|(_, run)| run.strong_count() > 0);
                 runs.push((disk.place(), Arc::downgrade(&run)));
                 run
             }
         };
         drop(runs);
-        write_at_end_of_thread(true);
+        write_at_end_of_thread(&run.me, true);
         if let Some(mut state) = run.state() {
             state.disk = Arc::clone(disk);
             state.counters.push(Arc::downgrade(counters));
@@ -113,7 +115,7 @@ impl Run {
         Some(run)
     }
 
-    fn new(disk: &Arc<Disk>) -> Self {
+    fn new(disk: &Arc<Disk>, me: Weak<Self>) -> Self {
         let state = State {
             process: Process::current(),
             name: nonce(),
@@ -126,6 +128,7 @@ impl Run {
             done: BTreeMap::new(),
         };
         Self {
+            me,
             state: Mutex::new(state),
             begin: Instant::now(),
             written: AtomicU64::new(0),
@@ -148,7 +151,7 @@ impl Run {
         activity.loading += loading;
         activity.loaded = activity.loaded.saturating_add(bytes);
         drop(state);
-        write_at_end_of_thread(false);
+        write_at_end_of_thread(&self.me, false);
     }
 
     /// Counts a call that was computed.
@@ -166,7 +169,7 @@ impl Run {
         }
         activity.last_miss = Some(miss.explanation.to_owned());
         drop(state);
-        write_at_end_of_thread(false);
+        write_at_end_of_thread(&self.me, false);
         self.write_if_older(AFTER_A_MISS);
     }
 
@@ -302,32 +305,41 @@ fn soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
-/// Writes down what was counted when this thread ends.
-struct AtEnd {
-    /// Of a thread that has opened a memory, and so may be the last; others do so once a second at most.
-    always: std::cell::Cell<bool>,
+/// The runs that this thread has counted in, which are written down when it ends.
+struct AtEnd(RefCell<Vec<Counting>>);
+
+struct Counting {
+    run: Weak<Run>,
+    /// Of a thread that has opened a memory, and so may be the last; others write once a second at most.
+    always: bool,
 }
 
 thread_local! {
-    static AT_END: AtEnd = const { AtEnd { always: std::cell::Cell::new(false) } };
+    static AT_END: AtEnd = const { AtEnd(RefCell::new(Vec::new())) };
 }
 
 /// A global memory is never dropped, and the end of the main thread is the end of the program.
-fn write_at_end_of_thread(opened: bool) {
+fn write_at_end_of_thread(run: &Weak<Run>, opened: bool) {
     // Not while the thread ends.
-    let _ = AT_END.try_with(|end| end.always.set(end.always.get() || opened));
+    let _ = AT_END.try_with(|end| {
+        let Ok(mut runs) = end.0.try_borrow_mut() else { return };
+        match runs.iter_mut().find(|known| known.run.ptr_eq(run)) {
+            Some(known) => known.always |= opened,
+            None => {
+                runs.retain(|known| known.run.strong_count() > 0);
+                runs.push(Counting { run: Weak::clone(run), always: opened });
+            }
+        }
+    });
 }
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        let Some(runs) = soon(&RUNS) else { return };
-        let open: Vec<Arc<Run>> = runs.iter().filter_map(|(_, run)| run.upgrade()).collect();
-        drop(runs);
-        for run in open {
-            if self.always.get() {
-                run.write();
-            } else {
-                run.write_if_older(AFTER_A_MISS);
+        for Counting { run, always } in self.0.take() {
+            match run.upgrade() {
+                Some(run) if always => run.write(),
+                Some(run) => run.write_if_older(AFTER_A_MISS),
+                None => {}
             }
         }
     }
