@@ -222,7 +222,7 @@ fn verbose_memories_print_what_was_made_why_and_what_is_up_to_date() {
     let said: Vec<_> = said.lines().collect();
     let target = format!("target `{}`", folder.path().join("a.npy").display());
     assert_eq!(said.len(), 3, "{said:?}");
-    assert!(said[0].starts_with("ndcache: ndcache/ndcache::make::ramp(n: 3, step: 1.0) made in "), "{}", said[0]);
+    assert!(said[0].starts_with("ndcache: ndcache::make::ramp(n: 3, step: 1.0) made in "), "{}", said[0]);
     assert!(said[0].ends_with(&format!("{target}; not made yet")), "{}", said[0]);
     assert!(said[1].ends_with(&format!("ramp(n: 3, step: 1.0) is up to date, {target}")), "{}", said[1]);
     assert!(said[2].ends_with(&format!("{target}; argument `step`: 1.0 → 2.0")), "{}", said[2]);
