@@ -40,13 +40,20 @@ pub(crate) use time::{nanoseconds, nanoseconds_since_1970, rfc3339};
 use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};
 
 /// How array files are encoded; also what their names end with.
-const CODECS: &[&str] = &[NPY, NPY_GZ];
+pub(crate) const CODECS: &[&str] = &[NPY, "npy.gz"];
+
+/// The longest of their names, in bytes.
+pub(crate) const CODEC_MAX: usize = {
+    let (mut longest, mut at) = (0, 0);
+    while at < CODECS.len() {
+        longest = if CODECS[at].len() > longest { CODECS[at].len() } else { longest };
+        at += 1;
+    }
+    longest
+};
 
 /// A plain `.npy`.
 pub(crate) const NPY: &str = "npy";
-
-/// The same, compressed.
-pub(crate) const NPY_GZ: &str = "npy.gz";
 
 /// About what a record takes without its value and its arrays, in bytes, and each array.
 const RECORD_LEN: usize = 1024;
@@ -330,7 +337,7 @@ impl ArrayRecord {
             return Ok(());
         }
         let elements = self.meta.byte_len().map_err(|error| error.at(format_args!("array `{}`", self.file)))?;
-        if self.codec == NPY_GZ || self.offset.checked_add(elements) == Some(self.length) {
+        if self.codec != NPY || self.offset.checked_add(elements) == Some(self.length) {
             return Ok(());
         }
         Err(self.fault(format_args!(

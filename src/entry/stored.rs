@@ -10,12 +10,13 @@ use num_complex::Complex;
 
 use crate::digest::{ArrayMeta, Digest, Element, LEAF, Order, combine, leaf, tree};
 use crate::entry::info::Entry;
+use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::extent::misfit;
 use crate::entry::read::find::{Found, read_record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{Examined, array_from_vec, digest_file, grown_vec_of, read_at, read_verified, vec_of};
-use crate::payload::{InlineArray, Members, Value, any_value};
-use crate::record::{ArrayRecord, NPY_GZ, Record};
+use crate::payload::{EncodedArray, InlineArray, Value, any_value, codec_named};
+use crate::record::{ArrayRecord, Record};
 use crate::store::Disk;
 
 /// So many leaves are read at once where an array goes by in blocks.
@@ -310,12 +311,11 @@ impl StoredArray {
         };
         let total = self.bytes();
         let blocks = (0..total).step_by(BLOCK).map(|start| (start, (total - start).min(BLOCK as u64) as usize));
-        if array.codec == NPY_GZ {
-            let mut members = self.members(name, array)?;
+        if let Some(mut encoded) = self.encoded(name, array)? {
             for (_, len) in blocks {
-                see(&vec_of::<u8>(len, |out| members.fill(out))?);
+                see(&vec_of::<u8>(len, |out| encoded.fill(out))?);
             }
-            return members.finish(array.digest);
+            return encoded.finish(array.digest);
         }
         let file = self.examined(name, array)?;
         let mut leaves = Vec::new();
@@ -339,10 +339,9 @@ impl StoredArray {
             Place::Inline(bytes) => return vec_of(count, |out| out.copy_of(bytes)),
             Place::File(name, array) => (name, array),
         };
-        if array.codec == NPY_GZ {
-            let mut members = self.members(name, array)?;
-            let elements = grown_vec_of(count, |out| members.fill(out))?;
-            return members.finish(array.digest).map(|()| elements);
+        if let Some(mut encoded) = self.encoded(name, array)? {
+            let elements = grown_vec_of(count, |out| encoded.fill(out))?;
+            return encoded.finish(array.digest).map(|()| elements);
         }
         let file = self.examined(name, array)?;
         if file.is_sparse() {
@@ -366,9 +365,10 @@ impl StoredArray {
         }
     }
 
-    fn members(&self, name: &str, array: &ArrayRecord) -> Result<Members> {
+    fn encoded(&self, name: &str, array: &ArrayRecord) -> Result<Option<Box<dyn EncodedArray>>> {
+        let Some(codec) = codec_named(&array.codec) else { return Ok(None) };
         let file = self.examined(name, array)?.into_file();
-        Members::find(file, self.disk.path_of(name), array.length, array.offset, &array.meta)
+        codec.decode(encoded_file(array, file, self.disk.path_of(name))).map(Some)
     }
 
     fn compare(&self, name: &str, tree: Digest) -> Result<()> {

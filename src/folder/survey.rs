@@ -9,6 +9,7 @@ use crate::entry::read::find::{Found, read_record, read_record_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards, threads};
 use crate::key::{self, Key};
+use crate::record::CODECS;
 use crate::store::{Disk, Kind, OpenFolder};
 
 /// One of the folders in which a function's entries lie, with what is in it.
@@ -57,7 +58,7 @@ impl Part {
         if rest.strip_prefix("record.").is_some_and(|rest| is_nonce_with(rest, &["tmp"])) {
             return Some(Self::Staged(key));
         }
-        is_nonce_with(rest, &["npy", "npy.gz", "msgpack"]).then_some(Self::Data(key))
+        (is_nonce_with(rest, CODECS) || is_nonce_with(rest, &["msgpack"])).then_some(Self::Data(key))
     }
 
     /// An array with a readable stem before its key. The stem may be anything, so that this reads from the end.
@@ -65,7 +66,7 @@ impl Part {
         let (stem, rest) = name.rsplit_once('-')?;
         let (key, rest) = rest.split_once('.')?;
         let key = parse_key(key, shard)?;
-        let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, &["npy", "npy.gz"]);
+        let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, CODECS);
         readable.then_some(Self::Data(key))
     }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Serialize, Serializer};
 
 use crate::entry::info::stored_bytes;
+use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::find::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::{Part, Shard, State, survey};
@@ -17,8 +18,8 @@ use crate::folder::sweep::Claims;
 use crate::key::Key;
 use crate::map::digest_file;
 use crate::payload::npy_header;
-use crate::payload::{Members, npy_meta};
-use crate::record::{ArrayRecord, NPY_GZ};
+use crate::payload::{codec_named, npy_meta};
+use crate::record::ArrayRecord;
 use crate::store::Disk;
 
 /// What [`Memory::verify`](crate::Memory::verify) does with damaged entries.
@@ -321,9 +322,9 @@ pub(crate) fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Resul
     if stat.len != array.length {
         return Err(damaged(format!("has {} bytes, expected {}", stat.len, array.length)));
     }
-    if array.codec == NPY_GZ {
-        let members = Members::find(file, path, array.length, array.offset, &array.meta)?;
-        return members.verify(array.digest).map(|()| stat.is_read_only());
+    if let Some(codec) = codec_named(&array.codec) {
+        let encoded = codec.decode(encoded_file(array, file, path))?;
+        return encoded.verify(array.digest).map(|()| stat.is_read_only());
     }
     check_header(&file, &path, array, stat.len)
         .map_err(|error| if error.kind() == ErrorKind::Io { error } else { damaged(error.to_string()) })?;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{ArrayD, IxDyn};
 use serde::{Deserialize, Serialize};
 
-use super::{Format, Members, Payload, Reader, ViaSerde, read_npy};
+use super::codecs::gzip::Members;
+use super::{Format, Payload, Reader, ViaSerde, read_npy};
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, Order};
 use crate::error::{Error, ErrorKind, Result};

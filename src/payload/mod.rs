@@ -146,13 +146,13 @@ pub use any_value::Value;
 pub(crate) use any_value::{InlineArray, any_value};
 pub use by_serde::leaf::Normaliser;
 pub(crate) use by_serde::leaf::{Check, Normal};
-pub use codecs::gzip::Compression;
-pub(crate) use codecs::gzip::{Members, Written, write as write_gzip};
+pub use codecs::Compression;
 pub(crate) use codecs::npy::read_any_header as npy_meta_any;
 pub(crate) use codecs::npy::read_header as npy_meta;
 pub use codecs::npy::read_npy;
 pub(crate) use codecs::npy::{check_npy, encode_npy};
 pub(crate) use codecs::npy_header::header as npy_header;
+pub(crate) use codecs::{EncodedArray, EncodedFile, Plain, Written, codec_named};
 pub(crate) use format::Codec;
 pub use format::{
     Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, normalise,

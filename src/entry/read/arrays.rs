@@ -12,9 +12,9 @@ use crate::entry::rules::VerifyPolicy;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::map::{Examined, Mapping, Spare, digest_file, read_verified, vec_of};
-use crate::payload::{ArraySource, MappedFile, Members, PrivateFile, Reader};
+use crate::payload::{ArraySource, EncodedArray, EncodedFile, MappedFile, PrivateFile, Reader, codec_named};
 use crate::planted;
-use crate::record::{ArrayRecord, NPY_GZ, Record};
+use crate::record::{ArrayRecord, Record};
 
 /// Arrays of at most this many bytes are read rather than mapped: it is faster (measured on 2 cores, 2026-11).
 pub(crate) const READ_RATHER: u64 = 128 * 1024;
@@ -112,7 +112,7 @@ impl Source<'_> {
         if array.offset.saturating_add(array.meta.byte_len()?) <= READ_RATHER {
             return Ok(Err(SMALL));
         }
-        let compressed = || is_compressed(array).then_some("compressed");
+        let compressed = || codec_named(&array.codec).is_some().then_some("compressed");
         if let Some(reason) = self.archive.unmappable().or_else(compressed) {
             return Ok(Err(reason));
         }
@@ -147,8 +147,8 @@ impl Source<'_> {
     fn verify_array(&self, index: u32) -> Result<()> {
         let array = self.array(index)?;
         let name = self.site.file(&array.file);
-        if let Some(members) = self.members(index)? {
-            return members.verify(array.digest);
+        if let Some(encoded) = self.encoded(index)? {
+            return encoded.verify(array.digest);
         }
         if let Ok(file) = self.mappable(array, &name)? {
             return self.verify(array, &name, &self.mapping(array, &name, &file)?);
@@ -229,15 +229,12 @@ impl ArraySource for Source<'_> {
         Ok(data)
     }
 
-    fn members(&self, index: u32) -> Result<Option<Members>> {
+    fn encoded(&self, index: u32) -> Result<Option<Box<dyn EncodedArray>>> {
         let array = self.array(index)?;
-        if !is_compressed(array) {
-            return Ok(None);
-        }
+        let Some(codec) = codec_named(&array.codec) else { return Ok(None) };
         let name = self.site.file(&array.file);
         let file = self.open(array, &name)?.into_file();
-        let path = self.archive.disk.path_of(&name);
-        Members::find(file, path, array.length, array.offset, &array.meta).map(Some)
+        codec.decode(encoded_file(array, file, self.archive.disk.path_of(&name))).map(Some)
     }
 
     fn map(&self, index: u32) -> Result<Option<MappedFile>> {
@@ -272,8 +269,9 @@ impl ArraySource for Source<'_> {
     }
 }
 
-fn is_compressed(array: &ArrayRecord) -> bool {
-    array.codec == NPY_GZ
+/// An encoded file, with what the record says of it.
+pub(crate) fn encoded_file(array: &ArrayRecord, file: File, path: PathBuf) -> EncodedFile<'_> {
+    EncodedFile { file, path, length: array.length, offset: array.offset, meta: &array.meta }
 }
 
 fn to_usize(offset: u64) -> Result<usize> {

@@ -6,14 +6,15 @@ use std::thread;
 use crate::digest::{LEAF, Work};
 use crate::entry::write::leaves::{Leaves, in_order};
 use crate::error::Result;
-use crate::payload::Written;
+use crate::payload::{Plain, Written};
 use crate::store::NewBlob;
 
 /// From here on another thread hashes while this one writes: below, it takes longer to begin.
 const LARGE: usize = 4 << 20;
 
 /// Writes a `.npy`, and hashes its leaves if they are `hashed`; those of a large array on another thread, too.
-pub(crate) fn write_plain(header: &[u8], data: &[u8], hashed: bool, blob: &mut NewBlob<'_>) -> Result<Written> {
+pub(crate) fn write_plain(array: &Plain<'_>, blob: &mut NewBlob<'_>) -> Result<Written> {
+    let Plain { header, data, hashed } = *array;
     let leaves = Leaves::of(if hashed { data } else { &[] });
     let mut own = Vec::new();
     let mut write = || {

@@ -1,12 +1,12 @@
 //! Array files that say what they are: `features(n=3,k=0.5)-<key>.<nonce>.npy` (docs/format.md, "Layout").
 
-use crate::record::Argument;
+use crate::record::{Argument, CODEC_MAX};
 
 /// The longest name of a readable array file, in bytes.
 const NAME_MAX: usize = 200;
 
-/// What follows the stem: `-`, the key, and the longest of what comes after it, `.<nonce>.npy.gz`.
-const REST: usize = 1 + 32 + 1 + 16 + ".npy.gz".len();
+/// What follows the stem: `-`, the key, and the longest of what comes after it, `.<nonce>.<codec>`.
+const REST: usize = 1 + 32 + 1 + 16 + 1 + CODEC_MAX;
 
 /// Where arguments are left out.
 const CUT: &str = "...";

@@ -15,11 +15,9 @@ use crate::error::{Error, Result};
 use crate::key::{Part, Types};
 use crate::map::Stage;
 use crate::payload::npy_header;
-use crate::payload::{ArraySink, Compression, Savable, Saved, write_gzip};
+use crate::payload::{ArraySink, Compression, Plain, Savable, Saved};
 use crate::planted;
-use crate::record::{
-    Argument, ArrayRecord, FORMAT, NPY, NPY_GZ, Record, nanoseconds, nanoseconds_since_1970, required,
-};
+use crate::record::{Argument, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
 use crate::store::{StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -196,18 +194,18 @@ impl ArraySink for Sink<'_> {
     fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
         let index = self.index()?;
         let header = npy_header(meta)?;
-        let (codec, expected) = match self.compression {
-            Compression::None => (NPY, header.len() as u64 + data.len() as u64),
+        let encoder = self.compression.codec();
+        let (codec, expected) = match &encoder {
+            None => (NPY, header.len() as u64 + data.len() as u64),
             // Nobody knows, so that nothing is reserved.
-            Compression::Gzip(_) => (NPY_GZ, 0),
+            Some(encoder) => (encoder.name(), 0),
         };
         let file = self.name(codec);
         let mut blob = self.archive.disk.create(&self.site.file(&file), expected)?;
-        let written = match self.compression {
-            Compression::None => write_plain(&header, data, known.is_none(), &mut blob),
-            Compression::Gzip(level) => {
-                write_gzip(&header, data, level, known.is_none(), &mut |member| blob.write_all(member))
-            }
+        let plain = Plain { header: &header, data, hashed: known.is_none() };
+        let written = match &encoder {
+            None => write_plain(&plain, &mut blob),
+            Some(encoder) => encoder.encode(&plain, &mut |part| blob.write_all(part)),
         }?;
         blob.finish(self.archive.rules.durability)?;
         self.arrays.push(ArrayRecord {

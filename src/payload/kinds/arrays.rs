@@ -252,11 +252,11 @@ fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: Stored<'_>) -> Res
 }
 
 fn read_lifted<A: Element>(source: &dyn ArraySource, index: u32, count: usize) -> Result<Vec<A>> {
-    let Some(mut members) = source.members(index)? else {
+    let Some(mut encoded) = source.encoded(index)? else {
         return map::vec_of(count, |out| source.read(index, out));
     };
-    let elements = map::grown_vec_of(count, |out| members.fill(out))?;
-    members.finish(source.digest(index)?)?;
+    let elements = map::grown_vec_of(count, |out| encoded.fill(out))?;
+    encoded.finish(source.digest(index)?)?;
     Ok(elements)
 }
 

@@ -110,11 +110,11 @@ impl Loading<'_> {
 /// The elements, which are those of the digest.
 fn read(source: &dyn ArraySource, index: u32, len: usize) -> Result<(Vec<u8>, Digest)> {
     let digest = source.digest(index)?;
-    let Some(mut members) = source.members(index)? else {
+    let Some(mut encoded) = source.encoded(index)? else {
         return Ok((map::vec_of(len, |out| source.read(index, out))?, digest));
     };
-    let bytes = map::grown_vec_of(len, |out| members.fill(out))?;
-    members.finish(digest)?;
+    let bytes = map::grown_vec_of(len, |out| encoded.fill(out))?;
+    encoded.finish(digest)?;
     Ok((bytes, digest))
 }
 

@@ -11,9 +11,10 @@ use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, LEAF, Order, combine, leaf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fuzz::fuzz;
+use crate::payload::Compression;
+use crate::payload::codecs::gzip::{Members, write as write_gzip};
 use crate::payload::fuzzing::{self, PAINTED, painted};
 use crate::payload::npy_header;
-use crate::payload::{Compression, Members, write_gzip};
 
 /// The bytes before a member's length, by docs/format.md.
 const START: [u8; 16] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'N', b'D', 4, 0];

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod bytes;
+mod codecs;
 mod derived;
 mod gzip;
 mod hostile;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::digest::{ArrayMeta, Digest, Known};
 use crate::error::Result;
 use crate::map::{Mapping, Spare, Stage};
-use crate::payload::codecs::gzip::Members;
+use crate::payload::codecs::EncodedArray;
 
 /// Takes the arrays that are lifted out of a value.
 pub(crate) trait ArraySink {
@@ -32,8 +32,8 @@ pub(crate) trait ArraySource {
     /// Reads the elements into `out`, which has their length, and verifies them.
     fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]>;
 
-    /// The file's members, if it is compressed: then they are inflated where it would be read.
-    fn members(&self, _index: u32) -> Result<Option<Members>> {
+    /// The elements of an encoded file: then they are decoded where they would be read.
+    fn encoded(&self, _index: u32) -> Result<Option<Box<dyn EncodedArray>>> {
         Ok(None)
     }
 

@@ -8,50 +8,58 @@ mod read;
 mod write;
 
 pub(crate) use read::Members;
-pub(crate) use write::{Written, write};
+pub(crate) use write::write;
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::map::Spare;
+use crate::payload::codecs::{ArrayCodec, EncodedArray, EncodedFile, Plain, Written};
 
-/// How the arrays of a result are stored.
-///
-/// Compression is no part of a key: an entry that was stored with one is found, and read, with any other.
-///
-/// ```
-/// use ndcache::{Compression, Memory};
-/// # let folder = tempfile::tempdir().unwrap();
-///
-/// let memory = Memory::builder(folder.path()).compression(Compression::Gzip(3)).open()?;
-/// assert_eq!(memory.compression(), Compression::Gzip(3));
-/// # Ok::<(), ndcache::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compression {
-    /// As plain `.npy`, which can be memory-mapped.
-    #[default]
-    None,
-    /// As `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
-    ///
-    /// Compressed and inflated by as many threads as there are cores, or as `RAYON_NUM_THREADS` says. A compressed array
-    /// can't be mapped: where that is asked for, the same type holds a copy in memory, which
-    /// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts.
-    Gzip(u32),
+/// The highest level of gzip.
+const LEVEL_MAX: u32 = 9;
+
+/// `.npy.gz`, from level 0, nothing is saved, to 9; reading doesn't depend on the level.
+pub(crate) struct Gzip {
+    pub(crate) level: u32,
 }
 
-impl Compression {
-    /// The highest level of gzip.
-    const LEVEL_MAX: u32 = 9;
-
+impl Gzip {
     /// # Errors
     /// Returns an error when there is no such level.
-    pub(crate) fn check(self) -> Result<()> {
-        match self {
-            Self::Gzip(level) if level > Self::LEVEL_MAX => Err(Error::invalid(format!(
-                "compression level is {level}, expected at most {max}",
-                max = Self::LEVEL_MAX
-            ))),
-            _ => Ok(()),
+    pub(super) fn check(&self) -> Result<()> {
+        match self.level {
+            0..=LEVEL_MAX => Ok(()),
+            level => Err(Error::invalid(format!("compression level is {level}, expected at most {LEVEL_MAX}"))),
         }
+    }
+}
+
+impl ArrayCodec for Gzip {
+    fn name(&self) -> &'static str {
+        "npy.gz"
+    }
+
+    fn encode(&self, array: &Plain<'_>, out: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<Written> {
+        write(array.header, array.data, self.level, array.hashed, out)
+    }
+
+    fn decode(&self, file: EncodedFile<'_>) -> Result<Box<dyn EncodedArray>> {
+        let EncodedFile { file, path, length, offset, meta } = file;
+        Ok(Box::new(Members::find(file, path, length, offset, meta)?))
+    }
+}
+
+impl EncodedArray for Members {
+    fn fill<'a>(&mut self, out: Spare<'a>) -> Result<&'a mut [u8]> {
+        self.fill(out)
+    }
+
+    fn finish(self: Box<Self>, expected: Digest) -> Result<()> {
+        (*self).finish(expected)
+    }
+
+    fn verify(self: Box<Self>, expected: Digest) -> Result<()> {
+        (*self).verify(expected)
     }
 }
 

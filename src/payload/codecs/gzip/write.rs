@@ -2,21 +2,14 @@
 
 use flate2::{Compress, Crc, FlushCompress, Status};
 
-use crate::digest::{Digest, LEAF, Work, leaf};
+use crate::digest::{LEAF, Work, leaf};
 use crate::error::{Error, Result};
+use crate::payload::codecs::Written;
 use crate::payload::codecs::gzip::{HEAD, START};
 use crate::threads::ordered::ordered;
 
 /// Members in flight for each thread: enough that a slow one doesn't keep the others waiting.
 const MEMBERS_PER_THREAD: usize = 4;
-
-/// What was written of an array.
-pub(crate) struct Written {
-    /// Of the file.
-    pub(crate) length: u64,
-    /// The digests of its leaves, if they were asked for.
-    pub(crate) leaves: Vec<Digest>,
-}
 
 /// Compresses a `.npy` of this header and these elements, and hands its members to `out`, one by one and in order.
 ///
