@@ -377,7 +377,6 @@ impl Slots<'_> {
         stale: &Stale,
     ) {
         tracing::info!(function, what, seconds = duration.as_secs_f64(), reason = %stale, "made");
-        self.engine.recorder.counters.computed(function, duration, 0);
         self.engine.recorder.made(function, stale.name(), duration, &stale.to_string());
         self.engine.recorder.print_made(step, duration, what, stale);
     }

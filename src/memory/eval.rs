@@ -19,7 +19,7 @@ use crate::memory::turn::{Prepared, Waited};
 use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
-use crate::stats::verbose::{Fate, Missed, value_bytes};
+use crate::stats::verbose::{Fate, Missed};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -339,9 +339,7 @@ impl Engine {
                 }
             }
         };
-        let record = &lease.hot.found.record;
-        self.recorder.read(call, site.key(), record, read);
-        lease.tally.load(record.duration, value_bytes(record));
+        self.recorder.read(call, site.key(), &lease.hot.found.record, read, &lease.tally);
         self.note_hit(call, site, &lease, expires, begin);
         self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
         Ok(value)

@@ -124,7 +124,7 @@ impl Engine {
         let limited = rules.writes && settings.limits.is_any();
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
         let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
-        let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters)).flatten();
+        let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters));
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
         let telling = Telling { texts: settings.texts, salt: &settings.salt };
         Self {

@@ -74,10 +74,11 @@ pub struct Counts {
     pub mismatches: u64,
     /// What the computations took.
     pub spent: Duration,
-    /// What computing the results took when they were stored that were loaded from the disk since. A hit of what this
-    /// process remembers adds nothing.
+    /// What computing the results took when they were stored that were loaded from the disk since: each once in a
+    /// process, since a further hit saves no further computation. A memory that may not write, or that keeps no
+    /// [statistics](crate::MemoryBuilder::statistics), counts a result each time that it is read.
     pub saved: Duration,
-    /// Bytes of values, with their arrays, that were stored or loaded from the disk.
+    /// Bytes of values, with their arrays, that were stored, or loaded as [`saved`](Self::saved) counts them.
     pub bytes: u64,
 }
 

@@ -11,7 +11,7 @@ use crate::entry::archive::Archive;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::record::Record;
-use crate::stats::counts::Counters;
+use crate::stats::counts::{Counters, Tally};
 use crate::stats::history::run::{FirstHit, Miss, Run};
 use crate::stats::history::{History, log};
 use crate::stats::verbose::value_bytes;
@@ -61,28 +61,38 @@ impl Recorder {
         Telling { texts: self.texts, salt: &self.salt }
     }
 
-    /// Counts a hit of an entry that was read from the disk, which took since `begin`.
-    pub(crate) fn read(&self, call: &dyn AnyCall, key: Key, record: &Record, begin: Instant) {
-        let Some(run) = &self.run else { return };
-        run.first_hit(call.function().path(), key, || FirstHit {
+    /// Counts in `tally` and for good a hit of an entry that was read from the disk, which took since `begin`.
+    ///
+    /// What is hit again has saved one computation, and no second one.
+    pub(crate) fn read(&self, call: &dyn AnyCall, key: Key, record: &Record, begin: Instant, tally: &Tally) {
+        let bytes = value_bytes(record);
+        let hit = || FirstHit {
             saved: Duration::from_nanos(record.duration),
             hashing: call.hashing(),
             loading: begin.elapsed(),
-            bytes: value_bytes(record),
-        });
+            bytes,
+        };
+        if self.is_first(call, key, hit) {
+            tally.load(record.duration, bytes);
+        }
+    }
+
+    /// Counts a hit for good, and says whether it is the first of its key; each is one where nobody counts.
+    fn is_first(&self, call: &dyn AnyCall, key: Key, hit: impl FnOnce() -> FirstHit) -> bool {
+        self.run.as_ref().is_none_or(|run| run.first_hit(call.function().path(), key, hit))
     }
 
     /// Counts a build step that was made before, and took so long then.
     pub(crate) fn made_before(&self, call: &dyn AnyCall, step: Key, took: Duration) {
-        self.counters.saved(call.function().path(), took);
-        let Some(run) = &self.run else { return };
-        let (loading, bytes) = (Duration::ZERO, 0);
-        let hit = || FirstHit { saved: took, hashing: call.hashing(), loading, bytes };
-        run.first_hit(call.function().path(), step, hit);
+        let hit = || FirstHit { saved: took, hashing: call.hashing(), loading: Duration::ZERO, bytes: 0 };
+        if self.is_first(call, step, hit) {
+            self.counters.saved(call.function().path(), took);
+        }
     }
 
     /// Counts a build step that was made now.
     pub(crate) fn made(&self, function: &'static str, reason: &'static str, spent: Duration, explanation: &str) {
+        self.counters.computed(function, spent, 0);
         let Some(run) = &self.run else { return };
         let (hashing, storing, bytes) = (Duration::ZERO, Duration::ZERO, 0);
         run.miss(function, &Miss { reason, explanation, spent, hashing, storing, bytes });

@@ -3,23 +3,24 @@
 //! All memories that this process has of a folder share one [`Run`]. A repeated hit does nothing here: it raises the
 //! one counter that it raises anyway. Whatever else is counted comes from calls that read a record or compute.
 //!
-//! Lines are written when the last memory of the folder goes, when a thread ends that has counted in it, after a miss if the last line is a
-//! second old, and otherwise once a minute, by a hit that looks at its file anyway. What a kill takes is that minute.
+//! Lines are written when the last memory of the folder goes, when a thread ends that has counted in it, after a miss if
+//! the last line is a second old, and otherwise once a minute, by a hit that looks at its file anyway. What a kill takes
+//! is that minute.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
+use std::sync::{Arc, LazyLock, MutexGuard, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::digest::{Digest, DigestHash};
 use crate::key::Key;
 use crate::stats::counts::Counters;
 use crate::stats::history::activity::{Activity, Period};
 use crate::stats::history::line::{self, Line};
 use crate::stats::history::log;
 use crate::store::{Disk, nonce};
-use crate::threads::fork::Process;
+use crate::threads::fork::{ForkMutex, Process};
 
 /// After a miss nothing is written that soon after the last line.
 const AFTER_A_MISS: Duration = Duration::from_secs(1);
@@ -30,21 +31,17 @@ const AMONG_HITS: Duration = Duration::from_secs(60);
 /// So many keys are known to have been hit; a first hit of a further one counts as a repeat.
 const KEYS_MAX: usize = 1 << 20;
 
-/// How long a lock is waited for that nobody holds for longer than it takes to count something: in a forked child the
-/// thread that holds it may not exist.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// The runs of this process, by the number of their folder.
-static RUNS: Mutex<Vec<(u64, Weak<Run>)>> = Mutex::new(Vec::new());
+static RUNS: LazyLock<ForkMutex<Vec<(u64, Weak<Run>)>>> = LazyLock::new(ForkMutex::default);
 
 /// What this process counts in one cache folder.
 pub(crate) struct Run {
     me: Weak<Self>,
-    state: Mutex<State>,
+    state: ForkMutex<State>,
     begin: Instant,
     /// When the last line was written, in milliseconds since the beginning.
     written: AtomicU64,
-    /// Nothing is counted any more: nowhere to write it, or in a child that was forked while the state was in use.
+    /// Nothing is counted any more, as it can't be written.
     off: AtomicBool,
 }
 
@@ -53,9 +50,10 @@ struct State {
     process: Process,
     /// 16 hex digits.
     name: String,
-    disk: Arc<Disk>,
+    /// That of the memory that was opened last; of no memory in a child that was forked while this was in use.
+    disk: Option<Arc<Disk>>,
     from: SystemTime,
-    seen: HashSet<u128, BuildHasherDefault<Leading>>,
+    seen: HashSet<Digest, DigestHash>,
     /// What no line has yet, but for repeats and faults.
     pending: BTreeMap<&'static str, Activity>,
     /// Of the memories that are open.
@@ -94,54 +92,43 @@ pub(crate) struct Miss<'a> {
 
 impl Run {
     /// That of the folder of `disk`, in which a memory is opened that counts by `counters`.
-    pub(crate) fn join(disk: &Arc<Disk>, counters: &Arc<Counters>) -> Option<Arc<Self>> {
-        let mut runs = soon(&RUNS)?;
-        let run = runs.iter().find(|(place, _)| *place == disk.place()).and_then(|(_, run)| run.upgrade());
-        let run = match run {
-            Some(run) => run,
-            None => {
-                let run = Arc::new_cyclic(|me| Self::new(disk, Weak::clone(me)));
-                runs.retain(|(_, run)| run.strong_count() > 0);
-                runs.push((disk.place(), Arc::downgrade(&run)));
-                run
-            }
-        };
-        drop(runs);
+    pub(crate) fn join(disk: &Arc<Disk>, counters: &Arc<Counters>) -> Arc<Self> {
+        let run = Self::of(disk.place());
         write_at_end_of_thread(&run.me, true);
         if let Some(mut state) = run.state() {
-            state.disk = Arc::clone(disk);
+            state.disk = Some(Arc::clone(disk));
             state.counters.push(Arc::downgrade(counters));
         }
-        Some(run)
+        run
     }
 
-    fn new(disk: &Arc<Disk>, me: Weak<Self>) -> Self {
-        let state = State {
-            process: Process::current(),
-            name: nonce(),
-            disk: Arc::clone(disk),
-            from: SystemTime::now(),
-            seen: HashSet::default(),
-            pending: BTreeMap::new(),
-            counters: Vec::new(),
-            closed: BTreeMap::new(),
-            done: BTreeMap::new(),
-        };
+    /// That of the folder with this number, which begins if there is none.
+    fn of(place: u64) -> Arc<Self> {
+        let mut runs = RUNS.lock();
+        let known = runs.iter().find(|(known, _)| *known == place).and_then(|(_, run)| run.upgrade());
+        known.unwrap_or_else(|| {
+            let run = Arc::new_cyclic(Self::new);
+            runs.retain(|(_, run)| run.strong_count() > 0);
+            runs.push((place, Arc::downgrade(&run)));
+            run
+        })
+    }
+
+    fn new(me: &Weak<Self>) -> Self {
         Self {
-            me,
-            state: Mutex::new(state),
+            me: Weak::clone(me),
+            state: ForkMutex::default(),
             begin: Instant::now(),
             written: AtomicU64::new(0),
             off: AtomicBool::new(false),
         }
     }
 
-    /// Counts a hit of an entry that was read, if it is the first of its key in this run.
-    pub(crate) fn first_hit(&self, function: &'static str, key: Key, hit: impl FnOnce() -> FirstHit) {
-        let Some(mut state) = self.state() else { return };
-        let key = u128::from_le_bytes(key.digest().to_bytes());
-        if state.seen.len() >= KEYS_MAX || !state.seen.insert(key) {
-            return;
+    /// Counts a hit of an entry that was read, if it is the first of its key in this run, and says whether it is.
+    pub(crate) fn first_hit(&self, function: &'static str, key: Key, hit: impl FnOnce() -> FirstHit) -> bool {
+        let Some(mut state) = self.state() else { return true };
+        if state.seen.len() >= KEYS_MAX || !state.seen.insert(key.digest()) {
+            return false;
         }
         let FirstHit { saved, hashing, loading, bytes } = hit();
         let activity = state.pending.entry(function).or_default();
@@ -152,6 +139,7 @@ impl Run {
         activity.loaded = activity.loaded.saturating_add(bytes);
         drop(state);
         write_at_end_of_thread(&self.me, false);
+        true
     }
 
     /// Counts a call that was computed.
@@ -197,8 +185,7 @@ impl Run {
     pub(crate) fn write(&self) {
         let Some(mut state) = self.state() else { return };
         self.written.store(self.age(), Ordering::Relaxed);
-        let Some(period) = state.take() else { return };
-        let disk = Arc::clone(&state.disk);
+        let (Some(period), Some(disk)) = (state.take(), state.disk.clone()) else { return };
         drop(state);
         for line in line::encode(&Line::Counts(period)) {
             if let Err(error) = log::append(&disk, &line) {
@@ -224,10 +211,7 @@ impl Run {
         if self.off.load(Ordering::Relaxed) {
             return None;
         }
-        let Some(mut state) = soon(&self.state) else {
-            self.off.store(true, Ordering::Relaxed);
-            return None;
-        };
+        let mut state = self.state.lock();
         if !state.process.is_current() {
             state.begin_as_child();
         }
@@ -245,6 +229,22 @@ impl Drop for Run {
 fn is_passing(error: &crate::error::Error) -> bool {
     use std::io::ErrorKind::{NotFound, QuotaExceeded, StorageFull};
     error.io_error().is_some_and(|error| matches!(error.kind(), NotFound | StorageFull | QuotaExceeded))
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            process: Process::current(),
+            name: nonce(),
+            disk: None,
+            from: SystemTime::now(),
+            seen: HashSet::default(),
+            pending: BTreeMap::new(),
+            counters: Vec::new(),
+            closed: BTreeMap::new(),
+            done: BTreeMap::new(),
+        }
+    }
 }
 
 impl State {
@@ -290,21 +290,6 @@ fn add_totals(totals: &mut BTreeMap<String, Totals>, counters: &Counters) -> boo
     true
 }
 
-/// Locks, unless somebody holds on to it.
-fn soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    let mut begin = None;
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if begin.get_or_insert_with(Instant::now).elapsed() >= PATIENCE => {
-                return None;
-            }
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
-    }
-}
-
 /// The runs that this thread has counted in, which are written down when it ends.
 struct AtEnd(RefCell<Vec<Counting>>);
 
@@ -342,25 +327,5 @@ impl Drop for AtEnd {
                 None => {}
             }
         }
-    }
-}
-
-/// Keys are digests: any eight bytes of one are as good as a hash of it.
-#[derive(Default)]
-struct Leading(u64);
-
-impl Hasher for Leading {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
