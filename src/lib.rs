@@ -109,6 +109,8 @@ pub mod __private;
 mod call;
 mod digest;
 pub mod dynamic;
+#[path = "map/emptied.rs"]
+mod emptied;
 mod entry;
 mod error;
 mod flight;

@@ -9,9 +9,10 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Each room, and the rooms that it may import: those above it in this table alone.
 const IMPORTS: &[(&str, &[&str])] = &[
+    ("emptied", &[]),
     ("error", &[]),
     ("planted", &[]),
-    ("threads", &[]),
+    ("threads", &["emptied"]),
     ("store", &["threads", "planted", "error"]),
     ("digest", &["threads", "error"]),
     ("map", &["digest", "threads", "error"]),
@@ -59,10 +60,12 @@ const MEMORY: &[&str] = &[
     "planted", "error",
 ];
 
-/// How often `unsafe` stands outside `map`: the one lock call of `store`, the page of `threads` by which forks are seen,
-/// and the declaration of `map_network`, which
+/// The rooms in the folder `src/map/`, in which `unsafe` may stand.
+const UNSAFE: &[&str] = &["map", "emptied"];
+
+/// How often `unsafe` stands outside of them: the one lock call of `store`, and the declaration of `map_network`, which
 /// leaves a promise to its caller and does nothing unsafe itself.
-const UNSAFE_ELSEWHERE: &[(&str, usize)] = &[("store", 1), ("threads", 1), ("memory", 1)];
+const UNSAFE_ELSEWHERE: &[(&str, usize)] = &[("store", 1), ("memory", 1)];
 
 /// A source file: the modules it is in, its own name last, and what remains of it without tests.
 struct Source {
@@ -73,6 +76,9 @@ struct Source {
 
 impl Source {
     fn room(&self) -> &str {
+        if self.modules == ["map", "emptied"] {
+            return "emptied"; // below all others
+        }
         match self.modules.first().map(String::as_str) {
             // `__private`, the back door of the macros.
             None | Some("private") => "lib",
@@ -185,7 +191,7 @@ fn shown(tokens: &[TokenTree], names: &mut Vec<String>) {
 
 #[test]
 fn unsafe_stays_in_its_room() {
-    for (room, _) in IMPORTS.iter().filter(|(room, _)| *room != "map") {
+    for (room, _) in IMPORTS.iter().filter(|(room, _)| !UNSAFE.contains(room)) {
         let found: usize =
             sources().iter().filter(|source| source.room() == *room).map(|source| source.count("unsafe")).sum();
         let allowed = UNSAFE_ELSEWHERE.iter().find(|(name, _)| name == room).map_or(0, |(_, allowed)| *allowed);

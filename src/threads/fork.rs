@@ -1,11 +1,12 @@
 //! What has to be known of forks: a child has its parent's memory and none of its other threads, so that a lock that one
 //! of them held is never given back there, and what one of them had begun is nobody's.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::emptied::{self, Page};
 use crate::threads::lock;
 
 /// How long a forked child waits for a lock whose holder it doesn't know: that of a thread of its own takes the few
@@ -23,7 +24,7 @@ pub(crate) struct Process(u64);
 impl Process {
     #[inline]
     pub(crate) fn current() -> Self {
-        match page() {
+        match emptied::page() {
             Some(Page { number, .. }) => match number.load(Ordering::Relaxed) {
                 0 => Self::begin(number),
                 number => Self(number),
@@ -34,7 +35,7 @@ impl Process {
 
     /// The system's number of this process, asked for once.
     pub(crate) fn id() -> u32 {
-        let Some(Page { id, .. }) = page() else { return std::process::id() };
+        let Some(Page { id, .. }) = emptied::page() else { return std::process::id() };
         match id.load(Ordering::Relaxed) {
             0 => {
                 let found = std::process::id();
@@ -60,47 +61,6 @@ impl Process {
             Err(first) => Self(first), // of another thread
         }
     }
-}
-
-/// What is zero again in each forked child.
-struct Page {
-    /// Of the process.
-    number: AtomicU64,
-    /// As the system calls it.
-    id: AtomicU32,
-}
-
-#[inline]
-fn page() -> Option<&'static Page> {
-    static PAGE: OnceLock<Option<&'static Page>> = OnceLock::new();
-    *PAGE.get_or_init(emptied_by_fork)
-}
-
-/// A page of its own; `None` where the system doesn't empty it.
-#[cfg(target_os = "linux")]
-fn emptied_by_fork() -> Option<&'static Page> {
-    use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
-    // The system makes it a page.
-    let length = size_of::<Page>();
-    // SAFETY: the mapping is new, at an address that the system chooses, so that nothing else refers to it. The advice
-    // changes nothing in this process; in a child it makes the page zero, which is a value of a `Page`, before any of the
-    // child's code runs. The system's page is aligned for ours and at least as long, and is never unmapped once it is
-    // lent.
-    #[allow(unsafe_code)]
-    unsafe {
-        let page = mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-        let page = page.ok()?;
-        if madvise(page, length, Advice::LinuxWipeOnFork).is_err() {
-            let _ = munmap(page, length);
-            return None;
-        }
-        Some(&*page.cast::<Page>())
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn emptied_by_fork() -> Option<&'static Page> {
-    None
 }
 
 /// A mutex for what a process remembers: one that another thread held when a child was forked is empty there, and free.
