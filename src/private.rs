@@ -2,7 +2,8 @@
 
 pub use crate::call::arguments::{Again, Arguments};
 pub use crate::call::describe::{describe_field, describe_inside};
-pub use crate::call::lazy::{Keyed, Probe, bind, call, like};
+pub use crate::call::keyed::{Keyed, Probe};
+pub use crate::call::lazy::{bind, call, like};
 pub use crate::call::rounding::Rounding;
 pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, arrays_hashed};
@@ -21,7 +22,7 @@ pub use typeid::of as type_id;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
-    pub use crate::call::lazy::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::call::keyed::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
     pub use crate::call::mutable_arguments::KeyedMutably;
     pub use crate::call::rounding::{KeyedByStep, NotRounded};
     pub use crate::memory::keyless::KeyedByNothing;

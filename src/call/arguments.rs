@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt::{self, Write as _};
 
 use crate::call::describe::Described;
-use crate::call::lazy::Keyed;
+use crate::call::keyed::Keyed;
 use crate::call::mutable_arguments::lends_mutably;
 use crate::digest::{ByteStream, ContentHasher, TypeSequence, ambiguity, strip_lifetimes, type_number};
 use crate::error::Error;

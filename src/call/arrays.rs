@@ -5,7 +5,7 @@ use std::any::type_name;
 use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 use serde::Serialize;
 
-use crate::call::lazy::Parts;
+use crate::call::keyed::Parts;
 use crate::digest::{ContentHasher, Text, hash_items};
 
 /// Item by item: the memory order is a part of the key, which serde wouldn't tell.

@@ -4,7 +4,8 @@ use std::any::type_name;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::call::lazy::{Call, Keyed};
+use crate::call::keyed::Keyed;
+use crate::call::lazy::Call;
 use crate::digest::{Leaf, PartStep, Text};
 
 /// An argument in words.

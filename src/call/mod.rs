@@ -1,15 +1,17 @@
 //! Calls that haven't happened yet, and how their arguments become digests.
 //!
 //! * `lazy`: a call with its function and arguments; `options`: what its function says about storing; `request`: what
-//!   the engine knows of a call, with types or without; `draft`: how its arguments are told.
-//! * `arguments`: the arguments of a call, digested or put in words; `describe`: those words; `arrays`: arrays of what
-//!   only serde knows; `rounding`: arguments that count by multiples of a step; `secret`: those that are told nowhere; `mutable_arguments`: those that
-//!   are refused.
+//!   the engine knows of a call, with types or without.
+//! * `arguments`: the arguments of a call, digested or put in words; `keyed`: how one of some type is digested; `arrays`:
+//!   arrays of what only serde knows; `rounding`: arguments that count by multiples of a step; `mutable_arguments`: those
+//!   that are refused.
+//! * `describe`: arguments in words; `draft`: what of them records hold; `secret`: those that are told nowhere.
 
 pub(crate) mod arguments;
 mod arrays;
 pub(crate) mod describe;
 pub(crate) mod draft;
+pub(crate) mod keyed;
 pub(crate) mod lazy;
 pub(crate) mod mutable_arguments;
 pub(crate) mod options;

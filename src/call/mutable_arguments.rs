@@ -3,7 +3,7 @@
 
 use ndarray::{ArrayBase, ViewRepr};
 
-use crate::call::lazy::{Probe, Unkeyed};
+use crate::call::keyed::{Probe, Unkeyed};
 
 /// Whether a value of the type of this name lets a function change what isn't its own.
 ///

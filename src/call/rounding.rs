@@ -1,6 +1,6 @@
 //! Arguments that are keyed by their nearest multiple of a step: `round(x = 1e-9)`.
 
-use crate::call::lazy::{Keyed, Unkeyed};
+use crate::call::keyed::{Keyed, Unkeyed};
 use crate::digest::{ContentHasher, Roundable, Step, Text};
 
 /// How an argument of floats is keyed.
@@ -18,7 +18,7 @@ impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
     }
 }
 
-/// Finds out whether an argument can be rounded, as [`Probe`](super::lazy::Probe) does for others.
+/// Finds out whether an argument can be rounded, as [`Probe`](super::keyed::Probe) does for others.
 pub struct Rounding<'a, T: ?Sized>(pub &'a T);
 
 /// The first level.

@@ -2,7 +2,7 @@
 
 use crate::call::arguments::{Arguments, Pass};
 use crate::call::describe::Described;
-use crate::call::lazy::Keyed;
+use crate::call::keyed::Keyed;
 use crate::error::Error;
 use crate::record::SECRET;
 

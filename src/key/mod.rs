@@ -8,15 +8,16 @@ mod function;
 mod helpers;
 mod object;
 mod part;
+mod path;
 mod run_time;
 mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
-pub(crate) use function::folder;
 pub use function::{Definition, Function, Place, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
+pub(crate) use path::folder;
 pub use run_time::FunctionBuilder;
 pub(crate) use run_time::kept_text;
 pub(crate) use types::Types;

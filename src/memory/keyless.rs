@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::call::lazy::{Keyed, Probe};
+use crate::call::keyed::{Keyed, Probe};
 use crate::digest::{ContentHasher, Text};
 use crate::memory::Memory;
 

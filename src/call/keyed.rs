@@ -1,0 +1,279 @@
+//! How an argument is keyed: by [`ContentHash`], else by serde, found out where a macro expands.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+
+use crate::digest::{ContentHash, ContentHasher, Row, Text, feed, serialized};
+
+/// How an argument of type `T` is keyed.
+pub trait Keyed<T: ?Sized> {
+    /// Whether the argument is a part of the key.
+    const COUNTS: bool = true;
+
+    /// Serde gives a type the name that it has without its module; what it describes alike may be of several types.
+    const BY_SERDE: bool = false;
+
+    /// Feeds the value.
+    fn digest(&self, value: &T, hasher: &mut ContentHasher);
+    /// Feeds what is alike in all values of this type.
+    fn alike(&self, _: &T, hasher: &mut ContentHasher) {
+        hasher.whole();
+    }
+    /// Feeds the rest.
+    fn row(&self, value: &T, hasher: &mut ContentHasher) {
+        hasher.whole_row(|hasher| self.digest(value, hasher));
+    }
+    /// The value in words.
+    fn describe(&self, value: &T, text: &mut Text);
+}
+
+/// Finds out how an argument is keyed: [`ContentHash`], else [`Serialize`], of its parts if it is a container, else a
+/// readable compile error.
+///
+/// The levels are told apart by how many references the method call has to take off (autoref specialisation).
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// By [`ContentHash`].
+pub struct ByHash;
+/// By [`Serialize`].
+pub struct BySerde;
+/// By [`Serialize`] of what a reference points to.
+pub struct BySerdeRef;
+/// By [`Serialize`] of each of its parts.
+pub struct ByParts;
+/// Not at all; never made.
+pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
+
+impl<T: ?Sized> Unkeyed<T> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: ContentHash + ?Sized> Keyed<T> for ByHash {
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        feed(value, hasher);
+    }
+
+    fn alike(&self, value: &T, hasher: &mut ContentHasher) {
+        Row::alike(value, hasher);
+    }
+
+    #[inline]
+    fn row(&self, value: &T, hasher: &mut ContentHasher) {
+        Row::row(value, hasher);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
+    }
+}
+
+impl<T: Serialize> Keyed<T> for BySerde {
+    const BY_SERDE: bool = true;
+
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        hasher.serialize(value);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        serialized(value, text);
+    }
+}
+
+impl<T: Serialize> Keyed<&T> for BySerdeRef {
+    const BY_SERDE: bool = true;
+
+    fn digest(&self, value: &&T, hasher: &mut ContentHasher) {
+        BySerde.digest(*value, hasher);
+    }
+
+    fn describe(&self, value: &&T, text: &mut Text) {
+        BySerde.describe(*value, text);
+    }
+}
+
+impl<T: Parts + ?Sized> Keyed<T> for ByParts {
+    const BY_SERDE: bool = true;
+
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        value.feed(hasher);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
+    }
+}
+
+/// Containers of what only serde knows: fed part by part, each with its variant, which serde alone wouldn't tell of an
+/// untagged enum.
+pub trait Parts {
+    /// Feeds the parts.
+    fn feed(&self, hasher: &mut ContentHasher);
+
+    /// The container in words.
+    fn describe(&self, text: &mut Text);
+}
+
+/// A part of a container.
+struct Part<'a, T>(&'a T);
+
+impl<T: Serialize> ContentHash for Part<'_, T> {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        hasher.serialize(self.0);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        serialized(self.0, text);
+    }
+}
+
+impl<T: Parts + ?Sized> Parts for &T {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (**self).feed(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        (**self).describe(text);
+    }
+}
+
+impl<T: Serialize> Parts for Box<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        hasher.inside(|hasher| hasher.serialize(&**self));
+    }
+
+    fn describe(&self, text: &mut Text) {
+        serialized(&**self, text);
+    }
+}
+
+impl<T: Serialize> Parts for Option<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_ref().map(Part).content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&self.as_ref().map(Part), text);
+    }
+}
+
+impl<T: Serialize> Parts for [T] {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        hasher.begin_seq(self.len());
+        hasher.each(self, |item, hasher| hasher.serialize(item));
+        hasher.end();
+    }
+
+    fn describe(&self, text: &mut Text) {
+        text.sequence(self.len(), self, serialized, |item, hasher| hasher.serialize(item));
+    }
+}
+
+impl<T: Serialize> Parts for Vec<T> {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_slice().feed(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        self.as_slice().describe(text);
+    }
+}
+
+impl<T: Serialize, const N: usize> Parts for [T; N] {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        self.as_slice().feed(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        self.as_slice().describe(text);
+    }
+}
+
+impl<A: Serialize, B: Serialize> Parts for (A, B) {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (Part(&self.0), Part(&self.1)).content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&(Part(&self.0), Part(&self.1)), text);
+    }
+}
+
+impl<A: Serialize, B: Serialize, C: Serialize> Parts for (A, B, C) {
+    fn feed(&self, hasher: &mut ContentHasher) {
+        (Part(&self.0), Part(&self.1), Part(&self.2)).content_hash(hasher);
+    }
+
+    fn describe(&self, text: &mut Text) {
+        ContentHash::describe(&(Part(&self.0), Part(&self.1), Part(&self.2)), text);
+    }
+}
+
+impl<T: ?Sized> Keyed<T> for Unkeyed<T> {
+    fn digest(&self, _: &T, _: &mut ContentHasher) {}
+
+    fn describe(&self, _: &T, _: &mut Text) {}
+}
+
+/// The first level.
+pub trait KeyedByHash {
+    /// Says how.
+    fn keyed(&self) -> ByHash {
+        ByHash
+    }
+}
+
+impl<T: ContentHash + ?Sized> KeyedByHash for &&&&Probe<'_, T> {}
+
+/// The second level.
+pub trait KeyedByParts {
+    /// Says how.
+    fn keyed(&self) -> ByParts {
+        ByParts
+    }
+}
+
+impl<T: Parts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
+
+/// The third level.
+pub trait KeyedBySerdeRef {
+    /// Says how.
+    fn keyed(&self) -> BySerdeRef {
+        BySerdeRef
+    }
+}
+
+impl<T: Serialize> KeyedBySerdeRef for &&Probe<'_, &T> {}
+
+/// The fourth level.
+pub trait KeyedBySerde {
+    /// Says how.
+    fn keyed(&self) -> BySerde {
+        BySerde
+    }
+}
+
+impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
+
+/// What an argument must be; exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` can't be part of a cache key",
+    label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
+    note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`; of a function, take an enum that names it, or cache a closure with a name: `call!(\"name\", |…| …)`"
+)]
+pub trait Keyable {}
+
+/// The last level.
+pub trait NotKeyed<T: ?Sized> {
+    /// Fails to compile, readably.
+    fn keyed(&self) -> Unkeyed<T>
+    where
+        T: Keyable,
+    {
+        Unkeyed::new()
+    }
+}
+
+impl<T: ?Sized> NotKeyed<T> for Probe<'_, T> {}
