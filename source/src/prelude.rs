@@ -83,7 +83,7 @@ const PLAIN: [&str; 20] = [
 ];
 
 /// Macros of the standard library, and attributes and derives of the compiler: nothing of theirs is unseen.
-const MACROS: [&str; 52] = [
+const MACROS: [&str; 43] = [
     "assert",
     "assert_eq",
     "assert_ne",
@@ -124,15 +124,6 @@ const MACROS: [&str; 52] = [
     "addr_of_mut",
     "ready",
     "is_x86_feature_detected",
-    "Clone",
-    "Copy",
-    "Debug",
-    "Default",
-    "Eq",
-    "Hash",
-    "Ord",
-    "PartialEq",
-    "PartialOrd",
     "cache",
     "code",
     "const_format_args",
@@ -146,8 +137,15 @@ pub(crate) fn is_plain(name: &str) -> bool {
     PLAIN.contains(&name)
 }
 
+/// Derives of the standard library.
+const DERIVES: [&str; 9] = ["Clone", "Copy", "Debug", "Default", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"];
+
+pub(crate) fn is_standard_derive(name: &str) -> bool {
+    DERIVES.contains(&name)
+}
+
 pub(crate) fn is_standard_macro(name: &str) -> bool {
-    MACROS.contains(&name)
+    MACROS.contains(&name) || is_standard_derive(name)
 }
 
 /// Crates that come with the compiler: a new compiler is a new build.

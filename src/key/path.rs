@@ -46,6 +46,8 @@ fn stem(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::any::type_name;
+
     use super::*;
 
     #[test]

@@ -205,6 +205,18 @@ mod tests {
         }
     }
 
+    /// The macros are a program of their own, and can't be asked.
+    #[test]
+    fn what_is_compatible_is_decided_as_the_macros_do() {
+        let own = |text: &'static str| {
+            let begin = text.find("fn compatible(").unwrap();
+            let length = text[begin..].find("\n}\n").unwrap();
+            &text[begin..begin + length]
+        };
+        let [here, there] = [include_str!("run_time.rs"), include_str!("../../macros/src/package.rs")];
+        assert_eq!(own(here), own(there));
+    }
+
     #[test]
     fn one_function_is_made_once() {
         let smooth = || FunctionBuilder::new("key.smooth", Digest::of(b"1"));

@@ -4,6 +4,7 @@ use super::{Mention, Path, text};
 use crate::file::{File, content};
 use crate::index::{Index, ItemId};
 use crate::lex::Kind;
+use crate::prelude::is_standard_derive;
 use crate::symbol::Symbol;
 
 /// Attributes of the compiler that name nothing.
@@ -65,17 +66,8 @@ pub(crate) fn caching(file: &File, bracket: usize) -> Option<usize> {
     matches!(file.symbol(at), Symbol::CACHE | Symbol::CODE).then_some(at)
 }
 
-/// Derives that give a type no method of its own crate's, and attributes that only say something to these.
-const KNOWN: [&str; 24] = [
-    "Clone",
-    "Copy",
-    "Debug",
-    "Default",
-    "Eq",
-    "Hash",
-    "Ord",
-    "PartialEq",
-    "PartialOrd",
+/// Derives of other crates that give a type no method of its own crate's, and attributes that only say something to these.
+const KNOWN: [&str; 15] = [
     "ContentHash",
     "Payload",
     "Serialize",
@@ -96,14 +88,18 @@ const KNOWN: [&str; 24] = [
 /// Those of them that read docs.
 const READING: [&str; 6] = ["Display", "Parser", "Args", "Subcommand", "ValueEnum", "error"];
 
+fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name) || is_standard_derive(name)
+}
+
 /// Whether an attribute or derive of another crate stands before the item, which may make more of it than its text says.
 pub(crate) fn is_remade(index: &Index, id: ItemId) -> bool {
-    has_other(index, id, &|name| KNOWN.contains(&name))
+    has_other(index, id, &is_known)
 }
 
 /// Whether an attribute or derive of another crate may turn the item's docs into values.
 pub(crate) fn has_read_docs(index: &Index, id: ItemId) -> bool {
-    has_other(index, id, &|name| KNOWN.contains(&name) && !READING.contains(&name))
+    has_other(index, id, &|name| is_known(name) && !READING.contains(&name))
 }
 
 /// Whether an attribute or derive stands before the item that is neither the compiler's nor known.

@@ -11,6 +11,28 @@ use crate::digest::values::hasher::{ContentHasher, Row};
 use crate::digest::values::outline::Step;
 use crate::digest::values::text::Text;
 
+/// What a pointer leaves to the value behind it.
+macro_rules! as_what_is_behind {
+    () => {
+        fn has_rows(&self) -> bool {
+            Row::is_alike(&**self)
+        }
+
+        fn hash_alike(&self, hasher: &mut ContentHasher) {
+            Row::alike(&**self, hasher);
+        }
+
+        #[inline]
+        fn hash_row(&self, hasher: &mut ContentHasher) {
+            Row::row(&**self, hasher);
+        }
+
+        fn describe(&self, text: &mut Text) {
+            (**self).describe(text);
+        }
+    };
+}
+
 macro_rules! transparent {
     ($(impl $generics:tt for $type:ty;)*) => {$(
         transparent!(@ $generics $type);
@@ -22,22 +44,7 @@ macro_rules! transparent {
                 hasher.inside(|hasher| feed(&**self, hasher));
             }
 
-            fn has_rows(&self) -> bool {
-                Row::is_alike(&**self)
-            }
-
-            fn hash_alike(&self, hasher: &mut ContentHasher) {
-                Row::alike(&**self, hasher);
-            }
-
-            #[inline]
-            fn hash_row(&self, hasher: &mut ContentHasher) {
-                Row::row(&**self, hasher);
-            }
-
-            fn describe(&self, text: &mut Text) {
-                (**self).describe(text);
-            }
+            as_what_is_behind!();
         }
     };
 }
@@ -51,22 +58,7 @@ macro_rules! references {
                 feed(&**self, hasher);
             }
 
-            fn has_rows(&self) -> bool {
-                Row::is_alike(&**self)
-            }
-
-            fn hash_alike(&self, hasher: &mut ContentHasher) {
-                Row::alike(&**self, hasher);
-            }
-
-            #[inline]
-            fn hash_row(&self, hasher: &mut ContentHasher) {
-                Row::row(&**self, hasher);
-            }
-
-            fn describe(&self, text: &mut Text) {
-                (**self).describe(text);
-            }
+            as_what_is_behind!();
         }
     )*};
 }

@@ -32,7 +32,9 @@ const AMONG_HITS: Duration = Duration::from_secs(60);
 const KEYS_MAX: usize = 1 << 20;
 
 /// The runs of this process, by the number of their folder.
-static RUNS: LazyLock<ForkMutex<Vec<(u64, Weak<Run>)>>> = LazyLock::new(ForkMutex::default);
+static RUNS: LazyLock<ForkMutex<Runs>> = LazyLock::new(ForkMutex::default);
+
+type Runs = BTreeMap<u64, Weak<Run>>;
 
 /// What this process counts in one cache folder.
 pub(crate) struct Run {
@@ -105,11 +107,10 @@ impl Run {
     /// That of the folder with this number, which begins if there is none.
     fn of(place: u64) -> Arc<Self> {
         let mut runs = RUNS.lock();
-        let known = runs.iter().find(|(known, _)| *known == place).and_then(|(_, run)| run.upgrade());
-        known.unwrap_or_else(|| {
+        runs.get(&place).and_then(Weak::upgrade).unwrap_or_else(|| {
             let run = Arc::new_cyclic(Self::new);
-            runs.retain(|(_, run)| run.strong_count() > 0);
-            runs.push((place, Arc::downgrade(&run)));
+            runs.retain(|_, run| run.strong_count() > 0);
+            runs.insert(place, Arc::downgrade(&run));
             run
         })
     }
