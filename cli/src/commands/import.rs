@@ -1,7 +1,8 @@
 //! `ndcache import`: entries from an archive, all of which are verified before the first one is published.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use ndcache::Memory;
@@ -96,7 +97,8 @@ impl Scratch {
         for attempt in 0_u32..1000 {
             let name = format!("ndcache-import-{}-{attempt}", std::process::id());
             let folder = std::env::temp_dir().join(name);
-            match fs::create_dir(&folder) {
+            // What is imported may be nobody else's to read.
+            match DirBuilder::new().mode(0o700).create(&folder) {
                 Ok(()) => return Ok(Self(folder)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error.into()),
