@@ -1,6 +1,6 @@
 //! What the macros expand to. Nothing here is part of the public interface.
 
-pub use crate::call::arguments::{Again, Arguments};
+pub use crate::call::arguments::{Arguments, MutationCheck};
 pub use crate::call::describe::{describe_field, describe_inside};
 pub use crate::call::keyed::{Keyed, Probe};
 pub use crate::call::lazy::{bind, call, like};
@@ -9,7 +9,7 @@ pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, arrays_hashed};
 pub use crate::error::Result;
 pub use crate::key::{
-    Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Place, called, member,
+    Code, CodeOf, Counts, Definition, Dependency, Fact, Function, HasCode, HelperFact, Helpers, Naming, called, member,
     within,
 };
 pub use crate::memory::ambient;
@@ -30,7 +30,7 @@ pub mod probes {
 }
 
 /// A probe for the format of what `compute` returns.
-pub fn probe_of<A, R>(_: fn(A, &mut Again) -> R) -> FormatProbe<R> {
+pub fn probe_of<A, R>(_: fn(A, &mut MutationCheck) -> R) -> FormatProbe<R> {
     FormatProbe::new()
 }
 

@@ -24,7 +24,7 @@ pub(crate) mod fuzzing;
 mod oracle;
 mod producer;
 mod sealed;
-mod slot;
+mod step_record;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -34,7 +34,7 @@ pub(crate) use arguments::{Arguments, Leaf, SECRET, stored_digest};
 pub(crate) use code::{CODE_MAX, CodeRecord};
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX, required};
-pub(crate) use slot::{Slot, TargetRecord};
+pub(crate) use step_record::{StepRecord, TargetRecord};
 pub(crate) use time::{nanoseconds, nanoseconds_since_1970, rfc3339};
 
 use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};

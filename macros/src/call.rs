@@ -89,7 +89,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
                 mark: "",
             }
         },
-        place: quote_spanned!(site=> #private::Place::Item(|| "")),
+        place: quote_spanned!(site=> #private::Naming::Item(|| "")),
         function: quote_spanned!(site=> #private::called(&FUNCTION, &#function)),
         body: quote_spanned!(site=> #function(#(#locals),*)),
         output: TokenStream::new(),
@@ -143,7 +143,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     let body = closure.body.to_token_stream();
     let lazy = Lazy {
         code: code(tokens, &found, &options, private)?,
-        place: quote_spanned!(site=> #private::Place::Named(#name)),
+        place: quote_spanned!(site=> #private::Naming::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
         function: quote_spanned!(site=> #private::within(&FUNCTION, &|| {}, &arguments)),
         body,

@@ -15,7 +15,7 @@ pub struct Arguments(pub(super) Pass);
 
 pub(super) enum Pass {
     /// All at once, unless that takes long.
-    Quick(ContentHasher),
+    Shallow(ContentHasher),
     Digest(Digesting),
     /// In words, with their leaves if they are wanted.
     Text {
@@ -86,7 +86,7 @@ impl Arguments {
             return;
         }
         match &mut self.0 {
-            Pass::Quick(hasher) => {
+            Pass::Shallow(hasher) => {
                 how.digest(value, hasher);
                 hasher.end_argument();
             }
@@ -103,7 +103,7 @@ impl Arguments {
     /// The type argument of this name.
     pub fn type_argument<T: ?Sized>(&mut self, name: &'static str) {
         match &mut self.0 {
-            Pass::Quick(hasher) => return hasher.argument_type(type_number::<T>()),
+            Pass::Shallow(hasher) => return hasher.argument_type(type_number::<T>()),
             Pass::Digest(digesting) => digesting.add_type::<T>(name),
             Pass::Text { .. } => {}
         }
@@ -122,7 +122,7 @@ impl Arguments {
 
     fn add_text(&mut self, name: &'static str, text: &dyn fmt::Display) {
         match &mut self.0 {
-            Pass::Quick(hasher) => hasher.argument_text(text),
+            Pass::Shallow(hasher) => hasher.argument_text(text),
             Pass::Text { described, .. } => described.push(Described::in_words(text)),
             Pass::Digest(Digesting { digests, .. }) => {
                 let mut stream = ByteStream::<128>::new();
@@ -135,12 +135,12 @@ impl Arguments {
 }
 
 /// In debug builds, digests the by-reference arguments again after computing: interior mutability is found.
-pub struct Again {
+pub struct MutationCheck {
     pub(super) expected: ArgumentDigests,
     pub(super) changed: Option<&'static str>,
 }
 
-impl Again {
+impl MutationCheck {
     /// A by-reference argument as it is after the call.
     pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
         let Some(expected) = self.expected.iter().find(|argument| argument.name == name) else { return };

@@ -5,11 +5,11 @@ use std::any::type_name;
 use ndarray::{ArrayBase, ArrayRef, Data, Dimension};
 use serde::Serialize;
 
-use crate::call::keyed::Parts;
+use crate::call::keyed::SerdeParts;
 use crate::digest::{ContentHasher, Text, hash_items};
 
 /// Item by item: the memory order is a part of the key, which serde wouldn't tell.
-impl<T: Serialize, D: Dimension> Parts for ArrayRef<T, D> {
+impl<T: Serialize, D: Dimension> SerdeParts for ArrayRef<T, D> {
     fn feed(&self, hasher: &mut ContentHasher) {
         hash_items(self, hasher, |items, hasher| hasher.each(items, |item, hasher| hasher.serialize(item)));
     }
@@ -20,7 +20,7 @@ impl<T: Serialize, D: Dimension> Parts for ArrayRef<T, D> {
     }
 }
 
-impl<S: Data, D: Dimension> Parts for ArrayBase<S, D>
+impl<S: Data, D: Dimension> SerdeParts for ArrayBase<S, D>
 where
     S::Elem: Serialize,
 {

@@ -8,7 +8,7 @@ pub(super) const LEAF_BYTES: usize = 24 << 10;
 
 /// How a memory tells of arguments.
 #[derive(Clone, Copy)]
-pub(crate) struct Telling<'a> {
+pub(crate) struct DescribeOptions<'a> {
     /// Whether their values are told in short.
     pub(crate) texts: bool,
     /// The memory's salt, by which the digest of a secret argument is hidden.

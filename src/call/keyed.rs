@@ -94,7 +94,7 @@ impl<T: Serialize> Keyed<&T> for BySerdeRef {
     }
 }
 
-impl<T: Parts + ?Sized> Keyed<T> for ByParts {
+impl<T: SerdeParts + ?Sized> Keyed<T> for ByParts {
     const BY_SERDE: bool = true;
 
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
@@ -108,7 +108,7 @@ impl<T: Parts + ?Sized> Keyed<T> for ByParts {
 
 /// Containers of what only serde knows: fed part by part, each with its variant, which serde alone wouldn't tell of an
 /// untagged enum.
-pub trait Parts {
+pub trait SerdeParts {
     /// Feeds the parts.
     fn feed(&self, hasher: &mut ContentHasher);
 
@@ -117,9 +117,9 @@ pub trait Parts {
 }
 
 /// A part of a container.
-struct Part<'a, T>(&'a T);
+struct SerdePart<'a, T>(&'a T);
 
-impl<T: Serialize> ContentHash for Part<'_, T> {
+impl<T: Serialize> ContentHash for SerdePart<'_, T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.serialize(self.0);
     }
@@ -129,7 +129,7 @@ impl<T: Serialize> ContentHash for Part<'_, T> {
     }
 }
 
-impl<T: Parts + ?Sized> Parts for &T {
+impl<T: SerdeParts + ?Sized> SerdeParts for &T {
     fn feed(&self, hasher: &mut ContentHasher) {
         (**self).feed(hasher);
     }
@@ -139,7 +139,7 @@ impl<T: Parts + ?Sized> Parts for &T {
     }
 }
 
-impl<T: Serialize> Parts for Box<T> {
+impl<T: Serialize> SerdeParts for Box<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.inside(|hasher| hasher.serialize(&**self));
     }
@@ -149,17 +149,17 @@ impl<T: Serialize> Parts for Box<T> {
     }
 }
 
-impl<T: Serialize> Parts for Option<T> {
+impl<T: Serialize> SerdeParts for Option<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
-        self.as_ref().map(Part).content_hash(hasher);
+        self.as_ref().map(SerdePart).content_hash(hasher);
     }
 
     fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&self.as_ref().map(Part), text);
+        ContentHash::describe(&self.as_ref().map(SerdePart), text);
     }
 }
 
-impl<T: Serialize> Parts for [T] {
+impl<T: Serialize> SerdeParts for [T] {
     fn feed(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
         hasher.each(self, |item, hasher| hasher.serialize(item));
@@ -171,7 +171,7 @@ impl<T: Serialize> Parts for [T] {
     }
 }
 
-impl<T: Serialize> Parts for Vec<T> {
+impl<T: Serialize> SerdeParts for Vec<T> {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
     }
@@ -181,7 +181,7 @@ impl<T: Serialize> Parts for Vec<T> {
     }
 }
 
-impl<T: Serialize, const N: usize> Parts for [T; N] {
+impl<T: Serialize, const N: usize> SerdeParts for [T; N] {
     fn feed(&self, hasher: &mut ContentHasher) {
         self.as_slice().feed(hasher);
     }
@@ -191,23 +191,23 @@ impl<T: Serialize, const N: usize> Parts for [T; N] {
     }
 }
 
-impl<A: Serialize, B: Serialize> Parts for (A, B) {
+impl<A: Serialize, B: Serialize> SerdeParts for (A, B) {
     fn feed(&self, hasher: &mut ContentHasher) {
-        (Part(&self.0), Part(&self.1)).content_hash(hasher);
+        (SerdePart(&self.0), SerdePart(&self.1)).content_hash(hasher);
     }
 
     fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&(Part(&self.0), Part(&self.1)), text);
+        ContentHash::describe(&(SerdePart(&self.0), SerdePart(&self.1)), text);
     }
 }
 
-impl<A: Serialize, B: Serialize, C: Serialize> Parts for (A, B, C) {
+impl<A: Serialize, B: Serialize, C: Serialize> SerdeParts for (A, B, C) {
     fn feed(&self, hasher: &mut ContentHasher) {
-        (Part(&self.0), Part(&self.1), Part(&self.2)).content_hash(hasher);
+        (SerdePart(&self.0), SerdePart(&self.1), SerdePart(&self.2)).content_hash(hasher);
     }
 
     fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&(Part(&self.0), Part(&self.1), Part(&self.2)), text);
+        ContentHash::describe(&(SerdePart(&self.0), SerdePart(&self.1), SerdePart(&self.2)), text);
     }
 }
 
@@ -235,7 +235,7 @@ pub trait KeyedByParts {
     }
 }
 
-impl<T: Parts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
+impl<T: SerdeParts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
 
 /// The third level.
 pub trait KeyedBySerdeRef {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::call::arguments::{Again, Arguments, Digesting, Pass, Trust};
+use crate::call::arguments::{Arguments, Digesting, MutationCheck, Pass, Trust};
 use crate::call::describe::Described;
 use crate::call::options::Options;
 use crate::digest::{ContentHasher, Digest, SeenFile, TypeSequence, files_seen, type_number};
@@ -38,7 +38,7 @@ use crate::payload::{Codec, Format};
 pub struct Call<A, R> {
     function: &'static Function,
     arguments: A,
-    compute: fn(A, &mut Again) -> R,
+    compute: fn(A, &mut MutationCheck) -> R,
     digest: fn(&A, &mut Arguments),
     codec: Codec<R>,
     options: &'static Options,
@@ -177,22 +177,22 @@ impl<A, R> Call<A, R> {
     /// Gives `find` what a memory finds the call by that it has looked up before in this process: all arguments, in one
     /// go. `None` once the call has its identity, which is that of its arguments as they were then.
     #[inline]
-    pub(crate) fn quick<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
-        if self.identity.get().is_none() { self.quick_now(find) } else { None }
+    pub(crate) fn hashed_shallow<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
+        if self.identity.get().is_none() { self.hash_shallow(find) } else { None }
     }
 
-    /// Whether the arguments are still those that `quick` was made of.
-    pub(crate) fn is_still(&self, quick: Digest) -> bool {
-        self.quick_now(ContentHasher::quick_digest) == Some(quick)
+    /// Whether the arguments are still those that `memo_key` was made of.
+    pub(crate) fn is_still(&self, memo_key: Digest) -> bool {
+        self.hash_shallow(ContentHasher::memo_key) == Some(memo_key)
     }
 
     #[inline]
-    fn quick_now<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
+    fn hash_shallow<T>(&self, find: impl FnOnce(&ContentHasher) -> Option<T>) -> Option<T> {
         let ids = [std::ptr::from_ref(self.function).addr(), self.codec.namer()];
-        let mut arguments = Arguments(Pass::Quick(ContentHasher::quick(ids)));
+        let mut arguments = Arguments(Pass::Shallow(ContentHasher::shallow(ids)));
         (self.digest)(&self.arguments, &mut arguments);
         match &arguments.0 {
-            Pass::Quick(hasher) => find(hasher),
+            Pass::Shallow(hasher) => find(hasher),
             Pass::Digest(..) | Pass::Text { .. } => None,
         }
     }
@@ -247,7 +247,7 @@ impl<A, R> Call<A, R> {
                 Err(error.at(format_args!("function `{}`", self.function.path())))
             }
             Pass::Digest(Digesting { digests, types, .. }) => Ok((digests, types)),
-            Pass::Quick(_) | Pass::Text { .. } => Ok((ArgumentDigests::new(), TypeSequence::default())),
+            Pass::Shallow(_) | Pass::Text { .. } => Ok((ArgumentDigests::new(), TypeSequence::default())),
         }
     }
 
@@ -257,7 +257,7 @@ impl<A, R> Call<A, R> {
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {
             Pass::Text { described, .. } => described,
-            Pass::Quick(_) | Pass::Digest(..) => Vec::new(),
+            Pass::Shallow(_) | Pass::Digest(..) => Vec::new(),
         }
     }
 
@@ -279,9 +279,9 @@ impl<A, R> Call<A, R> {
             Some(Ok(identity)) if cfg!(debug_assertions) => identity.arguments,
             _ => ArgumentDigests::new(),
         };
-        let mut again = Again { expected, changed: None };
-        let result = (self.compute)(self.arguments, &mut again);
-        (result, again.changed)
+        let mut check = MutationCheck { expected, changed: None };
+        let result = (self.compute)(self.arguments, &mut check);
+        (result, check.changed)
     }
 }
 
@@ -295,7 +295,7 @@ impl<A, R> fmt::Debug for Call<A, R> {
 pub fn call<A, R, F: Format<R>>(
     function: &'static Function,
     arguments: A,
-    compute: fn(A, &mut Again) -> R,
+    compute: fn(A, &mut MutationCheck) -> R,
     digest: fn(&A, &mut Arguments),
     format: F,
     options: &'static Options,
@@ -309,6 +309,6 @@ pub fn like<T>(_: &Option<T>, value: T) -> T {
 }
 
 /// Gives a closure that captures nothing its type as a function of these arguments.
-pub fn bind<A, R>(_: &A, compute: fn(A, &mut Again) -> R) -> fn(A, &mut Again) -> R {
+pub fn bind<A, R>(_: &A, compute: fn(A, &mut MutationCheck) -> R) -> fn(A, &mut MutationCheck) -> R {
     compute
 }

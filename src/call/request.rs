@@ -5,7 +5,7 @@ use std::slice;
 use std::time::Duration;
 
 use crate::call::describe::Described;
-use crate::call::draft::{LEAF_BYTES, Telling, within};
+use crate::call::draft::{DescribeOptions, LEAF_BYTES, within};
 use crate::call::lazy::{Call, Identity};
 use crate::call::options::Options;
 use crate::digest::Digest;
@@ -56,18 +56,18 @@ pub(crate) trait AnyCall {
     }
 
     /// The texts that are told of the arguments, in the order of their digests: empty ones where nothing is told.
-    fn told_texts(&self, telling: Telling<'_>) -> Vec<String> {
+    fn described_arguments(&self, options: DescribeOptions<'_>) -> Vec<String> {
         let untold = |identity: &Identity| vec![String::new(); identity.arguments.len()];
-        match telling.texts {
+        match options.texts {
             true => self.argument_texts(),
             false => self.identity().map(untold).unwrap_or_default(),
         }
     }
 
     /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
-    fn told<'a>(&'a self, telling: Telling<'_>) -> Told<'a> {
+    fn told<'a>(&'a self, options: DescribeOptions<'_>) -> Told<'a> {
         const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
-        let outlines = if telling.texts { self.outlines() } else { &[] };
+        let outlines = if options.texts { self.outlines() } else { &[] };
         outlines.iter().chain(repeat(NOTHING))
     }
 
@@ -76,12 +76,12 @@ pub(crate) trait AnyCall {
     /// # Errors
     ///
     /// Returns an error when the call can't be keyed.
-    fn draft(&self, telling: Telling<'_>) -> Result<Draft> {
+    fn draft(&self, options: DescribeOptions<'_>) -> Result<Draft> {
         let identity = self.identity().map_err(Error::again)?;
         let mut room = LEAF_BYTES;
-        let arguments = identity.arguments.iter().zip(self.told(telling)).map(|(argument, told)| {
+        let arguments = identity.arguments.iter().zip(self.told(options)).map(|(argument, told)| {
             let leaves = within(&told.leaves, &mut room);
-            Argument::of(argument, told.text.clone(), leaves, telling.salt)
+            Argument::of(argument, told.text.clone(), leaves, options.salt)
         });
         let arguments = arguments.collect();
         let (function, types) = (self.function(), self.types());

@@ -21,7 +21,7 @@ impl Arguments {
                 digesting.failure = Some(error);
             }
             Pass::Digest(digesting) => digesting.digests.mark_secret(name),
-            Pass::Quick(_) | Pass::Text { .. } => {}
+            Pass::Shallow(_) | Pass::Text { .. } => {}
         }
     }
 }

@@ -43,7 +43,7 @@ pub use values::hasher::ContentHasher;
 pub(crate) use values::hasher::Row;
 pub(crate) use values::outline::by_serde::serialized;
 pub(crate) use values::outline::{CUT, Leaf, Step as PartStep};
-pub(crate) use values::quick::Brief;
+pub(crate) use values::shallow::PlainKey;
 pub use values::text::Text;
 pub(crate) use values::text::escaped;
 pub(crate) use values::type_name::{TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};

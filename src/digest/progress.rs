@@ -47,9 +47,9 @@ mod told {
     }
 
     /// A pass over many bytes, by one thread or several.
-    pub(crate) struct Work(Option<Told>);
+    pub(crate) struct Work(Option<Shown>);
 
-    struct Told {
+    struct Shown {
         name: &'static str,
         total: u64,
         done: AtomicU64,
@@ -65,7 +65,7 @@ mod told {
         }
 
         fn shown(name: &'static str, total: u64, begin: Option<Begin>, patience: Duration) -> Self {
-            Self(begin.map(|begin| Told {
+            Self(begin.map(|begin| Shown {
                 name,
                 total,
                 done: AtomicU64::new(0),

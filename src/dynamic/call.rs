@@ -15,7 +15,7 @@ use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::key::{ArgumentDigests, Function, Key, Types};
-use crate::memory::form::{Shape, Stored};
+use crate::memory::form::{self, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Array, Form, Untyped, Value, load};
@@ -208,7 +208,7 @@ impl Request for Call {
     }
 }
 
-impl Shape<Value> for Form {
+impl form::Form<Value> for Form {
     type Out = Value;
 
     fn load(self, entry: &Stored<'_>, _: Codec<Value>) -> Result<Value> {

@@ -10,17 +10,17 @@ use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::Error;
-use crate::flight::{Look, Wanted};
+use crate::flight::{Look, Need};
 use crate::key::Function;
 use crate::memory::eval::expiring;
-use crate::memory::form::{Shape, Stored as Entry};
+use crate::memory::form::{Form as _, Stored as Entry};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{Prepared, Turn as Held, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Form, Untyped, Value};
-use crate::stats::verbose::{Fate, Missed};
+use crate::stats::verbose::{Missed, Storing};
 
 /// How long, and on whose behalf, a call waits for others that compute its key.
 ///
@@ -142,8 +142,8 @@ impl Call {
             interrupted.get()
         };
         let interrupt = wait.interrupt.map(|_| &ask as &dyn Fn() -> bool);
-        let wanted = WantedValue { engine, call: self, site: &site, form, interrupt };
-        let turn = match engine.wait_for_turn(self, &site, missing, &wanted) {
+        let need = NeededValue { engine, call: self, site: &site, form, interrupt };
+        let turn = match engine.wait_for_turn(self, &site, missing, &need) {
             Waited::Found(value) => return Turn::Found(value),
             Waited::Turn(_) if interrupted.get() => return Turn::Interrupted,
             Waited::Turn(turn) => turn,
@@ -275,7 +275,7 @@ impl Lead {
         if form == Form::Owned {
             return Stored { value, reason: None, fault: None };
         }
-        let entry = Entry { engine, site: &site, record: &record, fresh: true, hot: None };
+        let entry = Entry { engine, site: &site, record: &record, fresh: true, memo_entry: None };
         match form.load(&entry, Codec::of(Untyped)) {
             Ok(value) => Stored { value, reason: None, fault: None },
             // Evicted or replaced at once.
@@ -304,7 +304,7 @@ impl Lead {
 impl Engine {
     fn say_not_stored(&self, missed: Option<&Missed>, duration: Duration, why: &str) {
         if let Some(missed) = missed {
-            self.recorder.computed(missed, duration, &Fate::NotStored(why.to_owned().into()));
+            self.recorder.computed(missed, duration, &Storing::NotStored(why.to_owned().into()));
         }
     }
 }
@@ -328,7 +328,7 @@ impl fmt::Debug for Lead {
 }
 
 /// A value that is wanted in this form.
-struct WantedValue<'a> {
+struct NeededValue<'a> {
     engine: &'a Engine,
     call: &'a Call,
     site: &'a Site,
@@ -336,7 +336,7 @@ struct WantedValue<'a> {
     interrupt: Option<&'a dyn Fn() -> bool>,
 }
 
-impl Wanted for WantedValue<'_> {
+impl Need for NeededValue<'_> {
     type Value = Value;
     type Missing = Missing;
 

@@ -4,10 +4,10 @@
 //!   `reopen`: another folder in the place of one that was removed.
 //! * `read`: from a key to records and arrays; `write`: from a value to an entry.
 //! * `info`: what a stored result is, without its value; `stored`: its value and its arrays, whatever their types;
-//!   `content`: the digest of a result.
+//!   `in_memory`: the digest of a result.
 
 pub(crate) mod archive;
-pub(crate) mod content;
+pub(crate) mod in_memory;
 pub(crate) mod info;
 pub(crate) mod read;
 mod reopen;

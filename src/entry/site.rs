@@ -17,7 +17,7 @@ pub(crate) struct Site {
     folder: Cow<'static, str>,
     key: Key,
     /// Where it is remembered.
-    slot: Digest,
+    memo_key: Digest,
     /// Nothing may be written, whatever the memory's mode.
     read_only: bool,
     /// What no Rust type takes is taken, too.
@@ -29,12 +29,12 @@ pub(crate) struct Site {
 impl Site {
     /// Makes no name yet: a repeated hit needs none.
     pub(crate) fn new(folder: impl Into<Cow<'static, str>>, key: Key) -> Self {
-        Self { folder: folder.into(), key, slot: key.digest(), read_only: false, any_value: false, call: None }
+        Self { folder: folder.into(), key, memo_key: key.digest(), read_only: false, any_value: false, call: None }
     }
 
-    /// For a call that is found by `quick`, if it is.
-    pub(crate) fn remembered_by(self, quick: Option<Digest>) -> Self {
-        Self { slot: quick.unwrap_or(self.slot), ..self }
+    /// For a call that is found by `memo_key`, if it is.
+    pub(crate) fn remembered_by(self, memo_key: Option<Digest>) -> Self {
+        Self { memo_key: memo_key.unwrap_or(self.memo_key), ..self }
     }
 
     /// For a call of these types, and of no other that have their names: keys are made of names.
@@ -53,8 +53,8 @@ impl Site {
         &self.folder
     }
 
-    pub(crate) fn slot(&self) -> Digest {
-        self.slot
+    pub(crate) fn memo_key(&self) -> Digest {
+        self.memo_key
     }
 
     /// For a call of a function whose mode is `mode`.

@@ -30,11 +30,11 @@ pub struct StoredArray {
     disk: Arc<Disk>,
     meta: ArrayMeta,
     digest: Digest,
-    place: Place,
+    place: StoredIn,
 }
 
 #[derive(Clone)]
-enum Place {
+enum StoredIn {
     /// A file of this name below the root.
     File(String, Box<ArrayRecord>),
     Inline(Vec<u8>),
@@ -122,13 +122,13 @@ impl Entry {
             disk: Arc::clone(self.disk()),
             meta: array.meta.clone(),
             digest: array.digest,
-            place: Place::File(format!("{folder}/{}", array.file), Box::new(array.clone())),
+            place: StoredIn::File(format!("{folder}/{}", array.file), Box::new(array.clone())),
         });
         let inline = inline.into_iter().map(|(meta, bytes)| StoredArray {
             disk: Arc::clone(self.disk()),
             digest: meta.digest(tree(&bytes)),
             meta,
-            place: Place::Inline(bytes),
+            place: StoredIn::Inline(bytes),
         });
         Ok(files.chain(inline).collect())
     }
@@ -209,9 +209,9 @@ impl StoredArray {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match (&self.place, self.meta.byte_len()) {
-            (Place::Inline(bytes), _) => bytes.len() as u64,
+            (StoredIn::Inline(bytes), _) => bytes.len() as u64,
             (_, Ok(bytes)) => bytes,
-            (Place::File(_, array), Err(_)) => array.length.saturating_sub(array.offset),
+            (StoredIn::File(_, array), Err(_)) => array.length.saturating_sub(array.offset),
         }
     }
 
@@ -219,8 +219,8 @@ impl StoredArray {
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         match &self.place {
-            Place::File(_, array) => array.length,
-            Place::Inline(bytes) => bytes.len() as u64,
+            StoredIn::File(_, array) => array.length,
+            StoredIn::Inline(bytes) => bytes.len() as u64,
         }
     }
 
@@ -234,8 +234,8 @@ impl StoredArray {
     #[must_use]
     pub fn codec(&self) -> &str {
         match &self.place {
-            Place::File(_, array) => &array.codec,
-            Place::Inline(_) => "inline",
+            StoredIn::File(_, array) => &array.codec,
+            StoredIn::Inline(_) => "inline",
         }
     }
 
@@ -243,8 +243,8 @@ impl StoredArray {
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match &self.place {
-            Place::File(name, _) => Some(self.disk.path_of(name)),
-            Place::Inline(_) => None,
+            StoredIn::File(name, _) => Some(self.disk.path_of(name)),
+            StoredIn::Inline(_) => None,
         }
     }
 
@@ -303,11 +303,11 @@ impl StoredArray {
     /// ```
     pub fn read(&self, mut see: impl FnMut(&[u8])) -> Result<()> {
         let (name, array) = match &self.place {
-            Place::Inline(bytes) => {
+            StoredIn::Inline(bytes) => {
                 see(bytes);
                 return Ok(());
             }
-            Place::File(name, array) => (name, array),
+            StoredIn::File(name, array) => (name, array),
         };
         let total = self.bytes();
         let blocks = (0..total).step_by(BLOCK).map(|start| (start, (total - start).min(BLOCK as u64) as usize));
@@ -336,8 +336,8 @@ impl StoredArray {
     fn vec<A: Element>(&self, count: u64) -> Result<Vec<A>> {
         let count = usize::try_from(count).map_err(|_| Error::unsupported("array is longer than memory can be"))?;
         let (name, array) = match &self.place {
-            Place::Inline(bytes) => return vec_of(count, |out| out.copy_of(bytes)),
-            Place::File(name, array) => (name, array),
+            StoredIn::Inline(bytes) => return vec_of(count, |out| out.copy_of(bytes)),
+            StoredIn::File(name, array) => (name, array),
         };
         if let Some(mut encoded) = self.encoded(name, array)? {
             let elements = grown_vec_of(count, |out| encoded.fill(out))?;

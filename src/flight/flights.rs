@@ -20,7 +20,7 @@ pub(crate) struct Flights<L> {
 }
 
 /// A result that a task needs and hasn't found.
-pub(crate) trait Wanted {
+pub(crate) trait Need {
     type Value;
     type Missing;
 
@@ -71,13 +71,13 @@ impl<L: Locks> Flights<L> {
     }
 
     /// Waits for whoever computes `key`, which was `missing`, and looks again after each of them.
-    pub(crate) fn lead<W: Wanted>(
+    pub(crate) fn lead<W: Need>(
         &self,
         key: Key,
         missing: W::Missing,
-        wanted: &W,
+        need: &W,
     ) -> Outcome<W::Value, W::Missing, L::Held> {
-        self.lead_within(self.limit, key, missing, wanted)
+        self.lead_within(self.limit, key, missing, need)
     }
 
     /// Waits for a moment, `limit` at most, until nobody else computes or replaces `key`.
@@ -88,21 +88,21 @@ impl<L: Locks> Flights<L> {
         }
     }
 
-    fn lead_within<W: Wanted>(
+    fn lead_within<W: Need>(
         &self,
         limit: Option<Duration>,
         key: Key,
         mut missing: W::Missing,
-        wanted: &W,
+        need: &W,
     ) -> Outcome<W::Value, W::Missing, L::Held> {
-        let wait = Wait::new(limit, self.patience, wanted.interrupt());
+        let wait = Wait::new(limit, self.patience, need.interrupt());
         loop {
             let lead = match take_turn((self.folder, key), &wait) {
                 Turn::Alone(announcement) => {
                     return Outcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
                 }
                 Turn::LookAgain => None,
-                Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, wanted, &wait) {
+                Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, need, &wait) {
                     Waited::Found(value) => return Outcome::Found(value),
                     Waited::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
                 },
@@ -110,7 +110,7 @@ impl<L: Locks> Flights<L> {
             let skips = planted::is("no second look under the lock") && lead.is_some();
             // Somebody may have finished since this task looked. Without this look each of those that waited would
             // compute once more.
-            let look = if skips { Look::Missing(missing) } else { wanted.look() };
+            let look = if skips { Look::Missing(missing) } else { need.look() };
             missing = match (look, lead) {
                 (Look::Found(value), _) => return Outcome::Found(value),
                 (Look::Missing(still), Some(lead)) => return Outcome::Compute(still, lead),
@@ -120,20 +120,20 @@ impl<L: Locks> Flights<L> {
     }
 
     /// Waits until no other process computes the key, or what it makes is found meanwhile.
-    fn wait_for_others<W: Wanted>(
+    fn wait_for_others<W: Need>(
         &self,
         key: Key,
         flight: &Announcement,
         missing: &W::Missing,
-        wanted: &W,
+        need: &W,
         wait: &Wait<'_>,
     ) -> Waited<W::Value, L::Held> {
         let Some(locks) = &self.locks else { return Waited::Over(None) };
-        let is_replaced = wanted.watch(missing);
+        let is_replaced = need.watch(missing);
         // What was no good may have been replaced before that was watched. Then nothing would ever end the wait for an
         // orphaned lock.
         let looked = OnceCell::new();
-        let look = || match wanted.look() {
+        let look = || match need.look() {
             Look::Found(value) => Some(value),
             Look::Missing(_) => None,
         };
@@ -143,10 +143,10 @@ impl<L: Locks> Flights<L> {
     }
 }
 
-/// Nothing that could be found: the turn is all that is wanted.
+/// Nothing that could be found: the turn is all that is needed.
 struct Moment;
 
-impl Wanted for Moment {
+impl Need for Moment {
     type Value = std::convert::Infallible;
     type Missing = ();
 

@@ -31,7 +31,7 @@
 //!    leader waits for a lock in this way its flight releases nobody.
 //! 5. What no key leads through isn't seen: a function that joins a thread of its own, which asks for the function's own
 //!    key; nor, without workers, is a cycle through two folders and two processes. There the limit on waits
-//!    (`MemoryBuilder::wait`) ends the wait, and so does the caller's [interrupt](Wanted::interrupt).
+//!    (`MemoryBuilder::wait`) ends the wait, and so does the caller's [interrupt](Need::interrupt).
 //!
 //! The table's lock is held across no call to anything outside this room.
 
@@ -42,7 +42,7 @@ mod sync;
 pub(crate) mod tests;
 mod waits;
 
-pub(crate) use flights::{Flights, Lead, Look, Outcome, Wanted};
+pub(crate) use flights::{Flights, Lead, Look, Need, Outcome};
 pub(crate) use processes::Locks;
 pub(crate) use waits::EVERY_FOLDER;
 pub use waits::TaskId;

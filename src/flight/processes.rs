@@ -26,8 +26,8 @@ pub(crate) trait Locks {
     /// `None` while another process has it; an error where the lock can't be had at all.
     fn try_lock(&self, key: Key) -> Result<Option<Self::Held>>;
     fn stub(key: Key) -> Self::Stub;
-    /// Announces that whoever computes one of `held` waits for `wanted`.
-    fn announce(&self, held: &[Self::Stub], wanted: Self::Stub) -> Result<Self::Announced>;
+    /// Announces that whoever computes one of `held` waits for `awaited`.
+    fn announce(&self, held: &[Self::Stub], awaited: Self::Stub) -> Result<Self::Announced>;
     /// What those who compute `held` wait for, as far as that was announced: two may do so beside each other.
     fn waits_of(&self, held: Self::Stub) -> Result<Vec<Self::Stub>>;
 }
@@ -92,7 +92,7 @@ type Announced<L> = Option<(Vec<<L as Locks>::Stub>, <L as Locks>::Announced)>;
 /// Whether the process that computes `key` waits, perhaps through others, for what this task holds up. Announces what
 /// this task waits for, before it looks: of those who close a cycle, the last one sees it.
 fn closes_cycle<L: Locks>(locks: &L, key: FolderKey, wait: &Wait<'_>, announced: &mut Announced<L>) -> Result<bool> {
-    let wanted = L::stub(key.1);
+    let awaited = L::stub(key.1);
     let held_up = held_up(key, wait.waited() < wait.patience);
     if held_up.elsewhere {
         return Ok(true);
@@ -104,9 +104,9 @@ fn closes_cycle<L: Locks>(locks: &L, key: FolderKey, wait: &Wait<'_>, announced:
         if held.is_empty() {
             return Ok(false);
         }
-        *announced = Some((held.clone(), locks.announce(&held, wanted)?));
+        *announced = Some((held.clone(), locks.announce(&held, awaited)?));
     }
-    let mut reached = vec![wanted];
+    let mut reached = vec![awaited];
     for at in 0..MOST_KEYS {
         let Some(&next) = reached.get(at) else { return Ok(false) };
         for stub in locks.waits_of(next)? {

@@ -261,12 +261,12 @@ pub(super) struct HeldUp {
     pub(super) elsewhere: bool,
 }
 
-/// The keys that nobody gets before this task has got `wanted`: what it computes, and what those compute that wait for
+/// The keys that nobody gets before this task has got `awaited`: what it computes, and what those compute that wait for
 /// it. Once `patience` is over, and workers wait for anything: all that this process computes.
-pub(super) fn held_up((folder, wanted): FolderKey, is_patient: bool) -> HeldUp {
+pub(super) fn held_up((folder, awaited): FolderKey, is_patient: bool) -> HeldUp {
     let (me, waits) = (Waiter::current(), lock());
     let widely = !is_patient && (is_worker() || waits.flights.values().any(|flight| !flight.workers.is_empty()));
-    let others = || waits.flights.keys().filter(|key| **key != (folder, wanted));
+    let others = || waits.flights.keys().filter(|key| **key != (folder, awaited));
     let here = others().filter(|key| key.0 == folder && (widely || waits.closes_cycle(me, key)));
     let mut keys: Vec<_> = here.map(|key| key.1).collect();
     keys.sort_unstable();

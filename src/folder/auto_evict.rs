@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::folder::evict::{Census, Evictor};
+use crate::folder::evict::{Evictor, Inventory};
 use crate::folder::limits::{Evicted, Limits};
 use crate::threads::fork::{ForkMutex, Process};
 
@@ -81,12 +81,12 @@ impl AutoEvict {
         }
         *last = Some(Instant::now());
         let limits = self.0.limits;
-        let less = |census: &Census| match limits {
+        let less = |inventory: &Inventory| match limits {
             Limits { bytes: Some(bytes), .. } => {
-                Limits { bytes: Some(census.bytes.saturating_sub(part(bytes))), ..limits }
+                Limits { bytes: Some(inventory.bytes.saturating_sub(part(bytes))), ..limits }
             }
             Limits { items: Some(items), .. } => {
-                Limits { items: Some(census.items.saturating_sub(part(items))), ..limits }
+                Limits { items: Some(inventory.items.saturating_sub(part(items))), ..limits }
             }
             _ => limits,
         };
@@ -162,7 +162,7 @@ impl Shared {
         }
     }
 
-    fn reduced(&self, limits: impl FnOnce(&Census) -> Limits) -> Option<Evicted> {
+    fn reduced(&self, limits: impl FnOnce(&Inventory) -> Limits) -> Option<Evicted> {
         match self.evictor.reduce_alone(self.limits.age, limits) {
             Ok(evicted) => evicted,
             Err(error) => {

@@ -10,7 +10,7 @@ use crate::entry::read::find::Found;
 use crate::error::{Error, Result};
 use crate::folder::codes::Codes;
 use crate::folder::limits::{EvictPolicy, Evicted, Limits};
-use crate::folder::survey::{Part, Shard, State, Survey, survey};
+use crate::folder::survey::{FileRole, Shard, State, Survey, survey};
 use crate::folder::sweep::Claims;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
@@ -49,7 +49,7 @@ pub(crate) struct Evictor {
 }
 
 /// All that there is.
-pub(crate) struct Census {
+pub(crate) struct Inventory {
     functions: Vec<String>,
     old: Vec<Candidate>,
     first: First,
@@ -118,13 +118,13 @@ impl Evictor {
     pub(crate) fn reduce_alone(
         &self,
         age: Option<Duration>,
-        limits: impl FnOnce(&Census) -> Limits,
+        limits: impl FnOnce(&Inventory) -> Limits,
     ) -> Result<Option<Evicted>> {
         let _turn = self.turn.lock();
         let Some(_held) = self.lock() else { return Ok(None) };
-        let census = self.count(age, Evicted::default())?;
-        let limits = Limits { age, ..limits(&census) };
-        self.evict(census, &limits).map(Some)
+        let inventory = self.count(age, Evicted::default())?;
+        let limits = Limits { age, ..limits(&inventory) };
+        self.evict(inventory, &limits).map(Some)
     }
 
     /// When entries were last counted, by any process.
@@ -151,33 +151,33 @@ impl Evictor {
 
     /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
     /// ones up to the `excess`.
-    fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Census> {
+    fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Inventory> {
         let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, error } =
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
         let (old, first) = (Vec::new(), First::default());
-        let mut census = Census { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
+        let mut inventory = Inventory { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
         let mut codes = Codes::default();
         for mut tally in tallies {
             codes.merge(tally.codes);
-            census.old.append(&mut tally.old);
-            census.first.cut |= tally.first.cut;
+            inventory.old.append(&mut tally.old);
+            inventory.first.cut |= tally.first.cut;
             for candidate in tally.first.heap {
-                census.first.add(candidate, self.remembered, excess);
+                inventory.first.add(candidate, self.remembered, excess);
             }
-            census.bytes += tally.bytes;
-            census.items += tally.items;
-            census.evicted.add(tally.evicted.items, tally.evicted.bytes);
-            census.error = census.error.or(tally.error);
+            inventory.bytes += tally.bytes;
+            inventory.items += tally.items;
+            inventory.evicted.add(tally.evicted.items, tally.evicted.bytes);
+            inventory.error = inventory.error.or(tally.error);
         }
-        let sweep_codes = || codes.sweep_unused(&self.disk, &census.functions, question.now);
+        let sweep_codes = || codes.sweep_unused(&self.disk, &inventory.functions, question.now);
         for swept in [sweep::slots(&self.disk, question.now), sweep_codes()] {
             match swept {
-                Ok(bytes) => census.evicted.bytes += bytes,
-                Err(error) => drop(census.error.get_or_insert(error)),
+                Ok(bytes) => inventory.evicted.bytes += bytes,
+                Err(error) => drop(inventory.error.get_or_insert(error)),
             }
         }
-        Ok(census)
+        Ok(inventory)
     }
 
     fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
@@ -242,7 +242,7 @@ impl Evictor {
     /// The bytes of all files that bear the name of `key`.
     fn bytes_beside(&self, shard: &Shard<'_>, key: Key) -> Result<u64> {
         let names =
-            shard.items.iter().filter(|item| item.part.key() == Some(key) && !matches!(item.part, Part::Staged(_)));
+            shard.items.iter().filter(|item| item.role.key() == Some(key) && !matches!(item.role, FileRole::Staged(_)));
         let mut bytes = 0;
         for item in names {
             bytes += self.disk.stat(&shard.path(&item.name))?.map_or(0, |stat| stat.len);
@@ -255,51 +255,51 @@ impl Evictor {
     }
 
     /// Removes what is too old, then what comes first until the other limits hold.
-    fn evict(&self, mut census: Census, limits: &Limits) -> Result<Evicted> {
+    fn evict(&self, mut inventory: Inventory, limits: &Limits) -> Result<Evicted> {
         let mut is_known = false;
         // Once more: who pins an entry expects it to stay from then on.
         let pinned = pins::read(&self.disk)?;
-        census.old.retain(|candidate| !pinned.contains(&candidate.key));
+        inventory.old.retain(|candidate| !pinned.contains(&candidate.key));
         loop {
-            let before = census.evicted;
-            for candidate in std::mem::take(&mut census.old) {
-                self.evict_one(&mut census, &candidate);
+            let before = inventory.evicted;
+            for candidate in std::mem::take(&mut inventory.old) {
+                self.evict_one(&mut inventory, &candidate);
             }
-            for candidate in std::mem::take(&mut census.first.heap).into_sorted_vec() {
-                if census.excess(limits).is_none() {
+            for candidate in std::mem::take(&mut inventory.first.heap).into_sorted_vec() {
+                if inventory.excess(limits).is_none() {
                     break;
                 }
                 if pinned.contains(&candidate.key) {
                     continue;
                 }
-                self.evict_one(&mut census, &candidate);
+                self.evict_one(&mut inventory, &candidate);
             }
             // More has to go than was remembered. As the excess is known now, another count remembers all of it; who
             // then finds nothing that can be removed gives up.
-            let goes_on = census.first.cut && (census.evicted != before || !is_known);
-            let Some(excess) = census.excess(limits).filter(|_| goes_on) else { break };
+            let goes_on = inventory.first.cut && (inventory.evicted != before || !is_known);
+            let Some(excess) = inventory.excess(limits).filter(|_| goes_on) else { break };
             is_known = true;
             let again = self.count(limits.age, excess)?;
             let mut evicted = again.evicted;
-            evicted.add(census.evicted.items, census.evicted.bytes);
-            census = Census { evicted, error: census.error.or(again.error), ..again };
+            evicted.add(inventory.evicted.items, inventory.evicted.bytes);
+            inventory = Inventory { evicted, error: inventory.error.or(again.error), ..again };
         }
-        tracing::debug!(?limits, evicted = ?census.evicted, left = census.items, bytes = census.bytes, "reduced");
-        census.error.map_or(Ok(census.evicted), Err)
+        tracing::debug!(?limits, evicted = ?inventory.evicted, left = inventory.items, bytes = inventory.bytes, "reduced");
+        inventory.error.map_or(Ok(inventory.evicted), Err)
     }
 
-    fn evict_one(&self, census: &mut Census, candidate: &Candidate) {
-        match self.remove(&census.functions[candidate.function as usize], candidate) {
+    fn evict_one(&self, inventory: &mut Inventory, candidate: &Candidate) {
+        match self.remove(&inventory.functions[candidate.function as usize], candidate) {
             Ok(Removal::Stays) => return,
             Ok(Removal::Gone) => {}
-            Ok(Removal::Removed) => census.evicted.add(1, candidate.bytes),
+            Ok(Removal::Removed) => inventory.evicted.add(1, candidate.bytes),
             Err(error) => {
-                census.error.get_or_insert(error);
+                inventory.error.get_or_insert(error);
                 return;
             }
         }
-        census.items = census.items.saturating_sub(1);
-        census.bytes = census.bytes.saturating_sub(candidate.bytes);
+        inventory.items = inventory.items.saturating_sub(1);
+        inventory.bytes = inventory.bytes.saturating_sub(candidate.bytes);
     }
 
     /// Removes an entry, unless it was used or replaced since it was counted: its record first, then its files.
@@ -370,7 +370,7 @@ impl Evicted {
     }
 }
 
-impl Census {
+impl Inventory {
     /// By how much a limit is exceeded, if one is.
     fn excess(&self, limits: &Limits) -> Option<Evicted> {
         let over = |count: u64, limit: Option<u64>| limit.map_or(0, |limit| count.saturating_sub(limit));

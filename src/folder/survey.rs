@@ -27,13 +27,13 @@ pub(crate) struct Shard<'a> {
 /// Something that lies in a shard: a file; or a FIFO, say.
 pub(crate) struct Listed {
     pub(crate) name: String,
-    pub(crate) part: Part,
+    pub(crate) role: FileRole,
     pub(crate) kind: Kind,
 }
 
 /// What a file is by its name (docs/format.md, "Layout").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum FileRole {
     Record(Key),
     /// An array or an overflow.
     Data(Key),
@@ -43,7 +43,7 @@ pub(crate) enum Part {
     Foreign,
 }
 
-impl Part {
+impl FileRole {
     /// Of a file in the shard `shard`.
     pub(crate) fn of(name: &str, shard: &str) -> Self {
         Self::parse(name, shard).or_else(|| Self::parse_readable(name, shard)).unwrap_or(Self::Foreign)
@@ -139,9 +139,9 @@ impl<'a> Shard<'a> {
         let Listing { function, name, open, items } = listing;
         let digits = name.rsplit_once('/').map_or("", |(_, digits)| digits);
         let items = items.into_iter().map(|item| Listed {
-            part: match Part::of(&item.name, digits) {
-                Part::Data(_) | Part::Staged(_) if item.kind == Kind::Folder => Part::Foreign,
-                part => part,
+            role: match FileRole::of(&item.name, digits) {
+                FileRole::Data(_) | FileRole::Staged(_) if item.kind == Kind::Folder => FileRole::Foreign,
+                role => role,
             },
             name: item.name,
             kind: item.kind,
@@ -185,8 +185,8 @@ impl<'a> Shard<'a> {
 
     /// Its records, with their keys.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Key, &Listed)> {
-        self.items.iter().filter_map(|item| match item.part {
-            Part::Record(key) => Some((key, item)),
+        self.items.iter().filter_map(|item| match item.role {
+            FileRole::Record(key) => Some((key, item)),
             _ => None,
         })
     }
@@ -259,21 +259,21 @@ mod tests {
     #[test]
     fn a_file_is_known_by_its_name() {
         let key = "00112233445566778899aabbccddeeff";
-        let part = |rest: &str| Part::of(&format!("{key}.{rest}"), "00");
+        let part = |rest: &str| FileRole::of(&format!("{key}.{rest}"), "00");
         let of = Key::from_digest(key.parse().unwrap());
-        assert_eq!(part("record"), Part::Record(of));
-        assert_eq!(part("record.0123456789abcdef.tmp"), Part::Staged(of));
+        assert_eq!(part("record"), FileRole::Record(of));
+        assert_eq!(part("record.0123456789abcdef.tmp"), FileRole::Staged(of));
         for data in ["npy", "npy.gz", "msgpack"] {
-            assert_eq!(part(&format!("0123456789abcdef.{data}")), Part::Data(of));
+            assert_eq!(part(&format!("0123456789abcdef.{data}")), FileRole::Data(of));
         }
         for foreign in ["", "npy", "record.bak", "record.tmp", "0123456789abcdef", "0123456789abcdef.txt", "0123.npy"] {
-            assert_eq!(part(foreign), Part::Foreign, "{foreign}");
+            assert_eq!(part(foreign), FileRole::Foreign, "{foreign}");
         }
         let upper = key.to_uppercase();
         for foreign in [format!("{upper}.record"), "notes.record".to_owned(), "record".to_owned(), key.to_owned()] {
-            assert_eq!(Part::of(&foreign, "00"), Part::Foreign, "{foreign}");
+            assert_eq!(FileRole::of(&foreign, "00"), FileRole::Foreign, "{foreign}");
         }
-        assert_eq!(Part::of(&format!("{key}.record"), "01"), Part::Foreign, "in another key's shard");
+        assert_eq!(FileRole::of(&format!("{key}.record"), "01"), FileRole::Foreign, "in another key's shard");
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
         for stem in ["features(n=3,k=0.5)", "a-b.c", key, "x-", "00"] {
             for array in ["npy", "npy.gz"] {
                 let name = format!("{stem}-{key}.0123456789abcdef.{array}");
-                assert_eq!(Part::of(&name, "00"), Part::Data(of), "{name}");
-                assert_eq!(Part::of(&name, "01"), Part::Foreign, "in another key's shard");
+                assert_eq!(FileRole::of(&name, "00"), FileRole::Data(of), "{name}");
+                assert_eq!(FileRole::of(&name, "01"), FileRole::Foreign, "in another key's shard");
             }
         }
         for foreign in [
@@ -297,7 +297,7 @@ mod tests {
             format!("f()-{key}.record.0123456789abcdef.tmp"),
             format!("f()-{}.0123456789abcdef.npy", &key[1..]),
         ] {
-            assert_eq!(Part::of(&foreign, "00"), Part::Foreign, "{foreign}");
+            assert_eq!(FileRole::of(&foreign, "00"), FileRole::Foreign, "{foreign}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use crate::error::Result;
-use crate::folder::survey::{Part, Shard, State, is_nonce_with};
+use crate::folder::survey::{FileRole, Shard, State, is_nonce_with};
 use crate::key::Key;
 use crate::planted;
 use crate::store::{Disk, GARBAGE_AGE, Kind, Stat};
@@ -35,8 +35,10 @@ impl Claims {
     /// The names that no record claims, as far as that can be told, with the entries that they would belong to.
     pub(crate) fn orphans<'a>(&'a self, shard: &'a Shard<'_>) -> impl Iterator<Item = (&'a str, Key)> {
         let unclaimed = shard.items.iter().filter(move |item| !self.newer && !self.files.contains(&item.name));
-        unclaimed.filter_map(|item| match item.part {
-            Part::Data(key) | Part::Staged(key) if !self.silent.contains(&key) => Some((item.name.as_str(), key)),
+        unclaimed.filter_map(|item| match item.role {
+            FileRole::Data(key) | FileRole::Staged(key) if !self.silent.contains(&key) => {
+                Some((item.name.as_str(), key))
+            }
             _ => None,
         })
     }

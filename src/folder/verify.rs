@@ -13,7 +13,7 @@ use crate::entry::info::stored_bytes;
 use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::find::Found;
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::survey::{Part, Shard, State, survey};
+use crate::folder::survey::{FileRole, Shard, State, survey};
 use crate::folder::sweep::Claims;
 use crate::key::Key;
 use crate::map::digest_file;
@@ -288,7 +288,7 @@ impl Check<'_> {
     }
 
     fn orphans(&mut self, shard: &Shard<'_>, claims: &Claims) {
-        let foreign = shard.items.iter().filter(|item| item.part == Part::Foreign).map(|item| item.name.as_str());
+        let foreign = shard.items.iter().filter(|item| item.role == FileRole::Foreign).map(|item| item.name.as_str());
         for name in claims.orphans(shard).map(|(name, _)| name).chain(foreign) {
             // What was claimed and is gone by now was removed with its entry.
             if self.disk.stat(&shard.path(name)).is_ok_and(|stat| stat.is_some()) {

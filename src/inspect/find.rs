@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::survey::{Part, State};
+use crate::folder::survey::{FileRole, State};
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::store::{Disk, Kind};
@@ -238,7 +238,7 @@ fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<S
         };
         for item in items {
             if item.name.starts_with(digits)
-                && let Part::Record(key) = Part::of(&item.name, shard)
+                && let FileRole::Record(key) = FileRole::of(&item.name, shard)
             {
                 found.push(Site::new(folder.clone(), key));
             }

@@ -96,7 +96,7 @@ pub struct Definition {
     /// The type of an item that stands beside the function.
     pub id: fn() -> TypeId,
     /// Where the function stands.
-    pub place: Place,
+    pub place: Naming,
     /// Its code.
     pub code: &'static Code,
     /// `cache_err`
@@ -107,7 +107,7 @@ pub struct Definition {
 
 /// Where a function stands.
 #[derive(Clone, Copy)]
-pub enum Place {
+pub enum Naming {
     /// The `type_name` of the companion enum.
     Item(fn() -> &'static str),
     /// `name = "…"`
@@ -217,7 +217,7 @@ impl Function {
     pub(crate) fn scope(&self) -> [u64; 2] {
         let Origin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
-        let place = if matches!(definition.place, Place::Named(_)) { item } else { 0 };
+        let place = if matches!(definition.place, Naming::Named(_)) { item } else { 0 };
         match self.member {
             None => [place, item],
             // The closure's type tells from others the types that it stands in, `Self` and the trait among them.
@@ -350,8 +350,8 @@ impl Function {
 
     fn full_path(&self, definition: &Definition) -> String {
         let item = match definition.place {
-            Place::Named(name) => return name.to_owned(),
-            Place::Item(name) => strip_lifetimes(name()),
+            Naming::Named(name) => return name.to_owned(),
+            Naming::Item(name) => strip_lifetimes(name()),
         };
         let item = match self.member {
             // An inherent method's name is unique in its type, and says more than the module of its `impl`.
@@ -371,7 +371,7 @@ impl Function {
     /// Two closures of one function have one name, and so do two `fn` pointers of one type.
     fn check_name(&self, definition: &Definition, path: &str) -> Result<()> {
         let refuse = |what: &str, why, way| Err(Error::unsupported(format!("{what} stands {why}; {way}")));
-        let named = matches!(definition.place, Place::Named(_));
+        let named = matches!(definition.place, Naming::Named(_));
         match self.member.map(|member| (member, ambiguity(member.name()))) {
             Some((Member::Around(place, ..), Some(why))) => {
                 let way = "move it into a function with a name of its own, or write a type for what is generic there";

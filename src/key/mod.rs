@@ -14,7 +14,7 @@ mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
 pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
-pub use function::{Definition, Function, Place, called, member, within};
+pub use function::{Definition, Function, Naming, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
 pub(crate) use path::folder;

@@ -7,7 +7,7 @@
 
 // * `step`: the way of a call to its target.
 // * `persister`: what saves and loads; `no_output`: for what leaves no file.
-// * `target`: the file at a path: where it is, and whether it is still the one that was made; `slots`: what is remembered
+// * `target`: the file at a path: where it is, and whether it is still the one that was made; `step_records`: what is remembered
 //   of it.
 // * `replace`: files written atomically; `attributes`: what the new file keeps of the old one; `published`: which file
 //   that was; `mapping`: when a target may be mapped.
@@ -23,8 +23,8 @@ mod npy;
 mod persister;
 mod published;
 mod replace;
-mod slots;
 mod step;
+mod step_records;
 mod target;
 
 pub use msgpack::MsgpackFile;

@@ -71,10 +71,10 @@ pub(super) fn replace(
     write: impl FnOnce(&mut BufWriter<LimitedFile>) -> Result<()>,
 ) -> Result<()> {
     let durability = ambient().map_or(Durability::Buffered, |memory| memory.durability());
-    let stage = Stage::beside(path)?;
+    let temp = TempFile::beside(path)?;
     let kept = Attributes::at(path);
     let new_mode = Attributes::mode_of_new(kept.as_ref(), mode);
-    let file = OpenOptions::new().write(true).create_new(true).mode(new_mode).open(&stage.path);
+    let file = OpenOptions::new().write(true).create_new(true).mode(new_mode).open(&temp.path);
     let file = LimitedFile::new(file.map_err(|error| Error::io("create a file for", path, error))?);
     let mut file = BufWriter::with_capacity(1 << 20, file);
     let failed = |error| Error::io("write", path, error);
@@ -91,7 +91,7 @@ pub(super) fn replace(
     let held = published::is_watched(path).then(|| file.try_clone().ok()).flatten();
     // Closed before it is there: a network file system says only then that it has no room.
     drop(file);
-    stage.publish(path)?;
+    temp.publish(path)?;
     if let Some(held) = held {
         published::note(path, held);
     }
@@ -124,14 +124,14 @@ pub(super) fn absolute(path: PathBuf) -> PathBuf {
 }
 
 /// A file that isn't at its place yet; removed unless it comes there.
-struct Stage {
+struct TempFile {
     path: PathBuf,
     /// A child that was forked in between drops its copy, too, but the file is the parent's.
     creator: Process,
     published: bool,
 }
 
-impl Stage {
+impl TempFile {
     fn beside(path: &Path) -> Result<Self> {
         let Some(name) = path.file_name() else {
             return Err(Error::invalid(format!("`{}` names no file", path.display())));
@@ -148,7 +148,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for TempFile {
     fn drop(&mut self) {
         if !self.published && self.creator.is_current() {
             let _ = fs::remove_file(&self.path);

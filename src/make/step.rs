@@ -10,9 +10,9 @@ use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Look, Outcome};
 use crate::key::Key;
-use crate::make::slots::{Ran, SlotName, Slots, Stale};
+use crate::make::step_records::{Ran, Stale, StepName, StepRecords};
 use crate::memory::Memory;
-use crate::record::Slot;
+use crate::record::StepRecord;
 
 impl Memory {
     /// Makes what `target` is to hold: runs `call` and saves its result, unless that is there already. Returns what
@@ -76,8 +76,8 @@ impl Memory {
             return self.make_only(call, &target, file.as_ref());
         };
         let place = match &file {
-            Some(file) => SlotName::Path(file.bytes()),
-            None => SlotName::Name { function, name: target.name() },
+            Some(file) => StepName::Path(file.bytes()),
+            None => StepName::Name { function, name: target.name() },
         };
         let step = Step { memory: self, slots, place, file: file.as_ref(), target: &target };
         match slots.key(&call) {
@@ -127,7 +127,7 @@ impl Memory {
             save().map_err(at)?;
             return Ok((load().map_err(at)?, None));
         };
-        let _turn = SlotName::Path(file.bytes()).turn();
+        let _turn = StepName::Path(file.bytes()).turn();
         for tries in 0..TRIES {
             // Two that save the same file all the time get out of step.
             std::thread::sleep(Duration::from_millis(tries as u64) * (std::process::id() % 7 + 1));
@@ -149,8 +149,8 @@ impl Memory {
 /// One step whose call has a key.
 struct Step<'a, P> {
     memory: &'a Memory,
-    slots: Slots<'a>,
-    place: SlotName<'a>,
+    slots: StepRecords<'a>,
+    place: StepName<'a>,
     file: Option<&'a Target>,
     target: &'a P,
 }
@@ -228,7 +228,7 @@ impl<P> Step<'_, P> {
     }
 
     /// What the target holds, if it is what `slot` remembers.
-    fn load<A, R>(&self, call: &Call<A, R>, slot: Slot) -> Result<Result<P::Loaded, Stale>>
+    fn load<A, R>(&self, call: &Call<A, R>, slot: StepRecord) -> Result<Result<P::Loaded, Stale>>
     where
         P: Persister<R>,
     {

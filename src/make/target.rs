@@ -30,7 +30,7 @@ pub(super) struct Target {
 
 /// By what a file is told from another one that comes to its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct FileFacts {
     length: u64,
     modified: i64,
     changed: i64,
@@ -42,9 +42,9 @@ pub(super) struct Look {
 #[derive(Debug)]
 pub(super) enum State {
     /// It is what was made.
-    Same(Look),
+    Same(FileFacts),
     /// So it is by its content; remembered like this, it needs not be read next time.
-    SameIf(TargetRecord, Look),
+    SameIf(TargetRecord, FileFacts),
     /// It isn't, in words.
     Other(String),
 }
@@ -110,10 +110,10 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error when there is none, and never was.
-    pub(super) fn saved_as(&self, published: Option<&Published>) -> Result<Option<Look>> {
+    pub(super) fn saved_as(&self, published: Option<&Published>) -> Result<Option<FileFacts>> {
         match published {
-            None => self.saved().map(|found| Some(Look::of(&found))),
-            Some(published) => Ok(self.stat()?.filter(|found| published.is(found)).map(|found| Look::of(&found))),
+            None => self.saved().map(|found| Some(FileFacts::of(&found))),
+            Some(published) => Ok(self.stat()?.filter(|found| published.is(found)).map(|found| FileFacts::of(&found))),
         }
     }
 
@@ -121,8 +121,8 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error when that can't be told.
-    pub(super) fn is_still(&self, before: Look) -> Result<bool> {
-        Ok(self.stat()?.is_some_and(|found| Look::of(&found) == before))
+    pub(super) fn is_still(&self, before: FileFacts) -> Result<bool> {
+        Ok(self.stat()?.is_some_and(|found| FileFacts::of(&found) == before))
     }
 
     /// Keeps the file that is there from leaving its inode to another one, as far as it may be read.
@@ -160,13 +160,13 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error when nothing does, or when it can't be read.
-    pub(super) fn record(&self) -> Result<(TargetRecord, Look)> {
+    pub(super) fn record(&self) -> Result<(TargetRecord, FileFacts)> {
         let name = self.path.display();
         for _ in 0..TRIES {
             let seen = nanoseconds(SystemTime::now());
             let before = self.saved()?;
             let digest = digest(&FileContent::open(&self.path)?);
-            let look = Look::of(&before);
+            let look = FileFacts::of(&before);
             if self.is_still(look)? {
                 return Ok((look.record(&self.path, seen, digest), look));
             }
@@ -185,7 +185,7 @@ impl Target {
             let what = format!("target `{path}` has {} bytes, {} were made", found.len(), made.length);
             return Ok(State::Other(what));
         }
-        let look = Look::of(&found);
+        let look = FileFacts::of(&found);
         if trusted && look.is_of(made) && is_settled(made) {
             return Ok(State::Same(look));
         }
@@ -197,7 +197,7 @@ impl Target {
     }
 }
 
-impl Look {
+impl FileFacts {
     fn of(found: &Metadata) -> Self {
         Self {
             length: found.len(),

@@ -1,4 +1,4 @@
-//! The clock of hot entries: monotonic, good to some milliseconds, and read without a system call.
+//! The clock of remembered entries: monotonic, good to some milliseconds, and read without a system call.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use crate::entry::site::Site;
 use crate::key::{Function, Key};
 use crate::map::{Mapping, WeakMapping};
 use crate::memo::clock;
-use crate::memo::leases::Leases;
+use crate::memo::handles::MemoHandles;
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
 use crate::stats::history::run::Run;
@@ -44,7 +44,7 @@ const VALUE: usize = 256 << 10;
 
 /// A mebibyte of elements with its header. Longer mappings are remembered as long as somebody else has them, and don't
 /// hold on to the file of an entry that is gone.
-const HELD: u64 = (1 << 20) + 4096;
+const LONGEST_MAPPING: u64 = (1 << 20) + 4096;
 
 /// How long what another process did may stay unseen; with what the clock lags behind less than a second.
 const CHECK: Duration = Duration::from_millis(950);
@@ -80,16 +80,16 @@ pub(crate) struct Table {
 /// The entries that one thread has used last; no two stripes share a line of the processor's cache.
 #[derive(Default)]
 #[repr(align(128))]
-struct Stripe(Mutex<Leases>);
+struct Stripe(Mutex<MemoHandles>);
 
 /// An entry in one stripe.
-pub(crate) struct Lease {
-    pub(crate) hot: Arc<Hot>,
+pub(crate) struct MemoHandle {
+    pub(crate) memo_entry: Arc<MemoEntry>,
     pub(crate) tally: Arc<Tally>,
 }
 
 /// An entry, as it was read.
-pub(crate) struct Hot {
+pub(crate) struct MemoEntry {
     pub(crate) found: Found,
     generation: u64,
     /// Whether the state of its file tells whether it is still the same.
@@ -99,19 +99,19 @@ pub(crate) struct Hot {
     stamp_due: AtomicU64,
     /// It was hit again, and so its arrays are worth keeping.
     again: AtomicBool,
-    arrays: Arc<[Mutex<Held>]>,
+    arrays: Arc<[Mutex<MemoArray>]>,
 }
 
 /// What is kept of one array of an entry.
 #[derive(Default)]
-enum Held {
+enum MemoArray {
     #[default]
     Nothing,
     /// Its elements, which were verified when they were read.
     Elements(Arc<[u8]>),
     Mapping(Mapping, Arc<Known>),
     /// The same as long as somebody else has it.
-    Lent(WeakMapping, Arc<Known>),
+    Weak(WeakMapping, Arc<Known>),
 }
 
 impl Memo {
@@ -124,12 +124,16 @@ impl Memo {
         Self { table, archive, counters, run }
     }
 
-    /// What this thread remembers by `quick`, and what the clock says; nothing that changed since.
-    pub(crate) fn recalled(&self, quick: Digest, function: &'static Function) -> Option<(Arc<Lease>, Site, u64)> {
-        let lease = self.table.get(quick)?;
-        let site = Site::new(function.folder(), lease.hot.key()).remembered_by(Some(quick));
+    /// What this thread remembers by `memo_key`, and what the clock says; nothing that changed since.
+    pub(crate) fn recalled(
+        &self,
+        memo_key: Digest,
+        function: &'static Function,
+    ) -> Option<(Arc<MemoHandle>, Site, u64)> {
+        let handle = self.table.get(memo_key)?;
+        let site = Site::new(function.folder(), handle.memo_entry.key()).remembered_by(Some(memo_key));
         let now = clock::now();
-        self.is_current(&lease.hot, &site, now).then_some((lease, site, now))
+        self.is_current(&handle.memo_entry, &site, now).then_some((handle, site, now))
     }
 
     /// What is remembered of the entry at `site`, and what the clock says; else what this thread remembers of it, though
@@ -138,15 +142,16 @@ impl Memo {
         &self,
         site: &Site,
         function: &'static str,
-    ) -> Result<(Arc<Lease>, u64), Option<Arc<Lease>>> {
-        let (table, slot, now) = (&self.table, site.slot(), clock::now());
-        let is_good = |hot: &Hot| self.is_current(hot, site, now) && site.suits(&hot.found.record);
-        match table.get(slot) {
-            Some(lease) if is_good(&lease.hot) => Ok((lease, now)),
-            Some(lease) => Err(Some(lease)),
+    ) -> Result<(Arc<MemoHandle>, u64), Option<Arc<MemoHandle>>> {
+        let (table, memo_key, now) = (&self.table, site.memo_key(), clock::now());
+        let is_good =
+            |memo_entry: &MemoEntry| self.is_current(memo_entry, site, now) && site.suits(&memo_entry.found.record);
+        match table.get(memo_key) {
+            Some(handle) if is_good(&handle.memo_entry) => Ok((handle, now)),
+            Some(handle) => Err(Some(handle)),
             None => {
-                let hot = table.elsewhere(slot).filter(|hot| is_good(hot)).ok_or(None)?;
-                Ok((self.lease(slot, hot, function), now))
+                let memo_entry = table.elsewhere(memo_key).filter(|memo_entry| is_good(memo_entry)).ok_or(None)?;
+                Ok((self.handle_of(memo_key, memo_entry, function), now))
             }
         }
     }
@@ -156,9 +161,9 @@ impl Memo {
         &self,
         site: &Site,
         function: &'static str,
-        was: Option<Arc<Lease>>,
-    ) -> Result<Arc<Lease>, Missing> {
-        let (slot, before) = (site.slot(), Before::of(&self.table, site.key()));
+        was: Option<Arc<MemoHandle>>,
+    ) -> Result<Arc<MemoHandle>, Missing> {
+        let (memo_key, before) = (site.memo_key(), Before::of(&self.table, site.key()));
         let found = match self.archive.find_loadable_in_open(site, function) {
             Ok(found) => found,
             Err(missing) => {
@@ -169,17 +174,17 @@ impl Memo {
             }
         };
         let settled = !self.archive.disk.medium().network && before.is_settled(&found);
-        let unchanged = was.filter(|was| was.hot.found.record == found.record);
-        let hot = Hot {
+        let unchanged = was.filter(|was| was.memo_entry.found.record == found.record);
+        let memo_entry = MemoEntry {
             generation: before.generation,
             settled,
             checked: AtomicU64::new(before.now),
             stamp_due: AtomicU64::new(before.now.saturating_add(clock::ticks(self.unstamped(&found, before.time)))),
             again: AtomicBool::new(unchanged.is_some()),
-            arrays: unchanged.map_or_else(|| no_arrays(&found.record), |was| Arc::clone(&was.hot.arrays)),
+            arrays: unchanged.map_or_else(|| no_arrays(&found.record), |was| Arc::clone(&was.memo_entry.arrays)),
             found,
         };
-        Ok(self.lease(slot, Arc::new(hot), function))
+        Ok(self.handle_of(memo_key, Arc::new(memo_entry), function))
     }
 
     /// How long it still needs no stamp.
@@ -187,42 +192,42 @@ impl Memo {
         self.archive.rules.stamp_interval.saturating_sub(now.duration_since(found.used).unwrap_or_default())
     }
 
-    fn lease(&self, slot: Digest, hot: Arc<Hot>, function: &'static str) -> Arc<Lease> {
+    fn handle_of(&self, memo_key: Digest, memo_entry: Arc<MemoEntry>, function: &'static str) -> Arc<MemoHandle> {
         let tally = self.counters.tally(function, stripe());
-        let lease = Arc::new(Lease { hot, tally });
-        if lease.hot.found.record.value.len() <= VALUE {
-            self.table.keep(slot, Arc::clone(&lease));
+        let handle = Arc::new(MemoHandle { memo_entry, tally });
+        if handle.memo_entry.found.record.value.len() <= VALUE {
+            self.table.keep(memo_key, Arc::clone(&handle));
         }
-        lease
+        handle
     }
 
-    fn is_current(&self, hot: &Hot, site: &Site, now: u64) -> bool {
-        if hot.generation != self.table.generation(site.key()) {
+    fn is_current(&self, memo_entry: &MemoEntry, site: &Site, now: u64) -> bool {
+        if memo_entry.generation != self.table.generation(site.key()) {
             return false;
         }
-        if now.saturating_sub(hot.checked.load(Ordering::Relaxed)) >= clock::ticks(CHECK) {
-            if !hot.settled || !self.archive.disk.is_still(&site.record(), &hot.found.stat) {
+        if now.saturating_sub(memo_entry.checked.load(Ordering::Relaxed)) >= clock::ticks(CHECK) {
+            if !memo_entry.settled || !self.archive.disk.is_still(&site.record(), &memo_entry.found.stat) {
                 return false;
             }
-            hot.checked.store(now, Ordering::Relaxed);
+            memo_entry.checked.store(now, Ordering::Relaxed);
             if let Some(run) = &self.run {
                 run.look();
             }
         }
-        if !hot.again.load(Ordering::Relaxed) {
-            hot.again.store(true, Ordering::Relaxed);
+        if !memo_entry.again.load(Ordering::Relaxed) {
+            memo_entry.again.store(true, Ordering::Relaxed);
         }
         true
     }
 
     /// Notes that a remembered entry was used, as [`Archive::stamp`] does.
-    pub(crate) fn stamp_again(&self, site: &Site, hot: &Hot, now: u64) {
-        if now >= hot.stamp_due.load(Ordering::Relaxed) {
-            self.archive.stamp(site, hot.found.used);
-            let left = self.unstamped(&hot.found, SystemTime::now());
+    pub(crate) fn stamp_again(&self, site: &Site, memo_entry: &MemoEntry, now: u64) {
+        if now >= memo_entry.stamp_due.load(Ordering::Relaxed) {
+            self.archive.stamp(site, memo_entry.found.used);
+            let left = self.unstamped(&memo_entry.found, SystemTime::now());
             // Once stamped, it is read again at the next check.
             let left = if left.is_zero() { self.archive.rules.stamp_interval } else { left };
-            hot.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
+            memo_entry.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
         }
     }
 }
@@ -252,14 +257,14 @@ fn is_whole(time: SystemTime) -> bool {
     time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since.subsec_nanos() == 0)
 }
 
-fn no_arrays(record: &Record) -> Arc<[Mutex<Held>]> {
+fn no_arrays(record: &Record) -> Arc<[Mutex<MemoArray>]> {
     if record.arrays.is_empty() {
         return Arc::default();
     }
     record.arrays.iter().map(|_| Mutex::default()).collect()
 }
 
-impl Hot {
+impl MemoEntry {
     pub(crate) fn key(&self) -> Key {
         Key::from_digest(self.found.record.key)
     }
@@ -279,22 +284,22 @@ impl Hot {
         checked.min(self.stamp_due.load(Ordering::Relaxed))
     }
 
-    fn held(&self, index: u32) -> Option<MutexGuard<'_, Held>> {
+    fn array(&self, index: u32) -> Option<MutexGuard<'_, MemoArray>> {
         spin(self.arrays.get(usize::try_from(index).ok()?)?)
     }
 
     pub(super) fn weight(&self) -> u64 {
         let record = &self.found.record;
-        let kept = record.arrays.iter().map(|array| array.length).filter(|&length| length <= HELD);
+        let kept = record.arrays.iter().map(|array| array.length).filter(|&length| length <= LONGEST_MAPPING);
         // The record's texts are kept as well.
         ENTRY + self.found.length + record.value.len() as u64 + kept.sum::<u64>()
     }
 }
 
-impl Remembered for Hot {
+impl Remembered for MemoEntry {
     fn elements(&self, index: u32) -> Option<Arc<[u8]>> {
-        match &*self.held(index)? {
-            Held::Elements(elements) => Some(Arc::clone(elements)),
+        match &*self.array(index)? {
+            MemoArray::Elements(elements) => Some(Arc::clone(elements)),
             _ => None,
         }
     }
@@ -303,26 +308,26 @@ impl Remembered for Hot {
     fn keep_elements(&self, index: u32, elements: &[u8]) {
         if elements.len() as u64 <= READ_RATHER
             && self.again.load(Ordering::Relaxed)
-            && let Some(mut held) = self.held(index)
+            && let Some(mut array) = self.array(index)
         {
-            *held = Held::Elements(elements.into());
+            *array = MemoArray::Elements(elements.into());
         }
     }
 
     fn mapping(&self, index: u32) -> Option<(Mapping, Arc<Known>)> {
-        match &*self.held(index)? {
-            Held::Mapping(mapping, known) => Some((mapping.clone(), Arc::clone(known))),
-            Held::Lent(mapping, known) => Some((mapping.upgrade()?, Arc::clone(known))),
+        match &*self.array(index)? {
+            MemoArray::Mapping(mapping, known) => Some((mapping.clone(), Arc::clone(known))),
+            MemoArray::Weak(mapping, known) => Some((mapping.upgrade()?, Arc::clone(known))),
             _ => None,
         }
     }
 
     fn keep_mapping(&self, index: u32, mapping: &Mapping, known: &Arc<Known>) {
-        let Some(mut held) = self.held(index) else { return };
-        let kept = mapping.bytes().len() as u64 <= HELD && self.again.load(Ordering::Relaxed);
-        *held = match kept {
-            true => Held::Mapping(mapping.clone(), Arc::clone(known)),
-            false => Held::Lent(mapping.downgrade(), Arc::clone(known)),
+        let Some(mut array) = self.array(index) else { return };
+        let kept = mapping.bytes().len() as u64 <= LONGEST_MAPPING && self.again.load(Ordering::Relaxed);
+        *array = match kept {
+            true => MemoArray::Mapping(mapping.clone(), Arc::clone(known)),
+            false => MemoArray::Weak(mapping.downgrade(), Arc::clone(known)),
         };
     }
 }
@@ -343,8 +348,8 @@ impl Table {
         self.generation_of(key).fetch_add(1, Ordering::AcqRel);
         // What is found by something else than its key stays until it is asked for, or others take its place.
         for stripe in self.used() {
-            if let Some(mut leases) = spin(&stripe.0) {
-                leases.remove(key.digest());
+            if let Some(mut handles) = spin(&stripe.0) {
+                handles.remove(key.digest());
             }
         }
     }
@@ -355,7 +360,7 @@ impl Table {
             generation.fetch_add(1, Ordering::AcqRel);
         }
         for stripe in self.used() {
-            drop(spin(&stripe.0).map(|mut leases| std::mem::take(&mut *leases)));
+            drop(spin(&stripe.0).map(|mut handles| std::mem::take(&mut *handles)));
         }
     }
 
@@ -374,22 +379,22 @@ impl Table {
     }
 
     #[inline]
-    fn get(&self, slot: Digest) -> Option<Arc<Lease>> {
+    fn get(&self, memo_key: Digest) -> Option<Arc<MemoHandle>> {
         let at = stripe();
         let holds = self.used.load(Ordering::Relaxed) & (1 << at) != 0;
-        if holds { spin(&self.stripes[at].0)?.get(slot).cloned() } else { None }
+        if holds { spin(&self.stripes[at].0)?.get(memo_key).cloned() } else { None }
     }
 
     /// What another thread has found.
-    fn elsewhere(&self, slot: Digest) -> Option<Arc<Hot>> {
-        self.used().find_map(|stripe| spin(&stripe.0)?.peek(slot).map(|lease| Arc::clone(&lease.hot)))
+    fn elsewhere(&self, memo_key: Digest) -> Option<Arc<MemoEntry>> {
+        self.used().find_map(|stripe| spin(&stripe.0)?.peek(memo_key).map(|handle| Arc::clone(&handle.memo_entry)))
     }
 
-    fn keep(&self, slot: Digest, lease: Arc<Lease>) {
+    fn keep(&self, memo_key: Digest, handle: Arc<MemoHandle>) {
         let at = stripe();
-        if let Some(mut leases) = spin(&self.stripes[at].0) {
+        if let Some(mut handles) = spin(&self.stripes[at].0) {
             self.used.fetch_or(1 << at, Ordering::Relaxed);
-            leases.insert(slot, lease);
+            handles.insert(memo_key, handle);
         }
     }
 

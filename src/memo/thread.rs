@@ -7,10 +7,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::digest::Brief;
+use crate::digest::PlainKey;
 use crate::key::Key;
 use crate::memo::clock;
-use crate::memo::table::{Hot, Lease, Memo};
+use crate::memo::table::{Memo, MemoEntry, MemoHandle};
 use crate::payload::Reader;
 use crate::stats::counts::Tally;
 
@@ -22,14 +22,14 @@ const VALUE: usize = 32;
 
 thread_local! {
     /// Empty until something is carried.
-    static POCKET: RefCell<Vec<Option<Carried>>> = const { RefCell::new(Vec::new()) };
+    static THREAD_MEMO: RefCell<Vec<Option<Carried>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A result without arrays, as it was found.
 struct Carried {
     /// The table of the memory.
     table: u64,
-    call: Brief,
+    call: PlainKey,
     key: Key,
     generation: u64,
     until: u64,
@@ -41,11 +41,11 @@ struct Carried {
 impl Memo {
     /// What `load` makes of the value that this thread carries for `call`, which counts as a hit then.
     #[inline]
-    pub(crate) fn carried<T>(&self, call: &Brief, load: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
-        let found = POCKET.try_with(|pocket| {
-            // A type that calls a cached function while it is loaded finds the pocket in use.
-            let pocket = pocket.try_borrow().ok()?;
-            let carried = pocket.get(place(call))?.as_ref().filter(|carried| carried.is(call, self))?;
+    pub(crate) fn carried<T>(&self, call: &PlainKey, load: impl FnOnce(&mut Reader<'_>) -> Option<T>) -> Option<T> {
+        let found = THREAD_MEMO.try_with(|memo| {
+            // A type that calls a cached function while it is loaded finds the thread memo in use.
+            let memo = memo.try_borrow().ok()?;
+            let carried = memo.get(place(call))?.as_ref().filter(|carried| carried.is(call, self))?;
             let mut reader = Reader::of_plain(carried.value.get(..carried.len)?);
             let value = load(&mut reader)?;
             reader.finish().ok()?;
@@ -56,34 +56,35 @@ impl Memo {
     }
 
     /// Takes along what `call` has hit, if it is small.
-    pub(crate) fn carry(&self, call: Brief, lease: &Lease) {
-        let Some(carried) = Carried::of(self.table.id(), call, lease) else { return };
+    pub(crate) fn carry(&self, call: PlainKey, handle: &MemoHandle) {
+        let Some(carried) = Carried::of(self.table.id(), call, handle) else { return };
         // `try_with`: a cached function may run in the destructor of another thread local.
-        let _ = POCKET.try_with(|pocket| {
-            if let Ok(mut pocket) = pocket.try_borrow_mut() {
-                pocket.resize_with(PLACES, || None);
-                pocket[place(&call)] = Some(carried);
+        let _ = THREAD_MEMO.try_with(|memo| {
+            if let Ok(mut memo) = memo.try_borrow_mut() {
+                memo.resize_with(PLACES, || None);
+                memo[place(&call)] = Some(carried);
             }
         });
     }
 }
 
 impl Carried {
-    fn of(table: u64, call: Brief, lease: &Lease) -> Option<Self> {
-        let hot: &Hot = &lease.hot;
-        let record = &hot.found.record;
+    fn of(table: u64, call: PlainKey, handle: &MemoHandle) -> Option<Self> {
+        let memo_entry: &MemoEntry = &handle.memo_entry;
+        let record = &memo_entry.found.record;
         if !record.arrays.is_empty() || record.expires.is_some() {
             return None;
         }
         let (mut value, len) = ([0; VALUE], record.value.len());
         value.get_mut(..len)?.copy_from_slice(&record.value);
-        let (key, generation, until, tally) = (hot.key(), hot.generation(), hot.good_until(), Arc::clone(&lease.tally));
+        let (key, generation, until, tally) =
+            (memo_entry.key(), memo_entry.generation(), memo_entry.good_until(), Arc::clone(&handle.tally));
         Some(Self { table, call, key, generation, until, tally, value, len })
     }
 
     /// Whether it is the result of `call` in this memory, and nothing has changed since.
     #[inline]
-    fn is(&self, call: &Brief, memo: &Memo) -> bool {
+    fn is(&self, call: &PlainKey, memo: &Memo) -> bool {
         self.call == *call
             && self.table == memo.table.id()
             && self.generation == memo.table.generation(self.key)
@@ -92,7 +93,7 @@ impl Carried {
 }
 
 #[inline]
-fn place(call: &Brief) -> usize {
+fn place(call: &PlainKey) -> usize {
     (call.spread() % PLACES as u64) as usize
 }
 

@@ -110,10 +110,10 @@ impl Engine {
         function: &'static Function,
         identity: &Identity,
         mode: Mode,
-        quick: Option<Digest>,
+        memo_key: Option<Digest>,
     ) -> Site {
         let site = Site::new(function.folder(), identity.key(&self.settings.salt));
-        site.of(function, identity.other_types).under(mode).remembered_by(quick)
+        site.of(function, identity.other_types).under(mode).remembered_by(memo_key)
     }
 
     pub(crate) fn entry(&self, name: &str) -> Result<Option<Entry>> {

@@ -11,15 +11,15 @@ use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::{Error, Result};
 use crate::key::Function;
-use crate::memo::table::{Hot, Lease};
-use crate::memory::form::{Evaluated, Lent, Owned, Shape, Stored, Writable};
+use crate::memo::table::{MemoEntry, MemoHandle};
+use crate::memory::form::{Evaluated, Form, Owned, Shared, Stored, Writable};
 use crate::memory::fresh::good_until;
+use crate::memory::need::NeededCall;
 use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{Prepared, Waited};
-use crate::memory::wanted::WantedCall;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
-use crate::stats::verbose::{Fate, Missed};
+use crate::stats::verbose::{Missed, Storing};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -61,7 +61,7 @@ impl Memory {
     /// included, for which reading is faster, the same type holds a copy;
     /// [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
     pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
-        self.evaluate(call, Lent).value
+        self.evaluate(call, Shared).value
     }
 
     /// The result of `call`, memory-mapped copy-on-write: writable in memory, never on disk.
@@ -77,38 +77,38 @@ impl Memory {
 }
 
 impl Memory {
-    pub(crate) fn evaluate<A, R, S: Shape<R>>(&self, call: Call<A, R>, shape: S) -> Evaluated<S::Out> {
+    pub(crate) fn evaluate<A, R, S: Form<R>>(&self, call: Call<A, R>, form: S) -> Evaluated<S::Out> {
         let Some(engine) = &self.0 else {
             // Through this memory still, so that the cached calls inside just run, too.
-            return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
+            return Evaluated { value: form.keep(self.with(|| call.compute().0)), fault: None };
         };
         let function = call.function();
         engine.warn_unnamed(function);
         let mode = engine.mode(call.options());
         if mode == Mode::Off {
-            return Evaluated { value: shape.keep(self.with(|| call.compute().0)), fault: None };
+            return Evaluated { value: form.keep(self.with(|| call.compute().0)), fault: None };
         }
         // A hit that may be rechecked needs its key.
         let has_key = mode == Mode::Refresh || engine.settings.recheck > 0.0;
-        let quick = match if has_key { Err(None) } else { engine.recall(&call, mode, shape) } {
+        let memo_key = match if has_key { Err(None) } else { engine.recall(&call, mode, form) } {
             Ok(value) => return Evaluated { value, fault: None },
-            Err(quick) => quick,
+            Err(memo_key) => memo_key,
         };
         let site = match call.identity() {
             Ok(identity) => {
                 // An argument that another thread changes meanwhile must not be found by what it was before.
-                let quick = quick.filter(|&quick| call.is_still(quick));
-                engine.site_under(function, identity, mode, quick)
+                let memo_key = memo_key.filter(|&memo_key| call.is_still(memo_key));
+                engine.site_under(function, identity, mode, memo_key)
             }
             Err(error) => {
                 let fault = error.again();
                 let missed = engine.recorder.bypassed(&call, error);
                 // Counts the fault; what is returned of it is the error itself.
-                let evaluated = self.compute_only(engine, call, shape, &missed, "it can't be keyed");
+                let evaluated = self.compute_only(engine, call, form, &missed, "it can't be keyed");
                 return Evaluated { fault: Some(fault), ..evaluated };
             }
         };
-        let missing = match engine.hit(&call, &site, shape) {
+        let missing = match engine.hit(&call, &site, form) {
             Ok(value) => {
                 self.recheck(engine, call, &site);
                 return Evaluated { value, fault: None };
@@ -119,62 +119,62 @@ impl Memory {
         let reopened =
             matches!(missing, Missing::Absent | Missing::Due) && engine.archive.reopen(mode <= Mode::Refresh);
         if mode <= Mode::Refresh {
-            self.compute_once(engine, call, &site, shape, missing)
+            self.compute_once(engine, call, &site, form, missing)
         } else {
-            let missing = match if reopened { engine.hit(&call, &site, shape) } else { Err(missing) } {
+            let missing = match if reopened { engine.hit(&call, &site, form) } else { Err(missing) } {
                 Ok(value) => return Evaluated { value, fault: None },
                 Err(missing) => missing,
             };
             let missed = engine.recorder.miss(&call, &site, missing);
-            self.compute_only(engine, call, shape, &missed, "nothing is written in this mode")
+            self.compute_only(engine, call, form, &missed, "nothing is written in this mode")
         }
     }
 
     /// Computes `call` unless another thread or process does so meanwhile, and stores the result.
-    fn compute_once<A, R, S: Shape<R>>(
+    fn compute_once<A, R, S: Form<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
         site: &Site,
-        shape: S,
+        form: S,
         missing: Missing,
     ) -> Evaluated<S::Out> {
-        let wanted = WantedCall { engine, call: &call, site, shape };
-        let turn = match engine.wait_for_turn(&call, site, missing, &wanted) {
+        let need = NeededCall { engine, call: &call, site, form };
+        let turn = match engine.wait_for_turn(&call, site, missing, &need) {
             Waited::Found(value) => return Evaluated { value, fault: None },
             Waited::Turn(turn) => turn,
         };
         if let Some(why) = turn.left_alone {
-            return self.compute_only(engine, call, shape, &turn.missed, why);
+            return self.compute_only(engine, call, form, &turn.missed, why);
         }
-        self.compute_and_put(engine, call, site, shape, &turn.missed)
+        self.compute_and_put(engine, call, site, form, &turn.missed)
     }
 
     /// Computes without storing.
-    fn compute_only<A, R, S: Shape<R>>(
+    fn compute_only<A, R, S: Form<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
-        shape: S,
+        form: S,
         missed: &Missed,
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
         codec.normalise(&mut value, check);
-        engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
+        engine.recorder.computed(missed, duration, &Storing::NotStored(why.into()));
         match missed.bypass() {
-            Some(fault) => engine.faulted(function, shape.keep(value), fault),
-            None => Evaluated { value: shape.keep(value), fault: None },
+            Some(fault) => engine.faulted(function, form.keep(value), fault),
+            None => Evaluated { value: form.keep(value), fault: None },
         }
     }
 
-    fn compute_and_put<A, R, S: Shape<R>>(
+    fn compute_and_put<A, R, S: Form<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
         site: &Site,
-        shape: S,
+        form: S,
         missed: &Missed,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
@@ -185,9 +185,9 @@ impl Memory {
         let unstored = unstored(codec.outcome(normal.value()), function);
         let cheap = || engine.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
-            engine.recorder.computed(missed, duration, &Fate::NotStored(why.into()));
+            engine.recorder.computed(missed, duration, &Storing::NotStored(why.into()));
             drop(normal);
-            return Evaluated { value: shape.keep(value), fault: None };
+            return Evaluated { value: form.keep(value), fault: None };
         }
         let draft = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
@@ -197,16 +197,16 @@ impl Memory {
         drop(normal);
         let record = match stored {
             Ok(record) => record,
-            Err(error) => return engine.faulted(function, shape.keep(value), error),
+            Err(error) => return engine.faulted(function, form.keep(value), error),
         };
-        if !shape.reloads(codec) {
-            return Evaluated { value: shape.keep(value), fault: None };
+        if !form.reloads(codec) {
+            return Evaluated { value: form.keep(value), fault: None };
         }
-        match shape.load(&Stored { engine, site, record: &record, fresh: true, hot: None }, codec) {
+        match form.load(&Stored { engine, site, record: &record, fresh: true, memo_entry: None }, codec) {
             Ok(value) => Evaluated { value, fault: None },
             // Evicted or replaced at once.
-            Err(_) if !engine.archive.stands(site, &record) => Evaluated { value: shape.keep(value), fault: None },
-            Err(error) => engine.faulted(function, shape.keep(value), error),
+            Err(_) if !engine.archive.stands(site, &record) => Evaluated { value: form.keep(value), fault: None },
+            Err(error) => engine.faulted(function, form.keep(value), error),
         }
     }
 
@@ -265,94 +265,101 @@ impl Engine {
     }
 
     /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
-    pub(crate) fn recall<A, R, S: Shape<R>>(
+    pub(crate) fn recall<A, R, S: Form<R>>(
         &self,
         call: &Call<A, R>,
         mode: Mode,
-        shape: S,
+        form: S,
     ) -> Result<S::Out, Option<Digest>> {
-        let found = call.quick(|quick| {
-            let brief = if self.may_carry(call.options()) { quick.brief() } else { None };
+        let found = call.hashed_shallow(|hasher| {
+            let plain_key = if self.may_carry(call.options()) { hasher.plain_key() } else { None };
             if let Some(value) =
-                brief.and_then(|brief| self.memo.carried(&brief, |value| shape.decode(value, call.codec())))
+                plain_key.and_then(|plain_key| self.memo.carried(&plain_key, |value| form.decode(value, call.codec())))
             {
                 return Some(Ok(value));
             }
-            let slot = quick.quick_digest()?;
-            let found = self.memo.recalled(slot, call.function()).and_then(|(lease, site, now)| {
-                let value = self.again(call, &site.under(mode), shape, &lease, now)?;
-                if let Some(brief) = brief {
-                    self.memo.carry(brief, &lease);
+            let memo_key = hasher.memo_key()?;
+            let found = self.memo.recalled(memo_key, call.function()).and_then(|(handle, site, now)| {
+                let value = self.again(call, &site.under(mode), form, &handle, now)?;
+                if let Some(plain_key) = plain_key {
+                    self.memo.carry(plain_key, &handle);
                 }
                 Some(value)
             });
-            Some(found.ok_or(Some(slot)))
+            Some(found.ok_or(Some(memo_key)))
         });
         found.unwrap_or(Err(None))
     }
 
     /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
     /// now.
-    fn again<C: Request, S: Shape<C::Result>>(
+    fn again<C: Request, S: Form<C::Result>>(
         &self,
         call: &C,
         site: &Site,
-        shape: S,
-        lease: &Lease,
+        form: S,
+        handle: &MemoHandle,
         now: u64,
     ) -> Option<S::Out> {
         let begin = self.recorder.hits_from();
-        let expires = self.fresh(call.options(), site, &lease.hot.found).ok()?;
-        let value = shape.load(&self.stored(site, &lease.hot), call.codec()).ok()?;
-        self.note_hit(call, site, lease, expires, begin);
-        self.memo.stamp_again(site, &lease.hot, now);
+        let expires = self.fresh(call.options(), site, &handle.memo_entry.found).ok()?;
+        let value = form.load(&self.stored(site, &handle.memo_entry), call.codec()).ok()?;
+        self.note_hit(call, site, handle, expires, begin);
+        self.memo.stamp_again(site, &handle.memo_entry, now);
         Some(value)
     }
 
     /// The stored result of `call`.
-    pub(crate) fn hit<C: Request, S: Shape<C::Result>>(
+    pub(crate) fn hit<C: Request, S: Form<C::Result>>(
         &self,
         call: &C,
         site: &Site,
-        shape: S,
+        form: S,
     ) -> Result<S::Out, Missing> {
         if call.is_refreshed() || self.is_due(site.key(), self.mode(call.options())) {
             return Err(Missing::Due);
         }
         let (path, begin) = (call.function().path(), self.recorder.hits_from());
         let was = match self.memo.remembered(site, path) {
-            Ok((lease, now)) => match self.again(call, site, shape, &lease, now) {
+            Ok((handle, now)) => match self.again(call, site, form, &handle, now) {
                 Some(value) => return Ok(value),
-                None => Some(lease),
+                None => Some(handle),
             },
             Err(was) => was,
         };
         let read = Instant::now();
-        let mut lease = self.memo.look_up(site, path, was)?;
+        let mut handle = self.memo.look_up(site, path, was)?;
         let (value, expires) = loop {
-            let expires = self.fresh(call.options(), site, &lease.hot.found)?;
-            match shape.load(&self.stored(site, &lease.hot), call.codec()) {
+            let expires = self.fresh(call.options(), site, &handle.memo_entry.found)?;
+            match form.load(&self.stored(site, &handle.memo_entry), call.codec()) {
                 Ok(value) => break (value, expires),
                 Err(error) => {
-                    self.archive.successor(site, path, &lease.hot.found, error)?;
-                    lease = self.memo.look_up(site, path, Some(lease))?;
+                    self.archive.successor(site, path, &handle.memo_entry.found, error)?;
+                    handle = self.memo.look_up(site, path, Some(handle))?;
                 }
             }
         };
-        self.recorder.read(call, site.key(), &lease.hot.found.record, read, &lease.tally);
-        self.note_hit(call, site, &lease, expires, begin);
-        self.memo.stamp_again(site, &lease.hot, lease.hot.checked());
+        self.recorder.read(call, site.key(), &handle.memo_entry.found.record, read, &handle.tally);
+        self.note_hit(call, site, &handle, expires, begin);
+        self.memo.stamp_again(site, &handle.memo_entry, handle.memo_entry.checked());
         Ok(value)
     }
 
-    fn stored<'a>(&'a self, site: &'a Site, hot: &'a Hot) -> Stored<'a> {
-        Stored { engine: self, site, record: &hot.found.record, fresh: false, hot: Some(hot) }
+    fn stored<'a>(&'a self, site: &'a Site, memo_entry: &'a MemoEntry) -> Stored<'a> {
+        Stored { engine: self, site, record: &memo_entry.found.record, fresh: false, memo_entry: Some(memo_entry) }
     }
 
-    fn note_hit(&self, call: &impl AnyCall, site: &Site, lease: &Lease, expires: Option<u64>, begin: Option<Instant>) {
+    fn note_hit(
+        &self,
+        call: &impl AnyCall,
+        site: &Site,
+        handle: &MemoHandle,
+        expires: Option<u64>,
+        begin: Option<Instant>,
+    ) {
         Frame::expires(expires);
-        lease.tally.hit();
-        self.recorder.loaded(call, site, &lease.hot.found.record, begin);
+        handle.tally.hit();
+        self.recorder.loaded(call, site, &handle.memo_entry.found.record, begin);
     }
 
     /// Counts a fault; the first of each function is a warning.

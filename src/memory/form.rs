@@ -3,7 +3,7 @@
 use crate::entry::read::arrays::Remembered;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memo::table::Hot;
+use crate::memo::table::MemoEntry;
 use crate::memory::Engine;
 use crate::payload::{Codec, CopyOnWrite, Mappable, Reader};
 use crate::record::Record;
@@ -15,7 +15,7 @@ pub(crate) struct Evaluated<T> {
 }
 
 /// The form in which a result is asked for.
-pub(crate) trait Shape<R>: Copy {
+pub(crate) trait Form<R>: Copy {
     type Out;
     /// From an entry.
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
@@ -34,12 +34,12 @@ pub(crate) trait Shape<R>: Copy {
 pub(crate) struct Owned;
 /// Mapped.
 #[derive(Clone, Copy)]
-pub(crate) struct Lent;
+pub(crate) struct Shared;
 /// Mapped copy-on-write.
 #[derive(Clone, Copy)]
 pub(crate) struct Writable;
 
-impl<R> Shape<R> for Owned {
+impl<R> Form<R> for Owned {
     type Out = R;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
@@ -59,7 +59,7 @@ impl<R> Shape<R> for Owned {
     }
 }
 
-impl<R: Mappable> Shape<R> for Lent {
+impl<R: Mappable> Form<R> for Shared {
     type Out = R::Mapped;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
@@ -83,7 +83,7 @@ impl<R: Mappable> Shape<R> for Lent {
     }
 }
 
-impl<R: CopyOnWrite> Shape<R> for Writable {
+impl<R: CopyOnWrite> Form<R> for Writable {
     type Out = R::Cow;
 
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
@@ -111,12 +111,17 @@ pub(crate) struct Stored<'a> {
     /// Just made, so that its digests are this process's own.
     pub(crate) fresh: bool,
     /// Where it is remembered, unless it is fresh.
-    pub(crate) hot: Option<&'a Hot>,
+    pub(crate) memo_entry: Option<&'a MemoEntry>,
 }
 
 impl Stored<'_> {
     /// Decodes the value with `load`.
     pub(crate) fn load<T>(&self, load: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
-        self.engine.archive.load_with(self.site, self.record, self.hot.map(|hot| hot as &dyn Remembered), load)
+        self.engine.archive.load_with(
+            self.site,
+            self.record,
+            self.memo_entry.map(|memo_entry| memo_entry as &dyn Remembered),
+            load,
+        )
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! * `settings`: how a memory is set up; `scope`: where a function is called from.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good
-//!   for; `wanted`: a call that misses, for which flights wait; `turn`: what it goes through, whatever its types.
+//!   for; `need`: a call that misses, for which flights wait; `turn`: what it goes through, whatever its types.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
 //! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
@@ -13,6 +13,7 @@ pub(crate) mod form;
 pub(crate) mod fresh;
 mod guarded;
 pub(crate) mod keyless;
+mod need;
 mod observer;
 mod recheck;
 pub(crate) mod scope;
@@ -21,7 +22,6 @@ pub(crate) mod settings;
 mod tests;
 pub(crate) mod turn;
 mod upkeep;
-mod wanted;
 
 pub use scope::ambient;
 pub use settings::{MemoryBuilder, Settings, Validation};
@@ -33,7 +33,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::draft::Telling;
+use crate::call::draft::DescribeOptions;
 use crate::digest::DigestHash;
 use crate::entry::archive::Archive;
 use crate::entry::rules::{Mode, Rules};
@@ -45,7 +45,7 @@ use crate::key::Key;
 use crate::memo::Memo;
 use crate::memo::table::Table;
 use crate::memory::observer::Listeners;
-use crate::memory::recheck::Sampler;
+use crate::memory::recheck::Rechecks;
 use crate::payload::Compression;
 use crate::stats::Stats;
 use crate::stats::counts::Counters;
@@ -96,7 +96,7 @@ pub(crate) struct Engine {
     may_carry: bool,
     /// Keys that `Mode::Refresh` has computed.
     pub(crate) refreshed: ForkMutex<HashSet<Key, DigestHash>>,
-    sampler: Sampler,
+    rechecks: Rechecks,
     pub(crate) evictor: Arc<Evictor>,
     /// For a memory that stands for another process, its number.
     #[cfg(test)]
@@ -126,15 +126,15 @@ impl Engine {
         let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
         let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters));
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
-        let telling = Telling { texts: settings.texts, salt: &settings.salt };
+        let options = DescribeOptions { texts: settings.texts, salt: &settings.salt };
         Self {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters), run.clone()),
-            recorder: Recorder::new(Arc::clone(&archive), counters, run, settings.verbose, telling),
+            recorder: Recorder::new(Arc::clone(&archive), counters, run, settings.verbose, options),
             archive,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,
             refreshed: ForkMutex::default(),
-            sampler: Sampler::default(),
+            rechecks: Rechecks::default(),
             evictor,
             #[cfg(test)]
             apart: None,
@@ -158,8 +158,8 @@ impl Engine {
     }
 
     /// How arguments are told of.
-    pub(crate) fn telling(&self) -> Telling<'_> {
-        Telling { texts: self.settings.texts, salt: &self.settings.salt }
+    pub(crate) fn describe_options(&self) -> DescribeOptions<'_> {
+        DescribeOptions { texts: self.settings.texts, salt: &self.settings.salt }
     }
 
     pub(crate) fn writes(&self) -> bool {

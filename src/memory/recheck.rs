@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::call::lazy::Call;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, escaped};
-use crate::entry::content::Content;
+use crate::entry::in_memory::Content;
 use crate::entry::read::find::Found;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,20 +21,20 @@ use crate::threads::fork::{ForkMutex, Process};
 const AT_ONCE: usize = 32;
 
 /// Chooses the hits that are rechecked.
-pub(crate) struct Sampler {
+pub(crate) struct Rechecks {
     /// Keyed by the operating system: were the choice the same in each process, the other hits would never be met.
     random: RandomState,
     hits: AtomicU64,
     turns: ForkMutex<Turns>,
 }
 
-impl Default for Sampler {
+impl Default for Rechecks {
     fn default() -> Self {
         Self { random: RandomState::new(), hits: AtomicU64::new(0), turns: ForkMutex::default() }
     }
 }
 
-impl Sampler {
+impl Rechecks {
     fn chooses(&self, key: Key, rate: f64) -> bool {
         if rate <= 0.0 {
             return false;
@@ -57,14 +57,14 @@ impl Memory {
     /// Recomputes a call that has just hit, if it is chosen, and compares the result with what is stored.
     pub(crate) fn recheck<A, R>(&self, engine: &Engine, call: Call<A, R>, site: &Site) {
         let function = call.function();
-        if !engine.sampler.chooses(site.key(), engine.settings.recheck) {
+        if !engine.rechecks.chooses(site.key(), engine.settings.recheck) {
             return;
         }
         // An edited result isn't the function's, and one that has just gone can't be compared.
         let Some(found) = engine.archive.find(site, function.path()).ok().filter(|found| !found.record.edited) else {
             return;
         };
-        let Some(_turn) = Turn::take(&engine.sampler.turns, site.key()) else { return };
+        let Some(_turn) = Turn::take(&engine.rechecks.turns, site.key()) else { return };
         let key = site.key();
         let arguments = found.record.arguments.iter().map(ToString::to_string);
         let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
@@ -121,7 +121,7 @@ impl Engine {
         mut value: R,
     ) -> Result<Verdict> {
         let normal = codec.normalise(&mut value, check);
-        let Ok(computed) = self.form_of(&normal) else {
+        let Ok(computed) = self.fingerprint(&normal) else {
             return Ok(Verdict::Differs(match codec.outcome(normal.value()) {
                 Outcome::Err => "it returned an error",
                 _ => "its result can't be stored",
@@ -134,32 +134,32 @@ impl Engine {
         }
         // The entry may have been written with other arrays inside its value: its result is saved as this one was.
         let stored = self.archive.load(site, &found.record, |reader| codec.load(reader))?;
-        let same = self.form_of(&codec.loaded(&stored))?.is(&computed);
+        let same = self.fingerprint(&codec.loaded(&stored))?.is(&computed);
         Ok(if same { Verdict::Same } else { Verdict::Differs("its result differs") })
     }
 
     /// A value as this memory would store it; no array is copied.
-    fn form_of<R>(&self, value: &Normal<'_, R>) -> Result<Form> {
+    fn fingerprint<R>(&self, value: &Normal<'_, R>) -> Result<Fingerprint> {
         let mut arrays = Digests(Vec::new());
         let value = value.save(&mut arrays, self.settings.inline)?;
-        Ok(Form { value, arrays: arrays.0 })
+        Ok(Fingerprint { value, arrays: arrays.0 })
     }
 }
 
 /// A value as it would be stored, but of each array the digest alone.
-struct Form {
+struct Fingerprint {
     value: Vec<u8>,
     arrays: Vec<Digest>,
 }
 
-impl Form {
+impl Fingerprint {
     fn content(&self) -> Content {
         Content::new(&self.value, self.arrays.iter().copied())
     }
 
     /// Whether both are one value, whatever the order of the entries of its maps.
     fn is(&self, other: &Self) -> bool {
-        let sorted = |form: &Self| sorted_maps(&form.value);
+        let sorted = |print: &Self| sorted_maps(&print.value);
         self.arrays == other.arrays
             && (self.value == other.value || sorted(self).is_some_and(|value| Some(value) == sorted(other)))
     }
@@ -225,8 +225,8 @@ mod tests {
 
     #[test]
     fn the_share_of_hits_that_are_rechecked_is_the_rate() {
-        let (sampler, key) = (Sampler::default(), Key::from_digest(Digest::of(b"key")));
-        let share = |rate| (0..10_000).filter(|_| sampler.chooses(key, rate)).count();
+        let (rechecks, key) = (Rechecks::default(), Key::from_digest(Digest::of(b"key")));
+        let share = |rate| (0..10_000).filter(|_| rechecks.chooses(key, rate)).count();
         assert_eq!((share(0.0), share(1.0)), (0, 10_000));
         // Eight standard deviations.
         assert!((2_650..3_350).contains(&share(0.3)));

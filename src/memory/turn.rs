@@ -7,12 +7,12 @@ use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::Result;
-use crate::flight::{self, Lead, Wanted};
-use crate::memory::settings::keeping::Keeping;
+use crate::flight::{self, Lead, Need};
+use crate::memory::settings::store_options::StoreOptions;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, Savable};
 use crate::record::Record;
-use crate::stats::verbose::{Fate, Missed};
+use crate::stats::verbose::{Missed, Storing};
 use crate::store::LockedKey;
 
 /// The turn of a call that missed. Others wait for its key until this is dropped.
@@ -39,7 +39,7 @@ pub(crate) struct Prepared {
 
 impl Engine {
     /// Waits for whoever computes the key of `call`, which was `missing`. What is still missing then is counted as a miss.
-    pub(crate) fn wait_for_turn<W: Wanted<Missing = Missing>>(
+    pub(crate) fn wait_for_turn<W: Need<Missing = Missing>>(
         &self,
         call: &dyn AnyCall,
         site: &Site,
@@ -78,10 +78,10 @@ impl Engine {
         });
         match &stored {
             Ok(record) => {
-                self.recorder.computed(missed, duration, &Fate::Stored(site, record, begin.elapsed()));
+                self.recorder.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
                 self.refreshed.lock().insert(site.key());
             }
-            Err(error) => self.recorder.computed(missed, duration, &Fate::failed(error)),
+            Err(error) => self.recorder.computed(missed, duration, &Storing::failed(error)),
         }
         stored
     }
@@ -90,9 +90,9 @@ impl Engine {
 impl Memory {
     /// In a frame of its own: calls nest.
     pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request) -> Prepared {
-        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
-        match engine.keeping(call.options()) {
-            Ok(Keeping { compression, readable, least }) => {
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
+        match engine.store_options(call.options()) {
+            Ok(StoreOptions { compression, readable, least }) => {
                 Prepared { least, draft: draft.map(|draft| Box::new((draft.readable(readable), compression))) }
             }
             Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },

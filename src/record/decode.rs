@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::cursor::{Cursor, Fault, Result, once, whole};
 use super::{Argument, Arguments, ArrayRecord, CODECS, Leaf, Overflow, Overflowed, Producer, Record};
-use super::{Slot, TargetRecord};
+use super::{StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
 use crate::key::{Part, Types};
 
@@ -46,7 +46,7 @@ pub(super) fn record(body: &[u8]) -> Result<Box<Record>> {
     whole(body, |cursor| cursor.record())
 }
 
-pub(super) fn slot(body: &[u8]) -> Result<Slot> {
+pub(super) fn slot(body: &[u8]) -> Result<StepRecord> {
     whole(body, |cursor| cursor.slot())
 }
 
@@ -158,7 +158,7 @@ impl Cursor<'_> {
         }))
     }
 
-    fn slot(&mut self) -> Result<Slot> {
+    fn slot(&mut self) -> Result<StepRecord> {
         fields!(self:
             format = self.u32()?,
             requires = self.list(Cursor::text)?,
@@ -175,7 +175,7 @@ impl Cursor<'_> {
             target = self.target()?,
             producer = self.producer()?,
         );
-        Ok(Slot {
+        Ok(StepRecord {
             format: needed(format, "format")?,
             requires: requires.unwrap_or_default(),
             key: needed(key, "key")?,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::sealed::sealed;
-use super::{CodeRecord, NAME_MAX, Overflow, Producer, Record, Slot, decode, oracle};
+use super::{CodeRecord, NAME_MAX, Overflow, Producer, Record, StepRecord, decode, oracle};
 use crate::digest::Digest;
 use crate::digest::tree;
 use crate::error::{Error, ErrorKind};
@@ -44,9 +44,9 @@ pub fn slot(body: &[u8]) {
     if let Ok(slot) = decode::slot(body) {
         assert_eq!(oracle::slot(body).expect("a slot"), slot);
     }
-    match Slot::decode(&sealed(body), &path()) {
+    match StepRecord::decode(&sealed(body), &path()) {
         Ok(slot) => {
-            let again = slot.encode().and_then(|bytes| Slot::decode(&bytes, &path()));
+            let again = slot.encode().and_then(|bytes| StepRecord::decode(&bytes, &path()));
             assert_eq!(again.expect("what was read can be written"), slot);
         }
         Err(error) => is_refused(&error),

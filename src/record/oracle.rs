@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Visitor};
 
-use super::{Argument, ArrayRecord, Leaf, Overflow, Producer, Record, Slot, TargetRecord};
+use super::{Argument, ArrayRecord, Leaf, Overflow, Producer, Record, StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Digest, Order};
 use crate::key::{Part, Types};
 
@@ -15,7 +15,7 @@ pub(super) fn record(body: &[u8]) -> Option<Record> {
 }
 
 /// A slot, if serde takes the bytes for one.
-pub(super) fn slot(body: &[u8]) -> Option<Slot> {
+pub(super) fn slot(body: &[u8]) -> Option<StepRecord> {
     unpack::<SlotMap>(body).map(SlotMap::into_slot)
 }
 
@@ -195,8 +195,8 @@ impl RecordMap {
 }
 
 impl SlotMap {
-    fn into_slot(self) -> Slot {
-        Slot {
+    fn into_slot(self) -> StepRecord {
+        StepRecord {
             format: self.format,
             requires: self.requires,
             key: self.key,

@@ -12,7 +12,7 @@ use crate::entry::write::names::stem_of;
 use crate::entry::write::put::Sink;
 use crate::error::{Error, Result};
 use crate::map::MappedMut;
-use crate::memory::form::{Shape, Stored};
+use crate::memory::form::{Form, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
 use crate::record::Record;
@@ -88,7 +88,7 @@ impl Memory {
 #[derive(Clone, Copy)]
 struct Editable;
 
-impl<R: OneArray> Shape<R> for Editable {
+impl<R: OneArray> Form<R> for Editable {
     type Out = Option<(R::Cow, Record)>;
 
     fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {

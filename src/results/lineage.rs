@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry as Slot;
 
 use crate::call::lazy::Call;
 use crate::digest::{ContentHash, ContentHasher, Digest};
-use crate::entry::content::Content;
+use crate::entry::in_memory::Content;
 use crate::entry::info::Entry;
 use crate::entry::site::Site;
 use crate::error::Result;
@@ -157,12 +157,12 @@ impl Memory {
 /// Which entries hold an array or a value, by what it counts as in an argument.
 pub(crate) struct Index {
     functions: Vec<String>,
-    holders: HashMap<Digest, Vec<Place>>,
+    holders: HashMap<Digest, Vec<Holder>>,
 }
 
 /// Where an entry is, and when it was made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Holder {
     created: u64,
     function: usize,
     key: Key,
@@ -171,11 +171,11 @@ struct Place {
 impl Engine {
     /// Which entries hold which arrays and values.
     pub(crate) fn index(&self) -> Result<Index> {
-        type Holders = Vec<(Digest, Place)>;
+        type Holders = Vec<(Digest, Holder)>;
         let survey = survey(&self.archive.disk, |holders: &mut Holders, shard| {
             for (key, item) in shard.records() {
                 let State::Entry(found) = shard.listed_state(key, item) else { continue };
-                let place = Place { created: found.record.created, function: shard.function, key };
+                let place = Holder { created: found.record.created, function: shard.function, key };
                 holders.extend(held(&found.record).into_iter().map(|digest| (digest, place)));
             }
         })?;
@@ -222,7 +222,7 @@ impl Engine {
     /// The node of the entry at `place`, made if it is new; `None` if the entry has vanished meanwhile.
     fn node(
         &self,
-        place: &Place,
+        place: &Holder,
         index: &Index,
         known: &mut HashMap<Key, usize>,
         lineage: &mut Lineage,

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::call::lazy::Call;
 use crate::digest::{ContentHash, ContentHasher, Known, Text};
-use crate::entry::content::{Content, Kept};
+use crate::entry::in_memory::{Content, InMemoryEntry};
 use crate::entry::info::Entry;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::INLINE;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Function, Key, Stream, folder};
-use crate::memory::form::{Shape, Stored};
+use crate::memory::form::{Form, Stored};
 use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
@@ -67,16 +67,16 @@ pub struct Shelved<R> {
 struct Reference {
     /// Its path.
     function: String,
-    held: Held,
+    referent: Referent,
 }
 
-enum Held {
-    Entry(Ticket),
-    Here { key: Option<Key>, kept: Kept },
+enum Referent {
+    Entry(EntryId),
+    InMemory { key: Option<Key>, in_memory: InMemoryEntry },
 }
 
 /// What finds an entry again.
-struct Ticket {
+struct EntryId {
     key: Key,
     content: Content,
     /// Whether this process has seen for itself that the bytes are what they count as.
@@ -85,7 +85,7 @@ struct Ticket {
     memory: Option<Memory>,
 }
 
-impl Ticket {
+impl EntryId {
     fn of(entry: &Stored<'_>, memory: &Memory) -> Self {
         let content = Content::of(entry.record);
         // What lies in the record has been hashed just now.
@@ -122,14 +122,14 @@ impl Memory {
     pub fn shelve<A, R>(&self, call: Call<A, R>) -> Result<Shelved<R>> {
         let engine = self.0.as_deref();
         let key = engine.and_then(|engine| Some(call.identity().ok()?.key(&engine.settings.salt)));
-        let shape = Shelving {
+        let form = Shelving {
             memory: self,
             function: call.function(),
             key,
             codec: call.codec(),
             check: call.options().check(),
         };
-        self.evaluate(call, shape).value
+        self.evaluate(call, form).value
     }
 }
 
@@ -151,26 +151,26 @@ impl<R> Clone for Shelving<'_, R> {
 impl<R> Copy for Shelving<'_, R> {}
 
 impl<R> Shelving<'_, R> {
-    fn shelved(self, held: Held) -> Shelved<R> {
+    fn shelved(self, referent: Referent) -> Shelved<R> {
         let function = self.function.path().to_owned();
-        Shelved { reference: Arc::new(Reference { function, held }), codec: self.codec }
+        Shelved { reference: Arc::new(Reference { function, referent }), codec: self.codec }
     }
 }
 
-impl<R> Shape<R> for Shelving<'_, R> {
+impl<R> Form<R> for Shelving<'_, R> {
     type Out = Result<Shelved<R>>;
 
     fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
         entry.engine.archive.is_whole(entry.site, entry.record)?;
-        Ok(Ok(self.shelved(Held::Entry(Ticket::of(entry, self.memory)))))
+        Ok(Ok(self.shelved(Referent::Entry(EntryId::of(entry, self.memory)))))
     }
 
     fn keep(self, mut value: R) -> Self::Out {
         let inline = self.memory.0.as_ref().map_or(INLINE, |engine| engine.settings.inline);
-        let kept = Kept::of(&self.codec.normalise(&mut value, self.check), inline).map_err(|error| {
+        let in_memory = InMemoryEntry::of(&self.codec.normalise(&mut value, self.check), inline).map_err(|error| {
             error.at(format_args!("the result of function `{}` can't be shelved", self.function.path()))
         })?;
-        Ok(self.shelved(Held::Here { key: self.key, kept }))
+        Ok(self.shelved(Referent::InMemory { key: self.key, in_memory }))
     }
 
     fn reloads(self, _: Codec<R>) -> bool {
@@ -186,9 +186,9 @@ impl<R> Shelved<R> {
     /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry isn't in `memory`'s folder any more,
     /// or has another content; any other when it can't be read.
     pub fn load(&self, memory: &Memory) -> Result<R> {
-        match &self.reference.held {
-            Held::Here { kept, .. } => kept.load(|reader| self.codec.load(reader)),
-            Held::Entry(ticket) => self.reference.with_entry(ticket, memory, |engine, site, record| {
+        match &self.reference.referent {
+            Referent::InMemory { in_memory, .. } => in_memory.load(|reader| self.codec.load(reader)),
+            Referent::Entry(entry) => self.reference.with_entry(entry, memory, |engine, site, record| {
                 engine.archive.load(site, record, |reader| self.codec.load(reader))
             }),
         }
@@ -216,9 +216,9 @@ impl<R> Shelved<R> {
     where
         R: Mappable,
     {
-        let mapped = match &self.reference.held {
-            Held::Here { kept, .. } => kept.load(R::map),
-            Held::Entry(ticket) => self.reference.with_entry(ticket, memory, |engine, site, record| {
+        let mapped = match &self.reference.referent {
+            Referent::InMemory { in_memory, .. } => in_memory.load(R::map),
+            Referent::Entry(entry) => self.reference.with_entry(entry, memory, |engine, site, record| {
                 engine.archive.load(site, record, |reader| R::map(reader))
             }),
         };
@@ -253,21 +253,21 @@ impl<R> Shelved<R> {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn remove(&self, memory: &Memory) -> Result<bool> {
-        let Held::Entry(ticket) = &self.reference.held else { return Ok(false) };
+        let Referent::Entry(entry) = &self.reference.referent else { return Ok(false) };
         let Some(engine) = memory.writable("remove an entry")? else { return Ok(false) };
-        let site = self.reference.site(ticket);
+        let site = self.reference.site(entry);
         match engine.archive.find(&site, &self.reference.function) {
             Ok(found) => {
-                self.reference.expect_content(ticket, &found.record)?;
+                self.reference.expect_content(entry, &found.record)?;
                 let removed = engine.archive.disk.remove(&site.record());
-                engine.memo.table.forget(ticket.key);
+                engine.memo.table.forget(entry.key);
                 let removed = removed?;
                 engine.archive.remove_files(&site, &found.record);
                 Ok(removed)
             }
             Err(Missing::Damaged(_)) => {
                 let removed = engine.archive.disk.remove(&site.record());
-                engine.memo.table.forget(ticket.key);
+                engine.memo.table.forget(entry.key);
                 removed
             }
             Err(Missing::Newer(error) | Missing::OtherType(error) | Missing::Fault(error)) => {
@@ -336,11 +336,11 @@ impl<R> Shelved<R> {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn metadata(&self, memory: &Memory) -> Result<Option<Entry>> {
-        let (Held::Entry(ticket), Some(engine)) = (&self.reference.held, &memory.0) else { return Ok(None) };
-        let site = self.reference.site(ticket);
+        let (Referent::Entry(entry), Some(engine)) = (&self.reference.referent, &memory.0) else { return Ok(None) };
+        let site = self.reference.site(entry);
         match engine.archive.find(&site, &self.reference.function) {
             Ok(found) => {
-                self.reference.expect_content(ticket, &found.record)?;
+                self.reference.expect_content(entry, &found.record)?;
                 Ok(Some(Entry::new(&engine.archive.disk, &site.record(), found)))
             }
             Err(Missing::Absent) => Ok(None),
@@ -351,34 +351,34 @@ impl<R> Shelved<R> {
 
 impl Reference {
     fn key(&self) -> Key {
-        match &self.held {
-            Held::Entry(ticket) => ticket.key,
-            Held::Here { key: Some(key), .. } => *key,
-            Held::Here { key: None, kept } => {
+        match &self.referent {
+            Referent::Entry(entry) => entry.key,
+            Referent::InMemory { key: Some(key), .. } => *key,
+            Referent::InMemory { key: None, in_memory } => {
                 let mut stream = Stream::new("ndcache-kept:1");
                 stream.text(&self.function);
-                stream.digest(kept.content().digest);
+                stream.digest(in_memory.content().digest);
                 Key::from_digest(stream.finish())
             }
         }
     }
 
     /// The folder follows from the function's path, so that no name that was sent along is ever opened.
-    fn site(&self, ticket: &Ticket) -> Site {
-        Site::new(folder(&self.function), ticket.key)
+    fn site(&self, entry: &EntryId) -> Site {
+        Site::new(folder(&self.function), entry.key)
     }
 
     /// Does something with the record, if it is still the one that was shelved.
     fn with_entry<T>(
         &self,
-        ticket: &Ticket,
+        entry: &EntryId,
         memory: &Memory,
         load: impl Fn(&Engine, &Site, &Record) -> Result<T>,
     ) -> Result<T> {
         let disabled = || Error::unsupported(format!("{self} can't be loaded: the memory is disabled"));
         let engine = memory.0.as_deref().ok_or_else(disabled)?;
-        let site = self.site(ticket);
-        let mut found = self.find(ticket, engine, &site)?;
+        let site = self.site(entry);
+        let mut found = self.find(entry, engine, &site)?;
         loop {
             let error = match load(engine, &site, &found.record) {
                 Ok(value) => {
@@ -388,7 +388,7 @@ impl Reference {
                 Err(error) => error,
             };
             // The entry may have been replaced after its record was read: by the same content, or by another.
-            let again = self.find(ticket, engine, &site)?;
+            let again = self.find(entry, engine, &site)?;
             if again.record == found.record {
                 return Err(error.at(self));
             }
@@ -396,14 +396,14 @@ impl Reference {
         }
     }
 
-    fn find(&self, ticket: &Ticket, engine: &Engine, site: &Site) -> Result<Found> {
+    fn find(&self, entry: &EntryId, engine: &Engine, site: &Site) -> Result<Found> {
         let found = match engine.archive.find_loadable(site, &self.function) {
             // Its overflow may have gone with a record that was replaced meanwhile.
             Err(Missing::Damaged(_)) => engine.archive.find_loadable(site, &self.function),
             found => found,
         };
         let found = found.map_err(|missing| self.unusable(missing, engine))?;
-        self.expect_content(ticket, &found.record)?;
+        self.expect_content(entry, &found.record)?;
         Ok(found)
     }
 
@@ -421,8 +421,8 @@ impl Reference {
         }
     }
 
-    fn expect_content(&self, ticket: &Ticket, record: &Record) -> Result<()> {
-        let (found, expected) = (Content::of(record), ticket.content);
+    fn expect_content(&self, entry: &EntryId, record: &Record) -> Result<()> {
+        let (found, expected) = (Content::of(record), entry.content);
         if found == expected {
             return Ok(());
         }
@@ -434,10 +434,10 @@ impl Reference {
     }
 
     /// Reads the arrays, so that something may be stored under their digest.
-    fn verify(&self, ticket: &Ticket) -> Result<()> {
-        let memory = ticket.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
+    fn verify(&self, entry: &EntryId) -> Result<()> {
+        let memory = entry.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
         let memory = memory.ok_or_else(|| Error::unsupported(format!("{self} can't be verified without a memory")))?;
-        self.with_entry(ticket, &memory, |engine, site, record| engine.archive.verify(site, record))
+        self.with_entry(entry, &memory, |engine, site, record| engine.archive.verify(site, record))
     }
 }
 
@@ -450,9 +450,9 @@ impl fmt::Display for Reference {
 impl<R> ContentHash for Shelved<R> {
     /// An array feeds its own digest; any other result that of its content.
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        let (content, digest) = match &self.reference.held {
-            Held::Here { kept, .. } => (kept.content(), Some(kept.content().counts_as())),
-            Held::Entry(ticket) => (ticket.content, hasher.trust(&ticket.known, || self.reference.verify(ticket))),
+        let (content, digest) = match &self.reference.referent {
+            Referent::InMemory { in_memory, .. } => (in_memory.content(), Some(in_memory.content().counts_as())),
+            Referent::Entry(entry) => (entry.content, hasher.trust(&entry.known, || self.reference.verify(entry))),
         };
         match digest {
             Some(array) if content.array.is_some() => hasher.leaf(array),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::call::draft::Telling;
+use crate::call::draft::DescribeOptions;
 use crate::call::request::AnyCall;
 use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
@@ -41,9 +41,9 @@ impl Recorder {
         counters: Arc<Counters>,
         run: Option<Arc<Run>>,
         verbose: u8,
-        telling: Telling<'_>,
+        options: DescribeOptions<'_>,
     ) -> Self {
-        let Telling { texts, salt } = telling;
+        let DescribeOptions { texts, salt } = options;
         Self {
             archive,
             counters,
@@ -57,8 +57,8 @@ impl Recorder {
     }
 
     /// How arguments are told of.
-    pub(super) fn telling(&self) -> Telling<'_> {
-        Telling { texts: self.texts, salt: &self.salt }
+    pub(super) fn describe_options(&self) -> DescribeOptions<'_> {
+        DescribeOptions { texts: self.texts, salt: &self.salt }
     }
 
     /// Counts in `tally` and for good a hit of an entry that was read from the disk, which took since `begin`.

@@ -54,14 +54,14 @@ impl Missed {
 }
 
 /// What became of a computed value.
-pub(crate) enum Fate<'a> {
+pub(crate) enum Storing<'a> {
     /// With the time that it took.
     Stored(&'a Site, &'a Record, Duration),
     /// And why not, in words.
     NotStored(Cow<'a, str>),
 }
 
-impl Fate<'_> {
+impl Storing<'_> {
     pub(crate) fn failed(error: &Error) -> Self {
         Self::NotStored(error.to_string().into())
     }
@@ -93,7 +93,7 @@ impl Recorder {
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
         if key.is_some() && self.prints(COMPUTATIONS) {
             // Its record will ask for all that is told of them: so they are described once.
-            let _ = call.told(self.telling());
+            let _ = call.told(self.describe_options());
         }
         Missed {
             function,
@@ -105,11 +105,11 @@ impl Recorder {
     }
 
     /// Says that a call that missed has been computed in `duration`.
-    pub(crate) fn computed(&self, missed: &Missed, duration: Duration, fate: &Fate<'_>) {
+    pub(crate) fn computed(&self, missed: &Missed, duration: Duration, outcome: &Storing<'_>) {
         let Missed { function, key, reason, hashing, call } = missed;
-        let (bytes, storing) = match fate {
-            Fate::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
-            Fate::NotStored(_) => (None, Duration::ZERO),
+        let (bytes, storing) = match outcome {
+            Storing::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
+            Storing::NotStored(_) => (None, Duration::ZERO),
         };
         self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
         if let Some(run) = &self.run {
@@ -126,14 +126,14 @@ impl Recorder {
             "computed"
         );
         let Some(call) = call else { return };
-        let stored = match fate {
-            Fate::Stored(_, record, _) => format!("{} stored", size(value_bytes(record))),
-            Fate::NotStored(why) => format!("not stored ({why})"),
+        let stored = match outcome {
+            Storing::Stored(_, record, _) => format!("{} stored", size(value_bytes(record))),
+            Storing::NotStored(why) => format!("not stored ({why})"),
         };
         let line = format!("{call} computed in {duration:.2?}, {stored}; {reason}");
-        let (site, record) = match fate {
-            Fate::Stored(site, record, _) => (Some(*site), Some(*record)),
-            Fate::NotStored(_) => (None, None),
+        let (site, record) = match outcome {
+            Storing::Stored(site, record, _) => (Some(*site), Some(*record)),
+            Storing::NotStored(_) => (None, None),
         };
         self.print(&line, *key, site.zip(record));
     }
@@ -228,7 +228,7 @@ impl Recorder {
         let names: Vec<&str> = names.unwrap_or_default();
         let names = names.into_iter().map(Some).chain(std::iter::repeat(None));
         let mut arguments = Text::new();
-        let texts = call.told_texts(self.telling());
+        let texts = call.described_arguments(self.describe_options());
         arguments.list("(", texts.iter().zip(names), ")", |(value, name), text| {
             match name {
                 Some(name) if value.is_empty() => return text.display(name),

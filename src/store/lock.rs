@@ -115,16 +115,16 @@ impl Locks {
         key.iter().take(4).fold(0, |bits, &byte| (bits << 8) | u32::from(byte)) >> 1
     }
 
-    /// Announces that whoever computes one of `held` waits for `wanted`.
-    pub(crate) fn announce(&self, held: &[u32], wanted: u32) -> Result<AnnouncedWaits> {
+    /// Announces that whoever computes one of `held` waits for `awaited`.
+    pub(crate) fn announce(&self, held: &[u32], awaited: u32) -> Result<AnnouncedWaits> {
         // A file that is opened once more: a process doesn't see the locks of one that it has.
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
         for held in held {
-            match set(&file, Kind::Write, waits(*held) + i64::from(wanted), 1) {
+            match set(&file, Kind::Write, waits(*held) + i64::from(awaited), 1) {
                 // Another process announces the same.
-                Err(error) if is_taken(&error) => self.expect_holder(waits(*held) + i64::from(wanted))?,
+                Err(error) if is_taken(&error) => self.expect_holder(waits(*held) + i64::from(awaited))?,
                 locked => locked.map_err(|error| Error::io("lock a byte of", NAME.as_ref(), error))?,
             }
         }
@@ -133,8 +133,8 @@ impl Locks {
 
     /// What those who compute `held` wait for, if that was announced, by other processes or by this one.
     pub(crate) fn waits_of(&self, held: u32) -> Result<Vec<u32>> {
-        let (mut wanted, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
-        while let Some((start, end)) = ranges.pop().filter(|_| wanted.len() < MOST_WAITS) {
+        let (mut awaited, mut ranges) = (Vec::new(), vec![(0, STUBS)]);
+        while let Some((start, end)) = ranges.pop().filter(|_| awaited.len() < MOST_WAITS) {
             if start >= end {
                 continue;
             }
@@ -143,11 +143,11 @@ impl Locks {
             // The system says one of them, in no order: the others are before it and behind it.
             if let Some(stub) = found.map(|found| found.offset - waits(held)).filter(|stub| (start..end).contains(stub))
             {
-                wanted.extend(u32::try_from(stub).ok());
+                awaited.extend(u32::try_from(stub).ok());
                 ranges.extend([(start, stub), (stub + 1, end)]);
             }
         }
-        Ok(wanted)
+        Ok(awaited)
     }
 }
 
@@ -274,10 +274,10 @@ mod tests {
         let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
         let stubs = [0, 1, 7, u32::MAX >> 1];
         let key = one.try_lock([255; 16]).unwrap();
-        for wanted in stubs {
-            let announced = one.announce(&stubs, wanted).unwrap();
+        for awaited in stubs {
+            let announced = one.announce(&stubs, awaited).unwrap();
             for held in stubs {
-                assert_eq!([&one, &other].map(|locks| locks.waits_of(held).unwrap()), [[wanted], [wanted]]);
+                assert_eq!([&one, &other].map(|locks| locks.waits_of(held).unwrap()), [[awaited], [awaited]]);
             }
             assert!(other.waits_of(2).unwrap().is_empty());
             drop(announced);
@@ -306,7 +306,7 @@ mod tests {
         let disk = Disk::open(folder.path()).unwrap();
         let locks = Locks::open(&disk).unwrap();
         let stubs = [4, 0, u32::MAX >> 1, 5, 9];
-        let _announced = stubs.map(|wanted| locks.announce(&[1, 2], wanted).unwrap());
+        let _announced = stubs.map(|awaited| locks.announce(&[1, 2], awaited).unwrap());
         let mut found = locks.waits_of(1).unwrap();
         found.sort_unstable();
         assert_eq!(found, [0, 4, 5, 9, u32::MAX >> 1]);

@@ -14,16 +14,16 @@ use crate::threads::share::lock;
 /// woken takes longer than the last leaf. Some 20 µs (2026-11).
 const YIELDS: usize = 64;
 
-/// Runs `lead` on this thread, and `help` on as many of the crew as are free, `others` at most. Returns what `lead` does
+/// Runs `lead` on this thread, and `help` on as many of the pool as are free, `others` at most. Returns what `lead` does
 /// when all have returned.
 ///
-/// Each of the crew is one caller's at a time: nothing waits in a queue behind the work of another caller, so that a
+/// Each of the pool is one caller's at a time: nothing waits in a queue behind the work of another caller, so that a
 /// caller is held up by no work but its own. Where no thread is free and none is to be had, the caller works alone.
 pub(crate) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOnce() -> T) -> T {
-    // A caller that works alone needs no crew.
-    let crew = if others > 0 { of_process() } else { None };
-    match crew {
-        Some(crew) => crew.together(others, help, lead),
+    // A caller that works alone needs no pool.
+    let pool = if others > 0 { of_process() } else { None };
+    match pool {
+        Some(pool) => pool.together(others, help, lead),
         None => lead(),
     }
 }
@@ -42,20 +42,20 @@ pub(crate) fn most_threads() -> usize {
     })
 }
 
-/// This process's crew, empty at first.
+/// This process's pool, empty at first.
 ///
-/// A forked child has none of its parent's threads, and begins its own crew. `None` while another thread looks: in a
+/// A forked child has none of its parent's threads, and begins its own pool. `None` while another thread looks: in a
 /// forked child that may not be there any more.
-fn of_process() -> Option<&'static Crew> {
-    static CREW: Mutex<Option<(Process, &'static Crew)>> = Mutex::new(None);
-    let mut crew = CREW.try_lock().ok()?;
+fn of_process() -> Option<&'static HelperPool> {
+    static POOL: Mutex<Option<(Process, &'static HelperPool)>> = Mutex::new(None);
+    let mut pool = POOL.try_lock().ok()?;
     let process = Process::current();
-    match *crew {
-        Some((theirs, crew)) if theirs == process => Some(crew),
+    match *pool {
+        Some((theirs, pool)) if theirs == process => Some(pool),
         _ => {
             // Ends with the process; a parent's is never dropped, since that would wait for its threads.
-            let begun: &Crew = Box::leak(Box::new(Crew::of(most_threads() - 1)));
-            *crew = Some((process, begun));
+            let begun: &HelperPool = Box::leak(Box::new(HelperPool::of(most_threads() - 1)));
+            *pool = Some((process, begun));
             Some(begun)
         }
     }
@@ -64,7 +64,7 @@ fn of_process() -> Option<&'static Crew> {
 /// A pool of one thread, which is the only safe way to lend a thread that stays what the caller only borrows.
 type Helper = ThreadPool;
 
-struct Crew {
+struct HelperPool {
     most: usize,
     state: Mutex<State>,
 }
@@ -77,7 +77,7 @@ struct State {
     begun: usize,
 }
 
-impl Crew {
+impl HelperPool {
     fn of(most: usize) -> Self {
         Self { most, state: Mutex::default() }
     }
@@ -114,7 +114,7 @@ impl Crew {
             helpers.push(helper);
             state.begun += 1;
         }
-        Taken { helpers, crew: self }
+        Taken { helpers, pool: self }
     }
 }
 
@@ -132,12 +132,12 @@ fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), le
 /// Helpers of one caller, until its work returns or panics.
 struct Taken<'a> {
     helpers: Vec<Helper>,
-    crew: &'a Crew,
+    pool: &'a HelperPool,
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        lock(&self.crew.state).free.append(&mut mem::take(&mut self.helpers));
+        lock(&self.pool.state).free.append(&mut mem::take(&mut self.helpers));
     }
 }
 
@@ -157,36 +157,36 @@ mod tests {
 
     use super::*;
 
-    /// How often a crew of so many runs what may be done by `others`.
-    fn runs(crew: &Crew, others: usize) -> usize {
+    /// How often a pool of so many runs what may be done by `others`.
+    fn runs(pool: &HelperPool, others: usize) -> usize {
         let runs = AtomicUsize::new(0);
         let run = || {
             runs.fetch_add(1, Ordering::Relaxed);
         };
-        crew.together(others, run, run);
+        pool.together(others, run, run);
         runs.into_inner()
     }
 
     #[test]
     fn the_caller_and_as_many_as_are_free_work_together() {
         for (threads, others, expected) in [(0, 5, 1), (2, 0, 1), (2, 1, 2), (2, 2, 3), (2, 5, 3)] {
-            assert_eq!(runs(&Crew::of(threads), others), expected, "{others} of {threads}");
+            assert_eq!(runs(&HelperPool::of(threads), others), expected, "{others} of {threads}");
         }
     }
 
     #[test]
     fn a_thread_begins_when_it_is_used_and_stays() {
-        let crew = Crew::of(3);
-        let begun = || lock(&crew.state).begun;
+        let pool = HelperPool::of(3);
+        let begun = || lock(&pool.state).begun;
         for (others, expected) in [(0, 0), (1, 1), (1, 1), (2, 2), (1, 2), (9, 3), (9, 3)] {
-            runs(&crew, others);
-            assert_eq!((begun(), lock(&crew.state).free.len()), (expected, expected));
+            runs(&pool, others);
+            assert_eq!((begun(), lock(&pool.state).free.len()), (expected, expected));
         }
     }
 
     #[test]
     fn a_caller_that_finds_nobody_free_waits_for_nobody() {
-        let crew = Crew::of(2);
+        let pool = HelperPool::of(2);
         let (begun, over) = (Barrier::new(4), Barrier::new(4));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -194,24 +194,24 @@ mod tests {
                     begun.wait();
                     over.wait();
                 };
-                crew.together(2, stay, stay);
+                pool.together(2, stay, stay);
             });
             begun.wait();
-            assert_eq!(runs(&crew, 2), 1);
+            assert_eq!(runs(&pool, 2), 1);
             over.wait();
         });
-        assert_eq!(lock(&crew.state).free.len(), 2);
+        assert_eq!(lock(&pool.state).free.len(), 2);
     }
 
     #[test]
     fn a_helper_that_panics_is_free_again() {
-        let crew = Crew::of(2);
+        let pool = HelperPool::of(2);
         let all = Barrier::new(3);
         let panic = || {
             all.wait();
             panic!("on purpose")
         };
-        assert!(catch_unwind(AssertUnwindSafe(|| crew.together(2, panic, panic))).is_err());
-        assert_eq!(runs(&crew, 2), 3);
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.together(2, panic, panic))).is_err());
+        assert_eq!(runs(&pool, 2), 3);
     }
 }

@@ -7,7 +7,7 @@ use crate::threads::pool::{most_threads, together};
 /// What `make` makes of each part, in their order; by this thread and others, at most `threads` in all, each of which
 /// uses its scratch again and again. After an error nobody begins another part.
 ///
-/// By the library's own [`crew`](super::crew): the workers of rayon's global pool may be busy for hours, or wait for
+/// By the library's own [`pool`](super::pool): the workers of rayon's global pool may be busy for hours, or wait for
 /// something that the caller holds, and the pool is the program's to size. On a worker of any pool by that alone: its
 /// siblings are busy with the caller's own work. Where nobody is free, the caller makes all.
 pub(crate) fn shared<P, S, T: Send, E: Send>(

@@ -243,8 +243,8 @@ impl Expansion<'_> {
         let (cache_err, skip_none) = (self.options.cache_err, self.options.skip_none);
         let site = Span::mixed_site();
         let place = match &self.options.name {
-            Some(name) => quote_spanned!(site=> #private::Place::Named(#name)),
-            None => quote_spanned!(site=> #private::Place::Item(#private::core::any::type_name::<#handle>)),
+            Some(name) => quote_spanned!(site=> #private::Naming::Named(#name)),
+            None => quote_spanned!(site=> #private::Naming::Item(#private::core::any::type_name::<#handle>)),
         };
         quote_spanned! {site=>
             #(#attributes)*

@@ -65,7 +65,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// `fn(A, &mut Again) -> R`. A reference is `Copy`, so it is still here after the call.
+    /// `fn(A, &mut MutationCheck) -> R`. A reference is `Copy`, so it is still here after the call.
     fn compute_closure(&self) -> TokenStream {
         let Names { owner, compute, .. } = &self.names;
         let private = self.private;
@@ -125,7 +125,7 @@ impl Expansion<'_> {
     fn opaque_arguments(&self) -> Vec<TokenStream> {
         let opaque = self.arguments.iter().filter(|argument| argument.opaque);
         let added = opaque.map(|Argument { name, local, reference, .. }| {
-            // A name that no argument can have: `Again` looks an argument up by its name.
+            // A name that no argument can have: `MutationCheck` looks an argument up by its name.
             let name = format!("impl {name}");
             let site = Span::mixed_site();
             let value = if *reference { quote_spanned!(site=> *#local) } else { local.to_token_stream() };

@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use crate::digest::arrays::tree::{LEAF, TreeHasher, leaf};
 use crate::digest::files::remembered::Remembered;
 use crate::digest::files::seen::{SeenFile, see};
-use crate::digest::files::stamp::{Place, Stamp, stat, status};
+use crate::digest::files::stamp::{FileId, Stamp, stat, status};
 use crate::digest::progress::Work;
 use crate::digest::value::Digest;
 use crate::digest::values::content::ContentHash;
@@ -50,7 +50,7 @@ pub struct FileContent {
     path: PathBuf,
     len: u64,
     digest: Digest,
-    place: Place,
+    place: FileId,
     stamp: Stamp,
     /// A change would have shown in the stamp.
     settled: bool,
@@ -93,7 +93,7 @@ impl FileContent {
 pub(crate) struct ReadFile {
     /// Before it was read.
     pub(crate) stamp: Stamp,
-    pub(crate) place: Place,
+    pub(crate) place: FileId,
     len: u64,
     pub(crate) digest: Digest,
     /// It didn't change while it was read: else its times may be those of nothing that was ever there.

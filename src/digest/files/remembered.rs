@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::digest::files::stamp::{Place, Stamp};
+use crate::digest::files::stamp::{FileId, Stamp};
 use crate::digest::value::Digest;
 use crate::threads::fork::ForkMutex;
 
@@ -11,7 +11,7 @@ use crate::threads::fork::ForkMutex;
 const LIMIT: usize = 65_536;
 
 /// What each file held when its stamp was this one.
-pub(crate) struct Remembered(ForkMutex<HashMap<Place, (Stamp, Digest)>>);
+pub(crate) struct Remembered(ForkMutex<HashMap<FileId, (Stamp, Digest)>>);
 
 impl Remembered {
     pub(crate) fn new() -> Self {
@@ -23,12 +23,12 @@ impl Remembered {
         &PROCESS
     }
 
-    pub(crate) fn get(&self, place: Place, stamp: &Stamp) -> Option<Digest> {
+    pub(crate) fn get(&self, place: FileId, stamp: &Stamp) -> Option<Digest> {
         self.0.lock().get(&place).filter(|(was, _)| was == stamp).map(|(_, digest)| *digest)
     }
 
     /// `stamp` has to be one that no later content can have: see [`Stamp::is_settled`].
-    pub(crate) fn put(&self, place: Place, stamp: Stamp, digest: Digest) {
+    pub(crate) fn put(&self, place: FileId, stamp: Stamp, digest: Digest) {
         let mut files = self.0.lock();
         if files.len() >= LIMIT && !files.contains_key(&place) {
             files.clear();
@@ -46,10 +46,10 @@ mod tests {
         let remembered = Remembered::new();
         let (stamp, digest) = (Stamp::default(), Digest::of(b"file"));
         for inode in 0..=LIMIT as u64 {
-            remembered.put(Place { device: 1, inode }, stamp, digest);
+            remembered.put(FileId { device: 1, inode }, stamp, digest);
         }
         assert_eq!(remembered.0.lock().len(), 1);
-        assert_eq!(remembered.get(Place { device: 1, inode: LIMIT as u64 }, &stamp), Some(digest));
-        assert_eq!(remembered.get(Place { device: 2, inode: LIMIT as u64 }, &stamp), None);
+        assert_eq!(remembered.get(FileId { device: 1, inode: LIMIT as u64 }, &stamp), Some(digest));
+        assert_eq!(remembered.get(FileId { device: 2, inode: LIMIT as u64 }, &stamp), None);
     }
 }

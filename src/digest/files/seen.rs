@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 
 use crate::digest::files::file::ReadFile;
-use crate::digest::files::stamp::{Place, Stamp, stat};
+use crate::digest::files::stamp::{FileId, Stamp, stat};
 use crate::digest::value::Digest;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct SeenFile {
     pub(crate) path: PathBuf,
-    pub(crate) place: Place,
+    pub(crate) place: FileId,
     pub(crate) stamp: Stamp,
     /// Of a file so young that it may change without a sign in its stamp.
     pub(crate) content: Option<Digest>,

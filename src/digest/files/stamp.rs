@@ -27,7 +27,7 @@ pub(crate) struct Stamp {
 
 /// Which file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct FileId {
     pub(crate) device: u64,
     pub(crate) inode: u64,
 }
@@ -54,22 +54,22 @@ impl Stamp {
 }
 
 /// The stamp of a regular file and which one it is; links are followed.
-pub(crate) fn stat(path: &Path) -> Result<(Stamp, Place)> {
+pub(crate) fn stat(path: &Path) -> Result<(Stamp, FileId)> {
     of_regular(fs::metadata(path), path)
 }
 
 /// The same of a file that is open, whatever its path leads to now.
-pub(crate) fn status(file: &File, path: &Path) -> Result<(Stamp, Place)> {
+pub(crate) fn status(file: &File, path: &Path) -> Result<(Stamp, FileId)> {
     of_regular(file.metadata(), path)
 }
 
-fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp, Place)> {
+fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp, FileId)> {
     let metadata = metadata.map_err(|error| Error::io("open", path, error))?;
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "is a folder" } else { "is no regular file" };
         return Err(Error::invalid(format!("`{}` {what}, expected a regular file", path.display())));
     }
-    Ok((Stamp::of(&metadata), Place { device: metadata.dev(), inode: metadata.ino() }))
+    Ok((Stamp::of(&metadata), FileId { device: metadata.dev(), inode: metadata.ino() }))
 }
 
 /// A file as an argument that counts by its size, its times of modification and change, and its inode, and isn't read.
@@ -104,7 +104,7 @@ fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp
 pub struct FileStamp {
     path: PathBuf,
     stamp: Stamp,
-    place: Place,
+    place: FileId,
     /// Of its content, while the stamp doesn't tell.
     content: Option<Digest>,
 }

@@ -59,7 +59,7 @@ pub(crate) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordere
     let number = discriminant(value);
     hasher.tagged_number(Tag::Discriminant, number.to_le_bytes());
     let fed = value.serialize(Canonical { hasher, unordered });
-    if hasher.quick && hasher.cut {
+    if hasher.shallow && hasher.cut {
         // Something was left out, with or without an error.
         return Ok(());
     }

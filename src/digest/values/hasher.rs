@@ -72,7 +72,7 @@ pub struct ContentHasher {
     /// The leaf that was fed first, as long as nothing else was.
     only: Option<Digest>,
     empty: bool,
-    /// Bytes just go behind the others: something was fed that is in the stream, which isn't a quick one.
+    /// Bytes just go behind the others: something was fed that is in the stream, which isn't a shallow one.
     flows: bool,
     /// It is the stream of a part, and not one that has taken its place.
     is_part: bool,
@@ -81,7 +81,7 @@ pub struct ContentHasher {
     strict: bool,
     claimed: bool,
     /// Feeds nothing that would take long.
-    pub(crate) quick: bool,
+    pub(crate) shallow: bool,
     /// It would have taken long, and something wasn't fed.
     pub(crate) cut: bool,
     pub(crate) failure: Option<Error>,
@@ -122,11 +122,11 @@ impl ContentHasher {
     }
 
     #[inline]
-    pub(crate) fn with(strict: bool, quick: bool) -> Self {
+    pub(crate) fn with(strict: bool, shallow: bool) -> Self {
         const BEGUN: ByteStream<SHORT> = ByteStream::beginning(DOMAIN);
         // Replaced, and not chosen: so a hit takes 48 instructions fewer (rustc 1.95).
         let mut stream = BEGUN;
-        if quick {
+        if shallow {
             stream = ByteStream::new();
         }
         Self {
@@ -138,7 +138,7 @@ impl ContentHasher {
             prefix: 0,
             strict,
             claimed: false,
-            quick,
+            shallow,
             cut: false,
             failure: None,
             spoiled: false,
@@ -283,7 +283,7 @@ impl ContentHasher {
     /// For a value that *is* a digest, use its [`ContentHash`](crate::ContentHash).
     #[inline]
     pub fn leaf(&mut self, digest: Digest) {
-        if self.empty && !self.quick {
+        if self.empty && !self.shallow {
             self.empty = false;
             self.only = Some(digest);
         } else {
@@ -294,7 +294,7 @@ impl ContentHasher {
     /// Feeds an array; O(1) if it is one whose digest is known.
     #[inline]
     pub(crate) fn array<A: Element, D: Dimension>(&mut self, array: &ArrayRef<A, D>) {
-        if self.quick {
+        if self.shallow {
             match known_digest(array) {
                 Some(digest) => self.leaf(digest),
                 None => self.cut = true,
@@ -385,7 +385,7 @@ impl ContentHasher {
     /// The same of few bytes, in one go.
     #[inline]
     pub(crate) fn tagged_number<const LEN: usize>(&mut self, tag: Tag, value: [u8; LEN]) {
-        if self.quick && self.stream.has_room(1 + LEN) {
+        if self.shallow && self.stream.has_room(1 + LEN) {
             self.stream.update(&[tag as u8]);
             self.stream.update(&value);
         } else if !(self.flows && self.stream.extend(tag as u8, value)) {
@@ -396,8 +396,8 @@ impl ContentHasher {
     /// The same as [`raw`](Self::raw), faster for few bytes.
     #[inline]
     pub(crate) fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
-        // In a quick one no leaf stands apart.
-        if self.quick && self.stream.has_room(LEN) {
+        // In a shallow one no leaf stands apart.
+        if self.shallow && self.stream.has_room(LEN) {
             self.stream.update(&bytes);
         } else if !(self.flows && self.stream.append(bytes)) {
             self.raw(&bytes);
@@ -416,7 +416,7 @@ impl ContentHasher {
 
     #[inline]
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        if self.quick {
+        if self.shallow {
             // It has no leaf of its own: that would be in the stream.
             match self.stream.has_room(bytes.len()) {
                 true => self.stream.update(bytes),

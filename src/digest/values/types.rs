@@ -54,7 +54,7 @@ impl ContentHasher {
     /// In a stream for this process alone, the type itself, which its name may not tell.
     #[inline]
     fn type_itself<T: ?Sized>(&mut self) {
-        if self.quick {
+        if self.shallow {
             self.raw(&type_number::<T>().to_le_bytes());
         }
     }

@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use crate::digest::{LEAF, Work};
-use crate::entry::write::leaves::{Leaves, in_order};
+use crate::entry::write::hash_while_writing::{Leaves, in_order};
 use crate::error::Result;
 use crate::payload::{Plain, Written};
 use crate::store::NewBlob;

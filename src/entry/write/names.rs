@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::folder::survey::Part;
+    use crate::folder::survey::FileRole;
 
     fn argument(name: &str, text: &str) -> Argument {
         Argument::new(name, Digest::of(b""), text)
@@ -137,8 +137,8 @@ mod tests {
             prop_assert!(name.len() <= NAME_MAX, "{} bytes", name.len());
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'), "{name}");
             prop_assert!(!name.starts_with('.'));
-            let part = Part::of(&name, &key[..2]);
-            prop_assert!(matches!(part, Part::Data(found) if found.to_string() == key), "{name}: {part:?}");
+            let part = FileRole::of(&name, &key[..2]);
+            prop_assert!(matches!(part, FileRole::Data(found) if found.to_string() == key), "{name}: {part:?}");
         }
     }
 }

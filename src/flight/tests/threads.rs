@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::flights::{Flights, Look, Outcome, Wanted};
+use super::super::flights::{Flights, Look, Need, Outcome};
 use super::super::processes::Locks;
 use super::super::waits::{FolderId, PATIENCE, Turn, Wait, take_turn, waiting_workers};
 use crate::digest::Digest;
@@ -172,7 +172,7 @@ fn workers_are_released_one_by_one_and_the_youngest_first() {
 /// What is never found, and a wait that is interrupted.
 struct Impatient<'a>(&'a dyn Fn() -> bool);
 
-impl Wanted for Impatient<'_> {
+impl Need for Impatient<'_> {
     type Value = ();
     type Missing = ();
 

@@ -52,9 +52,9 @@ const LENGTHS: [usize; 4] = [10, 20, 30, 40];
 fn an_entry_that_is_used_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &engine(&memory).evictor;
-    let census = evictor.count(None, Evicted::default()).unwrap();
+    let inventory = evictor.count(None, Evicted::default()).unwrap();
     used(&memory, 10, Duration::ZERO);
-    let evicted = evictor.evict(census, &Limits::default().items(2)).unwrap();
+    let evicted = evictor.evict(inventory, &Limits::default().items(2)).unwrap();
     assert_eq!(evicted.items, 2);
     assert_eq!(left(&memory, &LENGTHS), [10, 40]);
 }
@@ -63,9 +63,9 @@ fn an_entry_that_is_used_between_count_and_removal_stays() {
 fn an_entry_that_is_replaced_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &engine(&memory).evictor;
-    let census = evictor.count(Some(Duration::ZERO), Evicted::default()).unwrap();
+    let inventory = evictor.count(Some(Duration::ZERO), Evicted::default()).unwrap();
     memory.refresh(bytes::call(10));
-    evictor.evict(census, &Limits::default().age(Duration::ZERO)).unwrap();
+    evictor.evict(inventory, &Limits::default().age(Duration::ZERO)).unwrap();
     assert_eq!(left(&memory, &LENGTHS), [10]);
 }
 
@@ -73,9 +73,9 @@ fn an_entry_that_is_replaced_between_count_and_removal_stays() {
 fn an_entry_that_somebody_else_removes_in_between_is_not_counted_twice() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &engine(&memory).evictor;
-    let census = evictor.count(None, Evicted::default()).unwrap();
+    let inventory = evictor.count(None, Evicted::default()).unwrap();
     assert!(memory.remove(&bytes::call(10)).unwrap());
-    let evicted = evictor.evict(census, &Limits::default().items(2)).unwrap();
+    let evicted = evictor.evict(inventory, &Limits::default().items(2)).unwrap();
     assert_eq!(evicted.items, 1);
     assert_eq!(left(&memory, &LENGTHS), [30, 40]);
 }
@@ -95,15 +95,15 @@ fn edited_entries_count_and_stay() {
 fn an_entry_that_is_edited_between_count_and_removal_stays() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &engine(&memory).evictor;
-    let mut census = evictor.count(None, Evicted::default()).unwrap();
+    let mut inventory = evictor.count(None, Evicted::default()).unwrap();
     edit(&memory, 10);
     // Even if the clock gave both records the same time.
     let path = memory.entry(&bytes::call(10)).unwrap().unwrap().path().to_owned();
     let modified = path.metadata().unwrap().modified().unwrap();
-    let mut candidates = std::mem::take(&mut census.first.heap).into_vec();
+    let mut candidates = std::mem::take(&mut inventory.first.heap).into_vec();
     candidates.iter_mut().min().unwrap().modified = modified;
-    census.first.heap = candidates.into();
-    evictor.evict(census, &Limits::default().items(3)).unwrap();
+    inventory.first.heap = candidates.into();
+    evictor.evict(inventory, &Limits::default().items(3)).unwrap();
     assert_eq!(left(&memory, &LENGTHS), [10, 30, 40]);
 }
 
@@ -113,7 +113,7 @@ fn one_process_evicts_at_a_time_and_the_others_let_it() {
     let other = Memory::open(folder.path()).unwrap();
     let held = engine(&other).evictor.lock().unwrap();
     assert!(held.is_some());
-    let none = |_: &Census| Limits::default().items(0);
+    let none = |_: &Inventory| Limits::default().items(0);
     assert_eq!(engine(&memory).evictor.reduce_alone(None, none).unwrap(), None);
     assert_eq!(left(&memory, &LENGTHS), LENGTHS);
     drop(held);
@@ -166,8 +166,8 @@ fn a_count_remembers_what_goes_and_little_else() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = forgetful(&memory, 1);
     let remembered = |items, bytes| {
-        let census = evictor.count(None, Evicted { items, bytes }).unwrap();
-        (census.first.heap.len(), census.first.cut)
+        let inventory = evictor.count(None, Evicted { items, bytes }).unwrap();
+        (inventory.first.heap.len(), inventory.first.cut)
     };
     let each = memory.entry(&bytes::call(10)).unwrap().unwrap().bytes();
     assert_eq!(remembered(0, 0), (1, true));
@@ -228,9 +228,9 @@ fn pin(memory: &Memory, file: &str, lengths: &[usize]) {
 fn a_pin_that_comes_between_count_and_removal_counts() {
     let (_folder, memory) = stored(&LENGTHS);
     let evictor = &engine(&memory).evictor;
-    let census = evictor.count(None, Evicted::default()).unwrap();
+    let inventory = evictor.count(None, Evicted::default()).unwrap();
     pin(&memory, "late", &[10]);
-    evictor.evict(census, &Limits::default().items(0)).unwrap();
+    evictor.evict(inventory, &Limits::default().items(0)).unwrap();
     assert_eq!(left(&memory, &LENGTHS), [10]);
 }
 

@@ -28,7 +28,7 @@ fn path() -> &'static str {
     double::function().path()
 }
 
-fn slot(n: u64) -> Digest {
+fn memo_key(n: u64) -> Digest {
     Digest::of(&n.to_le_bytes())
 }
 
@@ -36,15 +36,15 @@ fn slot(n: u64) -> Digest {
 fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
     let (_folder, memory) = stored();
     let engine = engine(&memory);
-    let lease = engine.memo.look_up(&site(&memory), path(), None).ok().unwrap();
+    let handle = engine.memo.look_up(&site(&memory), path(), None).ok().unwrap();
     let long = vec![0; 100_000];
     for n in 0..40_000 {
-        let mut record = lease.hot.found.record.clone();
+        let mut record = handle.memo_entry.found.record.clone();
         if n % 100 == 0 {
             record.value.clone_from(&long);
         }
-        let Found { stat, length, used, .. } = lease.hot.found;
-        let hot = Hot {
+        let Found { stat, length, used, .. } = handle.memo_entry.found;
+        let memo_entry = MemoEntry {
             found: Found { record, stat, length, used },
             generation: 0,
             settled: true,
@@ -53,11 +53,15 @@ fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
             again: AtomicBool::new(false),
             arrays: Arc::default(),
         };
-        engine.memo.table.keep(slot(n), Arc::new(Lease { hot: Arc::new(hot), tally: Arc::default() }));
-        assert!(engine.memo.table.get(slot(0)).is_some(), "asked for at each step, and gone after {n}");
+        engine
+            .memo
+            .table
+            .keep(memo_key(n), Arc::new(MemoHandle { memo_entry: Arc::new(memo_entry), tally: Arc::default() }));
+        assert!(engine.memo.table.get(memo_key(0)).is_some(), "asked for at each step, and gone after {n}");
     }
-    let leases = spin(&engine.memo.table.stripes[stripe()].0).unwrap();
-    let (weight, most) = (leases.all().map(|lease| lease.hot.weight()).sum::<u64>(), BYTES + lease.hot.weight());
+    let handles = spin(&engine.memo.table.stripes[stripe()].0).unwrap();
+    let (weight, most) =
+        (handles.all().map(|handle| handle.memo_entry.weight()).sum::<u64>(), BYTES + handle.memo_entry.weight());
     assert!(weight <= most, "{weight} bytes, expected at most {most}");
     assert!(weight > BYTES / 2, "{weight} bytes are few");
 }
@@ -66,14 +70,14 @@ fn a_table_stays_within_its_bound_and_keeps_what_is_used() {
 fn what_is_longer_than_a_table_is_not_kept_though_it_came_last() {
     let (_folder, memory) = stored();
     let engine = engine(&memory);
-    let lease = engine.memo.look_up(&site(&memory), path(), None).ok().unwrap();
+    let handle = engine.memo.look_up(&site(&memory), path(), None).ok().unwrap();
     let with_arrays = |count: u64| {
-        let mut found = lease.hot.found.clone();
+        let mut found = handle.memo_entry.found.clone();
         let meta = ArrayMeta { descr: "|u1".into(), shape: vec![READ_RATHER], order: Order::C, itemsize: None };
-        let (digest, length) = (slot(0), READ_RATHER + 128);
+        let (digest, length) = (memo_key(0), READ_RATHER + 128);
         let array = ArrayRecord { file: "x.npy".into(), meta, offset: 128, length, digest, codec: "npy".into() };
         found.record.arrays = vec![array; count as usize];
-        let hot = Hot {
+        let memo_entry = MemoEntry {
             generation: 0,
             settled: true,
             checked: AtomicU64::new(clock::now()),
@@ -82,13 +86,13 @@ fn what_is_longer_than_a_table_is_not_kept_though_it_came_last() {
             arrays: no_arrays(&found.record),
             found,
         };
-        Arc::new(Lease { hot: Arc::new(hot), tally: Arc::default() })
+        Arc::new(MemoHandle { memo_entry: Arc::new(memo_entry), tally: Arc::default() })
     };
     for (count, kept) in [(1, true), (1000, false), (2, true)] {
-        engine.memo.table.keep(slot(9), with_arrays(count));
-        assert_eq!(engine.memo.table.get(slot(9)).is_some(), kept, "{count} arrays");
-        let leases = spin(&engine.memo.table.stripes[stripe()].0).unwrap();
-        assert!(leases.all().map(|lease| lease.hot.weight()).sum::<u64>() <= BYTES, "{count} arrays");
+        engine.memo.table.keep(memo_key(9), with_arrays(count));
+        assert_eq!(engine.memo.table.get(memo_key(9)).is_some(), kept, "{count} arrays");
+        let handles = spin(&engine.memo.table.stripes[stripe()].0).unwrap();
+        assert!(handles.all().map(|handle| handle.memo_entry.weight()).sum::<u64>() <= BYTES, "{count} arrays");
     }
 }
 
@@ -100,12 +104,12 @@ fn what_was_read_before_a_change_is_not_used_after_it() {
     assert!(engine.memo.remembered(&site, path()).is_ok());
     engine.memo.table.forget(site.key());
     // Kept by a thread that had read it earlier.
-    engine.memo.table.keep(site.slot(), Arc::clone(&read));
+    engine.memo.table.keep(site.memo_key(), Arc::clone(&read));
     assert!(engine.memo.remembered(&site, path()).is_err());
     assert!(engine.memo.look_up(&site, path(), None).is_ok());
     assert!(engine.memo.remembered(&site, path()).is_ok());
     engine.memo.table.clear();
-    engine.memo.table.keep(site.slot(), read);
+    engine.memo.table.keep(site.memo_key(), read);
     assert!(engine.memo.remembered(&site, path()).is_err());
 }
 
@@ -132,7 +136,7 @@ fn threads_share_what_they_found() {
     let mine = engine.memo.look_up(&site, path(), None).ok().unwrap();
     std::thread::scope(|scope| {
         let other = scope.spawn(|| engine.memo.remembered(&site, path()).ok().unwrap().0).join().unwrap();
-        assert!(Arc::ptr_eq(&mine.hot, &other.hot), "read once");
+        assert!(Arc::ptr_eq(&mine.memo_entry, &other.memo_entry), "read once");
         assert!(!Arc::ptr_eq(&mine, &other), "no reference count in common");
         assert!(!Arc::ptr_eq(&mine.tally, &other.tally), "no counter in common");
     });
@@ -142,7 +146,7 @@ fn threads_share_what_they_found() {
 fn a_state_is_trusted_only_once_it_is_old_enough() {
     let (_folder, memory) = stored();
     let (engine, site) = (engine(&memory), site(&memory));
-    assert!(!engine.memo.look_up(&site, path(), None).ok().unwrap().hot.settled);
+    assert!(!engine.memo.look_up(&site, path(), None).ok().unwrap().memo_entry.settled);
     let found = engine.archive.find(&site, path()).ok().unwrap();
     let changed = found.stat.changed;
     let after = |age| Before { generation: 0, now: 0, time: changed + age };

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::Memory;
 use crate::digest::Digest;
-use crate::flight::{Look, Outcome, Wanted};
+use crate::flight::{Look, Need, Outcome};
 use crate::key::Key;
 use crate::store::Locks;
 
 /// What is never found, and done when the closure says so.
 struct Unless<F>(F);
 
-impl<F: Fn() -> bool> Wanted for Unless<F> {
+impl<F: Fn() -> bool> Need for Unless<F> {
     type Value = ();
     type Missing = ();
 

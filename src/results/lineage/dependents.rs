@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::folder::survey::{State, survey};
 use crate::key::Key;
 use crate::memory::Engine;
-use crate::results::lineage::{Place, held};
+use crate::results::lineage::{Holder, held};
 
 /// The stored calls that took a result as an argument, and those that took theirs: from
 /// [`Memory::dependents_of`](crate::Memory::dependents_of).
@@ -45,7 +45,7 @@ impl Dependents {
 
 /// A call that took something, and as which argument.
 struct Taker {
-    place: Place,
+    place: Holder,
     argument: String,
 }
 
@@ -86,7 +86,7 @@ impl Engine {
         let survey = survey(&self.archive.disk, |takers: &mut Found, shard| {
             for (key, item) in shard.records() {
                 let State::Entry(found) = shard.listed_state(key, item) else { continue };
-                let place = Place { created: found.record.created, function: shard.function, key };
+                let place = Holder { created: found.record.created, function: shard.function, key };
                 let arguments = found.record.arguments.iter();
                 takers.extend(arguments.map(|it| (it.digest(), Taker { place, argument: it.name().to_owned() })));
             }

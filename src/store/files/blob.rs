@@ -61,12 +61,12 @@ impl Disk {
             return std::fs::write(&path, bytes).map_err(|error| Error::io("write", &path, error));
         }
         let late = planted::is("rename before fsync");
-        // A sweep may take the stage away, too, before it has its name.
+        // A sweep may take the temp away, too, before it has its name.
         for _ in 0..TRIES {
-            let (stage, file) = self.stage(&name, staged.clone()).map_err(fault)?;
+            let (temp, file) = self.temp(&name, staged.clone()).map_err(fault)?;
             self.fill(file, bytes, if late { Durability::Buffered } else { durability }, &path)?;
             between();
-            match stage.rename(name.leaf) {
+            match temp.rename(name.leaf) {
                 Ok(()) if late => return File::open(&path).map_or(Ok(()), |f| self.flush(&f, durability, &path)),
                 Ok(()) => return Ok(()),
                 Err(Errno::NOENT) => {}
@@ -77,12 +77,12 @@ impl Disk {
     }
 
     /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
-    fn stage(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(Stage, File)> {
+    fn temp(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(TempFile, File)> {
         for _ in 0..TRIES {
             let folder = self.made_folder(name)?;
             match at::step(folder.as_fd(), &staged, at::CREATE, mode(0o666)) {
                 Ok(file) => {
-                    return Ok((Stage { folder, name: staged, renamed: false }, File::from(file)));
+                    return Ok((TempFile { folder, name: staged, renamed: false }, File::from(file)));
                 }
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(errno),
@@ -216,13 +216,13 @@ impl Drop for NewBlob<'_> {
 }
 
 /// A staged file, removed unless it was renamed.
-struct Stage {
+struct TempFile {
     folder: Folder,
     name: String,
     renamed: bool,
 }
 
-impl Stage {
+impl TempFile {
     /// The commit.
     fn rename(mut self, leaf: &str) -> rustix::io::Result<()> {
         retry_on_intr(|| fs::renameat(&self.folder, &self.name, &self.folder, leaf))?;
@@ -231,7 +231,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for TempFile {
     fn drop(&mut self) {
         if !self.renamed {
             let _ = fs::unlinkat(&self.folder, &self.name, AtFlags::empty());

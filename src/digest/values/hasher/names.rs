@@ -34,20 +34,20 @@ impl<'a> Name<'a> {
     }
 
     #[inline]
-    fn place(self) -> Place {
+    fn place(self) -> StrAddress {
         match self {
-            Self::Type { printed: name, .. } | Self::Static(name) => Place::of(name),
-            Self::Lent(_) => Place::NOWHERE,
+            Self::Type { printed: name, .. } | Self::Static(name) => StrAddress::of(name),
+            Self::Lent(_) => StrAddress::NOWHERE,
         }
     }
 
     /// Where the package's mark lies, without which a place says nothing: types of two packages may share the text of
     /// their names.
     #[inline]
-    fn package(self) -> Place {
+    fn package(self) -> StrAddress {
         match self {
-            Self::Type { package, .. } => Place::of(package),
-            Self::Static(_) | Self::Lent(_) => Place::NOWHERE,
+            Self::Type { package, .. } => StrAddress::of(package),
+            Self::Static(_) | Self::Lent(_) => StrAddress::NOWHERE,
         }
     }
 
@@ -62,12 +62,12 @@ impl<'a> Name<'a> {
 
 /// Where a text lies that stays there. Two texts of one place are the same, and a comparison of places reads neither.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct StrAddress {
     at: usize,
     len: usize,
 }
 
-impl Place {
+impl StrAddress {
     /// Of what is lent, and what is empty.
     const NOWHERE: Self = Self { at: 0, len: 0 };
 
@@ -90,7 +90,7 @@ fn of_package(package: &'static str, printed: &'static str) -> Cow<'static, str>
 
 /// The name of a field, in the table.
 struct Field {
-    place: Place,
+    place: StrAddress,
     /// As it is written in full.
     bytes: Box<[u8]>,
 }
@@ -142,9 +142,9 @@ pub(crate) enum Kind<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Mark {
     /// Nowhere if any text is, in which case the mark tells nothing.
-    name: Place,
-    package: Place,
-    variant: Place,
+    name: StrAddress,
+    package: StrAddress,
+    variant: StrAddress,
     serde: Option<(u32, u8)>,
 }
 
@@ -153,10 +153,10 @@ impl Head<'_> {
     fn mark(self) -> Mark {
         let (variant, serde) = self.kind.parts();
         let mut name = self.name.place();
-        let variant = variant.map_or(Place::NOWHERE, |variant| {
+        let variant = variant.map_or(StrAddress::NOWHERE, |variant| {
             let place = variant.place();
             if !place.is_somewhere() {
-                name = Place::NOWHERE;
+                name = StrAddress::NOWHERE;
             }
             place
         });
@@ -273,7 +273,7 @@ pub(crate) struct Names {
     /// So many have come in this stream; those after them are a guess.
     seen: usize,
     /// Of fields that were written before: all that has to be looked at where they come as expected.
-    places: Vec<Place>,
+    places: Vec<StrAddress>,
     /// What is open, and what that is in.
     now: Open,
     around: Vec<Open>,
@@ -382,7 +382,7 @@ impl Names {
     #[inline]
     pub(crate) fn is_next(&mut self, name: &'static str) -> bool {
         let next = self.now.next;
-        let is_next = next < self.now.end && self.places.get(next) == Some(&Place::of(name)) && !name.is_empty();
+        let is_next = next < self.now.end && self.places.get(next) == Some(&StrAddress::of(name)) && !name.is_empty();
         self.now.next += usize::from(is_next);
         is_next
     }

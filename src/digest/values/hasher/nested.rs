@@ -140,10 +140,10 @@ impl ContentHasher {
         self.depth = self.depth.saturating_sub(1);
     }
 
-    /// Whether nothing that is still fed can make a difference: the stream has failed, or a quick one left something out.
+    /// Whether nothing that is still fed can make a difference: the stream has failed, or a shallow one left something out.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.failure.is_some() || self.quick && self.cut
+        self.failure.is_some() || self.shallow && self.cut
     }
 
     #[inline]
@@ -158,7 +158,7 @@ impl ContentHasher {
 
     #[inline]
     pub(crate) fn begin(&mut self, head: Head<'_>) {
-        if self.quick {
+        if self.shallow {
             self.step_down();
             return self.head(head);
         }

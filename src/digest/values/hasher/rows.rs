@@ -72,7 +72,7 @@ impl ContentHasher {
     pub(crate) fn items<'a, T: ContentHash + 'a>(&mut self, items: impl IntoIterator<Item = &'a T>) {
         let mut items = items.into_iter();
         let Some(first) = items.next() else { return };
-        if self.quick || !first.is_alike() {
+        if self.shallow || !first.is_alike() {
             self.each([first], feed);
             return self.each(items, feed);
         }

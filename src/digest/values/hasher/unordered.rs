@@ -31,7 +31,7 @@ impl ContentHasher {
     pub fn set<'a, T: ContentHash + ?Sized + 'a>(&mut self, items: impl IntoIterator<Item = &'a T>) {
         let Some(mut part) = self.part() else { return };
         let mut items = items.into_iter().peekable();
-        let has_rows = !self.quick && items.peek().is_some_and(|first| first.is_alike());
+        let has_rows = !self.shallow && items.peek().is_some_and(|first| first.is_alike());
         if has_rows {
             self.tag(Tag::TableSet);
             items.peek().inspect(|first| first.alike(self));
@@ -59,7 +59,7 @@ impl ContentHasher {
     {
         let Some(mut part) = self.part() else { return };
         let mut entries = entries.into_iter().peekable();
-        let has_rows = !self.quick && entries.peek().is_some_and(|(key, value)| key.is_alike() || value.is_alike());
+        let has_rows = !self.shallow && entries.peek().is_some_and(|(key, value)| key.is_alike() || value.is_alike());
         if has_rows {
             self.tag(Tag::TableMap);
             entries.peek().inspect(|(key, value)| {
@@ -141,16 +141,16 @@ impl ContentHasher {
         if self.is_over() {
             return None;
         }
-        let mut part = Self::with(self.strict, self.quick);
+        let mut part = Self::with(self.strict, self.shallow);
         (part.depth, part.hops, part.is_part) = (self.depth + 1, self.hops, true);
-        part.prefix = if self.quick { 0 } else { crate::digest::values::hasher::DOMAIN.len() as u8 };
+        part.prefix = if self.shallow { 0 } else { crate::digest::values::hasher::DOMAIN.len() as u8 };
         Some(part)
     }
 
     /// The digest of a part, whose stream begins anew; what it rests on, this one rests on.
     #[inline]
     pub(crate) fn absorb(&mut self, part: &mut Self) -> Digest {
-        if part.claimed | part.spoiled | part.cut | (part.quick != self.quick) || part.failure.is_some() {
+        if part.claimed | part.spoiled | part.cut | (part.shallow != self.shallow) || part.failure.is_some() {
             self.heed(part);
         }
         let digest = part.digest();
@@ -163,8 +163,8 @@ impl ContentHasher {
     fn heed(&mut self, part: &mut Self) {
         self.claimed |= part.claimed;
         self.spoiled |= part.spoiled;
-        // A part that begins its stream anew may have digested a quick one, in which something was left out.
-        self.cut |= part.cut || part.quick != self.quick;
+        // A part that begins its stream anew may have digested a shallow one, in which something was left out.
+        self.cut |= part.cut || part.shallow != self.shallow;
         if part.failure.is_some() {
             self.take_failure(part);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shuttle::thread::{JoinHandle, spawn};
 
-use super::flights::{Flights, Look, Outcome, Wanted};
+use super::flights::{Flights, Look, Need, Outcome};
 use super::processes::Locks;
 use super::world::{Announced, Held, Killed, Missing, flaw, world};
 use crate::digest::Digest;
@@ -78,8 +78,8 @@ impl Locks for Process {
         key.digest().to_bytes()[0]
     }
 
-    fn announce(&self, held: &[u8], wanted: u8) -> CacheResult<Announced> {
-        Ok(world().announce(self.number, held, wanted))
+    fn announce(&self, held: &[u8], awaited: u8) -> CacheResult<Announced> {
+        Ok(world().announce(self.number, held, awaited))
     }
 
     fn waits_of(&self, held: u8) -> CacheResult<Vec<u8>> {
@@ -87,7 +87,7 @@ impl Locks for Process {
     }
 }
 
-impl Wanted for Asked {
+impl Need for Asked {
     type Value = ();
     type Missing = Missing;
 

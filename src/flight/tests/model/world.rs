@@ -57,12 +57,12 @@ pub(super) enum Missing {
     Expired,
 }
 
-/// Whoever computes `held` waits for `wanted`.
+/// Whoever computes `held` waits for `awaited`.
 #[derive(Clone, Copy, PartialEq)]
 struct Wait {
     process: Process,
     held: u8,
-    wanted: u8,
+    awaited: u8,
 }
 
 #[derive(Default)]
@@ -160,9 +160,9 @@ impl World {
         (holder == process).then(|| Held(process, key))
     }
 
-    pub(super) fn announce(&self, process: Process, held: &[u8], wanted: u8) -> Announced {
+    pub(super) fn announce(&self, process: Process, held: &[u8], awaited: u8) -> Announced {
         let mut folder = self.enter(process);
-        let waits: Vec<_> = held.iter().map(|&held| Wait { process, held, wanted }).collect();
+        let waits: Vec<_> = held.iter().map(|&held| Wait { process, held, awaited }).collect();
         let is_news = waits.iter().any(|wait| !folder.announced.contains(wait));
         folder.announced.extend(&waits);
         if is_news {
@@ -174,7 +174,7 @@ impl World {
     pub(super) fn waits_of(&self, process: Process, held: u8) -> Vec<u8> {
         let folder = self.enter(process);
         let waits = folder.announced.iter().filter(|wait| wait.held == held && !flaw().tells_nothing);
-        waits.map(|wait| wait.wanted).collect()
+        waits.map(|wait| wait.awaited).collect()
     }
 
     /// Those that sleep look again: a thread of theirs begins to wait for another.

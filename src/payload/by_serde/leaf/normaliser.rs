@@ -34,18 +34,18 @@ pub struct Normaliser {
     /// What the parts that only serde knows are stored as, one after the other.
     bytes: RefCell<Vec<u8>>,
     /// Where each of them stands, by its address and type.
-    places: BTreeMap<(usize, &'static str), Place>,
+    spans: BTreeMap<(usize, &'static str), LeafSpan>,
     failure: Option<Error>,
 }
 
-struct Place {
+struct LeafSpan {
     range: Range<usize>,
     depth: u32,
 }
 
 impl Normaliser {
     pub(crate) fn new(check: Check) -> Self {
-        Self { check, bytes: RefCell::default(), places: BTreeMap::new(), failure: None }
+        Self { check, bytes: RefCell::default(), spans: BTreeMap::new(), failure: None }
     }
 
     /// Replaces a part that only serde knows by what serde brings back of it.
@@ -77,16 +77,16 @@ impl Normaliser {
         *self.bytes.get_mut() = out.finish();
         let (again, depth) = written?;
         let range = start..self.bytes.get_mut().len();
-        self.places.insert((std::ptr::from_ref(value).addr(), type_name::<T>()), Place { range, depth });
+        self.spans.insert((std::ptr::from_ref(value).addr(), type_name::<T>()), LeafSpan { range, depth });
         *value = again;
         Ok(())
     }
 
     /// A value that goes elsewhere once it is normal, as keys of a map do: its parts aren't known by their addresses.
     pub(crate) fn moved<T: Payload>(&mut self, mut value: T) -> T {
-        let (places, len) = (mem::take(&mut self.places), self.bytes.get_mut().len());
+        let (spans, len) = (mem::take(&mut self.spans), self.bytes.get_mut().len());
         value.normalise(self);
-        self.places = places;
+        self.spans = spans;
         self.bytes.get_mut().truncate(len);
         value
     }
@@ -115,7 +115,7 @@ impl Normaliser {
     ///
     /// The bytes of a value that is one such part are handed over, and not known a second time.
     pub(crate) fn write(&self, at: usize, type_name: &'static str, out: &mut Writer<'_>) -> Option<Result<()>> {
-        let Place { range, depth } = self.places.get(&(at, type_name))?;
+        let LeafSpan { range, depth } = self.spans.get(&(at, type_name))?;
         let mut bytes = self.bytes.borrow_mut();
         let part = bytes.get(range.clone())?;
         if let Err(error) = out.expect_room_for(*depth) {

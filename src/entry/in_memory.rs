@@ -44,19 +44,19 @@ impl Content {
 }
 
 /// A value that no entry holds. It can be loaded again and again, though it may not be `Clone`.
-pub(crate) struct Kept {
+pub(crate) struct InMemoryEntry {
     value: Vec<u8>,
-    arrays: Vec<KeptArray>,
+    arrays: Vec<InMemoryArray>,
     content: OnceLock<Content>,
 }
 
-struct KeptArray {
+struct InMemoryArray {
     meta: ArrayMeta,
     data: Vec<u8>,
     digest: OnceLock<Digest>,
 }
 
-impl Kept {
+impl InMemoryEntry {
     /// Copies the value; arrays of at most `inline` bytes go where an entry would have them.
     pub(crate) fn of<R>(value: &Normal<'_, R>, inline: u64) -> Result<Self> {
         let mut arrays = Arrays(Vec::new());
@@ -73,22 +73,22 @@ impl Kept {
 
     /// What it is; nothing is hashed before that is asked.
     pub(crate) fn content(&self) -> Content {
-        *self.content.get_or_init(|| Content::new(&self.value, self.arrays.iter().map(KeptArray::digest)))
+        *self.content.get_or_init(|| Content::new(&self.value, self.arrays.iter().map(InMemoryArray::digest)))
     }
 
-    fn array(&self, index: u32) -> Result<&KeptArray> {
+    fn array(&self, index: u32) -> Result<&InMemoryArray> {
         let array = usize::try_from(index).ok().and_then(|index| self.arrays.get(index));
         array.ok_or_else(|| Error::damaged(format!("value refers to array {index} of {}", self.arrays.len())))
     }
 }
 
-impl KeptArray {
+impl InMemoryArray {
     fn digest(&self) -> Digest {
         *self.digest.get_or_init(|| self.meta.digest(tree(&self.data)))
     }
 }
 
-impl ArraySource for Kept {
+impl ArraySource for InMemoryEntry {
     fn meta(&self, index: u32) -> Result<&ArrayMeta> {
         self.array(index).map(|array| &array.meta)
     }
@@ -106,17 +106,17 @@ impl ArraySource for Kept {
     }
 
     fn digest(&self, index: u32) -> Result<Digest> {
-        self.array(index).map(KeptArray::digest)
+        self.array(index).map(InMemoryArray::digest)
     }
 }
 
-struct Arrays(Vec<KeptArray>);
+struct Arrays(Vec<InMemoryArray>);
 
 impl ArraySink for Arrays {
     fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
         let index = u32::try_from(self.0.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
         let digest = known.map_or_else(OnceLock::new, OnceLock::from);
-        self.0.push(KeptArray { meta: meta.clone(), data: data.to_vec(), digest });
+        self.0.push(InMemoryArray { meta: meta.clone(), data: data.to_vec(), digest });
         Ok(index)
     }
 }

@@ -4,26 +4,26 @@ use crate::call::request::Request;
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
-use crate::flight::{Locks, Look, Wanted};
+use crate::flight::{Locks, Look, Need};
 use crate::key::Key;
 use crate::memory::Engine;
-use crate::memory::form::Shape;
+use crate::memory::form::Form;
 use crate::store::{self, AnnouncedWaits, LockedKey};
 
-/// A call whose result is wanted in this shape.
-pub(crate) struct WantedCall<'a, C, S> {
+/// A call whose result is awaited in this form.
+pub(crate) struct NeededCall<'a, C, S> {
     pub(crate) engine: &'a Engine,
     pub(crate) call: &'a C,
     pub(crate) site: &'a Site,
-    pub(crate) shape: S,
+    pub(crate) form: S,
 }
 
-impl<C: Request, S: Shape<C::Result>> Wanted for WantedCall<'_, C, S> {
+impl<C: Request, S: Form<C::Result>> Need for NeededCall<'_, C, S> {
     type Value = S::Out;
     type Missing = Missing;
 
     fn look(&self) -> Look<S::Out, Missing> {
-        match self.engine.hit(self.call, self.site, self.shape) {
+        match self.engine.hit(self.call, self.site, self.form) {
             Ok(value) => Look::Found(value),
             Err(missing) => Look::Missing(missing),
         }
@@ -61,8 +61,8 @@ impl Locks for store::Locks {
         store::Locks::stub(key.digest().to_bytes())
     }
 
-    fn announce(&self, held: &[u32], wanted: u32) -> Result<AnnouncedWaits> {
-        self.announce(held, wanted)
+    fn announce(&self, held: &[u32], awaited: u32) -> Result<AnnouncedWaits> {
+        self.announce(held, awaited)
     }
 
     fn waits_of(&self, held: u32) -> Result<Vec<u32>> {

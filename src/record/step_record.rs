@@ -12,7 +12,7 @@ use crate::key::{Part, Types};
 
 /// The last result of a slot (docs/format.md, "Slots").
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Slot {
+pub(crate) struct StepRecord {
     pub(crate) format: u32,
     /// Features without which the rest can't be read right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +62,7 @@ pub(crate) struct TargetRecord {
     pub(crate) digest: Digest,
 }
 
-impl Slot {
+impl StepRecord {
     /// # Errors
     /// Returns an error if that takes more than [`RECORD_MAX`](super::RECORD_MAX) bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
@@ -99,7 +99,7 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::record::{FORMAT, Record};
 
-    fn slot() -> Slot {
+    fn slot() -> StepRecord {
         let digest = Digest::from_bytes([7; 16]);
         let target = TargetRecord {
             path: b"/tmp/\xff.npy".to_vec(),
@@ -110,7 +110,7 @@ mod tests {
             seen: 1_700_000_002_000_000_000,
             digest,
         };
-        Slot {
+        StepRecord {
             format: FORMAT,
             requires: Vec::new(),
             key: digest,
@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_slot_comes_back_as_it_was() {
-        let nameless = Slot { target: None, ..slot() };
+        let nameless = StepRecord { target: None, ..slot() };
         for slot in [slot(), nameless] {
-            assert_eq!(Slot::decode(&slot.encode().unwrap(), Path::new("m/x.record")).unwrap(), slot);
+            assert_eq!(StepRecord::decode(&slot.encode().unwrap(), Path::new("m/x.record")).unwrap(), slot);
         }
     }
 
@@ -142,11 +142,11 @@ mod tests {
         for at in 0..bytes.len() {
             let mut forged = bytes.clone();
             forged[at] ^= 1 << (at % 8);
-            let error = Slot::decode(&forged, Path::new("m/x.record")).unwrap_err();
+            let error = StepRecord::decode(&forged, Path::new("m/x.record")).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged, "byte {at}");
         }
         for len in 0..bytes.len() {
-            assert!(Slot::decode(&bytes[..len], Path::new("m/x.record")).is_err(), "{len} bytes");
+            assert!(StepRecord::decode(&bytes[..len], Path::new("m/x.record")).is_err(), "{len} bytes");
         }
     }
 
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_slot_of_a_later_format_is_newer_and_no_entry() {
-        let newer = Slot { requires: vec!["staging".to_owned()], ..slot() };
-        let error = Slot::decode(&newer.encode().unwrap(), Path::new("m/x.record")).unwrap_err();
+        let newer = StepRecord { requires: vec!["staging".to_owned()], ..slot() };
+        let error = StepRecord::decode(&newer.encode().unwrap(), Path::new("m/x.record")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer);
         assert!(Record::decode(&slot().encode().unwrap(), || "m/x.record".into()).is_err());
     }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_slot_of_endless_arguments_is_refused() {
         let arguments = vec![slot().arguments[0].clone(); 5000];
-        let error = Slot { arguments, ..slot() }.encode().unwrap_err();
+        let error = StepRecord { arguments, ..slot() }.encode().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

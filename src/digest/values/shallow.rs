@@ -11,7 +11,7 @@ use crate::digest::values::tag::Tag;
 impl ContentHasher {
     /// `ids` are what the process calls the function.
     #[inline]
-    pub(crate) fn quick(ids: [usize; 2]) -> Self {
+    pub(crate) fn shallow(ids: [usize; 2]) -> Self {
         let mut hasher = Self::with(false, true);
         ids.iter().for_each(|id| hasher.raw(&id.to_le_bytes()));
         hasher
@@ -40,39 +40,39 @@ impl ContentHasher {
     /// Whether what comes next is to be left out, because it would take long.
     #[inline]
     pub(crate) fn leaves_out(&mut self) -> bool {
-        self.cut |= self.quick;
-        self.quick
+        self.cut |= self.shallow;
+        self.shallow
     }
 
     /// What was fed, if that is all of it and short: it names the call as the digest does, and takes no hashing.
     #[inline]
-    pub(crate) fn brief(&self) -> Option<Brief> {
+    pub(crate) fn plain_key(&self) -> Option<PlainKey> {
         let words = if self.is_whole() { self.stream.words() } else { None };
-        words.map(Brief)
+        words.map(PlainKey)
     }
 
-    /// Whether nothing was left out or lost: an argument may begin the hasher anew, which then isn't a quick one any
+    /// Whether nothing was left out or lost: an argument may begin the hasher anew, which then isn't a shallow one any
     /// more.
     #[inline]
     fn is_whole(&self) -> bool {
-        self.quick && !self.cut && self.failure.is_none()
+        self.shallow && !self.cut && self.failure.is_none()
     }
 
     /// The digest of all; `None` if some of it is long, can't be fed, or was lost.
     #[inline]
-    pub(crate) fn quick_digest(&self) -> Option<Digest> {
+    pub(crate) fn memo_key(&self) -> Option<Digest> {
         self.is_whole().then(|| self.stream.digest())
     }
 }
 
 /// A call in so many bytes: those that were fed, their number, and zeros.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Brief([u64; WORDS]);
+pub(crate) struct PlainKey([u64; WORDS]);
 
 /// The words of a function and four numbers.
 const WORDS: usize = 8;
 
-impl Brief {
+impl PlainKey {
     /// Spreads calls over places; who has none in common is told apart by the words.
     #[inline]
     pub(crate) fn spread(&self) -> u64 {
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
     use crate::digest::{ContentHash, Known, Registration};
 
-    fn quick(arguments: &[&dyn Feed]) -> Option<Digest> {
-        fed(arguments).quick_digest()
+    fn shallow(arguments: &[&dyn Feed]) -> Option<Digest> {
+        fed(arguments).memo_key()
     }
 
     fn fed(arguments: &[&dyn Feed]) -> ContentHasher {
-        let mut hasher = ContentHasher::quick([1, 2]);
+        let mut hasher = ContentHasher::shallow([1, 2]);
         for argument in arguments {
             argument.feed(&mut hasher);
             hasher.end_argument();
@@ -158,14 +158,14 @@ mod tests {
             &[&one, &ends],
             &[&one, &nothing, &two],
         ];
-        let digests: Vec<_> = calls.iter().map(|call| quick(call).unwrap()).collect();
+        let digests: Vec<_> = calls.iter().map(|call| shallow(call).unwrap()).collect();
         for (n, digest) in digests.iter().enumerate() {
             assert!(!digests[..n].contains(digest), "call {n}");
         }
-        assert_eq!(quick(&[&1_u8, &2_u8]), quick(&[&one, &two]));
-        let briefs: Vec<_> = calls.iter().map(|call| fed(call).brief().unwrap()).collect();
-        for (n, brief) in briefs.iter().enumerate() {
-            assert!(!briefs[..n].contains(brief), "call {n}");
+        assert_eq!(shallow(&[&1_u8, &2_u8]), shallow(&[&one, &two]));
+        let plain_keys: Vec<_> = calls.iter().map(|call| fed(call).plain_key().unwrap()).collect();
+        for (n, plain_key) in plain_keys.iter().enumerate() {
+            assert!(!plain_keys[..n].contains(plain_key), "call {n}");
         }
     }
 
@@ -174,10 +174,10 @@ mod tests {
         // 16 bytes for the function, and as many as a text has and 10 for each argument.
         for len in 0..200 {
             let text = "x".repeat(len);
-            let brief = fed(&[&text]).brief();
-            assert_eq!(brief.is_some(), len <= 8 * WORDS - 1 - 16 - 10, "{len}");
+            let plain_key = fed(&[&text]).plain_key();
+            assert_eq!(plain_key.is_some(), len <= 8 * WORDS - 1 - 16 - 10, "{len}");
         }
-        let zeros = |len: usize| fed(&[&Fed(move_zeros(len))]).brief().unwrap();
+        let zeros = |len: usize| fed(&[&Fed(move_zeros(len))]).plain_key().unwrap();
         assert!(zeros(1) != zeros(2), "zeros count, too");
     }
 
@@ -190,16 +190,16 @@ mod tests {
 
     #[test]
     fn what_is_long_or_would_have_to_be_read_has_none() {
-        assert!(quick(&[&"short"]).is_some());
-        assert!(quick(&[&"x".repeat(200)]).is_none());
-        assert!(quick(&[&vec![Some("x"); 200]]).is_none());
+        assert!(shallow(&[&"short"]).is_some());
+        assert!(shallow(&[&"x".repeat(200)]).is_none());
+        assert!(shallow(&[&vec![Some("x"); 200]]).is_none());
         let array = Array1::from_elem(1000, 1.0);
-        assert!(quick(&[&array]).is_none());
-        assert!(quick(&[&Some(array.clone())]).is_none());
+        assert!(shallow(&[&array]).is_none());
+        assert!(shallow(&[&Some(array.clone())]).is_none());
         let claimed = std::sync::Arc::new(Known::claimed(Digest::of(b"as a record says")));
         let registration = Registration::new(&array, claimed);
-        assert!(quick(&[&array]).is_some());
-        assert_ne!(quick(&[&array]), quick(&[&Digest::of(b"as a record says")]));
+        assert!(shallow(&[&array]).is_some());
+        assert_ne!(shallow(&[&array]), shallow(&[&Digest::of(b"as a record says")]));
         drop(registration);
     }
 }

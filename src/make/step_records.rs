@@ -9,12 +9,12 @@ use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Outcome, Wanted};
+use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Need, Outcome};
 use crate::key::{Function, Key, Stream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec};
-use crate::record::{FORMAT, Producer, RECORD_MAX, Slot, TargetRecord};
+use crate::record::{FORMAT, Producer, RECORD_MAX, StepRecord, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
 use crate::stats::reason::Difference;
 use crate::store::{Durability, LockedKey, Locks, Stat};
@@ -24,7 +24,7 @@ const SLOT_VERSION: &str = "ndcache-slot:1";
 
 /// Which slot: that of a path, or of a function's name for what has none (docs/format.md, "Slots").
 #[derive(Clone, Copy)]
-pub(crate) enum SlotName<'a> {
+pub(crate) enum StepName<'a> {
     /// Absolute, as bytes.
     Path(&'a [u8]),
     /// Of that function.
@@ -34,7 +34,7 @@ pub(crate) enum SlotName<'a> {
 /// How long a step waits for one of another cache that saves the same target. What it then saves is compared.
 const TURN: Duration = Duration::from_secs(60);
 
-impl SlotName<'_> {
+impl StepName<'_> {
     /// Waits until no other thread of this process saves this target, whichever cache it is for. Whoever can't wait
     /// goes on.
     pub(crate) fn turn(self) -> Lead<LockedKey> {
@@ -134,14 +134,14 @@ pub(crate) struct Made {
 }
 
 /// What a step is to make, and looks for.
-struct WantedStep<'a, F> {
-    slots: Slots<'a>,
+struct NeededStep<'a, F> {
+    slots: StepRecords<'a>,
     /// Of the slot's record.
     name: String,
     look: F,
 }
 
-impl<T, F: Fn() -> Look<T, Stale>> Wanted for WantedStep<'_, F> {
+impl<T, F: Fn() -> Look<T, Stale>> Need for NeededStep<'_, F> {
     type Value = T;
     type Missing = Stale;
 
@@ -155,7 +155,7 @@ impl<T, F: Fn() -> Look<T, Stale>> Wanted for WantedStep<'_, F> {
     }
 }
 
-impl<F> WantedStep<'_, F> {
+impl<F> NeededStep<'_, F> {
     fn record(&self) -> Option<Stat> {
         self.slots.engine.archive.disk.stat(&self.name).ok().flatten()
     }
@@ -163,18 +163,18 @@ impl<F> WantedStep<'_, F> {
 
 impl Memory {
     /// The slots of this memory for a function of this mode; `None` where nothing is looked up.
-    pub(crate) fn slots<A, R>(&self, call: &Call<A, R>) -> Option<Slots<'_>> {
+    pub(crate) fn slots<A, R>(&self, call: &Call<A, R>) -> Option<StepRecords<'_>> {
         let engine = self.0.as_deref()?;
         engine.warn_unnamed(call.function());
         let mode = engine.mode(call.options());
-        (mode != Mode::Off).then_some(Slots { engine, mode })
+        (mode != Mode::Off).then_some(StepRecords { engine, mode })
     }
 
     /// Runs the function; the cached calls in it go through this memory.
     pub(crate) fn run<A, R>(&self, call: Call<A, R>) -> Ran<R> {
         let (function, codec) = (call.function(), call.codec());
         let Some(engine) = &self.0 else { return self.run_only(call) };
-        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.telling()));
+        let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         let Computed { result, changed, duration, .. } = self.compute(engine, call, None);
         let made = match changed {
             Some(argument) => Err(changed_argument(function, argument)),
@@ -215,12 +215,12 @@ impl Memory {
 
 /// The slots of a memory, as a function of some mode may use them.
 #[derive(Clone, Copy)]
-pub(crate) struct Slots<'a> {
+pub(crate) struct StepRecords<'a> {
     engine: &'a Engine,
     mode: Mode,
 }
 
-impl Slots<'_> {
+impl StepRecords<'_> {
     /// Whether anything may be made and remembered.
     pub(crate) fn writes(self) -> bool {
         self.mode <= Mode::Refresh
@@ -231,7 +231,7 @@ impl Slots<'_> {
     }
 
     /// Whether neither a restart nor another mount has come between `slot` and now; see `Producer`.
-    pub(crate) fn is_of_this_session(self, slot: &Slot) -> bool {
+    pub(crate) fn is_of_this_session(self, slot: &StepRecord) -> bool {
         slot.producer.session == *self.engine.archive.disk.session()
     }
 
@@ -244,7 +244,7 @@ impl Slots<'_> {
     }
 
     /// Why what `slot` remembers isn't what `call` would make; `None` if it is.
-    pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &Slot) -> Option<Stale> {
+    pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &StepRecord) -> Option<Stale> {
         let Ok(identity) = call.identity() else { return Some(Stale::New) };
         if slot.key == key.digest()
             && Types::new(call.function(), identity.other_types).suit(call.function(), slot.types, slot.build)
@@ -258,12 +258,12 @@ impl Slots<'_> {
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.
-    pub(crate) fn is_due(self, key: Key, place: SlotName<'_>) -> bool {
+    pub(crate) fn is_due(self, key: Key, place: StepName<'_>) -> bool {
         self.engine.is_due(made_key(key, place), self.mode)
     }
 
     /// What is remembered at `place`, whichever call made it.
-    pub(crate) fn read(self, place: SlotName<'_>) -> Result<Option<Slot>, Stale> {
+    pub(crate) fn read(self, place: StepName<'_>) -> Result<Option<StepRecord>, Stale> {
         let (digest, name) = named(place);
         let read = || self.engine.archive.disk.read(&name, RECORD_MAX as u64);
         let read = match read() {
@@ -271,7 +271,7 @@ impl Slots<'_> {
             read => read,
         };
         let decoded = read.and_then(|blob| {
-            blob.map(|blob| Slot::decode(&blob.bytes, &self.engine.archive.disk.path_of(&name))).transpose()
+            blob.map(|blob| StepRecord::decode(&blob.bytes, &self.engine.archive.disk.path_of(&name))).transpose()
         });
         match decoded {
             // Two places may share the half of their digests that is the file's name.
@@ -286,7 +286,7 @@ impl Slots<'_> {
     pub(crate) fn remember(
         self,
         key: Key,
-        place: SlotName<'_>,
+        place: StepName<'_>,
         made: Result<Made>,
         target: Option<TargetRecord>,
     ) -> Result<()> {
@@ -294,7 +294,7 @@ impl Slots<'_> {
         let Made { draft, duration } = made?;
         self.write(
             place,
-            &Slot {
+            &StepRecord {
                 format: FORMAT,
                 requires: Vec::new(),
                 key: key.digest(),
@@ -314,18 +314,18 @@ impl Slots<'_> {
     }
 
     /// Remembers how the target looks now that its content was found to be the one that was made.
-    pub(crate) fn settle(self, place: SlotName<'_>, slot: Slot, target: TargetRecord) {
+    pub(crate) fn settle(self, place: StepName<'_>, slot: StepRecord, target: TargetRecord) {
         if !self.writes() {
             return;
         }
         let producer = self.producer();
-        if let Err(error) = self.write(place, &Slot { target: Some(target), producer, ..slot }) {
+        if let Err(error) = self.write(place, &StepRecord { target: Some(target), producer, ..slot }) {
             tracing::debug!(%error, "the target is read again next time");
         }
     }
 
     /// Replaces what is remembered at `place`.
-    fn write(self, place: SlotName<'_>, slot: &Slot) -> Result<()> {
+    fn write(self, place: StepName<'_>, slot: &StepRecord) -> Result<()> {
         let (name, durability) = (named(place).1, self.engine.settings.durability);
         self.engine.archive.disk.replace(&name, &slot.encode()?, durability)?;
         self.engine.archive.disk.sync_folders_of(&name, durability)
@@ -334,12 +334,12 @@ impl Slots<'_> {
     /// Waits for whoever makes `place`, which was `stale`, and looks again after each of them.
     pub(crate) fn lead<T>(
         self,
-        place: SlotName<'_>,
+        place: StepName<'_>,
         stale: Stale,
         look: impl Fn() -> Look<T, Stale>,
     ) -> Outcome<T, Stale, LockedKey> {
         let (digest, name) = named(place);
-        self.engine.flights().lead(Key::from_digest(digest), stale, &WantedStep { slots: self, name, look })
+        self.engine.flights().lead(Key::from_digest(digest), stale, &NeededStep { slots: self, name, look })
     }
 
     /// Counts and says that `what` is up to date.
@@ -394,14 +394,14 @@ impl Slots<'_> {
 }
 
 /// The digest and the name, below the root, of a slot.
-fn named(place: SlotName<'_>) -> (Digest, String) {
+fn named(place: StepName<'_>) -> (Digest, String) {
     let digest = place.digest();
     let hex = digest.to_string();
     (digest, format!("m/{}.record", &hex[..16]))
 }
 
 /// By which `Mode::Refresh` notes that a call was made at a place; no key of a call.
-fn made_key(key: Key, place: SlotName<'_>) -> Key {
+fn made_key(key: Key, place: StepName<'_>) -> Key {
     let mut stream = Stream::new(SLOT_VERSION);
     stream.text("made");
     stream.digest(key.digest());
@@ -430,9 +430,9 @@ mod tests {
 
     #[test]
     fn a_slot_is_found_by_its_path_or_by_function_and_name() {
-        let path = SlotName::Path(b"/data/a.npy");
+        let path = StepName::Path(b"/data/a.npy");
         assert_eq!(path.digest(), digest_of(&["ndcache-slot:1", "path", "/data/a.npy"]));
-        let name = SlotName::Name { function: "app/plot", name: "" };
+        let name = StepName::Name { function: "app/plot", name: "" };
         assert_eq!(name.digest(), digest_of(&["ndcache-slot:1", "name", "app/plot", ""]));
         let (digest, file) = named(path);
         assert_eq!(file, format!("m/{}.record", &digest.to_string()[..16]));

@@ -13,7 +13,7 @@ use crate::memory::guarded::guarded;
 use crate::payload::Compression;
 
 /// What the options that are about storing came to for one call.
-pub(crate) struct Keeping {
+pub(crate) struct StoreOptions {
     pub(crate) compression: Compression,
     pub(crate) readable: bool,
     /// What takes less time isn't stored.
@@ -44,14 +44,14 @@ impl Engine {
 
     /// How a result is to be stored; asked before the function runs, so that no result is lost to an expression that
     /// panics.
-    pub(crate) fn keeping(&self, options: &impl Ruling) -> Result<Keeping> {
-        let keeping = || Keeping {
+    pub(crate) fn store_options(&self, options: &impl Ruling) -> Result<StoreOptions> {
+        let chosen = || StoreOptions {
             compression: self.compression(options),
             readable: self.is_readable(options),
             least: options.min_duration().unwrap_or(self.settings.min_duration),
         };
         let panicked = "an expression in `#[cache(…)]` panicked: `compress`, `readable` or `min_duration`";
-        guarded(keeping).ok_or_else(|| Error::new(ErrorKind::Other, panicked))
+        guarded(chosen).ok_or_else(|| Error::new(ErrorKind::Other, panicked))
     }
 
     /// Whether a result that took `duration`, less than `least`, is too cheap to be stored. One that is stored already
