@@ -118,7 +118,7 @@ impl Error {
         self
     }
 
-    /// The same error, for another reader; the cause becomes text.
+    /// A copy of the error for another reader; its cause becomes text.
     pub(crate) fn again(&self) -> Self {
         Self::new(self.kind(), self.to_string())
     }

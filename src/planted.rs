@@ -36,7 +36,7 @@ impl Late {
     }
 }
 
-/// By the call that publishes a record, at which a harness looks.
+/// Renames by the system call that publishes a record, which is what a harness looks for.
 fn rename(from: &Path, to: &Path) {
     let _ = rustix::fs::renameat(rustix::fs::CWD, from, rustix::fs::CWD, to);
 }

@@ -120,9 +120,9 @@ pub(crate) struct ArrayRecord {
     pub(crate) meta: ArrayMeta,
     /// Where its elements begin in the `.npy`.
     pub(crate) offset: u64,
-    /// Of the whole file.
+    /// The length of the whole file, in bytes.
     pub(crate) length: u64,
-    /// Of the array, as `docs/format.md` defines it.
+    /// The digest of the array, as `docs/format.md` defines it.
     pub(crate) digest: Digest,
     pub(crate) codec: Cow<'static, str>,
 }
@@ -329,8 +329,8 @@ impl ArrayRecord {
         self.check_length()
     }
 
-    /// Of an array whose dtype this build doesn't have, all that can be said is that it isn't asked for; of one that is
-    /// compressed, only its members tell.
+    /// Checks that the file has the length of its elements, where that can be said: not for a dtype that this build
+    /// doesn't have, nor for a compressed array, of which only its members tell.
     fn check_length(&self) -> Result<()> {
         self.check_itemsize()?;
         if self.meta.itemsize().is_err() {

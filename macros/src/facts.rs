@@ -107,7 +107,7 @@ impl Fact {
         quote_spanned!(site=> #(#[cfg(#guards)])* #fact)
     }
 
-    /// As text, which is of no lexer's.
+    /// The fact as text, which is of no lexer's.
     fn into_text(self) -> (String, Kind, String, Vec<String>) {
         let guards = self.guards.iter().map(ToString::to_string).collect();
         (self.name, self.kind, self.tokens.to_string(), guards)

@@ -24,7 +24,7 @@ pub(crate) struct Token {
     pub(crate) symbol: Symbol,
     pub(crate) start: u32,
     pub(crate) end: u32,
-    /// Of a delimiter the index of the other one.
+    /// For a delimiter, the index of the other one.
     pub(crate) link: u32,
 }
 

@@ -91,7 +91,7 @@ mod told {
     mod tests {
         use super::*;
 
-        /// Of one test alone: what was begun, the most that was done, and what has ended.
+        /// What one test alone has seen: what was begun, the most that was done, and what has ended.
         macro_rules! show {
             ($begun:ident, $done:ident, $ended:ident, $begin:ident) => {
                 static $begun: AtomicU64 = AtomicU64::new(0);

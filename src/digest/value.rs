@@ -57,7 +57,7 @@ impl Digest {
         Hex(hex)
     }
 
-    /// Of bytes in one piece.
+    /// The digest of bytes in one piece.
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self::from_xxh3(xxh3_128(bytes))

@@ -14,6 +14,7 @@ use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
+use crate::flight::Look;
 use crate::key::{ArgumentDigests, Function, Key, Types};
 use crate::memory::form::{self, Stored};
 use crate::memory::{Engine, Memory};
@@ -90,18 +91,18 @@ impl Call {
     #[must_use]
     pub fn look_up(&self, memory: &Memory, form: Form) -> Option<Value> {
         let (engine, site, mode) = self.looked_for(memory)?;
-        match self.hit(engine, &site, form) {
-            Err(Missing::Absent | Missing::Due) if engine.archive.reopen(mode <= Mode::Refresh) => {
-                self.hit(engine, &site, form).ok()
+        match engine.hit(self, &site, form) {
+            Look::Missing(Missing::Absent | Missing::Due) if engine.archive.reopen(mode <= Mode::Refresh) => {
+                engine.hit(self, &site, form).found()
             }
-            found => found.ok(),
+            look => look.found(),
         }
     }
 
     /// Whether the call would hit. Nothing is written or counted.
     #[must_use]
     pub fn contains(&self, memory: &Memory) -> bool {
-        !self.anew && memory.would_hit(self)
+        memory.would_hit(self)
     }
 
     /// Says whether the call would hit; and if not, why: which argument, or which part of the code, differs from those
@@ -136,10 +137,6 @@ impl Call {
         let mode = engine.mode(&*self.options);
         let site = self.site(&engine.settings.salt).ok().filter(|_| mode != Mode::Off)?;
         Some((engine, site.under(mode), mode))
-    }
-
-    pub(super) fn hit(&self, engine: &Engine, site: &Site, form: Form) -> Result<Value, Missing> {
-        if self.anew { Err(Missing::Due) } else { engine.hit(self, site, form) }
     }
 }
 

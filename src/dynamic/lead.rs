@@ -127,9 +127,9 @@ impl Call {
         let Some((engine, site, mode)) = self.looked_for(memory) else {
             return Turn::Compute(Box::new(Lead::new(self, memory, wait, self.beside_the_cache(memory))));
         };
-        let missing = match self.found(engine, &site, form, mode) {
-            Ok(value) => return Turn::Found(value),
-            Err(missing) => missing,
+        let missing = match self.look(engine, &site, form, mode) {
+            Look::Found(value) => return Turn::Found(value),
+            Look::Missing(missing) => missing,
         };
         if mode > Mode::Refresh {
             let missed = Some(engine.recorder.miss(self, &site, missing));
@@ -156,13 +156,15 @@ impl Call {
         Turn::Compute(Box::new(Lead::new(self, memory, wait, to)))
     }
 
-    fn found(&self, engine: &Engine, site: &Site, form: Form, mode: Mode) -> Result<Value, Missing> {
-        match self.hit(engine, site, form) {
-            Err(missing @ (Missing::Absent | Missing::Due)) if engine.archive.reopen(mode <= Mode::Refresh) => {
+    fn look(&self, engine: &Engine, site: &Site, form: Form, mode: Mode) -> Look<Value, Missing> {
+        match engine.hit(self, site, form) {
+            Look::Missing(missing @ (Missing::Absent | Missing::Due))
+                if engine.archive.reopen(mode <= Mode::Refresh) =>
+            {
                 // Whoever may write looks again when it has its turn.
-                if mode <= Mode::Refresh { Err(missing) } else { self.hit(engine, site, form) }
+                if mode <= Mode::Refresh { Look::Missing(missing) } else { engine.hit(self, site, form) }
             }
-            found => found,
+            look => look,
         }
     }
 
@@ -341,10 +343,7 @@ impl Need for NeededValue<'_> {
     type Missing = Missing;
 
     fn look(&self) -> Look<Value, Missing> {
-        match self.call.hit(self.engine, self.site, self.form) {
-            Ok(value) => Look::Found(value),
-            Err(missing) => Look::Missing(missing),
-        }
+        self.engine.hit(self.call, self.site, self.form)
     }
 
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {

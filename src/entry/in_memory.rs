@@ -23,7 +23,7 @@ impl Content {
         Self::new(&record.value, record.arrays.iter().map(|array| array.digest))
     }
 
-    /// Of a value as it is stored, and the digests of its arrays.
+    /// The content of a value as it is stored, with the digests of its arrays.
     pub(crate) fn new(value: &[u8], mut arrays: impl ExactSizeIterator<Item = Digest> + Clone) -> Self {
         let mut stream = Stream::new("ndcache-content:1");
         stream.bytes(value);

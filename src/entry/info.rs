@@ -127,7 +127,7 @@ impl Entry {
         self.record.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
     }
 
-    /// By whom it was stored.
+    /// The program and machine that stored it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

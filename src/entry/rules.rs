@@ -12,7 +12,7 @@ pub(crate) const INLINE: u64 = 4096;
 
 /// Whether a memory looks up, computes and stores.
 ///
-/// Of environment, builder and function the strictest wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`. A mode prints as
+/// The strictest of environment, builder and function wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`. A mode prints as
 /// `NDCACHE_MODE` spells it, and parses from that.
 ///
 /// ```

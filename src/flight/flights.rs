@@ -42,6 +42,15 @@ pub(crate) enum Look<T, M> {
     Missing(M),
 }
 
+impl<T, M> Look<T, M> {
+    pub(crate) fn found(self) -> Option<T> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
 /// How a task goes on that needed a key.
 pub(crate) enum Outcome<T, M, Held> {
     /// Another one has made it.
@@ -133,10 +142,7 @@ impl<L: Locks> Flights<L> {
         // What was no good may have been replaced before that was watched. Then nothing would ever end the wait for an
         // orphaned lock.
         let looked = OnceCell::new();
-        let look = || match need.look() {
-            Look::Found(value) => Some(value),
-            Look::Missing(_) => None,
-        };
+        let look = || need.look().found();
         let is_done = || is_replaced() || looked.get_or_init(look).is_some();
         let held = wait_for_lock(locks, (self.folder, key), flight, wait, &is_done);
         looked.into_inner().flatten().map_or(Waited::Over(held), Waited::Found)

@@ -10,7 +10,7 @@ use crate::folder::survey::{State, is_nonce_with};
 use crate::folder::sweep::is_garbage;
 use crate::store::{Disk, Kind, Stat};
 
-/// By the index of a function's folder, the codes of which it has entries; `None` if not all of them are known.
+/// The codes that each function has entries of, by the index of its folder; `None` if not all of them are known.
 #[derive(Default)]
 pub(crate) struct Codes(HashMap<usize, Option<HashSet<Digest>>>);
 

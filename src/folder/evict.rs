@@ -114,7 +114,8 @@ impl Evictor {
         self.evict(self.count(limits.age, Evicted::default())?, limits)
     }
 
-    /// The same, with limits that depend on what there is, but for that of `age`; `None` if another process is about it.
+    /// Counts and evicts with limits that depend on what there is, but for that of `age`; `None` if another process does
+    /// so now.
     pub(crate) fn reduce_alone(
         &self,
         age: Option<Duration>,
@@ -345,7 +346,7 @@ impl Evictor {
 
 enum Removal {
     Removed,
-    /// By somebody else.
+    /// Somebody else has removed it.
     Gone,
     Stays,
 }
@@ -371,7 +372,7 @@ impl Evicted {
 }
 
 impl Inventory {
-    /// By how much a limit is exceeded, if one is.
+    /// How far a limit is exceeded, if one is.
     fn excess(&self, limits: &Limits) -> Option<Evicted> {
         let over = |count: u64, limit: Option<u64>| limit.map_or(0, |limit| count.saturating_sub(limit));
         let excess = Evicted { items: over(self.items, limits.items), bytes: over(self.bytes, limits.bytes) };

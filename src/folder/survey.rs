@@ -15,7 +15,7 @@ use crate::store::{Disk, Kind, OpenFolder};
 /// One of the folders in which a function's entries lie, with what is in it.
 pub(crate) struct Shard<'a> {
     disk: &'a Disk,
-    /// Of the function's folder, in [`Survey::functions`].
+    /// The index of the function's folder in [`Survey::functions`].
     pub(crate) function: usize,
     pub(crate) name: String,
     open: Option<OpenFolder>,
@@ -44,7 +44,7 @@ pub(crate) enum FileRole {
 }
 
 impl FileRole {
-    /// Of a file in the shard `shard`.
+    /// The role of a file in the shard `shard`.
     pub(crate) fn of(name: &str, shard: &str) -> Self {
         Self::parse(name, shard).or_else(|| Self::parse_readable(name, shard)).unwrap_or(Self::Foreign)
     }
@@ -198,7 +198,7 @@ pub(crate) struct Survey<T> {
     pub(crate) functions: Vec<String>,
     /// One for each thread.
     pub(crate) tallies: Vec<T>,
-    /// Of a folder that couldn't be listed.
+    /// The error of a folder that couldn't be listed.
     pub(crate) error: Option<Error>,
 }
 

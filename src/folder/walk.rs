@@ -28,13 +28,13 @@ pub(crate) struct Shards {
 struct Queue {
     /// The next one to be listed.
     function: usize,
-    /// Of the one before it.
+    /// The shards of the function before it.
     shards: Vec<String>,
 }
 
 /// What is in one of them.
 pub(crate) struct Listing {
-    /// Of the function's folder, in [`Shards::into_functions`].
+    /// The index of the function's folder in [`Shards::into_functions`].
     pub(crate) function: usize,
     pub(crate) name: String,
     pub(crate) open: Option<OpenFolder>,

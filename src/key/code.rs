@@ -27,7 +27,7 @@ pub struct Code {
 
 /// One name in `depends(…)`.
 pub struct Dependency {
-    /// As it is written there; no part of any digest.
+    /// The name as it is written there; no part of any digest.
     pub name: &'static str,
     /// The codes found under it: an item's, and that of its `impl` block.
     pub codes: &'static [Option<CodeOf>],

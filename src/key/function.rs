@@ -80,7 +80,7 @@ impl Member {
     }
 }
 
-/// Of how many result types a function remembers the digest; a generic one may have more.
+/// How many result types a function remembers the digest of; a generic one may have more.
 const RESULTS: usize = 4;
 
 /// What the macros write down about a function; a constant.
@@ -117,14 +117,14 @@ pub enum Naming {
 struct Resolved {
     path: String,
     folder: String,
-    /// Of path and code; or why the function can't be cached.
+    /// The digests of path and code; or why the function can't be cached.
     digests: Result<Digests>,
 }
 
 #[derive(Clone, Copy)]
 pub(crate) struct Digests {
     pub(crate) code: Digest,
-    /// Of path and code together.
+    /// The digest of path and code together.
     pub(crate) function: Digest,
 }
 

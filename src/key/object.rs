@@ -44,7 +44,7 @@ fn read_id(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-/// By the program headers, which are a page of a file whose tables of symbols may take a hundred megabytes.
+/// Reads the program headers, which are a page of a file whose tables of symbols may take a hundred megabytes.
 fn elf_build_id(pages: &ReadCache<fs::File>) -> Option<Vec<u8>> {
     let header = FileHeader64::<Endianness>::parse(pages).ok()?;
     let endian = header.endian().ok()?;

@@ -7,7 +7,7 @@ use crate::digest::{Digest, escaped};
 /// The function itself, or one piece of code that it depends on, as the code digest counts it (docs/format.md, "Parts").
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Part {
-    /// As `depends(…)` names it; empty for the function itself.
+    /// The name that `depends(…)` gives it; empty for the function itself.
     pub(crate) name: String,
     /// `code = "…"`
     pub(crate) counts: String,
@@ -17,7 +17,7 @@ pub(crate) struct Part {
     /// `version = …`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<u64>,
-    /// Of the tokens, or of the build's id.
+    /// The digest of the tokens, or of the build's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<Digest>,
     /// Names and values of what the compiler decides about the tokens.

@@ -13,7 +13,7 @@ const XATTR_MAX: usize = 64 << 10;
 /// Permissions that make a program another user's.
 const SET_ID: u32 = 0o6000;
 
-/// Of whatever file stands at a path, what its successor keeps.
+/// What a new file keeps of the file that it replaces.
 pub(super) struct Attributes {
     mode: u32,
     owner: u32,

@@ -1,6 +1,6 @@
 //! When the file at a target's path may be mapped.
 //!
-//! The same holds as for an array of the cache (docs/guarantees.md, "Mapping"): a regular file without write
+//! A target is mapped under the conditions of an array of the cache (docs/guarantees.md, "Mapping"): a regular file without write
 //! permission, in a folder that isn't world-writable, on a local file system. `save` of a mapped target writes such a
 //! file once, under a hidden name, and renames it; it replaces and never changes one. Anything else is copied.
 

@@ -24,7 +24,7 @@ const NAME_MAX: usize = 255;
 /// The permissions of a file that may be written to, before the umask.
 pub(super) const WRITABLE: u32 = 0o666;
 
-/// Of one that may be mapped.
+/// The mode of a file that may be mapped.
 pub(super) const READ_ONLY: u32 = 0o444;
 
 /// Writes a file and puts it at `path`, in place of whatever file is there, in one step.

@@ -161,16 +161,16 @@ impl<P> Step<'_, P> {
         P: Persister<R>,
     {
         let stale = match self.look(&call, key)? {
-            Ok(loaded) => return Ok(loaded),
-            Err(stale) => stale,
+            Look::Found(loaded) => return Ok(loaded),
+            Look::Missing(stale) => stale,
         };
         if !self.slots.writes() {
             return Err(self.refuse(&call, &stale));
         }
         self.file.map_or(Ok(()), Target::expect_writable)?;
         let look = || match self.look(&call, key) {
-            Ok(Ok(loaded)) => Look::Found(Ok(loaded)),
-            Ok(Err(stale)) => Look::Missing(stale),
+            Ok(Look::Found(loaded)) => Look::Found(Ok(loaded)),
+            Ok(Look::Missing(stale)) => Look::Missing(stale),
             Err(error) => Look::Found(Err(error)),
         };
         let (stale, _lead) = match self.slots.lead(self.place, stale, look) {
@@ -202,33 +202,33 @@ impl<P> Step<'_, P> {
     }
 
     /// What the target holds, if it is what the call would make.
-    fn look<A, R>(&self, call: &Call<A, R>, key: Key) -> Result<Result<P::Loaded, Stale>>
+    fn look<A, R>(&self, call: &Call<A, R>, key: Key) -> Result<Look<P::Loaded, Stale>>
     where
         P: Persister<R>,
     {
         let function = call.function().path();
         let slot = match self.slots.read(self.place) {
             Ok(Some(slot)) => slot,
-            Ok(None) => return Ok(Err(Stale::New)),
-            Err(stale) => return Ok(Err(stale)),
+            Ok(None) => return Ok(Look::Missing(Stale::New)),
+            Err(stale) => return Ok(Look::Missing(stale)),
         };
         if slot.function != function {
             return match self.file {
                 Some(file) if file.is_there() => Err(two_functions(file, &slot.function, function)),
-                _ => Ok(Err(Stale::Function)),
+                _ => Ok(Look::Missing(Stale::Function)),
             };
         }
         if call.is_refreshed() || self.slots.is_due(key, self.place) {
-            return Ok(Err(Stale::Refresh));
+            return Ok(Look::Missing(Stale::Refresh));
         }
         if let Some(stale) = self.slots.difference(call, key, &slot) {
-            return Ok(Err(stale));
+            return Ok(Look::Missing(stale));
         }
         self.load(call, slot)
     }
 
     /// What the target holds, if it is what `slot` remembers.
-    fn load<A, R>(&self, call: &Call<A, R>, slot: StepRecord) -> Result<Result<P::Loaded, Stale>>
+    fn load<A, R>(&self, call: &Call<A, R>, slot: StepRecord) -> Result<Look<P::Loaded, Stale>>
     where
         P: Persister<R>,
     {
@@ -241,10 +241,10 @@ impl<P> Step<'_, P> {
                 (Some(file), Some(made)) => match file.compare(made, trusted)? {
                     State::Same(look) => (Some((file, look)), None),
                     State::SameIf(record, look) => (Some((file, look)), Some(record)),
-                    State::Other(what) => return Ok(Err(Stale::Target(what))),
+                    State::Other(what) => return Ok(Look::Missing(Stale::Target(what))),
                 },
                 (None, None) => (None, None),
-                _ => return Ok(Err(Stale::Target("the target was another one".to_owned()))),
+                _ => return Ok(Look::Missing(Stale::Target("the target was another one".to_owned()))),
             };
             let loaded = self.memory.with(|| self.target.load());
             if let Some((file, look)) = before {
@@ -257,15 +257,15 @@ impl<P> Step<'_, P> {
             }
             let loaded = match loaded {
                 Ok(loaded) => loaded,
-                Err(error) => return Ok(Err(Stale::Target(format!("the target can't be loaded: {error}")))),
+                Err(error) => return Ok(Look::Missing(Stale::Target(format!("the target can't be loaded: {error}")))),
             };
             if let Some(record) = settled {
                 self.slots.settle(self.place, slot, record);
             }
             self.slots.count_hit(call, made, &self.what());
-            return Ok(Ok(loaded));
+            return Ok(Look::Found(loaded));
         }
-        Ok(Err(Stale::Target(self.file.map_or_else(String::new, |file| replaced(file).to_string()))))
+        Ok(Look::Missing(Stale::Target(self.file.map_or_else(String::new, |file| replaced(file).to_string()))))
     }
 
     /// The step, for people.

@@ -27,7 +27,7 @@ const SLOT_VERSION: &str = "ndcache-slot:1";
 pub(crate) enum StepName<'a> {
     /// Absolute, as bytes.
     Path(&'a [u8]),
-    /// Of that function.
+    /// A name that the function has for it.
     Name { function: &'a str, name: &'a str },
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Made {
 /// What a step is to make, and looks for.
 struct NeededStep<'a, F> {
     slots: StepRecords<'a>,
-    /// Of the slot's record.
+    /// The name of the slot's record.
     name: String,
     look: F,
 }
@@ -400,7 +400,7 @@ fn named(place: StepName<'_>) -> (Digest, String) {
     (digest, format!("m/{}.record", &hex[..16]))
 }
 
-/// By which `Mode::Refresh` notes that a call was made at a place; no key of a call.
+/// The key by which `Mode::Refresh` notes that a call was made at a place; no key of a call.
 fn made_key(key: Key, place: StepName<'_>) -> Key {
     let mut stream = Stream::new(SLOT_VERSION);
     stream.text("made");
@@ -422,7 +422,7 @@ impl<R> Ran<R> {
 mod tests {
     use super::*;
 
-    /// By docs/format.md: the length of each text, and the text.
+    /// The digest that docs/format.md defines: the length of each text, and the text.
     fn digest_of(texts: &[&str]) -> Digest {
         let stream = texts.iter().flat_map(|text| [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat());
         Digest::of(&stream.collect::<Vec<_>>())

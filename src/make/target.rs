@@ -28,7 +28,7 @@ pub(super) struct Target {
     path: PathBuf,
 }
 
-/// By what a file is told from another one that comes to its path.
+/// What distinguishes a file from another one that comes to its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileFacts {
     length: u64,

@@ -60,7 +60,8 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// The array at `offset` of a file, which is mapped privately.
     ///
     /// # Errors
-    /// As [`Mapping::of`](super::Mapping::of) and [`Mapped::from_mapping`](super::Mapped::from_mapping).
+    /// Maps a file under the conditions of [`Mapping::of`](super::Mapping::of) and
+    /// [`Mapped::from_mapping`](super::Mapped::from_mapping).
     pub(crate) fn from_file(file: &File, path: &Path, exact_len: u64, offset: usize, meta: &ArrayMeta) -> Result<Self> {
         let mut mapping = PrivateMapping::of(file, path, exact_len)?;
         Self::from_mapping(&mut mapping, offset, meta)
@@ -163,7 +164,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         &self.view
     }
 
-    /// The same, writable.
+    /// The array, writable.
     pub(super) fn as_array_mut(&mut self) -> &mut ArrayRef<A, D> {
         &mut self.view
     }

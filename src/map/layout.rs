@@ -32,7 +32,7 @@ pub(super) fn shape_of<A: Element, D: Dimension>(meta: &ArrayMeta) -> Result<Sha
 /// The stored array whose elements, in the order of memory, are `elements`.
 ///
 /// # Errors
-/// As for [`shape_of`]; also when the number of elements differs.
+/// Returns an error when [`shape_of`] does, or when the number of elements differs.
 pub(crate) fn array_from_vec<A: Element, D: Dimension>(elements: Vec<A>, meta: &ArrayMeta) -> Result<Array<A, D>> {
     let shape = shape_of::<A, D>(meta)?;
     let (found, expected) = (elements.len(), shape.size());

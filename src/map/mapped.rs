@@ -63,7 +63,7 @@ struct Owner<A, D> {
     _registration: Option<Registration>,
     known: Arc<Known>,
     bytes: Bytes<A, D>,
-    /// Of a file that no record names yet.
+    /// The file that it lies in, if no record names it yet.
     stage: Option<Stage>,
 }
 
@@ -201,7 +201,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
 }
 
 impl<A: Element, D: Dimension> Clone for Mapped<A, D> {
-    /// The same bytes again: a reference count.
+    /// Shares the bytes, by a reference count.
     fn clone(&self) -> Self {
         Self { view: self.view.clone(), owner: Arc::clone(&self.owner) }
     }

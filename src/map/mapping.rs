@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 pub(crate) struct Mapping(Arc<Mapped>);
 
 struct Mapped {
-    /// Of the first array that was made of the bytes: it lasts as long as they do, so that the same array made again is
-    /// registered already. Declared before the bytes, so that it is dropped before them.
+    /// The registration of the first array that was made of the bytes: it lasts as long as they do, so that the same
+    /// array made again is registered already. Declared before the bytes, so that it is dropped before them.
     registration: OnceLock<Option<Registration>>,
     bytes: Mmap,
 }
@@ -41,7 +41,7 @@ impl Mapping {
         Self::of_len(file, len).map_err(|error| Error::io("map", path, error))
     }
 
-    /// The same of a file that has just been examined, without another `fstat`.
+    /// Maps a file that has just been examined, without another `fstat`.
     pub(crate) fn of_examined(file: &Examined, path: impl Fn() -> PathBuf, exact_len: u64) -> Result<Self> {
         let len = file.facts.mappable_len(&path, exact_len)?;
         Self::of_len(&file.file, len).map_err(|error| Error::io("map", &path(), error))
@@ -110,7 +110,8 @@ impl SharedMapping {
         Ok(Self(map.map_err(|error| Error::io("map", path, error))?))
     }
 
-    /// As [`PrivateMapping::elements`]; the file is new, and zeros are elements of every type.
+    /// The elements, writable, as [`PrivateMapping::elements`] has them; the file is new, and zeros are elements of
+    /// every type.
     pub(super) fn elements<A: Element>(&mut self, offset: usize, count: usize) -> Result<*mut A> {
         range::<A>(&self.0, offset, count)?;
         Ok(self.0.as_mut_ptr().wrapping_add(offset).cast())
@@ -159,7 +160,7 @@ impl PrivateMapping {
         Ok(Self(map.map_err(|error| Error::io("map", path, error))?))
     }
 
-    /// As [`Mapping::elements`], writable.
+    /// The elements of [`Mapping::elements`], writable.
     pub(super) fn elements<A: Element>(&mut self, offset: usize, count: usize) -> Result<*mut A> {
         checked_range::<A>(&self.0, offset, count)?;
         Ok(self.0.as_mut_ptr().wrapping_add(offset).cast())
@@ -216,7 +217,7 @@ impl Deref for Examined {
 struct Facts {
     len: u64,
     mode: u32,
-    /// Of 512 bytes.
+    /// The number of blocks of 512 bytes that the file has.
     blocks: u64,
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn read_verified<'a>(
 /// Fills `dst` with the bytes at `offset`, as [`read_verified`] does, and hashes nothing.
 ///
 /// # Errors
-/// As for [`read_verified`].
+/// Returns an error when [`read_verified`] does.
 pub(crate) fn read_at<'a>(
     file: &File,
     path: impl Fn() -> PathBuf + Sync,

@@ -89,11 +89,11 @@ pub(crate) fn vec_of<A: Element>(
     Ok(vec)
 }
 
-/// The same for elements whose number is only claimed: `fill` fills memory in steps, and no step is longer than what is
+/// A vector of elements whose number is only claimed: `fill` fills memory in steps, and no step is longer than what is
 /// filled already, or than 16 MiB. Each but the last is a multiple of that.
 ///
 /// # Errors
-/// As for [`vec_of`].
+/// Returns an error when [`vec_of`] does.
 pub(crate) fn grown_vec_of<A: Element>(
     len: usize,
     mut fill: impl for<'a> FnMut(Spare<'a>) -> Result<&'a mut [u8]>,

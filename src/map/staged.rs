@@ -189,7 +189,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         &self.view
     }
 
-    /// The same, writable.
+    /// The array, writable.
     pub(super) fn as_array_mut(&mut self) -> &mut ArrayRef<A, D> {
         &mut self.view
     }
@@ -200,7 +200,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
     }
 }
 
-/// The same elements, shape and strides.
+/// Whether both have the same elements, shape and strides.
 fn is_same<A, D: Dimension>(view: &ArrayRef<A, D>, array: &ArrayRef<A, D>) -> bool {
     view.as_ptr() == array.as_ptr() && view.shape() == array.shape() && view.strides() == array.strides()
 }

@@ -27,7 +27,7 @@ impl MemoHandles {
         self.newest(memo_key).or_else(|| self.others.as_ref()?.get(&memo_key))
     }
 
-    /// The same, which counts as no use.
+    /// The handle of an entry, whose use isn't noted.
     pub(crate) fn peek(&self, memo_key: Digest) -> Option<&Arc<MemoHandle>> {
         self.newest(memo_key).or_else(|| self.others.as_ref()?.peek(&memo_key))
     }

@@ -53,7 +53,7 @@ const CHECK: Duration = Duration::from_millis(950);
 /// clock that times files, 10 ms apart at most.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// The same where files have times of whole seconds, as on ext3, or of two, as on FAT.
+/// [`SETTLED`] where files have times of whole seconds, as on ext3, or of two, as on FAT.
 const SETTLED_COARSE: Duration = Duration::from_millis(2100);
 
 /// How often a stripe that another thread holds is asked for. In a forked child that thread may not exist.
@@ -69,7 +69,7 @@ pub(crate) struct Memo {
 
 /// The remembered entries of one memory.
 pub(crate) struct Table {
-    /// Of this process; no other table ever has it.
+    /// The table's number, which no other table of this process ever has.
     id: u64,
     stripes: [Stripe; STRIPES],
     /// The stripes that ever held something, by their bits.
@@ -110,7 +110,7 @@ enum MemoArray {
     /// Its elements, which were verified when they were read.
     Elements(Arc<[u8]>),
     Mapping(Mapping, Arc<Known>),
-    /// The same as long as somebody else has it.
+    /// A mapping for as long as somebody else has it.
     Weak(WeakMapping, Arc<Known>),
 }
 
@@ -354,7 +354,7 @@ impl Table {
         }
     }
 
-    /// The same for every key.
+    /// Makes what was read of any key so far unusable, in every thread and at once.
     pub(crate) fn clear(&self) {
         for generation in &self.generations {
             generation.fetch_add(1, Ordering::AcqRel);
@@ -398,7 +398,7 @@ impl Table {
         }
     }
 
-    /// As by threads that don't go on.
+    /// Locks all stripes, as threads would that don't go on.
     #[cfg(test)]
     pub(crate) fn held(&self) -> impl Sized {
         self.stripes.each_ref().map(|stripe| stripe.0.lock())

@@ -144,7 +144,7 @@ mod tests {
         assert!(!is_carried(&memory, || memory.eval(text::call(1))));
         let (_folder, memory) = opened();
         let elsewhere = || std::thread::scope(|scope| scope.spawn(|| memory.eval(number::call(1))).join().unwrap());
-        assert!(!is_carried(&memory, elsewhere), "each thread has a pocket of its own");
+        assert!(!is_carried(&memory, elsewhere), "each thread has a memo of its own");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::{Error, Result};
+use crate::flight::Look;
 use crate::key::{Function, Key};
 use crate::memory::form::Owned;
 use crate::memory::{Engine, Memory};
@@ -23,7 +24,7 @@ impl Memory {
     }
 
     pub(crate) fn would_hit(&self, call: &impl Request) -> bool {
-        self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Missing::Nothing)))
+        self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Look::Found(()))))
     }
 
     /// The stored result of `call`; `None` if it isn't stored, or isn't good: expired, damaged, due to be refreshed.
@@ -52,18 +53,19 @@ impl Memory {
             Mode::Off => return None,
             Mode::Refresh => None,
             Mode::ReadWrite | Mode::ReadOnly => match engine.recall(call, mode, Owned) {
-                Ok(value) => return Some(value),
-                Err(memo_key) => memo_key,
+                Look::Found(value) => return Some(value),
+                Look::Missing(memo_key) => memo_key,
             },
         };
         let identity = call.identity().ok()?;
         // An argument that another thread changes meanwhile must not be found by what it was before.
         let memo_key = memo_key.filter(|&memo_key| call.is_still(memo_key));
         let site = engine.site_under(call.function(), identity, mode, memo_key);
-        match engine.hit(call, &site, Owned) {
-            Err(Missing::Absent) if engine.archive.reopen(false) => engine.hit(call, &site, Owned).ok(),
-            found => found.ok(),
-        }
+        let look = match engine.hit(call, &site, Owned) {
+            Look::Missing(Missing::Absent) if engine.archive.reopen(false) => engine.hit(call, &site, Owned),
+            look => look,
+        };
+        look.found()
     }
 
     /// The stored entry of `call`, without its value; `None` if there is none.
@@ -126,22 +128,23 @@ impl Engine {
 
     pub(crate) fn explain<C: Request>(&self, call: &C) -> Reason {
         match self.check(call) {
-            Ok(missing) => self.recorder.reason(call, missing),
+            Ok(Look::Found(())) => Reason::Hit,
+            Ok(Look::Missing(missing)) => self.recorder.reason(call, missing),
             Err(error) => Reason::Bypassed(error.to_string()),
         }
     }
 
-    /// What `call` would miss; `Err` if it bypasses the cache.
-    pub(crate) fn check<'a, C: Request>(&self, call: &'a C) -> Result<Missing, &'a Error> {
+    /// Whether `call` would hit, or why it would miss; `Err` if it bypasses the cache.
+    pub(crate) fn check<'a, C: Request>(&self, call: &'a C) -> Result<Look<(), Missing>, &'a Error> {
         let site = call.site(&self.settings.salt)?;
         let mode = self.mode(call.options());
         if mode == Mode::Off {
-            return Ok(Missing::Off);
+            return Ok(Look::Missing(Missing::Off));
         }
         if call.is_refreshed() || self.is_due(site.key(), mode) {
-            return Ok(Missing::Due);
+            return Ok(Look::Missing(Missing::Due));
         }
-        Ok(self.would_hit(call, &site).err().unwrap_or(Missing::Nothing))
+        Ok(self.would_hit(call, &site).map_or_else(Look::Missing, Look::Found))
     }
 
     /// Whether the entry is good and all its files are there, without a look into them.

@@ -1,5 +1,6 @@
 //! The way of a call through the cache: look up, wait for whoever computes it, compute, store.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::call::Call;
@@ -10,6 +11,7 @@ use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::{Error, Result};
+use crate::flight::Look;
 use crate::key::Function;
 use crate::memo::table::{MemoEntry, MemoHandle};
 use crate::memory::form::{Evaluated, Form, Owned, Shared, Stored, Writable};
@@ -40,7 +42,7 @@ impl Memory {
         self.evaluate(call, Owned).value
     }
 
-    /// The same as [`Memory::eval`], but a fault of the cache is an error.
+    /// The result of `call`, as [`Memory::eval`] returns it; but a fault of the cache is an error.
     ///
     /// # Errors
     ///
@@ -90,9 +92,9 @@ impl Memory {
         }
         // A hit that may be rechecked needs its key.
         let has_key = mode == Mode::Refresh || engine.settings.recheck > 0.0;
-        let memo_key = match if has_key { Err(None) } else { engine.recall(&call, mode, form) } {
-            Ok(value) => return Evaluated { value, fault: None },
-            Err(memo_key) => memo_key,
+        let memo_key = match if has_key { Look::Missing(None) } else { engine.recall(&call, mode, form) } {
+            Look::Found(value) => return Evaluated { value, fault: None },
+            Look::Missing(memo_key) => memo_key,
         };
         let site = match call.identity() {
             Ok(identity) => {
@@ -109,11 +111,11 @@ impl Memory {
             }
         };
         let missing = match engine.hit(&call, &site, form) {
-            Ok(value) => {
+            Look::Found(value) => {
                 self.recheck(engine, call, &site);
                 return Evaluated { value, fault: None };
             }
-            Err(missing) => missing,
+            Look::Missing(missing) => missing,
         };
         // Whoever computes it looks again after this.
         let reopened =
@@ -121,9 +123,9 @@ impl Memory {
         if mode <= Mode::Refresh {
             self.compute_once(engine, call, &site, form, missing)
         } else {
-            let missing = match if reopened { engine.hit(&call, &site, form) } else { Err(missing) } {
-                Ok(value) => return Evaluated { value, fault: None },
-                Err(missing) => missing,
+            let missing = match if reopened { engine.hit(&call, &site, form) } else { Look::Missing(missing) } {
+                Look::Found(value) => return Evaluated { value, fault: None },
+                Look::Missing(missing) => missing,
             };
             let missed = engine.recorder.miss(&call, &site, missing);
             self.compute_only(engine, call, form, &missed, "nothing is written in this mode")
@@ -264,19 +266,19 @@ impl Engine {
             && self.recorder.hits_from().is_none()
     }
 
-    /// The stored result of a call that this thread has hit before; else what it is to be remembered by.
+    /// The stored result of a call that this thread has hit before; else the key that it is to be remembered by.
     pub(crate) fn recall<A, R, S: Form<R>>(
         &self,
         call: &Call<A, R>,
         mode: Mode,
         form: S,
-    ) -> Result<S::Out, Option<Digest>> {
+    ) -> Look<S::Out, Option<Digest>> {
         let found = call.hashed_shallow(|hasher| {
             let plain_key = if self.may_carry(call.options()) { hasher.plain_key() } else { None };
             if let Some(value) =
                 plain_key.and_then(|plain_key| self.memo.carried(&plain_key, |value| form.decode(value, call.codec())))
             {
-                return Some(Ok(value));
+                return Some(Look::Found(value));
             }
             let memo_key = hasher.memo_key()?;
             let found = self.memo.recalled(memo_key, call.function()).and_then(|(handle, site, now)| {
@@ -286,9 +288,9 @@ impl Engine {
                 }
                 Some(value)
             });
-            Some(found.ok_or(Some(memo_key)))
+            Some(found.map_or(Look::Missing(Some(memo_key)), Look::Found))
         });
-        found.unwrap_or(Err(None))
+        found.unwrap_or(Look::Missing(None))
     }
 
     /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
@@ -310,24 +312,32 @@ impl Engine {
     }
 
     /// The stored result of `call`.
-    pub(crate) fn hit<C: Request, S: Form<C::Result>>(
-        &self,
-        call: &C,
-        site: &Site,
-        form: S,
-    ) -> Result<S::Out, Missing> {
+    pub(crate) fn hit<C: Request, S: Form<C::Result>>(&self, call: &C, site: &Site, form: S) -> Look<S::Out, Missing> {
         if call.is_refreshed() || self.is_due(site.key(), self.mode(call.options())) {
-            return Err(Missing::Due);
+            return Look::Missing(Missing::Due);
         }
         let (path, begin) = (call.function().path(), self.recorder.hits_from());
         let was = match self.memo.remembered(site, path) {
             Ok((handle, now)) => match self.again(call, site, form, &handle, now) {
-                Some(value) => return Ok(value),
+                Some(value) => return Look::Found(value),
                 None => Some(handle),
             },
             Err(was) => was,
         };
-        let read = Instant::now();
+        self.load(call, site, form, was, begin).map_or_else(Look::Missing, Look::Found)
+    }
+
+    /// The result of `call` from the disk, where the entry may be replaced while it is read; from then on it is
+    /// remembered, in place of what `was` remembered.
+    fn load<C: Request, S: Form<C::Result>>(
+        &self,
+        call: &C,
+        site: &Site,
+        form: S,
+        was: Option<Arc<MemoHandle>>,
+        begin: Option<Instant>,
+    ) -> Result<S::Out, Missing> {
+        let (path, read) = (call.function().path(), Instant::now());
         let mut handle = self.memo.look_up(site, path, was)?;
         let (value, expires) = loop {
             let expires = self.fresh(call.options(), site, &handle.memo_entry.found)?;

@@ -29,7 +29,7 @@ pub(crate) trait Form<R>: Copy {
     fn reloads(self, codec: Codec<R>) -> bool;
 }
 
-/// As the function returns it.
+/// The result as the function returns it.
 #[derive(Clone, Copy)]
 pub(crate) struct Owned;
 /// Mapped.

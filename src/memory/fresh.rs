@@ -51,9 +51,9 @@ pub(crate) fn good_until(lifetime: u64) -> Option<u64> {
 
 /// How long an entry is good for, in nanoseconds from its creation.
 struct Limit {
-    /// By `expires`, as it is now.
+    /// What `expires` says now.
     own: Option<u64>,
-    /// By the cached calls made inside it, as they were then.
+    /// What the cached calls made inside it had left then.
     inner: Option<u64>,
 }
 

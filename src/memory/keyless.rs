@@ -17,7 +17,7 @@ impl<T: Keyless + ?Sized> Keyless for Box<T> {}
 impl<T: Keyless + ?Sized> Keyless for Rc<T> {}
 impl<T: Keyless + ?Sized> Keyless for Arc<T> {}
 
-/// By nothing.
+/// Keyed by nothing.
 pub struct ByNothing;
 
 impl<T: Keyless + ?Sized> Keyed<T> for ByNothing {

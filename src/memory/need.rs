@@ -23,10 +23,7 @@ impl<C: Request, S: Form<C::Result>> Need for NeededCall<'_, C, S> {
     type Missing = Missing;
 
     fn look(&self) -> Look<S::Out, Missing> {
-        match self.engine.hit(self.call, self.site, self.form) {
-            Ok(value) => Look::Found(value),
-            Err(missing) => Look::Missing(missing),
-        }
+        self.engine.hit(self.call, self.site, self.form)
     }
 
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {

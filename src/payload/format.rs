@@ -113,7 +113,7 @@ pub fn normalise<R, F: Format<R>>(value: &mut R, _: F, by: &mut Normaliser) {
     }
 }
 
-/// As [`Payload`] says.
+/// The format that [`Payload`] defines.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct ViaPayload;
@@ -172,11 +172,11 @@ macro_rules! via_serde {
 }
 
 via_serde! {
-    /// As serde says, with a digest of the value before it.
+    /// What serde writes, behind a digest of the value.
     ViaSerde: [] leaf::unseen;
-    /// As serde says, for what can be compared: it has to come back equal to what it was.
+    /// What serde writes of a value that can be compared: it has to come back equal to what it was.
     ViaSerdeEq: [+ PartialEq] leaf::by_eq;
-    /// As serde says, for what can be compared and shown: a value that doesn't equal itself has to look the same.
+    /// What serde writes of a value that can be compared and shown: one that doesn't equal itself has to look the same.
     ViaSerdeEqDebug: [+ PartialEq + Debug] leaf::by_eq_or_debug;
 }
 

@@ -61,8 +61,8 @@ impl<R> Copy for FormatProbe<R> {}
 
 /// Stands for `R` and the format that was found for it, in the search for a stricter one.
 ///
-/// Of three levels: `(&&&probe.with(format)).compared()` turns the [`ViaSerde`] of a type that is `PartialEq` into
-/// [`ViaSerdeEqDebug`] if it is `Debug` too, else into [`ViaSerdeEq`], and leaves any other format as it is; of a
+/// A probe of three levels: `(&&&probe.with(format)).compared()` turns the [`ViaSerde`] of a type that is `PartialEq`
+/// into [`ViaSerdeEqDebug`] if it is `Debug` too, else into [`ViaSerdeEq`], and leaves any other format as it is; of a
 /// `Result` the format of the `Ok`, and `compared_err` that of the `Err`.
 #[doc(hidden)]
 pub struct EqProbe<R, F>(F, PhantomData<fn() -> R>);

@@ -100,7 +100,7 @@ pub trait Mappable: Sized {
     #[doc(hidden)]
     fn map(input: &mut Reader<'_>) -> Result<Self::Mapped>;
 
-    /// The same value with its arrays in memory.
+    /// This value as its mapped type, with its arrays in memory.
     #[doc(hidden)]
     fn into_mapped(self) -> Self::Mapped;
 
@@ -123,11 +123,11 @@ pub trait CopyOnWrite: Sized {
     /// The type that is writable in memory.
     type Cow;
 
-    /// As [`Mappable::map`].
+    /// Reads what [`Payload::save`] wrote, as [`Mappable::map`] does.
     #[doc(hidden)]
     fn copy_on_write(input: &mut Reader<'_>) -> Result<Self::Cow>;
 
-    /// The same value with its array in memory.
+    /// This value as its writable type, with its array in memory.
     #[doc(hidden)]
     fn into_cow(self) -> Self::Cow;
 }

@@ -15,7 +15,7 @@ use crate::key::{ArgumentDigest, secret_digest};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Argument {
     pub(crate) name: String,
-    /// Of a secret one not that of its value, see [`stored_digest`].
+    /// The digest of its value; of a secret one another, see [`stored_digest`].
     pub(crate) digest: Digest,
     /// Empty if none is kept.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -88,7 +88,7 @@ impl fmt::Display for Argument {
 /// A list of arguments; of a record that was read, decoded for the first who asks.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
-    /// As they stand in a record, which the decoder has passed over.
+    /// The bytes of the list in a record, which the decoder has passed over.
     bytes: Box<[u8]>,
     list: OnceLock<Vec<Argument>>,
 }

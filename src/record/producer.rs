@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// Who stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Producer {
-    /// Of this crate.
+    /// The version of this crate.
     pub(crate) version: String,
     pub(crate) rustc: String,
     pub(crate) target: String,

@@ -17,7 +17,7 @@ pub(crate) struct StepRecord {
     /// Features without which the rest can't be read right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) requires: Vec<String>,
-    /// Of the call.
+    /// The key of the call.
     pub(crate) key: Digest,
     /// The function's path.
     pub(crate) function: String,
@@ -26,10 +26,10 @@ pub(crate) struct StepRecord {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) parts: Vec<Part>,
     pub(crate) arguments: Vec<Argument>,
-    /// As in an entry's record.
+    /// What an entry's record has under this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) build: Option<Digest>,
-    /// As in an entry's record.
+    /// What an entry's record has under this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) types: Option<Types>,
     /// Nanoseconds since 1970.
@@ -58,7 +58,7 @@ pub(crate) struct TargetRecord {
     pub(crate) inode: u64,
     /// Nanoseconds since 1970 at which the digest was taken.
     pub(crate) seen: u64,
-    /// Of the content, as an argument of `FileContent` has it.
+    /// The digest of the content, as an argument of `FileContent` has it.
     pub(crate) digest: Digest,
 }
 

@@ -45,7 +45,7 @@ struct Node {
 /// An argument that is an array, or the result of a stored call.
 #[derive(Clone, Debug)]
 struct Input {
-    /// Of the entry.
+    /// The index of the argument among those of the entry.
     argument: usize,
     /// The nodes that hold it.
     sources: Vec<usize>,

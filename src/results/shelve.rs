@@ -133,7 +133,7 @@ impl Memory {
     }
 }
 
-/// By reference.
+/// The form of a result that is kept as a reference.
 struct Shelving<'a, R> {
     memory: &'a Memory,
     function: &'static Function,
@@ -198,7 +198,7 @@ impl<R> Shelved<R> {
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// Returns an error when [`load`](Self::load) does.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -414,7 +414,7 @@ impl Reference {
             | Missing::OtherType(error)
             | Missing::Unsupported(error)
             | Missing::Fault(error) => error.at(self),
-            Missing::Absent | Missing::Nothing | Missing::Due | Missing::Expired(_) | Missing::Off => {
+            Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off => {
                 let place = engine.archive.disk.path().display();
                 Error::new(ErrorKind::Changed, format!("{self} isn't in `{place}` any more"))
             }

@@ -31,7 +31,6 @@ impl Recorder {
     /// Puts what a lookup found instead of an entry into a reason.
     pub(crate) fn reason(&self, call: &dyn AnyCall, missing: Missing) -> Reason {
         match missing {
-            Missing::Nothing => Reason::Hit,
             Missing::Due => Reason::Refresh,
             Missing::Off => Reason::Off,
             Missing::Expired(how) => Reason::Expired(how),

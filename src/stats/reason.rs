@@ -102,7 +102,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Of texts, of which some may be a record's.
+    /// Escapes the texts, of which some may be a record's.
     pub(crate) fn new(name: &str, before: &str, now: &str) -> Self {
         Self::at(name, "", before, now)
     }

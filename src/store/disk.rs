@@ -241,7 +241,8 @@ impl Disk {
 
     /// Takes the write permissions off an open blob; `true` if it has none afterwards.
     ///
-    /// By descriptor and not by name, so that what becomes read-only is the very file that the caller has verified.
+    /// Takes the write permission off a file, by descriptor and not by name, so that it is the very file that the
+    /// caller has verified.
     pub(crate) fn make_read_only(&self, file: &File) -> Result<bool> {
         let action = "take the write permission off a file in";
         let error = |errno| Error::io(action, &self.path, errno);

@@ -154,7 +154,7 @@ impl Locks {
 /// What more than these wait for is not looked for.
 const MOST_WAITS: usize = 64;
 
-/// As many as there are.
+/// How many stubs there are.
 const STUBS: i64 = 1 << 31;
 
 /// The length of a range that has no end.

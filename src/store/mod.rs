@@ -50,7 +50,7 @@ pub enum Durability {
     /// Arrays and record are flushed (`fsync`) before they are published: after a power cut an entry is complete or
     /// absent. Costs one to ten milliseconds per entry on an SSD, more on a spinning disk.
     Synced,
-    /// As [`Durability::Synced`], and the folders are flushed, too: an entry that was stored is there after a power
+    /// What [`Durability::Synced`] flushes, and the folders, too: an entry that was stored is there after a power
     /// cut.
     Full,
 }

@@ -29,7 +29,7 @@ impl<'a> Name<'a> {
         Ok(Self { whole, folder, leaf })
     }
 
-    /// Of something that was listed: a name already.
+    /// The name of something that was listed, which is one already.
     pub(crate) fn listed(whole: &'a str) -> Self {
         let (folder, leaf) = split(whole);
         Self { whole, folder, leaf }

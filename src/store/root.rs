@@ -237,7 +237,7 @@ impl Disk {
         self.reopen_instead_of(&self.root(), create)
     }
 
-    /// As [`Disk::reopen`], for who has found that nothing can be made in `root`, which gave `errno`.
+    /// Does what [`Disk::reopen`] does for a caller that can make nothing in `root`, which gave `errno`.
     pub(crate) fn replace_removed(&self, root: &Arc<Root>, errno: Errno) -> rustix::io::Result<()> {
         match self.reopen_instead_of(root, true) {
             Ok(true) => Ok(()),

@@ -7,9 +7,9 @@ use crate::threads::pool::{most_threads, together};
 /// What `make` makes of each part, in their order; by this thread and others, at most `threads` in all, each of which
 /// uses its scratch again and again. After an error nobody begins another part.
 ///
-/// By the library's own [`pool`](super::pool): the workers of rayon's global pool may be busy for hours, or wait for
-/// something that the caller holds, and the pool is the program's to size. On a worker of any pool by that alone: its
-/// siblings are busy with the caller's own work. Where nobody is free, the caller makes all.
+/// The library's own [`pool`](super::pool) does so: the workers of rayon's global pool may be busy for hours, or wait
+/// for something that the caller holds, and the pool is the program's to size. On a worker of any pool by that alone:
+/// its siblings are busy with the caller's own work. Where nobody is free, the caller makes all.
 pub(crate) fn shared<P, S, T: Send, E: Send>(
     threads: usize,
     parts: impl Iterator<Item = P> + Send,
@@ -51,7 +51,7 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
     Ok(made.into_iter().map(|(_, one)| one).collect())
 }
 
-/// As many threads as may work together; the caller alone on a worker of a pool of rayon's.
+/// How many threads may work together: the caller alone on a worker of a pool of rayon's.
 pub(crate) fn at_most(threads: usize) -> usize {
     if threads < 2 || rayon::current_thread_index().is_some() { 1 } else { threads.min(most_threads()) }
 }

@@ -77,7 +77,7 @@ pub(crate) struct Import {
 /// A module, or the body of a function that declares names of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
-    /// Of a module the one that it stands in; of a body the scope around it.
+    /// For a module the one that it stands in; for a body the scope around it.
     pub(crate) parent: Option<ScopeId>,
     pub(crate) is_body: bool,
     pub(crate) name: Option<Symbol>,

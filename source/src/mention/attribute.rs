@@ -54,7 +54,7 @@ const SILENT: [&str; 43] = [
     "instruction_set",
 ];
 
-/// Of `#[cache]` and `#[code]` the options that decide what a function returns.
+/// The options of `#[cache]` and `#[code]` that decide what a function returns.
 pub(crate) const COUNTED_OPTIONS: [&str; 4] = ["version", "depends", "ignore", "round"];
 
 /// Whether the attribute in `bracket` is `cache` or `code`, by any path: the index of its name.

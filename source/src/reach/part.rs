@@ -31,7 +31,7 @@ pub struct Part {
     pub line: usize,
     /// Why it counts.
     pub why: Why,
-    /// Of its own tokens: 128 bits, big-endian.
+    /// The digest of its own tokens: 128 bits, big-endian.
     pub digest: [u8; 16],
     /// Each `cfg` predicate around it that the compiler's arguments don't decide.
     pub guards: Vec<String>,

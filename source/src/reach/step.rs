@@ -349,7 +349,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Of several traits with the method the one in scope is meant: an import that changes changes what is called.
+    /// Follows the traits in scope: of several that have the method one of these is meant, so that another import
+    /// changes what is called.
     fn traits(&mut self, name: Symbol) {
         for &id in self.resolver.traits_in_scope(self.node.scope).iter() {
             let members = self.resolver.index.members_of(id);

@@ -33,7 +33,7 @@ pub(crate) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> 
     }
 }
 
-/// The same, not inlined.
+/// The digest of an array that isn't in C order, or may not be. Not inlined, so that C order has a short way.
 #[inline(never)]
 pub(crate) fn digest_in_any_order<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
     // Fortran order needs no search.

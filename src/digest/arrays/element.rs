@@ -125,7 +125,7 @@ pub(crate) fn shown_dtype(descr: &str) -> &str {
 const DTYPES: &[&str] =
     &["<f8", "<f4", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1", "<c8", "<c16", "<f2"];
 
-/// The same name, which takes no memory; `None` if it is none of an element.
+/// The name of a dtype as a constant; `None` if no element has it.
 pub(crate) fn known_dtype(descr: &str) -> Option<&'static str> {
     DTYPES.iter().copied().find(|&known| known == descr)
 }

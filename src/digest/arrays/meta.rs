@@ -135,8 +135,8 @@ fn run_length<'a>(axes: impl Iterator<Item = (&'a usize, &'a isize)>) -> Option<
 /// The permutation of the axes in which memory is contiguous, slowest axis first; `None` when there are gaps, or
 /// strides that are zero or negative.
 ///
-/// Of several that fit, the lexicographically smallest. Axes longer than 1 have their place by their strides, the
-/// others go anywhere. An empty array is C-contiguous.
+/// The axes from slowest to fastest; the lexicographically smallest order that fits. Axes longer than 1 have their
+/// place by their strides, the others go anywhere. An empty array is C-contiguous.
 pub(crate) fn memory_order(shape: &[usize], strides: &[isize]) -> Option<Vec<usize>> {
     if shape.contains(&0) {
         return Some((0..shape.len()).collect());

@@ -99,7 +99,7 @@ impl Entry {
     }
 }
 
-/// By address. More than one array may be at an address: one may be mapped, and registered, more than once.
+/// The live arrays by address, of which each may have several: a file may be mapped, and registered, more than once.
 type Table = HashMap<usize, Vec<Arc<Entry>>, BuildHasherDefault<AddressHasher>>;
 
 /// An address, spread over all bits by one multiplication: each mapped argument of each call is looked up here, and
@@ -255,7 +255,7 @@ fn is_unknown<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> bool {
     array.is_empty() || LIVE.load(Ordering::Relaxed) == 0
 }
 
-/// Of the arrays at this place one that was verified, if there is one, and whether there is no other.
+/// One of the arrays at this place, a verified one if there is one, and whether there is no other.
 fn best<'a, A: Element, D: Dimension>(table: &'a Table, array: &ArrayRef<A, D>) -> Option<(&'a Arc<Entry>, bool)> {
     let here = table.get(&array.as_ptr().addr())?;
     let covering = || here.iter().filter(|entry| entry.covers(array));

@@ -15,7 +15,7 @@ pub(crate) struct SeenFile {
     pub(crate) path: PathBuf,
     pub(crate) place: FileId,
     pub(crate) stamp: Stamp,
-    /// Of a file so young that it may change without a sign in its stamp.
+    /// The digest of a file so young that it may change without a sign in its stamp.
     pub(crate) content: Option<Digest>,
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn stat(path: &Path) -> Result<(Stamp, FileId)> {
     of_regular(fs::metadata(path), path)
 }
 
-/// The same of a file that is open, whatever its path leads to now.
+/// The stamp and the identity of a file that is open, whatever its path leads to now.
 pub(crate) fn status(file: &File, path: &Path) -> Result<(Stamp, FileId)> {
     of_regular(file.metadata(), path)
 }
@@ -105,7 +105,7 @@ pub struct FileStamp {
     path: PathBuf,
     stamp: Stamp,
     place: FileId,
-    /// Of its content, while the stamp doesn't tell.
+    /// The digest of its content, while the stamp can't show a change.
     content: Option<Digest>,
 }
 

@@ -45,7 +45,7 @@ pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
     hasher.try_finish()
 }
 
-/// The same, but sequences count in no order, as some are sets.
+/// The digest of what serde knows of a value, where sequences count in no order, as some are sets.
 ///
 /// Only to see whether a value survived being written and read: a set may come back in another order.
 pub(crate) fn digest_serde_unordered<T: Serialize>(value: &T) -> Result<Digest> {

@@ -90,7 +90,7 @@ pub struct ContentHasher {
     /// How much has begun and not ended, and how many boxes and `Some`s are around it.
     depth: u32,
     hops: u32,
-    /// Of the structs in it, as soon as there is one.
+    /// The names of the structs in it, as soon as there is one.
     names: Option<Box<Names>>,
     /// The types behind `dyn` references, whose names may be those of others.
     pub(crate) types: TypeSequence,
@@ -109,7 +109,7 @@ impl ContentHasher {
         Self::with(true, false)
     }
 
-    /// The same as [`ContentHasher::new`].
+    /// A hasher that believes no claimed digest, as [`ContentHasher::new`] makes it.
     #[inline]
     pub(crate) fn strict() -> Self {
         Self::with(true, false)
@@ -170,7 +170,7 @@ impl ContentHasher {
         self.digest()
     }
 
-    /// The same, of a stream that isn't moved.
+    /// The digest of all that was fed so far.
     #[inline]
     pub(crate) fn digest(&self) -> Digest {
         match self.only {
@@ -187,7 +187,7 @@ impl ContentHasher {
         self.take()
     }
 
-    /// The same, of a stream that isn't moved.
+    /// The digest of all that was fed so far, or the error that [`try_finish`](Self::try_finish) returns.
     #[inline]
     pub(crate) fn take(&mut self) -> Result<Digest> {
         match self.failure.take() {
@@ -350,8 +350,8 @@ impl ContentHasher {
 
     /// Feeds what serde knows of a value, for types that aren't [`ContentHash`](crate::ContentHash).
     ///
-    /// As with [`digest_serde`](crate::hash::digest_serde): names, widths and variants count, and the order of map entries
-    /// doesn't. When the type refuses to serialize, the stream [fails](Self::failure).
+    /// What counts is what counts in [`digest_serde`](crate::hash::digest_serde): names, widths and variants count, and the order of map
+    /// entries doesn't. When the type refuses to serialize, the stream [fails](Self::failure).
     pub fn serialize<T: Serialize>(&mut self, value: &T) {
         if let Err(error) = canonical::feed(value, self, false) {
             self.fail(error);
@@ -382,7 +382,7 @@ impl ContentHasher {
         self.raw(value);
     }
 
-    /// The same of few bytes, in one go.
+    /// Feeds a tag and few bytes, in one go.
     #[inline]
     pub(crate) fn tagged_number<const LEN: usize>(&mut self, tag: Tag, value: [u8; LEN]) {
         if self.shallow && self.stream.has_room(1 + LEN) {

@@ -19,17 +19,15 @@ mod tests;
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) record: Box<Record>,
-    /// Of its file.
+    /// The state of its file.
     pub(crate) stat: Stat,
     pub(crate) length: u64,
     pub(crate) used: SystemTime,
 }
 
-/// What a call misses.
+/// Why a call misses.
 #[derive(Debug)]
 pub(crate) enum Missing {
-    /// Nothing: it hits.
-    Nothing,
     /// It is to be computed anew.
     Due,
     Absent,
@@ -176,7 +174,8 @@ pub(crate) fn read_record(disk: &Disk, name: &str) -> Result<Option<Found>> {
     read_record_in(disk, None, name)
 }
 
-/// The same; it is looked for in `folder`, if that is open.
+/// The record of this name, looked for in `folder` if that is open, with what overflowed; `None` if it isn't there, or
+/// vanishes meanwhile.
 pub(crate) fn read_record_in(disk: &Disk, folder: Option<&OpenFolder>, name: &str) -> Result<Option<Found>> {
     let mut before = Vec::new();
     loop {

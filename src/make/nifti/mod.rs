@@ -5,7 +5,7 @@
 //! * `header`: the bytes before the voxels; the one place that knows the crate `nifti`.
 //! * `read`, `write`: a volume from and to a file; `file`: the targets.
 //!
-//! Of the crate `nifti` (0.18, 2026-11) the header's parser and names are used. Its readers scale 32-bit integers in
+//! The crate `nifti` (0.18, 2026-11) parses and names the header. Its readers scale 32-bit integers in
 //! single precision, and its writer puts a file only where it wants to, step by step.
 
 mod file;

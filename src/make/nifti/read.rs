@@ -187,7 +187,7 @@ impl Read for Members {
 }
 
 impl<'a> Source<'a> {
-    /// By how it begins, and not by its name.
+    /// Decides whether the file is compressed by how it begins, and not by its name.
     fn new(file: File, path: &'a Path, len: u64) -> Result<Self> {
         use std::os::unix::fs::FileExt;
         let mut start = [0; 2];

@@ -59,7 +59,7 @@ fn bits<A: Voxel, D: Dimension>(array: &ArrayRef<A, D>) -> Vec<u8> {
     bytemuck::cast_slice(&elements).to_vec()
 }
 
-/// The same file in the other byte order.
+/// A file of the same content in the other byte order.
 fn swapped<A: Voxel>(file: &[u8]) -> Vec<u8> {
     let mut bytes = file.to_vec();
     for (at, width, n) in FIELDS {

@@ -79,9 +79,9 @@ impl Grid {
 
     /// The rows of the matrix that maps voxel indices (i, j, k, 1) to coordinates (x, y, z, 1).
     ///
-    /// By the standard: `sform` if there is one, else `qform`, else the voxels' edges alone. (For the last case nibabel
-    /// puts the origin at the centre of the volume, and turns the first axis round.) A code that the standard doesn't
-    /// have says that there is none, and edges are as [`steps`](Self::steps) has them.
+    /// The matrix that the standard prefers: `sform` if there is one, else `qform`, else the voxels' edges alone. (For
+    /// the last case nibabel puts the origin at the centre of the volume, and turns the first axis round.) A code that
+    /// the standard doesn't have says that there is none, and edges are as [`steps`](Self::steps) has them.
     #[must_use]
     pub fn affine(&self) -> [[f64; 4]; 4] {
         let rows = match (CODES.contains(&self.sform), CODES.contains(&self.qform)) {

@@ -19,7 +19,7 @@ pub(super) mod sealed {
     pub trait Sealed: Sized {
         const KIND: NiftiType;
 
-        /// Of a real number, rounded; `None` for a type that isn't meant to take any.
+        /// The voxel of a real number, rounded; `None` for a type that isn't meant to take any.
         fn of_real(real: f64) -> Option<Self>;
     }
 }
@@ -59,7 +59,7 @@ voxels! {
 pub(super) enum Way {
     /// They are.
     Same,
-    /// As real numbers, scaled.
+    /// Voxels as real numbers, scaled.
     Real(Scaling),
 }
 

@@ -30,7 +30,8 @@ fn folder() -> TempDir {
     if shared.is_dir() { TempDir::new_in(shared).unwrap() } else { TempDir::new().unwrap() }
 }
 
-/// Of a process of its own: without locks, which nothing here may depend on, and which would wait outside the schedule.
+/// A memory of a process of its own: without locks, which nothing here may depend on, and which would wait outside the
+/// schedule.
 fn memory(folder: &TempDir, process: u64) -> Memory {
     let mut memory = Memory::builder(folder.path()).inline(0).open().unwrap();
     let engine = Arc::get_mut(memory.0.as_mut().unwrap()).unwrap();

@@ -204,7 +204,7 @@ fn a_large_file_is_read_in_parallel() {
     assert_eq!(read_npy::<u64, _>(&path).unwrap(), large);
 }
 
-/// Of a header alone, and of a file.
+/// Tried with a header alone, and with a file.
 #[test]
 fn any_header_is_a_description_or_damage() {
     let dicts = [

@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
         Self { rest: value, total: value.len(), source, depth: 0, lifted: 0 }
     }
 
-    /// Of a value that has no arrays but inside.
+    /// A reader of a value that has no arrays but inside.
     pub(crate) fn of_plain(value: &'a [u8]) -> Self {
         Self::new(value, &NoArrays)
     }

@@ -16,7 +16,7 @@ struct Line {
     indent: String,
     depth: usize,
     what: What,
-    /// Of its siblings.
+    /// Whether it is the last of its siblings.
     last: bool,
 }
 

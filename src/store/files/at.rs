@@ -70,7 +70,7 @@ fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> 
     retry_on_intr(|| fs::openat2(root, name, flags, mode, fs::ResolveFlags::NO_SYMLINKS))
 }
 
-/// The same without `openat2`: each component by itself, with `O_NOFOLLOW`.
+/// Opens a file without `openat2`: each component by itself, with `O_NOFOLLOW`.
 pub(crate) fn open_stepwise(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let (folder, leaf) = split(name);
     let mut at: Option<OwnedFd> = None;

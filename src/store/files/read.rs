@@ -26,7 +26,7 @@ impl Disk {
         self.read_by(&name, cap, || self.open_with_stat(&name))
     }
 
-    /// The same of a `name` that was listed; it is looked up in `folder`, which is, or was, its own.
+    /// Reads the file of a `name` that was listed, looked up in `folder`, which is, or was, its own.
     pub(crate) fn read_in(&self, folder: &OpenFolder, name: &str, cap: u64) -> Result<Option<Blob>> {
         let name = Name::listed(name);
         self.read_by(&name, cap, || {

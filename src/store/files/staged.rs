@@ -14,7 +14,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex};
 
-/// As `at::CREATE`, but a shared mapping that is written to takes a descriptor that reads, too.
+/// The flags of `at::CREATE` and the right to read, which a shared mapping that is written to needs.
 const CREATE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
 /// A file that no record names yet. Dropped, it is removed, unless somebody took it over.
@@ -26,7 +26,7 @@ pub(crate) struct StagedBlob {
     /// `None` once it is another's.
     name: Mutex<Option<String>>,
     len: u64,
-    /// As long as the file is mapped, no other has this number.
+    /// The inode's number, which no other file has as long as this one is mapped.
     ino: u64,
     /// A child that was forked in between has a copy of this, too, but the file is the parent's.
     creator: Process,

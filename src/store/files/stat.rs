@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) len: u64,
-    /// Of a record: its last use; see `Disk::touch`.
+    /// When it was modified; for a record, its last use: see `Disk::touch`.
     pub(crate) modified: SystemTime,
-    /// Of anything about the file, and nobody can set it.
+    /// When anything about the file changed, which nobody can set.
     pub(crate) changed: SystemTime,
     /// Permission bits only.
     pub(crate) mode: u16,

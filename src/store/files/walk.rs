@@ -58,7 +58,7 @@ impl Disk {
         Ok(self.list_open(folder)?.1)
     }
 
-    /// The same, with the folder, of which each file can then be read without looking for it from the root on.
+    /// Lists a folder and opens it, so that each of its files can be read without looking for it from the root on.
     pub(crate) fn list_open(&self, folder: &str) -> Result<(Option<OpenFolder>, Vec<Item>)> {
         check_folder(folder)?;
         let name = if folder.is_empty() { "." } else { folder };

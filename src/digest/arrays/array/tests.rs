@@ -246,7 +246,7 @@ fn large_arrays_have_the_digest_of_the_definition_whatever_the_thread_count() {
     assert_eq!(digest(&broadcast), naive_large(&broadcast));
 }
 
-/// As [`naive`], but with the permutation under test, since the addresses of millions of elements take long.
+/// The digest of [`naive`] with the permutation under test, since the addresses of millions of elements take long.
 fn naive_large<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
     naive_in(memory_order(array.shape(), array.strides()), array)
 }

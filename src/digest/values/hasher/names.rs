@@ -14,7 +14,8 @@ const NUMBERED: usize = 256;
 /// A name as the caller has it.
 #[derive(Clone, Copy)]
 pub(crate) enum Name<'a> {
-    /// Of a type, as `type_name` prints it, behind the mark of the package that defines it; lifetimes don't count.
+    /// The name of a type, as `type_name` prints it, behind the mark of the package that defines it; lifetimes don't
+    /// count.
     Type {
         package: &'static str,
         printed: &'static str,
@@ -134,7 +135,7 @@ pub(crate) struct Head<'a> {
 pub(crate) enum Kind<'a> {
     Struct,
     Variant(Name<'a>),
-    /// As serde calls it: its name, its index, and how it holds its values.
+    /// A variant as serde describes it: its name, its index, and how it holds its values.
     SerdeVariant(Name<'a>, u32, u8),
 }
 

@@ -42,8 +42,8 @@ impl ContentHasher {
         self.named(Name::Lent(name));
     }
 
-    /// The same for a name that stays. `false` if nothing has to be fed any more, which is what ends the recursion
-    /// through a value that is nested too deep; what the derive calls.
+    /// Names the field whose value is fed next, by a name that stays; the derive calls it. `false` if nothing has to be
+    /// fed any more, which ends the recursion through a value that is nested too deep.
     #[doc(hidden)]
     #[inline]
     pub fn begin_field(&mut self, name: &'static str) -> bool {

@@ -14,7 +14,7 @@ use crate::key::Key;
 /// So many schedules of each kind take a fraction of a second.
 pub(super) const RUNS: usize = 500;
 
-/// The same of scenarios on files; where others have more runs, these have in proportion.
+/// How many runs a scenario on files has; where others have more runs, these have in proportion.
 const RUNS_ON_FILES: usize = 60;
 
 /// At most so many turns of bad luck make a bug of the kind that PCT looks for.
@@ -25,7 +25,7 @@ pub(super) fn check(scenario: fn()) {
     check_of(RUNS, scenario);
 }
 
-/// The same for a scenario on files, which takes longer.
+/// Checks a scenario on files, which takes longer.
 pub(crate) fn check_on_files(scenario: fn()) {
     check_of(RUNS_ON_FILES, scenario);
 }

@@ -28,9 +28,9 @@ pub(crate) type Compare<T> = fn(&T, &T) -> Comparison;
 /// How the digest of a leaf was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sealed {
-    /// Of the bytes, which a value that was read from them becomes again.
+    /// A digest of the bytes, which a value that was read from them becomes again.
     Exact,
-    /// Of the value, sequences and maps in any order: it has a set, or a map without an order.
+    /// A digest of the value, sequences and maps in any order: it has a set, or a map without an order.
     Unordered,
 }
 

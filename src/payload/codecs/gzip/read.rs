@@ -23,7 +23,7 @@ pub(crate) struct Members {
     meta: ArrayMeta,
     /// Bytes of all elements.
     plain: u64,
-    /// Of the leaves that have been inflated.
+    /// The digests of the leaves that have been inflated.
     leaves: Vec<Digest>,
 }
 
@@ -81,7 +81,7 @@ impl Members {
     /// Whether the elements are those of the array with the digest `expected`; in memory for a few members.
     ///
     /// # Errors
-    /// As for [`fill`](Self::fill) and [`finish`](Self::finish).
+    /// Returns an error when [`fill`](Self::fill) or [`finish`](Self::finish) does.
     pub(crate) fn verify(mut self, expected: Digest) -> Result<()> {
         let window = (16 * LEAF) as u64;
         for start in (0..self.plain).step_by(16 * LEAF) {
@@ -186,7 +186,7 @@ impl Members {
 
 /// What a thread uses again and again.
 struct Inflater {
-    /// As it is in the file.
+    /// The member's bytes in the file.
     member: Vec<u8>,
     state: Decompress,
 }
