@@ -321,7 +321,7 @@ enum Taken {
     Nothing,
 }
 
-/// Of the item at the place what isn't looked up beside its tokens, and of helpers everything.
+/// What a part adds to the code: its helpers everything, the item at the place what isn't looked up beside its tokens.
 fn taken(part: &Part, place: &Place, reached: &Reached) -> Taken {
     let is_own = match place.sought {
         Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,

@@ -34,13 +34,13 @@ pub trait Keyed<T: ?Sized> {
 /// The levels are told apart by how many references the method call has to take off (autoref specialisation).
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
-/// By [`ContentHash`].
+/// Keyed by [`ContentHash`].
 pub struct ByHash;
-/// By [`Serialize`].
+/// Keyed by [`Serialize`].
 pub struct BySerde;
-/// By [`Serialize`] of what a reference points to.
+/// Keyed by [`Serialize`] of what a reference points to.
 pub struct BySerdeRef;
-/// By [`Serialize`] of each of its parts.
+/// Keyed by [`Serialize`] of each of its parts.
 pub struct ByParts;
 /// Not at all; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);

@@ -63,7 +63,7 @@ impl Call {
         Self { options, ..self }
     }
 
-    /// The same call, which is computed although it is stored.
+    /// A call that is computed although it is stored.
     #[must_use]
     pub fn refresh(self) -> Self {
         Self { anew: true, ..self }

@@ -37,7 +37,7 @@ pub struct Wait<'a> {
 }
 
 impl<'a> Wait<'a> {
-    /// As long as the memory allows, on behalf of this thread.
+    /// A wait as long as the memory allows, on behalf of this thread.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

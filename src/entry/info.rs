@@ -21,7 +21,7 @@ pub struct Entry {
     disk: Arc<Disk>,
     path: PathBuf,
     bytes: u64,
-    /// Of its record, as it was read.
+    /// What the file system said of its record when it was read.
     stat: Stat,
     files: Vec<PathBuf>,
     /// Without its value, if that is long.

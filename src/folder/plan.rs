@@ -38,7 +38,7 @@ use crate::store::Stat;
 /// ```
 #[derive(Clone)]
 pub struct Plan {
-    /// Of the cache.
+    /// The cache folder.
     pub(super) root: PathBuf,
     pub(super) functions: Vec<Folder>,
     pub(super) items: Vec<Item>,
@@ -63,7 +63,7 @@ pub(super) struct Item {
     /// The place in `functions`.
     pub(super) function: u32,
     pub(super) key: Key,
-    /// Of its record; who finds another one leaves it alone.
+    /// What the file system says of its record; an entry whose record has changed is left alone.
     pub(super) stat: Stat,
     pub(super) bytes: u64,
     /// Nanoseconds.

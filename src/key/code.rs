@@ -54,9 +54,9 @@ pub enum Counts {
 /// How a piece of code enters a digest.
 #[derive(Clone, Copy, PartialEq)]
 enum How {
-    /// As it says itself.
+    /// With what the code itself says.
     Own,
-    /// By its tokens, and neither its helpers nor its package's version.
+    /// With its tokens alone, without its helpers and its package's version.
     Body,
 }
 

@@ -171,7 +171,7 @@ fn compatible(version: &str) -> &str {
     &version[..end]
 }
 
-/// The same text, which is kept for as long as the process runs: names of parameters, of which a program has so many.
+/// Copies `text` once and keeps the copy for as long as the process runs: for names of parameters, which are few.
 pub(crate) fn kept_text(text: &str) -> &'static str {
     static KEPT: LazyLock<ForkMutex<HashSet<&'static str>>> = LazyLock::new(ForkMutex::default);
     let mut kept = KEPT.lock();

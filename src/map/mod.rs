@@ -3,12 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`mapping`] | a file's bytes as memory, and when that is allowed |
-//! | [`mapped`] | [`Mapped`]: read-only, shared |
-//! | [`cow`] | [`MappedCow`]: writable in memory, never on disk |
-//! | [`mutable`] | [`MappedMut`]: the same, until it is committed |
-//! | [`staged`] | [`Staged`]: filled in a file of the cache, then read-only |
-//! | [`lend`] | all as views, iterators, producers; equality and formatting |
-//! | [`ops`] | all in arithmetic |
+//! | [`handles`] | what a user holds: [`Mapped`], [`MappedCow`], [`MappedMut`], [`Staged`] |
 //! | [`read`] | a file's bytes read and hashed in one pass |
 //! | [`spare`] | memory that isn't zeroed before |
 //! | [`layout`] | the two memory orders that are stored |
@@ -27,7 +22,7 @@
 //! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds.
 //! [`MapPolicy::Never`](crate) gives the same types with owned bytes.
 //!
-//! A file that is [`staged`] is the one that is written to through a mapping. It has no write permission either, its
+//! A file that is [staged](Staged) is the one that is written to through a mapping. It has no write permission either, its
 //! blocks are allocated before it is mapped, no record names it, and its descriptor is closed at once, so that the one
 //! mapping is the only way to write to it; that mapping belongs to one [`Staged`]. It is made read-only, for good and
 //! with the `Staged` consumed, before there is a [`Mapped`] of it: never do the two exist at once. What remains is
@@ -59,29 +54,21 @@
 //! found in the table its memory can't be another's. This is a matter of right digests, not of memory safety.
 
 #![allow(unsafe_code)]
-mod cow;
+mod handles;
 mod layout;
-mod lend;
-mod mapped;
 mod mapping;
-mod mutable;
-mod ops;
 mod read;
 mod spare;
-mod staged;
 #[cfg(test)]
 mod tests;
 
-pub use cow::{
-    MappedCow, MappedCow0, MappedCow1, MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD,
+pub use handles::{
+    Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
+    MappedCow2, MappedCow3, MappedCow4, MappedCow5, MappedCow6, MappedCowD, MappedD, MappedMut, MappedMut0, MappedMut1,
+    MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD, Staged,
 };
+pub(crate) use handles::{Stage, meta_of};
 pub(crate) use layout::{array_from_vec, normalise};
-pub use mapped::{Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedD};
 pub(crate) use mapping::{DENSE, Examined, Mapping, WeakMapping};
-pub use mutable::{
-    MappedMut, MappedMut0, MappedMut1, MappedMut2, MappedMut3, MappedMut4, MappedMut5, MappedMut6, MappedMutD,
-};
 pub(crate) use read::{digest_file, read_at, read_verified};
 pub(crate) use spare::{Spare, grown_vec_of, vec_of};
-pub use staged::Staged;
-pub(crate) use staged::{Stage, meta_of};

@@ -7,7 +7,7 @@ use crate::digest::ArrayMeta;
 use crate::error::{Error, Result};
 use crate::payload::wire::read::{Stored, inline_array};
 
-/// Of a value with more parts no tree is made: it would take many times the memory of its bytes.
+/// How many parts a value may have to become a tree, which takes many times the memory of its bytes.
 const PARTS_MAX: usize = 1 << 24;
 
 /// The extension of an object that Python pickled.

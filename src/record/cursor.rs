@@ -226,7 +226,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Of a width that the compiler knows, for which this is one instruction.
+    /// A big-endian number of `WIDTH` bytes: one instruction, as the compiler knows the width.
     #[inline]
     fn number_of<const WIDTH: usize>(&mut self) -> Result<u64> {
         let (bytes, rest) = self.0.split_first_chunk::<WIDTH>().ok_or(Fault::Value)?;

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn any_sealed_bytes_are_a_slot_or_refused() {
         let body = verify(&slot().encode().unwrap()).unwrap().to_vec();
-        let name = "record::slot::tests::any_sealed_bytes_are_a_slot_or_refused";
+        let name = "record::step_record::tests::any_sealed_bytes_are_a_slot_or_refused";
         crate::fuzz::fuzz(name, Some("slot"), 40_000, &[body], crate::record::fuzzing::slot);
     }
 

@@ -22,7 +22,7 @@ mod tests;
 
 pub use dependents::Dependents;
 
-/// Of so many entries that hold one and the same array an argument names each; of more, those that were made first.
+/// How many entries an argument names at most, where many hold its array: those that were made first.
 const SOURCES: usize = 8;
 
 /// The stored calls whose results went into a result, from [`Memory::lineage`].

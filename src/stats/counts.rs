@@ -183,7 +183,7 @@ type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
 pub(crate) struct Tally {
     _before: [u64; LINES],
     hits: AtomicU64,
-    /// Of first hits: what they saved, in nanoseconds, and the bytes that they loaded.
+    /// What first hits saved, in nanoseconds; `loaded`: the bytes that they loaded.
     saved: AtomicU64,
     loaded: AtomicU64,
     _behind: [u64; LINES],

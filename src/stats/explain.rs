@@ -119,7 +119,7 @@ impl Recorder {
         changed.chain(gone).collect()
     }
 
-    /// By what an argument differs from the one that was stored: by parts of it, if they are known.
+    /// How an argument differs from the stored one: part by part, where its parts are known.
     fn difference(&self, argument: &ArgumentDigest, old: Option<&Argument>, told: &Described) -> Vec<Difference> {
         let name = argument.name;
         let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &told.leaves));

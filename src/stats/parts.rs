@@ -1,4 +1,4 @@
-//! By which of its parts a value differs from another one, of which a record tells.
+//! Finds the parts in which a value differs from a stored one, whose record has a digest for each part.
 
 use std::collections::HashMap;
 

@@ -107,7 +107,7 @@ impl Difference {
         Self::at(name, "", before, now)
     }
 
-    /// Of a part of an argument.
+    /// A difference in a part of an argument.
     pub(crate) fn at(name: &str, path: &str, before: &str, now: &str) -> Self {
         let [name, path, before, now] = [name, path, before, now].map(|text| escaped(text).into_owned());
         Self { name, path, before, now }

@@ -115,8 +115,8 @@ impl Disk {
         self.root().session()
     }
 
-    /// By which the stores of this process know that they are in one folder; a folder that took a removed one's place
-    /// keeps its number.
+    /// The number by which stores of this process know that they are in one folder; a folder that took a removed one's
+    /// place keeps its number.
     pub(crate) fn place(&self) -> u64 {
         self.root().place()
     }

@@ -18,7 +18,7 @@ pub(crate) struct Medium {
 }
 
 impl Medium {
-    /// Of the root at `path`, of which the system says `stat`.
+    /// The medium of the root at `path`, whose metadata is `stat`.
     pub(crate) fn of(root: impl AsFd, stat: &fs::Stat, path: &Path) -> Result<Self> {
         let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
         Ok(Self { network: !is_local(&kind), world_writable: stat.st_mode & 0o002 != 0, reserves: reserves(&kind) })

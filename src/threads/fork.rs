@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     impl<T: Default> ForkMutex<T> {
-        /// As a child finds it whose parent made it.
+        /// A mutex of a parent process, as its child finds it.
         fn inherited() -> Self {
             Self { creator: Process(u64::MAX), ..Self::default() }
         }

@@ -118,7 +118,7 @@ fn has_other(index: &Index, id: ItemId, known: &dyn Fn(&str) -> bool) -> bool {
     false
 }
 
-/// Of the attribute in these tokens.
+/// Whether the attribute in these tokens makes the item anew.
 fn remakes(index: &Index, file: &File, (from, to): (usize, usize), known: &dyn Fn(&str) -> bool) -> bool {
     let inner = |skipped: usize| crate::cfg::arguments(file, from + 2, to - 1).into_iter().skip(skipped);
     let is_list = file.is_open(from + 1, b'(');

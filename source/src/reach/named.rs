@@ -17,7 +17,7 @@ pub enum Named {
     Unmarked {
         /// What they reach; their own parts are those that count by [`Why::Function`](super::Why::Function).
         reached: Box<Reached>,
-        /// Of their own tokens alone: 128 bits, big-endian.
+        /// The digest of their own tokens alone: 128 bits, big-endian.
         own: [u8; 16],
     },
     /// Nothing: no item, import, macro or other crate gives it a meaning. With the names that stand where its last segment

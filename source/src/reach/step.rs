@@ -59,7 +59,7 @@ pub(super) struct Walk<'a> {
     pub(super) parameters: Set<Symbol>,
     /// Types that the item's body declares, which are no items.
     declared: Set<Symbol>,
-    /// Of each mention, in an order that counts; and of the one that is walked through.
+    /// The steps of each mention, in an order that counts; and of the one that is walked through.
     each: Vec<Vec<Step>>,
     pub(super) steps: Vec<Step>,
 }
@@ -234,7 +234,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Of items in several modules the visibility decides which are imported by a `*`, and so which one is meant.
+    /// Notes visibilities: among items in several modules they decide which are imported by a `*`, and so which is meant.
     fn visibilities(&mut self, found: &[Found]) {
         let index = self.resolver.index;
         let items = found.iter().filter_map(|found| match found.target {

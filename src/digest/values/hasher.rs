@@ -393,7 +393,7 @@ impl ContentHasher {
         }
     }
 
-    /// The same as [`raw`](Self::raw), faster for few bytes.
+    /// Feeds bytes as [`raw`](Self::raw) does, faster for few.
     #[inline]
     pub(crate) fn write<const LEN: usize>(&mut self, bytes: [u8; LEN]) {
         // In a shallow one no leaf stands apart.

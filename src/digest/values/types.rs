@@ -19,7 +19,7 @@ impl ContentHasher {
 
     /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
     pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.begin_type::<T>("", Kind::Variant(Name::Lent(variant)));
+        self.begin_type::<T>("", Kind::Variant(Name::Borrowed(variant)));
     }
 
     /// Begins a struct whose type is defined in this package.

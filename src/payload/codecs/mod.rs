@@ -46,7 +46,7 @@ pub(crate) struct Plain<'a> {
 
 /// What was written of an array.
 pub(crate) struct Written {
-    /// Of the file.
+    /// The length of the file, in bytes.
     pub(crate) length: u64,
     /// The digests of its leaves, if they were asked for.
     pub(crate) leaves: Vec<Digest>,
@@ -79,7 +79,7 @@ pub(crate) trait EncodedArray {
     /// Whether the elements are those of the array with the digest `expected`; in little memory.
     ///
     /// # Errors
-    /// As for [`fill`](Self::fill) and [`finish`](Self::finish).
+    /// Returns the errors of [`fill`](Self::fill) and [`finish`](Self::finish).
     fn verify(self: Box<Self>, expected: Digest) -> Result<()>;
 }
 
@@ -106,10 +106,10 @@ pub(crate) fn codec_named(name: &str) -> Option<&'static dyn ArrayCodec> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// As plain `.npy`, which can be memory-mapped.
+    /// Plain `.npy`, which can be memory-mapped.
     #[default]
     None,
-    /// As `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
+    /// `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
     ///
     /// Compressed and inflated by as many threads as there are cores, or as `RAYON_NUM_THREADS` says. A compressed array
     /// can't be mapped: where that is asked for, the same type holds a copy in memory, which

@@ -132,7 +132,7 @@ impl Value {
         self.origin.as_deref()
     }
 
-    /// Of an entry whose record has these fields.
+    /// The value of an entry whose record has these fields.
     pub(crate) fn found_with(self, python: &[u8], origin: Option<&str>) -> Self {
         Self { python: python.to_vec(), origin: origin.map(str::to_owned), ..self }
     }
@@ -175,7 +175,7 @@ pub fn result_name<R: Payload>() -> String {
     name.as_str().to_owned()
 }
 
-/// As a result of which nothing is known but its form.
+/// The format of a result of which only the form is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Untyped;
 

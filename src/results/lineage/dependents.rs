@@ -49,7 +49,7 @@ struct Taker {
     argument: String,
 }
 
-/// By the digests of arguments, which calls took them.
+/// The calls that took an argument, for each digest of an argument.
 struct Takers {
     functions: Vec<String>,
     by_digest: HashMap<Digest, Vec<Taker>>,

@@ -78,7 +78,7 @@ pub struct Period {
     pub from: SystemTime,
     /// When it was written down.
     pub to: SystemTime,
-    /// By the function's path.
+    /// What was counted, for each path of a function.
     pub functions: BTreeMap<String, Activity>,
 }
 

@@ -48,7 +48,7 @@ pub(super) fn encode(line: &Line) -> Vec<Vec<u8>> {
     }
 }
 
-/// As many lines as its functions need.
+/// The period as lines, as many as its functions need.
 fn encode_period(period: &Period) -> Vec<Vec<u8>> {
     let mut head = format!("\n{{\"v\":{VERSION},\"run\":");
     push_text(&mut head, period.run.as_deref().unwrap_or_default());

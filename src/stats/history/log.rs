@@ -29,7 +29,7 @@ const FILE_MAX: u64 = 64 << 20;
 /// Lines that are longer aren't ours.
 const LINE_MAX: usize = 64 << 10;
 
-/// By then whoever had the file open when it was rotated has written to it.
+/// How long a rotated log is left alone: a process that had it open has written its line by then.
 const SETTLED: Duration = Duration::from_secs(3600);
 
 /// How often the files are read again while they are rotated.

@@ -58,7 +58,7 @@ struct State {
     seen: HashSet<Digest, DigestHash>,
     /// What no line has yet, but for repeats and faults.
     pending: BTreeMap<&'static str, Activity>,
-    /// Of the memories that are open.
+    /// The counters of the memories that are open.
     counters: Vec<Weak<Counters>>,
     /// What the memories that are closed had counted.
     closed: BTreeMap<String, Totals>,
@@ -296,7 +296,7 @@ struct AtEnd(RefCell<Vec<Counting>>);
 
 struct Counting {
     run: Weak<Run>,
-    /// Of a thread that has opened a memory, and so may be the last; others write once a second at most.
+    /// Whether the thread has opened a memory, and so may be the last one: other threads write once a second at most.
     always: bool,
 }
 

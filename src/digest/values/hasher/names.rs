@@ -21,7 +21,7 @@ pub(crate) enum Name<'a> {
         printed: &'static str,
     },
     Static(&'static str),
-    Lent(&'a str),
+    Borrowed(&'a str),
 }
 
 impl<'a> Name<'a> {
@@ -30,7 +30,7 @@ impl<'a> Name<'a> {
         match self {
             Self::Type { package, printed } => of_package(package, printed),
             Self::Static(name) => Cow::Borrowed(name),
-            Self::Lent(name) => Cow::Borrowed(name),
+            Self::Borrowed(name) => Cow::Borrowed(name),
         }
     }
 
@@ -38,7 +38,7 @@ impl<'a> Name<'a> {
     fn place(self) -> StrAddress {
         match self {
             Self::Type { printed: name, .. } | Self::Static(name) => StrAddress::of(name),
-            Self::Lent(_) => StrAddress::NOWHERE,
+            Self::Borrowed(_) => StrAddress::NOWHERE,
         }
     }
 
@@ -48,7 +48,7 @@ impl<'a> Name<'a> {
     fn package(self) -> StrAddress {
         match self {
             Self::Type { package, .. } => StrAddress::of(package),
-            Self::Static(_) | Self::Lent(_) => StrAddress::NOWHERE,
+            Self::Static(_) | Self::Borrowed(_) => StrAddress::NOWHERE,
         }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Name<'a> {
     pub(crate) fn ambiguity(self) -> Option<&'static str> {
         match self {
             Self::Type { printed, .. } => ambiguity(printed),
-            Self::Static(_) | Self::Lent(_) => None,
+            Self::Static(_) | Self::Borrowed(_) => None,
         }
     }
 }
@@ -69,7 +69,7 @@ struct StrAddress {
 }
 
 impl StrAddress {
-    /// Of what is lent, and what is empty.
+    /// The address of a borrowed or an empty text.
     const NOWHERE: Self = Self { at: 0, len: 0 };
 
     #[inline]
@@ -92,7 +92,7 @@ fn of_package(package: &'static str, printed: &'static str) -> Cow<'static, str>
 /// The name of a field, in the table.
 struct Field {
     place: StrAddress,
-    /// As it is written in full.
+    /// The bytes that are written where the name is written in full.
     bytes: Box<[u8]>,
 }
 
@@ -168,7 +168,7 @@ impl Head<'_> {
 /// A head that was written.
 struct Written {
     mark: Mark,
-    /// As it is written in full.
+    /// The bytes that are written where the name is written in full.
     bytes: Box<[u8]>,
     fields: Vec<Field>,
     /// So many of the fields have come in this stream.
@@ -273,7 +273,8 @@ pub(crate) struct Names {
     written: Vec<Written>,
     /// So many have come in this stream; those after them are a guess.
     seen: usize,
-    /// Of fields that were written before: all that has to be looked at where they come as expected.
+    /// The addresses of the names of fields that were written before: comparing them is enough where fields come in the
+    /// expected order.
     places: Vec<StrAddress>,
     /// What is open, and what that is in.
     now: Open,

@@ -17,21 +17,21 @@ const HOPS: u32 = 4 * DEPTH;
 impl ContentHasher {
     /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
     pub fn begin_struct(&mut self, name: &str) {
-        self.begin(Head { name: Name::Lent(name), kind: Kind::Struct });
+        self.begin(Head { name: Name::Borrowed(name), kind: Kind::Struct });
     }
 
     /// Begins a variant of an enum; its fields follow as those of a struct do.
     pub fn begin_variant(&mut self, name: &str, variant: &str) {
-        self.begin(Head { name: Name::Lent(name), kind: Kind::Variant(Name::Lent(variant)) });
+        self.begin(Head { name: Name::Borrowed(name), kind: Kind::Variant(Name::Borrowed(variant)) });
     }
 
-    /// The same by a name that stays, which is found again by where it lies.
+    /// Begins a struct whose name is a static text, which is found again by its address.
     #[inline]
     pub(crate) fn begin_struct_named(&mut self, name: &'static str) {
         self.begin(Head { name: Name::Static(name), kind: Kind::Struct });
     }
 
-    /// The same of a variant.
+    /// Begins a variant whose names are static texts.
     #[inline]
     pub(crate) fn begin_variant_named(&mut self, name: &'static str, variant: &'static str) {
         self.begin(Head { name: Name::Static(name), kind: Kind::Variant(Name::Static(variant)) });
@@ -39,7 +39,7 @@ impl ContentHasher {
 
     /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
     pub fn field(&mut self, name: &str) {
-        self.named(Name::Lent(name));
+        self.named(Name::Borrowed(name));
     }
 
     /// Names the field whose value is fed next, by a name that stays; the derive calls it. `false` if nothing has to be

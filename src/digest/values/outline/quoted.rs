@@ -30,7 +30,7 @@ fn escaped(char: char) -> String {
     if char == '\'' { char.to_string() } else { char.escape_debug().collect() }
 }
 
-/// As many pieces as have no more than `room` characters.
+/// The first pieces, as many as have no more than `room` characters together.
 fn within(pieces: impl Iterator<Item = String>, mut room: usize) -> Vec<String> {
     let fits = |piece: &String| {
         let rest = room.checked_sub(piece.chars().count());

@@ -13,8 +13,8 @@ const MEMBERS_PER_THREAD: usize = 4;
 
 /// Compresses a `.npy` of this header and these elements, and hands its members to `out`, one by one and in order.
 ///
-/// As many threads as there are cores compress, and hash if `hashed`; of members that wait to be handed over there are
-/// never more than a few for each thread, and one on a worker of a pool of rayon's, which does all by itself. The bytes
+/// As many threads as there are cores compress, and hash if `hashed`; a few
+/// members for each thread wait at most to be handed over, and one on a worker of a pool of rayon's, which does all by itself. The bytes
 /// depend on no number of threads.
 ///
 /// # Errors

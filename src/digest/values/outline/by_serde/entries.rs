@@ -16,7 +16,7 @@ pub(super) struct Entries<'a> {
     pub(super) text: &'a mut Text,
     pub(super) hasher: &'a mut ContentHasher,
     pub(super) key: Option<(Rank, Digest)>,
-    /// Of a map that is too long to be listed: it is a leaf.
+    /// The digest of a map that is too long to be listed, and so is one leaf.
     pub(super) sum: Option<Sum>,
     pub(super) listed: Vec<(Rank, Text)>,
 }

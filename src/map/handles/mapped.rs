@@ -6,11 +6,11 @@ use ndarray::{
     Array, ArrayBase, ArrayView, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, OwnedRepr, RawArrayView, Shape,
 };
 
-use super::layout::{array_from_vec, normalise, shape_of};
-use super::mapping::Mapping;
 use super::staged::Stage;
 use crate::digest::{ArrayMeta, Digest, Element, Known, Registration};
 use crate::error::Result;
+use crate::map::layout::{array_from_vec, normalise, shape_of};
+use crate::map::mapping::Mapping;
 
 /// A read-only array that owns its bytes: a mapped file of the cache, or memory.
 ///

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use ndarray::{Array, ArrayRef, ArrayView, ArrayViewMut, Dimension, RawArrayViewMut, Shape, ShapeBuilder};
 
 use super::Mapped;
-use super::layout::shape_of;
-use super::mapping::SharedMapping;
 use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::Result;
+use crate::map::layout::shape_of;
+use crate::map::mapping::SharedMapping;
 
 /// A file that no record names yet, which its last owner removes; who stores the array may take it over. What it is,
 /// the room of stores knows.

@@ -9,10 +9,10 @@ use ndarray::{
     OwnedRepr, RawArrayViewMut,
 };
 
-use super::layout::{array_from_vec, normalise, shape_of};
-use super::mapping::PrivateMapping;
 use crate::digest::{ArrayMeta, Digest, Element};
 use crate::error::Result;
+use crate::map::layout::{array_from_vec, normalise, shape_of};
+use crate::map::mapping::PrivateMapping;
 
 /// A writable array over a file of the cache, which stays as it is: a page that is written to is copied first.
 ///
