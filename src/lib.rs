@@ -131,6 +131,7 @@ mod results;
 pub mod stats;
 mod store;
 mod threads;
+pub mod tier;
 
 pub use call::Call;
 pub use digest::{ContentHash, Digest, Element, FileContent, FileStamp, digest};

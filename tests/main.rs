@@ -40,5 +40,6 @@ mod shelve;
 mod staged;
 mod support;
 mod texts;
+mod tiers;
 mod ui;
 mod verbose;

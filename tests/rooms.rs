@@ -25,6 +25,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("stats", &["call", "entry", "record", "key", "digest", "store", "threads", "error"]),
     ("memo", &["stats", "entry", "payload", "record", "key", "map", "digest"]),
     ("folder", &["entry", "payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
+    (
+        "tier",
+        &[
+            "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "threads",
+            "planted", "error",
+        ],
+    ),
     ("memory", MEMORY),
     (
         "results",
@@ -40,8 +47,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "inspect",
         &[
-            "results", "memory", "folder", "stats", "entry", "payload", "record", "key", "map", "digest", "store",
-            "error",
+            "results", "memory", "tier", "folder", "stats", "entry", "payload", "record", "key", "map", "digest",
+            "store", "error",
         ],
     ),
     ("dynamic", &["memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "error"]),
@@ -50,14 +57,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
 
 /// What the crate shows, and what its macros use.
 const DOOR: &[&str] = &[
-    "inspect", "make", "results", "memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map",
-    "digest", "store", "error",
+    "inspect", "make", "results", "memory", "tier", "folder", "stats", "call", "entry", "payload", "record", "key",
+    "map", "digest", "store", "error",
 ];
 
 /// Where the rooms meet.
 const MEMORY: &[&str] = &[
-    "folder", "memo", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store", "threads",
-    "planted", "error",
+    "tier", "folder", "memo", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store",
+    "threads", "planted", "error",
 ];
 
 /// The rooms in the folder `src/map/`, in which `unsafe` may stand.

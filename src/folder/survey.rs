@@ -37,7 +37,7 @@ pub(crate) enum FileRole {
     Record(Key),
     /// An array or an overflow.
     Data(Key),
-    /// A record that isn't published yet.
+    /// A record that isn't published yet, or an array that another machine puts here.
     Staged(Key),
     /// Nothing of ours.
     Foreign,
@@ -58,7 +58,14 @@ impl FileRole {
         if rest.strip_prefix("record.").is_some_and(|rest| is_nonce_with(rest, &["tmp"])) {
             return Some(Self::Staged(key));
         }
-        (is_nonce_with(rest, CODECS) || is_nonce_with(rest, &["msgpack"])).then_some(Self::Data(key))
+        if rest
+            .strip_suffix(".tmp")
+            .and_then(|rest| rest.rsplit_once('.'))
+            .is_some_and(|(rest, nonce)| is_nonce_with(&format!("{nonce}.tmp"), &["tmp"]) && is_data(rest))
+        {
+            return Some(Self::Staged(key));
+        }
+        is_data(rest).then_some(Self::Data(key))
     }
 
     /// An array with a readable stem before its key. The stem may be anything, so that this reads from the end.
@@ -83,6 +90,11 @@ impl FileRole {
 fn parse_key(text: &str, shard: &str) -> Option<Key> {
     let is_ours = text.starts_with(shard) && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     is_ours.then(|| text.parse().ok().map(Key::from_digest)).flatten()
+}
+
+/// Whether the end of a name, after the key, is that of an array or an overflow.
+fn is_data(rest: &str) -> bool {
+    is_nonce_with(rest, CODECS) || is_nonce_with(rest, &["msgpack"])
 }
 
 /// Whether a name's end is a nonce and one of these.
@@ -265,6 +277,8 @@ mod tests {
         assert_eq!(part("record.0123456789abcdef.tmp"), FileRole::Staged(of));
         for data in ["npy", "npy.gz", "msgpack"] {
             assert_eq!(part(&format!("0123456789abcdef.{data}")), FileRole::Data(of));
+            let put = format!("0123456789abcdef.{data}.0123456789abcdef.tmp");
+            assert_eq!(part(&put), FileRole::Staged(of), "on its way from another machine");
         }
         for foreign in ["", "npy", "record.bak", "record.tmp", "0123456789abcdef", "0123456789abcdef.txt", "0123.npy"] {
             assert_eq!(part(foreign), FileRole::Foreign, "{foreign}");

@@ -15,6 +15,7 @@ use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
+use crate::tier::Tier;
 
 /// The settings of a memory that is about to be opened, from [`Memory::builder`].
 ///
@@ -354,6 +355,24 @@ impl MemoryBuilder {
     /// ```
     pub fn recheck(mut self, rate: f64) -> Self {
         self.settings.recheck = rate;
+        self
+    }
+
+    /// Adds a place behind the folder that machines share: what is missing in the folder is fetched from the tiers, in the
+    /// order in which they were added, before it is computed, and what is computed goes to those that may be written.
+    ///
+    /// [`ndcache::tier`](crate::tier) says how that works; a hit in the folder asks no tier.
+    ///
+    /// ```
+    /// use ndcache::Memory;
+    /// use ndcache::tier::{Folder, Tier};
+    /// # let (cache, team) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    ///
+    /// let memory = Memory::builder(cache.path()).tier(Tier::new(Folder::new(team.path())?)).open()?;
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn tier(mut self, tier: Tier) -> Self {
+        self.settings.tiers.push(tier);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::folder::limits::{EvictPolicy, Limits};
 use crate::memory::Memory;
 use crate::payload::Compression;
 use crate::store::Durability;
+use crate::tier::Tier;
 
 /// The settings of a memory, from [`Memory::settings`]: each has the name of the method of
 /// [`MemoryBuilder`](crate::MemoryBuilder) that sets it, which says what it does.
@@ -64,6 +65,8 @@ pub struct Settings {
     pub statistics: bool,
     /// The share of hits that are computed again and compared, from 0.0 to 1.0.
     pub recheck: f64,
+    /// The places behind the folder, in the order in which they are asked.
+    pub tiers: Vec<Tier>,
 }
 
 impl Default for Settings {
@@ -88,6 +91,7 @@ impl Default for Settings {
             texts: true,
             statistics: true,
             recheck: 0.0,
+            tiers: Vec::new(),
         }
     }
 }

@@ -76,11 +76,47 @@ impl Disk {
         Err(fault(Errno::NOENT))
     }
 
+    /// Puts what `fill` writes at `name` in one step, with these permission bits; where something stands there, only if
+    /// it `replaces` that. Says whether it was put.
+    ///
+    /// It is asked to fill the file again if a sweep takes that away meanwhile.
+    pub(crate) fn put(
+        &self,
+        name: &str,
+        bits: u16,
+        replaces: bool,
+        durability: Durability,
+        fill: &dyn Fn(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<bool> {
+        let name = Name::new(name)?;
+        self.expect_writable("put", &name)?;
+        let staged = format!("{}.{}.tmp", name.leaf, nonce());
+        Name::new(&staged)?;
+        let (fault, path) = (|errno| self.fault("put", &name, errno), self.path_of(name.whole));
+        for _ in 0..TRIES {
+            let (stage, file) = self.temp_with(&name, staged.clone(), bits).map_err(fault)?;
+            let mut file = LimitedFile::new(file);
+            fill(&mut file).map_err(|error| Error::io("write", &path, error))?;
+            self.flush(file.file(), durability, &path)?;
+            between();
+            match if replaces { stage.rename(name.leaf).map(|()| true) } else { stage.link(name.leaf) } {
+                Ok(put) => return Ok(put),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(fault(errno)),
+            }
+        }
+        Err(fault(Errno::NOENT))
+    }
+
     /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
     fn temp(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(TempFile, File)> {
+        self.temp_with(name, staged, 0o666)
+    }
+
+    fn temp_with(&self, name: &Name<'_>, staged: String, bits: u16) -> rustix::io::Result<(TempFile, File)> {
         for _ in 0..TRIES {
             let folder = self.made_folder(name)?;
-            match at::step(folder.as_fd(), &staged, at::CREATE, mode(0o666)) {
+            match at::step(folder.as_fd(), &staged, at::CREATE, mode(bits)) {
                 Ok(file) => {
                     return Ok((TempFile { folder, name: staged, renamed: false }, File::from(file)));
                 }
@@ -228,6 +264,18 @@ impl TempFile {
         retry_on_intr(|| fs::renameat(&self.folder, &self.name, &self.folder, leaf))?;
         self.renamed = true;
         Ok(())
+    }
+
+    /// Gives it its name unless something has that, and says whether it did.
+    fn link(self, leaf: &str) -> rustix::io::Result<bool> {
+        match retry_on_intr(|| fs::linkat(&self.folder, &self.name, &self.folder, leaf, AtFlags::empty())) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(Errno::NOENT) => Err(Errno::NOENT),
+            // A file system without second names: then whoever comes at the same moment isn't seen.
+            Err(_) if fs::statat(&self.folder, leaf, AtFlags::SYMLINK_NOFOLLOW).is_ok() => Ok(false),
+            Err(_) => self.rename(leaf).map(|()| true),
+        }
     }
 }
 

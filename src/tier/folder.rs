@@ -1,0 +1,198 @@
+//! A folder as a place: of a file server, say.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Disk, Durability, Kind};
+use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
+
+/// A folder, on a file server or another disk.
+///
+/// A cache folder that many machines share is one as it is, with [`Share::Any`](crate::tier::Share::Any). Objects are
+/// files below the folder, put there by renaming a complete one; no symbolic link below it is followed. The folder itself
+/// is made by the first object that is put there if the folder above it exists: where a file server isn't mounted, nothing
+/// is made.
+#[derive(Clone)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// How much is copied at a time.
+const BLOCK: usize = 1 << 20;
+
+/// Deeper folders are somebody's mischief.
+const DEPTH: usize = 8;
+
+impl Folder {
+    /// The folder at `path`. It isn't looked at before something is asked of it: a file server may be asleep.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the path is empty, or relative to a folder that isn't known.
+    pub fn new(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        if path.as_os_str().is_empty() {
+            return Err(Error::invalid("the path of a tier's folder is empty"));
+        }
+        let path = std::path::absolute(path).map_err(|error| Error::io("find the absolute path of", path, error))?;
+        Ok(Self { path })
+    }
+
+    /// The folder, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&self) -> Result<Disk, Fault> {
+        Disk::open_read_only(&self.path).map_err(no_place)
+    }
+
+    fn written(&self) -> Result<Disk, Fault> {
+        Disk::open_existing(&self.path).map_err(no_place)
+    }
+
+    /// Opened to be written to; made if it is missing.
+    fn made(&self) -> Result<Disk, Fault> {
+        match self.written() {
+            Err(Fault::NoPlace) if std::fs::create_dir(&self.path).is_ok() => self.written(),
+            opened => opened,
+        }
+    }
+}
+
+impl std::fmt::Debug for Folder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Folder({})", self.path.display())
+    }
+}
+
+impl Backend for Folder {
+    fn place(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    fn get(&self, get: &Get<'_>, out: &mut dyn Write) -> Result<Got, Fault> {
+        let (mut file, stat) = self.read()?.open_file(get.name).map_err(fault)?.ok_or(Fault::Absent)?;
+        let (from, to) = match &get.range {
+            Some(range) => (range.start.min(stat.len), range.end.min(stat.len)),
+            None => (0, stat.len),
+        };
+        if from > 0 {
+            file.seek(SeekFrom::Start(from)).map_err(Fault::other)?;
+        }
+        copy(&mut file.take(to.saturating_sub(from)), out, get.until)?;
+        Ok(Got::of(stat.len))
+    }
+
+    fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
+        let is_record = put.name.ends_with(".record") || !put.name.contains('.');
+        let (bits, replaces) = (if is_record { 0o666 } else { 0o444 }, put.when != When::IfAbsent);
+        let fill = |file: &mut dyn Write| send(body, file, put.until);
+        match self.made()?.put(put.name, bits, replaces, Durability::Buffered, &fill).map_err(fault)? {
+            true => Ok(Stored::default()),
+            false => Err(Fault::Exists),
+        }
+    }
+
+    fn delete(&self, name: &str, _: Deadline) -> Result<(), Fault> {
+        match self.written() {
+            Err(Fault::NoPlace) => Ok(()),
+            disk => {
+                let disk = disk?;
+                disk.remove(name).map_err(fault)?;
+                remove_emptied(&disk, name);
+                Ok(())
+            }
+        }
+    }
+
+    fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
+        below(&self.read()?, list.folder, DEPTH, list.until, each)?;
+        Ok(None)
+    }
+
+    fn ranges(&self) -> bool {
+        true
+    }
+}
+
+fn copy(from: &mut dyn Read, to: &mut dyn Write, until: Deadline) -> Result<(), Fault> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        let read = match from.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(Fault::other)?,
+        };
+        to.write_all(&block[..read])?;
+        expect_time(until)?;
+    }
+}
+
+fn send(body: &dyn Body, to: &mut dyn Write, until: Deadline) -> io::Result<()> {
+    let (mut block, mut at) = (vec![0; BLOCK], 0);
+    while at < body.len() {
+        let len = usize::try_from(body.len() - at).map_or(BLOCK, |left| left.min(BLOCK));
+        body.read_at(at, &mut block[..len])?;
+        to.write_all(&block[..len])?;
+        at += len as u64;
+        if until.has_passed() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+    Ok(())
+}
+
+fn below(disk: &Disk, folder: &str, depth: usize, until: Deadline, each: Each<'_>) -> Result<(), Fault> {
+    expect_time(until)?;
+    for item in disk.list(folder).map_err(fault)? {
+        let name = if folder.is_empty() { item.name } else { format!("{folder}/{}", item.name) };
+        match item.kind {
+            Kind::Folder if depth > 0 => below(disk, &name, depth - 1, until, each)?,
+            // One that isn't whole yet is no object.
+            Kind::File if !name.ends_with(".tmp") => {
+                if let Some(stat) = disk.stat(&name).map_err(fault)? {
+                    each(Listed::new(&name, stat.len).modified(stat.modified))?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders that hold nothing any more.
+fn remove_emptied(disk: &Disk, name: &str) {
+    let mut folder = name;
+    while let Some((above, _)) = folder.rsplit_once('/') {
+        if disk.remove_empty(above).is_err() {
+            return;
+        }
+        folder = above;
+    }
+}
+
+fn expect_time(until: Deadline) -> Result<(), Fault> {
+    if until.has_passed() { Err(Fault::Late) } else { Ok(()) }
+}
+
+/// What an error of opening the folder says.
+fn no_place(error: Error) -> Fault {
+    match fault(error) {
+        Fault::Absent => Fault::NoPlace,
+        fault => fault,
+    }
+}
+
+fn fault(error: Error) -> Fault {
+    match error.io_error().map(io::Error::kind) {
+        Some(io::ErrorKind::NotFound) => Fault::Absent,
+        Some(io::ErrorKind::NotADirectory) => Fault::NoPlace,
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => Fault::Denied,
+        Some(io::ErrorKind::TimedOut) => Fault::Late,
+        _ if error.kind() == ErrorKind::Unsupported => Fault::Unsupported,
+        _ => Fault::other(error),
+    }
+}

@@ -1,0 +1,122 @@
+//! A place in the memory of this process.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::threads::fork::ForkMutex;
+use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
+
+/// Objects in the memory of this process, for tests and examples: what one memory puts there, others of the process get.
+///
+/// Clones share their objects, and so do all that [`named`](Self::named) makes with one name.
+///
+/// ```
+/// use ndcache::Memory;
+/// use ndcache::tier::{Access, MemoryBackend, Tier};
+/// # let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+///
+/// #[ndcache::cache]
+/// fn double(x: f64) -> f64 {
+///     2.0 * x
+/// }
+///
+/// let place = MemoryBackend::new();
+/// let open = |folder| Memory::builder(folder).tier(Tier::new(place.clone()).access(Access::ReadWrite)).open();
+/// open(one.path())?.eval(double::call(1.0));
+/// open(other.path())?.eval(double::call(1.0));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct MemoryBackend {
+    name: String,
+    objects: Arc<ForkMutex<Objects>>,
+}
+
+type Objects = BTreeMap<String, (Arc<[u8]>, SystemTime)>;
+
+/// So many objects are listed at a time.
+const PAGE: usize = 1000;
+
+impl MemoryBackend {
+    /// A place of its own, without objects.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::named(crate::store::nonce())
+    }
+
+    /// A place of its own that calls itself so: what is left in a queue for a place of that name goes there.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), objects: Arc::default() }
+    }
+
+    /// The names of its objects, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.objects.lock().keys().cloned().collect()
+    }
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryBackend({})", self.name)
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn place(&self) -> String {
+        format!("memory:{}", self.name)
+    }
+
+    fn get(&self, get: &Get<'_>, out: &mut dyn io::Write) -> Result<Got, Fault> {
+        let object = self.objects.lock().get(get.name).map(|(bytes, _)| Arc::clone(bytes)).ok_or(Fault::Absent)?;
+        out.write_all(get.part_of(&object))?;
+        Ok(Got::of(object.len() as u64))
+    }
+
+    fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
+        let bytes = body.to_vec()?;
+        let mut objects = self.objects.lock();
+        if put.when == When::IfAbsent && objects.contains_key(put.name) {
+            return Err(Fault::Exists);
+        }
+        objects.insert(put.name.to_owned(), (bytes.into(), SystemTime::now()));
+        Ok(Stored::default())
+    }
+
+    fn delete(&self, name: &str, _: Deadline) -> Result<(), Fault> {
+        self.objects.lock().remove(name);
+        Ok(())
+    }
+
+    fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
+        let below = if list.folder.is_empty() { String::new() } else { format!("{}/", list.folder) };
+        let from = match list.after {
+            Some(token) => Bound::Excluded(token.as_str().to_owned()),
+            None => Bound::Included(below.clone()),
+        };
+        let objects = self.objects.lock();
+        let found = objects.range((from, Bound::Unbounded)).take_while(|(name, _)| name.starts_with(&below));
+        let mut page: Vec<_> =
+            found.take(PAGE + 1).map(|(name, (bytes, put))| (name.clone(), bytes.len() as u64, *put)).collect();
+        drop(objects);
+        let more = page.len() > PAGE;
+        page.truncate(PAGE);
+        for (name, len, put) in &page {
+            each(Listed::new(name, *len).modified(*put))?;
+        }
+        Ok(page.pop().filter(|_| more).map(|(name, ..)| Token::new(name)))
+    }
+
+    fn ranges(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,28 @@
+//! Tiers: places behind the cache folder that many machines share, such as a folder on a file server or a bucket.
+//!
+//! A memory with tiers looks into its own folder first, as ever. What is missing there it fetches from the tiers, in the
+//! order in which they were given, before it computes; what it computes goes to the tiers that it may write, later and by
+//! a thread of its own. Whatever is fetched is verified. A tier that is slow, away or broken costs no result and little
+//! time, and a hit in the own folder knows nothing of tiers.
+//!
+//! What lies in a tier is a cache folder: names and bytes are those of `docs/format.md`, below a folder for the kind of
+//! machine ([`Share`]). The page `docs/tiers.md` of the repository says how to set one up.
+//!
+//! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or one's own.
+
+// * `backend`, `fault`: what is asked of a place; `conformance`: whether it does that; `folder`, `in_memory`: two places.
+// * `settings`: how a tier is used.
+
+mod backend;
+mod conformance;
+mod fault;
+mod folder;
+mod in_memory;
+mod settings;
+
+pub use backend::{Backend, Body, Deadline, Each, Get, Got, List, Listed, Put, Stored, Token, When};
+pub use conformance::conformance;
+pub use fault::Fault;
+pub use folder::Folder;
+pub use in_memory::MemoryBackend;
+pub use settings::{Access, Filter, Share, Tier};

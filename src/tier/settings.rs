@@ -1,0 +1,151 @@
+//! How a tier is used.
+
+use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::tier::{Backend, Folder};
+
+/// A place behind the cache folder, and how a memory uses it: for
+/// [`MemoryBuilder::tier`](crate::MemoryBuilder::tier).
+///
+/// ```
+/// use std::time::Duration;
+/// use ndcache::Memory;
+/// use ndcache::tier::{Access, Folder, Share, Tier};
+/// # let (cache, team) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+///
+/// let team = Tier::new(Folder::new(team.path())?).access(Access::ReadWrite).min_duration(Duration::from_millis(100));
+/// let memory = Memory::builder(cache.path()).tier(team).open()?;
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a tier is used by a memory that is built with it"]
+pub struct Tier {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) access: Access,
+    pub(crate) share: Share,
+    pub(crate) min_duration: Duration,
+    pub(crate) max_bytes: u64,
+    pub(crate) texts: bool,
+    pub(crate) host: bool,
+}
+
+/// Whether a memory writes to a tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Access {
+    /// It fetches what is there.
+    #[default]
+    ReadOnly,
+    /// It also puts there what it computes. Whoever may write is trusted by all who read.
+    ReadWrite,
+}
+
+/// Which machines share results in one place.
+///
+/// The last bits of a result may depend on what the processor and its libraries can do: a result that comes from a tier
+/// is what the function returned on the machine that computed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Share {
+    /// Those of this one's target triple, such as `x86_64-unknown-linux-gnu`.
+    #[default]
+    Target,
+    /// Those that say this name: of letters, digits, `-`, `_` and `.`, and neither empty nor `f`, `m`, `s`, `t` or `p`. A
+    /// name that isn't known before the program runs is made by `String::leak`.
+    Named(&'static str),
+    /// All, as with a cache folder on a file server that many machines open.
+    Any,
+}
+
+/// Which entries are meant: those for which all of this holds.
+///
+/// ```
+/// use ndcache::tier::Filter;
+///
+/// let all = Filter::default();
+/// let features = Filter { function: Some("app::features".to_owned()), ..Filter::default() };
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// They are results of this function, by its path.
+    pub function: Option<String>,
+    /// They were computed then or later.
+    pub since: Option<SystemTime>,
+    /// Each has at most so many bytes in all its files.
+    pub max_bytes: Option<u64>,
+}
+
+impl Tier {
+    /// A tier at this place: read-only, for machines of this one's target triple, without limits.
+    pub fn new(backend: impl Backend) -> Self {
+        // Who may read such a folder may as well read the cache folder: they are people of one house.
+        let is_folder = type_of(&backend) == TypeId::of::<Folder>();
+        Self {
+            backend: Arc::new(backend),
+            access: Access::default(),
+            share: Share::default(),
+            min_duration: Duration::ZERO,
+            max_bytes: u64::MAX,
+            texts: is_folder,
+            host: is_folder,
+        }
+    }
+
+    /// Whether results are put there; [`Access::ReadOnly`] unless said.
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// With which machines results are shared; [`Share::Target`] unless said.
+    pub fn share(mut self, share: Share) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Puts no result there that took less time to compute; 0 unless said.
+    pub fn min_duration(mut self, least: Duration) -> Self {
+        self.min_duration = least;
+        self
+    }
+
+    /// Neither fetches nor puts results of more bytes; no limit unless said.
+    pub fn max_bytes(mut self, most: u64) -> Self {
+        self.max_bytes = most;
+        self
+    }
+
+    /// Whether the values of arguments go there in short, as records of the cache folder have them; only to a [`Folder`]
+    /// unless said.
+    ///
+    /// Names and digests of arguments go there in any case: who may read them can tell whether a value that they guess was
+    /// an argument. Names of functions are a part of the names of objects.
+    pub fn texts(mut self, texts: bool) -> Self {
+        self.texts = texts;
+        self
+    }
+
+    /// Whether the names of machines go there; only to a [`Folder`] unless said.
+    pub fn host(mut self, host: bool) -> Self {
+        self.host = host;
+        self
+    }
+}
+
+fn type_of<T: 'static>(_: &T) -> TypeId {
+    TypeId::of::<T>()
+}
+
+/// Names the place and how it is used.
+impl fmt::Debug for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tier({}, {:?}, {:?})", self.backend.place(), self.access, self.share)
+    }
+}
+
+// A backend that panics isn't asked again.
+impl std::panic::UnwindSafe for Tier {}
+impl std::panic::RefUnwindSafe for Tier {}

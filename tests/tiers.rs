@@ -1,0 +1,3 @@
+//! Tiers: places behind the cache folder that machines share.
+
+mod backends;
