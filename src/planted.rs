@@ -23,7 +23,7 @@ pub(crate) const fn is(_bug: &str) -> bool {
 /// Files that others don't see yet.
 pub(crate) struct Late(Vec<PathBuf>);
 
-/// With this bug, takes the files away until they are to appear.
+/// Hides the files until they are to appear, if this bug is there.
 pub(crate) fn late(bug: &str, files: impl IntoIterator<Item = PathBuf>) -> Late {
     let files: Vec<_> = if is(bug) { files.into_iter().collect() } else { Vec::new() };
     files.iter().for_each(|file| rename(file, &file.with_extension("late")));

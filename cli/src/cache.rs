@@ -51,7 +51,7 @@ pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
             return Err(Failure::usage(format!("NDCACHE_MODE is `{mode}`: nothing is changed")));
         }
     }
-    // For the error of a folder that is no cache, whoever may write to it.
+    // Inspected first: a folder that isn't a cache gives that error whether or not it can be written to.
     Memory::inspect(&folder).map_err(Failure::unreadable)?;
     Memory::existing(&folder).map_err(Failure::unreadable)
 }

@@ -12,7 +12,7 @@ use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::text::{nanoseconds, rfc3339, safe, short};
 
-/// So many candidates are listed.
+/// The most candidates that are listed.
 const CANDIDATES: usize = 10;
 
 /// The longest text of a result.

@@ -163,7 +163,7 @@ impl Numbers {
     }
 }
 
-/// With six digits at most.
+/// A number as text, with six digits at most.
 pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     match value {

@@ -96,7 +96,7 @@ impl Out {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// What is no result, unless `--quiet` is given.
+    /// Prints a note, which isn't a result, on stderr, unless `--quiet` is given.
     pub(crate) fn note(&mut self, text: impl AsRef<str>) {
         if !self.common.quiet {
             let _ = self.stdout.flush();

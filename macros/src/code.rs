@@ -160,10 +160,10 @@ fn marked(path: &Type, private: &TokenStream) -> TokenStream {
 
 /// Imports that call the item at `path` by the name `Dependency`, where it isn't known to have a digest.
 ///
-/// A function without one is no type, of which the compiler would say "expected type, found function". An import finds
-/// it all the same, and takes precedence over the glob, whose type of that name stays for those that have no other.
-/// What is marked needs none of this, nor do names that an import finds ambiguous; for one that is declared nowhere the
-/// compiler knows others like it.
+/// Of a function without one, which isn't a type, the compiler would say "expected type, found function". An import
+/// finds the function all the same; as it brings no type, the type of that name from the glob stands in for it. A
+/// marked item needs none of this, nor do names that an import finds ambiguous; for a name that is declared nowhere the
+/// compiler suggests others like it.
 fn imported(path: &Type, private: &TokenStream) -> Option<TokenStream> {
     let Type::Path(TypePath { qself: None, path, .. }) = path else { return None };
     let (first, last) = (path.segments.first()?, path.segments.last()?);

@@ -3,8 +3,8 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::{Expr, Type};
 
-/// The tokens without invisible groups, in which a `macro_rules!` passes its fragments on: for whoever looks for words,
-/// not for whoever reads expressions, whose parts these groups hold together.
+/// The tokens without the invisible groups in which a `macro_rules!` passes its fragments on. Good for looking for
+/// words, and not for reading expressions, whose parts these groups hold together.
 pub(crate) fn flat(tokens: TokenStream) -> TokenStream {
     tokens.into_iter().flat_map(flat_tree).collect()
 }

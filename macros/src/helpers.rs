@@ -280,7 +280,7 @@ impl Sources {
                     let fact = quote_spanned!(site=> #private::Fact::Env(#name, #private::core::option_env!(#name)));
                     ("env".to_owned(), name, fact)
                 }
-                // One that isn't there is of an alternative that isn't compiled.
+                // A file that isn't there belongs to an alternative that isn't compiled.
                 Fact::Include(path) if path.is_file() => {
                     let Some(literal) = path.to_str() else { continue };
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -321,7 +321,8 @@ enum Taken {
     Nothing,
 }
 
-/// What a part adds to the code: its helpers everything, the item at the place what isn't looked up beside its tokens.
+/// Which facts of a part are listed: all of a helper, and of the item at the place those that aren't looked up beside
+/// its tokens.
 fn taken(part: &Part, place: &Place, reached: &Reached) -> Taken {
     let is_own = match place.sought {
         Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,
@@ -330,7 +331,7 @@ fn taken(part: &Part, place: &Place, reached: &Reached) -> Taken {
     if is_own { Taken::Passed } else { Taken::All }
 }
 
-/// So that lints about a predicate are reported where it is written.
+/// The tree with mixed-site spans, so that lints about a predicate are reported where it is written.
 fn at_mixed_site(mut tree: proc_macro2::TokenTree) -> proc_macro2::TokenTree {
     if let proc_macro2::TokenTree::Group(group) = &tree {
         let inner = group.stream().into_iter().map(at_mixed_site).collect();

@@ -20,8 +20,8 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Up to the first number that isn't 0: Cargo takes no two versions into a program that agree there. A pre-release is
-/// compatible with itself alone. What is built in beside, after a `+`, makes no other version.
+/// The version up to its first number that isn't 0: Cargo takes no two versions into a program that agree there. A
+/// pre-release is compatible with itself alone. Build metadata, behind a `+`, makes no other version.
 fn compatible(version: &str) -> &str {
     let version = version.split('+').next().unwrap_or_default();
     if version.contains('-') {

@@ -8,7 +8,7 @@ pub(crate) struct Symbol(u32);
 
 macro_rules! words {
     ($($name:ident $text:literal)*) => {
-        // Only their order is used of most.
+        // Most of them are used for their order only.
         #[allow(dead_code, non_camel_case_types, clippy::upper_case_acronyms)]
         enum Word { $($name),* }
 

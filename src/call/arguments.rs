@@ -14,10 +14,10 @@ use crate::key::{ArgumentDigest, ArgumentDigests};
 pub struct Arguments(pub(super) Pass);
 
 pub(super) enum Pass {
-    /// All at once, unless that takes long.
+    /// Digests all of them at once, unless that takes long.
     Shallow(ContentHasher),
     Digest(Digesting),
-    /// In words, with their leaves if they are wanted.
+    /// Describes them in words, with their leaves if these are wanted.
     Text {
         described: Vec<Described>,
         leaves: bool,

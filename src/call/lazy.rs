@@ -106,8 +106,8 @@ impl<A, R> Call<A, R> {
         self.function
     }
 
-    /// Makes the call one that is computed whether or not its result is stored, in whatever form it is asked for; the
-    /// new result replaces the stored one.
+    /// Returns a call that is computed even if its result is stored, in whatever form it is asked for; the new result
+    /// replaces the stored one.
     ///
     /// The cached calls inside the function are looked up as ever; [`Mode::Refresh`](crate::Mode::Refresh) computes
     /// those anew, too. Asked whether it would hit, such a call answers that it is to be refreshed.

@@ -5,9 +5,9 @@ use ndarray::{ArrayBase, ViewRepr};
 
 use crate::call::keyed::{Probe, Unkeyed};
 
-/// Whether a value of the type of this name lets a function change what isn't its own.
+/// Whether a value of the type with this name lets a function change something that isn't its own.
 ///
-/// What a function pointer takes, `fn(&mut f64)`, whoever calls it lends.
+/// The parameters of a function pointer, as in `fn(&mut f64)`, don't: the caller of the pointer lends them.
 pub(crate) fn lends_mutably(type_name: &str) -> bool {
     const LENT: &str = "&mut ";
     if !type_name.contains(LENT) {

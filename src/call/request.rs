@@ -17,7 +17,7 @@ use crate::key::{Function, Types};
 use crate::payload::{Codec, Compression};
 use crate::record::Argument;
 
-/// The arguments of a call in words, and nothing behind them.
+/// The arguments of a call in words, and empty descriptions without end behind them.
 pub(crate) type Told<'a> = Chain<slice::Iter<'a, Described>, Repeat<&'a Described>>;
 
 /// A call without its types: whose it is, what its key is made of, and what a record says of it.

@@ -31,7 +31,7 @@ mod told {
 
     /// Shows one piece of work, until it is dropped.
     pub(crate) trait Show: Send + Sync {
-        /// So many bytes are done.
+        /// Shows that `done` bytes are done.
         fn advance(&self, done: u64);
     }
 
@@ -40,9 +40,9 @@ mod told {
 
     static BEGIN: OnceLock<Begin> = OnceLock::new();
 
-    /// From now on work that lasts is shown like this.
+    /// Sets how work that lasts is shown, unless that was set before.
     pub(crate) fn show_by(begin: Begin) {
-        // Whoever was first shows it.
+        // The first one stays.
         let _ = BEGIN.set(begin);
     }
 
@@ -76,7 +76,7 @@ mod told {
             }))
         }
 
-        /// So many bytes more are done.
+        /// Notes that `bytes` more are done.
         pub(crate) fn add(&self, bytes: u64) {
             let Some(told) = &self.0 else { return };
             let done = told.done.fetch_add(bytes, Ordering::Relaxed) + bytes;

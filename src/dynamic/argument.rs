@@ -92,7 +92,7 @@ impl Argument {
         self
     }
 
-    /// An argument that counts and is told nowhere: neither its text nor its digest is stored, and none of its parts.
+    /// An argument that counts but isn't recorded: neither its text nor its own digest is stored, nor any of its parts.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { secret: true, ..self }

@@ -183,7 +183,7 @@ impl AnyCall for Call {
 
     fn site(&self, salt: &str) -> Result<Site, &Error> {
         let identity = self.identity.as_ref()?;
-        // Of the types of a function of Rust nothing is known here.
+        // Nothing is known here of the types of a Rust function.
         Ok(Site::new(self.function.folder(), identity.key(salt)).of_any_value())
     }
 

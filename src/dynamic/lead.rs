@@ -65,9 +65,9 @@ impl fmt::Debug for Wait<'_> {
 /// What a call is to do that needs its result.
 #[derive(Debug)]
 pub enum Turn {
-    /// Nothing: it was stored, or somebody has computed it meanwhile.
+    /// There is nothing to compute: the result was stored, or somebody has computed it meanwhile.
     Found(Value),
-    /// To compute it. The others that need it wait until the lead stores it, or is dropped.
+    /// The caller is to compute it. Others that need it wait until the lead stores it, or is dropped.
     Compute(Box<Lead>),
     /// The wait was interrupted: nothing was found.
     Interrupted,
@@ -94,7 +94,7 @@ pub struct Lead {
 enum Destination {
     /// Into the entry whose key is held.
     Entry { site: Site, turn: Held, prepared: Prepared },
-    /// Nowhere, for this reason; counted as a miss unless there is no cache.
+    /// It isn't stored, for this reason; the call counts as a miss unless there is no cache.
     Nowhere { missed: Option<Missed>, why: &'static str },
 }
 

@@ -25,11 +25,11 @@ pub(crate) struct Archive {
     /// How often the folder had been opened anew when what is remembered of it was last forgotten.
     pub(super) reopened: AtomicU64,
     pub(super) observer: Box<dyn Observer>,
-    /// Who stores entries, in the session in which this was first asked.
+    /// The producer in the session in which it was first asked for.
     producer: OnceLock<Arc<Producer>>,
 }
 
-/// Whoever has to hear of what an archive does.
+/// Hears of what an archive does.
 ///
 /// Memories may be used after a panic of their user's code.
 pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
@@ -39,7 +39,7 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The folder was removed and another one opened in its place: nothing of what was read before is of any use.
     fn replaced(&self);
 
-    /// So many bytes were stored.
+    /// `bytes` bytes were stored.
     fn stored(&self, bytes: u64);
 
     /// An array that was to be mapped is copied, for this reason.
@@ -62,7 +62,7 @@ impl Archive {
         }
     }
 
-    /// Who stores entries now.
+    /// The producer that entries which are stored now are from.
     pub(crate) fn producer(&self) -> Arc<Producer> {
         let session = self.disk.session();
         let now = || Arc::new(Producer::current(&session));
@@ -77,7 +77,7 @@ impl Archive {
         self.codes.lock().clear();
     }
 
-    /// Why no array of this folder may be mapped, unless one may (docs/guarantees.md, "Mapping").
+    /// Why no array of this folder may be mapped; `None` where arrays may be (docs/guarantees.md, "Mapping").
     pub(crate) fn unmappable(&self) -> Option<&'static str> {
         let medium = self.disk.medium();
         if self.rules.map == MapPolicy::Never {

@@ -15,7 +15,7 @@ use crate::store::{Disk, Stat};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
-/// From [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries).
+/// [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries) return it.
 #[derive(Clone)]
 pub struct Entry {
     disk: Arc<Disk>,

@@ -1,15 +1,15 @@
 //! A cache folder that is removed while it is in use: what stands at its path by then is opened in its place.
 //!
 //! A hit never asks whether the folder is still there: what was removed is not found any more, and the look-up after
-//! that asks. So does everything that is about the folder and not about one call.
+//! that asks. So does every operation on the folder as a whole.
 
 use std::sync::atomic::Ordering;
 
 use crate::entry::archive::Archive;
 
 impl Archive {
-    /// Opens the folder anew if it was removed; one that is made for it only if something is to be stored. Says whether
-    /// there is another one now, so that it is worth while to look again.
+    /// Opens the folder anew if it was removed; makes it, where there is none, only if `create`. Returns whether there
+    /// is another one now, so that it is worth while to look again.
     pub(crate) fn reopen(&self, create: bool) -> bool {
         let reopened = self.disk.reopen(create && self.rules.writes).unwrap_or_else(|error| {
             // Storing says so, too, and that is counted.

@@ -32,12 +32,12 @@ impl Site {
         Self { folder: folder.into(), key, memo_key: key.digest(), read_only: false, any_value: false, call: None }
     }
 
-    /// For a call that is found by `memo_key`, if it is.
+    /// The site of a call that has this memo key, if it has one.
     pub(crate) fn remembered_by(self, memo_key: Option<Digest>) -> Self {
         Self { memo_key: memo_key.unwrap_or(self.memo_key), ..self }
     }
 
-    /// For a call of these types, and of no other that have their names: keys are made of names.
+    /// The site of a call of these types, and not of others with the same names: keys are made of names.
     pub(crate) fn of(mut self, function: &'static Function, other_types: u64) -> Self {
         self.call = Some((function, other_types));
         self
@@ -57,7 +57,7 @@ impl Site {
         self.memo_key
     }
 
-    /// For a call of a function whose mode is `mode`.
+    /// The site of a call of a function whose mode is `mode`.
     pub(crate) fn under(self, mode: Mode) -> Self {
         Self { read_only: mode >= Mode::ReadOnly, ..self }
     }
@@ -66,7 +66,7 @@ impl Site {
         self.key
     }
 
-    /// For a call whose result may be one that no Rust type takes.
+    /// The site of a call whose result may be one that no Rust type takes.
     pub(crate) fn of_any_value(self) -> Self {
         Self { any_value: true, ..self }
     }

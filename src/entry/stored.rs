@@ -19,7 +19,7 @@ use crate::payload::{EncodedArray, InlineArray, Value, any_value, codec_named};
 use crate::record::{ArrayRecord, Record};
 use crate::store::Disk;
 
-/// So many leaves are read at once where an array goes by in blocks.
+/// The length of the blocks in which an array is read piece by piece, in bytes.
 const BLOCK: usize = 16 * LEAF;
 
 /// An array of a stored result, without its elements: from [`Entry::arrays`].
@@ -332,7 +332,7 @@ impl StoredArray {
         array_from_vec(self.vec(count)?, &self.meta)
     }
 
-    /// So many elements.
+    /// Reads `count` elements.
     fn vec<A: Element>(&self, count: u64) -> Result<Vec<A>> {
         let count = usize::try_from(count).map_err(|_| Error::unsupported("array is longer than memory can be"))?;
         let (name, array) = match &self.place {

@@ -11,7 +11,7 @@ use crate::planted;
 /// The flights to the keys of one folder.
 pub(crate) struct Flights<L> {
     folder: FolderId,
-    /// `None` where there are none to be had.
+    /// `None` where the folder has no locks.
     locks: Option<L>,
     /// The longest wait.
     limit: Option<Duration>,
@@ -26,11 +26,11 @@ pub(crate) trait Need {
 
     fn look(&self) -> Look<Self::Value, Self::Missing>;
 
-    /// Tells, from now on, whether something else stands there than what was `missing` because it is no good.
+    /// Returns a check for whether something is stored there now, other than what was `missing` because it is no good.
     fn watch(&self, missing: &Self::Missing) -> impl Fn() -> bool;
 
     /// Asked at least every 50 ms of a wait, on the thread that waits and under no lock; `true` ends the wait as its
-    /// limit would. Whoever gives an interrupt knows by it that it isn't to compute.
+    /// limit would. A caller that gives an interrupt knows by it that it isn't to compute.
     fn interrupt(&self) -> Option<&dyn Fn() -> bool> {
         None
     }
@@ -53,9 +53,9 @@ impl<T, M> Look<T, M> {
 
 /// How a task goes on that needed a key.
 pub(crate) enum Outcome<T, M, Held> {
-    /// Another one has made it.
+    /// Another task has made it.
     Found(T),
-    /// This one is to make what is missing, and others wait for it while the lead lives.
+    /// This task is to make what is missing, and others wait for it while the lead lives.
     Compute(M, Lead<Held>),
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Lead<Held> {
 /// How the wait for another process ended.
 enum Waited<T, Held> {
     Found(T),
-    /// Without a lock where there is none to be had.
+    /// The wait is over: with the lock, or without one where it can't be had.
     Over(Option<Held>),
 }
 
@@ -79,7 +79,7 @@ impl<L: Locks> Flights<L> {
         Self { folder, locks, limit, patience: PATIENCE }
     }
 
-    /// Waits for whoever computes `key`, which was `missing`, and looks again after each of them.
+    /// Waits while others compute `key`, which was `missing`, and looks again after each of them.
     pub(crate) fn lead<W: Need>(
         &self,
         key: Key,
@@ -167,7 +167,7 @@ impl Need for Moment {
 
 #[cfg(test)]
 impl<L> Flights<L> {
-    /// So that a test takes less than seconds.
+    /// Sets the patience, so that a test takes less than seconds.
     pub(crate) fn with_patience(self, patience: Option<Duration>) -> Self {
         Self { patience: patience.unwrap_or(self.patience), ..self }
     }

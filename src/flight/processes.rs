@@ -59,7 +59,7 @@ fn wait_in_turns<L: Locks>(locks: &L, key: FolderKey, wait: &Wait<'_>, is_done: 
         if wait.is_over() || is_done() || wait.is_interrupted() {
             return None;
         }
-        // Who can't tell what it waits for could be waited for by the one that it waits for.
+        // A task that can't announce what it waits for might be waited for by the process that it waits for.
         if closes_cycle(locks, key, wait, &mut announced).unwrap_or_else(|error| refused(&error)) {
             tracing::debug!(key = %key.1, "another process may wait for what this one computes");
             return None;

@@ -14,7 +14,7 @@ use crate::threads::fork::Process;
 
 /// The age at which a flight first releases a worker that waits for it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// From this age on the next worker isn't released at twice the age, but so much later.
+/// The longest time between two releases of one flight: from this age on the age of the next isn't doubled any more.
 const LONGEST_STEP: Duration = Duration::from_secs(64);
 /// How often a long wait is reported.
 pub(super) const REPORT: Duration = Duration::from_secs(60);
@@ -66,8 +66,8 @@ impl TaskId {
 
     /// Runs `body`, in which this thread waits and computes on behalf of the task.
     ///
-    /// Whoever waits for a key that the task computes waits for the task, and not for a thread: a wait of the task for
-    /// something that itself computes is found to be a deadlock, whichever threads it was on.
+    /// A wait for a key that the task computes is a wait for the task, and not for a thread: a wait of the task for a
+    /// key that it computes itself is found to be a deadlock, whichever threads it runs on.
     pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
         let before = TASK.try_with(|task| task.replace(Some(self))).ok();
         let _restore = Restore(before);
@@ -93,7 +93,7 @@ impl Drop for Restore {
 
 #[derive(Default)]
 struct Waits {
-    /// The process that this is about: a forked child has none of the threads that it says compute.
+    /// The process whose tasks these are: a forked child has none of the threads that compute in it.
     process: Option<Process>,
     flights: HashMap<FolderKey, Flight, DigestHash>,
     /// Which key each task waits for, while it sleeps.
@@ -117,7 +117,7 @@ struct Flight {
     release_at: Duration,
     /// The workers that wait, each with its number among all waits; the youngest last.
     workers: Vec<(u64, Waiter)>,
-    /// Wakes who waits for this key, and nobody else. Made by the first to wait.
+    /// Wakes the tasks that wait for this key, and no others. Made by the first of them.
     changed: Option<Arc<Condvar>>,
 }
 
@@ -133,7 +133,7 @@ pub(super) enum Turn {
     Alone(Announcement),
 }
 
-/// Tells those that wait for a key to look again when it is dropped, in a panic too.
+/// When it is dropped, in a panic too, it tells those that wait for its key to look again.
 pub(super) struct Announcement {
     key: FolderKey,
     /// The flight that ends with it; `None` beside the leader.
@@ -253,16 +253,16 @@ fn sleep(
 
 /// What a task holds up while it waits for another process.
 pub(super) struct HeldUp {
-    /// In its folder.
+    /// The keys in the folder of the key that it waits for.
     pub(super) keys: Vec<Key>,
-    /// Whether that is more than is known for certain, because workers wait.
+    /// Whether there are more of them than is known for certain, because workers wait.
     pub(super) widely: bool,
-    /// Whether keys of other folders may be among it.
+    /// Whether it may hold up keys of other folders, too.
     pub(super) elsewhere: bool,
 }
 
-/// The keys that nobody gets before this task has got `awaited`: what it computes, and what those compute that wait for
-/// it. Once `patience` is over, and workers wait for anything: all that this process computes.
+/// The keys that nobody gets before this task has got `awaited`: those that it computes, and those that are computed by
+/// tasks that wait for it. Once the patience is over, and if workers wait for anything: all that this process computes.
 pub(super) fn held_up((folder, awaited): FolderKey, is_patient: bool) -> HeldUp {
     let (me, waits) = (Waiter::current(), lock());
     let widely = !is_patient && (is_worker() || waits.flights.values().any(|flight| !flight.workers.is_empty()));
@@ -367,7 +367,7 @@ impl Flight {
         self.workers.iter().any(|(_, task)| *task == worker)
     }
 
-    /// How soon it is old enough to release one of its workers; `None` where there is none, or it gets no older.
+    /// The time until it is old enough to release one of its workers; `None` if it has none, or doesn't get older.
     fn until_due(&self) -> Option<Duration> {
         self.age().filter(|_| !self.workers.is_empty()).map(|age| self.release_at.saturating_sub(age))
     }

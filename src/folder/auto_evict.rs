@@ -130,7 +130,7 @@ impl Drop for AutoEvict {
 }
 
 impl Worker {
-    /// In a forked child, whose copy of the handle stands for no thread: waiting for it would last for ever.
+    /// Forgets the thread in a forked child, whose copy of the handle stands for none: joining it would last for ever.
     fn forget_another_process(&mut self) {
         if self.process != Some(Process::current()) {
             self.running = false;

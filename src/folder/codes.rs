@@ -1,4 +1,4 @@
-//! The files that say what codes were made of, and which of them no entry needs any more.
+//! Code records, which list the parts of a code digest, and which of them no entry needs any more.
 
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
@@ -10,17 +10,17 @@ use crate::folder::survey::{State, is_nonce_with};
 use crate::folder::sweep::is_garbage;
 use crate::store::{Disk, Kind, Stat};
 
-/// The codes that each function has entries of, by the index of its folder; `None` if not all of them are known.
+/// The code digests of each function's entries, by the index of its folder; `None` if not all of them are known.
 #[derive(Default)]
 pub(crate) struct Codes(HashMap<usize, Option<HashSet<Digest>>>);
 
 impl Codes {
-    /// Adds the code of a record of a function.
+    /// Adds the code digest that a record of a function states.
     pub(crate) fn add(&mut self, function: usize, state: &State) {
         let codes = self.0.entry(function).or_insert_with(|| Some(HashSet::new()));
         match (state, codes) {
             (State::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
-            // Whoever can't be read may use any of them.
+            // An entry that can't be read may use any of them.
             (State::Newer(_) | State::Unreadable(_), codes) => *codes = None,
             _ => {}
         }
@@ -36,7 +36,7 @@ impl Codes {
         }
     }
 
-    /// Removes what is written of all other codes of the functions with these folders; returns its bytes.
+    /// Removes the code records in the folders of these functions that no entry uses; returns their bytes.
     pub(crate) fn sweep_unused(self, disk: &Disk, functions: &[String], now: SystemTime) -> Result<u64> {
         let mut bytes = 0;
         for (name, stat) in self.unused(disk, functions, now, |_| true)? {
@@ -48,7 +48,7 @@ impl Codes {
             let folder = format!("{folder}/{FOLDER}");
             match disk.list(&folder) {
                 Ok(items) if items.is_empty() => disk.remove_empty(&folder)?,
-                // A link in its place, which is none of ours.
+                // Damaged: a link in its place, which isn't the cache's.
                 Err(error) if error.kind() != ErrorKind::Damaged => return Err(error),
                 _ => {}
             }
@@ -56,7 +56,7 @@ impl Codes {
         Ok(bytes)
     }
 
-    /// The files of all other codes of those functions with these folders that are `wanted`, by their names.
+    /// The names of the code records that no entry uses, in those of the folders that are `wanted`.
     pub(crate) fn unused(
         mut self,
         disk: &Disk,
@@ -68,7 +68,7 @@ impl Codes {
         for (n, folder) in functions.iter().enumerate().filter(|(_, folder)| wanted(folder)) {
             let Some(used) = self.0.remove(&n).unwrap_or_else(|| Some(HashSet::new())) else { continue };
             match unused(disk, folder, &used, now) {
-                // A link in its place, which is none of ours.
+                // A link in its place, which isn't the cache's.
                 Err(error) if error.kind() == ErrorKind::Damaged => {}
                 found => files.extend(found?),
             }
@@ -77,8 +77,8 @@ impl Codes {
     }
 }
 
-/// The files of codes that are none of `used`, of the function whose folder is `folder`, once they are a day old. A
-/// writer whose record is about to follow writes its file after that.
+/// The code records of the function whose folder is `folder` that are a day old and whose code isn't among `used`. A
+/// writer publishes the record of its entry first, and writes the code record after that.
 fn unused(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<Vec<(String, Stat)>> {
     let folder = format!("{folder}/{FOLDER}");
     let mut files = Vec::new();
@@ -92,7 +92,7 @@ fn unused(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) ->
     Ok(files)
 }
 
-/// Whether a file is that of a code that nothing uses, or was never published.
+/// Whether a file is a code record that no entry uses, or one that was never published.
 fn is_unused(name: &str, used: &HashSet<Digest>) -> bool {
     let Some((code, rest)) = name.split_once('.') else { return false };
     let Ok(code) = code.parse::<Digest>() else { return false };

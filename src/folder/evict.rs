@@ -22,16 +22,16 @@ pub(crate) mod planning;
 #[cfg(test)]
 mod tests;
 
-/// The byte of `locks` that is held by who evicts. A call whose key falls on it computes without its lock meanwhile.
+/// The byte of `locks` that a process holds while it evicts; a call whose key falls on it then computes without a lock.
 const LOCK: [u8; 16] = [0; 16];
 
 /// The file whose modification time says when entries were last counted.
 const COUNTED: &str = "locks";
 
-/// So many candidates cost little memory, and spare most evictions a second count.
+/// How many candidates are remembered: they cost little memory, and spare most evictions a second count.
 const REMEMBERED: usize = 1 << 16;
 
-/// In which the value of an entry that isn't used halves.
+/// The time in which the value of an unused entry halves.
 const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Hears of the key of each entry that was removed.
@@ -150,8 +150,8 @@ impl Evictor {
         server.unwrap_or_else(SystemTime::now)
     }
 
-    /// Looks at every entry, and sweeps out what is none. Of those that may go it remembers the old ones, and the first
-    /// ones up to the `excess`.
+    /// Looks at every entry, and sweeps out what belongs to none. Of the entries that may go it remembers the old ones,
+    /// and of the others those that go first, up to the `excess`.
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Inventory> {
         let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, error } =
@@ -258,7 +258,7 @@ impl Evictor {
     /// Removes what is too old, then what comes first until the other limits hold.
     fn evict(&self, mut inventory: Inventory, limits: &Limits) -> Result<Evicted> {
         let mut is_known = false;
-        // Once more: who pins an entry expects it to stay from then on.
+        // Read once more: an entry that has been pinned since the count has to stay.
         let pinned = pins::read(&self.disk)?;
         inventory.old.retain(|candidate| !pinned.contains(&candidate.key));
         loop {
@@ -275,8 +275,8 @@ impl Evictor {
                 }
                 self.evict_one(&mut inventory, &candidate);
             }
-            // More has to go than was remembered. As the excess is known now, another count remembers all of it; who
-            // then finds nothing that can be removed gives up.
+            // More has to go than was remembered. As the excess is known now, another count remembers all of it; if
+            // then nothing can be removed, eviction ends.
             let goes_on = inventory.first.cut && (inventory.evicted != before || !is_known);
             let Some(excess) = inventory.excess(limits).filter(|_| goes_on) else { break };
             is_known = true;
@@ -433,7 +433,7 @@ fn nanoseconds<E>(since: Result<Duration, E>) -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
-// By rank, then by key, so that processes that count the same evict the same.
+// Candidates are ordered by rank, then by key, so that processes that count the same evict the same.
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.rank, self.key).cmp(&(other.rank, other.key))

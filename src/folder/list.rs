@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::folder::walk::{Listing, Shards, threads};
 use crate::store::{Disk, Item, OpenFolder};
 
-/// So many records the asking thread reads by itself: most who ask for entries have few, or stop early.
+/// The most records that the asking thread reads by itself: most listings are short, or stopped early.
 const ALONE: usize = 1000;
 
 /// Records that are handed from thread to thread at once, and how often that is done before somebody asks.
@@ -24,7 +24,7 @@ pub(crate) struct Entries {
     shards: Option<Arc<Shards>>,
     here: Option<Records>,
     alone: usize,
-    /// From the others, who read ahead.
+    /// Receives batches from the other threads, which read ahead.
     ahead: Option<Receiver<Batch>>,
     batch: vec::IntoIter<Result<Entry>>,
 }
@@ -72,7 +72,7 @@ impl Iterator for Entries {
     }
 }
 
-/// Has other threads read, too, as far as there are any to be had.
+/// Makes other threads read ahead, as far as threads can be started.
 fn call_others(disk: &Arc<Disk>, shards: &Arc<Shards>) -> Receiver<Batch> {
     let (sender, receiver) = sync_channel(AHEAD);
     for _ in 1..threads() {

@@ -15,8 +15,8 @@ pub(crate) const FILE_MAX: u64 = 16 << 20;
 /// The keys of all pinned entries.
 ///
 /// # Errors
-/// Returns an error that names the file when one can't be read: without it entries would go that are to stay. Whoever
-/// may write there may remove the entries, too.
+/// Returns an error that names the file when one can't be read: without it entries would be removed that are to stay.
+/// Those who may write there may remove the entries, too.
 pub(crate) fn read(disk: &Disk) -> Result<HashSet<Key>> {
     Ok(lists(disk)?.into_values().flatten().collect())
 }

@@ -1,4 +1,4 @@
-//! What would go, before anything does: a list that somebody can be asked about, and that is kept to.
+//! Plans: the entries that would be removed, listed before anything is, so that somebody can be asked about them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -11,8 +11,8 @@ use crate::store::Stat;
 
 /// What would be removed from a cache, and what it would cost to compute it again.
 ///
-/// From [`Memory::plan_reduce`](crate::Memory::plan_reduce) and its kin; nothing is removed, and no lock held, until
-/// [`Memory::execute`](crate::Memory::execute) is called with it. Takes some 150 bytes for each entry in it.
+/// [`Memory::plan_reduce`](crate::Memory::plan_reduce) and its kin make it; nothing is removed, and no lock held, until
+/// [`Memory::execute`](crate::Memory::execute) is called with it. A plan takes some 150 bytes for each entry in it.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ pub struct Plan {
     pub(super) functions: Vec<Folder>,
     pub(super) items: Vec<Item>,
     pub(super) garbage: Vec<Garbage>,
-    /// All that there is.
+    /// All entries of the cache, and their bytes.
     pub(super) total: Evicted,
     pub(super) unread: Option<String>,
 }
@@ -57,10 +57,10 @@ pub(super) struct Folder {
     pub(super) function: Option<String>,
 }
 
-/// An entry that is to go.
+/// An entry to be removed.
 #[derive(Clone)]
 pub(super) struct Item {
-    /// The place in `functions`.
+    /// The index in `functions`.
     pub(super) function: u32,
     pub(super) key: Key,
     /// What the file system says of its record; an entry whose record has changed is left alone.
@@ -76,7 +76,7 @@ pub(super) struct Item {
 pub(super) struct Garbage {
     pub(super) name: String,
     pub(super) stat: Stat,
-    /// The folder of the function and the key that it bears the name of.
+    /// The folder of the function, and the key in the file's name.
     pub(super) owner: Option<(String, Key)>,
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Garbage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlanReason {
-    /// It wasn't used for as long as the limit says.
+    /// It was last used longer ago than the limit allows.
     Age,
     /// There are more bytes or entries than the limits say, and it is among those that go first.
     Size,
@@ -92,7 +92,7 @@ pub enum PlanReason {
     Superseded,
     /// Its record can't be read.
     Damaged,
-    /// It was named.
+    /// It was asked for by name.
     Named,
 }
 
@@ -115,7 +115,7 @@ pub struct PlannedEntry<'a> {
     item: &'a Item,
 }
 
-/// What a [`Plan`] removes of one function.
+/// The entries of one function in a [`Plan`], added up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedFunction {
@@ -133,7 +133,7 @@ pub struct PlannedFunction {
     pub reason: PlanReason,
 }
 
-/// What [`Memory::execute`](crate::Memory::execute) did of a [`Plan`].
+/// What [`Memory::execute`](crate::Memory::execute) has done with a [`Plan`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Executed {
@@ -146,7 +146,7 @@ pub struct Executed {
 }
 
 impl Plan {
-    /// An empty plan for the cache at `root`, of which so much is known.
+    /// An empty plan for the cache at `root`, which holds `total`.
     pub(super) fn new(root: &Path, total: Evicted) -> Self {
         let root = root.to_owned();
         Self { root, functions: Vec::new(), items: Vec::new(), garbage: Vec::new(), total, unread: None }
@@ -189,18 +189,18 @@ impl Plan {
         self.total
     }
 
-    /// What of the cache couldn't be read when the plan was made, the first of it: nothing of that would go.
+    /// The first thing in the cache that couldn't be read when the plan was made, if any; what can't be read stays.
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
     }
 
-    /// The entries that would go, those that go first at the beginning.
+    /// The entries that would be removed, in the order in which they would go.
     pub fn entries(&self) -> impl Iterator<Item = PlannedEntry<'_>> {
         self.items.iter().map(|item| PlannedEntry { plan: self, item })
     }
 
-    /// What would go of each function, the most bytes first.
+    /// The sums for each function whose entries would be removed, the one with the most bytes first.
     #[must_use]
     pub fn by_function(&self) -> Vec<PlannedFunction> {
         let mut functions = BTreeMap::new();
@@ -223,14 +223,14 @@ impl Plan {
         functions
     }
 
-    /// Keeps those entries in the plan that `goes` says.
+    /// Keeps only those entries in the plan for which `goes` returns `true`.
     pub fn retain(&mut self, mut goes: impl FnMut(PlannedEntry<'_>) -> bool) {
         let items = std::mem::take(&mut self.items);
         let kept = items.into_iter().filter(|item| goes(PlannedEntry { plan: self, item })).collect();
         self.items = kept;
     }
 
-    /// What would go by either of two plans for one cache; an entry in both has the reason that it has in this one.
+    /// All that either of two plans for one cache would remove; an entry in both keeps the reason that this one has.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -258,14 +258,14 @@ impl Plan {
         self
     }
 
-    /// The place of a function's folder in the list, where it is put if it is new.
+    /// The index of a function's folder in the list, to which it is added if it is new.
     pub(super) fn function(&mut self, folder: &Folder) -> u32 {
         let known = self.functions.iter().position(|known| known.name == folder.name);
         let at = known.unwrap_or_else(|| {
             self.functions.push(folder.clone());
             self.functions.len() - 1
         });
-        // Each has a folder of its own, of which a file system holds fewer.
+        // Each function has a folder of its own, and a file system holds fewer of these.
         u32::try_from(at).unwrap_or(u32::MAX)
     }
 

@@ -107,7 +107,7 @@ pub(crate) fn is_nonce_with(rest: &str, endings: &[&str]) -> bool {
 pub(crate) enum State {
     Entry(Box<Found>),
     Damaged(Error),
-    /// To be left alone.
+    /// A newer version has stored it, and it is to be left alone.
     Newer(Error),
     /// The file system failed.
     Unreadable(Error),
@@ -225,7 +225,7 @@ pub(crate) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Sha
         while let Some(listing) = shards.next(disk) {
             match listing {
                 Ok(listing) => visit(&mut tally, &Shard::of(disk, listing)),
-                // A link in a folder's place, which is none of ours.
+                // A link in a folder's place, which isn't the cache's.
                 Err(fault) if fault.kind() == ErrorKind::Damaged => {}
                 Err(fault) => drop(error.get_or_insert(fault)),
             }

@@ -171,7 +171,7 @@ pub struct Checked {
     pub bytes: u64,
 }
 
-/// Who is told how far a check has come, and what was told last.
+/// How far a check has come, and the function that is told so.
 pub(crate) struct Watcher<'a> {
     entries: AtomicU64,
     bytes: AtomicU64,

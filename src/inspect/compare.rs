@@ -1,4 +1,4 @@
-//! In what two stored calls differ.
+//! How two stored calls differ.
 
 use crate::entry::Entry;
 use crate::key::changes;
@@ -9,7 +9,7 @@ use crate::stats::reason::{Difference, Explanation, Reason};
 const NONE: &str = "none";
 
 impl Entry {
-    /// In what another stored call differs from this one: in function, code or arguments, told as a miss is.
+    /// How another stored call differs from this one, in function, code or arguments, explained as a miss is.
     ///
     /// Code comes before arguments: [`differing_arguments`](Self::differing_arguments) lists those in any case. One
     /// and the same key is a [`Hit`](Reason::Hit), another function a [`NewFunction`](Reason::NewFunction); an empty

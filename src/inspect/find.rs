@@ -11,7 +11,7 @@ use crate::store::{Disk, Kind};
 /// The shortest beginning of a key that is looked for.
 const SHORTEST: usize = 4;
 
-/// So many candidates an error lists.
+/// The most candidates that an error lists.
 const LISTED: usize = 10;
 
 mod sealed {
@@ -169,7 +169,7 @@ impl Engine {
         self.archive.reopen(false);
         let digits = digits(&id.digits())?;
         let mut found = candidates(&self.archive.disk, &digits, id.folder())?;
-        // Somebody may have put a copy of a record into another function's folder, where it is none.
+        // Somebody may have put a copy of a record into another function's folder, where it isn't an entry.
         if found.len() > 1 && found.iter().all(|site| site.key() == found[0].key()) {
             let home = found.iter().position(|site| matches!(self.state(site), State::Entry(_)));
             found = vec![found.swap_remove(home.unwrap_or(0))];
@@ -232,7 +232,7 @@ fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<S
     let mut found = Vec::new();
     for folder in folders {
         let items = match disk.list(&format!("{folder}/{shard}")) {
-            // A link in its place, which is none of ours.
+            // A link in its place, which isn't the cache's.
             Err(error) if error.kind() == ErrorKind::Damaged => continue,
             items => items?,
         };

@@ -193,7 +193,7 @@ impl Foreign {
         let memory = self.memory.clone();
         let engine = memory.0.as_deref().ok_or_else(|| Error::unsupported("the memory is disabled"))?;
         let (key, bytes) = (self.key(), self.bytes());
-        // Of two that replace the entry at once neither would see the other's files, and remove them.
+        // Two that replace the entry at once wouldn't see each other's files, and so wouldn't remove them.
         let _lead = engine.flights().moment(key, PATIENCE);
         if self.exists || engine.has(&self.site)? {
             return Ok(Published { key, is_new: false, bytes });

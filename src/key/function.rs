@@ -212,8 +212,8 @@ impl Function {
         name()
     }
 
-    /// Where the text of a function with a given name stands, else 0; and the types that tell it from others of its name.
-    /// In numbers of this build, of which a function that was made at run time has none.
+    /// Two numbers of this build: the place of the text of a function with a given name, else 0; and the types that
+    /// tell the function from others of its name. Both are 0 for a function that was made at run time.
     pub(crate) fn scope(&self) -> [u64; 2] {
         let Origin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
@@ -429,8 +429,8 @@ pub fn member<T: ?Sized, F>(base: &'static Function, _here: &F) -> &'static Func
 
 /// The function `base` as the item that a `call!` names.
 ///
-/// Only what has no size says by its type what is called. What has one may be called as well, by what it derefs to, and
-/// so may others of its type: it gets the name of a reference, which is no function's.
+/// Only a zero-sized value says by its type what is called. A value with a size can be called too, through what it
+/// derefs to, and other values of its type may lead elsewhere: it gets the name of a reference, which no function has.
 #[must_use]
 pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
     if size_of::<F>() == 0 { of_type::<F>(base, Member::Item) } else { of_type::<&F>(base, Member::Item) }
@@ -452,8 +452,8 @@ pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'stat
     })
 }
 
-/// What is found once, or by each of some threads that come at once. None waits for another one that finds it: a forked
-/// child doesn't have that thread.
+/// Finds a value once, or once in each of several threads that come at the same time. No thread waits for another that
+/// is finding it: a forked child doesn't have that thread.
 #[inline]
 fn found_once<T>(place: &OnceLock<T>, find: impl FnOnce() -> T) -> &T {
     place.get().unwrap_or_else(|| {

@@ -14,7 +14,7 @@ use crate::error::Error;
 pub(crate) struct Types([u64; 3]);
 
 impl Types {
-    /// Those of a call of `function`, of which `others` aren't its own.
+    /// The types of a call of `function`; `others` are those that aren't the function's own.
     pub(crate) fn new(function: &Function, others: u64) -> Self {
         let [place, own] = function.scope();
         Self([place, own, others])

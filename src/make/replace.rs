@@ -63,8 +63,8 @@ where
     replace(path.as_ref(), WRITABLE, |file| write(file).map_err(Error::other))
 }
 
-/// Does what [`replace_file`] does; `mode` is what a file has that takes no other's place. Without write permission in
-/// it the file has none, whatever the old one had.
+/// Does what [`replace_file`] does; `mode` is the mode of a file that replaces no other. If it has no write permission
+/// the file gets none, whatever the old one had.
 pub(super) fn replace(
     path: &Path,
     mode: u32,

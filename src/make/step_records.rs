@@ -67,7 +67,7 @@ pub(crate) enum Stale {
     Function,
     /// What of it has changed, as far as it is known.
     Code(Vec<String>),
-    /// Empty: salt or type of the result.
+    /// The arguments that differ; none where the salt or the type of the result does.
     Argument(Vec<Difference>),
     /// The target is missing, was changed or can't be loaded; in words.
     Target(String),

@@ -14,8 +14,8 @@ use crate::digest::{Digest, FileContent, digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::TargetRecord;
 
-/// From when on a file's times and inode tell whether it was changed: a change within the same tick of the file
-/// system's clock leaves them as they are. File systems count in steps of up to 2 s (FAT).
+/// The age from which on a file's times and inode tell whether it was changed: a change within the same tick of the
+/// file system's clock leaves them as they are. File systems count in steps of up to 2 s (FAT).
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// How often a file is read, or saved, that somebody writes to or replaces meanwhile.
@@ -43,9 +43,9 @@ pub(super) struct FileFacts {
 pub(super) enum State {
     /// It is what was made.
     Same(FileFacts),
-    /// So it is by its content; remembered like this, it needs not be read next time.
+    /// Its content is what was made; if it is remembered like this, it needn't be read next time.
     SameIf(TargetRecord, FileFacts),
-    /// It isn't, in words.
+    /// It isn't what was made, for this reason.
     Other(String),
 }
 
@@ -135,7 +135,7 @@ impl Target {
     /// # Errors
     /// Returns an error when it doesn't.
     pub(super) fn expect_at(&self, path: Option<&Path>) -> Result<()> {
-        // As `at` has it, but for what is there.
+        // Resolved as by `at`, without a look at what is there.
         let now = path.and_then(|path| Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?)));
         if now.as_ref() == Some(&self.path) {
             return Ok(());

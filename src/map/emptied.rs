@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// What is zero again in each forked child.
 pub(crate) struct Page {
-    /// That of the process.
+    /// The number that this crate gives the process.
     pub(crate) number: AtomicU64,
-    /// The one that the system has for it.
+    /// The number that the system gives the process.
     pub(crate) id: AtomicU32,
 }
 

@@ -48,8 +48,9 @@ pub(crate) fn array_from_vec<A: Element, D: Dimension>(elements: Vec<A>, meta: &
 
 /// Brings an array into C or Fortran order with the very strides that ndarray gives a new array of its shape.
 ///
-/// One that is contiguous in either keeps its order and its memory; both, and it is C. Only the strides of axes of
-/// length 1 and of empty arrays, which mean nothing but are seen, may change. Any other is copied to C order.
+/// An array that is contiguous in one of the two keeps that order and its memory; in both, it is taken as C. Only the
+/// strides of axes of length 1 and of empty arrays, which have no meaning but can be seen, may change. Any other array
+/// is copied to C order.
 pub(crate) fn normalise<A: Element, D: Dimension>(array: &mut Array<A, D>) {
     // Without axes there are no strides, nor an empty array to put in the place of this one.
     if array.ndim() > 0 {

@@ -274,7 +274,7 @@ pub(super) fn expect_elements<A: Element>(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Only `bool` has bytes that are none of its values.
+/// The error for bytes that aren't values of `A`; only `bool` has such bytes.
 fn none_of<A: Element>(bytes: &[u8]) -> Error {
     let at = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
     Error::damaged(format!("element {at} of dtype `{}` is {}, expected 0 or 1", A::DESCR, bytes[at]))
@@ -293,7 +293,7 @@ fn range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Result<Range<
     Ok(range)
 }
 
-/// Is every bit pattern a value? So it is for integers, floats and complex numbers; of any other kind it isn't known.
+/// Whether every bit pattern is known to be a value, as it is for integers, floats and complex numbers.
 fn has_every_bit_pattern<A: Element>() -> bool {
     matches!(A::DESCR.as_bytes(), [_, b'i' | b'u' | b'f' | b'c', ..])
 }

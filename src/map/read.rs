@@ -10,10 +10,10 @@ use super::spare::{Spare, filled};
 use crate::digest::{Digest, LEAF, combine, leaf, shared};
 use crate::error::{Error, Result};
 
-/// From here on huge pages are asked for.
+/// The length in bytes from which on huge pages are asked for.
 const HUGE: usize = 4 << 20;
 
-/// Up to here one core reads and hashes faster than others begin.
+/// The length in bytes up to which one core reads and hashes faster than others begin.
 const SERIAL: usize = 4 << 20;
 
 /// Fills `dst` with the bytes at `offset`; returns it with their `tree` digest.

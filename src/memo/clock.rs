@@ -12,7 +12,7 @@ pub(crate) fn now() -> u64 {
     Instant::now_without_cache_update().as_ticks()
 }
 
-/// So many ticks, of which a second has 2³².
+/// The duration in ticks, of which a second has 2³².
 pub(crate) fn ticks(duration: Duration) -> u64 {
     let fraction = (u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000;
     duration.as_secs().saturating_mul(1 << 32).saturating_add(fraction)

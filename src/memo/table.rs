@@ -27,10 +27,11 @@ use crate::stats::history::run::Run;
 #[cfg(test)]
 mod tests;
 
-/// So many threads have a stripe of their own.
+/// The number of stripes, and so of threads that have one of their own.
 const STRIPES: usize = 16;
 
-/// So many keys share a generation: a change of one makes the others of its generation look at their files again.
+/// The number of generations, which all keys share: a change of one key makes the others of its generation look at
+/// their files again.
 const GENERATIONS: usize = 256;
 
 /// What a stripe may hold on to, in bytes of memory and of mapped files.

@@ -14,10 +14,10 @@ use crate::memo::table::{Memo, MemoEntry, MemoHandle};
 use crate::payload::Reader;
 use crate::stats::counts::Tally;
 
-/// So many calls at once, each where its bytes lead to; about 10 KiB a thread.
+/// How many calls a thread carries at most, each at the place that its bytes lead to; about 10 KiB a thread.
 const PLACES: usize = 64;
 
-/// The longest value, in bytes.
+/// The longest value that is carried, in bytes.
 const VALUE: usize = 32;
 
 thread_local! {

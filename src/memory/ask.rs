@@ -29,7 +29,7 @@ impl Memory {
 
     /// The stored result of `call`; `None` if it isn't stored, or isn't good: expired, damaged, due to be refreshed.
     ///
-    /// Nothing is computed, and nobody is waited for who computes it now. A result that is found is a hit as any other:
+    /// Nothing is computed, and no computation under way is waited for. A result that is found is a hit like any other:
     /// loaded and verified as by [`eval`](Self::eval), tallied, and noted as used. One that isn't found is tallied
     /// nowhere. A function that asks inside another makes what that one returns depend on the state of the cache.
     ///

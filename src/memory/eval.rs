@@ -1,4 +1,4 @@
-//! The way of a call through the cache: look up, wait for whoever computes it, compute, store.
+//! The way of a call through the cache: look up, wait while others compute it, compute, store.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -235,7 +235,7 @@ pub(crate) struct Computed<R> {
     pub(crate) expires: Option<u64>,
 }
 
-/// With the moment at which the first of the cached calls inside expires.
+/// Notes in the draft when the first of the cached calls inside expires.
 pub(crate) fn expiring(draft: Box<(Draft, Compression)>, expires: Option<u64>) -> Box<(Draft, Compression)> {
     let mut draft = draft;
     draft.0.expires = expires;

@@ -17,13 +17,13 @@ pub(crate) struct Evaluated<T> {
 /// The form in which a result is asked for.
 pub(crate) trait Form<R>: Copy {
     type Out;
-    /// From an entry.
+    /// Loads the result of an entry.
     fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
-    /// From a value without arrays; `None` where it takes more of the entry, or can't be had.
+    /// Decodes it from a value without arrays; `None` where it takes more of the entry, or can't be had.
     fn decode(self, _value: &mut Reader<'_>, _codec: Codec<R>) -> Option<Self::Out> {
         None
     }
-    /// From the computed value, where there is no entry.
+    /// Takes it from the computed value, where there is no entry.
     fn keep(self, value: R) -> Self::Out;
     /// Whether the computed value has to come back from its entry.
     fn reloads(self, codec: Codec<R>) -> bool;

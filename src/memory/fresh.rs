@@ -29,7 +29,7 @@ impl Engine {
         Ok(limit.lifetime().and_then(|lifetime| instant(record.created.min(now), lifetime)))
     }
 
-    /// For how long results are good by the function's own `expires`, in nanoseconds.
+    /// How long results are good for, in nanoseconds: by the function's own `expires`, else by the memory's.
     pub(crate) fn expires(&self, options: &impl Ruling) -> Option<u64> {
         options.expires().map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
     }
@@ -95,7 +95,7 @@ fn now() -> u64 {
     nanoseconds_since_1970(SystemTime::now())
 }
 
-/// In the largest unit of which there is one: `3 h`.
+/// The time in the largest unit of which there is at least one: `3 h`.
 fn in_words(nanoseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "min"), (1_000_000_000, "s")];

@@ -1,4 +1,4 @@
-//! A memory as an argument: it says where results are kept, and never what they are, so that it is no part of a key.
+//! A memory as an argument: it says where results are kept, and never what they are, and so isn't part of a key.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -86,7 +86,7 @@ pub struct Memory(
     Option<Arc<Settings>>,
 );
 
-/// What a memory is made of: who finds and stores entries, who remembers them, who counts, and who evicts.
+/// The parts of a memory: what finds and stores entries, what remembers them, what counts, and what evicts.
 pub(crate) struct Engine {
     pub(crate) settings: Settings,
     pub(crate) archive: Arc<Archive>,

@@ -17,7 +17,7 @@ use crate::memory::{Engine, Memory};
 use crate::payload::{ArraySink, Check, Codec, Normal, Outcome, sorted_maps};
 use crate::threads::fork::{ForkMutex, Process};
 
-/// So many rechecks of one memory are under way at most, most of them inside of others: what bounds their depth.
+/// The most rechecks of one memory that are under way at once; most are inside of others, so this bounds their depth.
 const AT_ONCE: usize = 32;
 
 /// Chooses the hits that are rechecked.
@@ -49,7 +49,7 @@ impl Rechecks {
 /// What came of a recheck.
 enum Verdict {
     Same,
-    /// In words.
+    /// What differs, in words.
     Differs(&'static str),
 }
 
@@ -179,7 +179,7 @@ impl ArraySink for Digests {
 /// The rechecks that are under way, on whichever threads.
 #[derive(Default)]
 pub(crate) struct Turns {
-    /// The process that this is about: a forked child has none of the threads that recheck.
+    /// The process whose rechecks these are: a forked child has none of the threads that recheck.
     process: Option<Process>,
     under_way: usize,
     /// The keys that were come to since the outermost one began.

@@ -38,7 +38,7 @@ pub(crate) struct Prepared {
 }
 
 impl Engine {
-    /// Waits for whoever computes the key of `call`, which was `missing`. What is still missing then is counted as a miss.
+    /// Waits while others compute the key of `call`, which was `missing`. What is still missing then counts as a miss.
     pub(crate) fn wait_for_turn<W: Need<Missing = Missing>>(
         &self,
         call: &dyn AnyCall,
@@ -88,7 +88,8 @@ impl Engine {
 }
 
 impl Memory {
-    /// In a frame of its own: calls nest.
+    /// Gathers, before the function runs, how its result is to be stored and what the record will say of the call. A
+    /// function of its own, so that its stack frame is gone when calls nest.
     pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request) -> Prepared {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {

@@ -15,8 +15,8 @@ const PICKLE: i8 = Ext::Pickle as i8;
 
 /// A stored result as a tree, whatever its Rust type: what its record holds, without the type that wrote it.
 ///
-/// From [`Entry::value`](crate::Entry::value). Structs and maps are [`Map`](Self::Map), tuples, sequences and sets are
-/// [`List`](Self::List), a variant with fields is a map of one, `Some(x)` a list of one, `None` and `()` are
+/// [`Entry::value`](crate::Entry::value) returns it. Structs and maps are [`Map`](Self::Map), tuples, sequences and
+/// sets are [`List`](Self::List), a variant with fields is a map of one, `Some(x)` a list of one, `None` and `()` are
 /// [`Nil`](Self::Nil). Arrays are referred to by their index in [`Entry::arrays`](crate::Entry::arrays).
 ///
 /// ```
@@ -143,12 +143,12 @@ impl<'a> Tree<'a> {
         Ok(taken)
     }
 
-    /// So many bytes, most significant first.
+    /// Reads a big-endian number of so many bytes.
     fn number(&mut self, bytes: usize) -> Result<u64> {
         Ok(self.take(bytes)?.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
-    /// What has its length before it, in so many bytes.
+    /// Reads an item that begins with its length, a number of so many bytes.
     fn long(&mut self, bytes: usize, read: impl FnOnce(&mut Self, usize) -> Result<Value>) -> Result<Value> {
         let len = usize::try_from(self.number(bytes)?).map_err(|_| Error::damaged("value is cut off"))?;
         read(self, len)

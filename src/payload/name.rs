@@ -25,8 +25,8 @@ impl TypeName {
         &self.text
     }
 
-    /// Is there a [`Mapped`](crate::Mapped) somewhere in it? Then a result that was just stored is loaded back, so
-    /// that it is mapped on the first call as on later ones.
+    /// Whether there is a [`Mapped`](crate::Mapped) somewhere in it: then a result that was just stored is loaded back,
+    /// so that it is mapped on the first call as on later ones.
     pub(crate) fn has_mapped(&self) -> bool {
         self.mapped
     }

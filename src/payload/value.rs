@@ -43,7 +43,7 @@ pub trait Payload: Sized {
         false
     }
 
-    /// Is it a value, an `Err` or a `None`? A `Result` of an `Option` is what is inside.
+    /// Whether it is a value, an `Err` or a `None`; a `Result` of an `Option` counts as what is inside of it.
     #[doc(hidden)]
     fn outcome(&self) -> Outcome {
         Outcome::Value

@@ -1,5 +1,5 @@
-//! Values as MessagePack, arrays lifted out: the constants of the stored value, and the bytes that MessagePack leaves to
-//! us.
+//! Values as MessagePack, from which arrays are lifted out: the constants of the stored form, and numbers as bytes
+//! where `rmp` doesn't write them.
 //!
 //! * `write`, `read`: values, with lengths checked; `output`: where bytes go; `lift`: where arrays go, and come from.
 
@@ -23,23 +23,23 @@ pub(crate) enum Ext {
     Inline = 2,
     /// An object that Python pickled: MessagePack `[stream, buffers]`, the latter indices in the record.
     Pickle = 3,
-    /// The digest of what only serde knows, made of its bytes: 16 bytes.
+    /// The digest of a part that only serde knows, over its serialized bytes: 16 bytes.
     ExactLeaf = 4,
-    /// The digest of what only serde knows, made of the value in no order: 16 bytes.
+    /// The digest of a part that only serde knows, over its value, whatever the order of its elements: 16 bytes.
     UnorderedLeaf = 5,
 }
 
-/// The head of an array of one that is a serde `Some(x)`.
+/// The head of the one-element array that stands for serde's `Some(x)`.
 ///
 /// It is the 16-bit form of a length that sequences write in the short form, so that a reader that doesn't know the
 /// type (serde's untagged, internally tagged and flattened ones) can tell `Some(x)` from a sequence of one.
 pub(crate) const SOME: [u8; 3] = [0xdc, 0, 1];
 
-/// The heads of arrays and maps whose length comes later: 32-bit forms, whose last four bytes are patched.
+/// The heads of arrays and maps whose length isn't known yet: 32-bit forms, whose last four bytes are patched later.
 pub(crate) const LATE_ARRAY: [u8; 5] = [0xdd, 0, 0, 0, 0];
 pub(crate) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
 
-/// MessagePack is big-endian throughout; here are the numbers that `rmp` doesn't write.
+/// A `u32`, such as an array's index, as bytes. MessagePack is big-endian; `rmp` doesn't write these numbers.
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
 pub(crate) fn index_bytes(index: u32) -> [u8; 4] {
     index.to_be_bytes()
@@ -55,7 +55,7 @@ fn u64_bytes(value: u64) -> [u8; 8] {
     value.to_be_bytes()
 }
 
-/// The first 16 bytes as a number by which they sort, as if zeros followed.
+/// The first 16 bytes, padded with zeros, as a number that sorts as they do.
 #[expect(clippy::big_endian_bytes, reason = "that order is the one of their bytes")]
 pub(crate) fn first_bytes(bytes: &[u8]) -> u128 {
     let mut first = [0; 16];

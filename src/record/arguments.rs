@@ -85,7 +85,7 @@ impl fmt::Display for Argument {
     }
 }
 
-/// A list of arguments; of a record that was read, decoded for the first who asks.
+/// A list of arguments; that of a record is decoded when it is first asked for.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
     /// The bytes of the list in a record, which the decoder has passed over.

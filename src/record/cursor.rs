@@ -12,7 +12,7 @@ use crate::digest::Digest;
 /// How deep values may nest: those of format 1 nest four deep, unknown fields of a later version may nest deeper.
 const DEPTH_MAX: usize = 32;
 
-/// So many elements are reserved for a list whose length is only claimed.
+/// How many elements are reserved at most for a list whose length is only claimed.
 const RESERVED: usize = 8;
 
 /// Why bytes aren't what was expected.

@@ -84,7 +84,7 @@ impl Memory {
     }
 }
 
-/// Mapped copy-on-write, with its record; nothing where there is none.
+/// The form of a result that is to be edited: mapped copy-on-write, with its record; `None` where there is no entry.
 #[derive(Clone, Copy)]
 struct Editable;
 
@@ -140,7 +140,7 @@ impl Engine {
             python: Vec::new(),
             ..base.clone()
         };
-        // Of two that replace the entry at once neither would see the other's files, and remove them.
+        // Two that replace the entry at once wouldn't see each other's files, and so wouldn't remove them.
         let _lead = self.flights().moment(site.key(), PATIENCE);
         sink.publish(&record)?;
         Ok(record)

@@ -55,7 +55,7 @@ struct Input {
 
 /// An argument of a stored call, and an entry that holds it.
 ///
-/// From [`Lineage::links`].
+/// [`Lineage::links`] returns it.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
     call: &'a Entry,

@@ -177,7 +177,7 @@ type Tallies = BTreeMap<(usize, usize, usize), (&'static str, Arc<Tally>)>;
 /// the rest of a repeated hit. It has a line of the processor's cache, and that line's neighbour, for itself: by what
 /// surrounds it, as aligned memory takes ten times as long to be had.
 ///
-/// In the order of C: Rust would put the counter behind both.
+/// `repr(C)` keeps the counter between the two: Rust would put it behind both.
 #[derive(Default)]
 #[repr(C)]
 pub(crate) struct Tally {

@@ -35,7 +35,7 @@ pub(super) fn changed_parts<'a>(before: &'a [Leaf], now: &'a [Leaf]) -> Vec<Chan
     all.into_iter().filter(|part| !replaced.iter().any(|path| is_inside(part.path, path))).collect()
 }
 
-/// The leaves by their paths; `None` for a path that several have, by which none is known.
+/// The leaves by their paths; `None` for a path that several have, since it tells none of them.
 fn by_path(leaves: &[Leaf]) -> HashMap<&str, Option<&Leaf>> {
     let mut found = HashMap::new();
     for leaf in leaves.iter().filter(|leaf| leaf.path != CUT) {

@@ -12,8 +12,8 @@ use crate::stats::verbose::own_stderr;
 
 /// All bars of the process, one below the other, on stderr.
 ///
-/// Drawn by descriptors of our own: a bar that waits for who has locked stderr would hold up all bars, and who has locked
-/// it may be waiting for one of them.
+/// Drawn by descriptors of our own: a bar that waited for the lock of stderr would hold up all bars, and the thread
+/// that holds the lock may be waiting for one of them.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(|| match (own_stderr(), own_stderr()) {
     (Ok(read), Ok(write)) => {
         MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::read_write_pair(read, write), DRAWS))
@@ -21,7 +21,7 @@ static BARS: LazyLock<MultiProgress> = LazyLock::new(|| match (own_stderr(), own
     _ => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
 });
 
-/// So often a second.
+/// How often bars are drawn, in times a second.
 const DRAWS: u8 = 20;
 
 /// The name, a bar, how much is done, how fast, and how long it still takes.

@@ -51,7 +51,7 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
     }
 }
 
-/// The path of a function: of a long one its end, by which functions differ most.
+/// The path of a function; of a long one only its end, where functions differ most.
 fn shown(path: &str) -> String {
     let path = escaped(path);
     match path.chars().count().checked_sub(NAME) {

@@ -20,13 +20,13 @@ use crate::stats::recorder::Recorder;
 use crate::stats::units::size;
 use crate::store::takes;
 
-/// From this level on each computation is printed.
+/// The level from which on each computation is printed.
 const COMPUTATIONS: u8 = 1;
 
-/// From this one on each hit is, too.
+/// The level from which on each hit is printed, too.
 const HITS: u8 = 2;
 
-/// From this one on with key and files.
+/// The level from which on key and files are printed with it.
 const FILES: u8 = 3;
 
 /// How many characters of an argument are shown.
@@ -35,7 +35,7 @@ const ARGUMENT: usize = 40;
 /// A call that missed, to be told of when it has been computed.
 pub(crate) struct Missed {
     function: &'static Function,
-    /// None of a call that can't be keyed.
+    /// `None` for a call that can't be keyed.
     key: Option<Key>,
     reason: Reason,
     hashing: Duration,
@@ -55,9 +55,9 @@ impl Missed {
 
 /// What became of a computed value.
 pub(crate) enum Storing<'a> {
-    /// With the time that it took.
+    /// It was stored, which took this time.
     Stored(&'a Site, &'a Record, Duration),
-    /// And why not, in words.
+    /// It wasn't stored, for this reason.
     NotStored(Cow<'a, str>),
 }
 
@@ -205,7 +205,7 @@ impl Recorder {
                 push_line(&mut text, "  file ", &self.archive.disk.path_of(&name).display().to_string());
             }
         }
-        // In one piece, so that threads don't write into each other's lines. Where nobody can read it nobody misses it.
+        // In one write, so that threads don't write into each other's lines. A line that can't be written is dropped.
         let fits = |stderr: &File| takes(stderr, text.len() as u64);
         let print = || drop(own_stderr().ok().filter(fits).map(|mut stderr| stderr.write_all(text.as_bytes())));
         #[cfg(feature = "progress")]

@@ -30,7 +30,7 @@ pub(crate) struct Disk {
     /// Where a removed root is made anew; for messages, else.
     path: PathBuf,
     writable: bool,
-    /// Whether a root that was removed is made anew, and one that is ours is tagged.
+    /// Whether a root that was removed is made anew, and whether the cache's own root gets its tag.
     makes: bool,
     /// Held by the thread that opens another root.
     pub(crate) reopening: ForkMutex<()>,
@@ -176,8 +176,8 @@ impl Disk {
         Ok(File::from(file))
     }
 
-    /// Gives access to a lock file to those who may put files into the root as owner or group, and to nobody else: by a
-    /// lock of theirs others would wait. Whatever the umask, and for files that were made with other modes, too.
+    /// Gives access to a lock file to those who may put files into the root as owner or group, and to nobody else, who
+    /// could make others wait by a lock. Done whatever the umask, and for files that were made with other modes, too.
     fn share_lock_file(&self, file: &OwnedFd, stat: &fs::Stat) {
         let Ok(root) = fs::fstat(self.root()) else { return };
         let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
@@ -309,7 +309,7 @@ impl Disk {
     /// Makes the folders of a name, as far as nobody takes them away meanwhile: then the caller tries again.
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
         let root = self.root();
-        // Whatever the umask, nobody may put a file into a folder who may not into the root.
+        // Whatever the umask, only those who may put files into the root may put files into its folders.
         let bits = mode(if root.medium().world_writable { 0o777 } else { 0o775 });
         // As a rule only the last one is missing.
         if let Some((above, last)) = name.folder.rsplit_once('/')

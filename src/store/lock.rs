@@ -59,12 +59,12 @@ impl Locks {
         }
     }
 
-    /// An error if what keeps this process from a byte is no lock of a holder, which would end.
+    /// Fails if the byte is locked for reading: such a lock isn't a holder's, and needn't end.
     fn expect_holder(&self, offset: i64) -> Result<()> {
         let found = find(&self.file, Kind::Write, offset, 1);
         match found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))? {
             Some(Found { kind: Kind::Read, .. }) => Err(Error::unsupported(format!(
-                "byte {offset} of `{NAME}` is locked for reading by another process, which nobody does who computes"
+                "byte {offset} of `{NAME}` is locked for reading by another process, expected a lock for writing"
             ))),
             // Nothing: it has just been given back.
             Some(_) | None => Ok(()),

@@ -88,7 +88,7 @@ fn fault(whole: &str, what: &str) -> Error {
 ///
 /// The random part is the operating system's, by way of [`RandomState`], which std documents to be keyed anew for each
 /// instance. The process id and the clock enter because a forked child inherits the state of its parent's generator.
-/// Nothing rests on it but speed: whoever creates a file insists on `O_EXCL`.
+/// Only speed depends on it: files are always created with `O_EXCL`.
 pub(crate) fn nonce() -> String {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let drawn = RandomState::new().hash_one((Process::id(), clock));

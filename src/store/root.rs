@@ -246,7 +246,7 @@ impl Disk {
         }
     }
 
-    /// How often another root was opened: what is remembered about files may be about those of one that is gone.
+    /// How often another root was opened in place of a removed one, about whose files something may be remembered.
     pub(crate) fn reopened(&self) -> u64 {
         self.reopened.load(Ordering::Acquire)
     }
@@ -305,7 +305,7 @@ impl Disk {
 
     /// Whether the folder is a cache: it has the tag, or the folder of a function's entries in `f/`.
     ///
-    /// A tag of other programs, which says of whom it is in words, makes no cache of what they keep beside it.
+    /// The tag of another program, which names that program, doesn't make its folder a cache.
     pub(crate) fn is_cache(&self) -> Result<bool> {
         let tag = self.read(TAG, TAG_MAX).ok().flatten().map(|blob| blob.bytes).unwrap_or_default();
         let mentions = |word: &str| tag.windows(word.len()).any(|window| window == word.as_bytes());

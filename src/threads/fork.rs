@@ -68,7 +68,7 @@ impl Process {
 /// Such a child would wait for ever, and what it waits for may be half done. It begins with a new state instead.
 #[derive(Debug)]
 pub(crate) struct ForkMutex<T> {
-    /// In which no thread is missing.
+    /// The process that made it, and so has all the threads that may hold it.
     creator: Process,
     first: Place<T>,
 }
@@ -78,7 +78,7 @@ struct Place<T> {
     state: Mutex<T>,
     /// The last process, other than the creator, of which a thread held it.
     holder: AtomicU64,
-    /// The last process in which it was found to be held by nobody who is there, and what it has instead.
+    /// The last process in which it was found to be held by a thread that isn't there; `next` is used there instead.
     orphaned: AtomicU64,
     next: OnceLock<Box<Self>>,
 }

@@ -45,11 +45,11 @@ pub(crate) fn ordered<P, S, T: Send, E: Send>(
     together(threads - 1, help, lead)
 }
 
-/// What is begun, made and handed over; waited for by those who have nothing to do.
+/// The parts that are begun, made and handed over; threads that have nothing to do wait for a change of them.
 struct Belt<I: Iterator, R> {
     state: Mutex<State<I, R>>,
     changed: Condvar,
-    /// So many are begun at most and not handed over.
+    /// The most parts that may be begun and not yet handed over.
     most: usize,
 }
 
@@ -59,7 +59,7 @@ struct State<I: Iterator, R> {
     begun: usize,
     handed_over: usize,
     made: BTreeMap<usize, R>,
-    /// Who had begun one has panicked.
+    /// A thread that had begun a part has panicked.
     lost: bool,
 }
 
@@ -127,7 +127,7 @@ impl<I: Iterator, R> State<I, R> {
     }
 }
 
-/// Whoever leaves, for there is no more, for an error or by a panic, lets nobody begin another part.
+/// A thread that leaves, at the end, with an error or in a panic, keeps all others from beginning another part.
 struct End<'a, I: Iterator, R>(&'a Belt<I, R>);
 
 impl<I: Iterator, R> Drop for End<'_, I, R> {

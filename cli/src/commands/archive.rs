@@ -1,4 +1,4 @@
-//! How entries lie in an archive: as in a cache, so that one that is unpacked is one.
+//! The layout of entries in an archive: as in a cache, so that an unpacked archive is a cache.
 //!
 //! A tar of regular files named `f/<folder of the function>/<shard>/<file>`, and nothing else.
 

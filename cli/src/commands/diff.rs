@@ -15,7 +15,7 @@ use crate::text::{count, safe};
 /// Larger arrays aren't compared element by element.
 const LARGEST: u64 = 1 << 30;
 
-/// So many differences of values are told.
+/// The most differences of values that are printed.
 const TOLD: usize = 20;
 
 pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
     }
 }
 
-/// In what the results differ.
+/// Adds to `found` how the results differ.
 fn compare(before: &Entry, now: &Entry, found: &mut Vec<String>) -> Outcome<()> {
     let both = Both { before: before.arrays()?, now: now.arrays()? };
     both.values(&before.value()?, &now.value()?, "result", found)

@@ -16,7 +16,7 @@ use crate::text::{ago, count, duration, moment, safe, short, size};
 /// Larger arrays aren't read unless that is asked for.
 const LARGEST: u64 = 1 << 30;
 
-/// So many lines of a value are shown.
+/// The most lines of a value that are shown.
 const LINES: usize = 40;
 
 /// The longest text of a part of a value.

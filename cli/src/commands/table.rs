@@ -123,7 +123,7 @@ impl Row {
         }
     }
 
-    /// For programs: numbers in full, texts without quotes, times in seconds.
+    /// A cell for programs: numbers in full, texts without quotes, times in seconds.
     fn plain(&self, column: &Column) -> String {
         match column {
             Column::Argument(name) => self.argument(name).unwrap_or_default(),

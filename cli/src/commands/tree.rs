@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// As a graph for Graphviz.
+/// Prints the entries as a graph for Graphviz.
 fn dot(entries: &[Entry], edges: &[Edge], out: &mut Out) -> Outcome<()> {
     out.line("digraph dependents {")?;
     out.line("  rankdir=LR;")?;

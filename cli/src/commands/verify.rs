@@ -73,7 +73,7 @@ fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> O
         Some(function) => of_function(memory, function, &mut |_| {})?,
         None => all(memory, &mut bad),
     };
-    // By their keys, which are random: the same ones each time, so that a find can be looked for again.
+    // Sorted by their keys, which are random: each run checks the same ones, so that a find can be checked again.
     chosen.sort_by_key(Entry::key);
     let most = (chosen.len() as f64 * share).ceil() as usize;
     let step = (chosen.len() as f64 / most.max(1) as f64).max(1.0);

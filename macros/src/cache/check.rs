@@ -272,12 +272,12 @@ fn secret(options: &Options, signature: &Signature, errors: &mut Errors) {
             errors.push(ident, format!("argument `{ident}` is secret twice"));
         }
         if options.ignore.iter().any(is) {
-            errors.push(ident, format!("argument `{ident}` is ignored, and so is told nowhere anyway"));
+            errors.push(ident, format!("argument `{ident}` is ignored, and so isn't recorded anyway"));
         }
     }
 }
 
-/// A function is no value that could be left out: what it computes goes into the result.
+/// Refuses functions that are ignored: what a function computes goes into the result.
 fn functions(options: &Options, signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         let FnArg::Typed(typed) = input else { continue };
@@ -363,7 +363,7 @@ fn rounded(options: &Options, signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// What is no literal is the compiler's to judge.
+/// Whether an expression may be a step; one that is neither a literal nor negated is left to the compiler.
 fn may_be_step(step: &Expr) -> bool {
     match step {
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => false,
@@ -411,7 +411,8 @@ fn code(options: &Options, errors: &mut Errors) {
     }
 }
 
-/// Where nothing but the version counts, the author answers for it; a build's id knows of every line.
+/// Refuses places in a file. Where only the version counts the author answers for them, and a build's id covers each
+/// line.
 fn places(options: &Options, function: &Function, errors: &mut Errors) {
     let counted =
         options.code.is_none_or(|(counts, _)| matches!(counts, Counts::Auto | Counts::Package | Counts::Body));

@@ -23,8 +23,8 @@ pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream,
 
 /// What the generated items are called, and the path before them.
 ///
-/// A lint about a name is reported where the name is the user's own token, and nowhere else. So of the items that a
-/// function becomes the one has that token that is used if any is: a function of which only `f::call` is used isn't dead.
+/// A lint about a name is reported where the name is the user's own token, and nowhere else. So that token goes to the
+/// generated item that is used if any is: a function of which only `f::call` is used isn't reported as dead.
 pub(super) struct Names {
     pub(super) method: bool,
     pub(super) wrapper: Ident,

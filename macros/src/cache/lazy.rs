@@ -134,7 +134,7 @@ impl Expansion<'_> {
         added.collect()
     }
 
-    /// Type and const parameters, whichever arguments use them: what a bound makes of one is seen nowhere else.
+    /// Type and const parameters, whether or not an argument uses them: nothing else shows what a bound makes of one.
     fn generic_arguments(&self) -> Vec<TokenStream> {
         let private = self.private;
         let site = Span::mixed_site();

@@ -32,7 +32,7 @@ impl Site {
         !self.inside.is_empty()
     }
 
-    /// From here on the file at `path` is read, unless it includes itself.
+    /// Begins to read the file at `path`, unless it includes itself; returns whether it did.
     pub(super) fn enter(&mut self, path: PathBuf, name: String) -> bool {
         let is_new = self.inside.iter().all(|(known, _)| *known != path);
         if is_new {

@@ -24,7 +24,7 @@ const KNOWN: [&str; 13] = [
     "stringify",
 ];
 
-/// The other names of [`KNOWN`], in whichever scope: one that is taken for another is a fact too many at worst.
+/// The other names of [`KNOWN`], in whichever scope: a name that is mistaken for one of them at worst adds a fact.
 #[derive(Clone, Default)]
 pub(crate) struct Names(HashMap<String, &'static str>);
 

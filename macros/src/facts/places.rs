@@ -54,7 +54,7 @@ fn follows_location(before: &[TokenTree], names: &Names) -> bool {
     colons.is_operator("::") && owner.and_then(|owner| names.known(owner)) == Some("Location")
 }
 
-/// The macros of these names take nothing; one that is given something is another macro of that name.
+/// Whether a macro is called without input, as the known ones of these names are; with input it is another macro.
 fn followed_by_call(rest: &[TokenTree]) -> bool {
     matches!(rest, [bang, TokenTree::Group(nothing), ..] if is_punct(bang, '!') && nothing.stream().is_empty())
 }

@@ -28,7 +28,7 @@ impl Vertex {
         Vertex { content, is_root, foreign: Vec::new(), edges: Vec::new() }
     }
 
-    /// What the next mention leads to; the order within one mention is none.
+    /// Adds what the next mention leads to; the order within one mention doesn't count.
     pub(crate) fn edge(&mut self, mut targets: Vec<usize>, mut foreign: Vec<Vec<&str>>) {
         targets.sort_unstable();
         targets.dedup();

@@ -86,11 +86,11 @@ pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
 /// Where a level of tokens stands.
 #[derive(Clone, Copy, Default)]
 struct Level {
-    /// In the input of a macro, or in an attribute.
+    /// Whether it is in the input of a macro, or in an attribute.
     raw: bool,
-    /// In the input of a macro that may read it as text: layout and docs count.
+    /// Whether it is in the input of a macro that may read it as text: layout and docs count.
     text: bool,
-    /// Before it stands an attribute or a derive of another crate that may read docs.
+    /// Whether an attribute or a derive of another crate that may read docs stands before it.
     docs: bool,
     /// A comma before its end isn't read.
     closes_list: bool,

@@ -140,7 +140,7 @@ impl Call<'_> {
         }
     }
 
-    /// The macros that the call leads to; any where one is called by a variable.
+    /// The macros that the call leads to; all that there are if one of them is called by a variable.
     fn macros(&self) -> Vec<ItemId> {
         let index = self.index;
         let mut found: Vec<ItemId> = index.macros.get(&self.name).cloned().unwrap_or_default();

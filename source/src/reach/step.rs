@@ -59,7 +59,7 @@ pub(super) struct Walk<'a> {
     pub(super) parameters: Set<Symbol>,
     /// Types that the item's body declares, which are no items.
     declared: Set<Symbol>,
-    /// The steps of each mention, in an order that counts; and of the one that is walked through.
+    /// The steps of each mention, in an order that counts; `steps` are those of the mention that is walked through.
     each: Vec<Vec<Step>>,
     pub(super) steps: Vec<Step>,
 }

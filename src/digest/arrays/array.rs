@@ -16,7 +16,7 @@ thread_local! {
     static HASHED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many arrays this thread has hashed, as opposed to those whose digest was known; for tests.
+/// How many arrays this thread has hashed, not counting those whose digest was known; for tests.
 #[doc(hidden)]
 pub fn arrays_hashed() -> u64 {
     HASHED.get()
@@ -26,14 +26,14 @@ pub fn arrays_hashed() -> u64 {
 /// when there are many.
 #[inline]
 pub(crate) fn array_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
-    // Of most arrays all but the elements is known when this is compiled: the number of axes and their order, too.
+    // For most arrays all but the elements is known at compile time, the number of axes and their order included.
     match array.as_slice() {
         Some(slice) => text(array, 0..array.ndim(), tree(bytemuck::cast_slice(slice))),
         None => digest_in_any_order(array),
     }
 }
 
-/// The digest of an array that isn't in C order, or may not be. Not inlined, so that C order has a short way.
+/// The digest of an array in any order. Not inlined, which keeps the path of arrays in C order short.
 #[inline(never)]
 pub(crate) fn digest_in_any_order<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Digest {
     // Fortran order needs no search.
@@ -63,8 +63,8 @@ pub(crate) fn deque_digest<A: Element>(deque: &VecDeque<A>) -> Digest {
     array_text(A::DESCR, [deque.len() as u64].into_iter(), 0..1, tree.finish())
 }
 
-/// Feeds an array of what isn't an [`Element`]: its shape, its memory order, and its items as they are in memory, or as
-/// they would be in a C-order copy.
+/// Feeds an array whose items aren't [`Element`]s: its shape and its memory order, then its items, as they lie in
+/// memory or as they would in a C-order copy.
 pub(crate) fn hash_items<T, D: Dimension>(
     array: &ArrayRef<T, D>,
     hasher: &mut ContentHasher,
@@ -90,9 +90,9 @@ fn text<A: Element, D: Dimension>(
     array_text(A::DESCR, array.shape().iter().map(|&len| len as u64), order, tree)
 }
 
-/// The tree of the elements in logical order, copied a leaf at a time.
+/// The tree digest of the elements in logical order, which are copied leaf by leaf.
 fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
-    // A power of two, as each element's size is one.
+    // A whole number: `LEAF` and the size of each element are powers of two.
     let per_leaf = LEAF / size_of::<A>();
     let scratch = || vec![A::zeroed(); per_leaf.min(view.len())];
     let nth = |scratch: &mut Vec<A>, n: usize| {
@@ -106,8 +106,8 @@ fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
 
 /// Copies the elements from the `start`th on, in logical order, until `out` is full.
 ///
-/// Along the first axis these are part of a block, some whole blocks, and part of another; for the parts the same
-/// holds one axis further. So all but a few elements move in large regular copies, whatever the layout.
+/// Along the first axis these are a part of one block, some whole blocks, and a part of another; each part is divided
+/// in the same way along the next axis. So all but a few elements move in large regular copies, whatever the layout.
 pub(crate) fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
     if out.len() == view.len() {
         return copy(&view, out);

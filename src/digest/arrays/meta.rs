@@ -37,7 +37,7 @@ pub(crate) struct ArrayMeta {
     pub(crate) descr: Cow<'static, str>,
     pub(crate) shape: Vec<u64>,
     pub(crate) order: Order,
-    /// The bytes of one element of a dtype that is none of [`Element`]'s, if they are known.
+    /// The bytes of one element, if they are known, of a dtype that isn't [`Element`]'s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) itemsize: Option<u64>,
 }
@@ -56,7 +56,7 @@ impl ArrayMeta {
         Some(Self { descr: Cow::Borrowed(A::DESCR), shape, order, itemsize: None })
     }
 
-    /// With the bytes of one element of a dtype that isn't [`Element`]'s, where they follow from those of all elements.
+    /// Sets the bytes of one element of a dtype that isn't [`Element`]'s, where they follow from those of all elements.
     pub(crate) fn filled_by(mut self, bytes: u64) -> Self {
         if itemsize(&self.descr).is_none() && is_plain_dtype(&self.descr) {
             let count =
@@ -97,7 +97,7 @@ impl ArrayMeta {
         array_text(&self.descr, self.shape.iter().copied(), self.axes().into_iter(), tree)
     }
 
-    /// In C order, where that and its own are one.
+    /// Sets the order to C where C and Fortran order are the same.
     pub(crate) fn in_canonical_order(mut self) -> Self {
         if self.axes().into_iter().eq(0..self.shape.len()) {
             self.order = Order::C;
@@ -239,7 +239,7 @@ impl Text<'_> {
         }
     }
 
-    /// With commas between them, and a colon at the end.
+    /// Adds numbers, with commas between them and a colon at the end.
     #[inline(always)]
     fn numbers(&mut self, numbers: impl ExactSizeIterator<Item = u64>) {
         let mut left = numbers.len();

@@ -15,7 +15,7 @@ use crate::digest::values::content::ContentHash;
 use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::text::Text;
 
-/// From so many steps on, neighbouring floats may have one number of steps: then they count by themselves.
+/// The number of steps, 2^53, from which on neighbouring floats may be equally many steps: they count by themselves.
 const MOST: f64 = 9_007_199_254_740_992.0;
 
 /// The mark of what counts by itself.

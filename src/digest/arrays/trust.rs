@@ -47,7 +47,7 @@ impl Known {
         self.truth.get().copied().or(self.claim)
     }
 
-    /// Has this process hashed the bytes?
+    /// Whether this process has hashed the bytes.
     pub(crate) fn is_verified(&self) -> bool {
         self.truth.get().is_some()
     }

@@ -47,7 +47,7 @@ pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
 
 /// The digest of what serde knows of a value, where sequences count in no order, as some are sets.
 ///
-/// Only to see whether a value survived being written and read: a set may come back in another order.
+/// Used only to check whether a value survived being written and read: a set may come back in another order.
 pub(crate) fn digest_serde_unordered<T: Serialize>(value: &T) -> Result<Digest> {
     let mut hasher = ContentHasher::new();
     feed(value, &mut hasher, true)?;

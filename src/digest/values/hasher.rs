@@ -149,7 +149,7 @@ impl ContentHasher {
         }
     }
 
-    /// Did some array's digest rest on nothing but a record's word? Then nothing may be stored under this one.
+    /// Whether some array's digest is only what a record claims. If so, nothing may be stored under this one.
     pub(crate) fn claimed(&self) -> bool {
         self.claimed
     }
@@ -311,7 +311,7 @@ impl ContentHasher {
         }
     }
 
-    /// Feeds a deque of elements: as the 1-d array of them, and marked as what is none.
+    /// Feeds a deque of elements: as a 1-d array, with a mark that tells it from one.
     pub(crate) fn deque<A: Element>(&mut self, deque: &VecDeque<A>) {
         if !self.leaves_out() {
             self.tag(Tag::Deque);
@@ -319,7 +319,7 @@ impl ContentHasher {
         }
     }
 
-    /// Feeds a sequence of arrays of one length: as the 2-d array of their elements, and marked as what is none.
+    /// Feeds a sequence of arrays of one length: as a 2-d array of their elements, with a mark that tells it from one.
     pub(crate) fn rows<A: Element>(&mut self, rows: &ArrayRef<A, Ix2>) {
         if !self.leaves_out() {
             self.tag(Tag::Rows);

@@ -73,7 +73,7 @@ pub(crate) struct PlainKey([u64; WORDS]);
 const WORDS: usize = 8;
 
 impl PlainKey {
-    /// Spreads calls over places; who has none in common is told apart by the words.
+    /// Spreads calls over places; calls that share a place are told apart by their words.
     #[inline]
     pub(crate) fn spread(&self) -> u64 {
         let pairs = self.0.chunks_exact(2).zip(ODD);

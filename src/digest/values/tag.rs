@@ -58,8 +58,8 @@ pub(crate) enum Tag {
     Table = 65,
     TableSet = 66,
     TableMap = 67,
-    /// In what is alike: a part that each row has with its marks.
+    /// In the part that all items share: stands for a part that each row holds as a whole, with its marks.
     Whole = 68,
-    /// Only in the stream of several arguments at once, which is no part of the format.
+    /// An argument, in the stream of several at once, which isn't part of the format.
     Argument = 255,
 }

@@ -48,13 +48,13 @@ pub(crate) struct TypeSequence(u64);
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl TypeSequence {
-    /// With the type of this number at its end.
+    /// Appends the type with this number.
     #[inline]
     pub(crate) fn push(&mut self, number: u64) {
         self.0 = (self.0.rotate_left(23) ^ number).wrapping_mul(ODD);
     }
 
-    /// With a part that comes in no order and has this digest; most parts have no types.
+    /// Adds a part with this digest, whatever its place among the parts; most parts have no types.
     pub(crate) fn add_part(&mut self, part: Self, digest: u64) {
         if part != Self::default() {
             self.0 = self.0.wrapping_add((part.0 ^ digest).wrapping_mul(ODD));

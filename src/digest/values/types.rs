@@ -51,7 +51,7 @@ impl ContentHasher {
         self.type_itself::<T>();
     }
 
-    /// In a stream for this process alone, the type itself, which its name may not tell.
+    /// Feeds the type itself, in a stream for this process alone: its name may not tell it from others.
     #[inline]
     fn type_itself<T: ?Sized>(&mut self) {
         if self.shallow {

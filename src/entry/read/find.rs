@@ -36,7 +36,7 @@ pub(crate) enum Missing {
     /// The function's mode is `Off`.
     Off,
     Damaged(Error),
-    /// To be left alone.
+    /// A newer version has stored it, and it is to be left alone.
     Newer(Error),
     /// It is of another type that has the same name, and is left alone, too.
     OtherType(Error),

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::payload::{Plain, Written};
 use crate::store::NewBlob;
 
-/// From here on another thread hashes while this one writes: below, it takes longer to begin.
+/// The length in bytes from which on another thread hashes while this one writes: for less, to begin takes longer.
 const LARGE: usize = 4 << 20;
 
 /// Writes a `.npy`, and hashes its leaves if they are `hashed`; those of a large array on another thread, too.

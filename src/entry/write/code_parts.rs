@@ -14,7 +14,7 @@ use crate::key::Part;
 use crate::record::{CODE_MAX, CodeRecord};
 use crate::store::{Disk, Durability};
 
-/// Its folder in that of the function, which is none of its shards.
+/// The folder of code records inside that of a function; no shard has this name.
 pub(crate) const FOLDER: &str = "code";
 
 /// How long what another process removed may stay unseen.
@@ -57,7 +57,7 @@ impl Archive {
     /// Writes down what the code of a stored call was made of, with the first result of a code and again where somebody
     /// has removed it. A damaged file is replaced.
     ///
-    /// An entry is no worse without it, so that a fault costs nothing but a more exact explanation.
+    /// An entry is as good without it: a fault only makes explanations less exact.
     pub(crate) fn keep_code(&self, site: &Site, draft: &Draft) {
         if draft.parts.is_empty() || !self.codes.lock().is_due(draft.function, draft.code) {
             return;

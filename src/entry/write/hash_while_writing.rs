@@ -6,7 +6,7 @@ use crate::digest::{Digest, LEAF, leaf};
 
 /// The leaves of some bytes, each of which is hashed once, by whoever comes to it first.
 ///
-/// One goes through them as fast as it can. The other one hashes a leaf that isn't taken just before it writes it,
+/// One thread goes through them as fast as it can. The other one, before it writes a leaf that isn't taken, hashes it,
 /// while it comes through the cache anyway: all of them as long as no core is free for the first.
 pub(crate) struct Leaves<'a> {
     data: &'a [u8],

@@ -47,7 +47,7 @@ impl Draft {
         self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
     }
 
-    /// With array files that say what they are.
+    /// Sets whether array files get names that say what they are.
     pub(crate) fn readable(self, readable: bool) -> Self {
         Self { readable, ..self }
     }

@@ -94,7 +94,7 @@ fn offset(offset: f32) -> Result<u64> {
     }
 }
 
-/// A slope of 0 means that there is none; so does one that is no number, by common use.
+/// The scaling, if any: a slope of 0 means that there is none, and so, by common use, does one that isn't finite.
 fn scaling(slope: f32, inter: f32) -> Result<Option<Scaling>> {
     if slope == 0.0 || !slope.is_finite() || (slope == 1.0 && inter == 0.0) {
         return Ok(None);

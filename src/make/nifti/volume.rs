@@ -128,7 +128,7 @@ impl Grid {
     fn qform_rows(&self) -> [[f64; 4]; 3] {
         let [b, c, d] = self.quaternion.map(f64::from);
         let squared = self.first_squared();
-        // Of half a turn rounding leaves more or less than nothing, of which the root would be a thousand times as much.
+        // For half a turn rounding leaves a little more or less than 0, whose root would be a thousand times as much.
         let a = if squared < HALF_TURN { 0.0 } else { squared.sqrt() };
         let scale = 2.0 / (a * a + b * b + c * c + d * d);
         let (sb, sc, sd) = (scale * b, scale * c, scale * d);

@@ -97,7 +97,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         Self { view, bytes: Bytes::Heap(array) }
     }
 
-    /// Is this a file of the cache, rather than memory?
+    /// Whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # use ndcache::mapped::MappedCow1;

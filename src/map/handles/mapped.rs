@@ -129,7 +129,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes, stage }) }
     }
 
-    /// Is this a file of the cache, rather than memory?
+    /// Whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # use ndcache::Mapped1;

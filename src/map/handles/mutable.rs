@@ -105,7 +105,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
     /// ```
     pub fn discard(self) {}
 
-    /// Is this a file of the cache, rather than memory?
+    /// Whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

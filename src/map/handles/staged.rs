@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::map::layout::shape_of;
 use crate::map::mapping::SharedMapping;
 
-/// A file that no record names yet, which its last owner removes; who stores the array may take it over. What it is,
-/// the room of stores knows.
+/// A file that no record names yet, which its last owner removes; whatever stores the array may take it over. Only the
+/// rooms that store entries know what it is.
 pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// A new array that is filled where it will be stored: in a file of the cache, which a cached function then returns as
@@ -127,7 +127,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         Ok(Self { view, bytes: Bytes::File(InFile { mapping, offset, first: first.addr(), meta, stage }) })
     }
 
-    /// Is this a file of the cache, rather than memory?
+    /// Whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// assert!(!ndcache::zeros::<f64, _>(3).is_mapped()); // outside of a cached call

@@ -64,7 +64,7 @@ impl Frame {
 }
 
 impl Drop for Frame {
-    /// On unwinding too: who catches the panic has made the calls all the same.
+    /// On unwinding too: if the panic is caught, the calls inside have been made all the same.
     fn drop(&mut self) {
         let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
         Self::expires(left.and_then(|(_, expires)| expires));

@@ -12,11 +12,11 @@ use crate::memory::Engine;
 use crate::memory::guarded::guarded;
 use crate::payload::Compression;
 
-/// What the options that are about storing came to for one call.
+/// How the result of one call is to be stored, by the function's options and the memory's settings.
 pub(crate) struct StoreOptions {
     pub(crate) compression: Compression,
     pub(crate) readable: bool,
-    /// What takes less time isn't stored.
+    /// A result that took less time isn't stored.
     pub(crate) least: Duration,
 }
 

@@ -276,7 +276,7 @@ pub(crate) struct Compound<'w, O> {
     head: usize,
     declared: Option<usize>,
     written: usize,
-    /// Is it the content of a variant, whose map of one ends with it?
+    /// Whether it is the content of a variant, whose map of one entry ends with it.
     is_variant: bool,
 }
 

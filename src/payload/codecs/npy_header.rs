@@ -70,7 +70,8 @@ pub(crate) fn parse(header: &[u8]) -> Result<ArrayMeta> {
     Parser { rest: text.trim_end(), any: false }.dict()
 }
 
-/// Parses the dict of an array of any dtype: a big-endian one is called as it is there, a structured one by its list.
+/// Parses the dict of an array of any dtype, which is kept as it is written: a big-endian one with its `>`, a
+/// structured one as its list.
 pub(crate) fn parse_any(header: &[u8]) -> Result<ArrayMeta> {
     let text = String::from_utf8_lossy(header);
     Parser { rest: text.trim_end(), any: true }.dict()

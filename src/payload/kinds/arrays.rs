@@ -260,8 +260,8 @@ fn read_lifted<A: Element>(source: &dyn ArraySource, index: u32, count: usize) -
     Ok(elements)
 }
 
-/// Takes a short array of one axis that is inside the value, as they come by the million; `None` for any other, and for
-/// one that isn't what it should be, of which the general way tells what is wrong.
+/// Takes a short 1-d array inside the value, of which there may be millions; `None` for any other array, and for a
+/// malformed one, about which the general way reports what is wrong.
 fn short_row<'a, A: Element>(input: &mut Reader<'a>) -> Option<(usize, &'a [u8])> {
     let inner = input.short_ext(Ext::Inline)?;
     let descr = A::DESCR.as_bytes();
@@ -297,7 +297,7 @@ fn exact_strides(meta: &ArrayMeta) -> Vec<isize> {
     strides
 }
 
-/// Is it an array of this type?
+/// Checks that it is an array of this type.
 pub(crate) fn check<A: Element, D: Dimension>(meta: &ArrayMeta, kind: ErrorKind) -> Result<()> {
     if meta.descr != A::DESCR {
         let (found, expected) = (meta.descr.escape_debug(), A::DESCR);

@@ -163,7 +163,7 @@ fn duration(input: &mut Reader<'_>) -> Result<Duration> {
     }
 }
 
-/// Is it before 1970, and how far from it?
+/// Whether it is before 1970, and how far from it.
 fn since_epoch(time: SystemTime) -> (bool, Duration) {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => (false, after),

@@ -128,7 +128,7 @@ impl Array {
     /// Returns an error of the kind [`Damaged`](crate::ErrorKind::Damaged) when they have another one.
     pub fn verify(&self) -> Result<()> {
         let truth = if self.is_verified() { self.digest() } else { self.computed() };
-        // Says no each time: whoever holds the array may have what the record claims from before.
+        // Fails each time: a holder of the array may have got the claimed digest before.
         if self.known.verify(truth) {
             return Ok(());
         }
@@ -195,7 +195,7 @@ pub fn digest_array(descr: &str, itemsize: u64, shape: &[u64], axes: &[usize], b
     Ok(array_text(descr, meta.shape.iter().copied(), order.into_iter(), tree(bytes)))
 }
 
-/// What such an array is, if one can be stored.
+/// Describes an array of this dtype, shape and memory order, if it can be stored.
 fn checked(descr: &str, of_itemsize: u64, shape: &[u64], order: Order) -> Result<ArrayMeta> {
     let refuse = |why: &str| Err(Error::unsupported(format!("dtype `{}` {why}", descr.escape_debug())));
     // In a header it stands between single quotes.

@@ -25,7 +25,7 @@ pub(crate) fn save(value: &Value, out: &mut Writer<'_>) -> Result<Features> {
         match item {
             Item::Extension(kind, held) if kind == Ext::Lifted as i8 => {
                 let array = references.take(held)?;
-                // Of no elements nobody could tell how long they are.
+                // Where there are no elements nothing tells how long one would be.
                 let may_stay = array.meta().itemsize.is_none() || !array.bytes().is_empty();
                 out.array(array.meta(), array.bytes(), array.verified_digest(), may_stay)?;
             }

@@ -443,7 +443,7 @@ impl Reader<'_> {
     }
 }
 
-/// For values that have no arrays.
+/// Refuses each array: for values that have none.
 pub(crate) struct NoArrays;
 
 impl NoArrays {

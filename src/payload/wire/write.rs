@@ -18,7 +18,7 @@ pub struct Writer<'a> {
     sink: &'a mut (dyn ArraySink + 'a),
     /// Arrays of at most so many bytes stay inside the value.
     inline: u64,
-    /// Do larger ones leave it?
+    /// Whether larger ones are lifted out of it.
     lifts: bool,
     depth: u32,
     /// What is known of the value's parts that only serde knows.
@@ -26,13 +26,13 @@ pub struct Writer<'a> {
     /// The arrays that have left the value, and the bytes of small ones that stayed because of them.
     lifted: u32,
     kept: u64,
-    /// For the head of an array inside the value, whose length comes first.
+    /// A buffer for the head of an array inside the value, whose length comes first.
     head: ByteBuf,
 }
 
-/// From so many files of a value on, others aren't worth a file each.
+/// The number of array files of a value from which on further small arrays stay inside it.
 const MANY: u32 = 64;
-/// An array of that many bytes always is.
+/// The longest array that counts as small, in bytes.
 const SMALL: u64 = 64 << 10;
 /// What small arrays may take together: they are in memory until the value is stored, and one after another if they
 /// have files.

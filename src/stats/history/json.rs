@@ -1,4 +1,4 @@
-//! As much of JSON as lines of counts are made of: objects, texts and whole numbers.
+//! The part of JSON that lines of counts need: objects, texts and whole numbers.
 
 use std::fmt::Write as _;
 

@@ -35,7 +35,7 @@ const SETTLED: Duration = Duration::from_secs(3600);
 /// How often the files are read again while they are rotated.
 const TRIES: usize = 5;
 
-/// So many files are folded into one at most: their names are one line.
+/// The most files that are folded into one at a time: their names are written in one line.
 const SOURCES_MAX: usize = 1000;
 
 /// Appends one line to the folder's log; where that can't be written, to one of this machine and user.
@@ -109,8 +109,9 @@ pub(crate) fn clear(disk: &Disk) -> Result<()> {
 
 /// Folds what was rotated more than an hour before `now`.
 ///
-/// Two processes may do so at once. Who sees the oldest file gives the result a name by it, which only one can take. Who
-/// doesn't see it any more came after the other had finished, and sees by the sources which files are folded.
+/// Two processes may do so at once. One that sees the oldest file names the result after it, a name that only one can
+/// take. One that no longer sees it came after the other had finished, and learns from the sources which files are
+/// folded.
 pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
     let mut files = Files::list(disk)?;
     files.remove_leftovers(disk, now)?;

@@ -28,7 +28,7 @@ const AFTER_A_MISS: Duration = Duration::from_secs(1);
 /// Hits alone are written down that often.
 const AMONG_HITS: Duration = Duration::from_secs(60);
 
-/// So many keys are known to have been hit; a first hit of a further one counts as a repeat.
+/// The most keys that are remembered as hit; a first hit of a further one counts as a repeat.
 const KEYS_MAX: usize = 1 << 20;
 
 /// The runs of this process, by the number of their folder.
@@ -93,7 +93,7 @@ pub(crate) struct Miss<'a> {
 }
 
 impl Run {
-    /// That of the folder of `disk`, in which a memory is opened that counts by `counters`.
+    /// Joins the run of `disk`'s folder for a memory that counts by `counters`.
     pub(crate) fn join(disk: &Arc<Disk>, counters: &Arc<Counters>) -> Arc<Self> {
         let run = Self::of(disk.place());
         write_at_end_of_thread(&run.me, true);
@@ -104,7 +104,7 @@ impl Run {
         run
     }
 
-    /// That of the folder with this number, which begins if there is none.
+    /// The run of the folder with this number; begins one if there is none.
     fn of(place: u64) -> Arc<Self> {
         let mut runs = RUNS.lock();
         runs.get(&place).and_then(Weak::upgrade).unwrap_or_else(|| {

@@ -11,7 +11,7 @@ use rustix::fs::{self, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::io::Read;
 
-/// Written at the end of a file, whoever else appends to it; a FIFO without a reader is `ENXIO`.
+/// Each write goes to the end of the file, even while others append to it; a FIFO without a reader is `ENXIO`.
 const APPEND: OFlags = OFlags::WRONLY
     .union(OFlags::APPEND)
     .union(OFlags::CREATE)

@@ -21,7 +21,7 @@ pub(crate) fn takes(file: impl AsFd, len: u64) -> bool {
     limit == u64::MAX || end(file, len).is_ok_and(|end| end.is_none_or(|end| end <= limit))
 }
 
-/// Where a regular file ends, or is written to, after that; `None` for what isn't one.
+/// Where a regular file ends, or writing to it has got to, after `len` more bytes; `None` if it isn't a regular file.
 fn end(file: impl AsFd, len: u64) -> rustix::io::Result<Option<u64>> {
     let stat = fs::fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -36,7 +36,7 @@ fn end(file: impl AsFd, len: u64) -> rustix::io::Result<Option<u64>> {
 
 /// A new file that is being written: what [`replace_file`](crate::make::replace_file) gives to be filled.
 ///
-/// To write past the process's limit on file sizes (`ulimit -f`) is an error here; by the system's rules it is a signal
+/// Writing past the process's limit on file sizes (`ulimit -f`) is an error here; without this type it raises a signal
 /// that ends the process.
 #[derive(Debug)]
 pub struct LimitedFile {

@@ -73,7 +73,7 @@ impl Disk {
         Ok((blob, file))
     }
 
-    /// Is it the same folder, opened twice perhaps? Open folders keep their numbers.
+    /// Whether both have the same root, which may have been opened twice. Open folders keep their numbers.
     fn has_root_of(&self, other: &Self) -> bool {
         let number = |disk: &Self| fs::fstat(disk.root()).map(|stat| (stat.st_dev, stat.st_ino)).ok();
         std::ptr::eq(self, other) || number(self).is_some_and(|mine| number(other) == Some(mine))

@@ -115,7 +115,7 @@ impl Disk {
     }
 }
 
-/// What a folder's removal says of one that isn't empty, or of which a file is still open on NFS.
+/// Whether this error means that a folder isn't empty, or that one of its files is still open on NFS.
 fn stays(errno: Errno) -> bool {
     matches!(errno, Errno::NOTEMPTY | Errno::EXIST | Errno::BUSY)
 }
@@ -275,7 +275,7 @@ fn key(name: &CStr) -> &[u8] {
     rest.split(|&byte| byte == b'.').next().unwrap_or(rest)
 }
 
-/// Whether a file that no record names is no longer that of a put under way.
+/// Whether a file that no record names is too old to be that of a put under way.
 fn is_old(folder: BorrowedFd<'_>, name: &CStr) -> bool {
     fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| Stat::of(&stat).modified.elapsed().is_ok_and(|age| age >= GARBAGE_AGE))

@@ -10,10 +10,10 @@ use crate::digest::arrays::element::Element;
 use crate::digest::arrays::trust::{CHANGES, Entry};
 use crate::digest::value::Digest;
 
-/// So many arrays, each at the place that its address leads to.
+/// The most arrays that are kept, each at the place that its address leads to.
 const PLACES: usize = 8;
 
-/// An entry, the only one of its address when the table had changed so often.
+/// The number of changes to the table, and an entry that was then the only one at its address.
 type Recent = Option<(u64, Arc<Entry>)>;
 
 thread_local! {

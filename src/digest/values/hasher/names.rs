@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::{ambiguity, strip_lifetimes};
 
-/// So many structs and variants have a number; what comes after them is written in full each time.
+/// The most structs and variants that get a number; those that come after them are written in full each time.
 const NUMBERED: usize = 256;
 
 /// A name as the caller has it.
@@ -171,7 +171,7 @@ struct Written {
     /// The bytes that are written where the name is written in full.
     bytes: Box<[u8]>,
     fields: Vec<Field>,
-    /// So many of the fields have come in this stream.
+    /// How many of the fields have come in this stream.
     named: usize,
     /// Where the places of these are, one after the other.
     places: (usize, usize),
@@ -271,7 +271,7 @@ impl Open {
 /// guess, which takes no memory anew where it is right.
 pub(crate) struct Names {
     written: Vec<Written>,
-    /// So many have come in this stream; those after them are a guess.
+    /// How many have come in this stream; those after them are a guess.
     seen: usize,
     /// The addresses of the names of fields that were written before: comparing them is enough where fields come in the
     /// expected order.
@@ -389,7 +389,8 @@ impl Names {
         is_next
     }
 
-    /// Names the next field of what is open: what has to be written for it, or `None` if that isn't in the table.
+    /// Names the next field of the struct or variant that is open: returns what has to be written for it, or `None` if
+    /// what is open isn't in the table.
     #[inline]
     pub(crate) fn field(&mut self, name: Name<'_>) -> Option<&[u8]> {
         let head = self.written.get_mut(self.now.head)?;

@@ -93,8 +93,8 @@ impl ContentHasher {
         self.sum_up(has_rows, Tag::Map, &sum);
     }
 
-    /// The digest of an entry of which a part has put another stream in the place of the one that it was given, and so
-    /// has lost what was fed before: by the digests of both.
+    /// The digest of an entry of which key or value has put another stream in the place of the one that it was given,
+    /// and so has lost what was fed before: made of the digests of both.
     #[cold]
     fn apart<K, V>(&mut self, key: &K, value: &V, part: &mut Self) -> Digest
     where
@@ -119,7 +119,7 @@ impl ContentHasher {
         Digest::of(&both)
     }
 
-    /// In the stream of a part: begins it with nothing.
+    /// Begins the stream of a part anew, with nothing in it.
     fn begin_rows(&mut self) {
         self.prefix = 0;
         self.restart(self.depth);

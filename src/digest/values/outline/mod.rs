@@ -1,10 +1,10 @@
 //! What a value is made of: a text for people, and its leaves, each with its path, its digest and a text of its own.
 //!
 //! A description goes through a value once. Each part of it, a field or an element, is described into a [`Text`] of its
-//! own, which the text of the whole then takes over with its leaves; so neither grows with the value. A part without
-//! parts is a leaf. Of what has parts the *head* is kept where values of one type may differ in it: the variant of an
-//! enum, the length of a sequence, the keys of a map. Whatever is longer than [`LISTED`], or nested deeper than
-//! [`DEPTH`], is one leaf.
+//! own, which the text of the whole then takes over with its leaves, as far as there is room; so neither grows with the
+//! value. A part without parts is a leaf. A value with parts also has a *head* where values of one type may differ in
+//! it: the variant of an enum, the length of a sequence, the keys of a map. Whatever is longer than [`LISTED`], or
+//! nested deeper than [`DEPTH`], is one leaf.
 //!
 //! * `by_serde`: values that only serde knows; `quoted`: texts in quotes; `unordered`: maps and sets.
 
@@ -35,10 +35,10 @@ const DEPTH: u8 = 12;
 /// The longest path of a leaf, in characters.
 const PATH: usize = 120;
 
-/// The longest text of the one item that is shown of many, in characters.
+/// The longest text of the single item that is shown of a long sequence, in characters.
 const EXAMPLE: usize = 40;
 
-/// Where something was left out; also the path of the leaf that says that there are more than are kept.
+/// Marks the place where something was left out; also the path of the leaf that says that leaves are missing.
 pub(crate) const CUT: &str = "…";
 
 /// A part of an argument's value, by which a miss can say what of the value changed.
@@ -60,7 +60,7 @@ pub(super) struct Outline {
     depth: u8,
     /// Whether anything was described as a part: then the value is no leaf.
     has_parts: bool,
-    /// The digest of a leaf; of what has parts, of its head.
+    /// The digest of a leaf, or of the head of a value with parts.
     head: Option<Digest>,
     /// Whether a leaf was left out.
     lacks: bool,
@@ -99,7 +99,8 @@ impl Text {
         text
     }
 
-    /// The text, and the leaves: first the value's own head, if it has parts and one; last the mark that there are more.
+    /// The text, and the leaves: first the value's own head, if it has parts and a head; last the mark that leaves are
+    /// missing, if some are.
     pub(crate) fn into_outline(self) -> (String, Vec<Leaf>) {
         let Outline { has_parts, head, lacks, leaves, .. } = self.outline;
         let leaf = |path: &str, digest| Leaf { path: path.to_owned(), digest, text: String::new() };
@@ -114,7 +115,7 @@ impl Text {
         self.outline.collects
     }
 
-    /// Whether it describes a value, and no part of one.
+    /// Whether it describes a whole value rather than a part of one.
     pub(crate) fn is_outermost(&self) -> bool {
         self.outline.depth == 0
     }
@@ -124,7 +125,7 @@ impl Text {
         self.outline.depth > DEPTH
     }
 
-    /// Whether another part would change nothing. If so, it is missing.
+    /// Whether there is no room for another part. If so, notes that a part is missing.
     pub(crate) fn is_done(&mut self) -> bool {
         let Outline { collects, room, leaves, .. } = &self.outline;
         let done = self.is_full() && !(*collects && leaves.len() < *room);
@@ -145,14 +146,14 @@ impl Text {
         Self { outline, ..Self::default() }
     }
 
-    /// A text for a part whose leaves nobody wants.
+    /// A text for a part whose leaves aren't collected.
     pub(super) fn plain(&self) -> Self {
         let mut part = self.below();
         part.outline.collects = false;
         part
     }
 
-    /// Describes a part. `digest` is asked if it turns out to be a leaf and has no digest yet.
+    /// Describes a part. `digest` is called if the part turns out to be a leaf and has no digest yet.
     pub(crate) fn part(
         &mut self,
         step: &Step<'_>,
@@ -166,7 +167,7 @@ impl Text {
         }
     }
 
-    /// A part by itself.
+    /// Describes a part into a text of its own.
     fn described(&self, describe: impl FnOnce(&mut Self), digest: impl FnOnce(&mut ContentHasher)) -> Self {
         let mut part = self.below();
         part.look_into(describe);
@@ -184,7 +185,7 @@ impl Text {
         if self.is_deep() { self.display(CUT) } else { describe(self) }
     }
 
-    /// Takes over what a part came to.
+    /// Takes over the text and the leaves of a described part.
     fn take(&mut self, step: &Step<'_>, part: Self) {
         self.outline.has_parts = true;
         self.display(&part.text);
@@ -211,15 +212,15 @@ impl Text {
         }
     }
 
-    /// Describes the one value that this one holds, as a `Some` or a newtype does: it has no path of its own. `mark`
-    /// tells this one from others that may hold such a value.
+    /// Describes the single value inside of a `Some` or a newtype, which has no path of its own. `mark` tells the outer
+    /// value from others that may hold such a value.
     pub(crate) fn inside(&mut self, mark: &str, describe: impl FnOnce(&mut Self)) {
         let mut part = self.below();
         part.look_into(describe);
         self.adopt(mark, part);
     }
 
-    /// Like [`inside`](Self::inside), where `describe` knows what to do with what is too deep.
+    /// Takes over text, head and leaves of the single value inside this one, as [`inside`](Self::inside) does.
     fn adopt(&mut self, mark: &str, part: Self) {
         self.display(&part.text);
         if !self.outline.collects {
@@ -233,7 +234,7 @@ impl Text {
         leaves.into_iter().for_each(|leaf| self.keep(leaf));
     }
 
-    /// Notes in what values of one type may differ besides their parts.
+    /// Notes what values of one type may differ in besides their parts.
     pub(crate) fn head(&mut self, head: fmt::Arguments<'_>) {
         self.outline.has_parts = true;
         if self.outline.collects {
@@ -241,7 +242,7 @@ impl Text {
         }
     }
 
-    /// Begins a variant of an enum that has fields; what the derive calls.
+    /// Begins an enum's variant that has fields; the derive calls it.
     #[doc(hidden)]
     pub fn variant(&mut self, name: &str) {
         self.head(format_args!("variant {name}"));
@@ -274,7 +275,7 @@ impl Text {
         self.display("]");
     }
 
-    /// Says of many items how many they are, and what the first one is.
+    /// Describes many items by the first of them and their number.
     fn example(&mut self, first: impl FnOnce(&mut Self), count: &dyn fmt::Display) {
         let mut item = self.plain();
         item.look_into(first);
@@ -283,8 +284,8 @@ impl Text {
         self.display(format_args!("[{shown}{cut}, …; {count}]"));
     }
 
-    /// Describes a short slice of an array's elements, whose leaves they are: in a struct by its elements, by itself in
-    /// the words that it has as the array it counts as.
+    /// Describes a slice of array elements, which are leaves if they are few. Inside of another value the text lists
+    /// them; by itself the slice has the text of the array that it counts as.
     pub(crate) fn elements<T>(
         &mut self,
         slice: &[T],

@@ -165,7 +165,7 @@ impl<'a, R> Normal<'a, R> {
     }
 }
 
-/// For parts that only serde knows: their arrays are no arrays of ours.
+/// Refuses each array: parts that only serde knows have none that could be lifted out.
 struct Nowhere;
 
 impl ArraySink for Nowhere {

@@ -13,9 +13,9 @@ const MEMBERS_PER_THREAD: usize = 4;
 
 /// Compresses a `.npy` of this header and these elements, and hands its members to `out`, one by one and in order.
 ///
-/// As many threads as there are cores compress, and hash if `hashed`; a few
-/// members for each thread wait at most to be handed over, and one on a worker of a pool of rayon's, which does all by itself. The bytes
-/// depend on no number of threads.
+/// As many threads as there are cores compress, and hash if `hashed`. At most a few members for each thread wait to be
+/// handed over, and at most one on a worker of a rayon pool, which does all by itself. The bytes don't depend on the
+/// number of threads.
 ///
 /// # Errors
 /// Returns the first error of `out`.
