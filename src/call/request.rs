@@ -102,7 +102,7 @@ pub(crate) trait AnyCall {
 /// A call whose result can be loaded.
 pub(crate) trait Request: AnyCall {
     type Result;
-    type Options: Ruling;
+    type Options: CallOptions;
 
     fn options(&self) -> &Self::Options;
 
@@ -110,7 +110,7 @@ pub(crate) trait Request: AnyCall {
 }
 
 /// What one function says about its calls, beside what the memory says about all. `None`: nothing.
-pub(crate) trait Ruling {
+pub(crate) trait CallOptions {
     fn mode(&self) -> Option<Mode>;
     fn validate(&self) -> Option<&dyn Fn(&Entry) -> bool>;
     /// What says how long results are good for; asked whether it is there before it is called.
@@ -166,7 +166,7 @@ impl<A, R> Request for Call<A, R> {
     }
 }
 
-impl Ruling for Options {
+impl CallOptions for Options {
     #[inline]
     fn mode(&self) -> Option<Mode> {
         self.mode.map(|mode| mode())

@@ -20,7 +20,7 @@ use crate::memory::turn::{Prepared, Turn as Held, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Form, Untyped, Value};
-use crate::stats::verbose::{Missed, Storing};
+use crate::stats::verbose::{MissReport, Storing};
 
 /// How long, and on whose behalf, a call waits for others that compute its key.
 ///
@@ -95,7 +95,7 @@ enum Destination {
     /// Into the entry whose key is held.
     Entry { site: Site, turn: Held, prepared: Prepared },
     /// It isn't stored, for this reason; the call counts as a miss unless there is no cache.
-    Nowhere { missed: Option<Missed>, why: &'static str },
+    Nowhere { missed: Option<MissReport>, why: &'static str },
 }
 
 /// What became of a computed value.
@@ -304,7 +304,7 @@ impl Lead {
 }
 
 impl Engine {
-    fn say_not_stored(&self, missed: Option<&Missed>, duration: Duration, why: &str) {
+    fn say_not_stored(&self, missed: Option<&MissReport>, duration: Duration, why: &str) {
         if let Some(missed) = missed {
             self.recorder.computed(missed, duration, &Storing::NotStored(why.to_owned().into()));
         }

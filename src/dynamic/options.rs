@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::call::request::Ruling;
+use crate::call::request::CallOptions;
 use crate::entry::{Entry, Mode};
 use crate::payload::Compression;
 
@@ -42,7 +42,7 @@ pub type Validate = Arc<dyn Fn(&Entry) -> bool + Send + Sync>;
 /// Says how long a result is good for.
 pub type Lifetime = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-impl Ruling for Options {
+impl CallOptions for Options {
     fn mode(&self) -> Option<Mode> {
         self.mode
     }

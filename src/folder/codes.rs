@@ -12,9 +12,9 @@ use crate::store::{Disk, Kind, Stat};
 
 /// The code digests of each function's entries, by the index of its folder; `None` if not all of them are known.
 #[derive(Default)]
-pub(crate) struct Codes(HashMap<usize, Option<HashSet<Digest>>>);
+pub(crate) struct CodesInUse(HashMap<usize, Option<HashSet<Digest>>>);
 
-impl Codes {
+impl CodesInUse {
     /// Adds the code digest that a record of a function states.
     pub(crate) fn add(&mut self, function: usize, state: &State) {
         let codes = self.0.entry(function).or_insert_with(|| Some(HashSet::new()));

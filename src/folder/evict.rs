@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
 use crate::error::{Error, Result};
-use crate::folder::codes::Codes;
+use crate::folder::codes::CodesInUse;
 use crate::folder::limits::{EvictPolicy, Evicted, Limits};
 use crate::folder::survey::{FileRole, Shard, State, Survey, survey};
 use crate::folder::sweep::Claims;
@@ -93,7 +93,7 @@ struct First {
 /// What a thread of the survey has seen.
 #[derive(Default)]
 struct Tally {
-    codes: Codes,
+    codes: CodesInUse,
     old: Vec<Candidate>,
     first: First,
     bytes: u64,
@@ -158,7 +158,7 @@ impl Evictor {
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
         let (old, first) = (Vec::new(), First::default());
         let mut inventory = Inventory { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
-        let mut codes = Codes::default();
+        let mut codes = CodesInUse::default();
         for mut tally in tallies {
             codes.merge(tally.codes);
             inventory.old.append(&mut tally.old);

@@ -9,7 +9,7 @@ use crate::entry::read::find::{Found, read_record, read_record_in};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards, threads};
 use crate::key::{self, Key};
-use crate::record::CODECS;
+use crate::record::CODEC_NAMES;
 use crate::store::{Disk, Kind, OpenFolder};
 
 /// One of the folders in which a function's entries lie, with what is in it.
@@ -73,7 +73,7 @@ impl FileRole {
         let (stem, rest) = name.rsplit_once('-')?;
         let (key, rest) = rest.split_once('.')?;
         let key = parse_key(key, shard)?;
-        let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, CODECS);
+        let readable = !stem.is_empty() && !stem.starts_with('.') && is_nonce_with(rest, CODEC_NAMES);
         readable.then_some(Self::Data(key))
     }
 
@@ -94,7 +94,7 @@ fn parse_key(text: &str, shard: &str) -> Option<Key> {
 
 /// Whether the end of a name, after the key, is that of an array or an overflow.
 fn is_data(rest: &str) -> bool {
-    is_nonce_with(rest, CODECS) || is_nonce_with(rest, &["msgpack"])
+    is_nonce_with(rest, CODEC_NAMES) || is_nonce_with(rest, &["msgpack"])
 }
 
 /// Whether a name's end is a nonce and one of these.

@@ -240,7 +240,7 @@ impl<P> Step<'_, P> {
             let (before, settled) = match (self.file, &slot.target) {
                 (Some(file), Some(made)) => match file.compare(made, trusted)? {
                     State::Same(look) => (Some((file, look)), None),
-                    State::SameIf(record, look) => (Some((file, look)), Some(record)),
+                    State::SameByContent(record, look) => (Some((file, look)), Some(record)),
                     State::Other(what) => return Ok(Look::Missing(Stale::Target(what))),
                 },
                 (None, None) => (None, None),

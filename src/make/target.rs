@@ -44,7 +44,7 @@ pub(super) enum State {
     /// It is what was made.
     Same(FileFacts),
     /// Its content is what was made; if it is remembered like this, it needn't be read next time.
-    SameIf(TargetRecord, FileFacts),
+    SameByContent(TargetRecord, FileFacts),
     /// It isn't what was made, for this reason.
     Other(String),
 }
@@ -193,7 +193,7 @@ impl Target {
         if now.digest != made.digest {
             return Ok(State::Other(format!("target `{path}` holds something else than was made")));
         }
-        Ok(State::SameIf(now, look))
+        Ok(State::SameByContent(now, look))
     }
 }
 

@@ -269,13 +269,13 @@ fn checked_range<A: Element>(bytes: &[u8], offset: usize, count: usize) -> Resul
 /// Checks that aligned bytes are of valid bit patterns.
 pub(super) fn expect_elements<A: Element>(bytes: &[u8]) -> Result<()> {
     if !has_every_bit_pattern::<A>() && bytemuck::checked::try_cast_slice::<u8, A>(bytes).is_err() {
-        return Err(none_of::<A>(bytes));
+        return Err(invalid_element::<A>(bytes));
     }
     Ok(())
 }
 
 /// The error for bytes that aren't values of `A`; only `bool` has such bytes.
-fn none_of<A: Element>(bytes: &[u8]) -> Error {
+fn invalid_element<A: Element>(bytes: &[u8]) -> Error {
     let at = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
     Error::damaged(format!("element {at} of dtype `{}` is {}, expected 0 or 1", A::DESCR, bytes[at]))
 }

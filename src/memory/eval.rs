@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::call::Call;
-use crate::call::request::{AnyCall, Request, Ruling};
+use crate::call::request::{AnyCall, CallOptions, Request};
 use crate::digest::Digest;
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Mode;
@@ -21,7 +21,7 @@ use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
-use crate::stats::verbose::{Missed, Storing};
+use crate::stats::verbose::{MissReport, Storing};
 
 impl Memory {
     /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
@@ -158,7 +158,7 @@ impl Memory {
         engine: &Engine,
         call: Call<A, R>,
         form: S,
-        missed: &Missed,
+        missed: &MissReport,
         why: &'static str,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
@@ -177,7 +177,7 @@ impl Memory {
         call: Call<A, R>,
         site: &Site,
         form: S,
-        missed: &Missed,
+        missed: &MissReport,
     ) -> Evaluated<S::Out> {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let Prepared { least, draft } = self.prepare(engine, &call);
@@ -259,7 +259,7 @@ pub(crate) fn changed_argument(function: &Function, argument: &str) -> Error {
 impl Engine {
     /// Whether a hit asks for no more than the value: nobody validates it, lets it expire or hears of it.
     #[inline]
-    fn may_carry(&self, options: &impl Ruling) -> bool {
+    fn may_carry(&self, options: &impl CallOptions) -> bool {
         self.may_carry
             && options.validate().is_none()
             && options.expires().is_none()

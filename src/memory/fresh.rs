@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::call::request::Ruling;
+use crate::call::request::CallOptions;
 use crate::entry::info::Entry;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
@@ -11,7 +11,7 @@ use crate::record::{Record, nanoseconds, nanoseconds_since_1970};
 
 impl Engine {
     /// Until when the entry is good (`None`: for ever), if it still is and `validate` lets it pass.
-    pub(crate) fn fresh(&self, options: &impl Ruling, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
+    pub(crate) fn fresh(&self, options: &impl CallOptions, site: &Site, found: &Found) -> Result<Option<u64>, Missing> {
         let record = &found.record;
         let validated = options.validate().is_some() || self.settings.validate.is_some();
         let limited = options.expires().is_some() || self.settings.expires.is_some() || record.expires.is_some();
@@ -30,11 +30,11 @@ impl Engine {
     }
 
     /// How long results are good for, in nanoseconds: by the function's own `expires`, else by the memory's.
-    pub(crate) fn expires(&self, options: &impl Ruling) -> Option<u64> {
+    pub(crate) fn expires(&self, options: &impl CallOptions) -> Option<u64> {
         options.expires().map(|expires| expires()).or(self.settings.expires).map(nanoseconds)
     }
 
-    fn is_valid(&self, options: &impl Ruling, site: &Site, found: &Found) -> bool {
+    fn is_valid(&self, options: &impl CallOptions, site: &Site, found: &Found) -> bool {
         let entry = || Entry::new(&self.archive.disk, &site.record(), found.clone());
         match (options.validate(), &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),

@@ -12,12 +12,12 @@ use crate::memory::settings::store_options::StoreOptions;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, Savable};
 use crate::record::Record;
-use crate::stats::verbose::{Missed, Storing};
+use crate::stats::verbose::{MissReport, Storing};
 use crate::store::LockedKey;
 
 /// The turn of a call that missed. Others wait for its key until this is dropped.
 pub(crate) struct Turn {
-    pub(crate) missed: Missed,
+    pub(crate) missed: MissReport,
     /// Why what is stored there has to stay.
     pub(crate) left_alone: Option<&'static str>,
     _lead: Lead<LockedKey>,
@@ -63,7 +63,7 @@ impl Engine {
     /// Stores what a call that missed has computed in `duration`, and says so.
     pub(crate) fn put_computed(
         &self,
-        missed: &Missed,
+        missed: &MissReport,
         site: &Site,
         draft: Result<Box<(Draft, Compression)>>,
         value: &dyn Savable,

@@ -41,7 +41,7 @@ pub(crate) const LATE_MAP: [u8; 5] = [0xdf, 0, 0, 0, 0];
 
 /// A `u32`, such as an array's index, as bytes. MessagePack is big-endian; `rmp` doesn't write these numbers.
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(crate) fn index_bytes(index: u32) -> [u8; 4] {
+pub(crate) fn u32_bytes(index: u32) -> [u8; 4] {
     index.to_be_bytes()
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn marked_u16(marker: u8, number: u16) -> [u8; 3] {
 
 #[inline]
 pub(crate) fn marked_u32(marker: u8, number: u32) -> [u8; 5] {
-    let [a, b, c, d] = index_bytes(number);
+    let [a, b, c, d] = u32_bytes(number);
     [marker, a, b, c, d]
 }
 
@@ -94,17 +94,17 @@ pub(crate) fn u16_of(bytes: [u8; 2]) -> u16 {
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(crate) fn index_of(bytes: [u8; 4]) -> u32 {
+pub(crate) fn u32_of(bytes: [u8; 4]) -> u32 {
     u32::from_be_bytes(bytes)
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(crate) fn wide_bytes(value: u128) -> [u8; 16] {
+pub(crate) fn u128_bytes(value: u128) -> [u8; 16] {
     value.to_be_bytes()
 }
 
 #[expect(clippy::big_endian_bytes, reason = "the format says so")]
-pub(crate) fn wide_of(bytes: [u8; 16]) -> u128 {
+pub(crate) fn u128_of(bytes: [u8; 16]) -> u128 {
     u128::from_be_bytes(bytes)
 }
 

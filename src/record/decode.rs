@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::cursor::{Cursor, Fault, Result, once, whole};
-use super::{Argument, Arguments, ArrayRecord, CODECS, Leaf, Overflow, Overflowed, Producer, Record};
+use super::{Argument, Arguments, ArrayRecord, CODEC_NAMES, Leaf, Overflow, Overflowed, Producer, Record};
 use super::{StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
 use crate::key::{Part, Types};
@@ -298,7 +298,7 @@ impl Cursor<'_> {
 
     fn codec(&mut self) -> Result<Cow<'static, str>> {
         let codec = self.str()?;
-        let known = CODECS.iter().find(|&&known| known == codec);
+        let known = CODEC_NAMES.iter().find(|&&known| known == codec);
         Ok(known.map_or_else(|| Cow::Owned(codec.to_owned()), |&known| Cow::Borrowed(known)))
     }
 

@@ -33,7 +33,7 @@ const FILES: u8 = 3;
 const ARGUMENT: usize = 40;
 
 /// A call that missed, to be told of when it has been computed.
-pub(crate) struct Missed {
+pub(crate) struct MissReport {
     function: &'static Function,
     /// `None` for a call that can't be keyed.
     key: Option<Key>,
@@ -43,7 +43,7 @@ pub(crate) struct Missed {
     call: Option<String>,
 }
 
-impl Missed {
+impl MissReport {
     /// Why the call goes by the cache, if it does.
     pub(crate) fn bypass(&self) -> Option<Error> {
         match &self.reason {
@@ -69,7 +69,7 @@ impl Storing<'_> {
 
 impl Recorder {
     /// Counts a miss, and says what it is for.
-    pub(crate) fn miss(&self, call: &dyn AnyCall, site: &Site, missing: Missing) -> Missed {
+    pub(crate) fn miss(&self, call: &dyn AnyCall, site: &Site, missing: Missing) -> MissReport {
         let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
         // Comparing with what is stored reads records: only if somebody reads the result.
         let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
@@ -83,11 +83,11 @@ impl Recorder {
     }
 
     /// Counts a call that can't be keyed.
-    pub(crate) fn bypassed(&self, call: &dyn AnyCall, error: &Error) -> Missed {
+    pub(crate) fn bypassed(&self, call: &dyn AnyCall, error: &Error) -> MissReport {
         self.missed(call, None, Reason::Bypassed(error.to_string()))
     }
 
-    fn missed(&self, call: &dyn AnyCall, key: Option<Key>, reason: Reason) -> Missed {
+    fn missed(&self, call: &dyn AnyCall, key: Option<Key>, reason: Reason) -> MissReport {
         let function = call.function();
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
@@ -95,7 +95,7 @@ impl Recorder {
             // Its record will ask for all that is told of them: so they are described once.
             let _ = call.told(self.describe_options());
         }
-        Missed {
+        MissReport {
             function,
             key,
             reason,
@@ -105,8 +105,8 @@ impl Recorder {
     }
 
     /// Says that a call that missed has been computed in `duration`.
-    pub(crate) fn computed(&self, missed: &Missed, duration: Duration, outcome: &Storing<'_>) {
-        let Missed { function, key, reason, hashing, call } = missed;
+    pub(crate) fn computed(&self, missed: &MissReport, duration: Duration, outcome: &Storing<'_>) {
+        let MissReport { function, key, reason, hashing, call } = missed;
         let (bytes, storing) = match outcome {
             Storing::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
             Storing::NotStored(_) => (None, Duration::ZERO),

@@ -25,14 +25,14 @@ pub(crate) fn ordered<P, S, T: Send, E: Send>(
     let threads = at_most(threads);
     let belt = Belt::of(parts, threads * ahead);
     let help = || {
-        let _end = End(&belt);
+        let _end = StopOnDrop(&belt);
         let mut own = None;
         while let Some((n, part)) = belt.take() {
             belt.put(n, make(own.get_or_insert_with(&scratch), part));
         }
     };
     let lead = || {
-        let _end = End(&belt);
+        let _end = StopOnDrop(&belt);
         let mut own = None;
         loop {
             match belt.turn() {
@@ -128,9 +128,9 @@ impl<I: Iterator, R> State<I, R> {
 }
 
 /// A thread that leaves, at the end, with an error or in a panic, keeps all others from beginning another part.
-struct End<'a, I: Iterator, R>(&'a Belt<I, R>);
+struct StopOnDrop<'a, I: Iterator, R>(&'a Belt<I, R>);
 
-impl<I: Iterator, R> Drop for End<'_, I, R> {
+impl<I: Iterator, R> Drop for StopOnDrop<'_, I, R> {
     fn drop(&mut self) {
         let mut state = lock(&self.0.state);
         state.rest = None;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::digest::Digest;
 use crate::entry::info::{Entry, stored_bytes};
 use crate::error::{Error, Result};
-use crate::folder::codes::Codes;
+use crate::folder::codes::CodesInUse;
 use crate::folder::evict::{Evictor, rank};
 use crate::folder::limits::{Evicted, Limits};
 use crate::folder::plan::{Executed, Folder, Garbage, Item, Plan, PlanReason};
@@ -56,7 +56,7 @@ enum Health {
 /// What a thread of the survey has seen.
 #[derive(Default)]
 struct Tally {
-    codes: Codes,
+    codes: CodesInUse,
     entries: Vec<SeenEntry>,
     garbage: Vec<Garbage>,
     /// Paths of functions, by their places.
@@ -86,7 +86,7 @@ impl Evictor {
             total: Evicted::default(),
             unread: found.error.map(|error| error.to_string()),
         };
-        let mut codes = Codes::default();
+        let mut codes = CodesInUse::default();
         for tally in found.tallies {
             codes.merge(tally.codes);
             seen.add(tally.entries, tally.garbage, tally.total, tally.error);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::request::Ruling;
+use crate::call::request::CallOptions;
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::staging::StagingSite;
@@ -22,12 +22,12 @@ pub(crate) struct StoreOptions {
 
 impl Engine {
     /// The stricter of the memory's mode and the function's.
-    pub(crate) fn mode(&self, options: &impl Ruling) -> Mode {
+    pub(crate) fn mode(&self, options: &impl CallOptions) -> Mode {
         options.mode().map_or(self.settings.mode, |mode| mode.max(self.settings.mode))
     }
 
     /// How arrays of the function's results are stored.
-    pub(crate) fn compression(&self, options: &impl Ruling) -> Compression {
+    pub(crate) fn compression(&self, options: &impl CallOptions) -> Compression {
         options.compression().unwrap_or(self.settings.compression)
     }
 
@@ -38,13 +38,13 @@ impl Engine {
     }
 
     /// Whether array files get readable names.
-    pub(crate) fn is_readable(&self, options: &impl Ruling) -> bool {
+    pub(crate) fn is_readable(&self, options: &impl CallOptions) -> bool {
         options.readable().unwrap_or(self.settings.readable)
     }
 
     /// How a result is to be stored; asked before the function runs, so that no result is lost to an expression that
     /// panics.
-    pub(crate) fn store_options(&self, options: &impl Ruling) -> Result<StoreOptions> {
+    pub(crate) fn store_options(&self, options: &impl CallOptions) -> Result<StoreOptions> {
         let chosen = || StoreOptions {
             compression: self.compression(options),
             readable: self.is_readable(options),

@@ -10,7 +10,7 @@ use crate::digest::escaped;
 use crate::error::{Error, Result};
 use crate::payload::wire::output::{Kind, Output};
 use crate::payload::wire::write::length;
-use crate::payload::wire::{LATE_ARRAY, LATE_MAP, SOME, index_bytes};
+use crate::payload::wire::{LATE_ARRAY, LATE_MAP, SOME, u32_bytes};
 
 /// An [`Error`] as serde wants it.
 #[derive(Debug)]
@@ -295,7 +295,7 @@ impl<O: Output> Compound<'_, O> {
 
     fn close(self) -> Result<(), Fault> {
         match self.declared {
-            None => self.out.patch(self.head + 1, &index_bytes(length(self.written, "sequence")?)),
+            None => self.out.patch(self.head + 1, &u32_bytes(length(self.written, "sequence")?)),
             Some(declared) if declared == self.written => {}
             Some(declared) => {
                 return Err(ser::Error::custom(format_args!(

@@ -3,7 +3,7 @@
 //! * `npy`, `npy_header`: NumPy's format; `gzip`: the same compressed, written and read in parallel.
 //!
 //! A codec is a file here that implements [`ArrayCodec`], a place in [`CODECS`] with a [`Compression`] that asks for it,
-//! and its name in `record.rs`, which knows by it what a later version has written.
+//! and its name in `record/mod.rs`, which knows by it what a later version has written.
 
 pub(crate) mod gzip;
 pub(crate) mod npy;

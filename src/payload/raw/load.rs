@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::map;
 use crate::payload::scan::{Item, Scan};
 use crate::payload::wire::read::{Stored, inline_array};
-use crate::payload::wire::{Ext, index_of};
+use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{ArraySource, MappedFile, Reader};
 
 /// The value that `input` holds.
@@ -24,7 +24,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<Value> {
     while let Some((item, bytes)) = scan.next()? {
         match item {
             Item::Extension(kind, held) if kind == Ext::Lifted as i8 => {
-                let index = held.try_into().map(index_of).map_err(|_| Error::damaged("an array's index isn't one"))?;
+                let index = held.try_into().map(u32_of).map_err(|_| Error::damaged("an array's index isn't one"))?;
                 let number = loading.lifted(index)?;
                 message.extend(array_reference(number));
             }

@@ -5,7 +5,7 @@ use rmp::encode::{self, ByteBuf};
 use super::{Array, Value};
 use crate::error::{Error, Result};
 use crate::payload::scan::{Item, Scan};
-use crate::payload::wire::{Ext, index_of};
+use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{Reader, Writer};
 
 /// What a reader of the value has to know.
@@ -118,7 +118,7 @@ impl<'a> References<'a> {
 
     /// The array of the number that these four bytes are.
     fn take(&mut self, held: &[u8]) -> Result<&'a Array> {
-        let number = <[u8; 4]>::try_from(held).map(index_of);
+        let number = <[u8; 4]>::try_from(held).map(u32_of);
         self.take_number(number.map_or(u64::MAX, u64::from))
     }
 

@@ -6,7 +6,7 @@ use super::{Array, load, save};
 use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::map::Spare;
-use crate::payload::wire::{Ext, index_bytes};
+use crate::payload::wire::{Ext, u32_bytes};
 use crate::payload::{
     ArraySink, ArraySource, Format, MappedFile, Normaliser, Outcome, Payload, PrivateFile, Reader, TypeName, Writer,
 };
@@ -156,7 +156,7 @@ impl fmt::Debug for Value {
 /// ```
 #[must_use]
 pub fn array_reference(number: u32) -> [u8; 6] {
-    let [a, b, c, d] = index_bytes(number);
+    let [a, b, c, d] = u32_bytes(number);
     [0xd6, Ext::Lifted as u8, a, b, c, d]
 }
 

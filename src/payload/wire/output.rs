@@ -87,7 +87,7 @@ pub(crate) trait Output {
     #[inline]
     fn wide(&mut self, value: u128) {
         self.raw(&[0xc4, 16]);
-        self.raw(&wire::wide_bytes(value));
+        self.raw(&wire::u128_bytes(value));
     }
 
     #[inline]
@@ -467,7 +467,7 @@ mod tests {
         let write: fn(&mut Same<'_>) = |out| {
             out.late(wire::LATE_ARRAY);
             out.uint(300);
-            out.patch(1, &wire::index_bytes(1));
+            out.patch(1, &wire::u32_bytes(1));
         };
         let right = [0xdd, 0, 0, 0, 1, 0xcd, 1, 44];
         assert!(compare(&right, write));

@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         let (value, rest) = match *self.rest {
             [value @ 0..=0x7f, ref rest @ ..] | [0xcc, value, ref rest @ ..] => (value.into(), rest),
             [0xcd, a, b, ref rest @ ..] => (wire::u16_of([a, b]).into(), rest),
-            [0xce, a, b, c, d, ref rest @ ..] => (wire::index_of([a, b, c, d]).into(), rest),
+            [0xce, a, b, c, d, ref rest @ ..] => (wire::u32_of([a, b, c, d]).into(), rest),
             [0xcf, a, b, c, d, e, f, g, h, ref rest @ ..] => (wire::u64_of([a, b, c, d, e, f, g, h]), rest),
             _ => return self.decode("an unsigned integer", decode::read_int),
         };
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn wide(&mut self) -> Result<u128> {
         let before = self.rest;
         let bytes = self.bin()?;
-        bytes.try_into().map(wire::wide_of).map_err(|_| {
+        bytes.try_into().map(wire::u128_of).map_err(|_| {
             self.rest = before;
             self.unexpected("16 bytes")
         })
@@ -324,7 +324,7 @@ impl<'a> Reader<'a> {
     }
 
     fn lifted_array(&mut self, index: [u8; 4]) -> Result<Stored<'a>> {
-        let index = wire::index_of(index);
+        let index = wire::u32_of(index);
         if index != self.lifted {
             return Err(Error::damaged(format!("value refers to array {index}, expected {}", self.lifted)));
         }

@@ -108,7 +108,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn wide(&mut self, value: u128) {
-        let Ok(()) = encode::write_bin(&mut self.out, &wire::wide_bytes(value));
+        let Ok(()) = encode::write_bin(&mut self.out, &wire::u128_bytes(value));
     }
 
     #[inline]
@@ -180,7 +180,7 @@ impl<'a> Writer<'a> {
             return self.inline_array(meta, bytes);
         }
         let index = self.lift(meta, bytes, known)?;
-        self.ext(Ext::Lifted, &wire::index_bytes(index))
+        self.ext(Ext::Lifted, &wire::u32_bytes(index))
     }
 
     /// Gives an array a file of its own, whatever its size; what refers to it is the caller's to write.
@@ -208,7 +208,7 @@ impl<'a> Writer<'a> {
             return Ok(false);
         }
         let Some(index) = self.sink.adopt(meta, stage, digest)? else { return Ok(false) };
-        self.ext(Ext::Lifted, &wire::index_bytes(index))?;
+        self.ext(Ext::Lifted, &wire::u32_bytes(index))?;
         Ok(true)
     }
 

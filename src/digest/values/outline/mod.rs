@@ -63,7 +63,7 @@ pub(super) struct Outline {
     /// The digest of a leaf, or of the head of a value with parts.
     head: Option<Digest>,
     /// Whether a leaf was left out.
-    lacks: bool,
+    is_incomplete: bool,
     leaves: Vec<Leaf>,
 }
 
@@ -102,10 +102,10 @@ impl Text {
     /// The text, and the leaves: first the value's own head, if it has parts and a head; last the mark that leaves are
     /// missing, if some are.
     pub(crate) fn into_outline(self) -> (String, Vec<Leaf>) {
-        let Outline { has_parts, head, lacks, leaves, .. } = self.outline;
+        let Outline { has_parts, head, is_incomplete, leaves, .. } = self.outline;
         let leaf = |path: &str, digest| Leaf { path: path.to_owned(), digest, text: String::new() };
         let head = head.filter(|_| has_parts).map(|digest| leaf("", digest));
-        let more = lacks.then(|| leaf(CUT, Digest::of(b"")));
+        let more = is_incomplete.then(|| leaf(CUT, Digest::of(b"")));
         let leaves = head.into_iter().chain(leaves).collect::<Vec<_>>();
         let more = more.filter(|_| !leaves.is_empty());
         (self.text, leaves.into_iter().chain(more).collect())
@@ -129,13 +129,13 @@ impl Text {
     pub(crate) fn is_done(&mut self) -> bool {
         let Outline { collects, room, leaves, .. } = &self.outline;
         let done = self.is_full() && !(*collects && leaves.len() < *room);
-        self.outline.lacks |= done;
+        self.outline.is_incomplete |= done;
         done
     }
 
     /// Notes that a part of the value is missing.
-    pub(crate) fn lack(&mut self) {
-        self.outline.lacks = true;
+    pub(crate) fn note_missing(&mut self) {
+        self.outline.is_incomplete = true;
     }
 
     /// A text for a part.
@@ -176,7 +176,7 @@ impl Text {
             let mut hasher = ContentHasher::trusting();
             digest(&mut hasher);
             outline.head = hasher.take().ok();
-            outline.lacks |= outline.head.is_none();
+            outline.is_incomplete |= outline.head.is_none();
         }
         part
     }
@@ -192,9 +192,9 @@ impl Text {
         if !self.outline.collects {
             return;
         }
-        let Outline { head, lacks, leaves, .. } = part.outline;
+        let Outline { head, is_incomplete, leaves, .. } = part.outline;
         let path = step.path();
-        self.outline.lacks |= lacks;
+        self.outline.is_incomplete |= is_incomplete;
         let paths = leaves.iter().map(|leaf| joined(&path, &leaf.path)).collect::<Vec<_>>();
         if let Some(digest) = head {
             self.keep(Leaf { path, digest, text: part.text });
@@ -205,10 +205,10 @@ impl Text {
     }
 
     fn keep(&mut self, leaf: Leaf) {
-        let Outline { room, lacks, leaves, .. } = &mut self.outline;
+        let Outline { room, is_incomplete, leaves, .. } = &mut self.outline;
         match leaves.len() < *room && leaf.path.chars().count() <= PATH {
             true => leaves.push(leaf),
-            false => *lacks = true,
+            false => *is_incomplete = true,
         }
     }
 
@@ -226,9 +226,9 @@ impl Text {
         if !self.outline.collects {
             return;
         }
-        let Outline { has_parts, head, lacks, leaves, .. } = part.outline;
+        let Outline { has_parts, head, is_incomplete, leaves, .. } = part.outline;
         self.outline.has_parts |= has_parts;
-        self.outline.lacks |= lacks;
+        self.outline.is_incomplete |= is_incomplete;
         let marked = || Digest::of(format!("{mark} {head:?}").as_bytes());
         self.outline.head = if mark.is_empty() { head } else { (head.is_some() || has_parts).then(marked) };
         leaves.into_iter().for_each(|leaf| self.keep(leaf));

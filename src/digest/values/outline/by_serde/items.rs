@@ -34,7 +34,7 @@ impl Items<'_> {
     fn list<T: Serialize + ?Sized>(&mut self, position: usize, value: &T) -> Done {
         if position >= LISTED {
             // More than were promised.
-            self.text.lack();
+            self.text.note_missing();
             self.text.display(format_args!(", …{}", self.close));
         }
         if position >= LISTED {

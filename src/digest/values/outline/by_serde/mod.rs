@@ -32,7 +32,7 @@ impl Text {
     fn serialized(&mut self, hasher: &ContentHasher, whole: bool) {
         let whole = whole && hasher.failure().is_none();
         let outline = &mut self.outline;
-        outline.lacks |= !whole;
+        outline.is_incomplete |= !whole;
         if outline.collects && !outline.has_parts && whole {
             outline.head = Some(hasher.digest());
         }

@@ -40,13 +40,13 @@ pub(crate) use time::{nanoseconds, nanoseconds_since_1970, rfc3339};
 use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};
 
 /// How array files are encoded; also what their names end with.
-pub(crate) const CODECS: &[&str] = &[NPY, "npy.gz"];
+pub(crate) const CODEC_NAMES: &[&str] = &[NPY, "npy.gz"];
 
 /// The longest of their names, in bytes.
 pub(crate) const CODEC_MAX: usize = {
     let (mut longest, mut at) = (0, 0);
-    while at < CODECS.len() {
-        longest = if CODECS[at].len() > longest { CODECS[at].len() } else { longest };
+    while at < CODEC_NAMES.len() {
+        longest = if CODEC_NAMES[at].len() > longest { CODEC_NAMES[at].len() } else { longest };
         at += 1;
     }
     longest
@@ -314,12 +314,12 @@ impl Record {
 
 impl ArrayRecord {
     fn check(&self) -> Result<()> {
-        let Some(codec) = CODECS.iter().find(|&&codec| codec == self.codec) else {
+        let Some(codec) = CODEC_NAMES.iter().find(|&&codec| codec == self.codec) else {
             return Err(Error::newer(format!(
                 "array `{}` has codec `{}`, this version reads {}",
                 self.file.escape_debug(),
                 self.codec.escape_debug(),
-                listed(CODECS)
+                listed(CODEC_NAMES)
             )));
         };
         check_name(&self.file, codec)?;
