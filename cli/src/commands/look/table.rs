@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::args::TableArgs;
 use crate::cache;
-use crate::commands::ls::tell_bad;
+use crate::commands::look::ls::tell_bad;
 use crate::entry::{array, of_function, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;

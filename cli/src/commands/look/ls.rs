@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{Ls, Sort};
 use crate::cache;
-use crate::commands::summary::Sum;
+use crate::commands::look::summary::Sum;
 use crate::entry::{arguments, entry_json, of_function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;

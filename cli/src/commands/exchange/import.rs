@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::Import;
 use crate::cache;
-use crate::commands::archive::Archive;
+use crate::commands::exchange::archive::Archive;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::text::{entries, safe, size};

@@ -4,7 +4,7 @@ use ndcache::Limits;
 
 use crate::args::Gc;
 use crate::cache;
-use crate::commands::remove::{Consent, carry_out};
+use crate::commands::change::remove::{Consent, carry_out};
 use crate::entry::of_function;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;

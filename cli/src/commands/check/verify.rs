@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::Verify;
 use crate::cache;
-use crate::commands::remove::{Consent, agreed};
+use crate::commands::change::remove::{Consent, agreed};
 use crate::entry::{all, of_function};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};

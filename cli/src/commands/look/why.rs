@@ -5,7 +5,7 @@ use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Why;
-use crate::commands::show::name;
+use crate::commands::look::show::name;
 use crate::entry::{call, find, of_function, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};

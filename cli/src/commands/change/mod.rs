@@ -1,0 +1,7 @@
+//! Commands that remove entries, or keep them from being removed.
+
+pub(crate) mod clear;
+pub(crate) mod gc;
+pub(crate) mod pin;
+pub(crate) mod remove;
+pub(crate) mod rm;
