@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Table(TableArgs),
     /// Says what calls hit, missed, saved and cost
     Stats(Stats),
+    /// Writes the whole cache on one page, for a browser
+    Report(Report),
     /// Checks every stored byte
     Verify(Verify),
     /// Removes what limits take, after saying what that is
@@ -219,6 +221,33 @@ pub(crate) enum By {
     Host,
     /// Why calls missed
     Reason,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// The file for it, which is replaced; else stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// As what it is written
+    #[arg(long, value_name = "FORMAT", default_value = "html")]
+    pub(crate) format: Format,
+    /// Shows texts of arguments and results, the folder and the hosts
+    #[arg(long)]
+    pub(crate) texts: bool,
+    /// Draws arrays: at most 60
+    #[arg(long)]
+    pub(crate) pictures: bool,
+    /// Writes more than 10 MiB, too
+    #[arg(long)]
+    pub(crate) big: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One page that needs nothing but a browser
+    Html,
+    Json,
+    Markdown,
 }
 
 #[derive(Args, Debug)]

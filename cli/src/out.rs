@@ -70,15 +70,22 @@ impl Out {
     }
 
     /// The document of a command: an object, to which the version is added.
-    pub(crate) fn document(&mut self, mut document: Value) -> Outcome<()> {
+    pub(crate) fn document(&mut self, document: Value) -> Outcome<()> {
+        let text = self.document_text(document);
+        self.bytes(text.as_bytes())
+    }
+
+    /// A document as it is printed, with the line's end.
+    pub(crate) fn document_text(&self, mut document: Value) -> String {
         if let Value::Object(fields) = &mut document {
             fields.insert("schema".to_owned(), json!(SCHEMA));
         }
-        let text = match self.common.jsonl {
+        let mut text = match self.common.jsonl {
             true => document.to_string(),
             false => serde_json::to_string_pretty(&document).unwrap_or_default(),
         };
-        self.line(text)
+        text.push('\n');
+        text
     }
 
     /// One of a list of any length.

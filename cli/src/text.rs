@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::exit::{Failure, Outcome};
@@ -101,6 +102,11 @@ pub(crate) fn moment(time: SystemTime) -> String {
 pub(crate) fn day(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
     time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+}
+
+/// The day in the local time zone.
+pub(crate) fn date(time: SystemTime) -> Option<Date> {
+    Some(Timestamp::try_from(time).ok()?.to_zoned_datetime(TimeZone::system()).date())
 }
 
 /// RFC 3339.

@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::support::Scene;
 use crate::usage::READING;
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.schema.json");
     serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON")
 }
 
 /// What of the language of schemas is used: `$ref`, `type`, `required`, `properties`, `items`, `const`, `enum`.
-fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
+pub(crate) fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
     if let Some(name) = rule["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
         assert!(root["$defs"][name].is_object(), "{name}");
@@ -78,6 +78,7 @@ fn definition(arguments: &[&str]) -> &'static str {
         ["tree", ..] => "tree",
         ["table", ..] => "table",
         ["stats", ..] => "stats",
+        ["report", ..] => "report",
         ["verify", ..] => "verify",
         ["gc" | "rm", ..] => "plan",
         ["doctor"] => "doctor",

@@ -5,5 +5,6 @@ mod changes;
 mod documents;
 mod hostile;
 mod pages;
+mod report;
 mod support;
 mod usage;

@@ -13,7 +13,7 @@ fn page(name: &str) -> PathBuf {
 }
 
 /// Compares a page with what it should be, or writes it.
-fn expect(name: &str, found: &str) {
+pub(crate) fn expect(name: &str, found: &str) {
     let path = page(name);
     if std::env::var_os("NDCACHE_SNAPSHOTS").is_some_and(|it| it == "write") {
         fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");

@@ -5,6 +5,7 @@ mod check;
 mod exchange;
 mod look;
 mod manual;
+mod report;
 
 use crate::args::{Arguments, Command};
 use crate::exit::Outcome;
@@ -20,6 +21,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Outcome {
         Some(Command::Tree(args)) => look::tree::run(args, out),
         Some(Command::Table(args)) => look::table::run(args, out),
         Some(Command::Stats(args)) => look::stats::run(args, out),
+        Some(Command::Report(args)) => report::run(args, out),
         Some(Command::Verify(args)) => check::verify::run(args, out),
         Some(Command::Gc(args)) => change::gc::run(args, out),
         Some(Command::Rm(args)) => change::rm::run(args, out),

@@ -92,6 +92,6 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         }
         out.line(line.replace("just now ago", "just now"))?;
     }
-    out.line("see: ndcache ls, stats, gc --dry-run, verify")?;
+    out.line("see: ndcache ls, stats, gc --dry-run, verify, report")?;
     Ok(Exit::Fine)
 }

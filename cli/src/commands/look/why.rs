@@ -1,6 +1,6 @@
 //! `ndcache why`: what an entry was computed for, against the nearest one that was there.
 
-use ndcache::explain::Reason;
+use ndcache::explain::{Explanation, Reason};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
@@ -53,14 +53,15 @@ fn is_name(what: &str) -> bool {
 }
 
 /// An entry, and the nearest one that was there when it was made.
-struct Told {
+pub(crate) struct Told {
     entry: Entry,
     nearest: Option<Entry>,
 }
 
 impl Told {
-    fn of(entry: Entry, siblings: &[Entry]) -> Self {
-        let before = siblings.iter().filter(|other| other.created() < entry.created() && other.key() != entry.key());
+    pub(crate) fn of<'a>(entry: Entry, siblings: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let before =
+            siblings.into_iter().filter(|other| other.created() < entry.created() && other.key() != entry.key());
         let distance = |other: &&Entry| {
             let differing = other.differing_arguments(&entry).len();
             (other.code() != entry.code(), differing, std::cmp::Reverse(other.created()))
@@ -69,11 +70,13 @@ impl Told {
         Self { entry, nearest }
     }
 
+    /// In what it differs from the nearest one; `None` if there was none.
+    pub(crate) fn explanation(&self) -> Option<Explanation> {
+        self.nearest.as_ref().map(|nearest| nearest.difference(&self.entry))
+    }
+
     fn reason(&self) -> String {
-        match &self.nearest {
-            None => Reason::NewFunction.to_string(),
-            Some(nearest) => nearest.difference(&self.entry).to_string(),
-        }
+        self.explanation().map_or_else(|| Reason::NewFunction.to_string(), |it| it.to_string())
     }
 
     fn print(&self, out: &mut Out) -> Outcome<()> {

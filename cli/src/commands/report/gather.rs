@@ -1,0 +1,210 @@
+//! What a report says, read from the cache.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use ndcache::inspect::StoredArray;
+use ndcache::stats::History;
+use ndcache::{Digest, Entry, Limits, Memory};
+use rayon::prelude::*;
+
+use crate::cache;
+use crate::commands::look::why::Told;
+use crate::commands::report::model::{Edge, Function, Lineage, Model, Row, Sum, UNUSED_DAYS, Version};
+use crate::commands::report::pictures::draw;
+use crate::commands::report::private::Texts;
+use crate::exit::Outcome;
+use crate::text::{date, now};
+
+/// At most so many entries are listed.
+pub(crate) const ROWS: usize = 20_000;
+
+/// Of so many functions it is told why their newest entry was computed.
+pub(crate) const TOLD: usize = 10;
+
+/// At most so many functions are in the lineage.
+const NODES: usize = 200;
+
+/// What one look into an entry has brought.
+struct Seen {
+    result: String,
+    arrays: Vec<StoredArray>,
+}
+
+/// Reads the whole cache: all records, the log, and the arrays of pictures.
+///
+/// # Errors
+/// Returns a failure when the folder or the log can't be read.
+pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<Model> {
+    let (mut entries, mut unreadable) = (Vec::new(), 0);
+    for entry in memory.entries() {
+        match entry {
+            Ok(entry) => entries.push(entry),
+            Err(_) => unreadable += 1,
+        }
+    }
+    // In an order that the folder's doesn't matter for.
+    entries.sort_by_key(|entry| (Reverse(entry.created()), entry.key()));
+    let history = memory.history(None)?;
+    let seen: Vec<Seen> = entries.par_iter().map(|entry| look(entry, texts)).collect();
+    let mut functions = functions(&entries, &history);
+    explain(&mut functions, &entries, texts);
+    let places: HashMap<String, usize> =
+        functions.iter().enumerate().map(|(at, function)| (function.name.clone(), at)).collect();
+    let of: Vec<usize> =
+        entries.iter().map(|entry| places.get(entry.function()).copied().unwrap_or_default()).collect();
+    let mut stored = Sum::default();
+    entries.iter().for_each(|entry| stored.add(entry.bytes(), entry.duration()));
+    let arrays: Vec<&[StoredArray]> = seen.iter().map(|seen| &*seen.arrays).collect();
+    let pictures = pictures.then(|| draw(&entries, &of, &arrays));
+    let lineage = lineage(&entries, &of, &arrays);
+    let counted = !history.periods().is_empty();
+    let left_out = entries.len().saturating_sub(ROWS) as u64;
+    Ok(Model {
+        made: now(),
+        folder: texts.0.then(|| cache::place(memory)),
+        hosts: texts.0.then(|| hosts(&history)),
+        texts: texts.0,
+        begin: history.begin(),
+        unread: history.unread(),
+        stored,
+        unreadable,
+        activity: counted.then(|| history.total()),
+        unused: unused(memory)?,
+        days: days(&entries, &history),
+        entries: rows(&entries, &of, seen, texts),
+        functions,
+        left_out,
+        lineage,
+        pictures,
+    })
+}
+
+fn look(entry: &Entry, texts: Texts) -> Seen {
+    match (entry.value(), entry.arrays()) {
+        (Ok(value), Ok(arrays)) => Seen { result: texts.result(&value, &arrays), arrays },
+        _ => Seen { result: "(can't be read)".to_owned(), arrays: Vec::new() },
+    }
+}
+
+fn rows(entries: &[Entry], of: &[usize], seen: Vec<Seen>, texts: Texts) -> Vec<Row> {
+    let rows = entries.iter().zip(of).zip(seen).take(ROWS);
+    let row = |((entry, &function), seen): ((&Entry, &usize), Seen)| Row {
+        key: entry.key(),
+        function,
+        arguments: texts.arguments(entry),
+        result: seen.result,
+        bytes: entry.bytes(),
+        duration: entry.duration(),
+        created: entry.created(),
+        used: entry.used(),
+    };
+    rows.map(row).collect()
+}
+
+/// What a collection by age would take.
+fn unused(memory: &Memory) -> Outcome<Sum> {
+    let age = Duration::from_secs(UNUSED_DAYS * 86_400);
+    let plan = memory.plan_reduce(Limits { age: Some(age), ..Limits::default() })?;
+    Ok(Sum { entries: plan.len() as u64, bytes: plan.bytes(), duration: plan.duration() })
+}
+
+fn hosts(history: &History) -> Vec<String> {
+    let hosts: BTreeSet<_> = history.by_host().into_keys().filter(|host| !host.is_empty()).collect();
+    hosts.into_iter().collect()
+}
+
+/// All functions that have entries, the largest first.
+fn functions(entries: &[Entry], history: &History) -> Vec<Function> {
+    let mut activity = history.by_function();
+    let mut functions: BTreeMap<&str, Function> = BTreeMap::new();
+    for entry in entries {
+        let function = functions.entry(entry.function()).or_insert_with(|| Function {
+            name: entry.function().to_owned(),
+            stored: Sum::default(),
+            created: entry.created(),
+            used: entry.used(),
+            activity: activity.remove(entry.function()),
+            versions: Vec::new(),
+            why: None,
+        });
+        function.stored.add(entry.bytes(), entry.duration());
+        function.created = function.created.max(entry.created());
+        function.used = function.used.max(entry.used());
+        add_version(&mut function.versions, entry);
+    }
+    let mut functions: Vec<_> = functions.into_values().collect();
+    for function in &mut functions {
+        function.versions.sort_by(|a, b| (b.first, &a.code).cmp(&(a.first, &b.code)));
+    }
+    functions.sort_by(|a, b| (b.stored.bytes, &a.name).cmp(&(a.stored.bytes, &b.name)));
+    functions
+}
+
+fn add_version(versions: &mut Vec<Version>, entry: &Entry) {
+    let code = entry.code().to_string()[..8].to_owned();
+    let at = versions.iter().position(|version| version.code == code).unwrap_or_else(|| {
+        versions.push(Version { code, first: entry.created(), stored: Sum::default() });
+        versions.len() - 1
+    });
+    versions[at].first = versions[at].first.min(entry.created());
+    versions[at].stored.add(entry.bytes(), entry.duration());
+}
+
+/// Says of the functions that compute most why the newest entry of each was computed.
+fn explain(functions: &mut [Function], entries: &[Entry], texts: Texts) {
+    let mut most: Vec<&mut Function> = functions.iter_mut().collect();
+    most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
+    for function in most.into_iter().take(TOLD) {
+        let mut siblings = entries.iter().filter(|it| it.function() == function.name);
+        if let Some(newest) = siblings.next() {
+            let told = Told::of(newest.clone(), siblings);
+            function.why = Some(told.explanation().map_or_else(|| "new function".to_owned(), |it| texts.why(&it)));
+        }
+    }
+}
+
+fn days(entries: &[Entry], history: &History) -> BTreeMap<jiff::civil::Date, super::model::Day> {
+    let mut days = BTreeMap::<_, super::model::Day>::new();
+    for period in history.periods() {
+        let Some(date) = date(period.to) else { continue };
+        let day = days.entry(date).or_default();
+        for (function, activity) in &period.functions {
+            let saved = day.saved.entry(function.clone()).or_default();
+            *saved = saved.saturating_add(activity.saved);
+            day.spent = day.spent.saturating_add(activity.spent);
+        }
+    }
+    for entry in entries {
+        let Some(date) = date(entry.created()) else { continue };
+        *days.entry(date).or_default().made.entry(entry.function().to_owned()).or_default() += 1;
+    }
+    days
+}
+
+/// Joins arguments with the arrays of results that have their digests.
+fn lineage(entries: &[Entry], of: &[usize], arrays: &[&[StoredArray]]) -> Lineage {
+    // A function that returns its argument unchanged holds it, too, and didn't make it: the oldest one did.
+    let mut makers: HashMap<Digest, (usize, u64)> = HashMap::new();
+    for (at, arrays) in arrays.iter().enumerate() {
+        makers.extend(arrays.iter().map(|array| (array.digest(), (at, array.bytes()))));
+    }
+    let mut edges: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
+    for (at, entry) in entries.iter().enumerate() {
+        for argument in entry.arguments() {
+            if let Some(&(maker, bytes)) = makers.get(&argument.digest()).filter(|(maker, _)| *maker != at) {
+                let (links, total) = edges.entry((of[maker], of[at])).or_default();
+                (*links, *total) = (*links + 1, *total + bytes);
+            }
+        }
+    }
+    let nodes: BTreeSet<usize> = edges.keys().flat_map(|&(from, to)| [from, to]).collect();
+    // By their size, as the functions are.
+    let kept: BTreeSet<usize> = nodes.iter().copied().take(NODES).collect();
+    let left_out = (nodes.len() - kept.len()) as u64;
+    let edge = |((from, to), (links, bytes))| Edge { from, to, links, bytes };
+    let mut edges: Vec<Edge> = edges.into_iter().map(edge).collect();
+    edges.retain(|edge| kept.contains(&edge.from) && kept.contains(&edge.to));
+    Lineage { nodes: kept.into_iter().collect(), edges, left_out }
+}
