@@ -93,7 +93,7 @@ fn a_report_has_the_sums_of_stats_and_ls() {
             let sum: u64 = list(&ls["functions"]).iter().map(|it| it[field].as_u64().expect("a number")).sum();
             assert_eq!(report[field], sum, "{field}");
         }
-        for function in list(&report["functions"]) {
+        for function in list(&report["functions"]).into_iter().filter(|function| function["entries"] != 0) {
             let listed = list(&ls["functions"]).into_iter().find(|it| it["name"] == function["name"]).expect("listed");
             for field in ["entries", "bytes", "duration_ns", "created", "used", "hits", "repeats", "saved_ns"] {
                 assert_eq!(function[field], listed[field], "{field}");

@@ -115,23 +115,20 @@ fn hosts(history: &History) -> Vec<String> {
     hosts.into_iter().collect()
 }
 
-/// All functions that have entries, the largest first.
+/// All functions that have entries or were counted, the largest first.
 fn functions(entries: &[Entry], history: &History) -> Vec<Function> {
-    let mut activity = history.by_function();
-    let mut functions: BTreeMap<&str, Function> = BTreeMap::new();
+    let counted = history.by_function().into_iter().map(|(name, activity)| {
+        let function = Function { name: name.clone(), activity: Some(activity), ..Function::default() };
+        (name, function)
+    });
+    let mut functions: BTreeMap<String, Function> = counted.collect();
     for entry in entries {
-        let function = functions.entry(entry.function()).or_insert_with(|| Function {
-            name: entry.function().to_owned(),
-            stored: Sum::default(),
-            created: entry.created(),
-            used: entry.used(),
-            activity: activity.remove(entry.function()),
-            versions: Vec::new(),
-            why: None,
-        });
+        let name = || entry.function().to_owned();
+        let new = || Function { name: name(), ..Function::default() };
+        let function = functions.entry(name()).or_insert_with(new);
         function.stored.add(entry.bytes(), entry.duration());
-        function.created = function.created.max(entry.created());
-        function.used = function.used.max(entry.used());
+        function.created = function.created.max(Some(entry.created()));
+        function.used = function.used.max(Some(entry.used()));
         add_version(&mut function.versions, entry);
     }
     let mut functions: Vec<_> = functions.into_values().collect();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::commands::report::gather::TOLD;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::text::{count, day, duration, entries, moment, safe, size};
 
@@ -62,7 +63,7 @@ fn functions(model: &Model, text: &mut String) {
             of(|it| count(it.misses)),
             of(|it| duration(it.saved)),
             duration(stored.duration),
-            day(function.used),
+            function.used.map_or_else(|| "–".to_owned(), day),
         ]
     };
     let head = ["Function", "Entries", "Size", "Hits", "Computed", "Saved", "Took", "Last used"];
@@ -72,7 +73,7 @@ fn functions(model: &Model, text: &mut String) {
 
 fn misses(model: &Model, text: &mut String) {
     text.push_str("## Misses and why\n\n");
-    let mut most: Vec<_> = model.functions.iter().filter(|function| function.why.is_some()).collect();
+    let mut most: Vec<_> = model.functions.iter().filter(|function| !function.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
     let row = |function: &Function| {
         let reasons = function.activity.iter().flat_map(|it| &it.reasons);
@@ -80,7 +81,11 @@ fn misses(model: &Model, text: &mut String) {
         let why = function.why.as_deref().unwrap_or("–");
         [escaped(&function.name), duration(function.spent()), escaped(&reasons.join(", ")), escaped(why)]
     };
-    table(text, &["Function", "Spent", "Misses", "Why the newest entry was computed"], most.into_iter().map(row));
+    table(
+        text,
+        &["Function", "Spent", "Misses", "Why the newest entry was computed"],
+        most.into_iter().take(TOLD).map(row),
+    );
 }
 
 fn days(model: &Model, text: &mut String) {

@@ -69,12 +69,15 @@ pub(crate) struct Day {
     pub(crate) made: BTreeMap<String, u64>,
 }
 
-/// A function with all its entries.
+/// A function that was counted or has entries. Build steps have none.
+#[derive(Default)]
 pub(crate) struct Function {
     pub(crate) name: String,
     pub(crate) stored: Sum,
-    pub(crate) created: SystemTime,
-    pub(crate) used: SystemTime,
+    /// When its newest entry was made.
+    pub(crate) created: Option<SystemTime>,
+    /// When any of its entries was last used.
+    pub(crate) used: Option<SystemTime>,
     /// What its calls did, if any were counted.
     pub(crate) activity: Option<Activity>,
     /// By when the first entry of that code was made, the newest first.
@@ -250,8 +253,8 @@ fn function(function: &Function) -> Json {
         "entries": function.stored.entries,
         "bytes": function.stored.bytes,
         "duration_ns": nanoseconds(function.stored.duration),
-        "created": rfc3339(function.created),
-        "used": rfc3339(function.used),
+        "created": function.created.map(rfc3339),
+        "used": function.used.map(rfc3339),
         "hits": of(|it| it.hits),
         "repeats": of(|it| it.repeats),
         "misses": of(|it| it.misses),

@@ -11,7 +11,7 @@ use crate::commands::report::svg::{Anchor, Area, Svg};
 use crate::text::{count, duration, safe};
 
 /// At most so many columns; of more days several are in one.
-const COLUMNS: i64 = 45;
+const COLUMNS: i64 = 36;
 
 /// A column is no wider.
 const WIDEST: f64 = 64.0;

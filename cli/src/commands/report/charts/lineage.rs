@@ -10,6 +10,9 @@ use crate::text::{duration, entries, safe, size};
 const NODE: (f64, f64) = (164.0, 40.0);
 const GAP: (f64, f64) = (72.0, 14.0);
 
+/// Of more nodes the times are shown only where somebody points at them.
+const TIMED: usize = 60;
+
 /// Edges are as wide as one of these classes says, by their bytes.
 const WIDTHS: [&str; 5] = ["e0", "e1", "e2", "e3", "e4"];
 
@@ -24,19 +27,24 @@ pub(crate) fn lineage(model: &Model) -> Option<String> {
     let mut svg = Svg::new(width + 4.0, height + 4.0);
     draw_edges(&mut svg, &lineage.edges, &places);
     let spent = |at: &usize| model.functions.get(*at).map_or(0.0, |function| function.spent().as_secs_f64());
+    let mut bars = String::new();
     let most = lineage.nodes.iter().map(spent).fold(f64::MIN_POSITIVE, f64::max);
     for node in &lineage.nodes {
         let (Some(place), Some(function)) = (places.get(node), model.functions.get(*node)) else { continue };
         let (x, y) = corner(*place);
         let (time, stored) = (duration(function.spent()), function.stored);
         let area = Area { x, y, width: NODE.0, height: NODE.1 };
-        let tip = format!("{}: {}, {}", safe(&function.name), entries(stored.entries), size(stored.bytes));
+        let what = format!("{}, {}", entries(stored.entries), size(stored.bytes));
+        let tip = format!("{}: {what}, computed {time}", safe(&function.name));
         svg.area("node", area, &tip);
         let share = (NODE.0 * spent(node) / most).max(1.0);
-        svg.area("s0", Area { y: y + NODE.1 - 4.0, width: share, height: 4.0, ..area }, "");
+        bars.push_str(&format!("M{x:.1} {:.1}h{share:.1}v4h-{share:.1}z", y + NODE.1 - 4.0));
         svg.text("t", (x + 7.0, y + 15.0), Anchor::Start, &label(&function.name, 22));
-        svg.text("t dim", (x + 7.0, y + 30.0), Anchor::Start, &time);
+        if lineage.nodes.len() <= TIMED {
+            svg.text("t dim", (x + 7.0, y + 30.0), Anchor::Start, &time);
+        }
     }
+    svg.path("s0", &bars);
     Some(svg.finish("Which functions took results of which"))
 }
 

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// The SHA-256 of style and script, by which alone the page's policy lets a browser take them.
-const STYLE_HASH: &str = "VfmIWbdI7tJtv9v3ll+PXvITMguWb83CMpTneb7qu9Y=";
+const STYLE_HASH: &str = "KnpZwPRHox+w44mb2T3Edav4Y2iBY+KqOSVY44x1t1o=";
 const SCRIPT_HASH: &str = "8QUJ5AwONEEMf5eGAxX9XA/8q4qrpMY3gs3gcfoWUAg=";
 
 /// The whole page. Two of one cache differ in the line of the time alone.
@@ -64,8 +64,12 @@ fn foot(model: &Model) -> &'static str {
 mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
+    use std::time::{Duration, SystemTime};
+
+    use ndcache::stats::Activity;
 
     use super::*;
+    use crate::commands::report::model::{Day, Edge, Function, Lineage, Row, Sum};
 
     /// The SHA-256 of a text as a policy has it, by OpenSSL-free means: `sha256sum`.
     fn hash(text: &str) -> Option<String> {
@@ -97,5 +101,70 @@ mod tests {
                 .iter()
                 .any(|word| STYLE.contains(word) || SCRIPT.contains(word))
         );
+    }
+
+    /// A cache of many functions, days and entries.
+    fn wide(functions: usize, entries: usize, days: i64) -> Model {
+        let name = |at: usize| format!("pipeline::step_{at}");
+        let began = jiff::civil::date(2024, 1, 1);
+        let time = |at: usize| SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + 9_000 * at as u64);
+        let activity = |at: usize| {
+            let mut activity = Activity::default();
+            (activity.misses, activity.spent) = (1 + at as u64, Duration::from_secs(at as u64));
+            activity.reasons = (0..12).map(|reason| (format!("reason {reason}"), 1 + at as u64)).collect();
+            activity
+        };
+        let function = |at: usize| Function {
+            name: name(at),
+            stored: Sum { entries: 1, bytes: 1 << (at % 40), duration: Duration::from_secs(1) },
+            activity: Some(activity(at)),
+            why: Some("code".to_owned()),
+            ..Function::default()
+        };
+        let day = |day: i64| {
+            let saved = (0..functions).map(|at| (name(at), Duration::from_secs(60 + at as u64))).collect();
+            let date = began.saturating_add(jiff::Span::new().days(day));
+            (date, Day { saved, spent: Duration::from_secs(3600), ..Day::default() })
+        };
+        let row = |at: usize| Row {
+            key: format!("{:032x}", at * 7919).parse().expect("a key"),
+            function: at % functions,
+            arguments: format!("n={at}"),
+            result: "f64[3]".to_owned(),
+            bytes: (at as u64 * 7919) % (1 << 30),
+            duration: Duration::from_millis(at as u64),
+            created: time(at),
+            used: time(at),
+        };
+        let edge = |at: usize| Edge { from: at, to: (at * 3 + 1) % 200, links: 1, bytes: 1 << (at % 30) };
+        Model {
+            made: SystemTime::UNIX_EPOCH,
+            folder: None,
+            hosts: None,
+            texts: false,
+            begin: Some(SystemTime::UNIX_EPOCH),
+            unread: 0,
+            stored: Sum { entries: entries as u64, bytes: 1 << 40, duration: Duration::from_secs(1) },
+            unreadable: 0,
+            activity: Some(activity(1)),
+            unused: Sum::default(),
+            days: (0..days).map(day).collect(),
+            functions: (0..functions).map(function).collect(),
+            entries: (0..entries).map(row).collect(),
+            left_out: 0,
+            lineage: Lineage { nodes: (0..200).collect(), edges: (0..200).map(edge).collect(), left_out: 0 },
+            pictures: None,
+        }
+    }
+
+    #[test]
+    fn drawings_have_at_most_two_thousand_elements_and_pages_at_most_two_mebibytes() {
+        let page = html(&wide(600, 20_000, 900));
+        let body = page.split("<main").nth(1).expect("the parts");
+        let drawings = body.split("<svg").skip(1).map(|rest| rest.split("</svg>").next().unwrap_or_default());
+        let elements: usize = drawings.map(|it| 1 + it.matches('<').count() - it.matches("</").count()).sum();
+        // Sixty pictures have at most four each.
+        assert!(elements > 500 && elements + 240 <= 2000, "{elements}");
+        assert!(page.len() <= 2 << 20, "{}", page.len());
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn numbers(model: &Model) -> String {
         (count(it.hits), repeats)
     });
     let stored = model.stored;
-    let functions = model.functions.len();
+    let functions = model.functions.iter().filter(|function| function.stored.entries > 0).count();
     let plural = if functions == 1 { "function" } else { "functions" };
     let unread = match model.unreadable {
         0 => String::new(),
@@ -125,7 +125,7 @@ fn days(model: &Model) -> Option<String> {
 fn misses(model: &Model) -> Option<String> {
     let none = "No miss was counted.";
     let reasons = chart("Misses by function and reason", charts::reasons(model), none);
-    let mut most: Vec<&Function> = model.functions.iter().filter(|function| function.why.is_some()).collect();
+    let mut most: Vec<&Function> = model.functions.iter().filter(|it| !it.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
     let row = |function: &&Function| {
         let misses = function.activity.as_ref().map_or_else(|| "–".to_owned(), |activity| count(activity.misses));
@@ -137,7 +137,7 @@ fn misses(model: &Model) -> Option<String> {
             escaped(function.why.as_deref().unwrap_or("–")).into_owned(),
         ])
     };
-    let rows: String = most.iter().map(row).collect();
+    let rows: String = most.iter().take(TOLD).map(row).collect();
     let head = ["Function", "Computed", "Spent", "What is stored took", "Why the newest entry was computed"];
     let title = format!("The {TOLD} functions that compute most");
     Some(format!(
