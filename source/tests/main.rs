@@ -13,3 +13,4 @@ mod paths;
 mod roots;
 mod types;
 mod unseen;
+mod workspaces;

@@ -23,8 +23,11 @@ pub struct Reached {
 /// One item that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its path in the crate; that of a member has its `impl` in angle brackets.
+    /// Its path in its crate, behind the crate's name if that is another one; that of a member has its `impl` in angle
+    /// brackets.
     pub name: String,
+    /// Whether another crate holds it.
+    pub is_elsewhere: bool,
     /// The file in which it stands.
     pub file: PathBuf,
     /// The line in which it begins.
@@ -83,6 +86,8 @@ pub enum Fact {
     Cfg(String, Option<bool>),
     /// The variable of `env!` or `option_env!`.
     Env(String),
+    /// Such a variable of another crate, and the value that it was compiled with.
+    Variable(String, Option<String>),
     /// The file of `include_str!`, `include_bytes!` or `include!`, seen from the item's own file.
     Include(PathBuf),
     /// `module_path!()`

@@ -3,7 +3,7 @@
 use super::Resolver;
 use super::header::{Head, head_of_alias, listed, parameters};
 use super::unseen::Unseen;
-use crate::index::{ItemId, ItemKind, ScopeId};
+use crate::index::{ItemId, ItemKind, OWN, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
 use crate::prelude;
@@ -197,6 +197,11 @@ impl<'a> Walk<'a> {
                 found.extend(found_there.into_iter().map(|found| Found { length: found.length + cut, ..found }));
             }
         }
+        let root = self.resolver.index.root_of(item.scope);
+        if path.segments[0] == Symbol::CRATE && root != self.resolver.index.root_of(self.node.scope) {
+            // `$crate` is the macro's own.
+            found.extend(names.resolve(item.scope, &path.segments, path.global));
+        }
         if item.scope != self.node.scope {
             // A macro's own imports are resolved where it is called, too.
             for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
@@ -274,9 +279,9 @@ impl<'a> Walk<'a> {
                 self.push(Step::Item(*id));
                 self.members(*id, rest);
             }
-            Target::Module(_) => {
+            Target::Module(module) => {
                 if let Some((&name, rest)) = rest.split_first() {
-                    self.push(Step::Unknown(name));
+                    self.unknown_in(*module, name);
                     self.any(rest);
                 }
             }
@@ -284,11 +289,35 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn foreign(&mut self, whole: &[Symbol], written: usize) {
-        let krate = self.text(whole[0]).to_owned();
-        if !prelude::is_standard_crate(&krate) {
-            self.push(Step::Unseen(Unseen::Crate(krate)));
+    /// A name that no text of a module explains: a macro may make it, or another crate's items that are imported there.
+    fn unknown_in(&mut self, module: ScopeId, name: Symbol) {
+        for foreign in self.resolver.names.foreign_globs(module, name) {
+            self.unseen_crate(foreign[0]);
+            self.push(Step::Foreign(foreign));
         }
+        self.lost(module, name);
+        self.push(Step::Unknown(name));
+    }
+
+    /// Of a crate that is read beside the compiled one not all names are known by which it calls others.
+    fn lost(&mut self, scope: ScopeId, name: Symbol) {
+        if self.resolver.index.scopes[scope as usize].krate == OWN {
+            return;
+        }
+        for krate in self.resolver.names.lost_imports(scope, name) {
+            self.unseen_crate(krate);
+        }
+    }
+
+    fn unseen_crate(&mut self, krate: Symbol) {
+        let name = self.text(krate).to_owned();
+        if !krate.is_keyword() && !prelude::is_standard_crate(&name) {
+            self.push(Step::Unseen(Unseen::Crate(name)));
+        }
+    }
+
+    fn foreign(&mut self, whole: &[Symbol], written: usize) {
+        self.unseen_crate(whole[0]);
         if let (true, Some(&name)) = (written > 1, whole.last()) {
             self.push(Step::Outside(name));
         }
@@ -345,6 +374,11 @@ impl<'a> Walk<'a> {
             self.push(Step::Foreign(foreign));
         }
         if !standard {
+            self.lost(self.node.scope, first);
+            let is_path = !rest.is_empty() && self.text(first).starts_with(char::is_lowercase);
+            if is_path && self.resolver.index.scopes[self.node.scope as usize].krate != OWN {
+                self.unseen_crate(first);
+            }
             self.push(Step::Unknown(first));
         }
     }
@@ -408,7 +442,9 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        found.extend(self.resolver.index.macros.get(&name).into_iter().flatten().filter(|_| path.segments.len() == 1));
+        let index = self.resolver.index;
+        let krate = index.scopes[self.node.scope as usize].krate;
+        found.extend(index.macros_named(krate, name).iter().filter(|_| path.segments.len() == 1));
         found.sort_unstable();
         found.dedup();
         for &id in &found {

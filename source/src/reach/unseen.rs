@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub enum Unseen {
     /// Another crate, by its name.
     Crate(String),
+    /// A crate that is followed, by its name, and a `cfg` predicate in it that its manifest or build decides.
+    Setting(String, String),
     /// A macro of another crate: what it calls. Derives and attributes are among these.
     Macro(String),
     /// The item in which a macro pastes names together: those names.
@@ -29,6 +31,7 @@ impl fmt::Display for Unseen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unseen::Crate(name) => write!(f, "crate `{name}`"),
+            Unseen::Setting(name, predicate) => write!(f, "whether crate `{name}` has `{predicate}`"),
             Unseen::Macro(name) => write!(f, "what macro `{name}` of another crate calls"),
             Unseen::Pasted(name) => write!(f, "names that a macro pastes together in `{name}`"),
             Unseen::Extern(name) => write!(f, "`extern` item `{name}`"),
