@@ -35,15 +35,8 @@ pub(super) fn root(index: &mut Index, session: Session) -> Result<()> {
     index.crates.push(Krate { session, root: scope, crates: Map::default() });
     let folder = folder(&path);
     let file = open(index, &path, scope)?;
-    let context = Context {
-        file,
-        scope,
-        children: folder.clone(),
-        paths: folder,
-        guards: Vec::new(),
-        parent: None,
-        depth: 0,
-    };
+    let context =
+        Context { file, scope, children: folder.clone(), paths: folder, guards: Vec::new(), parent: None, depth: 0 };
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::file::File;
+use crate::library::{Libraries, package};
 use crate::reach::{Place, Sought};
 use crate::reads::Reads;
-use crate::library::{Libraries, package};
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
@@ -178,26 +178,29 @@ impl Index {
 
     /// Reads the crates that are named somewhere, then those that these name.
     fn add_libraries(&mut self, libraries: &mut Libraries) {
-        let mut known: Map<PathBuf, Option<CrateId>> = Map::default();
+        let (mut files, mut roots) = (Map::default(), Map::default());
         let mut at = 0;
         while at < self.crates.len() {
             for (name, file) in self.crates[at].session.libraries.clone() {
                 let Some(name) = self.symbols.find(&name) else { continue };
-                let Some(session) = libraries.find(&file) else { continue };
-                let root = session.root.canonicalize().unwrap_or_else(|_| session.root.clone());
-                let found = match known.get(&root) {
-                    Some(found) => *found,
-                    None => {
-                        let id = self.crates.len() as CrateId;
-                        let found = load::root(self, session).is_ok().then_some(id);
-                        known.insert(root, found);
-                        found
-                    }
-                };
+                let session = files.entry(file).or_insert_with_key(|file| libraries.find(file));
+                let found = session.as_ref().and_then(|session| self.library(session, &mut roots));
                 self.crates[at].crates.extend(found.map(|id| (name, id)));
             }
             at += 1;
         }
+    }
+
+    /// One crate for each root: however often it was compiled, its text is the same.
+    fn library(&mut self, session: &Session, roots: &mut Map<PathBuf, Option<CrateId>>) -> Option<CrateId> {
+        let root = session.root.canonicalize().ok()?;
+        if let Some(known) = roots.get(&root) {
+            return *known;
+        }
+        let id = self.crates.len() as CrateId;
+        let found = load::root(self, session.clone()).is_ok().then_some(id);
+        roots.insert(root, found);
+        found
     }
 
     /// The files of the crate and of those that it uses by path, in the order in which they were read.

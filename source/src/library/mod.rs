@@ -49,6 +49,10 @@ impl Libraries {
         }
         let is_own = self.own_package.as_ref() == Some(&package);
         let linked = self.linked(file, &stem);
+        let mut libraries = unambiguous(file, &linked);
+        if is_own {
+            libraries.extend(self.renamed(&linked));
+        }
         Some(Session {
             crate_name: name.to_owned(),
             edition: if is_own { self.own.edition } else { manifest::edition(&package)? },
@@ -56,8 +60,13 @@ impl Libraries {
             // All of a package is compiled with the same features.
             cfg: if is_own { self.own.cfg.clone() } else { Vec::new() },
             is_cfg_open: !is_own,
-            externs: linked.iter().map(|compiled| compiled.name.clone()).collect(),
-            libraries: unambiguous(file, &linked),
+            externs: libraries
+                .iter()
+                .map(|(name, _)| name)
+                .chain(linked.iter().map(|other| &other.name))
+                .cloned()
+                .collect(),
+            libraries,
             folder: self.own.folder.clone(),
             out_dir: list.variables.get("OUT_DIR").cloned().flatten().map(PathBuf::from),
             variables: Some(list.variables),
@@ -65,12 +74,22 @@ impl Libraries {
         })
     }
 
+    /// Crates that the package's manifest calls otherwise than they call themselves.
+    fn renamed(&self, linked: &[Compiled]) -> Vec<(String, PathBuf)> {
+        let is_linked = |file: &Path| stem(file).is_some_and(|stem| linked.iter().any(|other| other.stem() == stem));
+        let is_other = |name: &String| linked.iter().all(|other| other.name != *name);
+        let own = self.own.libraries.iter().filter(|(name, file)| is_other(name) && is_linked(file));
+        own.cloned().collect()
+    }
+
     /// The crates that were linked to one: its metadata tells the hash of each.
     fn linked(&mut self, file: &Path, stem: &str) -> Vec<Compiled> {
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
         let all = self.folders.entry(folder).or_insert_with_key(|folder| Rc::new(metadata::compiled(folder)));
         let all = Rc::clone(all);
-        let Ok(metadata) = fs::read(file.with_file_name(format!("lib{stem}.rmeta"))) else { return Vec::new() };
+        // A library holds its metadata, too, but they are quicker to read where they lie alone.
+        let alone = fs::read(file.with_file_name(format!("lib{stem}.rmeta")));
+        let Ok(metadata) = alone.or_else(|_| fs::read(file)) else { return Vec::new() };
         let hashes = metadata::hashes(&metadata);
         let is_other = |compiled: &&Compiled| compiled.stem() != stem && hashes.contains(&compiled.hash);
         all.iter().filter(is_other).cloned().collect()

@@ -1,6 +1,7 @@
 //! The items that a function's code reaches.
 
 mod calls;
+mod elsewhere;
 mod graph;
 mod grow;
 mod header;
@@ -10,7 +11,6 @@ mod place;
 mod signature;
 mod step;
 mod told;
-mod unseen;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -28,9 +28,8 @@ use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
 pub use named::Named;
-pub use part::{Fact, Part, Reached, Why};
+pub use part::{Fact, Part, Reached, Unseen, Why};
 pub use place::{Place, Sought};
-pub use unseen::Unseen;
 
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;

@@ -2,8 +2,8 @@
 
 use super::Resolver;
 use super::header::{Head, head_of_alias, listed, parameters};
-use super::unseen::Unseen;
-use crate::index::{ItemId, ItemKind, OWN, ScopeId};
+use super::part::Unseen;
+use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
 use crate::prelude;
@@ -52,8 +52,8 @@ pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
 }
 
 pub(super) struct Walk<'a> {
-    resolver: &'a Resolver<'a>,
-    node: Node,
+    pub(super) resolver: &'a Resolver<'a>,
+    pub(super) node: Node,
     /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
     owner: Option<ItemId>,
     pub(super) parameters: Set<Symbol>,
@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn text(&self, symbol: Symbol) -> &str {
+    pub(super) fn text(&self, symbol: Symbol) -> &str {
         self.resolver.index.symbols.text(symbol)
     }
 
@@ -266,7 +266,7 @@ impl<'a> Walk<'a> {
         matches!(target, Target::Item(id) if self.kind(*id) == ItemKind::Fn)
     }
 
-    fn any(&mut self, names: &[Symbol]) {
+    pub(super) fn any(&mut self, names: &[Symbol]) {
         for &name in names {
             self.push(Step::Any(name));
         }
@@ -287,41 +287,6 @@ impl<'a> Walk<'a> {
             }
             Target::Foreign(whole) => self.foreign(whole, path.segments.len()),
         }
-    }
-
-    /// A name that no text of a module explains: a macro may make it, or another crate's items that are imported there.
-    fn unknown_in(&mut self, module: ScopeId, name: Symbol) {
-        for foreign in self.resolver.names.foreign_globs(module, name) {
-            self.unseen_crate(foreign[0]);
-            self.push(Step::Foreign(foreign));
-        }
-        self.lost(module, name);
-        self.push(Step::Unknown(name));
-    }
-
-    /// Of a crate that is read beside the compiled one not all names are known by which it calls others.
-    fn lost(&mut self, scope: ScopeId, name: Symbol) {
-        if self.resolver.index.scopes[scope as usize].krate == OWN {
-            return;
-        }
-        for krate in self.resolver.names.lost_imports(scope, name) {
-            self.unseen_crate(krate);
-        }
-    }
-
-    fn unseen_crate(&mut self, krate: Symbol) {
-        let name = self.text(krate).to_owned();
-        if !krate.is_keyword() && !prelude::is_standard_crate(&name) {
-            self.push(Step::Unseen(Unseen::Crate(name)));
-        }
-    }
-
-    fn foreign(&mut self, whole: &[Symbol], written: usize) {
-        self.unseen_crate(whole[0]);
-        if let (true, Some(&name)) = (written > 1, whole.last()) {
-            self.push(Step::Outside(name));
-        }
-        self.push(Step::Foreign(whole.to_vec()));
     }
 
     /// `Type::name`, `Trait::name`, `Alias::name`.
@@ -358,28 +323,6 @@ impl<'a> Walk<'a> {
             },
             kind if kind.is_type() => Some(owner),
             _ => None,
-        }
-    }
-
-    fn unresolved(&mut self, path: &Path, local: bool) {
-        let (first, rest) = (path.segments[0], &path.segments[1..]);
-        let standard = prelude::is_prelude(self.text(first));
-        for &name in rest {
-            self.push(if standard { Step::Outside(name) } else { Step::Any(name) });
-        }
-        if local {
-            return;
-        }
-        for foreign in self.resolver.names.foreign_globs(self.node.scope, first) {
-            self.push(Step::Foreign(foreign));
-        }
-        if !standard {
-            self.lost(self.node.scope, first);
-            let is_path = !rest.is_empty() && self.text(first).starts_with(char::is_lowercase);
-            if is_path && self.resolver.index.scopes[self.node.scope as usize].krate != OWN {
-                self.unseen_crate(first);
-            }
-            self.push(Step::Unknown(first));
         }
     }
 

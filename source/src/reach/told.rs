@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Resolver;
 use super::grow::{Growth, Rule};
-use super::part::{Fact, Part, Why};
+use super::part::{Fact, Part, Unseen, Why};
 use super::step::{Node, Step};
-use super::unseen::Unseen;
 use crate::cfg;
 use crate::index::{Binding, Index, ItemId, OWN, ScopeId};
 use crate::names::{Names, Target};
@@ -33,7 +32,10 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
         line: file.line(item.keyword as usize),
         why: why(grown.rule, by),
         digest: resolver.content(grown.node.item),
-        guards: guards(index, grown.node.item).into_iter().filter(|guard| is_told(index, grown.node.item, guard)).collect(),
+        guards: guards(index, grown.node.item)
+            .into_iter()
+            .filter(|guard| is_told(index, grown.node.item, guard))
+            .collect(),
         facts: seen(resolver, grown.node.item, resolver.facts(grown.node.item)),
         passed: seen(resolver, grown.node.item, resolver.passed(grown.node.item).facts),
     }

@@ -1,7 +1,8 @@
 //! Workspaces that Cargo builds: what a function reaches in its package's library and in crates by path.
 
+use std::cell::RefCell;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use ndcache_source::{Fact, Index, Place, Reached, Resolver, Session};
@@ -13,7 +14,7 @@ use crate::crates::names;
 const FILES: [(&str, &str); 13] = [
     (
         "Cargo.toml",
-        "[workspace]\nmembers = [\"shapes\", \"deep\", \"app\"]\nresolver = \"2\"\n[workspace.package]\nedition = \"2021\"\n",
+        "[workspace]\nmembers = [\"shapes\", \"deep\", \"far\", \"app\"]\nresolver = \"2\"\n[workspace.package]\nedition = \"2021\"\n",
     ),
     (
         "app/Cargo.toml",
@@ -95,7 +96,7 @@ pub fn unrelated() -> f64 {
     ),
     (
         "shapes/Cargo.toml",
-        "[package]\nname = \"shapes\"\nversion = \"0.1.0\"\nedition.workspace = true\n[features]\nfast = []\n[dependencies]\ndeep = { path = \"../deep\" }\nnamed_otherwise = { path = \"../deep\", package = \"deep\" }\n",
+        "[package]\nname = \"shapes\"\nversion = \"0.1.0\"\nedition.workspace = true\n[features]\nfast = []\n[dependencies]\ndeep = { path = \"../deep\" }\nnamed_otherwise = { path = \"../far\", package = \"far\" }\n",
     ),
     (
         "shapes/src/lib.rs",
@@ -141,21 +142,23 @@ pub fn lost() -> f64 {
         "shapes/src/circle.rs",
         "use super::Area;\n\npub struct Circle {\n    pub radius: f64,\n}\n\nimpl Area for Circle {\n    fn area(&self) -> f64 {\n        self.radius * 3.0 + crate::by_feature()\n    }\n}\n",
     ),
-    ("shapes/src/unused.rs", ""),
+    ("far/Cargo.toml", "[package]\nname = \"far\"\nversion = \"0.1.0\"\nedition = \"2021\"\n"),
+    ("far/src/lib.rs", "pub fn bottom() -> f64 {\n    6.0\n}\n"),
     ("deep/Cargo.toml", "[package]\nname = \"deep\"\nversion = \"0.1.0\"\nedition = \"2018\"\n"),
     ("deep/src/lib.rs", "pub fn bottom() -> f64 {\n    0.125\n}\n\npub fn aside() -> f64 {\n    9.0\n}\n"),
-    ("notes.txt", ""),
 ];
 
 const ROOTS: [&str; 4] = ["root", "narrow", "generic", "versioned"];
 
 struct Workspace {
     folder: TempDir,
+    /// The compiled crates of the last build, as Cargo tells them.
+    crates: RefCell<Vec<PathBuf>>,
 }
 
 impl Workspace {
     fn new(files: &[(&str, &str)]) -> Workspace {
-        let workspace = Workspace { folder: tempfile::tempdir().unwrap() };
+        let workspace = Workspace { folder: tempfile::tempdir().unwrap(), crates: RefCell::default() };
         for (path, text) in files {
             workspace.write(path, text);
         }
@@ -182,7 +185,10 @@ impl Workspace {
     fn build(&self, arguments: &[&str]) -> String {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut cargo = Command::new(cargo);
-        cargo.args(["build", "--offline", "--quiet"]).args(arguments).current_dir(self.folder.path());
+        cargo
+            .args(["build", "--offline", "--quiet", "--message-format=json"])
+            .args(arguments)
+            .current_dir(self.folder.path());
         // What Cargo tells a test is of another workspace.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO")) {
             if name != "CARGO_HOME" {
@@ -192,17 +198,19 @@ impl Workspace {
         cargo.env("CARGO_TARGET_DIR", self.path("target"));
         let output = cargo.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let files = messages.split('"').filter(|text| text.ends_with(".rmeta")).map(PathBuf::from);
+        *self.crates.borrow_mut() = files.collect();
         let program = self.path(&format!("target/{}/app", profile(arguments)));
         String::from_utf8(Command::new(program).output().unwrap().stdout).unwrap()
     }
 
     /// As the compiler is called for the binary.
-    fn session(&self, profile: &str, libraries: &[(&str, &str)], features: &[&str]) -> Session {
-        let deps = self.path(&format!("target/{profile}/deps"));
+    fn session(&self, features: &[&str]) -> Session {
         let mut arguments: Vec<String> =
             ["rustc", "--crate-name", "app", "--edition=2021", "app/src/main.rs"].map(str::to_owned).into();
-        for (name, krate) in libraries {
-            let file = newest(&deps, &format!("lib{krate}-"), ".rmeta");
+        for (name, krate) in [("app", "app"), ("forms", "shapes")] {
+            let file = self.compiled(krate);
             arguments.extend(["--extern".to_owned(), format!("{name}={}", file.display())]);
         }
         for feature in features {
@@ -211,12 +219,23 @@ impl Workspace {
         Session::from_arguments(arguments, self.folder.path(), None).unwrap()
     }
 
+    /// The file of a crate in the last build.
+    fn compiled(&self, krate: &str) -> PathBuf {
+        let crates = self.crates.borrow();
+        let is_it = |file: &&PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(&format!("lib{krate}-"));
+        crates.iter().find(is_it).expect("a compiled crate").clone()
+    }
+
     fn reached(&self, name: &str) -> Reached {
-        self.reached_by(self.session("debug", &[("app", "app"), ("forms", "shapes")], &[]), name)
+        self.reached_by(self.session(&[]), name)
     }
 
     fn reached_by(&self, session: Session, name: &str) -> Reached {
-        let main = self.path("app/src/main.rs");
+        self.reached_in(session, "app/src/main.rs", name)
+    }
+
+    fn reached_in(&self, session: Session, main: &str, name: &str) -> Reached {
+        let main = self.path(main);
         let text = fs::read_to_string(&main).unwrap();
         let is_it = |line: &str| line.contains(&format!("fn {name}(")) || line.contains(&format!("fn {name}<"));
         let line = text.lines().position(is_it).unwrap() + 1;
@@ -238,15 +257,6 @@ fn told(reached: &Reached) -> ([u8; 16], Vec<Fact>) {
 
 fn profile(arguments: &[&str]) -> &'static str {
     if arguments.contains(&"--release") { "release" } else { "debug" }
-}
-
-fn newest(folder: &Path, prefix: &str, suffix: &str) -> PathBuf {
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let named = files.filter(|path| {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(prefix) && name.ends_with(suffix)
-    });
-    named.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).expect("a compiled crate")
 }
 
 #[test]
@@ -285,10 +295,7 @@ fn what_a_binary_reaches_in_its_library_and_in_crates_by_path_counts() {
     let unseen: Vec<String> = root.unseen.iter().map(ToString::to_string).collect();
     assert_eq!(
         unseen,
-        [
-            "whether crate `shapes` has `feature=\"fast\"`",
-            "whether crate `shapes` has `not(feature=\"fast\")`"
-        ]
+        ["whether crate `shapes` has `feature=\"fast\"`", "whether crate `shapes` has `not(feature=\"fast\")`"]
     );
     let narrow = workspace.reached("narrow");
     assert_eq!(names(&narrow), ["app::weights::scale", "app::weights::weight", "deep::bottom", "shapes::offset"]);
@@ -355,11 +362,7 @@ fn a_digest_depends_neither_on_folders_nor_on_profiles_nor_on_earlier_builds() {
     let [here, there] = [(); 2].map(|()| Workspace::new(&FILES));
     here.build(&[]);
     there.build(&["--release"]);
-    let libraries = [("app", "app"), ("forms", "shapes")];
-    for root in ROOTS {
-        let release = there.reached_by(there.session("release", &libraries, &[]), root);
-        assert_eq!(told(&here.reached(root)), told(&release), "{root}");
-    }
+    assert!(here.digests() == there.digests());
     fs::remove_dir_all(here.path("target")).unwrap();
     here.build(&[]);
     there.build(&[]);
@@ -370,12 +373,11 @@ fn a_digest_depends_neither_on_folders_nor_on_profiles_nor_on_earlier_builds() {
 fn features_of_the_package_decide_in_its_library() {
     let workspace = Workspace::new(&FILES);
     workspace.build(&[]);
-    let libraries = [("app", "app"), ("forms", "shapes")];
     let quiet = workspace.reached("root");
-    let loud = workspace.reached_by(workspace.session("debug", &libraries, &["loud"]), "root");
+    let loud = workspace.reached_by(workspace.session(&["loud"]), "root");
     assert_ne!(quiet.digest, loud.digest);
     assert_eq!(told(&workspace.reached("narrow")).0, {
-        let session = workspace.session("debug", &libraries, &["loud"]);
+        let session = workspace.session(&["loud"]);
         workspace.reached_by(session, "narrow").digest
     });
 }
@@ -416,11 +418,79 @@ fn crates_that_cargo_has_fetched_are_unseen() {
         fs::remove_file(workspace.path(mark)).unwrap();
     }
     // So is one without a list of its sources, and one whose list is damaged.
-    let list = newest(&workspace.path("target/debug/deps"), "shapes-", ".d");
+    let list = workspace.compiled("shapes").with_extension("d");
+    let list = list.with_file_name(list.file_name().unwrap().to_str().unwrap().trim_start_matches("lib"));
     for text in ["", "nothing: \n", "\0\u{1}: \u{2}", "x: nowhere.rs\n"] {
         fs::write(&list, text).unwrap();
-        assert!(workspace.reached("narrow").unseen.iter().any(|unseen| unseen.to_string() == "crate `forms`"), "{text}");
+        assert!(
+            workspace.reached("narrow").unseen.iter().any(|unseen| unseen.to_string() == "crate `forms`"),
+            "{text}"
+        );
     }
     fs::remove_file(list).unwrap();
     assert!(workspace.reached("narrow").unseen.iter().any(|unseen| unseen.to_string() == "crate `forms`"));
+}
+
+/// A package whose library is one of C, too, and that uses a crate of another folder, which has a build script.
+const OUTSIDE: [(&str, &str); 9] = [
+    (
+        "here/Cargo.toml",
+        "[package]\nname = \"user\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[lib]\nname = \"app\"\ncrate-type = [\"cdylib\", \"rlib\"]\n[[bin]]\nname = \"app\"\npath = \"app/src/main.rs\"\n[dependencies]\nforms = { path = \"../there\" }\n",
+    ),
+    (
+        "here/src/lib.rs",
+        "pub use forms;\n\npub fn own() -> usize {\n    forms::table().len()\n}\n\n#[cfg(test)]\npub fn only_in_tests() {}\n",
+    ),
+    (
+        "here/app/src/main.rs",
+        "mod same;\n\nfn root() -> usize {\n    app::own() + same::here() + app::forms::same::here() + forms::generated()\n}\n\nfn main() {\n    println!(\"{}\", root());\n}\n",
+    ),
+    ("here/app/src/same.rs", "pub fn here() -> usize {\n    1\n}\n"),
+    (
+        "there/Cargo.toml",
+        "[package]\nname = \"forms\"\nversion = \"0.1.0\"\nedition = \"2021\"\nbuild = \"build.rs\"\n",
+    ),
+    (
+        "there/build.rs",
+        "fn main() {\n    println!(\"cargo:rerun-if-changed=build.rs\");\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    std::fs::write(format!(\"{out}/made.rs\"), \"pub fn generated() -> usize { 40 }\").unwrap();\n}\n",
+    ),
+    (
+        "there/src/lib.rs",
+        "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\npub mod same;\n\npub fn table() -> &'static str {\n    include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/data/table.txt\"))\n}\n",
+    ),
+    ("there/src/same.rs", "pub fn here() -> usize {\n    2\n}\n"),
+    ("there/data/table.txt", "a table"),
+];
+
+#[test]
+fn crates_of_other_folders_and_what_build_scripts_write_are_followed() {
+    let workspace = Workspace::new(&OUTSIDE);
+    let reached = || {
+        let manifest = workspace.path("here/Cargo.toml");
+        workspace.build(&["--manifest-path", manifest.to_str().unwrap()]);
+        let forms = workspace.path("target/debug/deps/libapp.rlib");
+        let arguments = ["rustc", "--crate-name", "app", "--edition=2021", "--test", "app/src/main.rs", "--extern"];
+        let libraries =
+            [format!("app={}", forms.display()), format!("forms={}", workspace.compiled("forms").display())];
+        let libraries = [libraries[0].clone(), "--extern".to_owned(), libraries[1].clone()];
+        let arguments = arguments.into_iter().map(str::to_owned).chain(libraries);
+        let session = Session::from_arguments(arguments, &workspace.path("here"), None).unwrap();
+        workspace.reached_in(session, "here/app/src/main.rs", "root")
+    };
+    let before = reached();
+    assert_eq!(names(&before), ["app::own", "forms::generated", "forms::same::here", "forms::table", "same::here"]);
+    assert_eq!(before.unseen, []);
+    let facts: Vec<&Fact> = before.parts.iter().flat_map(|part| &part.facts).collect();
+    assert_eq!(facts, [&Fact::Include(workspace.path("there").canonicalize().unwrap().join("data/table.txt"))]);
+    for (path, from, to) in [
+        ("there/src/same.rs", "2", "3"),
+        ("here/app/src/same.rs", "1", "4"),
+        ("there/build.rs", "40", "41"),
+        ("here/src/lib.rs", ".len()", ".len() + 1"),
+    ] {
+        workspace.edit(path, from, to);
+        assert_ne!(reached().digest, before.digest, "{path}");
+        workspace.edit(path, to, from);
+    }
+    assert_eq!(reached().digest, before.digest);
 }
