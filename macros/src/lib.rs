@@ -63,9 +63,9 @@ use krate::compile_error;
 /// before the function runs, and are no part of the key: changing one takes effect on what is stored already. A panic of
 /// `min_duration`, `compress` or `readable` is a fault of the cache: the call is computed, and not stored.
 ///
-/// **Helpers in the same crate are found by themselves**: each item that the function names, calls or reaches through
-/// types and traits, transitively. `f::function().parts()` lists them with the reason why each counts, and `unseen()` what
-/// can't be followed: items of other crates, what their macros call, names that macros make. Where the sources can't be had, in
+/// **Helpers are found by themselves**, in the same crate, in the package's library and in crates by path: each item that
+/// the function names, calls or reaches through types and traits, transitively. `f::function().parts()` lists them with the reason why each counts, and `unseen()` what
+/// can't be followed: items of crates from a registry or a repository, what their macros call, names that macros make. Where the sources can't be had, in
 /// documentation tests and in functions that another crate's macro makes, `code` is `"package"`.
 ///
 /// A function's path has three parts: the package; the binary or example, if the function stands in one; and its
