@@ -16,6 +16,7 @@ mod helpers;
 mod ident;
 mod krate;
 mod package;
+mod probe;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -96,7 +97,11 @@ use krate::compile_error;
 /// else share a result; `#[derive(ContentHash)]` counts everything. A result that comes back from serde unequal to what it
 /// was isn't stored, if its type is `PartialEq`; without that, what `Serialize` hides is lost.
 ///
-/// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views; behind a type
+/// A method of a trait is cached where it is implemented, for a type of the crate, with `#[cache]` on the `impl`, too:
+/// `#[cache] impl Model for Ridge { #[cache] fn fit(&self) … }`. Its call is `ridge.fit_call(…)`; who calls it by the trait
+/// has it cached by the thread's memory.
+///
+/// Refused, each with what to write instead: provided methods of traits, mutable arguments (`&mut`, mutable views; behind a type
 /// parameter they bypass the cache), borrowed and `impl Trait` results, `async`, `const`, `unsafe` and `extern`
 /// functions, `main`, `#[track_caller]`, and `line!()`, `column!()`, `file!()` and `Location::caller()` in a body whose
 /// tokens count.

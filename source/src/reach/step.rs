@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
             }
         }
         let root = self.resolver.index.root_of(item.scope);
-        if path.segments[0] == Symbol::CRATE && root != self.resolver.index.root_of(self.node.scope) {
+        if path.segments.first() == Some(&Symbol::CRATE) && root != self.resolver.index.root_of(self.node.scope) {
             // `$crate` is the macro's own.
             found.extend(names.resolve(item.scope, &path.segments, path.global));
         }

@@ -5,4 +5,5 @@ mod compiled;
 mod doubt;
 mod edits;
 mod executed;
+mod project;
 mod workspaces;
