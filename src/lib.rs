@@ -72,9 +72,9 @@
 //! * What goes wrong unseen: [`MemoryBuilder::recheck`] computes a share of the hits again and tells of functions that
 //!   aren't pure; [`Memory::lineage`] says which stored results went into a result.
 //!
-//! A function's own text is its code, and that of its helpers: every item of its crate that it reaches, which the macro
-//! finds in the crate's sources. [`Function::parts`](inspect::Function::parts) lists them. Code of other crates counts
-//! only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper, which finds its own.
+//! A function's own text is its code, and that of its helpers: every item that it reaches in its crate, in the
+//! package's library and in crates by path, which the macro finds in their sources.
+//! [`Function::parts`](inspect::Function::parts) lists them. Code of crates from a registry counts only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper, which finds its own.
 //!
 //! Warnings, and the differences that [`MemoryBuilder::recheck`] finds, are events of `tracing` and counts in
 //! [`Memory::stats`]; without a subscriber and without [`MemoryBuilder::verbose`] nothing is printed.

@@ -2,7 +2,7 @@
 
 pub use crate::call::arguments::{Arguments, MutationCheck};
 pub use crate::call::describe::{describe_field, describe_inside};
-pub use crate::call::keyed::{Keyed, Probe};
+pub use crate::call::keyed::{Keyable, Keyed, Probe};
 pub use crate::call::lazy::{bind, call, like};
 pub use crate::call::rounding::Rounding;
 pub use crate::call::{Call, Options};

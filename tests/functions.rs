@@ -1,5 +1,7 @@
 //! Keys of functions: which code, name, type or place makes another entry, and which doesn't.
 
+mod traits;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::prelude::*;

@@ -2,6 +2,7 @@
 
 mod builds;
 mod crates;
+mod libraries;
 mod lookups;
 mod marks;
 

@@ -220,8 +220,12 @@ impl Lazy<'_> {
         let added = captures.iter().map(|Capture { name, secret, local, .. }| {
             let site = site.located_at(local.span());
             let add = Ident::new(if *secret { "add_secret" } else { "add" }, site);
-            quote_spanned!(site=> arguments.#add(#name, #local, (&&&&&&#private::Probe(#local)).keyed());)
+            let keyed = crate::probe::keyed(&local.to_token_stream(), site, private);
+            quote_spanned!(site=> arguments.#add(#name, #local, #keyed);)
         });
+        let probe = quote_spanned!(site=> #private::probe_of(compute));
+        let found = quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format())).compared());
+        let format = crate::probe::stored(&probe, &found, site, private);
         let arguments = Ident::new(if captures.is_empty() { "_arguments" } else { "arguments" }, site);
         quote_spanned! {site=> {
             enum Place {}
@@ -246,7 +250,7 @@ impl Lazy<'_> {
                 arguments,
                 compute,
                 |(#(#locals,)*), #arguments| { #(#added)* },
-                (&&&#private::probe_of(compute).with((&&&&&&#private::probe_of(compute)).format())).compared(),
+                #format,
                 &#private::Options::NONE,
             )
         }}

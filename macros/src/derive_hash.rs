@@ -70,7 +70,8 @@ fn in_rows(members: &Fields, private: &TokenStream) -> TokenStream {
     let (alike, pattern) = (structure(members, private, "alike"), pattern(members));
     let rows = members.iter().enumerate().map(|(at, field)| {
         let (local, site) = (local(at), Span::mixed_site().located_at(field.ty.span()));
-        quote_spanned!(site=> #private::Keyed::row(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);)
+        let keyed = crate::probe::keyed(&local.to_token_stream(), site, private);
+        quote_spanned!(site=> #private::Keyed::row(&#keyed, #local, hasher);)
     });
     quote_spanned! {Span::mixed_site()=>
         fn has_rows(&self) -> bool {
@@ -128,9 +129,10 @@ fn fields(members: &Fields, private: &TokenStream, method: &str) -> TokenStream 
             syn::Member::Unnamed(index) => index.index.to_string(),
         };
         let site = Span::mixed_site().located_at(field.ty.span());
+        let keyed = crate::probe::keyed(&local.to_token_stream(), site, private);
         quote_spanned! {site=>
             if hasher.begin_field(#name) {
-                #private::Keyed::#method(&(&&&&&&#private::Probe(#local)).keyed(), #local, hasher);
+                #private::Keyed::#method(&#keyed, #local, hasher);
             }
         }
     });
@@ -148,7 +150,8 @@ fn words(name: &Ident, members: &Fields, variant: bool, private: &TokenStream) -
     };
     let fields = members.iter().zip(members.members()).enumerate().map(|(at, (field, member))| {
         let (local, site) = (local(at), Span::mixed_site().located_at(field.ty.span()));
-        let how = quote_spanned!(site=> (&&&&&&#private::Probe(#local)).keyed(), #local);
+        let keyed = crate::probe::keyed(&local.to_token_stream(), site, private);
+        let how = quote_spanned!(site=> #keyed, #local);
         if only {
             let mark = if variant { &*name } else { "" };
             return quote_spanned!(site=> text.display("("); #private::describe_inside(text, #mark, #how););

@@ -94,7 +94,8 @@ impl Derive<'_> {
         let private = self.private;
         let site = Span::mixed_site().located_at(ty.span());
         let probe = quote_spanned!(site=> #private::FormatProbe::<#ty>::new());
-        quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format_plain())).compared())
+        let found = quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format_plain())).compared());
+        crate::probe::stored(&probe, &found, site, private)
     }
 
     fn type_name(&self) -> TokenStream {

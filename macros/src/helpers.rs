@@ -15,8 +15,9 @@ use crate::cache::{Counts, Helpers, Options};
 /// The crate that is compiled.
 struct Sources {
     name: String,
-    /// The folders that files are told by, so that no path of a machine is: of the package, and of its build script.
-    folders: [Option<PathBuf>; 2],
+    /// The folders that files are told by, so that no path of a machine is: of the package, of its build script, and of the
+    /// packages that it uses by path.
+    folders: Vec<PathBuf>,
     resolver: Resolver<'static>,
 }
 
@@ -145,9 +146,11 @@ fn read() -> Result<Sources, String> {
     let session = Session::of_this_process().ok_or("the crate's root is no file")?;
     let (name, out_dir) = (session.crate_name.clone(), session.out_dir.clone());
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let folders = [package.or_else(|| session.root.parent().map(Path::to_owned)), out_dir];
+    let mut folders: Vec<PathBuf> = package.or_else(|| session.root.parent().map(Path::to_owned)).into_iter().collect();
+    folders.extend(out_dir);
     // For as long as the compiler runs.
     let index = Box::leak(Box::new(Index::read(session).map_err(|error| error.to_string())?));
+    folders.extend(index.packages());
     Ok(Sources { name, folders, resolver: Resolver::new(index) })
 }
 
@@ -222,7 +225,7 @@ impl Sources {
     }
 
     fn shown(&self, file: &Path) -> String {
-        let inside = self.folders.iter().flatten().find_map(|folder| file.strip_prefix(folder).ok());
+        let inside = self.folders.iter().find_map(|folder| file.strip_prefix(folder).ok());
         let shown = inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(file);
         shown.display().to_string().replace(['\t', '\n'], " ")
     }
@@ -280,6 +283,13 @@ impl Sources {
                     let fact = quote_spanned!(site=> #private::Fact::Env(#name, #private::core::option_env!(#name)));
                     ("env".to_owned(), name, fact)
                 }
+                Fact::Variable(name, value) => {
+                    let value = match value {
+                        Some(value) => quote_spanned!(site=> #private::core::option::Option::Some(#value)),
+                        None => quote_spanned!(site=> #private::core::option::Option::None),
+                    };
+                    (format!("{item} {at:06}"), name.clone(), quote_spanned!(site=> #private::Fact::Env(#name, #value)))
+                }
                 // A file that isn't there belongs to an alternative that isn't compiled.
                 Fact::Include(path) if path.is_file() => {
                     let Some(literal) = path.to_str() else { continue };
@@ -290,7 +300,10 @@ impl Sources {
                     (format!("{item} {at:06}"), name, fact)
                 }
                 Fact::ModulePath => {
-                    let path = format!("{}::{}", self.name, part.name);
+                    let path = match part.is_elsewhere {
+                        true => part.name.clone(),
+                        false => format!("{}::{}", self.name, part.name),
+                    };
                     let fact = quote_spanned!(site=> #private::Fact::Module(#path));
                     (format!("{item} {at:06}"), path, fact)
                 }

@@ -16,6 +16,7 @@ mod helpers;
 mod ident;
 mod krate;
 mod package;
+mod probe;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -63,9 +64,9 @@ use krate::compile_error;
 /// before the function runs, and are no part of the key: changing one takes effect on what is stored already. A panic of
 /// `min_duration`, `compress` or `readable` is a fault of the cache: the call is computed, and not stored.
 ///
-/// **Helpers in the same crate are found by themselves**: each item that the function names, calls or reaches through
-/// types and traits, transitively. `f::function().parts()` lists them with the reason why each counts, and `unseen()` what
-/// can't be followed: items of other crates, what their macros call, names that macros make. Where the sources can't be had, in
+/// **Helpers are found by themselves**, in the same crate, in the package's library and in crates by path: each item that
+/// the function names, calls or reaches through types and traits, transitively. `f::function().parts()` lists them with the reason why each counts, and `unseen()` what
+/// can't be followed: items of crates from a registry or a repository, what their macros call, names that macros make. Where the sources can't be had, in
 /// documentation tests and in functions that another crate's macro makes, `code` is `"package"`.
 ///
 /// A function's path has three parts: the package; the binary or example, if the function stands in one; and its
@@ -96,7 +97,11 @@ use krate::compile_error;
 /// else share a result; `#[derive(ContentHash)]` counts everything. A result that comes back from serde unequal to what it
 /// was isn't stored, if its type is `PartialEq`; without that, what `Serialize` hides is lost.
 ///
-/// Refused, each with what to write instead: methods of traits, mutable arguments (`&mut`, mutable views; behind a type
+/// A method of a trait is cached where it is implemented, for a type of the crate, with `#[cache]` on the `impl`, too:
+/// `#[cache] impl Model for Ridge { #[cache] fn fit(&self) … }`. Its call is `ridge.fit_call(…)`; who calls it by the trait
+/// has it cached by the thread's memory.
+///
+/// Refused, each with what to write instead: provided methods of traits, mutable arguments (`&mut`, mutable views; behind a type
 /// parameter they bypass the cache), borrowed and `impl Trait` results, `async`, `const`, `unsafe` and `extern`
 /// functions, `main`, `#[track_caller]`, and `line!()`, `column!()`, `file!()` and `Location::caller()` in a body whose
 /// tokens count.

@@ -53,11 +53,28 @@ pub(crate) fn decide(file: &File, from: usize, to: usize, session: &Session, sym
         "true" => return Some(true),
         "false" => return Some(false),
         "test" => return Some(session.test),
-        name if BUILT_IN.contains(&name) || name.starts_with("target_") || name.starts_with("sanitize") => return None,
+        name if is_built_in(name) => return None,
         _ => {}
     }
     let set: String = (from..to).map(|at| file.text_of(at)).collect();
-    Some(session.cfg.contains(&set))
+    let is_set = session.cfg.contains(&set);
+    (is_set || !session.is_cfg_open).then_some(is_set)
+}
+
+fn is_built_in(name: &str) -> bool {
+    BUILT_IN.contains(&name) || name.starts_with("target_") || name.starts_with("sanitize")
+}
+
+/// Whether a predicate of another crate has the same value in the crate that is compiled: that crate may be compiled as a
+/// test, and one of another package with `cfg`s of its own.
+pub(crate) fn is_shared(predicate: &str, session: &Session) -> bool {
+    let code = predicate.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    let mut names = code.split(|character: char| !character.is_alphanumeric() && character != '_');
+    names.all(|name| match name {
+        "test" => false,
+        "" | "all" | "any" | "not" | "true" | "false" => true,
+        name => is_built_in(name) || !session.is_cfg_open,
+    })
 }
 
 fn combine(name: Symbol, mut each: impl Iterator<Item = Option<bool>>) -> Option<bool> {

@@ -91,7 +91,7 @@ impl Reader<'_> {
         if (from..to).any(|at| self.file.symbol(at) == Symbol::DOLLAR) {
             return;
         }
-        let value = cfg::decide(self.file, from, to, &self.index.session, &self.index.symbols);
+        let value = cfg::decide(self.file, from, to, self.index.session_of(self.file), &self.index.symbols);
         let text = self.index.words(self.index.item(self.id).file, from, to);
         self.push(Fact::Cfg(text, value));
     }

@@ -4,12 +4,15 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::index::CrateId;
 use crate::lex::{self, Kind, Token};
 use crate::symbol::{Symbol, Symbols};
 
 /// One file of the crate, as the compiler reads it.
 pub(crate) struct File {
     pub(crate) path: PathBuf,
+    /// The crate that reads it.
+    pub(crate) krate: CrateId,
     pub(crate) text: String,
     pub(crate) tokens: Vec<Token>,
     /// Where each line begins, once a line has been asked for.
@@ -17,16 +20,16 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub(crate) fn read(path: &Path, symbols: &mut Symbols) -> Result<File> {
+    pub(crate) fn read(path: &Path, krate: CrateId, symbols: &mut Symbols) -> Result<File> {
         let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, &error))?;
         let text = String::from_utf8(bytes).map_err(|_| Error::not_utf8(path))?;
-        File::new(path, &text, symbols)
+        File::new(path, krate, &text, symbols)
     }
 
-    pub(crate) fn new(path: &Path, text: &str, symbols: &mut Symbols) -> Result<File> {
+    pub(crate) fn new(path: &Path, krate: CrateId, text: &str, symbols: &mut Symbols) -> Result<File> {
         let text = lex::normalized(text);
         match lex::lex(&text, symbols) {
-            Ok(tokens) => Ok(File { path: path.to_owned(), text, tokens, lines: OnceCell::new() }),
+            Ok(tokens) => Ok(File { path: path.to_owned(), krate, text, tokens, lines: OnceCell::new() }),
             Err(error) => Err(Error::unlexable(path, line(&text, error.at), error.expected)),
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::index::{Binding, Import, Index, ItemId, ItemKind, ROOT, ScopeId};
+use crate::index::{Binding, Import, Index, ItemId, ItemKind, Krate, ScopeId};
 use crate::symbol::{Map, Set, Symbol};
 
 /// Where a path, or the first part of it, leads.
@@ -33,7 +33,8 @@ pub(crate) struct Names<'a> {
     /// Whether an answer of this round differs from that of the one before.
     changed: Cell<bool>,
     settling: Cell<bool>,
-    externs: Vec<Symbol>,
+    /// The names by which each crate knows others.
+    externs: Vec<Vec<Symbol>>,
 }
 
 /// A name in a scope, or `*`: what its glob imports open.
@@ -51,9 +52,7 @@ const MACROS: u8 = 4;
 
 impl<'a> Names<'a> {
     pub(crate) fn new(index: &'a Index) -> Names<'a> {
-        let told = index.session.externs.iter().map(String::as_str);
-        let externs = told.chain(["std", "core", "alloc", "proc_macro", "test"]);
-        let externs = externs.filter_map(|name| index.symbols.find(name)).collect();
+        let externs = index.crates.iter().map(|krate| externs(index, krate)).collect();
         let (known, partial, asked) = (RefCell::default(), RefCell::default(), RefCell::default());
         Names { index, known, partial, asked, changed: Cell::new(false), settling: Cell::new(false), externs }
     }
@@ -77,15 +76,15 @@ impl<'a> Names<'a> {
     fn begin(&self, scope: ScopeId, path: &[Symbol], global: bool) -> Option<(Vec<Target>, usize)> {
         let first = *path.first()?;
         if global {
-            let mut targets = self.external(first);
-            if self.index.session.edition == 2015 {
-                targets.extend(self.member(ROOT, first).iter().cloned());
+            let mut targets = self.external(scope, first);
+            if self.edition(scope) == 2015 {
+                targets.extend(self.member(self.index.root_of(scope), first).iter().cloned());
             }
             return Some((targets, 1));
         }
         let module = self.index.module(scope);
         match first {
-            Symbol::CRATE => Some((vec![Target::Module(ROOT)], 1)),
+            Symbol::CRATE => Some((vec![Target::Module(self.index.root_of(scope))], 1)),
             Symbol::SELF if path.len() > 1 => Some(self.upwards(module, path, 1)),
             Symbol::SUPER => Some(self.upwards(module, path, 0)),
             first if first.is_keyword() => None,
@@ -106,7 +105,7 @@ impl<'a> Names<'a> {
 
     /// A name without a path: scopes from the inside out, then crates.
     fn lexical(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
-        let mut targets = Vec::new();
+        let (mut targets, root) = (Vec::new(), scope);
         let mut at = Some(scope);
         while let Some(scope) = at {
             targets.extend(self.member(scope, name).iter().cloned());
@@ -115,24 +114,53 @@ impl<'a> Names<'a> {
             at = if inner.is_body { inner.parent } else { None };
         }
         if targets.is_empty() {
-            targets = self.external(name);
+            targets = self.external(root, name);
         }
         targets
     }
 
-    /// The crate of that name, if the compiler was given one.
-    fn external(&self, name: Symbol) -> Vec<Target> {
-        let bound = self.index.scopes[ROOT as usize].names.get(&name).into_iter().flatten();
+    fn edition(&self, scope: ScopeId) -> u16 {
+        self.index.crates[self.index.scopes[scope as usize].krate as usize].session.edition
+    }
+
+    /// The crate of that name, if the compiler was given one for the crate of the scope.
+    fn external(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
+        let root = &self.index.scopes[self.index.root_of(scope) as usize];
+        let bound = root.names.get(&name).into_iter().flatten();
         let mut targets: Vec<Target> = bound
             .filter_map(|binding| match binding {
-                Binding::Crate(name) => Some(Target::Foreign(vec![*name])),
+                Binding::Crate(name) => Some(self.other_crate(scope, *name)),
                 _ => None,
             })
             .collect();
-        if targets.is_empty() && self.externs.contains(&name) {
-            targets.push(Target::Foreign(vec![name]));
+        if targets.is_empty() && self.externs[root.krate as usize].contains(&name) {
+            targets.push(self.other_crate(scope, name));
         }
         targets
+    }
+
+    /// The root of a crate that is read, too, or the path of one that isn't.
+    fn other_crate(&self, scope: ScopeId, name: Symbol) -> Target {
+        let crates = &self.index.crates;
+        match crates[self.index.scopes[scope as usize].krate as usize].crates.get(&name) {
+            Some(&id) => Target::Module(crates[id as usize].root),
+            None => Target::Foreign(vec![name]),
+        }
+    }
+
+    /// The crates that may hold what a name stands for that no text explains: those of imports that lead nowhere.
+    pub(crate) fn lost_imports(&self, scope: ScopeId, name: Symbol) -> Vec<Symbol> {
+        let inner = &self.index.scopes[scope as usize];
+        let bound = inner.names.get(&name).into_iter().flatten().filter_map(|binding| match binding {
+            Binding::Import(import) => Some(import),
+            _ => None,
+        });
+        let lost = bound.chain(&inner.globs).filter(|import| self.import_path(scope, import).is_empty());
+        let mut found: Vec<Symbol> = lost.filter_map(|import| import.path.first().copied()).collect();
+        if let Some(parent) = inner.parent.filter(|_| inner.is_body) {
+            found.extend(self.lost_imports(parent, name));
+        }
+        found
     }
 
     /// A name of one scope: its own, its imports', and those that its glob imports bring, as far as nothing nearer
@@ -247,8 +275,8 @@ impl<'a> Names<'a> {
             match binding {
                 Binding::Item(id) => targets.push(Target::Item(*id)),
                 Binding::Module(module) => targets.push(Target::Module(*module)),
-                Binding::Crate(SELF) => targets.push(Target::Module(ROOT)),
-                Binding::Crate(name) => targets.push(Target::Foreign(vec![*name])),
+                Binding::Crate(SELF) => targets.push(Target::Module(self.index.root_of(scope))),
+                Binding::Crate(name) => targets.push(self.other_crate(scope, *name)),
                 Binding::Import(import) => targets.extend(self.imported(scope, import)),
             }
         }
@@ -264,8 +292,8 @@ impl<'a> Names<'a> {
     /// A path of a `use`: in 2015 it begins at the crate's root, since then where it stands.
     fn import_path(&self, scope: ScopeId, import: &Import) -> Vec<Found> {
         let mut found = self.path(scope, &import.path, import.global);
-        if self.index.session.edition == 2015 && !import.global {
-            found.extend(self.path(ROOT, &import.path, false));
+        if self.edition(scope) == 2015 && !import.global {
+            found.extend(self.path(self.index.root_of(scope), &import.path, false));
         }
         found
     }
@@ -395,6 +423,13 @@ impl<'a> Names<'a> {
             _ => TYPES,
         }
     }
+}
+
+/// The names that a crate has for others: those that the compiler was given, and those of the standard library.
+fn externs(index: &Index, krate: &Krate) -> Vec<Symbol> {
+    let told = krate.session.externs.iter().map(String::as_str);
+    let externs = told.chain(["std", "core", "alloc", "proc_macro", "test"]);
+    externs.filter_map(|name| index.symbols.find(name)).collect()
 }
 
 fn add(targets: &mut Vec<Target>, target: Target) {

@@ -1,7 +1,7 @@
 //! What a macro of this crate may do with its input, together with the macros that it calls.
 
 use crate::file::File;
-use crate::index::{Index, ItemId, ItemKind, attribute};
+use crate::index::{CrateId, Index, ItemId, ItemKind, attribute};
 use crate::lex::Kind;
 use crate::mention::evaluates;
 use crate::prelude::is_standard_macro;
@@ -88,7 +88,7 @@ fn called(index: &Index, file: &File, name: Symbol, from: usize, to: usize, is_v
         Symbol::CFG | Symbol::CFG_SELECT => Reads { cfg: open, ..Reads::default() },
         Symbol::ENV | Symbol::OPTION_ENV => Reads { env: open, ..Reads::default() },
         Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => Reads { file: open, ..Reads::default() },
-        name => Reads { text: reads_text(index, name), ..Reads::default() },
+        name => Reads { text: reads_text(index, file.krate, name), ..Reads::default() },
     }
 }
 
@@ -111,16 +111,16 @@ fn reads_docs(file: &File, bracket: usize) -> bool {
 }
 
 /// Whether a macro of that name may read its input as text, if none of this crate's has it.
-fn reads_text(index: &Index, name: Symbol) -> bool {
+fn reads_text(index: &Index, krate: CrateId, name: Symbol) -> bool {
     let text = index.symbols.text(name);
-    text == "stringify" || !(evaluates(text) || is_standard_macro(text) || index.macros.contains_key(&name))
+    text == "stringify" || !(evaluates(text) || is_standard_macro(text) || !index.macros_named(krate, name).is_empty())
 }
 
 impl Index {
     /// What a macro of that name may do with its input.
-    pub(crate) fn reads_of(&self, name: Symbol) -> Reads {
-        let mut reads = Reads { text: reads_text(self, name), ..Reads::default() };
-        for id in self.macros.get(&name).into_iter().flatten() {
+    pub(crate) fn reads_of(&self, krate: CrateId, name: Symbol) -> Reads {
+        let mut reads = Reads { text: reads_text(self, krate, name), ..Reads::default() };
+        for id in self.macros_named(krate, name) {
             reads.add(self.reads.get(id).copied().unwrap_or(Reads::ALL));
         }
         reads

@@ -2,6 +2,7 @@
 //!
 //! A procedural macro runs in the compiler's process, so that `std::env::args()` are the compiler's arguments.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,15 @@ pub struct Session {
     pub cfg: Vec<String>,
     /// The names of each `--extern`.
     pub externs: Vec<String>,
+    /// Those of them whose file is told, with that file.
+    pub libraries: Vec<(String, PathBuf)>,
+    /// The folder that Cargo has the compiler run in, from which it names the files of a workspace: known where the
+    /// crate's root is named from there, too.
+    pub folder: Option<PathBuf>,
+    /// Whether the crate may have been compiled with other `cfg`s than those that are told.
+    pub is_cfg_open: bool,
+    /// The variables of the environment that the crate has looked up, where that was in another process than this one.
+    pub variables: Option<BTreeMap<String, Option<String>>>,
     /// The folder that a build script writes to: `OUT_DIR`.
     pub out_dir: Option<PathBuf>,
 }
@@ -100,6 +110,25 @@ impl Session {
     fn input(&mut self, argument: &str, current: &Path) {
         if self.root.as_os_str().is_empty() && argument.ends_with(".rs") {
             self.root = current.join(argument);
+            self.folder = Path::new(argument).is_relative().then(|| current.to_owned());
+        }
+    }
+
+    fn library(&mut self, value: &str) {
+        let name = extern_name(value);
+        if let Some((_, file)) = value.split_once('=') {
+            self.libraries.push((name.clone(), PathBuf::from(file)));
+        }
+        self.externs.push(name);
+    }
+
+    /// The value of a variable where the crate is compiled.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        match &self.variables {
+            _ if name == "OUT_DIR" => self.out_dir.as_ref()?.to_str().map(str::to_owned),
+            Some(known) => known.get(name).cloned().flatten(),
+            None if crate::index::is_variable(name) => env::var(name).ok(),
+            None => None,
         }
     }
 
@@ -108,7 +137,7 @@ impl Session {
             "--cfg" => self.cfg.push(without_spaces(value)),
             "--crate-name" => self.crate_name = value.to_owned(),
             "--edition" => self.edition = value.parse().unwrap_or(2015),
-            "--extern" => self.externs.push(extern_name(value)),
+            "--extern" => self.library(value),
             _ => {}
         }
     }

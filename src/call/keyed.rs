@@ -45,6 +45,9 @@ pub struct ByParts;
 /// Not at all; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
+/// Not at all, which another message says already; never made.
+pub struct Lent;
+
 impl<T: ?Sized> Unkeyed<T> {
     pub(crate) fn new() -> Self {
         Self(PhantomData)
@@ -211,6 +214,12 @@ impl<A: Serialize, B: Serialize, C: Serialize> SerdeParts for (A, B, C) {
     }
 }
 
+impl<T: ?Sized> Keyed<T> for Lent {
+    fn digest(&self, _: &T, _: &mut ContentHasher) {}
+
+    fn describe(&self, _: &T, _: &mut Text) {}
+}
+
 impl<T: ?Sized> Keyed<T> for Unkeyed<T> {
     fn digest(&self, _: &T, _: &mut ContentHasher) {}
 
@@ -257,21 +266,35 @@ pub trait KeyedBySerde {
 
 impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
 
-/// What an argument must be; exists for its error message.
+/// What the search for an argument's key must come to; exists for its error message.
+///
+/// It is asked for by its path, where a macro expands: of a bound the compiler would show the function that has it.
 #[diagnostic::on_unimplemented(
-    message = "an argument of type `{Self}` can't be part of a cache key",
+    message = "an argument of type `{T}` can't be part of a cache key",
     label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
     note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`; of a function, take an enum that names it, or cache a closure with a name: `call!(\"name\", |…| …)`"
 )]
-pub trait Keyable {}
+pub trait Keyable<T: ?Sized>: Sized {
+    /// The same; the argument goes first, so that its type is known where the other is refused.
+    #[inline]
+    fn of(_: &T, how: Self) -> Self {
+        how
+    }
+}
+
+macro_rules! keyable {
+    ($($how:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: ?Sized> Keyable<T> for $how {}
+    )*};
+}
+
+keyable! { ByHash BySerde BySerdeRef ByParts Lent }
 
 /// The last level.
 pub trait NotKeyed<T: ?Sized> {
-    /// Fails to compile, readably.
-    fn keyed(&self) -> Unkeyed<T>
-    where
-        T: Keyable,
-    {
+    /// Fails to be [`Keyable`].
+    fn keyed(&self) -> Unkeyed<T> {
         Unkeyed::new()
     }
 }

@@ -3,7 +3,7 @@
 
 use ndarray::{ArrayBase, ViewRepr};
 
-use crate::call::keyed::{Probe, Unkeyed};
+use crate::call::keyed::{Lent, Probe};
 
 /// Whether a value of the type with this name lets a function change something that isn't its own.
 ///
@@ -39,11 +39,11 @@ pub trait Unchanged {}
 /// The level before all others.
 pub trait KeyedMutably<T> {
     /// Fails to compile, readably.
-    fn keyed(&self) -> Unkeyed<T>
+    fn keyed(&self) -> Lent
     where
         T: Unchanged,
     {
-        Unkeyed::new()
+        Lent
     }
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::call::keyed::{Keyed, Probe};
+use crate::call::keyed::{Keyable, Keyed, Probe};
 use crate::digest::{ContentHasher, Text};
 use crate::memory::Memory;
 
@@ -27,6 +27,9 @@ impl<T: Keyless + ?Sized> Keyed<T> for ByNothing {
 
     fn describe(&self, _: &T, _: &mut Text) {}
 }
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Keyable<T> for ByNothing {}
 
 /// The level before [`ContentHash`](crate::ContentHash).
 pub trait KeyedByNothing {

@@ -2,7 +2,7 @@
 //!
 //! Autoref specialization: `(&&&&&&FormatProbe::<R>::new()).format()` looks at as many references first, and at one
 //! less each time. So the level that is implemented for the most of them and whose bounds hold is taken; the last one
-//! takes `self` by value, fits every type, and asks for [`Storable`], which no type is: its message is the error.
+//! takes `self` by value, fits every type, and is no [`Storable`]: the message of that is the error.
 //! The bounds of generic functions count like those of types. In each family the levels are tried in this order:
 //!
 //! | `format` | `format_with_err` | `format_plain` (fields) |
@@ -18,10 +18,11 @@
 //! For the format that was found, [`EqProbe`] then finds out by what its values can be compared.
 //!
 //! ```compile_fail,E0277
-//! use ndcache::__private::{FormatProbe, probes::*};
+//! use ndcache::__private::{FormatProbe, Storable, probes::*};
 //!
 //! struct Opaque;
-//! let _ = (&&&&&&FormatProbe::<Opaque>::new()).format(); // `Opaque` can't be stored in the cache
+//! let probe = FormatProbe::<Opaque>::new();
+//! let _ = Storable::of(probe, (&&&&&&probe).format()); // `Opaque` can't be stored in the cache
 //! ```
 
 use std::fmt::Debug;
@@ -133,15 +134,39 @@ impl<R, F: Copy> Uncompared for EqProbe<R, F> {
     }
 }
 
-/// What no type is: the bound of the last level, so that its message is the compiler's.
+/// What the search for a format must come to: asked for by its path, where a macro expands, so that the compiler shows its
+/// message and no function that has a bound.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't be stored in the cache",
+    message = "`{R}` can't be stored in the cache",
     label = "neither a `Payload` nor a type that serde can write and read",
     note = "derive `ndcache::Payload`, or `serde::Serialize` and `serde::Deserialize`, for it",
     note = "the parts of a tuple or container need `Payload` each, or serde each; an array of a type parameter needs `ndcache::Element` as its bound"
 )]
-pub trait Storable {}
+pub trait Storable<R>: Sized {
+    fn of(_: FormatProbe<R>, format: Self) -> Self {
+        format
+    }
+}
+
+macro_rules! storable {
+    ($([$($generic:ident)?] $format:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<R $(, $generic)?> Storable<R> for $format {}
+    )*};
+}
+
+storable! {
+    [] ViaPayload;
+    [] ViaSerde;
+    [] ViaSerdeEq;
+    [] ViaSerdeEqDebug;
+    [F] OptionVia<F>;
+    [F] OkOnly<F>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R, F, G> Storable<R> for WithErr<F, G> {}
 
 /// The traits of all levels, for a glob import.
 pub(crate) mod probes {
@@ -194,51 +219,35 @@ levels! {
     PlainSerde: [R: Serialize + DeserializeOwned] FormatProbe<R> => format_plain -> ViaSerde, ViaSerde;
 }
 
-// Written out: the compiler's message quotes them, and the macro with them if they came from one.
 #[doc(hidden)]
 pub trait FormatNone<R>: Sized {
-    fn format(self) -> Refused<R>
-    where
-        R: Storable;
+    fn format(self) -> Refused<R>;
 }
 
 impl<R> FormatNone<R> for FormatProbe<R> {
-    fn format(self) -> Refused<R>
-    where
-        R: Storable,
-    {
+    fn format(self) -> Refused<R> {
         Refused::new()
     }
 }
 
 #[doc(hidden)]
 pub trait ErrNone<R>: Sized {
-    fn format_with_err(self) -> Refused<R>
-    where
-        R: Storable;
+    fn format_with_err(self) -> Refused<R>;
 }
 
 impl<R> ErrNone<R> for FormatProbe<R> {
-    fn format_with_err(self) -> Refused<R>
-    where
-        R: Storable,
-    {
+    fn format_with_err(self) -> Refused<R> {
         Refused::new()
     }
 }
 
 #[doc(hidden)]
 pub trait PlainNone<R>: Sized {
-    fn format_plain(self) -> Refused<R>
-    where
-        R: Storable;
+    fn format_plain(self) -> Refused<R>;
 }
 
 impl<R> PlainNone<R> for FormatProbe<R> {
-    fn format_plain(self) -> Refused<R>
-    where
-        R: Storable,
-    {
+    fn format_plain(self) -> Refused<R> {
         Refused::new()
     }
 }

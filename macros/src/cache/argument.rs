@@ -108,6 +108,6 @@ impl Argument {
             let site = Span::mixed_site().located_at(self.span);
             return quote_spanned!(site=> (&&#private::Rounding(#value)).keyed(#step));
         }
-        quote_spanned!(Span::mixed_site().located_at(self.span)=> (&&&&&&#private::Probe(#value)).keyed())
+        crate::probe::keyed(value, Span::mixed_site().located_at(self.span), private)
     }
 }

@@ -106,9 +106,17 @@ fn standing(options: &Options, signature: &Signature, place: Option<Place>, erro
     if let (Some(handle), true) = (&options.handle, receiver || options.method.is_some()) {
         errors.push(handle, "`handle` names the companion of a free function; a method has none");
     }
-    if matches!(place, Some(Place::TraitImpl | Place::Trait)) {
-        return errors
-            .push(name, "a trait's method can't be cached: cache a function or an inherent method, and call it here");
+    if place == Some(Place::TraitImpl) {
+        return errors.push(
+            name,
+            "a method of a trait is cached if its `impl` has `#[cache]`, too: put `#[cache]` before the `impl`",
+        );
+    }
+    if place == Some(Place::Trait) {
+        return errors.push(
+            name,
+            "a trait's provided method can't be cached: cache a function or an inherent method, and call it here",
+        );
     }
     if receiver || options.method.is_some() {
         return;

@@ -21,6 +21,21 @@ pub(super) fn expand(options: &Options, function: &Function, code: &TokenStream,
     if expansion.names.method { expansion.method(code) } else { expansion.free(code) }
 }
 
+/// A method of a trait: what the trait is given, of `own`, and what goes into an inherent `impl`, of `inherent`.
+pub(super) fn of_trait(
+    options: &Options,
+    own: &Function,
+    inherent: &Function,
+    code: &TokenStream,
+    private: &TokenStream,
+) -> (TokenStream, TokenStream) {
+    let of = |function| {
+        let names = Names::new(options, function);
+        Expansion { options, function, names, arguments: arguments(options, &function.signature), private }
+    };
+    (of(own).wrapper(), of(inherent).beside(code))
+}
+
 /// What the generated items are called, and the path before them.
 ///
 /// A lint about a name is reported where the name is the user's own token, and nowhere else. So that token goes to the
@@ -106,15 +121,21 @@ impl Expansion<'_> {
     }
 
     fn method(&self, code: &TokenStream) -> TokenStream {
+        let (wrapper, beside) = (self.wrapper(), self.beside(code));
+        quote_spanned!(Span::mixed_site()=> #wrapper #beside)
+    }
+
+    /// What a method becomes beside itself.
+    fn beside(&self, code: &TokenStream) -> TokenStream {
         let handle = &self.names.handle;
         let site = Span::mixed_site();
         let companion = quote_spanned! {site=>
             #[allow(non_camel_case_types)]
             enum #handle {}
         };
-        let (wrapper, compute, call, function) = (self.wrapper(), self.compute(), self.call(), self.function());
+        let (compute, call, function) = (self.compute(), self.call(), self.function());
         let (item, code) = (self.item(Some(companion), code), self.code());
-        quote_spanned!(site=> #wrapper #compute #call #function #item #code)
+        quote_spanned!(site=> #compute #call #function #item #code)
     }
 
     pub(super) fn attributes(&self, role: Role) -> Vec<TokenStream> {

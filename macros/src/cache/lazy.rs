@@ -56,13 +56,14 @@ impl Expansion<'_> {
             ReturnType::Type(_, ty) => ty.span(),
         });
         let probe = quote_spanned!(site=> #private::FormatProbe::<#result>::new());
-        match self.options.cache_err {
+        let found = match self.options.cache_err {
             true => {
                 let ok = quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format_with_err())).compared());
                 quote_spanned!(site=> (&&&#probe.with(#ok)).compared_err())
             }
             false => quote_spanned!(site=> (&&&#probe.with((&&&&&&#probe).format())).compared()),
-        }
+        };
+        crate::probe::stored(&probe, &found, site, private)
     }
 
     /// `fn(A, &mut MutationCheck) -> R`. A reference is `Copy`, so it is still here after the call.

@@ -2,6 +2,7 @@
 
 mod argument;
 mod attributes;
+mod block;
 mod check;
 mod expand;
 mod lazy;
@@ -33,6 +34,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> {
+    if block::is_block(&item) {
+        return block::expand(arguments, item);
+    }
     let options = Options::of_cache(arguments)?;
     let function: parse::Function = syn::parse2(item.clone())?;
     check::check(&options, &function, surroundings::place(&item))?;

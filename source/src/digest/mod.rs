@@ -7,7 +7,7 @@
 
 mod stream;
 
-use crate::index::Index;
+use crate::index::{Index, OWN};
 
 pub(crate) use stream::content;
 
@@ -133,13 +133,14 @@ pub(crate) fn items(mut contents: Vec<[u8; 16]>) -> [u8; 16] {
 pub(crate) fn files(index: &Index) -> [u8; 16] {
     let mut all: Vec<[u8; 16]> = (0..index.files.len()).map(|file| stream::file(index, file)).collect();
     all.sort_unstable();
+    let session = &index.crates[OWN as usize].session;
     let mut stream = Stream::new("ndcache-files:1");
-    stream.number(u64::from(index.session.edition));
-    let mut set = index.session.cfg.clone();
+    stream.number(u64::from(session.edition));
+    let mut set = session.cfg.clone();
     set.sort_unstable();
     stream.number(set.len() as u64);
     set.iter().for_each(|set| stream.text(set));
-    stream.number(u64::from(index.session.test));
+    stream.number(u64::from(session.test));
     stream.number(all.len() as u64);
     all.iter().for_each(|digest| stream.bytes(digest));
     stream.finish()

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::cfg;
 use crate::facts;
 use crate::file::File;
-use crate::index::{Index, ItemId, ItemKind, after_visibility, attribute};
+use crate::index::{Index, ItemId, ItemKind, OWN, after_visibility, attribute};
 use crate::lex::{self, Kind};
 use crate::mention::{COUNTED_OPTIONS, angle_end, caching, has_read_docs};
 use crate::reach::Fact;
@@ -48,6 +48,9 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     let item = index.item(id);
     let file = index.file_of(item);
     let mut stream = Stream::new("ndcache-part:1");
+    if index.crate_of(item) != OWN {
+        stream.number(u64::from(index.session_of(file).edition));
+    }
     stream.number(item.guards.len() as u64);
     for guard in &item.guards {
         stream.text(&index.words(guard.file, guard.from as usize, guard.to as usize));
@@ -77,6 +80,9 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
 pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
     let file = &index.files[file];
     let mut stream = Stream::new("ndcache-file:1");
+    if file.krate != OWN {
+        stream.number(u64::from(index.session_of(file).edition));
+    }
     let mut tokens = Tokens { index, file, bytes: Vec::new() };
     tokens.level(0, file.tokens.len(), Level::default());
     stream.bytes(&tokens.bytes);
@@ -259,7 +265,7 @@ impl Tokens<'_> {
             return false;
         }
         let is_variable = at > 2 && self.file.symbol(at - 3) == Symbol::DOLLAR;
-        is_variable || self.index.reads_of(self.file.symbol(at - 2)).text
+        is_variable || self.index.reads_of(self.file.krate, self.file.symbol(at - 2)).text
     }
 
     fn is_attribute(&self, at: usize, from: usize) -> bool {

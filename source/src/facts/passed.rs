@@ -35,7 +35,7 @@ pub(crate) fn of(index: &Index, id: ItemId) -> Passed {
     for at in item.keyword as usize..to {
         let Some((name, open)) = call(file, at) else { continue };
         let is_variable = at > 0 && file.symbol(at - 1) == Symbol::DOLLAR;
-        let reads = if is_variable { Reads::ALL } else { index.reads_of(name) };
+        let reads = if is_variable { Reads::ALL } else { index.reads_of(file.krate, name) };
         if reads.cfg || reads.env || reads.file {
             let call = Call { index, file, id, name, open, reads, passed: &mut passed };
             call.read();
@@ -87,7 +87,7 @@ impl Call<'_> {
         let (index, file) = (self.index, self.file);
         let texts: Vec<&str> = self.input().filter_map(|at| file.string(at)).collect();
         let names: Vec<&str> = self.input().filter(|&at| file.is_ident(at)).map(|at| file.text_of(at)).collect();
-        for set in &index.session.cfg {
+        for set in &index.session_of(file).cfg {
             let is_meant = match set.split_once('=') {
                 Some((_, value)) => texts.contains(&value.trim_matches('"')),
                 None => names.contains(&set.as_str()),
@@ -97,7 +97,7 @@ impl Call<'_> {
             }
         }
         if names.contains(&"test") {
-            self.push(Fact::Cfg("test".to_owned(), Some(index.session.test)));
+            self.push(Fact::Cfg("test".to_owned(), Some(index.session_of(file).test)));
         }
         for name in names.iter().filter(|name| cfg::FLAGS.contains(name)) {
             self.push(Fact::Cfg((*name).to_owned(), None));
@@ -143,7 +143,7 @@ impl Call<'_> {
     /// The macros that the call leads to; all that there are if one of them is called by a variable.
     fn macros(&self) -> Vec<ItemId> {
         let index = self.index;
-        let mut found: Vec<ItemId> = index.macros.get(&self.name).cloned().unwrap_or_default();
+        let mut found: Vec<ItemId> = index.macros_named(self.file.krate, self.name).to_vec();
         if self.reads.called {
             found = index.reads.keys().copied().collect();
         }

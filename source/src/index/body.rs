@@ -78,7 +78,8 @@ fn closures(index: &mut Index, around: ItemId, named: Vec<(usize, usize)>) {
 
 pub(super) fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
     let scope = index.scopes.len() as ScopeId;
-    index.scopes.push(Scope { parent: Some(parent), is_body: true, ..Scope::default() });
+    let krate = index.scopes[parent as usize].krate;
+    index.scopes.push(Scope { parent: Some(parent), is_body: true, krate, ..Scope::default() });
     index.items[id as usize].scope = scope;
     scope
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::split::{self, ItemKind, Raw, called_macro};
 use super::text::included_path;
-use super::{Binding, Guard, Import, Index, Item, ItemId, ROOT, Scope, ScopeId, body, made, uses};
+use super::{Binding, CrateId, Guard, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses};
 use crate::cfg;
 use crate::error::Result;
 use crate::file::File;
-use crate::symbol::Symbol;
+use crate::session::Session;
+use crate::symbol::{Map, Symbol};
 
 /// Modules nest no deeper; a file that names itself would nest for ever.
 const DEPTH: usize = 64;
@@ -27,23 +28,22 @@ pub(super) struct Context {
     pub(super) depth: usize,
 }
 
-/// Reads the root file and what its modules name.
-pub(super) fn root(index: &mut Index) -> Result<()> {
-    let path = index.session.root.clone();
+/// Reads the root file of a crate and what its modules name.
+pub(super) fn root(index: &mut Index, session: Session) -> Result<()> {
+    let (path, krate, scope) = (session.root.clone(), index.crates.len() as CrateId, index.scopes.len() as ScopeId);
+    index.scopes.push(Scope { krate, ..Scope::default() });
+    index.crates.push(Krate { session, root: scope, crates: Map::default() });
     let folder = folder(&path);
-    let file = open(index, &path)?;
-    let context = Context {
-        file,
-        scope: ROOT,
-        children: folder.clone(),
-        paths: folder,
-        guards: Vec::new(),
-        parent: None,
-        depth: 0,
-    };
+    let file = open(index, &path, scope)?;
+    let context =
+        Context { file, scope, children: folder.clone(), paths: folder, guards: Vec::new(), parent: None, depth: 0 };
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
     let to = index.files[file as usize].tokens.len();
-    level(index, &context, from, to)?;
+    level(index, &context, from, to)
+}
+
+/// Takes up what macro calls declare, once all crates are read.
+pub(super) fn calls(index: &mut Index) -> Result<()> {
     renamed_macros(index);
     index.reads = crate::reads::of_macros(index);
     made::calls(index)?;
@@ -57,13 +57,14 @@ pub(super) fn root(index: &mut Index) -> Result<()> {
 /// `use name as other`: a macro is known by each of its names.
 fn renamed_macros(index: &mut Index) {
     let mut renamed = Vec::new();
-    for (&name, bindings) in index.scopes.iter().flat_map(|scope| &scope.names) {
+    let names = index.scopes.iter().flat_map(|scope| scope.names.iter().map(|names| (scope.krate, names)));
+    for (krate, (&name, bindings)) in names {
         for binding in bindings {
             if let Binding::Import(import) = binding
-                && let Some(last) = import.path.last().filter(|&&last| last != name)
-                && let Some(macros) = index.macros.get(last)
+                && let Some(&last) = import.path.last().filter(|&&last| last != name)
             {
-                renamed.push((name, macros.clone()));
+                let macros = index.macros_named(krate, last);
+                renamed.extend((!macros.is_empty()).then(|| ((krate, name), macros.to_vec())));
             }
         }
     }
@@ -138,8 +139,9 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 
-fn open(index: &mut Index, path: &Path) -> Result<u32> {
-    let file = File::read(path, &mut index.symbols)?;
+/// Reads a file for the crate of a scope.
+fn open(index: &mut Index, path: &Path, scope: ScopeId) -> Result<u32> {
+    let file = File::read(path, index.scopes[scope as usize].krate, &mut index.symbols)?;
     index.files.push(file);
     Ok(index.files.len() as u32 - 1)
 }
@@ -180,7 +182,7 @@ fn compiled(index: &Index, file: u32, attributes: &[usize], guards: &mut Vec<Gua
             continue;
         }
         let (from, to) = (bracket + 3, source.tokens[bracket + 2].link as usize);
-        match cfg::decide(source, from, to, &index.session, &index.symbols) {
+        match cfg::decide(source, from, to, index.session_of(source), &index.symbols) {
             Some(false) => return false,
             Some(true) => {}
             None => guards.push(Guard { file, from: from as u32, to: to as u32 }),
@@ -274,12 +276,16 @@ pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<
 }
 
 fn macro_rules(index: &mut Index, context: &Context, raw: &Raw, id: ItemId) {
-    index.macros.entry(raw.name).or_default().push(id);
+    let (krate, root) = (index.scopes[context.scope as usize].krate, index.root_of(context.scope));
+    index.macros.entry((krate, raw.name)).or_default().push(id);
     bind(index, context.scope, raw.name, Binding::Item(id));
     let file = &index.files[context.file as usize];
     let exported = raw.attributes.iter().any(|&bracket| file.symbol(bracket + 1) == Symbol::MACRO_EXPORT);
-    if exported && context.scope != ROOT {
-        bind(index, ROOT, raw.name, Binding::Item(id));
+    if exported {
+        index.exported.entry(raw.name).or_default().push(id);
+    }
+    if exported && context.scope != root {
+        bind(index, root, raw.name, Binding::Item(id));
     }
 }
 
@@ -299,7 +305,8 @@ pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Ve
         return Ok(());
     }
     let scope = index.scopes.len() as ScopeId;
-    index.scopes.push(Scope { parent: Some(context.scope), name: Some(raw.name), ..Scope::default() });
+    let krate = index.scopes[context.scope as usize].krate;
+    index.scopes.push(Scope { parent: Some(context.scope), name: Some(raw.name), krate, ..Scope::default() });
     bind(index, context.scope, raw.name, Binding::Module(scope));
     let context = Context { scope, guards, depth: context.depth + 1, parent: None, ..context.clone() };
     match raw.body {
@@ -336,7 +343,7 @@ fn paths(index: &Index, file: u32, raw: &Raw) -> (Vec<String>, bool) {
         } else if source.symbol(bracket + 1) == Symbol::CFG_ATTR && source.is_open(bracket + 2, b'(') {
             let arguments = cfg::arguments(source, bracket + 3, source.tokens[bracket + 2].link as usize);
             let Some((&(from, to), rest)) = arguments.split_first() else { continue };
-            let decided = cfg::decide(source, from, to, &index.session, &index.symbols);
+            let decided = cfg::decide(source, from, to, index.session_of(source), &index.symbols);
             let told = rest.iter().filter(|(from, _)| source.symbol(*from) == Symbol::PATH && decided != Some(false));
             for &(from, _) in told {
                 found.extend(source.string(from + 2).map(str::to_owned));
@@ -366,13 +373,17 @@ fn files(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
         read = true;
     }
     if !read {
-        index.missing.push(told.first().map_or(flat, |path| context.paths.join(path)));
+        missing(index, context, told.first().map_or(flat, |path| context.paths.join(path)));
     }
     Ok(())
 }
 
+fn missing(index: &mut Index, context: &Context, path: PathBuf) {
+    index.missing.push((index.scopes[context.scope as usize].krate, path));
+}
+
 fn module_file(index: &mut Index, context: &Context, path: &Path, children: PathBuf) -> Result<()> {
-    let file = open(index, path)?;
+    let file = open(index, path, context.scope)?;
     let mut guards = context.guards.clone();
     let (inner, from) = inner_attributes(&index.files[file as usize], 0);
     if !compiled(index, file, &inner, &mut guards) {
@@ -403,8 +414,8 @@ fn includes(index: &mut Index, context: &Context, raw: &Raw) -> Result<bool> {
     }
     match included_path(index, context.file, bang + 1) {
         Some(path) if context.depth < DEPTH && path.is_file() => include_items(index, context, &path)?,
-        Some(path) => index.missing.push(path),
-        None => index.missing.push(PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
+        Some(path) => missing(index, context, path),
+        None => missing(index, context, PathBuf::from(index.words(context.file, raw.keyword, raw.to))),
     }
     Ok(true)
 }
@@ -413,7 +424,7 @@ pub(super) fn include_items(index: &mut Index, context: &Context, path: &Path) -
     if context.depth >= DEPTH {
         return Ok(());
     }
-    let file = open(index, path)?;
+    let file = open(index, path, context.scope)?;
     let (paths, depth) = (folder(path), context.depth + 1);
     let context = Context { file, children: paths.clone(), paths, depth, ..context.clone() };
     let (_, from) = inner_attributes(&index.files[file as usize], 0);
@@ -454,7 +465,7 @@ pub(super) fn expression(index: &mut Index, context: &Context, path: &Path) -> R
     if context.depth >= DEPTH || !path.is_file() {
         return Ok(None);
     }
-    let Ok(file) = open(index, path) else { return Ok(None) };
+    let Ok(file) = open(index, path, context.scope) else { return Ok(None) };
     let to = index.files[file as usize].tokens.len();
     let raw = Raw {
         kind: ItemKind::Included,

@@ -127,7 +127,7 @@ fn values(index: &Index, id: ItemId) -> Vec<Value> {
         let mut end = 0;
         for at in item.keyword as usize..item.to as usize {
             if let Some((name, open)) = call(file, at)
-                && index.macros.contains_key(&name)
+                && !index.macros_named(file.krate, name).is_empty()
             {
                 end = end.max(file.tokens[open].link as usize);
             }

@@ -7,10 +7,11 @@ mod split;
 mod text;
 mod uses;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::file::File;
+use crate::library::{Libraries, package};
 use crate::reach::{Place, Sought};
 use crate::reads::Reads;
 use crate::session::Session;
@@ -24,6 +25,18 @@ pub(crate) use split::{ItemKind, after_visibility, attribute, called_macro};
 
 pub(crate) type ItemId = u32;
 pub(crate) type ScopeId = u32;
+pub(crate) type CrateId = u32;
+
+/// One crate: the one that is compiled, or one that it uses and whose sources are at hand.
+pub(crate) struct Krate {
+    pub(crate) session: Session,
+    pub(crate) root: ScopeId,
+    /// The crates of the index, by the names that this one has for them.
+    pub(crate) crates: Map<Symbol, CrateId>,
+}
+
+/// The crate that is compiled.
+pub(crate) const OWN: CrateId = 0;
 
 /// A `cfg` predicate that the compiler's arguments don't decide: the tokens `from..to` of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +92,7 @@ pub(crate) struct Import {
 pub(crate) struct Scope {
     /// For a module the one that it stands in; for a body the scope around it.
     pub(crate) parent: Option<ScopeId>,
+    pub(crate) krate: CrateId,
     pub(crate) is_body: bool,
     pub(crate) name: Option<Symbol>,
     /// The macro call that makes the module.
@@ -89,9 +103,10 @@ pub(crate) struct Scope {
     pub(crate) nameless: Vec<Import>,
 }
 
-/// The items of one crate, by what its modules reach from its root file.
+/// The items of one crate, by what its modules reach from its root file, and of the crates by path that it uses.
 pub struct Index {
-    pub(crate) session: Session,
+    /// The crate itself, then the others.
+    pub(crate) crates: Vec<Krate>,
     pub(crate) symbols: Symbols,
     pub(crate) files: Vec<File>,
     pub(crate) items: Vec<Item>,
@@ -100,8 +115,10 @@ pub struct Index {
     pub(crate) members: Map<Symbol, Vec<ItemId>>,
     /// The members of each `impl` and trait.
     pub(crate) members_of: Map<ItemId, Vec<ItemId>>,
-    /// Macros by name, wherever they are visible.
-    pub(crate) macros: Map<Symbol, Vec<ItemId>>,
+    /// The macros of each crate by name, wherever they are visible.
+    pub(crate) macros: Map<(CrateId, Symbol), Vec<ItemId>>,
+    /// Those that are exported, of all crates.
+    pub(crate) exported: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
     /// Where each of the calls stands.
@@ -118,30 +135,29 @@ pub struct Index {
     pub(crate) reads: Map<ItemId, Reads>,
     /// Files of expressions that macros include for the items that call them.
     pub(crate) included_in: Map<ItemId, Vec<ItemId>>,
-    /// Files that a module names and that aren't there.
-    pub(crate) missing: Vec<PathBuf>,
+    /// Files that a module names and that aren't there, and the crate in which it does.
+    pub(crate) missing: Vec<(CrateId, PathBuf)>,
 }
 
-/// The scope of the crate's root.
-pub(crate) const ROOT: ScopeId = 0;
-
 impl Index {
-    /// Reads the crate of `session`, from its root file on.
+    /// Reads the crate of `session`, from its root file on, and those of the crates that it uses by path, as far as their
+    /// sources are at hand.
     ///
     /// # Errors
     ///
-    /// Returns an error when a file can't be read or isn't Rust. A module whose file is missing is no error: it may be
-    /// one that isn't compiled, and is told as unseen.
+    /// Returns an error when a file of the crate can't be read or isn't Rust. A module whose file is missing is no error:
+    /// it may be one that isn't compiled, and is told as unseen. So is another crate that can't be read.
     pub fn read(session: Session) -> Result<Index> {
         let mut index = Index {
-            session,
+            crates: Vec::new(),
             symbols: Symbols::new(),
             files: Vec::new(),
             items: Vec::new(),
-            scopes: vec![Scope::default()],
+            scopes: Vec::new(),
             members: Map::default(),
             members_of: Map::default(),
             macros: Map::default(),
+            exported: Map::default(),
             impls: Vec::new(),
             calls: Vec::new(),
             contexts: Map::default(),
@@ -153,21 +169,56 @@ impl Index {
             reads: Map::default(),
             missing: Vec::new(),
         };
-        load::root(&mut index)?;
+        let mut libraries = Libraries::new(&session);
+        load::root(&mut index, session)?;
+        index.add_libraries(&mut libraries);
+        load::calls(&mut index)?;
         Ok(index)
     }
 
-    /// The files of the crate, in the order in which they were read.
-    pub fn files(&self) -> impl Iterator<Item = &std::path::Path> {
+    /// Reads the crates that are named somewhere, then those that these name.
+    fn add_libraries(&mut self, libraries: &mut Libraries) {
+        let (mut files, mut roots) = (Map::default(), Map::default());
+        let mut at = 0;
+        while at < self.crates.len() {
+            for (name, file) in self.crates[at].session.libraries.clone() {
+                let Some(name) = self.symbols.find(&name) else { continue };
+                let session = files.entry(file).or_insert_with_key(|file| libraries.find(file));
+                let found = session.as_ref().and_then(|session| self.library(session, &mut roots));
+                self.crates[at].crates.extend(found.map(|id| (name, id)));
+            }
+            at += 1;
+        }
+    }
+
+    /// One crate for each root: however often it was compiled, its text is the same.
+    fn library(&mut self, session: &Session, roots: &mut Map<PathBuf, Option<CrateId>>) -> Option<CrateId> {
+        let root = session.root.canonicalize().ok()?;
+        if let Some(known) = roots.get(&root) {
+            return *known;
+        }
+        let id = self.crates.len() as CrateId;
+        let found = load::root(self, session.clone()).is_ok().then_some(id);
+        roots.insert(root, found);
+        found
+    }
+
+    /// The files of the crate and of those that it uses by path, in the order in which they were read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|file| file.path.as_path())
     }
 
-    /// How many items the crate has, members of `impl`s and traits included.
+    /// The folders of the packages whose crates are read beside the crate.
+    pub fn packages(&self) -> impl Iterator<Item = PathBuf> {
+        self.crates.iter().skip(1).filter_map(|krate| package(&krate.session.root))
+    }
+
+    /// How many items there are, members of `impl`s and traits included.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether the crate has no item.
+    /// Whether there is no item.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
@@ -176,7 +227,7 @@ impl Index {
     pub fn values(&self) -> impl Iterator<Item = (Place, String)> {
         let values = self.items.iter().enumerate().filter(|(_, item)| {
             let is_value = matches!(item.kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static);
-            is_value && item.name != Symbol::UNDERSCORE && item.name != Symbol::NONE
+            is_value && item.name != Symbol::UNDERSCORE && item.name != Symbol::NONE && self.is_own(item)
         });
         values.map(|(id, item)| {
             let file = self.file_of(item);
@@ -195,6 +246,30 @@ impl Index {
         &self.items[id as usize]
     }
 
+    pub(crate) fn crate_of(&self, item: &Item) -> CrateId {
+        self.scopes[item.scope as usize].krate
+    }
+
+    fn is_own(&self, item: &Item) -> bool {
+        self.crate_of(item) == OWN
+    }
+
+    /// How the crate was compiled that reads a file.
+    pub(crate) fn session_of(&self, file: &File) -> &Session {
+        &self.crates[file.krate as usize].session
+    }
+
+    /// The scope of the root of the crate that a scope belongs to.
+    pub(crate) fn root_of(&self, scope: ScopeId) -> ScopeId {
+        self.crates[self.scopes[scope as usize].krate as usize].root
+    }
+
+    /// The macros that a name may mean in a crate: its own, or else those that any crate exports.
+    pub(crate) fn macros_named(&self, krate: CrateId, name: Symbol) -> &[ItemId] {
+        let own = self.macros.get(&(krate, name)).or_else(|| self.exported.get(&name));
+        own.map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn members_of(&self, id: ItemId) -> &[ItemId] {
         self.members_of.get(&id).map_or(&[], Vec::as_slice)
     }
@@ -202,7 +277,7 @@ impl Index {
     /// The module that a scope is, or that a body stands in.
     pub(crate) fn module(&self, mut scope: ScopeId) -> ScopeId {
         while self.scopes[scope as usize].is_body {
-            scope = self.scopes[scope as usize].parent.unwrap_or(ROOT);
+            scope = self.scopes[scope as usize].parent.unwrap_or(self.root_of(scope));
         }
         scope
     }
@@ -210,7 +285,7 @@ impl Index {
     /// The scope around the one that an item's own body may be.
     pub(crate) fn around(&self, scope: ScopeId) -> ScopeId {
         let inner = &self.scopes[scope as usize];
-        if inner.is_body { inner.parent.unwrap_or(ROOT) } else { scope }
+        if inner.is_body { inner.parent.unwrap_or(self.root_of(scope)) } else { scope }
     }
 
     /// A path as the imports of a body spell it: with what they stand for in place of its first segment.
@@ -236,10 +311,10 @@ impl Index {
         let item = self.item(id);
         let file = self.file_of(item);
         let called = (item.keyword as usize..item.to as usize).filter(|&at| file.symbol(at + 1) == Symbol::BANG);
-        called.filter_map(|at| self.macros.get(&file.symbol(at))).flatten().copied().collect()
+        called.flat_map(|at| self.macros_named(file.krate, file.symbol(at))).copied().collect()
     }
 
-    /// `module::Type::name`, for people.
+    /// `module::Type::name`, for people; behind its crate's name, if that is another one.
     pub(crate) fn path(&self, id: ItemId) -> String {
         let item = self.item(id);
         let mut parts = Vec::new();
@@ -247,6 +322,10 @@ impl Index {
         while let (Some(name), Some(parent)) = (self.scopes[scope as usize].name, self.scopes[scope as usize].parent) {
             parts.push(self.symbols.text(name).to_owned());
             scope = self.module(parent);
+        }
+        let krate = self.scopes[scope as usize].krate;
+        if krate != OWN {
+            parts.push(self.crates[krate as usize].session.crate_name.clone());
         }
         parts.reverse();
         if let Some(parent) = item.parent {

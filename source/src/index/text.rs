@@ -33,7 +33,7 @@ pub(crate) fn evaluated(
             let each = cfg::arguments(file, open + 1, close).into_iter();
             each.map(|(from, to)| evaluated(index, file, from, to, values)).collect()
         }
-        Symbol::ENV => variable(index, &evaluated(index, file, open + 1, close, values)?),
+        Symbol::ENV => index.session_of(file).variable(&evaluated(index, file, open + 1, close, values)?),
         name if index.symbols.text(name) == "stringify" => words(file, open + 1, close, values),
         _ => None,
     }
@@ -63,15 +63,7 @@ fn words(file: &File, mut at: usize, to: usize, values: &[(Symbol, String)]) -> 
     Some(words)
 }
 
-fn variable(index: &Index, name: &str) -> Option<String> {
-    match name {
-        "OUT_DIR" => index.session.out_dir.as_ref()?.to_str().map(str::to_owned),
-        name if is_variable(name) => std::env::var(name).ok(),
-        _ => None,
-    }
-}
-
-/// Whether the process may be asked for a variable of that name.
+/// Whether a process may be asked for a variable of that name.
 pub(crate) fn is_variable(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
 }

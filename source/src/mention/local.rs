@@ -285,7 +285,9 @@ impl Collector<'_> {
         let Some(open) = file.tokens.get(bang + 1).filter(|token| called && token.kind == Kind::Open) else { return };
         let (name, to) = (file.symbol(bang - 1), open.link as usize);
         let from = match self.index.symbols.text(name) {
-            text if self.index.macros.contains_key(&name) || !super::EVALUATING.contains(&text) => Some(bang + 2),
+            text if !self.index.macros_named(file.krate, name).is_empty() || !super::EVALUATING.contains(&text) => {
+                Some(bang + 2)
+            }
             "matches" => level(file, bang + 2, to).find(|&at| file.symbol(at) == Symbol::COMMA),
             "azip" => Some(bang + 2),
             _ => None,

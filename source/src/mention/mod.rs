@@ -309,7 +309,7 @@ impl Scan<'_> {
         let end = token.link as usize;
         self.macro_end = self.macro_end.max(end);
         let name = path.segments.last().map_or("", |name| self.index.symbols.text(*name));
-        let own = path.segments.last().is_some_and(|name| self.index.macros.contains_key(name));
+        let own = path.segments.last().is_some_and(|name| !self.index.macros_named(self.file.krate, *name).is_empty());
         if EVALUATING.contains(&name) && !own && (last >= self.macro_end || self.known_macro_end < end) {
             self.known_macro_end = end;
         }

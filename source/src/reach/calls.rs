@@ -64,7 +64,7 @@ impl Reader<'_> {
                 Mention::Path { path, .. } | Mention::Dyn(path) => self.types(&path.segments, path.global),
                 Mention::Macro(path) => {
                     let name = path.segments.last().copied().unwrap_or(Symbol::NONE);
-                    for used in self.index.macros.get(&name).into_iter().flatten() {
+                    for used in self.index.macros_named(self.index.file_of(self.index.item(id)).krate, name) {
                         self.read(*used);
                     }
                 }

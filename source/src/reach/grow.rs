@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::header::{Head, Implemented};
+use super::part::Unseen;
 use super::signature::signature_steps;
 use super::step::{Node, Step};
-use super::unseen::Unseen;
 use super::{Resolver, Steps};
 use crate::index::{ItemId, ItemKind};
 use crate::symbol::{Map, Set, Symbol};

@@ -1,6 +1,7 @@
 //! The items that a function's code reaches.
 
 mod calls;
+mod elsewhere;
 mod graph;
 mod grow;
 mod header;
@@ -10,7 +11,6 @@ mod place;
 mod signature;
 mod step;
 mod told;
-mod unseen;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -23,14 +23,13 @@ use step::{Node, Step};
 use crate::digest;
 use crate::error::Result;
 use crate::facts::{self, Passed};
-use crate::index::{Index, ItemId, ItemKind, ScopeId};
+use crate::index::{CrateId, Index, ItemId, ItemKind, OWN, ScopeId};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
 pub use named::Named;
-pub use part::{Fact, Part, Reached, Why};
+pub use part::{Fact, Part, Reached, Unseen, Why};
 pub use place::{Place, Sought};
-pub use unseen::Unseen;
 
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;
@@ -140,9 +139,10 @@ impl<'a> Resolver<'a> {
         if !growth.run() {
             return self.whole_crate(&growth);
         }
-        let digest = digest::refined(self.index.session.edition, graph::vertices(self, &growth));
+        let digest = digest::refined(self.index.crates[OWN as usize].session.edition, graph::vertices(self, &growth));
         let mut unseen = growth.unseen.clone();
-        unseen.extend(self.index.missing.iter().cloned().map(Unseen::File));
+        unseen.extend(self.missing_files(&growth));
+        unseen.extend(told::settings(self, &growth));
         unseen.extend(told::imports(self, &growth));
         unseen.extend(told::lookups(self, &growth));
         Reached { parts: told::parts(self, &growth), unseen: unseen.into_iter().collect(), digest, whole_crate: false }
@@ -159,10 +159,22 @@ impl<'a> Resolver<'a> {
         growth.run().then(|| growth.types())
     }
 
+    /// The files that aren't there, of the crates to which items that count belong.
+    fn missing_files(&self, growth: &Growth<'_>) -> Vec<Unseen> {
+        let mut crates: Set<CrateId> = growth.grown.iter().map(|grown| self.crate_of(grown.node.item)).collect();
+        crates.insert(OWN);
+        let missing = self.index.missing.iter().filter(|(krate, _)| crates.contains(krate));
+        missing.map(|(_, path)| Unseen::File(path.clone())).collect()
+    }
+
+    fn crate_of(&self, id: ItemId) -> CrateId {
+        self.index.crate_of(self.index.item(id))
+    }
+
     fn whole_crate(&self, growth: &Growth<'_>) -> Reached {
         Reached {
             parts: vec![told::whole(self, growth)],
-            unseen: growth.unseen.iter().cloned().chain(self.index.missing.iter().cloned().map(Unseen::File)).collect(),
+            unseen: growth.unseen.iter().cloned().chain(self.missing_files(growth)).collect(),
             digest: digest::files(self.index),
             whole_crate: true,
         }

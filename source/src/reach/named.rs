@@ -4,7 +4,7 @@ use super::header::Head;
 use super::place::{self, Place};
 use super::{Reached, Resolver};
 use crate::digest;
-use crate::index::{ItemId, ItemKind, ScopeId};
+use crate::index::{ItemId, ItemKind, OWN, ScopeId};
 use crate::names::Target;
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         for found in &found {
             match found.target {
                 Target::Item(id) => items.extend(self.items_of(id, &segments[found.length..])),
-                Target::Module(module) if found.length + 1 == segments.len() => {
+                Target::Module(module) if found.length + 1 == segments.len() && self.is_own(module) => {
                     return self.missing(module, &segments, roots.is_sought);
                 }
                 _ => return Named::Other,
@@ -48,7 +48,7 @@ impl Resolver<'_> {
         match items.as_slice() {
             [] if found.is_empty() && segments.len() == 1 => self.missing(scope, &segments, roots.is_sought),
             [] => Named::Other,
-            items if items.iter().any(|&id| self.is_marked(id)) => Named::Other,
+            items if items.iter().any(|&id| self.is_marked(id) || self.crate_of(id) != OWN) => Named::Other,
             items => Named::Unmarked {
                 reached: Box::new(self.reached(items, &Set::default())),
                 own: digest::items(items.iter().map(|&id| self.content(id)).collect()),
@@ -73,6 +73,10 @@ impl Resolver<'_> {
     fn inherent(&self, id: ItemId) -> Vec<ItemId> {
         let of_it = super::listed(&self.by_head, &id).iter().copied();
         of_it.filter(|block| matches!(self.headers[block].implemented, super::Implemented::Inherent)).collect()
+    }
+
+    fn is_own(&self, scope: ScopeId) -> bool {
+        self.index.scopes[scope as usize].krate == OWN
     }
 
     /// Whether an attribute before the item speaks of `cache` or `code`.

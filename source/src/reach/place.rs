@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::index::{Index, Item, ItemId, ItemKind};
+use crate::index::{Index, Item, ItemId, ItemKind, OWN};
 use crate::symbol::Symbol;
 
 /// What is looked for at a place.
@@ -116,7 +116,7 @@ pub(super) fn callers(index: &Index, roots: &[ItemId]) -> Option<Vec<ItemId>> {
 /// The numbers of a file: by its path as it was read, else by what it ends with, else by what the file system says.
 fn files(index: &Index, path: &Path) -> Vec<usize> {
     let those = |is_it: &dyn Fn(&Path) -> bool| {
-        let files = index.files.iter().enumerate();
+        let files = index.files.iter().enumerate().filter(|(_, file)| file.krate == OWN);
         files.filter(|(_, file)| is_it(&file.path)).map(|(number, _)| number).collect::<Vec<_>>()
     };
     let exact = those(&|known| known.as_os_str() == path.as_os_str());

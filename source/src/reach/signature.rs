@@ -2,8 +2,8 @@
 
 use super::Resolver;
 use super::header::Implemented;
+use super::part::Unseen;
 use super::step::{Node, Step, Walk};
-use super::unseen::Unseen;
 use crate::index::{ItemId, ItemKind};
 use crate::mention::Path;
 use crate::symbol::Symbol;

@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::header::{Head, head_of_alias, listed, parameters};
-use super::unseen::Unseen;
+use super::part::Unseen;
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
@@ -52,8 +52,8 @@ pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
 }
 
 pub(super) struct Walk<'a> {
-    resolver: &'a Resolver<'a>,
-    node: Node,
+    pub(super) resolver: &'a Resolver<'a>,
+    pub(super) node: Node,
     /// The item that `Self` belongs to: an `impl`, a trait, or a type itself.
     owner: Option<ItemId>,
     pub(super) parameters: Set<Symbol>,
@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn text(&self, symbol: Symbol) -> &str {
+    pub(super) fn text(&self, symbol: Symbol) -> &str {
         self.resolver.index.symbols.text(symbol)
     }
 
@@ -197,6 +197,11 @@ impl<'a> Walk<'a> {
                 found.extend(found_there.into_iter().map(|found| Found { length: found.length + cut, ..found }));
             }
         }
+        let root = self.resolver.index.root_of(item.scope);
+        if path.segments.first() == Some(&Symbol::CRATE) && root != self.resolver.index.root_of(self.node.scope) {
+            // `$crate` is the macro's own.
+            found.extend(names.resolve(item.scope, &path.segments, path.global));
+        }
         if item.scope != self.node.scope {
             // A macro's own imports are resolved where it is called, too.
             for (spelled, global) in self.resolver.index.imported(item.scope, &path.segments) {
@@ -261,7 +266,7 @@ impl<'a> Walk<'a> {
         matches!(target, Target::Item(id) if self.kind(*id) == ItemKind::Fn)
     }
 
-    fn any(&mut self, names: &[Symbol]) {
+    pub(super) fn any(&mut self, names: &[Symbol]) {
         for &name in names {
             self.push(Step::Any(name));
         }
@@ -274,25 +279,14 @@ impl<'a> Walk<'a> {
                 self.push(Step::Item(*id));
                 self.members(*id, rest);
             }
-            Target::Module(_) => {
+            Target::Module(module) => {
                 if let Some((&name, rest)) = rest.split_first() {
-                    self.push(Step::Unknown(name));
+                    self.unknown_in(*module, name);
                     self.any(rest);
                 }
             }
             Target::Foreign(whole) => self.foreign(whole, path.segments.len()),
         }
-    }
-
-    fn foreign(&mut self, whole: &[Symbol], written: usize) {
-        let krate = self.text(whole[0]).to_owned();
-        if !prelude::is_standard_crate(&krate) {
-            self.push(Step::Unseen(Unseen::Crate(krate)));
-        }
-        if let (true, Some(&name)) = (written > 1, whole.last()) {
-            self.push(Step::Outside(name));
-        }
-        self.push(Step::Foreign(whole.to_vec()));
     }
 
     /// `Type::name`, `Trait::name`, `Alias::name`.
@@ -329,23 +323,6 @@ impl<'a> Walk<'a> {
             },
             kind if kind.is_type() => Some(owner),
             _ => None,
-        }
-    }
-
-    fn unresolved(&mut self, path: &Path, local: bool) {
-        let (first, rest) = (path.segments[0], &path.segments[1..]);
-        let standard = prelude::is_prelude(self.text(first));
-        for &name in rest {
-            self.push(if standard { Step::Outside(name) } else { Step::Any(name) });
-        }
-        if local {
-            return;
-        }
-        for foreign in self.resolver.names.foreign_globs(self.node.scope, first) {
-            self.push(Step::Foreign(foreign));
-        }
-        if !standard {
-            self.push(Step::Unknown(first));
         }
     }
 
@@ -408,7 +385,9 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        found.extend(self.resolver.index.macros.get(&name).into_iter().flatten().filter(|_| path.segments.len() == 1));
+        let index = self.resolver.index;
+        let krate = index.scopes[self.node.scope as usize].krate;
+        found.extend(index.macros_named(krate, name).iter().filter(|_| path.segments.len() == 1));
         found.sort_unstable();
         found.dedup();
         for &id in &found {

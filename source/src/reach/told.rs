@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Resolver;
 use super::grow::{Growth, Rule};
-use super::part::{Fact, Part, Why};
+use super::part::{Fact, Part, Unseen, Why};
 use super::step::{Node, Step};
-use super::unseen::Unseen;
-use crate::index::{Binding, ItemId, ScopeId};
+use crate::cfg;
+use crate::index::{Binding, Index, ItemId, OWN, ScopeId};
 use crate::names::{Names, Target};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
@@ -27,18 +27,64 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
     let by = resolver.path(growth.grown[grown.by].node.item);
     Part {
         name: resolver.path(grown.node.item),
+        is_elsewhere: resolver.crate_of(grown.node.item) != OWN,
         file: file.path.clone(),
         line: file.line(item.keyword as usize),
         why: why(grown.rule, by),
         digest: resolver.content(grown.node.item),
-        guards: item
-            .guards
-            .iter()
-            .map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize))
+        guards: guards(index, grown.node.item)
+            .into_iter()
+            .filter(|guard| is_told(index, grown.node.item, guard))
             .collect(),
-        facts: resolver.facts(grown.node.item),
-        passed: resolver.passed(grown.node.item).facts,
+        facts: seen(resolver, grown.node.item, resolver.facts(grown.node.item)),
+        passed: seen(resolver, grown.node.item, resolver.passed(grown.node.item).facts),
     }
+}
+
+fn guards(index: &Index, id: ItemId) -> Vec<String> {
+    let guards = index.item(id).guards.iter();
+    guards.map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize)).collect()
+}
+
+/// Whether the crate that is compiled can look a predicate up.
+fn is_told(index: &Index, id: ItemId, predicate: &str) -> bool {
+    let file = index.file_of(index.item(id));
+    file.krate == OWN || cfg::is_shared(predicate, index.session_of(file))
+}
+
+/// The facts of an item as they are seen from the crate that is compiled.
+fn seen(resolver: &Resolver<'_>, id: ItemId, facts: Vec<Fact>) -> Vec<Fact> {
+    let index = resolver.index;
+    if resolver.crate_of(id) == OWN {
+        return facts;
+    }
+    let session = index.session_of(index.file_of(index.item(id)));
+    let facts = facts.into_iter().filter(|fact| match fact {
+        Fact::Cfg(predicate, None) => is_told(index, id, predicate),
+        _ => true,
+    });
+    let facts = facts.map(|fact| match fact {
+        Fact::Env(name) => Fact::Variable(name.clone(), session.variable(&name)),
+        fact => fact,
+    });
+    facts.collect()
+}
+
+/// The predicates in items of other crates whose values only their own build knows.
+pub(super) fn settings(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Unseen> {
+    let index = resolver.index;
+    let mut found = Vec::new();
+    for id in growth.grown.iter().map(|grown| grown.node.item).filter(|&id| resolver.crate_of(id) != OWN) {
+        let facts = resolver.facts(id).into_iter().chain(resolver.passed(id).facts);
+        let undecided = facts.filter_map(|fact| match fact {
+            Fact::Cfg(predicate, None) => Some(predicate),
+            _ => None,
+        });
+        let name = &index.session_of(index.file_of(index.item(id))).crate_name;
+        let hidden = undecided.chain(guards(index, id)).filter(|predicate| !is_told(index, id, predicate));
+        found.extend(hidden.map(|predicate| Unseen::Setting(name.clone(), predicate)));
+    }
+    found
 }
 
 /// What macros look up by variables whose values aren't found.
@@ -51,12 +97,10 @@ pub(super) fn lookups(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Unsee
 pub(super) fn whole(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Part {
     let index = resolver.index;
     let mut facts: BTreeSet<Fact> = BTreeSet::new();
-    for (id, item) in index.items.iter().enumerate() {
-        facts.extend(resolver.facts(id as ItemId));
-        facts.extend(resolver.passed(id as ItemId).facts);
-        let guards = item.guards.iter();
-        let words = guards.map(|guard| index.words(guard.file, guard.from as usize, guard.to as usize));
-        facts.extend(words.map(|words| Fact::Cfg(words, None)));
+    for id in 0..index.items.len() as ItemId {
+        let guards = guards(index, id).into_iter().map(|words| Fact::Cfg(words, None));
+        let all = resolver.facts(id).into_iter().chain(resolver.passed(id).facts).chain(guards);
+        facts.extend(seen(resolver, id, all.collect()));
     }
     Part { facts: facts.into_iter().collect(), ..part(resolver, growth, 0) }
 }

@@ -14,6 +14,11 @@ fn cargo() -> Session {
         cfg: vec!["feature=\"fast\"".to_owned(), "loom".to_owned()],
         externs: vec!["ndarray".to_owned(), "serde".to_owned()],
         out_dir: Some(PathBuf::from("/out")),
+        libraries: [("ndarray", "/deps/libndarray.rlib"), ("serde", "/libserde.rlib")]
+            .map(|(name, file)| (name.to_owned(), PathBuf::from(file)))
+            .into(),
+        folder: Some(PathBuf::from("/project")),
+        ..Session::default()
     }
 }
 
@@ -50,7 +55,8 @@ fn a_file_of_arguments_stands_for_its_lines() {
     fs::write(folder.path().join("arguments"), text).unwrap();
     let arguments = ["rustc", "@arguments"].map(str::to_owned);
     let found = Session::from_arguments(arguments, folder.path(), Some(PathBuf::from("/out"))).unwrap();
-    assert_eq!(found, Session { root: folder.path().join("src/main.rs"), ..cargo() });
+    let (root, folder) = (folder.path().join("src/main.rs"), Some(folder.path().to_owned()));
+    assert_eq!(found, Session { root, folder, libraries: Vec::new(), ..cargo() });
 }
 
 #[test]

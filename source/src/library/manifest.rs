@@ -1,0 +1,79 @@
+//! What is read of `Cargo.toml`: the folder of a package, and its edition.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of the package that a file belongs to: the nearest with a manifest.
+pub(crate) fn package(file: &Path) -> Option<PathBuf> {
+    let folder = file.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file())?;
+    folder.canonicalize().ok()
+}
+
+/// The edition of the package in that folder; `None` if its manifest, or that of its workspace, doesn't tell.
+pub(super) fn edition(package: &Path) -> Option<u16> {
+    let text = fs::read_to_string(package.join("Cargo.toml")).ok()?;
+    match said(&text, "package") {
+        Said::Edition(edition) => Some(edition),
+        Said::Nothing => Some(2015),
+        Said::Inherited => {
+            let manifests = package.ancestors().map(|folder| fs::read_to_string(folder.join("Cargo.toml")));
+            let found = manifests.flatten().map(|text| said(&text, "workspace.package"));
+            found.into_iter().find_map(|said| match said {
+                Said::Edition(edition) => Some(edition),
+                _ => None,
+            })
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Said {
+    Nothing,
+    Edition(u16),
+    Inherited,
+}
+
+/// What the table `[name]` of a manifest says of the edition.
+fn said(text: &str, name: &str) -> Said {
+    let mut table = String::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if let Some(header) = line.strip_prefix('[') {
+            table = header.trim_end_matches(']').chars().filter(|character| !character.is_whitespace()).collect();
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let key: String = key.chars().filter(|character| !character.is_whitespace()).collect();
+        let path = [table.as_str(), &key].join(".");
+        if path.trim_start_matches('.') == format!("{name}.edition") {
+            let edition = value.trim().trim_matches(['"', '\'']);
+            return edition.parse().map_or(Said::Inherited, Said::Edition);
+        }
+        if path.trim_start_matches('.') == format!("{name}.edition.workspace") {
+            return Said::Inherited;
+        }
+    }
+    Said::Nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn editions_of_manifests_are_read() {
+        for (text, name, expected) in [
+            ("[package]\nname = \"a\"\nedition = \"2021\" # the latest\n", "package", Said::Edition(2021)),
+            ("[ package ]\nedition='2018'", "package", Said::Edition(2018)),
+            ("[package]\nedition.workspace = true\n", "package", Said::Inherited),
+            ("[package]\nedition = { workspace = true }\n", "package", Said::Inherited),
+            ("package.edition = \"2024\"\n", "package", Said::Edition(2024)),
+            ("[workspace.package]\nedition = \"2024\"\n", "workspace.package", Said::Edition(2024)),
+            ("[workspace]\npackage.edition = \"2024\"\n", "workspace.package", Said::Edition(2024)),
+            ("[lib]\nedition = \"2021\"\n[package]\nname = \"a\"\n", "package", Said::Nothing),
+            ("[[bin]]\nedition = \"2021\"\n", "package", Said::Nothing),
+        ] {
+            assert_eq!(said(text, name), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Crates that are compiled: what runs is counted, and what changes a result changes the digest.
+
+mod built;
+mod compiled;
+mod doubt;
+mod edits;
+mod executed;
+mod project;
+mod workspaces;

@@ -1,0 +1,9 @@
+//! Which items count by which rule, and what is unseen.
+
+mod macros;
+mod methods;
+mod modules;
+mod paths;
+mod roots;
+mod types;
+mod unseen;
