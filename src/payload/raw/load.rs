@@ -36,7 +36,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<Value> {
             _ => message.extend_from_slice(bytes),
         }
     }
-    Ok(Value { message, arrays: loading.arrays, python: Vec::new(), origin: None })
+    Ok(Value { message, arrays: loading.arrays, python: Vec::new(), origin: None, filed: false })
 }
 
 struct Loading<'a> {

@@ -35,6 +35,8 @@ pub struct Value {
     pub(super) arrays: Vec<Array>,
     pub(super) python: Vec<u8>,
     pub(super) origin: Option<String>,
+    /// Each array gets a file.
+    pub(super) filed: bool,
 }
 
 /// How the arrays of a stored value come back.
@@ -55,7 +57,7 @@ impl Value {
     /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than 1, 3,
     /// 4 and 5, or doesn't refer to its arrays one after the other.
     pub fn new(message: Vec<u8>, arrays: Vec<Array>) -> Result<Self> {
-        let value = Self { message, arrays, python: Vec::new(), origin: None };
+        let value = Self { message, arrays, python: Vec::new(), origin: None, filed: false };
         save::check(&value)?;
         Ok(value)
     }
@@ -64,7 +66,7 @@ impl Value {
     #[must_use]
     pub fn of_array(array: Array) -> Self {
         let message = array_reference(0).to_vec();
-        Self { message, arrays: vec![array], python: Vec::new(), origin: None }
+        Self { message, arrays: vec![array], python: Vec::new(), origin: None, filed: false }
     }
 
     /// A Rust value, copied: what a `#[cache]` function of that result type would store.
@@ -77,7 +79,7 @@ impl Value {
         let mut out = Writer::new(&mut arrays, 0);
         value.save(&mut out)?;
         let message = out.finish();
-        let source = Self { message: message.clone(), arrays: arrays.0, python: Vec::new(), origin: None };
+        let source = Self { message: message.clone(), arrays: arrays.0, python: Vec::new(), origin: None, filed: false };
         // What serde knows has its arrays inside.
         load(&mut Reader::new(&message, &source), Form::Owned)
     }
@@ -99,6 +101,13 @@ impl Value {
     #[must_use]
     pub fn with_python(self, python: Vec<u8>) -> Self {
         Self { python, ..self }
+    }
+
+    /// The same value, whose arrays get files of their own when it is stored, however small they are, so that they can be
+    /// mapped; of a value with more than 64 arrays only those that are large.
+    #[must_use]
+    pub fn with_files(self) -> Self {
+        Self { filed: true, ..self }
     }
 
     /// The MessagePack, as in [`new`](Self::new).
