@@ -32,11 +32,16 @@ pub(crate) struct CoreEntry {
 
 impl CoreEntry {
     pub(crate) fn of(entry: &Entry) -> Self {
-        let seconds = |time: std::time::SystemTime| time.duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+        let seconds =
+            |time: std::time::SystemTime| time.duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
         Self {
             key: entry.key().to_string(),
             function: entry.function().to_owned(),
-            arguments: entry.arguments().iter().map(|argument| (argument.name().to_owned(), argument.text().to_owned())).collect(),
+            arguments: entry
+                .arguments()
+                .iter()
+                .map(|argument| (argument.name().to_owned(), argument.text().to_owned()))
+                .collect(),
             path: entry.path().to_owned(),
             files: entry.files().to_vec(),
             bytes: entry.bytes(),

@@ -62,7 +62,11 @@ impl Guard {
             "func" => Self::Function { function: item(1)?, code: item(2)?, defaults: item(3)?, kwdefaults: item(4)? },
             "len" => Self::Length { mapping: item(1)?, len: tuple.get_item(2)?.extract()? },
             "bases" => Self::Bases { class: tuple.get_item(1)?.cast_into::<PyType>()?.unbind(), mro: item(2)? },
-            other => return Err(PyValueError::new_err(format!("guard `{other}` isn't one of slot, attr, cell, func, len, bases"))),
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "guard `{other}` isn't one of slot, attr, cell, func, len, bases"
+                )));
+            }
         })
     }
 
@@ -95,7 +99,11 @@ impl Captured {
             "slot" => Place::Slot,
             "attr" => Place::Attribute,
             "cell" => Place::Cell,
-            other => return Err(PyValueError::new_err(format!("captured value of kind `{other}`, expected slot, attr or cell"))),
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "captured value of kind `{other}`, expected slot, attr or cell"
+                )));
+            }
         };
         let (holder, key) = (tuple.get_item(2)?.unbind(), tuple.get_item(3)?.unbind());
         Ok(Self { name: tuple.get_item(1)?.extract()?, place, holder, key })

@@ -81,6 +81,12 @@ fn note_change() {
     memory::changed();
 }
 
+/// Ends the threads that help with digests: a process that is about to fork has none of them.
+#[pyfunction]
+fn end_helpers(py: Python<'_>) {
+    py.detach(ndcache::dynamic::end_helpers);
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -92,6 +98,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(text, module)?)?;
     module.add_function(wrap_pyfunction!(set_hooks, module)?)?;
     module.add_function(wrap_pyfunction!(note_change, module)?)?;
+    module.add_function(wrap_pyfunction!(end_helpers, module)?)?;
     module.add_class::<memory::CoreMemory>()?;
     module.add_class::<function::CoreFunction>()?;
     module.add_class::<function::CoreLead>()?;

@@ -60,8 +60,11 @@ pub(crate) fn duration(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duratio
     if let Ok(span) = value.extract::<Duration>() {
         return Ok(span);
     }
-    let seconds: f64 = value.extract().map_err(|_| PyTypeError::new_err(format!("`{name}` is no number of seconds and no timedelta")))?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| PyValueError::new_err(format!("`{name}` is {seconds}, expected seconds of 0 or more")))
+    let seconds: f64 = value
+        .extract()
+        .map_err(|_| PyTypeError::new_err(format!("`{name}` is no number of seconds and no timedelta")))?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("`{name}` is {seconds}, expected seconds of 0 or more")))
 }
 
 fn limits_of(value: &Bound<'_, PyAny>) -> PyResult<Limits> {
@@ -80,7 +83,11 @@ fn limits_of(value: &Bound<'_, PyAny>) -> PyResult<Limits> {
             "bytes" => limits.bytes = limits_of(&value)?.bytes,
             "items" => limits.items = Some(value.extract()?),
             "age" => limits.age = Some(duration(&value, "age")?),
-            other => return Err(PyValueError::new_err(format!("`limits` has `{other}`, expected `bytes`, `items` and `age`"))),
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "`limits` has `{other}`, expected `bytes`, `items` and `age`"
+                )));
+            }
         }
     }
     Ok(limits)
@@ -102,7 +109,9 @@ pub(crate) fn compression_of(value: &Bound<'_, PyAny>) -> PyResult<Compression> 
     }
     match value.extract::<(String, i64)>() {
         Ok((method, level)) => method_of(&method, level),
-        Err(_) => Err(PyTypeError::new_err("`compress` is neither a flag, nor a level from 0 to 9, nor (method, level)")),
+        Err(_) => {
+            Err(PyTypeError::new_err("`compress` is neither a flag, nor a level from 0 to 9, nor (method, level)"))
+        }
     }
 }
 
@@ -137,12 +146,30 @@ fn mode_of(text: &str) -> PyResult<Mode> {
 
 /// The names of the settings.
 const OPTIONS: [&str; 18] = [
-    "mmap_mode", "compress", "verbose", "limits", "expires", "min_duration", "mode", "pickle", "shared", "texts", "wait",
-    "recheck", "durability", "readable", "remote", "salt", "env", "statistics",
+    "mmap_mode",
+    "compress",
+    "verbose",
+    "limits",
+    "expires",
+    "min_duration",
+    "mode",
+    "pickle",
+    "shared",
+    "texts",
+    "wait",
+    "recheck",
+    "durability",
+    "readable",
+    "remote",
+    "salt",
+    "env",
+    "statistics",
 ];
 
 fn open(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Memory> {
-    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(options.get_item(name)?.filter(|value| !value.is_none())) };
+    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+        Ok(options.get_item(name)?.filter(|value| !value.is_none()))
+    };
     let mut builder = Memory::builder(folder);
     if let Some(limits) = get("limits")? {
         builder = builder.limits(limits_of(&limits)?);
@@ -205,7 +232,9 @@ impl CoreMemory {
                 return Err(PyTypeError::new_err(format!("a memory has no setting `{name}`")));
             }
         }
-        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(options.get_item(name)?.filter(|value| !value.is_none())) };
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(options.get_item(name)?.filter(|value| !value.is_none()))
+        };
         let mmap = match get("mmap_mode")? {
             Some(mode) => {
                 let (mode, told) = MmapMode::of(&mode)?;
@@ -221,7 +250,10 @@ impl CoreMemory {
         };
         let trust = match get("pickle")? {
             Some(pickle) => pickle.extract::<String>()?,
-            None => std::env::var("NDCACHE_PICKLE").ok().filter(|pickle| !pickle.is_empty()).unwrap_or_else(|| "own".to_owned()),
+            None => std::env::var("NDCACHE_PICKLE")
+                .ok()
+                .filter(|pickle| !pickle.is_empty())
+                .unwrap_or_else(|| "own".to_owned()),
         };
         let trust = Trust::of(&trust)?;
         let recheck = match get("recheck")? {
@@ -240,7 +272,10 @@ impl CoreMemory {
         let (memory, location) = match location {
             None => (Arc::new(Memory::disabled()), None),
             Some(location) => {
-                let location = python::messages(py)?.getattr("prepared_folder")?.call1((location, &options))?.extract::<PathBuf>()?;
+                let location = python::messages(py)?
+                    .getattr("prepared_folder")?
+                    .call1((location, &options))?
+                    .extract::<PathBuf>()?;
                 (Self::shared(py, &location, &options)?, Some(location))
             }
         };

@@ -30,7 +30,11 @@ static HASHERS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 static PICKLING: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 static MESSAGES: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
 
-fn module<'py>(py: Python<'py>, cell: &'py PyOnceLock<Py<PyModule>>, name: &str) -> PyResult<&'py Bound<'py, PyModule>> {
+fn module<'py>(
+    py: Python<'py>,
+    cell: &'py PyOnceLock<Py<PyModule>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyModule>> {
     Ok(cell.get_or_try_init(py, || py.import(name).map(Bound::unbind))?.bind(py))
 }
 

@@ -106,6 +106,8 @@ def memmap(path, offset: int, shape, dtype, order: str, mode: str):
         access = mmap.ACCESS_READ if mode == "r" else mmap.ACCESS_COPY
         try:
             with open(path, "rb") as file:
+                if os.fstat(file.fileno()).st_mode & 0o222:
+                    return None  # Somebody may change it in place.
                 kept = mmap.mmap(file.fileno(), offset + size, access=access)
         except (OSError, ValueError):
             return None
@@ -117,3 +119,49 @@ def memmap(path, offset: int, shape, dtype, order: str, mode: str):
     made.filename = path
     made.mode = mode
     return made
+
+
+# Trust ---------------------------------------------------------------------------------------------------------------
+
+_groups: dict[int, int | None] = {}
+
+
+def _primary_group(uid: int) -> int | None:
+    if uid not in _groups:
+        try:
+            import pwd
+
+            _groups[uid] = pwd.getpwuid(uid).pw_gid
+        except (ImportError, KeyError):
+            _groups[uid] = os.getegid() if uid == os.geteuid() else None
+    return _groups[uid]
+
+
+def _why_not_ours(what: str, uid: int, gid: int, mode: int) -> str | None:
+    if uid not in (os.geteuid(), 0):
+        return f"{what} belongs to user {uid}"
+    if mode & 0o002:
+        return f"anyone may write to {what} (mode {mode & 0o777:o})"
+    if mode & 0o020 and gid != _primary_group(uid):
+        return f"group {gid} may write to {what} (mode {mode & 0o777:o})"
+    return None
+
+
+def why_refused(uid: int, gid: int, mode: int, root: str | None) -> str | None:
+    """Why a pickle of a record with this owner and mode isn't loaded; None if it may be."""
+    why = _why_not_ours("its record", uid, gid, mode)
+    if why is None and root is not None:
+        try:
+            stat = os.stat(root)
+        except OSError:
+            stat = None
+        if stat is not None:
+            why = _why_not_ours(f"the folder `{os.fspath(root)}`", stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
+            if why is not None and stat.st_uid not in (os.geteuid(), 0) and not stat.st_mode & 0o022:
+                why = None  # Another's folder, into which only they may write: the record tells whose it is.
+    if why is None:
+        return None
+    return (
+        f"{why}, and loading a pickle runs code; `chmod go-w` closes the folder, and `pickle=\"any\"` loads all pickles "
+        "if you trust everybody who may write there"
+    )

@@ -46,7 +46,13 @@ impl CoreExplanation {
 
     /// Of a call that can't be keyed.
     pub(crate) fn bypassed(why: &str) -> Self {
-        Self { is_hit: false, reason: "bypassed".to_owned(), text: format!("bypassed: {why}"), changes: Vec::new(), code: Vec::new() }
+        Self {
+            is_hit: false,
+            reason: "bypassed".to_owned(),
+            text: format!("bypassed: {why}"),
+            changes: Vec::new(),
+            code: Vec::new(),
+        }
     }
 }
 

@@ -38,7 +38,13 @@ impl<'py> Counted<'py> {
 
     pub(super) fn bind(py: Python<'py>, of: &(String, Py<PyAny>, Digest, bool, bool)) -> Self {
         let (name, value, digest, by_key, unordered) = of;
-        Self { name: name.clone(), value: value.bind(py).clone(), digest: *digest, by_key: *by_key, unordered: *unordered }
+        Self {
+            name: name.clone(),
+            value: value.bind(py).clone(),
+            digest: *digest,
+            by_key: *by_key,
+            unordered: *unordered,
+        }
     }
 }
 
@@ -85,7 +91,8 @@ impl CoreFunction {
             }
         }
         for captured in &captured.captured {
-            let counted = captured.value(py).and_then(|value| self.count(&mut keyed, captured.name.clone(), value, false));
+            let counted =
+                captured.value(py).and_then(|value| self.count(&mut keyed, captured.name.clone(), value, false));
             if let Err(error) = counted {
                 return unkeyable(py, &format!("`{}`", captured.name), error);
             }
@@ -93,7 +100,13 @@ impl CoreFunction {
         Ok(Outcome::Keyed(keyed))
     }
 
-    fn count<'py>(&self, keyed: &mut Keyed<'py>, name: String, value: Bound<'py, PyAny>, unordered: bool) -> PyResult<()> {
+    fn count<'py>(
+        &self,
+        keyed: &mut Keyed<'py>,
+        name: String,
+        value: Bound<'py, PyAny>,
+        unordered: bool,
+    ) -> PyResult<()> {
         let key = self.key_of(value.py(), &name)?;
         let by_key = key.is_some();
         let counts = match key {

@@ -42,8 +42,7 @@ impl Missing {
 /// The one object of that kind.
 pub(crate) fn missing(py: Python<'_>) -> Bound<'_, PyAny> {
     static MISSING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let made = MISSING.get_or_init(py, || {
-        Py::new(py, Missing).map(Py::into_any).expect("an object without content can be made")
-    });
+    let made = MISSING
+        .get_or_init(py, || Py::new(py, Missing).map(Py::into_any).expect("an object without content can be made"));
     made.bind(py).clone()
 }

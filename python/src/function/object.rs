@@ -45,8 +45,18 @@ pub(crate) struct CoreFunction {
 
 /// The names of the options.
 const OPTIONS: [&str; 12] = [
-    "ignore", "key", "verbose", "mmap_mode", "validate", "expires", "min_duration", "signature", "secret", "compress",
-    "readable", "front",
+    "ignore",
+    "key",
+    "verbose",
+    "mmap_mode",
+    "validate",
+    "expires",
+    "min_duration",
+    "signature",
+    "secret",
+    "compress",
+    "readable",
+    "front",
 ];
 
 #[pymethods]
@@ -68,11 +78,15 @@ impl CoreFunction {
                 return Err(PyTypeError::new_err(format!("a cached function has no option `{name}`")));
             }
         }
-        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> { Ok(given.get_item(name)?.filter(|value| !value.is_none())) };
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(given.get_item(name)?.filter(|value| !value.is_none()))
+        };
         let names = |name: &str| -> PyResult<Vec<String>> {
             let Some(names) = get(name)? else { return Ok(Vec::new()) };
             if names.is_instance_of::<PyString>() {
-                return Err(PyValueError::new_err(format!("`{name}` is a text, expected a list of names of parameters")));
+                return Err(PyValueError::new_err(format!(
+                    "`{name}` is a text, expected a list of names of parameters"
+                )));
             }
             names.try_iter()?.map(|name| name?.extract()).collect()
         };

@@ -22,7 +22,12 @@ pub(crate) struct CoreReference {
 }
 
 impl CoreReference {
-    pub(super) fn of(py: Python<'_>, memory: Py<CoreMemory>, function: &CoreFunction, keyed: &Keyed<'_>) -> PyResult<Self> {
+    pub(super) fn of(
+        py: Python<'_>,
+        memory: Py<CoreMemory>,
+        function: &CoreFunction,
+        keyed: &Keyed<'_>,
+    ) -> PyResult<Self> {
         let arguments = keyed.counted.iter().map(|counted| (counted.name.clone(), counted.digest)).collect();
         let (path, code) = (function.path.clone(), keyed.resolved.code);
         Ok(Self { memory, path, code, arguments, mode: function.mmap(py) })
@@ -52,11 +57,19 @@ impl CoreReference {
     fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let call = self.call()?;
         let core = self.memory.get();
-        let gone = || PyKeyError::new_err(format!("the result of `{}` isn't stored any more: it was removed or evicted", self.path));
+        let gone = || {
+            PyKeyError::new_err(format!(
+                "the result of `{}` isn't stored any more: it was removed or evicted",
+                self.path
+            ))
+        };
         let value = py.detach(|| call.look_up(&core.memory, self.mode.form())).ok_or_else(gone)?;
-        match decode(py, value, self.mode, core.trust)? {
+        match decode(py, value, self.mode, core.trust, core.memory.location())? {
             Loaded::Value(value) => Ok(value),
-            Loaded::Refused(why) => Err(pyo3::exceptions::PyPermissionError::new_err(format!("the result of `{}` isn't loaded: {why}", self.path))),
+            Loaded::Refused(why) => Err(pyo3::exceptions::PyPermissionError::new_err(format!(
+                "the result of `{}` isn't loaded: {why}",
+                self.path
+            ))),
         }
     }
 

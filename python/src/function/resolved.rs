@@ -29,7 +29,9 @@ impl Resolved {
     pub(crate) fn of(path: &str, answer: &Bound<'_, PyAny>) -> PyResult<Arc<Self>> {
         let answer = answer.cast::<PyTuple>()?;
         if !(4..=5).contains(&answer.len()) {
-            return Err(PyTypeError::new_err("`resolve` returns (body, parts, guards, captured) and, if it has changed, the signature"));
+            return Err(PyTypeError::new_err(
+                "`resolve` returns (body, parts, guards, captured) and, if it has changed, the signature",
+            ));
         }
         let body = Digest::from_bytes(answer.get_item(0)?.extract()?);
         let parts: Vec<(String, [u8; 16])> = answer.get_item(1)?.extract()?;

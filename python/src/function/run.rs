@@ -132,7 +132,8 @@ impl CoreFunction {
 
     pub(super) fn decoded<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Found<'py>> {
         let trust = self.trust(py);
-        match decode(py, value, self.mmap(py), trust) {
+        let root = self.memory(py).and_then(|memory| memory.get().memory.location());
+        match decode(py, value, self.mmap(py), trust, root) {
             Ok(Loaded::Value(value)) => Ok(Found::Value(value)),
             Ok(Loaded::Refused(why)) => {
                 self.say_refused(py, &why)?;
@@ -202,7 +203,9 @@ impl CoreFunction {
         way: Way,
         task: Option<ndcache::dynamic::TaskId>,
     ) -> PyResult<Led<'py>> {
-        let Some(memory) = self.memory(py) else { return Err(pyo3::exceptions::PyRuntimeError::new_err("there is no memory")) };
+        let Some(memory) = self.memory(py) else {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err("there is no memory"));
+        };
         let core = memory.get();
         let call = keyed.call(self, core.texts);
         let call = if way == Way::Anew { call.refresh() } else { call };
@@ -299,7 +302,10 @@ impl CoreFunction {
         if keyed.claims.bytes <= CHECKED
             && let Some(name) = keyed.changed()
         {
-            let text = format!("{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it", self.path);
+            let text = format!(
+                "{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it",
+                self.path
+            );
             self.say_once(py, "mutates", &text)?;
             lead.discard("it has changed an argument");
             return Ok((result, Some(format!("it has changed its argument `{name}`"))));
@@ -337,7 +343,7 @@ impl CoreFunction {
         if !reloads {
             return Ok((result, why));
         }
-        match decode(py, stored.value, mode, crate::value::Trust::Any) {
+        match decode(py, stored.value, mode, crate::value::Trust::Any, None) {
             Ok(Loaded::Value(value)) => Ok((value, why)),
             _ => Ok((result, why)),
         }
@@ -359,5 +365,6 @@ impl CoreFunction {
 
 /// Whether the error ends the program, or is the user's wish.
 pub(super) fn is_exit(py: Python<'_>, error: &PyErr) -> bool {
-    !error.is_instance_of::<pyo3::exceptions::PyException>(py) || error.is_instance_of::<pyo3::exceptions::PyMemoryError>(py)
+    !error.is_instance_of::<pyo3::exceptions::PyException>(py)
+        || error.is_instance_of::<pyo3::exceptions::PyMemoryError>(py)
 }

@@ -114,7 +114,8 @@ fn mapped<'py>(py: Python<'py>, array: Array, mode: MmapMode) -> PyResult<Bound<
     let shape = PyTuple::new(py, array.shape())?;
     let order = letter(array.order());
     if let Some((path, offset)) = array.file() {
-        let made = python::pickling(py)?.getattr("memmap")?.call1((path, offset, &shape, &dtype, order, mode.letter()))?;
+        let made =
+            python::pickling(py)?.getattr("memmap")?.call1((path, offset, &shape, &dtype, order, mode.letter()))?;
         if !made.is_none() {
             if mode == MmapMode::Read {
                 let (made, map) = (made.cast::<PyUntypedArray>()?, made.getattr("_mmap")?);

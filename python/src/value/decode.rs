@@ -1,5 +1,7 @@
 //! A result on its way out of an entry.
 
+use std::path::Path;
+
 use ndcache::dynamic::{Array, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -22,9 +24,15 @@ pub(crate) enum Loaded<'py> {
 ///
 /// # Errors
 /// Raises what unpickling raises, and `ValueError` for what isn't a value.
-pub(crate) fn decode<'py>(py: Python<'py>, value: Value, mode: MmapMode, trust: Trust) -> PyResult<Loaded<'py>> {
-    if !value.message().is_empty() && holds_pickle(&value)
-        && let Some(why) = trust.refuses(&value)
+pub(crate) fn decode<'py>(
+    py: Python<'py>,
+    value: Value,
+    mode: MmapMode,
+    trust: Trust,
+    root: Option<&Path>,
+) -> PyResult<Loaded<'py>> {
+    if holds_pickle(&value)
+        && let Some(why) = trust.refuses(py, &value, root)?
     {
         return Ok(Loaded::Refused(why));
     }
@@ -34,22 +42,20 @@ pub(crate) fn decode<'py>(py: Python<'py>, value: Value, mode: MmapMode, trust: 
     Ok(Loaded::Value(decoder.value(0)?))
 }
 
-/// Whether the message has an extension that is a pickle: that is all there is of it, if it is Python's.
+/// Whether there is a pickle in the message, which is looked through value by value.
 fn holds_pickle(value: &Value) -> bool {
     let mut rest = value.message();
-    matches!(wire::read_ext_meta(&mut rest), Ok(meta) if meta.typeid == ext::PICKLE) || value.message().iter().any(|&byte| byte == ext::PICKLE as u8) && has_nested_pickle(value.message())
-}
-
-/// Looks at each value of the message.
-fn has_nested_pickle(message: &[u8]) -> bool {
-    let mut rest = message;
     let mut left = 1_u64;
     while left > 0 {
         left -= 1;
         let Ok(marker) = peek(rest) else { return false };
         let skipped = match marker {
-            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => wire::read_array_len(&mut rest).map(|len| left += u64::from(len)).is_ok(),
-            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => wire::read_map_len(&mut rest).map(|len| left += 2 * u64::from(len)).is_ok(),
+            Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
+                wire::read_array_len(&mut rest).map(|len| left += u64::from(len)).is_ok()
+            }
+            Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
+                wire::read_map_len(&mut rest).map(|len| left += 2 * u64::from(len)).is_ok()
+            }
             marker if is_ext(marker) => match wire::read_ext_meta(&mut rest) {
                 Ok(meta) if meta.typeid == ext::PICKLE => return true,
                 Ok(meta) => advance(&mut rest, meta.size as usize),
@@ -58,7 +64,9 @@ fn has_nested_pickle(message: &[u8]) -> bool {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
                 wire::read_str_len(&mut rest).is_ok_and(|len| advance(&mut rest, len as usize))
             }
-            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => wire::read_bin_len(&mut rest).is_ok_and(|len| advance(&mut rest, len as usize)),
+            Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
+                wire::read_bin_len(&mut rest).is_ok_and(|len| advance(&mut rest, len as usize))
+            }
             marker => advance(&mut rest, 1 + number_len(marker)),
         };
         if !skipped {
@@ -91,7 +99,14 @@ fn advance(rest: &mut &[u8], len: usize) -> bool {
 fn is_ext(marker: Marker) -> bool {
     matches!(
         marker,
-        Marker::FixExt1 | Marker::FixExt2 | Marker::FixExt4 | Marker::FixExt8 | Marker::FixExt16 | Marker::Ext8 | Marker::Ext16 | Marker::Ext32
+        Marker::FixExt1
+            | Marker::FixExt2
+            | Marker::FixExt4
+            | Marker::FixExt8
+            | Marker::FixExt16
+            | Marker::Ext8
+            | Marker::Ext16
+            | Marker::Ext32
     )
 }
 
@@ -147,9 +162,15 @@ impl<'a, 'py> Decoder<'a, 'py> {
             Marker::F32 => f64::from(wire::read_f32(rest).map_err(broken)?).into_pyobject(py)?.into_any(),
             Marker::F64 => wire::read_f64(rest).map_err(broken)?.into_pyobject(py)?.into_any(),
             Marker::U64 => wire::read_u64(rest).map_err(broken)?.into_pyobject(py)?.into_any(),
-            Marker::FixPos(_) | Marker::FixNeg(_) | Marker::U8 | Marker::U16 | Marker::U32 | Marker::I8 | Marker::I16 | Marker::I32 | Marker::I64 => {
-                wire::read_int::<i64, _>(rest).map_err(broken)?.into_pyobject(py)?.into_any()
-            }
+            Marker::FixPos(_)
+            | Marker::FixNeg(_)
+            | Marker::U8
+            | Marker::U16
+            | Marker::U32
+            | Marker::I8
+            | Marker::I16
+            | Marker::I32
+            | Marker::I64 => wire::read_int::<i64, _>(rest).map_err(broken)?.into_pyobject(py)?.into_any(),
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
                 let len = wire::read_str_len(rest).map_err(broken)? as usize;
                 PyString::from_bytes(py, self.take(len)?)?.into_any()

@@ -32,7 +32,8 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     if encoder.plain(value, 0)? {
         let Encoder { message, arrays, marks, differs, .. } = encoder;
         let value = Value::new(message, arrays).map_err(invalid)?;
-        let value = if marks.iter().all(|&mark| mark == mark::PLAIN) { value } else { value.with_python(packed(&marks)) };
+        let value =
+            if marks.iter().all(|&mark| mark == mark::PLAIN) { value } else { value.with_python(packed(&marks)) };
         return Ok(Encoded { value, differs });
     }
     pickled(value)
@@ -98,7 +99,13 @@ impl Encoder {
         new && depth < DEPTH && self.containers <= CONTAINERS
     }
 
-    fn several(&mut self, value: &Bound<'_, PyAny>, items: &Bound<'_, PyTuple>, mark: u8, depth: usize) -> PyResult<bool> {
+    fn several(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        items: &Bound<'_, PyTuple>,
+        mark: u8,
+        depth: usize,
+    ) -> PyResult<bool> {
         let constant = items.is_empty() && mark == mark::OTHER;
         let Ok(len) = u32::try_from(items.len()) else { return Ok(false) };
         if !self.is_new(value, depth, constant) {
@@ -143,7 +150,9 @@ impl Encoder {
             self.array(stored, mark::PLAIN);
             return Ok(true);
         }
-        if value.is_instance(types.generic.bind(value.py()))? && class.getattr("__module__")?.extract::<String>()? == "numpy" {
+        if value.is_instance(types.generic.bind(value.py()))?
+            && class.getattr("__module__")?.extract::<String>()? == "numpy"
+        {
             // An array that has no axes, and is told from one by its mark.
             let array = python::hashers(value.py())?.getattr("of_scalar")?.call1((value,))?;
             if array.is_none() {
@@ -185,7 +194,8 @@ fn pickled(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     for number in 0..arrays.len() {
         let _ = wire::write_uint(&mut held, number as u64);
     }
-    let len = u32::try_from(held.len()).map_err(|_| pyo3::exceptions::PyValueError::new_err("its pickle has 4 GiB or more beside its arrays"))?;
+    let len = u32::try_from(held.len())
+        .map_err(|_| pyo3::exceptions::PyValueError::new_err("its pickle has 4 GiB or more beside its arrays"))?;
     let mut message = Vec::with_capacity(held.len() + 6);
     let _ = wire::write_ext_meta(&mut message, len, ext::PICKLE);
     message.append(&mut held);

@@ -51,7 +51,9 @@ impl MmapMode {
             "r" | "readonly" => Ok((Self::Read, false)),
             "c" | "copyonwrite" => Ok((Self::Copy, false)),
             "r+" | "readwrite" | "w+" | "write" => Ok((Self::Copy, true)),
-            other => Err(PyValueError::new_err(format!("`mmap_mode` is `{other}`, expected None, \"r\", \"c\", \"r+\" or \"w+\""))),
+            other => Err(PyValueError::new_err(format!(
+                "`mmap_mode` is `{other}`, expected None, \"r\", \"c\", \"r+\" or \"w+\""
+            ))),
         }
     }
 

@@ -48,7 +48,11 @@ pub(crate) fn descr_of(dtype: &Bound<'_, PyArrayDescr>) -> PyResult<Option<(Stri
     }
     let (kind, num) = (dtype.kind(), dtype.num());
     // NumPy's own numbers, without metadata: dtypes of others have larger numbers.
-    if matches!(kind, b'b' | b'i' | b'u' | b'f' | b'c') && num < 24 && dtype.is_native_byteorder() != Some(false) && is_bare(dtype) {
+    if matches!(kind, b'b' | b'i' | b'u' | b'f' | b'c')
+        && num < 24
+        && dtype.is_native_byteorder() != Some(false)
+        && is_bare(dtype)
+    {
         let mark = if itemsize == 1 { '|' } else { '<' };
         return Ok(Some((format!("{mark}{}{itemsize}", kind as char), itemsize as u64)));
     }

@@ -250,7 +250,8 @@ impl<'py> Walker<'py> {
         }
         self.stream.u64(named.len() as u64);
         let deep = self.is_too_deep();
-        let parts = named.into_iter().filter(|_| !deep).flat_map(|(_, name, value)| [Part::Value(name), Part::Value(value)]);
+        let parts =
+            named.into_iter().filter(|_| !deep).flat_map(|(_, name, value)| [Part::Value(name), Part::Value(value)]);
         let parts = parts.collect();
         self.begin(dict.as_any(), start, Parts::Several(parts), Place::Attribute, false)
     }

@@ -64,7 +64,9 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
     let known = {
         let codes = python::lock(&CODES);
         let known = codes.as_ref().and_then(|codes| codes.get(&id));
-        known.filter(|code| code.of.bind(py).upgrade().is_some_and(|of| of.is(object))).map(|code| Arc::clone(&code.said))
+        known
+            .filter(|code| code.of.bind(py).upgrade().is_some_and(|of| of.is(object)))
+            .map(|code| Arc::clone(&code.said))
     };
     if let Some(said) = known.filter(|said| said.guards.hold(py)) {
         return Ok(Some(said));

@@ -23,10 +23,28 @@ static HASHERS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 /// Raises `TypeError` for the types that have digests of their own.
 pub(crate) fn register_hasher(class: &Bound<'_, PyType>, hasher: Bound<'_, PyAny>) -> PyResult<()> {
     let py = class.py();
-    let own = ["NoneType", "bool", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple", "dict", "set", "frozenset", "object", "type"];
+    let own = [
+        "NoneType",
+        "bool",
+        "int",
+        "float",
+        "complex",
+        "str",
+        "bytes",
+        "bytearray",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "frozenset",
+        "object",
+        "type",
+    ];
     let name = class.name()?.to_string();
     if module_of(class) == "builtins" && own.contains(&name.as_str()) {
-        return Err(PyTypeError::new_err(format!("`{name}` has a digest of its own, expected a type of a library or of yours")));
+        return Err(PyTypeError::new_err(format!(
+            "`{name}` has a digest of its own, expected a type of a library or of yours"
+        )));
     }
     if !hasher.is_callable() {
         return Err(PyTypeError::new_err("a hasher is called with the value and returns what counts of it"));
@@ -44,7 +62,6 @@ fn hasher_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
     }
     Ok(None)
 }
-
 
 impl<'py> Walker<'py> {
     /// Feeds a value that isn't of a plain built-in type.
@@ -175,7 +192,12 @@ impl<'py> Walker<'py> {
     }
 
     /// Feeds what a hasher has returned for the value.
-    fn hashed(&mut self, value: &Bound<'py, PyAny>, class: &Bound<'py, PyType>, counts: Bound<'py, PyAny>) -> Result<(), Stop> {
+    fn hashed(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        class: &Bound<'py, PyType>,
+        counts: Bound<'py, PyAny>,
+    ) -> Result<(), Stop> {
         if counts.is(value) {
             return Err(Stop::Unkeyable("its hasher returns the value itself".to_owned()));
         }
@@ -320,7 +342,9 @@ impl<'py> Walker<'py> {
             self.stream.end();
             return Ok(());
         }
-        let reduced = reduced.cast_into::<PyTuple>().map_err(|_| unkeyable("its `__reduce_ex__` returns neither a tuple nor a text"))?;
+        let reduced = reduced
+            .cast_into::<PyTuple>()
+            .map_err(|_| unkeyable("its `__reduce_ex__` returns neither a tuple nor a text"))?;
         let len = reduced.len();
         if !(2..=6).contains(&len) {
             return Err(Stop::Unkeyable(format!("its `__reduce_ex__` returns {len} items, expected 2 to 6")));
@@ -330,7 +354,11 @@ impl<'py> Walker<'py> {
         };
         let collected = |n: usize| -> PyResult<Bound<'py, PyAny>> {
             let items = item(n)?;
-            if items.is_none() { Ok(items) } else { Ok(PyList::new(py, items.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any()) }
+            if items.is_none() {
+                Ok(items)
+            } else {
+                Ok(PyList::new(py, items.try_iter()?.collect::<PyResult<Vec<_>>>()?)?.into_any())
+            }
         };
         self.stream.begin("py:object");
         feed_class(&mut self.stream, class)?;
@@ -352,4 +380,3 @@ impl<'py> Walker<'py> {
         self.begin(value, start, Parts::Several(parts), Place::Named(&["", "", "", "", "", ""]), true)
     }
 }
-

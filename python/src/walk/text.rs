@@ -64,7 +64,12 @@ fn plain(value: &Bound<'_, PyAny>, depth: usize) -> Option<String> {
     None
 }
 
-fn several<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, begin: &str, end: &str, depth: usize) -> Option<String> {
+fn several<'py>(
+    items: impl Iterator<Item = Bound<'py, PyAny>>,
+    begin: &str,
+    end: &str,
+    depth: usize,
+) -> Option<String> {
     let texts: Option<Vec<_>> = items.map(|item| plain(&item, depth + 1)).collect();
     Some(format!("{begin}{}{end}", texts?.join(", ")))
 }

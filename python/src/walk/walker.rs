@@ -193,16 +193,18 @@ impl<'py> Walker<'py> {
                     let item = items.get_item(next)?;
                     self.feed(&item)?;
                 }
-                Parts::Several(parts) => match std::mem::replace(&mut parts[next], Part::Value(self.py.None().into_bound(self.py))) {
-                    Part::Value(value) => {
-                        // Told in errors.
-                        if matches!(frame.place, Place::Key | Place::Attribute) && next % 2 == 0 {
-                            parts[next] = Part::Value(value.clone());
+                Parts::Several(parts) => {
+                    match std::mem::replace(&mut parts[next], Part::Value(self.py.None().into_bound(self.py))) {
+                        Part::Value(value) => {
+                            // Told in errors.
+                            if matches!(frame.place, Place::Key | Place::Attribute) && next % 2 == 0 {
+                                parts[next] = Part::Value(value.clone());
+                            }
+                            self.feed(&value)?;
                         }
-                        self.feed(&value)?;
+                        Part::Attributes(dict) => self.attributes(&dict)?,
                     }
-                    Part::Attributes(dict) => self.attributes(&dict)?,
-                },
+                }
             }
         }
         Ok(self.stream.digest_from(0))
@@ -245,9 +247,8 @@ impl<'py> Walker<'py> {
         let id = owner.as_ptr() as usize;
         if self.numbers.is_none() && depth >= SUSPICIOUS {
             let frames = &self.frames;
-            let begun = self
-                .begun
-                .get_or_insert_with(|| frames.iter().map(|frame| frame.owner.as_ptr() as usize).collect());
+            let begun =
+                self.begun.get_or_insert_with(|| frames.iter().map(|frame| frame.owner.as_ptr() as usize).collect());
             if !begun.insert(id) {
                 return Err(Stop::Cycle);
             }
@@ -329,7 +330,9 @@ impl<'py> Walker<'py> {
         let place = self.place();
         match stop {
             Stop::Cycle => Unkeyable::new_err("a value changed while it was digested"),
-            Stop::Unkeyable(reason) => Unkeyable::new_err(if place.is_empty() { reason } else { format!("`{place}`: {reason}") }),
+            Stop::Unkeyable(reason) => {
+                Unkeyable::new_err(if place.is_empty() { reason } else { format!("`{place}`: {reason}") })
+            }
             Stop::Raised(error) => {
                 let ours = error.is_instance_of::<Unkeyable>(self.py);
                 let passes = error.is_instance_of::<PyKeyboardInterrupt>(self.py)
