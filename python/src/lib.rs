@@ -1,7 +1,7 @@
 //! The compiled part of the Python package `ndcache`.
 //!
 //! * `walk`: digests of any Python value; `guards`: checks that run at each call; `value`: results, to and from what is
-//!   stored; `memory`, `entry`: a folder and what is in it; `function`: the way of a call; `python`: Python's own objects.
+//!   stored; `memory`, `entry`, `files`: a folder and what is in it, and files as arguments; `function`: the way of a call; `python`: Python's own objects.
 //!
 //! **The seam.** What a function's code is, the Python side finds out (`ndcache/_code.py`): `CoreFunction` is given
 //! `resolve`, which returns `(body, parts, guards, captured)` and, where it has changed, the signature. `body` is a
@@ -22,6 +22,7 @@
 //! classes and functions that the walk meets: `(digest | None, guards)` and `(digest | None, guards, captured)`.
 
 mod entry;
+mod files;
 mod function;
 mod guards;
 mod memory;
@@ -87,6 +88,12 @@ fn end_helpers(py: Python<'_>) {
     py.detach(ndcache::dynamic::end_helpers);
 }
 
+/// Runs the command `ndcache` with these arguments, and returns its exit code.
+#[pyfunction]
+fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
+    py.detach(|| ndcache_cli::run(arguments))
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -99,12 +106,15 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(set_hooks, module)?)?;
     module.add_function(wrap_pyfunction!(note_change, module)?)?;
     module.add_function(wrap_pyfunction!(end_helpers, module)?)?;
+    module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_class::<memory::CoreMemory>()?;
     module.add_class::<function::CoreFunction>()?;
     module.add_class::<function::CoreLead>()?;
     module.add_class::<function::CoreReference>()?;
     module.add_class::<function::CoreExplanation>()?;
     module.add_class::<entry::CoreEntry>()?;
+    module.add_class::<files::CoreFileContent>()?;
+    module.add_class::<files::CoreFileStamp>()?;
     module.add("MISSING", function::missing(py))?;
     module.add("Unkeyable", py.get_type::<walk::Unkeyable>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

@@ -1,7 +1,9 @@
 //! Objects of Python's own that are looked up once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyModule, PyType};
@@ -9,6 +11,14 @@ use pyo3::types::{PyModule, PyType};
 /// Locks, whoever has panicked meanwhile.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work`; a panic in it is a `RuntimeError`, and not the end of the program.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(PyRuntimeError::new_err(format!("a fault in ndcache: {}", text.unwrap_or("no reason is known"))))
+    })
 }
 
 /// The package's module of hashers for libraries' types.

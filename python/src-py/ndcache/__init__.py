@@ -5,11 +5,11 @@ from __future__ import annotations
 import os as _os
 
 from . import _core
-from ._core import MISSING, Unkeyable, __version__, digest, hash, register_hasher
+from ._core import MISSING, FileContent, FileStamp, Unkeyable, __version__, digest, hash, register_hasher
 from ._memory import Memory
 from ._messages import CacheWarning
 
-__all__ = ["CacheWarning", "Memory", "Unkeyable", "digest", "hash", "register_hasher"]
+__all__ = ["CacheWarning", "FileContent", "FileStamp", "Memory", "Unkeyable", "digest", "hash", "register_hasher"]
 
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(before=_core.end_helpers)

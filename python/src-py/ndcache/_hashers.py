@@ -6,6 +6,8 @@ Each function returns values that the walk knows; they count in place of the obj
 from __future__ import annotations
 
 import ast
+import platform
+import sys
 import warnings
 
 import numpy as np
@@ -72,24 +74,11 @@ def _clear_padding(array: np.ndarray) -> None:
         for name in dtype.names:
             _clear_padding(array[name])
         return
-    if dtype.kind == "f" and dtype.itemsize == 16:
-        step = 16
-    elif dtype.kind == "c" and dtype.itemsize == 32:
-        step = 16
-    else:
-        return
-    if array.size:
-        flat = array.reshape(-1, order="K")
-        if np.shares_memory(flat, array):
-            flat.view(np.uint8).reshape(-1, step)[:, 10:] = 0
-        else:
-            array[...] = _cleared(array)
-
-
-def _cleared(array: np.ndarray) -> np.ndarray:
-    copied = array.copy()
-    copied.reshape(-1).view(np.uint8).reshape(-1, 16)[:, 10:] = 0
-    return copied
+    is_padded = (dtype.kind == "f" and dtype.itemsize == 16) or (dtype.kind == "c" and dtype.itemsize == 32)
+    if is_padded and array.size:
+        copied = array.copy(order="C")
+        copied.reshape(-1).view(np.uint8).reshape(-1, 16)[:, 10:] = 0
+        array[...] = copied
 
 
 def in_c_order(array: np.ndarray) -> np.ndarray:
@@ -105,7 +94,8 @@ def scalar_bytes(scalar: np.generic, descr: str, itemsize: int) -> bytes:
         real, imag = (np.nan if np.isnan(part) else part for part in (array.real, array.imag))
         array = np.empty((), array.dtype)
         array.real, array.imag = real, imag
-    _clear_padding(array.reshape(1)) if array.dtype.itemsize in (16, 32) else None
+    if sys.byteorder == "little" and platform.machine() == "x86_64":
+        _clear_padding(array)
     return array.tobytes()
 
 

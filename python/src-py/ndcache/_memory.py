@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable
 
-from . import _core
+from . import _messages
 from ._core import CoreMemory
 
 __all__ = ["Memory"]
@@ -54,7 +54,8 @@ class Memory(CoreMemory):
         return super().__new__(cls, location, **options)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
+        if self.verbose >= 1 and self.location is not None:
+            _messages.tell_at_exit(self)
 
     @classmethod
     def from_env(cls, location: str | os.PathLike[str] | None = None, **options: Any) -> "Memory":

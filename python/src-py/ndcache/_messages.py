@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -52,7 +53,7 @@ def mismatch(text: str) -> None:
 
 
 def calling(path: str, words: str, why: str, verbose: int) -> None:
-    _print(f"[Memory] Calling {path}({words}): {why}")
+    _print(f"[Memory] Calling {path}({words})" + (f": {why}" if why else ""))
 
 
 def computed(path: str, words: str, seconds: float, not_stored: str | None, verbose: int) -> None:
@@ -87,3 +88,29 @@ def prepared_folder(location, options) -> str:
     except FileExistsError:
         pass
     return path
+
+
+# What was saved ------------------------------------------------------------------------------------------------------
+
+_told: dict[str, object] = {}
+
+
+def tell_at_exit(memory) -> None:
+    """Has a line printed when the program ends: what the memory has saved."""
+    if not _told:
+        atexit.register(_tell)
+    _told.setdefault(memory.location, memory)
+
+
+def _tell() -> None:
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and processes.parent_process() is not None:
+        return  # a worker
+    for location, memory in _told.items():
+        try:
+            stats = memory.stats()
+        except Exception:
+            continue
+        calls = stats["hits"] + stats["misses"]
+        if stats["hits"]:
+            _print(f"[Memory] saved {span(stats['saved'])}: {stats['hits']} of {calls} calls came from {location}")

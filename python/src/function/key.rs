@@ -10,6 +10,8 @@ use pyo3::types::{PyDict, PyTuple};
 use super::bind::{Bound1, as_given};
 use super::object::CoreFunction;
 use super::resolved::Resolved;
+use super::run::is_exit;
+use crate::files::file_digest;
 use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
 
 /// A call whose arguments are digested.
@@ -27,24 +29,23 @@ pub(crate) struct Counted<'py> {
     pub(crate) digest: Digest,
     /// A function says what counts of it.
     pub(crate) by_key: bool,
+    /// What counts of it is a file.
+    pub(crate) is_file: bool,
     unordered: bool,
 }
 
+/// A [`Counted`] outside of the interpreter.
+pub(crate) type Kept = (String, Py<PyAny>, Digest, [bool; 3]);
+
 impl<'py> Counted<'py> {
     /// As it outlives this stay in the interpreter.
-    pub(super) fn unbind(self) -> (String, Py<PyAny>, Digest, bool, bool) {
-        (self.name, self.value.unbind(), self.digest, self.by_key, self.unordered)
+    pub(super) fn unbind(self) -> Kept {
+        (self.name, self.value.unbind(), self.digest, [self.by_key, self.is_file, self.unordered])
     }
 
-    pub(super) fn bind(py: Python<'py>, of: &(String, Py<PyAny>, Digest, bool, bool)) -> Self {
-        let (name, value, digest, by_key, unordered) = of;
-        Self {
-            name: name.clone(),
-            value: value.bind(py).clone(),
-            digest: *digest,
-            by_key: *by_key,
-            unordered: *unordered,
-        }
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &Kept) -> Self {
+        let [by_key, is_file, unordered] = *flags;
+        Self { name: name.clone(), value: value.bind(py).clone(), digest: *digest, by_key, is_file, unordered }
     }
 }
 
@@ -70,7 +71,8 @@ impl CoreFunction {
             Err(error) if error.is_instance_of::<Unkeyable>(py) => {
                 return Ok(Outcome::Unkeyable(format!("its code can't be keyed: {}", error.value(py))));
             }
-            Err(error) => return Err(error),
+            Err(error) if is_exit(py, &error) => return Err(error),
+            Err(error) => return Ok(Outcome::Unkeyable(format!("what its code is can't be told: {error}"))),
         };
         let signature = resolved.signature.as_ref().or(self.signature.as_ref());
         let bound = match signature {
@@ -119,13 +121,14 @@ impl CoreFunction {
         } else {
             try_digest_of(&counts, false, &mut keyed.claims)?
         };
-        keyed.counted.push(Counted { name, value, digest, by_key, unordered });
+        let is_file = by_key && file_digest(&counts).is_some();
+        keyed.counted.push(Counted { name, value, digest, by_key, is_file, unordered });
         Ok(())
     }
 }
 
 fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome<'py>> {
-    if error.is_instance_of::<Unkeyable>(py) {
+    if !is_exit(py, &error) {
         let reason = error.value(py).to_string();
         // The place in the value follows the name of the argument.
         let told = match reason.strip_prefix('`').and_then(|rest| rest.split_once("`: ")) {
@@ -163,10 +166,16 @@ impl Keyed<'_> {
     }
 
     /// The first argument that doesn't have the digest any more that it had.
-    pub(crate) fn changed(&self) -> Option<&str> {
+    pub(crate) fn changed(&self, function: &CoreFunction) -> Option<&str> {
         let changed = |counted: &&Counted<'_>| {
-            let now = digest_of(&counted.value, false);
-            !counted.by_key && !is_immutable(&counted.value) && now.is_ok_and(|now| now != counted.digest)
+            let now = || match function.key_of(counted.value.py(), &counted.name)? {
+                // A file may have been written meanwhile; what another function says is its own affair.
+                Some(key) if counted.is_file => digest_of(&key.call1((&counted.value,))?, false),
+                Some(_) => Ok(counted.digest),
+                None => digest_of(&counted.value, false),
+            };
+            let may_change = counted.is_file || !(counted.by_key || is_immutable(&counted.value));
+            may_change && now().is_ok_and(|now| now != counted.digest)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())
     }

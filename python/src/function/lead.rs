@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use ndcache::Digest;
 use ndcache::dynamic::Lead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::key::{Counted, Keyed};
+use super::key::{Counted, Kept, Keyed};
 use super::object::CoreFunction;
 use super::resolved::Resolved;
 use crate::python;
@@ -19,7 +18,7 @@ use crate::walk::Claims;
 pub(crate) struct CoreLead {
     function: Py<CoreFunction>,
     resolved: Arc<Resolved>,
-    counted: Vec<(String, Py<PyAny>, Digest, bool, bool)>,
+    counted: Vec<Kept>,
     begin: Instant,
     state: Mutex<Option<(Box<Lead>, Claims)>>,
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ndcache::Entry;
 use ndcache::dynamic::Options;
@@ -23,7 +24,7 @@ use crate::value::{MmapMode, Trust};
 /// A function whose calls go through a memory; called as the function is.
 #[pyclass(frozen, subclass, weakref, dict, module = "ndcache._core")]
 pub(crate) struct CoreFunction {
-    memory: Option<Py<CoreMemory>>,
+    placed: Mutex<Option<Arc<Placed>>>,
     pub(super) func: Py<PyAny>,
     pub(super) path: String,
     resolve: Py<PyAny>,
@@ -36,11 +37,29 @@ pub(crate) struct CoreFunction {
     mmap: Option<MmapMode>,
     resolved: Mutex<Option<Arc<Resolved>>>,
     pub(super) front: Mutex<Front>,
-    /// Its results may be remembered by arguments alone.
+    /// Its results may be remembered by arguments alone, as far as it says so itself.
     fronted: bool,
-    pub(super) hits: Arc<AtomicU64>,
     why: Mutex<String>,
+    /// What explaining misses took, and what computing them took.
+    pub(super) spent: Mutex<(Duration, Duration)>,
     said: Mutex<HashSet<&'static str>>,
+}
+
+/// Where a function's results are.
+pub(super) struct Placed {
+    memory: Py<CoreMemory>,
+    /// Hits of the front.
+    pub(super) hits: Arc<AtomicU64>,
+    /// Small results may be remembered by their arguments.
+    fronts: bool,
+}
+
+impl Placed {
+    fn of(memory: Py<CoreMemory>, path: &str) -> Arc<Self> {
+        let core = memory.get();
+        let fronts = !core.expires && core.recheck == 0.0 && core.verbose < 2;
+        Arc::new(Self { hits: counter(&core.memory, path), fronts, memory })
+    }
 }
 
 /// The names of the options.
@@ -118,22 +137,15 @@ impl CoreFunction {
         };
         let fronted = validate.is_none()
             && kept.expires.is_none()
-            && get("front")?.is_none_or(|front| front.is_truthy().unwrap_or(false))
-            && memory.as_ref().is_some_and(|memory| {
-                let memory = memory.get();
-                !memory.expires && memory.recheck == 0.0 && memory.verbose < 2
-            });
-        let hits = match &memory {
-            Some(memory) => counter(&memory.get().memory, &path),
-            None => Arc::default(),
-        };
+            && get("front")?.is_none_or(|front| front.is_truthy().unwrap_or(false));
+        let placed = memory.map(|memory| Placed::of(memory, &path));
         let (ignored, secret) = (names("ignore")?, names("secret")?);
         let keys = match get("key")? {
             Some(keys) => Some(keys.cast_into::<PyDict>()?.unbind()),
             None => None,
         };
         Ok(Self {
-            memory,
+            placed: Mutex::new(placed),
             func,
             path,
             resolve,
@@ -147,8 +159,8 @@ impl CoreFunction {
             resolved: Mutex::default(),
             front: Mutex::default(),
             fronted,
-            hits,
             why: Mutex::default(),
+            spent: Mutex::default(),
             said: Mutex::default(),
         })
     }
@@ -172,7 +184,14 @@ impl CoreFunction {
     /// The memory; None of a function that just runs.
     #[getter(memory)]
     fn get_memory(&self, py: Python<'_>) -> Option<Py<CoreMemory>> {
-        self.memory.as_ref().map(|memory| memory.clone_ref(py))
+        self.memory(py).map(Bound::unbind)
+    }
+
+    /// Moves the function to another memory.
+    #[setter(memory)]
+    fn set_memory(&self, memory: Option<Py<CoreMemory>>) {
+        *python::lock(&self.placed) = memory.map(|memory| Placed::of(memory, &self.path));
+        python::lock(&self.front).clear();
     }
 
     /// The path by which the function is known in the folder.
@@ -398,8 +417,8 @@ impl CoreFunction {
 }
 
 impl CoreFunction {
-    pub(super) fn memory<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, CoreMemory>> {
-        self.memory.as_ref().map(|memory| memory.bind(py))
+    pub(super) fn memory<'py>(&self, py: Python<'py>) -> Option<Bound<'py, CoreMemory>> {
+        python::lock(&self.placed).as_ref().map(|placed| placed.memory.bind(py).clone())
     }
 
     fn is_enabled(&self, py: Python<'_>) -> bool {
@@ -423,10 +442,13 @@ impl CoreFunction {
         self.memory(py).and_then(|memory| memory.get().recheck_share())
     }
 
-    /// Whether small results are remembered by their arguments.
+    /// Where its results are, if small ones are remembered by their arguments.
     #[inline]
-    pub(super) fn has_front(&self) -> bool {
-        self.fronted
+    pub(super) fn fronted(&self) -> Option<Arc<Placed>> {
+        if !self.fronted || self.verbose.is_some_and(|verbose| verbose > 1) {
+            return None;
+        }
+        python::lock(&self.placed).as_ref().filter(|placed| placed.fronts).cloned()
     }
 
     /// Whether what was resolved still stands, and nothing is captured that is digested at each call.

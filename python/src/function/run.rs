@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::front::small;
 use super::key::{Keyed, Outcome};
 use super::object::CoreFunction;
-use crate::memory::{changed, changes};
+use crate::memory::{CoreMemory, changed, changes};
 use crate::python;
 use crate::value::{Loaded, MmapMode, decode, encode};
 use crate::walk::digest_of;
@@ -66,15 +66,16 @@ impl CoreFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
         way: Way,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let Some(memory) = self.memory(py) else { return self.run(py, args, kwargs) };
-        let arguments = if way == Way::Eval && self.has_front() { small(args, kwargs) } else { None };
-        if let Some(arguments) = &arguments
+        let fronted = if way == Way::Eval { self.fronted() } else { None };
+        let arguments = if fronted.is_some() { small(args, kwargs) } else { None };
+        if let Some((arguments, placed)) = arguments.as_ref().zip(fronted)
             && self.stands(py)
             && let Some(result) = python::lock(&self.front).get(py, arguments)
         {
-            self.hits.fetch_add(1, Ordering::Relaxed);
+            placed.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(result);
         }
+        let Some(memory) = self.memory(py) else { return self.run(py, args, kwargs) };
         if !memory.get().enabled_now() {
             return self.run(py, args, kwargs);
         }
@@ -132,7 +133,8 @@ impl CoreFunction {
 
     pub(super) fn decoded<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Found<'py>> {
         let trust = self.trust(py);
-        let root = self.memory(py).and_then(|memory| memory.get().memory.location());
+        let memory = self.memory(py);
+        let root = memory.as_ref().and_then(|memory| memory.get().memory.location());
         match decode(py, value, self.mmap(py), trust, root) {
             Ok(Loaded::Value(value)) => Ok(Found::Value(value)),
             Ok(Loaded::Refused(why)) => {
@@ -210,10 +212,9 @@ impl CoreFunction {
         let call = keyed.call(self, core.texts);
         let call = if way == Way::Anew { call.refresh() } else { call };
         let verbose = self.verbose(py);
-        let why = if way == Way::Anew {
-            "refreshed".to_owned()
-        } else {
-            py.detach(|| call.explain(&core.memory)).to_string()
+        let why = match way {
+            Way::Anew => "refreshed".to_owned(),
+            Way::Eval => self.reason(py, &call, core),
         };
         raise_kept()?;
         self.set_why(why.clone());
@@ -262,6 +263,19 @@ impl CoreFunction {
         }
     }
 
+    /// Why the call misses, as long as finding out takes little beside what the function takes: it reads up to a thousand
+    /// records.
+    fn reason(&self, py: Python<'_>, call: &Call, core: &CoreMemory) -> String {
+        let (explaining, computing) = *python::lock(&self.spent);
+        if explaining > Duration::from_millis(200) + computing / 10 {
+            return String::new();
+        }
+        let begin = Instant::now();
+        let why = py.detach(|| call.explain(&core.memory)).to_string();
+        python::lock(&self.spent).0 += begin.elapsed();
+        why
+    }
+
     /// Stores what was computed, and returns it as a hit will.
     pub(super) fn finish<'py>(
         &self,
@@ -279,6 +293,7 @@ impl CoreFunction {
             }
         };
         lead.took(took);
+        python::lock(&self.spent).1 += took;
         let verbose = self.verbose(py);
         let (result, not_stored) = self.stored(py, keyed, lead, result)?;
         if verbose > 0 {
@@ -300,7 +315,7 @@ impl CoreFunction {
             return Ok((result, Some("nothing is written in this mode".to_owned())));
         }
         if keyed.claims.bytes <= CHECKED
-            && let Some(name) = keyed.changed()
+            && let Some(name) = keyed.changed(self)
         {
             let text = format!(
                 "{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it",

@@ -11,6 +11,7 @@ use super::arrays::{array_digest, descr_of};
 use super::classes::{feed_class, module_of, unkeyable};
 use super::stream::tag;
 use super::walker::{Part, Parts, Place, Stop, Walker};
+use crate::files::file_digest;
 use crate::function::CoreFunction;
 use crate::python::{self, Types};
 
@@ -74,6 +75,10 @@ impl<'py> Walker<'py> {
         }
         if class.is(&types.ndarray) || class.is(&types.memmap) {
             return self.array(value, None);
+        }
+        if let Some(digest) = file_digest(value) {
+            self.stream.leaf(digest);
+            return Ok(());
         }
         if self.met(value) {
             return Ok(());
@@ -204,7 +209,8 @@ impl<'py> Walker<'py> {
         let start = self.stream.len();
         self.stream.begin("py:hashed");
         feed_class(&mut self.stream, class)?;
-        self.several(value, start, [counts], &[""])
+        self.several(value, start, [counts], &[""])?;
+        self.note_hashed()
     }
 
     /// Feeds a function by its names, its code and what it has captured.

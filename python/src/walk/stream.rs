@@ -112,20 +112,3 @@ pub(super) fn digest_of_stream(bytes: &[u8]) -> Digest {
     };
     Digest::from_bytes(hash.to_be_bytes())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_has_the_digest_that_the_value_has_in_rust() {
-        let mut stream = Stream::default();
-        stream.tagged(tag::I64, 7_i64.to_le_bytes());
-        assert_eq!(stream.digest_from(0), ndcache::digest(&7_i64));
-        stream.cut(0);
-        let long = "x".repeat(1000);
-        stream.byte(tag::STR);
-        stream.text(long.as_bytes());
-        assert_eq!(stream.digest_from(0), ndcache::digest(&long));
-    }
-}

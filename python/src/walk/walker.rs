@@ -11,12 +11,16 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::Unkeyable;
 use super::stream::{LONG, Stream};
 use super::text::short_text;
+use crate::python;
 
 /// From this depth on it is looked for cycles.
 const SUSPICIOUS: usize = 128;
 
-/// What is nested deeper has no digest: a value that has no end, say.
+/// What is nested deeper has no digest.
 const DEEPEST: usize = 4_000_000;
+
+/// How deep what hashers return may have hashers in turn: a method that makes a new such value each time has no end.
+const HASHERS: usize = 1000;
 
 /// What the digests of arguments rest on.
 #[derive(Default)]
@@ -38,6 +42,10 @@ pub(crate) fn digest_of(value: &Bound<'_, PyAny>, unordered: bool) -> PyResult<D
 
 /// [`digest_of`], which adds to `claims` the arrays that only a record vouches for.
 pub(crate) fn try_digest_of(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
+    python::guarded(|| walk(value, unordered, claims))
+}
+
+fn walk(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
     let mut walker = Walker::new(value.py(), unordered, false);
     match walker.run(value) {
         Ok(digest) => {
@@ -124,6 +132,8 @@ pub(super) struct Frame<'py> {
     groups: Option<Groups>,
     /// It counts by its digest inside of others.
     apart: bool,
+    /// A hasher has made it.
+    hashed: bool,
 }
 
 struct Groups {
@@ -150,6 +160,8 @@ pub(super) struct Walker<'py> {
     numbers: Option<HashMap<usize, u64>>,
     /// Nothing deeper is looked at.
     deepest: usize,
+    /// How many of the values that have begun hashers have made.
+    hashed: usize,
 }
 
 impl<'py> Walker<'py> {
@@ -166,6 +178,7 @@ impl<'py> Walker<'py> {
             begun: None,
             numbers: cyclic.then(HashMap::new),
             deepest: usize::MAX,
+            hashed: 0,
         }
     }
 
@@ -256,7 +269,28 @@ impl<'py> Walker<'py> {
         if depth >= DEEPEST {
             return Err(Stop::Unkeyable(format!("it is nested more than {DEEPEST} deep")));
         }
-        self.frames.push(Frame { owner: owner.clone(), start, parts, next: 0, place, groups: None, apart });
+        self.frames.push(Frame {
+            owner: owner.clone(),
+            start,
+            parts,
+            next: 0,
+            place,
+            groups: None,
+            apart,
+            hashed: false,
+        });
+        Ok(())
+    }
+
+    /// Notes that what has just begun was made by a hasher.
+    pub(super) fn note_hashed(&mut self) -> Result<(), Stop> {
+        self.hashed += 1;
+        if self.hashed > HASHERS {
+            return Err(Stop::Unkeyable(format!("hashers return values with hashers, more than {HASHERS} deep")));
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.hashed = true;
+        }
         Ok(())
     }
 
@@ -301,6 +335,7 @@ impl<'py> Walker<'py> {
 
     fn end_frame(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
+        self.hashed -= usize::from(frame.hashed);
         if let Some(Groups { mut digests, .. }) = frame.groups {
             digests.sort_unstable();
             digests.iter().for_each(|digest| self.stream.raw(&digest.to_bytes()));

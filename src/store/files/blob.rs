@@ -30,7 +30,7 @@ impl Disk {
             return Err(fault(Errno::FBIG));
         }
         between();
-        let file = self.open_making_folders(&parsed, at::CREATE, self.medium().permissions(0o444)).map_err(fault)?;
+        let file = self.open_making_folders(&parsed, at::CREATE, mode(0o444)).map_err(fault)?;
         let blob = NewBlob {
             disk: self,
             name: name.to_owned(),

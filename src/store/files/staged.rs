@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::Durability;
-use crate::store::disk::Disk;
+use crate::store::disk::{Disk, mode};
 use crate::store::files::limited::size_limit;
 use crate::store::files::stat::Stat;
 use crate::store::name::Name;
@@ -55,8 +55,7 @@ impl Disk {
         if !self.medium().reserves {
             return Err(unsupported());
         }
-        let file =
-            File::from(self.open_making_folders(&parsed, CREATE, self.medium().permissions(0o444)).map_err(fault)?);
+        let file = File::from(self.open_making_folders(&parsed, CREATE, mode(0o444)).map_err(fault)?);
         // From here on it is removed after an error.
         let mut blob = StagedBlob {
             disk: Arc::clone(self),
