@@ -319,3 +319,15 @@ def test_attributes_of_subclasses_count():
     metres, feet = np.arange(3.0).view(Quantity), np.arange(3.0).view(Quantity)
     metres.unit, feet.unit = "m", "ft"
     assert digest(metres) != digest(feet) != digest(np.arange(3.0))
+
+
+def test_attributes_that_a_user_adds_to_a_librarys_objects_count():
+    import pandas as pd
+    import scipy.sparse as sparse
+
+    with __import__("warnings").catch_warnings():
+        __import__("warnings").simplefilter("ignore")
+        for make in (lambda: pd.DataFrame({"a": [1]}), lambda: pd.Series([1]), lambda: sparse.csr_matrix([[1]]), lambda: np.ma.array([1, 2])):
+            plain, noted = make(), make()
+            noted.unit = "m"
+            assert digest(plain) == digest(make()) != digest(noted), plain

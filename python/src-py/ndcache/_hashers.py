@@ -156,11 +156,11 @@ def parts(value):
 
 
 def _extras(value, known=frozenset()):
-    """Attributes that a user's subclass has added."""
-    if type(value).__module__.split(".", 1)[0] in ("pandas", "scipy", "xarray", "numpy"):
-        return None
-    attributes = getattr(value, "__dict__", {})
-    return sorted((name, item) for name, item in attributes.items() if name not in known and not name.startswith("_mgr"))
+    """Attributes that a user or a user's subclass has added: those of the libraries themselves begin with `_`."""
+    attributes = getattr(value, "__dict__", None)
+    if not attributes:
+        return ()
+    return sorted((name, item) for name, item in attributes.items() if name not in known and not name.startswith("_"))
 
 
 def _masked(value):
@@ -172,7 +172,8 @@ def _masked(value):
         np.ma.getmaskarray(value),
         value.fill_value,
         bool(value.hardmask),
-        _extras(value, {"_mask", "_fill_value", "_hardmask", "_sharedmask", "_basedict", "_optinfo", "_isfield", "_baseclass"}),
+        getattr(value, "_optinfo", None) or None,
+        _extras(value),
     )
 
 
@@ -183,17 +184,17 @@ def _pandas(value):
         manager = value._mgr
         columns = [_array(manager.iget(n)) if hasattr(manager, "iget") else _array(value.iloc[:, n].array) for n in range(value.shape[1])]
         metadata = [(name, getattr(value, name, None)) for name in value._metadata]
-        return "frame", value.index, value.columns, columns, value.attrs, value.flags.allows_duplicate_labels, metadata
+        return "frame", value.index, value.columns, columns, value.attrs, value.flags.allows_duplicate_labels, metadata, _extras(value)
     if isinstance(value, pd.Series):
         metadata = [(name, getattr(value, name, None)) for name in value._metadata]
-        return "series", value.index, _array(value.array), value.name, value.attrs, value.flags.allows_duplicate_labels, metadata
+        return "series", value.index, _array(value.array), value.name, value.attrs, value.flags.allows_duplicate_labels, metadata, _extras(value)
     if isinstance(value, pd.RangeIndex):
         return "range", value.start, value.stop, value.step, value.name
     if isinstance(value, pd.MultiIndex):
         return "multi", list(value.levels), [np.asarray(codes) for codes in value.codes], list(value.names)
     if isinstance(value, pd.Index):
         freq = getattr(value, "freq", None)
-        return "index", _array(value.array), value.name, freq
+        return "index", _array(value.array), value.name, freq, _extras(value)
     if isinstance(value, pd.api.extensions.ExtensionArray):
         return _extension(value)
     if isinstance(value, pd.api.extensions.ExtensionDtype):
@@ -242,7 +243,7 @@ def _scipy(value):
     if not sparse.issparse(value):
         return None
     shape, kind = tuple(int(n) for n in value.shape), value.format
-    extras = _extras(value)
+    extras = _extras(value, {"data", "indices", "indptr", "offsets", "row", "col", "coords", "rows", "maxprint", "format", "dtype"})
     if kind in ("csr", "csc", "bsr"):
         return kind, shape, value.data, value.indices, value.indptr, extras
     if kind == "coo":

@@ -135,8 +135,10 @@ impl CoreFunction {
             Some(signature) => Signature::of(&signature)?,
             None => None,
         };
+        // What counts of an argument by a function of its own may change while the argument stays: a file's content.
         let fronted = validate.is_none()
             && kept.expires.is_none()
+            && get("key")?.is_none()
             && get("front")?.is_none_or(|front| front.is_truthy().unwrap_or(false));
         let placed = memory.map(|memory| Placed::of(memory, &path));
         let (ignored, secret) = (names("ignore")?, names("secret")?);
@@ -190,7 +192,9 @@ impl CoreFunction {
     /// Moves the function to another memory.
     #[setter(memory)]
     fn set_memory(&self, memory: Option<Py<CoreMemory>>) {
-        *python::lock(&self.placed) = memory.map(|memory| Placed::of(memory, &self.path));
+        let placed = memory.map(|memory| Placed::of(memory, &self.path));
+        let replaced = std::mem::replace(&mut *python::lock(&self.placed), placed);
+        drop(replaced);
         python::lock(&self.front).clear();
     }
 
@@ -465,8 +469,10 @@ impl CoreFunction {
             return Ok(known);
         }
         let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
-        *python::lock(&self.resolved) = Some(Arc::clone(&resolved));
+        // What it replaces may end in code of the user's, which may call this: it does so without the lock.
+        let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
         python::lock(&self.front).clear();
+        drop(replaced);
         Ok(resolved)
     }
 

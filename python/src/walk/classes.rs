@@ -26,8 +26,9 @@ static HOOKS: Mutex<Hooks> = Mutex::new(Hooks { class_digest: None, function_dig
 
 /// Sets the hooks, and forgets what others said.
 pub(crate) fn set_hooks(hooks: Hooks) {
-    *python::lock(&HOOKS) = hooks;
-    python::lock(&CODES).take();
+    let replaced = std::mem::replace(&mut *python::lock(&HOOKS), hooks);
+    let forgotten = python::lock(&CODES).take();
+    drop((replaced, forgotten));
 }
 
 /// The hook for classes, else the one for functions.
@@ -94,14 +95,25 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
         whole
     });
     if whole && let Ok(weak) = PyWeakrefReference::new(object) {
-        let mut codes = python::lock(&CODES);
-        let codes = codes.get_or_insert_default();
-        if codes.len() > 256 && codes.len().is_power_of_two() {
-            codes.retain(|_, code| code.of.bind(py).upgrade().is_some());
-        }
-        codes.insert(id, Code { of: weak.unbind(), said: Arc::clone(&said) });
+        let replaced = remember(py, id, Code { of: weak.unbind(), said: Arc::clone(&said) });
+        // It may end in code of the user's, which may come here: without the lock.
+        drop(replaced);
     }
     Ok(Some(said))
+}
+
+/// Returns what is forgotten for it.
+fn remember(py: Python<'_>, id: usize, code: Code) -> Vec<Code> {
+    let mut codes = python::lock(&CODES);
+    let codes = codes.get_or_insert_default();
+    let mut forgotten = Vec::new();
+    if codes.len() > 256 && codes.len().is_power_of_two() {
+        let gone = |code: &Code| code.of.bind(py).upgrade().is_none();
+        let ids: Vec<_> = codes.iter().filter(|(_, code)| gone(code)).map(|(&id, _)| id).collect();
+        forgotten.extend(ids.iter().filter_map(|id| codes.remove(id)));
+    }
+    forgotten.extend(codes.insert(id, code));
+    forgotten
 }
 
 /// Ends the question, however it ends.

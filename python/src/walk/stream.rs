@@ -17,7 +17,7 @@ pub(super) mod tag {
     pub(crate) const BYTES: u8 = 0x05;
     pub(crate) const NONE: u8 = 0x06;
     pub(crate) const LEAF: u8 = 0x08;
-    pub(crate) const I64: u8 = 0x1c;
+    pub(crate) const I64: u8 = 0x1b;
     pub(crate) const F64: u8 = 0x22;
     pub(crate) const SEQ: u8 = 0x30;
     pub(crate) const TUPLE: u8 = 0x31;
