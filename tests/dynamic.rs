@@ -1,5 +1,6 @@
 //! Functions that are known at run time have the cache that those of Rust have, and share it with these.
 
+mod binding;
 mod dtypes;
 mod explain;
 mod flights;

@@ -81,3 +81,22 @@ fn keys_are_those_that_the_format_says() {
     ];
     assert_eq!(golden, keys.map(|(name, key)| (name.to_owned(), key)).into());
 }
+
+/// The package for Python has tests with the same file.
+#[test]
+fn values_that_python_has_too_count_as_there() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/python/tests/golden_digests.json");
+    let golden: BTreeMap<String, String> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let here = [
+        ("7", ndcache::digest(&7_i64)),
+        ("true", ndcache::digest(&true)),
+        ("1.5", ndcache::digest(&1.5_f64)),
+        ("a", ndcache::digest("a")),
+        ("(1, a)", ndcache::digest(&(1_i64, "a"))),
+        ("none", ndcache::digest(&None::<i64>)),
+        ("words", ndcache::digest(&["a", "bc"])),
+        ("path", ndcache::digest(std::path::Path::new("a/b"))),
+    ];
+    let here: BTreeMap<_, _> = here.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect();
+    assert_eq!(here, golden);
+}

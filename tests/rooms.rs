@@ -51,7 +51,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "store", "error",
         ],
     ),
-    ("dynamic", &["memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "error"]),
+    (
+        "dynamic",
+        &[
+            "memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store", "threads", "error",
+        ],
+    ),
     ("lib", DOOR),
 ];
 

@@ -19,8 +19,9 @@ use crate::key::{ArgumentDigests, Function, Key, Types};
 use crate::memory::form::{self, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
-use crate::payload::raw::{Array, Form, Untyped, Value, load};
+use crate::payload::raw::{Array, Form, Owner, Untyped, Value, load};
 use crate::stats::Explanation;
+use crate::store::Stat;
 
 /// The name of the result's type, where none is given.
 const ANY: &str = "any";
@@ -140,6 +141,10 @@ impl Call {
     }
 }
 
+fn owner(stat: &Stat) -> Owner {
+    Owner { uid: stat.uid, gid: stat.gid, mode: stat.mode.into() }
+}
+
 /// What the key is made of.
 fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -> Result<Identity> {
     let mut digests = ArgumentDigests::new();
@@ -211,7 +216,8 @@ impl form::Form<Value> for Form {
     fn load(self, entry: &Stored<'_>, _: Codec<Value>) -> Result<Value> {
         let record = entry.record;
         let value = entry.load(|reader| load(reader, self))?;
-        Ok(value.found_with(&record.python, record.origin.as_deref()))
+        let owner = entry.memo_entry.map(|memo_entry| owner(&memo_entry.found.stat));
+        Ok(value.found_with(&record.python, record.origin.as_deref(), owner))
     }
 
     fn keep(self, value: Value) -> Value {

@@ -309,8 +309,7 @@ impl Disk {
     /// Makes the folders of a name, as far as nobody takes them away meanwhile: then the caller tries again.
     fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
         let root = self.root();
-        // Whatever the umask, only those who may put files into the root may put files into its folders.
-        let bits = mode(if root.medium().world_writable { 0o777 } else { 0o775 });
+        let bits = root.medium().of_folders();
         // As a rule only the last one is missing.
         if let Some((above, last)) = name.folder.rsplit_once('/')
             && let Ok(above) = at::open(root.as_fd(), above, at::SEARCH, Mode::empty())

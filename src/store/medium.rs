@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use rustix::fd::AsFd;
-use rustix::fs;
+use rustix::fs::{self, Mode, RawMode};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -13,6 +13,8 @@ pub(crate) struct Medium {
     pub(crate) network: bool,
     /// Anyone may put files here, sticky bit or not: nothing is mapped.
     pub(crate) world_writable: bool,
+    /// Nobody but the owner may enter it.
+    pub(crate) private: bool,
     /// Allocated blocks stay with their file, so that writing to them can't meet a full disk.
     pub(crate) reserves: bool,
 }
@@ -21,7 +23,23 @@ impl Medium {
     /// The medium of the root at `path`, whose metadata is `stat`.
     pub(crate) fn of(root: impl AsFd, stat: &fs::Stat, path: &Path) -> Result<Self> {
         let kind = fs::fstatfs(&root).map_err(|errno| Error::io("ask for the file system of", path, errno))?;
-        Ok(Self { network: !is_local(&kind), world_writable: stat.st_mode & 0o002 != 0, reserves: reserves(&kind) })
+        Ok(Self {
+            network: !is_local(&kind),
+            world_writable: stat.st_mode & 0o002 != 0,
+            private: stat.st_mode & 0o077 == 0,
+            reserves: reserves(&kind),
+        })
+    }
+
+    /// The permissions of a file or folder that would have these: below a private root it is its owner's alone, too, so
+    /// that it stays so when the root is opened to others.
+    pub(crate) fn permissions(&self, bits: RawMode) -> Mode {
+        Mode::from_raw_mode(if self.private { bits & 0o700 } else { bits })
+    }
+
+    /// The permissions of a folder: whatever the umask, nobody may put a file into it who may not into the root.
+    pub(crate) fn of_folders(&self) -> Mode {
+        self.permissions(if self.world_writable { 0o777 } else { 0o775 })
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod ordered;
 mod pool;
 pub(crate) mod share;
 
+pub use pool::end_helpers;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks `mutex`, also after a thread has panicked while it held it: what these locks guard is whole at every moment.

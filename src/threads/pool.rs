@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -61,8 +61,44 @@ fn of_process() -> Option<&'static HelperPool> {
     }
 }
 
+/// Ends the helper threads that help nobody at the moment, and waits until they have ended; the next work begins others.
+///
+/// It is meant for a process that is about to fork: a child has none of its parent's threads, and Python warns whoever
+/// forks beside threads.
+///
+/// ```
+/// ndcache::dynamic::end_helpers();
+/// ```
+pub fn end_helpers() {
+    if let Some(pool) = of_process() {
+        pool.end();
+    }
+}
+
 /// A pool of one thread, which is the only safe way to lend a thread that stays what the caller only borrows.
-type Helper = ThreadPool;
+struct Helper {
+    pool: ThreadPool,
+    thread: JoinHandle<()>,
+}
+
+impl Helper {
+    /// `None` where the system gives no thread.
+    fn begin() -> Option<Self> {
+        let mut thread = None;
+        let pool = ThreadPoolBuilder::new().num_threads(1).spawn_handler(|helper| {
+            let named = thread::Builder::new().name("ndcache-helper".to_owned());
+            thread = Some(named.spawn(|| helper.run())?);
+            Ok(())
+        });
+        Some(Self { pool: pool.build().ok()?, thread: thread? })
+    }
+
+    fn end(self) {
+        drop(self.pool);
+        // What it ran has panicked where it was waited for.
+        let _ = self.thread.join();
+    }
+}
 
 struct HelperPool {
     most: usize,
@@ -109,12 +145,21 @@ impl HelperPool {
         let kept = state.free.len().saturating_sub(most);
         let mut helpers = state.free.split_off(kept);
         while helpers.len() < most && state.begun < self.most {
-            let helper = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "ndcache-helper".to_owned());
-            let Ok(helper) = helper.build() else { break };
+            let Some(helper) = Helper::begin() else { break };
             helpers.push(helper);
             state.begun += 1;
         }
         Taken { helpers, pool: self }
+    }
+
+    /// Ends those that nobody has taken.
+    fn end(&self) {
+        let ended = {
+            let mut state = lock(&self.state);
+            state.begun -= state.free.len();
+            mem::take(&mut state.free)
+        };
+        ended.into_iter().for_each(Helper::end);
     }
 }
 
@@ -122,7 +167,7 @@ impl HelperPool {
 fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), lead: L) -> T {
     match helpers {
         [] => lead(),
-        [helper, others @ ..] => helper.in_place_scope(|scope| {
+        [helper, others @ ..] => helper.pool.in_place_scope(|scope| {
             scope.spawn(|_| help());
             beside(others, help, lead)
         }),
@@ -182,6 +227,15 @@ mod tests {
             runs(&pool, others);
             assert_eq!((begun(), lock(&pool.state).free.len()), (expected, expected));
         }
+    }
+
+    #[test]
+    fn threads_that_are_free_end_before_a_fork_and_others_begin_after_it() {
+        let pool = HelperPool::of(3);
+        assert_eq!(runs(&pool, 2), 3);
+        pool.end();
+        assert_eq!((lock(&pool.state).begun, lock(&pool.state).free.len()), (0, 0));
+        assert_eq!(runs(&pool, 1), 2);
     }
 
     #[test]

@@ -206,6 +206,14 @@ impl ArraySource for Source<'_> {
         Some(self.archive.disk.path_of(&name))
     }
 
+    fn small_file(&self, index: u32) -> Option<(PathBuf, u64)> {
+        let array = self.array(index).ok()?;
+        let is_small = array.length <= READ_RATHER && array.meta.byte_len().ok()? > 0;
+        let is_plain = codec_named(&array.codec).is_none() && self.archive.unmappable().is_none();
+        (is_small && is_plain).then_some(())?;
+        Some((self.path(index)?, array.offset))
+    }
+
     fn read<'a>(&self, index: u32, out: Spare<'a>) -> Result<&'a mut [u8]> {
         if let Some(elements) = self.remembered().and_then(|kept| kept.elements(index))
             && elements.len() == out.len()

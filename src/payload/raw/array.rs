@@ -102,7 +102,8 @@ impl Array {
         self.bytes
     }
 
-    /// The file in which a mapped array lies, and where in it its elements begin.
+    /// The file in which a mapped array lies, and where in it its elements begin; of a small one that was to be mapped and
+    /// was read instead, too, so that somebody else may map it.
     #[must_use]
     pub fn file(&self) -> Option<(&Path, u64)> {
         self.file.as_deref().map(|(path, offset)| (path.as_path(), *offset))

@@ -36,7 +36,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<Value> {
             _ => message.extend_from_slice(bytes),
         }
     }
-    Ok(Value { message, arrays: loading.arrays, python: Vec::new(), origin: None })
+    Ok(Value { message, arrays: loading.arrays, python: Vec::new(), origin: None, filed: false, owner: None })
 }
 
 struct Loading<'a> {
@@ -77,7 +77,8 @@ impl Loading<'_> {
             return Ok(Array::of_parts(meta.clone(), bytes, known, file));
         }
         let (bytes, digest) = read(source, index, len)?;
-        Ok(Array::of_parts(meta.clone(), bytes.into(), Arc::new(Known::verified(digest)), None))
+        let file = if self.form == Form::Mapped { source.small_file(index) } else { None };
+        Ok(Array::of_parts(meta.clone(), bytes.into(), Arc::new(Known::verified(digest)), file))
     }
 
     fn inline(&mut self, held: &[u8]) -> Result<u32> {

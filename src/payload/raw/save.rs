@@ -8,6 +8,9 @@ use crate::payload::scan::{Item, Scan};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{Reader, Writer};
 
+/// Of a value with more arrays small ones stay inside, whatever it asks for.
+const FILED: usize = 64;
+
 /// What a reader of the value has to know.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Features {
@@ -19,6 +22,7 @@ pub(crate) struct Features {
 pub(crate) fn save(value: &Value, out: &mut Writer<'_>) -> Result<Features> {
     let dtype = value.arrays.iter().any(|array| array.meta().itemsize.is_some());
     let mut features = Features { pickle: false, dtype };
+    let may_stay = !value.filed || value.arrays.len() > FILED;
     let mut references = References::of(value);
     let mut scan = Scan::new(&value.message);
     while let Some((item, bytes)) = scan.next().map_err(not_a_value)? {
@@ -26,7 +30,7 @@ pub(crate) fn save(value: &Value, out: &mut Writer<'_>) -> Result<Features> {
             Item::Extension(kind, held) if kind == Ext::Lifted as i8 => {
                 let array = references.take(held)?;
                 // Where there are no elements nothing tells how long one would be.
-                let may_stay = array.meta().itemsize.is_none() || !array.bytes().is_empty();
+                let may_stay = may_stay && (array.meta().itemsize.is_none() || !array.bytes().is_empty());
                 out.array(array.meta(), array.bytes(), array.verified_digest(), may_stay)?;
             }
             Item::Extension(kind, held) if kind == Ext::Pickle as i8 => {

@@ -35,6 +35,21 @@ pub struct Value {
     pub(super) arrays: Vec<Array>,
     pub(super) python: Vec<u8>,
     pub(super) origin: Option<String>,
+    /// Each array gets a file.
+    pub(super) filed: bool,
+    pub(super) owner: Option<Owner>,
+}
+
+/// Whose the record of a loaded value was, by the descriptor that it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
 }
 
 /// How the arrays of a stored value come back.
@@ -55,7 +70,7 @@ impl Value {
     /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than 1, 3,
     /// 4 and 5, or doesn't refer to its arrays one after the other.
     pub fn new(message: Vec<u8>, arrays: Vec<Array>) -> Result<Self> {
-        let value = Self { message, arrays, python: Vec::new(), origin: None };
+        let value = Self { message, arrays, python: Vec::new(), origin: None, filed: false, owner: None };
         save::check(&value)?;
         Ok(value)
     }
@@ -64,7 +79,7 @@ impl Value {
     #[must_use]
     pub fn of_array(array: Array) -> Self {
         let message = array_reference(0).to_vec();
-        Self { message, arrays: vec![array], python: Vec::new(), origin: None }
+        Self { message, arrays: vec![array], python: Vec::new(), origin: None, filed: false, owner: None }
     }
 
     /// A Rust value, copied: what a `#[cache]` function of that result type would store.
@@ -77,7 +92,14 @@ impl Value {
         let mut out = Writer::new(&mut arrays, 0);
         value.save(&mut out)?;
         let message = out.finish();
-        let source = Self { message: message.clone(), arrays: arrays.0, python: Vec::new(), origin: None };
+        let source = Self {
+            message: message.clone(),
+            arrays: arrays.0,
+            python: Vec::new(),
+            origin: None,
+            filed: false,
+            owner: None,
+        };
         // What serde knows has its arrays inside.
         load(&mut Reader::new(&message, &source), Form::Owned)
     }
@@ -99,6 +121,13 @@ impl Value {
     #[must_use]
     pub fn with_python(self, python: Vec<u8>) -> Self {
         Self { python, ..self }
+    }
+
+    /// The same value, whose arrays get files of their own when it is stored, however small they are, so that they can be
+    /// mapped; of a value with more than 64 arrays only those that are large.
+    #[must_use]
+    pub fn with_files(self) -> Self {
+        Self { filed: true, ..self }
     }
 
     /// The MessagePack, as in [`new`](Self::new).
@@ -132,9 +161,15 @@ impl Value {
         self.origin.as_deref()
     }
 
+    /// Whose the record was that the value was loaded from; `None` of one that this process has made, or has just stored.
+    #[must_use]
+    pub fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
     /// The value of an entry whose record has these fields.
-    pub(crate) fn found_with(self, python: &[u8], origin: Option<&str>) -> Self {
-        Self { python: python.to_vec(), origin: origin.map(str::to_owned), ..self }
+    pub(crate) fn found_with(self, python: &[u8], origin: Option<&str>, owner: Option<Owner>) -> Self {
+        Self { python: python.to_vec(), origin: origin.map(str::to_owned), owner, ..self }
     }
 
     fn array(&self, index: u32) -> Result<&Array> {

@@ -50,6 +50,11 @@ pub(crate) trait ArraySource {
     fn path(&self, _index: u32) -> Option<PathBuf> {
         None
     }
+
+    /// Where its file is, and where in it the elements begin, if it was read for no other reason than that it is small.
+    fn small_file(&self, _index: u32) -> Option<(PathBuf, u64)> {
+        None
+    }
 }
 
 /// A file that is mapped, read-only.

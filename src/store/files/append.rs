@@ -1,7 +1,7 @@
 //! Appending to a file that many processes append to.
 
 use crate::error::{Error, Result};
-use crate::store::disk::{Disk, mode};
+use crate::store::disk::Disk;
 use crate::store::files::at;
 use crate::store::files::limited::takes;
 use crate::store::files::stat::Stat;
@@ -74,11 +74,10 @@ impl Disk {
 
     fn open_to_append(&self, name: &Name<'_>) -> rustix::io::Result<OwnedFd> {
         let root = self.root();
-        let open = || at::open(root.as_fd(), name.whole, APPEND, mode(0o666));
+        let open = || at::open(root.as_fd(), name.whole, APPEND, root.medium().permissions(0o666));
         match open() {
             Err(Errno::NOENT) if !name.folder.is_empty() => {
-                let bits = if root.medium().world_writable { 0o777 } else { 0o775 };
-                match fs::mkdirat(root.as_fd(), name.folder, mode(bits)) {
+                match fs::mkdirat(root.as_fd(), name.folder, root.medium().of_folders()) {
                     Ok(()) | Err(Errno::EXIST) => open(),
                     Err(errno) => Err(errno),
                 }

@@ -94,7 +94,7 @@ impl Disk {
         Name::new(&staged)?;
         let (fault, path) = (|errno| self.fault("put", &name, errno), self.path_of(name.whole));
         for _ in 0..TRIES {
-            let (stage, file) = self.temp_with(&name, staged.clone(), bits).map_err(fault)?;
+            let (stage, file) = self.temp_with(&name, staged.clone(), mode(bits)).map_err(fault)?;
             let mut file = LimitedFile::new(file);
             fill(&mut file).map_err(|error| Error::io("write", &path, error))?;
             self.flush(file.file(), durability, &path)?;
@@ -110,13 +110,13 @@ impl Disk {
 
     /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
     fn temp(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(TempFile, File)> {
-        self.temp_with(name, staged, 0o666)
+        self.temp_with(name, staged, self.medium().permissions(0o666))
     }
 
-    fn temp_with(&self, name: &Name<'_>, staged: String, bits: u16) -> rustix::io::Result<(TempFile, File)> {
+    fn temp_with(&self, name: &Name<'_>, staged: String, bits: Mode) -> rustix::io::Result<(TempFile, File)> {
         for _ in 0..TRIES {
             let folder = self.made_folder(name)?;
-            match at::step(folder.as_fd(), &staged, at::CREATE, mode(bits)) {
+            match at::step(folder.as_fd(), &staged, at::CREATE, bits) {
                 Ok(file) => {
                     return Ok((TempFile { folder, name: staged, renamed: false }, File::from(file)));
                 }

@@ -14,6 +14,7 @@ pub(crate) struct Stat {
     /// Permission bits only.
     pub(crate) mode: u16,
     pub(crate) uid: u32,
+    pub(crate) gid: u32,
     pub(crate) dev: u64,
     /// File systems reuse it right after an unlink: never an identity by itself.
     pub(crate) ino: u64,
@@ -35,6 +36,7 @@ impl Stat {
             changed: time(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
             mode: (stat.st_mode & 0o7777) as u16,
             uid: stat.st_uid as u32,
+            gid: stat.st_gid as u32,
             dev: stat.st_dev as u64,
             ino: stat.st_ino as u64,
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
@@ -45,7 +47,17 @@ impl Stat {
 #[cfg(test)]
 impl Stat {
     pub(crate) fn of_no_file() -> Self {
-        Self { len: 0, modified: UNIX_EPOCH, changed: UNIX_EPOCH, mode: 0, uid: 0, dev: 0, ino: 0, regular: false }
+        Self {
+            len: 0,
+            modified: UNIX_EPOCH,
+            changed: UNIX_EPOCH,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            dev: 0,
+            ino: 0,
+            regular: false,
+        }
     }
 }
 

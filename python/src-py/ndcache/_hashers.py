@@ -1,0 +1,278 @@
+"""What counts of values whose types are NumPy's, pandas', SciPy's and xarray's.
+
+Each function returns values that the walk knows; they count in place of the object, beside its class.
+"""
+
+from __future__ import annotations
+
+import ast
+import platform
+import sys
+import warnings
+
+import numpy as np
+from numpy.lib import format as npy
+
+# NumPy's arrays ------------------------------------------------------------------------------------------------------
+
+
+def plain_descr(dtype: np.dtype) -> str | None:
+    """NumPy's text for a dtype as in a `.npy`, if that says all of it."""
+    if dtype.hasobject or dtype.metadata or dtype.itemsize == 0 or dtype.isbuiltin == 2:
+        return None
+    if dtype.names is None:
+        if dtype.subdtype is not None or dtype.kind not in "biufcSUVMm":
+            return None
+        text = dtype.str
+        return text if text.isascii() and np.dtype(text) == dtype and dtype.type is np.dtype(text).type else None
+    if dtype.type is not np.void or dtype.isalignedstruct or _has_gaps(dtype):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            descr = npy.dtype_to_descr(dtype)
+            if npy.descr_to_dtype(descr) != dtype:
+                return None
+        except (UserWarning, ValueError, TypeError):
+            return None
+    text = repr(descr)
+    return text if text.isascii() and text.isprintable() else None
+
+
+def _has_gaps(dtype: np.dtype) -> bool:
+    """Whether some bytes of an element belong to no field, or to two, or a field holds what isn't plain."""
+    end = 0
+    for name in dtype.names or ():
+        field, offset = dtype.fields[name][:2]
+        if offset != end:
+            return True
+        base = field.base
+        if base.metadata or base.isbuiltin == 2 or (base.names is not None and (_has_gaps(base) or base.isalignedstruct)):
+            return True
+        end = offset + field.itemsize
+    return dtype.names is not None and end != dtype.itemsize
+
+
+def dtype_of(descr: str) -> np.dtype:
+    """The dtype of a text that `plain_descr` has made, or a `.npy` has."""
+    return npy.descr_to_dtype(ast.literal_eval(descr)) if descr.startswith("[") else np.dtype(descr)
+
+
+def tidy(array: np.ndarray) -> np.ndarray:
+    """The elements without gaps, in C order if they lie in none, and without bytes that mean nothing."""
+    plain = np.asarray(array)
+    order = "F" if plain.flags.f_contiguous and not plain.flags.c_contiguous else "C"
+    copied = np.array(plain, dtype=plain.dtype, order=order, copy=True, subok=False)
+    _clear_padding(copied)
+    return copied
+
+
+def _clear_padding(array: np.ndarray) -> None:
+    """Zeroes the bytes of 80-bit floats that lie between them."""
+    dtype = array.dtype
+    if dtype.names is not None:
+        for name in dtype.names:
+            _clear_padding(array[name])
+        return
+    is_padded = (dtype.kind == "f" and dtype.itemsize == 16) or (dtype.kind == "c" and dtype.itemsize == 32)
+    if is_padded and array.size:
+        copied = array.copy(order="C")
+        copied.reshape(-1).view(np.uint8).reshape(-1, 16)[:, 10:] = 0
+        array[...] = copied
+
+
+def in_c_order(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(array)).reshape(array.shape)
+
+
+def scalar_bytes(scalar: np.generic, descr: str, itemsize: int) -> bytes:
+    """The bytes of a scalar; NaN and NaT are one each."""
+    array = np.array(scalar)
+    if array.dtype.kind == "f" and np.isnan(array):
+        array = np.full((), np.nan, array.dtype)
+    elif array.dtype.kind == "c" and np.isnan(array):
+        real, imag = (np.nan if np.isnan(part) else part for part in (array.real, array.imag))
+        array = np.empty((), array.dtype)
+        array.real, array.imag = real, imag
+    if sys.byteorder == "little" and platform.machine() == "x86_64":
+        _clear_padding(array)
+    return array.tobytes()
+
+
+def of_scalar(scalar: np.generic) -> np.ndarray | None:
+    """A scalar as an array without axes, if it comes back from it."""
+    if isinstance(scalar, np.void):
+        return None
+    array = np.array(scalar)
+    return array if type(array[()]) is type(scalar) else None
+
+
+def empty(shape, dtype, order):
+    return np.empty(shape, dtype, order)
+
+
+def of_bytes(data: np.ndarray, shape, dtype, order):
+    return data.view(dtype).reshape(shape, order=order)
+
+
+def array_parts(array: np.ndarray):
+    """An array whose dtype has no plain text: by its dtype and shape, and its elements."""
+    plain = np.asarray(array)
+    fortran = plain.flags.f_contiguous and not plain.flags.c_contiguous
+    dtype = plain.dtype
+    if dtype.hasobject:
+        if dtype.names is not None:
+            fields = [(name, plain[name]) for name in dtype.names]
+            return "fields", dtype, plain.shape, fortran, fields
+        return "objects", plain.shape, fortran, plain.ravel().tolist()
+    if dtype.names is not None and not _overlaps(dtype):
+        fields = [(name, np.ascontiguousarray(plain[name])) for name in dtype.names]
+        return "fields", dtype, plain.shape, fortran, fields
+    data = np.ascontiguousarray(plain)
+    return "bytes", dtype, plain.shape, fortran, data.tobytes()
+
+
+def _overlaps(dtype: np.dtype) -> bool:
+    spans = sorted((dtype.fields[name][1], dtype.fields[name][0].itemsize) for name in dtype.names)
+    return any(start + size > after for (start, size), (after, _) in zip(spans, spans[1:]))
+
+
+# Libraries -----------------------------------------------------------------------------------------------------------
+
+
+def parts(value):
+    """What counts of an object of a library, in place of what it would be pickled as; None if it has no rule."""
+    for base in type(value).__mro__:
+        root = base.__module__.split(".", 1)[0]
+        if base.__module__.startswith("numpy.ma"):
+            return _masked(value) if isinstance(value, np.ma.MaskedArray) else None
+        if root == "pandas":
+            return _pandas(value)
+        if root == "scipy":
+            return _scipy(value)
+        if root == "xarray":
+            return _xarray(value)
+    return None
+
+
+def _extras(value, known=frozenset()):
+    """Attributes that a user or a user's subclass has added: those of the libraries themselves begin with `_`."""
+    attributes = getattr(value, "__dict__", None)
+    if not attributes:
+        return ()
+    return sorted((name, item) for name, item in attributes.items() if name not in known and not name.startswith("_"))
+
+
+def _masked(value):
+    if type(value) is not np.ma.MaskedArray and value.dtype.names is not None:
+        return None
+    return (
+        "masked",
+        np.asarray(value.data),
+        np.ma.getmaskarray(value),
+        value.fill_value,
+        bool(value.hardmask),
+        getattr(value, "_optinfo", None) or None,
+        _extras(value),
+    )
+
+
+def _pandas(value):
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        manager = value._mgr
+        columns = [_array(manager.iget(n)) if hasattr(manager, "iget") else _array(value.iloc[:, n].array) for n in range(value.shape[1])]
+        metadata = [(name, getattr(value, name, None)) for name in value._metadata]
+        return "frame", value.index, value.columns, columns, value.attrs, value.flags.allows_duplicate_labels, metadata, _extras(value)
+    if isinstance(value, pd.Series):
+        metadata = [(name, getattr(value, name, None)) for name in value._metadata]
+        return "series", value.index, _array(value.array), value.name, value.attrs, value.flags.allows_duplicate_labels, metadata, _extras(value)
+    if isinstance(value, pd.RangeIndex):
+        return "range", value.start, value.stop, value.step, value.name
+    if isinstance(value, pd.MultiIndex):
+        return "multi", list(value.levels), [np.asarray(codes) for codes in value.codes], list(value.names)
+    if isinstance(value, pd.Index):
+        freq = getattr(value, "freq", None)
+        return "index", _array(value.array), value.name, freq, _extras(value)
+    if isinstance(value, pd.api.extensions.ExtensionArray):
+        return _extension(value)
+    if isinstance(value, pd.api.extensions.ExtensionDtype):
+        return _dtype(value)
+    return None
+
+
+def _array(array):
+    """A column: an ndarray, or an extension array that counts by its parts."""
+    import pandas as pd
+
+    while isinstance(array, pd.Series) or type(array).__name__ == "SingleBlockManager" or hasattr(array, "array") and not isinstance(array, np.ndarray):
+        array = array.array
+    if type(array).__name__ in ("NumpyExtensionArray", "PandasArray"):
+        return np.asarray(array._ndarray)
+    return array
+
+
+def _dtype(dtype):
+    names = dtype._metadata
+    return "dtype", [(name, getattr(dtype, name, None)) for name in names]
+
+
+def _extension(array):
+    import pandas as pd
+
+    if isinstance(array, pd.Categorical):
+        return "categorical", np.asarray(array.codes), array.categories, bool(array.ordered)
+    if hasattr(array, "_data") and hasattr(array, "_mask") and isinstance(array._mask, np.ndarray):
+        data = array._data
+        if array._mask.any():
+            data = data.copy()
+            data[array._mask] = np.zeros((), data.dtype)[()]
+        return "masked", data, array._mask
+    if isinstance(array, pd.arrays.IntervalArray):
+        return "interval", array.left, array.right, array.closed
+    if isinstance(getattr(array, "_ndarray", None), np.ndarray):
+        freq = getattr(array, "_freq", None)
+        return "ndarray", array._ndarray, array.dtype, freq
+    return None
+
+
+def _scipy(value):
+    import scipy.sparse as sparse
+
+    if not sparse.issparse(value):
+        return None
+    shape, kind = tuple(int(n) for n in value.shape), value.format
+    extras = _extras(value, {"data", "indices", "indptr", "offsets", "row", "col", "coords", "rows", "maxprint", "format", "dtype"})
+    if kind in ("csr", "csc", "bsr"):
+        return kind, shape, value.data, value.indices, value.indptr, extras
+    if kind == "coo":
+        return kind, shape, value.data, list(getattr(value, "coords", (value.row, value.col))), extras
+    if kind == "dia":
+        return kind, shape, value.data, value.offsets, extras
+    if kind == "lil":
+        return kind, shape, value.rows, value.data, value.dtype, extras
+    if kind == "dok":
+        return kind, shape, sorted(dict(value.items()).items()), value.dtype, extras
+    return None
+
+
+def _xarray(value):
+    import xarray as xr
+
+    if isinstance(value, xr.Variable):
+        if hasattr(value._data, "dask") or type(value._data).__module__.startswith("xarray.core.indexing"):
+            raise _unkeyable("it is lazy: load it first (`.load()`)")
+        return "variable", list(value.dims), value.values, value.attrs
+    if isinstance(value, xr.DataArray):
+        return "array", value.variable, {name: coord.variable for name, coord in value.coords.items()}, value.name
+    if isinstance(value, xr.Dataset):
+        variables = {name: variable for name, variable in value.variables.items()}
+        return "dataset", variables, sorted(map(str, value.coords)), value.attrs
+    return None
+
+
+def _unkeyable(text):
+    from ._core import Unkeyable
+
+    return Unkeyable(text)

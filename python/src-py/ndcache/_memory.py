@@ -1,0 +1,130 @@
+"""A cache folder, with joblib's interface and more."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable
+
+from . import _messages
+from ._core import CoreMemory
+
+__all__ = ["Memory"]
+
+_OWN = (
+    "limits", "expires", "min_duration", "mode", "pickle", "shared", "texts", "wait", "recheck", "durability",
+    "readable", "remote", "salt", "statistics",
+)  # fmt: skip
+
+
+class Memory(CoreMemory):
+    """A cache in a folder. Results are stored below `location`, and found there by any other process.
+
+    `Memory(None)` caches nothing. The first six parameters are joblib's; by keyword:
+
+    limits: a size (`"100G"`), or a dict of `bytes`, `items`, `age`; what was used longest ago goes first.
+    expires: seconds or `timedelta` for which results are good.
+    min_duration: results that took fewer seconds aren't stored.
+    mode: "read-write", "refresh", "read-only", "off".
+    pickle: whose pickles are loaded: "own", "any", "never".
+    shared: whether others may enter the folder, if it is made here.
+    texts: whether arguments are told in short in records and messages.
+    wait: seconds to wait for another process that computes the same call.
+    recheck: share of hits that are computed again and compared.
+    durability: "buffered", "synced", "full".
+    readable: whether array files are named by function and arguments.
+    """
+
+    def __new__(
+        cls,
+        location: str | os.PathLike[str] | None = None,
+        backend: str = "local",
+        mmap_mode: str | None = None,
+        compress: Any = False,
+        verbose: int = 1,
+        backend_options: Any = None,
+        **options: Any,
+    ) -> "Memory":
+        if backend != "local":
+            raise TypeError(f"backend is `{backend}`, expected \"local\": other machines are reached by tiers, not by backends")
+        unknown = [name for name in options if name not in _OWN]
+        if unknown:
+            raise TypeError(f"Memory has no setting `{unknown[0]}`")
+        for name, value in (("mmap_mode", mmap_mode), ("compress", compress), ("verbose", verbose)):
+            options[name] = value
+        return super().__new__(cls, location, **options)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if self.verbose >= 1 and self.location is not None:
+            _messages.tell_at_exit(self)
+
+    @classmethod
+    def from_env(cls, location: str | os.PathLike[str] | None = None, **options: Any) -> "Memory":
+        """A memory in `NDCACHE_DIR`, else in `location`; `NDCACHE_MODE` may make its mode stricter."""
+        order = ("read-write", "refresh", "read-only", "off")
+        given = os.environ.get("NDCACHE_MODE") or "read-write"
+        if given not in order:
+            raise ValueError(f"NDCACHE_MODE is `{given}`, expected one of {', '.join(order)}")
+        asked = options.get("mode") or "read-write"
+        options["mode"] = max(given, asked, key=order.index)
+        return cls(os.environ.get("NDCACHE_DIR") or location, **options)
+
+    @property
+    def location(self) -> str | None:
+        """The folder; None of a memory that caches nothing."""
+        root = self.root
+        return None if root is None else os.fspath(root)
+
+    @property
+    def mmap_mode(self) -> str | None:
+        return self.options.get("mmap_mode")
+
+    @property
+    def verbose(self) -> int:
+        return self.options.get("verbose", 1)
+
+    @property
+    def store_backend(self) -> None:
+        return None
+
+    def cache(self, func: Callable[..., Any] | None = None, **options: Any) -> Any:
+        """A function whose calls go through this memory; without `func`, a decorator."""
+        from ._function import cached
+
+        return cached(self, func, **options)
+
+    def eval(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """`func(*args, **kwargs)` through this memory."""
+        return self.cache(func)(*args, **kwargs)
+
+    def clear(self, warn: bool = True) -> int:
+        """Removes all entries, and returns how many there were."""
+        if self.location is None or not self.enabled:
+            return 0
+        return self.remove_all()
+
+    def reduce_size(self, bytes_limit: Any = None, items_limit: int | None = None, age_limit: Any = None) -> tuple[int, int]:
+        """Removes what was used longest ago until these limits hold; returns how many entries and bytes went."""
+        if self.location is None or not self.enabled:
+            return 0, 0
+        if age_limit is not None and age_limit.total_seconds() < 0:
+            raise ValueError("age_limit has to be a positive timedelta")
+        return self.reduce(bytes_limit, items_limit, age_limit)
+
+    def __repr__(self) -> str:
+        return f"Memory(location={self.location})"
+
+    def __reduce__(self):
+        return _reopened, (type(self), self.location, self.options)
+
+    def __deepcopy__(self, memo: Any) -> "Memory":
+        return self
+
+    def __copy__(self) -> "Memory":
+        return self
+
+    def __ndcache_hash__(self) -> tuple[str, str | None]:
+        return "ndcache.Memory", self.location
+
+
+def _reopened(cls: type[Memory], location: str | None, options: dict[str, Any]) -> Memory:
+    return cls(location, **options)

@@ -1,0 +1,193 @@
+//! A call with its digests.
+
+use std::sync::Arc;
+
+use ndcache::Digest;
+use ndcache::dynamic::{Argument, Call};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::bind::{Bound1, as_given};
+use super::object::CoreFunction;
+use super::resolved::Resolved;
+use super::run::is_exit;
+use crate::files::file_digest;
+use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
+
+/// A call whose arguments are digested.
+pub(crate) struct Keyed<'py> {
+    pub(crate) resolved: Arc<Resolved>,
+    /// The arguments that count, by name, with the digests that they had.
+    pub(crate) counted: Vec<Counted<'py>>,
+    pub(crate) claims: Claims,
+}
+
+pub(crate) struct Counted<'py> {
+    pub(crate) name: String,
+    /// What the caller has given.
+    pub(crate) value: Bound<'py, PyAny>,
+    pub(crate) digest: Digest,
+    /// A function says what counts of it.
+    pub(crate) by_key: bool,
+    /// What counts of it is a file.
+    pub(crate) is_file: bool,
+    unordered: bool,
+}
+
+/// A [`Counted`] outside of the interpreter.
+pub(crate) type Kept = (String, Py<PyAny>, Digest, [bool; 3]);
+
+impl<'py> Counted<'py> {
+    /// As it outlives this stay in the interpreter.
+    pub(super) fn unbind(self) -> Kept {
+        (self.name, self.value.unbind(), self.digest, [self.by_key, self.is_file, self.unordered])
+    }
+
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &Kept) -> Self {
+        let [by_key, is_file, unordered] = *flags;
+        Self { name: name.clone(), value: value.bind(py).clone(), digest: *digest, by_key, is_file, unordered }
+    }
+}
+
+/// What becomes of a call before it is looked up.
+pub(crate) enum Outcome<'py> {
+    Keyed(Keyed<'py>),
+    /// The function doesn't take these arguments: it says so itself.
+    Misfit,
+    /// The call can't be keyed, for this reason.
+    Unkeyable(String),
+}
+
+impl CoreFunction {
+    /// The digests of the arguments, by parameter.
+    pub(crate) fn keyed<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Outcome<'py>> {
+        let resolved = match self.resolved(py) {
+            Ok(resolved) => resolved,
+            Err(error) if error.is_instance_of::<Unkeyable>(py) => {
+                return Ok(Outcome::Unkeyable(format!("its code can't be keyed: {}", error.value(py))));
+            }
+            Err(error) if is_exit(py, &error) => return Err(error),
+            Err(error) => return Ok(Outcome::Unkeyable(format!("what its code is can't be told: {error}"))),
+        };
+        let signature = resolved.signature.as_ref().or(self.signature.as_ref());
+        let bound = match signature {
+            Some(signature) => match signature.bind(args, kwargs)? {
+                Some(bound) => bound,
+                None => return Ok(Outcome::Misfit),
+            },
+            None => as_given(args, kwargs)?,
+        };
+        let mut keyed = Keyed { resolved, counted: Vec::with_capacity(bound.len()), claims: Claims::default() };
+        let captured = keyed.resolved.clone();
+        for Bound1 { name, value, unordered } in bound {
+            if self.ignored.iter().any(|ignored| *ignored == name) {
+                continue;
+            }
+            if let Err(error) = self.count(&mut keyed, name.clone(), value, unordered) {
+                return unkeyable(py, &format!("argument `{name}`"), error);
+            }
+        }
+        for captured in &captured.captured {
+            let counted =
+                captured.value(py).and_then(|value| self.count(&mut keyed, captured.name.clone(), value, false));
+            if let Err(error) = counted {
+                return unkeyable(py, &format!("`{}`", captured.name), error);
+            }
+        }
+        Ok(Outcome::Keyed(keyed))
+    }
+
+    fn count<'py>(
+        &self,
+        keyed: &mut Keyed<'py>,
+        name: String,
+        value: Bound<'py, PyAny>,
+        unordered: bool,
+    ) -> PyResult<()> {
+        let key = self.key_of(value.py(), &name)?;
+        let by_key = key.is_some();
+        let counts = match key {
+            Some(key) => key.call1((&value,))?,
+            None => value.clone(),
+        };
+        let digest = if unordered {
+            // Sorted by name already.
+            digest_of(&counts, false)?
+        } else {
+            try_digest_of(&counts, false, &mut keyed.claims)?
+        };
+        let is_file = by_key && file_digest(&counts).is_some();
+        keyed.counted.push(Counted { name, value, digest, by_key, is_file, unordered });
+        Ok(())
+    }
+}
+
+fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome<'py>> {
+    if !is_exit(py, &error) {
+        let reason = error.value(py).to_string();
+        // The place in the value follows the name of the argument.
+        let told = match reason.strip_prefix('`').and_then(|rest| rest.split_once("`: ")) {
+            Some((place, reason)) => format!("{}{place}`: {reason}", what.trim_end_matches('`')),
+            None => format!("{what}: {reason}"),
+        };
+        return Ok(Outcome::Unkeyable(told));
+    }
+    Err(error)
+}
+
+impl Keyed<'_> {
+    /// The call, with texts of the arguments if somebody is going to read them.
+    pub(crate) fn call(&self, function: &CoreFunction, texts: bool) -> Call {
+        let arguments = self.counted.iter().map(|counted| {
+            let is_secret = function.secret.iter().any(|secret| *secret == counted.name);
+            let text = if texts && !is_secret { short_text(&counted.value) } else { String::new() };
+            let argument = Argument::new(&counted.name, counted.digest, &text);
+            if is_secret { argument.secret() } else { argument }
+        });
+        Call::new(self.resolved.function, arguments).options(Arc::clone(&function.options))
+    }
+
+    /// The arguments in words: `1, n=3`.
+    pub(crate) fn words(&self, function: &CoreFunction) -> String {
+        let words = self.counted.iter().filter(|counted| !counted.unordered || counted.value.len().unwrap_or(0) > 0);
+        let words: Vec<_> = words
+            .map(|counted| {
+                let is_secret = function.secret.iter().any(|secret| *secret == counted.name);
+                let text = if is_secret { "(secret)".to_owned() } else { short_text(&counted.value) };
+                format!("{}={text}", counted.name)
+            })
+            .collect();
+        words.join(", ")
+    }
+
+    /// The first argument that doesn't have the digest any more that it had.
+    pub(crate) fn changed(&self, function: &CoreFunction) -> Option<&str> {
+        let changed = |counted: &&Counted<'_>| {
+            let now = || match function.key_of(counted.value.py(), &counted.name)? {
+                // A file may have been written meanwhile; what another function says is its own affair.
+                Some(key) if counted.is_file => digest_of(&key.call1((&counted.value,))?, false),
+                Some(_) => Ok(counted.digest),
+                None => digest_of(&counted.value, false),
+            };
+            let may_change = counted.is_file || !(counted.by_key || is_immutable(&counted.value));
+            may_change && now().is_ok_and(|now| now != counted.digest)
+        };
+        self.counted.iter().find(changed).map(|counted| counted.name.as_str())
+    }
+}
+
+/// Whether the value is of a type without parts that never changes.
+fn is_immutable(value: &Bound<'_, PyAny>) -> bool {
+    use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
+    value.is_none()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
+}

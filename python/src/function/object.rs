@@ -1,0 +1,577 @@
+//! A cached function, as Python sees it.
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ndcache::Entry;
+use ndcache::dynamic::Options;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use super::bind::{MORE, MORE_NAMED, Signature};
+use super::front::{Front, counter};
+use super::key::{Keyed, Outcome};
+use super::resolved::Resolved;
+use super::run::{Found, Led, Way, keep_raised};
+use super::{CoreExplanation, CoreLead, CoreReference, missing};
+use crate::memory::{CoreMemory, changed, compression_of, duration, raised};
+use crate::python;
+use crate::value::{MmapMode, Trust};
+
+/// A function whose calls go through a memory; called as the function is.
+#[pyclass(frozen, subclass, weakref, dict, module = "ndcache._core")]
+pub(crate) struct CoreFunction {
+    placed: Mutex<Option<Arc<Placed>>>,
+    pub(super) func: Py<PyAny>,
+    pub(super) path: String,
+    resolve: Py<PyAny>,
+    pub(super) signature: Option<Signature>,
+    pub(super) ignored: Vec<String>,
+    keys: Option<Py<PyDict>>,
+    pub(super) secret: Vec<String>,
+    pub(super) options: Arc<Options>,
+    verbose: Option<i64>,
+    mmap: Option<MmapMode>,
+    resolved: Mutex<Option<Arc<Resolved>>>,
+    pub(super) front: Mutex<Front>,
+    /// Its results may be remembered by arguments alone, as far as it says so itself.
+    fronted: bool,
+    why: Mutex<String>,
+    /// What explaining misses took, and what computing them took.
+    pub(super) spent: Mutex<(Duration, Duration)>,
+    said: Mutex<HashSet<&'static str>>,
+}
+
+/// Where a function's results are.
+pub(super) struct Placed {
+    memory: Py<CoreMemory>,
+    /// Hits of the front.
+    pub(super) hits: Arc<AtomicU64>,
+    /// Small results may be remembered by their arguments.
+    fronts: bool,
+}
+
+impl Placed {
+    fn of(memory: Py<CoreMemory>, path: &str) -> Arc<Self> {
+        let core = memory.get();
+        let fronts = !core.expires && core.recheck == 0.0 && core.verbose < 2;
+        Arc::new(Self { hits: counter(&core.memory, path), fronts, memory })
+    }
+}
+
+/// The names of the options.
+const OPTIONS: [&str; 12] = [
+    "ignore",
+    "key",
+    "verbose",
+    "mmap_mode",
+    "validate",
+    "expires",
+    "min_duration",
+    "signature",
+    "secret",
+    "compress",
+    "readable",
+    "front",
+];
+
+#[pymethods]
+impl CoreFunction {
+    #[new]
+    #[pyo3(signature = (memory, func, path, resolve, **options))]
+    fn new(
+        py: Python<'_>,
+        memory: Option<Py<CoreMemory>>,
+        func: Py<PyAny>,
+        path: String,
+        resolve: Py<PyAny>,
+        options: Option<Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let given = options.unwrap_or_else(|| PyDict::new(py));
+        for name in given.keys().iter() {
+            let name: String = name.extract()?;
+            if !OPTIONS.contains(&name.as_str()) {
+                return Err(PyTypeError::new_err(format!("a cached function has no option `{name}`")));
+            }
+        }
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(given.get_item(name)?.filter(|value| !value.is_none()))
+        };
+        let names = |name: &str| -> PyResult<Vec<String>> {
+            let Some(names) = get(name)? else { return Ok(Vec::new()) };
+            if names.is_instance_of::<PyString>() {
+                return Err(PyValueError::new_err(format!(
+                    "`{name}` is a text, expected a list of names of parameters"
+                )));
+            }
+            names.try_iter()?.map(|name| name?.extract()).collect()
+        };
+        let mut kept = Options::default();
+        let validate = get("validate")?.map(Bound::unbind);
+        if let Some(expires) = get("expires")? {
+            let age = duration(&expires, "expires")?;
+            kept.expires = Some(Arc::new(move || age));
+        }
+        if let Some(least) = get("min_duration")? {
+            kept.min_duration = Some(duration(&least, "min_duration")?);
+        }
+        if let Some(compress) = get("compress")? {
+            kept.compression = Some(compression_of(&compress)?);
+        }
+        if let Some(readable) = get("readable")? {
+            kept.readable = Some(readable.is_truthy()?);
+        }
+        if let Some(validate) = validate.as_ref().map(|validate| validate.clone_ref(py)) {
+            kept.validate = Some(Arc::new(move |entry: &Entry| Python::attach(|py| is_valid(py, &validate, entry))));
+        }
+        let mmap = match given.get_item("mmap_mode")? {
+            Some(mode) if !mode.is(&missing(py)) => Some(MmapMode::of(&mode)?.0),
+            _ => None,
+        };
+        let signature = match get("signature")? {
+            Some(signature) => Signature::of(&signature)?,
+            None => None,
+        };
+        // What counts of an argument by a function of its own may change while the argument stays: a file's content.
+        let fronted = validate.is_none()
+            && kept.expires.is_none()
+            && get("key")?.is_none()
+            && get("front")?.is_none_or(|front| front.is_truthy().unwrap_or(false));
+        let placed = memory.map(|memory| Placed::of(memory, &path));
+        let (ignored, secret) = (names("ignore")?, names("secret")?);
+        let keys = match get("key")? {
+            Some(keys) => Some(keys.cast_into::<PyDict>()?.unbind()),
+            None => None,
+        };
+        Ok(Self {
+            placed: Mutex::new(placed),
+            func,
+            path,
+            resolve,
+            signature,
+            ignored,
+            keys,
+            secret,
+            options: Arc::new(kept),
+            verbose: get("verbose")?.map(|verbose| verbose.extract::<f64>()).transpose()?.map(|verbose| verbose as i64),
+            mmap,
+            resolved: Mutex::default(),
+            front: Mutex::default(),
+            fronted,
+            why: Mutex::default(),
+            spent: Mutex::default(),
+            said: Mutex::default(),
+        })
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.evaluate(py, args, kwargs, Way::Eval)
+    }
+
+    /// The function itself.
+    #[getter]
+    fn func(&self, py: Python<'_>) -> Py<PyAny> {
+        self.func.clone_ref(py)
+    }
+
+    /// The memory; None of a function that just runs.
+    #[getter(memory)]
+    fn get_memory(&self, py: Python<'_>) -> Option<Py<CoreMemory>> {
+        self.memory(py).map(Bound::unbind)
+    }
+
+    /// Moves the function to another memory.
+    #[setter(memory)]
+    fn set_memory(&self, memory: Option<Py<CoreMemory>>) {
+        let placed = memory.map(|memory| Placed::of(memory, &self.path));
+        let replaced = std::mem::replace(&mut *python::lock(&self.placed), placed);
+        drop(replaced);
+        python::lock(&self.front).clear();
+    }
+
+    /// The path by which the function is known in the folder.
+    #[getter]
+    fn function_path(&self) -> &str {
+        &self.path
+    }
+
+    /// Why the last call that went through here missed; empty if it hit.
+    #[getter]
+    fn why(&self) -> String {
+        python::lock(&self.why).clone()
+    }
+
+    /// Computes the call and stores it, whatever is stored.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn compute_anew<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.evaluate(py, args, kwargs, Way::Anew)
+    }
+
+    /// `(True, value)` if the call is stored, else `(False, None)`.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
+        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok((false, None)) };
+        Ok(match self.look_up(py, &keyed)? {
+            Found::Value(value) => (true, Some(value)),
+            Found::Nothing | Found::Refused => (false, None),
+        })
+    }
+
+    /// `(True, value)` if the call is stored, or becomes so while this waits; else `(False, turn)`: a `Lead`, on which
+    /// the others wait, or None where nothing can be stored.
+    #[pyo3(name = "lead", signature = (args, kwargs=None))]
+    fn lead_py<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
+        let py = slf.py();
+        let this = slf.get();
+        if !this.is_enabled(py) {
+            return Ok((false, None));
+        }
+        let keyed = match this.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => keyed,
+            Outcome::Misfit => return Ok((false, None)),
+            Outcome::Unkeyable(why) => {
+                this.say_unkeyable(py, &why)?;
+                return Ok((false, None));
+            }
+        };
+        match this.look_up(py, &keyed)? {
+            Found::Value(value) => {
+                this.set_why(String::new());
+                return Ok((true, Some(value)));
+            }
+            Found::Refused => return Ok((false, None)),
+            Found::Nothing => {}
+        }
+        match this.lead(py, &keyed, Way::Eval, Some(ndcache::dynamic::TaskId::unique()))? {
+            Led::Value(value) => Ok((true, Some(value))),
+            Led::Turn(lead) => {
+                let lead = Bound::new(py, CoreLead::new(slf.clone().unbind(), keyed, lead))?;
+                Ok((false, Some(lead.into_any())))
+            }
+        }
+    }
+
+    /// Whether the call would hit; nothing is loaded or counted.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn contains<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<bool> {
+        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok(false) };
+        let Some(memory) = self.memory(py) else { return Ok(false) };
+        let (call, memory) = (keyed.call(self, false), &memory.get().memory);
+        Ok(py.detach(|| call.contains(memory)))
+    }
+
+    /// Why the call would hit or miss.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn explanation<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<CoreExplanation> {
+        let Some(memory) = self.memory(py) else { return Ok(CoreExplanation::bypassed("there is no memory")) };
+        match self.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => {
+                let (call, memory) = (keyed.call(self, true), &memory.get().memory);
+                Ok(CoreExplanation::of(&py.detach(|| call.explain(memory))))
+            }
+            Outcome::Misfit => Ok(CoreExplanation::bypassed("the function doesn't take these arguments")),
+            Outcome::Unkeyable(why) => Ok(CoreExplanation::bypassed(&why)),
+        }
+    }
+
+    /// A reference to the stored result of the call, which is computed if it isn't stored; None where it can't be stored,
+    /// beside the value.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn shelve<'py>(
+        slf: &Bound<'py, Self>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(Option<CoreReference>, Option<Bound<'py, PyAny>>)> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(keyed) = this.keyed_if_cached(py, args, kwargs)? else {
+            return Ok((None, Some(this.evaluate(py, args, kwargs, Way::Eval)?)));
+        };
+        let Some(memory) = this.memory(py) else { return Ok((None, Some(this.run(py, args, kwargs)?))) };
+        let core = &memory.get().memory;
+        let call = keyed.call(this, false);
+        let mut value = None;
+        if !py.detach(|| call.contains(core)) {
+            value = Some(this.evaluate(py, args, kwargs, Way::Eval)?);
+            if !py.detach(|| call.contains(core)) {
+                return Ok((None, value));
+            }
+        }
+        let reference = CoreReference::of(py, memory.clone().unbind(), this, &keyed)?;
+        Ok((Some(reference), value))
+    }
+
+    /// Removes the stored result of the call, and says whether there was one.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn remove_call<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<bool> {
+        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok(false) };
+        let Some(memory) = self.memory(py) else { return Ok(false) };
+        let (call, memory) = (keyed.call(self, false), &memory.get().memory);
+        changed();
+        let removed = py.detach(|| call.remove(memory)).map_err(|error| raised(&error));
+        changed();
+        removed
+    }
+
+    /// The key of the call, in hex; None where it has none.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn key<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<String>> {
+        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok(None) };
+        let Some(memory) = self.memory(py) else { return Ok(None) };
+        let key = keyed.call(self, false).key(&memory.get().memory).map_err(|error| raised(&error))?;
+        Ok(key.map(|key| key.to_string()))
+    }
+
+    /// The stored entry of the call; None if there is none.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn entry<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<crate::entry::CoreEntry>> {
+        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok(None) };
+        let Some(memory) = self.memory(py) else { return Ok(None) };
+        let (call, memory) = (keyed.call(self, false), &memory.get().memory);
+        let entry = py.detach(|| call.entry(memory)).map_err(|error| raised(&error))?;
+        Ok(entry.as_ref().map(crate::entry::CoreEntry::of))
+    }
+
+    /// Removes all results of the function, and returns how many there were.
+    fn clear_all(&self, py: Python<'_>) -> PyResult<u64> {
+        python::lock(&self.front).clear();
+        match self.memory(py) {
+            Some(memory) => memory.get().clear_function_of(py, &self.path),
+            None => Ok(0),
+        }
+    }
+
+    /// What counts as the function's code now: the digest of its body, and of each part by name.
+    fn resolved_parts<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyList>)> {
+        let resolved = self.resolved(py)?;
+        let parts = PyList::empty(py);
+        for (name, digest) in &resolved.parts {
+            parts.append((name, PyBytes::new(py, &digest.to_bytes())))?;
+        }
+        Ok((PyBytes::new(py, &resolved.body.to_bytes()), parts))
+    }
+
+    /// The digests of the arguments of a call, by name.
+    #[pyo3(signature = (args, kwargs=None))]
+    fn argument_digests<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Vec<(String, String)>>> {
+        Ok(match self.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => {
+                Some(keyed.counted.iter().map(|counted| (counted.name.clone(), counted.digest.to_string())).collect())
+            }
+            _ => None,
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<cached function {}>", self.path)
+    }
+}
+
+impl CoreFunction {
+    pub(super) fn memory<'py>(&self, py: Python<'py>) -> Option<Bound<'py, CoreMemory>> {
+        python::lock(&self.placed).as_ref().map(|placed| placed.memory.bind(py).clone())
+    }
+
+    fn is_enabled(&self, py: Python<'_>) -> bool {
+        self.memory(py).is_some_and(|memory| memory.get().enabled_now())
+    }
+
+    pub(super) fn mmap(&self, py: Python<'_>) -> MmapMode {
+        self.mmap.or_else(|| Some(self.memory(py)?.get().mmap)).unwrap_or(MmapMode::Owned)
+    }
+
+    pub(super) fn trust(&self, py: Python<'_>) -> Trust {
+        self.memory(py).map_or(Trust::Own, |memory| memory.get().trust)
+    }
+
+    pub(super) fn verbose(&self, py: Python<'_>) -> i64 {
+        self.verbose.or_else(|| Some(self.memory(py)?.get().verbose)).unwrap_or(0)
+    }
+
+    /// The share of hits that are computed again, if any is.
+    pub(super) fn recheck(&self, py: Python<'_>) -> Option<f64> {
+        self.memory(py).and_then(|memory| memory.get().recheck_share())
+    }
+
+    /// Where its results are, if small ones are remembered by their arguments.
+    #[inline]
+    pub(super) fn fronted(&self) -> Option<Arc<Placed>> {
+        if !self.fronted || self.verbose.is_some_and(|verbose| verbose > 1) {
+            return None;
+        }
+        python::lock(&self.placed).as_ref().filter(|placed| placed.fronts).cloned()
+    }
+
+    /// Whether what was resolved still stands, and nothing is captured that is digested at each call.
+    #[inline]
+    pub(super) fn stands(&self, py: Python<'_>) -> bool {
+        let resolved = python::lock(&self.resolved).clone();
+        resolved.is_some_and(|resolved| resolved.captured.is_empty() && resolved.guards.hold(py))
+    }
+
+    /// The function's code as it counts now.
+    pub(super) fn resolved(&self, py: Python<'_>) -> PyResult<Arc<Resolved>> {
+        let known = python::lock(&self.resolved).clone();
+        if let Some(known) = known.filter(|known| known.guards.hold(py)) {
+            return Ok(known);
+        }
+        let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
+        // What it replaces may end in code of the user's, which may call this: it does so without the lock.
+        let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
+        python::lock(&self.front).clear();
+        drop(replaced);
+        Ok(resolved)
+    }
+
+    /// What says of the parameter what counts of it.
+    pub(super) fn key_of<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.keys {
+            Some(keys) => keys.bind(py).get_item(name),
+            None => Ok(None),
+        }
+    }
+
+    fn keyed_if_cached<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Keyed<'py>>> {
+        if !self.is_enabled(py) {
+            return Ok(None);
+        }
+        match self.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => Ok(Some(keyed)),
+            Outcome::Misfit | Outcome::Unkeyable(_) => Ok(None),
+        }
+    }
+
+    pub(super) fn set_why(&self, why: String) {
+        *python::lock(&self.why) = why;
+    }
+
+    pub(super) fn say_once(&self, py: Python<'_>, kind: &'static str, text: &str) -> PyResult<()> {
+        if python::lock(&self.said).insert(kind) {
+            python::messages(py)?.getattr("warn")?.call1((text,))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn say_unkeyable(&self, py: Python<'_>, why: &str) -> PyResult<()> {
+        self.set_why(format!("bypassed: {why}"));
+        self.say_once(py, "unkeyable", &format!("{} is computed without the cache: {why}", self.path))
+    }
+
+    pub(super) fn say_refused(&self, py: Python<'_>, why: &str) -> PyResult<()> {
+        self.set_why(format!("not unpickled: {why}"));
+        self.say_once(py, "refused", &format!("{}: a stored result isn't loaded: {why}", self.path))
+    }
+
+    /// Tells once that a text that names a file counts by itself.
+    pub(super) fn say_of_files(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<()> {
+        if python::lock(&self.said).contains("file") {
+            return Ok(());
+        }
+        for counted in &keyed.counted {
+            if counted.by_key {
+                continue;
+            }
+            let is_text = counted.value.is_exact_instance_of::<PyString>();
+            let is_path = !is_text && counted.value.is_instance(python::types(py)?.pure_path.bind(py))?;
+            if !is_text && !is_path {
+                continue;
+            }
+            let Ok(path) = counted.value.extract::<std::path::PathBuf>() else { continue };
+            let len = path.as_os_str().len();
+            // A word is no name of a file.
+            let looks_like_one = is_path || path.components().count() > 1 || path.extension().is_some();
+            if len < 4096 && looks_like_one && path.is_file() {
+                let name = &counted.name;
+                let text = format!(
+                    "{}: argument `{name}` names a file, whose content isn't part of the key; \
+                     `key={{\"{name}\": ndcache.FileContent}}` makes it so",
+                    self.path
+                );
+                return self.say_once(py, "file", &text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks the user's callback, as joblib does: with duration, time and arguments.
+fn is_valid(py: Python<'_>, validate: &Py<PyAny>, entry: &Entry) -> bool {
+    let answer = metadata(py, entry).and_then(|metadata| validate.bind(py).call1((metadata,))?.is_truthy());
+    answer.unwrap_or_else(|error| {
+        keep_raised(error);
+        false
+    })
+}
+
+fn metadata<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyDict>> {
+    let since = entry.created().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
+    let arguments = PyDict::new(py);
+    for argument in entry.arguments() {
+        if argument.name() != MORE && argument.name() != MORE_NAMED || !argument.text().is_empty() {
+            arguments.set_item(argument.name(), argument.text())?;
+        }
+    }
+    let metadata = PyDict::new(py);
+    metadata.set_item("duration", entry.duration().as_secs_f64())?;
+    metadata.set_item("time", since)?;
+    metadata.set_item("input_args", arguments)?;
+    Ok(metadata)
+}

@@ -1,0 +1,385 @@
+//! The way of a call: look up, wait, compute, store.
+
+use std::cell::RefCell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ndcache::dynamic::{Call, Lead, Turn, Value, Wait};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::front::small;
+use super::key::{Keyed, Outcome};
+use super::object::CoreFunction;
+use crate::memory::{CoreMemory, changed, changes};
+use crate::python;
+use crate::value::{Loaded, MmapMode, decode, encode};
+use crate::walk::digest_of;
+
+/// Arguments of more bytes aren't digested again after the computation.
+const CHECKED: u64 = 64 << 20;
+
+thread_local! {
+    /// What a callback of the user's has raised, where Rust had to go on.
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Keeps what a callback has raised until the lookup is over.
+pub(super) fn keep_raised(error: PyErr) {
+    RAISED.set(Some(error));
+}
+
+fn raise_kept() -> PyResult<()> {
+    RAISED.take().map_or(Ok(()), Err)
+}
+
+/// What is done with a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Load it, else compute it.
+    Eval,
+    /// Compute it, whatever is stored.
+    Anew,
+}
+
+/// What a lookup came to.
+pub(super) enum Found<'py> {
+    Value(Bound<'py, PyAny>),
+    Nothing,
+    /// A pickle that isn't loaded: to be computed, and not stored in its place.
+    Refused,
+}
+
+/// A call that has missed, and its turn.
+pub(super) enum Led<'py> {
+    Value(Bound<'py, PyAny>),
+    Turn(Box<Lead>),
+}
+
+impl CoreFunction {
+    /// The result of a call: loaded, or computed and stored.
+    pub(super) fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+        way: Way,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let fronted = if way == Way::Eval { self.fronted() } else { None };
+        let arguments = if fronted.is_some() { small(args, kwargs) } else { None };
+        if let Some((arguments, placed)) = arguments.as_ref().zip(fronted)
+            && self.stands(py)
+            && let Some(result) = python::lock(&self.front).get(py, arguments)
+        {
+            placed.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(result);
+        }
+        let Some(memory) = self.memory(py) else { return self.run(py, args, kwargs) };
+        if !memory.get().enabled_now() {
+            return self.run(py, args, kwargs);
+        }
+        let (at, since) = (changes(), Instant::now());
+        let keyed = match self.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => keyed,
+            Outcome::Misfit => return self.run(py, args, kwargs),
+            Outcome::Unkeyable(why) => {
+                self.say_unkeyable(py, &why)?;
+                return self.run(py, args, kwargs);
+            }
+        };
+        if way == Way::Eval {
+            match self.look_up(py, &keyed)? {
+                Found::Value(value) => {
+                    if let Some(arguments) = arguments.filter(|_| keyed.resolved.captured.is_empty()) {
+                        python::lock(&self.front).put(arguments, &value, at, since);
+                    }
+                    return self.hit(py, &keyed, args, kwargs, value);
+                }
+                Found::Refused => return self.run(py, args, kwargs),
+                Found::Nothing => {}
+            }
+        }
+        self.miss(py, &keyed, args, kwargs, way)
+    }
+
+    /// Runs the function itself.
+    pub(super) fn run<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.func.bind(py).call(args, kwargs)
+    }
+
+    /// The stored result.
+    pub(super) fn look_up<'py>(&self, py: Python<'py>, keyed: &Keyed<'py>) -> PyResult<Found<'py>> {
+        let call = keyed.call(self, false);
+        let found = self.looked_up(py, &call)?;
+        match found {
+            Some(value) => self.decoded(py, value),
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    fn looked_up(&self, py: Python<'_>, call: &Call) -> PyResult<Option<Value>> {
+        let Some(memory) = self.memory(py) else { return Ok(None) };
+        let (memory, form) = (&memory.get().memory, self.mmap(py).form());
+        let found = py.detach(|| call.look_up(memory, form));
+        raise_kept()?;
+        Ok(found)
+    }
+
+    pub(super) fn decoded<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Found<'py>> {
+        let trust = self.trust(py);
+        let memory = self.memory(py);
+        let root = memory.as_ref().and_then(|memory| memory.get().memory.location());
+        match decode(py, value, self.mmap(py), trust, root) {
+            Ok(Loaded::Value(value)) => Ok(Found::Value(value)),
+            Ok(Loaded::Refused(why)) => {
+                self.say_refused(py, &why)?;
+                Ok(Found::Refused)
+            }
+            Err(error) if is_exit(py, &error) => Err(error),
+            Err(error) => {
+                let text = format!("{}: a stored result can't be loaded, and is computed: {error}", self.path);
+                self.say_once(py, "load", &text)?;
+                Ok(Found::Nothing)
+            }
+        }
+    }
+
+    fn hit<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.set_why(String::new());
+        let verbose = self.verbose(py);
+        if verbose > 1 {
+            python::messages(py)?.getattr("hit")?.call1((&self.path, keyed.words(self), verbose))?;
+        }
+        if self.is_rechecked(py) {
+            let again = self.run(py, args, kwargs)?;
+            let same = matches!((digest_of(&again, false), digest_of(&value, false)), (Ok(a), Ok(b)) if a == b);
+            if !same {
+                let text = format!(
+                    "{}({}) gives another result than the stored one: it isn't pure, or code that it runs has changed unseen; \
+                     the stored one is returned",
+                    self.path,
+                    keyed.words(self)
+                );
+                python::messages(py)?.getattr("mismatch")?.call1((text,))?;
+            }
+        }
+        Ok(value)
+    }
+
+    fn miss<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+        way: Way,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut lead = match self.lead(py, keyed, way, None)? {
+            Led::Value(value) => return self.hit(py, keyed, args, kwargs, value),
+            Led::Turn(lead) => lead,
+        };
+        let begin = Instant::now();
+        let result = lead.compute(|| self.run(py, args, kwargs));
+        let took = begin.elapsed();
+        self.finish(py, keyed, lead, result, took)
+    }
+
+    /// The turn to compute a call that has missed, or what others have stored meanwhile.
+    pub(super) fn lead<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        way: Way,
+        task: Option<ndcache::dynamic::TaskId>,
+    ) -> PyResult<Led<'py>> {
+        let Some(memory) = self.memory(py) else {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err("there is no memory"));
+        };
+        let core = memory.get();
+        let call = keyed.call(self, core.texts);
+        let call = if way == Way::Anew { call.refresh() } else { call };
+        let verbose = self.verbose(py);
+        let why = match way {
+            Way::Anew => "refreshed".to_owned(),
+            Way::Eval => self.reason(py, &call, core),
+        };
+        raise_kept()?;
+        self.set_why(why.clone());
+        let raised = Mutex::new(None);
+        let form = self.mmap(py).form();
+        let turn = py.detach(|| {
+            let interrupt = || {
+                Python::attach(|py| match py.check_signals() {
+                    Ok(()) => false,
+                    Err(error) => {
+                        *python::lock(&raised) = Some(error);
+                        true
+                    }
+                })
+            };
+            let mut wait = Wait::new().interrupt(&interrupt);
+            if let Some(task) = task {
+                wait = wait.task(task);
+            }
+            call.lead(&core.memory, form, &wait)
+        });
+        raise_kept()?;
+        if let Some(error) = python::lock(&raised).take() {
+            return Err(error);
+        }
+        match turn {
+            Turn::Found(value) => match self.decoded(py, value)? {
+                Found::Value(value) => return Ok(Led::Value(value)),
+                Found::Nothing | Found::Refused => {
+                    // The others' result isn't one for us.
+                    let call = keyed.call(self, core.texts).refresh();
+                    match py.detach(|| call.lead(&core.memory, form, &Wait::new())) {
+                        Turn::Compute(lead) => return Ok(Led::Turn(lead)),
+                        _ => return Err(pyo3::exceptions::PyRuntimeError::new_err("a stored result can't be loaded")),
+                    }
+                }
+            },
+            Turn::Compute(lead) => {
+                if verbose > 0 {
+                    python::messages(py)?.getattr("calling")?.call1((&self.path, keyed.words(self), why, verbose))?;
+                }
+                self.say_of_files(py, keyed)?;
+                Ok(Led::Turn(lead))
+            }
+            Turn::Interrupted => Err(pyo3::exceptions::PyKeyboardInterrupt::new_err(())),
+        }
+    }
+
+    /// Why the call misses, as long as finding out takes little beside what the function takes: it reads up to a thousand
+    /// records.
+    fn reason(&self, py: Python<'_>, call: &Call, core: &CoreMemory) -> String {
+        let (explaining, computing) = *python::lock(&self.spent);
+        if explaining > Duration::from_millis(200) + computing / 10 {
+            return String::new();
+        }
+        let begin = Instant::now();
+        let why = py.detach(|| call.explain(&core.memory)).to_string();
+        python::lock(&self.spent).0 += begin.elapsed();
+        why
+    }
+
+    /// Stores what was computed, and returns it as a hit will.
+    pub(super) fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        mut lead: Box<Lead>,
+        result: PyResult<Bound<'py, PyAny>>,
+        took: Duration,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => {
+                lead.discard("it has raised");
+                return Err(error);
+            }
+        };
+        lead.took(took);
+        python::lock(&self.spent).1 += took;
+        let verbose = self.verbose(py);
+        let (result, not_stored) = self.stored(py, keyed, lead, result)?;
+        if verbose > 0 {
+            let args = (&self.path, keyed.words(self), took.as_secs_f64(), not_stored, verbose);
+            python::messages(py)?.getattr("computed")?.call1(args)?;
+        }
+        Ok(result)
+    }
+
+    fn stored<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        lead: Box<Lead>,
+        result: Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
+        if !lead.will_store() {
+            lead.discard("it isn't to be stored");
+            return Ok((result, Some("nothing is written in this mode".to_owned())));
+        }
+        if keyed.claims.bytes <= CHECKED
+            && let Some(name) = keyed.changed(self)
+        {
+            let text = format!(
+                "{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it",
+                self.path
+            );
+            self.say_once(py, "mutates", &text)?;
+            lead.discard("it has changed an argument");
+            return Ok((result, Some(format!("it has changed its argument `{name}`"))));
+        }
+        // Digests that only a record vouches for.
+        if let Some(error) = keyed.claims.arrays.iter().find_map(|array| py.detach(|| array.verify()).err()) {
+            let text = format!("{}: an argument is a damaged array of a cache: {error}", self.path);
+            self.say_once(py, "claim", &text)?;
+            lead.discard("an argument is damaged");
+            return Ok((result, Some(error.to_string())));
+        }
+        let encoded = match encode(&result) {
+            Ok(encoded) => encoded,
+            Err(error) if is_exit(py, &error) => return Err(error),
+            Err(error) => {
+                let text = format!("{}: the result can't be stored: {error}", self.path);
+                self.say_once(py, "encode", &text)?;
+                lead.discard("it can't be stored");
+                return Ok((result, Some(error.to_string())));
+            }
+        };
+        let mode = self.mmap(py);
+        let value = if mode == MmapMode::Owned { encoded.value } else { encoded.value.with_files() };
+        let reloads = mode != MmapMode::Owned || encoded.differs;
+        let stored = py.detach(|| {
+            changed();
+            let stored = lead.store(value, mode.form());
+            changed();
+            stored
+        });
+        let why = stored.reason.map(str::to_owned).or_else(|| stored.fault.as_ref().map(ToString::to_string));
+        if let Some(fault) = &stored.fault {
+            self.say_once(py, "store", &format!("{}: the result isn't stored: {fault}", self.path))?;
+        }
+        if !reloads {
+            return Ok((result, why));
+        }
+        match decode(py, stored.value, mode, crate::value::Trust::Any, None) {
+            Ok(Loaded::Value(value)) => Ok((value, why)),
+            _ => Ok((result, why)),
+        }
+    }
+
+    /// Whether this hit is one of those that are computed again.
+    fn is_rechecked(&self, py: Python<'_>) -> bool {
+        static STATE: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
+        let Some(share) = self.recheck(py) else { return false };
+        // xorshift: which hits are met isn't important.
+        let mut state = STATE.load(Ordering::Relaxed);
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        STATE.store(state, Ordering::Relaxed);
+        ((state >> 11) as f64) < share * (1_u64 << 53) as f64
+    }
+}
+
+/// Whether the error ends the program, or is the user's wish.
+pub(super) fn is_exit(py: Python<'_>, error: &PyErr) -> bool {
+    !error.is_instance_of::<pyo3::exceptions::PyException>(py)
+        || error.is_instance_of::<pyo3::exceptions::PyMemoryError>(py)
+}

@@ -1,0 +1,466 @@
+//! A memory of Python's: the folder with the settings that are Python's own.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use ndcache::policy::Durability;
+use ndcache::verify::Repair;
+use ndcache::{Compression, Limits, Memory, Mode};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::python;
+use crate::value::{MmapMode, Trust};
+
+/// Raised whenever this process changes what is stored: what the fronts of functions remember is older.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// The number of changes so far.
+pub(crate) fn changes() -> u64 {
+    CHANGES.load(Ordering::Acquire)
+}
+
+/// Something that is stored has changed, or is about to.
+pub(crate) fn changed() {
+    CHANGES.fetch_add(1, Ordering::AcqRel);
+}
+
+/// The memories that are open, by folder and settings.
+static OPEN: Mutex<Option<HashMap<(PathBuf, String), Weak<Memory>>>> = Mutex::new(None);
+
+/// A cache folder with its settings. Of one folder and the same settings all objects share one memory.
+#[pyclass(frozen, subclass, weakref, module = "ndcache._core")]
+pub(crate) struct CoreMemory {
+    pub(crate) memory: Arc<Memory>,
+    location: Option<PathBuf>,
+    options: Py<PyDict>,
+    pub(crate) mmap: MmapMode,
+    pub(crate) trust: Trust,
+    pub(crate) verbose: i64,
+    pub(crate) texts: bool,
+    pub(crate) expires: bool,
+    pub(crate) recheck: f64,
+}
+
+/// What a cache error is for Python.
+pub(crate) fn raised(error: &ndcache::Error) -> PyErr {
+    match error.kind() {
+        ndcache::ErrorKind::Io => PyOSError::new_err(error.to_string()),
+        ndcache::ErrorKind::Invalid => PyValueError::new_err(error.to_string()),
+        _ => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+/// A time span in seconds, or a `timedelta`.
+pub(crate) fn duration(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Duration> {
+    if let Ok(span) = value.extract::<Duration>() {
+        return Ok(span);
+    }
+    let seconds: f64 = value
+        .extract()
+        .map_err(|_| PyTypeError::new_err(format!("`{name}` is no number of seconds and no timedelta")))?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err(format!("`{name}` is {seconds}, expected seconds of 0 or more")))
+}
+
+fn limits_of(value: &Bound<'_, PyAny>) -> PyResult<Limits> {
+    if let Ok(bytes) = value.extract::<u64>() {
+        return Ok(Limits { bytes: Some(bytes), ..Limits::default() });
+    }
+    if let Ok(text) = value.extract::<String>() {
+        return Limits::bytes(text).map_err(|error| raised(&error));
+    }
+    let dict = value.cast::<PyDict>().map_err(|_| {
+        PyTypeError::new_err("`limits` is neither a size (\"100G\", bytes) nor a dict of `bytes`, `items` and `age`")
+    })?;
+    let mut limits = Limits::default();
+    for (name, value) in dict.iter() {
+        match name.extract::<String>()?.as_str() {
+            "bytes" => limits.bytes = limits_of(&value)?.bytes,
+            "items" => limits.items = Some(value.extract()?),
+            "age" => limits.age = Some(duration(&value, "age")?),
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "`limits` has `{other}`, expected `bytes`, `items` and `age`"
+                )));
+            }
+        }
+    }
+    Ok(limits)
+}
+
+/// What joblib's `compress` says: a flag, a level, or a method with a level.
+pub(crate) fn compression_of(value: &Bound<'_, PyAny>) -> PyResult<Compression> {
+    if value.is_none() {
+        return Ok(Compression::None);
+    }
+    if let Ok(flag) = value.cast::<pyo3::types::PyBool>() {
+        return Ok(if flag.is_true() { Compression::Gzip(3) } else { Compression::None });
+    }
+    if let Ok(level) = value.extract::<i64>() {
+        return level_of(level);
+    }
+    if let Ok(method) = value.extract::<String>() {
+        return method_of(&method, 3);
+    }
+    match value.extract::<(String, i64)>() {
+        Ok((method, level)) => method_of(&method, level),
+        Err(_) => {
+            Err(PyTypeError::new_err("`compress` is neither a flag, nor a level from 0 to 9, nor (method, level)"))
+        }
+    }
+}
+
+fn level_of(level: i64) -> PyResult<Compression> {
+    match level {
+        0 => Ok(Compression::None),
+        1..=9 => Ok(Compression::Gzip(level as _)),
+        other => Err(PyValueError::new_err(format!("`compress` is {other}, expected a level from 0 to 9"))),
+    }
+}
+
+fn method_of(method: &str, level: i64) -> PyResult<Compression> {
+    match method {
+        "gzip" | "zlib" => level_of(level),
+        other => Err(PyValueError::new_err(format!("`compress` names `{other}`, expected \"gzip\" or \"zlib\""))),
+    }
+}
+
+fn mode_of(text: &str) -> PyResult<Mode> {
+    Ok(match text {
+        "read-write" => Mode::ReadWrite,
+        "refresh" => Mode::Refresh,
+        "read-only" => Mode::ReadOnly,
+        "off" => Mode::Off,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "`mode` is `{other}`, expected \"read-write\", \"refresh\", \"read-only\" or \"off\""
+            )));
+        }
+    })
+}
+
+/// The names of the settings.
+const OPTIONS: [&str; 18] = [
+    "mmap_mode",
+    "compress",
+    "verbose",
+    "limits",
+    "expires",
+    "min_duration",
+    "mode",
+    "pickle",
+    "shared",
+    "texts",
+    "wait",
+    "recheck",
+    "durability",
+    "readable",
+    "remote",
+    "salt",
+    "env",
+    "statistics",
+];
+
+fn open(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Memory> {
+    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+        Ok(options.get_item(name)?.filter(|value| !value.is_none()))
+    };
+    let mut builder = Memory::builder(folder);
+    if let Some(limits) = get("limits")? {
+        builder = builder.limits(limits_of(&limits)?);
+    }
+    if let Some(age) = get("expires")? {
+        builder = builder.expires(duration(&age, "expires")?);
+    }
+    if let Some(least) = get("min_duration")? {
+        builder = builder.min_duration(duration(&least, "min_duration")?);
+    }
+    if let Some(mode) = get("mode")? {
+        builder = builder.mode(mode_of(&mode.extract::<String>()?)?);
+    }
+    if let Some(wait) = get("wait")? {
+        builder = builder.wait(duration(&wait, "wait")?);
+    }
+    if let Some(durability) = get("durability")? {
+        let durability: String = durability.extract()?;
+        builder = builder.durability(match durability.as_str() {
+            "buffered" => Durability::Buffered,
+            "synced" => Durability::Synced,
+            "full" => Durability::Full,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "`durability` is `{other}`, expected \"buffered\", \"synced\" or \"full\""
+                )));
+            }
+        });
+    }
+    if let Some(compress) = get("compress")? {
+        builder = builder.compression(compression_of(&compress)?);
+    }
+    if let Some(readable) = get("readable")? {
+        builder = builder.readable(readable.is_truthy()?);
+    }
+    if let Some(texts) = get("texts")? {
+        builder = builder.texts(texts.is_truthy()?);
+    }
+    if let Some(salt) = get("salt")? {
+        builder = builder.salt(salt.extract::<String>()?);
+    }
+    if let Some(statistics) = get("statistics")? {
+        builder = builder.statistics(statistics.is_truthy()?);
+    }
+    if get("remote")?.is_some() {
+        return Err(PyValueError::new_err("`remote` isn't there yet: caches on other machines are to come"));
+    }
+    py.detach(|| builder.open()).map_err(|error| raised(&error))
+}
+
+#[pymethods]
+impl CoreMemory {
+    #[new]
+    #[pyo3(signature = (location=None, **options))]
+    fn new(py: Python<'_>, location: Option<PathBuf>, options: Option<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let options = options.unwrap_or_else(|| PyDict::new(py));
+        for name in options.keys().iter() {
+            let name: String = name.extract()?;
+            if !OPTIONS.contains(&name.as_str()) {
+                return Err(PyTypeError::new_err(format!("a memory has no setting `{name}`")));
+            }
+        }
+        let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+            Ok(options.get_item(name)?.filter(|value| !value.is_none()))
+        };
+        let mmap = match get("mmap_mode")? {
+            Some(mode) => {
+                let (mode, told) = MmapMode::of(&mode)?;
+                if told {
+                    python::messages(py)?.getattr("warn_once")?.call1((
+                        "mmap_mode",
+                        "stored results are never written to: `mmap_mode` \"r+\" and \"w+\" are taken as \"c\"",
+                    ))?;
+                }
+                mode
+            }
+            None => MmapMode::Owned,
+        };
+        let trust = match get("pickle")? {
+            Some(pickle) => pickle.extract::<String>()?,
+            None => std::env::var("NDCACHE_PICKLE")
+                .ok()
+                .filter(|pickle| !pickle.is_empty())
+                .unwrap_or_else(|| "own".to_owned()),
+        };
+        let trust = Trust::of(&trust)?;
+        let recheck = match get("recheck")? {
+            Some(share) => share.extract::<f64>()?,
+            None => 0.0,
+        };
+        if !(0.0..=1.0).contains(&recheck) {
+            return Err(PyValueError::new_err(format!("`recheck` is {recheck}, expected a share from 0 to 1")));
+        }
+        let verbose = match get("verbose")? {
+            Some(verbose) => verbose.extract::<f64>()? as i64,
+            None => 1,
+        };
+        let texts = get("texts")?.map_or(Ok(true), |texts| texts.is_truthy())?;
+        let expires = get("expires")?.is_some();
+        let (memory, location) = match location {
+            None => (Arc::new(Memory::disabled()), None),
+            Some(location) => {
+                let location = python::messages(py)?
+                    .getattr("prepared_folder")?
+                    .call1((location, &options))?
+                    .extract::<PathBuf>()?;
+                (Self::shared(py, &location, &options)?, Some(location))
+            }
+        };
+        Ok(Self { memory, location, options: options.unbind(), mmap, trust, verbose, texts, expires, recheck })
+    }
+
+    /// The folder, as it was opened; None of a memory that caches nothing.
+    #[getter]
+    fn root(&self) -> Option<PathBuf> {
+        self.memory.location().map(std::path::Path::to_owned).or_else(|| self.location.clone())
+    }
+
+    /// Whether anything is looked up.
+    #[getter]
+    fn enabled(&self) -> bool {
+        self.memory.mode() != Mode::Off
+    }
+
+    /// The settings, as they were given.
+    #[getter]
+    fn options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.options.bind(py).copy()
+    }
+
+    /// How the memory is used: `read-write`, `refresh`, `read-only` or `off`.
+    #[getter]
+    fn mode(&self) -> String {
+        match self.memory.mode() {
+            Mode::ReadWrite => "read-write",
+            Mode::Refresh => "refresh",
+            Mode::ReadOnly => "read-only",
+            _ => "off",
+        }
+        .to_owned()
+    }
+
+    /// The counts of this process: `hits`, `misses`, `faults`, `saved` and `spent` in seconds, `bytes`, `by_function`,
+    /// `by_reason`.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.memory.stats();
+        let fronts = crate::function::front_hits(&self.memory);
+        let all = PyDict::new(py);
+        let by_function = PyDict::new(py);
+        let (mut saved, mut spent, mut bytes) = (0.0, 0.0, 0);
+        for (name, counts) in stats.by_function() {
+            let one = PyDict::new(py);
+            one.set_item("hits", counts.hits + fronts.get(name.as_str()).copied().unwrap_or(0))?;
+            one.set_item("misses", counts.misses)?;
+            one.set_item("faults", counts.faults)?;
+            one.set_item("saved", counts.saved.as_secs_f64())?;
+            one.set_item("spent", counts.spent.as_secs_f64())?;
+            one.set_item("bytes", counts.bytes)?;
+            saved += counts.saved.as_secs_f64();
+            spent += counts.spent.as_secs_f64();
+            bytes += counts.bytes;
+            by_function.set_item(name, one)?;
+        }
+        all.set_item("hits", stats.hits() + fronts.values().sum::<u64>())?;
+        all.set_item("misses", stats.misses())?;
+        all.set_item("faults", stats.faults())?;
+        all.set_item("saved", saved)?;
+        all.set_item("spent", spent)?;
+        all.set_item("bytes", bytes)?;
+        all.set_item("by_function", by_function)?;
+        all.set_item("by_reason", stats.by_reason().clone())?;
+        Ok(all)
+    }
+
+    /// The stored calls, of one function if its path is given.
+    #[pyo3(signature = (function=None))]
+    fn entries<'py>(&self, py: Python<'py>, function: Option<String>) -> PyResult<Bound<'py, PyList>> {
+        let memory = Arc::clone(&self.memory);
+        let found: Result<Vec<_>, _> = py.detach(|| memory.entries().collect());
+        let found = found.map_err(|error| raised(&error))?;
+        let list = PyList::empty(py);
+        for entry in found {
+            if function.as_deref().is_none_or(|function| function == entry.function()) {
+                list.append(crate::entry::CoreEntry::of(&entry))?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// Removes all entries, and returns how many there were.
+    fn remove_all(&self, py: Python<'_>) -> PyResult<u64> {
+        changed();
+        let memory = Arc::clone(&self.memory);
+        let removed = py.detach(|| memory.clear()).map_err(|error| raised(&error))?;
+        changed();
+        Ok(removed.items)
+    }
+
+    /// Removes all entries of the function of this path, and returns how many there were.
+    fn clear_function(&self, py: Python<'_>, function: &str) -> PyResult<u64> {
+        self.clear_function_of(py, function)
+    }
+
+    /// Removes what was used longest ago until the limits hold; returns how many entries and bytes went.
+    #[pyo3(signature = (bytes_limit=None, items_limit=None, age_limit=None))]
+    fn reduce(
+        &self,
+        py: Python<'_>,
+        bytes_limit: Option<Bound<'_, PyAny>>,
+        items_limit: Option<u64>,
+        age_limit: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<(u64, u64)> {
+        let mut limits = match &bytes_limit {
+            Some(limit) => limits_of(limit)?,
+            None => Limits::default(),
+        };
+        limits.items = items_limit.or(limits.items);
+        if let Some(age) = age_limit {
+            limits.age = Some(duration(&age, "age_limit")?);
+        }
+        if limits == Limits::default() {
+            return Ok((0, 0));
+        }
+        changed();
+        let memory = Arc::clone(&self.memory);
+        let gone = py.detach(|| memory.reduce_size(limits)).map_err(|error| raised(&error))?;
+        changed();
+        Ok((gone.items, gone.bytes))
+    }
+
+    /// Checks every stored byte. Returns a dict: `entries`, `problems` (texts), `intact`.
+    #[pyo3(signature = (repair=false))]
+    fn verify<'py>(&self, py: Python<'py>, repair: bool) -> PyResult<Bound<'py, PyDict>> {
+        let memory = Arc::clone(&self.memory);
+        let how = if repair { Repair::Remove } else { Repair::No };
+        changed();
+        let report = py.detach(|| memory.verify(how)).map_err(|error| raised(&error))?;
+        changed();
+        let dict = PyDict::new(py);
+        dict.set_item("intact", report.is_intact())?;
+        dict.set_item("entries", report.entries)?;
+        dict.set_item("damaged", report.damaged)?;
+        dict.set_item("newer", report.newer)?;
+        dict.set_item("orphans", report.orphans)?;
+        dict.set_item("removed", report.removed)?;
+        dict.set_item("bytes", report.bytes)?;
+        let problems = report.problems.iter().map(|(path, problem)| (path.clone(), problem.to_string()));
+        dict.set_item("problems", problems.collect::<Vec<_>>())?;
+        Ok(dict)
+    }
+}
+
+impl CoreMemory {
+    pub(crate) fn clear_function_of(&self, py: Python<'_>, function: &str) -> PyResult<u64> {
+        changed();
+        let memory = Arc::clone(&self.memory);
+        let removed = py.detach(|| memory.clear_function_named(function)).map_err(|error| raised(&error))?;
+        changed();
+        Ok(removed)
+    }
+
+    pub(crate) fn enabled_now(&self) -> bool {
+        self.memory.mode() != Mode::Off
+    }
+
+    /// The share of hits that are computed again, if any is.
+    pub(crate) fn recheck_share(&self) -> Option<f64> {
+        (self.recheck > 0.0).then_some(self.recheck)
+    }
+
+    /// The memory of this folder and these settings that is open already, else a new one.
+    fn shared(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Arc<Memory>> {
+        let own = ["mmap_mode", "verbose", "pickle", "shared", "recheck"];
+        let mut settings = Vec::new();
+        for (name, value) in options.iter() {
+            let name: String = name.extract()?;
+            if !own.contains(&name.as_str()) {
+                settings.push(format!("{name}={}", value.repr()?));
+            }
+        }
+        settings.sort();
+        let key = (folder.to_owned(), settings.join(","));
+        let known = python::lock(&OPEN).as_ref().and_then(|open| open.get(&key).and_then(Weak::upgrade));
+        if let Some(memory) = known.filter(|memory| memory.location().is_none_or(std::path::Path::exists)) {
+            return Ok(memory);
+        }
+        let memory = Arc::new(open(py, folder, options)?);
+        let mut all = python::lock(&OPEN);
+        let all = all.get_or_insert_default();
+        all.retain(|_, memory| memory.strong_count() > 0);
+        all.insert(key, Arc::downgrade(&memory));
+        Ok(memory)
+    }
+}

@@ -1,0 +1,50 @@
+//! Whose pickles are loaded: loading one runs the code that it names.
+
+use std::path::Path;
+
+use ndcache::dynamic::Value;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::python;
+
+/// Which pickles are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Those that this user or root has written, where nobody else may write.
+    Own,
+    Any,
+    Never,
+}
+
+impl Trust {
+    /// What the setting's text says.
+    pub(crate) fn of(text: &str) -> PyResult<Self> {
+        match text {
+            "own" => Ok(Self::Own),
+            "any" => Ok(Self::Any),
+            "never" => Ok(Self::Never),
+            other => {
+                Err(PyValueError::new_err(format!("`pickle` is `{other}`, expected \"own\", \"any\" or \"never\"")))
+            }
+        }
+    }
+
+    /// Why the pickle in `value`, of a cache in `root`, isn't loaded, with the cure.
+    pub(crate) fn refuses(self, py: Python<'_>, value: &Value, root: Option<&Path>) -> PyResult<Option<String>> {
+        Ok(match (self, value.origin(), value.owner()) {
+            (Self::Any, ..) => None,
+            (Self::Never, ..) => Some("it is a pickle, and `pickle=\"never\"` loads none".to_owned()),
+            (Self::Own, Some(origin), _) => Some(format!(
+                "its pickle was made by somebody else and came by `{origin}`; `pickle=\"any\"` loads it if you trust its \
+                 maker"
+            )),
+            // Made by this process.
+            (Self::Own, None, None) => None,
+            (Self::Own, None, Some(owner)) => {
+                let args = (owner.uid, owner.gid, owner.mode, root);
+                python::pickling(py)?.getattr("why_refused")?.call1(args)?.extract()?
+            }
+        })
+    }
+}

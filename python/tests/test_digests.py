@@ -1,0 +1,333 @@
+"""Digests: equal values have one, others have others, whatever the process, and no value ends the interpreter."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import os
+import pickle
+import random
+import subprocess
+import sys
+
+import digest_values
+import numpy as np
+import pytest
+from support import answer, run
+
+import ndcache
+from ndcache import Unkeyable, digest
+
+HERE = os.path.dirname(__file__)
+PROGRAM = os.path.join(HERE, "digest_values.py")
+
+
+def test_digests_are_those_of_other_processes_whatever_their_hash_seed():
+    found = [answer(PROGRAM, PYTHONHASHSEED=seed) for seed in (0, 1, 4242)]
+    assert len(found[0]) >= 48
+    for name in found[0]:
+        assert found[0][name] == found[1][name] == found[2][name], name
+
+
+def test_values_that_functions_tell_apart_have_different_digests():
+    seen = {}
+    for name, value in digest_values.values().items():
+        seen.setdefault(digest(value), []).append(name)
+    alike = [names for names in seen.values() if len(names) > 1]
+    # The same elements in the same order of memory, and what differs only by what NumPy makes of it.
+    assert alike == [["array T", "array F"]] or not alike, alike
+    assert len(seen) * (len(seen) - 1) / 2 > 100
+
+
+@pytest.mark.parametrize("name", digest_values.values())
+def test_a_copy_by_pickle_has_the_same_digest(name):
+    value = digest_values.values()[name]
+    try:
+        copied = pickle.loads(pickle.dumps(value, protocol=5))
+    except TypeError as error:
+        assert name == "mappingproxy", error
+        return
+    assert digest(copied) == digest(value)
+    assert digest(copy.deepcopy(value)) == digest(value)
+
+
+def test_a_digest_is_taken_again_and_again_without_a_change():
+    for name, value in digest_values.values().items():
+        assert digest(value) == digest(value), name
+
+
+def test_plain_values_have_the_digests_that_rust_gives_them():
+    # From `ndcache::digest` of 7_i64, true, 1.5_f64, "a", (1_i64, "a") and None::<i64>.
+    golden = json.load(open(os.path.join(HERE, "golden_digests.json")))
+    values = {"7": 7, "true": True, "1.5": 1.5, "a": "a", "(1, a)": (1, "a"), "none": None, "words": ["a", "bc"], "path": __import__("pathlib").Path("a/b")}
+    assert {name: digest(value) for name, value in values.items()} == golden
+
+
+def random_arrays(count):
+    choose = random.Random(20261129)
+    dtypes = ["f8", "f4", "i8", "i4", "i2", "i1", "u1", "u2", "u4", "u8", "b1", "c8", "c16", "f2"]
+    for _ in range(count):
+        shape = tuple(choose.choice([0, 1, 2, 3, 5, 7]) for _ in range(choose.randint(0, 4)))
+        dtype = np.dtype(choose.choice(dtypes))
+        size = int(np.prod(shape, dtype=int))
+        flat = np.frombuffer(choose.randbytes(size * dtype.itemsize) if dtype != bool else bytes(choose.choices([0, 1], k=size)), dtype)
+        yield flat.reshape(shape, order=choose.choice("CF"))
+
+
+def test_arrays_have_the_digests_that_rust_gives_their_files(tmp_path):
+    arrays = list(random_arrays(1000))
+    files = []
+    for n, array in enumerate(arrays):
+        files.append(str(tmp_path / f"{n}.npy"))
+        np.save(files[-1], array)
+    done = subprocess.run(
+        [sys.executable, "-m", "ndcache", "hash", *files],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(ndcache.__file__))},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    theirs = [line.split()[0] for line in done.stdout.splitlines()]
+    assert theirs == [digest(array) for array in arrays]
+
+
+def test_strides_and_views_count_by_their_elements():
+    base = np.arange(60.0).reshape(3, 4, 5)
+    for array in (base[::2], base[:, ::-1], base.transpose(1, 0, 2), base[..., 0], np.broadcast_to(base[0, 0], (2, 5)), base[1:1]):
+        assert digest(array) == digest(array.copy(order="K")) or digest(array) == digest(np.ascontiguousarray(array))
+    permuted = base.transpose(1, 0, 2)
+    assert digest(permuted) == digest(permuted.copy(order="K"))
+    assert digest(base[:, ::-1]) == digest(np.ascontiguousarray(base[:, ::-1]))
+    read_only = base.copy()
+    read_only.flags.writeable = False
+    assert digest(read_only) == digest(base)
+
+
+def test_zeros_and_nans_of_arrays_count_by_their_bits_and_scalars_nan_is_one():
+    assert digest(np.array([0.0])) != digest(np.array([-0.0]))
+    assert digest(float("nan")) == digest(-float("nan"))
+    other = np.array([0x7FF8000000000001], dtype="u8").view("f8")[0]
+    assert digest(other) == digest(np.float64("nan"))
+    assert digest(float(other)) == digest(float("nan"))
+
+
+def test_bytes_that_mean_nothing_dont_count():
+    ones = np.ones(3, dtype=np.longdouble)
+    dirty = ones.copy()
+    if dirty.dtype.itemsize == 16 and sys.platform == "linux" and os.uname().machine == "x86_64":
+        dirty.view("u1").reshape(3, 16)[:, 10:] = 0xAB
+    assert (ones == dirty).all() and digest(ones) == digest(dirty) and digest(ones[0]) == digest(dirty[0])
+    padded = np.dtype({"names": ["a", "b"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 16})
+    clean, dirty = np.zeros(4, padded), np.frombuffer(b"\xff" * 64, padded).copy()
+    dirty["a"], dirty["b"] = 0, 0.0
+    assert digest(clean) == digest(dirty)
+
+
+def test_dict_order_counts_in_keys_and_not_in_hash():
+    ab, ba = {"a": 1, "b": [1, {"c": 2, "d": 3}]}, {"b": [1, {"d": 3, "c": 2}], "a": 1}
+    assert digest(ab) != digest(ba)
+    assert ndcache.hash(ab) == ndcache.hash(ba)
+    assert ndcache.hash(ab) != ndcache.hash({**ab, "a": 2})
+    one, other = digest_values.Plain(a=1, b=2), digest_values.Plain(b=2, a=1)
+    assert digest(one) == digest(other)
+
+
+def test_aliases_dont_count():
+    inner = [1, 2]
+    assert digest([inner, inner]) == digest([[1, 2], [1, 2]])
+    array = np.arange(1000.0)
+    assert digest((array, array)) == digest((array, array.copy()))
+
+
+def test_a_graph_that_shares_much_takes_linear_time():
+    value, other = [0], frozenset()
+    for n in range(60):
+        value = [value, value]
+        other = frozenset({other, (other, n)})
+    assert digest(value) == digest(value)
+    assert digest(other) == digest(other)
+
+
+def test_cycles_have_digests_that_tell_them_apart():
+    def ring(length):
+        first = last = [0]
+        for n in range(1, length):
+            after = [n]
+            last.append(after)
+            last = after
+        last.append(first)
+        return first
+
+    digests = [digest(ring(length)) for length in (1, 2, 3, 300)]
+    assert len(set(digests)) == 4
+    assert digest(ring(300)) == digests[3]
+    assert digest(digest_values.friends(40)) == digest(digest_values.friends(40))
+
+
+def test_deep_values_end_no_interpreter():
+    program = """
+    import ndcache
+    def nest(wrap, depth=100_000):
+        value = 0
+        for _ in range(depth):
+            value = wrap(value)
+        return value
+    class Node:
+        def __init__(self, next): self.next = next
+    kinds = {"list": lambda v: [v], "tuple": lambda v: (v,), "dict": lambda v: {"k": v}, "object": Node,
+             "frozenset": lambda v: frozenset({v}) if not isinstance(v, frozenset) or True else v}
+    for name, wrap in kinds.items():
+        depth = 500 if name == "frozenset" else 100_000
+        a, b = nest(wrap, depth), nest(wrap, depth)
+        assert ndcache.digest(a) == ndcache.digest(b) != ndcache.digest(nest(wrap, depth - 1)), name
+        print(name, flush=True)
+        # Taken apart by hand: Python's own deallocation of objects recurses.
+        for value in (a, b):
+            while isinstance(value, Node): value.next, value = None, value.next
+    """
+    assert run(program).split() == ["list", "tuple", "dict", "object", "frozenset"]
+
+
+def test_values_that_change_while_they_are_walked_end_no_interpreter():
+    class Shrinks:
+        def __init__(self, of):
+            self.of = of
+
+        def __reduce__(self):
+            self.of.clear()
+            return (int, ())
+
+    for make in (list, set):
+        holder = make()
+        items = [Shrinks(holder) for _ in range(100)]
+        holder.extend(items) if make is list else holder.update(items)
+        digest(holder)
+    table = {}
+    table.update({n: Shrinks(table) for n in range(100)})
+    digest(table)
+
+
+def test_endless_values_are_refused():
+    class Endless:
+        def __ndcache_hash__(self):
+            return Endless()
+
+    class Same:
+        def __ndcache_hash__(self):
+            return self
+
+    with pytest.raises(Unkeyable, match="itself"):
+        digest(Same())
+    program = """
+    import ndcache, resource
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+    class Endless:
+        def __ndcache_hash__(self): return Endless()
+    try: ndcache.digest(Endless())
+    except (ndcache.Unkeyable, MemoryError) as error: print("refused")
+    """
+    assert run(program).strip() == "refused"
+
+
+def test_what_has_no_digest_is_refused_with_its_place():
+    import threading
+
+    for value, place in [
+        ((n for n in ()), ""),
+        ({"a": [1, threading.Lock()]}, "['a'][1]"),
+        (digest_values.Plain(x=(1, open(os.devnull))), ".x[1]"),
+    ]:
+        with pytest.raises(Unkeyable) as caught:
+            digest(value)
+        assert place in str(caught.value)
+
+
+def test_errors_of_the_users_methods_are_causes_and_interrupts_pass():
+    class Bad:
+        def __reduce__(self):
+            raise ValueError("on purpose")
+
+    class Stops:
+        def __reduce__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Unkeyable, match="on purpose") as caught:
+        digest([Bad()])
+    assert isinstance(caught.value.__cause__, ValueError)
+    with pytest.raises(KeyboardInterrupt):
+        digest([Stops()])
+
+
+def test_the_user_says_what_counts_of_a_type():
+    class Handle:
+        def __init__(self, name, handle):
+            self.name, self.handle = name, handle
+
+        def __ndcache_hash__(self):
+            return self.name
+
+    assert digest(Handle("a", object())) == digest(Handle("a", object())) != digest(Handle("b", None))
+    assert digest(Handle("a", None)) != digest("a")
+
+    class Tensor:
+        def __init__(self, data):
+            self.data, self.lock = data, __import__("threading").Lock()
+
+    class Special(Tensor):
+        pass
+
+    with pytest.raises(Unkeyable):
+        digest(Tensor([1]))
+    ndcache.register_hasher(Tensor, lambda tensor: tensor.data)
+    assert digest(Tensor([1])) == digest(Tensor([1])) != digest(Tensor([2]))
+    assert digest(Special([1])) != digest(Tensor([1]))
+    with pytest.raises(TypeError, match="digest of its own"):
+        ndcache.register_hasher(list, len)
+
+
+def test_hash_has_joblibs_equalities():
+    joblib = pytest.importorskip("joblib")
+    samples = [1, 1.0, "a", b"a", None, [1], (1,), {1: 1}, {1}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, np.arange(3), np.arange(3.0), [np.arange(3)], len, True]
+    for a, b in itertools.combinations(samples, 2):
+        if joblib.hash(a) == joblib.hash(b):
+            assert ndcache.hash(a) == ndcache.hash(b), (a, b)
+        elif not (isinstance(a, dict) and isinstance(b, dict)):
+            assert ndcache.hash(a) != ndcache.hash(b), (a, b)
+
+
+def test_equal_frames_count_alike_however_they_lie_in_memory():
+    import pandas as pd
+
+    one = pd.DataFrame({"a": [1, 2], "b": [3, 4], "c": [1.5, 2.5]})
+    other = pd.DataFrame({"a": [1, 2]})
+    other["b"] = [3, 4]
+    other["c"] = [1.5, 2.5]
+    assert digest(one) == digest(other) == digest(one.copy())
+    changed = one.copy()
+    changed.loc[1, "b"] = 5
+    assert digest(changed) != digest(one)
+    noted = one.copy()
+    noted.attrs["unit"] = "m"
+    assert digest(noted) != digest(one)
+    flagged = one.copy().set_flags(allows_duplicate_labels=False)
+    assert digest(flagged) != digest(one)
+
+
+def test_attributes_of_subclasses_count():
+    class Quantity(np.ndarray):
+        pass
+
+    metres, feet = np.arange(3.0).view(Quantity), np.arange(3.0).view(Quantity)
+    metres.unit, feet.unit = "m", "ft"
+    assert digest(metres) != digest(feet) != digest(np.arange(3.0))
+
+
+def test_attributes_that_a_user_adds_to_a_librarys_objects_count():
+    import pandas as pd
+    import scipy.sparse as sparse
+
+    with __import__("warnings").catch_warnings():
+        __import__("warnings").simplefilter("ignore")
+        for make in (lambda: pd.DataFrame({"a": [1]}), lambda: pd.Series([1]), lambda: sparse.csr_matrix([[1]]), lambda: np.ma.array([1, 2])):
+            plain, noted = make(), make()
+            noted.unit = "m"
+            assert digest(plain) == digest(make()) != digest(noted), plain

@@ -1,0 +1,152 @@
+"""Whose pickles are loaded: loading one runs code."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+from support import run
+
+import ndcache
+from ndcache import Memory, _pickling
+from ndcache.__main__ import main as _  # the command is in the package
+
+
+class Marks:
+    """An object that leaves a file behind wherever it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return _mark, (self.path,)
+
+
+def _mark(path):
+    with open(path, "a") as file:
+        file.write("x")
+    return Marks(path)
+
+
+def evil(path):
+    return Marks(path)
+
+
+def plain(n):
+    return {"a": np.arange(n), "b": [1, (2,)]}
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A folder with a pickle and a plain value, and where the pickle leaves its mark."""
+    mark = str(tmp_path / "mark")
+    memory = Memory(tmp_path / "c", verbose=0)
+    memory.cache(evil)(mark)
+    memory.cache(plain)(5000)
+    assert not os.path.exists(mark)
+    return tmp_path / "c", mark
+
+
+def loads(folder, mark, **options):
+    """Whether the pickle is loaded, and what is warned of."""
+    if os.path.exists(mark):
+        os.remove(mark)
+    memory = Memory(folder, verbose=0, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert isinstance(memory.cache(evil)(mark), Marks)
+        before = memory.stats()["misses"]
+        assert (memory.cache(plain)(5000)["a"] == np.arange(5000)).all()
+        assert memory.stats()["misses"] == before, "arrays and plain values load whosever they are"
+    return os.path.exists(mark), [str(warning.message) for warning in caught]
+
+
+def record_of(folder, name):
+    (entry,) = [entry for entry in Memory(folder, verbose=0).entries() if entry.function.endswith(name)]
+    return entry.path
+
+
+def test_ones_own_pickle_is_loaded(stored):
+    assert loads(*stored) == (True, [])
+
+
+def test_folders_are_their_owners_alone_and_shared_ones_arent(tmp_path):
+    before = os.umask(0o022)
+    try:
+        memory = Memory(tmp_path / "own", verbose=0)
+        memory.cache(plain)(5000)
+        shared = Memory(tmp_path / "shared", verbose=0, shared=True)
+        shared.cache(plain)(5000)
+    finally:
+        os.umask(before)
+    for root, folders, _ in os.walk(tmp_path / "own"):
+        assert os.stat(root).st_mode & 0o777 == 0o700, root
+    (entry,) = memory.entries()
+    assert os.stat(entry.path).st_mode & 0o777 == 0o600
+    assert os.stat(tmp_path / "shared").st_mode & 0o777 == 0o755
+    (entry,) = shared.entries()
+    assert os.stat(entry.path).st_mode & 0o777 == 0o644
+
+
+def test_anothers_record_isnt_unpickled(stored, monkeypatch):
+    folder, mark = stored
+    record = record_of(folder, "evil")
+    if os.geteuid() == 0:
+        os.chown(record, 12345, -1)
+    else:
+        monkeypatch.setattr(_pickling.os, "geteuid", lambda: 12345)
+    is_loaded, warned = loads(folder, mark)
+    assert not is_loaded
+    assert "belongs to user" in warned[0] and "pickle=" in warned[0], warned
+    assert loads(folder, mark, pickle="any") == (True, [])
+
+
+@pytest.mark.parametrize("what", ["folder", "record"])
+def test_what_anyone_may_write_to_isnt_unpickled(stored, what):
+    folder, mark = stored
+    os.chmod(folder if what == "folder" else record_of(folder, "evil"), 0o777)
+    is_loaded, warned = loads(folder, mark)
+    assert not is_loaded
+    assert "anyone may write" in warned[0] and "chmod" in warned[0] and "777" in warned[0], warned
+    assert loads(folder, mark, pickle="any")[0]
+
+
+def test_a_group_may_write_if_it_is_the_owners_own(stored, monkeypatch):
+    folder, mark = stored
+    os.chmod(record_of(folder, "evil"), 0o664)
+    assert loads(folder, mark) == (True, [])
+    monkeypatch.setattr(_pickling, "_groups", {os.geteuid(): 54321})
+    is_loaded, warned = loads(folder, mark)
+    assert not is_loaded and "group" in warned[0]
+
+
+def test_never_means_that_no_unpickler_is_met(stored, monkeypatch):
+    folder, mark = stored
+
+    def met(*args, **kwargs):
+        raise AssertionError("an unpickler was met")
+
+    monkeypatch.setattr(_pickling.pickle, "loads", met)
+    monkeypatch.setattr(_pickling, "loads", met)
+    is_loaded, warned = loads(folder, mark, pickle="never")
+    assert not is_loaded and "never" in warned[0]
+    monkeypatch.setenv("NDCACHE_PICKLE", "never")
+    assert not loads(folder, mark)[0]
+    with pytest.raises(ValueError, match='expected "own"'):
+        Memory(folder, pickle="maybe")
+
+
+def test_a_poisoned_import_is_never_unpickled(stored, tmp_path):
+    folder, mark = stored
+    program = "import sys; from ndcache._core import main; sys.exit(main(['ndcache', *sys.argv[1:]]))"
+    tar, other = tmp_path / "cache.tar", tmp_path / "other"
+    Memory(other, verbose=0)
+    keys = [entry.key for entry in Memory(folder, verbose=0).entries()]
+    run(program, "-C", folder, "export", "--with-pickles", "-o", tar, *keys)
+    run(program, "-C", other, "import", "--with-pickles", tar)
+    is_loaded, warned = loads(other, mark)
+    assert not is_loaded and "import" in warned[0], warned
+    assert loads(other, mark, pickle="any")[0]
+
