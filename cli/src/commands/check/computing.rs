@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use ndcache::Memory;
 use serde_json::{Value as Json, json};
@@ -83,7 +82,7 @@ fn held(process: u32, file: (u64, u64)) -> Vec<u64> {
     held
 }
 
-/// `lock:	1: OFDLCK  ADVISORY  WRITE -1 08:01:131 3254 3254`
+/// `lock: 1: OFDLCK  ADVISORY  WRITE -1 08:01:131 3254 3254`
 fn key_byte(line: &str) -> Option<u64> {
     let words: Vec<&str> = line.strip_prefix("lock:")?.split_whitespace().collect();
     let at = words.iter().position(|word| *word == "WRITE")?;
