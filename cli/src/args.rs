@@ -10,7 +10,7 @@ use clap_complete::Shell;
 #[command(name = "ndcache", version, max_term_width = 100)]
 #[command(
     after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
-                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache."
+                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache; 130 Ctrl-C."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -133,6 +133,9 @@ pub(crate) struct Ls {
     /// At most so many
     #[arg(short = 'n', value_name = "COUNT")]
     pub(crate) count: Option<usize>,
+    /// Lists build steps and their targets instead
+    #[arg(long, conflicts_with_all = ["conditions", "older"])]
+    pub(crate) steps: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
 }
@@ -165,7 +168,7 @@ pub(crate) struct Diff {
 
 #[derive(Args, Debug)]
 pub(crate) struct Why {
-    /// An entry, or a function, of which the last ones are told
+    /// An entry, or a function, of which the last misses and the last entries are told
     pub(crate) what: String,
     /// Of a function at most so many
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]

@@ -1,6 +1,5 @@
 //! Entries as they are named, listed and told.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndcache::inspect::{StoredArray, Value};
@@ -71,20 +70,27 @@ pub(crate) fn all(memory: &Memory, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
 /// # Errors
 /// Returns a failure when there is none, or several, which it lists.
 pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(String)) -> Outcome<Vec<Entry>> {
-    let mut functions: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in all(memory, bad) {
-        if names(name, entry.function()) {
-            functions.entry(entry.function().to_owned()).or_default().push(entry);
-        }
+    let function = function(memory, name)?;
+    let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
+    Ok(memory.entries_named(&function).filter_map(keep).collect())
+}
+
+/// The path of a function that is named by it or by the end of it.
+///
+/// # Errors
+/// Returns a failure when there is none, or several, which it lists.
+pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
+    let mut functions = memory.function_names()?;
+    functions.retain(|path| names(name, path));
+    if functions.iter().any(|path| path == name) {
+        return Ok(name.to_owned());
     }
-    if let Some(exact) = functions.remove(name) {
-        return Ok(exact);
-    }
-    match functions.len() {
-        0 => Err(Failure::found(format!("no function `{}` has entries in `{}`", safe(name), cache::place(memory)))),
-        1 => Ok(functions.into_values().next().unwrap_or_default()),
-        count => {
-            let listed: Vec<_> = functions.keys().take(CANDIDATES).map(|path| format!("`{}`", safe(path))).collect();
+    match functions.as_slice() {
+        [] => Err(Failure::found(format!("no function `{}` has entries in `{}`", safe(name), cache::place(memory)))),
+        [function] => Ok(function.clone()),
+        several => {
+            let count = several.len();
+            let listed: Vec<_> = several.iter().take(CANDIDATES).map(|path| format!("`{}`", safe(path))).collect();
             let more = if count > CANDIDATES { ", …" } else { "" };
             let listed = listed.join(", ");
             Err(Failure::usage(format!("function `{}` is one of {count}: {listed}{more}", safe(name))))
@@ -93,7 +99,7 @@ pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(Strin
 }
 
 /// Whether a name is a function's path, or the end of it.
-fn names(name: &str, path: &str) -> bool {
+pub(crate) fn names(name: &str, path: &str) -> bool {
     path == name || path.strip_suffix(name).is_some_and(|rest| rest.ends_with("::") || rest.ends_with('/'))
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// It can't be read, or there is no cache.
     Unreadable = 3,
+    /// Ctrl-C.
+    Interrupted = 130,
 }
 
 /// Why a command ended early.

@@ -5,7 +5,7 @@
 //! alone.
 //!
 //! Results go to stdout, everything else to stderr. It returns 0; 1 when it has found something (damage, a difference, no
-//! such entry, an answer of No); 2 for wrong usage; 3 when it can't read, or there is no cache.
+//! such entry, an answer of No); 2 for wrong usage; 3 when it can't read, or there is no cache; 130 after Ctrl-C.
 
 mod args;
 mod cache;
@@ -13,6 +13,7 @@ mod commands;
 mod entry;
 mod exit;
 mod filter;
+mod interrupt;
 mod numbers;
 mod out;
 mod table;
@@ -48,6 +49,12 @@ pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
             exit as u8
         }
     }
+}
+
+/// Makes Ctrl-C end the process with 130 wherever a command is, with nothing left half: for programs that are this
+/// command and nothing else, and call [`run`] next. Others keep their own ways with signals.
+pub fn exit_on_interrupt() {
+    interrupt::watch();
 }
 
 /// Prints what clap has to say: help to stdout, and mistakes to stderr.

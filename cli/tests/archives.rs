@@ -9,6 +9,13 @@ use crate::support::Scene;
 fn archive(scene: &Scene, files: &[(&str, Option<&[u8]>)]) {
     let mut archive = tar::Builder::new(File::create(scene.root().join("evil.tar")).expect("a file"));
     for (name, content) in files {
+        if let (true, Some(bytes)) = (name.len() > 100, content) {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(bytes.len() as u64);
+            archive.append_data(&mut header, name, *bytes).expect("appended");
+            continue;
+        }
         let mut header = tar::Header::new_old();
         // By hand: the crate itself refuses odd names.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -78,6 +85,77 @@ fn what_is_exported_can_be_imported() {
     assert_eq!((&a["key"], &a["value"], &a["created"]), (&b["key"], &b["value"], &b["created"]));
 }
 
+/// `[stream, buffers]` as extension 3, which is how a value holds what Python pickled.
+fn pickle(stream: &[u8]) -> Vec<u8> {
+    let mut held = vec![0x92, 0xc4, stream.len() as u8];
+    held.extend(stream);
+    held.push(0x90);
+    [&[0xc7, held.len() as u8, 3], &held[..]].concat()
+}
+
+#[test]
+fn what_python_pickled_goes_out_and_comes_in_only_where_that_is_asked_for() {
+    use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+    let (from, to) = (Scene::new(), Scene::new());
+    let memory = ndcache::Memory::open(from.cache()).expect("a cache");
+    let function =
+        FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
+    let call = Call::new(function, [Argument::of("n", &1).expect("an argument")]);
+    let value = Value::new(pickle(b"\x80\x05."), vec![]).expect("a value");
+    call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
+    drop(memory);
+    let export =
+        |more: &[&str]| from.run(&[&["export", "study.load@1", "frozen fit@1", "-o", "out.tar"][..], more].concat());
+    let refused = export(&[]);
+    assert!(refused.code == 2 && refused.stderr.contains("--with-pickles"), "{refused:?}");
+    assert!(!from.root().join("out.tar").exists());
+    assert_eq!(export(&["--with-pickles"]).code, 0);
+    fs::copy(from.root().join("out.tar"), to.root().join("out.tar")).expect("copied");
+    assert_eq!(to.run(&["clear", "--yes"]).code, 0);
+    for arguments in [&["import", "out.tar"][..], &["import", "out.tar", "--dry-run"]] {
+        let refused = to.run(arguments);
+        assert!(refused.code == 1 && refused.stderr.contains("say `--with-pickles`"), "{refused:?}");
+        assert_eq!(to.json(&["ls"])["functions"].as_array().map(Vec::len), Some(0), "nothing of it was taken");
+    }
+    assert_eq!(to.json(&["import", "out.tar", "--with-pickles"])["new"], 2);
+    let shown = to.json(&["show", "study.load@1"]);
+    assert_eq!((&shown["origin"], &shown["value"]["pickle"]), (&"import".into(), &3.into()), "{shown}");
+}
+
+#[test]
+fn what_says_of_what_code_was_made_goes_along() {
+    #[ndcache::cache]
+    fn helped(n: u64) -> u64 {
+        helper(n)
+    }
+    fn helper(n: u64) -> u64 {
+        n + 1
+    }
+    let (from, to) = (Scene::new(), Scene::new());
+    let memory = ndcache::Memory::open(from.cache()).expect("a cache");
+    assert_eq!((memory.eval(helped::call(1)), memory.eval(helped::call(2))), (2, 3));
+    drop(memory);
+    assert_eq!(from.run(&["export", "helped@1", "helped@2", "-o", "out.tar"]).code, 0);
+    let files = unpack(&from, "out.tar");
+    let code: Vec<_> = files.iter().filter(|(name, _)| name.contains("/code/")).collect();
+    assert_eq!((files.len(), code.len()), (3, 1), "once for both");
+    fs::copy(from.root().join("out.tar"), to.root().join("out.tar")).expect("copied");
+    assert_eq!(to.run(&["import", "out.tar"]).code, 0);
+    let parts = |scene: &Scene| scene.json(&["show", "helped@1"])["code_parts"].clone();
+    assert_eq!(parts(&from), parts(&to));
+    assert!(parts(&to).as_array().is_some_and(|parts| parts.len() >= 2), "{}", parts(&to));
+    // One that says something else is refused with all of it.
+    let mut files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let at = files.iter().position(|(name, _)| name.contains("/code/")).expect("its place");
+    files[at].1[20] ^= 1;
+    let files: Vec<_> = files.iter().map(|(name, bytes)| (*name, Some(bytes.as_slice()))).collect();
+    assert_eq!(to.run(&["clear", "--yes"]).code, 0);
+    archive(&to, &files);
+    let refused = to.run(&["import", "evil.tar"]);
+    assert!(refused.code == 1 && refused.stderr.contains("nothing was taken"), "{refused:?}");
+    assert_eq!(to.json(&["ls"])["functions"].as_array().map(Vec::len), Some(0));
+}
+
 #[test]
 fn one_array_is_exported_as_a_file() {
     let scene = Scene::new();
@@ -134,7 +212,7 @@ fn an_archive_with_anything_wrong_in_it_is_refused_as_a_whole() {
         files[at] = (name, Some(&bad));
         refused(&files, "nothing was taken");
         files.remove(at);
-        if !name.ends_with(".record") {
+        if !name.ends_with(".record") && !name.contains("/code/") {
             refused(&files, "nothing was taken");
         }
     }

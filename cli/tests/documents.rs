@@ -70,6 +70,7 @@ fn is_open(place: &str) -> bool {
 fn definition(arguments: &[&str]) -> &'static str {
     match arguments {
         [] => "summary",
+        ["ls", .., "--steps"] => "ls_steps",
         ["ls", first, ..] if first.starts_with("frozen") => "ls_entries",
         ["ls", ..] => "ls",
         ["show", ..] => "show",
@@ -95,6 +96,94 @@ fn documents_are_as_the_schema_says() {
         assert_eq!(document["schema"], 1, "{arguments:?}");
         check(&document, &schema["$defs"][name], &schema, name);
     }
+}
+
+#[test]
+fn documents_of_what_changes_are_as_the_schema_says() {
+    let (scene, schema) = (Scene::new(), schema());
+    for (arguments, name) in [
+        (&["pin", "paper", "frozen fit@1"][..], "pin"),
+        (&["unpin", "paper"], "pin"),
+        (&["export", "frozen mapped@1", "-o", "out.tar"], "export"),
+        (&["export", "frozen mapped@1", "--npy", "out.npy"], "export"),
+        (&["import", "out.tar", "--dry-run"], "import"),
+        (&["import", "out.tar"], "import"),
+        (&["hash", "out.npy"], "hash"),
+        (&["bench", "--largest", "1"], "bench"),
+        (&["rm", "frozen fit@1", "--yes"], "plan"),
+        (&["gc", "--max-items", "5", "--yes"], "plan"),
+        (&["verify", "--repair", "--yes"], "verify"),
+        (&["stats", "--reset", "--yes"], "reset"),
+        (&["clear", "--yes"], "clear"),
+    ] {
+        let document = scene.json(arguments);
+        assert_eq!(document["schema"], 1, "{arguments:?}");
+        check(&document, &schema["$defs"][name], &schema, name);
+    }
+}
+
+#[test]
+fn build_steps_are_listed_with_the_state_of_their_targets() {
+    use ndarray::Array1;
+    use ndcache::make::NpyFile;
+    #[ndcache::cache]
+    fn step(n: usize) -> Array1<f64> {
+        Array1::zeros(n)
+    }
+    let (scene, schema) = (Scene::new(), schema());
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    for n in [1, 2, 3] {
+        memory.make(step::call(n), NpyFile::new(scene.root().join(format!("{n}.npy")))).expect("made");
+    }
+    drop(memory);
+    fs::remove_file(scene.root().join("1.npy")).expect("removed");
+    fs::remove_file(scene.root().join("2.npy")).expect("removed");
+    fs::write(scene.root().join("2.npy"), "another").expect("written");
+    let record = scene.cache().join("m/0123456789abcdef.record");
+    fs::write(&record, "nonsense").expect("written");
+    let document = scene.json(&["ls", "--steps"]);
+    check(&document, &schema["$defs"]["ls_steps"], &schema, "ls_steps");
+    let states: Vec<_> =
+        document["steps"].as_array().expect("a list").iter().map(|step| step["state"].clone()).collect();
+    assert_eq!(
+        (states, &document["unreadable"]),
+        (vec!["missing".into(), "changed".into(), "there".into()], &1.into())
+    );
+    assert_eq!(document["steps"][2]["arguments"][0]["text"], "3");
+    assert_eq!(document["steps"][2]["bytes"], fs::metadata(scene.root().join("3.npy")).expect("its state").len());
+    assert_eq!(scene.run(&["ls", "step", "--steps", "--jsonl"]).stdout.lines().count(), 3);
+    assert_eq!(scene.run(&["ls", "nothing", "--steps", "--jsonl"]).stdout.lines().count(), 0);
+    let shown = scene.run(&["ls", "--steps", "--sort", "size", "-n", "1"]);
+    assert!(shown.stdout.contains("/data/3.npy") && shown.stdout.lines().count() == 2, "{shown:?}");
+    assert!(shown.stderr.contains("1 can't be read"), "{shown:?}");
+}
+
+#[test]
+fn keys_that_are_being_computed_are_listed() {
+    use std::sync::{Barrier, LazyLock};
+    static TURNS: LazyLock<[Barrier; 2]> = LazyLock::new(|| [Barrier::new(2), Barrier::new(2)]);
+    #[ndcache::cache(code = "version", version = 1)]
+    fn waits(n: u64) -> u64 {
+        TURNS.iter().for_each(|turn| drop(turn.wait()));
+        n
+    }
+    let scene = Scene::new();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    std::thread::scope(|scope| {
+        let computed = scope.spawn(|| memory.eval(waits::call(5)));
+        TURNS[0].wait();
+        let document = scene.json(&["doctor"]);
+        let computing = document["computing"].as_array().expect("a list").clone();
+        TURNS[1].wait();
+        assert_eq!(computed.join().expect("a value"), 5);
+        let key = memory.entry(&waits::call(5)).expect("a look").expect("an entry").key().to_string();
+        assert_eq!(computing.len(), 1, "{document}");
+        let digits = computing[0]["digits"].as_str().expect("digits");
+        let (any, rest) = digits.trim_start_matches('[').split_once(']').expect("both");
+        assert!(any.contains(&key[..1]) && key[1..].starts_with(rest), "{digits} {key}");
+        assert_eq!(computing[0]["process"], std::process::id());
+    });
+    assert_eq!(scene.json(&["doctor"])["computing"].as_array().map(Vec::len), Some(0));
 }
 
 #[test]
@@ -151,6 +240,11 @@ fn counts_are_those_of_the_calls() {
     assert_eq!(of("misses"), Some(10), "{stats}");
     assert_eq!(of("hits").zip(of("repeats")).map(|(hits, repeats)| hits + repeats), Some(30), "{stats}");
     assert_eq!(stats["functions"][0]["name"], double::function().path());
+    let why = scene.json(&["why", double::function().path()]);
+    check(&why, &schema()["$defs"]["why"], &schema(), "why");
+    let logged = why["logged"].as_array().expect("a list");
+    assert!(logged.iter().any(|miss| miss["reason"].as_str().is_some_and(|it| it == "other arguments")), "{why}");
+    assert!(scene.run(&["why", "double"]).stdout.starts_with("logged    "));
     for by in ["function", "day", "run", "host", "reason"] {
         let run = scene.run(&["stats", "--by", by]);
         assert!(run.code == 0 && run.stdout.lines().count() >= 2, "{run:?}");

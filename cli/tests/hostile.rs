@@ -18,6 +18,76 @@ fn survive(scene: &Scene, what: &str) {
     }
 }
 
+/// Runs every command that changes something, each on a folder of its own.
+fn survive_changes(make: &dyn Fn() -> Scene, what: &str) {
+    for arguments in [
+        &["gc", "--max-items", "2", "--superseded", "--unused", "1d", "--yes"][..],
+        &["gc", "--yes"],
+        &["rm", "--older", "1h", "--yes"],
+        &["rm", "--function", "frozen fit", "--yes"],
+        &["verify", "--repair", "--yes"],
+        &["pin", "x", "frozen fit@1", "--lineage"],
+        &["unpin", "x"],
+        &["export", "frozen fit@1", "--lineage", "-o", "out.tar"],
+        &["export", "frozen mapped@1", "--npy", "out.npy"],
+        &["stats", "--reset", "--yes"],
+        &["clear", "--keep-steps", "--yes"],
+        &["clear", "--yes"],
+    ] {
+        let output = make().command().args(arguments).stdin(Stdio::null()).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code().is_some_and(|code| code <= 3), "{what}: {arguments:?}: {output:?}");
+        assert!(!told.contains("panicked") && !told.contains('\u{1b}'), "{what}: {arguments:?}: {told}");
+    }
+}
+
+/// Every file of the corpora that parsers are tried with, in the place of one that is there.
+#[test]
+fn whatever_a_parser_was_tried_with_does_no_harm() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let inputs = |name: &str| -> Vec<Vec<u8>> {
+        let files = fs::read_dir(corpus.join(name)).expect("a corpus").map(|it| it.expect("a file").path());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        files.iter().map(|path| fs::read(path).expect("its bytes")).collect()
+    };
+    let (records, arrays) = ([inputs("record"), inputs("values"), inputs("overflow")].concat(), inputs("file"));
+    let (slots, lines, codes) = (inputs("slot"), inputs("line"), inputs("code"));
+    let make = |seals: bool| {
+        let scene = Scene::new();
+        let files: Vec<_> = scene.files().collect();
+        for (at, path) in files.iter().enumerate() {
+            let kind = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
+            let inputs = match kind {
+                "record" if path.iter().any(|part| part == "code") => &codes,
+                "record" => &records,
+                "npy" | "gz" => &arrays,
+                _ => continue,
+            };
+            // Every third file stays as it is.
+            if at % 3 > 0 {
+                let bytes = inputs[at % inputs.len()].clone();
+                fs::remove_file(path).expect("removed");
+                fs::write(path, if seals { sealed(bytes) } else { bytes }).expect("written");
+            }
+        }
+        fs::create_dir_all(scene.cache().join("m")).expect("a folder");
+        fs::create_dir_all(scene.cache().join("s")).expect("a folder");
+        fs::create_dir_all(scene.cache().join("p")).expect("a folder");
+        for (at, bytes) in slots.iter().enumerate() {
+            let bytes = if seals { sealed(bytes.clone()) } else { bytes.clone() };
+            fs::write(scene.cache().join(format!("m/{at:016x}.record")), bytes).expect("written");
+        }
+        fs::write(scene.cache().join("s/log"), lines.concat()).expect("written");
+        fs::write(scene.cache().join("p/x"), lines.concat()).expect("written");
+        scene
+    };
+    for seals in [false, true] {
+        survive(&make(seals), "the corpora");
+        survive_changes(&|| make(seals), "the corpora");
+    }
+}
+
 /// A record without its trailer, and the trailer.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let trailer = xxhash_rust::xxh3::xxh3_128(&bytes);
@@ -78,4 +148,9 @@ fn what_is_no_entry_does_no_harm() {
     let fifo = root.join("f/x-0123456789abcdef/00/00000000000000000000000000000001.record");
     assert!(std::process::Command::new("mkfifo").arg(fifo).status().expect("`mkfifo` runs").success());
     survive(&scene, "links, folders and pipes");
+    for arguments in [&["gc", "--yes"][..], &["verify", "--repair", "--yes"], &["clear", "--yes"]] {
+        let output = scene.command().args(arguments).stdin(Stdio::null()).output().expect("it runs");
+        assert!(output.status.code().is_some_and(|code| code <= 3), "{arguments:?}: {output:?}");
+        assert!(fs::exists("/etc/passwd").expect("a look"), "no link was followed");
+    }
 }

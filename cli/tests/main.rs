@@ -4,6 +4,8 @@ mod archives;
 mod changes;
 mod documents;
 mod hostile;
+mod interrupts;
+mod owners;
 mod pages;
 mod report;
 mod support;

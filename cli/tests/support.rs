@@ -125,6 +125,12 @@ impl Scene {
     }
 }
 
+/// Says that a test is skipped that needs `what`. In CI it may not be.
+pub(crate) fn skip(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what} is needed and missing");
+    println!("skipped: {what} is missing");
+}
+
 /// The program in this folder, with nothing of this process's environment that matters to it.
 pub(crate) fn bare(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ndcache"));

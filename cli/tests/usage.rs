@@ -13,6 +13,7 @@ pub(crate) const READING: &[&[&str]] = &[
     &["ls", "-l", "--sort", "used", "-r", "-n", "3"],
     &["ls", "frozen fit", "-l"],
     &["ls", "frozen fit", "--where", "outcome>0", "--older", "1d"],
+    &["ls", "--steps"],
     &["show", "frozen fit@1"],
     &["show", "frozen packed@1"],
     &["diff", "frozen fit@1", "frozen fit@2"],
@@ -47,7 +48,9 @@ fn what_only_reads_writes_nothing() {
         for more in [&[][..], &["--json"], &["--jsonl"]] {
             let run = scene.run(&[arguments, more].concat());
             assert!(run.code == 0 || arguments[0] == "diff" && run.code == 1 || arguments[0] == "doctor", "{run:?}");
-            assert!(!run.stdout.is_empty(), "{arguments:?} {more:?}");
+            // There are no build steps in it, and so no line for one.
+            let is_empty = arguments.contains(&"--steps") && more.contains(&"--jsonl");
+            assert_eq!(run.stdout.is_empty(), is_empty, "{arguments:?} {more:?}");
         }
     }
     assert_eq!(scene.snapshot(), before);
@@ -80,7 +83,8 @@ fn no_system_call_of_a_reading_command_writes() {
             let opens = line.contains("open");
             let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"].iter().any(|flag| line.contains(flag));
             let probes = line.contains("O_TMPFILE") || line.contains("/dev/null") || line.contains("/dev/tty");
-            !line.contains("+++") && !line.contains("---") && !probes && (!opens || writes)
+            // A thread that ended while nobody looked has no name for its last call.
+            !line.contains("???(") && !line.contains("+++") && !line.contains("---") && !probes && (!opens || writes)
         });
         let changing: Vec<_> = changing.collect();
         assert!(changing.is_empty(), "{arguments:?}: {changing:?}");

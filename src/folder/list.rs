@@ -17,7 +17,7 @@ const ALONE: usize = 1000;
 const BATCH: usize = 64;
 const AHEAD: usize = 8;
 
-/// The entries of all functions.
+/// The entries of all functions, or of one.
 pub(crate) struct Entries {
     disk: Arc<Disk>,
     /// `None` if even the functions couldn't be listed.
@@ -38,6 +38,12 @@ impl Entries {
             Err(error) => (None, vec![Err(error)]),
         };
         Self { disk: Arc::clone(disk), shards, here: None, alone: ALONE, ahead: None, batch: batch.into_iter() }
+    }
+
+    /// Those of the function whose folder this is.
+    pub(crate) fn of_function(disk: &Arc<Disk>, folder: String) -> Self {
+        let shards = Some(Arc::new(Shards::of_function(folder)));
+        Self { disk: Arc::clone(disk), shards, here: None, alone: ALONE, ahead: None, batch: Vec::new().into_iter() }
     }
 }
 

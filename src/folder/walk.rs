@@ -46,6 +46,11 @@ impl Shards {
         Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default() })
     }
 
+    /// Those of one function, whose folder this is.
+    pub(crate) fn of_function(folder: String) -> Self {
+        Self { functions: vec![folder], queue: Mutex::default() }
+    }
+
     /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
     pub(crate) fn next(&self, disk: &Disk) -> Option<Result<Listing>> {
         Some(self.pop(disk)?.and_then(|(function, name)| {

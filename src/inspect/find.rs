@@ -3,7 +3,9 @@
 use crate::entry::Entry;
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
+use crate::folder::list::Entries;
 use crate::folder::survey::{FileRole, State};
+use crate::folder::walk::Shards;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::store::{Disk, Kind};
@@ -71,6 +73,62 @@ impl<T: EntryId + ?Sized> EntryId for &T {
 }
 
 impl Memory {
+    /// The paths of all functions that have entries, in alphabetical order.
+    ///
+    /// Reads a record of each. A function none of whose records can be read is left out.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder of functions can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// assert_eq!(memory.function_names()?, [double::function().path()]);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn function_names(&self) -> Result<Vec<String>> {
+        let Some(engine) = &self.0 else { return Ok(Vec::new()) };
+        engine.archive.reopen(false);
+        let disk = &engine.archive.disk;
+        let mut names = Vec::new();
+        for folder in Shards::of(disk)?.into_functions() {
+            let first = Entries::of_function(disk, folder).find_map(Result::ok);
+            names.extend(first.map(|entry| entry.function().to_owned()));
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The entries of the function with this path, as [`entries`](Self::entries) gives those of all: reads no others.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// assert_eq!(memory.entries_named(double::function().path()).count(), 1);
+    /// assert_eq!(memory.entries_named("another").count(), 0);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn entries_named(&self, function: &str) -> impl Iterator<Item = Result<Entry>> {
+        self.0.iter().flat_map(move |engine| {
+            engine.archive.reopen(false);
+            Entries::of_function(&engine.archive.disk, key::folder(function))
+        })
+    }
+
     /// The entry whose key begins with `id`, without its value; `None` if there is none.
     ///
     /// Lists one shard of each function, and reads one record.

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::digest::LEAF;
+use crate::digest::{Digest, LEAF};
 use crate::entry::info::stored_bytes;
 use crate::entry::site::Site;
+use crate::entry::write::code_parts::{is_code_record, keep_code_record};
 use crate::entry::write::put::Sink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::State;
@@ -164,6 +165,33 @@ impl Foreign {
     #[must_use]
     pub fn function(&self) -> &str {
         &self.record.function
+    }
+
+    /// The digest of the code that made it.
+    #[must_use]
+    pub fn code(&self) -> Digest {
+        self.record.code
+    }
+
+    /// Whether these bytes say what its code was made of ([`Entry::code_record`](crate::Entry::code_record)). That they
+    /// say so rightly is nothing that could be known.
+    #[must_use]
+    pub fn is_code_record(&self, bytes: &[u8]) -> bool {
+        is_code_record(bytes, &self.record.function, self.record.code)
+    }
+
+    /// Writes down what its code was made of, unless that is known here.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when these bytes don't say that, and when they can't be written.
+    pub fn keep_code_record(&self, bytes: &[u8]) -> Result<()> {
+        let Some(engine) = self.memory.0.as_deref() else { return Ok(()) };
+        if !self.is_code_record(bytes) {
+            return Err(Error::damaged(format!("what came as the code of `{}` is none of it", self.function())));
+        }
+        let folder = key::folder(&self.record.function);
+        keep_code_record(&engine.archive.disk, &folder, &self.record.function, self.record.code, bytes)
     }
 
     /// The bytes of its files, the record aside.

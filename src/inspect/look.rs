@@ -4,7 +4,7 @@ use std::fs::File;
 
 use crate::digest::Digest;
 use crate::entry::Entry;
-use crate::entry::write::code_parts::code_parts;
+use crate::entry::write::code_parts::{code_parts, code_record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::verify::check_array;
 use crate::key::Part;
@@ -99,6 +99,18 @@ impl Entry {
         let folder = self.folder();
         let function = folder.rsplit_once('/').map_or("", |(function, _)| function);
         code_parts(self.disk(), function, self.function(), self.code())
+    }
+
+    /// The bytes of the file that says what its code was made of, which it shares with all entries of that code; at most
+    /// 4 MiB. `None` if there is none. Nothing but [`code_parts`](Self::code_parts) and explanations needs it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the file can't be read.
+    pub fn code_record(&self) -> Result<Option<Vec<u8>>> {
+        let folder = self.folder();
+        let function = folder.rsplit_once('/').map_or("", |(function, _)| function);
+        code_record(self.disk(), function, self.function(), self.code())
     }
 
     /// The names of all its files beside the record: its arrays, and what of its value is too long for the record.

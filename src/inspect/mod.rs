@@ -28,7 +28,7 @@
 // * `open`: a cache that is there; `find`: an entry by its key; `look`: what stands in an entry, `compare`: in two;
 //   `lineage`: what went into an entry, and what was made of it; `plan`: what would go, `pins`: what
 //   stays.
-// * `foreign`: entries from elsewhere; `npy`: the digest of a `.npy` file.
+// * `steps`: build steps; `foreign`: entries from elsewhere; `npy`: the digest of a `.npy` file.
 
 mod compare;
 mod find;
@@ -39,6 +39,7 @@ mod npy;
 mod open;
 mod pins;
 mod plan;
+mod steps;
 
 #[cfg(doc)]
 use crate::{entry::Entry, memory::Memory};
@@ -55,3 +56,4 @@ pub use find::EntryId;
 pub use foreign::{Foreign, Origin, Published};
 pub use look::StoredPart;
 pub use npy::digest_npy;
+pub use steps::Step;

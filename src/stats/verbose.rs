@@ -38,6 +38,8 @@ pub(crate) struct MissReport {
     /// `None` for a call that can't be keyed.
     key: Option<Key>,
     reason: Reason,
+    /// The reason says what differs, and not just that something does.
+    in_full: bool,
     hashing: Duration,
     /// The call with its arguments in short, if it is to be printed.
     call: Option<String>,
@@ -79,7 +81,7 @@ impl Recorder {
             tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
             self.warn(&format!("{}: a stored result can't be used: {reason}", function.path()));
         }
-        self.missed(call, Some(site.key()), reason)
+        MissReport { in_full: told, ..self.missed(call, Some(site.key()), reason) }
     }
 
     /// Counts a call that can't be keyed.
@@ -99,6 +101,7 @@ impl Recorder {
             function,
             key,
             reason,
+            in_full: true,
             hashing: call.hashing(),
             call: self.prints(COMPUTATIONS).then(|| self.in_short(call)),
         }
@@ -106,14 +109,19 @@ impl Recorder {
 
     /// Says that a call that missed has been computed in `duration`.
     pub(crate) fn computed(&self, missed: &MissReport, duration: Duration, outcome: &Storing<'_>) {
-        let MissReport { function, key, reason, hashing, call } = missed;
+        let MissReport { function, key, reason, in_full, hashing, call } = missed;
         let (bytes, storing) = match outcome {
             Storing::Stored(_, record, storing) => (Some(value_bytes(record)), *storing),
             Storing::NotStored(_) => (None, Duration::ZERO),
         };
         self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
         if let Some(run) = &self.run {
-            let (bytes, explanation) = (bytes.unwrap_or(0), reason.to_string());
+            let explanation = match reason {
+                // Nobody looked which.
+                Reason::Argument(_) if !in_full => "other arguments".to_owned(),
+                reason => reason.to_string(),
+            };
+            let bytes = bytes.unwrap_or(0);
             let (reason, spent, hashing) = (reason.name(), duration, *hashing);
             run.miss(function.path(), &Miss { reason, explanation: &explanation, spent, hashing, storing, bytes });
         }

@@ -87,6 +87,28 @@ impl Archive {
     }
 }
 
+/// The record of a code of `function`; `None` if there is none that says something of it.
+pub(crate) fn code_record(disk: &Disk, folder: &str, function: &str, code: Digest) -> Result<Option<Vec<u8>>> {
+    let blob = disk.read(&name(folder, code), CODE_MAX as u64)?;
+    Ok(blob.map(|blob| blob.bytes).filter(|bytes| is_code_record(bytes, function, code)))
+}
+
+/// Whether these bytes are the record of a code of `function`.
+pub(crate) fn is_code_record(bytes: &[u8], function: &str, code: Digest) -> bool {
+    !CodeRecord::parts_of(bytes, function, code).is_empty()
+}
+
+/// Writes down the record of a code of `function`, unless one stands there.
+///
+/// # Errors
+/// Returns an error when it can't be written.
+pub(crate) fn keep_code_record(disk: &Disk, folder: &str, function: &str, code: Digest, bytes: &[u8]) -> Result<()> {
+    match code_record(disk, folder, function, code)? {
+        Some(_) => Ok(()),
+        None => disk.replace(&name(folder, code), bytes, Durability::Buffered),
+    }
+}
+
 /// What a code of `function`, whose folder is `folder`, was made of; empty if that isn't known.
 pub(crate) fn code_parts(disk: &Disk, folder: &str, function: &str, code: Digest) -> Vec<Part> {
     let blob = disk.read(&name(folder, code), CODE_MAX as u64).ok().flatten();

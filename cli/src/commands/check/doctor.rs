@@ -10,6 +10,7 @@ use rustix::fs::{OFlags, statvfs};
 use serde_json::{Value as Json, json};
 
 use crate::cache;
+use crate::commands::check::computing::{Computing, computing};
 use crate::exit::{Exit, Outcome};
 use crate::out::{Out, Style};
 use crate::text::{count, duration, safe, size};
@@ -22,6 +23,9 @@ const ROOM: u64 = 1 << 30;
 
 /// Fewer inodes than this are told.
 const INODES: u64 = 10_000;
+
+/// So many keys that are being computed are shown.
+const SHOWN: usize = 10;
 
 /// One thing that was looked at.
 struct Look {
@@ -40,11 +44,15 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     looks.extend(clock(&folder));
     looks.extend(room(&folder)?);
     looks.push(pins(&memory));
+    let computing = computing(&memory);
+    looks.push(now(&computing));
     let is_fine = looks.iter().all(|look| look.is_fine);
     if out.is_json() {
         let look = |it: &Look| json!({ "name": it.name, "text": it.text, "ok": it.is_fine });
         let looks: Vec<Json> = looks.iter().map(look).collect();
-        out.document(json!({ "folder": folder.display().to_string(), "ok": is_fine, "looks": looks }))?;
+        let computing: Vec<Json> = computing.iter().map(Computing::json).collect();
+        let folder = folder.display().to_string();
+        out.document(json!({ "folder": folder, "ok": is_fine, "looks": looks, "computing": computing }))?;
     } else {
         for look in &looks {
             let text = safe(&look.text);
@@ -132,6 +140,16 @@ fn room(folder: &Path) -> Outcome<Vec<Look>> {
         looks.push(Look { name: "inodes", text, is_fine: stat.f_favail >= INODES });
     }
     Ok(looks)
+}
+
+/// What is being computed, as far as one may look into the processes that do.
+fn now(computing: &[Computing]) -> Look {
+    let shown: Vec<_> = computing.iter().take(SHOWN).map(Computing::text).collect();
+    let mut text = if shown.is_empty() { "nothing by processes of this user".to_owned() } else { shown.join("; ") };
+    if computing.len() > shown.len() {
+        text.push_str(&format!("; and {} more", count((computing.len() - shown.len()) as u64)));
+    }
+    Look { name: "computing", text, is_fine: true }
 }
 
 fn pins(memory: &Memory) -> Look {

@@ -7,8 +7,16 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use ndcache::Digest;
+
 use crate::exit::{Failure, Outcome};
 use crate::text::safe;
+
+/// The folder of the records of codes.
+pub(super) const CODE: &str = "code";
+
+/// The longest of these.
+const CODE_MAX: u64 = 4 << 20;
 
 /// An archive that was looked through: where each file is in it.
 pub(crate) struct Archive {
@@ -42,11 +50,22 @@ impl Archive {
             if places.insert(name.clone(), (entry.raw_file_position(), entry.size())).is_some() {
                 return Err(refuse("is there twice"));
             }
-            if name.ends_with(".record") {
+            if name.ends_with(".record") && !is_code(&name) {
                 records.push(name);
             }
         }
         Ok(Self { file, places, records })
+    }
+
+    /// The record of a code, which lies beside the entries of its function; `None` if there is none.
+    pub(crate) fn code(&self, folder: &str, code: Digest) -> io::Result<Option<Vec<u8>>> {
+        let name = format!("{folder}/{CODE}/{code}.record");
+        if !self.places.contains_key(&name) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        self.read(&name)?.take(CODE_MAX + 1).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Opens a file of the archive.
@@ -75,12 +94,21 @@ impl Read for Section {
     }
 }
 
-/// `f/<folder>/<shard>/<file>`, each a plain name.
+/// Whether a name is that of the record of a code.
+fn is_code(name: &str) -> bool {
+    name.rsplit('/').nth(1) == Some(CODE)
+}
+
+/// `f/<folder>/<shard>/<file>`, or `f/<folder>/code/<32 hex>.record`, each a plain name.
 fn is_name(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     let plain =
         |part: &&str| !part.is_empty() && !part.starts_with("..") && *part != "." && !part.contains(char::is_control);
-    parts.len() == 4 && parts[0] == "f" && parts[2].len() == 2 && parts.iter().all(plain)
+    let is_code = || {
+        let digits = parts[3].strip_suffix(".record").unwrap_or_default();
+        parts[2] == CODE && digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    parts.len() == 4 && parts[0] == "f" && (parts[2].len() == 2 || is_code()) && parts.iter().all(plain)
 }
 
 #[cfg(test)]
@@ -90,6 +118,7 @@ mod tests {
     #[test]
     fn only_files_of_entries_are_taken() {
         assert!(is_name("f/ramp-0123456789abcdef/3f/3f2a.record"));
+        assert!(is_name("f/ramp-0123456789abcdef/code/0123456789abcdef0123456789abcdef.record"));
         for name in [
             "f/a/3f/../x",
             "/f/a/3f/x",
@@ -100,6 +129,8 @@ mod tests {
             "f/a/3f/",
             "f//3f/x",
             "f/a/3f/a\nb",
+            "f/a/code/x.record",
+            "f/a/code/0123456789abcdef0123456789abcdef.npy",
         ] {
             assert!(!is_name(name), "{name}");
         }

@@ -1,6 +1,6 @@
 //! `ndcache export`: entries as an archive, or an array as a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -9,8 +9,10 @@ use ndcache::{Entry, Key, Memory};
 use serde_json::json;
 
 use crate::args::Export;
+use crate::commands::exchange::archive::CODE;
 use crate::entry::{find, open_for};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::Out;
 use crate::text::{entries, rfc3339, safe, size};
 
@@ -83,15 +85,17 @@ fn export_npy(chosen: &BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outc
         let (key, count) = (entry.key(), arrays.len());
         return Err(Failure::found(format!("entry {key} has {count} arrays, expected one")));
     };
+    let unfinished = Unfinished::begin();
     let mut file = NewFile::create(path)?;
     file.file.write_all(&header(array))?;
     let mut written = Ok(());
     array.read(|block| {
-        if written.is_ok() {
+        if written.is_ok() && unfinished.check().is_ok() {
             written = file.file.write_all(block);
         }
     })?;
     written?;
+    unfinished.check()?;
     let bytes = file.finish()?;
     match out.is_json() {
         true => out.document(
@@ -119,10 +123,13 @@ fn header(array: &ndcache::inspect::StoredArray) -> Vec<u8> {
 }
 
 fn export_tar(memory: &Memory, args: &Export, chosen: BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
+    let unfinished = Unfinished::begin();
     let mut file = NewFile::create(path)?;
     let mut archive = tar::Builder::new(&mut file.file);
+    let mut codes = BTreeSet::new();
     for (key, entry) in &chosen {
-        pack(memory, args, *key, entry, &mut archive)?;
+        unfinished.check()?;
+        pack(memory, args, *key, entry, &mut codes, &mut archive)?;
     }
     archive.finish()?;
     drop(archive);
@@ -146,6 +153,7 @@ fn pack(
     args: &Export,
     key: Key,
     entry: &Entry,
+    codes: &mut BTreeSet<String>,
     archive: &mut tar::Builder<impl Write>,
 ) -> Outcome<()> {
     let mut entry = entry.clone();
@@ -164,12 +172,28 @@ fn pack(
             for (name, file) in files {
                 append(archive, &format!("{folder}/{name}"), file.metadata()?.len(), &entry, file)?;
             }
+            pack_code(&entry, &folder, codes, archive)?;
             return Ok(());
         }
         entry = memory.entry_by_id(key)?.ok_or_else(|| Failure::found(format!("entry {key} was removed meanwhile")))?;
     }
     entry.record_bytes()?;
     Err(Failure::found(format!("entry {key} has files that can't be opened: see `ndcache verify`")))
+}
+
+/// Packs what says of what the entry's code was made, once for all entries of that code.
+fn pack_code(
+    entry: &Entry,
+    folder: &str,
+    codes: &mut BTreeSet<String>,
+    archive: &mut tar::Builder<impl Write>,
+) -> Outcome<()> {
+    let function = folder.rsplit_once('/').map_or("", |(function, _)| function);
+    let name = format!("{function}/{CODE}/{}.record", entry.code());
+    match entry.code_record()? {
+        Some(record) if codes.insert(name.clone()) => append(archive, &name, record.len() as u64, entry, &*record),
+        _ => Ok(()),
+    }
 }
 
 /// `f/<folder of the function>/<shard>`

@@ -13,6 +13,7 @@ use crate::args::Import;
 use crate::cache;
 use crate::commands::exchange::archive::Archive;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::Out;
 use crate::text::{entries, safe, size};
 
@@ -25,12 +26,17 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
         return dry_run(args, &archive, out);
     }
     let memory = cache::for_writing(out)?;
+    let unfinished = Unfinished::begin();
     // Whichever fails, those before it are dropped, and their files with them.
-    let staged = archive.records.iter().map(|record| stage(&memory, &archive, record, args));
-    let staged: Vec<Foreign> = staged.collect::<Outcome<_>>()?;
+    let staged = archive.records.iter().map(|record| stage(&memory, &archive, record, args, &unfinished));
+    let staged: Vec<(Foreign, Option<Vec<u8>>)> = staged.collect::<Outcome<_>>()?;
     let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
-    for foreign in staged {
+    // All are verified: from here on nothing stops them.
+    for (foreign, code) in staged {
         let function = foreign.function().to_owned();
+        if let Some(code) = code {
+            foreign.keep_code_record(&code)?;
+        }
         let published = foreign.publish()?;
         new += u64::from(published.is_new);
         bytes += if published.is_new { published.bytes } else { 0 };
@@ -41,13 +47,14 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
 
 /// Imports into a folder that is removed again.
 fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
+    let unfinished = Unfinished::begin();
     let scratch = Scratch::new()?;
     let memory = Memory::open(&scratch.0)?;
     let here = cache::for_reading(out)?;
     let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
     for record in &archive.records {
         // One at a time, so that there has to be room for one.
-        let foreign = stage(&memory, archive, record, args)?;
+        let (foreign, _) = stage(&memory, archive, record, args, &unfinished)?;
         let is_new = !matches!(here.entry_by_id(foreign.key()), Ok(Some(_)));
         new += u64::from(is_new);
         bytes += if is_new { foreign.bytes() } else { 0 };
@@ -56,7 +63,15 @@ fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
     tell("would import", new, bytes, keys, out)
 }
 
-fn stage(memory: &Memory, archive: &Archive, name: &str, args: &Import) -> Outcome<Foreign> {
+/// Verifies an entry, and what says of what its code was made, if that came along.
+fn stage(
+    memory: &Memory,
+    archive: &Archive,
+    name: &str,
+    args: &Import,
+    unfinished: &Unfinished,
+) -> Outcome<(Foreign, Option<Vec<u8>>)> {
+    unfinished.check()?;
     let refuse = |error: &dyn std::fmt::Display| {
         let archive = args.archive.display();
         Failure::found(format!("archive `{archive}`: `{}`: {error}; nothing was taken", safe(name)))
@@ -64,8 +79,11 @@ fn stage(memory: &Memory, archive: &Archive, name: &str, args: &Import) -> Outco
     let mut record = Vec::new();
     archive.read(name)?.take(RECORD_MAX + 1).read_to_end(&mut record)?;
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let open = |file: &str| archive.read(&format!("{folder}/{file}"));
-    let foreign = memory.stage_foreign(&record, Origin::Import, open).map_err(|error| refuse(&error))?;
+    let open = |file: &str| Ok(Stoppable(archive.read(&format!("{folder}/{file}"))?, unfinished));
+    let staged = memory.stage_foreign(&record, Origin::Import, open);
+    // What was copied half is removed on the way out.
+    unfinished.check()?;
+    let foreign = staged.map_err(|error| refuse(&error))?;
     let key = foreign.key().to_string();
     if !name.ends_with(&format!("/{}/{key}.record", &key[..2])) {
         return Err(refuse(&format!("its record is of {key}")));
@@ -75,7 +93,12 @@ fn stage(memory: &Memory, archive: &Archive, name: &str, args: &Import) -> Outco
             &"it holds an object that Python pickled, which runs code when it is loaded: say `--with-pickles`",
         ));
     }
-    Ok(foreign)
+    let function = folder.rsplit_once('/').map_or("", |(function, _)| function);
+    let code = archive.code(function, foreign.code())?;
+    if code.as_ref().is_some_and(|code| !foreign.is_code_record(code)) {
+        return Err(refuse(&"what should say of what its code was made doesn't"));
+    }
+    Ok((foreign, code))
 }
 
 fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Outcome {
@@ -87,6 +110,16 @@ fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Out
     let known = if known > 0 { format!("; {} already there", entries(known)) } else { String::new() };
     out.line(format!("{what} {}, {}, all verified{known}", entries(new), size(bytes)))?;
     Ok(Exit::Fine)
+}
+
+/// A file that can't be read on once somebody has interrupted.
+struct Stoppable<'a, R>(R, &'a Unfinished);
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.1.check().map_err(|_| io::Error::other("interrupted"))?;
+        self.0.read(out)
+    }
 }
 
 /// A folder of its own, which is removed at the end.

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{Ls, Sort};
 use crate::cache;
+use crate::commands::look::steps;
 use crate::commands::look::summary::Sum;
-use crate::entry::{arguments, entry_json, of_function, result};
+use crate::entry::{arguments, entry_json, function, of_function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
@@ -18,7 +19,13 @@ use crate::text::{ago, count, duration, nanoseconds, rfc3339, size, when};
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     let filter = Filter::new(&args.selection)?;
     let memory = cache::for_reading(out)?;
+    if args.steps {
+        return steps::list(args, &memory, out);
+    }
     match &args.function {
+        Some(function) if out.common.jsonl && args.sort.is_none() && !args.reverse => {
+            stream(args, function, &filter, &memory, out)
+        }
         Some(function) => list_entries(args, function, &filter, &memory, out),
         None => list_functions(args, &filter, &memory, out),
     }
@@ -95,6 +102,48 @@ fn list_functions(args: &Ls, filter: &Filter, memory: &Memory, out: &mut Out) ->
     Ok(Exit::Fine)
 }
 
+/// So many entries are put in order; of more none is kept.
+const SORTED: usize = 4096;
+
+/// Prints each entry in a line of its own, as they come where they are many: in bounded memory.
+fn stream(args: &Ls, name: &str, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+    let function = function(memory, name)?;
+    let (mut kept, mut printed, mut bad) = (Vec::new(), 0, 0);
+    let most = args.count.unwrap_or(usize::MAX);
+    for entry in memory.entries_named(&function) {
+        match entry {
+            Ok(entry) if filter.takes(&entry) => kept.push(entry),
+            Ok(_) => {}
+            Err(_) => bad += 1,
+        }
+        // The newest ones are known only when all are: with `-n` so many are kept.
+        if kept.len() > SORTED.max(args.count.unwrap_or(0).saturating_mul(2)) {
+            if args.count.is_some() {
+                newest_first(&mut kept);
+                kept.truncate(most);
+            } else {
+                printed += kept.len();
+                kept.drain(..).try_for_each(|entry| out.item(&entry_json(&entry)))?;
+            }
+        }
+    }
+    newest_first(&mut kept);
+    kept.truncate(most);
+    kept.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
+    if printed > 0 {
+        out.note(format!(
+            "more than {}, and so in no order: `--sort created` puts them into one",
+            count(SORTED as u64)
+        ));
+    }
+    tell_bad(bad, out);
+    Ok(Exit::Fine)
+}
+
+fn newest_first(entries: &mut [Entry]) {
+    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
+}
+
 fn list_entries(args: &Ls, function: &str, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let mut bad = 0;
     let mut entries = of_function(memory, function, &mut |_| bad += 1)?;
@@ -156,7 +205,7 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
     table.print(out)
 }
 
-fn shorten<T>(args: &Ls, list: &mut Vec<T>) {
+pub(crate) fn shorten<T>(args: &Ls, list: &mut Vec<T>) {
     if args.reverse {
         list.reverse();
     }

@@ -4,6 +4,7 @@ pub(crate) mod diff;
 pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod stats;
+pub(crate) mod steps;
 pub(crate) mod summary;
 pub(crate) mod table;
 pub(crate) mod tree;

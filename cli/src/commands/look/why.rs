@@ -1,5 +1,7 @@
 //! `ndcache why`: what an entry was computed for, against the nearest one that was there.
 
+use std::time::SystemTime;
+
 use ndcache::explain::{Explanation, Reason};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
@@ -14,11 +16,16 @@ use crate::text::{moment, rfc3339, safe};
 pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.what)?;
     let (siblings, told) = meant(&memory, args)?;
+    let logged = logged(&memory, args, &told)?;
     let told: Vec<Told> = told.into_iter().map(|entry| Told::of(entry, &siblings)).collect();
     if out.is_json() {
         let misses: Vec<Json> = told.iter().map(Told::json).collect();
-        out.document(json!({ "misses": misses }))?;
+        let logged: Vec<Json> = logged.iter().map(Logged::json).collect();
+        out.document(json!({ "misses": misses, "logged": logged }))?;
         return Ok(Exit::Fine);
+    }
+    for miss in &logged {
+        out.line(format!("logged    {}  {}", moment(miss.at), safe(&miss.reason)))?;
     }
     for told in &told {
         told.print(out)?;
@@ -45,6 +52,36 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Vec<Entry>)> {
             Err(_) => Err(failure),
         },
     }
+}
+
+/// A miss as a program wrote it down when it happened: the last one before it wrote.
+struct Logged {
+    at: SystemTime,
+    function: String,
+    reason: String,
+}
+
+impl Logged {
+    fn json(&self) -> Json {
+        json!({ "at": rfc3339(self.at), "function": self.function, "reason": self.reason })
+    }
+}
+
+/// The last misses of a function that were written down, the newest first; none if one entry is asked for.
+fn logged(memory: &Memory, args: &Why, told: &[Entry]) -> Outcome<Vec<Logged>> {
+    if find(memory, &args.what).is_ok() {
+        return Ok(Vec::new());
+    }
+    let function = told.first().map_or(args.what.as_str(), Entry::function);
+    let history = memory.history(None)?;
+    let miss = |period: &ndcache::stats::Period| {
+        let reason = period.functions.get(function)?.last_miss.clone()?;
+        Some(Logged { at: period.to, function: function.to_owned(), reason })
+    };
+    let mut logged: Vec<Logged> = history.periods().iter().filter_map(miss).collect();
+    logged.sort_by_key(|miss| std::cmp::Reverse(miss.at));
+    logged.truncate(args.count);
+    Ok(logged)
 }
 
 /// Whether a text can't be the beginning of a key.

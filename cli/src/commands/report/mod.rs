@@ -23,6 +23,7 @@ use crate::commands::look::ls::tell_bad;
 use crate::commands::report::gather::gather;
 use crate::commands::report::private::Texts;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::interrupt::Unfinished;
 use crate::out::Out;
 use crate::text::{count, size};
 
@@ -77,8 +78,12 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome<()> {
     if fs::metadata(path).is_ok_and(|stat| !stat.is_file()) {
         return OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes)).map_err(cannot);
     }
+    // On a signal the draft goes, too.
+    let unfinished = Unfinished::begin();
     let draft = Draft::beside(path);
-    draft.create(bytes).and_then(|()| fs::rename(&draft.0, path)).map_err(cannot)
+    draft.create(bytes).map_err(cannot)?;
+    unfinished.check()?;
+    fs::rename(&draft.0, path).map_err(cannot)
 }
 
 /// A file that is removed unless it was renamed.

@@ -1,0 +1,69 @@
+//! Ctrl-C: where a command may end at once, and where it puts away first what it has begun.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::{Exit, Failure, Outcome};
+
+/// What signals change.
+#[derive(Debug, Default)]
+struct Signals {
+    /// A signal ends the process.
+    ends: Arc<AtomicBool>,
+    /// There was one.
+    came: Arc<AtomicBool>,
+}
+
+static SIGNALS: OnceLock<Signals> = OnceLock::new();
+
+/// Makes Ctrl-C end the process with 130, and `SIGTERM` with 143: at once where nothing is left behind, else as soon as
+/// that is put away. A second one ends it at once.
+pub(crate) fn watch() {
+    SIGNALS.get_or_init(|| {
+        let signals = Signals::default();
+        signals.ends.store(true, SeqCst);
+        for (signal, code) in [(SIGINT, Exit::Interrupted as i32), (SIGTERM, 143)] {
+            // In this order: the first one doesn't end what puts away, and the second one does. Where a handler can't be
+            // had, the signal ends the process as ever.
+            let _ = flag::register_conditional_shutdown(signal, code, Arc::clone(&signals.ends));
+            let _ = flag::register(signal, Arc::clone(&signals.ends));
+            let _ = flag::register(signal, Arc::clone(&signals.came));
+        }
+        signals
+    });
+}
+
+/// While it lives, the first signal ends nothing: [`check`](Self::check) says that it came.
+pub(crate) struct Unfinished(());
+
+impl Unfinished {
+    pub(crate) fn begin() -> Self {
+        if let Some(signals) = SIGNALS.get() {
+            signals.ends.store(false, SeqCst);
+        }
+        Self(())
+    }
+
+    /// # Errors
+    /// Returns a failure once a signal came.
+    pub(crate) fn check(&self) -> Outcome<()> {
+        match SIGNALS.get().is_some_and(|signals| signals.came.load(SeqCst)) {
+            true => {
+                Err(Failure::Told { exit: Exit::Interrupted, message: "interrupted; nothing of it is left".to_owned() })
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(signals) = SIGNALS.get() {
+            signals.ends.store(true, SeqCst);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Ctrl-C at any point: the process ends with 130, and what it was at is whole or gone.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::{Scene, skip};
+
+/// System calls before any of which somebody may press Ctrl-C.
+const CALLS: &str = "openat,mkdir,mkdirat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,fallocate";
+
+/// Runs the program, and interrupts it before the `nth` of these calls; `None` where nobody may trace.
+fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> {
+    let inner = scene.command();
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-e", &format!("trace={CALLS}")]);
+    traced.args(["-e", &format!("inject={CALLS}:signal=INT:when={nth}"), "-o", "/dev/null"]);
+    traced.arg(inner.get_program()).args(inner.get_args()).args(arguments).current_dir(scene.root());
+    let temporary = scene.root().join("tmp");
+    fs::create_dir_all(&temporary).expect("a folder");
+    // Libraries are looked for in few places, so that the program begins soon.
+    traced.env_remove("LD_LIBRARY_PATH");
+    traced.env("TZ", "UTC").env("TMPDIR", temporary).env_remove("NDCACHE_DIR").env_remove("NDCACHE_MODE");
+    let output = traced.stdin(Stdio::null()).output().ok()?;
+    (!String::from_utf8_lossy(&output.stderr).contains("ptrace")).then_some(output)
+}
+
+/// Interrupts a command at ever later calls until it ends before that; checks what is left each time. Returns how
+/// often it was interrupted.
+fn at_every_point(arguments: &[&str], make: impl Fn() -> Scene, check: impl Fn(&Scene, bool)) -> Option<usize> {
+    let mut times = 0;
+    for nth in (1..40).chain((40..4000).step_by(7)) {
+        let scene = make();
+        let output = interrupted(&scene, arguments, nth)?;
+        let code = output.status.code();
+        // Before the program has begun, while its libraries are loaded, the signal ends it as any.
+        let by_signal = nth <= 8 && output.status.signal() == Some(2);
+        assert!(matches!(code, Some(0 | 1 | 130)) || by_signal, "{arguments:?} {nth}: {output:?}");
+        assert_eq!(fs::read_dir(scene.root().join("tmp")).expect("a folder").count(), 0, "{arguments:?} {nth}");
+        // A repair that found something says so.
+        let done = matches!(code, Some(0 | 1));
+        check(&scene, done);
+        if done {
+            break;
+        }
+        times += 1;
+    }
+    Some(times)
+}
+
+/// Nothing is damaged; returns how many entries there are, and how many files that none of them names.
+fn state(scene: &Scene) -> (u64, usize) {
+    let report = scene.json(&["verify"]);
+    assert_eq!(report["damaged"], 0, "{report}");
+    let orphans = report["problems"].as_array().expect("a list").iter().filter(|it| it["kind"] == "orphan").count();
+    (report["entries"].as_u64().expect("a number"), orphans)
+}
+
+#[test]
+fn an_interrupted_import_leaves_all_of_it_or_nothing() {
+    let from = Scene::new();
+    let ids = ["frozen packed@1", "frozen fit@1", "frozen mapped@1", "frozen long@1"];
+    assert_eq!(from.run(&[&["export"][..], &ids, &["-o", "in.tar"]].concat()).code, 0);
+    let make = || {
+        let scene = Scene::new();
+        fs::copy(from.root().join("in.tar"), scene.root().join("in.tar")).expect("copied");
+        assert_eq!(scene.run(&["clear", "--yes"]).code, 0);
+        scene
+    };
+    let check = |scene: &Scene, done: bool| {
+        let (entries, orphans) = state(scene);
+        assert!(entries == ids.len() as u64 || entries == 0 && !done, "{entries} {done}");
+        assert_eq!(orphans, 0);
+    };
+    for arguments in [&["import", "in.tar"][..], &["import", "in.tar", "--dry-run"]] {
+        let is_dry = arguments.len() == 3;
+        let check =
+            |scene: &Scene, done: bool| if is_dry { assert_eq!(state(scene), (0, 0)) } else { check(scene, done) };
+        let Some(times) = at_every_point(arguments, make, check) else {
+            skip("strace, or the permission to trace,");
+            return;
+        };
+        assert!(times > 10, "{arguments:?}: {times}");
+    }
+}
+
+#[test]
+fn an_interrupted_export_or_report_leaves_no_file() {
+    let is_left = |scene: &Scene, name: &str| scene.root().join(name).exists();
+    for (arguments, name) in
+        [(&["export", "frozen long@1", "-o", "out.tar"][..], "out.tar"), (&["report", "-o", "page.html"], "page.html")]
+    {
+        let check = |scene: &Scene, done: bool| {
+            let names = fs::read_dir(scene.root()).expect("a folder").map(|it| it.expect("an item").file_name());
+            let odd: Vec<_> = names.filter(|it| !["cache", "tmp", name].contains(&&*it.to_string_lossy())).collect();
+            assert!(odd.is_empty(), "{odd:?}");
+            if is_left(scene, name) {
+                let length = fs::metadata(scene.root().join(name)).expect("its state").len();
+                assert!(length > 1000, "whole, if it is there at all: {length}");
+            }
+            assert!(is_left(scene, name) || !done);
+        };
+        let Some(times) = at_every_point(arguments, Scene::new, check) else {
+            skip("strace, or the permission to trace,");
+            return;
+        };
+        assert!(times > 10, "{arguments:?}: {times}");
+    }
+}
+
+#[test]
+fn an_interrupted_collection_or_repair_leaves_whole_entries() {
+    let damage = |path: &Path| {
+        let mut bytes = fs::read(path).expect("its bytes");
+        *bytes.last_mut().expect("a byte") ^= 1;
+        fs::remove_file(path).expect("removed");
+        fs::write(path, bytes).expect("written");
+    };
+    let collected = |scene: &Scene, done: bool| {
+        let (entries, _) = state(scene);
+        assert!(entries >= 3 && (entries == 3) == done || entries == 3, "{entries} {done}");
+    };
+    let Some(times) = at_every_point(&["gc", "--max-items", "3", "--yes"], Scene::new, collected) else {
+        skip("strace, or the permission to trace,");
+        return;
+    };
+    assert!(times > 10, "{times}");
+    let make = || {
+        let scene = Scene::new();
+        let array = scene.files().find(|path| path.extension().is_some_and(|it| it == "npy")).expect("an array");
+        damage(&array);
+        scene
+    };
+    let repaired = |scene: &Scene, done: bool| {
+        let report = scene.json(&["verify"]);
+        let damaged = report["damaged"].as_u64().expect("a number");
+        assert!(damaged <= 1 && (!done || damaged == 0), "{report}");
+    };
+    let times = at_every_point(&["verify", "--repair", "--yes"], make, repaired).expect("it was traced before");
+    assert!(times > 3, "{times}");
+}
