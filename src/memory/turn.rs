@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
-use crate::entry::read::find::Missing;
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
-use crate::entry::write::put::Draft;
+use crate::entry::write::put::{Draft, Sharing};
 use crate::error::Result;
 use crate::flight::{self, Lead, Need};
 use crate::memory::settings::store_options::StoreOptions;
@@ -20,6 +20,8 @@ pub(crate) struct Turn {
     pub(crate) missed: MissReport,
     /// Why what is stored there has to stay.
     pub(crate) left_alone: Option<&'static str>,
+    /// Whether the result goes to tiers.
+    sharing: Sharing,
     _lead: Lead<LockedKey>,
 }
 
@@ -45,10 +47,18 @@ impl Engine {
         site: &Site,
         missing: Missing,
         wanted: &W,
+        fresh: &dyn Fn(&Found) -> Result<(), Missing>,
     ) -> Waited<W::Value> {
         let (missing, lead) = match self.flights().lead(site.key(), missing, wanted) {
             flight::Outcome::Found(value) => return Waited::Found(value),
             flight::Outcome::Compute(missing, lead) => (missing, lead),
+        };
+        let (missing, sharing) = match &self.tiers {
+            None => (missing, Sharing::No),
+            Some(tiers) => match self.ask_tiers(tiers, call, site, missing, wanted, fresh, lead.is_alone()) {
+                Ok(value) => return Waited::Found(value),
+                Err(still) => still,
+            },
         };
         // Two types whose calls replaced each other's entry would never hit.
         let left_alone = match missing {
@@ -57,7 +67,7 @@ impl Engine {
             _ => None,
         };
         let missed = self.recorder.miss(call, site, missing);
-        Waited::Turn(Turn { missed, left_alone, _lead: lead })
+        Waited::Turn(Turn { missed, left_alone, sharing, _lead: lead })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.
@@ -78,6 +88,7 @@ impl Engine {
         });
         match &stored {
             Ok(record) => {
+                self.tell_tiers(missed.function(), duration);
                 self.recorder.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
                 self.refreshed.lock().insert(site.key());
             }
@@ -90,11 +101,13 @@ impl Engine {
 impl Memory {
     /// Gathers, before the function runs, how its result is to be stored and what the record will say of the call. A
     /// function of its own, so that its stack frame is gone when calls nest.
-    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request) -> Prepared {
+    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request, turn: &Turn) -> Prepared {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
-                Prepared { least, draft: draft.map(|draft| Box::new((draft.readable(readable), compression))) }
+                let sharing = engine.sharing_of(call.options(), turn.sharing);
+                let draft = draft.map(|draft| Box::new((draft.readable(readable).shared(sharing), compression)));
+                Prepared { least, draft }
             }
             Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },
         }
