@@ -150,7 +150,7 @@ impl Call {
             Waited::Turn(turn) => turn,
         };
         let prepared = memory.prepare(engine, self, &turn);
-        let to = match turn.left_alone {
+        let to = match turn.left_alone() {
             Some(why) => Destination::Nowhere { missed: Some(turn.missed), why },
             None => Destination::Entry { site, turn, prepared },
         };

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use crate::entry::rules::{MapPolicy, Rules};
-use crate::entry::write::code_parts::CodesSeen;
 use crate::entry::site::Site;
+use crate::entry::write::code_parts::CodesSeen;
 use crate::entry::write::put::Sharing;
 use crate::key::Key;
 use crate::record::{Producer, Record};

@@ -63,8 +63,6 @@ pub(crate) enum Outcome<T, M, Held> {
 /// lets those that wait look again when it has stored.
 pub(crate) struct Lead<Held> {
     _lock: Option<Held>,
-    /// Somebody else computes the key, too.
-    is_alone: bool,
     // After the lock: a task that is woken finds the lock free.
     _announcement: Announcement,
 }
@@ -110,12 +108,12 @@ impl<L: Locks> Flights<L> {
         loop {
             let lead = match take_turn((self.folder, key), &wait) {
                 Turn::Alone(announcement) => {
-                    return Outcome::Compute(missing, Lead { _lock: None, is_alone: true, _announcement: announcement });
+                    return Outcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
                 }
                 Turn::LookAgain => None,
                 Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, need, &wait) {
                     Waited::Found(value) => return Outcome::Found(value),
-                    Waited::Over(lock) => Some(Lead { _lock: lock, is_alone: false, _announcement: flight }),
+                    Waited::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
                 },
             };
             let skips = planted::is("no second look under the lock") && lead.is_some();
@@ -178,7 +176,7 @@ impl<L> Flights<L> {
 impl<Held> Lead<Held> {
     /// Whether it was given while another one computes the key.
     pub(crate) fn is_alone(&self) -> bool {
-        self.is_alone
+        self._announcement.is_beside()
     }
 }
 

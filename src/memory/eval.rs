@@ -147,7 +147,7 @@ impl Memory {
             Waited::Found(value) => return Evaluated { value, fault: None },
             Waited::Turn(turn) => turn,
         };
-        if let Some(why) = turn.left_alone {
+        if let Some(why) = turn.left_alone() {
             return self.compute_only(engine, call, form, &turn.missed, why);
         }
         self.compute_and_put(engine, call, site, form, &turn)

@@ -54,8 +54,8 @@ use crate::stats::counts::Counters;
 use crate::stats::history::run::Run;
 use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
-use crate::tier::{Outbox, Tiers};
 use crate::threads::fork::ForkMutex;
+use crate::tier::{Outbox, Tiers};
 
 /// A cache folder: looks calls up in it, computes what is missing, and stores the results.
 ///
@@ -129,10 +129,13 @@ impl Engine {
         let limited = rules.writes && settings.limits.is_any();
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
         let has_tiers = !settings.tiers.is_empty();
-        let outbox =
-            has_tiers.then(|| Arc::new(Outbox::new(&disk, settings.tiers.clone(), &counters, rules.writes)));
-        let listeners =
-            Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict, outbox: outbox.clone() };
+        let outbox = has_tiers.then(|| Arc::new(Outbox::new(&disk, settings.tiers.clone(), &counters, rules.writes)));
+        let listeners = Listeners {
+            table: Arc::clone(&table),
+            counters: Arc::clone(&counters),
+            auto_evict,
+            outbox: outbox.clone(),
+        };
         let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters));
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
         let tiers = outbox.map(|outbox| Tiers::new(&archive, outbox, settings.limits.bytes, settings.tier_wait));

@@ -15,19 +15,27 @@ use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, Tiers};
 /// What is good for no longer isn't shared, in nanoseconds.
 const SHORT_LIVED: u64 = 60_000_000_000;
 
+/// A call that is asked for.
+pub(crate) struct Ask<'a> {
+    pub(crate) call: &'a dyn AnyCall,
+    pub(crate) site: &'a Site,
+    /// Whether an entry is good, by the rules of function and memory.
+    pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    /// Another task computes it, too.
+    pub(crate) is_alone: bool,
+}
+
 impl Engine {
-    /// The result of `call` from a tier, if one has it; else what is missing still, and whether what is computed instead
+    /// The result of a call from a tier, if one has it; else what is missing still, and whether what is computed instead
     /// goes to the tiers.
     pub(crate) fn ask_tiers<W: Need<Missing = Missing>>(
         &self,
         tiers: &Tiers,
-        call: &dyn AnyCall,
-        site: &Site,
+        ask: &Ask<'_>,
         missing: Missing,
         need: &W,
-        fresh: &dyn Fn(&Found) -> Result<(), Missing>,
-        is_alone: bool,
     ) -> Result<W::Value, (Missing, Sharing)> {
+        let &Ask { call, site, fresh, is_alone } = ask;
         if !is_shareable(call) {
             return Err((missing, Sharing::No));
         }

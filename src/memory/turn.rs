@@ -8,6 +8,7 @@ use crate::entry::site::Site;
 use crate::entry::write::put::{Draft, Sharing};
 use crate::error::Result;
 use crate::flight::{self, Lead, Need};
+use crate::memory::remote::Ask;
 use crate::memory::settings::store_options::StoreOptions;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, Savable};
@@ -18,11 +19,34 @@ use crate::store::LockedKey;
 /// The turn of a call that missed. Others wait for its key until this is dropped.
 pub(crate) struct Turn {
     pub(crate) missed: MissReport,
-    /// Why what is stored there has to stay.
-    pub(crate) left_alone: Option<&'static str>,
-    /// Whether the result goes to tiers.
-    sharing: Sharing,
+    kept: Kept,
     _lead: Lead<LockedKey>,
+}
+
+/// What becomes of the result.
+enum Kept {
+    /// It isn't stored, since what stands there has to stay.
+    No(&'static str),
+    /// It is stored, and may go to tiers.
+    Yes(Sharing),
+}
+
+impl Turn {
+    /// Why what is stored there has to stay, if it has to.
+    pub(crate) fn left_alone(&self) -> Option<&'static str> {
+        match self.kept {
+            Kept::No(why) => Some(why),
+            Kept::Yes(_) => None,
+        }
+    }
+
+    /// Whether the result goes to tiers.
+    fn sharing(&self) -> Sharing {
+        match self.kept {
+            Kept::No(_) => Sharing::No,
+            Kept::Yes(sharing) => sharing,
+        }
+    }
 }
 
 /// What a call finds that waited for its key.
@@ -55,19 +79,21 @@ impl Engine {
         };
         let (missing, sharing) = match &self.tiers {
             None => (missing, Sharing::No),
-            Some(tiers) => match self.ask_tiers(tiers, call, site, missing, wanted, fresh, lead.is_alone()) {
-                Ok(value) => return Waited::Found(value),
-                Err(still) => still,
-            },
+            Some(tiers) => {
+                match self.ask_tiers(tiers, &Ask { call, site, fresh, is_alone: lead.is_alone() }, missing, wanted) {
+                    Ok(value) => return Waited::Found(value),
+                    Err(still) => still,
+                }
+            }
         };
         // Two types whose calls replaced each other's entry would never hit.
-        let left_alone = match missing {
-            Missing::Newer(_) => Some("a newer entry stands there"),
-            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
-            _ => None,
+        let kept = match missing {
+            Missing::Newer(_) => Kept::No("a newer entry stands there"),
+            Missing::OtherType(_) => Kept::No("an entry of other types of the same names stands there"),
+            _ => Kept::Yes(sharing),
         };
         let missed = self.recorder.miss(call, site, missing);
-        Waited::Turn(Turn { missed, left_alone, sharing, _lead: lead })
+        Waited::Turn(Turn { missed, kept, _lead: lead })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.
@@ -105,7 +131,7 @@ impl Memory {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
-                let sharing = engine.sharing_of(call.options(), turn.sharing);
+                let sharing = engine.sharing_of(call.options(), turn.sharing());
                 let draft = draft.map(|draft| Box::new((draft.readable(readable).shared(sharing), compression)));
                 Prepared { least, draft }
             }

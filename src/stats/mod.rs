@@ -21,6 +21,6 @@ mod units;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};
-pub use tiers::TierCounts;
 pub use history::{Activity, History, Period};
 pub(crate) use reason::{Explanation, Reason};
+pub use tiers::TierCounts;

@@ -88,7 +88,7 @@ impl Core {
                         moved.bytes += bytes;
                     }
                     Sent::There => moved.there += 1,
-                    Sent::Dropped => moved.skipped += 1,
+                    Sent::Dropped | Sent::Early => moved.skipped += 1,
                     Sent::Failed => moved.failed += 1,
                 }
             }
@@ -152,7 +152,9 @@ impl Core {
             match self.delete_denied(place, filter, &deny) {
                 Ok(gone) => purged.there += gone,
                 // Who reads its list fetches nothing of it.
-                Err(error) => tracing::warn!(tier = place.name, %error, "what was purged stays there, and isn't fetched"),
+                Err(error) => {
+                    tracing::warn!(tier = place.name, %error, "what was purged stays there, and isn't fetched")
+                }
             }
         }
         Ok(purged)
@@ -194,7 +196,8 @@ impl Core {
         let folder = filter.function.as_ref().map_or("f".to_owned(), |function| key::folder(function));
         for name in names(place, &place.object(&folder))? {
             let Some(site) = site_of(&name, &place.object("")) else { continue };
-            let answer = place.get(name, RECORD_MAX as u64, WAIT).map_err(|fault| failed(place, "read a result", fault))?;
+            let answer =
+                place.get(name, RECORD_MAX as u64, WAIT).map_err(|fault| failed(place, "read a result", fault))?;
             let Answer::Bytes(bytes) = answer else { continue };
             let Ok(record) = Record::decode(&bytes, || "of a tier".into()) else { continue };
             let is_home = record.key == site.key().digest() && key::folder(&record.function) == site.folder();
@@ -252,7 +255,10 @@ fn deny_there(place: &Place, deny: &Deny) -> Result<()> {
             Answer::Absent => Deny::default(),
             Answer::TooLong => {
                 let name = &place.name;
-                return Err(Error::new(ErrorKind::Other, format!("tier `{name}`: its list of what was purged is full")));
+                return Err(Error::new(
+                    ErrorKind::Other,
+                    format!("tier `{name}`: its list of what was purged is full"),
+                ));
             }
         };
         if all.covers(deny) {

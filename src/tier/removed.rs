@@ -14,7 +14,7 @@ use crate::entry::site::Site;
 use crate::error::Result;
 use crate::key::{self, Key};
 use crate::record::{Record, nanoseconds_since_1970};
-use crate::store::{Disk, Durability};
+use crate::store::{Disk, Durability, Stat};
 
 /// The name of the list in a tier, above its shares.
 pub(super) const DENY: &str = "deny";
@@ -89,6 +89,13 @@ pub(super) fn is_removed(disk: &Disk, site: &Site, record: &Record) -> bool {
     marks.iter().any(is_marked) || is_denied(disk, site, record)
 }
 
+/// Whether an entry was removed here by hand within the last minute.
+pub(super) fn is_marked(disk: &Disk, site: &Site) -> bool {
+    let marks = [Target::Key(site.key()), Target::of_folder(site.folder()), Target::All];
+    let is_young = |mark: Stat| mark.modified.elapsed().is_ok_and(|age| age < Duration::from_secs(60));
+    marks.iter().any(|target| disk.stat(&format!("t/x/{}", target.name())).is_ok_and(|mark| mark.is_some_and(is_young)))
+}
+
 /// Whether a record was purged from a tier after it was computed.
 pub(super) fn is_denied(disk: &Disk, site: &Site, record: &Record) -> bool {
     Deny::read(disk).denies(site.folder(), site.key(), record.created)
@@ -150,7 +157,8 @@ impl Deny {
 
     /// Removes the entries of this folder that it denies and `known` doesn't; returns how many there were.
     pub(super) fn apply(&self, archive: &Archive, known: &Self) -> u64 {
-        let new: Vec<_> = self.0.iter().filter(|(target, until)| known.0.get(target).is_none_or(|old| old < until)).collect();
+        let new: Vec<_> =
+            self.0.iter().filter(|(target, until)| known.0.get(target).is_none_or(|old| old < until)).collect();
         let all = new.iter().any(|(target, _)| **target == Target::All);
         let mut removed = 0;
         if all {
@@ -219,7 +227,8 @@ mod tests {
         assert_eq!(Deny::parse(deny.text().as_bytes()), deny);
         assert!(deny.denies("f/b-0123456789abcdef", key, 5) && !deny.denies("f/b-0123456789abcdef", key, 6));
         assert!(deny.denies("f/a-0123456789abcdef", Key::from_digest(crate::digest::Digest::of(b"")), 7));
-        let nonsense = b"\xff\n1\n1 \n-1 all\n1 f/a-0123456789abcdef\n1 ../a-0123456789abcdef\n99999999999999999999 all\n";
+        let nonsense =
+            b"\xff\n1\n1 \n-1 all\n1 f/a-0123456789abcdef\n1 ../a-0123456789abcdef\n99999999999999999999 all\n";
         assert_eq!(Deny::parse(nonsense), Deny::default());
         assert!(Deny::parse(b"9 all").denies("f/x", key, 9));
     }

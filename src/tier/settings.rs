@@ -169,7 +169,8 @@ impl Tier {
         match place.split_once("://") {
             Some((scheme, _)) => {
                 let scheme = scheme.escape_debug();
-                let what = format!("a tier is a URL of scheme `{scheme}`, expected a path: this build has no such places");
+                let what =
+                    format!("a tier is a URL of scheme `{scheme}`, expected a path: this build has no such places");
                 Err(Error::unsupported(what))
             }
             None => Ok(Self::new(Folder::new(place)?).access(access)),

@@ -13,7 +13,7 @@ use ndcache::tier::{
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flaw {
+pub(super) enum Flaw {
     /// The connection is cut in the middle, which is an error.
     Cut,
     /// It ends in the middle as if that were all.
@@ -48,7 +48,7 @@ pub enum Flaw {
     Torn,
 }
 
-pub const FLAWS: [Flaw; 20] = [
+pub(super) const FLAWS: [Flaw; 20] = [
     Flaw::Cut,
     Flaw::Short,
     Flaw::Stall,
@@ -73,11 +73,11 @@ pub const FLAWS: [Flaw; 20] = [
 
 /// Which requests have the flaw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    pub flaw: Flaw,
+pub(super) struct Plan {
+    pub(super) flaw: Flaw,
     /// `get .record`, say.
-    pub request: &'static str,
-    pub always: bool,
+    pub(super) request: &'static str,
+    pub(super) always: bool,
 }
 
 #[derive(Default)]
@@ -88,14 +88,14 @@ struct State {
 }
 
 #[derive(Clone)]
-pub struct Proxy {
-    pub objects: MemoryBackend,
+pub(super) struct Proxy {
+    pub(super) objects: MemoryBackend,
     state: Arc<Mutex<State>>,
-    pub ranges: bool,
+    pub(super) ranges: bool,
     /// How long each call takes.
-    pub latency: Duration,
+    pub(super) latency: Duration,
     /// Bytes a second of each stream.
-    pub speed: Option<f64>,
+    pub(super) speed: Option<f64>,
 }
 
 impl std::fmt::Debug for Proxy {
@@ -105,33 +105,33 @@ impl std::fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (latency, objects) = (Duration::ZERO, MemoryBackend::new());
         Self { objects, state: Arc::default(), ranges: true, latency, speed: None }
     }
 
-    pub fn plan(&self, plan: Option<Plan>) {
+    pub(super) fn plan(&self, plan: Option<Plan>) {
         self.state.lock().unwrap().plan = plan;
     }
 
     /// How many requests of a kind there were, `put .record` say.
-    pub fn count(&self, request: &str) -> u64 {
+    pub(super) fn count(&self, request: &str) -> u64 {
         let state = self.state.lock().unwrap();
         state.requests.iter().filter(|(asked, _)| asked.starts_with(request)).map(|(_, count)| count).sum()
     }
 
-    pub fn forget(&self) {
+    pub(super) fn forget(&self) {
         let mut state = self.state.lock().unwrap();
         state.requests.clear();
         state.names.clear();
     }
 
     /// A memory of another machine, that reads and writes.
-    pub fn memory(&self, folder: &Path) -> Memory {
+    pub(super) fn memory(&self, folder: &Path) -> Memory {
         self.open(folder, Access::ReadWrite)
     }
 
-    pub fn open(&self, folder: &Path, access: Access) -> Memory {
+    pub(super) fn open(&self, folder: &Path, access: Access) -> Memory {
         let tier = Tier::new(self.clone()).access(access).share(Share::Any);
         Memory::builder(folder).tier(tier).open().unwrap()
     }

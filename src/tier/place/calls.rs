@@ -1,9 +1,9 @@
 //! Calls of a place, each on a thread of its own: its caller waits for no longer than it likes, even if the call hangs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ impl Calls {
         }
         let (done, result) = sync_channel(1);
         let state = Arc::new(AtomicU8::new(RUNNING));
-        let (backend, panicked, hanging) = (Arc::clone(&self.backend), Arc::clone(&self.panicked), Arc::clone(&self.hanging));
+        let (backend, panicked, hanging) =
+            (Arc::clone(&self.backend), Arc::clone(&self.panicked), Arc::clone(&self.hanging));
         let ending = Arc::clone(&state);
         let run = move || {
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&*backend))).unwrap_or_else(|payload| {

@@ -84,7 +84,8 @@ impl Circuit {
     }
 
     /// When it may be asked again, if that isn't now.
-    pub(in crate::tier) fn waits(&self) -> Duration {
+    #[cfg(test)]
+    fn waits(&self) -> Duration {
         let state = self.state.lock();
         if state.ended {
             return LONGEST;
@@ -155,7 +156,8 @@ impl Circuit {
         let lasts = (state.lasted * 2).clamp(FIRST, LONGEST);
         state.lasted = lasts;
         let drawn = RandomState::new().hash_one(0) % 1000;
-        let until = SystemTime::now() + at_least.min(LONGEST).max(lasts / 2 + lasts * u32::try_from(drawn).unwrap_or(0) / 1000);
+        let until =
+            SystemTime::now() + at_least.min(LONGEST).max(lasts / 2 + lasts * u32::try_from(drawn).unwrap_or(0) / 1000);
         state.open_until = Some(until);
         state.probed = None;
         state.recent.clear();
@@ -260,7 +262,11 @@ mod tests {
     fn a_busy_place_is_asked_on_unless_half_of_the_calls_find_it_so() {
         let circuit = Circuit::new(None);
         for n in 0..100 {
-            if n % 3 == 0 { drop(circuit.failed(&Fault::Busy(None))) } else { circuit.answered() }
+            if n % 3 == 0 {
+                drop(circuit.failed(&Fault::Busy(None)))
+            } else {
+                circuit.answered()
+            }
             assert!(circuit.may_ask(), "call {n}");
         }
         for _ in 0..RECENT {

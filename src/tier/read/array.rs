@@ -88,7 +88,11 @@ impl<'a> Allowance<'a> {
         let in_all = took.as_secs_f64() * self.bytes as f64 / (arrived as f64).max(1.0);
         if took >= self.most || (self.interrupted)() || (took >= SILENCE && in_all > self.most.as_secs_f64()) {
             // A place that gives nothing at all, or next to nothing, isn't only slow.
-            return Err(if arrived * 100 < self.bytes && took >= SILENCE { Stop::Fault(Fault::Late) } else { Stop::GivenUp });
+            return Err(if arrived * 100 < self.bytes && took >= SILENCE {
+                Stop::Fault(Fault::Late)
+            } else {
+                Stop::GivenUp
+            });
         }
         Ok(())
     }
@@ -136,7 +140,8 @@ fn begin(
     let streams = if len < STREAMED { 1 } else { STREAMS.min(usize::try_from(parts).unwrap_or(STREAMS)) };
     let (next, name, until) = (Arc::new(AtomicU64::new(0)), Arc::new(name), Deadline::after(allowance.left()));
     let stream = || {
-        let (next, name, to, arrived) = (Arc::clone(&next), Arc::clone(&name), to.clone(), Arc::clone(&allowance.arrived));
+        let (next, name, to, arrived) =
+            (Arc::clone(&next), Arc::clone(&name), to.clone(), Arc::clone(&allowance.arrived));
         place.calls.start(move |backend: &dyn Backend| {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);

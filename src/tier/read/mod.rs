@@ -224,7 +224,11 @@ impl Core {
         any_value(&record.value, record.arrays.len()).map_err(Outcome::Damaged)?;
         let mut arrival = Arrival::new(&self.archive, sought.site, record, "tier");
         if planted::is("tier record before arrays") {
-            let _ = disk.replace(&sought.site.record(), &record.encode().unwrap_or_default(), crate::store::Durability::Buffered);
+            let _ = disk.replace(
+                &sought.site.record(),
+                &record.encode().unwrap_or_default(),
+                crate::store::Durability::Buffered,
+            );
         }
         for array in &record.arrays {
             let mut stop = None;
@@ -240,9 +244,10 @@ impl Core {
                     place.fault(&fault);
                     Outcome::Failed(fault)
                 }
-                (Some(Stop::Misfit), _) => {
-                    Outcome::Damaged(Error::damaged(format!("`{}` isn't as long as its record says", array.file.escape_debug())))
-                }
+                (Some(Stop::Misfit), _) => Outcome::Damaged(Error::damaged(format!(
+                    "`{}` isn't as long as its record says",
+                    array.file.escape_debug()
+                ))),
                 (Some(Stop::GivenUp), _) => {
                     let (arrived, took) = allowance.so_far();
                     place.pace.fetched(arrived, took);
@@ -261,7 +266,10 @@ impl Core {
 
     fn warn_of_pickle(&self, function: &'static str) {
         if self.pickled.lock().insert(function) {
-            tracing::warn!(function, "a tier has its result with an object that Python pickled, which isn't loaded from there");
+            tracing::warn!(
+                function,
+                "a tier has its result with an object that Python pickled, which isn't loaded from there"
+            );
         }
     }
 }

@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use crate::threads::fork::{ForkMutex, Process};
 use crate::tier::removed;
 use crate::tier::tiers::Core;
+use crate::tier::write::upload::Pass;
 
 /// The first entry is sent within so long, at random: many processes may begin at once.
 const JITTER: Duration = Duration::from_secs(2);
 
 /// How often it looks whether a tier that is left alone may be asked again.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// How often it looks whether an entry has been published.
+const SOON: Duration = Duration::from_millis(100);
 
 pub(in crate::tier) struct Keeper {
     core: Arc<Core>,
@@ -61,7 +65,11 @@ fn keep(core: &Core, over: &AtomicBool) {
         if is_over() || core.outbox.was_added() {
             continue;
         }
-        thread::park_timeout(if pass.left > 0 { AGAIN } else { removed::RENEWED });
+        thread::park_timeout(match pass {
+            Pass { early: 1.., .. } => SOON,
+            Pass { left: 1.., .. } => AGAIN,
+            _ => removed::RENEWED,
+        });
     }
 }
 

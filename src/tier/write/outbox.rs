@@ -86,9 +86,10 @@ impl Outbox {
 
     /// The tiers that results are sent to, with their queues.
     pub(in crate::tier) fn queues(&self) -> impl Iterator<Item = (&Place, Queue<'_>)> {
-        self.places.iter().zip(&self.queues).filter_map(|(place, folder)| {
-            Some((place, Queue { disk: &self.disk, folder: folder.as_deref()? }))
-        })
+        self.places
+            .iter()
+            .zip(&self.queues)
+            .filter_map(|(place, folder)| Some((place, Queue { disk: &self.disk, folder: folder.as_deref()? })))
     }
 
     /// Whether something was added since this was last asked.

@@ -31,6 +31,15 @@ pub(super) struct Job {
 pub(super) struct Claim {
     pub(super) job: Job,
     file: String,
+    /// When it was noted; known as long as it is young.
+    noted: SystemTime,
+}
+
+impl Claim {
+    /// Whether it was noted within that time.
+    pub(super) fn is_younger_than(&self, age: Duration) -> bool {
+        SystemTime::now().duration_since(self.noted).is_ok_and(|since| since < age)
+    }
 }
 
 impl Job {
@@ -92,9 +101,15 @@ impl Queue<'_> {
     /// Takes a job; `None` if another one was faster.
     pub(super) fn claim(&self, job: &Job) -> Result<Option<Claim>> {
         let file = self.path(&format!("{}.{}.c", job.name(), self.owner()));
-        let claimed = self.disk.rename_within(&self.path(&job.name()), &file)?;
-        self.disk.touch(&file)?;
-        Ok(claimed.then(|| Claim { job: job.clone(), file }))
+        if !self.disk.rename_within(&self.path(&job.name()), &file)? {
+            return Ok(None);
+        }
+        let noted = self.disk.stat(&file)?.map_or(SystemTime::UNIX_EPOCH, |stat| stat.modified);
+        let claim = Claim { job: job.clone(), file, noted };
+        if !claim.is_younger_than(STALE / 10) {
+            self.hold(&claim);
+        }
+        Ok(Some(claim))
     }
 
     /// Says that it is under way still.
@@ -152,7 +167,9 @@ mod tests {
             let job = job(replace);
             assert_eq!(Job::parse(&job.name()), Some(job));
         }
-        for name in ["", "a", "a-b", "circuit", "-0123456789abcdef-0c3e264c767b9f1326f873db8c902583", "a-0123456789abcdef-0c"] {
+        for name in
+            ["", "a", "a-b", "circuit", "-0123456789abcdef-0c3e264c767b9f1326f873db8c902583", "a-0123456789abcdef-0c"]
+        {
             assert_eq!(Job::parse(name), None, "{name}");
         }
     }

@@ -24,9 +24,14 @@ pub(in crate::tier) enum Sent {
     There,
     /// It isn't to be sent any more: removed, edited, another user's.
     Dropped,
+    /// It isn't published yet.
+    Early,
     /// It couldn't be sent now.
     Failed,
 }
+
+/// An entry is noted before it is published: one that isn't there is waited for that long.
+const EARLY: Duration = Duration::from_secs(10);
 
 /// How long putting an object may take: so long and, at the worst, at so many bytes a second.
 const PUT_WAIT: Duration = Duration::from_secs(20);
@@ -37,6 +42,8 @@ const SLOWEST: u64 = 256 << 10;
 pub(super) struct Pass {
     pub(super) sent: u64,
     pub(super) failed: u64,
+    /// What isn't published yet.
+    pub(super) early: u64,
     /// What is left, with what others have taken.
     pub(super) left: u64,
 }
@@ -120,7 +127,11 @@ impl Core {
                 }
                 let sent = self.send_claimed(place, &queue, &claim);
                 failed = sent == Sent::Failed;
-                let ended = if failed { queue.give_back(&claim) } else { queue.done(&claim) };
+                let ended = if matches!(sent, Sent::Failed | Sent::Early) {
+                    queue.give_back(&claim)
+                } else {
+                    queue.done(&claim)
+                };
                 if let Err(error) = ended {
                     tracing::debug!(tier = place.name, %error, "an entry may be sent again");
                 }
@@ -128,6 +139,10 @@ impl Core {
                     Sent::Put(_) | Sent::There => pass.sent += 1,
                     Sent::Failed => {
                         pass.failed += 1;
+                        pass.left += 1;
+                    }
+                    Sent::Early => {
+                        pass.early += 1;
                         pass.left += 1;
                     }
                     Sent::Dropped => {}
@@ -141,6 +156,7 @@ impl Core {
         let site = claim.job.site();
         match self.archive.read_record(&site.record()) {
             Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &|| queue.hold(claim)),
+            Ok(None) if claim.is_younger_than(EARLY) && !removed::is_marked(&self.archive.disk, &site) => Sent::Early,
             Ok(None) => Sent::Dropped,
             Err(error) if error.kind() == ErrorKind::Io => Sent::Failed,
             Err(_) => Sent::Dropped,
@@ -172,7 +188,8 @@ impl Core {
             Some(Err(_)) | None => None,
             Some(Ok(there)) => {
                 let is_ours = there.key == site.key().digest() && there.function == record.function;
-                let is_good = is_ours && !removed::is_removed(&self.archive.disk, site, &there) && !expires_soon(&there);
+                let is_good =
+                    is_ours && !removed::is_removed(&self.archive.disk, site, &there) && !expires_soon(&there);
                 if is_good && !replace {
                     return Sent::There;
                 }
@@ -199,7 +216,8 @@ impl Core {
         held: &dyn Fn(),
     ) -> Sent {
         let (bytes, Object { record, overflow, arrays }) = (object.len(), object);
-        let named: Vec<_> = arrays.iter().map(|(name, _)| name.clone()).collect();
+        let overflowed = overflow.iter().map(|(name, _)| name.clone());
+        let named: Vec<_> = arrays.iter().map(|(name, _)| name.clone()).chain(overflowed).collect();
         let late = planted::is("remote record before arrays");
         if late && put_one(place, site, &format!("{}.record", site.key()), record.clone(), false).is_err() {
             return Sent::Failed;
