@@ -199,4 +199,5 @@ pub mod fuzzing {
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../docs/coming-from-joblib.md")]
 #[doc = include_str!("../docs/recipes.md")]
+#[doc = include_str!("../docs/tiers.md")]
 mod pages {}

@@ -10,7 +10,7 @@ use crate::call::lazy::{Call, Identity};
 use crate::call::options::Options;
 use crate::digest::Digest;
 use crate::entry::site::Site;
-use crate::entry::write::put::Draft;
+use crate::entry::write::put::{Draft, Sharing};
 use crate::entry::{Entry, Mode};
 use crate::error::{Error, Result};
 use crate::key::{Function, Types};
@@ -95,6 +95,7 @@ pub(crate) trait AnyCall {
             readable: false,
             expires: None,
             files: identity.files.clone(),
+            sharing: Sharing::No,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Call, TaskId};
 use crate::call::request::{AnyCall, Request};
-use crate::entry::read::find::Missing;
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::error::Error;
@@ -143,13 +143,14 @@ impl Call {
         };
         let interrupt = wait.interrupt.map(|_| &ask as &dyn Fn() -> bool);
         let need = NeededValue { engine, call: self, site: &site, form, interrupt };
-        let turn = match engine.wait_for_turn(self, &site, missing, &need) {
+        let fresh = |found: &Found| engine.fresh(self.options(), &site, found).map(drop);
+        let turn = match engine.wait_for_turn(self, &site, missing, &need, &fresh) {
             Waited::Found(value) => return Turn::Found(value),
             Waited::Turn(_) if interrupted.get() => return Turn::Interrupted,
             Waited::Turn(turn) => turn,
         };
-        let prepared = memory.prepare(engine, self);
-        let to = match turn.left_alone {
+        let prepared = memory.prepare(engine, self, &turn);
+        let to = match turn.left_alone() {
             Some(why) => Destination::Nowhere { missed: Some(turn.missed), why },
             None => Destination::Entry { site, turn, prepared },
         };

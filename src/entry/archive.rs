@@ -6,9 +6,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use crate::entry::rules::{MapPolicy, Rules};
+use crate::entry::site::Site;
 use crate::entry::write::code_parts::CodesSeen;
+use crate::entry::write::put::Sharing;
 use crate::key::Key;
-use crate::record::Producer;
+use crate::record::{Producer, Record};
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
 
@@ -38,6 +40,9 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
 
     /// The folder was removed and another one opened in its place: nothing of what was read before is of any use.
     fn replaced(&self);
+
+    /// A computed entry is about to be published that may be shared.
+    fn committing(&self, site: &Site, record: &Record, sharing: Sharing);
 
     /// `bytes` bytes were stored.
     fn stored(&self, bytes: u64);
@@ -70,6 +75,11 @@ impl Archive {
             producer if producer.session == *session => Arc::clone(producer),
             _ => now(),
         }
+    }
+
+    /// Lets everybody forget what was read of an entry that was removed.
+    pub(crate) fn forget(&self, key: Key) {
+        self.observer.changed(key);
     }
 
     /// Forgets which codes are on the disk, when they may have been removed.

@@ -173,6 +173,13 @@ impl<L> Flights<L> {
     }
 }
 
+impl<Held> Lead<Held> {
+    /// Whether it was given while another one computes the key.
+    pub(crate) fn is_alone(&self) -> bool {
+        self._announcement.is_beside()
+    }
+}
+
 #[cfg(test)]
 impl<Held> Lead<Held> {
     pub(crate) fn has_lock(&self) -> bool {

@@ -142,6 +142,13 @@ pub(super) struct Announcement {
     process: Process,
 }
 
+impl Announcement {
+    /// Whether another task leads the flight to the key.
+    pub(super) fn is_beside(&self) -> bool {
+        self.leads.is_none()
+    }
+}
+
 /// What bounds a task's wait.
 pub(super) struct Wait<'a> {
     limit: Option<Duration>,

@@ -4,8 +4,9 @@
 //! * `limits`: how much there may be; `evict`: which entries go, `sweep`: how; `auto_evict`: by itself; `pins`:
 //!   those that stay, whatever the limits; `codes`: what codes were made of, while an entry has them; `plan`: what
 //!   would go, before anything does.
-//! * `verify`: whether all of it is whole.
+//! * `verify`: whether all of it is whole; `arrival`: entries from elsewhere.
 
+pub(crate) mod arrival;
 pub(crate) mod auto_evict;
 mod codes;
 pub(crate) mod evict;

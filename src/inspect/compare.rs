@@ -38,7 +38,7 @@ impl Entry {
             () if self.code() != now.code() => Reason::Code(changes(&self.parts(), &now.parts())),
             () => Reason::Argument(self.differing_arguments(now)),
         };
-        Explanation { edited: reason == Reason::Hit && now.edited(), reason }
+        Explanation { edited: reason == Reason::Hit && now.edited(), reason, tiers: None }
     }
 
     /// The arguments in which another stored call differs from this one, whatever else differs.

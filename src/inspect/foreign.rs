@@ -12,13 +12,13 @@ use crate::entry::site::Site;
 use crate::entry::write::code_parts::{is_code_record, keep_code_record};
 use crate::entry::write::put::Sink;
 use crate::error::{Error, ErrorKind, Result};
+use crate::folder::arrival::{self, take_array};
 use crate::folder::survey::State;
-use crate::folder::verify::check_array;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, any_value};
-use crate::record::{ArrayRecord, Record};
-use crate::store::nonce;
+use crate::record::{ArrayRecord, OVERFLOW_MAX, Record};
+use crate::store::NewBlob;
 
 /// How long a publication waits for whoever else replaces the entry.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -227,45 +227,16 @@ impl Foreign {
             return Ok(Published { key, is_new: false, bytes });
         }
         self.published = true;
-        self.sink(engine).publish(&self.record)?;
-        if engine.archive.is_whole(&self.site, &self.record).is_err() && engine.archive.stands(&self.site, &self.record)
-        {
-            let _ = engine.archive.disk.remove(&self.site.record());
-            let folder = engine.archive.disk.path().display();
-            return Err(Error::new(ErrorKind::Changed, format!("cache `{folder}` was cleared while an entry came in")));
-        }
+        arrival::publish(&engine.archive, &self.site, self.sink(engine), &self.record)?;
         Ok(Published { key, is_new: true, bytes })
     }
 
     /// Copies an array's file, and checks what has arrived.
     fn take(&mut self, engine: &Engine, array: &ArrayRecord, mut file: impl Read) -> Result<()> {
-        let disk = &engine.archive.disk;
-        let name = format!("{}.{}.{}", self.key(), nonce(), array.codec);
-        let whole = self.site.file(&name);
         // Nothing is reserved: the length is only claimed.
-        let mut blob = disk.create(&whole, 0)?;
-        let mut block = vec![0; LEAF];
-        let mut left = array.length;
-        loop {
-            // One byte more than is expected, to see whether there is one.
-            let most = usize::try_from(left.saturating_add(1)).unwrap_or(LEAF).min(LEAF);
-            let read = match file.read(&mut block[..most]) {
-                Ok(0) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(|error| cannot("read", &array.file, error))?,
-            };
-            left = left.checked_sub(read as u64).ok_or_else(|| misfit(array, "is longer"))?;
-            blob.write_all(&block[..read])?;
-        }
-        if left > 0 {
-            return Err(misfit(array, &format!("is {left} bytes shorter")));
-        }
-        blob.finish(engine.archive.rules.durability)?;
-        let arrived = ArrayRecord { file: name, ..array.clone() };
+        let arrived = take_array(&engine.archive, &self.site, array, 0, |blob| copy(array, &mut file, blob))?;
         self.record.arrays.push(arrived);
-        check_array(disk, &whole, &self.record.arrays[self.record.arrays.len() - 1])
-            .map(drop)
-            .map_err(|error| error.at(format_args!("file `{}` from elsewhere", array.file.escape_debug())))
+        Ok(())
     }
 
     /// What publishes the record, and else removes the files.
@@ -295,6 +266,10 @@ impl fmt::Debug for Foreign {
 fn decode<R: Read>(bytes: &[u8], open: &mut dyn FnMut(&str) -> Result<R>) -> Result<Record> {
     let mut record = *Record::decode(bytes, || "from elsewhere".into())?;
     if let Some(overflow) = record.overflow.clone() {
+        if overflow.length > OVERFLOW_MAX {
+            let what = format!("file `{}` is to have {} bytes", overflow.file.escape_debug(), overflow.length);
+            return Err(Error::damaged(format!("record from elsewhere: {what}, expected at most {OVERFLOW_MAX}")));
+        }
         let mut value = Vec::new();
         let mut file = open(&overflow.file)?.take(overflow.length.saturating_add(1));
         file.read_to_end(&mut value).map_err(|error| cannot("read", &overflow.file, error))?;
@@ -307,6 +282,24 @@ fn decode<R: Read>(bytes: &[u8], open: &mut dyn FnMut(&str) -> Result<R>) -> Res
     }
     any_value(&record.value, record.arrays.len()).map_err(|error| error.at("record from elsewhere"))?;
     Ok(record)
+}
+
+/// Copies an array's file, which has to be as long as its record says.
+fn copy(array: &ArrayRecord, file: &mut impl Read, blob: &mut NewBlob<'_>) -> Result<()> {
+    let mut block = vec![0; LEAF];
+    let mut left = array.length;
+    loop {
+        // One byte more than is expected, to see whether there is one.
+        let most = usize::try_from(left.saturating_add(1)).unwrap_or(LEAF).min(LEAF);
+        let read = match file.read(&mut block[..most]) {
+            Ok(0) if left > 0 => return Err(misfit(array, &format!("is {left} bytes shorter"))),
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(|error| cannot("read", &array.file, error))?,
+        };
+        left = left.checked_sub(read as u64).ok_or_else(|| misfit(array, "is longer"))?;
+        blob.write_all(&block[..read])?;
+    }
 }
 
 fn cannot(action: &str, name: &str, error: io::Error) -> Error {

@@ -96,7 +96,8 @@ impl Memory {
         };
         let edited =
             reason == Reason::Hit && self.entry_of(call).is_ok_and(|entry| entry.is_some_and(|it| it.edited()));
-        Explanation { reason, edited }
+        let tiers = if reason == Reason::Hit { None } else { self.told_by_tiers(call) };
+        Explanation { reason, edited, tiers }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::call::request::{AnyCall, CallOptions, Request};
 use crate::digest::Digest;
-use crate::entry::read::find::Missing;
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::Mode;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
@@ -18,7 +18,7 @@ use crate::memory::form::{Evaluated, Form, Owned, Shared, Stored, Writable};
 use crate::memory::fresh::good_until;
 use crate::memory::need::NeededCall;
 use crate::memory::scope::frame::Frame;
-use crate::memory::turn::{Prepared, Waited};
+use crate::memory::turn::{Prepared, Turn, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 use crate::stats::verbose::{MissReport, Storing};
@@ -142,14 +142,15 @@ impl Memory {
         missing: Missing,
     ) -> Evaluated<S::Out> {
         let need = NeededCall { engine, call: &call, site, form };
-        let turn = match engine.wait_for_turn(&call, site, missing, &need) {
+        let fresh = |found: &Found| engine.fresh(call.options(), site, found).map(drop);
+        let turn = match engine.wait_for_turn(&call, site, missing, &need, &fresh) {
             Waited::Found(value) => return Evaluated { value, fault: None },
             Waited::Turn(turn) => turn,
         };
-        if let Some(why) = turn.left_alone {
+        if let Some(why) = turn.left_alone() {
             return self.compute_only(engine, call, form, &turn.missed, why);
         }
-        self.compute_and_put(engine, call, site, form, &turn.missed)
+        self.compute_and_put(engine, call, site, form, &turn)
     }
 
     /// Computes without storing.
@@ -177,10 +178,10 @@ impl Memory {
         call: Call<A, R>,
         site: &Site,
         form: S,
-        missed: &MissReport,
+        turn: &Turn,
     ) -> Evaluated<S::Out> {
-        let (function, codec, check) = (call.function(), call.codec(), call.options().check());
-        let Prepared { least, draft } = self.prepare(engine, &call);
+        let (function, codec, check, missed) = (call.function(), call.codec(), call.options().check(), &turn.missed);
+        let Prepared { least, draft } = self.prepare(engine, &call, turn);
         let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
         // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
         let normal = codec.normalise(&mut value, check);

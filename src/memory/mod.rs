@@ -5,6 +5,7 @@
 //!   for; `need`: a call that misses, for which flights wait; `turn`: what it goes through, whatever its types.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
+//! * `remote`: what comes from tiers and goes there.
 //! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
 
 mod ask;
@@ -16,6 +17,7 @@ pub(crate) mod keyless;
 mod need;
 mod observer;
 mod recheck;
+mod remote;
 pub(crate) mod scope;
 pub(crate) mod settings;
 #[cfg(test)]
@@ -53,6 +55,7 @@ use crate::stats::history::run::Run;
 use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
 use crate::threads::fork::ForkMutex;
+use crate::tier::{Outbox, Tiers};
 
 /// A cache folder: looks calls up in it, computes what is missing, and stores the results.
 ///
@@ -98,6 +101,8 @@ pub(crate) struct Engine {
     pub(crate) refreshed: ForkMutex<HashSet<Key, DigestHash>>,
     rechecks: Rechecks,
     pub(crate) evictor: Arc<Evictor>,
+    /// What lies behind the folder, if anything does.
+    pub(crate) tiers: Option<Tiers>,
     /// For a memory that stands for another process, its number.
     #[cfg(test)]
     pub(crate) apart: Option<u64>,
@@ -123,9 +128,17 @@ impl Engine {
         let evictor = Arc::new(Evictor::new(Arc::clone(&disk), settings.evict, removed));
         let limited = rules.writes && settings.limits.is_any();
         let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
-        let listeners = Listeners { table: Arc::clone(&table), counters: Arc::clone(&counters), auto_evict };
+        let has_tiers = !settings.tiers.is_empty();
+        let outbox = has_tiers.then(|| Arc::new(Outbox::new(&disk, settings.tiers.clone(), &counters, rules.writes)));
+        let listeners = Listeners {
+            table: Arc::clone(&table),
+            counters: Arc::clone(&counters),
+            auto_evict,
+            outbox: outbox.clone(),
+        };
         let run = (rules.writes && settings.statistics).then(|| Run::join(&disk, &counters));
         let archive = Arc::new(Archive::new(disk, rules, Box::new(listeners)));
+        let tiers = outbox.map(|outbox| Tiers::new(&archive, outbox, settings.limits.bytes, settings.tier_wait));
         let options = DescribeOptions { texts: settings.texts, salt: &settings.salt };
         Self {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters), run.clone()),
@@ -136,6 +149,7 @@ impl Engine {
             refreshed: ForkMutex::default(),
             rechecks: Rechecks::default(),
             evictor,
+            tiers,
             #[cfg(test)]
             apart: None,
             #[cfg(test)]

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::entry::archive::Observer;
+use crate::entry::site::Site;
+use crate::entry::write::put::Sharing;
 use crate::folder::auto_evict::AutoEvict;
 use crate::key::Key;
 use crate::memo::table::Table;
+use crate::record::Record;
 use crate::stats::counts::Counters;
+use crate::tier::Outbox;
 
 /// Those who hear of what a memory's archive does.
 pub(super) struct Listeners {
@@ -14,6 +18,8 @@ pub(super) struct Listeners {
     pub(super) counters: Arc<Counters>,
     /// Where there are limits to keep.
     pub(super) auto_evict: Option<AutoEvict>,
+    /// Where there are tiers.
+    pub(super) outbox: Option<Arc<Outbox>>,
 }
 
 impl Observer for Listeners {
@@ -23,6 +29,12 @@ impl Observer for Listeners {
 
     fn replaced(&self) {
         self.table.clear();
+    }
+
+    fn committing(&self, site: &Site, record: &Record, sharing: Sharing) {
+        if let Some(outbox) = &self.outbox {
+            outbox.add(site, record, sharing);
+        }
     }
 
     fn stored(&self, bytes: u64) {

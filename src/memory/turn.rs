@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
-use crate::entry::read::find::Missing;
+use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
-use crate::entry::write::put::Draft;
+use crate::entry::write::put::{Draft, Sharing};
 use crate::error::Result;
 use crate::flight::{self, Lead, Need};
+use crate::memory::remote::Ask;
 use crate::memory::settings::store_options::StoreOptions;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, Savable};
@@ -18,9 +19,34 @@ use crate::store::LockedKey;
 /// The turn of a call that missed. Others wait for its key until this is dropped.
 pub(crate) struct Turn {
     pub(crate) missed: MissReport,
-    /// Why what is stored there has to stay.
-    pub(crate) left_alone: Option<&'static str>,
+    kept: Kept,
     _lead: Lead<LockedKey>,
+}
+
+/// What becomes of the result.
+enum Kept {
+    /// It isn't stored, since what stands there has to stay.
+    No(&'static str),
+    /// It is stored, and may go to tiers.
+    Yes(Sharing),
+}
+
+impl Turn {
+    /// Why what is stored there has to stay, if it has to.
+    pub(crate) fn left_alone(&self) -> Option<&'static str> {
+        match self.kept {
+            Kept::No(why) => Some(why),
+            Kept::Yes(_) => None,
+        }
+    }
+
+    /// Whether the result goes to tiers.
+    fn sharing(&self) -> Sharing {
+        match self.kept {
+            Kept::No(_) => Sharing::No,
+            Kept::Yes(sharing) => sharing,
+        }
+    }
 }
 
 /// What a call finds that waited for its key.
@@ -45,19 +71,29 @@ impl Engine {
         site: &Site,
         missing: Missing,
         wanted: &W,
+        fresh: &dyn Fn(&Found) -> Result<(), Missing>,
     ) -> Waited<W::Value> {
         let (missing, lead) = match self.flights().lead(site.key(), missing, wanted) {
             flight::Outcome::Found(value) => return Waited::Found(value),
             flight::Outcome::Compute(missing, lead) => (missing, lead),
         };
+        let (missing, sharing) = match &self.tiers {
+            None => (missing, Sharing::No),
+            Some(tiers) => {
+                match self.ask_tiers(tiers, &Ask { call, site, fresh, is_alone: lead.is_alone() }, missing, wanted) {
+                    Ok(value) => return Waited::Found(value),
+                    Err(still) => still,
+                }
+            }
+        };
         // Two types whose calls replaced each other's entry would never hit.
-        let left_alone = match missing {
-            Missing::Newer(_) => Some("a newer entry stands there"),
-            Missing::OtherType(_) => Some("an entry of other types of the same names stands there"),
-            _ => None,
+        let kept = match missing {
+            Missing::Newer(_) => Kept::No("a newer entry stands there"),
+            Missing::OtherType(_) => Kept::No("an entry of other types of the same names stands there"),
+            _ => Kept::Yes(sharing),
         };
         let missed = self.recorder.miss(call, site, missing);
-        Waited::Turn(Turn { missed, left_alone, _lead: lead })
+        Waited::Turn(Turn { missed, kept, _lead: lead })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.
@@ -78,6 +114,7 @@ impl Engine {
         });
         match &stored {
             Ok(record) => {
+                self.tell_tiers(missed.function(), duration);
                 self.recorder.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
                 self.refreshed.lock().insert(site.key());
             }
@@ -90,11 +127,13 @@ impl Engine {
 impl Memory {
     /// Gathers, before the function runs, how its result is to be stored and what the record will say of the call. A
     /// function of its own, so that its stack frame is gone when calls nest.
-    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request) -> Prepared {
+    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request, turn: &Turn) -> Prepared {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
-                Prepared { least, draft: draft.map(|draft| Box::new((draft.readable(readable), compression))) }
+                let sharing = engine.sharing_of(call.options(), turn.sharing());
+                let draft = draft.map(|draft| Box::new((draft.readable(readable).shared(sharing), compression)));
+                Prepared { least, draft }
             }
             Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },
         }

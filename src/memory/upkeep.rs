@@ -12,6 +12,7 @@ use crate::folder::{Checked, Evicted, Limits, Repair, VerifyReport};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
+use crate::tier::{Target, mark};
 
 impl Memory {
     /// All entries, of every function and in no order, without their values.
@@ -38,6 +39,7 @@ impl Memory {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path());
+        mark(&engine.archive.disk, &Target::Key(site.key()));
         let removed = engine.archive.disk.remove(&site.record());
         engine.memo.table.forget(site.key());
         let removed = removed?;
@@ -56,6 +58,7 @@ impl Memory {
     /// Returns an error when something of it can't be removed; what can is removed all the same.
     pub fn clear_function(&self, function: &Function) -> Result<Evicted> {
         let Some(engine) = self.writable("clear a function")? else { return Ok(Evicted::default()) };
+        mark(&engine.archive.disk, &Target::of_function(function.path()));
         let removed = engine.archive.disk.remove_tree(function.folder());
         engine.forget_all();
         removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
@@ -87,6 +90,7 @@ impl Memory {
     /// Returns an error when something of it can't be removed; what can is removed all the same.
     pub fn clear(&self) -> Result<Evicted> {
         let Some(engine) = self.writable("clear the cache")? else { return Ok(Evicted::default()) };
+        mark(&engine.archive.disk, &Target::All);
         let (entries, steps) = (engine.archive.disk.remove_tree("f"), engine.archive.disk.remove_tree("m"));
         engine.forget_all();
         let (entries, steps) = (entries?, steps?);

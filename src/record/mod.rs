@@ -55,6 +55,9 @@ pub(crate) const CODEC_MAX: usize = {
 /// A plain `.npy`.
 pub(crate) const NPY: &str = "npy";
 
+/// The longest overflow: of a value of 2^32 bytes, with what stands beside it.
+pub(crate) const OVERFLOW_MAX: u64 = 5 << 30;
+
 /// About what a record takes without its value and its arrays, in bytes, and each array.
 const RECORD_LEN: usize = 1024;
 const ARRAY_LEN: usize = 256;

@@ -19,6 +19,7 @@ use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
+use crate::tier::{Target, mark};
 
 /// A small reference to a result in a cache: which call it is of, and which content it has.
 ///
@@ -259,6 +260,7 @@ impl<R> Shelved<R> {
         match engine.archive.find(&site, &self.reference.function) {
             Ok(found) => {
                 self.reference.expect_content(entry, &found.record)?;
+                mark(&engine.archive.disk, &Target::Key(entry.key));
                 let removed = engine.archive.disk.remove(&site.record());
                 engine.memo.table.forget(entry.key);
                 let removed = removed?;
@@ -266,6 +268,7 @@ impl<R> Shelved<R> {
                 Ok(removed)
             }
             Err(Missing::Damaged(_)) => {
+                mark(&engine.archive.disk, &Target::Key(entry.key));
                 let removed = engine.archive.disk.remove(&site.record());
                 engine.memo.table.forget(entry.key);
                 removed

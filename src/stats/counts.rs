@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::stats::tiers::TierCounts;
 use crate::threads::fork::ForkMutex;
 
 /// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
@@ -55,6 +56,7 @@ pub struct Stats {
     functions: BTreeMap<String, Counts>,
     reasons: BTreeMap<&'static str, u64>,
     copies: BTreeMap<&'static str, u64>,
+    tiers: BTreeMap<String, TierCounts>,
 }
 
 /// The counts of one function.
@@ -160,6 +162,12 @@ impl Stats {
     pub fn by_copy(&self) -> &BTreeMap<&'static str, u64> {
         &self.copies
     }
+
+    /// What each tier was asked for, by its [`place`](crate::tier::Backend::place); only those that were asked.
+    #[must_use]
+    pub fn by_tier(&self) -> &BTreeMap<String, TierCounts> {
+        &self.tiers
+    }
 }
 
 /// The live counters behind [`Stats`].
@@ -259,6 +267,15 @@ impl Counters {
         *stats.copies.entry(reason).or_default() += 1;
     }
 
+    /// Counts something that concerns a tier.
+    pub(crate) fn tier(&self, place: &str, count: impl FnOnce(&mut TierCounts)) {
+        let mut stats = self.rest.lock();
+        if !stats.tiers.contains_key(place) {
+            stats.tiers.insert(place.to_owned(), TierCounts::default());
+        }
+        count(stats.tiers.get_mut(place).expect("inserted above"));
+    }
+
     pub(crate) fn snapshot(&self) -> Stats {
         let mut stats = self.rest.lock().clone();
         for (function, tally) in self.tallies.lock().values() {
@@ -282,11 +299,11 @@ impl Counters {
     }
 }
 
-/// Writes `hits`, `misses`, `faults`, `rechecks` and `mismatches` in all, then `functions`, `reasons` and `copies`, each
+/// Writes `hits`, `misses`, `faults`, `rechecks` and `mismatches` in all, then `functions`, `reasons`, `copies` and `tiers`, each
 /// of which has its counts by name.
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut stats = serializer.serialize_struct("Stats", 8)?;
+        let mut stats = serializer.serialize_struct("Stats", 9)?;
         stats.serialize_field("hits", &self.hits())?;
         stats.serialize_field("misses", &self.misses())?;
         stats.serialize_field("faults", &self.faults())?;
@@ -295,6 +312,7 @@ impl Serialize for Stats {
         stats.serialize_field("functions", &self.functions)?;
         stats.serialize_field("reasons", &self.reasons)?;
         stats.serialize_field("copies", &self.copies)?;
+        stats.serialize_field("tiers", &self.tiers)?;
         stats.end()
     }
 }

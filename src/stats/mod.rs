@@ -4,6 +4,7 @@
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
 //   what a miss differs in from what is stored, `parts`: in which parts of an argument.
 // * `history`: counts that outlive the process.
+// * `tiers`: what was asked of tiers.
 // * `table`: counts as people read them, in `units`; `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
@@ -15,9 +16,11 @@ pub(crate) mod progress;
 pub(crate) mod reason;
 pub(crate) mod recorder;
 mod table;
+pub(crate) mod tiers;
 mod units;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};
 pub use history::{Activity, History, Period};
 pub(crate) use reason::{Explanation, Reason};
+pub use tiers::TierCounts;

@@ -10,12 +10,15 @@ use crate::digest::escaped;
 ///
 /// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
 /// `p.steps[3]: 10 → 12` for a part of the argument `p`,
-/// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`.
+/// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`. Behind it stands what each
+/// tier said when it was last asked for the result: `new function (tiers: /nfs/team: it doesn't have it)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub(crate) reason: Reason,
     /// A hit whose value isn't the function's.
     pub(crate) edited: bool,
+    /// What tiers said when they were last asked for it, if they were.
+    pub(crate) tiers: Option<String>,
 }
 
 impl Explanation {
@@ -46,7 +49,10 @@ impl Serialize for Explanation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)?;
-        if self.edited { f.write_str(" (edited)") } else { Ok(()) }
+        if self.edited {
+            f.write_str(" (edited)")?;
+        }
+        self.tiers.iter().try_for_each(|tiers| write!(f, " (tiers: {tiers})"))
     }
 }
 

@@ -46,6 +46,10 @@ pub(crate) struct MissReport {
 }
 
 impl MissReport {
+    pub(crate) fn function(&self) -> &'static Function {
+        self.function
+    }
+
     /// Why the call goes by the cache, if it does.
     pub(crate) fn bypass(&self) -> Option<Error> {
         match &self.reason {

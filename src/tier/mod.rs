@@ -11,18 +11,32 @@
 //! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or one's own.
 
 // * `backend`, `fault`: what is asked of a place; `conformance`: whether it does that; `folder`, `in_memory`: two places.
-// * `settings`: how a tier is used.
+// * `settings`: how a tier is used; `tiers`: those of one memory; `place`: one of them, as this process sees it.
+// * `read`: results that come from tiers; `write`: results that go there; `removed`: those that must do neither; `bulk`: many at once.
 
 mod backend;
+mod bulk;
 mod conformance;
 mod fault;
 mod folder;
 mod in_memory;
+mod place;
+mod read;
+mod removed;
 mod settings;
+mod tiers;
+mod write;
 
 pub use backend::{Backend, Body, Deadline, Each, Get, Got, List, Listed, Put, Stored, Token, When};
+pub use bulk::{Moved, Purged};
 pub use conformance::conformance;
 pub use fault::Fault;
 pub use folder::Folder;
 pub use in_memory::MemoryBackend;
+pub(crate) use read::{Fetched, Sought};
+
+pub(crate) use removed::{Target, mark};
 pub use settings::{Access, Filter, Share, Tier};
+pub(crate) use tiers::Tiers;
+pub use write::Flushed;
+pub(crate) use write::outbox::Outbox;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::error::{Error, Result};
 use crate::tier::{Backend, Folder};
 
 /// A place behind the cache folder, and how a memory uses it: for
@@ -30,6 +31,7 @@ pub struct Tier {
     pub(crate) max_bytes: u64,
     pub(crate) texts: bool,
     pub(crate) host: bool,
+    pub(crate) pickles: bool,
 }
 
 /// Whether a memory writes to a tier.
@@ -91,6 +93,7 @@ impl Tier {
             max_bytes: u64::MAX,
             texts: is_folder,
             host: is_folder,
+            pickles: false,
         }
     }
 
@@ -128,6 +131,13 @@ impl Tier {
         self
     }
 
+    /// Whether results are fetched that hold an object which Python has pickled, and which only Python loads: whoever may
+    /// write to the tier runs code of theirs in a program that loads one. They aren't unless said.
+    pub fn pickles(mut self, pickles: bool) -> Self {
+        self.pickles = pickles;
+        self
+    }
+
     /// Whether the names of machines go there; only to a [`Folder`] unless said.
     pub fn host(mut self, host: bool) -> Self {
         self.host = host;
@@ -137,6 +147,72 @@ impl Tier {
 
 fn type_of<T: 'static>(_: &T) -> TypeId {
     TypeId::of::<T>()
+}
+
+impl Tier {
+    /// The tiers of a list as `NDCACHE_REMOTE` has it: paths and URLs with commas between them, `rw:` or `ro:` before each.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when a place can't be used by this build.
+    pub(crate) fn listed(text: &str, share: Share) -> Result<Vec<Self>> {
+        let listed = text.split(',').map(str::trim).filter(|place| !place.is_empty());
+        listed.map(|place| Self::named(place).map(|tier| tier.share(share))).collect()
+    }
+
+    fn named(text: &str) -> Result<Self> {
+        let (access, place) = match (text.strip_prefix("rw:"), text.strip_prefix("ro:")) {
+            (Some(place), _) => (Access::ReadWrite, place),
+            (None, Some(place)) => (Access::ReadOnly, place),
+            (None, None) => (Access::ReadOnly, text),
+        };
+        match place.split_once("://") {
+            Some((scheme, _)) => {
+                let scheme = scheme.escape_debug();
+                let what =
+                    format!("a tier is a URL of scheme `{scheme}`, expected a path: this build has no such places");
+                Err(Error::unsupported(what))
+            }
+            None => Ok(Self::new(Folder::new(place)?).access(access)),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Returns an error when its share can't be a folder beside others.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.share {
+            Share::Named(name) => check_share(name),
+            Share::Target | Share::Any => Ok(()),
+        }
+    }
+}
+
+impl Share {
+    /// As `NDCACHE_REMOTE_SHARE` has it: `target`, `any`, or a name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when it is none of these.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        match text {
+            "target" => Ok(Self::Target),
+            "any" => Ok(Self::Any),
+            // Once in a process, for each memory that reads its environment.
+            name => check_share(name).map(|()| Self::Named(name.to_owned().leak())),
+        }
+    }
+}
+
+fn check_share(name: &str) -> Result<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let is_right = (1..=64).contains(&name.len()) && name.bytes().all(is_plain) && !name.starts_with('.');
+    if is_right && !matches!(name, "f" | "m" | "s" | "t" | "p" | "deny") {
+        return Ok(());
+    }
+    let name = name.escape_debug();
+    let expected = "expected letters, digits, `-`, `_` and `.`, and none of the names that stand in a cache folder";
+    Err(Error::invalid(format!("a tier's share is named `{name}`, {expected}")))
 }
 
 /// Names the place and how it is used.

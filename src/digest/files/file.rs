@@ -155,6 +155,7 @@ impl ContentHash for FileContent {
             place: self.place,
             stamp: self.stamp,
             content: (!self.settled).then_some(self.digest),
+            by_stamp: false,
         });
         hasher.leaf(self.digest);
     }

@@ -17,6 +17,8 @@ pub(crate) struct SeenFile {
     pub(crate) stamp: Stamp,
     /// The digest of a file so young that it may change without a sign in its stamp.
     pub(crate) content: Option<Digest>,
+    /// It counts by size and times, which mean something on this machine alone.
+    pub(crate) by_stamp: bool,
 }
 
 thread_local! {

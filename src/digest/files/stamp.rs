@@ -148,7 +148,13 @@ impl ContentHash for FileStamp {
             hasher.i64(nanoseconds);
             hasher.end();
         };
-        see(|| SeenFile { path: self.path.clone(), place: self.place, stamp: self.stamp, content: self.content });
+        see(|| SeenFile {
+            path: self.path.clone(),
+            place: self.place,
+            stamp: self.stamp,
+            content: self.content,
+            by_stamp: true,
+        });
         hasher.begin_struct("ndcache::FileStamp");
         hasher.field("size");
         hasher.u64(self.stamp.len);

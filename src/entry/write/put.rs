@@ -38,6 +38,18 @@ pub(crate) struct Draft {
     pub(crate) readable: bool,
     pub(crate) expires: Option<u64>,
     pub(crate) files: Vec<SeenFile>,
+    pub(crate) sharing: Sharing,
+}
+
+/// Whether a result may go to the tiers of its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    #[default]
+    No,
+    /// Unless it is there already.
+    Yes,
+    /// In place of what is there, which isn't good.
+    Replace,
 }
 
 impl Draft {
@@ -45,6 +57,11 @@ impl Draft {
     pub(crate) fn expect_unchanged_files(&self) -> Result<()> {
         let at = |error: Error| error.at(format_args!("function `{}`: its result isn't stored", self.function));
         self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
+    }
+
+    /// Sets whether the result goes to tiers.
+    pub(crate) fn shared(self, sharing: Sharing) -> Self {
+        Self { sharing, ..self }
     }
 
     /// Sets whether array files get names that say what they are.
@@ -118,6 +135,9 @@ impl Archive {
             origin: None,
             python,
         };
+        if draft.sharing != Sharing::No {
+            self.observer.committing(site, &record, draft.sharing);
+        }
         sink.publish(&record)?;
         self.keep_code(site, draft);
         Ok(record)

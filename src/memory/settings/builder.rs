@@ -15,7 +15,7 @@ use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
-use crate::tier::Tier;
+use crate::tier::{Share, Tier};
 
 /// The settings of a memory that is about to be opened, from [`Memory::builder`].
 ///
@@ -44,6 +44,11 @@ impl MemoryBuilder {
     /// of the builder.
     ///
     /// `NDCACHE_MODE` is `read-write`, `refresh`, `read-only` or `off`; an empty variable counts as none.
+    ///
+    /// `NDCACHE_REMOTE` adds [`tiers`](Self::tier) behind those of the builder: `rw:/nfs/team/cache,/nfs/main` are two folders,
+    /// of which only the first is written to. `NDCACHE_REMOTE_SHARE` is `target`, `any` or a name
+    /// ([`Share`](crate::tier::Share)); `NDCACHE_REMOTE_WAIT` says for how many seconds the end of the memory waits for what
+    /// is to be sent to them, and is 0 unless said.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -398,6 +403,7 @@ impl MemoryBuilder {
         if self.environment {
             self.read_environment()?;
         }
+        self.settings.tiers.iter().try_for_each(Tier::check)?;
         if self.settings.mode == Mode::Off {
             return Ok(Memory(None, Some(Arc::new(self.settings))));
         }
@@ -431,8 +437,34 @@ impl MemoryBuilder {
             let mode: Mode = mode.to_string_lossy().parse().map_err(|error: Error| error.at("`NDCACHE_MODE`"))?;
             self.settings.mode = self.settings.mode.max(mode);
         }
+        self.read_remote()
+    }
+
+    /// Tiers that the environment names come behind those of the builder.
+    fn read_remote(&mut self) -> Result<()> {
+        let share = match text_of("NDCACHE_REMOTE_SHARE") {
+            Some(share) => Share::parse(&share).map_err(|error| error.at("`NDCACHE_REMOTE_SHARE`"))?,
+            None => Share::default(),
+        };
+        if let Some(tiers) = text_of("NDCACHE_REMOTE") {
+            let tiers = Tier::listed(&tiers, share).map_err(|error| error.at("`NDCACHE_REMOTE`"))?;
+            self.settings.tiers.extend(tiers);
+        }
+        if let Some(wait) = text_of("NDCACHE_REMOTE_WAIT") {
+            let seconds = wait.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            let wrong = || {
+                let wait = wait.escape_debug();
+                Error::invalid(format!("`NDCACHE_REMOTE_WAIT` is `{wait}`, expected a number of seconds"))
+            };
+            self.settings.tier_wait = seconds.ok_or_else(wrong)?;
+        }
         Ok(())
     }
+}
+
+/// What an environment variable says; an empty one counts as none.
+fn text_of(variable: &str) -> Option<String> {
+    env::var_os(variable).map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// The folder, with the user's home for a `~` that it begins with.

@@ -67,6 +67,8 @@ pub struct Settings {
     pub recheck: f64,
     /// The places behind the folder, in the order in which they are asked.
     pub tiers: Vec<Tier>,
+    /// How long the end of the memory waits for what is to be sent to them.
+    pub(crate) tier_wait: Duration,
 }
 
 impl Default for Settings {
@@ -92,6 +94,7 @@ impl Default for Settings {
             statistics: true,
             recheck: 0.0,
             tiers: Vec::new(),
+            tier_wait: Duration::ZERO,
         }
     }
 }

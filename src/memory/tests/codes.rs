@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 use crate::entry::site::Site;
-use crate::entry::write::put::Draft;
+use crate::entry::write::put::{Draft, Sharing};
 use crate::folder::{Limits, Repair};
 use crate::key::{Key, Part};
 use crate::memory::Memory;
@@ -120,6 +120,7 @@ fn the_parts_of_much_code_are_written_in_full_and_those_of_too_much_are_not() {
             readable: false,
             expires: None,
             files: Vec::new(),
+            sharing: Sharing::No,
         };
         let site = Site::new(function.folder(), Key::from_digest(code));
         (0..2).for_each(|_| archive.keep_code(&site, &draft));

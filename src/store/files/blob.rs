@@ -15,6 +15,7 @@ use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 impl Disk {
@@ -227,6 +228,13 @@ impl NewBlob<'_> {
         }
         write_all(&mut self.file, &first[done.min(first.len())..], &self.path)?;
         write_all(&mut self.file, &second[done.saturating_sub(first.len())..], &self.path)
+    }
+
+    /// Writes at this offset, within the length that was expected when the blob was created.
+    pub(crate) fn write_at(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+        between();
+        let written = self.file.file().write_all_at(bytes, at);
+        written.map_err(|error| Error::io("write", &self.path, error))
     }
 
     /// Flushes as `durability` asks, closes, and keeps the blob.

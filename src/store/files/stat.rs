@@ -27,6 +27,11 @@ impl Stat {
         self.mode & 0o222 == 0
     }
 
+    /// What stands for a file that lies elsewhere.
+    pub(crate) fn elsewhere(len: u64, modified: SystemTime) -> Self {
+        Self { len, modified, changed: modified, mode: 0, uid: 0, dev: 0, ino: 0, regular: true }
+    }
+
     // The widths of these fields differ by platform.
     #[allow(clippy::unnecessary_cast)]
     pub(crate) fn of(stat: &rustix::fs::Stat) -> Self {

@@ -1,0 +1,169 @@
+//! Tiers: results that come from there instead of being computed, and results that go there.
+
+use std::time::Duration;
+
+use crate::call::request::{AnyCall, CallOptions};
+use crate::entry::read::find::{Found, Missing};
+use crate::entry::site::Site;
+use crate::entry::write::put::Sharing;
+use crate::error::Result;
+use crate::flight::{Look, Need};
+use crate::key::Function;
+use crate::memory::{Engine, Memory};
+use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, Tiers};
+
+/// What is good for no longer isn't shared, in nanoseconds.
+const SHORT_LIVED: u64 = 60_000_000_000;
+
+/// A call that is asked for.
+pub(crate) struct Ask<'a> {
+    pub(crate) call: &'a dyn AnyCall,
+    pub(crate) site: &'a Site,
+    /// Whether an entry is good, by the rules of function and memory.
+    pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    /// Another task computes it, too.
+    pub(crate) is_alone: bool,
+}
+
+impl Engine {
+    /// The result of a call from a tier, if one has it; else what is missing still, and whether what is computed instead
+    /// goes to the tiers.
+    pub(crate) fn ask_tiers<W: Need<Missing = Missing>>(
+        &self,
+        tiers: &Tiers,
+        ask: &Ask<'_>,
+        missing: Missing,
+        need: &W,
+    ) -> Result<W::Value, (Missing, Sharing)> {
+        let &Ask { call, site, fresh, is_alone } = ask;
+        if !is_shareable(call) {
+            return Err((missing, Sharing::No));
+        }
+        let is_lacking = matches!(missing, Missing::Absent | Missing::Expired(_) | Missing::Damaged(_));
+        let is_bad = !matches!(missing, Missing::Absent);
+        if !is_lacking || is_alone || site.is_read_only() {
+            return Err((missing, if is_bad { Sharing::Replace } else { Sharing::Yes }));
+        }
+        let interrupted = || need.interrupt().is_some_and(|interrupt| interrupt());
+        let sought = Sought { site, function: call.function().path(), fresh, interrupted: &interrupted };
+        match tiers.core().fetch(&sought) {
+            Fetched::Here => match need.look() {
+                Look::Found(value) => Ok(value),
+                Look::Missing(still) => Err((still, Sharing::Replace)),
+            },
+            Fetched::Nowhere { replace } => {
+                Err((missing, if replace || is_bad { Sharing::Replace } else { Sharing::Yes }))
+            }
+        }
+    }
+
+    /// Whether a result goes to the tiers by what its function says.
+    pub(crate) fn sharing_of(&self, options: &impl CallOptions, sharing: Sharing) -> Sharing {
+        let is_short_lived = || self.expires(options).is_some_and(|lifetime| lifetime < SHORT_LIVED);
+        if sharing != Sharing::No && is_short_lived() { Sharing::No } else { sharing }
+    }
+
+    /// Notes how long a function computes: what is faster than a tier isn't asked for there.
+    pub(crate) fn tell_tiers(&self, function: &'static Function, duration: Duration) {
+        if let Some(tiers) = &self.tiers {
+            tiers.core().computed(function.path(), duration);
+        }
+    }
+}
+
+/// Whether the result of a call means anything on another machine.
+fn is_shareable(call: &dyn AnyCall) -> bool {
+    let is_stamped = || call.identity().is_ok_and(|identity| identity.files.iter().any(|file| file.by_stamp));
+    !call.function().counts_build() && !is_stamped()
+}
+
+impl Memory {
+    /// Sends to the tiers what this user's processes have computed and not sent yet, for at most so long.
+    ///
+    /// Results go there by themselves, some seconds after they were computed; what a process leaves when it ends goes with
+    /// the next one. This is for the last step of a job on a machine that is thrown away. It tries tiers that have failed
+    /// again, until the time is over.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndcache::Memory;
+    /// use ndcache::tier::{Access, MemoryBackend, Tier};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let place = MemoryBackend::new();
+    /// let memory = Memory::builder(folder.path()).tier(Tier::new(place.clone()).access(Access::ReadWrite)).open()?;
+    /// memory.eval(double::call(1.0));
+    /// let flushed = memory.flush(Duration::from_secs(60))?;
+    /// assert_eq!((flushed.left, place.names().len()), (0, 1));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory has tiers and is read-only. What couldn't be sent is in what is returned.
+    pub fn flush(&self, timeout: Duration) -> Result<Flushed> {
+        match self.with_tiers("send results to tiers")? {
+            Some(tiers) => Ok(tiers.core().flush(timeout)),
+            None => Ok(Flushed::default()),
+        }
+    }
+
+    /// Sends what is in the folder already to the tiers that may be written, as far as it is of this user, was computed
+    /// and is what `filter` says.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory has tiers and is read-only, and when the folder can't be listed.
+    pub fn push(&self, filter: &Filter) -> Result<Moved> {
+        match self.with_tiers("send results to tiers")? {
+            Some(tiers) => tiers.core().push(filter),
+            None => Ok(Moved::default()),
+        }
+    }
+
+    /// Fetches into the folder what the tiers have and `filter` says: on a machine that is about to need it. A tier that
+    /// can't be listed is an error.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory has tiers and is read-only, and when a tier can't be listed.
+    pub fn pull(&self, filter: &Filter) -> Result<Moved> {
+        match self.with_tiers("fetch results from tiers")? {
+            Some(tiers) => tiers.core().pull(filter),
+            None => Ok(Moved::default()),
+        }
+    }
+
+    /// Removes what `filter` says from the tiers that may be written, from this folder and, within ten minutes, from the
+    /// folder of every machine that has these tiers: for results that are wrong.
+    ///
+    /// What is computed afterwards is stored and shared as ever, by the old program too: raise
+    /// [`#[cache(version = n)]`](macro@crate::cache) in the new one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told: then
+    /// the results may come back from there.
+    pub fn purge(&self, filter: &Filter) -> Result<Purged> {
+        let none = || crate::Error::unsupported("can't purge: the memory has no tier that it may write");
+        self.with_tiers("purge results")?.ok_or_else(none)?.core().purge(filter)
+    }
+
+    /// What tiers said of a call when they were last asked for it by this memory.
+    pub(crate) fn told_by_tiers(&self, call: &dyn AnyCall) -> Option<String> {
+        let engine = self.0.as_ref()?;
+        engine.tiers.as_ref()?.core().told(engine.site(call).ok()?.key())
+    }
+
+    /// The tiers, for what takes a memory that may write.
+    fn with_tiers(&self, action: &str) -> Result<Option<&Tiers>> {
+        let Some(tiers) = self.0.as_ref().and_then(|engine| engine.tiers.as_ref()) else { return Ok(None) };
+        self.writable(action)?;
+        Ok(Some(tiers))
+    }
+}

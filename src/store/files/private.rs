@@ -1,0 +1,64 @@
+//! Folders of one user's, and small files in them by which processes tell one another something.
+
+use crate::error::Result;
+use crate::store::Durability;
+use crate::store::disk::{Disk, mode};
+use crate::store::files::at;
+use crate::store::files::between::between;
+use crate::store::name::Name;
+use rustix::fd::AsFd;
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+impl Disk {
+    /// Makes a folder that only its owner may use, and the folders above it; says whether it is that: this user's, and
+    /// closed to everybody else.
+    pub(crate) fn make_private(&self, folder: &str) -> Result<bool> {
+        let name = Name::new(folder)?;
+        self.expect_writable("make", &name)?;
+        let fault = |errno| self.fault("make", &name, errno);
+        let above = self.made_folder(&name).map_err(fault)?;
+        match fs::mkdirat(&above, name.leaf, mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(fault(errno)),
+        }
+        let stat = fs::statat(&above, name.leaf, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        Ok(is_folder && stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o077 == 0)
+    }
+
+    /// Makes a folder with the folders above it, for whoever may write to the root.
+    pub(crate) fn make_folder(&self, folder: &str) -> Result<()> {
+        let inside = format!("{folder}/x");
+        let name = Name::new(&inside)?;
+        self.expect_writable("make", &name)?;
+        self.made_folder(&name).map(drop).map_err(|errno| self.fault("make", &name, errno))
+    }
+
+    /// Leaves an empty file in a folder that is there, unless it stands there already.
+    pub(crate) fn leave(&self, name: &str) -> Result<()> {
+        let name = Name::new(name)?;
+        self.expect_writable("create", &name)?;
+        between();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let left = self.open_making_folders(&name, flags, mode(0o600));
+        between();
+        left.map(drop).map_err(|errno| self.fault("create", &name, errno))
+    }
+
+    /// Leaves an empty file that says by its modification time that something was done now.
+    pub(crate) fn mark_now(&self, name: &str) -> Result<()> {
+        self.replace(name, b"", Durability::Buffered)
+    }
+
+    /// Renames a file within its folder, in place of what has that name; `false` if it was gone.
+    pub(crate) fn rename_within(&self, from: &str, to: &str) -> Result<bool> {
+        let (from, to) = (Name::new(from)?, Name::new(to)?);
+        self.expect_writable("rename", &from)?;
+        let renamed = self.look_up("rename", &from, || {
+            let folder = at::open(self.root().as_fd(), from.folder, at::SEARCH, Mode::empty())?;
+            retry_on_intr(|| fs::renameat(&folder, from.leaf, &folder, to.leaf))
+        })?;
+        Ok(renamed.is_some())
+    }
+}

@@ -1,0 +1,177 @@
+//! Calls of a place, each on a thread of its own: its caller waits for no longer than it likes, even if the call hangs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::threads::fork::{ForkMutex, Process};
+use crate::tier::{Backend, Deadline, Fault};
+
+/// So many calls are left hanging at most; then the place isn't called before one of them returns.
+const ABANDONED_MAX: usize = 2;
+
+/// How long a call may be over its time: it knows its deadline itself.
+const GRACE: Duration = Duration::from_millis(150);
+
+/// The calls of one place.
+pub(in crate::tier) struct Calls {
+    backend: Arc<dyn Backend>,
+    hanging: Arc<ForkMutex<Hanging>>,
+    panicked: Arc<AtomicBool>,
+}
+
+/// Calls that nobody waits for any more. A forked child has none.
+#[derive(Default)]
+struct Hanging {
+    process: Option<Process>,
+    calls: usize,
+}
+
+/// Whose turn it is to say what became of a call.
+const RUNNING: u8 = 0;
+const ABANDONED: u8 = 1;
+const DONE: u8 = 2;
+
+/// A call that is under way.
+pub(in crate::tier) struct Started<T> {
+    result: Receiver<Result<T, Fault>>,
+    state: Arc<AtomicU8>,
+    hanging: Arc<ForkMutex<Hanging>>,
+    over: bool,
+}
+
+impl Calls {
+    pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, hanging: Arc::default(), panicked: Arc::default() }
+    }
+
+    /// Whether a call has panicked: then there are no others.
+    pub(super) fn has_panicked(&self) -> bool {
+        self.panicked.load(Ordering::Relaxed)
+    }
+
+    /// What a call comes to, by then.
+    pub(in crate::tier) fn run<T: Send + 'static>(
+        &self,
+        until: Deadline,
+        work: impl FnOnce(&dyn Backend) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.start(work)?.wait(until.left() + GRACE).unwrap_or(Err(Fault::Late))
+    }
+
+    /// Begins a call.
+    pub(in crate::tier) fn start<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Backend) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<Started<T>, Fault> {
+        if self.has_panicked() {
+            return Err(Fault::other("a call of it has panicked"));
+        }
+        if Hanging::count(&self.hanging, 0) >= ABANDONED_MAX {
+            return Err(Fault::Late);
+        }
+        let (done, result) = sync_channel(1);
+        let state = Arc::new(AtomicU8::new(RUNNING));
+        let (backend, panicked, hanging) =
+            (Arc::clone(&self.backend), Arc::clone(&self.panicked), Arc::clone(&self.hanging));
+        let ending = Arc::clone(&state);
+        let run = move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&*backend))).unwrap_or_else(|payload| {
+                // What it carries may panic once more.
+                std::mem::forget(payload);
+                panicked.store(true, Ordering::Relaxed);
+                Err(Fault::other("it panicked"))
+            });
+            let _ = done.send(outcome);
+            if ending.swap(DONE, Ordering::AcqRel) == ABANDONED {
+                Hanging::count(&hanging, -1);
+            }
+        };
+        let spawned = thread::Builder::new().name("ndcache-tier".to_owned()).spawn(run);
+        spawned.map_err(Fault::other)?;
+        Ok(Started { result, state, hanging: Arc::clone(&self.hanging), over: false })
+    }
+}
+
+impl<T> Started<T> {
+    /// What it came to; `None` if that isn't known by then.
+    pub(in crate::tier) fn wait(&mut self, wait: Duration) -> Option<Result<T, Fault>> {
+        match self.result.recv_timeout(wait) {
+            Ok(outcome) => {
+                self.over = true;
+                Some(outcome)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                self.over = true;
+                Some(Err(Fault::other("its call ended without a word")))
+            }
+        }
+    }
+}
+
+/// Who leaves before a call has ended leaves it hanging.
+impl<T> Drop for Started<T> {
+    fn drop(&mut self) {
+        if !self.over && self.state.swap(ABANDONED, Ordering::AcqRel) == RUNNING {
+            Hanging::count(&self.hanging, 1);
+        }
+    }
+}
+
+impl Hanging {
+    /// Adds to the calls of this process that hang, and says how many they are.
+    fn count(hanging: &ForkMutex<Self>, change: isize) -> usize {
+        let (mut hanging, process) = (hanging.lock(), Process::current());
+        if hanging.process != Some(process) {
+            *hanging = Self { process: Some(process), calls: 0 };
+        }
+        hanging.calls = hanging.calls.saturating_add_signed(change);
+        hanging.calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::tier::MemoryBackend;
+
+    #[test]
+    fn a_call_that_hangs_costs_its_deadline_and_two_of_them_end_the_calls_until_one_returns() {
+        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let (release, held) = sync_channel::<()>(0);
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let until = || Deadline::after(Duration::from_millis(10));
+        let begin = Instant::now();
+        for _ in 0..ABANDONED_MAX {
+            let held = Arc::clone(&held);
+            let hangs = move |_: &dyn Backend| {
+                let _ = held.lock().unwrap().recv();
+                Ok(())
+            };
+            assert!(matches!(calls.run(until(), hangs), Err(Fault::Late)));
+        }
+        assert!(matches!(calls.run(until(), |_| Ok(())), Err(Fault::Late)), "a third one is called");
+        assert!(begin.elapsed() < Duration::from_secs(5));
+        release.send(()).unwrap();
+        let again = || calls.run(until(), |_| Ok(())).is_ok();
+        assert!((0..500).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            again()
+        }));
+    }
+
+    #[test]
+    fn a_panic_is_a_fault_and_the_last_call() {
+        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let until = Deadline::after(Duration::from_secs(60));
+        let panics = |_: &dyn Backend| -> Result<(), Fault> { panic!("on purpose") };
+        assert!(matches!(calls.run(until, panics), Err(Fault::Other(_))));
+        assert!(calls.has_panicked() && calls.run(until, |_| Ok(())).is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! A place as this process sees it: its calls on threads of their own, whether it answers, and how fast.
+//!
+//! * `calls`: a caller waits for no longer than it likes; `pipe`: what a place writes to, on its way to the caller.
+//! * `circuit`: whether the place is asked at all; `pace`: whether asking is worth the time.
+
+pub(super) mod calls;
+pub(super) mod circuit;
+pub(super) mod pace;
+pub(super) mod pipe;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::key::Stream;
+use crate::record::RECORD_MAX;
+use crate::stats::counts::Counters;
+use crate::stats::tiers::TierCounts;
+use crate::store::Disk;
+use crate::threads::fork::ForkMutex;
+use crate::tier::place::calls::Calls;
+use crate::tier::place::circuit::Circuit;
+use crate::tier::place::pace::Pace;
+use crate::tier::place::pipe::Capped;
+use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Stored, Tier};
+
+/// How long a record is waited for, from the first byte that is asked to the last one that comes.
+pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
+
+/// A tier, as this process sees it.
+pub(crate) struct Place {
+    pub(super) tier: Tier,
+    /// In statistics and messages.
+    pub(crate) name: String,
+    /// Of its queue: the first 16 hex digits of the digest of place and share.
+    pub(super) id: String,
+    /// What names of shared objects begin with: empty, or a folder and `/`.
+    prefix: String,
+    pub(super) calls: Calls,
+    pub(super) circuit: Circuit,
+    pub(super) pace: Pace,
+    /// Whether it gives parts of objects.
+    pub(super) ranges: bool,
+    counters: Arc<Counters>,
+    /// What was warned of already.
+    told: ForkMutex<Vec<&'static str>>,
+    /// Nothing is put there any more.
+    pub(super) refused: std::sync::atomic::AtomicBool,
+}
+
+/// What a place says of a small object.
+pub(super) enum Answer {
+    Bytes(Vec<u8>),
+    Absent,
+    /// More bytes than it may have.
+    TooLong,
+}
+
+impl Place {
+    pub(super) fn new(tier: Tier, counters: Arc<Counters>) -> Self {
+        let prefix = match tier.share {
+            Share::Any => String::new(),
+            Share::Named(name) => format!("{name}/"),
+            Share::Target => format!("{}/", env!("NDCACHE_TARGET")),
+        };
+        let place = tier.backend.place();
+        let id = id(&place, &prefix);
+        let calls = Calls::new(Arc::clone(&tier.backend));
+        let (circuit, pace) = (Circuit::new(None), Pace::default());
+        let refused = std::sync::atomic::AtomicBool::new(false);
+        let (ranges, told) = (tier.backend.ranges(), ForkMutex::default());
+        Self { name: place, id, prefix, calls, circuit, pace, ranges, counters, told, tier, refused }
+    }
+
+    /// With its circuit in this folder, which is this user's alone.
+    pub(super) fn with_circuit(self, disk: &Arc<Disk>, folder: &str) -> Self {
+        Self { circuit: Circuit::new(Some((Arc::clone(disk), folder.to_owned()))), ..self }
+    }
+
+    pub(super) fn writes(&self) -> bool {
+        self.tier.access == Access::ReadWrite
+    }
+
+    /// The name of an object that is shared, by its name in a cache folder.
+    pub(super) fn object(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// A small object.
+    pub(super) fn get(&self, name: String, at_most: u64, wait: Duration) -> Result<Answer, Fault> {
+        let (until, begin) = (Deadline::after(wait), Instant::now());
+        let work = move |backend: &dyn Backend| {
+            let mut out = Capped::new(at_most, until);
+            let got = backend.get(&Get::new(&name, at_most, until), &mut out);
+            out.finish(got)
+        };
+        let answer = match self.calls.run(until, work) {
+            Err(Fault::Absent) => Ok(Answer::Absent),
+            answer => answer,
+        };
+        if answer.is_ok() {
+            self.pace.answered(begin.elapsed());
+        }
+        self.hear(&answer);
+        answer
+    }
+
+    /// The record of this name.
+    pub(super) fn record(&self, name: &str) -> Result<Answer, Fault> {
+        self.count(|counts| counts.asked += 1);
+        self.get(self.object(name), RECORD_MAX as u64, RECORD_WAIT)
+    }
+
+    pub(super) fn put(
+        &self,
+        name: String,
+        body: impl Body + Send + 'static,
+        if_absent: bool,
+        wait: Duration,
+    ) -> Result<Stored, Fault> {
+        let until = Deadline::after(wait);
+        let put = self.calls.run(until, move |backend: &dyn Backend| {
+            let put = Put::new(&name, until);
+            backend.put(&if if_absent { put.if_absent() } else { put }, &body)
+        });
+        self.hear(&put);
+        put
+    }
+
+    pub(super) fn delete(&self, name: String, wait: Duration) -> Result<(), Fault> {
+        let until = Deadline::after(wait);
+        let deleted = match self.calls.run(until, move |backend: &dyn Backend| backend.delete(&name, until)) {
+            Err(Fault::Absent) => Ok(()),
+            deleted => deleted,
+        };
+        self.hear(&deleted);
+        deleted
+    }
+
+    /// What an answer says of the place.
+    pub(super) fn hear<T>(&self, answer: &Result<T, Fault>) {
+        match answer {
+            Ok(_) | Err(Fault::Absent | Fault::Exists | Fault::Unsupported) => self.circuit.answered(),
+            Err(fault) => self.fault(fault),
+        }
+    }
+
+    /// Counts a fault, draws the conclusion, and warns of the first of each class.
+    pub(super) fn fault(&self, fault: &Fault) {
+        let class = fault.class();
+        self.count(|counts| *counts.errors.entry(class).or_default() += 1);
+        let off = if self.calls.has_panicked() {
+            self.circuit.end();
+            true
+        } else {
+            self.circuit.failed(fault)
+        };
+        let mut told = self.told.lock();
+        if told.contains(&class) {
+            tracing::debug!(tier = self.name, %fault, "a tier failed");
+        } else {
+            told.push(class);
+            drop(told);
+            let then = if off { "; it isn't asked for a while" } else { "" };
+            tracing::warn!(tier = self.name, %fault, "a tier failed; results are computed instead{then}");
+        }
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut TierCounts)) {
+        self.counters.tier(&self.name, count);
+    }
+}
+
+/// The folder of what is to be sent to a place by this user.
+pub(super) fn queue_folder(id: &str) -> String {
+    format!("t/{id}/q-{}", rustix::process::geteuid().as_raw())
+}
+
+/// The first 16 hex digits of the digest of a place and the share of it that is used.
+fn id(place: &str, prefix: &str) -> String {
+    let mut stream = Stream::new("ndcache-tier:1");
+    stream.text(place);
+    stream.text(prefix);
+    let digest: Digest = stream.finish();
+    digest.to_string()[..16].to_owned()
+}

@@ -1,0 +1,107 @@
+//! Whether asking is worth the time: how long the place takes, and how long computing does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::threads::fork::ForkMutex;
+
+/// What is taken for the speed of a place before it is known, in bytes a second.
+const THROUGHPUT: f64 = 50e6;
+
+/// A fetch may take this share of the time that computing took.
+const WORTH: f64 = 0.8;
+
+/// So many calls of a function are computed before it counts as faster than the place.
+const CALLS: u32 = 3;
+
+/// Fewer bytes than these say nothing of the throughput.
+const MEASURED: u64 = 1 << 20;
+
+#[derive(Default)]
+pub(in crate::tier) struct Pace(ForkMutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Seconds, and bytes a second.
+    latency: Option<f64>,
+    throughput: Option<f64>,
+    /// How long functions take, by where their paths are.
+    functions: HashMap<usize, Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    calls: u32,
+    seconds: f64,
+}
+
+impl Pace {
+    /// A small object took so long.
+    pub(super) fn answered(&self, took: Duration) {
+        average(&mut self.0.lock().latency, took.as_secs_f64());
+    }
+
+    /// So many bytes took so long.
+    pub(in crate::tier) fn fetched(&self, bytes: u64, took: Duration) {
+        if bytes >= MEASURED {
+            average(&mut self.0.lock().throughput, bytes as f64 / took.as_secs_f64().max(1e-6));
+        }
+    }
+
+    /// A call of a function was computed in that time.
+    pub(in crate::tier) fn computed(&self, function: &'static str, took: Duration) {
+        let mut known = self.0.lock();
+        let taken = known.functions.entry(function.as_ptr().addr()).or_default();
+        taken.calls = taken.calls.saturating_add(1);
+        let weight = 1.0 / f64::from(taken.calls.min(8));
+        taken.seconds += (took.as_secs_f64() - taken.seconds) * weight;
+    }
+
+    /// Whether a function computes in less time than the place takes to answer.
+    pub(in crate::tier) fn is_slower_than(&self, function: &'static str) -> bool {
+        let known = self.0.lock();
+        let taken = known.functions.get(&function.as_ptr().addr());
+        taken.zip(known.latency).is_some_and(|(taken, latency)| taken.calls >= CALLS && taken.seconds < latency)
+    }
+
+    /// Whether fetching so many bytes is worth it, for a result that took so long to compute.
+    pub(in crate::tier) fn is_worth(&self, bytes: u64, duration: Duration) -> bool {
+        let known = self.0.lock();
+        let fetch = known.latency.unwrap_or(0.0) + bytes as f64 / known.throughput.unwrap_or(THROUGHPUT);
+        bytes == 0 || fetch <= WORTH * duration.as_secs_f64()
+    }
+}
+
+fn average(known: &mut Option<f64>, measured: f64) {
+    *known = Some(known.map_or(measured, |known| known + (measured - known) / 4.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_longer_to_fetch_than_to_compute_is_not_fetched() {
+        let pace = Pace::default();
+        assert!(pace.is_worth(0, Duration::ZERO), "it is here already");
+        assert!(!pace.is_worth(100 << 20, Duration::from_millis(50)));
+        assert!(pace.is_worth(1 << 30, Duration::from_secs(600)));
+        pace.fetched(100 << 20, Duration::from_secs(100));
+        assert!(!pace.is_worth(1 << 30, Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn a_function_that_is_faster_than_the_place_is_not_asked_for_after_three_calls() {
+        let (pace, fast, slow) = (Pace::default(), "fast", "slow");
+        pace.answered(Duration::from_millis(30));
+        for n in 0..10 {
+            assert_eq!(pace.is_slower_than(fast), n >= 3, "call {n}");
+            assert!(!pace.is_slower_than(slow));
+            pace.computed(fast, Duration::from_millis(5));
+            pace.computed(slow, Duration::from_secs(5));
+        }
+        // It takes longer by now.
+        (0..20).for_each(|_| pace.computed(fast, Duration::from_secs(1)));
+        assert!(!pace.is_slower_than(fast));
+    }
+}

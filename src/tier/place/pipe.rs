@@ -1,0 +1,150 @@
+//! What a place writes to, on its way to the caller: never more than was asked for, and never after the caller left.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use crate::tier::place::Answer;
+use crate::tier::{Deadline, Fault, Got};
+
+/// Small objects, in memory. Nothing is reserved: lengths are only claimed.
+pub(super) struct Capped {
+    bytes: Vec<u8>,
+    at_most: usize,
+    until: Deadline,
+    too_long: bool,
+    failed: bool,
+}
+
+impl Capped {
+    pub(super) fn new(at_most: u64, until: Deadline) -> Self {
+        let at_most = usize::try_from(at_most).unwrap_or(usize::MAX);
+        Self { bytes: Vec::new(), at_most, until, too_long: false, failed: false }
+    }
+
+    /// What has come, if it is all; whatever the place says of a reader that had failed.
+    pub(super) fn finish(self, got: Result<Got, Fault>) -> Result<Answer, Fault> {
+        if self.too_long {
+            return Ok(Answer::TooLong);
+        }
+        if self.failed {
+            return Err(Fault::Late);
+        }
+        match got?.len {
+            Some(len) if len > self.at_most as u64 => Ok(Answer::TooLong),
+            Some(len) if len != self.bytes.len() as u64 => {
+                Err(Fault::other(format!("{} bytes came of an object that has {len}", self.bytes.len())))
+            }
+            _ => Ok(Answer::Bytes(self.bytes)),
+        }
+    }
+}
+
+impl Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.too_long |= bytes.len() > self.at_most - self.bytes.len();
+        self.failed |= self.until.has_passed();
+        if self.too_long || self.failed {
+            return Err(io::Error::other("the reader takes no more"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// So much is handed over at a time.
+const PIECE: usize = 1 << 20;
+
+/// Bytes of a large object, with where they belong.
+pub(in crate::tier) struct Piece {
+    pub(in crate::tier) at: u64,
+    pub(in crate::tier) bytes: Vec<u8>,
+}
+
+/// A part of a large object, on its way to a caller that may have left.
+pub(in crate::tier) struct Pipe {
+    to: SyncSender<Piece>,
+    at: u64,
+    left: u64,
+    piece: Vec<u8>,
+    /// How many bytes all pipes of the object have taken.
+    arrived: Arc<AtomicU64>,
+    failed: Option<&'static str>,
+    too_long: bool,
+}
+
+/// More or fewer bytes came than the object is to have.
+#[derive(Debug)]
+pub(in crate::tier) struct Misfit;
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it isn't as long as its record says")
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+impl Pipe {
+    /// For `len` bytes from `at` on.
+    pub(in crate::tier) fn new(to: SyncSender<Piece>, at: u64, len: u64, arrived: Arc<AtomicU64>) -> Self {
+        Self { to, at, left: len, piece: Vec::new(), arrived, failed: None, too_long: false }
+    }
+
+    /// Hands over the rest; an error unless all has come that was to come, whatever the place says.
+    pub(in crate::tier) fn finish(mut self, got: Result<Got, Fault>) -> Result<(), Fault> {
+        if let Some(failed) = self.failed {
+            return Err(if self.too_long { Fault::other(Misfit) } else { Fault::other(failed) });
+        }
+        got?;
+        self.hand_over().map_err(Fault::other)?;
+        match self.left {
+            0 => Ok(()),
+            _ => Err(Fault::other(Misfit)),
+        }
+    }
+
+    fn hand_over(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.piece);
+        let (at, len) = (self.at, bytes.len() as u64);
+        self.at += len;
+        self.to.send(Piece { at, bytes }).map_err(|_| self.fail("the reader has left"))
+    }
+
+    fn fail(&mut self, why: &'static str) -> io::Error {
+        self.failed = Some(why);
+        io::Error::other(why)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(why) = self.failed {
+            return Err(io::Error::other(why));
+        }
+        if bytes.len() as u64 > self.left {
+            self.too_long = true;
+            return Err(self.fail("more bytes came than were asked for"));
+        }
+        let taken = bytes.len().min(PIECE - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..taken]);
+        self.left -= taken as u64;
+        self.arrived.fetch_add(taken as u64, Ordering::Relaxed);
+        if self.piece.len() == PIECE {
+            self.hand_over()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! The file of an array, in parts and by several streams, into a file of full length.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::store::NewBlob;
+use crate::tier::place::Place;
+use crate::tier::place::calls::Started;
+use crate::tier::place::pipe::{Misfit, Piece, Pipe};
+use crate::tier::{Backend, Deadline, Fault, Get};
+
+/// Parts of smaller and of larger files.
+const PART: u64 = 8 << 20;
+const LARGE_PART: u64 = 32 << 20;
+const LARGE: u64 = 256 << 20;
+
+/// Shorter files come in one stream.
+const STREAMED: u64 = 32 << 20;
+const STREAMS: usize = 4;
+
+/// So many pieces of a mebibyte wait to be written at most.
+const WAITING: usize = 16;
+
+/// How often a caller looks how far it is.
+const TICK: Duration = Duration::from_millis(50);
+
+/// After so long without a byte, or at a speed that will never do, it is given up.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// How much longer than computing fetching may take in the end.
+const OVERTIME: Duration = Duration::from_secs(1);
+
+/// How long a stream that was given up is waited for.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// Why a file didn't come.
+pub(in crate::tier) enum Stop {
+    Fault(Fault),
+    /// It isn't as long as its record says.
+    Misfit,
+    /// It takes too long.
+    GivenUp,
+    /// It can't be written here.
+    Local(Error),
+}
+
+/// How long the files of an entry may take.
+pub(in crate::tier) struct Allowance<'a> {
+    begin: Instant,
+    most: Duration,
+    /// Of all files.
+    bytes: u64,
+    arrived: Arc<AtomicU64>,
+    /// How many had arrived when that was last seen to grow.
+    seen: Cell<(u64, Instant)>,
+    interrupted: &'a dyn Fn() -> bool,
+}
+
+impl<'a> Allowance<'a> {
+    /// For files of so many bytes, of a result that took `duration` to compute.
+    pub(in crate::tier) fn new(duration: Duration, bytes: u64, interrupted: &'a dyn Fn() -> bool) -> Self {
+        let most = duration.saturating_add(OVERTIME);
+        let begin = Instant::now();
+        Self { begin, most, bytes, arrived: Arc::default(), seen: Cell::new((0, begin)), interrupted }
+    }
+
+    /// The bytes that have arrived, and the time that they took.
+    pub(in crate::tier) fn so_far(&self) -> (u64, Duration) {
+        (self.arrived.load(Ordering::Relaxed), self.begin.elapsed())
+    }
+
+    pub(in crate::tier) fn left(&self) -> Duration {
+        self.most.saturating_sub(self.begin.elapsed())
+    }
+
+    /// Whether it goes on: in time by its speed so far, and wanted.
+    fn expect_progress(&self) -> Result<(), Stop> {
+        let (took, arrived) = (self.begin.elapsed(), self.arrived.load(Ordering::Relaxed));
+        if arrived > self.seen.get().0 {
+            self.seen.set((arrived, Instant::now()));
+        } else if self.seen.get().1.elapsed() >= SILENCE {
+            return Err(Stop::Fault(Fault::Late));
+        }
+        let in_all = took.as_secs_f64() * self.bytes as f64 / (arrived as f64).max(1.0);
+        if took >= self.most || (self.interrupted)() || (took >= SILENCE && in_all > self.most.as_secs_f64()) {
+            // A place that gives nothing at all, or next to nothing, isn't only slow.
+            return Err(if arrived * 100 < self.bytes && took >= SILENCE {
+                Stop::Fault(Fault::Late)
+            } else {
+                Stop::GivenUp
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Fetches the object `name`, which has to have `len` bytes.
+pub(in crate::tier) fn fetch(
+    place: &Place,
+    name: String,
+    len: u64,
+    blob: &mut NewBlob<'_>,
+    allowance: &Allowance<'_>,
+) -> Result<(), Stop> {
+    let (to, from) = sync_channel(WAITING);
+    let streams = begin(place, name, len, &to, allowance);
+    drop(to);
+    let mut streams = streams.map_err(Stop::Fault)?;
+    let written = write(&from, blob, allowance);
+    drop(from);
+    let wait = if written.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
+    let ended: Vec<_> = streams.iter_mut().map(|stream| stream.wait(wait).unwrap_or(Err(Fault::Late))).collect();
+    written?;
+    ended.into_iter().collect::<Result<(), _>>().map_err(|fault| match fault {
+        Fault::Other(error) if error.is::<Misfit>() => Stop::Misfit,
+        fault => Stop::Fault(fault),
+    })
+}
+
+/// Begins as many streams as are of use, which take part by part.
+fn begin(
+    place: &Place,
+    name: String,
+    len: u64,
+    to: &SyncSender<Piece>,
+    allowance: &Allowance<'_>,
+) -> Result<Vec<Started<()>>, Fault> {
+    let part = if !place.ranges {
+        len.max(1)
+    } else if len < LARGE {
+        PART
+    } else {
+        LARGE_PART
+    };
+    let parts = len.div_ceil(part).max(1);
+    let streams = if len < STREAMED { 1 } else { STREAMS.min(usize::try_from(parts).unwrap_or(STREAMS)) };
+    let (next, name, until) = (Arc::new(AtomicU64::new(0)), Arc::new(name), Deadline::after(allowance.left()));
+    let stream = || {
+        let (next, name, to, arrived) =
+            (Arc::clone(&next), Arc::clone(&name), to.clone(), Arc::clone(&allowance.arrived));
+        place.calls.start(move |backend: &dyn Backend| {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= parts {
+                    return Ok(());
+                }
+                let (at, end) = (n * part, len.min((n + 1) * part));
+                let get = Get::new(&name, end - at, until);
+                let get = if parts > 1 { get.range(at..end) } else { get };
+                let mut pipe = Pipe::new(to.clone(), at, end - at, Arc::clone(&arrived));
+                let got = backend.get(&get, &mut pipe);
+                if let Err(fault) = pipe.finish(got) {
+                    // The others needn't go on.
+                    next.store(parts, Ordering::Relaxed);
+                    return Err(fault);
+                }
+            }
+        })
+    };
+    (0..streams).map(|_| stream()).collect()
+}
+
+/// Writes what comes until nothing comes any more.
+fn write(from: &Receiver<Piece>, blob: &mut NewBlob<'_>, allowance: &Allowance<'_>) -> Result<(), Stop> {
+    loop {
+        match from.recv_timeout(TICK) {
+            Ok(Piece { at, bytes }) => blob.write_at(at, &bytes).map_err(Stop::Local)?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+        allowance.expect_progress()?;
+    }
+}

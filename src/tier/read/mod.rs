@@ -1,0 +1,313 @@
+//! Reading: a result that this folder lacks comes from a tier instead of being computed.
+//!
+//! The record comes first, and all that it says by itself is judged before a byte of an array is asked for: whose it is,
+//! whether it is fresh, and whether fetching it is worth the time. What has arrived is checked here, and published as any
+//! entry; then the call looks again, and hits.
+
+pub(super) mod array;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::digest::escaped;
+use crate::entry::info::stored_bytes;
+use crate::entry::read::find::{Found, Missing};
+use crate::entry::site::Site;
+use crate::error::{Error, ErrorKind};
+use crate::folder::arrival::Arrival;
+use crate::key::Key;
+use crate::payload::any_value;
+use crate::planted;
+use crate::record::{OVERFLOW_MAX, Record};
+use crate::store::Stat;
+use crate::tier::place::{Answer, Place};
+use crate::tier::read::array::{Allowance, Stop};
+use crate::tier::tiers::Core;
+use crate::tier::{Fault, removed};
+
+/// What a call looks for that this folder lacks.
+pub(crate) struct Sought<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) function: &'static str,
+    /// Whether an entry is good, by the function's and the memory's own rules.
+    pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    /// Whether the caller gives up.
+    pub(crate) interrupted: &'a dyn Fn() -> bool,
+}
+
+/// What became of it.
+pub(crate) enum Fetched {
+    /// It is here now.
+    Here,
+    /// It is to be computed, and to `replace` what a tier has under its name.
+    Nowhere { replace: bool },
+}
+
+/// What came of asking one tier.
+pub(super) enum Outcome {
+    Here,
+    NotAsked(&'static str),
+    Absent,
+    /// It isn't good any more, and to be replaced.
+    Stale(String),
+    /// It is good, and stays there.
+    Left(&'static str),
+    Damaged(Error),
+    Failed(Fault),
+    /// This folder takes nothing.
+    Local(Error),
+}
+
+/// Results that expire sooner aren't fetched, and aren't put there.
+pub(super) const EXPIRES_SOON: Duration = Duration::from_secs(60);
+
+/// So many keys are known with what tiers said of them.
+const TOLD_MAX: usize = 1024;
+
+/// What tiers said of keys, for those who ask why a call was computed.
+#[derive(Default)]
+pub(super) struct Told(VecDeque<(Key, String)>);
+
+impl Core {
+    pub(crate) fn fetch(&self, sought: &Sought<'_>) -> Fetched {
+        let (mut replace, mut told) = (false, Vec::new());
+        for place in &self.outbox.places {
+            let outcome = self.fetch_from(place, sought);
+            told.push(format!("{}: {outcome}", place.name));
+            replace |= matches!(outcome, Outcome::Stale(_) | Outcome::Damaged(_));
+            match outcome {
+                Outcome::Here => return Fetched::Here,
+                Outcome::Local(error) => {
+                    tracing::warn!(function = sought.function, %error, "what came from a tier can't be kept");
+                    break;
+                }
+                _ => {}
+            }
+            if (sought.interrupted)() {
+                break;
+            }
+        }
+        self.tell(sought.site.key(), told.join("; "));
+        Fetched::Nowhere { replace }
+    }
+
+    /// What tiers said of a key when it was last asked for.
+    pub(crate) fn told(&self, key: Key) -> Option<String> {
+        self.told.lock().0.iter().rev().find(|(known, _)| *known == key).map(|(_, told)| told.clone())
+    }
+
+    fn tell(&self, key: Key, text: String) {
+        let mut told = self.told.lock();
+        if told.0.len() == TOLD_MAX {
+            told.0.pop_front();
+        }
+        told.0.push_back((key, escaped(&text).into_owned()));
+    }
+
+    fn fetch_from(&self, place: &Place, sought: &Sought<'_>) -> Outcome {
+        if place.pace.is_slower_than(sought.function) {
+            return Outcome::NotAsked("the function is faster than it");
+        }
+        if !place.circuit.may_ask() {
+            return Outcome::NotAsked("it is left alone after a failure");
+        }
+        let outcome = match place.record(&sought.site.record()) {
+            Ok(Answer::Bytes(bytes)) => self.judge(place, sought, &bytes),
+            Ok(Answer::TooLong) => Outcome::Damaged(Error::damaged("its record is too long")),
+            Ok(Answer::Absent) => Outcome::Absent,
+            Err(_) if planted::is("tier error counted as a miss") => Outcome::Absent,
+            Err(fault) => Outcome::Failed(fault),
+        };
+        place.count(|counts| match &outcome {
+            Outcome::Here => counts.hits += 1,
+            Outcome::Absent => counts.absent += 1,
+            Outcome::Stale(_) => counts.stale += 1,
+            Outcome::Left(_) | Outcome::Local(_) => counts.left += 1,
+            Outcome::Damaged(_) => counts.damaged += 1,
+            Outcome::NotAsked(_) | Outcome::Failed(_) => {}
+        });
+        match &outcome {
+            Outcome::Damaged(error) => {
+                place.circuit.damaged();
+                tracing::warn!(tier = place.name, function = sought.function, %error, "a tier has a damaged result");
+            }
+            Outcome::Here => place.circuit.intact(),
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Judges a record by all that it says, and fetches the rest.
+    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8]) -> Outcome {
+        match decode(bytes, sought) {
+            Ok(record) => match self.is_worth(place, sought, &record, bytes.len() as u64) {
+                Ok(()) => self.take(place, sought, &record),
+                Err(outcome) => outcome,
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Fetches an entry, unless its record says that it isn't for this folder.
+    pub(super) fn take(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Outcome {
+        if record.edited {
+            return Outcome::Left("it was edited by hand");
+        }
+        if record.has_pickle() && !place.tier.pickles {
+            self.warn_of_pickle(sought.function);
+            return Outcome::Left("it holds an object that Python pickled");
+        }
+        if record.unsupported().is_some() && !sought.site.takes_any_value() {
+            return Outcome::Left("it holds what no Rust type takes");
+        }
+        if !sought.site.suits(record) {
+            return Outcome::Left("it is of other types of the same names");
+        }
+        let bytes = stored_bytes(record);
+        if bytes > place.tier.max_bytes || self.room.is_some_and(|room| bytes > room) {
+            return Outcome::Left("it is too large");
+        }
+        match self.fetch_files(place, sought, record) {
+            Ok(()) => Outcome::Here,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Whether an entry is good still, and fetching it faster than computing it.
+    fn is_worth(&self, place: &Place, sought: &Sought<'_>, record: &Record, length: u64) -> Result<(), Outcome> {
+        self.expect_fresh(sought, record, length).map_err(Outcome::Stale)?;
+        let duration = Duration::from_nanos(record.duration);
+        match place.pace.is_worth(stored_bytes(record), duration) {
+            true => Ok(()),
+            false => Err(Outcome::Left("computing it is faster than fetching it")),
+        }
+    }
+
+    fn expect_fresh(&self, sought: &Sought<'_>, record: &Record, length: u64) -> Result<(), String> {
+        if removed::is_removed(&self.archive.disk, sought.site, record) {
+            return Err("it was removed".to_owned());
+        }
+        if expires_soon(record) {
+            return Err("it expires within a minute".to_owned());
+        }
+        let created = std::time::SystemTime::UNIX_EPOCH + Duration::from_nanos(record.created);
+        let (stat, record) = (Stat::elsewhere(length, created), Box::new(record.clone()));
+        match (sought.fresh)(&Found { record, stat, length, used: created }) {
+            Ok(()) => Ok(()),
+            Err(Missing::Expired(how)) => Err(how),
+            Err(_) => Err("it isn't good".to_owned()),
+        }
+    }
+
+    fn fetch_files(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Result<(), Outcome> {
+        let (begin, duration) = (Instant::now(), Duration::from_nanos(record.duration));
+        let (bytes, disk) = (stored_bytes(record), &self.archive.disk);
+        let allowance = Allowance::new(duration, bytes, sought.interrupted);
+        let object = |file: &str| place.object(&sought.site.file(file));
+        let joined;
+        let record = match &record.overflow {
+            None => record,
+            Some(overflow) if overflow.length > OVERFLOW_MAX => {
+                return Err(Outcome::Damaged(Error::damaged("its overflow is longer than any can be")));
+            }
+            Some(overflow) => {
+                let value = match place.get(object(&overflow.file), overflow.length, allowance.left()) {
+                    Ok(Answer::Bytes(value)) => value,
+                    Ok(Answer::Absent) => return Err(missing(&overflow.file)),
+                    Ok(Answer::TooLong) => return Err(Outcome::Damaged(Error::damaged("its overflow is too long"))),
+                    Err(fault) => return Err(Outcome::Failed(fault)),
+                };
+                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(Outcome::Damaged)?;
+                &joined
+            }
+        };
+        any_value(&record.value, record.arrays.len()).map_err(Outcome::Damaged)?;
+        let mut arrival = Arrival::new(&self.archive, sought.site, record, "tier");
+        if planted::is("tier record before arrays") {
+            let _ = disk.replace(
+                &sought.site.record(),
+                &record.encode().unwrap_or_default(),
+                crate::store::Durability::Buffered,
+            );
+        }
+        for array in &record.arrays {
+            let mut stop = None;
+            let taken = arrival.take(array, array.length, |blob| {
+                array::fetch(place, object(&array.file), array.length, blob, &allowance).map_err(|why| {
+                    stop = Some(why);
+                    Error::new(ErrorKind::Other, "it didn't come")
+                })
+            });
+            taken.map_err(|error| match (stop, error.kind()) {
+                (Some(Stop::Fault(Fault::Absent)), _) => missing(&array.file),
+                (Some(Stop::Fault(fault)), _) => {
+                    place.fault(&fault);
+                    Outcome::Failed(fault)
+                }
+                (Some(Stop::Misfit), _) => Outcome::Damaged(Error::damaged(format!(
+                    "`{}` isn't as long as its record says",
+                    array.file.escape_debug()
+                ))),
+                (Some(Stop::GivenUp), _) => {
+                    let (arrived, took) = allowance.so_far();
+                    place.pace.fetched(arrived, took);
+                    Outcome::Left("fetching it takes too long")
+                }
+                (Some(Stop::Local(error)), _) => Outcome::Local(error),
+                (None, ErrorKind::Io) => Outcome::Local(error),
+                (None, _) => Outcome::Damaged(error),
+            })?;
+        }
+        arrival.publish().map_err(Outcome::Local)?;
+        place.pace.fetched(bytes, begin.elapsed());
+        place.count(|counts| counts.fetched_bytes += bytes);
+        Ok(())
+    }
+
+    fn warn_of_pickle(&self, function: &'static str) {
+        if self.pickled.lock().insert(function) {
+            tracing::warn!(
+                function,
+                "a tier has its result with an object that Python pickled, which isn't loaded from there"
+            );
+        }
+    }
+}
+
+/// The record, if it is one of the call that looks for it.
+fn decode(bytes: &[u8], sought: &Sought<'_>) -> Result<Box<Record>, Outcome> {
+    let record = Record::decode(bytes, || "of a tier".into()).map_err(|error| match error.kind() {
+        ErrorKind::Newer => Outcome::Left("a newer version has put it there"),
+        _ => Outcome::Damaged(error),
+    })?;
+    if record.key != sought.site.key().digest() || record.function != sought.function {
+        let what = format!("its record is of `{}` under key {}", escaped(&record.function), record.key);
+        return Err(Outcome::Damaged(Error::damaged(what)));
+    }
+    Ok(record)
+}
+
+/// Whether a call made inside it expires within a minute.
+pub(super) fn expires_soon(record: &Record) -> bool {
+    let soon = std::time::SystemTime::now() + EXPIRES_SOON;
+    record.expires.is_some_and(|at| at < crate::record::nanoseconds_since_1970(soon))
+}
+
+fn missing(file: &str) -> Outcome {
+    Outcome::Damaged(Error::damaged(format!("file `{}` is missing", file.escape_debug())))
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Here => f.write_str("it came from there"),
+            Self::NotAsked(why) => write!(f, "not asked, as {why}"),
+            Self::Absent => f.write_str("it doesn't have it"),
+            Self::Stale(how) => write!(f, "no longer good: {how}"),
+            Self::Left(why) => write!(f, "not fetched, as {why}"),
+            Self::Damaged(error) => write!(f, "damaged: {error}"),
+            Self::Failed(fault) => write!(f, "it failed: {fault}"),
+            Self::Local(error) => write!(f, "it can't be kept here: {error}"),
+        }
+    }
+}

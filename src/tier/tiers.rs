@@ -1,0 +1,111 @@
+//! The tiers of one memory.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::entry::archive::Archive;
+use crate::threads::fork::ForkMutex;
+use crate::tier::place::Answer;
+use crate::tier::read::Told;
+use crate::tier::removed::{self, Deny};
+use crate::tier::write::keeper::Keeper;
+use crate::tier::write::outbox::Outbox;
+
+/// The tiers of one memory, and the thread that sends to them what the memory computes.
+pub(crate) struct Tiers {
+    core: Arc<Core>,
+    keeper: Keeper,
+    /// How long its end waits for what is left to be sent.
+    wait: Duration,
+}
+
+/// What threads share that work for the tiers of a memory.
+pub(crate) struct Core {
+    pub(crate) archive: Arc<Archive>,
+    pub(crate) outbox: Arc<Outbox>,
+    /// The most bytes of a result that is fetched.
+    pub(super) room: Option<u64>,
+    pub(super) told: ForkMutex<Told>,
+    /// Functions whose pickled results were warned of.
+    pub(super) pickled: ForkMutex<HashSet<&'static str>>,
+    /// One renewal of the deny list at a time.
+    renewing: ForkMutex<()>,
+}
+
+/// How long a deny list is waited for.
+const DENY_WAIT: Duration = Duration::from_secs(2);
+
+impl Tiers {
+    /// The tiers of a memory whose results are put into `outbox`; its folder may hold `limit` bytes.
+    pub(crate) fn new(archive: &Arc<Archive>, outbox: Arc<Outbox>, limit: Option<u64>, wait: Duration) -> Self {
+        let core = Arc::new(Core {
+            archive: Arc::clone(archive),
+            outbox,
+            room: limit.map(|limit| limit / 4),
+            told: ForkMutex::default(),
+            pickled: ForkMutex::default(),
+            renewing: ForkMutex::default(),
+        });
+        let keeper = Keeper::new(&core);
+        let tiers = Self { core, keeper, wait };
+        if tiers.core.archive.rules.writes {
+            tiers.core.renew_deny();
+            tiers.keeper.work();
+        }
+        tiers
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        // A forked child has no thread.
+        if self.core.archive.rules.writes {
+            self.keeper.work();
+        }
+        &self.core
+    }
+}
+
+impl Drop for Tiers {
+    fn drop(&mut self) {
+        if !self.wait.is_zero() {
+            self.core.flush(self.wait);
+        }
+        self.keeper.stop();
+    }
+}
+
+impl Core {
+    /// Renews the copy of what was purged from tiers, once it is ten minutes old, and removes that here.
+    pub(crate) fn renew_deny(&self) {
+        let disk = &self.archive.disk;
+        if removed::age(disk).is_some_and(|age| age < removed::RENEWED) {
+            return;
+        }
+        let _one = self.renewing.lock();
+        let known = Deny::read(disk);
+        let (mut all, mut asked) = (known.clone(), false);
+        for place in self.outbox.places.iter().filter(|place| place.circuit.may_ask()) {
+            match place.get(removed::DENY.to_owned(), removed::DENY_MAX, DENY_WAIT) {
+                Ok(Answer::Bytes(bytes)) => {
+                    all.merge(Deny::parse(&bytes));
+                    asked = true;
+                }
+                Ok(Answer::Absent) => asked = true,
+                Ok(Answer::TooLong) => tracing::warn!(tier = place.name, "its list of what was purged is too long"),
+                Err(_) => {}
+            }
+        }
+        if asked {
+            self.keep_deny(&known, &all);
+        }
+    }
+
+    /// Removes what is denied now and wasn't, and keeps the list.
+    pub(super) fn keep_deny(&self, known: &Deny, all: &Deny) -> u64 {
+        let removed = all.apply(&self.archive, known);
+        if let Err(error) = all.write(&self.archive.disk) {
+            tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
+        }
+        removed
+    }
+}

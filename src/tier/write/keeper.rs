@@ -1,0 +1,82 @@
+//! The thread that sends to tiers what this process computes, and keeps the list of what was purged up to date.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::threads::fork::{ForkMutex, Process};
+use crate::tier::removed;
+use crate::tier::tiers::Core;
+use crate::tier::write::upload::Pass;
+
+/// The first entry is sent within so long, at random: many processes may begin at once.
+const JITTER: Duration = Duration::from_secs(2);
+
+/// How often it looks whether a tier that is left alone may be asked again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How often it looks whether an entry has been published.
+const SOON: Duration = Duration::from_millis(100);
+
+pub(in crate::tier) struct Keeper {
+    core: Arc<Core>,
+    /// The process that has the thread.
+    process: ForkMutex<Option<Process>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    pub(in crate::tier) fn new(core: &Arc<Core>) -> Self {
+        Self { core: Arc::clone(core), process: ForkMutex::default(), over: Arc::default() }
+    }
+
+    /// Begins the thread, unless this process has it. Where none is to be had, the next process sends.
+    pub(in crate::tier) fn work(&self) {
+        let (mut process, current) = (self.process.lock(), Process::current());
+        if *process == Some(current) {
+            return;
+        }
+        *process = Some(current);
+        drop(process);
+        let (core, over) = (Arc::clone(&self.core), Arc::clone(&self.over));
+        let spawned = thread::Builder::new().name("ndcache-keeper".to_owned()).spawn(move || keep(&core, &over));
+        match spawned {
+            Ok(thread) => *self.core.outbox.sender.lock() = Some(thread.thread().clone()),
+            Err(error) => tracing::debug!(%error, "results are sent to tiers by another process"),
+        }
+    }
+
+    /// Ends the thread when it has done with what it is sending.
+    pub(in crate::tier) fn stop(&self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.core.outbox.wake();
+    }
+}
+
+fn keep(core: &Core, over: &AtomicBool) {
+    let is_over = || over.load(Ordering::Relaxed);
+    let jitter = JITTER * u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or(0) / 1000;
+    sleep(jitter, &is_over);
+    while !is_over() {
+        core.renew_deny();
+        let pass = core.pass(false, &is_over);
+        if is_over() || core.outbox.was_added() {
+            continue;
+        }
+        thread::park_timeout(match pass {
+            Pass { early: 1.., .. } => SOON,
+            Pass { left: 1.., .. } => AGAIN,
+            _ => removed::RENEWED,
+        });
+    }
+}
+
+/// Sleeps so long, whoever wakes it, unless it is over.
+fn sleep(wait: Duration, is_over: &dyn Fn() -> bool) {
+    let begin = Instant::now();
+    while let Some(left) = wait.checked_sub(begin.elapsed()).filter(|left| !left.is_zero() && !is_over()) {
+        thread::park_timeout(left);
+    }
+}

@@ -1,0 +1,12 @@
+//! Writing: what this folder's users compute goes to the tiers that they may write, later and never by the caller.
+//!
+//! * `outbox`: what is to be sent, noted just before an entry is published; `queue`: the notes of one tier.
+//! * `object`: an entry as it lies in a tier; `upload`: its way there; `keeper`: the thread that sends.
+
+pub(super) mod keeper;
+pub(super) mod object;
+pub(crate) mod outbox;
+pub(in crate::tier) mod queue;
+pub(in crate::tier) mod upload;
+
+pub use upload::Flushed;

@@ -1,0 +1,287 @@
+//! The way of an entry into a tier: its arrays first, then its record, which is what makes it one.
+
+use std::time::{Duration, Instant};
+
+use crate::entry::info::stored_bytes;
+use crate::entry::read::find::Found;
+use crate::entry::site::Site;
+use crate::error::ErrorKind;
+use crate::planted;
+use crate::record::Record;
+use crate::tier::place::{Answer, Place};
+use crate::tier::read::expires_soon;
+use crate::tier::tiers::Core;
+use crate::tier::write::object::Object;
+use crate::tier::write::queue::{Claim, Queue};
+use crate::tier::{Body, Fault, removed};
+
+/// What became of sending an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tier) enum Sent {
+    /// It is there, of so many bytes.
+    Put(u64),
+    /// It was there.
+    There,
+    /// It isn't to be sent any more: removed, edited, another user's.
+    Dropped,
+    /// It isn't published yet.
+    Early,
+    /// It couldn't be sent now.
+    Failed,
+}
+
+/// An entry is noted before it is published: one that isn't there is waited for that long.
+const EARLY: Duration = Duration::from_secs(10);
+
+/// How long putting an object may take: so long and, at the worst, at so many bytes a second.
+const PUT_WAIT: Duration = Duration::from_secs(20);
+const SLOWEST: u64 = 256 << 10;
+
+/// What came of a pass through the queues.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Pass {
+    pub(super) sent: u64,
+    pub(super) failed: u64,
+    /// What isn't published yet.
+    pub(super) early: u64,
+    /// What is left, with what others have taken.
+    pub(super) left: u64,
+}
+
+/// What [`Memory::flush`](crate::Memory::flush) has sent.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use std::time::Duration;
+///
+/// let memory = ndcache::Memory::open(folder.path())?;
+/// let flushed = memory.flush(Duration::from_secs(60))?;
+/// assert_eq!((flushed.uploaded, flushed.left, flushed.failed), (0, 0, 0)); // it has no tiers
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flushed {
+    /// Results that are in their tier now and were to be sent.
+    pub uploaded: u64,
+    /// Results that are still to be sent.
+    pub left: u64,
+    /// Attempts to send one that failed.
+    pub failed: u64,
+}
+
+impl Core {
+    /// Sends what is to be sent, for so long, whether or not a tier is left alone after a failure.
+    pub(crate) fn flush(&self, wait: Duration) -> Flushed {
+        let (begin, mut flushed) = (Instant::now(), Flushed::default());
+        loop {
+            let pass = self.pass(true, &|| begin.elapsed() >= wait);
+            flushed.uploaded += pass.sent;
+            flushed.failed += pass.failed;
+            flushed.left = pass.left;
+            let left = wait.saturating_sub(begin.elapsed());
+            if flushed.left == 0 || left.is_zero() || self.all_refused() {
+                return flushed;
+            }
+            let pause = if pass.failed > 0 { Duration::from_secs(1) } else { Duration::from_millis(20) };
+            std::thread::sleep(pause.min(left));
+        }
+    }
+
+    fn all_refused(&self) -> bool {
+        use std::sync::atomic::Ordering;
+        self.outbox.queues().all(|(place, _)| place.refused.load(Ordering::Relaxed))
+    }
+
+    /// Sends what nobody else has taken, until `over`; one that is left alone after a failure is only asked if `hurry`.
+    pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool) -> Pass {
+        use std::sync::atomic::Ordering;
+        let mut pass = Pass::default();
+        for (place, queue) in self.outbox.queues() {
+            let (jobs, taken) = match queue.jobs() {
+                Ok(jobs) => jobs,
+                Err(error) => {
+                    tracing::debug!(tier = place.name, %error, "what is to be sent there can't be listed");
+                    continue;
+                }
+            };
+            pass.left += taken;
+            let mut failed = false;
+            for job in jobs {
+                let is_refused = place.refused.load(Ordering::Relaxed);
+                if failed || is_refused || over() || !(hurry || place.circuit.may_ask()) {
+                    pass.left += 1;
+                    continue;
+                }
+                let claim = match queue.claim(&job) {
+                    Ok(Some(claim)) => claim,
+                    Ok(None) => continue,
+                    Err(error) => {
+                        tracing::debug!(tier = place.name, %error, "an entry that is to be sent can't be taken");
+                        pass.left += 1;
+                        continue;
+                    }
+                };
+                if planted::is("job gone before the put") {
+                    let _ = queue.done(&claim);
+                }
+                let sent = self.send_claimed(place, &queue, &claim);
+                failed = sent == Sent::Failed;
+                let ended = if matches!(sent, Sent::Failed | Sent::Early) {
+                    queue.give_back(&claim)
+                } else {
+                    queue.done(&claim)
+                };
+                if let Err(error) = ended {
+                    tracing::debug!(tier = place.name, %error, "an entry may be sent again");
+                }
+                match sent {
+                    Sent::Put(_) | Sent::There => pass.sent += 1,
+                    Sent::Failed => {
+                        pass.failed += 1;
+                        pass.left += 1;
+                    }
+                    Sent::Early => {
+                        pass.early += 1;
+                        pass.left += 1;
+                    }
+                    Sent::Dropped => {}
+                }
+            }
+        }
+        pass
+    }
+
+    fn send_claimed(&self, place: &Place, queue: &Queue<'_>, claim: &Claim) -> Sent {
+        let site = claim.job.site();
+        match self.archive.read_record(&site.record()) {
+            Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &|| queue.hold(claim)),
+            Ok(None) if claim.is_younger_than(EARLY) && !removed::is_marked(&self.archive.disk, &site) => Sent::Early,
+            Ok(None) => Sent::Dropped,
+            Err(error) if error.kind() == ErrorKind::Io => Sent::Failed,
+            Err(_) => Sent::Dropped,
+        }
+    }
+
+    /// Sends an entry of this folder; `held` is called before each of its files.
+    pub(in crate::tier) fn send(
+        &self,
+        place: &Place,
+        site: &Site,
+        found: &Found,
+        replace: bool,
+        held: &dyn Fn(),
+    ) -> Sent {
+        let record = &found.record;
+        if !self.may_send(place, site, found) {
+            return Sent::Dropped;
+        }
+        let there = match place.get(place.object(&site.record()), crate::record::RECORD_MAX as u64, PUT_WAIT) {
+            Ok(Answer::Bytes(bytes)) => Some(Record::decode(&bytes, || "of a tier".into())),
+            Ok(Answer::TooLong) => Some(Err(crate::error::Error::damaged("its record is too long"))),
+            Ok(Answer::Absent) => None,
+            Err(_) => return Sent::Failed,
+        };
+        let previous = match there {
+            // It is another version's, and stays.
+            Some(Err(error)) if error.kind() == ErrorKind::Newer => return Sent::There,
+            Some(Err(_)) | None => None,
+            Some(Ok(there)) => {
+                let is_ours = there.key == site.key().digest() && there.function == record.function;
+                let is_good =
+                    is_ours && !removed::is_removed(&self.archive.disk, site, &there) && !expires_soon(&there);
+                if is_good && !replace {
+                    return Sent::There;
+                }
+                Some(there)
+            }
+        };
+        let object = match Object::of(&self.archive, site, record, &place.tier) {
+            Ok(object) => object,
+            Err(error) => {
+                tracing::warn!(tier = place.name, %error, "an entry isn't sent there: it is damaged or gone");
+                return if error.kind() == ErrorKind::Io { Sent::Failed } else { Sent::Dropped };
+            }
+        };
+        self.put(place, site, object, replace || previous.is_some(), previous.as_deref(), held)
+    }
+
+    fn put(
+        &self,
+        place: &Place,
+        site: &Site,
+        object: Object,
+        replace: bool,
+        previous: Option<&Record>,
+        held: &dyn Fn(),
+    ) -> Sent {
+        let (bytes, Object { record, overflow, arrays }) = (object.len(), object);
+        let overflowed = overflow.iter().map(|(name, _)| name.clone());
+        let named: Vec<_> = arrays.iter().map(|(name, _)| name.clone()).chain(overflowed).collect();
+        let late = planted::is("remote record before arrays");
+        if late && put_one(place, site, &format!("{}.record", site.key()), record.clone(), false).is_err() {
+            return Sent::Failed;
+        }
+        for (name, body) in arrays {
+            held();
+            if put_one(place, site, &name, body, !replace).is_err() {
+                return Sent::Failed;
+            }
+        }
+        if let Some((name, body)) = overflow {
+            held();
+            if put_one(place, site, &name, body, !replace).is_err() {
+                return Sent::Failed;
+            }
+        }
+        held();
+        if put_one(place, site, &format!("{}.record", site.key()), record, !replace).is_err() {
+            return Sent::Failed;
+        }
+        // Nobody finds these any more.
+        let gone = previous.into_iter().flat_map(Record::files).filter(|file| !named.iter().any(|name| name == file));
+        for file in gone {
+            let _ = place.delete(place.object(&site.file(file)), PUT_WAIT);
+        }
+        place.count(|counts| {
+            counts.uploads += 1;
+            counts.uploaded_bytes += bytes;
+        });
+        Sent::Put(bytes)
+    }
+
+    /// Whether an entry is to be sent, as it stands here now.
+    fn may_send(&self, place: &Place, site: &Site, found: &Found) -> bool {
+        let record = &found.record;
+        let is_own = found.stat.uid == rustix::process::geteuid().as_raw();
+        let is_from_tier = record.origin.as_deref() == Some("tier");
+        is_own
+            && !record.edited
+            && !is_from_tier
+            && !expires_soon(record)
+            && stored_bytes(record) <= place.tier.max_bytes
+            && Duration::from_nanos(record.duration) >= place.tier.min_duration
+            && record.key == site.key().digest()
+            && !removed::is_denied(&self.archive.disk, site, record)
+    }
+}
+
+/// Puts one of an entry's files; that it is there already is as good.
+fn put_one(
+    place: &Place,
+    site: &Site,
+    file: &str,
+    body: impl Body + Send + 'static,
+    if_absent: bool,
+) -> Result<(), Fault> {
+    let wait = PUT_WAIT + Duration::from_secs(body.len() / SLOWEST);
+    match place.put(place.object(&site.file(file)), body, if_absent, wait) {
+        Ok(_) | Err(Fault::Exists) => Ok(()),
+        Err(fault) => {
+            if matches!(fault, Fault::Denied | Fault::Unsupported) {
+                place.refused.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            Err(fault)
+        }
+    }
+}

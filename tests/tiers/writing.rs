@@ -1,0 +1,296 @@
+//! What goes to a tier, and what doesn't.
+
+use std::time::Duration;
+
+use ndarray::Array1;
+use ndcache::tier::{Access, Backend, Filter, Folder, Get, Share, Tier};
+use ndcache::{FileStamp, Memory, cache};
+
+use super::proxy::{Flaw, Plan, Proxy};
+
+#[cache]
+fn waves(n: usize, seed: u64) -> Array1<f64> {
+    std::thread::sleep(Duration::from_millis(120));
+    Array1::from_shape_fn(n, |i| (i as f64).cos() * seed as f64)
+}
+
+#[cache]
+fn size_of(file: FileStamp) -> u64 {
+    let _ = file;
+    1
+}
+
+#[cache(code = "build")]
+fn of_build(n: u64) -> u64 {
+    n
+}
+
+#[cache(expires = std::time::Duration::from_secs(30))]
+fn short_lived(n: u64) -> u64 {
+    n
+}
+
+#[cache]
+fn greeted(name: &str, password: &str) -> String {
+    format!("hello {name} {}", password.len())
+}
+
+fn flush(memory: &Memory) -> u64 {
+    let flushed = memory.flush(Duration::from_secs(60)).unwrap();
+    assert_eq!((flushed.left, flushed.failed), (0, 0));
+    flushed.uploaded
+}
+
+#[test]
+fn arrays_go_before_their_record_and_putting_twice_is_one_object() {
+    let proxy = Proxy::new();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&one, &other] {
+        let memory = proxy.memory(folder.path());
+        memory.eval(waves::call(10_000, 2));
+        flush(&memory);
+    }
+    let names = proxy.objects.names();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(proxy.count("put .record"), 1);
+    assert_eq!(proxy.count("put .npy"), 1);
+}
+
+#[test]
+fn what_a_process_leaves_goes_with_the_next_one() {
+    let proxy = Proxy::new();
+    let folder = tempfile::tempdir().unwrap();
+    let memory = proxy.memory(folder.path());
+    memory.eval(waves::call(10_000, 3));
+    drop(memory);
+    let memory = proxy.memory(folder.path());
+    assert_eq!(flush(&memory), 1);
+    assert_eq!(proxy.objects.names().len(), 2);
+}
+
+#[test]
+fn what_means_nothing_elsewhere_is_not_sent() {
+    let proxy = Proxy::new();
+    let folder = tempfile::tempdir().unwrap();
+    let memory = proxy.memory(folder.path());
+    memory.eval(size_of::call(FileStamp::open(folder.path().join("locks")).unwrap()));
+    memory.eval(of_build::call(1));
+    memory.eval(short_lived::call(1));
+    flush(&memory);
+    assert_eq!(proxy.objects.names(), Vec::<String>::new());
+    assert_eq!(proxy.count("get .record"), 1, "files by their stamps and builds are asked for");
+    let plain = Memory::open(folder.path()).unwrap();
+    let mut edited = plain.mmap_mut(waves::call(10_000, 4)).unwrap();
+    edited[0] = 5.0;
+    edited.commit().unwrap();
+    let function = Some(waves::function().path().to_owned());
+    let pushed = memory.push(&Filter { function, ..Filter::default() }).unwrap();
+    assert_eq!((pushed.moved, pushed.skipped), (0, 1));
+}
+
+#[test]
+fn limits_of_a_tier_hold() {
+    let proxy = Proxy::new();
+    let folder = tempfile::tempdir().unwrap();
+    let tier = Tier::new(proxy.clone()).access(Access::ReadWrite);
+    let memory = Memory::builder(folder.path()).tier(tier.clone().min_duration(Duration::from_secs(3))).open().unwrap();
+    memory.eval(waves::call(10_000, 5));
+    flush(&memory);
+    let memory = Memory::builder(folder.path()).tier(tier.max_bytes(1000)).open().unwrap();
+    memory.eval(waves::call(10_000, 6));
+    flush(&memory);
+    assert!(proxy.objects.names().is_empty());
+}
+
+#[test]
+fn texts_and_hosts_go_to_folders_alone_unless_they_are_asked_for() {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let all = |proxy: &Proxy| {
+        let until = ndcache::tier::Deadline::after(Duration::from_secs(9));
+        let mut all = Vec::new();
+        for name in proxy.objects.names() {
+            all.extend_from_slice(name.as_bytes());
+            proxy.objects.get(&Get::new(&name, u64::MAX, until), &mut all).unwrap();
+        }
+        all
+    };
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    for told in [false, true] {
+        let (proxy, folder) = (Proxy::new(), tempfile::tempdir().unwrap());
+        let tier = Tier::new(proxy.clone()).access(Access::ReadWrite);
+        let tier = if told { tier.texts(true).host(true) } else { tier };
+        let memory = Memory::builder(folder.path()).tier(tier).open().unwrap();
+        memory.eval(greeted::call("a-person", "hunter2-hunter2"));
+        flush(&memory);
+        let sent = all(&proxy);
+        assert_eq!(holds(&sent, "hunter2-hunter2"), told);
+        assert_eq!(holds(&sent, &host), told, "host");
+    }
+    let (team, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tier = Tier::new(Folder::new(team.path()).unwrap()).access(Access::ReadWrite).share(Share::Any);
+    let memory = Memory::builder(folder.path()).tier(tier).open().unwrap();
+    memory.eval(greeted::call("a-person", "hunter2-hunter2"));
+    flush(&memory);
+    // And what lies there is a cache folder.
+    let shared = Memory::inspect(team.path()).unwrap();
+    let entry = shared.entries().next().unwrap().unwrap();
+    assert_eq!(entry.arguments()[1].text(), "\"hunter2-hunter2\"");
+    assert!(shared.verify(ndcache::verify::Repair::No).unwrap().is_intact());
+}
+
+#[test]
+fn nothing_is_sent_from_a_folder_that_anybody_may_write_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let (proxy, folder) = (Proxy::new(), tempfile::tempdir().unwrap());
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let memory = proxy.memory(folder.path());
+    memory.eval(waves::call(10_000, 7));
+    assert_eq!(memory.flush(Duration::from_secs(5)).unwrap().left, 0);
+    assert_eq!(proxy.count("put"), 0);
+    assert_eq!(memory.push(&Filter::default()).unwrap().moved, 0);
+    assert_eq!(proxy.count("put"), 0);
+}
+
+#[test]
+fn a_tier_that_may_not_be_written_keeps_its_queue_and_is_read() {
+    let (proxy, folder, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(folder.path());
+    proxy.plan(Some(Plan { flaw: Flaw::Denied, request: "put", always: true }));
+    memory.eval(waves::call(10_000, 8));
+    let flushed = memory.flush(Duration::from_secs(5)).unwrap();
+    assert_eq!((flushed.uploaded, flushed.left), (0, 1));
+    assert_eq!(memory.stats().by_tier()[&proxy.place()].errors["denied"], 1);
+    drop(memory);
+    proxy.plan(None);
+    assert_eq!(flush(&proxy.memory(folder.path())), 1);
+    let memory = proxy.memory(other.path());
+    memory.eval(waves::call(10_000, 8));
+    assert_eq!(memory.stats().misses(), 0);
+}
+
+#[test]
+fn what_is_there_can_be_pushed_and_pulled() {
+    let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let plain = Memory::open(one.path()).unwrap();
+    for seed in 0..5 {
+        plain.eval(waves::call(9000, seed));
+    }
+    plain.eval(greeted::call("x", "y"));
+    let memory = proxy.memory(one.path());
+    let function = Some(waves::function().path().to_owned());
+    let filter = Filter { function, ..Filter::default() };
+    let pushed = memory.push(&filter).unwrap();
+    assert_eq!((pushed.moved, pushed.there, pushed.skipped, pushed.failed), (5, 0, 0, 0));
+    assert_eq!(memory.push(&filter).unwrap().there, 5);
+    let memory = proxy.open(other.path(), Access::ReadOnly);
+    let pulled = memory.pull(&Filter::default()).unwrap();
+    assert_eq!((pulled.moved, pulled.there, pulled.failed), (5, 0, 0));
+    assert_eq!(memory.pull(&Filter::default()).unwrap().there, 5);
+    for seed in 0..5 {
+        assert!(memory.contains(&waves::call(9000, seed)));
+    }
+}
+
+#[test]
+fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place() {
+    type Remove = fn(&Memory) -> bool;
+    let removals: [(&str, Remove); 3] = [
+        ("remove", |memory| memory.remove(&waves::call(9000, 1)).unwrap()),
+        ("clear_function", |memory| memory.clear_function(waves::function()).unwrap().items == 1),
+        ("clear", |memory| memory.clear().unwrap().items == 1),
+    ];
+    for (how, remove) in removals {
+        let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let memory = proxy.memory(one.path());
+        memory.eval(waves::call(9000, 1));
+        flush(&memory);
+        // By a memory that knows nothing of tiers, too.
+        let plain = Memory::open(one.path()).unwrap();
+        assert!(remove(if how == "remove" { &plain } else { &memory }), "{how}");
+        if how == "remove" {
+            // What another memory removes is seen within a second.
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+        memory.eval(waves::call(9000, 1));
+        assert_eq!(memory.stats().misses(), 2, "{how}: it came back");
+        assert!(memory.stats().by_tier()[&proxy.place()].stale == 1, "{how}");
+        flush(&memory);
+        assert_eq!(proxy.count("put .record"), 2, "{how}: it isn't replaced");
+        // Another machine has removed nothing.
+        let memory = proxy.memory(other.path());
+        memory.eval(waves::call(9000, 1));
+        assert_eq!(memory.stats().misses(), 0, "{how}");
+    }
+}
+
+#[test]
+fn what_is_purged_is_served_nowhere_ten_minutes_later() {
+    let proxy = Proxy::new();
+    let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+    let memories: Vec<_> = folders.iter().map(|folder| proxy.memory(folder.path())).collect();
+    for memory in &memories {
+        for seed in 0..10 {
+            memory.eval(waves::call(5000, seed));
+        }
+        memory.eval(greeted::call("stays", ""));
+    }
+    // One has a full queue.
+    flush(&memories[0]);
+    let filter = Filter { function: Some(waves::function().path().to_owned()), ..Filter::default() };
+    let purged = memories[0].purge(&filter).unwrap();
+    assert_eq!((purged.here, purged.there, purged.tiers), (10, 10, 1));
+    drop(memories);
+    for folder in &folders {
+        let list = std::fs::File::options().write(true).open(folder.path().join("t/deny")).unwrap();
+        list.set_modified(std::time::SystemTime::now() - Duration::from_secs(601)).unwrap();
+        let memory = proxy.memory(folder.path());
+        for seed in 0..10 {
+            assert!(!memory.contains(&waves::call(5000, seed)));
+        }
+        assert!(memory.contains(&greeted::call("stays", "")));
+        flush(&memory);
+        assert!(!proxy.objects.names().iter().any(|name| name.contains("waves") && name.ends_with(".record")));
+    }
+    // What is computed now is good.
+    let memory = proxy.memory(folders[0].path());
+    memory.eval(waves::call(5000, 1));
+    flush(&memory);
+    let memory = proxy.memory(folders[1].path());
+    memory.eval(waves::call(5000, 1));
+    assert_eq!(memory.stats().misses(), 0);
+}
+
+#[test]
+fn the_environment_names_tiers() {
+    let (folder, team) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let run = |remote: &str, share: &str| {
+        let test = std::env::current_exe().unwrap();
+        let mut command = std::process::Command::new(test);
+        command.args(["--exact", "tiers::writing::opened_by_the_environment", "writing::opened_by_the_environment"]);
+        command.arg("--nocapture").env("NDCACHE_TEST_FOLDER", folder.path());
+        command.env("NDCACHE_REMOTE", remote).env("NDCACHE_REMOTE_SHARE", share).env("NDCACHE_REMOTE_WAIT", "30");
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let team = team.path().display();
+    let output = run(&format!("rw:{team},/nowhere/at/all"), "zen4");
+    assert!(output.contains("opened with 2 tiers"), "{output}");
+    assert!(std::fs::read_dir(format!("{team}/zen4/f")).unwrap().count() == 1, "{output}");
+    let output = run("weird://bucket/x", "any");
+    assert!(output.contains("`NDCACHE_REMOTE`") && output.contains("weird"), "{output}");
+    let output = run(&format!("{team}"), "a/b");
+    assert!(output.contains("`NDCACHE_REMOTE_SHARE`"), "{output}");
+}
+
+/// Run by the test above, in a process of its own.
+#[test]
+fn opened_by_the_environment() {
+    let Some(folder) = std::env::var_os("NDCACHE_TEST_FOLDER") else { return };
+    match Memory::from_env(folder) {
+        Ok(memory) => {
+            memory.eval(waves::call(3000, 77));
+            println!("opened with {} tiers", memory.settings().tiers.len());
+        }
+        Err(error) => println!("{error}"),
+    }
+}
