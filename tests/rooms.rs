@@ -54,7 +54,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "dynamic",
         &[
-            "memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store", "threads", "error",
+            "memory", "stats", "call", "flight", "entry", "payload", "record", "key", "digest", "store", "threads",
+            "error",
         ],
     ),
     ("lib", DOOR),

@@ -29,7 +29,7 @@ impl Stat {
 
     /// What stands for a file that lies elsewhere.
     pub(crate) fn elsewhere(len: u64, modified: SystemTime) -> Self {
-        Self { len, modified, changed: modified, mode: 0, uid: 0, dev: 0, ino: 0, regular: true }
+        Self { len, modified, changed: modified, mode: 0, uid: 0, gid: 0, dev: 0, ino: 0, regular: true }
     }
 
     // The widths of these fields differ by platform.
