@@ -48,6 +48,9 @@ fn run(kind: &str, times: u64) {
         memory.eval(total::call(&x));
         memory.mmap(ramp::call(LENGTH));
     }
+    if kind == FLUSH {
+        return flush(memory, folder.path(), times);
+    }
     let opened = (kind == "first hit in an open memory").then(|| with_entries(&memory, folder.path(), times));
     for n in 0..times {
         match kind {
@@ -71,6 +74,14 @@ fn run(kind: &str, times: u64) {
     std::mem::forget(opened);
 }
 
+/// First hits in memories of which each is the folder's last one, so that it writes down what was counted.
+fn flush(memory: Memory, folder: &Path, times: u64) {
+    drop(memory);
+    for _ in 0..times {
+        black_box(memory_again(folder).eval(polynomial::call(black_box(1.5), 0)));
+    }
+}
+
 /// Stores at least as many entries as any run looks up, and opens their folder a second time.
 fn with_entries(memory: &Memory, folder: &Path, times: u64) -> Memory {
     for n in 0..times.max(2 * FEW) {
@@ -85,17 +96,24 @@ fn memory_again(folder: &Path) -> Memory {
     Memory::open(folder).expect("a memory")
 }
 
+/// To write down what was counted: what a first hit takes that does, beside one that doesn't.
+const FLUSH: &str = "flush";
+
+/// The most system calls of that.
+const FLUSH_CALLS: f64 = 5.0;
+
 /// How often a call is run that takes long.
 const FEW: u64 = 200;
 
 /// Each kind, and how often it is run.
-const KINDS: [(&str, u64); 6] = [
+const KINDS: [(&str, u64); 7] = [
     ("hit", 10_000),
     ("mapped hit", 10_000),
     ("chain hit", 10_000),
     ("first hit", FEW),
     ("first hit in an open memory", FEW),
     ("miss", FEW),
+    (FLUSH, FEW),
 ];
 
 /// Of one call: its instructions, and its system calls.
@@ -160,7 +178,16 @@ fn count(program: &Path, is_wanted: impl Fn(&str) -> bool) -> Counts {
             counts.entry(kind.to_owned()).or_default().insert(what.to_owned(), (each * 100.0).round() / 100.0);
         }
     }
+    without_the_hit(&mut counts);
     counts
+}
+
+/// Leaves of what a flush was counted with the flush alone.
+fn without_the_hit(counts: &mut Counts) {
+    let hit = counts.get("first hit").cloned().unwrap_or_default();
+    for (what, count) in counts.get_mut(FLUSH).into_iter().flatten() {
+        *count = ((*count - hit.get(what).copied().unwrap_or(0.0)) * 100.0).round() / 100.0;
+    }
 }
 
 /// `None` where there is no valgrind, which in CI there has to be.
@@ -219,6 +246,10 @@ fn is_more(count: f64, limit: f64) -> bool {
 /// What is more than was written down, in words.
 fn exceeded(counts: &Counts, expected: &Counts) -> Vec<String> {
     let mut exceeded = Vec::new();
+    let calls = counts.get(FLUSH).and_then(|counts| counts.get("system calls")).copied().unwrap_or(0.0);
+    if calls > FLUSH_CALLS {
+        exceeded.push(format!("a flush takes {calls} system calls, expected at most {FLUSH_CALLS}"));
+    }
     for (kind, counts) in counts {
         for (what, &count) in counts {
             let limit = limit(expected, kind, what);

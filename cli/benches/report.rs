@@ -48,8 +48,8 @@ fn score(spectrum: &ArrayRef2<f32>, name: &str, threshold: f64) -> f64 {
 /// A study of so many entries.
 fn study(memory: &Memory, entries: u64) {
     let sigmas = [0.5, 1.0, 1.5, 2.0, 3.0];
-    // A subject has one signal, five smoothed ones, as many spectra, and scores.
-    let each = 1 + 5 + 5 + 9;
+    // A subject has one signal, five smoothed ones, three spectra (sigmas are rounded up), and six scores of these.
+    let each = 1 + 5 + 3 + 6;
     for subject in 0..(entries / each).max(1) {
         let x = memory.eval(load::call(subject));
         for sigma in sigmas {

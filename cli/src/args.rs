@@ -89,7 +89,7 @@ pub(crate) enum Command {
     Import(Import),
     /// Prints the digests of arrays in `.npy` files
     Hash(Hash),
-    /// Says how the cache is: its file system, its room, its permissions, its clock
+    /// Says how the cache is: its file system, room, permissions, clock, and what is being computed
     Doctor,
     /// Measures how fast this machine hashes arrays
     Bench(Bench),
@@ -109,7 +109,7 @@ pub(crate) enum Command {
 /// Which entries are meant, and in which order.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Selection {
-    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `file~part`
+    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `file~part`; `*` is any, and an array's digest is a value
     #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) conditions: Vec<String>,
     /// Those that weren't used for so long: `30d`, `12h`
@@ -285,7 +285,7 @@ pub(crate) struct Gc {
     /// Only of this function, for which the limits are then
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
-    /// Only says what would go
+    /// Only says what would go; without any limit that is what no entry needs
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Asks nothing

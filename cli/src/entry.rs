@@ -45,6 +45,12 @@ pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
         entries.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
         return entries.into_iter().nth(number - 1).ok_or_else(none);
     }
+    if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let (id, latest) = (safe(id), format!("{}@1", safe(id)));
+        let expected =
+            format!("the beginning of a key, a file of an entry, or `{latest}` for the latest of a function");
+        return Err(Failure::usage(format!("entry is `{id}`, expected {expected}")));
+    }
     memory.entry_by_id(id)?.ok_or_else(none)
 }
 
@@ -86,7 +92,11 @@ pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
         return Ok(name.to_owned());
     }
     match functions.as_slice() {
-        [] => Err(Failure::found(format!("no function `{}` has entries in `{}`", safe(name), cache::place(memory)))),
+        [] => Err(Failure::found(format!(
+            "no function `{}` has entries in `{}`: see `ndcache ls`",
+            safe(name),
+            cache::place(memory)
+        ))),
         [function] => Ok(function.clone()),
         several => {
             let count = several.len();

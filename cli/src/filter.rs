@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ndcache::Entry;
+use ndcache::inspect::Argument;
 
 use crate::args::Selection;
 use crate::exit::{Failure, Outcome};
@@ -20,6 +21,9 @@ struct Condition {
     operator: &'static str,
     value: String,
 }
+
+/// The name that stands for each argument.
+const ANY: &str = "*";
 
 /// The longer ones first.
 const OPERATORS: [&str; 7] = ["<=", ">=", "!=", "=", "<", ">", "~"];
@@ -56,9 +60,17 @@ impl Condition {
 
     /// Whether an argument of this name is so; one that is secret, or of which no text is kept, never is.
     fn holds(&self, entry: &Entry) -> bool {
-        let argument = entry.arguments().iter().find(|argument| argument.name() == self.name);
-        let Some(text) = argument.map(|argument| argument.text()).filter(|text| !text.is_empty()) else { return false };
-        if text == "(secret)" {
+        let is_meant = |argument: &&Argument| self.name == ANY || argument.name() == self.name;
+        entry.arguments().iter().filter(is_meant).any(|argument| self.holds_of(argument))
+    }
+
+    fn holds_of(&self, argument: &Argument) -> bool {
+        // What `ndcache hash` prints names an array by its content, whatever its text is.
+        if self.operator == "=" && self.value.len() == 32 && argument.digest().to_string() == self.value {
+            return true;
+        }
+        let text = argument.text();
+        if text.is_empty() || text == "(secret)" {
             return false;
         }
         let order = compare(text, &self.value);

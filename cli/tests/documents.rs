@@ -123,6 +123,26 @@ fn documents_of_what_changes_are_as_the_schema_says() {
 }
 
 #[test]
+fn entries_are_found_by_any_argument_and_by_the_digest_of_an_array() {
+    let scene = Scene::new();
+    let of = |conditions: &[&str]| {
+        let lists = conditions.iter().flat_map(|condition| ["--where", condition]).collect::<Vec<_>>();
+        let list = scene.json(&[&["ls"][..], &lists].concat());
+        let names = list["functions"].as_array().expect("a list").iter().map(|it| it["name"].to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert!(of(&["*=1"]).contains(&"\"frozen fit\"".to_owned()));
+    assert_eq!(of(&["outcome=1"]), ["\"frozen fit\""]);
+    assert_eq!((of(&["*~no such text"]).len(), of(&["*=1", "*~no such text"]).len()), (0, 0));
+    assert_eq!(scene.run(&["export", "frozen mapped@1", "--npy", "x.npy"]).code, 0);
+    let digest = scene.run(&["hash", "x.npy"]).stdout[..32].to_owned();
+    assert_eq!(of(&[&format!("x={digest}")]), ["\"frozen sum\""]);
+    assert_eq!(of(&[&format!("*={digest}")]), ["\"frozen sum\""]);
+    let other = format!("{}{}", if digest.starts_with('0') { '1' } else { '0' }, &digest[1..]);
+    assert!(of(&[&format!("*={other}")]).is_empty());
+}
+
+#[test]
 fn build_steps_are_listed_with_the_state_of_their_targets() {
     use ndarray::Array1;
     use ndcache::make::NpyFile;

@@ -98,6 +98,7 @@ fn commands_end_with_a_code_that_says_how() {
         (&["ls", "nothing"][..], 1, "no function `nothing`"),
         (&["show", "ffff0000"], 1, "there is no entry `ffff0000`"),
         (&["show", "fff"], 2, "at least 4"),
+        (&["show", "frozen fit"], 2, "or `frozen fit@1` for the latest"),
         (&["show", "frozen fit@0"], 2, "expected such as"),
         (&["show", "frozen fit@99"], 1, "there is no entry"),
         (&["show", "cache/f/nowhere.npy"], 2, "no key in its name"),

@@ -11,7 +11,9 @@ use ndcache::verify::{Problem, Repair};
 use ndcache::{Call, Digest, Element, Limits, Memory, Mode};
 
 use crate::inject::End;
-use crate::jobs::{Answer, Job, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower};
+use crate::jobs::{
+    Answer, COUNTED, FEW_LINES, Job, LINES, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower,
+};
 use crate::scene::scene;
 
 /// Older than what may still belong to a writer.
@@ -54,8 +56,27 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     if !job.allows_field(found) {
         return Err(format!("the field is {found:?}"));
     }
+    let before = log_reads(job, folder)?;
     goes_on(folder)?;
+    let after = log_reads(job, folder)?;
+    if after <= before {
+        return Err(format!("the next process counted {after} misses, after {before}"));
+    }
     codes_are_whole(folder)
+}
+
+/// What was written down reads, whole and once; returns how many misses that are.
+fn log_reads(job: Job, folder: &Path) -> Result<u64, String> {
+    let memory = scene().builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
+    let history = memory.history(None).map_err(|error| error.to_string())?;
+    if history.unread() > 0 {
+        return Err(format!("{} lines of the log don't read", history.unread()));
+    }
+    let counted = history.by_function().get(COUNTED).map_or(0, |activity| activity.hits);
+    if job == Job::Log && counted != LINES + FEW_LINES {
+        return Err(format!("the log has {counted} of {} hits", LINES + FEW_LINES));
+    }
+    Ok(history.total().misses)
 }
 
 /// What a power cut may leave of what was on the disk before the job.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::SystemTime;
 
 use ndarray::prelude::*;
 use ndcache::make::{NpyFile, Persister};
@@ -74,6 +75,13 @@ pub(crate) const STORED: u16 = 3;
 /// One that isn't.
 pub(crate) const NEW: u16 = 5;
 
+/// The function that a log counts hits of, and how many lines with one each there are: more than a log has before it is
+/// set aside, and those of one that was.
+pub(crate) const COUNTED: &str = "crash counted";
+pub(crate) const LINES: u64 = 1100;
+pub(crate) const FEW_LINES: u64 = 100;
+const SET_ASIDE: &str = "log.00000000000000000001-0123456789abcdef";
+
 /// How a file of somebody ends who is about to store an entry.
 pub(crate) const YOUNG: &str = ".aaaaaaaaaaaaaaaa.npy";
 
@@ -93,6 +101,8 @@ pub(crate) enum Job {
     Remove,
     Clear,
     Evict,
+    /// Writes down what was counted, sets the log aside, and folds what was set aside long ago.
+    Log,
 }
 
 /// An operation, and what a stored entry is to survive.
@@ -141,7 +151,7 @@ impl Answer {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Put,
         Self::Packed,
         Self::Nested,
@@ -155,6 +165,7 @@ impl Job {
         Self::Remove,
         Self::Clear,
         Self::Evict,
+        Self::Log,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -172,6 +183,7 @@ impl Job {
             Self::Remove => "remove",
             Self::Clear => "clear",
             Self::Evict => "evict",
+            Self::Log => "log",
         }
     }
 
@@ -195,6 +207,19 @@ impl Job {
         let last = if key.ends_with('0') { '1' } else { '0' };
         let young = record.with_file_name(format!("{}{last}{YOUNG}", &key[..key.len() - 1]));
         std::fs::write(young, b"the beginning of an array").expect("a new file");
+        if self == Self::Log {
+            drop(memory);
+            // Readers pass over what they don't know: few lines fill the log.
+            let filled = "x".repeat(3900);
+            let line = format!(
+                "\n{{\"v\":1,\"run\":\"0123456789abcdef\",\"host\":\"x\",\"from\":1,\"to\":2,\"filled\":\"{filled}\",\
+                 \"f\":{{\"{COUNTED}\":{{\"hit\":1}}}}}}\n"
+            );
+            for (name, lines) in [("log", LINES), (SET_ASIDE, FEW_LINES)] {
+                let path = folder.join("s").join(name);
+                std::fs::write(path, line.repeat(usize::try_from(lines).expect("a number"))).expect("a new file");
+            }
+        }
     }
 
     /// Does it; says whether the values that came were right.
@@ -223,6 +248,15 @@ impl Job {
             Self::Remove => memory.remove(&tower::call(1, 1)).map(|_| true)?,
             Self::Clear => memory.clear().map(|_| true)?,
             Self::Evict => memory.reduce_size(Limits::default().items(1)).map(|_| true)?,
+            Self::Log => {
+                let right = memory.eval(tower::call(1, 1)) == tower(1, 1);
+                // The last memory of the folder writes.
+                drop(memory);
+                let aside = std::fs::File::open(folder.join("s").join(SET_ASIDE));
+                let _ = aside.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
+                scene().builder(folder).open()?.fold_history()?;
+                right
+            }
         })
     }
 
@@ -257,7 +291,7 @@ impl Job {
 
     /// Whether it changes anything.
     pub(crate) fn writes(self) -> bool {
-        !matches!(self, Self::Get | Self::Map | Self::Shelve)
+        !matches!(self, Self::Get | Self::Map | Self::Shelve | Self::Log)
     }
 
     /// Whether the process was to store the new tower.

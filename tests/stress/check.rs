@@ -21,6 +21,14 @@ pub(crate) fn check(folder: &Path) -> Result<u64, String> {
         return Err(format!("at the end, {}: {problem}", path.display()));
     }
     println!("{:<32} {:>9}", "files that no entry names", report.orphans);
+    // Whoever was killed has written its lines whole or not at all, beside all others.
+    let history = memory.history(None).map_err(|error| error.to_string())?;
+    if history.unread() > 0 {
+        return Err(format!("{} lines of the log don't read", history.unread()));
+    }
+    if history.total().misses == 0 {
+        return Err("nobody has written down what was counted".to_owned());
+    }
     let all = files(&folder.join("f"));
     all.iter().for_each(|path| grow_old(path));
     let memory = Memory::open(folder).map_err(|error| error.to_string())?;

@@ -27,7 +27,15 @@ pub(crate) fn run(args: &Gc, out: &mut Out) -> Outcome {
         older.retain(|entry| function.as_deref().is_none_or(|function| entry.function() == function));
         plan = plan.union(older);
     }
+    if plan.is_empty() && !is_limited(args) {
+        out.note("no limit was given, and so only files were looked for that no entry needs: see `ndcache gc --help`");
+    }
     carry_out(&memory, &plan, Consent { dry_run: args.dry_run, yes: args.yes }, out)
+}
+
+/// Whether anything but garbage is asked for.
+fn is_limited(args: &Gc) -> bool {
+    args.max_size.is_some() || args.max_items.is_some() || args.unused.is_some() || args.superseded.is_some()
 }
 
 fn limits(args: &Gc) -> Result<Limits, Failure> {
