@@ -152,6 +152,8 @@ def parts(value):
             return _scipy(value)
         if root == "xarray":
             return _xarray(value)
+        if root == "nibabel":
+            return _nibabel(value)
     return None
 
 
@@ -270,6 +272,20 @@ def _xarray(value):
         variables = {name: variable for name, variable in value.variables.items()}
         return "dataset", variables, sorted(map(str, value.coords)), value.attrs
     return None
+
+
+def _nibabel(value):
+    """An image: by its data, affine and header; what it keeps of its data once it was asked for isn't part of it."""
+    if not hasattr(value, "dataobj") or not hasattr(value, "affine") or not hasattr(value, "header"):
+        return None
+    data = np.asanyarray(value.dataobj)
+    kept = getattr(value, "_fdata_cache", None)
+    if kept is not None and np.array_equal(kept, data.astype(kept.dtype), equal_nan=True):
+        kept = None
+    header = value.header
+    block = bytes(header.binaryblock) if hasattr(header, "binaryblock") else None
+    extensions = [(item.get_code(), bytes(item.content)) for item in getattr(header, "extensions", ()) if isinstance(item.content, bytes)]
+    return "image", type(header), block, extensions, value.affine, np.asarray(data), kept, value.extra
 
 
 def _unkeyable(text):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Callable
 
 from . import _messages
 from ._core import CoreMemory
+from ._store import Store
 
 __all__ = ["Memory"]
 
@@ -16,7 +18,19 @@ _OWN = (
 )  # fmt: skip
 
 
-class Memory(CoreMemory):
+class _LooksLikeJoblibs:
+    """Answers ``isinstance(memory, joblib.Memory)`` with yes once joblib is loaded: libraries ask so."""
+
+    @property
+    def __class__(self) -> type:
+        if "joblib.memory" not in sys.modules:
+            return type(self)
+        from .joblib import Memory as named
+
+        return named
+
+
+class Memory(_LooksLikeJoblibs, CoreMemory):
     """A cache in a folder. Results are stored below `location`, and found there by any other process.
 
     `Memory(None)` caches nothing. The first six parameters are joblib's; by keyword:
@@ -45,7 +59,7 @@ class Memory(CoreMemory):
         **options: Any,
     ) -> "Memory":
         if backend != "local":
-            raise TypeError(f"backend is `{backend}`, expected \"local\": other machines are reached by tiers, not by backends")
+            raise TypeError(f"Unknown location or backend `{backend}`, expected \"local\": other machines are reached by tiers")
         unknown = [name for name in options if name not in _OWN]
         if unknown:
             raise TypeError(f"Memory has no setting `{unknown[0]}`")
@@ -83,14 +97,19 @@ class Memory(CoreMemory):
         return self.options.get("verbose", 1)
 
     @property
-    def store_backend(self) -> None:
-        return None
+    def store_backend(self) -> Any:
+        """The folder as joblib's programs look into it."""
+        return None if self.location is None else Store(self.location, self.mmap_mode)
 
-    def cache(self, func: Callable[..., Any] | None = None, **options: Any) -> Any:
-        """A function whose calls go through this memory; without `func`, a decorator."""
+    def cache(self, func: Callable[..., Any] | None = None, *args: Any, **options: Any) -> Any:
+        """A function whose calls go through this memory; without `func`, a decorator.
+
+        The parameters are joblib's, in its order: ignore, verbose, mmap_mode, cache_validation_callback; by keyword also
+        version, name, depends, ignore_globals, code, key, secret, min_duration, expires, compress, readable.
+        """
         from ._function import cached
 
-        return cached(self, func, **options)
+        return cached(self, func, *args, **options)
 
     def eval(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`func(*args, **kwargs)` through this memory."""
@@ -112,6 +131,11 @@ class Memory(CoreMemory):
 
     def __repr__(self) -> str:
         return f"Memory(location={self.location})"
+
+    def _repr_html_(self) -> str:
+        from ._html import memory_html
+
+        return memory_html(self)
 
     def __reduce__(self):
         return _reopened, (type(self), self.location, self.options)

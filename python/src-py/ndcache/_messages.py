@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import re
 import sys
 import warnings
 
@@ -36,6 +37,16 @@ def _level() -> int:
     return level
 
 
+class BadCall(TypeError, ValueError):
+    """The arguments don't fit the function: a TypeError, as without a cache, and a ValueError, as with joblib."""
+
+
+def misfit(error: TypeError, path: str) -> BadCall:
+    """What is raised of a call that doesn't fit."""
+    many = "Too many arguments for" if "positional argument" in str(error) and "given" in str(error) else "Wrong arguments for"
+    return BadCall(f"{many} {path}: {error}")
+
+
 def warn(text: str) -> None:
     logger.warning(text)
     warnings.warn(text, CacheWarning, stacklevel=_level())
@@ -52,8 +63,18 @@ def mismatch(text: str) -> None:
     warnings.warn(text, CacheWarning, stacklevel=_level())
 
 
+_PHRASE = re.compile(r"(?:code of|argument) `(captured|version of|extension|module) ([^`]*)`")
+
+
+def reworded(why: str) -> str:
+    """What a reason says, for people: captured values and versions are parts of the code, and named by what they are."""
+    return _PHRASE.sub(r"\1 `\2`", why)
+
+
 def calling(path: str, words: str, why: str, verbose: int) -> None:
-    _print(f"[Memory] Calling {path}({words})" + (f": {why}" if why else ""))
+    if verbose >= 20:
+        logger.info("Querying %s(%s)", path, words)
+    _print(f"[Memory] Calling {path}({words})" + (f": {reworded(why)}" if why else ""))
 
 
 def computed(path: str, words: str, seconds: float, not_stored: str | None, verbose: int) -> None:

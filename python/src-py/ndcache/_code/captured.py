@@ -1,0 +1,260 @@
+"""How a value counts that code captures: a global, the content of a cell, a default, an entry of a class."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import logging
+import pathlib
+import re
+import sys
+import threading
+import types
+import typing
+import uuid
+import weakref
+from enum import Enum
+from typing import Any
+
+from .origin import kind_of_class
+
+#: Containers with more leaves than this are data, not settings: hashing them on each call would cost too much.
+MAX_LEAVES = 1000
+
+_ATOMS: tuple[type, ...] = (
+    type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction,
+    uuid.UUID, pathlib.PurePath, re.Pattern,
+)  # fmt: skip
+_CODE: tuple[type, ...] = (
+    types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, type, functools.partial,
+    types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
+    staticmethod, classmethod, property, functools.cached_property, functools.singledispatchmethod,
+    functools.partialmethod,
+)  # fmt: skip
+_CONTAINERS: tuple[type, ...] = (
+    list, dict, set, bytearray, tuple, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict,
+    collections.Counter, collections.ChainMap, types.SimpleNamespace, types.MappingProxyType,
+)  # fmt: skip
+#: What holds elements beside attributes.
+CONTAINERS_AND_ARRAYS: tuple[type, ...] = tuple(kind for kind in _CONTAINERS if kind is not types.SimpleNamespace)
+# Objects that have no bearing on what a function returns.
+_SILENT: tuple[type, ...] = (
+    logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()), type(threading.RLock()),
+    threading.Condition, threading.Event, threading.Semaphore, weakref.ref, weakref.WeakKeyDictionary,
+    weakref.WeakValueDictionary, weakref.WeakSet, typing.TypeVar, types.GenericAlias, types.UnionType,
+    type(typing.List), type(typing.Optional[int]), types.GetSetDescriptorType, types.MemberDescriptorType,
+)  # fmt: skip
+
+
+class Way(enum.Enum):
+    """How a captured value enters the key."""
+
+    VALUE = "by value, once: it can't change"
+    EACH_CALL = "by value, on each call"
+    CODE = "by its code"
+    ARRAY = "by content, on each call"
+    SILENT = "not at all"
+    UNKNOWN = "not at all, with a warning"
+
+
+def way_of(value: Any) -> Way:
+    """Returns how a captured value counts."""
+    if is_code(value):
+        return Way.CODE
+    if is_immutable(value):
+        return Way.VALUE
+    if isinstance(value, _SILENT) or is_own(value):
+        return Way.SILENT
+    if _is_data(value):
+        return Way.ARRAY
+    return Way.EACH_CALL if count_leaves(value) <= MAX_LEAVES else Way.UNKNOWN
+
+
+def is_code(value: Any) -> bool:
+    """Returns whether a value counts by its code: functions, classes, modules, and what wraps them."""
+    return isinstance(value, _CODE) or (callable(value) and (is_wrapper(value) or _is_named(value)))
+
+
+def _is_named(value: Any) -> bool:
+    """Returns whether an object of an installed class is a function by its name, as NumPy's ufuncs are."""
+    return isinstance(attribute(value, "__name__"), str) and kind_of_class(type(value)) != "user"
+
+
+def attribute(value: Any, name: str) -> Any:
+    """Returns an attribute, or ``None``: those of proxies may raise anything."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def is_wrapper(value: Any) -> bool:
+    """Returns whether an object of an installed class wraps a function; one of the user's counts by value, as any other."""
+    return wrapped_by(value) is not None and kind_of_class(type(value)) != "user"
+
+
+def is_own(value: Any) -> bool:
+    """Returns whether a value is of ndcache or of joblib.Memory: where results are kept doesn't change them."""
+    module = type(value).__module__
+    return module.partition(".")[0] == __name__.partition(".")[0] or module == "joblib.memory"
+
+
+def wrapped_by(value: Any) -> tuple[str, Any] | None:
+    """Returns the function inside an object that wraps one, after the name of its attribute.
+
+    ``functools.lru_cache``, Numba, ``numpy.vectorize`` and cached functions are such objects.
+    """
+    if isinstance(value, type) or isinstance(value, Enum):
+        return None
+    for name in ("__wrapped__", "py_func", "func", "pyfunc"):
+        inner = attribute(value, name)
+        if callable(inner) and inner is not value:
+            return name, inner
+    return None
+
+
+def is_immutable(value: Any, leaves: int = MAX_LEAVES * 100) -> bool:
+    """Returns whether a value, all that it holds included, can't change."""
+    stack = [value]
+    while stack:
+        leaves -= 1
+        item = stack.pop()
+        if leaves < 0:
+            return False
+        if type(item) in (tuple, frozenset):
+            stack.extend(item)
+        elif isinstance(item, slice):
+            stack.extend((item.start, item.stop, item.step))
+        elif isinstance(item, Enum):
+            stack.append(item._value_)
+        elif not (isinstance(item, _ATOMS) and _is_plain(item)) and not _is_numpy_scalar(item):
+            return False
+    return True
+
+
+def classes_of(value: Any) -> list[type]:
+    """Returns the user's classes among the types of an immutable value and of what it holds."""
+    stack, found = [value], {}
+    while stack:
+        item = stack.pop()
+        if type(item) in (tuple, frozenset):
+            stack.extend(item)
+        elif type(item).__module__ != "builtins" and kind_of_class(type(item)) == "user":
+            found[type(item)] = None
+    return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
+
+
+def _is_plain(item: Any) -> bool:
+    """Returns whether an atom is of the type itself; an instance of a user's subclass has a state of its own."""
+    return not hasattr(item, "__dict__") or isinstance(item, (datetime.tzinfo, re.Pattern, pathlib.PurePath))
+
+
+def _is_numpy_scalar(item: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return False
+    if isinstance(item, numpy.dtype):
+        return True
+    return isinstance(item, numpy.generic) and not isinstance(item, (numpy.void, numpy.object_))
+
+
+def is_changed_by(value: Any, method: str | None) -> bool:
+    """Returns whether a method of this name changes a builtin container or an array; ``None`` stands for an assignment."""
+    if method is None:
+        return True
+    if is_array(value):
+        return method in ("sort", "fill", "put", "itemset", "resize", "partition", "setfield", "byteswap")
+    return isinstance(value, _CONTAINERS) and type(value).__module__ in ("builtins", "collections")
+
+
+def is_array(value: Any) -> bool:
+    """Returns whether a value is a NumPy array."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, numpy.ndarray)
+
+
+def is_frozen_array(value: Any) -> bool:
+    """Returns whether nobody can write to an array: it is read-only, and so is all that it is a view of."""
+    while is_array(value):
+        if value.flags.writeable or value.dtype.hasobject or type(value).__name__ == "memmap":
+            return False
+        value = value.base
+    return value is None or isinstance(value, bytes)
+
+
+def _is_data(value: Any) -> bool:
+    """Returns whether a value is an array, a table, or a sparse matrix."""
+    if is_array(value):
+        return True
+    module = type(value).__module__
+    if module.startswith("scipy.sparse"):
+        return True
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index))
+
+
+def count_leaves(value: Any) -> int:
+    """Returns how many plain values an object holds; more than `MAX_LEAVES` if one of them isn't plain."""
+    stack, seen, leaves = [value], {id(value): value}, 0
+    while stack and leaves <= MAX_LEAVES:
+        item = stack.pop()
+        leaves += 1
+        if is_immutable(item, MAX_LEAVES) or isinstance(item, _SILENT) or is_own(item) or is_code(item):
+            continue
+        if is_array(item) and item.size <= MAX_LEAVES and not item.dtype.hasobject:
+            leaves += item.size
+            continue
+        children = _children(item)
+        if children is None:
+            return MAX_LEAVES + 1
+        fresh = [child for child in children if id(child) not in seen]
+        seen.update((id(child), child) for child in fresh)
+        stack.extend(fresh)
+    return leaves
+
+
+def _children(item: Any) -> list[Any] | None:
+    if type(item) in _CONTAINERS:
+        return _elements(item)
+    if callable(attribute(type(item), "__ndcache_hash__")):
+        return []
+    if _is_users_instance(item):
+        state = list(vars(item).values()) if hasattr(item, "__dict__") else []
+        slots = [getattr(item, name, None) for cls in type(item).__mro__ for name in _slots(cls)]
+        inherited = _elements(item) if isinstance(item, _CONTAINERS) else []
+        return state + slots + inherited
+    return None
+
+
+def _elements(item: Any) -> list[Any]:
+    try:
+        if isinstance(item, (dict, types.MappingProxyType, collections.ChainMap)):
+            return [*item.keys(), *item.values()]
+        if isinstance(item, types.SimpleNamespace):
+            return list(vars(item).values())
+        return [] if isinstance(item, bytearray) else list(item)
+    except RuntimeError:  # changed by another thread meanwhile
+        return [object()]
+
+
+def _slots(cls: type) -> list[str]:
+    slots = cls.__dict__.get("__slots__", ())
+    names = [slots] if isinstance(slots, str) else list(slots)
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
+
+
+def _is_users_instance(item: Any) -> bool:
+    """Returns whether an object is of a class of the user, whose state is what its attributes hold."""
+    cls = type(item)
+    if kind_of_class(cls) != "user":
+        return cls.__module__ == "argparse"
+    return all(kind_of_class(base) == "user" or base in (object, *_CONTAINERS) or _is_abstract(base) for base in cls.__mro__)
+
+
+def _is_abstract(base: type) -> bool:
+    return base.__module__ in ("abc", "typing", "collections.abc") or not (hasattr(base, "__slots__") or base.__init__ is not object.__init__)

@@ -1,0 +1,250 @@
+"""What is examined of a function, of a class, and of a module that is used as a whole."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import re
+import types
+from enum import Enum
+from types import FunctionType, ModuleType
+from typing import Any
+
+from . import captured, chains, origin
+from .graph import MISSING, Graph, Part, body_digest, boxed, reach_of
+from .reach import Chain, Reach
+
+# Entries of a class that Python or the standard library keep for themselves.
+_BOOKKEEPING = frozenset(
+    "__module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __annotations__ "
+    "__annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __parameters__ __orig_bases__ "
+    "__slotnames__ __dataclass_fields__ __dataclass_params__ __match_args__ __type_params__ __subclasshook__ __is_protocol".split()
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# Builtins that reach names by text.
+_EVALUATE = frozenset({"globals", "eval", "exec"})
+_ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
+_BY_NAME = frozenset({"import_module", "__import__"})
+_METHODS = (FunctionType, staticmethod, classmethod, property, functools.cached_property)
+
+
+def function(graph: Graph, value: FunctionType, part: Part, is_root: bool = False, body_counts: bool = True) -> None:
+    """Examines a function: its body, what its names stand for, its defaults, and what it wraps.
+
+    The defaults of the root are arguments of its calls.
+    """
+    code = value.__code__
+    names, found = chains.Names(value), reach_of(code)
+    graph.guard("func", value, code, value.__defaults__, value.__kwdefaults__)
+    if body_counts:
+        part.content.append(body_digest(code))
+    graph.changes.append((value, found, names))
+    # The methods that `dataclass` and `namedtuple` write.
+    silent = code.co_filename == "<string>" and code.co_name.startswith("__")
+    for chain in found.uses if graph.follow else _own_cells(found):
+        part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
+    if graph.follow:
+        part.content += [graph.module_edge(module) for module in _by_text(value, found)]
+    for name in _unused_cells(found, value):
+        part.content.append((name, chains.edge(graph, names, Chain("free", name), part.name, silent)))
+    if is_root:
+        graph.direct.add(id(value))
+        _guard_keyword_defaults(graph, value)
+    else:
+        part.content.append(("defaults", defaults(graph, value, part.name, found)))
+    if graph.follow:
+        part.content.append(("attributes", _attributes(graph, value, part)))
+
+
+def _attributes(graph: Graph, value: FunctionType, part: Part) -> Any:
+    """Returns the edges to what was attached to a function, what it wraps among them."""
+    entries = value.__dict__
+    graph.guard("len", entries, len(entries))
+    edges = []
+    for name, item in sorted(entries.items(), key=lambda entry: entry[0]):
+        slot = ("slot", entries, name)
+        if not graph.is_skipped(slot):
+            graph.guard_slot(slot, item)
+            edges.append((name, graph.capture(item, f"{part.name}.{name}", slot, part.name, silent=True)))
+    return edges
+
+
+def _by_text(value: FunctionType, found: Reach) -> list[ModuleType]:
+    """Returns the modules of the user that code may reach through texts: each counts as a whole."""
+    modules = {}
+    ends = {(chain.attributes or (chain.name,))[-1] for chain in found.uses if chain.kind != "free"}
+    if ends & _EVALUATE:
+        modules[value.__globals__.get("__name__")] = None
+    if ends & _BY_NAME or Chain("global", "sys", ("modules",)) in found.uses:
+        modules.update(dict.fromkeys(_texts(value.__code__)))
+    named = [name for name in modules if isinstance(name, str) and name and origin.kind_of_name(name) == "user"]
+    return [module for name in named if (module := _loaded(name)) is not None]
+
+
+def _texts(code: types.CodeType) -> list[str]:
+    texts = []
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            texts.append(constant)
+        elif isinstance(constant, types.CodeType):
+            texts += _texts(constant)
+    return [text for text in texts if text.replace(".", "_").isidentifier()]
+
+
+def _loaded(name: str) -> ModuleType | None:
+    try:
+        found = importlib.import_module(name)
+    except Exception:  # noqa: BLE001 - a text that only looks like a module's name
+        return None
+    return found if isinstance(found, ModuleType) else None
+
+
+def _label(chain: Chain) -> Any:
+    return (chain.kind, chain.name, chain.attributes)
+
+
+def _own_cells(found: Reach) -> list[Chain]:
+    return [chain for chain in found.uses if chain.kind == "free"]
+
+
+def _unused_cells(found: Reach, value: FunctionType) -> list[str]:
+    """Returns the cells that no instruction was seen to read: they count, to be safe."""
+    seen = {chain.name for chain in (*found.uses, *found.stored) if chain.kind == "free"}
+    return [name for name in value.__code__.co_freevars if name not in seen and name != "__class__"]
+
+
+def note_changes(graph: Graph) -> None:
+    """Notes the slots that reached functions store to, and the objects that they change: state, no input.
+
+    A function that came with its class or module, and whose name no reached code has, may not be called from here, but
+    from where the program is set up. Of what it sets only what it reads, too, is state: a counter, a value made at the
+    first use; and only lists that it adds to.
+    """
+    called: set[str] = set().union(*(found.names for _, found, _ in graph.changes))
+    for value, found, names in graph.changes:
+        name = graph.entry_names.get(id(value), value.__name__)
+        _note(graph, names, found, name in called or name.startswith("__") or id(value) in graph.direct)
+
+
+def _note(graph: Graph, names: chains.Names, found: Reach, is_called: bool) -> None:
+    for chain in found.stored:
+        place = chains.resolve(names, chain)
+        if place is not None and chain.kind != "param" and (is_called or chain in found.uses):
+            graph.stored.slots[(id(place[0]), place[1])] = place[0]
+    for chain, method in found.mutated:
+        if is_called or method in _ADDS:
+            value = chains.value_of(names, chain)
+            if value is not MISSING and not captured.is_code(value) and captured.is_changed_by(value, method):
+                graph.stored.objects[id(value)] = value
+
+
+def defaults(graph: Graph, value: FunctionType, reader: str, found: Reach) -> Any:
+    """Returns the edges to the defaults of a function's parameters; one that the function changes is state."""
+    changed = {chain.name for chain, _ in found.mutated if chain.kind == "param" and not chain.attributes}
+    code = value.__code__
+    positional = value.__defaults__ or ()
+    first = code.co_argcount - len(positional)
+    pairs = list(zip(code.co_varnames[first : code.co_argcount], positional))
+    pairs += sorted((value.__kwdefaults__ or {}).items())
+    _guard_keyword_defaults(graph, value)
+    return [
+        (name, ("changed",) if name in changed else graph.capture(item, f"{reader}({name}=)", boxed(item), reader, strict=True))
+        for name, item in pairs
+    ]
+
+
+def _guard_keyword_defaults(graph: Graph, value: FunctionType) -> None:
+    keywords = value.__kwdefaults__
+    if keywords:
+        graph.guard("len", keywords, len(keywords))
+        for name, item in keywords.items():
+            graph.guard("slot", keywords, name, item)
+
+
+def cls(graph: Graph, value: type, part: Part) -> None:
+    """Examines a class: its bases, and every entry that isn't bookkeeping."""
+    entries = value.__dict__
+    graph.guard("bases", value, value.__mro__)
+    graph.guard("len", entries, len(entries))
+    bases = [graph.code_edge(base, base.__qualname__, boxed(base), part.name) for base in value.__mro__[1:] if base is not object]
+    part.content.append((value.__qualname__, bases))
+    if type(value) is not type:
+        part.content.append(("metaclass", graph.code_edge(type(value), "metaclass", boxed(type(value)), part.name)))
+    _note_class_changes(graph, value)
+    for name, item in _entries(value):
+        part.content.append((name, _entry(graph, entries, value, name, item, part)))
+    part.content.append(("annotations", _annotations(value)))
+
+
+def _annotations(value: type) -> list[tuple[str, str]]:
+    """Returns the annotated fields: libraries make checks and conversions of them."""
+    try:
+        annotations = value.__dict__.get("__annotations__") or (value.__annotations__ if "__annotate_func__" in value.__dict__ else {})
+    except Exception:  # noqa: BLE001 - names that aren't defined yet
+        return []
+    return [(str(name), _ADDRESS.sub("", item if isinstance(item, str) else _type_name(item))) for name, item in annotations.items()]
+
+
+def _type_name(item: Any) -> str:
+    return item.__qualname__ if isinstance(item, type) else repr(item)
+
+
+def _entries(value: type) -> list[tuple[str, Any]]:
+    """Returns what counts of a class by name: a class that cloudpickle brought has other places for its entries."""
+    entries = [(name, item) for name, item in list(value.__dict__.items()) if name not in _BOOKKEEPING]
+    if issubclass(value, Enum):
+        return [(name, item) for name, item in entries if isinstance(item, (*_METHODS, value)) and not name.startswith("_generate_")]
+    return sorted(entries, key=lambda entry: entry[0])
+
+
+def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: Part) -> Any:
+    slot = ("slot", entries, name)
+    if graph.is_skipped((slot[0], owner, name)):
+        return ("stored", name)
+    graph.guard_slot(slot, item)
+    graph.entry_names[id(getattr(item, "__func__", item))] = name
+    if isinstance(item, Enum) and isinstance(item, owner):
+        value = item._value_
+        return ("member", graph.capture(value, f"{owner.__qualname__}.{name}", boxed(value), part.name, silent=True))
+    return graph.capture(item, f"{owner.__qualname__}.{name}", slot, part.name, silent=True)
+
+
+def _note_class_changes(graph: Graph, owner: type) -> None:
+    """Notes the entries of a class that its own methods store to through ``cls``, or change through ``self``."""
+    for item in list(owner.__dict__.values()):
+        method = inspect.unwrap(item.__func__) if isinstance(item, (classmethod, staticmethod)) else item
+        if not isinstance(method, FunctionType) or not method.__code__.co_argcount:
+            continue
+        first, found = method.__code__.co_varnames[0], reach_of(method.__code__)
+        for chain in found.stored:
+            if name := _stored_in_class(chain, first, isinstance(item, classmethod)):
+                graph.stored.slots[(id(owner), name)] = owner
+        for chain, kind in found.mutated:
+            if chain.kind == "param" and chain.name == first and len(chain.attributes) == 1:
+                changed = owner.__dict__.get(chain.attributes[0], MISSING)
+                if changed is not MISSING and not captured.is_code(changed) and captured.is_changed_by(changed, kind):
+                    graph.stored.objects[id(changed)] = changed
+
+
+def _stored_in_class(chain: Chain, first: str, is_classmethod: bool) -> str | None:
+    if chain.kind != "param" or chain.name != first:
+        return None
+    if is_classmethod and len(chain.attributes) == 1:
+        return chain.attributes[0]
+    if len(chain.attributes) == 2 and chain.attributes[0] == "__class__":
+        return chain.attributes[1]
+    return None
+
+
+def module(graph: Graph, value: ModuleType, part: Part) -> None:
+    """Examines a module that is used as a whole: its functions, classes and constants, what it imported of the user's, too."""
+    entries = vars(value)
+    graph.guard("len", entries, len(entries))
+    for name, item in sorted(entries.items(), key=lambda entry: entry[0]):
+        if name.startswith("__") or (isinstance(item, ModuleType) and origin.kind_of_module(item) != "user"):
+            continue
+        slot = ("slot", entries, name)
+        if not graph.is_skipped(slot) and (captured.is_code(item) or captured.is_immutable(item)):
+            graph.guard_slot(slot, item)
+            part.content.append((name, graph.capture(item, f"{value.__name__}.{name}", slot, part.name, silent=True)))

@@ -1,0 +1,192 @@
+"""Where code comes from: the user's own, or installed with a distribution; and the path that names a function."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import site
+import sys
+import sysconfig
+from types import CodeType, ModuleType
+from typing import Any
+
+_MAIN = frozenset({"__main__", "__mp_main__"})
+_SITE = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
+_CELL = re.compile(r"^<|[\\/]ipykernel_\d+[\\/]")
+#: Distributions whose release doesn't change what a result means: a new one keeps the results of the old one.
+STABLE = frozenset({"numpy", "pandas", "scipy"})
+_COMPILERS = ("_cython", "cython", "pybind11", "nanobind", "swig")
+#: What counts by this package's own name is no part of the user's code.
+_OWN = __name__.partition(".")[0]
+
+
+def _real(folder: str) -> str:
+    return os.path.join(os.path.realpath(folder), "")
+
+
+def _roots(*names: str) -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({_real(paths[name]) for name in names} | {os.path.join(paths[name], "") for name in names})
+
+
+_STDLIB = _roots("stdlib", "platstdlib")
+_PACKAGES = _roots("purelib", "platlib") + tuple(_real(folder) for folder in [site.getusersitepackages()])
+_PACKAGE = _real(os.path.dirname(os.path.dirname(__file__)))
+
+
+@functools.lru_cache(maxsize=None)
+def kind_of_file(file: str) -> str:
+    """Returns whether a file is "user", "installed" or "stdlib" code. An editable install is the user's."""
+    if file.startswith("<frozen "):
+        return "stdlib"
+    if file.startswith("<"):
+        return "user"
+    real = os.path.realpath(file)
+    if real.startswith(_PACKAGE):
+        return "installed"
+    for name in {file, real}:
+        if name.startswith(_PACKAGES) or _SITE.search(name):
+            return "installed"
+    return "stdlib" if file.startswith(_STDLIB) or real.startswith(_STDLIB) else "user"
+
+
+def kind_of_code(code: CodeType) -> str:
+    """Returns whether a code object is "user", "installed" or "stdlib" code."""
+    return kind_of_file(code.co_filename)
+
+
+def kind_of_module(module: ModuleType) -> str:
+    """Returns whether a module is "user", "installed" or "stdlib" code."""
+    name = module.__name__.partition(".")[0]
+    if name in _MAIN:
+        return "user"
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return kind_of_file(file)
+    if name in sys.stdlib_module_names:
+        return "stdlib"
+    for folder in getattr(module, "__path__", ()):
+        return kind_of_file(os.path.join(folder, ""))
+    return "user"
+
+
+def kind_of_name(module: str) -> str:
+    """Returns the kind of a module that may not be loaded, without loading it; "absent" if there is none."""
+    loaded = sys.modules.get(module)
+    if isinstance(loaded, ModuleType):
+        return kind_of_module(loaded)
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "stdlib"
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None:
+        return "absent"
+    folders = [os.path.join(folder, "") for folder in spec.submodule_search_locations or ()]
+    return kind_of_file(spec.origin if spec.has_location and spec.origin else (folders or ["<unknown>"])[0])
+
+
+def kind_of_object(value: Any) -> str:
+    """Returns the kind of the module that a function or class without Python code says it is from."""
+    module = getattr(value, "__module__", None)
+    if not isinstance(module, str) or module == "builtins":
+        return "stdlib"
+    return "user" if module in _MAIN else kind_of_name(module)
+
+
+def kind_of_class(cls: type) -> str:
+    """Returns whether a class is "user", "installed" or "stdlib" code."""
+    module = cls.__module__ if isinstance(cls.__module__, str) else "builtins"
+    if module in _MAIN:
+        return "user"
+    if module == "builtins":
+        return "stdlib"
+    if module.startswith(_COMPILERS):
+        return "installed"  # types that compilers of extensions make, of modules without a file
+    kind = kind_of_name(module)
+    return "user" if kind == "absent" else kind
+
+
+@functools.lru_cache(maxsize=None)
+def distribution(module: str) -> str | None:
+    """Returns the distribution of an installed module with its version, as "scikit-learn 1.5.2".
+
+    ``None`` for what doesn't count: NumPy, pandas, SciPy, the standard library, ndcache itself, and modules that no
+    distribution owns. The local part of a version says who built it, and is dropped.
+    """
+    top = module.partition(".")[0]
+    if top in STABLE or top == _OWN or top in sys.stdlib_module_names:
+        return None
+    for name in (top, *_owners(top)):
+        try:
+            found = importlib.metadata.distribution(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):
+            continue
+        official = (found.metadata["Name"] or name).lower()
+        return None if official in STABLE else f"{official} {found.version.partition('+')[0]}"
+    return None
+
+
+@functools.lru_cache(maxsize=None)
+def release_of(module: str) -> tuple[str | None, str]:
+    """Returns the part that an installed module stands for, and its content: "version of scikit-learn", "1.5.2".
+
+    An extension module of the user's own counts by the bytes of its file.
+    """
+    if kind_of_name(module) != "user":
+        name, _, version = (distribution(module) or "").rpartition(" ")
+        return (f"version of {name}", version) if name else (None, "")
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if isinstance(file, str) and file.endswith((".so", ".pyd")):
+        with open(file, "rb") as stream:
+            return f"extension {module}", hashlib.file_digest(stream, "blake2b").hexdigest()
+    return None, ""
+
+
+def _owners(top: str) -> list[str]:
+    return sorted(_distributions_by_module().get(top, ()))
+
+
+@functools.lru_cache(maxsize=None)
+def _distributions_by_module() -> dict[str, list[str]]:
+    return {name: list(owners) for name, owners in importlib.metadata.packages_distributions().items()}
+
+
+def path_of(function: Any) -> str:
+    """Returns the path that names a function in the cache, as ``module.qualname``.
+
+    A script's module is called by the script's stem, and a notebook's ``__main__``: it has to be the same in workers,
+    where ``__main__`` is another module.
+    """
+    target = _named(function)
+    module = getattr(target, "__module__", None) or "builtins"
+    name = getattr(target, "__qualname__", None) or getattr(target, "__name__", None) or type(target).__qualname__
+    if module in _MAIN:
+        module = _main_name(getattr(target, "__code__", None))
+    return f"{module}.{name}"
+
+
+def _named(function: Any) -> Any:
+    """Returns what names a callable: the function of a partial or of a method, the ``__call__`` of an instance."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__func__"):
+            function = function.__func__
+        elif isinstance(function, type) or hasattr(function, "__qualname__") or hasattr(function, "__name__"):
+            return function
+        else:
+            return getattr(type(function), "__call__")
+
+
+def _main_name(code: CodeType | None) -> str:
+    file = code.co_filename if code is not None else getattr(sys.modules.get("__main__"), "__file__", None)
+    if not file or _CELL.search(file):
+        return "__main__"
+    return os.path.splitext(os.path.basename(file))[0]

@@ -1,0 +1,304 @@
+"""Cached functions: what `Memory.cache` returns. A call goes straight to Rust; the rest is here."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from typing import Any
+
+from . import _core
+from ._code import Code
+from ._messages import reworded
+from ._reference import NotStored, reference
+
+_COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__")
+
+
+class CachedFunction(_core.CoreFunction):
+    """A function whose results are kept. Calling it computes once, then loads."""
+
+    def _describe(self, resolver: Any, options: dict[str, Any], path: str, signature: Any) -> None:
+        """Takes over what the function says of itself, and keeps the options for pickles."""
+        for name in _COPIED:
+            try:
+                self.__dict__[name] = getattr(self.func, name)
+            except AttributeError:
+                continue
+        self.__dict__.update({k: v for k, v in getattr(self.func, "__dict__", {}).items() if k not in self.__dict__})
+        self.__dict__.update(__wrapped__=self.func, _resolver=resolver, _options=options, _path=path, _signature=signature)
+
+    # -- joblib's methods
+
+    def call(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        """Computes anew, stores, and returns (result, metadata)."""
+        value = self.compute_anew(args, kwargs)
+        return value, self._metadata(args, kwargs)
+
+    def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns a small reference to the result, which ``get()`` loads."""
+        return reference(*self.shelve(args, kwargs))
+
+    def _metadata(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        entry = self.entry(args, kwargs)
+        if entry is None:
+            return {}
+        return {"duration": entry.duration, "time": entry.created, "input_args": dict(entry.arguments)}
+
+    def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
+        """Returns whether a call would be a hit. Looks only: removes and writes nothing."""
+        return self.contains(args, kwargs)
+
+    def clear(self, warn: bool = True) -> None:  # noqa: ARG002 - joblib's parameter
+        """Removes all results of this function."""
+        self.clear_all()
+
+    def _get_args_id(self, *args: Any, **kwargs: Any) -> str | None:
+        """Returns the file of a stored call within the folder of the function, else its key."""
+        stored = self.path(*args, **kwargs)
+        return self.key(args, kwargs) if stored is None else os.path.join(*stored.split(os.sep)[-2:])
+
+    @property
+    def func_id(self) -> str:
+        """The function's folder within the memory's, or its path if nothing is stored."""
+        for entry in self.memory.entries(self.function_path) if self.memory is not None else ():
+            return os.path.relpath(os.path.dirname(os.path.dirname(entry.path)), self.memory.location)
+        return self.function_path
+
+    @property
+    def ignore(self) -> list[str]:
+        """The parameters that don't count."""
+        return list(self.__dict__["_options"].get("ignore") or [])
+
+    @property
+    def mmap_mode(self) -> str | None:
+        """How arrays of results are loaded."""
+        return self.__dict__["_options"].get("mmap_mode", getattr(self.memory, "mmap_mode", None))
+
+    @property
+    def verbose(self) -> int:
+        """How much is printed."""
+        return self.__dict__["_options"].get("verbose", getattr(self.memory, "verbose", 0))
+
+    _verbose = verbose
+
+    @property
+    def store_backend(self) -> Any:
+        """The folder, as joblib's programs ask for it."""
+        return getattr(self.memory, "store_backend", None)
+
+    # -- ours
+
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """Says whether a call would hit, and if not, in what it differs from the nearest stored one."""
+        return Explanation(self.explanation(args, kwargs))
+
+    @property
+    def why(self) -> str:
+        """Why the last call through this object missed; empty if it hit."""
+        return reworded(_core.CoreFunction.why.__get__(self))
+
+    def code(self) -> Code:
+        """Returns all that the keys depend on beside the arguments, and what they don't; print it."""
+        return self.__dict__["_resolver"].describe()
+
+    def remove(self, *args: Any, **kwargs: Any) -> bool:
+        """Removes the result of one call; returns whether there was one."""
+        return self.remove_call(args, kwargs)
+
+    def refresh(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes anew, stores, and returns the result."""
+        return self.compute_anew(args, kwargs)
+
+    def path(self, *args: Any, **kwargs: Any) -> str | None:
+        """Returns the file that describes the stored result of a call, ``None`` if there is none."""
+        entry = self.entry(args, kwargs)
+        return None if entry is None else os.fspath(entry.path)
+
+    # -- descriptors, copies, pickles
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else BoundFunction(self, instance)
+
+    def __copy__(self) -> CachedFunction:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> CachedFunction:
+        return self
+
+    def __repr__(self) -> str:
+        return f"MemorizedFunc(func={self.func}, location={getattr(self.memory, 'location', None)})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """By reference where the name leads here, else by value; cloudpickle takes ``__main__`` by value, too."""
+        name, module = self.__dict__.get("__qualname__", ""), self.__dict__.get("__module__")
+        is_main = module in ("__main__", "__mp_main__")
+        if _named(module, name) is self and not (is_main and _is_cloudpickle(sys._getframe(1))):
+            return name
+        state = self.__dict__
+        return _rebuild, (self.memory, self.func, state["_options"], state["_path"], state["_signature"])
+
+
+def _named(module: str | None, name: str) -> Any:
+    try:
+        return functools.reduce(getattr, name.split("."), sys.modules[module or ""])
+    except (KeyError, AttributeError):
+        return None
+
+
+def _is_cloudpickle(frame: Any) -> bool:
+    """Returns whether cloudpickle asks, its own module or a vendored one: its pickler's method is the caller in Python."""
+    return "cloudpickle" in frame.f_globals.get("__name__", "")
+
+
+def _rebuild(memory: Any, func: Any, options: dict[str, Any], path: str, signature: Any) -> CachedFunction:
+    from ._decorate import made_once
+
+    return made_once(memory, func, options, path, signature)
+
+
+class Explanation:
+    """Why a call would hit or miss; print it."""
+
+    def __init__(self, core: Any) -> None:
+        self.is_hit: bool = core.is_hit
+        self.reason: str = core.reason
+        self.text: str = reworded(core.text)
+        self.changes: list[dict[str, str]] = [
+            {"kind": "argument", "name": f"{name}{path}", "old": old, "new": new} for name, path, old, new in core.changes
+        ] + [{"kind": "code", "name": name, "old": "", "new": ""} for name in core.code]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.text})"
+
+    def _repr_html_(self) -> str:
+        from ._html import explanation_html
+
+        return explanation_html(self)
+
+
+class AsyncCachedFunction(CachedFunction):
+    """A cached coroutine function: each call is awaited. What is awaited twice at once is computed once."""
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.memory is None:
+            return await self.func(*args, **kwargs)
+        is_hit, value = self.peek(args, kwargs)
+        if is_hit:
+            return value
+        is_hit, value = await asyncio.to_thread(self.lead, args, kwargs)
+        if is_hit:
+            return value
+        return await (self.func(*args, **kwargs) if value is None else self._lead(value, args, kwargs))
+
+    async def _lead(self, lead: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Computes as the one whose result the others wait for."""
+        try:
+            value = await self.func(*args, **kwargs)
+        except BaseException as error:
+            lead.discard(type(error).__name__)
+            raise
+        return lead.store(value)
+
+    async def call(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:  # type: ignore[override]
+        """Computes anew, stores, and returns (result, metadata)."""
+        return await self.refresh(*args, **kwargs), self._metadata(args, kwargs)
+
+    async def refresh(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes anew, stores, and returns the result."""
+        if self.memory is None:
+            return await self.func(*args, **kwargs)
+        self.remove_call(args, kwargs)
+        return await self(*args, **kwargs)
+
+    async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns a small reference to the result, which ``get()`` loads."""
+        if self.contains(args, kwargs):
+            return super().call_and_shelve(*args, **kwargs)
+        value = await self(*args, **kwargs)
+        return super().call_and_shelve(*args, **kwargs) if self.contains(args, kwargs) else NotStored(value)
+
+
+class LibraryFunction(CachedFunction):
+    """A function that `ndcache.cache` has decorated: it goes through the memory that the application sets, or just runs."""
+
+    def set_memory(self, memory: Any) -> None:
+        """Lets the function go through another memory from now on; ``None`` for none."""
+        from ._decorate import make
+
+        state = self.__dict__
+        of = make(memory, self.func, state["_options"], state["_path"], state["_signature"])
+        state.update(_of=of, _run=self.func if memory is None else of)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._run(*args, **kwargs)
+
+    @property
+    def memory(self) -> Any:
+        """The memory that the function goes through now."""
+        return self._of.memory
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        name, module = self.__dict__.get("__qualname__", ""), self.__dict__.get("__module__")
+        is_main = module in ("__main__", "__mp_main__")
+        if _named(module, name) is self and not (is_main and _is_cloudpickle(sys._getframe(1))):
+            return name
+        return _rebuild, self._of.__reduce_ex__(protocol)[1]
+
+
+def _delegated(name: str) -> Any:
+    def method(self: LibraryFunction, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self._of, name)(*args, **kwargs)
+
+    method.__name__, method.__doc__ = name, getattr(CachedFunction, name).__doc__
+    return method
+
+
+for _name in ("call", "call_and_shelve", "check_call_in_cache", "clear", "explain", "remove", "refresh", "path", "code"):
+    setattr(LibraryFunction, _name, _delegated(_name))
+LibraryFunction.why = property(lambda self: self._of.why, doc=CachedFunction.why.__doc__)  # type: ignore[assignment]
+
+
+class BoundFunction:
+    """A cached function bound to an instance, which counts by its value and its class."""
+
+    __slots__ = ("__func__", "__self__", "__weakref__")
+
+    def __init__(self, function: CachedFunction, instance: Any) -> None:
+        self.__func__ = function
+        self.__self__ = instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.__func__, name)
+        if name in _OF_CALLS:
+            return functools.partial(value, self.__self__)
+        return value
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, BoundFunction) and self.__self__ is other.__self__ and self.__func__ is other.__func__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__self__), id(self.__func__)))
+
+    def __repr__(self) -> str:
+        return f"<bound {self.__func__!r} of {type(self.__self__).__qualname__}>"
+
+    def __reduce__(self) -> Any:
+        return getattr, (self.__self__, self.__func__.__dict__["__name__"])
+
+
+_OF_CALLS = frozenset({"call", "call_and_shelve", "check_call_in_cache", "explain", "remove", "refresh", "path"})
+
+
+def cached(memory: Any, func: Any = None, *args: Any, **options: Any) -> Any:
+    """Returns the cached form of a function in a memory; what `Memory.cache` calls."""
+    from ._decorate import decorate
+
+    return decorate(memory, func, *args, **options)

@@ -1,0 +1,113 @@
+"""joblib's names over ndcache, for programs and libraries that ask for joblib's classes.
+
+`Memory` is a real subclass of ``joblib.Memory``, so that ``isinstance(memory, joblib.Memory)`` holds:
+
+    from ndcache.joblib import Memory
+
+`install` puts ndcache's in the place of joblib's own, for code that can't be changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import joblib
+import joblib.memory
+
+from . import _function, _memory, _reference
+from ._decorate import expires_after
+
+_NAMES = (
+    "Memory", "MemorizedFunc", "NotMemorizedFunc", "AsyncMemorizedFunc", "AsyncNotMemorizedFunc", "MemorizedResult",
+    "NotMemorizedResult", "expires_after",
+)  # fmt: skip
+__all__ = [*_NAMES, "install"]
+
+
+class Memory(_memory.Memory, joblib.memory.Memory):
+    """ndcache's `Memory`, which ``isinstance(memory, joblib.Memory)`` accepts. The class of joblib gives its name only."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # joblib's own would open a store of joblib's.
+        pass
+
+    __repr__ = _memory.Memory.__repr__
+    __reduce__ = _memory.Memory.__reduce__
+    __reduce_ex__ = object.__reduce_ex__
+    __getstate__ = object.__getstate__
+
+
+class _Kind(type):
+    """A name of joblib's for what ndcache has by another: it answers ``isinstance``, and makes the thing."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return bool(cls._is_one(value))  # type: ignore[attr-defined]
+
+
+def _is_off(value: Any) -> bool:
+    return value.memory is None or value.memory.location is None
+
+
+class MemorizedFunc(metaclass=_Kind):
+    """A cached function."""
+
+    def __new__(cls, func: Any, location: Any = None, backend: str = "local", ignore: Any = None, mmap_mode: Any = None,
+                compress: Any = False, verbose: int = 1, timestamp: Any = None, cache_validation_callback: Any = None) -> Any:  # fmt: skip
+        location = getattr(location, "location", location)
+        memory = Memory(location, backend, mmap_mode, compress, verbose)
+        return memory.cache(func, ignore=ignore, cache_validation_callback=cache_validation_callback)
+
+    @staticmethod
+    def _is_one(value: Any) -> bool:
+        return isinstance(value, _function.CachedFunction) and not _is_off(value)
+
+
+class NotMemorizedFunc(metaclass=_Kind):
+    """A function that just runs, with the methods of a cached one."""
+
+    def __new__(cls, func: Any) -> Any:
+        return Memory(None).cache(func)
+
+    @staticmethod
+    def _is_one(value: Any) -> bool:
+        return isinstance(value, _function.CachedFunction) and _is_off(value)
+
+
+class AsyncMemorizedFunc(MemorizedFunc):
+    """A cached coroutine function."""
+
+    @staticmethod
+    def _is_one(value: Any) -> bool:
+        return MemorizedFunc._is_one(value) and inspect.iscoroutinefunction(value.func)
+
+
+class AsyncNotMemorizedFunc(NotMemorizedFunc):
+    """A coroutine function that just runs."""
+
+    @staticmethod
+    def _is_one(value: Any) -> bool:
+        return NotMemorizedFunc._is_one(value) and inspect.iscoroutinefunction(value.func)
+
+
+class MemorizedResult(metaclass=_Kind):
+    """A reference to a stored result."""
+
+    def __new__(cls, location: Any, call_id: Any, backend: str = "local", mmap_mode: Any = None, verbose: int = 0,
+                timestamp: Any = None, metadata: Any = None) -> Any:  # fmt: skip
+        return _reference.Reference(Memory(location, backend, verbose=verbose), *call_id, mmap_mode)
+
+    @staticmethod
+    def _is_one(value: Any) -> bool:
+        return isinstance(value, _reference.Reference)
+
+
+NotMemorizedResult = _reference.NotStored
+
+
+def install() -> None:
+    """Replaces joblib's names, in `joblib` and `joblib.memory`, for all that imports them from now on."""
+    for name in _NAMES:
+        for module in (joblib, joblib.memory):
+            if hasattr(module, name):
+                setattr(module, name, globals()[name])

@@ -1,0 +1,252 @@
+"""Edits of a program, and whether a cached function `f` of its module `prog` must be computed again.
+
+Each case is (name, files before, changes, expected); a change is (file, old text, new text).
+"""
+
+from __future__ import annotations
+
+LIB = """
+K = 3
+def sq(x):
+    return x * x
+def cube(x):
+    return x ** 3
+"""
+
+
+def helper(name: str, program: str, more: dict[str, str] | None = None, change: tuple[str, str, str] = ("lib.py", "x * x", "x * x + 1")):
+    """A case in which ``lib.sq`` is edited, on which ``f`` depends."""
+    return name, {"lib.py": LIB, "prog.py": program, **(more or {})}, [change], "changed"
+
+
+SEEN = [
+    helper("global", "from lib import sq\ndef f(x): return sq(x)"),
+    helper("module attribute", "import lib\ndef f(x): return lib.sq(x)"),
+    helper("alias of module", "import lib as l\nm = l\ndef f(x): return m.sq(x)"),
+    helper("local alias of module", "import lib\ndef f(x):\n    for i in range(2):\n        m = lib\n    return m.sq(x)"),
+    helper("local alias used before it is bound", "import lib\ndef f(x):\n    for i in range(2):\n        if i: y = m.sq(x)\n        m = lib\n    return y"),
+    helper("getattr of module", "import lib\ndef f(x): return getattr(lib, 'sq')(x)"),
+    helper("vars of module", "import lib\ndef f(x): return vars(lib)['sq'](x)"),
+    helper("globals()", "from lib import sq\ndef f(x): return globals()['sq'](x)"),
+    helper("eval", "from lib import sq\ndef f(x): return eval('sq(x)')"),
+    helper("import_module", "import importlib\ndef f(x): return importlib.import_module('lib').sq(x)"),
+    helper("__import__", "def f(x): return __import__('lib').sq(x)"),
+    helper("sys.modules", "import sys, lib\ndef f(x): return sys.modules['lib'].sq(x)"),
+    helper("module as argument", "import lib\ndef g(m, x): return m.sq(x)\ndef f(x): return g(lib, x)"),
+    helper("import in body", "def f(x):\n    import lib\n    return lib.sq(x)"),
+    helper("import as in body", "def f(x):\n    import lib as q\n    return q.sq(x)"),
+    helper("from import in body", "def f(x):\n    from lib import sq as s\n    return s(x)"),
+    helper("import in nested function", "def f(x):\n    def g():\n        from lib import sq\n        return sq(x)\n    return g()"),
+    helper("import used in nested function", "def f(x):\n    import lib\n    return [lib.sq(y) for y in (lambda: [x, lib.K])()]"),
+    helper("import in helper", "def g(x):\n    import lib\n    return lib.sq(x)\ndef f(x): return g(x)"),
+    helper("try import in body", "def f(x):\n    try:\n        import fastlib as m\n    except ImportError:\n        import lib as m\n    return m.sq(x)"),
+    helper("import as global in body", "def f(x):\n    global lib\n    import lib\n    return lib.sq(x)"),
+    helper("lambda", "from lib import sq\ng = lambda x: sq(x)\ndef f(x): return g(x)"),
+    helper("comprehension", "from lib import sq\ndef f(x): return [sq(y) for y in [x]][0]"),
+    helper("generator", "from lib import sq\ndef f(x): return sum(sq(y) for y in [x] if sq(y))"),
+    helper("map", "from lib import sq\ndef f(x): return list(map(sq, [x]))[0]"),
+    helper("nested default", "from lib import sq\ndef f(x):\n    def g(y, h=sq): return h(y)\n    return g(x)"),
+    helper("default of helper", "from lib import sq\ndef g(x, h=sq): return h(x)\ndef f(x): return g(x)"),
+    helper("keyword default of helper", "from lib import sq\ndef g(x, *, h=sq): return h(x)\ndef f(x): return g(x)"),
+    helper("closure", "from lib import sq\ndef make(g):\n    def inner(x): return g(x)\n    return inner\nf = make(sq)"),
+    helper("closure in closure", "from lib import sq\ndef make(g):\n    def inner(x): return g(x)\n    return inner\nf = make(make(make(sq)))"),
+    helper("module in closure", "def make():\n    import lib\n    def inner(x): return lib.sq(x)\n    return inner\nf = make()"),
+    helper("dict in closure", "from lib import sq\ndef make(**ops):\n    def inner(x): return ops['sq'](x)\n    return inner\nf = make(sq=sq)"),
+    helper("decorated without wraps", "from lib import sq\ndef deco(g):\n    def w(*a): return g(*a)\n    return w\n@deco\ndef h(x): return sq(x)\ndef f(x): return h(x)"),
+    helper("decorated with wraps", "import functools\nfrom lib import sq\ndef deco(g):\n    @functools.wraps(g)\n    def w(*a): return g(*a)\n    return w\n@deco\ndef h(x): return sq(x)\ndef f(x): return h(x)"),
+    helper("class as decorator", "from lib import sq\nclass deco:\n    def __init__(self, g): self.g = g\n    def __call__(self, x): return self.g(x)\n@deco\ndef h(x): return sq(x)\ndef f(x): return h(x)"),
+    helper("decorated twice by a registry", "from lib import sq\nR = {}\ndef reg(g):\n    R[g.__name__] = g\n    return g\n@reg\ndef h(x): return sq(x)\ndef f(x): return R['h'](x)"),
+    helper("lru_cache", "import functools\nfrom lib import sq\n@functools.lru_cache\ndef h(x): return sq(x)\ndef f(x): return h(x)"),
+    helper("contextmanager", "import contextlib\nfrom lib import sq\n@contextlib.contextmanager\ndef h(x): yield sq(x)\ndef f(x):\n    with h(x) as y: return y"),
+    helper("singledispatch", "import functools\nfrom lib import sq\n@functools.singledispatch\ndef h(x): return 0\n@h.register\ndef _(x: int): return sq(x)\ndef f(x): return h(x)"),
+    helper("singledispatchmethod", "import functools\nfrom lib import sq\nclass C:\n    @functools.singledispatchmethod\n    def h(self, x): return 0\n    @h.register\n    def _(self, x: int): return sq(x)\ndef f(x): return C().h(x)"),
+    helper("partial", "import functools\nfrom lib import sq\ng = functools.partial(sq)\ndef f(x): return g(x)"),
+    helper("argument of partial", "import functools\nfrom lib import sq\ng = functools.partial(map, sq)\ndef f(x): return list(g([x]))"),
+    helper("keyword of partial", "import functools\nfrom lib import sq\ng = functools.partial(sorted, key=sq)\ndef f(x): return g([x])"),
+    helper("partialmethod", "import functools\nfrom lib import sq\nclass C:\n    def a(self, k, x): return sq(x)\n    b = functools.partialmethod(a, 1)\ndef f(x): return C().b(x)"),
+    helper("partial itself", "import functools\nfrom lib import sq\nf = functools.partial(sq)"),
+    helper("dict", "from lib import sq, cube\nOPS = {'a': sq, 'b': cube}\ndef f(x): return OPS['a'](x)"),
+    helper("dict of dicts", "from lib import sq, cube\nOPS = {'a': {'c': sq}, 'b': cube}\ndef f(x): return OPS['a']['c'](x)"),
+    helper("list", "from lib import sq\nOPS = [sq]\ndef f(x): return OPS[0](x)"),
+    helper("tuple", "from lib import sq\nOPS = (sq, 1)\ndef f(x): return OPS[0](x)"),
+    helper("set", "from lib import sq\nOPS = {sq}\ndef f(x): return [g(x) for g in OPS][0]"),
+    helper("list of partials", "from lib import sq\nimport functools\nOPS = [functools.partial(sq)]\ndef f(x): return OPS[0](x)"),
+    helper("frozenset of tuples", "from lib import sq\nOPS = frozenset([('a', sq)])\ndef f(x): return dict(OPS)['a'](x)"),
+    helper("namespace", "from types import SimpleNamespace as N\nfrom lib import sq\nOPS = N(g=sq)\ndef f(x): return OPS.g(x)"),
+    helper("namespace through a parameter", "from types import SimpleNamespace as N\nfrom lib import sq\nOPS = N(g=sq)\ndef run(o, x): return o.g(x)\ndef f(x): return run(OPS, x)"),
+    helper("attribute of function", "from lib import sq\ndef h(x): return h.impl(x)\nh.impl = sq\ndef f(x): return h(x)"),
+    helper("bound method", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\ng = C().m\ndef f(x): return g(x)"),
+    helper("method", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\ndef f(x): return C().m(x)"),
+    helper("method of a global instance", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\nc = C()\ndef f(x): return c.m(x)"),
+    helper("method of an instance that changes", "from lib import sq\nclass C:\n    n = 0\n    def m(self, x): return sq(x)\nc = C()\ndef f(x):\n    c.n += 1\n    return c.m(x)"),
+    helper("method of an instance with a lock", "import threading\nfrom lib import sq\nclass C:\n    def __init__(self): self.l = open('/dev/null')\n    def m(self, x): return sq(x)\nc = C()\ndef f(x): return c.m(x)"),
+    helper("inherited method", "from lib import sq\nclass B:\n    def m(self, x): return sq(x)\nclass C(B): pass\ndef f(x): return C().m(x)"),
+    helper("super", "from lib import sq\nclass B:\n    def m(self, x): return sq(x)\nclass C(B):\n    def m(self, x): return super().m(x)\ndef f(x): return C().m(x)"),
+    helper("static method", "from lib import sq\nclass C:\n    @staticmethod\n    def m(x): return sq(x)\ndef f(x): return C.m(x)"),
+    helper("class method", "from lib import sq\nclass C:\n    @classmethod\n    def m(cls, x): return sq(x)\ndef f(x): return C.m(x)"),
+    helper("property", "from lib import sq\nclass C:\n    @property\n    def m(self): return sq(2)\ndef f(x): return C().m"),
+    helper("property setter", "from lib import sq\nclass C:\n    @property\n    def m(self): return self.v\n    @m.setter\n    def m(self, v): self.v = sq(v)\ndef f(x):\n    c = C(); c.m = x\n    return c.m"),
+    helper("cached property", "import functools\nfrom lib import sq\nclass C:\n    @functools.cached_property\n    def m(self): return sq(2)\ndef f(x): return C().m"),
+    helper("descriptor", "from lib import sq\nclass D:\n    def __get__(self, i, o): return sq(2)\nclass C:\n    m = D()\ndef f(x): return C().m"),
+    helper("metaclass", "from lib import sq\nclass M(type):\n    def __call__(cls, x): return sq(x)\nclass C(metaclass=M): pass\ndef f(x): return C(x)"),
+    helper("nested class", "from lib import sq\nclass A:\n    class B:\n        def m(self, x): return sq(x)\ndef f(x): return A.B().m(x)"),
+    helper("function in a class' dict", "from lib import sq\nclass A:\n    ops = {'sq': sq}\ndef f(x): return A.ops['sq'](x)"),
+    helper("function in a class' list", "from lib import sq\nclass A:\n    ops = [sq]\ndef f(x): return A.ops[0](x)"),
+    helper("local class", "from lib import sq\ndef f(x):\n    class A:\n        g = sq\n    return A.__dict__['g'](x)"),
+    helper("local subclass", "from lib import sq\nclass B:\n    def m(self, x): return sq(x)\ndef f(x):\n    class A(B): pass\n    return A().m(x)"),
+    helper("default factory", "import dataclasses\nfrom lib import sq\ndef two(): return sq(2)\n@dataclasses.dataclass\nclass C:\n    a: int = dataclasses.field(default_factory=two)\ndef f(x): return C().a"),
+    helper("method of dataclass", "import dataclasses\nfrom lib import sq\n@dataclasses.dataclass(frozen=True)\nclass C:\n    a: int\n    def m(self): return sq(self.a)\ndef f(x): return C(x).m()"),
+    helper("method of enum", "import enum\nfrom lib import sq\nclass C(enum.Enum):\n    A = 1\n    def m(self, x): return sq(x)\ndef f(x): return C.A.m(x)"),
+    helper("method of named tuple", "import typing\nfrom lib import sq\nclass C(typing.NamedTuple):\n    a: int\n    def m(self): return sq(self.a)\ndef f(x): return C(x).m()"),
+    helper("method through a member of an enum", "import enum\nfrom lib import sq\nclass C(enum.Enum):\n    A = 1\n    def m(self, x): return sq(x)\nMODE = C.A\ndef f(x): return MODE.m(x)"),
+    helper("str subclass as global", "from lib import sq\nclass S(str):\n    def m(self, x): return sq(x)\ns = S('a')\ndef f(x): return s.m(x)"),
+    helper("match class", "from lib import sq\nclass P:\n    __match_args__ = ('v',)\n    def __init__(self, v): self.v = sq(v)\ndef f(x):\n    match P(x):\n        case P(v): return v"),
+    helper("async helper", "import asyncio\nfrom lib import sq\nasync def g(x): return sq(x)\ndef f(x): return asyncio.run(g(x))"),
+    helper("recursion", "from lib import sq\ndef g(x, n=2): return sq(x) if not n else f(x, n - 1)\ndef f(x, n=2): return g(x, n)"),
+    helper("star import", "from lib import *\ndef f(x): return sq(x)"),
+    helper("through a package", "import pkg.sub\ndef f(x): return pkg.sub.deep.g(x)", {"pkg/__init__.py": "", "pkg/sub/__init__.py": "from . import deep", "pkg/sub/deep.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("relative import in body", "from pkg import f", {"pkg/__init__.py": "from .a import f", "pkg/a.py": "def f(x):\n    from .b import g\n    return g(x)", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("relative module import in body", "from pkg import f", {"pkg/__init__.py": "from .a import f", "pkg/a.py": "def f(x):\n    from . import b\n    return b.g(x)", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("relative import of a parent", "from pkg.sub import f", {"pkg/__init__.py": "", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)", "pkg/sub/__init__.py": "from .a import f", "pkg/sub/a.py": "def f(x):\n    from ..b import g\n    return g(x)"}),
+    helper("dotted import in body", "def f(x):\n    import pkg.b\n    return pkg.b.g(x)", {"pkg/__init__.py": "", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("dotted import as in body", "def f(x):\n    import pkg.b as q\n    return q.g(x)", {"pkg/__init__.py": "", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("lazy module", "import pkg\ndef f(x): return pkg.g(x)", {"pkg/__init__.py": "import importlib\ndef __getattr__(n): return getattr(importlib.import_module('pkg.b'), n)", "pkg/b.py": "from lib import sq\ndef g(x): return sq(x)"}),
+    helper("callable instance itself", "from lib import sq\nclass C:\n    def __call__(self, x): return sq(x)\nf = C()"),
+    helper("bound method itself", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\nf = C().m"),
+    helper("wrapped attribute", "from lib import sq\nclass W:\n    def __init__(self, g): self.__wrapped__ = g\n    def __call__(self, x): return self.__wrapped__(x)\ng = W(sq)\ndef f(x): return g(x)"),
+    helper("user class with slots", "from lib import sq\nclass W:\n    __slots__ = ('g',)\n    def __init__(self, g): self.g = g\nw = W(sq)\ndef f(x): return w.g(x)"),
+    helper("helper that a finally calls", "from lib import sq\ndef f(x):\n    try:\n        return x\n    finally:\n        y = sq(x)\n        print(y)"),
+    helper("helper after raise", "from lib import sq\ndef f(x):\n    try:\n        raise ValueError\n    except ValueError:\n        return sq(x)"),
+    helper("walrus and ternary", "import lib\ndef f(x): return (m := lib).sq(x) if x else (lib if x else lib).sq(x)"),
+    helper("conditional module", "import lib\nimport math\ndef f(x):\n    m = lib if x else math\n    return m.sq(x)"),
+    helper("reduce", "import functools\nfrom lib import sq\ndef f(x): return functools.reduce(lambda a, b: sq(b), [x, x])"),
+    helper("operator.methodcaller through class", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\ndef f(x): return getattr(C(), 'm')(x)"),
+    helper("init_subclass", "from lib import sq\nclass B:\n    def __init_subclass__(cls): cls.v = sq(2)\ndef f(x):\n    class C(B): pass\n    return C.v"),
+    helper("exec'd helper", "src = 'def g(x): return sq(x)'\nfrom lib import sq\nexec(src)\ndef f(x): return g(x)"),
+]
+
+_P = "prog.py"
+
+
+def value(name: str, program: str, old: str, new: str, expected: str = "changed", files: dict[str, str] | None = None):
+    """A case in which the program itself is edited."""
+    return name, {_P: program, **(files or {})}, [(_P, old, new)], expected
+
+
+VALUES = [
+    value("int", "N = 1\ndef f(x): return N", "N = 1", "N = 2"),
+    value("int to bool", "N = 1\ndef f(x): return N", "N = 1", "N = True"),
+    value("int to float", "N = 1\ndef f(x): return N", "N = 1", "N = 1.0"),
+    value("sign of zero", "N = 0.0\ndef f(x): return N", "N = 0.0", "N = -0.0"),
+    value("str to bytes", "N = 'a'\ndef f(x): return N", "N = 'a'", "N = b'a'"),
+    value("tuple", "N = (1, (2, 3))\ndef f(x): return N", "3", "3.0"),
+    value("frozenset", "N = frozenset({1})\ndef f(x): return N", "{1}", "{2}"),
+    value("list", "N = [1, {'a': 2}]\ndef f(x): return N", "2", "3"),
+    value("order of a dict", "N = {'a': 1, 'b': 2}\ndef f(x): return list(N)", "'a': 1, 'b': 2", "'b': 2, 'a': 1"),
+    value("constant of a body", "def f(x): return x + 1", "+ 1", "+ 1.0"),
+    value("constant of a body to bool", "def f(x): return (x, 1)", "1)", "True)"),
+    value("constant in a tuple", "def f(x): return x in (1, 2)", "(1, 2)", "(1, 2.0)"),
+    value("constant in a set", "def f(x): return x in {1, 2}", "{1, 2}", "{1, 3}"),
+    value("constant of a nested function", "def f(x): return (lambda: 0.0)()", "0.0", "-0.0"),
+    value("exception table", "def f(x):\n    try:\n        y = x\n    except KeyError:\n        y = 0\n    return y", "        y = x\n    except", "        pass\n    except"),
+    value("operator", "def f(x): return x + 1", "+ 1", "- 1"),
+    value("comparison", "def f(x): return x < 1", "< 1", "<= 1"),
+    value("attribute", "def f(x): return x.real", ".real", ".imag"),
+    value("keyword", "def f(x): return dict(a=x)", "a=x", "b=x"),
+    value("method's name", "def f(x): return x.lower()", "lower", "upper"),
+    value("ufunc", "import operator\ng = operator.add\ndef f(x): return g(x, x)", "operator.add", "operator.sub"),
+    value("imported name", "from math import sin as g\ndef f(x): return g(x)", "sin", "cos"),
+    value("imported module", "import math as m\ndef f(x): return m.sin(x)", "math", "cmath"),
+    value("builtin shadowed", "def f(x): return len(x)", "def f", "def len(x): return 0\ndef f"),
+    value("method of a builtin", "g = 'a,b'.split\ndef f(x): return g(x)", "'a,b'", "'a;b'"),
+    value("class constant", "class C:\n    a = 1\ndef f(x): return C.a", "a = 1", "a = 2"),
+    value("class constant of an instance", "class C:\n    a = 1\n    def set(self): self.a = 3\ndef f(x): return C().a", "a = 1", "a = 2"),
+    value("class list", "class C:\n    a = [1]\ndef f(x): return C.a", "[1]", "[2]"),
+    value("base class", "class A:\n    v = 1\nclass B:\n    v = 2\nclass C(A): pass\ndef f(x): return C.v", "C(A)", "C(B)"),
+    value("order of bases", "class A:\n    v = 1\nclass B:\n    v = 2\nclass C(A, B): pass\ndef f(x): return C.v", "A, B", "B, A"),
+    value("new method", "class A:\n    def m(self): return 1\nclass C(A):\n    def n(self): return 2\ndef f(x): return C().m()", "    def n", "    def m(self): return 3\n    def n"),
+    value("enum value", "import enum\nclass C(enum.Enum):\n    A = 1\ndef f(x): return C.A.value", "A = 1", "A = 2"),
+    value("enum member", "import enum\nclass C(enum.Enum):\n    A = 1\n    B = 2\nM = C.A\ndef f(x): return M.value", "M = C.A", "M = C.B"),
+    value("value of a captured enum member", "import enum\nclass C(enum.Enum):\n    A = 1\nM = C.A\ndef f(x): return M.value", "A = 1", "A = 2"),
+    value("dataclass default", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = 1\ndef f(x): return C().a", "= 1", "= 2"),
+    value("dataclass instance", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int\nc = C(1)\ndef f(x): return c.a", "C(1)", "C(2)"),
+    value("dataclass instance passed on", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int\nc = C(1)\ndef g(c): return c.a\ndef f(x): return g(c)", "C(1)", "C(2)"),
+    value("named tuple default", "import typing\nclass C(typing.NamedTuple):\n    a: int = 1\ndef f(x): return C().a", "= 1", "= 2"),
+    value("instance", "class C:\n    def __init__(self, a): self.a = a\n    def m(self): return self.a\nc = C(1)\ndef f(x): return c.m()", "C(1)", "C(2)"),
+    value("instance with slots", "class C:\n    __slots__ = 'a'\n    def __init__(self, a): self.a = a\n    def m(self): return self.a\nc = C(1)\ndef f(x): return c.m()", "C(1)", "C(2)"),
+    value("callable instance itself", "class C:\n    def __init__(self, a): self.a = a\n    def __call__(self, x): return self.a\nf = C(1)", "C(1)", "C(2)"),
+    value("bound method itself", "class C:\n    def __init__(self, a): self.a = a\n    def m(self, x): return self.a\nf = C(1).m", "C(1)", "C(2)"),
+    value("partial itself", "import functools\ndef g(a, x): return a\nf = functools.partial(g, 1)", "(g, 1)", "(g, 2)"),
+    value("keyword of partial itself", "import functools\ndef g(x, a=0): return a\nf = functools.partial(g, a=1)", "a=1)", "a=2)"),
+    value("mutable argument of partial", "import functools\ndef g(a, x): return a\nf = functools.partial(g, [1])", "[1]", "[2]"),
+    value("bound method's instance", "class C:\n    def __init__(self, a): self.a = a\n    def m(self): return self.a\ng = C(1).m\ndef f(x): return g()", "C(1)", "C(2)"),
+    value("closure", "def make(k):\n    def inner(x): return k\n    return inner\nf = make(1)", "make(1)", "make(2)"),
+    value("closure over an instance", "class C:\n    def __init__(self, a): self.a = a\ndef make(k):\n    def inner(x): return k.a\n    return inner\nf = make(C(1))", "C(1)", "C(2)"),
+    value("closure over an odd object", "import decimal\ndef make(k):\n    def inner(x): return k.prec\n    return inner\nf = make(decimal.Context(prec=3))", "prec=3", "prec=4"),
+    value("closure over many", "def make(k):\n    def inner(x): return k[0]\n    return inner\nf = make([1] + [0] * 3000)", "[1]", "[2]"),
+    value("default of helper", "def g(x, n=1): return n\ndef f(x): return g(x)", "n=1", "n=2"),
+    value("keyword default of helper", "def g(x, *, n=1): return n\ndef f(x): return g(x)", "n=1", "n=2"),
+    value("list as default of helper", "def g(x, n=[1]): return n\ndef f(x): return g(x)", "[1]", "[2]"),
+    value("attribute of function", "def g(x): return g.k\ng.k = 1\ndef f(x): return g(x)", "k = 1", "k = 2"),
+    value("settings of a decorator", "def by(k):\n    def deco(g):\n        def w(x): return g(x) * k\n        return w\n    return deco\n@by(2)\ndef h(x): return x\ndef f(x): return h(x)", "by(2)", "by(3)"),
+    value("namespace", "import types\nN = types.SimpleNamespace(a=1)\ndef f(x): return N.a", "a=1", "a=2"),
+    value("argparse", "import argparse\nN = argparse.Namespace(a=1)\ndef f(x): return N.a", "a=1", "a=2"),
+    value("regular expression", "import re\nR = re.compile('a')\ndef f(x): return R.sub('', x)", "'a'", "'b'"),
+    value("flags of a regular expression", "import re\nR = re.compile('a', re.I)\ndef f(x): return R.sub('', x)", "re.I", "re.S"),
+    value("path", "import pathlib\nP = pathlib.Path('a')\ndef f(x): return P.name", "'a'", "'b'"),
+    value("deque", "import collections\nD = collections.deque([1], 3)\ndef f(x): return D.maxlen", ", 3", ", 4"),
+    value("default factory", "import collections\nD = collections.defaultdict(int)\ndef f(x): return D[1]", "(int)", "(str)"),
+    value("two equal code objects", "g = lambda: 0.0\ndef f(x): return g()", "0.0", "-0.0"),
+    value("module's constant through the module", "import prog2\ndef f(x): return prog2.K", "prog2.K", "prog2.K + 0", "changed", {"prog2.py": "K = 1"}),
+    ("module constant", {_P: "import prog2\ndef f(x): return prog2.K", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),
+    ("module constant by getattr", {_P: "import prog2\ndef f(x): return getattr(prog2, 'K')", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),
+    ("module list", {_P: "import prog2\ndef f(x): return prog2.K[0]", "prog2.py": "K = [1]"}, [("prog2.py", "[1]", "[2]")], "changed"),
+]
+
+BASE = '''import lib
+N = [1, 2]
+CALLS = 0
+def deco(g):
+    def w(x):
+        return g(x)
+    return w
+@deco
+def h(x):
+    return lib.sq(x)
+class C:
+    """Doc."""
+    def m(self, x):
+        """Doc."""
+        return h(x) if x else None
+def f(x, k=None):
+    """Doc."""
+    global CALLS
+    CALLS += 1
+    y = C().m(x); return (y, N[0], k)
+'''
+
+
+def same(name: str, *changes: tuple[str, str, str]):
+    """A case in which nothing that matters is edited."""
+    return name, {"lib.py": LIB, _P: BASE}, list(changes), "same"
+
+
+UNSEEN = [
+    same("nothing"),
+    same("comment", (_P, "    global CALLS", "    # a comment\n    global CALLS")),
+    same("comment in helper", ("lib.py", "    return x * x", "    # a comment\n\n    return x * x  # and another")),
+    same("docstring", (_P, '    """Doc."""\n    global', '    """Other\n    text."""\n    global')),
+    same("no docstring", (_P, '    """Doc."""\n    global', "    global")),
+    same("docstring of method", (_P, '        """Doc."""\n        return', '        """X."""\n        return')),
+    same("no docstring of method", (_P, '        """Doc."""\n        return', "        return")),
+    same("docstring of class", (_P, '    """Doc."""\n    def m', '    """Y."""\n    def m')),
+    same("formatting", (_P, "y = C().m(x); return (y, N[0], k)", "y = (\n        C()\n        .m(\n            x\n        )\n    )\n    return (\n        y, N[0],\n        k)")),
+    same("lines above", (_P, "import lib", "import lib\n\n\nX = 3\n")),
+    same("another function", (_P, "def f(", "def unrelated(x): return 1\ndef f(")),
+    same("unused helper", ("lib.py", "x ** 3", "x ** 4")),
+    same("unused constant", ("lib.py", "K = 3", "K = 4")),
+    same("a counter", (_P, "CALLS = 0", "CALLS = 7")),
+    same("annotation of f", (_P, "def f(x, k=None)", "def f(x: int, k=None) -> tuple")),
+]
+
+ALL = SEEN + VALUES + UNSEEN

@@ -1,0 +1,52 @@
+"""What of a program's text a cached function depends on: edits are made between processes, with other hash seeds."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from code_cases import ALL
+
+STATE = pathlib.Path(__file__).with_name("code_state.py")
+IDS = [f"{case[3]}: {case[0]} ({number})" for number, case in enumerate(ALL)]
+
+
+def states(folder: pathlib.Path, programs: list[dict[str, str]], seed: int) -> list[str]:
+    """Returns what the keys of each program's ``f`` depend on, as new processes with this hash seed see it."""
+    folders = [folder / str(number) for number in range(len(programs))]
+    for place, files in zip(folders, programs):
+        for name, text in files.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(text + "\n")
+    env = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    subprocess.run([sys.executable, str(STATE), *map(str, folders)], check=True, env=env, timeout=300)
+    return [(place / "state").read_text() for place in folders]
+
+
+def edited(files: dict[str, str], changes: list[tuple[str, str, str]]) -> dict[str, str]:
+    after = dict(files)
+    for name, old, new in changes:
+        assert old in after[name], (name, old)
+        after[name] = after[name].replace(old, new)
+    return after
+
+
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory):
+    """The states before the edit, in a second process before it, and after it."""
+    folder = tmp_path_factory.mktemp("code")
+    before = [files for _, files, _, _ in ALL]
+    after = [edited(files, changes) for _, files, changes, _ in ALL]
+    return list(zip(states(folder, before, 1), states(folder, before, 2), states(folder, after, 3)))
+
+
+@pytest.mark.parametrize("number", range(len(ALL)), ids=IDS)
+def test_an_edit_is_seen_exactly_if_it_matters(number, outcomes):
+    first, second, third = outcomes[number]
+    assert not first.startswith("failed"), first
+    assert not third.startswith("failed"), third
+    assert first == second, "another process, with another hash seed, sees other code"
+    assert (first == third) == (ALL[number][3] == "same"), f"{first}\n{third}"

@@ -1,0 +1,126 @@
+"""joblib's and scikit-learn's own tests, as they are installed, with ndcache's classes under joblib's names."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import joblib
+import ndcache
+import numpy as np
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+EXPECTED = json.loads((HERE / "joblib.json").read_text())
+
+
+def outcomes(folder: pathlib.Path, *arguments: str) -> dict[str, bool]:
+    """Runs tests of an installed package, and returns which of them passed."""
+    report = folder / "report.xml"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(HERE)])}
+    command = [sys.executable, "-m", "pytest", "-p", "joblib_names", "-p", "no:cacheprovider", "-q", "--tb=no", f"--junitxml={report}"]
+    subprocess.run([*command, "--pyargs", *arguments], cwd=folder, env=env, capture_output=True, timeout=900)
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        cls = re.search(r"\.(Test\w+)$", case.get("classname", ""))
+        name = f"{cls.group(1)}::{case.get('name')}" if cls else str(case.get("name"))
+        if case.find("skipped") is None:
+            found[name] = case.find("failure") is None and case.find("error") is None
+    return found
+
+
+@pytest.fixture(scope="module")
+def of_joblib(tmp_path_factory):
+    return outcomes(tmp_path_factory.mktemp("joblib"), "joblib.test.test_memory", "joblib.test.test_memory_async")
+
+
+def test_joblibs_tests_of_its_memory_pass(of_joblib):
+    assert len(of_joblib) == EXPECTED["of"], "another release of joblib has other tests: revise joblib.json"
+    assert sum(of_joblib.values()) >= EXPECTED["passing"], sorted(name for name, passed in of_joblib.items() if not passed)
+
+
+@pytest.mark.parametrize("name", [name for name, why in EXPECTED["fail with a memory that never hits"].items() if why == "must pass"])
+def test_joblibs_test_of_hits_passes(of_joblib, name):
+    assert of_joblib[name]
+
+
+def test_what_fails_is_listed_with_its_reason(of_joblib):
+    listed = {name for name, why in EXPECTED["fail with a memory that never hits"].items() if why != "must pass"}
+    assert {name for name, passed in of_joblib.items() if not passed} == listed | EXPECTED["others that fail"].keys()
+
+
+def test_scikit_learns_tests_of_memories_pass(tmp_path):
+    found = outcomes(tmp_path, "sklearn.tests.test_pipeline", "sklearn.utils.tests.test_validation", "-k", "memory or cache or caching")
+    assert len(found) >= 5 and all(found.values()), found
+    assert "test_pipeline_memory" in found
+
+
+def test_nilearn_takes_the_memory(tmp_path):
+    nibabel, maskers = pytest.importorskip("nibabel"), pytest.importorskip("nilearn.maskers")
+    memory = ndcache.Memory(tmp_path, verbose=0)
+    data = np.random.default_rng(0).normal(size=(6, 6, 6, 5)).astype("f4")
+    image = nibabel.Nifti1Image(data, np.eye(4))
+    mask = nibabel.Nifti1Image(np.ones((6, 6, 6), "i1"), np.eye(4))
+
+    def transformed():
+        masker = maskers.NiftiMasker(mask_img=mask, memory=memory, memory_level=5, standardize=None, verbose=0)
+        return masker.fit_transform(image)
+
+    first = transformed()
+    before = memory.stats()
+    assert np.array_equal(first, transformed())
+    after = memory.stats()
+    assert after["hits"] > before["hits"] and after["misses"] == before["misses"]
+
+
+def test_a_memory_is_joblibs_by_isinstance(tmp_path):
+    import joblib.memory
+    import ndcache.joblib
+
+    memory = ndcache.Memory(tmp_path, verbose=0)
+    assert isinstance(memory, joblib.Memory) and isinstance(memory, ndcache.Memory)
+    assert isinstance(memory.cache(abs).call_and_shelve(1), joblib.memory.MemorizedResult)
+    real = ndcache.joblib.Memory(tmp_path, verbose=0)
+    assert issubclass(type(real), joblib.Memory) and issubclass(type(real), ndcache.Memory)
+    real.cache(abs)(-2)
+    assert memory.cache(abs).check_call_in_cache(-2)
+
+
+SAMPLE = np.arange(12.0).reshape(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "equal"),
+    [
+        (1, 1, True),
+        (1, 1.0, False),
+        (1, True, False),
+        ("a", b"a", False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({1, 2, 3}, {3, 2, 1}, True),
+        (frozenset("abc"), frozenset("cba"), True),
+        ([1, 2], (1, 2), False),
+        (SAMPLE, SAMPLE.copy(), True),
+        (SAMPLE, SAMPLE.astype("f4"), False),
+        (SAMPLE, SAMPLE.ravel(), False),
+        (SAMPLE, np.asfortranarray(SAMPLE), False),
+        (np.array(1.0), np.array([1.0]), False),
+        (np.datetime64("2020-01-01"), np.datetime64("2020-01-02"), False),
+        (np.array(["2020"], "M8[Y]"), np.array(["2020"], "M8[Y]"), True),
+        ([{"a": SAMPLE}, SAMPLE], [{"a": SAMPLE.copy()}, SAMPLE], True),
+        (np.dtype("f8"), np.dtype("f8"), True),
+        (np.dtype("f8"), np.dtype("f4"), False),
+        (len, len, True),
+        (len, abs, False),
+    ],
+)
+def test_equalities_of_hashes_are_joblibs(one, two, equal):
+    """What joblib's `test_hashing` demands; of equal values in other objects joblib says no where ndcache says yes."""
+    assert (ndcache.hash(one) == ndcache.hash(two)) == equal
+    if not (isinstance(one, (list, frozenset)) and equal):
+        assert (joblib.hash(one) == joblib.hash(two)) == equal
