@@ -118,7 +118,7 @@ PATCHES = {
     "method of a cached class": ("class C:\n    @memory.cache\n    def m(self, x): return sq(x)\ndef f(x): return C().m(x)", "sq = cube"),
     "helper in an installed decorator's list": ("import contextlib\nstack = [sq]\ncm = contextlib.contextmanager(lambda x: (yield stack[0](x)))\ndef f(x):\n    with cm(x) as y: return y", "stack[0] = cube"),
     "object with a computed attribute": ("class C:\n    def __getattr__(self, n): return K\nK = 1\nc = C()\ndef f(x): return c.anything", "K = 2"),
-    "object with a hook for all attributes": ("class C:\n    def __init__(self): self.a = 1\n    def __getattribute__(self, n): return object.__getattribute__(self, n) * K\nK = 1\nc = C()\ndef f(x): return c.a", "K = 2"),
+    "object with a hook for all attributes": ("class C:\n    def __init__(self): self.a = 1\n    def __getattribute__(self, n): return object.__getattribute__(self, n) * (K if n == 'a' else 1) if n == 'a' else object.__getattribute__(self, n)\nK = 1\nc = C()\ndef f(x): return c.a", "K = 2"),
     "instance's class of its own with a list": ("class C:\n    def __init__(self): self.items = [1]\n    def total(self): return sum(self.items)\nc = C()\ndef f(x): return c.total()", "c.items.append(5)"),
     "second of two equal lists": ("A1 = [1]\nB1 = [1]\ndef f(x): return A1[0] * 10 + B1[0]", "B1[0] = 2"),
     "swapped lists": ("A1 = [1]\nB1 = [2]\ndef f(x): return A1[0] * 10 + B1[0]", "A1, B1 = B1, A1"),

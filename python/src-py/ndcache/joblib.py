@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from typing import Any
 
 import joblib
@@ -30,12 +31,23 @@ class Memory(_memory.Memory, joblib.memory.Memory):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # joblib's own would open a store of joblib's.
-        pass
+        _memory.Memory.__init__(self, *args, **kwargs)
+        _ignored_by_git(self.location)
 
     __repr__ = _memory.Memory.__repr__
     __reduce__ = _memory.Memory.__reduce__
     __reduce_ex__ = object.__reduce_ex__
     __getstate__ = object.__getstate__
+
+
+def _ignored_by_git(folder: str | None) -> None:
+    """Writes the file that joblib writes into a new folder, in joblib's words, unless there is one."""
+    if folder is not None and os.path.isdir(folder):
+        try:
+            with open(os.path.join(folder, ".gitignore"), "x", encoding="utf-8") as file:
+                file.write("# Created by joblib automatically.\n*\n")
+        except OSError:
+            pass
 
 
 class _Kind(type):

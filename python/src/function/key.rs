@@ -166,7 +166,7 @@ impl Keyed<'_> {
     }
 
     /// The first argument that doesn't have the digest any more that it had.
-    pub(crate) fn changed(&self, function: &CoreFunction) -> Option<&str> {
+    pub(crate) fn changed(&self, function: &CoreFunction, result: &Bound<'_, PyAny>) -> Option<&str> {
         let changed = |counted: &&Counted<'_>| {
             let now = || match function.key_of(counted.value.py(), &counted.name)? {
                 // A file may have been written meanwhile; what another function says is its own affair.
@@ -175,10 +175,29 @@ impl Keyed<'_> {
                 None => digest_of(&counted.value, false),
             };
             let may_change = counted.is_file || !(counted.by_key || is_immutable(&counted.value));
-            may_change && now().is_ok_and(|now| now != counted.digest)
+            may_change && now().is_ok_and(|now| now != counted.digest) && !holds(result, &counted.value, 2)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())
     }
+}
+
+/// Whether a result is the value itself, or a container that it is in: then a hit gives the changed value, too.
+fn holds(result: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, depth: usize) -> bool {
+    use pyo3::types::{PyDict, PyList, PyTuple};
+    if result.is(value) {
+        return true;
+    }
+    if depth == 0 {
+        return false;
+    }
+    let holds_it = |item: Bound<'_, PyAny>| holds(&item, value, depth - 1);
+    if let Ok(tuple) = result.cast::<PyTuple>() {
+        return tuple.iter().any(holds_it);
+    }
+    if let Ok(list) = result.cast::<PyList>() {
+        return list.iter().any(holds_it);
+    }
+    result.cast::<PyDict>().is_ok_and(|dict| dict.values().iter().any(holds_it))
 }
 
 /// Whether the value is of a type without parts that never changes.

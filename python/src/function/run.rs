@@ -82,7 +82,7 @@ impl CoreFunction {
         let (at, since) = (changes(), Instant::now());
         let keyed = match self.keyed(py, args, kwargs)? {
             Outcome::Keyed(keyed) => keyed,
-            Outcome::Misfit => return self.run(py, args, kwargs),
+            Outcome::Misfit => return self.run(py, args, kwargs).map_err(|error| self.misfit(py, error)),
             Outcome::Unkeyable(why) => {
                 self.say_unkeyable(py, &why)?;
                 return self.run(py, args, kwargs);
@@ -111,6 +111,15 @@ impl CoreFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.func.bind(py).call(args, kwargs)
+    }
+
+    /// What is raised of a call that doesn't fit the function, if it was the call that has raised it.
+    fn misfit(&self, py: Python<'_>, error: PyErr) -> PyErr {
+        if !error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) || error.traceback(py).is_some() {
+            return error;
+        }
+        let named = python::messages(py).and_then(|messages| messages.getattr("misfit")?.call1((error.value(py), &self.path)));
+        named.map_or(error, PyErr::from_value)
     }
 
     /// The stored result.
@@ -315,7 +324,7 @@ impl CoreFunction {
             return Ok((result, Some("nothing is written in this mode".to_owned())));
         }
         if keyed.claims.bytes <= CHECKED
-            && let Some(name) = keyed.changed(self)
+            && let Some(name) = keyed.changed(self, &result)
         {
             let text = format!(
                 "{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it",

@@ -64,6 +64,11 @@ fn hasher_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAn
     Ok(None)
 }
 
+/// Whether instances of the class are no more than the functions that they wrap; a decorator class of the user's has a state.
+fn is_wrapper_alone(class: &Bound<'_, PyType>) -> bool {
+    matches!(module_of(class).as_str(), "functools" | "ndcache._function")
+}
+
 impl<'py> Walker<'py> {
     /// Feeds a value that isn't of a plain built-in type.
     pub(super) fn object(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {
@@ -178,7 +183,7 @@ impl<'py> Walker<'py> {
         for base in class.mro().iter() {
             let module = module_of(&base);
             let root = module.split('.').next().unwrap_or_default();
-            if matches!(root, "pandas" | "scipy" | "xarray") || module.starts_with("numpy.ma") {
+            if matches!(root, "pandas" | "scipy" | "xarray" | "nibabel") || module.starts_with("numpy.ma") {
                 return Ok(true);
             }
         }
@@ -332,6 +337,7 @@ impl<'py> Walker<'py> {
         if let Ok(wrapped) = value.getattr(pyo3::intern!(py, "__wrapped__"))
             && wrapped.get_type().is(&types.function)
             && value.is_callable()
+            && is_wrapper_alone(class)
         {
             return self.code(value, "py:wrapper");
         }
