@@ -134,6 +134,7 @@ def value(name: str, program: str, old: str, new: str, expected: str = "changed"
 
 
 VALUES = [
+    value("beside modules that are loaded when needed", "import numpy as np, concurrent.futures as c, scipy\ndef f(x): return np.fft.rfft(x), np.random.default_rng(0), np.ma.array(x), c.ProcessPoolExecutor, scipy.signal.lfilter, x + 1", "x + 1", "x + 2"),
     value("int", "N = 1\ndef f(x): return N", "N = 1", "N = 2"),
     value("int to bool", "N = 1\ndef f(x): return N", "N = 1", "N = True"),
     value("int to float", "N = 1\ndef f(x): return N", "N = 1", "N = 1.0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -39,6 +40,9 @@ def in_child(folder: str) -> None:
 
 if __name__ == "__main__":
     import ndcache._code  # noqa: F401 - once for all children
+
+    for name in filter(None, os.environ.get("PRELOAD", "").split()):
+        importlib.import_module(name)
 
     for argument in sys.argv[1:]:
         child = os.fork()
