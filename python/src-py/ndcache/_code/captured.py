@@ -80,6 +80,13 @@ def is_code(value: Any) -> bool:
     return isinstance(value, _CODE) or (callable(value) and (is_wrapper(value) or _is_named(value)))
 
 
+def holds_code(value: Any) -> bool:
+    """Returns whether a builtin container has functions, classes or modules as elements."""
+    if type(value) not in (dict, list, tuple, set, frozenset):
+        return False
+    return any(is_code(item) for item in (list(value.values()) if type(value) is dict else list(value)))
+
+
 def _is_named(value: Any) -> bool:
     """Returns whether an object of an installed class is a function by its name, as NumPy's ufuncs are."""
     return isinstance(attribute(value, "__name__"), str) and kind_of_class(type(value)) != "user"

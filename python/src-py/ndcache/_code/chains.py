@@ -140,6 +140,8 @@ def _foreign_edge(
     edge = ("foreign", root.__name__, names)
     if value is MISSING or isinstance(value, ModuleType) and origin.kind_of_module(value) != "user":
         return edge
+    if captured.holds_code(value):
+        return edge  # a registry, as `sys.modules` is: what it holds depends on what else is loaded
     if not captured.is_code(value):
         # The state of an installed module is its own affair, but for what the user sets by it.
         return (edge, graph.capture(value, text, slot, reader, silent=value is not os.environ))
