@@ -118,7 +118,8 @@ impl CoreFunction {
         if !error.is_instance_of::<pyo3::exceptions::PyTypeError>(py) || error.traceback(py).is_some() {
             return error;
         }
-        let named = python::messages(py).and_then(|messages| messages.getattr("misfit")?.call1((error.value(py), &self.path)));
+        let named =
+            python::messages(py).and_then(|messages| messages.getattr("misfit")?.call1((error.value(py), &self.path)));
         named.map_or(error, PyErr::from_value)
     }
 
