@@ -85,3 +85,11 @@ def test_a_chain_over_two_languages(tmp_path):
     first, second = example("chain.py", tmp_path), example("chain.py", tmp_path)
     assert "the peak is at 440" in first and "computing" in first
     assert "the peak is at 440" in second and "computing" not in second
+
+
+def test_every_test_that_a_page_names_is_there():
+    page = (ROOT / "docs" / "guarantees-python.md").read_text()
+    code = "".join(path.read_text() for path in pathlib.Path(__file__).parent.glob("test_*.py"))
+    names = [name.partition("[")[0] for name in re.findall(r"`(test_\w+(?:\[[^`]*\])?)`", page)]
+    assert len(names) > 20
+    assert not [name for name in names if f"def {name}(" not in code]
