@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 from code_cases import ALL
+from ndcache._code.body import body
 
 STATE = pathlib.Path(__file__).with_name("code_state.py")
 IDS = [f"{case[3]}: {case[0]} ({number})" for number, case in enumerate(ALL)]
@@ -54,3 +59,27 @@ def test_an_edit_is_seen_exactly_if_it_matters(number, outcomes):
     assert not third.startswith("failed"), third
     assert first == second, "another process, with another hash seed, sees other code"
     assert (first == third) == (ALL[number][3] == "same"), f"{first}\n{third}"
+
+
+def bodies(code: types.CodeType) -> list[object]:
+    """Returns the bodies of the functions in a code object, one by one."""
+    found: list[object] = []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found += [body(constant), *bodies(constant)]
+    return found
+
+
+@pytest.mark.parametrize("name", ["argparse", "ast", "collections.abc", "csv", "dataclasses", "functools", "json.decoder", "statistics", "typing"])
+def test_a_reformatted_module_has_the_bodies_that_it_had(name):
+    """`ast.unparse` drops comments and breaks lines elsewhere; the compiler itself lays some few blocks otherwise then."""
+    text = inspect.getsource(importlib.import_module(name))
+    one, two = (bodies(compile(source, name, "exec")) for source in (text, ast.unparse(ast.parse(text))))
+    assert len(one) == len(two)
+    assert sum(a != b for a, b in zip(one, two)) <= 0.05 * len(one)
+
+
+def test_constants_count_with_their_types():
+    texts = ["x + 1", "x + 1.0", "x + True", "x + -0.0", "x + 0.0", "x + 1j", "(x, 1)", "(x, 'a')", "(x, b'a')", "x in {1, 2}", "x in (1, 2)", "x[1:2]"]
+    found = [repr(body(compile(f"lambda x: {text}", "", "eval").co_consts[0])) for text in texts]
+    assert len(set(found)) == len(texts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os as _os
 
+import numpy as _numpy  # noqa: F401 - here, where an interrupt breaks nothing that is half done
+
 from . import _code, _core
 from ._core import MISSING, FileContent, FileStamp, Unkeyable, __version__, digest, hash, register_hasher
 from ._decorate import cache, expires_after, register_store_backend, set_memory

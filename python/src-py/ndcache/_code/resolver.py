@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Iterable
@@ -16,7 +15,6 @@ MODES = ("auto", "body", "version")
 _RESOLVED = tuple[bytes, list[tuple[str, bytes]], list[tuple[Any, ...]], list[tuple[str, str, Any, Any]]]
 
 _warned: set[tuple[str, str]] = set()
-_lock = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,18 @@ class Resolver:
 
     def __call__(self) -> _RESOLVED:
         """Returns (body, parts, guards, dynamic); raises `Unkeyable` if the code can't be examined."""
-        with _lock:
-            try:
-                graph, root = self._graph()
-            except Exception as error:
-                raise _core.Unkeyable(f"the code of `{self.path}` can't be examined: {type(error).__name__}: {error}") from error
+        # No lock: following an import takes locks of Python's, in the order of the modules.
+        try:
+            graph, root = self._graph()
+        except Exception as error:
+            raise _core.Unkeyable(f"the code of `{self.path}` can't be examined: {type(error).__name__}: {error}") from error
         self._warn(graph)
         others = [(part.name, part.digest()) for part in graph.parts.values() if part is not root]
         return root.digest(), others, graph.guards, graph.dynamic
 
     def describe(self) -> Code:
         """Returns what counts and what doesn't, to be read."""
-        with _lock:
-            graph, _ = self._graph()
+        graph, _ = self._graph()
         parts = [CodePart(part.name, part.kind, part.digest().hex()) for part in graph.parts.values()]
         parts += [CodePart(name, "each call", "") for _, name, _, _ in graph.dynamic]
         return Code(self.path, parts, graph.uncounted)
