@@ -450,6 +450,22 @@ def test_the_fixture(ndcache_tmp):
     assert len(ndcache_tmp.entries()) == 1
 
 
+def test_a_stored_result_is_read_by_its_path(tmp_path):
+    memory = Memory(tmp_path, mmap_mode="r", verbose=0)
+
+    @memory.cache
+    def f(x):
+        return {"a": np.full(2000, float(x)), "b": [x]}
+
+    f(3)
+    found = ndcache.read(f.path(3))
+    assert found["b"] == [3] and found["a"][5] == 3.0
+    (entry,) = memory.entries()
+    assert any(ndcache.read(file)[0] == 3.0 for file in entry.files if str(file).endswith(".npy"))
+    with pytest.raises(FileNotFoundError):
+        ndcache.read(tmp_path / "nothing.record")
+
+
 def test_how_it_looks_in_a_notebook(memory):
     f = memory.cache(counted)
     f("<b>")

@@ -11,10 +11,11 @@ from ._core import MISSING, FileContent, FileStamp, Unkeyable, __version__, dige
 from ._decorate import cache, expires_after, register_store_backend, set_memory
 from ._memory import Memory
 from ._messages import CacheWarning
+from ._read import read
 
 __all__ = [
     "CacheWarning", "FileContent", "FileStamp", "Memory", "Unkeyable", "cache", "digest", "expires_after", "hash",
-    "register_hasher", "register_store_backend", "set_memory",
+    "read", "register_hasher", "register_store_backend", "set_memory",
 ]  # fmt: skip
 
 _core.set_hooks(class_digest=_code.class_digest, function_digest=_code.function_digest)

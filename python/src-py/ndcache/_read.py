@@ -1,0 +1,31 @@
+"""Reading what a cache folder holds, without the function that made it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
+    """Returns the result that a file of a cache folder belongs to: a record's value, or the array of a `.npy`.
+
+    ``path`` is what ``f.path(x)`` or ``entry.path`` says, or one of ``entry.files``. With ``mmap_mode`` "r" or "c" arrays
+    that have files are mapped. Raises `FileNotFoundError` if there is no such entry (any more), and `PermissionError`
+    if its value is a pickle of somebody else's.
+    """
+    import numpy as np
+
+    from ._memory import Memory
+    from ._reference import Reference
+
+    name = os.path.abspath(os.fspath(path))
+    if name.endswith(".npy"):
+        return np.load(name, mmap_mode=mmap_mode, allow_pickle=False)  # type: ignore[arg-type]
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(name))))
+    if not name.endswith(".record") or not os.path.exists(name):
+        raise FileNotFoundError(f"`{name}` is no record of a cache folder, expected what `f.path(…)` says")
+    memory = Memory(folder, mmap_mode=mmap_mode, verbose=0, mode="read-only")
+    for entry in memory.entries():
+        if os.path.samefile(entry.path, name):
+            return Reference(memory, *entry.call_id, mmap_mode).get()
+    raise FileNotFoundError(f"the entry of `{name}` isn't there any more")
