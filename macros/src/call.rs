@@ -23,6 +23,7 @@ impl Parse for Input {
             let name = input.parse()?;
             check_name(&name)?;
             input.parse::<Token![,]>()?;
+            refuse_values(&input.fork())?;
             let closure = match ungrouped(input.parse()?) {
                 Expr::Closure(closure) => closure,
                 other => {
@@ -42,6 +43,21 @@ impl Parse for Input {
             None => Ok(Input::Path { call, options }),
         }
     }
+}
+
+/// `|x = value|`: of what a closure captures the name is listed, as no parser of closures would say.
+fn refuse_values(input: ParseStream<'_>) -> Result<()> {
+    if !input.peek(Token![|]) {
+        return Ok(());
+    }
+    input.parse::<Token![|]>()?;
+    while !input.is_empty() && !input.peek(Token![|]) {
+        if input.peek(Token![=]) {
+            return Err(input.error("between the bars stand names of variables: bind the value before, `let x = …;`"));
+        }
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(())
 }
 
 const CALL: &str = "`call!` takes a call, `call!(path::f(a, b))`, or a name and a closure, `call!(\"name\", |a, b| …)`";

@@ -12,5 +12,6 @@ fn main() {
     let _ = call!("name", |(a, b)| a + b);
     let _ = call!("name", async |a| f(a));
     let _ = call!("", |a| f(a));
+    let _ = call!("name", |x = &a, k| f(*x));
     let _ = call!(f(a), versions = 2);
 }

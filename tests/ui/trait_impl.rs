@@ -1,5 +1,6 @@
 use ndcache::cache;
 
+#[derive(ndcache::ContentHash)]
 struct S;
 
 trait Model<T = f64> {

@@ -88,6 +88,20 @@ fn cached(
     Ok(super::expand::of_trait(&options, &own, &inherent, &code, &private))
 }
 
+/// An `impl` that was refused, whose methods have no mistake of their own to tell; and any other item as it is.
+pub(super) fn without_marks(item: TokenStream) -> TokenStream {
+    if !is_block(&item) {
+        return item;
+    }
+    let Ok(mut block) = syn::parse2::<ItemImpl>(item.clone()) else { return item };
+    for member in &mut block.items {
+        if let ImplItem::Fn(method) = member {
+            take_cache(method);
+        }
+    }
+    block.to_token_stream()
+}
+
 /// `#[cache]` or `#[cache(…)]`, which is no longer the method's.
 fn take_cache(method: &mut ImplItemFn) -> Option<Attribute> {
     let is_cache = |attribute: &Attribute| {

@@ -27,7 +27,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Ok(output) => output,
         Err(error) => {
             let mut output = compile_error(error);
-            output.extend(item);
+            output.extend(block::without_marks(item));
             output
         }
     }

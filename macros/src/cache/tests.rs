@@ -143,3 +143,31 @@ fn several_mistakes_are_told_at_once() {
     let error = try_expand("ignore(y)".parse().unwrap(), "async unsafe fn f(x: &mut u8) -> &u8 {}".parse().unwrap());
     assert_eq!(error.unwrap_err().into_iter().count(), 5);
 }
+
+#[test]
+fn names_of_the_trait_are_those_of_the_trait_outside_of_its_impl() {
+    let output = expanded(
+        "",
+        "impl<T: A> m::Model<T> for S<T> {
+            type Output = f64;
+            const K: f64 = 1.0;
+            #[cache(version = 2)]
+            fn fit(&self, x: T) -> Self::Output { mac!(Self::K) + Self::own(x) + Self::fit(self, x) }
+            fn plain(&self) -> Self::Output { Self::K }
+        }",
+    );
+    let (block, inherent) = output.split_once("impl<T:A>S<T>{").expect("an inherent `impl`");
+    assert!(block.contains("fnfit(&self,x:T)->Self::Output{") && block.contains("Self::fit_call(self,x)"), "{block}");
+    assert!(block.contains("fnplain(&self)->Self::Output{Self::K}") && !block.contains("fnfit_call"), "{block}");
+    assert!(inherent.contains("fnfit_compute(&self,x:T)-><Selfasm::Model<T>>::Output{"), "{inherent}");
+    let body = "mac!(<Selfasm::Model<T>>::K)+Self::own(x)+<Selfasm::Model<T>>::fit(self,x)";
+    assert!(inherent.contains(body), "{inherent}");
+}
+
+#[test]
+fn a_refused_impl_stays_without_marks() {
+    let block = "impl M for Vec<S> { #[cache] fn f(&self) {} #[ndcache::cache(version = 1)] fn g() {} }";
+    let output = expand(TokenStream::new(), block.parse().unwrap()).to_string().replace(' ', "");
+    assert!(output.ends_with("implMforVec<S>{fnf(&self){}fng(){}}"), "{output}");
+    assert_eq!(output.matches("compile_error").count(), 1, "{output}");
+}
