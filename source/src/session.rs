@@ -22,7 +22,7 @@ pub struct Session {
     pub cfg: Vec<String>,
     /// The names of each `--extern`.
     pub externs: Vec<String>,
-    /// Those of them whose file is told, with that file.
+    /// The file of each `--extern` that has one.
     pub libraries: Vec<(String, PathBuf)>,
     /// The folder that Cargo has the compiler run in, from which it names the files of a workspace: known where the
     /// crate's root is named from there, too.

@@ -45,7 +45,7 @@ pub struct ByParts;
 /// Not at all; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
-/// Not at all, which another message says already; never made.
+/// The key of an argument that a message of its own refuses; never made.
 pub struct Lent;
 
 impl<T: ?Sized> Unkeyed<T> {
@@ -268,14 +268,14 @@ impl<T: Serialize> KeyedBySerde for &Probe<'_, T> {}
 
 /// What the search for an argument's key must come to; exists for its error message.
 ///
-/// It is asked for by its path, where a macro expands: of a bound the compiler would show the function that has it.
+/// A macro asks for it by its path: for a bound, the compiler would show the function that has it.
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{T}` can't be part of a cache key",
     label = "neither `ndcache::ContentHash` nor `serde::Serialize`",
     note = "derive `ndcache::ContentHash` or `serde::Serialize` for it (a type parameter needs one as a bound), or leave the argument out of the key with `#[cache(ignore(…))]`; of a function, take an enum that names it, or cache a closure with a name: `call!(\"name\", |…| …)`"
 )]
 pub trait Keyable<T: ?Sized>: Sized {
-    /// The same; the argument goes first, so that its type is known where the other is refused.
+    /// Returns `how`. The argument goes first, so that its type is known where `how` is refused.
     #[inline]
     fn of(_: &T, how: Self) -> Self {
         how
@@ -293,7 +293,7 @@ keyable! { ByHash BySerde BySerdeRef ByParts Lent }
 
 /// The last level.
 pub trait NotKeyed<T: ?Sized> {
-    /// Fails to be [`Keyable`].
+    /// Returns what isn't [`Keyable`], so that the macro doesn't compile.
     fn keyed(&self) -> Unkeyed<T> {
         Unkeyed::new()
     }

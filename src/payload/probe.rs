@@ -2,7 +2,7 @@
 //!
 //! Autoref specialization: `(&&&&&&FormatProbe::<R>::new()).format()` looks at as many references first, and at one
 //! less each time. So the level that is implemented for the most of them and whose bounds hold is taken; the last one
-//! takes `self` by value, fits every type, and is no [`Storable`]: the message of that is the error.
+//! takes `self` by value, fits every type, and gives what isn't [`Storable`]: the message of that trait is the error.
 //! The bounds of generic functions count like those of types. In each family the levels are tried in this order:
 //!
 //! | `format` | `format_with_err` | `format_plain` (fields) |
@@ -134,8 +134,8 @@ impl<R, F: Copy> Uncompared for EqProbe<R, F> {
     }
 }
 
-/// What the search for a format must come to: asked for by its path, where a macro expands, so that the compiler shows its
-/// message and no function that has a bound.
+/// What the search for a format must come to. A macro asks for it by its path, so that the compiler shows its message and
+/// no function that has a bound.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{R}` can't be stored in the cache",

@@ -125,7 +125,7 @@ impl Expansion<'_> {
         quote_spanned!(Span::mixed_site()=> #wrapper #beside)
     }
 
-    /// What a method becomes beside itself.
+    /// The items that a method becomes beside itself.
     fn beside(&self, code: &TokenStream) -> TokenStream {
         let handle = &self.names.handle;
         let site = Span::mixed_site();

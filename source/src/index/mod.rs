@@ -27,7 +27,7 @@ pub(crate) type ItemId = u32;
 pub(crate) type ScopeId = u32;
 pub(crate) type CrateId = u32;
 
-/// One crate: the one that is compiled, or one that it uses and whose sources are at hand.
+/// A crate: the one that is compiled, or one that it uses and whose sources are at hand.
 pub(crate) struct Krate {
     pub(crate) session: Session,
     pub(crate) root: ScopeId,
@@ -117,7 +117,7 @@ pub struct Index {
     pub(crate) members_of: Map<ItemId, Vec<ItemId>>,
     /// The macros of each crate by name, wherever they are visible.
     pub(crate) macros: Map<(CrateId, Symbol), Vec<ItemId>>,
-    /// Those that are exported, of all crates.
+    /// The exported macros of all crates.
     pub(crate) exported: Map<Symbol, Vec<ItemId>>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
@@ -191,7 +191,7 @@ impl Index {
         }
     }
 
-    /// One crate for each root: however often it was compiled, its text is the same.
+    /// The crate of a root file, read once: however often it was compiled, its text is one.
     fn library(&mut self, session: &Session, roots: &mut Map<PathBuf, Option<CrateId>>) -> Option<CrateId> {
         let root = session.root.canonicalize().ok()?;
         if let Some(known) = roots.get(&root) {
@@ -254,7 +254,7 @@ impl Index {
         self.crate_of(item) == OWN
     }
 
-    /// How the crate was compiled that reads a file.
+    /// How the crate that reads a file was compiled.
     pub(crate) fn session_of(&self, file: &File) -> &Session {
         &self.crates[file.krate as usize].session
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a `.d` file says.
+/// The contents of a `.d` file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct List {
     /// The files, the crate's root first.

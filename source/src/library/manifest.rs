@@ -1,4 +1,4 @@
-//! What is read of `Cargo.toml`: the folder of a package, and its edition.
+//! Reads `Cargo.toml`: the folder of a package, and its edition.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ enum Said {
     Inherited,
 }
 
-/// What the table `[name]` of a manifest says of the edition.
+/// The edition in the table `[name]` of a manifest.
 fn said(text: &str, name: &str) -> Said {
     let mut table = String::new();
     for line in text.lines() {

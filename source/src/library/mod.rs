@@ -27,12 +27,12 @@ pub(crate) struct Libraries {
 }
 
 impl Libraries {
-    /// Those that the crate of `own` is built with.
+    /// The crates that `own` is built with.
     pub(crate) fn new(own: &Session) -> Libraries {
         Libraries { own: own.clone(), own_package: manifest::package(&own.root), folders: BTreeMap::new() }
     }
 
-    /// How the crate was compiled whose file that is, if its sources are at hand and as they were then.
+    /// How the crate in `file` was compiled, if its sources are at hand and as they were then.
     pub(crate) fn find(&mut self, file: &Path) -> Option<Session> {
         let stem = stem(file)?;
         let name = stem.split('-').next()?;

@@ -18,7 +18,8 @@ impl Walk<'_> {
         self.push(Step::Unknown(name));
     }
 
-    /// Of a crate that is read beside the compiled one not all names are known by which it calls others.
+    /// Tells the crates of imports that lead nowhere: a crate beside the compiled one may call others by names that only
+    /// its manifest explains.
     fn lost(&mut self, scope: ScopeId, name: Symbol) {
         if self.resolver.index.scopes[scope as usize].krate == OWN {
             return;

@@ -84,7 +84,7 @@ pub enum Fact {
     Cfg(String, Option<bool>),
     /// The variable of `env!` or `option_env!`.
     Env(String),
-    /// Such a variable of another crate, and the value that it was compiled with.
+    /// A variable that another crate looks up, and the value that it was compiled with.
     Variable(String, Option<String>),
     /// The file of `include_str!`, `include_bytes!` or `include!`, seen from the item's own file.
     Include(PathBuf),

@@ -205,7 +205,7 @@ impl Workspace {
         String::from_utf8(Command::new(program).output().unwrap().stdout).unwrap()
     }
 
-    /// As the compiler is called for the binary.
+    /// The compilation of the binary.
     fn session(&self, features: &[&str]) -> Session {
         let mut arguments: Vec<String> =
             ["rustc", "--crate-name", "app", "--edition=2021", "app/src/main.rs"].map(str::to_owned).into();
@@ -249,7 +249,7 @@ impl Workspace {
     }
 }
 
-/// What enters a key: the digest, and the facts that are looked up.
+/// The parts of a key: the digest, and the facts that are looked up.
 fn told(reached: &Reached) -> ([u8; 16], Vec<Fact>) {
     let facts = reached.parts.iter().flat_map(|part| part.facts.iter().chain(&part.passed)).cloned();
     (reached.digest, facts.collect())
