@@ -5,6 +5,7 @@
 //! line is whole the sources don't count any more, whether or not they are removed yet.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
@@ -67,11 +68,15 @@ fn append_to(disk: &Disk, name: &str, line: &[u8]) -> Result<()> {
     disk.append(name, line, u64::MAX).map(drop)
 }
 
-/// The machine's name, as far as it may be a part of a file's name.
+/// The machine's name, as far as it may be a part of a file's name; asked for once, so that a flush takes a call less.
 pub(super) fn host() -> String {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy();
-    name.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let name = rustix::system::uname();
+        let name = name.nodename().to_string_lossy();
+        name.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+    })
+    .clone()
 }
 
 /// What was written down since `since`, by whomever.
