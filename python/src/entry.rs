@@ -7,6 +7,9 @@ use ndcache::Entry;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+/// Digests by name.
+type Named<'a, 'py> = Vec<(&'a str, Bound<'py, PyBytes>)>;
+
 /// A stored call: its function, arguments and files, without its value. Times are seconds since 1970.
 #[pyclass(frozen, name = "Entry", module = "ndcache._core")]
 pub(crate) struct CoreEntry {
@@ -61,7 +64,7 @@ impl CoreEntry {
 impl CoreEntry {
     /// What names the call beside its folder: the function's path, the digest of its code, those of its arguments.
     #[getter]
-    fn call_id<'py>(&self, py: Python<'py>) -> (&str, Bound<'py, PyBytes>, Vec<(&str, Bound<'py, PyBytes>)>) {
+    fn call_id<'py>(&self, py: Python<'py>) -> (&str, Bound<'py, PyBytes>, Named<'_, 'py>) {
         let bytes = |digest: ndcache::Digest| PyBytes::new(py, &digest.to_bytes());
         let arguments = self.digests.iter().map(|(name, digest)| (name.as_str(), bytes(*digest))).collect();
         (&self.function, bytes(self.code), arguments)
