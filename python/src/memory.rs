@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use ndcache::policy::Durability;
+use ndcache::tier::{Access, Folder, Tier};
 use ndcache::verify::Repair;
 use ndcache::{Compression, Limits, Memory, Mode};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
@@ -130,6 +131,34 @@ fn method_of(method: &str, level: i64) -> PyResult<Compression> {
     }
 }
 
+/// Folders that machines share: a text as `NDCACHE_REMOTE` has it (`rw:/nfs/team,/nfs/main`), or a list of such places.
+fn tiers_of(value: &Bound<'_, PyAny>, pickles: bool) -> PyResult<Vec<Tier>> {
+    let places: Vec<String> = match value.extract::<String>() {
+        Ok(text) => text.split(',').map(|place| place.trim().to_owned()).collect(),
+        Err(_) => value.try_iter()?.map(|place| place_of(&place?)).collect::<PyResult<_>>()?,
+    };
+    let mut tiers = Vec::new();
+    for place in places.iter().filter(|place| !place.is_empty()) {
+        let (access, folder) = match place.split_once(':') {
+            Some(("rw", folder)) => (Access::ReadWrite, folder),
+            Some(("ro", folder)) => (Access::ReadOnly, folder),
+            _ => (Access::ReadOnly, place.as_str()),
+        };
+        if folder.contains("://") {
+            return Err(PyValueError::new_err(format!(
+                "`remote` names `{folder}`, expected a folder: this build has no such places"
+            )));
+        }
+        let folder = Folder::new(folder).map_err(|error| raised(&error))?;
+        tiers.push(Tier::new(folder).access(access).pickles(pickles));
+    }
+    Ok(tiers)
+}
+
+fn place_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(value.extract::<PathBuf>()?.to_string_lossy().into_owned())
+}
+
 fn mode_of(text: &str) -> PyResult<Mode> {
     Ok(match text {
         "read-write" => Mode::ReadWrite,
@@ -214,8 +243,13 @@ fn open(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -
     if let Some(statistics) = get("statistics")? {
         builder = builder.statistics(statistics.is_truthy()?);
     }
-    if get("remote")?.is_some() {
-        return Err(PyValueError::new_err("`remote` isn't there yet: caches on other machines are to come"));
+    if let Some(remote) = get("remote")? {
+        // Who loads another's pickles runs their code.
+        let pickles =
+            get("pickle")?.is_some_and(|pickle| pickle.extract::<String>().is_ok_and(|pickle| pickle == "any"));
+        for tier in tiers_of(&remote, pickles)? {
+            builder = builder.tier(tier);
+        }
     }
     py.detach(|| builder.open()).map_err(|error| raised(&error))
 }
@@ -442,7 +476,7 @@ impl CoreMemory {
 
     /// The memory of this folder and these settings that is open already, else a new one.
     fn shared(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Arc<Memory>> {
-        let own = ["mmap_mode", "verbose", "pickle", "shared", "recheck"];
+        let own = ["mmap_mode", "verbose", "shared", "recheck"];
         let mut settings = Vec::new();
         for (name, value) in options.iter() {
             let name: String = name.extract()?;

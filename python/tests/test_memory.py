@@ -314,3 +314,38 @@ def test_what_was_saved_is_told_at_exit(tmp_path):
     run(program, tmp_path / "c")
     last = run(program, tmp_path / "c").strip().splitlines()[-1]
     assert "saved" in last and "1 of 1" in last, last
+
+
+def test_results_go_by_a_shared_folder_to_other_machines(tmp_path):
+    team = tmp_path / "team"
+    one = Memory(tmp_path / "one", verbose=0, remote=f"rw:{team}")
+    one.cache(rows)(5000)
+    one.cache(lambda n: {1, 2}, name="sets.make")(1)
+    del one
+    program = """
+    import json, sys
+    import numpy as np, ndcache
+    from ndcache import Memory
+    memory = Memory(sys.argv[1], verbose=0, remote=[sys.argv[2]])
+    runs = []
+    def rows(n):
+        runs.append(n)
+        return np.arange(n, dtype="f8")
+    print(json.dumps(len(memory.entries())))
+    """
+    assert answer(program, tmp_path / "two", team) == 0
+    two = Memory(tmp_path / "two", verbose=0, remote=[team])
+    assert two.cache(rows)(5000).sum() == rows(5000).sum()
+    assert two.cache(lambda n: {1, 2}, name="sets.make")(1) == {1, 2}
+    with pytest.raises(ValueError, match="expected a folder"):
+        Memory(tmp_path / "three", remote="s3://bucket")
+
+
+def test_an_array_of_a_cache_is_read_by_its_file(tmp_path):
+    for compress in (False, True):
+        memory = Memory(tmp_path / str(compress), verbose=0, compress=compress)
+        value = memory.cache(rows)(5000)
+        (file,) = memory.entries()[0].files
+        assert (ndcache.read(file) == value).all()
+    with pytest.raises(ValueError, match="compressed"):
+        ndcache.read(file, mmap_mode="r")

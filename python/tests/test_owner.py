@@ -150,3 +150,14 @@ def test_a_poisoned_import_is_never_unpickled(stored, tmp_path):
     assert not is_loaded and "import" in warned[0], warned
     assert loads(other, mark, pickle="any")[0]
 
+
+
+def test_a_pickle_of_a_shared_folder_is_never_unpickled(tmp_path):
+    mark = str(tmp_path / "mark")
+    team = tmp_path / "team"
+    poisoned = Memory(tmp_path / "one", verbose=0, remote=f"rw:{team}")
+    poisoned.cache(evil)(mark)
+    poisoned.cache(plain)(5000)
+    del poisoned
+    victim = Memory(tmp_path / "two", verbose=0, remote=str(team))
+    assert isinstance(victim.cache(evil)(mark), Marks) and not os.path.exists(mark)

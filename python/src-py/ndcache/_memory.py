@@ -46,6 +46,7 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
     recheck: share of hits that are computed again and compared.
     durability: "buffered", "synced", "full".
     readable: whether array files are named by function and arguments.
+    remote: folders that machines share, `"rw:/nfs/team,/nfs/main"`: asked before a call is computed.
     """
 
     def __new__(
@@ -80,6 +81,8 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
             raise ValueError(f"NDCACHE_MODE is `{given}`, expected one of {', '.join(order)}")
         asked = options.get("mode") or "read-write"
         options["mode"] = max(given, asked, key=order.index)
+        if os.environ.get("NDCACHE_REMOTE"):
+            options.setdefault("remote", os.environ["NDCACHE_REMOTE"])
         return cls(os.environ.get("NDCACHE_DIR") or location, **options)
 
     @property

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from typing import Any
 
 
 def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
-    """Returns the result that a file of a cache folder belongs to: a record's value, or the array of a `.npy`.
+    """Returns the result that a file of a cache folder belongs to: a record's value, or the array of a `.npy` or `.npy.gz`.
 
     ``path`` is what ``f.path(x)`` or ``entry.path`` says, or one of ``entry.files``. With ``mmap_mode`` "r" or "c" arrays
     that have files are mapped. Raises `FileNotFoundError` if there is no such entry (any more), and `PermissionError`
@@ -21,6 +22,11 @@ def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
     name = os.path.abspath(os.fspath(path))
     if name.endswith(".npy"):
         return np.load(name, mmap_mode=mmap_mode, allow_pickle=False)  # type: ignore[arg-type]
+    if name.endswith(".npy.gz"):
+        if mmap_mode is not None:
+            raise ValueError(f"`{name}` is compressed, and can't be mapped")
+        with gzip.open(name) as file:
+            return np.load(file, allow_pickle=False)
     folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(name))))
     if not name.endswith(".record") or not os.path.exists(name):
         raise FileNotFoundError(f"`{name}` is no record of a cache folder, expected what `f.path(…)` says")
