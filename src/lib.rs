@@ -90,6 +90,8 @@
 //! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
 //!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
 //!   it asks for all.
+//! * `remote`: `tier::ObjectStore`, for results that machines share in a bucket of S3, Google Cloud Storage or Azure, or on
+//!   a server of HTTP. It adds the crates object_store, reqwest, rustls and tokio, and what they need.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

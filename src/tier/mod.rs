@@ -20,6 +20,8 @@ mod conformance;
 mod fault;
 mod folder;
 mod in_memory;
+#[cfg(feature = "remote")]
+mod object_store;
 mod place;
 mod read;
 mod removed;
@@ -33,8 +35,9 @@ pub use conformance::conformance;
 pub use fault::Fault;
 pub use folder::Folder;
 pub use in_memory::MemoryBackend;
+#[cfg(feature = "remote")]
+pub use object_store::{Credentials, ObjectStore};
 pub(crate) use read::{Fetched, Sought};
-
 pub(crate) use removed::{Target, mark};
 pub use settings::{Access, Filter, Share, Tier};
 pub(crate) use tiers::Tiers;

@@ -1,0 +1,123 @@
+//! What an answer means.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use ::object_store::client::{HttpError, HttpErrorKind};
+use http::StatusCode;
+
+use crate::tier::Fault;
+use crate::tier::object_store::credentials::Refused;
+use crate::tier::object_store::notes::{Answer, Transport, sources};
+use crate::tier::object_store::options::Store;
+
+/// A fault, and whether it is known to be this one.
+pub(super) struct Judged {
+    pub(super) fault: Fault,
+    /// Whether "not found" is said of the object: of a bucket that is missing some servers say the same.
+    pub(super) is_conclusive: bool,
+}
+
+impl Judged {
+    fn surely(fault: Fault) -> Self {
+        Self { fault, is_conclusive: true }
+    }
+}
+
+/// The fault that an error of `object_store` is, by the last answer: its own texts may hold what servers repeat.
+pub(super) fn judge(store: &Store, error: &::object_store::Error, answer: Option<&Answer>) -> Judged {
+    if let Some(refused) = sources(error).find_map(|error| error.downcast_ref::<Refused>()) {
+        return Judged::surely(denied(store, &refused.to_string()));
+    }
+    let of_store = answer.is_none_or(|answer| is_of(&answer.host, &store.host));
+    let broken = answer.and_then(|answer| answer.transport.clone()).or_else(|| transport(error));
+    match (broken, answer.and_then(|answer| Some((answer, answer.status?)))) {
+        (Some(_), _) if !of_store => Judged::surely(denied(store, "there are no credentials, and none are given here")),
+        (Some(broken), _) => Judged::surely(unanswered(store, &broken)),
+        (None, Some((_, status))) if !of_store && !status.is_success() => {
+            Judged::surely(denied(store, "the server that gives credentials gives none"))
+        }
+        (None, Some((_, status))) if status.is_success() => Judged::surely(within(store, error)),
+        (None, Some((answer, status))) => answered(store, status, answer),
+        (None, None) => Judged::surely(local(error)),
+    }
+}
+
+fn answered(store: &Store, status: StatusCode, answer: &Answer) -> Judged {
+    let code = answer.code.as_str();
+    let said = || match code {
+        "" => format!("HTTP {}", status.as_u16()),
+        code => format!("`{code}`, HTTP {}", status.as_u16()),
+    };
+    let other = |text: &str| Fault::other(format!("`{}` {text} ({})", store.endpoint, said()));
+    Judged::surely(match (status.as_u16(), code) {
+        (404 | 410, "NoSuchKey" | "BlobNotFound") => Fault::Absent,
+        (404, "NoSuchBucket" | "ContainerNotFound" | "ContainerBeingDeleted") => Fault::NoPlace,
+        (404 | 410, _) => return Judged { fault: Fault::Absent, is_conclusive: false },
+        (_, "SlowDown" | "ServerBusy" | "RequestLimitExceeded" | "Throttling" | "ThrottlingException") => busy(answer),
+        (409, "ConditionalRequestConflict" | "OperationAborted") => busy(answer),
+        (429 | 502..=504, _) => busy(answer),
+        (412, _) | (409, "BlobAlreadyExists") => Fault::Exists,
+        (_, "RequestTimeTooSkewed" | "RequestExpired") => other("finds the clock of this machine wrong"),
+        (300..=399, _) | (400, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+            other("sends to another place: the region or the endpoint is wrong")
+        }
+        (401 | 403, _) | (400, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => denied(store, &said()),
+        (408, _) | (400, "RequestTimeout") => Fault::Late,
+        (405 | 501, _) => Fault::Unsupported,
+        _ => other("fails"),
+    })
+}
+
+/// What a success says of one of several requests in it, or of a body that isn't proper.
+fn within(store: &Store, error: &::object_store::Error) -> Fault {
+    match error {
+        ::object_store::Error::NotFound { .. } => Fault::Absent,
+        ::object_store::Error::AlreadyExists { .. } | ::object_store::Error::Precondition { .. } => Fault::Exists,
+        ::object_store::Error::PermissionDenied { .. } | ::object_store::Error::Unauthenticated { .. } => {
+            denied(store, "a request within another is refused")
+        }
+        _ => Fault::other(format!("`{}` gives an answer that isn't proper", store.endpoint)),
+    }
+}
+
+fn busy(answer: &Answer) -> Fault {
+    Fault::Busy(answer.retry_after)
+}
+
+fn unanswered(store: &Store, broken: &Transport) -> Fault {
+    let io =
+        |text: &str| Fault::other(io::Error::new(broken.io, format!("{text} `{}`: {}", store.endpoint, broken.text)));
+    match broken.kind {
+        HttpErrorKind::Timeout => Fault::Late,
+        HttpErrorKind::Connect => io("can't connect to"),
+        HttpErrorKind::Decode => io("can't read what is answered by"),
+        _ => io("the connection broke to"),
+    }
+}
+
+/// An error from before anything was asked.
+fn local(error: &::object_store::Error) -> Fault {
+    match error {
+        ::object_store::Error::NotImplemented { .. } | ::object_store::Error::NotSupported { .. } => Fault::Unsupported,
+        ::object_store::Error::NotFound { .. } => Fault::Absent,
+        _ => Fault::other("the request can't be made"),
+    }
+}
+
+/// The class has no room for the cause, which is logged once for each store.
+fn denied(store: &Store, cause: &str) -> Fault {
+    if !store.known.denied.swap(true, Ordering::Relaxed) {
+        tracing::warn!(endpoint = store.endpoint, "the object store denies access: {cause}");
+    }
+    Fault::Denied
+}
+
+/// Whether a host is the store's, with the bucket in front or without.
+fn is_of(host: &str, of_store: &str) -> bool {
+    host == of_store || host.strip_suffix(of_store).is_some_and(|bucket| bucket.ends_with('.'))
+}
+
+fn transport(error: &::object_store::Error) -> Option<Transport> {
+    sources(error).find_map(|error| error.downcast_ref::<HttpError>()).map(Transport::of)
+}

@@ -1,0 +1,301 @@
+//! Object stores: S3, Google Cloud Storage, Azure, and servers of HTTP.
+//!
+//! The protocols are those of the crate `object_store`. It lives on a thread of ours, with connections of the process
+//! that has begun it: a forked child makes its own.
+
+// * `address`: what a URL says; `credentials`, `options`: what a store is told.
+// * `client`, `resolve`: how it speaks HTTP; `notes`: what it says of each answer; `fault`: what that means;
+//   `http_server`: what it is asked beside.
+// * `running`: the thread of the connections; `line`: between it and who calls; `transfer`: what is done on it.
+
+mod address;
+mod client;
+mod credentials;
+mod fault;
+mod http_server;
+mod line;
+mod notes;
+mod options;
+mod resolve;
+mod running;
+mod transfer;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::threads::fork::ForkMutex;
+use crate::tier::{
+    Backend, Body, Deadline, Each, Fault, Folder, Get, Got, List, Listed, MemoryBackend, Put, Stored, Token,
+};
+
+pub use credentials::Credentials;
+
+use address::{Address, Protocol};
+use line::{Line, Message};
+use options::{Options, Store};
+use running::Running;
+
+/// An object store, or a folder of one: S3 and what speaks like it, Google Cloud Storage, Azure, a server of HTTP with or
+/// without WebDAV.
+///
+/// | URL | place |
+/// | --- | --- |
+/// | `s3://bucket/folder` | S3, MinIO, R2, … (`endpoint` says which) |
+/// | `gs://bucket/folder` | Google Cloud Storage |
+/// | `az://container/folder` | Azure |
+/// | `https://server/folder` | a server of HTTP; objects are put by `PUT`, and listed by WebDAV |
+/// | `file:///folder` | as [`Folder`] |
+/// | `memory:///` | as [`MemoryBackend`] |
+///
+/// Credentials are those of the environment: `AWS_ACCESS_KEY_ID` and others that begin with `AWS_`, `GOOGLE_` or `AZURE_`,
+/// what a cloud gives its machines, or what [`credentials`](Self::credentials) says. Files in `~/.aws` aren't read.
+///
+/// Nothing is asked of the server before a tier is used. Connections, and the thread that has them, are made when they are
+/// needed, by each process its own.
+///
+/// ```no_run
+/// use ndcache::Memory;
+/// use ndcache::tier::{ObjectStore, Tier};
+///
+/// let team = Tier::new(ObjectStore::new("s3://team-cache/main")?);
+/// let memory = Memory::builder("cache").tier(team).open()?;
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ObjectStore(Place);
+
+#[derive(Clone)]
+enum Place {
+    Folder(Folder),
+    Memory(MemoryBackend),
+    Remote(Arc<Remote>),
+}
+
+struct Remote {
+    address: Address,
+    options: Options,
+    place: String,
+    running: ForkMutex<Option<Arc<Running>>>,
+}
+
+impl ObjectStore {
+    /// The store at a URL, with what the environment says of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the URL isn't one of those above, holds a password or a signature, or the environment leaves
+    /// open what is asked.
+    pub fn new(url: impl AsRef<str>) -> Result<Self> {
+        Self::with(url, std::iter::empty::<(&str, &str)>())
+    }
+
+    /// The store at a URL, with options that go before what the environment says.
+    ///
+    /// They are called as those of the crate `object_store`: `endpoint`, `region`, `access_key_id`, `secret_access_key`,
+    /// `account_name`, `service_account`, `skip_signature`, … Of its client there are `allow_http`, without which nothing
+    /// goes to a server unencrypted unless the URL begins with `http:`, and `proxy_url`; a server of HTTP also has
+    /// `username`, `password` and `bearer_token`.
+    ///
+    /// ```
+    /// use ndcache::tier::{Backend, ObjectStore};
+    ///
+    /// let options = [("endpoint", "http://127.0.0.1:9000"), ("allow_http", "true")];
+    /// let store = ObjectStore::with("s3://bucket/folder", options)?;
+    /// assert_eq!(store.place(), "s3://bucket/folder at http://127.0.0.1:9000");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the URL isn't right, as [`new`](Self::new) does, or an option isn't known.
+    pub fn with<K: AsRef<str>, V: Into<String>>(
+        url: impl AsRef<str>,
+        options: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<Self> {
+        let address = Address::parse(url.as_ref())?;
+        let pairs = options.into_iter().map(|(key, value)| (key.as_ref().to_owned(), value.into())).collect();
+        Self::of(address, Options { pairs, source: None })
+    }
+
+    /// Asks for credentials here rather than in the environment: when they are needed first, and whenever those that were
+    /// given have ended.
+    ///
+    /// It is called on a thread of its own, and what it takes is part of the time that a request may take.
+    ///
+    /// ```no_run
+    /// use ndcache::tier::{Credentials, ObjectStore};
+    ///
+    /// let store = ObjectStore::new("s3://bucket/folder")?.credentials(|| {
+    ///     let secret = std::fs::read_to_string("/run/secrets/s3")?;
+    ///     Ok(Credentials::keys("AKIA…", secret.trim()))
+    /// });
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn credentials<F>(self, source: F) -> Self
+    where
+        F: Fn() -> Result<Credentials, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
+    {
+        let Place::Remote(remote) = self.0 else { return self };
+        let options = Options { source: Some(Arc::new(source)), ..remote.options.clone() };
+        let remote = Remote { options, ..Remote::at(remote.address.clone(), remote.place.clone()) };
+        Self(Place::Remote(Arc::new(remote)))
+    }
+
+    fn of(address: Address, options: Options) -> Result<Self> {
+        Ok(Self(match address.protocol {
+            Protocol::Folder => Place::Folder(Folder::new(format!("/{}", address.prefix))?),
+            Protocol::Memory => Place::Memory(MemoryBackend::named(address.prefix.as_ref())),
+            _ => {
+                let place = format!("{address} at {}", options.store(&address)?.endpoint);
+                Place::Remote(Arc::new(Remote { options, ..Remote::at(address, place) }))
+            }
+        }))
+    }
+
+    fn as_backend(&self) -> &dyn Backend {
+        match &self.0 {
+            Place::Folder(folder) => folder,
+            Place::Memory(memory) => memory,
+            Place::Remote(remote) => &**remote,
+        }
+    }
+}
+
+/// Names the place, and nothing that is secret.
+impl fmt::Debug for ObjectStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectStore({})", self.place())
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
+impl Backend for ObjectStore {
+    fn place(&self) -> String {
+        self.as_backend().place()
+    }
+
+    fn get(&self, get: &Get<'_>, out: &mut dyn io::Write) -> Result<Got, Fault> {
+        self.as_backend().get(get, out)
+    }
+
+    fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
+        self.as_backend().put(put, body)
+    }
+
+    fn delete(&self, name: &str, until: Deadline) -> Result<(), Fault> {
+        self.as_backend().delete(name, until)
+    }
+
+    fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
+        self.as_backend().list(list, each)
+    }
+
+    fn ranges(&self) -> bool {
+        self.as_backend().ranges()
+    }
+}
+
+impl Remote {
+    fn at(address: Address, place: String) -> Self {
+        let options = Options { pairs: Vec::new(), source: None };
+        Self { address, options, place, running: ForkMutex::default() }
+    }
+
+    /// The connections of this process.
+    fn running(&self) -> Result<Arc<Running>, Fault> {
+        let mut running = self.running.lock();
+        if let Some(running) = &*running
+            && running.is_of_this_process()
+        {
+            return Ok(Arc::clone(running));
+        }
+        let store = self.options.store(&self.address).map_err(Fault::other)?;
+        let begun = Arc::new(Running::begin(store)?);
+        *running = Some(Arc::clone(&begun));
+        Ok(begun)
+    }
+
+    fn call<T, W>(
+        &self,
+        until: Deadline,
+        work: impl FnOnce(Store, Line) -> W,
+        serve: &mut dyn FnMut(Message) -> Result<(), Fault>,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        self.running()?.call(until, work, serve)
+    }
+}
+
+impl Backend for Remote {
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn get(&self, get: &Get<'_>, out: &mut dyn io::Write) -> Result<Got, Fault> {
+        let (path, range, at_most) = (self.address.path(get.name)?, get.range.clone(), get.at_most);
+        if range.as_ref().is_some_and(|range| range.is_empty()) {
+            return Ok(Got::default());
+        }
+        let mut serve = |message| match message {
+            Message::Bytes(bytes, room) => {
+                out.write_all(&bytes)?;
+                drop(room);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        let work = |store, line| transfer::get(store, path, range, at_most, line);
+        self.call(get.until, work, &mut serve).map(Got::of)
+    }
+
+    fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
+        let (path, len, when) = (self.address.path(put.name)?, body.len(), put.when);
+        let mut failed = None;
+        let mut serve = |message| {
+            let Message::Read { at, len, reply } = message else { return Ok(()) };
+            let mut block = vec![0; len];
+            // What was begun there is ended there.
+            let read = body.read_at(at, &mut block).map(|()| block.into());
+            let _ = reply.send(read.map_err(|error| failed.insert(error).kind().into()));
+            Ok(())
+        };
+        let work = |store, line| transfer::put(store, path, len, when, line);
+        let put = self.call(put.until, work, &mut serve);
+        match failed {
+            Some(error) => Err(error.into()),
+            None => put.map(|()| Stored::default()),
+        }
+    }
+
+    fn delete(&self, name: &str, until: Deadline) -> Result<(), Fault> {
+        let path = self.address.path(name)?;
+        self.call(until, |store, _| transfer::delete(store, path), &mut |_| Ok(()))
+    }
+
+    fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
+        let (address, folder) = (self.address.clone(), self.address.folder(list.folder)?);
+        let token = list.after.map(|token| token.as_str().to_owned());
+        let mut serve = |message| {
+            let Message::Listed(found) = message else { return Ok(()) };
+            found.iter().try_for_each(|one| each(Listed::new(&one.name, one.len).modified(one.modified)))
+        };
+        let work = |store, line| transfer::list(store, address, folder, token, line);
+        self.call(list.until, work, &mut serve).map(|token| token.map(Token::new))
+    }
+
+    fn ranges(&self) -> bool {
+        true
+    }
+}

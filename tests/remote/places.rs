@@ -1,0 +1,147 @@
+//! What URLs and options mean, and what is refused of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use ndcache::tier::{Backend, Credentials, Deadline, Fault, Get, ObjectStore};
+
+use crate::proxy::{Action, Proxy};
+use crate::servers::{Kind, Server, free_port};
+
+fn place(url: &str, options: &[(&str, &str)]) -> String {
+    match ObjectStore::with(url, options.iter().map(|(key, value)| (*key, *value))) {
+        Ok(store) => store.place(),
+        Err(error) => format!("refused: {error}"),
+    }
+}
+
+const LOCAL: [(&str, &str); 4] = [
+    ("endpoint", "http://127.0.0.1:9000/"),
+    ("allow_http", "true"),
+    ("access_key_id", "an id"),
+    ("secret_access_key", "a secret"),
+];
+
+#[test]
+fn a_place_names_the_bucket_the_folder_and_the_server() {
+    assert_eq!(place("s3://bucket/a/b/", &LOCAL), "s3://bucket/a/b at http://127.0.0.1:9000");
+    assert_eq!(place("s3://bucket", &LOCAL), "s3://bucket at http://127.0.0.1:9000");
+    let region = [("region", "eu-central-1")];
+    assert_eq!(place("s3://bucket/a", &region), "s3://bucket/a at https://s3.eu-central-1.amazonaws.com");
+    assert_eq!(place("gs://bucket/a", &[]), "gs://bucket/a at https://storage.googleapis.com");
+    let account = [("account_name", "team")];
+    assert_eq!(place("az://container/a", &account), "az://container/a at https://team.blob.core.windows.net");
+    assert_eq!(place("https://server:8443/a/b", &[]), "https://server:8443/a/b at https://server:8443");
+    assert_eq!(place("HTTP://Server/a", &[]), "http://server/a at http://server");
+    assert_eq!(place("memory:///a", &[]), "memory:a");
+}
+
+#[test]
+fn two_servers_with_buckets_of_one_name_are_two_places() {
+    let other = [("endpoint", "http://127.0.0.1:9001"), ("allow_http", "true")];
+    assert_ne!(place("s3://bucket/a", &LOCAL), place("s3://bucket/a", &other));
+}
+
+#[test]
+fn what_is_wrong_of_a_url_or_an_option_is_an_error_that_says_so() {
+    let cases: [(&str, &[(&str, &str)], &str); 10] = [
+        ("bucket/a", &[], "`s3://bucket/folder`"),
+        ("ftp://server/a", &[], "`ftp`"),
+        ("", &[], "expected one of"),
+        ("s3://", &[], "expected one of"),
+        ("s3://bucket/a", &[("no_such_option", "1")], "the option `no_such_option` isn't known"),
+        ("s3://bucket/a", &[("pool_idle_timeout", "1s")], "the option `pool_idle_timeout` isn't known"),
+        ("s3://bucket/a", &[("endpoint", "http://127.0.0.1:9000")], "isn't encrypted"),
+        ("s3://bucket/a", &[("endpoint", "127.0.0.1:9000")], "isn't the URL of a server"),
+        ("https://server/a?b", &[], "has a `?`"),
+        ("https://server/a", &[("endpoint", "x")], "the option `endpoint` isn't known"),
+    ];
+    for (url, options, said) in cases {
+        let place = place(url, options);
+        assert!(place.starts_with("refused: ") && place.contains(said), "`{url}`: {place}");
+    }
+}
+
+#[test]
+fn what_is_secret_of_a_url_or_an_option_is_not_repeated() {
+    let cases: [(&str, &[(&str, &str)]); 8] = [
+        ("s3://id:hunter2@bucket/a", &[]),
+        ("s3://hunter2@bucket/a", &[]),
+        ("https://account.blob.core.windows.net/a?sig=hunter2", &[]),
+        ("https://server/a#hunter2", &[]),
+        ("https://user:hunter2@[oops/a", &[]),
+        ("s3://bucket/a", &[("endpoint", "https://user:hunter2@server")]),
+        ("az://container/a", &[("account_name", "team"), ("account_key", "hunter2 hunter2")]),
+        ("gs://bucket/a", &[("service_account_key", "{\"private_key\": \"hunter2\"")]),
+    ];
+    for (url, options) in cases {
+        let place = place(url, options);
+        assert!(!place.contains("hunter2"), "{place}");
+    }
+    let store = ObjectStore::new("https://user:hunter2@server/a").unwrap();
+    assert_eq!(store.place(), "https://server/a at https://server");
+    assert_eq!(format!("{store:?}"), "ObjectStore(https://server/a at https://server)");
+}
+
+/// Credentials are asked for once while they last, again when they end, and not once more while an answer is still to
+/// come.
+#[test]
+fn credentials_are_asked_for_when_there_are_none() {
+    let Some(server) = Server::of(Kind::Nginx) else { return };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let get = |store: &ObjectStore, millis| {
+        let until = Deadline::after(Duration::from_millis(millis));
+        store.get(&Get::new("no object", 1, until), &mut Vec::new()).map(drop)
+    };
+    let count = |expires: Option<Duration>| {
+        let asked = Arc::clone(&asked);
+        move || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            let credentials = Credentials::bearer("a token");
+            Ok(expires.into_iter().fold(credentials, |some, left| some.expires(SystemTime::now() + left)))
+        }
+    };
+    for (expires, times) in [(None, 1), (Some(Duration::from_secs(60)), 1), (Some(Duration::from_secs(1)), 3)] {
+        asked.store(0, Ordering::SeqCst);
+        let store = server.store("a").credentials(count(expires));
+        (0..3).for_each(|_| assert!(matches!(get(&store, 10_000), Err(Fault::Absent))));
+        assert_eq!(asked.load(Ordering::SeqCst), times, "{expires:?}");
+    }
+    asked.store(0, Ordering::SeqCst);
+    let (release, held) = channel::<()>();
+    let (held, counted) = (Mutex::new(held), count(None));
+    let store = server.store("a").credentials(move || {
+        let _ = held.lock().unwrap().recv();
+        counted()
+    });
+    (0..3).for_each(|_| assert!(matches!(get(&store, 50), Err(Fault::Late))));
+    release.send(()).unwrap();
+    assert!(matches!(get(&store, 10_000), Err(Fault::Absent)));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// Who can't give them is no one: the store isn't asked without.
+#[test]
+fn without_credentials_access_is_denied_and_nothing_is_sent() {
+    let Some(server) = Server::of(Kind::Moto) else { return };
+    let proxy = Proxy::before(server.port, |_, _| Action::Pass);
+    let options = [("endpoint", format!("http://127.0.0.1:{}", proxy.port)), ("allow_http", "true".to_owned())];
+    let of = |source: fn() -> Result<Credentials, Box<dyn std::error::Error + Send + Sync>>| {
+        ObjectStore::with("s3://ndc/a", options.clone()).unwrap().credentials(source)
+    };
+    let nobody = ("metadata_endpoint", format!("http://127.0.0.1:{}", free_port()));
+    let stores = [
+        of(|| Err("none today".into())),
+        of(|| panic!("on purpose")),
+        of(|| Ok(Credentials::basic("a user", "of another kind of store"))),
+        ObjectStore::with("s3://ndc/a", options.iter().cloned().chain([nobody])).unwrap(),
+    ];
+    for store in stores {
+        let until = Deadline::after(Duration::from_secs(10));
+        let got = store.get(&Get::new("object", 1, until), &mut Vec::new());
+        assert!(matches!(got, Err(Fault::Denied)), "{got:?}");
+    }
+    assert!(proxy.seen().is_empty());
+}
