@@ -138,7 +138,7 @@ impl Client {
 #[async_trait]
 impl HttpService for Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
+        let host = host_of(request.uri());
         let is_object = request.method() == http::Method::GET && notes::is_for_an_object(&host);
         let sent = match self.request(request).await {
             Ok(request) => request.send().await.map_err(transport),
@@ -165,6 +165,15 @@ impl HttpService for Client {
         let code = answer.code.clone();
         notes::note(answer);
         Ok(HttpResponse::from_parts(parts, code.into()))
+    }
+}
+
+/// A host with its port, unless that is the one of its scheme.
+fn host_of(uri: &http::Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    match (uri.port_u16(), uri.scheme_str()) {
+        (None, _) | (Some(443), Some("https")) | (Some(80), Some("http")) => host.to_owned(),
+        (Some(port), _) => format!("{host}:{port}"),
     }
 }
 

@@ -134,7 +134,9 @@ impl fmt::Display for Refused {
 impl StdError for Refused {}
 
 /// What a program gives to have credentials when they are needed.
-pub(super) type Source = Arc<dyn Fn() -> Result<Credentials, Box<dyn StdError + Send + Sync>> + Send + Sync>;
+pub(super) type Source = Arc<dyn Fn() -> Given + Send + Sync>;
+
+type Given = Result<Credentials, Box<dyn StdError + Send + Sync>>;
 
 /// Asks a source, on a thread of its own, whenever what it gave last has ended.
 pub(super) struct Fetcher {
@@ -146,7 +148,7 @@ pub(super) struct Fetcher {
 struct State {
     last: Option<(Arc<Credentials>, SystemTime)>,
     /// An answer that is still to come: who asked may have stopped waiting for it.
-    asked: Option<oneshot::Receiver<Result<Credentials, Box<dyn StdError + Send + Sync>>>>,
+    asked: Option<oneshot::Receiver<Given>>,
 }
 
 impl Fetcher {
@@ -177,7 +179,7 @@ impl Fetcher {
     }
 
     /// A source may run a program, or ask someone: the thread of the connections doesn't wait for it.
-    fn ask(&self) -> Result<oneshot::Receiver<Result<Credentials, Box<dyn StdError + Send + Sync>>>, Refused> {
+    fn ask(&self) -> Result<oneshot::Receiver<Given>, Refused> {
         let (tell, told) = oneshot::channel();
         let source = Arc::clone(&self.source);
         let ask = move || drop(tell.send(source()));

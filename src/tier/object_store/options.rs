@@ -250,7 +250,7 @@ fn no_retries() -> RetryConfig {
     RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: Duration::ZERO }
 }
 
-/// The endpoint as one text, and its host.
+/// The endpoint as one text, and its host, with its port unless that is the one of its scheme.
 fn endpoint_of(text: &str, allows_http: Option<String>) -> Result<(String, String)> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(url) = url else { return Err(Error::invalid("the endpoint isn't the URL of a server")) };
@@ -262,7 +262,9 @@ fn endpoint_of(text: &str, allows_http: Option<String>) -> Result<(String, Strin
         let remedy = "expected `https`, or the option `allow_http` = `true`";
         return Err(Error::invalid(format!("the endpoint `{endpoint}` isn't encrypted: {remedy}")));
     }
-    Ok((endpoint, url.host_str().unwrap_or_default().to_owned()))
+    let host = url.host_str().unwrap_or_default();
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    Ok((endpoint, host))
 }
 
 /// The account in a URL such as `az://container@account.blob.core.windows.net`.
