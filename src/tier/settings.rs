@@ -167,14 +167,22 @@ impl Tier {
             (None, None) => (Access::ReadOnly, text),
         };
         match place.split_once("://") {
-            Some((scheme, _)) => {
-                let scheme = scheme.escape_debug();
-                let what =
-                    format!("a tier is a URL of scheme `{scheme}`, expected a path: this build has no such places");
-                Err(Error::unsupported(what))
-            }
+            Some((scheme, _)) => Self::at_url(scheme, place).map(|tier| tier.access(access)),
             None => Ok(Self::new(Folder::new(place)?).access(access)),
         }
+    }
+
+    #[cfg(feature = "remote")]
+    fn at_url(_: &str, url: &str) -> Result<Self> {
+        Ok(Self::new(crate::tier::ObjectStore::new(url)?))
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn at_url(scheme: &str, _: &str) -> Result<Self> {
+        let scheme = scheme.escape_debug();
+        let what =
+            format!("a tier is a URL of scheme `{scheme}`, expected a path: this build lacks the feature `remote`");
+        Err(Error::unsupported(what))
     }
 
     /// # Errors

@@ -9,6 +9,7 @@ mod encrypted;
 mod faults;
 #[path = "../support/fork.rs"]
 mod fork;
+mod machines;
 mod places;
 mod process;
 mod proxy;

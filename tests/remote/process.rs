@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ndcache::tier::{Backend, Deadline, Fault, Get, ObjectStore, Put};
 
 use crate::fork::in_a_fork;
+use crate::machines::share;
 use crate::proxy::{Action, Proxy};
 use crate::servers::{Kind, Server};
 
@@ -129,17 +130,18 @@ fn a_store_that_is_dropped_ends_its_thread() {
 
 /// Two machines: each in a network of its own, with one link to the server between them.
 #[test]
-fn machines_in_two_networks_see_each_others_objects() {
+fn machines_in_two_networks_share_what_they_compute() {
     const CHILD: &str = "NDCACHE_REMOTE_MACHINE";
     if let Ok(url) = std::env::var(CHILD) {
-        return machine(&url);
+        let (n, url) = url.split_once(' ').unwrap();
+        return share(url, n == "1");
     }
     let Some(networks) = Networks::make() else { return };
     let Some(server) = Server::of(Kind::Nginx) else { return };
     nobody_is_waited_for("10.231.7.99");
     let forward = Forward::begin("10.231.7.1:0", server.port);
     let other = Forward::begin("10.231.8.1:0", server.port);
-    let test = "process::machines_in_two_networks_see_each_others_objects";
+    let test = "process::machines_in_two_networks_share_what_they_compute";
     let begin = |network: &str, host: String, n: usize| {
         let mut child = Command::new("ip");
         child.args(["netns", "exec", network]).arg(std::env::current_exe().unwrap());
@@ -147,10 +149,16 @@ fn machines_in_two_networks_see_each_others_objects() {
         child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let children = [begin(&networks.names[0], forward.at.clone(), 0), begin(&networks.names[1], other.at.clone(), 1)];
+    let mut computed = 0;
     for child in children {
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{said}");
+        let number = said.split("computed ").nth(1).and_then(|rest| rest.lines().next()?.parse::<u64>().ok());
+        computed += number.unwrap_or_else(|| panic!("{said}"));
     }
+    // Each key once or twice: what both needed at one time, both have computed.
+    assert!((200..400).contains(&computed), "{computed} computations of 200 keys");
 }
 
 /// An address of the test's own network that nobody has: packets to it vanish.
@@ -160,34 +168,6 @@ fn nobody_is_waited_for(address: &str) {
     let got = store.get(&Get::new("object", 1, Deadline::after(Duration::from_secs(60))), &mut Vec::new());
     assert!(matches!(got, Err(Fault::Late | Fault::Other(_))), "{got:?}");
     assert!(begin.elapsed() < Duration::from_millis(3500), "{:?}", begin.elapsed());
-}
-
-/// Puts its objects, and waits for those of the other one.
-fn machine(said: &str) {
-    let (n, url) = said.split_once(' ').unwrap();
-    let own: u8 = n.parse().unwrap();
-    let store = ObjectStore::new(url).unwrap();
-    let object = |of: u8, n: u32| format!("{of} {n}").into_bytes();
-    for n in 0..200 {
-        store.put(&Put::new(&format!("{own}/{n}"), soon()), &object(own, n)).unwrap();
-    }
-    let begin = Instant::now();
-    for n in 0..200 {
-        let name = format!("{}/{n}", 1 - own);
-        loop {
-            let mut out = Vec::new();
-            match store.get(&Get::new(&name, u64::MAX, soon()), &mut out) {
-                Ok(_) => {
-                    assert_eq!(out, object(1 - own, n));
-                    break;
-                }
-                Err(Fault::Absent) if begin.elapsed() < Duration::from_secs(60) => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(fault) => panic!("{fault}"),
-            }
-        }
-    }
 }
 
 /// Two network namespaces, each linked to this one.
