@@ -10,7 +10,10 @@ use ndcache::tier::{Backend, Credentials, Deadline, Fault, Get, ObjectStore};
 use crate::proxy::{Action, Proxy};
 use crate::servers::{Kind, Server, free_port};
 
-fn place(url: &str, options: &[(&str, &str)]) -> String {
+/// Options of a store.
+type Said<'a> = &'a [(&'a str, &'a str)];
+
+fn place(url: &str, options: Said<'_>) -> String {
     match ObjectStore::with(url, options.iter().map(|(key, value)| (*key, *value))) {
         Ok(store) => store.place(),
         Err(error) => format!("refused: {error}"),
@@ -46,7 +49,7 @@ fn two_servers_with_buckets_of_one_name_are_two_places() {
 
 #[test]
 fn what_is_wrong_of_a_url_or_an_option_is_an_error_that_says_so() {
-    let cases: [(&str, &[(&str, &str)], &str); 10] = [
+    let cases: [(&str, Said<'_>, &str); 10] = [
         ("bucket/a", &[], "`s3://bucket/folder`"),
         ("ftp://server/a", &[], "`ftp`"),
         ("", &[], "expected one of"),
@@ -66,7 +69,7 @@ fn what_is_wrong_of_a_url_or_an_option_is_an_error_that_says_so() {
 
 #[test]
 fn what_is_secret_of_a_url_or_an_option_is_not_repeated() {
-    let cases: [(&str, &[(&str, &str)]); 8] = [
+    let cases: [(&str, Said<'_>); 8] = [
         ("s3://id:hunter2@bucket/a", &[]),
         ("s3://hunter2@bucket/a", &[]),
         ("https://account.blob.core.windows.net/a?sig=hunter2", &[]),

@@ -221,7 +221,7 @@ fn forward(port: u16, request: &Request, whole: bool) -> io::Result<(String, Vec
     let mut lines: Vec<_> = request.head.lines().collect();
     lines.retain(|line| {
         let line = line.to_ascii_lowercase();
-        !line.starts_with("connection:") && !(whole && line.starts_with("range:"))
+        !(line.starts_with("connection:") || whole && line.starts_with("range:"))
     });
     lines.push("Connection: close");
     (&stream).write_all(format!("{}\r\n\r\n", lines.join("\r\n")).as_bytes())?;

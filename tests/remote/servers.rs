@@ -71,7 +71,7 @@ impl Server {
         let log = File::create(folder.with_extension("log")).map_err(|error| error.to_string())?;
         command.stdin(Stdio::piped()).stdout(log.try_clone().expect("a file")).stderr(log).process_group(0);
         let child = command.spawn().map_err(|error| format!("`{name}` doesn't begin: {error}"))?;
-        let mut server = Self { kind, port, folder, child: child };
+        let mut server = Self { kind, port, folder, child };
         server.wait()?;
         server.make_bucket().inspect_err(|_| server.end())?;
         Ok(server)
