@@ -1,7 +1,7 @@
 //! What a server or a network does wrong is told by its class, in time, and is no wrong object that calls itself whole.
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ndcache::tier::{Backend, Deadline, Fault, Get, List, ObjectStore, Put};
@@ -28,12 +28,20 @@ fn get(store: &ObjectStore, name: &str, millis: u64) -> (Result<Option<u64>, Fau
     (got.map(|got| got.len), out)
 }
 
+/// A server with an object in a folder of its own: moto fails where two put one object at a time.
+fn with_an_object(kind: Kind) -> Option<(&'static Server, String)> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::of(kind)?;
+    let below = format!("faults/{}", NEXT.fetch_add(1, Ordering::SeqCst));
+    server.store(&below).put(&Put::new("object", until(60_000)), &object()).unwrap();
+    Some((server, below))
+}
+
 /// A store with an object, behind a proxy that does something with the requests for it.
 fn behind(kind: Kind, action: Action) -> Option<(Proxy, ObjectStore)> {
-    let server = Server::of(kind)?;
-    server.store("faults").put(&Put::new("object", until(60_000)), &object()).unwrap();
+    let (server, below) = with_an_object(kind)?;
     let proxy = Proxy::before(server.port, move |_, _| action.clone());
-    let store = server.store_behind(proxy.port, "faults");
+    let store = server.store_behind(proxy.port, &below);
     Some((proxy, store))
 }
 
@@ -275,11 +283,10 @@ fn a_server_that_refuses_conditions_is_asked_without() {
 fn a_fault_of_one_request_is_none_of_the_next() {
     for kind in TRIED {
         for action in [Action::Cut(50_000), Action::Hole, Action::Reset, Action::Flip(70_000), Action::Stall(10)] {
-            let Some(server) = Server::of(kind) else { continue };
-            server.store("faults").put(&Put::new("object", until(60_000)), &object()).unwrap();
+            let Some((server, below)) = with_an_object(kind) else { continue };
             let once = action.clone();
             let proxy = Proxy::before(server.port, move |_, n| if n == 0 { once.clone() } else { Action::Pass });
-            let store = server.store_behind(proxy.port, "faults");
+            let store = server.store_behind(proxy.port, &below);
             let (first, out) = get(&store, "object", 500);
             assert!(first.is_err() || out != object(), "{kind:?}, {action:?}");
             let (second, out) = get(&store, "object", 10_000);
