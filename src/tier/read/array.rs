@@ -147,7 +147,7 @@ impl Leaves {
         let is_plain = array.codec == NPY && array.meta.itemsize.is_none() && array.length >= HASHED;
         let header = if is_plain { npy_header(&array.meta).ok() } else { None };
         match header.filter(|header| header.len() as u64 == array.offset) {
-            Some(header) => Self { offset: array.offset, header: Some(header.into()), digests: Vec::new() },
+            Some(header) => Self { offset: array.offset, header: Some(header), digests: Vec::new() },
             None => Self { offset: 0, header: None, digests: Vec::new() },
         }
     }
