@@ -35,7 +35,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("memory", MEMORY),
     (
         "results",
-        &["memory", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store", "error"],
+        &[
+            "memory", "tier", "folder", "stats", "call", "entry", "payload", "record", "key", "map", "digest", "store",
+            "error",
+        ],
     ),
     (
         "make",

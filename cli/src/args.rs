@@ -89,6 +89,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Prints the digests of arrays in `.npy` files
     Hash(Hash),
+    /// Looks at tiers, and moves results to them and from them
+    #[command(subcommand)]
+    Tier(Tier),
     /// Says how the cache is: its file system, room, permissions, clock, and what is being computed
     Doctor,
     /// Measures how fast this machine hashes arrays
@@ -329,6 +332,44 @@ pub(crate) struct Pin {
     /// What went into them, too
     #[arg(long)]
     pub(crate) lineage: bool,
+}
+
+/// What is done with the tiers that `NDCACHE_REMOTE` names.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tier {
+    /// Says which there are, and what is still to be sent there
+    Status,
+    /// Asks each of them for something small
+    Doctor,
+    /// Sends what was computed and isn't sent yet
+    Flush {
+        /// For so many seconds at most
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u64,
+    },
+    /// Sends what is in the cache already
+    Push(TierFilter),
+    /// Fetches what the tiers have
+    Pull(TierFilter),
+    /// Removes results from the tiers, from here and from every machine
+    Purge {
+        #[command(flatten)]
+        filter: TierFilter,
+        /// Asks nothing
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Which results are meant; all, unless it is said.
+#[derive(Args, Debug)]
+pub(crate) struct TierFilter {
+    /// Those of this function, by its whole path
+    #[arg(long)]
+    pub(crate) function: Option<String>,
+    /// Those that were computed within that time: `30d`, `12h`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) since: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -234,7 +234,8 @@ impl Foreign {
     /// Copies an array's file, and checks what has arrived.
     fn take(&mut self, engine: &Engine, array: &ArrayRecord, mut file: impl Read) -> Result<()> {
         // Nothing is reserved: the length is only claimed.
-        let arrived = take_array(&engine.archive, &self.site, array, 0, |blob| copy(array, &mut file, blob))?;
+        let arrived =
+            take_array(&engine.archive, &self.site, array, 0, |blob| copy(array, &mut file, blob).map(|()| false))?;
         self.record.arrays.push(arrived);
         Ok(())
     }

@@ -6,11 +6,11 @@ use crate::call::request::{AnyCall, CallOptions};
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::entry::write::put::Sharing;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
-use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, Tiers};
+use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, TierStatus, Tiers};
 
 /// What is good for no longer isn't shared, in nanoseconds.
 const SHORT_LIVED: u64 = 60_000_000_000;
@@ -150,8 +150,37 @@ impl Memory {
     /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told: then
     /// the results may come back from there.
     pub fn purge(&self, filter: &Filter) -> Result<Purged> {
-        let none = || crate::Error::unsupported("can't purge: the memory has no tier that it may write");
+        let none = || Error::unsupported("can't purge: the memory has no tier that it may write");
         self.with_tiers("purge results")?.ok_or_else(none)?.core().purge(filter)
+    }
+
+    /// The tiers, in the order in which they are asked, without asking them anything.
+    ///
+    /// ```
+    /// use ndcache::Memory;
+    /// use ndcache::tier::{Access, MemoryBackend, Tier};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// let memory = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::named("x"))).open()?;
+    /// let tiers = memory.tiers();
+    /// assert_eq!((&*tiers[0].place, tiers[0].access, tiers[0].queued), ("memory:x", Access::ReadOnly, 0));
+    /// assert!(memory.probe_tiers()[0].1.is_ok());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tiers(&self) -> Vec<TierStatus> {
+        self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().status())
+    }
+
+    /// Asks each tier for a small object, whether or not it is left alone after a failure, and returns how long each took to
+    /// answer, by its place. Takes five seconds for one that is silent.
+    #[must_use]
+    pub fn probe_tiers(&self) -> Vec<(String, Result<Duration>)> {
+        self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().probe())
+    }
+
+    fn all_tiers(&self) -> Option<&Tiers> {
+        self.0.as_ref().and_then(|engine| engine.tiers.as_ref())
     }
 
     /// What tiers said of a call when they were last asked for it by this memory.
@@ -162,7 +191,7 @@ impl Memory {
 
     /// The tiers, for what takes a memory that may write.
     fn with_tiers(&self, action: &str) -> Result<Option<&Tiers>> {
-        let Some(tiers) = self.0.as_ref().and_then(|engine| engine.tiers.as_ref()) else { return Ok(None) };
+        let Some(tiers) = self.all_tiers() else { return Ok(None) };
         self.writable(action)?;
         Ok(Some(tiers))
     }

@@ -67,7 +67,7 @@ impl Filter {
 }
 
 impl Core {
-    pub(crate) fn computed(&self, function: &'static str, duration: Duration) {
+    pub(crate) fn computed(&self, function: &str, duration: Duration) {
         self.outbox.places.iter().for_each(|place| place.pace.computed(function, duration));
     }
 
@@ -111,9 +111,7 @@ impl Core {
             return;
         }
         let bytes = stored_bytes(record);
-        // A function's path lives as long as the program; those that are pulled are few.
-        let function: &'static str = record.function.clone().leak();
-        let sought = Sought { site, function, fresh: &|_| Ok(()), interrupted: &|| false };
+        let sought = Sought { site, function: &record.function, fresh: &|_| Ok(()), interrupted: &|| false };
         match self.take(place, &sought, record) {
             Outcome::Here => {
                 moved.moved += 1;

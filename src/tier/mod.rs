@@ -12,7 +12,8 @@
 
 // * `backend`, `fault`: what is asked of a place; `conformance`: whether it does that; `folder`, `in_memory`: two places.
 // * `settings`: how a tier is used; `tiers`: those of one memory; `place`: one of them, as this process sees it.
-// * `read`: results that come from tiers; `write`: results that go there; `removed`: those that must do neither; `bulk`: many at once.
+// * `read`: results that come from tiers; `write`: results that go there; `removed`: those that must do neither; `bulk`: many at once; `status`: how
+//   the tiers are.
 
 mod backend;
 mod bulk;
@@ -26,6 +27,9 @@ mod place;
 mod read;
 mod removed;
 mod settings;
+mod status;
+#[cfg(test)]
+mod tests;
 mod tiers;
 mod write;
 
@@ -40,6 +44,7 @@ pub use object_store::{Credentials, ObjectStore};
 pub(crate) use read::{Fetched, Sought};
 pub(crate) use removed::{Target, mark};
 pub use settings::{Access, Filter, Share, Tier};
+pub use status::TierStatus;
 pub(crate) use tiers::Tiers;
 pub use write::Flushed;
 pub(crate) use write::outbox::Outbox;

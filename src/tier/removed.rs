@@ -89,11 +89,11 @@ pub(super) fn is_removed(disk: &Disk, site: &Site, record: &Record) -> bool {
     marks.iter().any(is_marked) || is_denied(disk, site, record)
 }
 
-/// Whether an entry was removed here by hand within the last minute.
-pub(super) fn is_marked(disk: &Disk, site: &Site) -> bool {
+/// Whether an entry was removed here by hand at that time or later.
+pub(super) fn is_marked_since(disk: &Disk, site: &Site, then: SystemTime) -> bool {
     let marks = [Target::Key(site.key()), Target::of_folder(site.folder()), Target::All];
-    let is_young = |mark: Stat| mark.modified.elapsed().is_ok_and(|age| age < Duration::from_secs(60));
-    marks.iter().any(|target| disk.stat(&format!("t/x/{}", target.name())).is_ok_and(|mark| mark.is_some_and(is_young)))
+    let is_later = |mark: Stat| mark.modified >= then;
+    marks.iter().any(|target| disk.stat(&format!("t/x/{}", target.name())).is_ok_and(|mark| mark.is_some_and(is_later)))
 }
 
 /// Whether a record was purged from a tier after it was computed.

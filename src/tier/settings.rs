@@ -150,12 +150,33 @@ fn type_of<T: 'static>(_: &T) -> TypeId {
 }
 
 impl Tier {
+    /// The tiers that the environment names: `NDCACHE_REMOTE`, shared as `NDCACHE_REMOTE_SHARE` says.
+    ///
+    /// [`MemoryBuilder::env`](crate::MemoryBuilder::env) adds them to a memory; this is for tools that have another way to
+    /// their folder.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when a variable isn't as it should be, or names a place that this build can't use.
+    pub fn from_env() -> Result<Vec<Self>> {
+        let text_of = |variable: &str| {
+            let text = std::env::var_os(variable).map(|text| text.to_string_lossy().into_owned());
+            text.filter(|text| !text.is_empty())
+        };
+        let share = match text_of("NDCACHE_REMOTE_SHARE") {
+            Some(share) => Share::parse(&share).map_err(|error| error.at("`NDCACHE_REMOTE_SHARE`"))?,
+            None => Share::default(),
+        };
+        let listed = text_of("NDCACHE_REMOTE").map(|tiers| Self::listed(&tiers, share));
+        listed.unwrap_or(Ok(Vec::new())).map_err(|error| error.at("`NDCACHE_REMOTE`"))
+    }
+
     /// The tiers of a list as `NDCACHE_REMOTE` has it: paths and URLs with commas between them, `rw:` or `ro:` before each.
     ///
     /// # Errors
     ///
     /// Returns an error when a place can't be used by this build.
-    pub(crate) fn listed(text: &str, share: Share) -> Result<Vec<Self>> {
+    fn listed(text: &str, share: Share) -> Result<Vec<Self>> {
         let listed = text.split(',').map(str::trim).filter(|place| !place.is_empty());
         listed.map(|place| Self::named(place).map(|tier| tier.share(share))).collect()
     }
@@ -202,7 +223,7 @@ impl Share {
     /// # Errors
     ///
     /// Returns an error when it is none of these.
-    pub(crate) fn parse(text: &str) -> Result<Self> {
+    fn parse(text: &str) -> Result<Self> {
         match text {
             "target" => Ok(Self::Target),
             "any" => Ok(Self::Any),

@@ -1,7 +1,8 @@
 //! The tiers of one memory.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::entry::archive::Archive;
@@ -28,7 +29,7 @@ pub(crate) struct Core {
     pub(super) room: Option<u64>,
     pub(super) told: ForkMutex<Told>,
     /// Functions whose pickled results were warned of.
-    pub(super) pickled: ForkMutex<HashSet<&'static str>>,
+    pub(super) pickled: ForkMutex<HashSet<String>>,
     /// One renewal of the deny list at a time.
     renewing: ForkMutex<()>,
 }
@@ -49,6 +50,9 @@ impl Tiers {
         });
         let keeper = Keeper::new(&core);
         let tiers = Self { core, keeper, wait };
+        if !wait.is_zero() {
+            flush_at_end_of_thread(&tiers.core, wait);
+        }
         if tiers.core.archive.rules.writes {
             tiers.core.renew_deny();
             tiers.keeper.work();
@@ -71,6 +75,33 @@ impl Drop for Tiers {
             self.core.flush(self.wait);
         }
         self.keeper.stop();
+    }
+}
+
+thread_local! {
+    static AT_END: AtEnd = const { AtEnd(RefCell::new(Vec::new())) };
+}
+
+/// The memories that this thread has opened whose end waits for what is to be sent.
+struct AtEnd(RefCell<Vec<(Weak<Core>, Duration)>>);
+
+/// A global memory is never dropped, and the end of the main thread is the end of the program.
+fn flush_at_end_of_thread(core: &Arc<Core>, wait: Duration) {
+    // Not while the thread ends.
+    let _ = AT_END.try_with(|end| {
+        let Ok(mut opened) = end.0.try_borrow_mut() else { return };
+        opened.retain(|(core, _)| core.strong_count() > 0);
+        opened.push((Arc::downgrade(core), wait));
+    });
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        for (core, wait) in self.0.take() {
+            if let Some(core) = core.upgrade() {
+                core.flush(wait);
+            }
+        }
     }
 }
 

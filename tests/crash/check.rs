@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 use ndarray::prelude::*;
 use ndcache::make::{NpyFile, read_npy};
 use ndcache::policy::Durability;
+use ndcache::tier::Access;
 use ndcache::verify::{Problem, Repair};
 use ndcache::{Call, Digest, Element, Limits, Memory, Mode};
 
 use crate::inject::End;
 use crate::jobs::{
-    Answer, COUNTED, FEW_LINES, Job, LINES, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, staged, target, tower,
+    Answer, COUNTED, FEW_LINES, Job, LINES, MADE, NEW, STORED, Task, Tower, YOUNG, field, made, remote, staged, target,
+    tier, tower,
 };
 use crate::scene::scene;
 
@@ -56,6 +58,9 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     if !job.allows_field(found) {
         return Err(format!("the field is {found:?}"));
     }
+    if job == Job::Upload {
+        is_sent_in_the_end(folder)?;
+    }
     let before = log_reads(job, folder)?;
     goes_on(folder)?;
     let after = log_reads(job, folder)?;
@@ -77,6 +82,22 @@ fn log_reads(job: Job, folder: &Path) -> Result<u64, String> {
         return Err(format!("the log has {counted} of {} hits", LINES + FEW_LINES));
     }
     Ok(history.total().misses)
+}
+
+/// What is stored here is in the tier after the next process has sent what was left; and what is there is whole.
+fn is_sent_in_the_end(folder: &Path) -> Result<(), String> {
+    let there = scene().builder(&remote(folder)).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
+    is_whole(&there).map_err(|what| format!("in the tier: {what}"))?;
+    let memory = scene().builder(folder).tier(tier(folder, Access::ReadWrite)).open();
+    let memory = memory.map_err(|error| error.to_string())?;
+    if !memory.contains(&tower::call(NEW, 1)) {
+        return Ok(());
+    }
+    let flushed = memory.flush(Duration::from_secs(30)).map_err(|error| error.to_string())?;
+    if flushed.left > 0 || !there.contains(&tower::call(NEW, 1)) {
+        return Err(format!("the tower isn't in the tier after {flushed:?}"));
+    }
+    is_whole(&there).map_err(|what| format!("in the tier, in the end: {what}"))
 }
 
 /// What a power cut may leave of what was on the disk before the job.

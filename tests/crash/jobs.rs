@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, SystemTime};
 
 use ndarray::prelude::*;
 use ndcache::make::{NpyFile, Persister};
 use ndcache::policy::Durability;
+use ndcache::tier::{Access, Folder, Share, Tier};
 use ndcache::{Compression, Limits, Mapped1, Payload, Result, cache, zeros};
 
 use crate::scene::{self, scene};
@@ -34,9 +35,15 @@ impl Tower {
     }
 }
 
+/// A tower takes long to compute, so that fetching it is worth the time.
+static SLOW: AtomicBool = AtomicBool::new(false);
+
 /// The generation isn't a part of the key, so that one generation replaces another.
 #[cache(name = "crash tower", code = "version", version = 1, ignore(generation))]
 pub(crate) fn tower(n: u16, generation: u16) -> Tower {
+    if SLOW.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(700));
+    }
     Tower::of(10 * n + generation)
 }
 
@@ -103,6 +110,8 @@ pub(crate) enum Job {
     Evict,
     /// Writes down what was counted, sets the log aside, and folds what was set aside long ago.
     Log,
+    Fetch,
+    Upload,
 }
 
 /// An operation, and what a stored entry is to survive.
@@ -151,7 +160,7 @@ impl Answer {
 }
 
 impl Job {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Put,
         Self::Packed,
         Self::Nested,
@@ -166,6 +175,8 @@ impl Job {
         Self::Clear,
         Self::Evict,
         Self::Log,
+        Self::Fetch,
+        Self::Upload,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -184,12 +195,14 @@ impl Job {
             Self::Clear => "clear",
             Self::Evict => "evict",
             Self::Log => "log",
+            Self::Fetch => "fetch",
+            Self::Upload => "upload",
         }
     }
 
     /// Whether it finds a folder: what stores something new doesn't need one.
     pub(crate) fn finds_a_folder(self) -> bool {
-        scene().before || !(self.stores() || self == Self::Stage)
+        scene().before || self.has_tier() || !(self.stores() || self == Self::Stage)
     }
 
     /// A folder as an earlier process has left it, and another one is about to store into; or none.
@@ -220,6 +233,30 @@ impl Job {
                 std::fs::write(path, line.repeat(usize::try_from(lines).expect("a number"))).expect("a new file");
             }
         }
+        if self.has_tier() {
+            self.prepare_tier(folder);
+        }
+    }
+
+    /// Whether there is a tier behind the folder, which lies in it.
+    fn has_tier(self) -> bool {
+        matches!(self, Self::Fetch | Self::Upload)
+    }
+
+    /// The new tower, as another machine has put it into the tier.
+    fn prepare_tier(self, folder: &Path) {
+        let memory = scene().builder(&remote(folder)).open().expect("a new folder");
+        if self == Self::Fetch {
+            SLOW.store(true, Ordering::Relaxed);
+            memory.eval(tower::call(NEW, 1));
+            SLOW.store(false, Ordering::Relaxed);
+            let other = tempfile::tempdir().expect("a new folder");
+            let memory =
+                scene().builder(other.path()).tier(tier(folder, Access::ReadOnly)).open().expect("a new folder");
+            memory.eval(tower::call(NEW, 1));
+            let entry = memory.entry(&tower::call(NEW, 1)).expect("a record").expect("an entry");
+            assert_eq!(entry.origin(), Some("tier"), "nothing is fetched");
+        }
     }
 
     /// Does it; says whether the values that came were right.
@@ -227,10 +264,17 @@ impl Job {
         let builder = scene().builder(folder).durability(durability);
         let memory = match self {
             Self::Packed => builder.compression(Compression::Gzip(1)).open()?,
+            Self::Fetch => builder.tier(tier(folder, Access::ReadOnly)).open()?,
+            Self::Upload => builder.tier(tier(folder, Access::ReadWrite)).open()?,
             _ => builder.open()?,
         };
         Ok(match self {
-            Self::Put | Self::Packed => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
+            Self::Put | Self::Packed | Self::Fetch => memory.eval(tower::call(NEW, 1)) == tower(NEW, 1),
+            Self::Upload => {
+                let is_right = memory.eval(tower::call(NEW, 1)) == tower(NEW, 1);
+                memory.flush(Duration::from_secs(1))?;
+                is_right
+            }
             Self::Nested => memory.eval(outer::call(NEW)) == outer(NEW),
             Self::Stage => memory.eval(staged::call()) == staged(),
             Self::Make => memory.make(made::call(), NpyFile::new(target(folder)))? == made(),
@@ -266,7 +310,7 @@ impl Job {
             (_, n, None) if n < STORED && !self.finds_a_folder() => true,
             (Self::Clear | Self::Evict, _, None) | (Self::Remove, 1, None) | (_, NEW, None) => true,
             (Self::Overwrite, 1, found) => matches!(found, Some(1 | 2)),
-            (Self::Put | Self::Packed | Self::Nested, NEW, found) => found == Some(1),
+            (Self::Put | Self::Packed | Self::Nested | Self::Fetch | Self::Upload, NEW, found) => found == Some(1),
             (_, n, found) => n < STORED && found == Some(1),
         }
     }
@@ -296,8 +340,17 @@ impl Job {
 
     /// Whether the process was to store the new tower.
     pub(crate) fn stores(self) -> bool {
-        matches!(self, Self::Put | Self::Packed | Self::Nested)
+        matches!(self, Self::Put | Self::Packed | Self::Nested | Self::Fetch | Self::Upload)
     }
+}
+
+/// Where the tier of a folder is.
+pub(crate) fn remote(folder: &Path) -> PathBuf {
+    folder.join("remote")
+}
+
+pub(crate) fn tier(folder: &Path, access: Access) -> Tier {
+    Tier::new(Folder::new(remote(folder)).expect("a path")).share(Share::Any).access(access)
 }
 
 /// The child: waits until somebody traces it, and does the job on a thread of its own, whose calls count from one.

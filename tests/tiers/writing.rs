@@ -10,7 +10,7 @@ use super::proxy::{Flaw, Plan, Proxy};
 
 #[cache]
 fn waves(n: usize, seed: u64) -> Array1<f64> {
-    std::thread::sleep(Duration::from_millis(120));
+    std::thread::sleep(Duration::from_millis(250));
     Array1::from_shape_fn(n, |i| (i as f64).cos() * seed as f64)
 }
 

@@ -6,6 +6,7 @@ mod exchange;
 mod look;
 mod manual;
 mod report;
+mod tier;
 
 use crate::args::{Arguments, Command};
 use crate::exit::Outcome;
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Outcome {
         Some(Command::Export(args)) => exchange::export::run(args, out),
         Some(Command::Import(args)) => exchange::import::run(args, out),
         Some(Command::Hash(args)) => check::hash::run(args, out),
+        Some(Command::Tier(command)) => tier::run(command, out),
         Some(Command::Doctor) => check::doctor::run(out),
         Some(Command::Bench(args)) => check::bench::run(args, out),
         Some(Command::Completions { shell }) => manual::completions(*shell, out),

@@ -15,7 +15,7 @@ use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
 use crate::store::{Disk, Durability};
-use crate::tier::{Share, Tier};
+use crate::tier::Tier;
 
 /// The settings of a memory that is about to be opened, from [`Memory::builder`].
 ///
@@ -442,14 +442,7 @@ impl MemoryBuilder {
 
     /// Tiers that the environment names come behind those of the builder.
     fn read_remote(&mut self) -> Result<()> {
-        let share = match text_of("NDCACHE_REMOTE_SHARE") {
-            Some(share) => Share::parse(&share).map_err(|error| error.at("`NDCACHE_REMOTE_SHARE`"))?,
-            None => Share::default(),
-        };
-        if let Some(tiers) = text_of("NDCACHE_REMOTE") {
-            let tiers = Tier::listed(&tiers, share).map_err(|error| error.at("`NDCACHE_REMOTE`"))?;
-            self.settings.tiers.extend(tiers);
-        }
+        self.settings.tiers.extend(Tier::from_env()?);
         if let Some(wait) = text_of("NDCACHE_REMOTE_WAIT") {
             let seconds = wait.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             let wrong = || {

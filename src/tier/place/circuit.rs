@@ -61,12 +61,7 @@ impl Circuit {
     /// Whether the place is to be asked now.
     pub(in crate::tier) fn may_ask(&self) -> bool {
         let mut state = self.state.lock();
-        if !state.read {
-            state.read = true;
-            if let Some((until, lasted)) = self.read() {
-                (state.open_until, state.lasted) = (Some(until), lasted);
-            }
-        }
+        self.read_once(&mut state);
         let now = SystemTime::now();
         match state.open_until {
             _ if state.ended => false,
@@ -83,10 +78,19 @@ impl Circuit {
         }
     }
 
+    fn read_once(&self, state: &mut State) {
+        if !state.read {
+            state.read = true;
+            if let Some((until, lasted)) = self.read() {
+                (state.open_until, state.lasted) = (Some(until), lasted);
+            }
+        }
+    }
+
     /// When it may be asked again, if that isn't now.
-    #[cfg(test)]
-    fn waits(&self) -> Duration {
-        let state = self.state.lock();
+    pub(in crate::tier) fn waits(&self) -> Duration {
+        let mut state = self.state.lock();
+        self.read_once(&mut state);
         if state.ended {
             return LONGEST;
         }

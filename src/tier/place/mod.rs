@@ -97,6 +97,8 @@ impl Place {
         };
         let answer = match self.calls.run(until, work) {
             Err(Fault::Absent) => Ok(Answer::Absent),
+            // The first object makes the place.
+            Err(Fault::NoPlace) if self.writes() => Ok(Answer::Absent),
             answer => answer,
         };
         if answer.is_ok() {
@@ -156,15 +158,22 @@ impl Place {
         } else {
             self.circuit.failed(fault)
         };
-        let mut told = self.told.lock();
-        if told.contains(&class) {
+        if self.is_told(class) {
             tracing::debug!(tier = self.name, %fault, "a tier failed");
         } else {
-            told.push(class);
-            drop(told);
             let then = if off { "; it isn't asked for a while" } else { "" };
             tracing::warn!(tier = self.name, %fault, "a tier failed; results are computed instead{then}");
         }
+    }
+
+    /// Whether a class of failures was warned of before.
+    fn is_told(&self, class: &'static str) -> bool {
+        let mut told = self.told.lock();
+        let is_told = told.contains(&class);
+        if !is_told {
+            told.push(class);
+        }
+        is_told
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut TierCounts)) {

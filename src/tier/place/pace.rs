@@ -25,8 +25,8 @@ struct Known {
     /// Seconds, and bytes a second.
     latency: Option<f64>,
     throughput: Option<f64>,
-    /// How long functions take, by where their paths are.
-    functions: HashMap<usize, Taken>,
+    /// How long functions take, by their paths.
+    functions: HashMap<String, Taken>,
 }
 
 #[derive(Default)]
@@ -49,18 +49,21 @@ impl Pace {
     }
 
     /// A call of a function was computed in that time.
-    pub(in crate::tier) fn computed(&self, function: &'static str, took: Duration) {
+    pub(in crate::tier) fn computed(&self, function: &str, took: Duration) {
         let mut known = self.0.lock();
-        let taken = known.functions.entry(function.as_ptr().addr()).or_default();
+        if !known.functions.contains_key(function) {
+            known.functions.insert(function.to_owned(), Taken::default());
+        }
+        let Some(taken) = known.functions.get_mut(function) else { return };
         taken.calls = taken.calls.saturating_add(1);
         let weight = 1.0 / f64::from(taken.calls.min(8));
         taken.seconds += (took.as_secs_f64() - taken.seconds) * weight;
     }
 
     /// Whether a function computes in less time than the place takes to answer.
-    pub(in crate::tier) fn is_slower_than(&self, function: &'static str) -> bool {
+    pub(in crate::tier) fn is_slower_than(&self, function: &str) -> bool {
         let known = self.0.lock();
-        let taken = known.functions.get(&function.as_ptr().addr());
+        let taken = known.functions.get(function);
         taken.zip(known.latency).is_some_and(|(taken, latency)| taken.calls >= CALLS && taken.seconds < latency)
     }
 

@@ -1,10 +1,12 @@
 //! What a place writes to, on its way to the caller: never more than was asked for, and never after the caller left.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
 
+use crate::digest::{Digest, LEAF, leaf};
 use crate::tier::place::Answer;
 use crate::tier::{Deadline, Fault, Got};
 
@@ -57,13 +59,12 @@ impl Write for Capped {
     }
 }
 
-/// So much is handed over at a time.
-const PIECE: usize = 1 << 20;
-
-/// Bytes of a large object, with where they belong.
+/// Bytes of a large object, with where they belong: a leaf of its array, and before the first one what comes before that.
 pub(in crate::tier) struct Piece {
     pub(in crate::tier) at: u64,
     pub(in crate::tier) bytes: Vec<u8>,
+    /// The digest of the leaf, if it is whole.
+    pub(in crate::tier) leaf: Digest,
 }
 
 /// A part of a large object, on its way to a caller that may have left.
@@ -71,6 +72,8 @@ pub(in crate::tier) struct Pipe {
     to: SyncSender<Piece>,
     at: u64,
     left: u64,
+    /// Where the leaves begin.
+    offset: u64,
     piece: Vec<u8>,
     /// How many bytes all pipes of the object have taken.
     arrived: Arc<AtomicU64>,
@@ -91,9 +94,17 @@ impl std::fmt::Display for Misfit {
 impl std::error::Error for Misfit {}
 
 impl Pipe {
-    /// For `len` bytes from `at` on.
-    pub(in crate::tier) fn new(to: SyncSender<Piece>, at: u64, len: u64, arrived: Arc<AtomicU64>) -> Self {
-        Self { to, at, left: len, piece: Vec::new(), arrived, failed: None, too_long: false }
+    /// For the bytes `part` of an object whose array begins at `offset`.
+    pub(in crate::tier) fn new(to: SyncSender<Piece>, part: Range<u64>, offset: u64, arrived: Arc<AtomicU64>) -> Self {
+        let (at, left) = (part.start, part.end - part.start);
+        Self { to, at, left, offset, piece: Vec::new(), arrived, failed: None, too_long: false }
+    }
+
+    /// How long the piece under way is to be: up to the end of its leaf.
+    fn target(&self) -> usize {
+        let leaf = self.at.saturating_sub(self.offset) / LEAF as u64;
+        let end = self.offset + (leaf + 1) * LEAF as u64;
+        usize::try_from(end - self.at).unwrap_or(LEAF)
     }
 
     /// Hands over the rest; an error unless all has come that was to come, whatever the place says.
@@ -116,7 +127,9 @@ impl Pipe {
         let bytes = std::mem::take(&mut self.piece);
         let (at, len) = (self.at, bytes.len() as u64);
         self.at += len;
-        self.to.send(Piece { at, bytes }).map_err(|_| self.fail("the reader has left"))
+        let before = usize::try_from(self.offset.saturating_sub(at)).map_or(bytes.len(), |n| n.min(bytes.len()));
+        let leaf = leaf(&bytes[before..]);
+        self.to.send(Piece { at, bytes, leaf }).map_err(|_| self.fail("the reader has left"))
     }
 
     fn fail(&mut self, why: &'static str) -> io::Error {
@@ -134,11 +147,12 @@ impl Write for Pipe {
             self.too_long = true;
             return Err(self.fail("more bytes came than were asked for"));
         }
-        let taken = bytes.len().min(PIECE - self.piece.len());
+        let target = self.target();
+        let taken = bytes.len().min(target - self.piece.len());
         self.piece.extend_from_slice(&bytes[..taken]);
         self.left -= taken as u64;
         self.arrived.fetch_add(taken as u64, Ordering::Relaxed);
-        if self.piece.len() == PIECE {
+        if self.piece.len() == target {
             self.hand_over()?;
         }
         Ok(taken)

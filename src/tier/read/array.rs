@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use crate::digest::{Digest, LEAF, combine};
 use crate::error::Error;
+use crate::payload::npy_header;
+use crate::record::{ArrayRecord, NPY};
 use crate::store::NewBlob;
 use crate::tier::place::Place;
 use crate::tier::place::calls::Started;
@@ -40,7 +43,7 @@ const FAREWELL: Duration = Duration::from_millis(100);
 /// Why a file didn't come.
 pub(in crate::tier) enum Stop {
     Fault(Fault),
-    /// It isn't as long as its record says.
+    /// It isn't what its record says.
     Misfit,
     /// It takes too long.
     GivenUp,
@@ -98,19 +101,21 @@ impl<'a> Allowance<'a> {
     }
 }
 
-/// Fetches the object `name`, which has to have `len` bytes.
+/// Fetches the object `name`, the file of an array. Says whether it was hashed on its way and is what the record says; if
+/// it wasn't, it is still to be checked.
 pub(in crate::tier) fn fetch(
     place: &Place,
     name: String,
-    len: u64,
+    array: &ArrayRecord,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let (to, from) = sync_channel(WAITING);
-    let streams = begin(place, name, len, &to, allowance);
+    let mut leaves = Leaves::of(array);
+    let streams = begin(place, name, array.length, leaves.offset, &to, allowance);
     drop(to);
     let mut streams = streams.map_err(Stop::Fault)?;
-    let written = write(&from, blob, allowance);
+    let written = write(&from, blob, allowance, &mut leaves);
     drop(from);
     let wait = if written.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
     let ended: Vec<_> = streams.iter_mut().map(|stream| stream.wait(wait).unwrap_or(Err(Fault::Late))).collect();
@@ -118,7 +123,55 @@ pub(in crate::tier) fn fetch(
     ended.into_iter().collect::<Result<(), _>>().map_err(|fault| match fault {
         Fault::Other(error) if error.is::<Misfit>() => Stop::Misfit,
         fault => Stop::Fault(fault),
-    })
+    })?;
+    match leaves.digest(array) {
+        Some(digest) if digest != array.digest => Err(Stop::Misfit),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// Arrays of fewer bytes are read again to be checked, which takes no time.
+const HASHED: u64 = 1 << 20;
+
+/// The leaves of a plain array, hashed as they come.
+struct Leaves {
+    /// Where they begin in the file.
+    offset: u64,
+    /// What has to stand before them; `None` of a file that is checked when it is there.
+    header: Option<Vec<u8>>,
+    digests: Vec<Option<Digest>>,
+}
+
+impl Leaves {
+    fn of(array: &ArrayRecord) -> Self {
+        let is_plain = array.codec == NPY && array.meta.itemsize.is_none() && array.length >= HASHED;
+        let header = if is_plain { npy_header(&array.meta).ok() } else { None };
+        match header.filter(|header| header.len() as u64 == array.offset) {
+            Some(header) => Self { offset: array.offset, header: Some(header), digests: Vec::new() },
+            None => Self { offset: 0, header: None, digests: Vec::new() },
+        }
+    }
+
+    fn add(&mut self, piece: &Piece) {
+        let Some(header) = &self.header else { return };
+        if piece.at == 0 && !piece.bytes.starts_with(header) {
+            self.header = None;
+            return;
+        }
+        let nth = usize::try_from(piece.at.saturating_sub(self.offset) / LEAF as u64).unwrap_or(usize::MAX);
+        if self.digests.len() <= nth {
+            self.digests.resize(nth + 1, None);
+        }
+        self.digests[nth] = Some(piece.leaf);
+    }
+
+    /// The digest of the array, if all of its leaves are known.
+    fn digest(&self, array: &ArrayRecord) -> Option<Digest> {
+        self.header.as_ref()?;
+        let leaves: Vec<_> = self.digests.iter().copied().collect::<Option<_>>()?;
+        let expected = array.length.checked_sub(self.offset)?.div_ceil(LEAF as u64);
+        (leaves.len() as u64 == expected).then(|| array.meta.digest(combine(&leaves)))
+    }
 }
 
 /// Begins as many streams as are of use, which take part by part.
@@ -126,17 +179,19 @@ fn begin(
     place: &Place,
     name: String,
     len: u64,
+    offset: u64,
     to: &SyncSender<Piece>,
     allowance: &Allowance<'_>,
 ) -> Result<Vec<Started<()>>, Fault> {
     let part = if !place.ranges {
-        len.max(1)
+        len.max(1).next_multiple_of(LEAF as u64)
     } else if len < LARGE {
         PART
     } else {
         LARGE_PART
     };
-    let parts = len.div_ceil(part).max(1);
+    // Each begins with a leaf, but for the first one.
+    let parts = len.saturating_sub(offset).div_ceil(part).max(1);
     let streams = if len < STREAMED { 1 } else { STREAMS.min(usize::try_from(parts).unwrap_or(STREAMS)) };
     let (next, name, until) = (Arc::new(AtomicU64::new(0)), Arc::new(name), Deadline::after(allowance.left()));
     let stream = || {
@@ -148,10 +203,10 @@ fn begin(
                 if n >= parts {
                     return Ok(());
                 }
-                let (at, end) = (n * part, len.min((n + 1) * part));
+                let (at, end) = (if n == 0 { 0 } else { offset + n * part }, len.min(offset + (n + 1) * part));
                 let get = Get::new(&name, end - at, until);
                 let get = if parts > 1 { get.range(at..end) } else { get };
-                let mut pipe = Pipe::new(to.clone(), at, end - at, Arc::clone(&arrived));
+                let mut pipe = Pipe::new(to.clone(), at..end, offset, Arc::clone(&arrived));
                 let got = backend.get(&get, &mut pipe);
                 if let Err(fault) = pipe.finish(got) {
                     // The others needn't go on.
@@ -165,10 +220,18 @@ fn begin(
 }
 
 /// Writes what comes until nothing comes any more.
-fn write(from: &Receiver<Piece>, blob: &mut NewBlob<'_>, allowance: &Allowance<'_>) -> Result<(), Stop> {
+fn write(
+    from: &Receiver<Piece>,
+    blob: &mut NewBlob<'_>,
+    allowance: &Allowance<'_>,
+    leaves: &mut Leaves,
+) -> Result<(), Stop> {
     loop {
         match from.recv_timeout(TICK) {
-            Ok(Piece { at, bytes }) => blob.write_at(at, &bytes).map_err(Stop::Local)?,
+            Ok(piece) => {
+                leaves.add(&piece);
+                blob.write_at(piece.at, &piece.bytes).map_err(Stop::Local)?;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }

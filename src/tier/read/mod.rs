@@ -20,7 +20,7 @@ use crate::payload::any_value;
 use crate::planted;
 use crate::record::{OVERFLOW_MAX, Record};
 use crate::store::Stat;
-use crate::tier::place::{Answer, Place};
+use crate::tier::place::{Answer, Place, RECORD_WAIT};
 use crate::tier::read::array::{Allowance, Stop};
 use crate::tier::tiers::Core;
 use crate::tier::{Fault, removed};
@@ -28,7 +28,7 @@ use crate::tier::{Fault, removed};
 /// What a call looks for that this folder lacks.
 pub(crate) struct Sought<'a> {
     pub(crate) site: &'a Site,
-    pub(crate) function: &'static str,
+    pub(crate) function: &'a str,
     /// Whether an entry is good, by the function's and the memory's own rules.
     pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
     /// Whether the caller gives up.
@@ -60,6 +60,12 @@ pub(super) enum Outcome {
 
 /// Results that expire sooner aren't fetched, and aren't put there.
 pub(super) const EXPIRES_SOON: Duration = Duration::from_secs(60);
+
+/// No fetch is worth more time, however long computing took.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
+/// An overflow comes in one piece, and isn't waited for at fewer bytes a second.
+const SLOWEST: u64 = 1 << 20;
 
 /// So many keys are known with what tiers said of them.
 const TOLD_MAX: usize = 1024;
@@ -200,8 +206,8 @@ impl Core {
     }
 
     fn fetch_files(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Result<(), Outcome> {
-        let (begin, duration) = (Instant::now(), Duration::from_nanos(record.duration));
-        let (bytes, disk) = (stored_bytes(record), &self.archive.disk);
+        let (begin, duration) = (Instant::now(), Duration::from_nanos(record.duration).min(LONGEST));
+        let bytes = stored_bytes(record);
         let allowance = Allowance::new(duration, bytes, sought.interrupted);
         let object = |file: &str| place.object(&sought.site.file(file));
         let joined;
@@ -211,7 +217,8 @@ impl Core {
                 return Err(Outcome::Damaged(Error::damaged("its overflow is longer than any can be")));
             }
             Some(overflow) => {
-                let value = match place.get(object(&overflow.file), overflow.length, allowance.left()) {
+                let wait = allowance.left().min(RECORD_WAIT + Duration::from_secs(overflow.length / SLOWEST));
+                let value = match place.get(object(&overflow.file), overflow.length, wait) {
                     Ok(Answer::Bytes(value)) => value,
                     Ok(Answer::Absent) => return Err(missing(&overflow.file)),
                     Ok(Answer::TooLong) => return Err(Outcome::Damaged(Error::damaged("its overflow is too long"))),
@@ -223,17 +230,10 @@ impl Core {
         };
         any_value(&record.value, record.arrays.len()).map_err(Outcome::Damaged)?;
         let mut arrival = Arrival::new(&self.archive, sought.site, record, "tier");
-        if planted::is("tier record before arrays") {
-            let _ = disk.replace(
-                &sought.site.record(),
-                &record.encode().unwrap_or_default(),
-                crate::store::Durability::Buffered,
-            );
-        }
         for array in &record.arrays {
             let mut stop = None;
             let taken = arrival.take(array, array.length, |blob| {
-                array::fetch(place, object(&array.file), array.length, blob, &allowance).map_err(|why| {
+                array::fetch(place, object(&array.file), array, blob, &allowance).map_err(|why| {
                     stop = Some(why);
                     Error::new(ErrorKind::Other, "it didn't come")
                 })
@@ -245,7 +245,7 @@ impl Core {
                     Outcome::Failed(fault)
                 }
                 (Some(Stop::Misfit), _) => Outcome::Damaged(Error::damaged(format!(
-                    "`{}` isn't as long as its record says",
+                    "`{}` isn't what its record says",
                     array.file.escape_debug()
                 ))),
                 (Some(Stop::GivenUp), _) => {
@@ -264,8 +264,8 @@ impl Core {
         Ok(())
     }
 
-    fn warn_of_pickle(&self, function: &'static str) {
-        if self.pickled.lock().insert(function) {
+    fn warn_of_pickle(&self, function: &str) {
+        if self.pickled.lock().insert(function.to_owned()) {
             tracing::warn!(
                 function,
                 "a tier has its result with an object that Python pickled, which isn't loaded from there"

@@ -156,7 +156,13 @@ impl Core {
         let site = claim.job.site();
         match self.archive.read_record(&site.record()) {
             Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &|| queue.hold(claim)),
-            Ok(None) if claim.is_younger_than(EARLY) && !removed::is_marked(&self.archive.disk, &site) => Sent::Early,
+            // It may be about to be published.
+            Ok(None)
+                if claim.is_younger_than(EARLY)
+                    && !removed::is_marked_since(&self.archive.disk, &site, claim.noted) =>
+            {
+                Sent::Early
+            }
             Ok(None) => Sent::Dropped,
             Err(error) if error.kind() == ErrorKind::Io => Sent::Failed,
             Err(_) => Sent::Dropped,
