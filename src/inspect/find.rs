@@ -9,6 +9,7 @@ use crate::folder::walk::Shards;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::store::{Disk, Kind};
+use crate::tier::{Target, mark};
 
 /// The shortest beginning of a key that is looked for.
 const SHORTEST: usize = 4;
@@ -184,6 +185,7 @@ impl Memory {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let Some(site) = engine.find_site(&id)? else { return Ok(false) };
         let found = engine.archive.read_record(&site.record());
+        mark(&engine.archive.disk, &Target::Key(site.key()));
         let removed = engine.archive.disk.remove(&site.record());
         engine.memo.table.forget(site.key());
         if let (Ok(true), Ok(Some(found))) = (&removed, found) {
@@ -213,6 +215,7 @@ impl Memory {
     pub fn clear_function_named(&self, function: &str) -> Result<u64> {
         let Some(engine) = self.writable("clear a function")? else { return Ok(0) };
         let folder = key::folder(function);
+        mark(&engine.archive.disk, &Target::of_function(function));
         let entries = engine.archive.record_names(&folder).count() as u64;
         let removed = engine.archive.disk.remove_tree(&folder);
         engine.memo.table.clear();

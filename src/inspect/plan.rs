@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::evict::planning::{Seen, named};
-use crate::folder::{Executed, Limits, Plan};
+use crate::folder::{Executed, Limits, Plan, PlanReason};
 use crate::key;
 use crate::memory::Memory;
+use crate::tier::{Target, mark};
 
 impl Memory {
     /// What [`reduce_size`](Self::reduce_size) would remove, and what it would cost to compute that again.
@@ -68,6 +69,9 @@ impl Memory {
     /// of what couldn't be removed, after everything else was.
     pub fn execute(&self, plan: &Plan) -> Result<Executed> {
         let engine = self.writable("execute a plan")?.ok_or_else(disabled)?;
+        // What a limit takes may come back from a tier; what somebody has named may not.
+        let named = plan.entries().filter(|entry| entry.reason() == PlanReason::Named);
+        named.for_each(|entry| mark(&engine.archive.disk, &Target::Key(entry.key())));
         let executed = engine.evictor.execute(plan);
         engine.archive.forget_codes();
         executed

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ndarray::Array1;
 use ndcache::tier::{Access, Backend, Filter, Folder, Get, Share, Tier};
-use ndcache::{FileStamp, Memory, cache};
+use ndcache::{Entry, FileStamp, Memory, cache};
 
 use super::proxy::{Flaw, Plan, Proxy};
 
@@ -194,10 +194,19 @@ fn what_is_there_can_be_pushed_and_pulled() {
 #[test]
 fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place() {
     type Remove = fn(&Memory) -> bool;
-    let removals: [(&str, Remove); 3] = [
+    fn listed(memory: &Memory) -> Entry {
+        memory.entries().next().unwrap().unwrap()
+    }
+    let removals: [(&str, Remove); 6] = [
         ("remove", |memory| memory.remove(&waves::call(9000, 1)).unwrap()),
         ("clear_function", |memory| memory.clear_function(waves::function()).unwrap().items == 1),
         ("clear", |memory| memory.clear().unwrap().items == 1),
+        ("remove_entry", |memory| memory.remove_entry(&listed(memory)).unwrap()),
+        ("clear_function_named", |memory| memory.clear_function_named(waves::function().path()).unwrap() == 1),
+        ("execute", |memory| {
+            let plan = memory.plan_removal([listed(memory)]).unwrap();
+            memory.execute(&plan).unwrap().removed.items == 1
+        }),
     ];
     for (how, remove) in removals {
         let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
