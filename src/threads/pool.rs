@@ -234,7 +234,10 @@ mod tests {
         let pool = HelperPool::of(3);
         assert_eq!(runs(&pool, 2), 3);
         pool.end();
-        assert_eq!((lock(&pool.state).begun, lock(&pool.state).free.len()), (0, 0));
+        {
+            let state = lock(&pool.state);
+            assert_eq!((state.begun, state.free.len()), (0, 0));
+        }
         assert_eq!(runs(&pool, 1), 2);
     }
 
