@@ -9,4 +9,5 @@ mod owners;
 mod pages;
 mod report;
 mod support;
+mod tiers;
 mod usage;
