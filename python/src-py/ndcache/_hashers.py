@@ -15,6 +15,8 @@ from numpy.lib import format as npy
 
 # NumPy's arrays ------------------------------------------------------------------------------------------------------
 
+_OBJECT = np.dtype(object).num
+
 
 def plain_descr(dtype: np.dtype) -> str | None:
     """NumPy's text for a dtype as in a `.npy`, if that says all of it."""
@@ -124,7 +126,9 @@ def array_parts(array: np.ndarray):
         if dtype.names is not None:
             fields = [(name, plain[name]) for name in dtype.names]
             return "fields", dtype, plain.shape, fortran, fields
-        return "objects", plain.shape, fortran, plain.ravel().tolist()
+        # Texts of variable length aren't objects, though they come out as such.
+        head = ("objects",) if dtype.num == _OBJECT and dtype.metadata is None else ("objects of", dtype)
+        return *head, plain.shape, fortran, plain.ravel().tolist()
     if dtype.names is not None and not _overlaps(dtype):
         fields = [(name, np.ascontiguousarray(plain[name])) for name in dtype.names]
         return "fields", dtype, plain.shape, fortran, fields

@@ -278,7 +278,7 @@ impl CoreFunction {
     fn reason(&self, py: Python<'_>, call: &Call, core: &CoreMemory) -> String {
         let (explaining, computing) = *python::lock(&self.spent);
         if explaining > Duration::from_millis(200) + computing / 10 {
-            return String::new();
+            return "it isn't stored; `explain` says why: it took longer than computing".to_owned();
         }
         let begin = Instant::now();
         let why = py.detach(|| call.explain(&core.memory)).to_string();

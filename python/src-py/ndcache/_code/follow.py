@@ -19,7 +19,7 @@ from .reach import Chain, Reach
 _BOOKKEEPING = frozenset(
     "__module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __annotations__ "
     "__annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __parameters__ __orig_bases__ "
-    "__slotnames__ __dataclass_fields__ __dataclass_params__ __match_args__ __type_params__ __subclasshook__ __is_protocol".split()
+    "__slotnames__ __dataclass_fields__ __dataclass_params__ __type_params__ __is_protocol".split()
 )
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Builtins that reach names by text.
