@@ -13,8 +13,9 @@ const CALLS: &str = "openat,mkdir,mkdirat,write,pwrite64,fsync,fdatasync,rename,
 /// Runs the program, and interrupts it before the `nth` of these calls; `None` where nobody may trace.
 fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> {
     let inner = scene.command();
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-e", &format!("trace={CALLS}")]);
+    // A shell lets jobs in its background ignore Ctrl-C, and so would their children.
+    let mut traced = Command::new("env");
+    traced.args(["--default-signal=INT", "strace", "-f", "-qq", "-e", &format!("trace={CALLS}")]);
     traced.args(["-e", &format!("inject={CALLS}:signal=INT:when={nth}"), "-o", "/dev/null"]);
     traced.arg(inner.get_program()).args(inner.get_args()).args(arguments).current_dir(scene.root());
     let temporary = scene.root().join("tmp");
@@ -23,7 +24,9 @@ fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> 
     traced.env_remove("LD_LIBRARY_PATH");
     traced.env("TZ", "UTC").env("TMPDIR", temporary).env_remove("NDCACHE_DIR").env_remove("NDCACHE_MODE");
     let output = traced.stdin(Stdio::null()).output().ok()?;
-    (!String::from_utf8_lossy(&output.stderr).contains("ptrace")).then_some(output)
+    // Without strace, `env` says so by this code.
+    let is_traced = output.status.code() != Some(127) && !String::from_utf8_lossy(&output.stderr).contains("ptrace");
+    is_traced.then_some(output)
 }
 
 /// Interrupts a command at ever later calls until it ends before that; checks what is left each time. Returns how
