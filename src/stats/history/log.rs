@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::stats::history::activity::{History, Period};
 use crate::stats::history::line::{self, Line, Unread};
 use crate::store::{Appended, Disk, Durability, Kind, nonce};
@@ -119,6 +119,10 @@ pub(crate) fn clear(disk: &Disk) -> Result<()> {
 /// folded.
 pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
     let mut files = Files::list(disk)?;
+    // Whether its sources may go isn't known.
+    if files.is_unsure {
+        return Ok(());
+    }
     files.remove_leftovers(disk, now)?;
     let is_old =
         |name: &String| modified(disk, name).is_some_and(|at| now.duration_since(at).is_ok_and(|it| it >= SETTLED));
@@ -129,10 +133,20 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
         old.iter().map(|name| (rotation(name).unwrap_or_default(), name.clone())).collect();
     old.sort_unstable();
     old.truncate(SOURCES_MAX);
-    let Some((oldest, _)) = old.first() else { return Ok(()) };
+    let mut read = Vec::new();
+    for (at, name) in old {
+        match read_lines(disk, &name) {
+            Ok(lines) => read.push((at, name, lines)),
+            // Whoever folds leaves what is no log. What can't be read now is folded another time; of the oldest file each
+            // has to make the same, as the result is named after it.
+            Err(error) if error.kind() == ErrorKind::Damaged || !read.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let Some((oldest, ..)) = read.first() else { return Ok(()) };
     let target = format!("{FOLDER}/{FOLDED}{oldest}");
-    let sources: Vec<String> = old.iter().map(|(_, name)| name.clone()).collect();
-    let mut lines: Vec<Vec<u8>> = days(sources.iter().flat_map(|name| read_file(disk, name).periods))
+    let sources: Vec<String> = read.iter().map(|(_, name, _)| name.clone()).collect();
+    let mut lines: Vec<Vec<u8>> = days(read.into_iter().flat_map(|(.., lines)| lines.periods))
         .into_iter()
         .flat_map(|period| line::encode(&Line::Counts(period)))
         .collect();
@@ -182,6 +196,8 @@ struct Files {
     logs: Vec<String>,
     /// Files that are folded.
     sources: HashSet<String>,
+    /// A file that others are folded into couldn't be read.
+    is_unsure: bool,
 }
 
 impl Files {
@@ -199,12 +215,16 @@ impl Files {
                 files.logs.push(item.name);
                 continue;
             }
-            match read_file(disk, &item.name).sources {
-                Some(sources) => {
+            match read_lines(disk, &item.name).map(|lines| lines.sources) {
+                Ok(Some(sources)) => {
                     files.sources.extend(sources);
                     files.folded.push(item.name);
                 }
-                None => files.unfinished.push(item.name),
+                Ok(None) => files.unfinished.push(item.name),
+                Err(_) => {
+                    files.is_unsure = true;
+                    files.folded.push(item.name);
+                }
             }
         }
         files.logs.sort_unstable();
@@ -247,15 +267,16 @@ struct Lines {
 
 /// Reads a file of lines; one that can't be read counts as a line that can't.
 fn read_file(disk: &Disk, name: &str) -> Lines {
+    read_lines(disk, name).unwrap_or_else(|error| {
+        tracing::debug!(%error, "counts of calls can't be read");
+        Lines { unread: 1, ..Lines::default() }
+    })
+}
+
+/// Reads a file of lines; one that is gone has none.
+fn read_lines(disk: &Disk, name: &str) -> Result<Lines> {
     let mut lines = Lines::default();
-    let bytes = match disk.read_so_far(&format!("{FOLDER}/{name}"), FILE_MAX) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => return lines,
-        Err(error) => {
-            tracing::debug!(%error, "counts of calls can't be read");
-            return Lines { unread: 1, ..lines };
-        }
-    };
+    let Some(bytes) = disk.read_so_far(&format!("{FOLDER}/{name}"), FILE_MAX)? else { return Ok(lines) };
     for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let read = if line.len() <= LINE_MAX { line::decode(line) } else { Err(Unread::Torn) };
         match read {
@@ -264,5 +285,5 @@ fn read_file(disk: &Disk, name: &str) -> Lines {
             Err(Unread::Torn | Unread::Newer) => lines.unread += 1,
         }
     }
-    lines
+    Ok(lines)
 }

@@ -185,6 +185,21 @@ fn a_full_log_is_rotated_and_folded_an_hour_later() {
 }
 
 #[test]
+fn what_can_not_be_read_is_not_folded_and_stays() {
+    let (folder, disk) = disk();
+    log::append(&disk, &line_of("f", 5, 0)).unwrap();
+    let [long, rotated] = [6, 7].map(|n| folder.path().join("s").join(format!("log.{n:020}-{n:016x}")));
+    fs::File::create(&long).unwrap().set_len(1 << 30).unwrap();
+    fs::write(&rotated, line_of("f", 1, 0).repeat(20)).unwrap();
+    [&long, &rotated].map(|path| age(path));
+    let before = log::read(&disk, None).unwrap();
+    log::fold(&disk, SystemTime::now()).unwrap();
+    let after = log::read(&disk, None).unwrap();
+    assert_eq!((after.total(), after.unread()), (before.total(), before.unread()));
+    assert_eq!((long.exists(), rotated.exists()), (true, false));
+}
+
+#[test]
 fn whatever_a_kill_leaves_of_folding_counts_once() {
     let (folder, disk) = disk();
     log::append(&disk, &line_of("f", 5, 0)).unwrap();
