@@ -201,7 +201,7 @@ fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place()
         ("remove", |memory| memory.remove(&waves::call(9000, 1)).unwrap()),
         ("clear_function", |memory| memory.clear_function(waves::function()).unwrap().items == 1),
         ("clear", |memory| memory.clear().unwrap().items == 1),
-        ("remove_entry", |memory| memory.remove_entry(&listed(memory)).unwrap()),
+        ("remove_entry", |memory| memory.remove_entry(listed(memory)).unwrap()),
         ("clear_function_named", |memory| memory.clear_function_named(waves::function().path()).unwrap() == 1),
         ("execute", |memory| {
             let plan = memory.plan_removal([listed(memory)]).unwrap();
