@@ -17,6 +17,9 @@ use pyo3::types::{PyDict, PyList};
 use crate::python;
 use crate::value::{MmapMode, Trust};
 
+/// The memories that are open, by folder and options.
+type Open = HashMap<(PathBuf, String), Weak<Memory>>;
+
 /// Raised whenever this process changes what is stored: what the fronts of functions remember is older.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
@@ -31,7 +34,7 @@ pub(crate) fn changed() {
 }
 
 /// The memories that are open, by folder and settings.
-static OPEN: Mutex<Option<HashMap<(PathBuf, String), Weak<Memory>>>> = Mutex::new(None);
+static OPEN: Mutex<Option<Open>> = Mutex::new(None);
 
 /// A cache folder with its settings. Of one folder and the same settings all objects share one memory.
 #[pyclass(frozen, subclass, weakref, module = "ndcache._core")]

@@ -4,6 +4,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+/// A signature as Python gives it: names, how many of them go by position alone, whether there are `*args`, names of
+/// keywords alone, whether there are `**kwargs`, defaults.
+type Given<'py> = (Vec<Bound<'py, PyString>>, usize, bool, Vec<Bound<'py, PyString>>, bool, Bound<'py, PyDict>);
+
 /// The name under which further positional arguments count.
 pub(crate) const MORE: &str = "*";
 
@@ -36,14 +40,7 @@ impl Signature {
         if signature.is_none() {
             return Ok(None);
         }
-        let (names, position_only, varargs, kwonly, varkw, defaults): (
-            Vec<Bound<'_, PyString>>,
-            usize,
-            bool,
-            Vec<Bound<'_, PyString>>,
-            bool,
-            Bound<'_, PyDict>,
-        ) = signature.extract()?;
+        let (names, position_only, varargs, kwonly, varkw, defaults): Given<'_> = signature.extract()?;
         let kept = |names: Vec<Bound<'_, PyString>>| names.into_iter().map(Bound::unbind).collect();
         if position_only > names.len() {
             return Err(PyValueError::new_err("a signature has more position-only parameters than positional ones"));

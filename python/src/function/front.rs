@@ -12,6 +12,9 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use crate::memory::changes;
 use crate::python;
 
+/// How often a memory's function was hit, by the memory's address and the function's path.
+type Hits = HashMap<(usize, String), std::sync::Arc<std::sync::atomic::AtomicU64>>;
+
 /// How long what another process has done may go unseen.
 const GOOD: Duration = Duration::from_millis(900);
 
@@ -138,7 +141,7 @@ impl Front {
 }
 
 /// The hits of fronts, by memory and path.
-static HITS: Mutex<Option<HashMap<(usize, String), std::sync::Arc<std::sync::atomic::AtomicU64>>>> = Mutex::new(None);
+static HITS: Mutex<Option<Hits>> = Mutex::new(None);
 
 /// The counter of a function's hits.
 pub(crate) fn counter(memory: &std::sync::Arc<Memory>, path: &str) -> std::sync::Arc<std::sync::atomic::AtomicU64> {

@@ -85,7 +85,7 @@ impl CoreFunction {
         let mut keyed = Keyed { resolved, counted: Vec::with_capacity(bound.len()), claims: Claims::default() };
         let captured = keyed.resolved.clone();
         for Bound1 { name, value, unordered } in bound {
-            if self.ignored.iter().any(|ignored| *ignored == name) {
+            if self.ignored.contains(&name) {
                 continue;
             }
             if let Err(error) = self.count(&mut keyed, name.clone(), value, unordered) {
@@ -144,7 +144,7 @@ impl Keyed<'_> {
     /// The call, with texts of the arguments if somebody is going to read them.
     pub(crate) fn call(&self, function: &CoreFunction, texts: bool) -> Call {
         let arguments = self.counted.iter().map(|counted| {
-            let is_secret = function.secret.iter().any(|secret| *secret == counted.name);
+            let is_secret = function.secret.contains(&counted.name);
             let text = if texts && !is_secret { short_text(&counted.value) } else { String::new() };
             let argument = Argument::new(&counted.name, counted.digest, &text);
             if is_secret { argument.secret() } else { argument }
@@ -157,7 +157,7 @@ impl Keyed<'_> {
         let words = self.counted.iter().filter(|counted| !counted.unordered || counted.value.len().unwrap_or(0) > 0);
         let words: Vec<_> = words
             .map(|counted| {
-                let is_secret = function.secret.iter().any(|secret| *secret == counted.name);
+                let is_secret = function.secret.contains(&counted.name);
                 let text = if is_secret { "(secret)".to_owned() } else { short_text(&counted.value) };
                 format!("{}={text}", counted.name)
             })

@@ -128,7 +128,7 @@ impl CoreFunction {
             kept.validate = Some(Arc::new(move |entry: &Entry| Python::attach(|py| is_valid(py, &validate, entry))));
         }
         let mmap = match given.get_item("mmap_mode")? {
-            Some(mode) if !mode.is(&missing(py)) => Some(MmapMode::of(&mode)?.0),
+            Some(mode) if !mode.is(missing(py)) => Some(MmapMode::of(&mode)?.0),
             _ => None,
         };
         let signature = match get("signature")? {

@@ -252,13 +252,13 @@ impl CoreFunction {
         }
         match turn {
             Turn::Found(value) => match self.decoded(py, value)? {
-                Found::Value(value) => return Ok(Led::Value(value)),
+                Found::Value(value) => Ok(Led::Value(value)),
                 Found::Nothing | Found::Refused => {
                     // The others' result isn't one for us.
                     let call = keyed.call(self, core.texts).refresh();
                     match py.detach(|| call.lead(&core.memory, form, &Wait::new())) {
-                        Turn::Compute(lead) => return Ok(Led::Turn(lead)),
-                        _ => return Err(pyo3::exceptions::PyRuntimeError::new_err("a stored result can't be loaded")),
+                        Turn::Compute(lead) => Ok(Led::Turn(lead)),
+                        _ => Err(pyo3::exceptions::PyRuntimeError::new_err("a stored result can't be loaded")),
                     }
                 }
             },

@@ -129,7 +129,7 @@ fn marks(python: &[u8]) -> PyResult<std::vec::IntoIter<u8>> {
     }
     let mut rest = python;
     match wire::read_bin_len(&mut rest) {
-        Ok(len) if len as usize == rest.len() => Ok(rest.to_vec().into_iter()),
+        Ok(len) if len as usize == rest.len() => Ok(Vec::from(rest).into_iter()),
         // Of a later version of this package.
         _ => Err(PyValueError::new_err("the stored value was written by a newer version of ndcache for Python")),
     }

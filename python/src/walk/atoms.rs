@@ -124,9 +124,7 @@ impl<'py> Walker<'py> {
         }
         let start = self.stream.len();
         self.stream.tagged(tag::SEQ, (items.len() as u64).to_le_bytes());
-        if self.table(&items)? {
-            self.begin(value, start, Parts::Several(Vec::new()), Place::Index, false)
-        } else if self.is_too_deep() {
+        if self.table(&items)? || self.is_too_deep() {
             self.begin(value, start, Parts::Several(Vec::new()), Place::Index, false)
         } else {
             self.begin(value, start, Parts::Tuple(items), Place::Index, false)

@@ -93,7 +93,7 @@ fn outline(value: &Bound<'_, PyAny>) -> String {
     if let Ok(array) = value.cast::<PyUntypedArray>() {
         return format!("{name} {}", array_text(array));
     }
-    let is_builtin = value.get_type().module().is_ok_and(|module| module.to_string() == "builtins");
+    let is_builtin = value.get_type().module().is_ok_and(|module| module == "builtins");
     if is_builtin && let Ok(len) = value.len() {
         return format!("{name} of {len}");
     }
