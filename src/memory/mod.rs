@@ -2,7 +2,7 @@
 //!
 //! * `settings`: how a memory is set up; `scope`: where a function is called from.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good
-//!   for; `need`: a call that misses, for which flights wait; `turn`: what it goes through, whatever its types.
+//!   for; `turn`: what a call that misses waits for and goes through.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
 //! * `remote`: what comes from tiers and goes there.
@@ -14,7 +14,6 @@ pub(crate) mod form;
 pub(crate) mod fresh;
 mod guarded;
 pub(crate) mod keyless;
-mod need;
 mod observer;
 mod recheck;
 mod remote;

@@ -98,7 +98,11 @@ pub(super) fn is_marked_since(disk: &Disk, site: &Site, then: SystemTime) -> boo
 
 /// Whether a record was purged from a tier after it was computed.
 pub(super) fn is_denied(disk: &Disk, site: &Site, record: &Record) -> bool {
-    Deny::read(disk).denies(site.folder(), site.key(), record.created)
+    match Deny::try_read(disk) {
+        Ok(deny) => deny.denies(site.folder(), site.key(), record.created),
+        // What can't be told may be.
+        Err(_) => true,
+    }
 }
 
 /// What was purged, and when: entries that were computed until then aren't good.
@@ -106,10 +110,13 @@ pub(super) fn is_denied(disk: &Disk, site: &Site, record: &Record) -> bool {
 pub(super) struct Deny(BTreeMap<Target, u64>);
 
 impl Deny {
-    /// This folder's copy.
+    /// This folder's copy; an empty list where it can't be read.
     pub(super) fn read(disk: &Disk) -> Self {
-        let blob = disk.read(COPY, DENY_MAX).ok().flatten();
-        blob.map(|blob| Self::parse(&blob.bytes)).unwrap_or_default()
+        Self::try_read(disk).unwrap_or_default()
+    }
+
+    fn try_read(disk: &Disk) -> Result<Self> {
+        Ok(disk.read(COPY, DENY_MAX)?.map(|blob| Self::parse(&blob.bytes)).unwrap_or_default())
     }
 
     /// Lines that mean nothing are left out.

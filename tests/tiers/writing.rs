@@ -233,6 +233,24 @@ fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place()
 }
 
 #[test]
+fn nothing_is_served_while_it_can_not_be_told_what_was_purged() {
+    let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(one.path());
+    memory.eval(waves::call(9000, 1));
+    flush(&memory);
+    let memory = proxy.memory(other.path());
+    let list = other.path().join("t/deny");
+    std::fs::File::create(&list).unwrap().set_len(1 << 30).unwrap();
+    memory.eval(waves::call(9000, 1));
+    assert_eq!((memory.stats().misses(), memory.stats().by_tier()[&proxy.place()].hits), (1, 0));
+    memory.remove(&waves::call(9000, 1)).unwrap();
+    std::fs::remove_dir_all(other.path().join("t/x")).unwrap();
+    std::fs::remove_file(&list).unwrap();
+    memory.eval(waves::call(9000, 1));
+    assert_eq!(memory.stats().by_tier()[&proxy.place()].hits, 1);
+}
+
+#[test]
 fn what_is_purged_is_served_nowhere_ten_minutes_later() {
     let proxy = Proxy::new();
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();

@@ -59,6 +59,22 @@ pub(crate) enum Outcome<'py> {
 }
 
 impl CoreFunction {
+    /// The call with its digests; `None` where it doesn't go through a memory.
+    pub(super) fn keyed_if_cached<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Keyed<'py>>> {
+        if !self.is_enabled(py) {
+            return Ok(None);
+        }
+        match self.keyed(py, args, kwargs)? {
+            Outcome::Keyed(keyed) => Ok(Some(keyed)),
+            Outcome::Misfit | Outcome::Unkeyable(_) => Ok(None),
+        }
+    }
+
     /// The digests of the arguments, by parameter.
     pub(crate) fn keyed<'py>(
         &self,

@@ -2,18 +2,21 @@
 //!
 //! * `bind`: arguments to parameters; `resolved`: the function's code, until a guard says that it has changed;
 //!   `key`: a call with its digests; `front`: small results that are remembered; `run`: look up, wait, compute, store;
-//!   `object`: the methods; `lead`: a computation that is under way, `reference`: a stored result that isn't loaded,
-//!   `explanation`: why a call misses.
+//!   `object`: the methods, `messages`: what they say, `validation`: the user's word on stored results;
+//!   `lead`: a computation that is under way, `reference`: a stored result that isn't loaded, `explanation`: why a
+//!   call misses.
 
 mod bind;
 mod explanation;
 mod front;
 mod key;
 mod lead;
+mod messages;
 mod object;
 mod reference;
 mod resolved;
 mod run;
+mod validation;
 
 pub(crate) use explanation::CoreExplanation;
 pub(crate) use front::front_hits;

@@ -11,11 +11,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::bind::{MORE, MORE_NAMED, Signature};
+use super::bind::Signature;
 use super::front::{Front, counter};
-use super::key::{Keyed, Outcome};
+use super::key::Outcome;
 use super::resolved::Resolved;
-use super::run::{Found, Led, Way, keep_raised};
+use super::run::{Found, Led, Way};
+use super::validation::is_valid;
 use super::{CoreExplanation, CoreLead, CoreReference, missing};
 use crate::memory::{CoreMemory, changed, compression_of, duration, raised};
 use crate::python;
@@ -39,10 +40,10 @@ pub(crate) struct CoreFunction {
     pub(super) front: Mutex<Front>,
     /// Its results may be remembered by arguments alone, as far as it says so itself.
     fronted: bool,
-    why: Mutex<String>,
+    pub(super) why: Mutex<String>,
     /// What explaining misses took, and what computing them took.
     pub(super) spent: Mutex<(Duration, Duration)>,
-    said: Mutex<HashSet<&'static str>>,
+    pub(super) said: Mutex<HashSet<&'static str>>,
 }
 
 /// Where a function's results are.
@@ -425,7 +426,7 @@ impl CoreFunction {
         python::lock(&self.placed).as_ref().map(|placed| placed.memory.bind(py).clone())
     }
 
-    fn is_enabled(&self, py: Python<'_>) -> bool {
+    pub(super) fn is_enabled(&self, py: Python<'_>) -> bool {
         self.memory(py).is_some_and(|memory| memory.get().enabled_now())
     }
 
@@ -483,95 +484,4 @@ impl CoreFunction {
             None => Ok(None),
         }
     }
-
-    fn keyed_if_cached<'py>(
-        &self,
-        py: Python<'py>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Option<Keyed<'py>>> {
-        if !self.is_enabled(py) {
-            return Ok(None);
-        }
-        match self.keyed(py, args, kwargs)? {
-            Outcome::Keyed(keyed) => Ok(Some(keyed)),
-            Outcome::Misfit | Outcome::Unkeyable(_) => Ok(None),
-        }
-    }
-
-    pub(super) fn set_why(&self, why: String) {
-        *python::lock(&self.why) = why;
-    }
-
-    pub(super) fn say_once(&self, py: Python<'_>, kind: &'static str, text: &str) -> PyResult<()> {
-        if python::lock(&self.said).insert(kind) {
-            python::messages(py)?.getattr("warn")?.call1((text,))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn say_unkeyable(&self, py: Python<'_>, why: &str) -> PyResult<()> {
-        self.set_why(format!("bypassed: {why}"));
-        self.say_once(py, "unkeyable", &format!("{} is computed without the cache: {why}", self.path))
-    }
-
-    pub(super) fn say_refused(&self, py: Python<'_>, why: &str) -> PyResult<()> {
-        self.set_why(format!("not unpickled: {why}"));
-        self.say_once(py, "refused", &format!("{}: a stored result isn't loaded: {why}", self.path))
-    }
-
-    /// Tells once that a text that names a file counts by itself.
-    pub(super) fn say_of_files(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<()> {
-        if python::lock(&self.said).contains("file") {
-            return Ok(());
-        }
-        for counted in &keyed.counted {
-            if counted.by_key {
-                continue;
-            }
-            let is_text = counted.value.is_exact_instance_of::<PyString>();
-            let is_path = !is_text && counted.value.is_instance(python::types(py)?.pure_path.bind(py))?;
-            if !is_text && !is_path {
-                continue;
-            }
-            let Ok(path) = counted.value.extract::<std::path::PathBuf>() else { continue };
-            let len = path.as_os_str().len();
-            // A word is no name of a file.
-            let looks_like_one = is_path || path.components().count() > 1 || path.extension().is_some();
-            if len < 4096 && looks_like_one && path.is_file() {
-                let name = &counted.name;
-                let text = format!(
-                    "{}: argument `{name}` names a file, whose content isn't part of the key; \
-                     `key={{\"{name}\": ndcache.FileContent}}` makes it so",
-                    self.path
-                );
-                return self.say_once(py, "file", &text);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Asks the user's callback, as joblib does: with duration, time and arguments.
-fn is_valid(py: Python<'_>, validate: &Py<PyAny>, entry: &Entry) -> bool {
-    let answer = metadata(py, entry).and_then(|metadata| validate.bind(py).call1((metadata,))?.is_truthy());
-    answer.unwrap_or_else(|error| {
-        keep_raised(error);
-        false
-    })
-}
-
-fn metadata<'py>(py: Python<'py>, entry: &Entry) -> PyResult<Bound<'py, PyDict>> {
-    let since = entry.created().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-    let arguments = PyDict::new(py);
-    for argument in entry.arguments() {
-        if argument.name() != MORE && argument.name() != MORE_NAMED || !argument.text().is_empty() {
-            arguments.set_item(argument.name(), argument.text())?;
-        }
-    }
-    let metadata = PyDict::new(py);
-    metadata.set_item("duration", entry.duration().as_secs_f64())?;
-    metadata.set_item("time", since)?;
-    metadata.set_item("input_args", arguments)?;
-    Ok(metadata)
 }

@@ -38,6 +38,21 @@ pub(super) struct Store {
     pub(super) known: Arc<Known>,
 }
 
+impl Store {
+    /// One that lists by pages, and to which bodies are sent in parts.
+    fn by_pages(store: impl Objects + PaginatedListStore, endpoint: String, host: String) -> Self {
+        let store = Arc::new(store);
+        Self {
+            objects: Arc::clone(&store) as _,
+            pages: Some(store),
+            host,
+            endpoint,
+            server: None,
+            known: Arc::default(),
+        }
+    }
+}
+
 /// What has become known of a store in this process.
 #[derive(Default)]
 pub(super) struct Known {
@@ -93,15 +108,8 @@ impl Options {
         let allows = said(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let (endpoint, host) = endpoint_of(&endpoint, allows)?;
-        let store = Arc::new(builder.build().map_err(|error| self.refused(&error))?);
-        Ok(Store {
-            objects: Arc::clone(&store) as _,
-            pages: Some(store),
-            host,
-            endpoint,
-            server: None,
-            known: Arc::default(),
-        })
+        let store = builder.build().map_err(|error| self.refused(&error))?;
+        Ok(Store::by_pages(store, endpoint, host))
     }
 
     fn google(&self, address: &Address) -> Result<Store> {
@@ -119,15 +127,8 @@ impl Options {
         let said = |key| builder.get_config_value(&key);
         let endpoint = said(GoogleConfigKey::BaseUrl).unwrap_or_else(|| "https://storage.googleapis.com".to_owned());
         let (endpoint, host) = endpoint_of(&endpoint, said(GoogleConfigKey::Client(ClientConfigKey::AllowHttp)))?;
-        let store = Arc::new(builder.build().map_err(|error| self.refused(&error))?);
-        Ok(Store {
-            objects: Arc::clone(&store) as _,
-            pages: Some(store),
-            host,
-            endpoint,
-            server: None,
-            known: Arc::default(),
-        })
+        let store = builder.build().map_err(|error| self.refused(&error))?;
+        Ok(Store::by_pages(store, endpoint, host))
     }
 
     fn azure(&self, address: &Address) -> Result<Store> {
@@ -147,15 +148,8 @@ impl Options {
         let endpoint =
             said(AzureConfigKey::Endpoint).unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
         let (endpoint, host) = endpoint_of(&endpoint, said(AzureConfigKey::Client(ClientConfigKey::AllowHttp)))?;
-        let store = Arc::new(builder.build().map_err(|error| self.refused(&error))?);
-        Ok(Store {
-            objects: Arc::clone(&store) as _,
-            pages: Some(store),
-            host,
-            endpoint,
-            server: None,
-            known: Arc::default(),
-        })
+        let store = builder.build().map_err(|error| self.refused(&error))?;
+        Ok(Store::by_pages(store, endpoint, host))
     }
 
     fn http(&self, address: &Address) -> Result<Store> {

@@ -1,4 +1,10 @@
 //! What a call that misses goes through, whatever its types: it gets the turn of its key, and its value is stored.
+//!
+//! * `need`: the call and the locks of its folder, as single flight sees them.
+
+mod need;
+
+pub(super) use need::NeededCall;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,62 @@
+//! What a function says of its calls: why one missed, and each warning once.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::key::Keyed;
+use super::object::CoreFunction;
+use crate::python;
+
+impl CoreFunction {
+    pub(super) fn set_why(&self, why: String) {
+        *python::lock(&self.why) = why;
+    }
+
+    pub(super) fn say_once(&self, py: Python<'_>, kind: &'static str, text: &str) -> PyResult<()> {
+        if python::lock(&self.said).insert(kind) {
+            python::messages(py)?.getattr("warn")?.call1((text,))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn say_unkeyable(&self, py: Python<'_>, why: &str) -> PyResult<()> {
+        self.set_why(format!("bypassed: {why}"));
+        self.say_once(py, "unkeyable", &format!("{} is computed without the cache: {why}", self.path))
+    }
+
+    pub(super) fn say_refused(&self, py: Python<'_>, why: &str) -> PyResult<()> {
+        self.set_why(format!("not unpickled: {why}"));
+        self.say_once(py, "refused", &format!("{}: a stored result isn't loaded: {why}", self.path))
+    }
+
+    /// Tells once that a text that names a file counts by itself.
+    pub(super) fn say_of_files(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<()> {
+        if python::lock(&self.said).contains("file") {
+            return Ok(());
+        }
+        for counted in &keyed.counted {
+            if counted.by_key {
+                continue;
+            }
+            let is_text = counted.value.is_exact_instance_of::<PyString>();
+            let is_path = !is_text && counted.value.is_instance(python::types(py)?.pure_path.bind(py))?;
+            if !is_text && !is_path {
+                continue;
+            }
+            let Ok(path) = counted.value.extract::<std::path::PathBuf>() else { continue };
+            let len = path.as_os_str().len();
+            // A word is no name of a file.
+            let looks_like_one = is_path || path.components().count() > 1 || path.extension().is_some();
+            if len < 4096 && looks_like_one && path.is_file() {
+                let name = &counted.name;
+                let text = format!(
+                    "{}: argument `{name}` names a file, whose content isn't part of the key; \
+                     `key={{\"{name}\": ndcache.FileContent}}` makes it so",
+                    self.path
+                );
+                return self.say_once(py, "file", &text);
+            }
+        }
+        Ok(())
+    }
+}
