@@ -122,6 +122,8 @@ SEEN = [
     helper("reduce", "import functools\nfrom lib import sq\ndef f(x): return functools.reduce(lambda a, b: sq(b), [x, x])"),
     helper("operator.methodcaller through class", "from lib import sq\nclass C:\n    def m(self, x): return sq(x)\ndef f(x): return getattr(C(), 'm')(x)"),
     helper("init_subclass", "from lib import sq\nclass B:\n    def __init_subclass__(cls): cls.v = sq(2)\ndef f(x):\n    class C(B): pass\n    return C.v"),
+    helper("np.frompyfunc", "import numpy as np\nfrom lib import sq\ng = np.frompyfunc(sq, 1, 1)\ndef f(x): return g(x)"),
+    helper("np.frompyfunc of a lambda in a dict", "import numpy as np\nfrom lib import sq\nG = {'g': np.frompyfunc(lambda x: sq(x), 1, 1)}\ndef f(x): return G['g'](x)"),
     helper("exec'd helper", "src = 'def g(x): return sq(x)'\nfrom lib import sq\nexec(src)\ndef f(x): return g(x)"),
 ]
 
@@ -132,6 +134,28 @@ def value(name: str, program: str, old: str, new: str, expected: str = "changed"
     """A case in which the program itself is edited."""
     return name, {_P: program, **(files or {})}, [(_P, old, new)], expected
 
+
+SETTER = """class S:
+    k, n, d = 0, 0, {}
+    @classmethod
+    def set(cls, k): cls.k = k
+    @classmethod
+    def add(cls, name, k): cls.d[name] = k
+    @classmethod
+    def count(cls):
+        cls.n += 1
+"""
+SUBCLASSES = """class B:
+    R = {}
+    def __init_subclass__(cls): B.R[cls.__name__] = cls
+"""
+METACLASS = """class M(type):
+    R = {}
+    def __new__(mcs, name, bases, entries):
+        cls = super().__new__(mcs, name, bases, entries)
+        mcs.R[name] = cls
+        return cls
+"""
 
 VALUES = [
     value("beside modules that are loaded when needed", "import numpy as np, concurrent.futures as c, scipy\ndef f(x): return np.fft.rfft(x), np.random.default_rng(0), np.ma.array(x), c.ProcessPoolExecutor, scipy.signal.lfilter, x + 1", "x + 1", "x + 2"),
@@ -156,6 +180,7 @@ VALUES = [
     value("keyword", "def f(x): return dict(a=x)", "a=x", "b=x"),
     value("method's name", "def f(x): return x.lower()", "lower", "upper"),
     value("ufunc", "import operator\ng = operator.add\ndef f(x): return g(x, x)", "operator.add", "operator.sub"),
+    value("identity of np.frompyfunc", "import numpy as np\ndef h(x, y): return x + y\ng = np.frompyfunc(h, 2, 1, identity=0)\ndef f(x): return g.reduce(x)", "identity=0", "identity=1"),
     value("imported name", "from math import sin as g\ndef f(x): return g(x)", "sin", "cos"),
     value("imported module", "import math as m\ndef f(x): return m.sin(x)", "math", "cmath"),
     value("builtin shadowed", "def f(x): return len(x)", "def f", "def len(x): return 0\ndef f"),
@@ -198,6 +223,20 @@ VALUES = [
     value("deque", "import collections\nD = collections.deque([1], 3)\ndef f(x): return D.maxlen", ", 3", ", 4"),
     value("default factory", "import collections\nD = collections.defaultdict(int)\ndef f(x): return D[1]", "(int)", "(str)"),
     value("two equal code objects", "g = lambda: 0.0\ndef f(x): return g()", "0.0", "-0.0"),
+    value("class attribute that a class method set", f"{SETTER}S.set(1)\ndef f(x): return S.k", "S.set(1)", "S.set(2)"),
+    value("class attribute that a method set", "class S:\n    k = 0\n    def set(self, k): self.__class__.k = k\nS().set(1)\ndef f(x): return S.k", ".set(1)", ".set(2)"),
+    value("class dict that a class method filled", f"{SETTER}S.add('k', 1)\ndef f(x): return S.d['k']", "'k', 1", "'k', 2"),
+    value("class attribute by an argument's class", f"{SETTER}S.set(1)\ndef g(s): return s.k\ndef f(x): return g(S())", "S.set(1)", "S.set(2)"),
+    value("registry by __init_subclass__", f"{SUBCLASSES}class P(B):\n    def m(self): return 1\ndef f(x): return B.R['P']().m()", "return 1", "return 2"),
+    value("list by __init_subclass__", "class B:\n    R = []\n    def __init_subclass__(cls):\n        super().__init_subclass__()\n        cls.R.append(cls)\nclass P(B):\n    def m(self): return 1\ndef f(x): return [c().m() for c in B.R]", "return 1", "return 2"),
+    value("new in a registry by __init_subclass__", f"{SUBCLASSES}class P(B): pass\ndef f(x): return len(B.R)", "class P(B): pass", "class P(B): pass\nclass Q(B): pass"),
+    value("registry of a module by __init_subclass__", "R = {}\nclass B:\n    def __init_subclass__(cls): R[cls.__name__] = cls\nclass P(B):\n    def m(self): return 1\ndef f(x): return R['P']().m(), B", "return 1", "return 2"),
+    value("registry by a metaclass", f"{METACLASS}class B(metaclass=M): pass\nclass P(B):\n    def m(self): return 1\ndef f(x): return M.R['P']().m()", "return 1", "return 2"),
+    value("registry by a class method", "class B:\n    R = {}\n    @classmethod\n    def register(cls, g):\n        cls.R[g.__name__] = g\n        return g\n@B.register\ndef h(x): return 1\ndef f(x): return B.R['h'](x)", "return 1", "return 2"),
+    value("a registry that nothing reads", f"{SUBCLASSES}def f(x): return B()", "def f", "class P(B): pass\ndef f", "same"),
+    value("a registry of a metaclass that nothing reads", f"{METACLASS}class B(metaclass=M): pass\ndef f(x): return B()", "def f", "class P(B): pass\ndef f", "same"),
+    value("a counter of a class that is called", f"{SETTER}S.n = 1\ndef f(x): return S.count()", "S.n = 1", "S.n = 2", "same"),
+    value("a counter of a class that isn't called by name", f"{SETTER}S.n = 1\ndef f(x): return S.k", "S.n = 1", "S.n = 2", "same"),
     value("module's constant through the module", "import prog2\ndef f(x): return prog2.K", "prog2.K", "prog2.K + 0", "changed", {"prog2.py": "K = 1"}),
     ("module constant", {_P: "import prog2\ndef f(x): return prog2.K", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),
     ("module constant by getattr", {_P: "import prog2\ndef f(x): return getattr(prog2, 'K')", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),

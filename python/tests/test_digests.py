@@ -331,3 +331,31 @@ def test_attributes_that_a_user_adds_to_a_librarys_objects_count():
             plain, noted = make(), make()
             noted.unit = "m"
             assert digest(plain) == digest(make()) != digest(noted), plain
+
+
+def test_a_ufunc_made_of_a_function_counts_by_the_function():
+    one, two, again = (np.frompyfunc(lambda x, k=k: x * k, 1, 1) for k in (1, 2, 1))
+    assert digest(one) == digest(again) != digest(two)
+    assert digest(np.frompyfunc(max, 2, 1)) != digest(np.frompyfunc(min, 2, 1))
+    assert digest(np.frompyfunc(max, 2, 1, identity=0)) != digest(np.frompyfunc(max, 2, 1, identity=1))
+    assert digest(np.add) == digest(np.add) != digest(np.multiply)
+
+
+class _ByName:
+    """Says that it would be pickled as a name of its module."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __reduce__(self):
+        return self.name
+
+
+SINGLETON = _ByName("SINGLETON")
+
+
+def test_what_would_be_pickled_as_another_objects_name_has_no_digest():
+    assert digest(SINGLETON) == digest(SINGLETON)
+    for name in ("SINGLETON", "nowhere"):
+        with pytest.raises(Unkeyable, match=f"`{name}`, by which something else is found"):
+            digest(_ByName(name))

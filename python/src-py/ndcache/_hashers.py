@@ -6,6 +6,7 @@ Each function returns values that the walk knows; they count in place of the obj
 from __future__ import annotations
 
 import ast
+import gc
 import platform
 import sys
 import warnings
@@ -146,6 +147,9 @@ def _overlaps(dtype: np.dtype) -> bool:
 
 def parts(value):
     """What counts of an object of a library, in place of what it would be pickled as; None if it has no rule."""
+    if isinstance(value, np.ufunc):
+        inner = function_of_ufunc(value)
+        return None if inner is None else ("frompyfunc", value.nin, value.nout, value.identity, inner)
     for base in type(value).__mro__:
         root = base.__module__.split(".", 1)[0]
         if base.__module__.startswith("numpy.ma"):
@@ -159,6 +163,13 @@ def parts(value):
         if root == "nibabel":
             return _nibabel(value)
     return None
+
+
+def function_of_ufunc(ufunc):
+    """The Python function that `np.frompyfunc` has made a ufunc of: only the collector of garbage tells it."""
+    if not ufunc.__name__.endswith(" (vectorized)"):
+        return None
+    return next((held for held in gc.get_referents(ufunc) if callable(held)), None)
 
 
 def _extras(value, known=frozenset()):

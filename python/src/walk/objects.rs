@@ -69,6 +69,18 @@ fn is_wrapper_alone(class: &Bound<'_, PyType>) -> bool {
     matches!(module_of(class).as_str(), "functools" | "ndcache._function")
 }
 
+/// Whether a value's module has it by this name; true where the value doesn't say its module.
+fn is_found_by_name(value: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    let Some(module) = value.getattr_opt("__module__")? else { return Ok(true) };
+    let modules = value.py().import("sys")?.getattr("modules")?;
+    let Ok(mut found) = modules.get_item(module) else { return Ok(true) };
+    for part in name.to_str()?.split('.') {
+        let Some(next) = found.getattr_opt(part)? else { return Ok(false) };
+        found = next;
+    }
+    Ok(found.is(value))
+}
+
 impl<'py> Walker<'py> {
     /// Feeds a value that isn't of a plain built-in type.
     pub(super) fn object(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {
@@ -183,7 +195,8 @@ impl<'py> Walker<'py> {
         for base in class.mro().iter() {
             let module = module_of(&base);
             let root = module.split('.').next().unwrap_or_default();
-            if matches!(root, "pandas" | "scipy" | "xarray" | "nibabel") || module.starts_with("numpy.ma") {
+            let is_known = matches!(root, "pandas" | "scipy" | "xarray" | "nibabel") || module.starts_with("numpy.ma");
+            if is_known || (module == "numpy" && base.cast::<PyType>().is_ok_and(|base| base.name().is_ok_and(|name| name == "ufunc"))) {
                 return Ok(true);
             }
         }
@@ -348,6 +361,9 @@ impl<'py> Walker<'py> {
         };
         let start = self.stream.len();
         if let Ok(name) = reduced.cast::<PyString>() {
+            if !is_found_by_name(value, name)? {
+                return Err(Stop::Unkeyable(format!("it would be pickled as the name `{name}`, by which something else is found")));
+            }
             self.stream.begin("py:global");
             self.stream.text(module_of(value).as_bytes());
             self.stream.text(name.to_str()?.as_bytes());

@@ -125,6 +125,16 @@ def wrapped_by(value: Any) -> tuple[str, Any] | None:
     return None
 
 
+def function_of_ufunc(value: Any) -> Any:
+    """Returns the Python function inside a ufunc that ``np.frompyfunc`` made, or ``None``."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ufunc):
+        return None
+    from .. import _hashers
+
+    return _hashers.function_of_ufunc(value)
+
+
 def is_immutable(value: Any, leaves: int = MAX_LEAVES * 100) -> bool:
     """Returns whether a value, all that it holds included, can't change."""
     stack = [value]

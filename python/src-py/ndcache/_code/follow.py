@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import types
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
@@ -26,6 +27,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _EVALUATE = frozenset({"globals", "eval", "exec"})
 _ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
 _BY_NAME = frozenset({"import_module", "__import__"})
+# Methods that run where a class is made; those of a metaclass, too.
+_MAKES_CLASSES = frozenset({"__init_subclass__", "__set_name__"})
+_OF_METACLASS = frozenset({"__new__", "__init__", "__prepare__"})
 _METHODS = (FunctionType, staticmethod, classmethod, property, functools.cached_property)
 
 
@@ -119,23 +123,35 @@ def note_changes(graph: Graph) -> None:
 
     A function that came with its class or module, and whose name no reached code has, may not be called from here, but
     from where the program is set up. Of what it sets only what it reads, too, is state: a counter, a value made at the
-    first use; and only lists that it adds to.
+    first use; and only lists that it adds to. What runs where classes are made fills registries: these count where any
+    other code reads them by name.
     """
-    called: set[str] = set().union(*(found.names for _, found, _ in graph.changes))
+    called, read = _names_of(graph, everything=True), _names_of(graph, everything=False)
     for value, found, names in graph.changes:
         name = graph.entry_names.get(id(value), value.__name__)
-        _note(graph, names, found, name in called or name.startswith("__") or id(value) in graph.direct)
+        if id(value) in graph.makers:
+            _note(graph, names, found, True, read)
+        else:
+            _note(graph, names, found, name in called or name.startswith("__") or id(value) in graph.direct, frozenset())
+    for owner, name, value, found, is_of_class in graph.methods:
+        is_called = name in called or name.startswith("__") or id(value) in graph.direct
+        _note_class_changes(graph, owner, value, found, is_of_class, is_called, read)
 
 
-def _note(graph: Graph, names: chains.Names, found: Reach, is_called: bool) -> None:
+def _names_of(graph: Graph, everything: bool) -> set[str]:
+    """Returns the names in the code of what was examined, or of all but what runs where classes are made."""
+    return set().union(*(found.names for value, found, _ in graph.changes if everything or id(value) not in graph.makers))
+
+
+def _note(graph: Graph, names: chains.Names, found: Reach, is_called: bool, inputs: AbstractSet[str]) -> None:
     for chain in found.stored:
         place = chains.resolve(names, chain)
-        if place is not None and chain.kind != "param" and (is_called or chain in found.uses):
+        if place is not None and chain.kind != "param" and (is_called or chain in found.uses) and place[1] not in inputs:
             graph.stored.slots[(id(place[0]), place[1])] = place[0]
     for chain, method in found.mutated:
-        if is_called or method in _ADDS:
+        if (is_called or method in _ADDS) and (chain.attributes or (chain.name,))[-1] not in inputs:
             value = chains.value_of(names, chain)
-            if value is not MISSING and not captured.is_code(value) and captured.is_changed_by(value, method):
+            if _is_changed(value, method):
                 graph.stored.objects[id(value)] = value
 
 
@@ -171,7 +187,7 @@ def cls(graph: Graph, value: type, part: Part) -> None:
     part.content.append((value.__qualname__, bases))
     if type(value) is not type:
         part.content.append(("metaclass", graph.code_edge(type(value), "metaclass", boxed(type(value)), part.name)))
-    _note_class_changes(graph, value)
+    _add_methods(graph, value)
     for name, item in _entries(value):
         part.content.append((name, _entry(graph, entries, value, name, item, part)))
     part.content.append(("annotations", _annotations(value)))
@@ -210,27 +226,39 @@ def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: 
     return graph.capture(item, f"{owner.__qualname__}.{name}", slot, part.name, silent=True)
 
 
-def _note_class_changes(graph: Graph, owner: type) -> None:
-    """Notes the entries of a class that its own methods store to through ``cls``, or change through ``self``."""
-    for item in list(owner.__dict__.values()):
+def _add_methods(graph: Graph, owner: type) -> None:
+    """Remembers the methods of a class, of which some may set entries of the class; and which run where classes are made."""
+    for name, item in list(owner.__dict__.items()):
         method = inspect.unwrap(item.__func__) if isinstance(item, (classmethod, staticmethod)) else item
         if not isinstance(method, FunctionType) or not method.__code__.co_argcount:
             continue
-        first, found = method.__code__.co_varnames[0], reach_of(method.__code__)
-        for chain in found.stored:
-            if name := _stored_in_class(chain, first, isinstance(item, classmethod)):
-                graph.stored.slots[(id(owner), name)] = owner
-        for chain, kind in found.mutated:
-            if chain.kind == "param" and chain.name == first and len(chain.attributes) == 1:
-                changed = owner.__dict__.get(chain.attributes[0], MISSING)
-                if changed is not MISSING and not captured.is_code(changed) and captured.is_changed_by(changed, kind):
-                    graph.stored.objects[id(changed)] = changed
+        if name in _MAKES_CLASSES or (issubclass(owner, type) and name in _OF_METACLASS):
+            graph.makers[id(method)] = method
+        graph.methods.append((owner, name, method, reach_of(method.__code__), isinstance(item, classmethod) or name in _MAKES_CLASSES))
 
 
-def _stored_in_class(chain: Chain, first: str, is_classmethod: bool) -> str | None:
+def _note_class_changes(graph: Graph, owner: type, method: FunctionType, found: Reach, is_of_class: bool, is_called: bool, read: set[str]) -> None:
+    """Notes the entries of a class that a method of it stores to through ``cls``, or changes through ``self``."""
+    first, inputs = method.__code__.co_varnames[0], read if id(method) in graph.makers else frozenset()
+    for chain in found.stored:
+        name = _stored_in_class(chain, first, is_of_class)
+        if name and name not in inputs and (is_called or chain in found.read):
+            graph.stored.slots[(id(owner), name)] = owner
+    for chain, kind in found.mutated:
+        if chain.kind == "param" and chain.name == first and len(chain.attributes) == 1 and (is_called or kind in _ADDS):
+            changed = owner.__dict__.get(chain.attributes[0], MISSING)
+            if chain.attributes[0] not in inputs and _is_changed(changed, kind):
+                graph.stored.objects[id(changed)] = changed
+
+
+def _is_changed(value: Any, method: str | None) -> bool:
+    return value is not MISSING and not captured.is_code(value) and captured.is_changed_by(value, method)
+
+
+def _stored_in_class(chain: Chain, first: str, is_of_class: bool) -> str | None:
     if chain.kind != "param" or chain.name != first:
         return None
-    if is_classmethod and len(chain.attributes) == 1:
+    if is_of_class and len(chain.attributes) == 1:
         return chain.attributes[0]
     if len(chain.attributes) == 2 and chain.attributes[0] == "__class__":
         return chain.attributes[1]

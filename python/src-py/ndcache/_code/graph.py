@@ -93,6 +93,10 @@ class Graph:
         #: Examined functions, with what they reach; those that are reached by a name of their own, not with their class or
         #: module; the names that those have there; whether a class or module is being examined.
         self.changes: list[tuple[Any, Reach, Any]] = []
+        #: Methods of examined classes, with what they reach: (class, name there, method, reach, whether its first is the class).
+        self.methods: list[tuple[type, str, Any, Reach, bool]] = []
+        #: Functions that run where a class is made, by identity.
+        self.makers: dict[int, Any] = {}
         self.direct: set[int] = set()
         self.entry_names: dict[int, str] = {}
         self.is_whole = False
@@ -262,6 +266,8 @@ class Graph:
             return self._partial_edge(value, name, reader)
         if isinstance(value, functools.singledispatchmethod):
             return ("dispatch", self._registry_edges(value.dispatcher, reader), self._optional(value.func, name, reader))
+        if (inner := captured.function_of_ufunc(value)) is not None:
+            return ("frompyfunc", value.nin, value.nout, repr(value.identity), self.capture(inner, name, boxed(inner), reader, silent=True))
         wrapped = captured.wrapped_by(value)
         return self._builtin_edge(value, name, reader) if wrapped is None else self._wrapper_edge(value, *wrapped, name, reader)
 

@@ -64,11 +64,12 @@ class Constant:
 class Reach:
     """What a function's code reaches, nested functions included.
 
-    ``mutated`` has the method that changes the object, ``None`` for an assignment to an element or attribute of it;
-    ``names`` are all names in the code, texts that may be names among them.
+    ``read`` has what is taken of parameters; ``mutated`` the method that changes the object, ``None`` for an assignment
+    to an element or attribute of it; ``names`` are all names in the code, texts that may be names among them.
     """
 
     uses: dict[Chain, None] = field(default_factory=dict)
+    read: dict[Chain, None] = field(default_factory=dict)
     stored: dict[Chain, None] = field(default_factory=dict)
     mutated: dict[tuple[Chain, str | None], None] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -119,8 +120,7 @@ class _Scan:
             self._step(instruction)
         for symbol in self.symbols:
             for chain in symbol.chains:
-                if chain.kind != "param":
-                    self.found.uses.setdefault(chain)
+                (self.found.read if chain.kind == "param" else self.found.uses).setdefault(chain)
 
     def _step(self, instruction: dis.Instruction) -> None:
         if self.is_dead or instruction.is_jump_target:
