@@ -174,8 +174,8 @@ fn a_failure_is_no_miss() {
     let memory = calls_are_right(Failing);
     let counts = memory.stats().by_tier()["failing"].clone();
     assert_eq!((counts.asked, counts.absent, counts.hits), (2, 0, 0));
-    // And one for the list of what was purged.
-    assert_eq!(counts.errors["busy"], 3);
+    // And one or two for the list of what was purged: at the opening, and by the thread that renews it.
+    assert!((3..=4).contains(&counts.errors["busy"]), "{counts:?}");
     let told = memory.explain(&line::call(ELEMENTS + 1)).to_string();
     assert!(!told.contains("tiers"), "{told}");
 }
