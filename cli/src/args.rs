@@ -10,7 +10,7 @@ use clap_complete::Shell;
 #[command(name = "ndcache", version, max_term_width = 100)]
 #[command(
     after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
-                        entry of `smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache; 130 Ctrl-C."
+                        entry of `smooth`.\nFUNCTION is its path or the end of it: `smooth`, `filters.smooth` or `pipeline.filters.smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache; 130 Ctrl-C."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub(crate) struct Common {
     /// Says nothing but the result
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Says more
+    /// Says more: each entry that would go, of every one the arguments; since when hits are counted
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// Shows no progress
@@ -112,7 +112,8 @@ pub(crate) enum Command {
 /// Which entries are meant, and in which order.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Selection {
-    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `file~part`; `*` is any, and an array's digest is a value
+    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `path~part`; `*` is any, and a value may be the
+    /// beginning of an array's digest
     #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) conditions: Vec<String>,
     /// Those that weren't used for so long: `30d`, `12h`
@@ -120,13 +121,9 @@ pub(crate) struct Selection {
     pub(crate) older: Option<String>,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct Ls {
-    /// The function, by its path or the end of it
-    pub(crate) function: Option<String>,
-    /// Full keys and paths, and more columns
-    #[arg(short, long)]
-    pub(crate) long: bool,
+/// In which order, and how many.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Order {
     /// By what to sort
     #[arg(long, value_name = "BY")]
     pub(crate) sort: Option<Sort>,
@@ -136,6 +133,27 @@ pub(crate) struct Ls {
     /// At most so many
     #[arg(short = 'n', value_name = "COUNT")]
     pub(crate) count: Option<usize>,
+}
+
+impl Order {
+    /// Turns a list that is in order, and shortens it, as it is asked for.
+    pub(crate) fn finish<T>(self, list: &mut Vec<T>) {
+        if self.reverse {
+            list.reverse();
+        }
+        list.truncate(self.count.unwrap_or(usize::MAX));
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Ls {
+    /// The function, by its path or the end of it
+    pub(crate) function: Option<String>,
+    /// Full keys and paths, and more columns
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    #[command(flatten)]
+    pub(crate) order: Order,
     /// Lists build steps and their targets instead
     #[arg(long, conflicts_with_all = ["conditions", "older"])]
     pub(crate) steps: bool,
@@ -148,8 +166,10 @@ pub(crate) enum Sort {
     Size,
     Used,
     Created,
-    /// The time that it took to compute
+    /// The time that hits have saved, of functions; of entries the time that a hit saves
     Saved,
+    /// The time that it took to compute
+    Took,
     Name,
 }
 
@@ -184,6 +204,9 @@ pub(crate) struct Tree {
     /// What was made of it
     #[arg(long)]
     pub(crate) down: bool,
+    /// All of it: at a terminal many calls of one function are counted else
+    #[arg(long)]
+    pub(crate) all: bool,
     /// As a graph for Graphviz
     #[arg(long)]
     pub(crate) dot: bool,
@@ -196,6 +219,8 @@ pub(crate) struct TableArgs {
     /// With commas
     #[arg(long)]
     pub(crate) csv: bool,
+    #[command(flatten)]
+    pub(crate) order: Order,
     #[command(flatten)]
     pub(crate) selection: Selection,
 }
@@ -266,6 +291,9 @@ pub(crate) struct Verify {
     /// Only this share of the entries: `5%`
     #[arg(long, value_name = "SHARE")]
     pub(crate) sample: Option<String>,
+    /// Removes nothing: says what `--repair` would remove
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Asks nothing
     #[arg(long)]
     pub(crate) yes: bool,
@@ -273,7 +301,7 @@ pub(crate) struct Verify {
 
 #[derive(Args, Debug)]
 pub(crate) struct Gc {
-    /// At most so many bytes: `20G`
+    /// At most so many bytes: `20G`, `60MB`, `60MiB`, all by 1024
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
     /// At most so many entries
@@ -285,6 +313,9 @@ pub(crate) struct Gc {
     /// None of older code that wasn't used since the newest was first stored, nor for so long
     #[arg(long, value_name = "AGE", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
     pub(crate) superseded: Option<String>,
+    /// What goes first above `--max-size` and `--max-items`
+    #[arg(long, value_name = "BY", default_value = "used")]
+    pub(crate) by: First,
     /// Only of this function, for which the limits are then
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
@@ -294,6 +325,15 @@ pub(crate) struct Gc {
     /// Asks nothing
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// What limits take first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum First {
+    /// What was used longest ago, as `MemoryBuilder::limits` has it
+    Used,
+    /// What saves the least computing time for its bytes
+    Value,
 }
 
 #[derive(Args, Debug)]
@@ -380,8 +420,13 @@ pub(crate) struct Unpin {
 
 #[derive(Args, Debug)]
 pub(crate) struct Export {
-    #[arg(required = true)]
+    /// The entries
     pub(crate) entries: Vec<String>,
+    /// All of this function, or those of it that are selected
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// What went into them, too
     #[arg(long)]
     pub(crate) lineage: bool,

@@ -1,7 +1,7 @@
 //! Which cache is meant, and how it is opened.
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 use ndcache::{Memory, Mode};
 
@@ -40,6 +40,14 @@ pub(crate) fn of_file(out: &mut Out, file: &Path) -> Outcome<Memory> {
 
 /// Opens the cache for a command that changes it: one that was named, and that may be changed.
 pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
+    let folder = changeable(out)?;
+    // Inspected first: a folder that isn't a cache gives that error whether or not it can be written to.
+    Memory::inspect(&folder).map_err(Failure::unreadable)?;
+    Memory::existing(&folder).map_err(Failure::unreadable)
+}
+
+/// The folder that a command changes: one that was named, unless the mode forbids it.
+pub(crate) fn changeable(out: &Out) -> Outcome<PathBuf> {
     let Some(folder) = named(out) else {
         return Err(Failure::usage("this changes the cache, which has to be named with `-C` or `NDCACHE_DIR`"));
     };
@@ -51,9 +59,19 @@ pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
             return Err(Failure::usage(format!("NDCACHE_MODE is `{mode}`: nothing is changed")));
         }
     }
-    // Inspected first: a folder that isn't a cache gives that error whether or not it can be written to.
-    Memory::inspect(&folder).map_err(Failure::unreadable)?;
-    Memory::existing(&folder).map_err(Failure::unreadable)
+    Ok(folder)
+}
+
+/// Whether a folder is no cache and can become one: it is missing, or holds nothing but what should be a tag.
+pub(crate) fn is_blank(folder: &Path) -> bool {
+    if Memory::inspect(folder).is_ok() {
+        return false;
+    }
+    let is_tag = |item: io::Result<fs::DirEntry>| item.is_ok_and(|item| item.file_name() == "CACHEDIR.TAG");
+    match fs::read_dir(folder) {
+        Ok(mut items) => items.all(is_tag),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// The folder that was named.

@@ -7,12 +7,9 @@ use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::cache;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{nanoseconds, rfc3339, safe, short};
-
-/// The most candidates that are listed.
-const CANDIDATES: usize = 10;
+use crate::text::{closest, listed, nanoseconds, rfc3339, safe, short};
 
 /// The longest text of a result.
 const RESULT: usize = 60;
@@ -30,28 +27,56 @@ fn is_path(id: &str) -> bool {
 
 /// The entry that is named: by the beginning of its key, by a file of it, or as the latest ones of a function.
 pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
-    let none = || Failure::found(format!("there is no entry `{}` in `{}`", safe(id), cache::place(memory)));
+    let none = || none(memory, id);
     if is_path(id) {
         let entry = memory.entry_by_id(key_of_file(id)?)?.ok_or_else(none)?;
         let folder = std::path::absolute(id)?.parent().and_then(|folder| folder.canonicalize().ok());
         let is_here = entry.path().parent().and_then(|here| here.canonicalize().ok()) == folder;
         return if is_here { Ok(entry) } else { Err(none()) };
     }
-    if let Some((function, number)) = id.rsplit_once('@') {
-        let number: usize = number.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
-            Failure::usage(format!("entry is `{}`, expected such as `smooth@1`, the latest of `smooth`", safe(id)))
-        })?;
-        let mut entries = of_function(memory, function, &mut |_| {})?;
-        entries.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
-        return entries.into_iter().nth(number - 1).ok_or_else(none);
+    if let Some((mut entries, at)) = numbered(memory, id)? {
+        return Ok(entries.swap_remove(at));
     }
     if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let (id, latest) = (safe(id), format!("{}@1", safe(id)));
-        let expected =
-            format!("the beginning of a key, a file of an entry, or `{latest}` for the latest of a function");
-        return Err(Failure::usage(format!("entry is `{id}`, expected {expected}")));
+        return Err(no_id(memory, id));
     }
     memory.entry_by_id(id)?.ok_or_else(none)
+}
+
+/// Says what is expected in place of a text that names no entry: a function's name lacks a number.
+fn no_id(memory: &Memory, id: &str) -> Failure {
+    let wrong = |latest: &str, advice: &str| {
+        let expected =
+            format!("the beginning of a key, a file of an entry, or `{latest}` for the latest of a function");
+        Failure::usage(format!("entry is `{}`, expected {expected}{advice}", safe(id)))
+    };
+    match function(memory, id) {
+        Ok(function) => wrong(&format!("{}@1", safe(&function)), ""),
+        Err(Failure::Told { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
+        Err(failure) => failure,
+    }
+}
+
+/// The entries of the function that `smooth@3` names, the latest first, and the place of the one that is meant; `None`
+/// for a text without an `@`.
+///
+/// # Errors
+/// Returns a failure when there is no such function, or no such entry of it.
+pub(crate) fn numbered(memory: &Memory, id: &str) -> Outcome<Option<(Vec<Entry>, usize)>> {
+    let Some((function, number)) = id.rsplit_once('@') else { return Ok(None) };
+    let number: usize = number.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
+        Failure::usage(format!("entry is `{}`, expected such as `smooth@1`, the latest of `smooth`", safe(id)))
+    })?;
+    let mut entries = of_function(memory, function, &mut |_| {})?;
+    entries.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
+    match entries.len() < number {
+        true => Err(none(memory, id)),
+        false => Ok(Some((entries, number - 1))),
+    }
+}
+
+fn none(memory: &Memory, id: &str) -> Failure {
+    Failure::found(format!("there is no entry `{}` in `{}`", safe(id), cache::place(memory)))
 }
 
 /// The key in the name of a file of an entry: `<key>.record`, `<key>.<nonce>.npy`, `<readable>-<key>.<nonce>.npy`.
@@ -84,33 +109,43 @@ pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(Strin
 /// The path of a function that is named by it or by the end of it.
 ///
 /// # Errors
-/// Returns a failure when there is none, or several, which it lists.
+/// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists.
 pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
-    let mut functions = memory.function_names()?;
-    functions.retain(|path| names(name, path));
+    let functions = memory.function_names()?;
     if functions.iter().any(|path| path == name) {
         return Ok(name.to_owned());
     }
-    match functions.as_slice() {
-        [] => Err(Failure::found(format!(
-            "no function `{}` has entries in `{}`: see `ndcache ls`",
-            safe(name),
-            cache::place(memory)
-        ))),
-        [function] => Ok(function.clone()),
+    let meant: Vec<&String> = functions.iter().filter(|path| names(name, path)).collect();
+    match meant.as_slice() {
+        [] => {
+            let ends = functions.iter().flat_map(|path| [path.as_str(), last(path)]);
+            let advice = match closest(name, ends) {
+                Some(close) => format!("did you mean `{}`? see `ndcache ls`", safe(close)),
+                None => "see `ndcache ls`".to_owned(),
+            };
+            let place = cache::place(memory);
+            Err(Failure::found(format!("no function `{}` has entries in `{place}`: {advice}", safe(name))))
+        }
+        [function] => Ok((*function).clone()),
         several => {
             let count = several.len();
-            let listed: Vec<_> = several.iter().take(CANDIDATES).map(|path| format!("`{}`", safe(path))).collect();
-            let more = if count > CANDIDATES { ", …" } else { "" };
-            let listed = listed.join(", ");
-            Err(Failure::usage(format!("function `{}` is one of {count}: {listed}{more}", safe(name))))
+            Err(Failure::usage(format!("function `{}` is one of {count}: {}", safe(name), listed(several))))
         }
     }
 }
 
+/// What stands between the parts of a function's path, in Rust, in Python and in names that somebody has given.
+const DIVIDERS: [&str; 4] = ["::", "/", ".", " "];
+
 /// Whether a name is a function's path, or the end of it.
 pub(crate) fn names(name: &str, path: &str) -> bool {
-    path == name || path.strip_suffix(name).is_some_and(|rest| rest.ends_with("::") || rest.ends_with('/'))
+    let rest = path.strip_suffix(name);
+    path == name || rest.is_some_and(|rest| DIVIDERS.iter().any(|divider| rest.ends_with(divider)))
+}
+
+/// The last part of a function's path.
+fn last(path: &str) -> &str {
+    DIVIDERS.iter().fold(path, |path, divider| path.rsplit(divider).next().unwrap_or(path))
 }
 
 /// `x=f64[256,256] C, sigma=1.5`

@@ -34,9 +34,10 @@ use crate::out::Out;
 /// assert_eq!(ndcache_cli::run(["ndcache", "no-such-command"]), 2);
 /// ```
 pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
-    let arguments = match Arguments::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let arguments = match Arguments::try_parse_from(&args) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, args.iter().any(|arg| arg == "--json")),
     };
     let mut out = Out::new(&arguments.common);
     let done = commands::run(&arguments, &mut out);
@@ -45,7 +46,7 @@ pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
         Ok(exit) => exit as u8,
         Err(Failure::ClosedPipe) => Exit::Fine as u8,
         Err(Failure::Told { exit, message }) => {
-            out.complain(&message);
+            out.fail(exit, &message);
             exit as u8
         }
     }
@@ -58,8 +59,12 @@ pub fn exit_on_interrupt() {
 }
 
 /// Prints what clap has to say: help to stdout, and mistakes to stderr.
-fn usage(error: &clap::Error) -> u8 {
+fn usage(error: &clap::Error, json: bool) -> u8 {
     let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if json && !is_help {
+        let text = error.render().to_string();
+        out::print_error(Exit::Usage, text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    }
     // A pipe that is closed has nobody who reads it.
     let _ = error.print();
     if is_help { Exit::Fine as u8 } else { Exit::Usage as u8 }

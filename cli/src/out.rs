@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::args::{Common, When};
-use crate::exit::Outcome;
+use crate::exit::{Exit, Outcome};
 use crate::text::safe;
 
 /// The version of what `--json` prints. Fields are only ever added.
@@ -19,6 +19,8 @@ pub(crate) struct Out {
     /// Stdout is a terminal.
     terminal: bool,
     color: bool,
+    /// Something was printed on stdout.
+    has_printed: bool,
 }
 
 /// What a text is coloured by.
@@ -45,6 +47,7 @@ impl Out {
             common: common.clone(),
             terminal,
             color,
+            has_printed: false,
         }
     }
 
@@ -60,11 +63,13 @@ impl Out {
     }
 
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Outcome<()> {
+        self.has_printed = true;
         writeln!(self.stdout, "{}", text.as_ref())?;
         Ok(())
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
+        self.has_printed = true;
         self.stdout.write_all(bytes)?;
         Ok(())
     }
@@ -116,6 +121,14 @@ impl Out {
         say(&mut io::stderr().lock(), text);
     }
 
+    /// Says why a command ended early: on stderr, and as the document that was wanted, unless some of it was printed.
+    pub(crate) fn fail(&mut self, exit: Exit, message: &str) {
+        if self.common.json && !self.has_printed {
+            let _ = self.document(json!({ "error": safe(message), "exit": exit as u8 }));
+        }
+        self.complain(message);
+    }
+
     /// Asks for a Yes, on a terminal only; anything else is a No.
     pub(crate) fn confirm(&mut self, question: &str) -> Outcome<bool> {
         self.stdout.flush()?;
@@ -147,6 +160,14 @@ impl Out {
         self.stdout.flush()?;
         Ok(())
     }
+}
+
+/// Prints the document of a command that couldn't be understood.
+pub(crate) fn print_error(exit: Exit, message: &str) {
+    let document = json!({ "error": safe(message), "exit": exit as u8, "schema": SCHEMA });
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    // A pipe that is closed has nobody who reads it.
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 fn say(stderr: &mut StderrLock<'_>, text: &str) {

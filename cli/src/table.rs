@@ -15,6 +15,19 @@ pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// The column that is cut where the terminal is too narrow.
     elastic: usize,
+    /// What columns do before that.
+    gives: Vec<Give>,
+    /// The column whose cells are lists, which are cut item by item.
+    list: Option<usize>,
+}
+
+/// What a column does where the terminal is too narrow.
+#[derive(Clone, Copy)]
+pub(crate) enum Give {
+    /// It is cut to this width.
+    Shrink(usize, usize),
+    /// It isn't shown.
+    Hide(usize),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,10 +37,21 @@ pub(crate) enum Align {
 }
 
 pub(crate) use Align::{Left, Right};
+pub(crate) use Give::{Hide, Shrink};
 
 impl Table {
     pub(crate) fn new(head: &[(&'static str, Align)], elastic: usize) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new(), elastic }
+        Self { head: head.to_vec(), rows: Vec::new(), elastic, gives: Vec::new(), list: None }
+    }
+
+    /// The table with columns that give way, in this order, before the elastic one is cut further.
+    pub(crate) fn gives(self, gives: &[Give]) -> Self {
+        Self { gives: gives.to_vec(), ..self }
+    }
+
+    /// The table with a column of lists: `sigma=1.5, n=3`.
+    pub(crate) fn lists(self, column: usize) -> Self {
+        Self { list: Some(column), ..self }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -41,9 +65,8 @@ impl Table {
                 *width = (*width).max(cell.width());
             }
         }
-        let total: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        if let (Some(room), Some(width)) = (out.width(), widths.get_mut(self.elastic)) {
-            *width = width.saturating_sub(total.saturating_sub(room)).max(NARROWEST.min(*width));
+        if let Some(room) = out.width() {
+            widths = self.fitted(widths, room);
         }
         let head: Vec<String> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
         let line = self.line(&head, &widths);
@@ -54,10 +77,38 @@ impl Table {
         Ok(())
     }
 
+    /// The widths with which the table is so wide at most, as far as its columns give way; a hidden one has none.
+    fn fitted(&self, natural: Vec<usize>, room: usize) -> Vec<usize> {
+        let mut widths = natural.clone();
+        let total = |widths: &[usize]| {
+            let shown = widths.iter().filter(|width| **width > 0);
+            shown.clone().sum::<usize>() + 2 * shown.count().saturating_sub(1)
+        };
+        for give in self.gives.iter().chain([&Shrink(self.elastic, NARROWEST)]) {
+            let over = total(&widths).saturating_sub(room);
+            match *give {
+                Shrink(column, least) => {
+                    let width = &mut widths[column];
+                    *width = width.saturating_sub(over).max(least.min(*width));
+                }
+                Hide(column) if over > 0 => widths[column] = 0,
+                Hide(_) => {}
+            }
+        }
+        // What a hidden column has left over.
+        let spare = room.saturating_sub(total(&widths));
+        let width = &mut widths[self.elastic];
+        *width = (*width + spare).min(natural[self.elastic]);
+        widths
+    }
+
     fn line(&self, row: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
-        for ((cell, width), (_, align)) in row.iter().zip(widths).zip(&self.head) {
-            let cell = cut(cell, *width);
+        for (at, ((cell, width), (_, align))) in row.iter().zip(widths).zip(&self.head).enumerate() {
+            if *width == 0 {
+                continue;
+            }
+            let cell = if self.list == Some(at) { cut_list(cell, *width) } else { cut(cell, *width) };
             let room = " ".repeat(width.saturating_sub(cell.width()));
             let padded = if *align == Right { format!("{room}{cell}") } else { format!("{cell}{room}") };
             line.push_str(&padded);
@@ -85,9 +136,71 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     short
 }
 
+/// The narrowest that an item of a list is cut to.
+const ITEM: usize = 6;
+
+/// A list, `sigma=1.5, name="a, b"`, that is so wide at most: its widest items are cut, so that each has its beginning.
+fn cut_list(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let items = items(text);
+    // The shape of an array tells few calls apart, and so is cut before any number is.
+    let most = |item: &str, arrays: usize, others: usize| if item.contains('[') { arrays } else { others };
+    let cut_to = |arrays: usize, others: usize| {
+        let cut = items.iter().map(|item| cut(item, most(item, arrays, others)));
+        Some(cut.collect::<Vec<_>>().join(", ")).filter(|text| text.width() <= width)
+    };
+    let arrays = (ITEM..width).rev().map(|most| (most, width));
+    let all = (ITEM..width).rev().map(|most| (ITEM, most));
+    arrays.chain(all).find_map(|(arrays, others)| cut_to(arrays, others)).unwrap_or_else(|| cut(text, width))
+}
+
+/// The items of a list, by the commas that are in no brackets and quotes.
+fn items(text: &str) -> Vec<&str> {
+    let (mut items, mut begin, mut depth, mut quote) = (Vec::new(), 0, 0_usize, None);
+    for (at, char) in text.char_indices() {
+        match (quote, char) {
+            (Some(open), char) if char == open => quote = None,
+            (None, '"' | '\'') => quote = Some(char),
+            (None, '[' | '(' | '{') => depth += 1,
+            (None, ']' | ')' | '}') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 && text[at..].starts_with(", ") => {
+                items.push(&text[begin..at]);
+                begin = at + 2;
+            }
+            _ => {}
+        }
+    }
+    items.push(&text[begin..]);
+    items
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_cut_where_it_is_widest() {
+        let list = "features=float64[4096], alpha=0.7531380753138075, order=2";
+        assert_eq!(cut_list(list, 80), list);
+        assert_eq!(cut_list(list, 40), "featu…, alpha=0.753138075313807…, order=2");
+        assert_eq!(cut_list("a=\"x, y\", b=[1, 2], c=3", 23), "a=\"x, y\", b=[1, 2], c=3");
+        assert_eq!(items("a=\"x, y\", b=[1, 2], c={d: 3, e: 4}, f='g, h'").len(), 4);
+        assert_eq!(cut_list("aaaaaaaa, bbbbbbbb, cccccccc", 12), "aaaaaaaa, b…", "there is room for no more");
+        for width in 8..60 {
+            assert!(cut_list(list, width).width() <= width, "{width}");
+        }
+    }
+
+    #[test]
+    fn what_matters_least_gives_way_first() {
+        let head = [("A", Left), ("B", Left), ("C", Left)];
+        let table = Table::new(&head, 0).gives(&[Shrink(1, 4), Hide(2)]);
+        let fitted = |room| table.fitted(vec![20, 10, 10], room);
+        assert_eq!((fitted(44), fitted(40), fitted(38)), (vec![20, 10, 10], vec![20, 6, 10], vec![20, 4, 10]));
+        assert_eq!((fitted(37), fitted(20), fitted(5)), (vec![20, 4, 0], vec![14, 4, 0], vec![8, 4, 0]));
+    }
 
     #[test]
     fn a_text_is_cut_by_what_it_takes_on_a_terminal() {

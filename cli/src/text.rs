@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use ndcache::Limits;
 
 use crate::exit::{Failure, Outcome};
 
@@ -151,6 +152,41 @@ pub(crate) fn short(function: &str) -> &str {
     function
 }
 
+/// The most names that are listed.
+const LISTED: usize = 10;
+
+/// `` `a`, `b` and 3 more ``
+pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let mut names: Vec<String> = names.into_iter().map(|name| format!("`{}`", safe(name.as_ref()))).collect();
+    let more = names.len().saturating_sub(LISTED);
+    names.truncate(LISTED);
+    let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+    format!("{}{more}", names.join(", "))
+}
+
+/// The one of `known` that a misspelt name is most like; `None` if none is.
+pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = name.chars().count().div_ceil(4).min(3);
+    let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
+    known.filter(|known| known.len() < 256).min_by_key(distance).filter(|known| distance(known) <= most)
+}
+
+/// A size as it is given: `20G`, `60MB`, `60MiB`. Units are powers of 1024 however they are spelt.
+///
+/// # Errors
+/// Anything else is an error, and no default.
+pub(crate) fn parse_size(text: &str) -> Outcome<Limits> {
+    let is_unit = |rest: &str| rest.trim_end().ends_with(['K', 'k', 'M', 'm', 'G', 'g', 'T', 't']);
+    let is_number = |rest: &str| rest.trim_end().ends_with(|char: char| char.is_ascii_digit());
+    let short = match (text.strip_suffix("iB"), text.strip_suffix('B')) {
+        (Some(rest), _) if is_unit(rest) => rest,
+        (None, Some(rest)) if is_unit(rest) || is_number(rest) => rest,
+        _ => text,
+    };
+    // What it says of a text that it doesn't take is of the whole text.
+    Ok(Limits::bytes(short).or_else(|_| Limits::bytes(text))?)
+}
+
 /// A duration as it is given: `30d`, `12h`, `90min`, `2h30min`.
 ///
 /// # Errors
@@ -224,6 +260,36 @@ mod tests {
         {
             assert!(parse_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_size_has_units_of_1024_however_they_are_spelt() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("60", 60),
+            ("60B", 60),
+            ("60M", 60 << 20),
+            ("60MB", 60 << 20),
+            ("60MiB", 60 << 20),
+            ("1.5 GiB", 3 << 29),
+            ("2kB", 2 << 10),
+        ] {
+            assert_eq!(parse_size(text).unwrap().bytes, Some(bytes), "{text}");
+        }
+        for text in ["", "B", "iB", "60iB", "60MBB", "60BiB", "60Mi", "MB", "10 apples", "-1MB", "1.5B"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_is_known_by_the_one_that_it_is_like() {
+        let known = ["features", "fit", "fat", "load"];
+        let close = |name: &str| closest(name, known.into_iter());
+        assert_eq!((close("featurs"), close("loda"), close("fti")), (Some("features"), Some("load"), Some("fit")));
+        assert_eq!((close("nothing"), close(""), close("x")), (None, None, None));
+        let many = ["a"; 12];
+        assert_eq!(listed(&many[..2]), "`a`, `a`");
+        assert!(listed(many).ends_with("`a` and 2 more"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod interrupts;
 mod owners;
 mod pages;
 mod report;
+mod study;
 mod support;
 mod tiers;
 mod usage;

@@ -105,9 +105,14 @@ impl Scene {
 
     /// Runs the program on a terminal of 100 columns, and types `input`; returns all that appears there.
     pub(crate) fn terminal(&self, arguments: &[&str], input: &str) -> (i32, String) {
+        self.terminal_of(100, arguments, input)
+    }
+
+    /// Runs the program on a terminal of so many columns.
+    pub(crate) fn terminal_of(&self, columns: usize, arguments: &[&str], input: &str) -> (i32, String) {
         let (mut controller, side) = terminal();
         let mut command = self.command();
-        command.args(arguments).env("COLUMNS", "100").env("TERM", "xterm");
+        command.args(arguments).env("COLUMNS", columns.to_string()).env("TERM", "xterm");
         let clone = || Stdio::from(side.try_clone().expect("a descriptor"));
         let mut child = command.stdin(clone()).stdout(clone()).stderr(clone()).spawn().expect("the program runs");
         drop(command);

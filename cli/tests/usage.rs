@@ -95,7 +95,7 @@ fn no_system_call_of_a_reading_command_writes() {
 fn commands_end_with_a_code_that_says_how() {
     let scene = Scene::new();
     for (arguments, code, what) in [
-        (&["ls", "nothing"][..], 1, "no function `nothing`"),
+        (&["ls", "nowhere"][..], 1, "no function `nowhere`"),
         (&["show", "ffff0000"], 1, "there is no entry `ffff0000`"),
         (&["show", "fff"], 2, "at least 4"),
         (&["show", "frozen fit"], 2, "or `frozen fit@1` for the latest"),
@@ -133,8 +133,8 @@ fn commands_end_with_a_code_that_says_how() {
 #[test]
 fn a_function_of_several_is_not_guessed() {
     let scene = Scene::new();
-    let run = scene.run(&["ls", "fit"]);
-    assert_eq!(run.code, 1, "`frozen fit` ends with it and is another one: {run:?}");
+    let run = scene.run(&["ls", "frozen"]);
+    assert_eq!(run.code, 1, "it is the beginning of several, and the end of none: {run:?}");
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! What a miss differs in from what is stored.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::call::describe::Described;
 use crate::call::request::AnyCall;
-use crate::digest::{Digest, Leaf, escaped};
+use crate::digest::{Digest, DigestHash, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
 use crate::stats::parts::{Changed, changed_parts};
-use crate::stats::reason::{Difference, Reason};
+use crate::stats::reason::{Difference, Reason, is_same_file};
 use crate::stats::recorder::Recorder;
 
 /// What stands for an argument that one of two calls doesn't have.
@@ -21,8 +23,12 @@ const LOOK_BACK: usize = 1000;
 /// How many to tell a new function from new code, once per function and code.
 const GLANCE: usize = 64;
 
-/// How far the nearest call of a code is: by arguments, by parts of them, by age.
-type Near = (usize, usize, u64);
+/// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed, by parts of
+/// them, by age.
+type Near = (usize, usize, usize, u64);
+
+/// The arguments of stored calls of other code.
+pub(super) type OtherCode = HashSet<Digest, DigestHash>;
 
 /// How many codes of a function are looked at to find the nearest.
 const CODES: usize = 16;
@@ -48,40 +54,72 @@ impl Recorder {
         let Missing::Absent = missing else { return self.reason(call, missing) };
         let Ok(identity) = call.identity() else { return Reason::Off };
         let function = call.function();
-        if !self.outlined.lock().insert((function.path().as_ptr().addr(), identity.code)) {
-            return Reason::Argument(Vec::new());
+        let id = (function.path().as_ptr().addr(), identity.code);
+        let known = match self.outlined.lock().entry(id) {
+            Entry::Occupied(known) => Some(Arc::clone(known.get())),
+            Entry::Vacant(new) => {
+                new.insert(Arc::default());
+                None
+            }
+        };
+        if let Some(other) = known {
+            let is_known = !other.is_empty() && other.contains(&self.arguments_of(&identity.arguments));
+            return if is_known { Reason::Code(Vec::new()) } else { Reason::Argument(Vec::new()) };
         }
         let codes: Vec<_> = self.archive.records(function.folder()).take(GLANCE).map(|record| record.code).collect();
+        let mut has_other = false;
+        if codes.iter().any(|code| *code != identity.code) {
+            let other = self.other_code(function, identity.code);
+            has_other = other.contains(&self.arguments_of(&identity.arguments));
+            self.outlined.lock().insert(id, Arc::new(other));
+        }
         match codes.contains(&identity.code) {
             _ if codes.is_empty() => Reason::NewFunction,
-            true => Reason::Argument(Vec::new()),
-            false => Reason::Code(Vec::new()),
+            true if !has_other => Reason::Argument(Vec::new()),
+            _ => Reason::Code(Vec::new()),
         }
     }
 
-    /// Compares a call that isn't stored with those of its function that are.
+    /// The arguments that calls of other code than `code` were stored with, as far as is looked back.
+    fn other_code(&self, function: &Function, code: Digest) -> OtherCode {
+        let records = self.archive.records(function.folder()).take(LOOK_BACK);
+        let other = records.filter(|record| record.code != code && record.function == function.path());
+        other.map(|record| combined(record.arguments.iter().map(|it| (it.name(), it.digest())))).collect()
+    }
+
+    fn arguments_of(&self, arguments: &[ArgumentDigest]) -> Digest {
+        combined(arguments.iter().map(|it| (it.name, stored_digest(it, &self.salt))))
+    }
+
+    /// Compares a call that isn't stored with those of its function that are. The nearest is one of other code that has
+    /// the same arguments, else one of the same code, and of these the one with the fewest differences.
     fn nearest(&self, call: &dyn AnyCall) -> Reason {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let mut codes = HashMap::new();
         let same_path = records.filter(|record| record.function == call.function().path());
-        let distance = |record: &Record| {
-            let (mut arguments, mut parts) = (0, 0);
+        let distance = |record: &Record| -> Near {
+            let (mut arguments, mut others, mut parts) = (0, 0, 0);
             for (argument, told) in identity.arguments.iter().zip(call.told(self.describe_options())) {
                 let old = record.arguments.iter().find(|old| old.name == argument.name);
                 if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
                     arguments += 1;
+                    others += usize::from(!old.is_some_and(|old| is_same_file(old.text(), &told.text)));
                     parts += old.map_or(0, |old| changed_parts(&old.leaves, &told.leaves).len());
                 }
             }
-            (record.code != identity.code, arguments, parts, u64::MAX - record.created)
+            (arguments, others, parts, u64::MAX - record.created)
         };
         let same_path = same_path.inspect(|record| {
-            let (_, arguments, parts, age) = distance(record);
-            let known = codes.entry(record.code).or_insert((arguments, parts, age));
-            *known = (arguments, parts, age).min(*known);
+            let near = distance(record);
+            let known = codes.entry(record.code).or_insert(near);
+            *known = near.min(*known);
         });
-        let Some(nearest) = same_path.min_by_key(|record| distance(record)) else { return Reason::NewFunction };
+        let rank = |record: &Record| {
+            let near = distance(record);
+            (code_rank(record.code == identity.code, near.0), near)
+        };
+        let Some(nearest) = same_path.min_by_key(|record| rank(record)) else { return Reason::NewFunction };
         if nearest.code != identity.code {
             return Reason::Code(self.nearest_code(call.function(), codes));
         }
@@ -130,4 +168,24 @@ impl Recorder {
         let difference = |part: &Changed<'_>| Difference::at(name, part.path, &text(part.before), &text(part.now));
         parts.iter().map(difference).collect()
     }
+}
+
+/// How a stored call is preferred to others by its code: one with the same arguments says that the code alone has changed.
+fn code_rank(is_same_code: bool, differing_arguments: usize) -> u8 {
+    match (is_same_code, differing_arguments) {
+        (false, 0) => 0,
+        (true, _) => 1,
+        (false, _) => 2,
+    }
+}
+
+/// A digest of all arguments.
+fn combined<'a>(arguments: impl Iterator<Item = (&'a str, Digest)>) -> Digest {
+    let mut bytes = Vec::new();
+    for (name, digest) in arguments {
+        bytes.extend((name.len() as u64).to_le_bytes());
+        bytes.extend(name.as_bytes());
+        bytes.extend(digest.to_bytes());
+    }
+    Digest::of(&bytes)
 }

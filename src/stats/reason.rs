@@ -120,6 +120,12 @@ impl Difference {
     }
 }
 
+/// Whether the texts of two different arguments name one file, whose content counts: theirs begin with its name or path in
+/// quotes. What was cut off may differ.
+pub(crate) fn is_same_file(before: &str, now: &str) -> bool {
+    before == now && now.starts_with(['"', '\'']) && !now.ends_with('…')
+}
+
 impl Reason {
     /// A short name, without what differs: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
     #[must_use]
@@ -182,6 +188,7 @@ impl fmt::Display for Difference {
         match (&**before, &**now) {
             // No texts are kept, or none of the one or the other.
             ("", _) | (_, "") => f.write_str(" changed"),
+            (before, now) if is_same_file(before, now) => write!(f, ": the content of {now} changed"),
             // Arrays of one shape, say.
             (before, now) if before == now => write!(f, ": another {now}"),
             (before, now) => write!(f, ": {before} → {now}"),

@@ -1,6 +1,6 @@
 //! What one memory counts and says.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
+use crate::stats::explain::OtherCode;
 use crate::stats::history::run::{FirstHit, Miss, Run};
 use crate::stats::history::{History, log};
 use crate::stats::verbose::value_bytes;
@@ -28,8 +29,9 @@ pub(crate) struct Recorder {
     /// Whether the values of arguments are told.
     texts: bool,
     pub(super) salt: String,
-    /// Functions, by where their paths are, with their code, that have missed: after its first miss a function is known.
-    pub(super) outlined: ForkMutex<HashSet<(usize, Digest), DigestHash>>,
+    /// Functions, by where their paths are, with their code, that have missed: after its first miss a function is known,
+    /// and what calls of other code are stored.
+    pub(super) outlined: ForkMutex<HashMap<(usize, Digest), Arc<OtherCode>, DigestHash>>,
     /// Pairs of functions, the second called inside the first and not named by it, that were looked at, and warned about if
     /// need be.
     pub(crate) unnamed: ForkMutex<HashSet<(usize, usize)>>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndcache::tier::{Access, Filter, Moved, Share};
-use ndcache::{Memory, tier};
+use ndcache::{Memory, Mode, tier};
 use serde_json::json;
 
 use crate::args::{Tier, TierFilter};
@@ -14,7 +14,8 @@ use crate::out::Out;
 use crate::text::{count, duration, entries, nanoseconds, now, parse_duration, safe, size};
 
 pub(crate) fn run(command: &Tier, out: &mut Out) -> Outcome {
-    let memory = open(out)?;
+    let only_reads = matches!(command, Tier::Status | Tier::Doctor);
+    let memory = open(only_reads, out)?;
     match command {
         Tier::Status => status(&memory, out),
         Tier::Doctor => doctor(&memory, out),
@@ -25,15 +26,16 @@ pub(crate) fn run(command: &Tier, out: &mut Out) -> Outcome {
     }
 }
 
-/// The cache that was named, with the tiers of the environment.
-fn open(out: &mut Out) -> Outcome<Memory> {
-    let folder = cache::place(&cache::for_writing(out)?);
+/// The cache with the tiers of the environment: one that was named, unless the command only reads.
+fn open(only_reads: bool, out: &mut Out) -> Outcome<Memory> {
+    let folder = cache::place(&if only_reads { cache::for_reading(out)? } else { cache::for_writing(out)? });
     let tiers = tier::Tier::from_env()?;
     if tiers.is_empty() {
         return Err(Failure::usage("there are no tiers: name them in `NDCACHE_REMOTE`"));
     }
     let builder = tiers.into_iter().fold(Memory::builder(folder), |builder, tier| builder.tier(tier));
-    Ok(builder.open()?)
+    let mode = if only_reads { Mode::ReadOnly } else { Mode::ReadWrite };
+    Ok(builder.mode(mode).open()?)
 }
 
 fn selected(filter: &TierFilter) -> Outcome<Filter> {

@@ -1,14 +1,17 @@
 //! What all commands have in common that remove something: they say what, they ask, and they do just that.
 
-use ndcache::Memory;
+use std::collections::{HashMap, HashSet};
+
 use ndcache::inspect::{Plan, PlanReason};
+use ndcache::{Key, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::cache;
+use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Left, Right, Table};
-use crate::text::{count, duration, entries, idle, nanoseconds, size};
+use crate::text::{ago, count, duration, entries, idle, nanoseconds, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -21,6 +24,9 @@ pub(crate) struct Consent {
 pub(crate) fn carry_out(memory: &Memory, plan: &Plan, consent: Consent, out: &mut Out) -> Outcome {
     if !out.is_json() {
         tell(plan, out)?;
+        if out.common.verbose {
+            list(memory, plan, out)?;
+        }
     }
     if let Some(unread) = plan.unread() {
         out.note(format!("not all of the cache could be read: {unread}"));
@@ -96,6 +102,25 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
         out.line(format!("and {} files that no entry needs, {}", count(garbage.items), size(garbage.bytes)))?;
     }
     Ok(())
+}
+
+/// Prints each entry that a plan removes, in the order in which they would go.
+fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let going: HashSet<Key> = plan.entries().map(|entry| entry.key()).collect();
+    let found = memory.entries().filter_map(Result::ok).filter(|entry| going.contains(&entry.key()));
+    let calls: HashMap<Key, String> = found.map(|entry| (entry.key(), call(&entry))).collect();
+    let head = [("KEY", Left), ("CALL", Left), ("SIZE", Right), ("AGAIN", Right), ("LAST USED", Left), ("WHY", Left)];
+    let mut table = Table::new(&head, 1);
+    for entry in plan.entries() {
+        let key = entry.key().to_string()[..8].to_owned();
+        let call = calls.get(&entry.key()).map_or(entry.function(), String::as_str).to_owned();
+        let (size, again) = (size(entry.bytes()), duration(entry.duration()));
+        table.row([key, call, size, again, ago(entry.used()), entry.reason().to_string()]);
+    }
+    table.print(out)
 }
 
 /// Prints a plan, and what was done of it, if documents are wanted.

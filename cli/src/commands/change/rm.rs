@@ -5,13 +5,12 @@ use ndcache::Memory;
 use crate::args::Rm;
 use crate::cache;
 use crate::commands::change::remove::{Consent, agreed, carry_out};
-use crate::entry::{all, find, of_function};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::filter::Filter;
+use crate::filter::{Filter, chosen};
 use crate::out::Out;
 
 pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
-    let filter = Filter::new(&args.selection)?;
+    let mut filter = Filter::new(&args.selection)?;
     let selects = args.function.is_some() || filter.is_any();
     if selects != args.entries.is_empty() {
         let what = "expected either entries, or `--function`, `--where` or `--older`";
@@ -19,19 +18,13 @@ pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
     }
     let memory = if args.dry_run { cache::for_reading(out)? } else { cache::for_writing(out)? };
     let consent = Consent { dry_run: args.dry_run, yes: args.yes };
-    let mut entries = match &args.function {
-        Some(function) => of_function(&memory, function, &mut |_| {})?,
-        None if selects => all(&memory, &mut |_| {}),
-        None => {
-            if let [id] = args.entries.as_slice()
-                && let Err(Failure::Told { exit: Exit::Found, message }) = find(&memory, id)
-            {
-                return damaged(&memory, id, &message, consent, out);
-            }
-            args.entries.iter().map(|id| find(&memory, id)).collect::<Outcome<_>>()?
+    let entries = match (chosen(&memory, &args.entries, args.function.as_deref(), &mut filter), args.entries.as_slice())
+    {
+        (Err(Failure::Told { exit: Exit::Found, message }), [id]) => {
+            return damaged(&memory, id, &message, consent, out);
         }
+        (entries, _) => entries?,
     };
-    entries.retain(|entry| filter.takes(entry));
     let plan = memory.plan_removal(entries)?;
     carry_out(&memory, &plan, consent, out)
 }

@@ -39,6 +39,8 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     let folder = memory.location().unwrap_or(Path::new("")).to_owned();
     let mut looks = vec![Look { name: "cache", text: format!("{}, format 1", folder.display()), is_fine: true }];
     looks.push(entries(&memory));
+    let unread = "not read: `ndcache verify` checks every stored byte".to_owned();
+    looks.push(Look { name: "bytes", text: unread, is_fine: true });
     looks.push(file_system(&memory, &folder));
     looks.push(permissions(&folder)?);
     looks.extend(clock(&folder));
@@ -59,7 +61,11 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
             let text = if look.is_fine { text.into_owned() } else { out.styled(Style::Bad, &text) };
             out.line(format!("{:<12}{text}", look.name))?;
         }
-        out.line(if is_fine { "no problem was found" } else { "see above" })?;
+        out.line(if is_fine {
+            "no problem was found; whether the bytes are right, `ndcache verify` says"
+        } else {
+            "see above"
+        })?;
     }
     Ok(if is_fine { Exit::Fine } else { Exit::Found })
 }

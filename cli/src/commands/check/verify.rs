@@ -1,5 +1,6 @@
 //! `ndcache verify`: whether every stored byte is what was written.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -11,7 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::args::Verify;
 use crate::cache;
 use crate::commands::change::remove::{Consent, agreed};
-use crate::entry::{all, of_function};
+use crate::entry::{all, arguments, call, of_function};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
 use crate::text::{count, entries, safe, size};
@@ -22,22 +23,44 @@ struct Found {
     entries: u64,
     bytes: u64,
     problems: Vec<(PathBuf, Problem)>,
+    /// The bytes that those entries have that were checked; `None` if these are all.
+    total: Option<u64>,
+}
+
+impl Found {
+    /// Whether no entry has a problem that left bytes of it unchecked.
+    fn is_whole(&self) -> bool {
+        self.problems.iter().all(|(_, problem)| matches!(problem, Problem::Orphan | Problem::Writable))
+    }
+}
+
+/// The bytes of all entries, as far as their records can be read.
+fn stored(memory: &Memory) -> u64 {
+    memory.entries().filter_map(|entry| entry.ok().map(|entry| entry.bytes())).sum()
 }
 
 pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
     let share = args.sample.as_deref().map(parse_share).transpose()?;
-    let memory = if args.repair { cache::for_writing(out)? } else { cache::for_reading(out)? };
+    let repairs = args.repair && !args.dry_run;
+    let memory = if repairs { cache::for_writing(out)? } else { cache::for_reading(out)? };
     let found = match (&args.function, share) {
         (None, None) => whole(&memory, out)?,
         (function, share) => some(&memory, function.as_deref(), share.unwrap_or(1.0), out)?,
     };
     let damaged: Vec<&Path> =
         found.problems.iter().filter(|(_, it)| matches!(it, Problem::Damaged(_))).map(|(path, _)| &**path).collect();
+    let owners = owners(&memory, &found);
     if !out.is_json() {
-        print(&found, out)?;
+        print(&memory, &found, &owners, out)?;
     }
     let mut removed = 0;
-    if args.repair && !damaged.is_empty() {
+    if args.repair && args.dry_run && !out.is_json() {
+        out.line(format!("would remove {}", entries(damaged.len() as u64)))?;
+    }
+    if !args.repair && !damaged.is_empty() {
+        out.note("`ndcache verify --repair` removes what is damaged; the next call of each computes it anew");
+    }
+    if repairs && !damaged.is_empty() {
         let question = format!("Remove {} that are damaged?", entries(damaged.len() as u64));
         if agreed(&memory, Consent { dry_run: false, yes: args.yes }, &question, out)? {
             removed = repair(&memory, &damaged)?;
@@ -47,19 +70,20 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
         }
     }
     if out.is_json() {
-        document(&found, removed, out)?;
+        document(&found, &owners, removed, out)?;
     }
     let unreadable = found.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)));
-    let is_intact = damaged.is_empty() && !unreadable;
+    // What was damaged and is removed is no damage any more.
+    let is_intact = removed == damaged.len() as u64 && !unreadable;
     Ok(if is_intact { Exit::Fine } else { Exit::Found })
 }
 
 fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
-    let bar = out.bar(|| memory.entries().filter_map(|entry| entry.ok().map(|entry| entry.bytes())).sum());
+    let bar = out.bar(|| stored(memory));
     let report = memory.verify_with(Repair::No, |checked| bar.set_position(checked.bytes));
     bar.finish_and_clear();
     let VerifyReport { entries, bytes, problems, .. } = report?;
-    Ok(Found { entries, bytes, problems })
+    Ok(Found { entries, bytes, problems, total: None })
 }
 
 /// Checks a share of the entries, of one function or of all.
@@ -100,16 +124,15 @@ fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> O
     bar.finish_and_clear();
     let mut problems = problems.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     problems.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(Found { entries: sample.len() as u64, bytes, problems })
+    let total = Some(sample.iter().map(|entry| entry.bytes()).sum());
+    Ok(Found { entries: sample.len() as u64, bytes, problems, total })
 }
 
 /// Removes those of the damaged entries that are damaged still; returns how many.
 fn repair(memory: &Memory, damaged: &[&Path]) -> Outcome<u64> {
     let mut removed = 0;
     for path in damaged {
-        let Some(key) = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| stem.len() == 32) else {
-            continue;
-        };
+        let Some(key) = key(path) else { continue };
         let is_damaged = match memory.entry_by_id(key) {
             Ok(Some(entry)) => entry.verify().is_err_and(|error| error.kind() == ErrorKind::Damaged),
             Ok(None) => false,
@@ -122,8 +145,25 @@ fn repair(memory: &Memory, damaged: &[&Path]) -> Outcome<u64> {
     Ok(removed)
 }
 
-fn print(found: &Found, out: &mut Out) -> Outcome<()> {
+/// The entries with problems, by their keys, as far as their records can be read.
+fn owners(memory: &Memory, found: &Found) -> HashMap<String, Entry> {
+    let keys: BTreeSet<&str> = found.problems.iter().filter_map(|(path, _)| key(path)).collect();
+    let entry = |key: &str| Some((key.to_owned(), memory.entry_by_id(key).ok()??));
+    keys.into_iter().filter_map(entry).collect()
+}
+
+/// The key in the name of a record.
+fn key(path: &Path) -> Option<&str> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".record")?;
+    (stem.len() == 32 && stem.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(stem)
+}
+
+fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &mut Out) -> Outcome<()> {
     for (path, problem) in &found.problems {
+        if let Some(owner) = key(path).and_then(|key| owners.get(key)) {
+            let key = out.styled(Style::Key, &owner.key().to_string()[..8]);
+            out.line(format!("{key}  {}", safe(&call(owner))))?;
+        }
         let text = format!("{}: {problem}", path.display());
         let text = safe(&text);
         let is_bad = matches!(problem, Problem::Damaged(_) | Problem::Unreadable(_));
@@ -135,10 +175,17 @@ fn print(found: &Found, out: &mut Out) -> Outcome<()> {
         1 => "1 problem".to_owned(),
         many => format!("{} problems", count(many as u64)),
     };
-    out.line(format!("checked {}, {}: {problems}", entries(found.entries), size(found.bytes)))
+    let right = match found.is_whole() {
+        true => size(found.bytes),
+        false => {
+            let total = found.total.unwrap_or_else(|| stored(memory));
+            format!("{} of {} is what was written", size(found.bytes), size(total))
+        }
+    };
+    out.line(format!("checked {}, {right}: {problems}", entries(found.entries)))
 }
 
-fn document(found: &Found, removed: u64, out: &mut Out) -> Outcome<()> {
+fn document(found: &Found, owners: &HashMap<String, Entry>, removed: u64, out: &mut Out) -> Outcome<()> {
     let name = |problem: &Problem| match problem {
         Problem::Damaged(_) => "damaged",
         Problem::Writable => "writable",
@@ -147,7 +194,17 @@ fn document(found: &Found, removed: u64, out: &mut Out) -> Outcome<()> {
         Problem::Unreadable(_) => "unreadable",
         _ => "other",
     };
-    let problem = |(path, problem): &(PathBuf, Problem)| json!({ "path": path.display().to_string(), "kind": name(problem), "text": problem.to_string() });
+    let problem = |(path, problem): &(PathBuf, Problem)| {
+        let owner = key(path).and_then(|key| owners.get(key));
+        json!({
+            "path": path.display().to_string(),
+            "kind": name(problem),
+            "text": problem.to_string(),
+            "key": key(path),
+            "function": owner.map(Entry::function),
+            "arguments": owner.map(arguments),
+        })
+    };
     let problems: Vec<Json> = found.problems.iter().map(problem).collect();
     let damaged = found.problems.iter().filter(|(_, problem)| name(problem) == "damaged").count();
     out.document(json!({

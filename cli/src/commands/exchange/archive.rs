@@ -18,6 +18,9 @@ pub(super) const CODE: &str = "code";
 /// The longest of these.
 const CODE_MAX: u64 = 4 << 20;
 
+/// How a file begins that `gzip` made.
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// An archive that was looked through: where each file is in it.
 pub(crate) struct Archive {
     file: File,
@@ -33,11 +36,27 @@ impl Archive {
     pub(crate) fn open(path: &Path) -> Outcome<Self> {
         let shown = path.display();
         let cannot = |error: io::Error| Failure::unreadable(format!("can't read the archive `{shown}`: {error}"));
+        let none = |what: &str| {
+            let expected = "isn't an archive of ndcache, as `ndcache export -o` writes it";
+            Failure::unreadable(format!("`{shown}` {expected}: {what}"))
+        };
         let file = File::open(path).map_err(cannot)?;
         let (mut places, mut records) = (HashMap::new(), Vec::new());
+        let mut magic = Vec::new();
+        (&file).take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(cannot)?;
+        (&file).rewind().map_err(cannot)?;
+        if magic == MAGIC {
+            return Err(none("it is compressed; `gunzip` makes a tar of it"));
+        }
         let mut archive = tar::Archive::new(&file);
         for entry in archive.entries_with_seek().map_err(cannot)? {
-            let entry = entry.map_err(cannot)?;
+            // What such a file holds in place of a header says nothing to anybody.
+            let broken = |error: io::Error| match (error.raw_os_error(), places.is_empty()) {
+                (Some(_), _) => cannot(error),
+                (None, true) => none("it is no tar"),
+                (None, false) => none(&format!("it is damaged, or ends, after file {}", places.len())),
+            };
+            let entry = entry.map_err(broken)?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let refuse =
                 |what: &str| Failure::found(format!("archive `{shown}`: `{}` {what}; nothing was taken", safe(&name)));
@@ -53,6 +72,9 @@ impl Archive {
             if name.ends_with(".record") && !is_code(&name) {
                 records.push(name);
             }
+        }
+        if records.is_empty() {
+            return Err(none("there is no entry in it"));
         }
         Ok(Self { file, places, records })
     }

@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::args::Export;
 use crate::commands::exchange::archive::CODE;
-use crate::entry::{find, open_for};
+use crate::entry::open_for;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::filter::{self, Filter};
 use crate::interrupt::Unfinished;
 use crate::out::Out;
 use crate::text::{entries, rfc3339, safe, size};
@@ -20,8 +21,18 @@ use crate::text::{entries, rfc3339, safe, size};
 const TRIES: usize = 5;
 
 pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
-    let memory = open_for(out, &args.entries[0])?;
-    let chosen = chosen(&memory, args)?;
+    let mut filter = Filter::new(&args.selection)?;
+    let selects = args.function.is_some() || filter.is_any();
+    if selects != args.entries.is_empty() {
+        let what = "expected either entries, or `--function`, `--where` or `--older`";
+        return Err(Failure::usage(format!("which entries are to be exported? {what}")));
+    }
+    let memory = open_for(out, args.entries.first().map_or("", String::as_str))?;
+    let entries = filter::chosen(&memory, &args.entries, args.function.as_deref(), &mut filter)?;
+    if entries.is_empty() {
+        return Err(Failure::found("no entry is selected, and nothing was written"));
+    }
+    let chosen = with_lineage(&memory, args, entries)?;
     match (&args.npy, &args.output) {
         (Some(npy), _) => export_npy(&chosen, npy, out),
         (None, Some(output)) => export_tar(&memory, args, chosen, output, out),
@@ -29,10 +40,10 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
     }
 }
 
-fn chosen(memory: &Memory, args: &Export) -> Outcome<BTreeMap<Key, Entry>> {
+/// The entries by their keys, and what went into them if that is wanted.
+fn with_lineage(memory: &Memory, args: &Export, entries: Vec<Entry>) -> Outcome<BTreeMap<Key, Entry>> {
     let mut chosen = BTreeMap::new();
-    for id in &args.entries {
-        let entry = find(memory, id)?;
+    for entry in entries {
         if args.lineage {
             let lineage =
                 memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ndcache::Memory;
 use ndcache::inspect::{Foreign, Origin};
@@ -25,10 +25,26 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
     if args.dry_run {
         return dry_run(args, &archive, out);
     }
-    let memory = cache::for_writing(out)?;
+    let folder = cache::changeable(out)?;
+    if !cache::is_blank(&folder) {
+        return take(args, &archive, &cache::for_writing(out)?, out);
+    }
+    let new = NewCache { folder: std::path::absolute(&folder)? };
+    let memory = Memory::open(&folder).map_err(Failure::unreadable)?;
+    let taken = take(args, &archive, &memory, out);
+    drop(memory);
+    match taken.is_ok() {
+        true => out.note(format!("made a cache in `{}`", new.folder.display())),
+        false => new.remove(),
+    }
+    taken
+}
+
+/// Imports all entries of an archive, or none.
+fn take(args: &Import, archive: &Archive, memory: &Memory, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     // Whichever fails, those before it are dropped, and their files with them.
-    let staged = archive.records.iter().map(|record| stage(&memory, &archive, record, args, &unfinished));
+    let staged = archive.records.iter().map(|record| stage(memory, archive, record, args, &unfinished));
     let staged: Vec<(Foreign, Option<Vec<u8>>)> = staged.collect::<Outcome<_>>()?;
     let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
     // All are verified: from here on nothing stops them.
@@ -50,15 +66,20 @@ fn dry_run(args: &Import, archive: &Archive, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     let scratch = Scratch::new()?;
     let memory = Memory::open(&scratch.0)?;
-    let here = cache::for_reading(out)?;
+    // A folder that would become a cache has no entries.
+    let blank = cache::named(out).filter(|folder| cache::is_blank(folder));
+    let here = if blank.is_some() { None } else { Some(cache::for_reading(out)?) };
     let (mut new, mut bytes, mut keys) = (0, 0, Vec::new());
     for record in &archive.records {
         // One at a time, so that there has to be room for one.
         let (foreign, _) = stage(&memory, archive, record, args, &unfinished)?;
-        let is_new = !matches!(here.entry_by_id(foreign.key()), Ok(Some(_)));
+        let is_new = !here.as_ref().is_some_and(|here| matches!(here.entry_by_id(foreign.key()), Ok(Some(_))));
         new += u64::from(is_new);
         bytes += if is_new { foreign.bytes() } else { 0 };
         keys.push(json!({ "key": foreign.key().to_string(), "function": foreign.function(), "new": is_new }));
+    }
+    if let Some(folder) = blank {
+        out.note(format!("would make a cache in `{}`", std::path::absolute(folder)?.display()));
     }
     tell("would import", new, bytes, keys, out)
 }
@@ -110,6 +131,34 @@ fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Out
     let known = if known > 0 { format!("; {} already there", entries(known)) } else { String::new() };
     out.line(format!("{what} {}, {}, all verified{known}", entries(new), size(bytes)))?;
     Ok(Exit::Fine)
+}
+
+/// A cache that was made for what is imported.
+struct NewCache {
+    folder: PathBuf,
+}
+
+impl NewCache {
+    /// Removes it again, as far as nothing lies in it that anybody could want.
+    fn remove(&self) {
+        let subfolders = |folder: &Path| -> Vec<PathBuf> {
+            let items = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            items.filter(|item| item.file_type().is_ok_and(|it| it.is_dir())).map(|item| item.path()).collect()
+        };
+        for functions in subfolders(&self.folder) {
+            for function in subfolders(&functions) {
+                // A folder goes only if it is empty.
+                subfolders(&function).iter().chain([&function]).for_each(|folder| drop(fs::remove_dir(folder)));
+            }
+            let _ = fs::remove_dir(functions);
+        }
+        if subfolders(&self.folder).is_empty() {
+            ["CACHEDIR.TAG", ".gitignore", "locks"]
+                .iter()
+                .for_each(|file| drop(fs::remove_file(self.folder.join(file))));
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
 }
 
 /// A file that can't be read on once somebody has interrupted.

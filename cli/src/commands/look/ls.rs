@@ -13,25 +13,25 @@ use crate::entry::{arguments, entry_json, function, of_function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
-use crate::table::{Left, Right, Table};
+use crate::table::{Hide, Left, Right, Shrink, Table};
 use crate::text::{ago, count, duration, nanoseconds, rfc3339, size, when};
 
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
-    let filter = Filter::new(&args.selection)?;
+    let mut filter = Filter::new(&args.selection)?;
     let memory = cache::for_reading(out)?;
     if args.steps {
         return steps::list(args, &memory, out);
     }
     match &args.function {
-        Some(function) if out.common.jsonl && args.sort.is_none() && !args.reverse => {
-            stream(args, function, &filter, &memory, out)
+        Some(function) if out.common.jsonl && args.order.sort.is_none() && !args.order.reverse => {
+            stream(args, function, &mut filter, &memory, out)
         }
-        Some(function) => list_entries(args, function, &filter, &memory, out),
-        None => list_functions(args, &filter, &memory, out),
+        Some(function) => list_entries(args, function, &mut filter, &memory, out),
+        None => list_functions(args, &mut filter, &memory, out),
     }
 }
 
-fn list_functions(args: &Ls, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let (mut functions, mut bad) = (BTreeMap::<String, Sum>::new(), 0);
     for entry in memory.entries() {
         match entry {
@@ -43,18 +43,20 @@ fn list_functions(args: &Ls, filter: &Filter, memory: &Memory, out: &mut Out) ->
             Err(_) => bad += 1,
         }
     }
+    filter.check()?;
     let mut functions: Vec<_> = functions.into_iter().collect();
     let history = memory.history(None)?;
     let activity = history.by_function();
     let saved = |name: &str| activity.get(name).map(|activity| activity.saved);
-    match args.sort.unwrap_or(Sort::Size) {
+    match args.order.sort.unwrap_or(Sort::Size) {
         Sort::Size => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
         Sort::Used => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.used)),
         Sort::Created => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.created)),
         Sort::Saved => functions.sort_by_cached_key(|(name, _)| std::cmp::Reverse(saved(name))),
+        Sort::Took => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.duration)),
         Sort::Name => {}
     }
-    shorten(args, &mut functions);
+    args.order.finish(&mut functions);
     let json = |(name, sum): &(String, Sum)| {
         json!({
             "name": name,
@@ -102,14 +104,20 @@ fn list_functions(args: &Ls, filter: &Filter, memory: &Memory, out: &mut Out) ->
     Ok(Exit::Fine)
 }
 
+/// The columns of entries that give way where a terminal is narrow: what tells entries apart stays longest.
+const ARGUMENTS: usize = 1;
+const RESULT: usize = 2;
+const CREATED: usize = 5;
+const LAST_USED: usize = 6;
+
 /// So many entries are put in order; of more none is kept.
 const SORTED: usize = 4096;
 
 /// Prints each entry in a line of its own, as they come where they are many: in bounded memory.
-fn stream(args: &Ls, name: &str, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+fn stream(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let function = function(memory, name)?;
     let (mut kept, mut printed, mut bad) = (Vec::new(), 0, 0);
-    let most = args.count.unwrap_or(usize::MAX);
+    let most = args.order.count.unwrap_or(usize::MAX);
     for entry in memory.entries_named(&function) {
         match entry {
             Ok(entry) if filter.takes(&entry) => kept.push(entry),
@@ -117,8 +125,8 @@ fn stream(args: &Ls, name: &str, filter: &Filter, memory: &Memory, out: &mut Out
             Err(_) => bad += 1,
         }
         // The newest ones are known only when all are: with `-n` so many are kept.
-        if kept.len() > SORTED.max(args.count.unwrap_or(0).saturating_mul(2)) {
-            if args.count.is_some() {
+        if kept.len() > SORTED.max(args.order.count.unwrap_or(0).saturating_mul(2)) {
+            if args.order.count.is_some() {
                 newest_first(&mut kept);
                 kept.truncate(most);
             } else {
@@ -127,6 +135,7 @@ fn stream(args: &Ls, name: &str, filter: &Filter, memory: &Memory, out: &mut Out
             }
         }
     }
+    filter.check()?;
     newest_first(&mut kept);
     kept.truncate(most);
     kept.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
@@ -144,18 +153,12 @@ fn newest_first(entries: &mut [Entry]) {
     entries.sort_by_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
 }
 
-fn list_entries(args: &Ls, function: &str, filter: &Filter, memory: &Memory, out: &mut Out) -> Outcome {
+fn list_entries(args: &Ls, function: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let mut bad = 0;
     let mut entries = of_function(memory, function, &mut |_| bad += 1)?;
-    entries.retain(|entry| filter.takes(entry));
-    match args.sort.unwrap_or(Sort::Created) {
-        Sort::Size => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.bytes()), entry.key())),
-        Sort::Used => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.used()), entry.key())),
-        Sort::Created => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.created()), entry.key())),
-        Sort::Saved => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.duration()), entry.key())),
-        Sort::Name => entries.sort_by_cached_key(arguments),
-    }
-    shorten(args, &mut entries);
+    filter.apply(&mut entries)?;
+    sort(&mut entries, args.order.sort.unwrap_or(Sort::Created));
+    args.order.finish(&mut entries);
     if out.common.jsonl {
         entries.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
     } else if out.common.json {
@@ -171,6 +174,17 @@ fn list_entries(args: &Ls, function: &str, filter: &Filter, memory: &Memory, out
     Ok(Exit::Fine)
 }
 
+/// Puts entries into an order.
+pub(crate) fn sort(entries: &mut [Entry], by: Sort) {
+    match by {
+        Sort::Size => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.bytes()), entry.key())),
+        Sort::Used => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.used()), entry.key())),
+        Sort::Created => newest_first(entries),
+        Sort::Saved | Sort::Took => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.duration()), entry.key())),
+        Sort::Name => entries.sort_by_cached_key(arguments),
+    }
+}
+
 fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
     let mut head = vec![
         ("KEY", Left),
@@ -184,7 +198,15 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
     if args.long {
         head.extend([("HOST", Left), ("CODE", Left), ("PATH", Left)]);
     }
-    let mut table = Table::new(&head, 1);
+    let mut table = Table::new(&head, ARGUMENTS).lists(ARGUMENTS).gives(&[
+        Shrink(RESULT, 16),
+        Shrink(ARGUMENTS, 40),
+        Shrink(RESULT, 8),
+        Hide(LAST_USED),
+        Hide(CREATED),
+        Shrink(ARGUMENTS, 24),
+        Hide(RESULT),
+    ]);
     for entry in entries {
         let key = entry.key().to_string();
         let mut row = vec![
@@ -203,13 +225,6 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
         table.row(row);
     }
     table.print(out)
-}
-
-pub(crate) fn shorten<T>(args: &Ls, list: &mut Vec<T>) {
-    if args.reverse {
-        list.reverse();
-    }
-    list.truncate(args.count.unwrap_or(usize::MAX));
 }
 
 /// Says how much couldn't be read.

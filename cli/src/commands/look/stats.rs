@@ -41,7 +41,16 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     }
     match history.begin() {
         None => out.note("nothing was recorded in this cache, or since then"),
-        Some(begin) => out.note(format!("hits since {}; repeats saved nothing more", moment(begin))),
+        Some(begin) => {
+            out.note(format!(
+                "hits since {}: the first of each key in a run; repeats saved nothing more",
+                moment(begin)
+            ));
+            let faults = "faults are failures of the cache itself: a result that couldn't be read or stored";
+            if total.faults > 0 {
+                out.note(faults);
+            }
+        }
     }
     if history.unread() > 0 {
         out.note(format!("{} lines of the log can't be read", count(history.unread())));

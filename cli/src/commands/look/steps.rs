@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{Ls, Sort};
 use crate::cache;
-use crate::commands::look::ls::{shorten, tell_bad};
+use crate::commands::look::ls::tell_bad;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;
 use crate::table::{Left, Right, Table};
@@ -23,14 +23,14 @@ pub(crate) fn list(args: &Ls, memory: &Memory, out: &mut Out) -> Outcome {
             Err(_) => bad += 1,
         }
     }
-    match args.sort.unwrap_or(Sort::Name) {
+    match args.order.sort.unwrap_or(Sort::Name) {
         Sort::Size => steps.sort_by_key(|step| Reverse(step.bytes())),
         // When a target was last used is known to nobody.
         Sort::Used | Sort::Created => steps.sort_by_key(|step| Reverse(step.created())),
-        Sort::Saved => steps.sort_by_key(|step| Reverse(step.duration())),
+        Sort::Saved | Sort::Took => steps.sort_by_key(|step| Reverse(step.duration())),
         Sort::Name => {}
     }
-    shorten(args, &mut steps);
+    args.order.finish(&mut steps);
     if out.common.jsonl {
         steps.iter().try_for_each(|step| out.item(&json(step)))?;
     } else if out.common.json {

@@ -80,7 +80,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     if activity.hits + activity.misses > 0 {
         let (hits, misses) = (count(activity.hits), count(activity.misses));
         let (saved, spent) = (duration(activity.saved), duration(activity.spent));
-        out.line(format!("last 7 days: {hits} first hits, {misses} computed, saved {saved} (spent {spent})"))?;
+        out.line(format!("last 7 days: {hits} hits, {misses} computed, saved {saved} (spent {spent})"))?;
     } else if all.entries > 0 {
         out.line(format!("last 7 days: –   it took {} to compute what is stored", duration(all.duration)))?;
     }
@@ -88,7 +88,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         let mut line = format!("largest: {} {}", safe(short(name)), size(largest.bytes));
         if let Some((name, coldest)) = functions.iter().min_by_key(|(_, sum)| sum.used) {
             let (name, idle) = (safe(short(name)), idle(coldest.used));
-            line.push_str(&format!("   coldest: {name}, last used {idle} ago, {}", size(coldest.bytes)));
+            line.push_str(&format!("   unused longest: {name}, last used {idle} ago, {}", size(coldest.bytes)));
         }
         out.line(line.replace("just now ago", "just now"))?;
     }

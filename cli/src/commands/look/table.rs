@@ -1,12 +1,14 @@
 //! `ndcache table`: one row for each call of a function.
 
+use std::collections::{BTreeSet, HashSet};
+
 use ndcache::Entry;
 use ndcache::inspect::{StoredArray, Value};
 use serde_json::{Map, Value as Json, json};
 
 use crate::args::TableArgs;
 use crate::cache;
-use crate::commands::look::ls::tell_bad;
+use crate::commands::look::ls::{sort, tell_bad};
 use crate::entry::{array, of_function, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
@@ -17,7 +19,7 @@ use crate::text::{duration, moment, nanoseconds, rfc3339, safe};
 const ROOM: usize = 40;
 
 /// What a column is of.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Column {
     Argument(String),
     /// The whole result.
@@ -26,6 +28,8 @@ enum Column {
     Field(String, bool),
     Took,
     Created,
+    /// The key of the entry, and whether an argument has that name.
+    Key(bool),
 }
 
 struct Row {
@@ -35,12 +39,17 @@ struct Row {
 }
 
 pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
-    let filter = Filter::new(&args.selection)?;
+    let mut filter = Filter::new(&args.selection)?;
     let memory = cache::for_reading(out)?;
     let mut bad = 0;
     let mut entries = of_function(&memory, &args.function, &mut |_| bad += 1)?;
-    entries.retain(|entry| filter.takes(entry));
-    entries.sort_by_key(|entry| (entry.created(), entry.key()));
+    filter.apply(&mut entries)?;
+    match args.order.sort {
+        // As they were made, each below those before it: a table is read and drawn in that order.
+        None => entries.sort_by_key(|entry| (entry.created(), entry.key())),
+        Some(by) => sort(&mut entries, by),
+    }
+    args.order.finish(&mut entries);
     let mut rows = Vec::new();
     for entry in entries {
         match (entry.value(), entry.arrays()) {
@@ -68,28 +77,30 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
 
 /// The arguments that any call has, in order; then the fields of the results, if all are structs, or the results.
 fn columns(rows: &[Row]) -> Vec<Column> {
-    let mut columns: Vec<Column> = Vec::new();
+    let (mut columns, mut known) = (Vec::new(), HashSet::new());
     let mut add = |column: Column| {
-        if !columns.contains(&column) {
+        if known.insert(column.clone()) {
             columns.push(column);
         }
     };
-    for row in rows {
-        row.entry.arguments().iter().for_each(|argument| add(Column::Argument(argument.name().to_owned())));
-    }
+    let names = || rows.iter().flat_map(|row| row.entry.arguments()).map(|argument| argument.name());
+    let taken: BTreeSet<&str> = names().collect();
+    let mut seen = HashSet::new();
+    names().filter(|name| seen.insert(*name)).for_each(|name| add(Column::Argument(name.to_owned())));
     let fields = |row: &Row| match &row.value {
         Value::Map(entries) => entries.iter().map(|(key, _)| field(key)).collect::<Option<Vec<_>>>(),
         _ => None,
     };
     match rows.iter().map(fields).collect::<Option<Vec<_>>>() {
         Some(fields) if !rows.is_empty() => fields.into_iter().flatten().for_each(|name| {
-            let is_taken = rows.iter().any(|row| row.entry.arguments().iter().any(|argument| argument.name() == name));
+            let is_taken = taken.contains(name.as_str());
             add(Column::Field(name, is_taken));
         }),
         _ => add(Column::Result),
     }
     add(Column::Took);
     add(Column::Created);
+    add(Column::Key(taken.contains("key")));
     columns
 }
 
@@ -108,6 +119,8 @@ impl Column {
             Self::Result => "result".to_owned(),
             Self::Took => "took".to_owned(),
             Self::Created => "created".to_owned(),
+            Self::Key(false) => "key".to_owned(),
+            Self::Key(true) => "entry.key".to_owned(),
         }
     }
 }
@@ -129,6 +142,7 @@ impl Row {
             Column::Argument(name) => self.argument(name).unwrap_or_default(),
             Column::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
             Column::Created => rfc3339(self.entry.created()),
+            Column::Key(_) => self.entry.key().to_string(),
             column => match self.value(column) {
                 None | Some(Value::Nil) => String::new(),
                 Some(Value::Text(text)) => text.clone(),
@@ -159,6 +173,7 @@ impl Row {
         match column {
             Column::Took => duration(self.entry.duration()),
             Column::Created => moment(self.entry.created()),
+            Column::Key(_) => self.entry.key().to_string()[..8].to_owned(),
             Column::Argument(name) => self.argument(name).unwrap_or_default(),
             column => self.value(column).map(|value| self.told(value, ROOM)).unwrap_or_default(),
         }

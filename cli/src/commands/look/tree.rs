@@ -1,7 +1,8 @@
 //! `ndcache tree`: what went into an entry, or what was made of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use ndcache::inspect::Dependents;
 use ndcache::{Entry, Key};
 use serde_json::{Value as Json, json};
 
@@ -9,7 +10,7 @@ use crate::args::Tree;
 use crate::entry::{call, entry_json, find, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::safe;
+use crate::text::{count as number, duration, moment, safe};
 
 /// An entry, one that took it as an argument, and the name of that.
 type Edge = (Key, Key, String);
@@ -21,7 +22,11 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
     let (text, entries, edges): (String, Vec<Entry>, Vec<Edge>) = if args.down {
         let dependents = memory.dependents_of(&entry)?.ok_or_else(gone)?;
         let edge = |(made, by, argument): (&Entry, &Entry, &str)| (made.key(), by.key(), argument.to_owned());
-        (dependents.to_string(), dependents.entries().cloned().collect(), dependents.links().map(edge).collect())
+        let text = match args.all || args.dot || out.width().is_none() {
+            true => dependents.to_string(),
+            false => folded(&dependents),
+        };
+        (text, dependents.entries().cloned().collect(), dependents.links().map(edge).collect())
     } else {
         let lineage = memory.lineage_of(&entry)?.ok_or_else(gone)?;
         let edges = lineage
@@ -42,6 +47,90 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
         text.lines().try_for_each(|line| out.line(safe(line)))?;
     }
     Ok(Exit::Fine)
+}
+
+/// So many calls of one function are listed below an entry.
+const MANY: usize = 20;
+
+/// Of more than that so many are, and the others are counted.
+const FEW: usize = 5;
+
+/// Deeper entries aren't listed.
+const DEPTH: usize = 64;
+
+/// The tree with many calls of one function below one entry folded into a count.
+fn folded(dependents: &Dependents) -> String {
+    let entries: Vec<&Entry> = dependents.entries().collect();
+    let places: HashMap<Key, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key(), at)).collect();
+    let mut takers: Vec<Vec<(usize, &str)>> = vec![Vec::new(); entries.len()];
+    for (made, by, argument) in dependents.links() {
+        takers[places[&made.key()]].push((places[&by.key()], argument));
+    }
+    if !takers.iter().any(|takers| counts(takers, &entries).values().any(|&count| count > MANY)) {
+        return dependents.to_string();
+    }
+    let (mut text, mut printed) = (String::new(), vec![false; entries.len()]);
+    let mut lines = vec![(String::new(), String::new(), Line::Entry(0, ""))];
+    // Not by recursion: it may be deeper than the stack.
+    while let Some((branch, indent, line)) = lines.pop() {
+        text.push_str(&branch);
+        match line {
+            Line::More(count, function) => {
+                text.push_str(&format!("… and {} more of `{function}`: `--all` lists them", number(count as u64)));
+            }
+            Line::Entry(at, argument) => {
+                let (entry, again) = (entries[at], std::mem::replace(&mut printed[at], true));
+                let of = if argument.is_empty() { String::new() } else { format!("{argument} of ") };
+                text.push_str(&format!("{of}{}", call(entry)));
+                let made = format!("{}, {}", moment(entry.created()), duration(entry.duration()));
+                text.push_str(&if again { "  (above)".to_owned() } else { format!("  {}  {made}", entry.key()) });
+                if !again && indent.chars().count() < 3 * DEPTH {
+                    push(&fold(&takers[at], &entries), &indent, &mut lines);
+                }
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What one line of the tree tells of.
+#[derive(Clone, Copy)]
+enum Line<'a> {
+    /// The entry of this place, which took what is above it as the argument of this name.
+    Entry(usize, &'a str),
+    /// So many more calls of a function.
+    More(usize, &'a str),
+}
+
+fn counts<'a>(takers: &[(usize, &str)], entries: &[&'a Entry]) -> BTreeMap<&'a str, usize> {
+    let mut counts = BTreeMap::new();
+    takers.iter().for_each(|(at, _)| *counts.entry(entries[*at].function()).or_default() += 1);
+    counts
+}
+
+/// The lines below an entry: a few of each function that has many, and then how many more there are.
+fn fold<'a>(takers: &[(usize, &'a str)], entries: &[&'a Entry]) -> Vec<Line<'a>> {
+    let mut left: BTreeMap<&str, usize> = counts(takers, entries);
+    left.retain(|_, count| *count > MANY);
+    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+    let is_shown = |(at, _): &&(usize, &'a str)| {
+        let shown = shown.entry(entries[*at].function()).or_default();
+        *shown += 1;
+        *shown <= FEW || !left.contains_key(entries[*at].function())
+    };
+    let lines: Vec<Line<'a>> =
+        takers.iter().filter(is_shown).map(|&(at, argument)| Line::Entry(at, argument)).collect();
+    lines.into_iter().chain(left.iter().map(|(&function, &count)| Line::More(count - FEW, function))).collect()
+}
+
+/// Puts the lines below an entry on the stack, the last of them first, each with its branch and with the indent of what is
+/// below it.
+fn push<'a>(below: &[Line<'a>], indent: &str, lines: &mut Vec<(String, String, Line<'a>)>) {
+    for (at, line) in below.iter().enumerate().rev() {
+        let (branch, space) = if at + 1 == below.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        lines.push((format!("{indent}{branch}"), format!("{indent}{space}"), *line));
+    }
 }
 
 /// Prints the entries as a graph for Graphviz.

@@ -6,17 +6,21 @@ use ndcache::explain::{Explanation, Reason};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
-use crate::args::Why;
+use crate::args::{Sort, Why};
+use crate::commands::look::ls::sort;
 use crate::commands::look::show::name;
-use crate::entry::{call, find, of_function, open_for};
+use crate::entry::{call, find, function, numbered, of_function, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
-use crate::text::{moment, rfc3339, safe};
+use crate::text::{count, moment, rfc3339, safe};
+
+/// The first digits of a run that are shown.
+const RUN: usize = 8;
 
 pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.what)?;
-    let (siblings, told) = meant(&memory, args)?;
-    let logged = logged(&memory, args, &told)?;
+    let Meant { siblings, told, function } = meant(&memory, args)?;
+    let logged = function.map_or(Ok(Vec::new()), |function| logged(&memory, args, function))?;
     let told: Vec<Told> = told.into_iter().map(|entry| Told::of(entry, &siblings)).collect();
     if out.is_json() {
         let misses: Vec<Json> = told.iter().map(Told::json).collect();
@@ -25,7 +29,9 @@ pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
         return Ok(Exit::Fine);
     }
     for miss in &logged {
-        out.line(format!("logged    {}  {}", moment(miss.at), safe(&miss.reason)))?;
+        let (run, misses) = (miss.run.get(..RUN).unwrap_or("–"), count(miss.misses));
+        let last = if miss.misses == 1 { String::new() } else { format!("the last of {misses}: ") };
+        out.line(format!("logged    {}  run {}  {last}{}", moment(miss.at), safe(run), safe(&miss.reason)))?;
     }
     for told in &told {
         told.print(out)?;
@@ -33,50 +39,76 @@ pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// All entries of the function, and those that are to be told of: one, or the last ones.
-fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Vec<Entry>)> {
-    match find(memory, &args.what) {
-        Ok(entry) => {
-            let siblings = of_function(memory, entry.function(), &mut |_| {})?;
-            Ok((siblings, vec![entry]))
+/// What is to be told of.
+struct Meant {
+    /// All entries of the function.
+    siblings: Vec<Entry>,
+    /// One of them, or the last ones.
+    told: Vec<Entry>,
+    /// The function, if that was named, and no entry.
+    function: Option<String>,
+}
+
+fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
+    let failure = match numbered(memory, &args.what) {
+        Ok(Some((siblings, at))) => {
+            let told = vec![siblings[at].clone()];
+            return Ok(Meant { siblings, told, function: None });
         }
-        // It may name a function, which has no digits of a key, or happens to have.
-        Err(failure) => match of_function(memory, &args.what, &mut |_| {}) {
-            Ok(mut siblings) => {
-                siblings.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
-                let told = siblings.iter().take(args.count).cloned().collect();
-                Ok((siblings, told))
+        Err(failure) => failure,
+        Ok(None) => match find(memory, &args.what) {
+            Ok(entry) => {
+                let siblings = of_function(memory, entry.function(), &mut |_| {})?;
+                return Ok(Meant { siblings, told: vec![entry], function: None });
             }
-            Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
-            Err(none) if is_name(&args.what) => Err(none),
-            Err(_) => Err(failure),
+            Err(failure) => failure,
         },
+    };
+    // It may name a function, which has no digits of a key, or happens to have.
+    match function(memory, &args.what) {
+        Ok(function) => {
+            let mut siblings = of_function(memory, &function, &mut |_| {})?;
+            sort(&mut siblings, Sort::Created);
+            let told = siblings.iter().take(args.count).cloned().collect();
+            Ok(Meant { siblings, told, function: Some(function) })
+        }
+        Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
+        Err(none) if is_name(&args.what) => Err(none),
+        Err(_) => Err(failure),
     }
 }
 
 /// A miss as a program wrote it down when it happened: the last one before it wrote.
 struct Logged {
     at: SystemTime,
+    /// The digits of the run, if they are known.
+    run: String,
     function: String,
+    /// How many it is the last one of.
+    misses: u64,
     reason: String,
 }
 
 impl Logged {
     fn json(&self) -> Json {
-        json!({ "at": rfc3339(self.at), "function": self.function, "reason": self.reason })
+        json!({
+            "at": rfc3339(self.at),
+            "run": self.run,
+            "function": self.function,
+            "misses": self.misses,
+            "reason": self.reason,
+        })
     }
 }
 
-/// The last misses of a function that were written down, the newest first; none if one entry is asked for.
-fn logged(memory: &Memory, args: &Why, told: &[Entry]) -> Outcome<Vec<Logged>> {
-    if find(memory, &args.what).is_ok() {
-        return Ok(Vec::new());
-    }
-    let function = told.first().map_or(args.what.as_str(), Entry::function);
+/// The last misses of a function that were written down, the newest first.
+fn logged(memory: &Memory, args: &Why, function: String) -> Outcome<Vec<Logged>> {
     let history = memory.history(None)?;
     let miss = |period: &ndcache::stats::Period| {
-        let reason = period.functions.get(function)?.last_miss.clone()?;
-        Some(Logged { at: period.to, function: function.to_owned(), reason })
+        let activity = period.functions.get(&function)?;
+        let (reason, misses) = (activity.last_miss.clone()?, activity.misses);
+        let run = period.run.clone().unwrap_or_default();
+        Some(Logged { at: period.to, run, function: function.clone(), misses, reason })
     };
     let mut logged: Vec<Logged> = history.periods().iter().filter_map(miss).collect();
     logged.sort_by_key(|miss| std::cmp::Reverse(miss.at));
@@ -99,9 +131,18 @@ impl Told {
     pub(crate) fn of<'a>(entry: Entry, siblings: impl IntoIterator<Item = &'a Entry>) -> Self {
         let before =
             siblings.into_iter().filter(|other| other.created() < entry.created() && other.key() != entry.key());
+        // One with the same arguments and other code says that the code alone has changed; else one of the same code, with
+        // the fewest differing arguments, and rather a file of which the content has changed than another one.
         let distance = |other: &&Entry| {
-            let differing = other.differing_arguments(&entry).len();
-            (other.code() != entry.code(), differing, std::cmp::Reverse(other.created()))
+            let differing = other.differing_arguments(&entry);
+            let is_same_code = other.code() == entry.code();
+            let rank = match (is_same_code, differing.is_empty()) {
+                (false, true) => 0,
+                (true, _) => 1,
+                (false, false) => 2,
+            };
+            let others = differing.iter().filter(|it| it.before != it.now || !it.now.starts_with(['"', '\'']));
+            (rank, differing.len(), others.count(), std::cmp::Reverse(other.created()))
         };
         let nearest = before.min_by_key(distance).cloned();
         Self { entry, nearest }

@@ -1,7 +1,7 @@
 //! What a report says, read from the cache.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use ndcache::inspect::StoredArray;
@@ -50,6 +50,7 @@ pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<M
     let seen: Vec<Seen> = entries.par_iter().map(|entry| look(entry, texts)).collect();
     let mut functions = functions(&entries, &history);
     explain(&mut functions, &entries, texts);
+    superseded(memory, &mut functions)?;
     let places: HashMap<String, usize> =
         functions.iter().enumerate().map(|(at, function)| (function.name.clone(), at)).collect();
     let of: Vec<usize> =
@@ -149,6 +150,19 @@ fn add_version(versions: &mut Vec<Version>, entry: &Entry) {
     versions[at].stored.add(entry.bytes(), entry.duration());
 }
 
+/// Says of functions that have older code what a collection of that would take.
+fn superseded(memory: &Memory, functions: &mut [Function]) -> Outcome<()> {
+    if functions.iter().all(|function| function.versions.len() < 2) {
+        return Ok(());
+    }
+    for going in memory.plan_superseded(Duration::ZERO)?.by_function() {
+        if let Some(function) = functions.iter_mut().find(|function| function.name == going.function) {
+            function.superseded = Sum { entries: going.entries, bytes: going.bytes, duration: going.duration };
+        }
+    }
+    Ok(())
+}
+
 /// Says of the functions that compute most why the newest entry of each was computed.
 fn explain(functions: &mut [Function], entries: &[Entry], texts: Texts) {
     let mut most: Vec<&mut Function> = functions.iter_mut().collect();
@@ -188,11 +202,14 @@ fn lineage(entries: &[Entry], of: &[usize], arrays: &[&[StoredArray]]) -> Lineag
         makers.extend(arrays.iter().map(|array| (array.digest(), (at, array.bytes()))));
     }
     let mut edges: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
+    // An array that many calls took is one array.
+    let mut known: HashSet<(usize, usize, Digest)> = HashSet::new();
     for (at, entry) in entries.iter().enumerate() {
         for argument in entry.arguments() {
             if let Some(&(maker, bytes)) = makers.get(&argument.digest()).filter(|(maker, _)| *maker != at) {
                 let (links, total) = edges.entry((of[maker], of[at])).or_default();
-                (*links, *total) = (*links + 1, *total + bytes);
+                let is_new = known.insert((of[maker], of[at], argument.digest()));
+                (*links, *total) = (*links + 1, *total + if is_new { bytes } else { 0 });
             }
         }
     }

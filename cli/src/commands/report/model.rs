@@ -82,6 +82,8 @@ pub(crate) struct Function {
     pub(crate) activity: Option<Activity>,
     /// By when the first entry of that code was made, the newest first.
     pub(crate) versions: Vec<Version>,
+    /// What `ndcache gc --superseded` would take of it.
+    pub(crate) superseded: Sum,
     /// Why its newest entry was computed; asked of those functions only that compute most.
     pub(crate) why: Option<String>,
 }
@@ -262,6 +264,7 @@ fn function(function: &Function) -> Json {
         "spent_ns": of(|it| nanoseconds(it.spent)),
         "reasons": function.activity.as_ref().map(|it| &it.reasons),
         "why": function.why,
+        "superseded": { "entries": function.superseded.entries, "bytes": function.superseded.bytes },
         "versions": function.versions.iter().map(version).collect::<Vec<_>>(),
     })
 }

@@ -166,15 +166,20 @@ fn versions(model: &Model) -> String {
         let (newest, older) = (&function.versions[0], &function.versions[1..]);
         let bytes = older.iter().map(|version| version.stored.bytes).sum();
         let stored = older.iter().map(|version| version.stored.entries).sum();
-        cells([name(&function.name), day(newest.first), count(older.len() as u64), count(stored), size(bytes)])
+        let takes = format!("{}, {}", count(function.superseded.entries), size(function.superseded.bytes));
+        cells([name(&function.name), day(newest.first), count(older.len() as u64), count(stored), size(bytes), takes])
     };
     let rows: String = model.functions.iter().filter(older).take(20).map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
-    let head = ["Function", "Newest code since", "Older versions", "Their entries", "Size"];
+    let head = ["Function", "Newest code since", "Older versions", "Their entries", "Size", "Of which may go"];
     let title = "Versions of code, and what the older ones take";
-    format!("<h3>{title}</h3>{}{}", plain_table(title, &head, &rows), command("ndcache gc --superseded --dry-run"))
+    let note = "<p>Entries of older code stay while they are used: those may go that weren't used since the newest code was \
+                first stored, and are neither pinned nor edited.</p>";
+    let goes = model.functions.iter().any(|function| function.superseded.entries > 0);
+    let line = if goes { command("ndcache gc --superseded --dry-run") } else { String::new() };
+    format!("<h3>{title}</h3>{}{note}{line}", plain_table(title, &head, &rows))
 }
 
 fn name(function: &str) -> String {

@@ -1,0 +1,206 @@
+//! What goes is listed, and what stays though it might be expected to go is told.
+
+use std::fs;
+
+use crate::study::{Made, array, decimal, empty, number, store, study};
+use crate::support::Scene;
+
+#[test]
+fn every_entry_that_would_go_is_listed_where_that_is_asked_for() {
+    let scene = study();
+    let shown = scene.run(&["gc", "--max-items", "5", "--dry-run", "-v"]).stdout;
+    let plan = scene.json(&["gc", "--max-items", "5", "--dry-run"]);
+    let keys = plan["keys"].as_array().expect("keys");
+    assert_eq!(keys.len(), 7);
+    for key in keys {
+        assert!(shown.contains(&key.as_str().expect("a key")[..8]), "{key}: {shown}");
+    }
+    assert!(shown.contains("alpha=") && shown.contains("above the limit"), "{shown}");
+    let shown = scene.run(&["rm", "--function", "load", "--dry-run", "-v"]).stdout;
+    assert!(shown.contains("path='data/scan02.npy'"), "{shown}");
+}
+
+#[test]
+fn sizes_may_be_spelt_as_they_are_elsewhere() {
+    let scene = study();
+    let bytes = |size: &str| scene.json(&["gc", "--max-size", size, "--dry-run"])["bytes"].clone();
+    assert_ne!(bytes("1K"), 0);
+    for size in ["1KB", "1KiB", "1 KiB", "1024B", "1kB"] {
+        assert_eq!(bytes(size), bytes("1K"), "{size}");
+    }
+    let told = scene.run(&["gc", "--max-size", "60MB", "--dry-run"]).stderr;
+    assert!(told.contains("`60MB` is taken for 60.0 MiB"), "{told}");
+    assert_eq!(scene.run(&["gc", "--max-size", "60MiB", "--dry-run"]).stderr, "");
+    for size in ["60X", "60MBs", "B", "MiB"] {
+        let run = scene.run(&["gc", "--max-size", size, "--dry-run"]);
+        assert!(run.code == 2 && run.stderr.contains(&format!("size is `{size}`")), "{run:?}");
+    }
+}
+
+#[test]
+fn what_saves_little_may_go_first() {
+    use std::time::Duration;
+    #[ndcache::cache]
+    fn slow(n: u64) -> u64 {
+        std::thread::sleep(Duration::from_millis(30));
+        n
+    }
+    #[ndcache::cache]
+    fn fast(n: u64) -> Vec<u64> {
+        vec![n; 3000]
+    }
+    let scene = empty();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    memory.eval(slow::call(1));
+    std::thread::sleep(Duration::from_millis(20));
+    memory.eval(fast::call(1));
+    drop(memory);
+    let before = scene.snapshot();
+    let first = |by: &[&str]| {
+        let plan = scene.json(&[&["gc", "--max-items", "1", "--dry-run"], by].concat());
+        plan["functions"][0]["name"].as_str().expect("a name").rsplit("::").next().map(str::to_owned)
+    };
+    assert_eq!((first(&[]).as_deref(), first(&["--by", "used"]).as_deref()), (Some("slow"), Some("slow")));
+    assert_eq!(first(&["--by", "value"]).as_deref(), Some("fast"));
+    assert_eq!(scene.snapshot(), before, "a plan writes nothing");
+    assert_eq!(scene.run(&["gc", "--max-items", "1", "--by", "value", "--yes"]).code, 0);
+    assert_eq!((scene.run(&["show", "slow@1"]).code, scene.run(&["ls", "fast"]).code), (0, 1));
+}
+
+fn both_codes() -> Scene {
+    let scene = empty();
+    let of = |code| Made { path: "study.features", code, arguments: vec![number("width", 4)] };
+    store(&scene, vec![of(1), of(2)]);
+    scene
+}
+
+fn touch(scene: &Scene, id: &str, time: std::time::SystemTime) {
+    let path = scene.json(&["show", id])["path"]
+        .as_str()
+        .expect("a path")
+        .replace("/data", &scene.root().display().to_string());
+    fs::File::open(path).and_then(|file| file.set_modified(time)).expect("its stamp");
+}
+
+#[test]
+fn older_code_that_stays_is_told_with_the_reason() {
+    let scene = both_codes();
+    let run = scene.run(&["gc", "--superseded", "--dry-run"]);
+    assert!(run.stdout.contains("would remove 1 of 2"), "{run:?}");
+    assert!(!run.stderr.contains("of older code stay"), "{run:?}");
+    let superseded = |scene: &Scene| scene.json(&["report"])["functions"][0]["superseded"]["entries"].clone();
+    assert_eq!(superseded(&scene), 1);
+    // Somebody has used it since.
+    touch(&scene, "features@2", std::time::SystemTime::now());
+    let run = scene.run(&["gc", "--superseded", "--dry-run"]);
+    assert!(run.stdout.contains("nothing would be removed"), "{run:?}");
+    assert!(run.stderr.contains("1 entry of older code stays: it was used since"), "{run:?}");
+    assert_eq!(superseded(&scene), 0);
+    let page = scene.run(&["report"]).stdout;
+    assert!(page.contains("Of which may go") && !page.contains("gc --superseded"), "no command that does nothing");
+}
+
+#[test]
+fn one_array_is_one_array_however_often_it_was_taken() {
+    use ndarray::{Array1, ArrayRef1};
+    #[ndcache::cache]
+    fn ramp(n: usize) -> Array1<f64> {
+        Array1::from_elem(n, 1.5)
+    }
+    #[ndcache::cache]
+    fn scaled(x: &ArrayRef1<f64>, by: f64) -> f64 {
+        x.sum() * by
+    }
+    let scene = empty();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    let x = memory.eval(ramp::call(1000));
+    for n in 0..10 {
+        memory.eval(scaled::call(&x, f64::from(n)));
+    }
+    drop(memory);
+    let edges = scene.json(&["report"])["lineage"]["edges"].clone();
+    assert_eq!((&edges[0]["links"], &edges[0]["bytes"]), (&10.into(), &8000.into()), "{edges}");
+}
+
+#[test]
+fn damage_is_told_with_the_call_that_it_is_of_and_the_remedy() {
+    let scene = Scene::new();
+    let shown = scene.json(&["show", "frozen mapped@1"]);
+    let array =
+        shown["arrays"][0]["file"].as_str().expect("a file").replace("/data", &scene.root().display().to_string());
+    let mut bytes = fs::read(&array).expect("its bytes");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::remove_file(&array).expect("removed");
+    fs::write(&array, bytes).expect("written");
+    let doctor = scene.run(&["doctor"]).stdout;
+    assert!(doctor.contains("not read: `ndcache verify` checks every stored byte"), "{doctor}");
+    let run = scene.run(&["verify"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stdout.contains("frozen mapped(rows=10)") && run.stdout.contains("1 problem"), "{run:?}");
+    assert!(
+        run.stdout.contains("checked 18 entries, ") && run.stdout.contains(" of 99.3 KiB is what was written"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("`ndcache verify --repair` removes what is damaged"), "{run:?}");
+    let document = scene.json(&["verify"]);
+    assert_eq!(
+        (&document["problems"][0]["function"], &document["problems"][0]["arguments"]),
+        (&"frozen mapped".into(), &"rows=10".into())
+    );
+    let before = scene.snapshot();
+    let dry = scene.run(&["verify", "--repair", "--dry-run"]);
+    assert!(dry.code == 1 && dry.stdout.contains("would remove 1 entry"), "{dry:?}");
+    assert_eq!(scene.snapshot(), before);
+    let done = scene.run(&["verify", "--repair", "--yes"]);
+    assert!(done.code == 0 && done.stdout.contains("removed 1 entry"), "what was found is mended: {done:?}");
+    assert_eq!(scene.run(&["verify"]).code, 0);
+}
+
+#[test]
+fn many_calls_of_one_function_are_folded_at_a_terminal() {
+    use ndarray::{Array1, ArrayRef1};
+    #[ndcache::cache]
+    fn ramp(n: usize) -> Array1<f64> {
+        Array1::from_elem(n, 1.5)
+    }
+    #[ndcache::cache]
+    fn scaled(x: &ArrayRef1<f64>, by: f64) -> f64 {
+        x.sum() * by
+    }
+    #[ndcache::cache]
+    fn largest(x: &ArrayRef1<f64>) -> f64 {
+        x.sum()
+    }
+    let scene = empty();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    let x = memory.eval(ramp::call(1000));
+    memory.eval(largest::call(&x));
+    for n in 0..60 {
+        memory.eval(scaled::call(&x, f64::from(n)));
+    }
+    drop(memory);
+    assert_eq!(scene.run(&["tree", "ramp@1", "--down"]).stdout.lines().count(), 62, "a pipe has all of it");
+    let (_, shown) = scene.terminal(&["tree", "ramp@1", "--down", "--color", "never"], "");
+    assert_eq!(shown.lines().count(), 1 + 1 + 5 + 1, "{shown}");
+    assert!(shown.contains("└─ … and 55 more of `") && shown.contains("`--all` lists them"), "{shown}");
+    let (_, shown) = scene.terminal(&["tree", "ramp@1", "--down", "--all", "--color", "never"], "");
+    assert_eq!(shown.lines().count(), 62);
+}
+
+#[test]
+fn what_tells_entries_apart_stays_where_a_terminal_is_narrow() {
+    use unicode_width::UnicodeWidthStr;
+    let scene = empty();
+    let of = |alpha| Made {
+        path: "study.fit",
+        code: 1,
+        arguments: vec![array("features", "x"), decimal("alpha", alpha), number("order", 2)],
+    };
+    store(&scene, vec![of(0.070_707), of(0.9)]);
+    for columns in [60, 80, 100, 120] {
+        let (_, shown) = scene.terminal_of(columns, &["ls", "fit", "--color", "never"], "");
+        assert!(shown.lines().all(|line| line.width() <= columns), "{columns}: {shown}");
+        let needed = if columns < 80 { "alpha=0." } else { "alpha=0.07" };
+        assert!(shown.contains(needed) && shown.contains("alpha=0.9, order=2"), "{columns}: {shown}");
+    }
+}

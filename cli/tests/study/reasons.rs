@@ -1,0 +1,68 @@
+//! Why entries were computed: what has changed is told, and not what happens to be nearest.
+
+use crate::study::{Made, array, empty, file, number, store};
+use crate::support::Scene;
+
+fn features(code: u8, scan: &str, width: i64) -> Made<'static> {
+    Made { path: "pipeline.features", code, arguments: vec![array("scan", scan), number("width", width)] }
+}
+
+fn reasons(scene: &Scene, what: &str) -> Vec<String> {
+    let why = scene.json(&["why", what]);
+    let misses = why["misses"].as_array().expect("a list").iter();
+    misses.map(|miss| miss["reason"].as_str().expect("a reason").to_owned()).collect()
+}
+
+#[test]
+fn changed_code_is_told_of_every_entry_that_was_there_before() {
+    let scene = empty();
+    let all =
+        |code: u8| ["a", "b", "c"].into_iter().flat_map(move |scan| [features(code, scan, 4), features(code, scan, 8)]);
+    store(&scene, all(1).collect());
+    store(&scene, all(2).collect());
+    let why = reasons(&scene, "features");
+    assert_eq!(why.len(), 10);
+    assert!(why[..6].iter().all(|reason| reason.contains("code changed")), "{why:?}");
+    assert!(why[6..].iter().all(|reason| reason.starts_with("argument")), "{why:?}");
+    // With other arguments and other code, what is nearest of the same code counts.
+    store(&scene, vec![features(2, "a", 16)]);
+    assert_eq!(reasons(&scene, "features@1"), ["argument `width`: 8 → 16"]);
+    let by_reason = scene.run(&["stats", "--by", "reason"]).stdout;
+    let misses = |reason: &str| {
+        let line = by_reason.lines().find(|line| line.starts_with(reason)).unwrap_or_default();
+        line.split_whitespace().last().map(str::to_owned)
+    };
+    assert_eq!(misses("code").as_deref(), Some("6"), "{by_reason}");
+    assert_eq!(misses("argument").as_deref(), Some("6"), "{by_reason}");
+}
+
+#[test]
+fn a_file_that_has_changed_is_told_as_that_file() {
+    let scene = empty();
+    let load = |path: &'static str, content| Made {
+        path: "pipeline.load",
+        code: 1,
+        arguments: vec![file("path", path, content)],
+    };
+    store(&scene, vec![load("data/a.npy", "1"), load("data/b.npy", "2"), load("data/c.npy", "3")]);
+    store(&scene, vec![load("data/a.npy", "4")]);
+    assert_eq!(reasons(&scene, "load@1"), ["argument `path`: the content of 'data/a.npy' changed"]);
+    assert_eq!(reasons(&scene, "load@2"), ["argument `path`: 'data/b.npy' → 'data/c.npy'"]);
+}
+
+#[test]
+fn what_was_logged_says_of_which_run_and_of_how_many_misses_it_is() {
+    let scene = empty();
+    store(&scene, (0..3).map(|width| features(1, "a", width)).collect());
+    let why = scene.json(&["why", "features"]);
+    let logged = why["logged"].as_array().expect("a list");
+    assert!(!logged.is_empty(), "{why}");
+    let misses: u64 = logged.iter().map(|miss| miss["misses"].as_u64().expect("a number")).sum();
+    assert_eq!(misses, 3, "{why}");
+    let run = logged[0]["run"].as_str().expect("digits");
+    assert_eq!(run.len(), 16, "{run}");
+    let text = scene.run(&["why", "features"]).stdout;
+    assert!(text.contains(&format!("run {}", &run[..8])), "{text}");
+    assert_eq!(scene.run(&["stats", "--run", &run[..8]]).code, 0);
+    assert_eq!(scene.json(&["why", "features@1"])["logged"].as_array().map(Vec::len), Some(0));
+}

@@ -1,0 +1,231 @@
+//! Entries are found by what they are called by, and what can't be meant is an error.
+
+use crate::study::{Made, array, empty, number, rows, store, study};
+use crate::support::Scene;
+
+fn of(scene: &Scene, function: &str, condition: &str) -> usize {
+    rows(scene, &["ls", function, "--where", condition])
+}
+
+#[test]
+fn the_end_of_a_function_names_it() {
+    let scene = study();
+    for name in ["fit", "pipeline.fit"] {
+        for arguments in [
+            &["ls", name][..],
+            &["table", name],
+            &["why", name],
+            &["verify", name],
+            &["gc", "--function", name, "--max-items", "1", "--dry-run"],
+            &["rm", "--function", name, "--dry-run"],
+        ] {
+            let run = scene.run(arguments);
+            assert!(run.code == 0 && run.stdout.lines().count() > 0, "{arguments:?}: {run:?}");
+        }
+        assert_eq!(scene.run(&["show", &format!("{name}@2")]).code, 0);
+    }
+    let run = scene.run(&["show", "fit"]);
+    assert!(run.code == 2 && run.stderr.contains("`pipeline.fit@1` for the latest"), "{run:?}");
+    let of = |path, code| Made { path, code, arguments: vec![number("n", 1)] };
+    store(&scene, vec![of("app::fit", 1), of("frozen fit", 1), of("tools/refit", 1), of("fit", 1)]);
+    assert_eq!(rows(&scene, &["ls", "fit"]), 1, "the one whose whole path it is");
+    assert_eq!((rows(&scene, &["ls", "app::fit"]), rows(&scene, &["ls", "frozen fit"])), (1, 1));
+    assert_eq!(scene.run(&["rm", "--function", "fit", "--yes"]).code, 0);
+    let run = scene.run(&["ls", "fit"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("one of 3: `app::fit`, `frozen fit`, `pipeline.fit`"), "not `refit`: {run:?}");
+}
+
+#[test]
+fn a_misspelt_function_is_told_with_the_one_that_is_meant() {
+    let scene = study();
+    for (name, meant) in [("fitt", "`fit`"), ("pipeline.laod", "`pipeline.load`"), ("piepline.fit", "`pipeline.fit`")] {
+        let run = scene.run(&["ls", name]);
+        assert!(run.code == 1 && run.stderr.contains(&format!("did you mean {meant}?")), "{run:?}");
+    }
+    let run = scene.run(&["ls", "something"]);
+    assert!(run.code == 1 && run.stderr.contains("see `ndcache ls`"), "{run:?}");
+    let run = scene.run(&["show", "loda"]);
+    assert!(run.code == 2 && run.stderr.contains("did you mean `load`?"), "{run:?}");
+}
+
+#[test]
+fn a_text_is_met_with_and_without_its_quotes() {
+    let scene = study();
+    for (condition, count) in [
+        ("path=data/scan01.npy", 1),
+        ("path='data/scan01.npy'", 1),
+        ("path=\"data/scan01.npy\"", 1),
+        ("path==data/scan01.npy", 1),
+        ("path!=data/scan01.npy", 2),
+        ("path!='data/scan01.npy'", 2),
+        ("path~scan01", 1),
+        ("path>data/scan00.npy", 2),
+        ("*=data/scan01.npy", 1),
+        ("*!=data/scan01.npy", 2),
+        ("path=data/scan99.npy", 0),
+    ] {
+        assert_eq!(of(&scene, "load", condition), count, "{condition}");
+    }
+    for (condition, count) in
+        [("alpha=0.50", 3), ("alpha!=0.5", 6), ("alpha>0.1", 6), ("alpha<=0.5", 6), ("order=2", 9)]
+    {
+        assert_eq!(of(&scene, "fit", condition), count, "{condition}");
+    }
+    let removed = scene.json(&["rm", "--function", "load", "--where", "path!=data/scan01.npy", "--yes"]);
+    assert_eq!(removed["removed"]["entries"], 2);
+    let left = scene.run(&["ls", "load"]).stdout;
+    assert!(left.contains("scan01") && left.lines().count() == 2, "{left}");
+}
+
+#[test]
+fn a_condition_that_nothing_could_meet_is_an_error() {
+    let scene = study();
+    let before = scene.snapshot();
+    for (function, condition, what) in [
+        ("fit", "alphas>0.5", "did you mean `alpha`?"),
+        ("fit", "alpa!=0.9", "did you mean `alpha`?"),
+        ("fit", "path~scan", "there are `alpha`, `features`, `order`"),
+        ("fit", "alpha=>0.9", "expected an argument's name"),
+        ("fit", "alpha=<0.9", "expected an argument's name"),
+        ("fit", "alpha>abc", "can't be compared with any of these, such as `0."),
+        ("fit", "alpha<abc", "can't be compared"),
+        ("fit", "features>1", "can't be compared"),
+        ("load", "path<5x*", "`*` stands for nothing"),
+        ("load", "path=*", "`path~part` finds texts"),
+        ("load", "path!=*.npy", "`path~part` finds texts"),
+        ("load", "path~*.npy", "`path~part` finds texts"),
+    ] {
+        for command in [
+            &["ls", function][..],
+            &["ls", function, "--json"],
+            &["ls", function, "--jsonl"],
+            &["table", function],
+            &["rm", "--function", function, "--yes"],
+            &["export", "--function", function, "-o", "out.tar"],
+            &["ls"],
+        ] {
+            // Of all functions together another one may have such an argument.
+            if command.len() == 1 && (condition.starts_with("path~") || condition == "path<5x*") {
+                continue;
+            }
+            let run = scene.run(&[command, &["--where", condition]].concat());
+            assert!(run.code == 2 && run.stderr.contains(what), "{command:?} {condition}: {run:?}");
+        }
+    }
+    assert_eq!(scene.snapshot(), before);
+    assert!(!scene.root().join("out.tar").exists());
+}
+
+#[test]
+fn the_first_digits_of_an_array_name_it() {
+    let scene = study();
+    let digests: Vec<String> = ["00", "01", "02"]
+        .map(|scan| ndcache::digest(&format!("data/scan{scan}.npy")).to_string())
+        .into_iter()
+        .collect();
+    for digest in &digests {
+        for digits in [4, 8, 20, 32] {
+            let digits = &digest[..digits];
+            let others = digests.iter().filter(|other| other.starts_with(digits)).count();
+            assert_eq!(others, 1, "the digests differ there");
+            assert_eq!(of(&scene, "fit", &format!("features={digits}")), 3);
+            assert_eq!(of(&scene, "fit", &format!("features!={}", digits.to_uppercase())), 6);
+        }
+        assert_eq!(of(&scene, "fit", &format!("features={}", &digest[..3])), 0, "three are no name");
+    }
+    // Digits of the digest of a number name nothing: numbers have digits themselves.
+    let alpha = ndcache::digest(&0.5).to_string();
+    assert_eq!(of(&scene, "fit", &format!("alpha={}", &alpha[..8])), 0);
+    assert_eq!(of(&scene, "fit", &format!("alpha={alpha}")), 3);
+}
+
+#[test]
+fn digits_of_several_arrays_are_not_guessed() {
+    let scene = empty();
+    let digest = |last: u8| {
+        let mut bytes = [0xab; 16];
+        bytes[15] = last;
+        ndcache::dynamic::Argument::new("x", ndcache::Digest::from_bytes(bytes), "float64[3]")
+    };
+    let of = |last| Made { path: "f", code: 1, arguments: vec![digest(last)] };
+    store(&scene, vec![of(1), of(2)]);
+    let run = scene.run(&["rm", "--function", "f", "--where", "x=abab", "--yes"]);
+    assert!(run.code == 2 && run.stderr.contains("is the beginning of 2 digests"), "{run:?}");
+    assert_eq!(rows(&scene, &["ls", "f"]), 2);
+}
+
+#[test]
+fn a_text_that_was_cut_is_nobodys_and_not_another_one() {
+    let scene = empty();
+    let long = "x".repeat(150);
+    let text = |text: &str| ndcache::dynamic::Argument::new("t", ndcache::digest(text), &format!("'{text}'"));
+    let of = |it: &str| Made { path: "f", code: 1, arguments: vec![text(it)] };
+    store(&scene, vec![of(&long), of("short")]);
+    assert_eq!(rows(&scene, &["ls", "f", "--where", &format!("t={long}")]), 0);
+    assert_eq!(rows(&scene, &["ls", "f", "--where", &format!("t!={long}")]), 1, "the one that is surely another");
+    assert_eq!(rows(&scene, &["ls", "f", "--where", "t!=short"]), 1);
+}
+
+#[test]
+fn secret_arguments_meet_nothing() {
+    let scene = empty();
+    let of = |token: &str| Made {
+        path: "f",
+        code: 1,
+        arguments: vec![ndcache::dynamic::Argument::of("token", token).expect("an argument").secret()],
+    };
+    store(&scene, vec![of("a"), of("b")]);
+    for condition in ["token=a", "token!=a", "token>a", "token~a", "token~secret", "*=a", "*!=a"] {
+        assert_eq!(rows(&scene, &["ls", "f", "--where", condition]), 0, "{condition}");
+    }
+}
+
+#[test]
+fn a_table_is_shortened_put_in_order_and_names_its_entries() {
+    let scene = study();
+    let table = |more: &[&str]| scene.run(&[&["table", "fit", "--csv"], more].concat()).stdout;
+    let all = table(&[]);
+    assert_eq!(all.lines().next(), Some("features,alpha,order,result,took,created,key"));
+    assert_eq!(table(&["-n", "2"]).lines().collect::<Vec<_>>(), all.lines().take(3).collect::<Vec<_>>());
+    let newest = table(&["-r", "-n", "1"]);
+    assert_eq!(newest.lines().last(), all.lines().last());
+    let key = newest.trim_end().rsplit(',').next().expect("a key").to_owned();
+    assert_eq!(scene.json(&["show", &key])["key"], *key);
+    assert_eq!(table(&["--sort", "name"]).lines().count(), all.lines().count());
+    let took = table(&["--sort", "took"]);
+    let times: Vec<f64> = took.lines().skip(1).filter_map(|line| line.split(',').nth(4)?.parse().ok()).collect();
+    assert!(times.len() == 9 && times.is_sorted_by(|a, b| a >= b), "{took}");
+    let shown = scene.run(&["table", "fit", "-n", "1"]).stdout;
+    assert!(shown.lines().next().is_some_and(|head| head.ends_with("key")), "{shown}");
+    // An argument of that name keeps it.
+    store(&scene, vec![Made { path: "g", code: 1, arguments: vec![number("key", 7), array("x", "x")] }]);
+    assert_eq!(scene.run(&["table", "g", "--csv"]).stdout.lines().next(), Some("key,x,result,took,created,entry.key"));
+}
+
+#[test]
+fn a_table_of_many_takes_as_long_as_their_list() {
+    use std::time::Instant;
+    let scene = empty();
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    #[ndcache::cache]
+    fn pair(n: u64) -> (u64, std::collections::BTreeMap<String, u64>) {
+        (n, [("a".to_owned(), n), ("b".to_owned(), n)].into())
+    }
+    #[ndcache::cache]
+    fn fields(n: u64) -> std::collections::BTreeMap<String, u64> {
+        pair::compute(n).1
+    }
+    (0..3000).for_each(|n| drop(memory.eval(fields::call(n))));
+    drop(memory);
+    let shortest = |arguments: &[&str]| {
+        let run = || {
+            let begin = Instant::now();
+            assert_eq!(rows(&scene, arguments), 3000);
+            begin.elapsed()
+        };
+        (0..3).map(|_| run()).min().expect("a run")
+    };
+    let (list, table) = (shortest(&["ls", "fields"]), shortest(&["table", "fields"]));
+    assert!(table < 6 * list, "{table:?} and {list:?}: not by the square of their number");
+}
