@@ -71,17 +71,22 @@ impl Reader<'_> {
     }
 
     fn attribute(&mut self, bracket: usize) {
+        self.condition(bracket + 1, self.file.tokens[bracket].link as usize);
+    }
+
+    /// `cfg(p)`, and `cfg_attr(p, …)` with what stands in it.
+    fn condition(&mut self, from: usize, to: usize) {
         let file = self.file;
-        if !file.is_open(bracket + 2, b'(') {
+        if !file.is_open(from + 1, b'(') {
             return;
         }
-        let to = file.tokens[bracket + 2].link as usize;
-        match file.symbol(bracket + 1) {
-            Symbol::CFG => self.predicate(bracket + 3, to),
+        match file.symbol(from) {
+            Symbol::CFG => self.predicate(from + 2, to - 1),
             Symbol::CFG_ATTR => {
-                if let Some(&(from, to)) = cfg::arguments(file, bracket + 3, to).first() {
-                    self.predicate(from, to);
-                }
+                let arguments = cfg::arguments(file, from + 2, to - 1);
+                let Some((&(from, to), added)) = arguments.split_first() else { return };
+                self.predicate(from, to);
+                added.iter().for_each(|&(from, to)| self.condition(from, to));
             }
             _ => {}
         }

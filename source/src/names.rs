@@ -225,9 +225,10 @@ impl<'a> Names<'a> {
             }
             seen.push((scope, wanted));
             let mut taken = 0;
-            for target in self.explicit(scope, name) {
+            for (target, is_guarded) in self.explicit(scope, name) {
                 let namespaces = self.namespaces(&target);
-                taken |= namespaces;
+                // What may not be compiled hides nothing.
+                taken |= if is_guarded { 0 } else { namespaces };
                 if namespaces & wanted != 0 {
                     add(&mut targets, target);
                 }
@@ -269,21 +270,27 @@ impl<'a> Names<'a> {
         opened
     }
 
-    fn explicit(&self, scope: ScopeId, name: Symbol) -> Vec<Target> {
+    /// What a scope itself has under a name, and whether that stands under a guard.
+    fn explicit(&self, scope: ScopeId, name: Symbol) -> Vec<(Target, bool)> {
         let mut targets = Vec::new();
         for binding in self.index.scopes[scope as usize].names.get(&name).into_iter().flatten() {
             match binding {
-                Binding::Item(id) => targets.push(Target::Item(*id)),
-                Binding::Module(module) => targets.push(Target::Module(*module)),
-                Binding::Crate(SELF) => targets.push(Target::Module(self.index.root_of(scope))),
-                Binding::Crate(name) => targets.push(self.other_crate(scope, *name)),
-                Binding::Import(import) => targets.extend(self.imported(scope, import)),
+                Binding::Item(id) => targets.push((Target::Item(*id), !self.index.item(*id).guards.is_empty())),
+                Binding::Module(module) => {
+                    targets.push((Target::Module(*module), self.index.scopes[*module as usize].is_guarded));
+                }
+                Binding::Crate(SELF) => targets.push((Target::Module(self.index.root_of(scope)), false)),
+                Binding::Crate(name) => targets.push((self.other_crate(scope, *name), false)),
+                Binding::Import(import) => {
+                    targets.extend(self.imported(scope, import).into_iter().map(|target| (target, import.is_guarded)));
+                }
             }
         }
         targets
     }
 
-    fn imported(&self, scope: ScopeId, import: &Import) -> Vec<Target> {
+    /// What an import stands for.
+    pub(crate) fn imported(&self, scope: ScopeId, import: &Import) -> Vec<Target> {
         let found = self.import_path(scope, import);
         let whole = found.iter().filter_map(|found| self.whole(found, import.path.len()));
         whole.collect()

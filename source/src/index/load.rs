@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::attributes::{compiled, inner_attributes, is_marked, paths};
 use super::split::{self, ItemKind, Raw, called_macro};
 use super::text::included_path;
-use super::{Binding, CrateId, Guard, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses};
-use crate::cfg;
+use super::{Binding, CrateId, Guard, Guarded, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses};
 use crate::error::Result;
 use crate::file::File;
 use crate::session::Session;
@@ -115,7 +115,7 @@ fn share_imports(index: &mut Index, from: ScopeId, to: ScopeId) {
 /// called.
 pub(super) fn bind_import(index: &mut Index, scope: ScopeId, name: Option<Symbol>, import: Import) {
     for path in std::iter::once(import.path.clone()).chain(nearer(&import.path)) {
-        let import = Import { path, global: import.global };
+        let import = Import { path, ..import };
         let known = &mut index.scopes[scope as usize];
         match name {
             None => known.globs.push(import),
@@ -164,8 +164,8 @@ fn place(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
         return Ok(());
     }
     match raw.kind {
-        ItemKind::Use => import(index, context, raw),
-        ItemKind::ExternCrate => extern_crate(index, context, raw),
+        ItemKind::Use => import(index, context, raw, &guards),
+        ItemKind::ExternCrate => extern_crate(index, context, raw, &guards),
         ItemKind::Module => return module(index, context, raw, guards),
         ItemKind::ExternBlock => return extern_block(index, context, raw, guards),
         ItemKind::Call if includes(index, context, raw)? => {}
@@ -174,31 +174,15 @@ fn place(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
     Ok(())
 }
 
-/// Whether attributes let an item be compiled; what isn't decided becomes a guard.
-fn compiled(index: &Index, file: u32, attributes: &[usize], guards: &mut Vec<Guard>) -> bool {
-    let source = &index.files[file as usize];
-    for &bracket in attributes {
-        if source.symbol(bracket + 1) != Symbol::CFG || !source.is_open(bracket + 2, b'(') {
-            continue;
-        }
-        let (from, to) = (bracket + 3, source.tokens[bracket + 2].link as usize);
-        match cfg::decide(source, from, to, index.session_of(source), &index.symbols) {
-            Some(false) => return false,
-            Some(true) => {}
-            None => guards.push(Guard { file, from: from as u32, to: to as u32 }),
-        }
-    }
-    true
-}
-
 fn bind(index: &mut Index, scope: ScopeId, name: Symbol, binding: Binding) {
     index.scopes[scope as usize].names.entry(name).or_default().push(binding);
 }
 
-pub(super) fn import(index: &mut Index, context: &Context, raw: &Raw) {
+fn import(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard]) {
     let file = &index.files[context.file as usize];
     for used in uses::used(file, raw.keyword + 1, raw.to - 1) {
-        let import = Import { path: used.path, global: used.global };
+        let import = Import { path: used.path, global: used.global, is_guarded: !guards.is_empty() };
+        guard(index, context, used.name, &import, guards);
         let scope = &mut index.scopes[context.scope as usize];
         match used.name {
             None => scope.globs.push(import),
@@ -208,10 +192,20 @@ pub(super) fn import(index: &mut Index, context: &Context, raw: &Raw) {
     }
 }
 
+/// Notes an import under guards; in a body these are among the tokens of an item.
+fn guard(index: &mut Index, context: &Context, name: Option<Symbol>, import: &Import, guards: &[Guard]) {
+    let scope = context.scope;
+    if !guards.is_empty() && !index.scopes[scope as usize].is_body {
+        index.guarded.push(Guarded { scope, name, import: import.clone(), guards: guards.to_vec() });
+    }
+}
+
 /// `extern crate name as other;`
-fn extern_crate(index: &mut Index, context: &Context, raw: &Raw) {
+fn extern_crate(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard]) {
     let file = &index.files[context.file as usize];
     let name = if file.symbol(raw.keyword + 3) == Symbol::AS { file.symbol(raw.keyword + 4) } else { raw.name };
+    let import = Import { path: vec![raw.name], global: true, is_guarded: !guards.is_empty() };
+    guard(index, context, Some(name), &import, guards);
     bind(index, context.scope, name, Binding::Crate(raw.name));
 }
 
@@ -224,8 +218,10 @@ fn extern_block(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<Gua
     while at < to {
         let inner = split::item(&index.files[context.file as usize], at, to);
         at = inner.to.max(at + 1);
-        if inner.name != Symbol::NONE {
-            let member = push(index, context, &inner, guards.clone());
+        let mut guards = guards.clone();
+        let is_compiled = compiled(index, context.file, &inner.attributes, &mut guards);
+        if inner.name != Symbol::NONE && is_compiled {
+            let member = push(index, context, &inner, guards);
             index.items[member as usize].parent = Some(id);
             bind(index, context.scope, inner.name, Binding::Item(member));
         }
@@ -280,7 +276,7 @@ fn macro_rules(index: &mut Index, context: &Context, raw: &Raw, id: ItemId) {
     index.macros.entry((krate, raw.name)).or_default().push(id);
     bind(index, context.scope, raw.name, Binding::Item(id));
     let file = &index.files[context.file as usize];
-    let exported = raw.attributes.iter().any(|&bracket| file.symbol(bracket + 1) == Symbol::MACRO_EXPORT);
+    let exported = is_marked(file, &raw.attributes, Symbol::MACRO_EXPORT);
     if exported {
         index.exported.entry(raw.name).or_default().push(id);
     }
@@ -306,7 +302,14 @@ pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Ve
     }
     let scope = index.scopes.len() as ScopeId;
     let krate = index.scopes[context.scope as usize].krate;
-    index.scopes.push(Scope { parent: Some(context.scope), name: Some(raw.name), krate, ..Scope::default() });
+    let is_guarded = !guards.is_empty();
+    index.scopes.push(Scope {
+        parent: Some(context.scope),
+        name: Some(raw.name),
+        krate,
+        is_guarded,
+        ..Scope::default()
+    });
     bind(index, context.scope, raw.name, Binding::Module(scope));
     let context = Context { scope, guards, depth: context.depth + 1, parent: None, ..context.clone() };
     match raw.body {
@@ -317,63 +320,55 @@ pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Ve
 
 fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Result<()> {
     let named = index.symbols.text(raw.name).trim_start_matches("r#").to_owned();
-    let (told, _) = paths(index, context.file, raw);
-    context.children = match told.first() {
-        Some(path) => context.paths.join(path),
-        None => context.children.join(named),
-    };
-    context.paths = context.children.clone();
     let to = index.files[context.file as usize].tokens[body].link as usize;
     let (inner, from) = inner_attributes(&index.files[context.file as usize], body + 1);
     if !compiled(index, context.file, &inner, &mut context.guards) {
         return Ok(());
     }
-    level(index, &context, from, to)
+    let (told, sure) = paths(index, context.file, &raw.attributes);
+    let (folders, base) = (context.paths.clone(), context.children.join(named));
+    for told in &told {
+        let context = under(&context, &told.guards);
+        let folder = folders.join(&told.path);
+        level(index, &Context { children: folder.clone(), paths: folder, ..context }, from, to)?;
+    }
+    if sure {
+        return Ok(());
+    }
+    let context = told.iter().fold(context, |context, told| under(&context, &told.guards));
+    level(index, &Context { children: base.clone(), paths: base, ..context }, from, to)
 }
 
-/// The paths of `#[path = "…"]` and of `#[cfg_attr(p, path = "…")]`; and whether one of them surely counts.
-fn paths(index: &Index, file: u32, raw: &Raw) -> (Vec<String>, bool) {
-    let source = &index.files[file as usize];
-    let (mut found, mut sure) = (Vec::new(), false);
-    for &bracket in &raw.attributes {
-        if source.symbol(bracket + 1) == Symbol::PATH {
-            // That of a macro's variable isn't known.
-            sure |= source.string(bracket + 3).is_some();
-            found.extend(source.string(bracket + 3).map(str::to_owned));
-        } else if source.symbol(bracket + 1) == Symbol::CFG_ATTR && source.is_open(bracket + 2, b'(') {
-            let arguments = cfg::arguments(source, bracket + 3, source.tokens[bracket + 2].link as usize);
-            let Some((&(from, to), rest)) = arguments.split_first() else { continue };
-            let decided = cfg::decide(source, from, to, index.session_of(source), &index.symbols);
-            let told = rest.iter().filter(|(from, _)| source.symbol(*from) == Symbol::PATH && decided != Some(false));
-            for &(from, _) in told {
-                found.extend(source.string(from + 2).map(str::to_owned));
-                sure |= decided == Some(true);
-            }
-        }
-    }
-    (found, sure)
+/// The same place under more guards.
+fn under(context: &Context, guards: &[Guard]) -> Context {
+    let mut context = context.clone();
+    context.guards.extend_from_slice(guards);
+    context
 }
 
 fn files(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
     let name = index.symbols.text(raw.name).trim_start_matches("r#").to_owned();
-    let (told, sure) = paths(index, context.file, raw);
+    let (told, sure) = paths(index, context.file, &raw.attributes);
     let mut read = false;
-    for path in told.iter().map(|path| context.paths.join(path)).filter(|path| path.is_file()) {
-        let children = folder(&path);
-        module_file(index, context, &path, children)?;
-        read = true;
+    for told in &told {
+        let path = context.paths.join(&told.path);
+        if path.is_file() {
+            module_file(index, &under(context, &told.guards), &path, folder(&path))?;
+            read = true;
+        }
     }
     let flat = context.children.join(format!("{name}.rs"));
     let nested = context.children.join(&name).join("mod.rs");
+    let by_name = told.iter().fold(context.clone(), |context, told| under(&context, &told.guards));
     if !sure && flat.is_file() {
-        module_file(index, context, &flat, context.children.join(&name))?;
+        module_file(index, &by_name, &flat, context.children.join(&name))?;
         read = true;
     } else if !sure && nested.is_file() {
-        module_file(index, context, &nested, folder(&nested))?;
+        module_file(index, &by_name, &nested, folder(&nested))?;
         read = true;
     }
     if !read {
-        missing(index, context, told.first().map_or(flat, |path| context.paths.join(path)));
+        missing(index, context, told.first().map_or(flat, |told| context.paths.join(&told.path)));
     }
     Ok(())
 }
@@ -392,17 +387,6 @@ fn module_file(index: &mut Index, context: &Context, path: &Path, children: Path
     let context = Context { file, children, paths: folder(path), guards, ..context.clone() };
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)
-}
-
-/// The brackets of `#![…]` at the head of a module, and where its items begin.
-fn inner_attributes(file: &File, mut at: usize) -> (Vec<usize>, usize) {
-    let mut found = Vec::new();
-    while file.symbol(at + 1) == Symbol::BANG {
-        let Some(bracket) = split::attribute(file, at) else { break };
-        found.push(bracket);
-        at = file.after(bracket);
-    }
-    (found, at)
 }
 
 /// `include!("file")` and `include!(concat!(env!("OUT_DIR"), "/file"))`, where items stand.

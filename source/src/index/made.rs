@@ -229,7 +229,7 @@ fn import(index: &mut Index, scope: ScopeId, declared: &Declared, values: &[Valu
         used.extend(uses::used_with(file, declared.from + 1, declared.to, &values));
     }
     for used in used {
-        let import = Import { path: used.path, global: used.global };
+        let import = Import { path: used.path, global: used.global, is_guarded: false };
         if import.path.first().is_some_and(|&first| first != Symbol::NONE) {
             load::bind_import(index, scope, used.name, import);
         }

@@ -1,5 +1,6 @@
 //! The index of a crate: its files, items and scopes, read once per compilation.
 
+mod attributes;
 mod body;
 mod load;
 mod made;
@@ -17,6 +18,7 @@ use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Symbol, Symbols};
 
+pub(crate) use attributes::{Attribute, attributes};
 pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::used;
@@ -85,6 +87,18 @@ pub(crate) enum Binding {
 pub(crate) struct Import {
     pub(crate) path: Vec<Symbol>,
     pub(crate) global: bool,
+    /// Whether it stands under a predicate that isn't decided.
+    pub(crate) is_guarded: bool,
+}
+
+/// An import of a module's that stands under predicates which the compiler's arguments don't decide.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    pub(crate) scope: ScopeId,
+    /// The name in scope; `None` for `*`, `_` for `as _`.
+    pub(crate) name: Option<Symbol>,
+    pub(crate) import: Import,
+    pub(crate) guards: Vec<Guard>,
 }
 
 /// A module, or the body of a function that declares names of its own.
@@ -94,6 +108,8 @@ pub(crate) struct Scope {
     pub(crate) parent: Option<ScopeId>,
     pub(crate) krate: CrateId,
     pub(crate) is_body: bool,
+    /// Whether it stands under a predicate that isn't decided.
+    pub(crate) is_guarded: bool,
     pub(crate) name: Option<Symbol>,
     /// The macro call that makes the module.
     pub(crate) made_by: Option<ItemId>,
@@ -119,6 +135,8 @@ pub struct Index {
     pub(crate) macros: Map<(CrateId, Symbol), Vec<ItemId>>,
     /// The exported macros of all crates.
     pub(crate) exported: Map<Symbol, Vec<ItemId>>,
+    /// The imports under guards, of all crates.
+    pub(crate) guarded: Vec<Guarded>,
     pub(crate) impls: Vec<ItemId>,
     pub(crate) calls: Vec<ItemId>,
     /// Where each of the calls stands.
@@ -158,6 +176,7 @@ impl Index {
             members_of: Map::default(),
             macros: Map::default(),
             exported: Map::default(),
+            guarded: Vec::new(),
             impls: Vec::new(),
             calls: Vec::new(),
             contexts: Map::default(),

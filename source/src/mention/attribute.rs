@@ -2,7 +2,7 @@
 
 use super::{Mention, Path, text};
 use crate::file::{File, content};
-use crate::index::{Index, ItemId};
+use crate::index::{Attribute, Index, ItemId};
 use crate::lex::Kind;
 use crate::prelude::is_standard_derive;
 use crate::symbol::Symbol;
@@ -136,7 +136,7 @@ pub(super) fn mentions(index: &Index, file: &File, bracket: usize, found: &mut V
     }
     match file.symbol(bracket + 1) {
         Symbol::DERIVE => derived(file, bracket + 3, close - 1, found),
-        Symbol::CFG_ATTR if file.is_open(bracket + 2, b'(') => conditional(index, file, bracket + 2, found),
+        Symbol::CFG_ATTR if file.is_open(bracket + 2, b'(') => conditional(index, file, bracket, found),
         // What a macro's variable stands for is mentioned where the macro is called.
         Symbol::DOLLAR => {}
         name if SILENT.contains(&index.symbols.text(name)) => {}
@@ -164,9 +164,8 @@ fn derived(file: &File, from: usize, to: usize, found: &mut Vec<Mention>) {
 }
 
 /// `cfg_attr(p, a, b)` mentions what `a` and `b` do.
-fn conditional(index: &Index, file: &File, open: usize, found: &mut Vec<Mention>) {
-    let close = file.tokens[open].link as usize;
-    for (from, to) in crate::cfg::arguments(file, open + 1, close).into_iter().skip(1) {
+fn conditional(index: &Index, file: &File, bracket: usize, found: &mut Vec<Mention>) {
+    for Attribute { from, to, .. } in crate::index::attributes(file, bracket) {
         match file.symbol(from) {
             Symbol::DERIVE => derived(file, from + 2, to - 1, found),
             name if SILENT.contains(&index.symbols.text(name)) => {}

@@ -1,18 +1,23 @@
 //! The graph whose digest is taken.
 
-use super::Resolver;
 use super::grow::{Growth, listed};
 use super::step::{Node, Step};
+use super::{Resolver, guarded};
 use crate::digest::Vertex;
+use crate::index::Guarded;
 use crate::symbol::Map;
 
 /// A vertex for each node, and behind them one for each question that has answers: however many items call `.len()`,
 /// what it leads to is told once.
-pub(super) fn vertices(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Vertex> {
+pub(super) fn vertices(resolver: &Resolver<'_>, growth: &Growth<'_>, imports: &[&Guarded]) -> Vec<Vertex> {
     let mut graph = Graph { resolver, growth, questions: Map::default(), answers: Vec::new() };
     let mut vertices = Vec::with_capacity(growth.grown.len());
     for number in 0..growth.grown.len() {
         vertices.push(graph.vertex(number));
+    }
+    if !imports.is_empty() {
+        let words: Vec<Vec<String>> = imports.iter().map(|guarded| guarded::words(resolver, guarded)).collect();
+        vertices[0].edge(Vec::new(), words.iter().map(|words| words.iter().map(String::as_str).collect()).collect());
     }
     vertices.append(&mut graph.answers);
     vertices

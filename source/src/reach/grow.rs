@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::header::{Head, Implemented};
+use super::header::{Head, Implemented, signature_steps};
 use super::part::Unseen;
-use super::signature::signature_steps;
 use super::step::{Node, Step};
 use super::{Resolver, Steps};
 use crate::index::{ItemId, ItemKind};

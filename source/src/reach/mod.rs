@@ -4,11 +4,11 @@ mod calls;
 mod elsewhere;
 mod graph;
 mod grow;
+mod guarded;
 mod header;
 mod named;
 mod part;
 mod place;
-mod signature;
 mod step;
 mod told;
 
@@ -139,13 +139,19 @@ impl<'a> Resolver<'a> {
         if !growth.run() {
             return self.whole_crate(&growth);
         }
-        let digest = digest::refined(self.index.crates[OWN as usize].session.edition, graph::vertices(self, &growth));
+        let imports = guarded::imports(self, &growth);
+        let vertices = graph::vertices(self, &growth, &imports);
+        let digest = digest::refined(self.index.crates[OWN as usize].session.edition, vertices);
+        let (facts, hidden) = guarded::facts(self, &imports);
         let mut unseen = growth.unseen.clone();
+        unseen.extend(hidden);
         unseen.extend(self.missing_files(&growth));
         unseen.extend(told::settings(self, &growth));
         unseen.extend(told::imports(self, &growth));
         unseen.extend(told::lookups(self, &growth));
-        Reached { parts: told::parts(self, &growth), unseen: unseen.into_iter().collect(), digest, whole_crate: false }
+        let mut parts = told::parts(self, &growth);
+        parts[0].passed.extend(facts);
+        Reached { parts, unseen: unseen.into_iter().collect(), digest, whole_crate: false }
     }
 
     /// The types that what a named closure captures may have: those that the item around it reaches. `None` if that

@@ -38,7 +38,8 @@ pub struct Part {
     pub guards: Vec<String>,
     /// What its tokens take from the build.
     pub facts: Vec<Fact>,
-    /// What macros of this crate that it calls look up in the build by what it gives them, as far as that may be told.
+    /// What macros of this crate that it calls look up in the build by what it gives them, as far as that may be told; of
+    /// the function also the predicates of imports that lead to its parts.
     pub passed: Vec<Fact>,
 }
 

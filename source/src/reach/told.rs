@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Resolver;
 use super::grow::{Growth, Rule};
 use super::part::{Fact, Part, Unseen, Why};
 use super::step::{Node, Step};
+use super::{Resolver, guarded};
 use crate::cfg;
 use crate::index::{Binding, Index, ItemId, OWN, ScopeId};
 use crate::names::{Names, Target};
@@ -102,6 +102,7 @@ pub(super) fn whole(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Part {
         let all = resolver.facts(id).into_iter().chain(resolver.passed(id).facts).chain(guards);
         facts.extend(seen(resolver, id, all.collect()));
     }
+    facts.extend(guarded::facts(resolver, &index.guarded.iter().collect::<Vec<_>>()).0);
     Part { facts: facts.into_iter().collect(), ..part(resolver, growth, 0) }
 }
 

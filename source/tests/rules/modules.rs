@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::crates::{Crate, assert_parts_of, names};
+use ndcache_source::Fact;
+
+use crate::crates::{Crate, assert_parts, assert_parts_of, names};
 
 #[test]
 fn modules_are_found_in_their_files() {
@@ -103,6 +105,85 @@ fn paths_under_cfg_attr_are_alternatives() {
     ];
     let reached = Crate::new(&files).reached();
     assert_eq!(names(&reached), ["m::f", "m::f", "n::g"]);
+}
+
+/// The guards of each part, and the undecided predicates of imports that count.
+fn guards(files: &[(&str, &str)]) -> (Vec<Vec<String>>, Vec<Fact>) {
+    let mut parts = Crate::new(files).reached().parts;
+    let imports = std::mem::take(&mut parts[0].passed);
+    (parts.into_iter().skip(1).map(|part| part.guards).collect(), imports)
+}
+
+#[test]
+fn paths_that_are_not_decided_guard_their_files() {
+    let of = |text| guards(&[("src/lib.rs", text), ("src/a.rs", "pub fn f() {}"), ("src/m.rs", "pub fn f() {}")]).0;
+    let both = "#[cfg_attr(unix, path = \"a.rs\")] mod m; fn root() { m::f() }";
+    assert_eq!(of(both), [["unix"], ["unix"]]);
+    let nested = "#[cfg_attr(unix, cfg_attr(windows, path = \"a.rs\"))] mod m; fn root() { m::f() }";
+    assert_eq!(of(nested), [["unix", "windows"], ["unix", "windows"]]);
+    let sure = "#[cfg_attr(all(), cfg_attr(not(any()), path = \"a.rs\"))] mod m; fn root() { m::f() }";
+    assert_eq!(of(sure), [[""; 0]]);
+    let inline = "#[cfg_attr(unix, path = \"b\")] mod m { pub mod n; } fn root() { m::n::f() }";
+    let files = [("src/lib.rs", inline), ("src/b/n.rs", "pub fn f() {}"), ("src/m/n.rs", "pub fn f() {}")];
+    assert_eq!(guards(&files).0, [["unix"], ["unix"]]);
+}
+
+#[test]
+fn a_cfg_under_cfg_attr_guards_what_it_stands_before() {
+    for (text, expected) in [
+        ("#[cfg_attr(unix, cfg(windows))] fn f() {} fn root() { f() }", vec!["unix", "windows"]),
+        ("#[cfg_attr(all(), cfg(windows))] fn f() {} fn root() { f() }", vec!["windows"]),
+        ("#[cfg_attr(unix, cfg(any()))] fn f() {} fn root() { f() }", vec!["unix"]),
+        ("#[cfg_attr(unix, cfg(all()))] fn f() {} fn root() { f() }", vec![]),
+        ("#[cfg_attr(any(), cfg(windows))] fn f() {} fn root() { f() }", vec![]),
+        (
+            "#[cfg_attr(unix, inline, cfg(windows))] mod m { pub fn f() {} } fn root() { m::f() }",
+            vec!["unix", "windows"],
+        ),
+        ("mod m { #![cfg_attr(unix, cfg(windows))] pub fn f() {} } fn root() { m::f() }", vec!["unix", "windows"]),
+    ] {
+        assert_eq!(guards(&[("src/lib.rs", text)]).0, [expected], "{text}");
+    }
+    let text = "#[cfg_attr(all(), cfg(any()))] fn f() {} fn root() { f() }";
+    assert_eq!(guards(&[("src/lib.rs", text)]).0.len(), 0);
+}
+
+#[test]
+fn imports_that_are_not_decided_count_where_they_lead() {
+    let two = "mod a { pub fn f() {} pub trait T { fn m(&self) {} } } mod b { pub fn f() {} pub trait T { fn m(&self) {} } } ";
+    let unix = [Fact::Cfg("not(unix)".to_owned(), None), Fact::Cfg("unix".to_owned(), None)];
+    for (text, expected) in [
+        ("#[cfg(unix)] use a::f; #[cfg(not(unix))] use b::f; fn root() { f() }", unix.as_slice()),
+        ("#[cfg(unix)] use a::*; #[cfg(not(unix))] use b::*; fn root() { f() }", &unix),
+        ("#[cfg(unix)] use a as c; #[cfg(not(unix))] use b as c; fn root() { c::f() }", &unix),
+        ("#[cfg(unix)] use a::T; #[cfg(not(unix))] use b::T; fn root(x: u8) { x.m() }", &unix),
+        (
+            "mod c { #[cfg(unix)] pub use crate::a::f; #[cfg(not(unix))] pub use crate::b::f; } fn root() { c::f() }",
+            &unix,
+        ),
+        (
+            "#[cfg(unix)] mod c { pub use crate::a::f; } #[cfg(not(unix))] mod c { pub use crate::b::f; } fn root() { c::f() }",
+            &unix,
+        ),
+        ("#[cfg(unix)] use std::ptr::eq; #[cfg(not(unix))] use std::mem::swap as eq; fn root() { eq() }", &unix),
+        ("#[cfg(unix)] extern crate std as x; #[cfg(not(unix))] extern crate core as x; fn root() { x::f() }", &unix),
+        ("#[cfg_attr(unix, cfg(any()))] use a::f; use b::f; fn root() { f() }", &unix[1..]),
+        ("#[cfg(unix)] use a::f; use std::mem::swap; #[cfg(not(unix))] use std::ptr::eq; fn root() { swap() }", &[]),
+    ] {
+        assert_eq!(guards(&[("src/lib.rs", &format!("{two}{text}"))]).1, expected, "{text}");
+    }
+}
+
+#[test]
+fn what_may_not_be_compiled_hides_no_glob() {
+    let two = "mod a { pub fn f() {} } mod b { pub fn f() {} pub mod c { pub fn f() {} } } ";
+    for (text, expected) in [
+        ("#[cfg(unix)] use a::f; use b::*; fn root() { f() }", ["a::f", "b::f"]),
+        ("#[cfg(unix)] fn f() {} use b::*; fn root() { f() }", ["b::f", "f"]),
+        ("#[cfg(unix)] mod c { pub fn f() {} } use b::*; fn root() { c::f() }", ["b::c::f", "c::f"]),
+    ] {
+        assert_parts(&format!("{two}{text}"), &expected);
+    }
 }
 
 #[test]

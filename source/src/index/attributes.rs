@@ -1,0 +1,107 @@
+//! What the attributes of an item or module decide: whether it is compiled, and where its file lies.
+
+use super::split;
+use super::{Guard, Index};
+use crate::cfg;
+use crate::file::File;
+use crate::symbol::Symbol;
+
+/// An attribute, as the tokens `from..to`: one in brackets, or one that a `cfg_attr` adds.
+pub(crate) struct Attribute {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// The predicates of the `cfg_attr`s around it.
+    under: Vec<(usize, usize)>,
+}
+
+/// The attribute in a bracket, or those that it adds if it is a `cfg_attr`, those of nested ones included.
+pub(crate) fn attributes(file: &File, bracket: usize) -> Vec<Attribute> {
+    let (mut found, mut queue) = (Vec::new(), Vec::new());
+    queue.push(Attribute { from: bracket + 1, to: file.tokens[bracket].link as usize, under: Vec::new() });
+    while let Some(attribute) = queue.pop() {
+        if file.symbol(attribute.from) != Symbol::CFG_ATTR || !file.is_open(attribute.from + 1, b'(') {
+            found.push(attribute);
+            continue;
+        }
+        let arguments = cfg::arguments(file, attribute.from + 2, attribute.to - 1);
+        let Some((&predicate, added)) = arguments.split_first() else { continue };
+        let under = [attribute.under.as_slice(), &[predicate]].concat();
+        queue.extend(added.iter().rev().map(|&(from, to)| Attribute { from, to, under: under.clone() }));
+    }
+    found
+}
+
+impl Attribute {
+    /// The predicates around it that the compiler's arguments don't decide; `None` if one doesn't hold.
+    fn guards(&self, index: &Index, file: u32) -> Option<Vec<Guard>> {
+        let mut guards = Vec::new();
+        for &predicate in &self.under {
+            guards.extend(undecided(index, file, predicate)?);
+        }
+        Some(guards)
+    }
+}
+
+/// The predicate if the compiler's arguments don't decide it, nothing if it holds, and `None` if it doesn't.
+fn undecided(index: &Index, file: u32, (from, to): (usize, usize)) -> Option<Option<Guard>> {
+    let source = &index.files[file as usize];
+    match cfg::decide(source, from, to, index.session_of(source), &index.symbols) {
+        Some(false) => None,
+        Some(true) => Some(None),
+        None => Some(Some(Guard { file, from: from as u32, to: to as u32 })),
+    }
+}
+
+/// Whether the attributes in these brackets let an item be compiled; what isn't decided becomes a guard.
+pub(super) fn compiled(index: &Index, file: u32, brackets: &[usize], guards: &mut Vec<Guard>) -> bool {
+    let source = &index.files[file as usize];
+    for attribute in brackets.iter().flat_map(|&bracket| attributes(source, bracket)) {
+        if source.symbol(attribute.from) != Symbol::CFG || !source.is_open(attribute.from + 1, b'(') {
+            continue;
+        }
+        let Some(around) = attribute.guards(index, file) else { continue };
+        match undecided(index, file, (attribute.from + 2, attribute.to - 1)) {
+            Some(None) => {}
+            None if around.is_empty() => return false,
+            own => guards.extend(around.into_iter().chain(own.flatten())),
+        }
+    }
+    true
+}
+
+/// A path of `#[path = "…"]`, and the guards under which it counts.
+pub(super) struct Told {
+    pub(super) path: String,
+    pub(super) guards: Vec<Guard>,
+}
+
+/// The paths that the attributes in these brackets tell; and whether one of them surely counts.
+pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<Told>, bool) {
+    let source = &index.files[file as usize];
+    let mut found = Vec::new();
+    for attribute in brackets.iter().flat_map(|&bracket| attributes(source, bracket)) {
+        // That of a macro's variable isn't known.
+        let path = source.string(attribute.from + 2).filter(|_| source.symbol(attribute.from) == Symbol::PATH);
+        if let (Some(path), Some(guards)) = (path, attribute.guards(index, file)) {
+            found.push(Told { path: path.to_owned(), guards });
+        }
+    }
+    let sure = found.iter().any(|told| told.guards.is_empty());
+    (found, sure)
+}
+
+/// Whether one of the attributes in these brackets has this name, by itself or through a `cfg_attr`.
+pub(super) fn is_marked(file: &File, brackets: &[usize], name: Symbol) -> bool {
+    brackets.iter().flat_map(|&bracket| attributes(file, bracket)).any(|attribute| file.symbol(attribute.from) == name)
+}
+
+/// The brackets of `#![…]` at the head of a module, and where its items begin.
+pub(super) fn inner_attributes(file: &File, mut at: usize) -> (Vec<usize>, usize) {
+    let mut found = Vec::new();
+    while file.symbol(at + 1) == Symbol::BANG {
+        let Some(bracket) = split::attribute(file, at) else { break };
+        found.push(bracket);
+        at = file.after(bracket);
+    }
+    (found, at)
+}
