@@ -8,18 +8,19 @@ use crate::index::{Index, ItemId, attribute, evaluated};
 use crate::reach::Fact;
 use crate::symbol::Symbol;
 
-pub(crate) use passed::{Passed, folders, of as passed};
+pub(crate) use passed::{Passed, folders, passed};
 
-/// The facts of an item's tokens, each once, in the order of first mention. A `cfg` before the item is no part of it: it
-/// is decided, or guards the item.
+/// The facts of an item's tokens, each once, in the order of first mention.
+///
+/// Without those of `#[cfg(…)]` before the item: they are decided already, or among `Item::guards`.
 pub(crate) fn of(index: &Index, id: ItemId) -> Vec<Fact> {
     let item = index.item(id);
     let mut reader = Reader { index, file: index.file_of(item), id, found: Vec::new() };
     let mut at = item.from as usize;
     while at < item.to as usize {
-        let guard =
+        let is_guard =
             at < item.keyword as usize && attribute(reader.file, at).is_some_and(|bracket| reader.is_cfg(bracket));
-        at = if guard { at + 1 } else { reader.token(at) };
+        at = if is_guard { at + 1 } else { reader.token(at) };
     }
     reader.found
 }
@@ -32,11 +33,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes up what begins here, and returns where to go on.
+    /// Notes the fact that begins at the token `at`, if one does, and returns the next token to look at.
     fn token(&mut self, at: usize) -> usize {
         let file = self.file;
         if let Some(bracket) = attribute(file, at) {
-            self.attribute(bracket);
+            self.conditions(bracket);
             return at + 1;
         }
         if file.symbol(at + 1) != Symbol::BANG || file.tokens.get(at + 2).is_none_or(|token| token.link == 0) {
@@ -46,9 +47,9 @@ impl Reader<'_> {
         match file.symbol(at) {
             Symbol::CFG => self.predicate(from, to),
             Symbol::CFG_SELECT => self.select(from, to),
-            Symbol::ENV | Symbol::OPTION_ENV => self.variable(from, to),
+            Symbol::ENV | Symbol::OPTION_ENV => self.environment(from, to),
             Symbol::INCLUDE | Symbol::INCLUDE_STR | Symbol::INCLUDE_BYTES => {
-                // A variable that only says where the file lies counts by the file.
+                // Past the `env!` in its path: the file counts, not where it lies.
                 if let Some(path) = evaluated(self.index, file, from, to, &[]) {
                     self.include(&path);
                     return to;
@@ -70,7 +71,7 @@ impl Reader<'_> {
         }
     }
 
-    fn attribute(&mut self, bracket: usize) {
+    fn conditions(&mut self, bracket: usize) {
         self.condition(bracket + 1, self.file.tokens[bracket].link as usize);
     }
 
@@ -93,6 +94,7 @@ impl Reader<'_> {
     }
 
     fn predicate(&mut self, from: usize, to: usize) {
+        // What a macro's variable may stand for is tried where the macro is called (`passed`).
         if (from..to).any(|at| self.file.symbol(at) == Symbol::DOLLAR) {
             return;
         }
@@ -101,7 +103,7 @@ impl Reader<'_> {
         self.push(Fact::Cfg(text, value));
     }
 
-    /// `p => …` of each arm.
+    /// The predicate `p` of each arm `p => …`; the arms themselves are looked through as other tokens are.
     fn select(&mut self, from: usize, to: usize) {
         let file = self.file;
         let (mut start, mut at) = (from, from);
@@ -116,20 +118,16 @@ impl Reader<'_> {
         }
     }
 
-    fn variable(&mut self, from: usize, to: usize) {
+    fn environment(&mut self, from: usize, to: usize) {
         if let Some(name) = evaluated(self.index, self.file, from, to, &[]) {
             self.push(Fact::Env(name));
         }
     }
 
-    /// A file of a macro's is looked for beside each file that may call it.
+    /// A path is looked for beside the item's file; that of a macro beside every file, as any may call it.
     fn include(&mut self, path: &str) {
-        let paths: Vec<_> = folders(self.index, self.id).iter().map(|folder| folder.join(path)).collect();
-        let there = paths.iter().filter(|path| path.is_file()).count();
-        for path in paths {
-            if there == 0 || path.is_file() {
-                self.push(Fact::Include(path));
-            }
+        for path in folders(self.index, self.id).iter().map(|folder| folder.join(path)).filter(|path| path.is_file()) {
+            self.push(Fact::Include(path));
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Passed {
 }
 
 /// What an item's macro calls look up; of an `impl` or a trait those before its members.
-pub(crate) fn of(index: &Index, id: ItemId) -> Passed {
+pub(crate) fn passed(index: &Index, id: ItemId) -> Passed {
     let item = index.item(id);
     let file = index.file_of(item);
     let to = if matches!(item.kind, ItemKind::Impl | ItemKind::Trait) { item.head_end() } else { item.to as usize };

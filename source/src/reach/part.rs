@@ -87,7 +87,7 @@ pub enum Fact {
     Env(String),
     /// A variable that another crate looks up, and the value that it was compiled with.
     Variable(String, Option<String>),
-    /// The file of `include_str!`, `include_bytes!` or `include!`, seen from the item's own file.
+    /// The file of `include_str!`, `include_bytes!` or `include!`, if it is there.
     Include(PathBuf),
     /// `module_path!()`
     ModulePath,

@@ -175,6 +175,15 @@ fn imports_that_are_not_decided_count_where_they_lead() {
 }
 
 #[test]
+fn a_macro_that_cfg_attr_exports_is_found_at_the_root() {
+    for attribute in ["macro_export", "cfg_attr(unix, macro_export)", "cfg_attr(unix, cfg_attr(windows, macro_export))"]
+    {
+        let text = "mod m { #[@] macro_rules! call { () => { h() } } } fn h() {} fn root() { crate::call!() }";
+        assert_parts(&text.replace('@', attribute), &["h", "m::call"]);
+    }
+}
+
+#[test]
 fn what_may_not_be_compiled_hides_no_glob() {
     let two = "mod a { pub fn f() {} } mod b { pub fn f() {} pub mod c { pub fn f() {} } } ";
     for (text, expected) in [

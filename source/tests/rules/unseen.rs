@@ -5,7 +5,7 @@ use ndcache_source::{Reached, Why};
 use crate::crates::Crate;
 
 fn reached(text: &str) -> Reached {
-    Crate::new(&[("src/lib.rs", text)])
+    Crate::new(&[("src/lib.rs", text), ("src/a.txt", "")])
         .with(|session| session.externs = vec!["ndarray".to_owned(), "rand".to_owned()])
         .reached()
 }
