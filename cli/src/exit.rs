@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Unreadable = 3,
     /// Ctrl-C.
     Interrupted = 130,
+    /// `SIGTERM`.
+    Terminated = 143,
 }
 
 /// Why a command ended early.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -14,8 +14,8 @@ use crate::exit::{Exit, Failure, Outcome};
 struct Signals {
     /// A signal ends the process.
     ends: Arc<AtomicBool>,
-    /// There was one.
-    came: Arc<AtomicBool>,
+    /// The last one that came, 0 before any.
+    came: Arc<AtomicUsize>,
 }
 
 static SIGNALS: OnceLock<Signals> = OnceLock::new();
@@ -26,12 +26,12 @@ pub(crate) fn watch() {
     SIGNALS.get_or_init(|| {
         let signals = Signals::default();
         signals.ends.store(true, SeqCst);
-        for (signal, code) in [(SIGINT, Exit::Interrupted as i32), (SIGTERM, 143)] {
+        for (signal, code) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
             // In this order: the first one doesn't end what puts away, and the second one does. Where a handler can't be
             // had, the signal ends the process as ever.
-            let _ = flag::register_conditional_shutdown(signal, code, Arc::clone(&signals.ends));
+            let _ = flag::register_conditional_shutdown(signal, code as i32, Arc::clone(&signals.ends));
             let _ = flag::register(signal, Arc::clone(&signals.ends));
-            let _ = flag::register(signal, Arc::clone(&signals.came));
+            let _ = flag::register_usize(signal, Arc::clone(&signals.came), signal as usize);
         }
         signals
     });
@@ -51,12 +51,12 @@ impl Unfinished {
     /// # Errors
     /// Returns a failure once a signal came.
     pub(crate) fn check(&self) -> Outcome<()> {
-        match SIGNALS.get().is_some_and(|signals| signals.came.load(SeqCst)) {
-            true => {
-                Err(Failure::Told { exit: Exit::Interrupted, message: "interrupted; nothing of it is left".to_owned() })
-            }
-            false => Ok(()),
-        }
+        let exit = match SIGNALS.get().map_or(0, |signals| signals.came.load(SeqCst)) {
+            0 => return Ok(()),
+            came if came == SIGTERM as usize => Exit::Terminated,
+            _ => Exit::Interrupted,
+        };
+        Err(Failure::Told { exit, message: "interrupted; nothing of it is left".to_owned() })
     }
 }
 

@@ -1,11 +1,12 @@
-//! The command `ndcache`, which looks into the caches of [`ndcache`]: what is stored and where it comes from, in what two
-//! entries differ, what a collection would remove and what that would cost.
+//! The command `ndcache`: shows what a cache holds, where it comes from and in what two entries differ; verifies,
+//! pins, removes and exchanges entries.
 //!
-//! [`run`] is all of it, so that other programs can have the command, too. It uses the public interface of the crate
-//! alone.
+//! [`run`] runs it, so that other programs can offer the command, too. Of the crate `ndcache` it uses the public
+//! interface alone.
 //!
-//! Results go to stdout, everything else to stderr. It returns 0; 1 when it has found something (damage, a difference, no
-//! such entry, an answer of No); 2 for wrong usage; 3 when it can't read, or there is no cache; 130 after Ctrl-C.
+//! Results go to stdout, everything else to stderr. [`run`] returns 0; 1 when it has found something (damage, a
+//! difference, no such entry) or was answered No; 2 for wrong usage; 3 when it can't read, or there is no cache. After
+//! [`exit_on_interrupt`] Ctrl-C makes it 130.
 
 mod args;
 mod cache;
@@ -31,7 +32,18 @@ use crate::out::Out;
 /// Runs the command with these arguments, of which the first is its name, and returns its exit code.
 ///
 /// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// #[ndcache::cache]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// let memory = ndcache::Memory::open(folder.path())?;
+/// memory.eval(square::call(7));
+/// let folder = folder.path().to_str().unwrap();
+/// assert_eq!(ndcache_cli::run(["ndcache", "-C", folder, "ls"]), 0); // prints a line for the function
 /// assert_eq!(ndcache_cli::run(["ndcache", "no-such-command"]), 2);
+/// # Ok::<(), ndcache::Error>(())
 /// ```
 pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
@@ -52,8 +64,10 @@ pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
     }
 }
 
-/// Makes Ctrl-C end the process with 130 wherever a command is, with nothing left half: for programs that are this
-/// command and nothing else, and call [`run`] next. Others keep their own ways with signals.
+/// Makes Ctrl-C end the process with 130, and `SIGTERM` with 143, once a command has put away what it had begun; a
+/// second signal ends it at once.
+///
+/// For programs that are this command and nothing else, before [`run`]: it sets handlers for the whole process.
 pub fn exit_on_interrupt() {
     interrupt::watch();
 }
@@ -65,7 +79,7 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
         let text = error.render().to_string();
         out::print_error(Exit::Usage, text.lines().next().unwrap_or_default().trim_start_matches("error: "));
     }
-    // A pipe that is closed has nobody who reads it.
+    // If it can't be printed, nobody reads it.
     let _ = error.print();
     if is_help { Exit::Fine as u8 } else { Exit::Usage as u8 }
 }

@@ -1,5 +1,5 @@
-//! The keys that are being computed now, by the processes that one may look into: from the locks that these hold
-//! (docs/format.md, "Layout").
+//! The keys that are being computed now: a process that computes one holds a lock on a byte of `locks`
+//! (docs/format.md, "Layout"), which Linux tells in `/proc`. Processes that this user may not look into are left out.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,38 +9,39 @@ use serde_json::{Value as Json, json};
 
 use crate::entry::call;
 
-/// Bytes from here on announce waits, and are none of a key.
+/// Locks from this byte of `locks` on announce waits (`waits` in `src/store/lock.rs`); those before it are of keys, but
+/// for that of byte 0, which the process holds that evicts.
 const WAITS: u64 = 1 << 62;
 
-/// A key that a process computes.
+/// A key whose result a process computes.
 pub(super) struct Computing {
     process: u32,
     program: String,
-    /// The first eight bytes of the key, without the two highest bits.
-    byte: u64,
-    /// The call, if its result is stored already and computed anew.
-    known: Option<String>,
+    /// Of the byte in `locks`: the key's first eight bytes, without the two highest bits.
+    offset: u64,
+    /// The call in words, where an entry of the key tells it: it is computed anew.
+    call: Option<String>,
 }
 
 impl Computing {
-    /// The digits that are known: of the first one, the two highest bits may be any.
+    /// The key's first 16 digits; the first one as the four that it may be, in brackets: `[37bf]f2a91c4…`.
     fn digits(&self) -> String {
-        let first = self.byte >> 60;
+        let first = self.offset >> 60;
         let any: String = (0..4).map(|high| format!("{:x}", first + 4 * high)).collect();
-        format!("[{any}]{:015x}", self.byte & ((1 << 60) - 1))
+        format!("[{any}]{:015x}", self.offset & ((1 << 60) - 1))
     }
 
     pub(super) fn text(&self) -> String {
-        let what = self.known.clone().unwrap_or_else(|| format!("key {}…", &self.digits()[..13]));
+        let what = self.call.clone().unwrap_or_else(|| format!("key {}…", &self.digits()[..13]));
         format!("{what} by process {} ({})", self.process, self.program)
     }
 
     pub(super) fn json(&self) -> Json {
-        json!({ "process": self.process, "program": self.program, "digits": self.digits(), "call": self.known })
+        json!({ "process": self.process, "program": self.program, "digits": self.digits(), "call": self.call })
     }
 }
 
-/// Which keys the processes compute that this one may look into; none where the system doesn't tell.
+/// The keys that are being computed, each once; none where there is no `/proc`.
 pub(super) fn computing(memory: &Memory) -> Vec<Computing> {
     let Some(root) = memory.location() else { return Vec::new() };
     let Ok(locks) = fs::symlink_metadata(root.join("locks")) else { return Vec::new() };
@@ -53,14 +54,15 @@ pub(super) fn computing(memory: &Memory) -> Vec<Computing> {
             continue;
         }
         let program = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default().trim().to_owned();
-        for byte in held {
-            // A child that was forked has its parent's file.
-            if !found.iter().any(|other| other.byte == byte) {
-                found.push(Computing { process, program: program.clone(), byte, known: known(memory, byte) });
+        for offset in held {
+            // A forked child has its parent's open file, and so shows its parent's lock.
+            if !found.iter().any(|other| other.offset == offset) {
+                let call = stored_call(memory, offset);
+                found.push(Computing { process, program: program.clone(), offset, call });
             }
         }
     }
-    found.sort_by_key(|it| (it.process, it.byte));
+    found.sort_by_key(|it| (it.process, it.offset));
     found
 }
 
@@ -68,32 +70,33 @@ pub(super) fn computing(memory: &Memory) -> Vec<Computing> {
 fn held(process: u32, file: (u64, u64)) -> Vec<u64> {
     let mut held = Vec::new();
     for descriptor in fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten() {
-        // By its name first: other files may be slow to ask.
+        // First by the link's name: asking for the metadata of other files may be slow.
         let is_named = fs::read_link(descriptor.path()).is_ok_and(|path| path.ends_with("locks"));
         if !is_named || !fs::metadata(descriptor.path()).is_ok_and(|stat| (stat.dev(), stat.ino()) == file) {
             continue;
         }
         let number = descriptor.file_name();
         let info = fs::read_to_string(format!("/proc/{process}/fdinfo/{}", number.display())).unwrap_or_default();
-        held.extend(info.lines().filter_map(key_byte));
+        held.extend(info.lines().filter_map(key_offset));
     }
     held.sort_unstable();
     held.dedup();
     held
 }
 
-/// `lock: 1: OFDLCK  ADVISORY  WRITE -1 08:01:131 3254 3254`
-fn key_byte(line: &str) -> Option<u64> {
+/// The byte 3254 of `lock: 1: OFDLCK  ADVISORY  WRITE -1 08:01:131 3254 3254`; `None` for a read lock, for a wait and for
+/// the byte of evictions.
+fn key_offset(line: &str) -> Option<u64> {
     let words: Vec<&str> = line.strip_prefix("lock:")?.split_whitespace().collect();
     let at = words.iter().position(|word| *word == "WRITE")?;
-    let byte: u64 = words.get(at + 3)?.parse().ok()?;
-    (byte < WAITS).then_some(byte)
+    let offset: u64 = words.get(at + 3)?.parse().ok()?;
+    (1..WAITS).contains(&offset).then_some(offset)
 }
 
 /// The call of a stored entry with such a key.
-fn known(memory: &Memory, byte: u64) -> Option<String> {
+fn stored_call(memory: &Memory, offset: u64) -> Option<String> {
     (0..4).find_map(|high: u64| {
-        let entry = memory.entry_by_id(format!("{:016x}", byte | high << 62)).ok().flatten()?;
+        let entry = memory.entry_by_id(format!("{:016x}", offset | high << 62)).ok().flatten()?;
         Some(call(&entry))
     })
 }
@@ -103,13 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_is_taken_from_a_lock_that_a_computation_holds() {
+    fn only_a_write_lock_below_the_waits_is_of_a_key() {
         let line = |kind: &str, byte: u64| format!("lock:\t1: OFDLCK  ADVISORY  {kind} -1 08:01:131 {byte} {byte}");
-        assert_eq!(key_byte(&line("WRITE", 3254)), Some(3254));
-        assert_eq!(key_byte(&line("READ", 3254)), None);
-        assert_eq!(key_byte(&line("WRITE", WAITS)), None);
-        assert_eq!((key_byte("pos:\t0"), key_byte("lock:\t1: WRITE")), (None, None));
-        let computing = Computing { process: 1, program: "x".to_owned(), byte: 0x3f2a << 48, known: None };
+        assert_eq!(key_offset(&line("WRITE", 3254)), Some(3254));
+        assert_eq!(key_offset(&line("READ", 3254)), None);
+        assert_eq!(key_offset(&line("WRITE", WAITS)), None);
+        assert_eq!(key_offset(&line("WRITE", WAITS - 1)), Some(WAITS - 1));
+        assert_eq!(key_offset(&line("WRITE", 0)), None, "it is that of evictions");
+        assert_eq!((key_offset("pos:\t0"), key_offset("lock:\t1: WRITE")), (None, None));
+        let computing = Computing { process: 1, program: "x".to_owned(), offset: 0x3f2a << 48, call: None };
         assert_eq!(computing.digits(), "[37bf]f2a000000000000");
     }
 }
