@@ -1,5 +1,7 @@
 //! A reference to a stored result, for whoever passes results on without loading them.
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::fmt;
@@ -19,7 +21,7 @@ use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
-use crate::tier::{Target, mark};
+use crate::tier::{Target as Removed, mark as mark_removed};
 
 /// A small reference to a result in a cache: which call it is of, and which content it has.
 ///
@@ -52,21 +54,21 @@ use crate::tier::{Target, mark};
 /// # As an argument
 ///
 /// A shelved array counts as that array, and any other shelved result by its content; neither is read for that. To
-/// *store* something under a digest that this process has only been told, the bytes have to be verified first: in the
-/// memory that shelved the result, or in the one that evaluates the call if it came from another process. Where they
-/// can't be, the call is computed, not stored, and counted as a fault.
+/// *store* something under such a content's digest, this process has to have verified the bytes: through the memory that
+/// shelved the result, or, of a reference from another process, through the one that evaluates the call. Where they
+/// can't be verified, the call is computed, not stored, and counted as a fault.
 ///
 /// # Without an entry
 ///
-/// Where nothing is stored (the memory is disabled or read-only, the call can't be keyed, the disk is full) it keeps
-/// a copy of the result in itself. Then any memory will do to load it, and it can't be serialized.
+/// Where nothing is stored (the memory is disabled or read-only, the call can't be keyed, the disk is full) the
+/// reference keeps a copy of the result in itself. Then any memory will do to load it, and it can't be serialized.
 pub struct Shelved<R> {
     reference: Arc<Reference>,
     codec: Codec<R>,
 }
 
 struct Reference {
-    /// Its path.
+    /// The function's path.
     function: String,
     referent: Referent,
 }
@@ -80,16 +82,16 @@ enum Referent {
 struct EntryId {
     key: Key,
     content: Content,
-    /// Whether this process has seen for itself that the bytes are what they count as.
+    /// The digest that it counts as, and whether this process has verified the bytes.
     known: Known,
-    /// Where that can be found out.
+    /// The memory that shelved it; none in a reference that was received.
     memory: Option<Memory>,
 }
 
 impl EntryId {
     fn of(entry: &Stored<'_>, memory: &Memory) -> Self {
         let content = Content::of(entry.record);
-        // What lies in the record has been hashed just now.
+        // Reading a record verifies all of it, but not its array files.
         let seen = entry.fresh || entry.record.arrays.is_empty();
         let known = if seen { Known::verified } else { Known::claimed };
         let key = entry.site.key();
@@ -100,12 +102,12 @@ impl EntryId {
 impl Memory {
     /// A reference to the result of `call`, which is computed and stored if it isn't yet.
     ///
-    /// On a hit nothing is loaded: the record is read, and its files are looked at. Where nothing can be stored, a copy
+    /// On a hit nothing is loaded: the record is read, and the lengths of its array files are compared. Where nothing can be stored, a copy
     /// of the result is kept in the reference, which takes as much memory.
     ///
     /// # Errors
     ///
-    /// Returns an error when the result neither is stored nor can be kept: an `Err` that isn't cached, or a value that
+    /// Returns an error when the result neither is stored nor can be kept: an `Err` of a function without `cache_err`, or a value that
     /// refuses to serialize.
     ///
     /// ```
@@ -134,7 +136,7 @@ impl Memory {
     }
 }
 
-/// The form of a result that is kept as a reference.
+/// The form of a result that is asked for as a reference.
 struct Shelving<'a, R> {
     memory: &'a Memory,
     function: &'static Function,
@@ -232,7 +234,8 @@ impl<R> Shelved<R> {
 
     /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.
     ///
-    /// A result that is kept in the reference itself goes with it: there is no entry to remove.
+    /// A result that is kept in the reference itself goes with it: there is no entry to remove. A damaged entry is removed
+    /// whatever it held, which can't be told any more.
     ///
     /// # Errors
     ///
@@ -256,27 +259,31 @@ impl<R> Shelved<R> {
     pub fn remove(&self, memory: &Memory) -> Result<bool> {
         let Referent::Entry(entry) = &self.reference.referent else { return Ok(false) };
         let Some(engine) = memory.writable("remove an entry")? else { return Ok(false) };
-        let site = self.reference.site(entry);
-        match engine.archive.find(&site, &self.reference.function) {
-            Ok(found) => {
-                self.reference.expect_content(entry, &found.record)?;
-                mark(&engine.archive.disk, &Target::Key(entry.key));
-                let removed = engine.archive.disk.remove(&site.record());
-                engine.memo.table.forget(entry.key);
-                let removed = removed?;
+        let (site, disk) = (self.reference.site(entry), &engine.archive.disk);
+        loop {
+            let seen = disk.stat(&site.record())?;
+            let found = match engine.archive.find(&site, &self.reference.function) {
+                Ok(found) => {
+                    self.reference.expect_content(entry, &found.record)?;
+                    Some(found)
+                }
+                // Nobody can load what it held. Its files, which aren't known, are garbage for a sweep.
+                Err(Missing::Damaged(_)) => None,
+                Err(Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off) => return Ok(false),
+                Err(missing) => return Err(self.reference.unusable(missing, engine)),
+            };
+            mark_removed(disk, &Removed::Key(entry.key));
+            // Another content may have been published since the record was read.
+            if !seen.is_some_and(|seen| disk.is_still(&site.record(), &seen)) {
+                continue;
+            }
+            let removed = disk.remove(&site.record());
+            engine.memo.table.forget(entry.key);
+            let removed = removed?;
+            if let Some(found) = found {
                 engine.archive.remove_files(&site, &found.record);
-                Ok(removed)
             }
-            Err(Missing::Damaged(_)) => {
-                mark(&engine.archive.disk, &Target::Key(entry.key));
-                let removed = engine.archive.disk.remove(&site.record());
-                engine.memo.table.forget(entry.key);
-                removed
-            }
-            Err(Missing::Newer(error) | Missing::OtherType(error) | Missing::Fault(error)) => {
-                Err(error.at(&*self.reference))
-            }
-            Err(_) => Ok(false),
+            return Ok(removed);
         }
     }
 
@@ -319,7 +326,7 @@ impl<R> Shelved<R> {
         self.reference.key()
     }
 
-    /// The entry without its value; `None` if there is none any more, or never was.
+    /// The entry without its value; `None` if it is gone, if there never was one, or if `memory` is disabled.
     ///
     /// # Errors
     ///
@@ -371,7 +378,7 @@ impl Reference {
         Site::new(folder(&self.function), entry.key)
     }
 
-    /// Does something with the record, if it is still the one that was shelved.
+    /// Runs `load` on the record, if its content is still the one that was shelved; anew if the entry is replaced meanwhile.
     fn with_entry<T>(
         &self,
         entry: &EntryId,
@@ -400,11 +407,7 @@ impl Reference {
     }
 
     fn find(&self, entry: &EntryId, engine: &Engine, site: &Site) -> Result<Found> {
-        let found = match engine.archive.find_loadable(site, &self.function) {
-            // Its overflow may have gone with a record that was replaced meanwhile.
-            Err(Missing::Damaged(_)) => engine.archive.find_loadable(site, &self.function),
-            found => found,
-        };
+        let found = engine.archive.find_loadable(site, &self.function);
         let found = found.map_err(|missing| self.unusable(missing, engine))?;
         self.expect_content(entry, &found.record)?;
         Ok(found)
@@ -436,7 +439,7 @@ impl Reference {
         ))
     }
 
-    /// Reads the arrays, so that something may be stored under their digest.
+    /// Compares the arrays with their digests, so that something may be stored under these.
     fn verify(&self, entry: &EntryId) -> Result<()> {
         let memory = entry.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
         let memory = memory.ok_or_else(|| Error::unsupported(format!("{self} can't be verified without a memory")))?;
@@ -451,7 +454,7 @@ impl fmt::Display for Reference {
 }
 
 impl<R> ContentHash for Shelved<R> {
-    /// An array feeds its own digest; any other result that of its content.
+    /// Hashes an array as its own digest, and any other result as the digest of its content.
     fn content_hash(&self, hasher: &mut ContentHasher) {
         let (content, digest) = match &self.reference.referent {
             Referent::InMemory { in_memory, .. } => (in_memory.content(), Some(in_memory.content().counts_as())),
@@ -465,7 +468,7 @@ impl<R> ContentHash for Shelved<R> {
                 digest.content_hash(hasher);
                 hasher.end();
             }
-            // It failed, and the hasher knows.
+            // It couldn't be verified, which `trust` has noted in the hasher.
             None => {}
         }
     }
