@@ -17,7 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("digest", &["threads", "error"]),
     ("map", &["digest", "threads", "error"]),
     ("key", &["digest", "threads", "error"]),
-    ("record", &["key", "digest", "error"]),
+    ("record", &["key", "digest", "threads", "error"]),
     ("payload", &["map", "digest", "threads", "planted", "error"]),
     ("entry", &["payload", "record", "key", "map", "digest", "store", "threads", "planted", "error"]),
     ("flight", &["key", "digest", "threads", "planted", "error"]),

@@ -4,13 +4,16 @@ use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::{LazyLock, OnceLock, RwLock};
 
 use super::path::{folder, is_plain_path, shown};
 use super::run_time::RunTime;
 use super::{Code, CodePart, Counts, Part, Stream, object};
 use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
+use crate::threads::fork::ForkMutex;
+use crate::threads::found_once;
 
 /// A cached function, as `f::function()` gives it.
 ///
@@ -28,11 +31,11 @@ pub struct Function {
     results: [OnceLock<(usize, Digest)>; RESULTS],
     parts: OnceLock<Vec<Part>>,
     build: OnceLock<Option<Digest>>,
-    /// The function of the first type that it was asked for: most have no other.
+    /// For the first type that it was asked for, the function of that type: most have no other, and need no table.
     first: OnceLock<(TypeId, &'static Function)>,
 }
 
-/// Who says what a function is.
+/// Where the description of a function comes from.
 enum Origin {
     /// A macro, which has seen its text.
     Macro(Definition),
@@ -40,22 +43,22 @@ enum Origin {
     RunTime(RunTime),
 }
 
-/// A type that says which of the functions of one definition it is.
+/// What tells apart the functions that share one definition, as methods of several types do.
 #[derive(Clone, Copy)]
 enum Member {
-    /// `Self` of a method, and the type of a closure that stands beside it: a trait's method counts its trait, too.
-    Owner(&'static str, Beside),
+    /// A method: the name of `Self`, and a closure beside it, whose type tells the trait of a trait's method, too.
+    Owner(&'static str, ClosureType),
     /// The item of a `call!`.
     Item(&'static str, u64),
     /// What a named closure stands in, the type of a closure there, and what it captures.
-    Around(&'static str, u64, Captured),
+    Around(&'static str, u64, CapturedTypes),
 }
 
 /// The type of a closure beside a method, by name and by number.
 #[derive(Clone, Copy)]
-struct Beside(&'static str, u64);
+struct ClosureType(&'static str, u64);
 
-impl Beside {
+impl ClosureType {
     /// `<Type as Trait<u8>>` where the method is one that a trait provides.
     ///
     /// Only such a method's closure is named after the type and the trait: an inherent one's is named after the type, or
@@ -70,7 +73,7 @@ impl Beside {
 
 /// The type of all that a named closure captures, by name and by number.
 #[derive(Clone, Copy)]
-struct Captured(&'static str, u64);
+struct CapturedTypes(&'static str, u64);
 
 impl Member {
     fn name(self) -> &'static str {
@@ -90,12 +93,12 @@ pub struct Definition {
     pub package: &'static str,
     /// `CARGO_BIN_NAME` of a binary or an example
     pub binary: Option<&'static str>,
-    /// What tells the package from others in which items have the same paths: name, binary, and of the version what only
-    /// incompatible ones differ in, of which a program may hold several. Under a `name`, that of the version.
+    /// The package's mark (docs/format.md, "mark"), which tells it from others in which items have the same paths. Under
+    /// a `name` it is the mark's version alone.
     pub mark: &'static str,
-    /// The type of an item that stands beside the function.
+    /// The type of an item that stands beside the function. Its own address tells which object file holds the function.
     pub id: fn() -> TypeId,
-    /// Where the function stands.
+    /// What its path is made of.
     pub place: Naming,
     /// Its code.
     pub code: &'static Code,
@@ -105,7 +108,7 @@ pub struct Definition {
     pub skip_none: bool,
 }
 
-/// Where a function stands.
+/// What a function's path is made of.
 #[derive(Clone, Copy)]
 pub enum Naming {
     /// The `type_name` of the companion enum.
@@ -194,8 +197,8 @@ impl Function {
         self.resolved().digests.as_ref().copied()
     }
 
-    /// The digest of a result type's name. `namer` stands for the type: it is the address of the function that `name`
-    /// calls, and one function writes one name.
+    /// The digest of a result type's name, remembered by `namer`, the address of the function that `name` calls. Types may
+    /// share that function only if they share the name.
     pub(crate) fn result_digest(&self, namer: usize, name: impl FnOnce() -> Digest) -> Digest {
         for slot in &self.results {
             match slot.get() {
@@ -203,7 +206,7 @@ impl Function {
                 Some(_) => {}
                 None => {
                     let digest = name();
-                    // Of two threads that come at once one stays, which may be that of another type.
+                    // If another thread was faster, this digest may get the next slot next time.
                     let _ = slot.set((namer, digest));
                     return digest;
                 }
@@ -212,16 +215,16 @@ impl Function {
         name()
     }
 
-    /// Two numbers of this build: the place of the text of a function with a given name, else 0; and the types that
-    /// tell the function from others of its name. Both are 0 for a function that was made at run time.
-    pub(crate) fn scope(&self) -> [u64; 2] {
+    /// Two numbers that hold within this build: which text has the given `name`, 0 without one; and which types tell the
+    /// function from others of its path. Both are 0 for a function that was made at run time.
+    pub(crate) fn type_numbers(&self) -> [u64; 2] {
         let Origin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
         let place = if matches!(definition.place, Naming::Named(_)) { item } else { 0 };
         match self.member {
             None => [place, item],
             // The closure's type tells from others the types that it stands in, `Self` and the trait among them.
-            Some(Member::Owner(_, Beside(_, number))) => {
+            Some(Member::Owner(_, ClosureType(_, number))) => {
                 let mut both = TypeSequence::default();
                 [item, number].into_iter().for_each(|number| both.push(number));
                 [place, both.number()]
@@ -230,13 +233,13 @@ impl Function {
         }
     }
 
-    /// The types of what a named closure captures. Those of a function's arguments follow from itself and its type
-    /// arguments; two places that write a closure alike may give it others.
+    /// The number of the types that a named closure captures; `None` for anything else. The closure's text doesn't tell
+    /// them: two places may write it alike around variables of other types.
     pub(crate) fn captured(&self) -> Option<u64> {
-        self.captures().map(|Captured(_, number)| number)
+        self.captures().map(|CapturedTypes(_, number)| number)
     }
 
-    fn captures(&self) -> Option<Captured> {
+    fn captures(&self) -> Option<CapturedTypes> {
         match self.member {
             Some(Member::Around(.., captured)) => Some(captured),
             _ => None,
@@ -276,12 +279,12 @@ impl Function {
         self.macro_code().into_iter().flat_map(|code| code.helpers.unseen())
     }
 
-    /// Whether `depends(…)` names the code of `inner`, or code that names it in turn.
+    /// Whether `depends(…)` names the code of `inner`, directly or not; taken for granted of a run-time function.
     pub(crate) fn names(&self, inner: &'static Function) -> bool {
         match (&self.origin, inner.macro_code()) {
             (Origin::Macro(outer), Some(inner)) => outer.code.reaches(inner),
             (Origin::Macro(_), None) => false,
-            // Whoever made it has found its helpers in ways of their own.
+            // Its maker has looked for helpers by other means: there is nothing to warn of.
             (Origin::RunTime(_), _) => true,
         }
     }
@@ -337,11 +340,11 @@ impl Function {
             // A given name stands for every `Self`; the types must still differ.
             let member = strip_lifetimes(self.member.map_or("", Member::name));
             let mut stream = function_stream(&path, &member, definition.mark, code);
-            if let Some(Captured(name, _)) = self.captures() {
+            if let Some(CapturedTypes(name, _)) = self.captures() {
                 stream.text(&strip_lifetimes(name));
             }
             if self.counts_build() {
-                stream.number(self.scope()[1]);
+                stream.number(self.type_numbers()[1]);
             }
             Digests { code, function: stream.finish() }
         });
@@ -368,7 +371,7 @@ impl Function {
         }
     }
 
-    /// Two closures of one function have one name, and so do two `fn` pointers of one type.
+    /// Refuses names that several may have: two closures of one function do, and two `fn` pointers of one type.
     fn check_name(&self, definition: &Definition, path: &str) -> Result<()> {
         let refuse = |what: &str, why, way| Err(Error::unsupported(format!("{what} stands {why}; {way}")));
         let named = matches!(definition.place, Naming::Named(_));
@@ -390,7 +393,7 @@ impl Function {
             }
             _ => {}
         }
-        if let Some((name, why)) = self.captures().and_then(|Captured(name, _)| Some((name, ambiguity(name)?))) {
+        if let Some((name, why)) = self.captures().and_then(|CapturedTypes(name, _)| Some((name, ambiguity(name)?))) {
             return refuse(&format!("a type in `{name}`, which closure `{path}` captures,"), why, "define it outside");
         }
         if let (false, Some(why)) = (named, ambiguity(path)) {
@@ -424,13 +427,13 @@ impl fmt::Debug for Function {
 /// The method `base` of the type `T`, beside which the closure `_here` stands.
 #[must_use]
 pub fn member<T: ?Sized, F>(base: &'static Function, _here: &F) -> &'static Function {
-    of_type::<F>(base, |name, number| Member::Owner(type_name::<T>(), Beside(name, number)))
+    of_type::<F>(base, |name, number| Member::Owner(type_name::<T>(), ClosureType(name, number)))
 }
 
 /// The function `base` as the item that a `call!` names.
 ///
 /// Only a zero-sized value says by its type what is called. A value with a size can be called too, through what it
-/// derefs to, and other values of its type may lead elsewhere: it gets the name of a reference, which no function has.
+/// derefs to, and other values of its type may lead elsewhere: it is named as a reference, which `check_name` refuses.
 #[must_use]
 pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
     if size_of::<F>() == 0 { of_type::<F>(base, Member::Item) } else { of_type::<&F>(base, Member::Item) }
@@ -439,7 +442,7 @@ pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
 /// The named closure `base` in the function in which the closure `_here` stands.
 ///
 /// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left
-/// out: what is in several of one function is in that function. What is captured counts by its type, too: the values of
+/// out of the name, since those of one function share theirs. What is captured counts by its type, too: the values of
 /// several may count alike, as their `None` does.
 #[must_use]
 pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'static Function {
@@ -448,21 +451,11 @@ pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'stat
         while let Some(around) = place.strip_suffix("::{{closure}}") {
             place = around;
         }
-        Member::Around(place, number, Captured(type_name::<C>(), type_number::<C>()))
+        Member::Around(place, number, CapturedTypes(type_name::<C>(), type_number::<C>()))
     })
 }
 
-/// Finds a value once, or once in each of several threads that come at the same time. No thread waits for another that
-/// is finding it: a forked child doesn't have that thread.
-#[inline]
-fn found_once<T>(place: &OnceLock<T>, find: impl FnOnce() -> T) -> &T {
-    place.get().unwrap_or_else(|| {
-        let found = find();
-        place.get_or_init(|| found)
-    })
-}
-
-/// The function `base` of this type; made once.
+/// The function of `base` for the type `T`; made once, and kept while the process runs.
 #[inline]
 fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> Member) -> &'static Function {
     let id = typeid::of::<T>();
@@ -472,18 +465,39 @@ fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> 
     }
 }
 
+type Members = HashMap<(usize, TypeId), &'static Function, BuildHasherDefault<DefaultHasher>>;
+
+/// The functions that each type was given, to be looked up by several threads at once.
+///
+/// It isn't waited for: another thread may have held it when this process was forked. What isn't found in it is looked
+/// for among those that were made.
+static MEMBERS: RwLock<Members> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
+
 fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member) -> &'static Function {
-    type Members = HashMap<(usize, TypeId), &'static Function>;
-    static MEMBERS: LazyLock<RwLock<Members>> = LazyLock::new(RwLock::default);
     let of = (std::ptr::from_ref(base).addr(), id);
-    if let Some(function) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&of) {
-        return function;
+    match MEMBERS.try_read().ok().and_then(|members| members.get(&of).copied()) {
+        Some(function) => function,
+        None => made(base, id, of, member),
     }
-    let mut members = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
+}
+
+#[cold]
+fn made(
+    base: &'static Function,
+    id: TypeId,
+    of: (usize, TypeId),
+    member: impl FnOnce() -> Member,
+) -> &'static Function {
+    static MADE: LazyLock<ForkMutex<Members>> = LazyLock::new(ForkMutex::default);
+    // A function that was made at run time is of no type.
     let Some(&definition) = base.macro_definition() else { return base };
     let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(definition) })) as &_;
-    let function = members.entry(of).or_insert_with(make);
-    // Of two threads that come at once one stays, which may be that of another type.
+    let mut made = MADE.lock();
+    let function = *made.entry(of).or_insert_with(make);
+    if let Ok(mut members) = MEMBERS.try_write() {
+        members.insert(of, function);
+    }
+    // If another thread was faster, with another type, this one is found in the table only.
     let _ = base.first.set((id, function));
     function
 }

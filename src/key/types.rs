@@ -16,7 +16,7 @@ pub(crate) struct Types([u64; 3]);
 impl Types {
     /// The types of a call of `function`; `others` are those that aren't the function's own.
     pub(crate) fn new(function: &Function, others: u64) -> Self {
-        let [place, own] = function.scope();
+        let [place, own] = function.type_numbers();
         Self([place, own, others])
     }
 

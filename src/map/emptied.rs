@@ -17,7 +17,11 @@ pub(crate) struct Page {
 #[inline]
 pub(crate) fn page() -> Option<&'static Page> {
     static PAGE: OnceLock<Option<&'static Page>> = OnceLock::new();
-    *PAGE.get_or_init(emptied_by_fork)
+    // Not waited for: a forked child doesn't have the thread that makes it.
+    PAGE.get().copied().unwrap_or_else(|| {
+        let made = emptied_by_fork();
+        *PAGE.get_or_init(|| made)
+    })
 }
 
 /// A page of its own; `None` where the system doesn't empty it.

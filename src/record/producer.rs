@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use serde::{Serialize, Serializer};
 
+use crate::threads::found_once;
+
 /// Who stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Producer {
@@ -45,7 +47,7 @@ impl Producer {
     /// This build on this machine.
     pub(crate) fn current(session: &str) -> Self {
         static HOST: OnceLock<String> = OnceLock::new();
-        let host = HOST.get_or_init(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+        let host = found_once(&HOST, || rustix::system::uname().nodename().to_string_lossy().into_owned());
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             rustc: env!("NDCACHE_RUSTC").to_owned(),

@@ -9,17 +9,28 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, 
 
 use crate::digest::{Show, show_by};
 use crate::stats::verbose::own_stderr;
+use crate::threads::fork::Process;
 
 /// All bars of the process, one below the other, on stderr.
 ///
 /// Drawn by descriptors of our own: a bar that waited for the lock of stderr would hold up all bars, and the thread
 /// that holds the lock may be waiting for one of them.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(|| match (own_stderr(), own_stderr()) {
-    (Ok(read), Ok(write)) => {
-        MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::read_write_pair(read, write), DRAWS))
+static BARS: LazyLock<(Process, MultiProgress)> = LazyLock::new(|| (Process::current(), bars()));
+
+fn bars() -> MultiProgress {
+    match (own_stderr(), own_stderr()) {
+        (Ok(read), Ok(write)) => {
+            MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::read_write_pair(read, write), DRAWS))
+        }
+        _ => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
     }
-    _ => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
-});
+}
+
+/// All bars; none in a forked child, where a thread of its parent's may hold them.
+fn own_bars() -> Option<&'static MultiProgress> {
+    let (process, bars) = &*BARS;
+    process.is_current().then_some(bars)
+}
 
 /// How often bars are drawn, in times a second.
 const DRAWS: u8 = 20;
@@ -36,7 +47,10 @@ pub(crate) fn install() {
 
 /// Prints without a bar in between.
 pub(crate) fn aside(print: impl FnOnce()) {
-    BARS.suspend(print);
+    match own_bars() {
+        Some(bars) => bars.suspend(print),
+        None => print(),
+    }
 }
 
 struct Bar(ProgressBar);
@@ -44,7 +58,8 @@ struct Bar(ProgressBar);
 fn begin(name: &'static str, total: u64, lasts: Duration) -> Box<dyn Show> {
     let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::new(total).with_style(style).with_message(name).with_elapsed(lasts);
-    Box::new(Bar(BARS.add(bar.with_finish(ProgressFinish::AndClear))))
+    let bar = bar.with_finish(ProgressFinish::AndClear);
+    Box::new(Bar(own_bars().map_or_else(ProgressBar::hidden, |bars| bars.add(bar))))
 }
 
 impl Show for Bar {

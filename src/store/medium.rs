@@ -1,6 +1,7 @@
 //! What kind of ground a cache stands on; asked when it is opened.
 
 use crate::error::{Error, Result};
+use crate::threads::found_once;
 use rustix::fd::AsFd;
 use rustix::fs::{self, Mode, RawMode};
 use std::path::Path;
@@ -95,12 +96,7 @@ fn is_local(kind: &fs::StatFs) -> bool {
 /// taken on trust.
 fn boot() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
-    // Set, and not waited for: a forked child doesn't have the thread that it would wait for.
-    if let Some(boot) = BOOT.get() {
-        return boot;
-    }
-    let boot = boot_id().unwrap_or_else(|| format!("unknown-{}", super::nonce()));
-    BOOT.get_or_init(|| boot)
+    found_once::<String>(&BOOT, || boot_id().unwrap_or_else(|| format!("unknown-{}", super::nonce())))
 }
 
 #[cfg(target_os = "linux")]

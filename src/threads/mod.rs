@@ -11,9 +11,19 @@ pub(crate) mod share;
 
 pub use pool::end_helpers;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Locks `mutex`, also after a thread has panicked while it held it: what these locks guard is whole at every moment.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Finds a value once, or once in each of several threads that come at the same time. No thread waits for another that
+/// is finding it: a forked child doesn't have that thread.
+#[inline]
+pub(crate) fn found_once<T>(place: &OnceLock<T>, find: impl FnOnce() -> T) -> &T {
+    place.get().unwrap_or_else(|| {
+        let found = find();
+        place.get_or_init(|| found)
+    })
 }

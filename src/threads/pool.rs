@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::threads::fork::Process;
+use crate::threads::found_once;
 use crate::threads::share::lock;
 
 /// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
@@ -35,7 +36,7 @@ pub(crate) fn together<T>(others: usize, help: impl Fn() + Sync, lead: impl FnOn
 /// only before that.
 pub(crate) fn most_threads() -> usize {
     static MOST: OnceLock<usize> = OnceLock::new();
-    *MOST.get_or_init(|| {
+    *found_once(&MOST, || {
         let said = std::env::var("RAYON_NUM_THREADS").ok().and_then(|said| said.parse().ok());
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         said.filter(|&threads| threads > 0).unwrap_or_else(cores)

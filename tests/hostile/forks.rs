@@ -35,6 +35,28 @@ fn quadrupled(n: u64) -> u64 {
     doubled(n) + doubled(n)
 }
 
+struct Scale<const N: u64>;
+
+impl<const N: u64> Scale<N> {
+    #[cache(method)]
+    fn scaled(n: u64) -> u64 {
+        let _: Option<Self> = None;
+        N * n
+    }
+}
+
+fn added<const N: u64>(memory: &Memory, n: u64) -> bool {
+    memory.eval(ndcache::call!("added", |n| n + N)) == n + N
+}
+
+/// What a method of several types and a closure in a generic function return: each type has a function of its own.
+fn of_types(memory: &Memory, n: u64) -> bool {
+    memory.eval(Scale::<1>::scaled_call(n)) == n
+        && memory.eval(Scale::<2>::scaled_call(n)) == 2 * n
+        && added::<1>(memory, n)
+        && added::<2>(memory, n)
+}
+
 fn open(folder: &Path) -> Memory {
     let limits = Limits { items: Some(1000), ..Limits::default() };
     Memory::builder(folder).limits(limits).evict(EvictPolicy::LeastRecentlyUsed).recheck(0.2).open().unwrap()
@@ -56,7 +78,8 @@ fn everything(memory: &Memory, folder: &Path) -> bool {
         && memory.eval(quadrupled::call(n)) == 4 * n
         && another.eval(doubled::call(n)) == 2 * n
         && memory.eval(ramp::call(20_000 + (n % 50) as usize))[1] == 1.0
-        && memory.eval(length::call(&file)) > 0;
+        && memory.eval(length::call(&file)) > 0
+        && of_types(memory, n);
     let stats = memory.stats();
     memory.remove(&doubled::call(n)).unwrap();
     let _ = memory.explain(&doubled::call(n)).to_string();
@@ -107,6 +130,35 @@ fn a_forked_child_has_threads_that_share_its_locks() {
             })
         });
         std::process::exit(codes.into_iter().max().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A child looks up types that its parent had and makes functions for others, whoever was looking when it was forked.
+#[test]
+fn a_forked_child_waits_for_no_thread_that_looked_a_method_up() {
+    const NAME: &str = "hostile::forks::a_forked_child_waits_for_no_thread_that_looked_a_method_up";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = open(Path::new(&folder));
+        assert!(of_types(&memory, next()));
+        for _ in 0..2 {
+            thread::spawn(|| {
+                loop {
+                    drop(std::hint::black_box(Scale::<2>::scaled_call(1)));
+                }
+            });
+        }
+        let codes = (0..50).map(|_| {
+            in_a_fork(|| {
+                of_types(&memory, next())
+                    && memory.eval(Scale::<3>::scaled_call(2)) == 6
+                    && memory.eval(Scale::<3>::scaled_call(2)) == 6
+                    && added::<3>(&memory, next())
+            })
+        });
+        std::process::exit(codes.max().unwrap());
     }
     let folder = tempfile::tempdir().unwrap();
     let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();

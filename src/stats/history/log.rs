@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::stats::history::activity::{History, Period};
 use crate::stats::history::line::{self, Line, Unread};
 use crate::store::{Appended, Disk, Durability, Kind, nonce};
+use crate::threads::found_once;
 
 const FOLDER: &str = "s";
 
@@ -71,7 +72,7 @@ fn append_to(disk: &Disk, name: &str, line: &[u8]) -> Result<()> {
 /// The machine's name, as far as it may be a part of a file's name; asked for once, so that a flush takes a call less.
 pub(super) fn host() -> String {
     static HOST: OnceLock<String> = OnceLock::new();
-    HOST.get_or_init(|| {
+    found_once(&HOST, || {
         let name = rustix::system::uname();
         let name = name.nodename().to_string_lossy();
         name.chars().take(64).map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
