@@ -75,9 +75,9 @@ pub(crate) fn is_claimed_by(state: &State, file: &str) -> bool {
 }
 
 /// Removes the records of `make` that were never published, and returns their bytes.
-pub(crate) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
+pub(crate) fn step_records(disk: &Disk, now: SystemTime) -> Result<u64> {
     let mut bytes = 0;
-    for (path, stat) in old_slots(disk, now)? {
+    for (path, stat) in old_step_records(disk, now)? {
         if disk.remove(&path)? {
             bytes += stat.len;
         }
@@ -86,8 +86,8 @@ pub(crate) fn slots(disk: &Disk, now: SystemTime) -> Result<u64> {
 }
 
 /// The records of `make` that were never published, by their names, once they are a day old.
-pub(crate) fn old_slots(disk: &Disk, now: SystemTime) -> Result<Vec<(String, Stat)>> {
-    let mut slots = Vec::new();
+pub(crate) fn old_step_records(disk: &Disk, now: SystemTime) -> Result<Vec<(String, Stat)>> {
+    let mut records = Vec::new();
     for item in disk.list("m")? {
         let staged = item.name.split_once(".record.").is_some_and(|(_, rest)| is_nonce_with(rest, &["tmp"]));
         if item.kind == Kind::Folder || !staged {
@@ -96,10 +96,10 @@ pub(crate) fn old_slots(disk: &Disk, now: SystemTime) -> Result<Vec<(String, Sta
         let path = format!("m/{}", item.name);
         let Some(stat) = disk.stat(&path)? else { continue };
         if is_garbage(&stat, now) {
-            slots.push((path, stat));
+            records.push((path, stat));
         }
     }
-    Ok(slots)
+    Ok(records)
 }
 
 /// Whether a file that nobody needs is old enough that nobody can be about to need it.

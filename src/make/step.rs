@@ -72,18 +72,18 @@ impl Memory {
     pub fn make<A, R, P: Persister<R>>(&self, call: Call<A, R>, target: P) -> Result<P::Loaded> {
         let function = call.function().path();
         let file = target.path().map(Target::at).transpose()?;
-        let Some(slots) = self.slots(&call) else {
+        let Some(records) = self.step_records(&call) else {
             return self.make_only(call, &target, file.as_ref());
         };
         let place = match &file {
             Some(file) => StepName::Path(file.bytes()),
             None => StepName::Name { function, name: target.name() },
         };
-        let step = Step { memory: self, slots, place, file: file.as_ref(), target: &target };
-        match slots.key(&call) {
+        let step = Step { memory: self, records, place, file: file.as_ref(), target: &target };
+        match records.key(&call) {
             Ok(key) => step.make(call, key),
-            Err(error) if slots.writes() => {
-                slots.count_bypass(function, &error);
+            Err(error) if records.writes() => {
+                records.count_bypass(function, &error);
                 self.make_only(call, &target, file.as_ref())
             }
             Err(error) => Err(error),
@@ -149,7 +149,7 @@ impl Memory {
 /// One step whose call has a key.
 struct Step<'a, P> {
     memory: &'a Memory,
-    slots: StepRecords<'a>,
+    records: StepRecords<'a>,
     place: StepName<'a>,
     file: Option<&'a Target>,
     target: &'a P,
@@ -164,7 +164,7 @@ impl<P> Step<'_, P> {
             Look::Found(loaded) => return Ok(loaded),
             Look::Missing(stale) => stale,
         };
-        if !self.slots.writes() {
+        if !self.records.writes() {
             return Err(self.refuse(&call, &stale));
         }
         self.file.map_or(Ok(()), Target::expect_writable)?;
@@ -173,7 +173,7 @@ impl<P> Step<'_, P> {
             Ok(Look::Missing(stale)) => Look::Missing(stale),
             Err(error) => Look::Found(Err(error)),
         };
-        let (stale, _lead) = match self.slots.lead(self.place, stale, look) {
+        let (stale, _lead) = match self.records.lead(self.place, stale, look) {
             Outcome::Found(found) => return found,
             Outcome::Compute(stale, lead) => (stale, lead),
         };
@@ -185,18 +185,18 @@ impl<P> Step<'_, P> {
         P: Persister<R>,
     {
         let function = call.function().path();
-        self.slots.count_miss(function, stale);
-        let in_short = self.slots.in_short(&call);
+        self.records.count_miss(function, stale);
+        let in_short = self.records.in_short(&call);
         let ran = self.memory.run(call);
         let look = |file: &Target| file.record().map(|(record, _)| record);
         let (loaded, record) = self.memory.save(function, &ran, self.target, self.file, look)?;
-        self.slots.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
+        self.records.tell(in_short.as_deref(), function, ran.duration, &self.what(), stale);
         let remembered = match stale {
             Stale::Newer(error) => Err(error.again()),
-            _ => self.slots.remember(key, self.place, ran.made, record),
+            _ => self.records.remember(key, self.place, ran.made, record),
         };
         if let Err(error) = remembered {
-            self.slots.count_fault(function, &error, "what was made is not remembered, and is made again next time");
+            self.records.count_fault(function, &error, "what was made is not remembered, and is made again next time");
         }
         Ok(loaded)
     }
@@ -207,37 +207,37 @@ impl<P> Step<'_, P> {
         P: Persister<R>,
     {
         let function = call.function().path();
-        let slot = match self.slots.read(self.place) {
-            Ok(Some(slot)) => slot,
+        let step = match self.records.read(self.place) {
+            Ok(Some(step)) => step,
             Ok(None) => return Ok(Look::Missing(Stale::New)),
             Err(stale) => return Ok(Look::Missing(stale)),
         };
-        if slot.function != function {
+        if step.function != function {
             return match self.file {
-                Some(file) if file.is_there() => Err(two_functions(file, &slot.function, function)),
+                Some(file) if file.is_there() => Err(two_functions(file, &step.function, function)),
                 _ => Ok(Look::Missing(Stale::Function)),
             };
         }
-        if call.is_refreshed() || self.slots.is_due(key, self.place) {
+        if call.is_refreshed() || self.records.is_due(key, self.place) {
             return Ok(Look::Missing(Stale::Refresh));
         }
-        if let Some(stale) = self.slots.difference(call, key, &slot) {
+        if let Some(stale) = self.records.difference(call, key, &step) {
             return Ok(Look::Missing(stale));
         }
-        self.load(call, slot)
+        self.load(call, step)
     }
 
-    /// What the target holds, if it is what `slot` remembers.
-    fn load<A, R>(&self, call: &Call<A, R>, slot: StepRecord) -> Result<Look<P::Loaded, Stale>>
+    /// What the target holds, if it is what `step` remembers.
+    fn load<A, R>(&self, call: &Call<A, R>, step: StepRecord) -> Result<Look<P::Loaded, Stale>>
     where
         P: Persister<R>,
     {
-        let trusted = self.slots.is_of_this_session(&slot);
-        let made = (slot.slot, Duration::from_nanos(slot.duration));
+        let trusted = self.records.is_of_this_session(&step);
+        let made = (step.slot, Duration::from_nanos(step.duration));
         for _ in 0..TRIES {
             // No other file gets its inode while it is compared and loaded.
             let _held = self.file.map(Target::hold);
-            let (before, settled) = match (self.file, &slot.target) {
+            let (before, settled) = match (self.file, &step.target) {
                 (Some(file), Some(made)) => match file.compare(made, trusted)? {
                     State::Same(look) => (Some((file, look)), None),
                     State::SameByContent(record, look) => (Some((file, look)), Some(record)),
@@ -260,9 +260,9 @@ impl<P> Step<'_, P> {
                 Err(error) => return Ok(Look::Missing(Stale::Target(format!("the target can't be loaded: {error}")))),
             };
             if let Some(record) = settled {
-                self.slots.settle(self.place, slot, record);
+                self.records.settle(self.place, step, record);
             }
-            self.slots.count_hit(call, made, &self.what());
+            self.records.count_hit(call, made, &self.what());
             return Ok(Look::Found(loaded));
         }
         Ok(Look::Missing(Stale::Target(self.file.map_or_else(String::new, |file| replaced(file).to_string()))))
@@ -277,7 +277,7 @@ impl<P> Step<'_, P> {
     }
 
     fn refuse<A, R>(&self, call: &Call<A, R>, stale: &Stale) -> Error {
-        let (function, folder, what) = (call.function().path(), self.slots.location().display(), self.what());
+        let (function, folder, what) = (call.function().path(), self.records.location().display(), self.what());
         Error::unsupported(format!(
             "function `{function}`: {what} isn't up to date ({stale}), and the memory in `{folder}` is read-only"
         ))

@@ -135,7 +135,7 @@ pub(crate) struct Made {
 
 /// What a step is to make, and looks for.
 struct NeededStep<'a, F> {
-    slots: StepRecords<'a>,
+    records: StepRecords<'a>,
     /// The name of the slot's record.
     name: String,
     look: F,
@@ -157,13 +157,13 @@ impl<T, F: Fn() -> Look<T, Stale>> Need for NeededStep<'_, F> {
 
 impl<F> NeededStep<'_, F> {
     fn record(&self) -> Option<Stat> {
-        self.slots.engine.archive.disk.stat(&self.name).ok().flatten()
+        self.records.engine.archive.disk.stat(&self.name).ok().flatten()
     }
 }
 
 impl Memory {
     /// The slots of this memory for a function of this mode; `None` where nothing is looked up.
-    pub(crate) fn slots<A, R>(&self, call: &Call<A, R>) -> Option<StepRecords<'_>> {
+    pub(crate) fn step_records<A, R>(&self, call: &Call<A, R>) -> Option<StepRecords<'_>> {
         let engine = self.0.as_deref()?;
         engine.warn_unnamed(call.function());
         let mode = engine.mode(call.options());
@@ -230,9 +230,9 @@ impl StepRecords<'_> {
         self.engine.archive.disk.path()
     }
 
-    /// Whether neither a restart nor another mount has come between `slot` and now; see `Producer`.
-    pub(crate) fn is_of_this_session(self, slot: &StepRecord) -> bool {
-        slot.producer.session == *self.engine.archive.disk.session()
+    /// Whether neither a restart nor another mount has come between `step` and now; see `Producer`.
+    pub(crate) fn is_of_this_session(self, step: &StepRecord) -> bool {
+        step.producer.session == *self.engine.archive.disk.session()
     }
 
     fn producer(self) -> Producer {
@@ -243,18 +243,18 @@ impl StepRecords<'_> {
         Ok(call.identity().map_err(Error::again)?.key(&self.engine.settings.salt))
     }
 
-    /// Why what `slot` remembers isn't what `call` would make; `None` if it is.
-    pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, slot: &StepRecord) -> Option<Stale> {
+    /// Why what `step` remembers isn't what `call` would make; `None` if it is.
+    pub(crate) fn difference<A, R>(self, call: &Call<A, R>, key: Key, step: &StepRecord) -> Option<Stale> {
         let Ok(identity) = call.identity() else { return Some(Stale::New) };
-        if slot.key == key.digest()
-            && Types::new(call.function(), identity.other_types).suit(call.function(), slot.types, slot.build)
+        if step.key == key.digest()
+            && Types::new(call.function(), identity.other_types).suit(call.function(), step.types, step.build)
         {
             return None;
         }
-        if slot.code != identity.code {
-            return Some(Stale::Code(changes(&slot.parts, call.function().code_parts())));
+        if step.code != identity.code {
+            return Some(Stale::Code(changes(&step.parts, call.function().code_parts())));
         }
-        Some(Stale::Argument(self.engine.recorder.differences(&slot.arguments, &identity.arguments, call)))
+        Some(Stale::Argument(self.engine.recorder.differences(&step.arguments, &identity.arguments, call)))
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.
@@ -275,7 +275,7 @@ impl StepRecords<'_> {
         });
         match decoded {
             // Two places may share the half of their digests that is the file's name.
-            Ok(slot) => Ok(slot.filter(|slot| slot.slot == digest)),
+            Ok(step) => Ok(step.filter(|step| step.slot == digest)),
             Err(error) if error.kind() == ErrorKind::Newer => Err(Stale::Newer(error)),
             Err(error) if error.kind() == ErrorKind::Io => Err(Stale::Unreadable(error)),
             Err(error) => Err(Stale::Damaged(error)),
@@ -314,20 +314,20 @@ impl StepRecords<'_> {
     }
 
     /// Remembers how the target looks now that its content was found to be the one that was made.
-    pub(crate) fn settle(self, place: StepName<'_>, slot: StepRecord, target: TargetRecord) {
+    pub(crate) fn settle(self, place: StepName<'_>, step: StepRecord, target: TargetRecord) {
         if !self.writes() {
             return;
         }
         let producer = self.producer();
-        if let Err(error) = self.write(place, &StepRecord { target: Some(target), producer, ..slot }) {
+        if let Err(error) = self.write(place, &StepRecord { target: Some(target), producer, ..step }) {
             tracing::debug!(%error, "the target is read again next time");
         }
     }
 
     /// Replaces what is remembered at `place`.
-    fn write(self, place: StepName<'_>, slot: &StepRecord) -> Result<()> {
+    fn write(self, place: StepName<'_>, step: &StepRecord) -> Result<()> {
         let (name, durability) = (named(place).1, self.engine.settings.durability);
-        self.engine.archive.disk.replace(&name, &slot.encode()?, durability)?;
+        self.engine.archive.disk.replace(&name, &step.encode()?, durability)?;
         self.engine.archive.disk.sync_folders_of(&name, durability)
     }
 
@@ -339,7 +339,7 @@ impl StepRecords<'_> {
         look: impl Fn() -> Look<T, Stale>,
     ) -> Outcome<T, Stale, LockedKey> {
         let (digest, name) = named(place);
-        self.engine.flights().lead(Key::from_digest(digest), stale, &NeededStep { slots: self, name, look })
+        self.engine.flights().lead(Key::from_digest(digest), stale, &NeededStep { records: self, name, look })
     }
 
     /// Counts and says that `what` is up to date.

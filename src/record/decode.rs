@@ -46,8 +46,8 @@ pub(super) fn record(body: &[u8]) -> Result<Box<Record>> {
     whole(body, |cursor| cursor.record())
 }
 
-pub(super) fn slot(body: &[u8]) -> Result<StepRecord> {
-    whole(body, |cursor| cursor.slot())
+pub(super) fn step_record(body: &[u8]) -> Result<StepRecord> {
+    whole(body, |cursor| cursor.step_record())
 }
 
 pub(super) fn overflowed(bytes: &[u8]) -> Result<Overflowed> {
@@ -158,7 +158,7 @@ impl Cursor<'_> {
         }))
     }
 
-    fn slot(&mut self) -> Result<StepRecord> {
+    fn step_record(&mut self) -> Result<StepRecord> {
         fields!(self:
             format = self.u32()?,
             requires = self.list(Cursor::text)?,

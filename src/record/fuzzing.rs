@@ -41,13 +41,13 @@ pub fn record(body: &[u8]) {
 
 /// The body of a slot of a build step.
 pub fn slot(body: &[u8]) {
-    if let Ok(slot) = decode::slot(body) {
-        assert_eq!(oracle::slot(body).expect("a slot"), slot);
+    if let Ok(step) = decode::step_record(body) {
+        assert_eq!(oracle::step_record(body).expect("a slot"), step);
     }
     match StepRecord::decode(&sealed(body), &path()) {
-        Ok(slot) => {
-            let again = slot.encode().and_then(|bytes| StepRecord::decode(&bytes, &path()));
-            assert_eq!(again.expect("what was read can be written"), slot);
+        Ok(step) => {
+            let again = step.encode().and_then(|bytes| StepRecord::decode(&bytes, &path()));
+            assert_eq!(again.expect("what was read can be written"), step);
         }
         Err(error) => is_refused(&error),
     }

@@ -15,7 +15,7 @@ pub(super) fn record(body: &[u8]) -> Option<Record> {
 }
 
 /// A slot, if serde takes the bytes for one.
-pub(super) fn slot(body: &[u8]) -> Option<StepRecord> {
+pub(super) fn step_record(body: &[u8]) -> Option<StepRecord> {
     unpack::<SlotMap>(body).map(SlotMap::into_slot)
 }
 

@@ -86,8 +86,8 @@ impl StepRecord {
 
     fn open(bytes: &[u8]) -> Result<Self> {
         let body = verify(bytes)?;
-        match decode::slot(body) {
-            Ok(slot) if is_ours(slot.format, &slot.requires) => Ok(slot),
+        match decode::step_record(body) {
+            Ok(step) if is_ours(step.format, &step.requires) => Ok(step),
             decoded => Err(reject(body, decoded.err())),
         }
     }
@@ -99,7 +99,7 @@ mod tests {
     use crate::error::ErrorKind;
     use crate::record::{FORMAT, Record};
 
-    fn slot() -> StepRecord {
+    fn step() -> StepRecord {
         let digest = Digest::from_bytes([7; 16]);
         let target = TargetRecord {
             path: b"/tmp/\xff.npy".to_vec(),
@@ -130,15 +130,15 @@ mod tests {
 
     #[test]
     fn a_slot_comes_back_as_it_was() {
-        let nameless = StepRecord { target: None, ..slot() };
-        for slot in [slot(), nameless] {
-            assert_eq!(StepRecord::decode(&slot.encode().unwrap(), Path::new("m/x.record")).unwrap(), slot);
+        let nameless = StepRecord { target: None, ..step() };
+        for step in [step(), nameless] {
+            assert_eq!(StepRecord::decode(&step.encode().unwrap(), Path::new("m/x.record")).unwrap(), step);
         }
     }
 
     #[test]
     fn every_flipped_bit_of_a_slot_counts() {
-        let bytes = slot().encode().unwrap();
+        let bytes = step().encode().unwrap();
         for at in 0..bytes.len() {
             let mut forged = bytes.clone();
             forged[at] ^= 1 << (at % 8);
@@ -152,23 +152,23 @@ mod tests {
 
     #[test]
     fn any_sealed_bytes_are_a_slot_or_refused() {
-        let body = verify(&slot().encode().unwrap()).unwrap().to_vec();
+        let body = verify(&step().encode().unwrap()).unwrap().to_vec();
         let name = "record::step_record::tests::any_sealed_bytes_are_a_slot_or_refused";
         crate::fuzz::fuzz(name, Some("slot"), 40_000, &[body], crate::record::fuzzing::slot);
     }
 
     #[test]
     fn a_slot_of_a_later_format_is_newer_and_no_entry() {
-        let newer = StepRecord { requires: vec!["staging".to_owned()], ..slot() };
+        let newer = StepRecord { requires: vec!["staging".to_owned()], ..step() };
         let error = StepRecord::decode(&newer.encode().unwrap(), Path::new("m/x.record")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer);
-        assert!(Record::decode(&slot().encode().unwrap(), || "m/x.record".into()).is_err());
+        assert!(Record::decode(&step().encode().unwrap(), || "m/x.record".into()).is_err());
     }
 
     #[test]
     fn a_slot_of_endless_arguments_is_refused() {
-        let arguments = vec![slot().arguments[0].clone(); 5000];
-        let error = StepRecord { arguments, ..slot() }.encode().unwrap_err();
+        let arguments = vec![step().arguments[0].clone(); 5000];
+        let error = StepRecord { arguments, ..step() }.encode().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

@@ -10,9 +10,9 @@ use crate::digest::{Digest, DigestHash, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
-use crate::stats::parts::{Changed, changed_parts};
 use crate::stats::reason::{Difference, Reason, is_same_file};
 use crate::stats::recorder::Recorder;
+use crate::stats::value_parts::{Changed, changed_parts};
 
 /// What stands for an argument that one of two calls doesn't have.
 const NONE: &str = "none";

@@ -2,7 +2,7 @@
 //! [`Memory::history`](crate::Memory::history) of all.
 
 // * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
-//   what a miss differs in from what is stored, `parts`: in which parts of an argument.
+//   what a miss differs in from what is stored, `value_parts`: in which parts of an argument.
 // * `history`: counts that outlive the process.
 // * `tiers`: what was asked of tiers.
 // * `table`: counts as people read them, in `units`; `verbose`: events and lines; `progress`: bars for work that lasts.
@@ -10,7 +10,6 @@
 pub(crate) mod counts;
 mod explain;
 pub(crate) mod history;
-mod parts;
 #[cfg(feature = "progress")]
 pub(crate) mod progress;
 pub(crate) mod reason;
@@ -18,6 +17,7 @@ pub(crate) mod recorder;
 mod table;
 pub(crate) mod tiers;
 mod units;
+mod value_parts;
 pub(crate) mod verbose;
 
 pub use counts::{Counts, Stats};

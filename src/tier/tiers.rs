@@ -10,13 +10,13 @@ use crate::threads::fork::ForkMutex;
 use crate::tier::place::Answer;
 use crate::tier::read::Told;
 use crate::tier::removed::{self, Deny};
-use crate::tier::write::keeper::Keeper;
 use crate::tier::write::outbox::Outbox;
+use crate::tier::write::sender::Sender;
 
 /// The tiers of one memory, and the thread that sends to them what the memory computes.
 pub(crate) struct Tiers {
     core: Arc<Core>,
-    keeper: Keeper,
+    sender: Sender,
     /// How long its end waits for what is left to be sent.
     wait: Duration,
 }
@@ -48,14 +48,14 @@ impl Tiers {
             pickled: ForkMutex::default(),
             renewing: ForkMutex::default(),
         });
-        let keeper = Keeper::new(&core);
-        let tiers = Self { core, keeper, wait };
+        let sender = Sender::new(&core);
+        let tiers = Self { core, sender, wait };
         if !wait.is_zero() {
             flush_at_end_of_thread(&tiers.core, wait);
         }
         if tiers.core.archive.rules.writes {
             tiers.core.renew_deny();
-            tiers.keeper.work();
+            tiers.sender.work();
         }
         tiers
     }
@@ -63,7 +63,7 @@ impl Tiers {
     pub(crate) fn core(&self) -> &Arc<Core> {
         // A forked child has no thread.
         if self.core.archive.rules.writes {
-            self.keeper.work();
+            self.sender.work();
         }
         &self.core
     }
@@ -74,7 +74,7 @@ impl Drop for Tiers {
         if !self.wait.is_zero() {
             self.core.flush(self.wait);
         }
-        self.keeper.stop();
+        self.sender.stop();
     }
 }
 

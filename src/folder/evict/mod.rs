@@ -172,7 +172,7 @@ impl Evictor {
             inventory.error = inventory.error.or(tally.error);
         }
         let sweep_codes = || codes.sweep_unused(&self.disk, &inventory.functions, question.now);
-        for swept in [sweep::slots(&self.disk, question.now), sweep_codes()] {
+        for swept in [sweep::step_records(&self.disk, question.now), sweep_codes()] {
             match swept {
                 Ok(bytes) => inventory.evicted.bytes += bytes,
                 Err(error) => drop(inventory.error.get_or_insert(error)),

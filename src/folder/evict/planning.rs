@@ -97,7 +97,7 @@ impl Evictor {
         let in_scope = |name: &str| scope.is_none_or(|scope| name == scope);
         seen.unneeded(codes.unused(&self.disk, &found.functions, now, in_scope));
         if scope.is_none() {
-            seen.unneeded(sweep::old_slots(&self.disk, now));
+            seen.unneeded(sweep::old_step_records(&self.disk, now));
         }
         Ok(seen)
     }
@@ -186,7 +186,7 @@ impl Evictor {
         for item in &plan.items {
             match self.remove_planned(plan.folder(item), item, &pinned) {
                 Ok(Outcome::Removed) => done.removed.add(1, item.bytes),
-                Ok(Outcome::InMemoryEntry) => done.kept += 1,
+                Ok(Outcome::Kept) => done.kept += 1,
                 Ok(Outcome::Gone) => done.gone += 1,
                 Err(fault) => drop(error.get_or_insert(fault)),
             }
@@ -206,7 +206,7 @@ impl Evictor {
         // What was named goes, as everything that is removed by hand.
         let is_named = item.reason == PlanReason::Named;
         if !is_named && pinned.contains(&key) {
-            return Ok(Outcome::InMemoryEntry);
+            return Ok(Outcome::Kept);
         }
         let shard = format!("{folder}/{}", &key.to_string()[..2]);
         let name = format!("{shard}/{key}.record");
@@ -217,12 +217,12 @@ impl Evictor {
             // What it named is not known; a later sweep removes that.
             State::Damaged(_) => Vec::new(),
             State::Unreadable(error) => return Err(error),
-            State::Entry(_) | State::Newer(_) => return Ok(Outcome::InMemoryEntry),
+            State::Entry(_) | State::Newer(_) => return Ok(Outcome::Kept),
             State::Gone => return Ok(Outcome::Gone),
         };
         let Some(stat) = self.disk.stat(&name)? else { return Ok(Outcome::Gone) };
         if stat != item.stat && !planted::is("plan executed blindly") {
-            return Ok(Outcome::InMemoryEntry);
+            return Ok(Outcome::Kept);
         }
         if !self.disk.remove(&name)? {
             return Ok(Outcome::Gone);
@@ -251,7 +251,7 @@ impl Evictor {
 enum Outcome {
     Removed,
     /// It isn't what it was.
-    InMemoryEntry,
+    Kept,
     /// Removed by somebody else.
     Gone,
 }

@@ -20,14 +20,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often it looks whether an entry has been published.
 const SOON: Duration = Duration::from_millis(100);
 
-pub(in crate::tier) struct Keeper {
+pub(in crate::tier) struct Sender {
     core: Arc<Core>,
     /// The process that has the thread.
     process: ForkMutex<Option<Process>>,
     over: Arc<AtomicBool>,
 }
 
-impl Keeper {
+impl Sender {
     pub(in crate::tier) fn new(core: &Arc<Core>) -> Self {
         Self { core: Arc::clone(core), process: ForkMutex::default(), over: Arc::default() }
     }
@@ -41,7 +41,7 @@ impl Keeper {
         *process = Some(current);
         drop(process);
         let (core, over) = (Arc::clone(&self.core), Arc::clone(&self.over));
-        let spawned = thread::Builder::new().name("ndcache-keeper".to_owned()).spawn(move || keep(&core, &over));
+        let spawned = thread::Builder::new().name("ndcache-sender".to_owned()).spawn(move || send(&core, &over));
         match spawned {
             Ok(thread) => *self.core.outbox.sender.lock() = Some(thread.thread().clone()),
             Err(error) => tracing::debug!(%error, "results are sent to tiers by another process"),
@@ -55,7 +55,7 @@ impl Keeper {
     }
 }
 
-fn keep(core: &Core, over: &AtomicBool) {
+fn send(core: &Core, over: &AtomicBool) {
     let is_over = || over.load(Ordering::Relaxed);
     let jitter = JITTER * u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or(0) / 1000;
     sleep(jitter, &is_over);
