@@ -94,7 +94,7 @@ fn reached(place: Option<Place>, without: &[String], private: &TokenStream) -> F
 pub(crate) enum Dependency {
     /// Counted with the item's helpers already.
     Held,
-    /// An expression of type `Code` for what has no mark.
+    /// An expression of type `Code` for an item without a mark.
     Code(TokenStream),
     /// Nothing, for all that is known; and the names beside which it would stand.
     Nothing(Vec<String>),
