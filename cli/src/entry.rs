@@ -161,13 +161,27 @@ pub(crate) fn call(entry: &Entry) -> String {
 
 /// The result in short: `f32[256,256,160]`, `0.25`, `{weights: f64[3], best: 7}`.
 pub(crate) fn result(entry: &Entry) -> String {
-    match (entry.value(), entry.arrays()) {
-        (Ok(value), Ok(arrays)) => {
+    let read = entry.value().and_then(|value| {
+        // Most results of many calls are numbers.
+        let arrays = if holds_array(&value) { entry.arrays()? } else { Vec::new() };
+        Ok((value, arrays))
+    });
+    match read {
+        Ok((value, arrays)) => {
             let mut text = String::new();
             tell(&value, &arrays, RESULT, &mut text);
             text
         }
-        (Err(error), _) | (_, Err(error)) => format!("({})", error.to_string().chars().take(40).collect::<String>()),
+        Err(error) => format!("({})", error.to_string().chars().take(40).collect::<String>()),
+    }
+}
+
+fn holds_array(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::List(items) => items.iter().any(holds_array),
+        Value::Map(entries) => entries.iter().any(|(key, item)| holds_array(key) || holds_array(item)),
+        _ => false,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Tables of text: columns as wide as what is in them, by the width of characters on a terminal.
 
-use unicode_width::UnicodeWidthStr;
+use std::borrow::Cow;
 
 use crate::exit::Outcome;
 use crate::out::{Out, Style};
-use crate::text::safe;
+use crate::text::{safe, width};
 
 /// The narrowest that a column is cut to.
 const NARROWEST: usize = 8;
@@ -55,14 +55,18 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| safe(&cell).into_owned()).collect());
+        let shown = |cell: String| match safe(&cell) {
+            Cow::Borrowed(_) => cell,
+            Cow::Owned(safe) => safe,
+        };
+        self.rows.push(cells.into_iter().map(shown).collect());
     }
 
     pub(crate) fn print(self, out: &mut Out) -> Outcome<()> {
-        let mut widths: Vec<usize> = self.head.iter().map(|(name, _)| name.width()).collect();
+        let mut widths: Vec<usize> = self.head.iter().map(|(name, _)| width(name)).collect();
         for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
+            for (widest, cell) in widths.iter_mut().zip(row) {
+                *widest = (*widest).max(width(cell));
             }
         }
         if let Some(room) = out.width() {
@@ -103,16 +107,17 @@ impl Table {
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
-        let mut line = String::new();
-        for (at, ((cell, width), (_, align))) in row.iter().zip(widths).zip(&self.head).enumerate() {
-            if *width == 0 {
+        let mut line = String::with_capacity(widths.iter().sum::<usize>() + 2 * widths.len());
+        for (at, ((cell, &most), (_, align))) in row.iter().zip(widths).zip(&self.head).enumerate() {
+            if most == 0 {
                 continue;
             }
-            let cell = if self.list == Some(at) { cut_list(cell, *width) } else { cut(cell, *width) };
-            let room = " ".repeat(width.saturating_sub(cell.width()));
-            let padded = if *align == Right { format!("{room}{cell}") } else { format!("{cell}{room}") };
-            line.push_str(&padded);
-            line.push_str("  ");
+            let cell = if self.list == Some(at) { cut_list(cell, most) } else { cut(cell, most) };
+            let room = most.saturating_sub(width(&cell));
+            let (before, after) = if *align == Right { (room, 0) } else { (0, room) };
+            line.extend(std::iter::repeat_n(' ', before));
+            line.push_str(&cell);
+            line.extend(std::iter::repeat_n(' ', after + 2));
         }
         line.truncate(line.trim_end().len());
         line
@@ -120,40 +125,46 @@ impl Table {
 }
 
 /// The beginning of a text that is so wide at most, with `…` where it is cut.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
+pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    if width(text) <= most {
+        return text.into();
     }
     let mut short = String::new();
     for char in text.chars() {
         short.push(char);
-        if short.width() >= width {
+        if width(&short) >= most {
             short.pop();
             break;
         }
     }
     short.push('…');
-    short
+    short.into()
 }
 
 /// The narrowest that an item of a list is cut to.
 const ITEM: usize = 6;
 
 /// A list, `sigma=1.5, name="a, b"`, that is so wide at most: its widest items are cut, so that each has its beginning.
-fn cut_list(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
+fn cut_list(text: &str, room: usize) -> Cow<'_, str> {
+    if width(text) <= room {
+        return text.into();
     }
-    let items = items(text);
+    let items: Vec<(&str, usize)> = items(text).into_iter().map(|item| (item, width(item))).collect();
     // The shape of an array tells few calls apart, and so is cut before any number is.
-    let most = |item: &str, arrays: usize, others: usize| if item.contains('[') { arrays } else { others };
-    let cut_to = |arrays: usize, others: usize| {
-        let cut = items.iter().map(|item| cut(item, most(item, arrays, others)));
-        Some(cut.collect::<Vec<_>>().join(", ")).filter(|text| text.width() <= width)
+    let most = |item: &str, (arrays, others)| if item.contains('[') { arrays } else { others };
+    let fits = |limits: &(usize, usize)| {
+        let wide = items.iter().map(|&(item, wide)| wide.min(most(item, *limits))).sum::<usize>();
+        wide + 2 * (items.len() - 1) <= room
     };
-    let arrays = (ITEM..width).rev().map(|most| (most, width));
-    let all = (ITEM..width).rev().map(|most| (ITEM, most));
-    arrays.chain(all).find_map(|(arrays, others)| cut_to(arrays, others)).unwrap_or_else(|| cut(text, width))
+    let arrays = (ITEM..room).rev().map(|most| (most, room));
+    let all = (ITEM..room).rev().map(|most| (ITEM, most));
+    match arrays.chain(all).find(fits) {
+        None => cut(text, room),
+        Some(limits) => {
+            let cut: Vec<_> = items.iter().map(|&(item, _)| cut(item, most(item, limits))).collect();
+            cut.join(", ").into()
+        }
+    }
 }
 
 /// The items of a list, by the commas that are in no brackets and quotes.
@@ -188,8 +199,8 @@ mod tests {
         assert_eq!(cut_list("a=\"x, y\", b=[1, 2], c=3", 23), "a=\"x, y\", b=[1, 2], c=3");
         assert_eq!(items("a=\"x, y\", b=[1, 2], c={d: 3, e: 4}, f='g, h'").len(), 4);
         assert_eq!(cut_list("aaaaaaaa, bbbbbbbb, cccccccc", 12), "aaaaaaaa, b…", "there is room for no more");
-        for width in 8..60 {
-            assert!(cut_list(list, width).width() <= width, "{width}");
+        for room in 8..60 {
+            assert!(width(&cut_list(list, room)) <= room, "{room}");
         }
     }
 
@@ -207,7 +218,7 @@ mod tests {
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdefg", 6), "abcde…");
         assert_eq!(cut("漢字漢字", 5), "漢字…");
-        assert!(cut("漢字漢字", 4).width() <= 4);
+        assert!(width(&cut("漢字漢字", 4)) <= 4);
         assert_eq!(cut("", 3), "");
     }
 }

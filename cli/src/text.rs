@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use ndcache::Limits;
+use unicode_width::UnicodeWidthStr;
 
 use crate::exit::{Failure, Outcome};
 
@@ -84,13 +85,34 @@ pub(crate) fn idle(time: SystemTime) -> String {
 
 /// `2026-10-02`, or `today 09:12`
 pub(crate) fn when(time: SystemTime) -> String {
-    let zone = TimeZone::system();
-    let local = |time| Timestamp::try_from(time).ok().map(|time: Timestamp| time.to_zoned_datetime(zone.clone()));
-    let (Some(time), Some(now)) = (local(time), local(now())) else { return "–".to_owned() };
-    match time.date() == now.date() {
-        true => time.strftime("today %H:%M").to_string(),
-        false => time.strftime("%Y-%m-%d").to_string(),
+    Calendar::new().when(time)
+}
+
+/// The day that is today, for many times.
+pub(crate) struct Calendar {
+    zone: TimeZone,
+    today: Option<Date>,
+}
+
+impl Calendar {
+    pub(crate) fn new() -> Self {
+        Self { zone: TimeZone::system(), today: date(now()) }
     }
+
+    /// `2026-10-02`, or `today 09:12`
+    pub(crate) fn when(&self, time: SystemTime) -> String {
+        let Ok(time) = Timestamp::try_from(time) else { return "–".to_owned() };
+        let time = self.zone.to_datetime(time);
+        match Some(time.date()) == self.today {
+            true => format!("today {:02}:{:02}", time.hour(), time.minute()),
+            false => time.date().to_string(),
+        }
+    }
+}
+
+/// How wide a text is on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// `2026-10-02 09:12:44`
@@ -122,6 +144,10 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
 
 /// The text in one line that tells a terminal nothing: control characters and marks of direction are escaped.
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    // Most texts are; this looks at bytes, many at once.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.into();
+    }
     let is_mark =
         |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_odd = |char: char| char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}');

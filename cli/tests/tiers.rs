@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::documents::{check, schema};
-use crate::support::{Run, Scene};
+use crate::support::{Run, Scene, bare};
 
 /// Runs `ndcache tier` with these arguments and a folder as tier.
 fn tier(scene: &Scene, arguments: &[&str]) -> Run {
@@ -41,6 +41,23 @@ fn what_is_sent_is_fetched_again_and_what_is_purged_is_not() {
     let purged = document(&scene, &["purge", "--function", "frozen fit", "--yes"], "tier_purge");
     assert_eq!((&purged["here"], &purged["there"]), (&there.into(), &there.into()));
     assert_eq!(document(&scene, &["pull"], "tier_moved")["moved"], 0);
+}
+
+#[test]
+fn what_only_asks_after_tiers_needs_no_name_for_the_cache_and_writes_nothing_there() {
+    let scene = Scene::new();
+    let before = scene.snapshot();
+    let place = format!("rw:{}", scene.root().join("place").display());
+    for command in ["status", "doctor"] {
+        let mut asked = bare(scene.root());
+        asked.args(["tier", command]).stdin(Stdio::null()).env("NDCACHE_REMOTE", &place);
+        let run = scene.told(asked.output().expect("the program runs"));
+        assert!(run.code == 0 && run.stderr.contains("the cache is `/data/cache`"), "{run:?}");
+        assert_eq!(scene.snapshot(), before);
+    }
+    let mut sent = bare(scene.root());
+    sent.args(["tier", "push"]).stdin(Stdio::null()).env("NDCACHE_REMOTE", &place);
+    assert_eq!(scene.told(sent.output().expect("the program runs")).code, 2, "it isn't guessed what is sent");
 }
 
 #[test]

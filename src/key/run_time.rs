@@ -38,6 +38,7 @@ pub struct FunctionBuilder {
     code: Digest,
     member: String,
     mark: String,
+    body: Option<Digest>,
     parts: Vec<(String, Digest)>,
 }
 
@@ -56,7 +57,7 @@ impl FunctionBuilder {
     /// code, helpers included.
     #[must_use]
     pub fn new(path: impl Into<String>, code: Digest) -> Self {
-        Self { path: path.into(), code, member: String::new(), mark: String::new(), parts: Vec::new() }
+        Self { path: path.into(), code, member: String::new(), mark: String::new(), body: None, parts: Vec::new() }
     }
 
     /// The package that the function is in. Of the version counts what incompatible ones differ in (`1` of 1.2.3, `0.2`
@@ -77,6 +78,14 @@ impl FunctionBuilder {
     #[must_use]
     pub fn member(self, member: impl Into<String>) -> Self {
         Self { member: member.into(), ..self }
+    }
+
+    /// The digest of the function's own body, without its helpers: so that
+    /// [`explain`](super::super::dynamic::Call::explain) can say whether that has changed, too, where a helper has. It
+    /// enters no key.
+    #[must_use]
+    pub fn body(self, body: Digest) -> Self {
+        Self { body: Some(body), ..self }
     }
 
     /// A helper that the code digest covers, by name: so that [`explain`](super::super::dynamic::Call::explain) can say
@@ -111,9 +120,9 @@ impl FunctionBuilder {
 
 impl From<FunctionBuilder> for RunTime {
     fn from(builder: FunctionBuilder) -> Self {
-        let FunctionBuilder { path, code, member, mark, parts } = builder;
+        let FunctionBuilder { path, code, member, mark, body, parts } = builder;
         let function = function_stream(&path, &member, &mark, code).finish();
-        let itself = part(String::new(), GIVEN, code);
+        let itself = part(String::new(), GIVEN, body.unwrap_or(code));
         let helpers = parts.into_iter().map(|(name, digest)| part(name, Part::FOUND, digest));
         Self {
             path,

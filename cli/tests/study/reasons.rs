@@ -66,3 +66,24 @@ fn what_was_logged_says_of_which_run_and_of_how_many_misses_it_is() {
     assert_eq!(scene.run(&["stats", "--run", &run[..8]]).code, 0);
     assert_eq!(scene.json(&["why", "features@1"])["logged"].as_array().map(Vec::len), Some(0));
 }
+
+#[test]
+fn a_changed_helper_is_told_from_a_changed_body() {
+    use ndcache::dynamic::{Call, Form, FunctionBuilder, Value};
+    use ndcache::{Digest, Memory};
+    let scene = empty();
+    let memory = Memory::open(scene.cache()).expect("a cache");
+    let of = |digit: u8| Digest::from_bytes([digit; 16]);
+    for (code, body, helper) in [(1, 10, 20), (2, 10, 21), (3, 11, 22)] {
+        let function = FunctionBuilder::new("study.smoothed", of(code)).body(of(body)).part("window", of(helper));
+        let call = Call::new(function.build().expect("a function"), [number("width", 4)]);
+        call.eval(&memory, Form::Owned, || Value::of(&1.5)).expect("stored");
+    }
+    drop(memory);
+    assert_eq!(reasons(&scene, "smoothed@2"), ["code of `window` changed"]);
+    assert_eq!(reasons(&scene, "smoothed@1"), ["code changed, code of `window` changed"]);
+    let differences = |before: &str, now: &str| scene.run(&["diff", before, now]).stdout;
+    assert_eq!(differences("smoothed@3", "smoothed@2"), "code: code of `window` changed\n");
+    let both = "code: code of the function itself changed\ncode: code of `window` changed\n";
+    assert_eq!(differences("smoothed@2", "smoothed@1"), both);
+}

@@ -40,7 +40,7 @@ impl Resolved {
         let captured = Captured::all(&answer.get_item(3)?)?;
         let signature = if answer.len() == 5 { Signature::of(&answer.get_item(4)?)? } else { None };
         let code = code(body, &parts);
-        let mut builder = FunctionBuilder::new(path, code);
+        let mut builder = FunctionBuilder::new(path, code).body(body);
         for (name, digest) in &parts {
             builder = builder.part(name.clone(), *digest);
         }

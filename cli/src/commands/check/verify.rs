@@ -164,7 +164,9 @@ fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &
             let key = out.styled(Style::Key, &owner.key().to_string()[..8]);
             out.line(format!("{key}  {}", safe(&call(owner))))?;
         }
-        let text = format!("{}: {problem}", path.display());
+        // Of a record that can't be read the message has the path.
+        let named = |path: &Path| format!("{}: {problem}", path.display());
+        let text = if path.as_os_str().is_empty() { problem.to_string() } else { named(path) };
         let text = safe(&text);
         let is_bad = matches!(problem, Problem::Damaged(_) | Problem::Unreadable(_));
         out.line(if is_bad { out.styled(Style::Bad, &text) } else { text.into_owned() })?;

@@ -30,7 +30,11 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
     } else if let Reason::Code(changes) = before.difference(&now).reason() {
         match changes.is_empty() {
             true => lines.push(("code", "code: changed; what of it isn't known".to_owned())),
-            false => lines.extend(changes.into_iter().map(|change| ("code", format!("code: {change}")))),
+            false => lines.extend(changes.iter().map(|change| match change.as_str() {
+                // Beside a helper's it has to be said whose.
+                "code changed" if changes.len() > 1 => ("code", "code: code of the function itself changed".to_owned()),
+                change => ("code", format!("code: {change}")),
+            })),
         }
     }
     let mut results = Vec::new();

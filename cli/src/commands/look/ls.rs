@@ -14,7 +14,7 @@ use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Shrink, Table};
-use crate::text::{ago, count, duration, nanoseconds, rfc3339, size, when};
+use crate::text::{Calendar, ago, count, duration, nanoseconds, rfc3339, size, when};
 
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     let mut filter = Filter::new(&args.selection)?;
@@ -150,7 +150,7 @@ fn stream(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut
 }
 
 fn newest_first(entries: &mut [Entry]) {
-    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
+    entries.sort_by_cached_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
 }
 
 fn list_entries(args: &Ls, function: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
@@ -207,6 +207,7 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
         Shrink(ARGUMENTS, 24),
         Hide(RESULT),
     ]);
+    let calendar = Calendar::new();
     for entry in entries {
         let key = entry.key().to_string();
         let mut row = vec![
@@ -215,8 +216,8 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
             result(entry),
             size(entry.bytes()),
             duration(entry.duration()),
-            when(entry.created()),
-            when(entry.used()),
+            calendar.when(entry.created()),
+            calendar.when(entry.used()),
         ];
         if args.long {
             let code = entry.code().to_string()[..8].to_owned();

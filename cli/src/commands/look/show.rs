@@ -61,6 +61,10 @@ impl Looked {
 /// Which entries hold which arguments, by the names of these.
 fn sources(memory: &Memory, entry: &Entry) -> Outcome<HashMap<String, Vec<(Key, String)>>> {
     let mut sources: HashMap<String, Vec<(Key, String)>> = HashMap::new();
+    // Which entry holds an array is known once all records are read: not where there is nothing to be held.
+    if entry.arguments().iter().all(|argument| is_plain(argument.text())) {
+        return Ok(sources);
+    }
     let Some(lineage) = memory.lineage_of(entry)? else { return Ok(sources) };
     for link in lineage.links().filter(|link| link.call().key() == entry.key()) {
         if let Some(source) = link.source() {
@@ -68,6 +72,14 @@ fn sources(memory: &Memory, entry: &Entry) -> Outcome<HashMap<String, Vec<(Key, 
         }
     }
     Ok(sources)
+}
+
+/// Whether a text is that of a number, a word such as `true`, or a text: of no result of a call.
+fn is_plain(text: &str) -> bool {
+    let is_word = matches!(text, "true" | "false" | "True" | "False" | "None");
+    let is_text =
+        || ['"', '\''].iter().any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote));
+    is_word || text.parse::<f64>().is_ok() || is_text()
 }
 
 fn document(

@@ -13,7 +13,7 @@ use crate::entry::{array, of_function, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::{Out, Style};
-use crate::text::{duration, moment, nanoseconds, rfc3339, safe};
+use crate::text::{duration, moment, nanoseconds, rfc3339, safe, width};
 
 /// The longest text of a result in a row.
 const ROOM: usize = 40;
@@ -197,15 +197,14 @@ impl Row {
 }
 
 fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
-    use unicode_width::UnicodeWidthStr;
     let mut lines = vec![columns.iter().map(Column::name).collect::<Vec<_>>()];
     lines.extend(rows.iter().map(|row| columns.iter().map(|column| row.cell(column)).collect()));
     let lines: Vec<Vec<String>> =
         lines.into_iter().map(|line| line.iter().map(|cell| safe(cell).into_owned()).collect()).collect();
-    let width = |at: usize| lines.iter().map(|line| line[at].width()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
     for (at, line) in lines.iter().enumerate() {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        let cells = line.iter().zip(&widths).map(|(cell, most)| format!("{cell}{}", " ".repeat(most - width(cell))));
         let text = cells.collect::<Vec<_>>().join("  ");
         let text = text.trim_end();
         out.line(if at == 0 { out.styled(Style::Head, text) } else { text.to_owned() })?;

@@ -49,5 +49,5 @@ fn legend<'a>(names: impl IntoIterator<Item = (String, &'a str)>) -> String {
 
 /// The name of a function in so many columns.
 fn label(function: &str, columns: usize) -> String {
-    cut(&safe(short(function)), columns)
+    cut(&safe(short(function)), columns).into_owned()
 }
