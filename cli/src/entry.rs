@@ -101,9 +101,13 @@ pub(crate) fn all(memory: &Memory, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
 /// # Errors
 /// Returns a failure when there is none, or several, which it lists.
 pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(String)) -> Outcome<Vec<Entry>> {
-    let function = function(memory, name)?;
+    Ok(of_path(memory, &function(memory, name)?, bad))
+}
+
+/// The entries of the function with this path.
+pub(crate) fn of_path(memory: &Memory, function: &str, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
     let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
-    Ok(memory.entries_named(&function).filter_map(keep).collect())
+    memory.entries_named(function).filter_map(keep).collect()
 }
 
 /// The path of a function that is named by it or by the end of it.

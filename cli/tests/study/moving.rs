@@ -78,6 +78,18 @@ fn an_import_that_is_refused_leaves_no_cache() {
     let refused = with(&scene, "missing", &["import", "bad.tar"]);
     assert!(refused.code == 1 && refused.stderr.contains("nothing was taken"), "{refused:?}");
     assert!(!scene.root().join("missing").exists());
+    // What was there before stays.
+    for (folder, tag) in [("empty", false), ("tagged", true)] {
+        fs::create_dir_all(scene.root().join(folder)).expect("a folder");
+        if tag {
+            fs::write(scene.root().join(folder).join("CACHEDIR.TAG"), "mine").expect("a tag");
+        }
+        assert_eq!(with(&scene, folder, &["import", "bad.tar"]).code, 1);
+        let left: Vec<_> =
+            fs::read_dir(scene.root().join(folder)).expect("a folder").flatten().map(|it| it.path()).collect();
+        assert_eq!(left.len(), usize::from(tag), "{left:?}");
+    }
+    assert_eq!(fs::read_to_string(scene.root().join("tagged/CACHEDIR.TAG")).expect("the tag"), "mine");
 }
 
 #[test]

@@ -24,6 +24,9 @@ fn the_end_of_a_function_names_it() {
         }
         assert_eq!(scene.run(&["show", &format!("{name}@2")]).code, 0);
     }
+    for command in ["ls", "table"] {
+        assert_eq!(scene.json(&[command, "fit"])["function"], "pipeline.fit", "documents have the whole path");
+    }
     let run = scene.run(&["show", "fit"]);
     assert!(run.code == 2 && run.stderr.contains("`pipeline.fit@1` for the latest"), "{run:?}");
     let of = |path, code| Made { path, code, arguments: vec![number("n", 1)] };

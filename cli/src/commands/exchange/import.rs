@@ -1,5 +1,6 @@
 //! `ndcache import`: entries from an archive, all of which are verified before the first one is published.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &Import, out: &mut Out) -> Outcome {
     if !cache::is_blank(&folder) {
         return take(args, &archive, &cache::for_writing(out)?, out);
     }
-    let new = NewCache { folder: std::path::absolute(&folder)? };
+    let new = NewCache { folder: std::path::absolute(&folder)?, found: names(&folder) };
     let memory = Memory::open(&folder).map_err(Failure::unreadable)?;
     let taken = take(args, &archive, &memory, out);
     drop(memory);
@@ -136,6 +137,14 @@ fn tell(what: &str, new: u64, bytes: u64, keys: Vec<Json>, out: &mut Out) -> Out
 /// A cache that was made for what is imported.
 struct NewCache {
     folder: PathBuf,
+    /// What was in the folder before; `None` if it was missing.
+    found: Option<Vec<OsString>>,
+}
+
+/// What is in a folder, if it is there.
+fn names(folder: &Path) -> Option<Vec<OsString>> {
+    let items = fs::read_dir(folder).ok()?;
+    Some(items.filter_map(Result::ok).map(|item| item.file_name()).collect())
 }
 
 impl NewCache {
@@ -153,10 +162,12 @@ impl NewCache {
             let _ = fs::remove_dir(functions);
         }
         if subfolders(&self.folder).is_empty() {
-            ["CACHEDIR.TAG", ".gitignore", "locks"]
-                .iter()
-                .for_each(|file| drop(fs::remove_file(self.folder.join(file))));
-            let _ = fs::remove_dir(&self.folder);
+            let was_there = |name: &str| self.found.iter().flatten().any(|found| found == name);
+            let made = ["CACHEDIR.TAG", ".gitignore", "locks"].into_iter().filter(|name| !was_there(name));
+            made.for_each(|name| drop(fs::remove_file(self.folder.join(name))));
+            if self.found.is_none() {
+                let _ = fs::remove_dir(&self.folder);
+            }
         }
     }
 }

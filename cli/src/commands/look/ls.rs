@@ -9,7 +9,7 @@ use crate::args::{Ls, Sort};
 use crate::cache;
 use crate::commands::look::steps;
 use crate::commands::look::summary::Sum;
-use crate::entry::{arguments, entry_json, function, of_function, result};
+use crate::entry::{arguments, entry_json, function, of_path, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
@@ -153,19 +153,19 @@ fn newest_first(entries: &mut [Entry]) {
     entries.sort_by_cached_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
 }
 
-fn list_entries(args: &Ls, function: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
+fn list_entries(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let mut bad = 0;
-    let mut entries = of_function(memory, function, &mut |_| bad += 1)?;
+    let function = function(memory, name)?;
+    let mut entries = of_path(memory, &function, &mut |_| bad += 1);
     filter.apply(&mut entries)?;
     sort(&mut entries, args.order.sort.unwrap_or(Sort::Created));
     args.order.finish(&mut entries);
     if out.common.jsonl {
         entries.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
     } else if out.common.json {
-        let name = entries.first().map_or(function, Entry::function).to_owned();
         let entries: Vec<Json> = entries.iter().map(entry_json).collect();
         out.document(
-            json!({ "folder": cache::place(memory), "function": name, "entries": entries, "unreadable": bad }),
+            json!({ "folder": cache::place(memory), "function": function, "entries": entries, "unreadable": bad }),
         )?;
     } else {
         print(args, &entries, out)?;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::args::TableArgs;
 use crate::cache;
 use crate::commands::look::ls::{sort, tell_bad};
-use crate::entry::{array, of_function, scalar, tell, value_json};
+use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::{Out, Style};
@@ -42,7 +42,8 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     let mut filter = Filter::new(&args.selection)?;
     let memory = cache::for_reading(out)?;
     let mut bad = 0;
-    let mut entries = of_function(&memory, &args.function, &mut |_| bad += 1)?;
+    let function = function(&memory, &args.function)?;
+    let mut entries = of_path(&memory, &function, &mut |_| bad += 1);
     filter.apply(&mut entries)?;
     match args.order.sort {
         // As they were made, each below those before it: a table is read and drawn in that order.
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
         rows.iter().try_for_each(|row| out.item(&row.json(&columns)))?;
     } else if out.common.json {
         let rows: Vec<Json> = rows.iter().map(|row| row.json(&columns)).collect();
-        out.document(json!({ "folder": cache::place(&memory), "function": args.function, "rows": rows }))?;
+        out.document(json!({ "folder": cache::place(&memory), "function": function, "rows": rows }))?;
     } else if args.csv {
         out.line(columns.iter().map(|column| quoted(&column.name())).collect::<Vec<_>>().join(","))?;
         for row in &rows {

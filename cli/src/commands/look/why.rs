@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use ndcache::explain::{Explanation, Reason};
+use ndcache::inspect::Argument;
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Sort, Why};
 use crate::commands::look::ls::sort;
 use crate::commands::look::show::name;
-use crate::entry::{call, find, function, numbered, of_function, open_for};
+use crate::entry::{call, find, function, numbered, of_path, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
 use crate::text::{count, moment, rfc3339, safe};
@@ -58,7 +59,7 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
         Err(failure) => failure,
         Ok(None) => match find(memory, &args.what) {
             Ok(entry) => {
-                let siblings = of_function(memory, entry.function(), &mut |_| {})?;
+                let siblings = of_path(memory, entry.function(), &mut |_| {});
                 return Ok(Meant { siblings, told: vec![entry], function: None });
             }
             Err(failure) => failure,
@@ -67,7 +68,7 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
     // It may name a function, which has no digits of a key, or happens to have.
     match function(memory, &args.what) {
         Ok(function) => {
-            let mut siblings = of_function(memory, &function, &mut |_| {})?;
+            let mut siblings = of_path(memory, &function, &mut |_| {});
             sort(&mut siblings, Sort::Created);
             let told = siblings.iter().take(args.count).cloned().collect();
             Ok(Meant { siblings, told, function: Some(function) })
@@ -121,6 +122,22 @@ fn is_name(what: &str) -> bool {
     what.len() < 4 || what.bytes().any(|byte| !byte.is_ascii_hexdigit() && byte != b'@')
 }
 
+/// How many arguments differ, and how many of these aren't one file whose content has changed.
+fn differing(before: &Entry, now: &Entry) -> (usize, usize) {
+    let (mut differing, mut others, mut common) = (0, 0, 0);
+    for argument in now.arguments() {
+        let old = before.arguments().iter().find(|old| old.name() == argument.name());
+        common += usize::from(old.is_some());
+        if old.is_none_or(|old| old.digest() != argument.digest()) {
+            let is_file = |old: &Argument| old.text() == argument.text() && old.text().starts_with(['"', '\'']);
+            differing += 1;
+            others += usize::from(!old.is_some_and(is_file));
+        }
+    }
+    let gone = before.arguments().len() - common.min(before.arguments().len());
+    (differing + gone, others + gone)
+}
+
 /// An entry, and the nearest one that was there when it was made.
 pub(crate) struct Told {
     entry: Entry,
@@ -134,15 +151,13 @@ impl Told {
         // One with the same arguments and other code says that the code alone has changed; else one of the same code, with
         // the fewest differing arguments, and rather a file of which the content has changed than another one.
         let distance = |other: &&Entry| {
-            let differing = other.differing_arguments(&entry);
-            let is_same_code = other.code() == entry.code();
-            let rank = match (is_same_code, differing.is_empty()) {
-                (false, true) => 0,
+            let (differing, others) = differing(other, &entry);
+            let rank = match (other.code() == entry.code(), differing) {
+                (false, 0) => 0,
                 (true, _) => 1,
-                (false, false) => 2,
+                (false, _) => 2,
             };
-            let others = differing.iter().filter(|it| it.before != it.now || !it.now.starts_with(['"', '\'']));
-            (rank, differing.len(), others.count(), std::cmp::Reverse(other.created()))
+            (rank, differing, others, std::cmp::Reverse(other.created()))
         };
         let nearest = before.min_by_key(distance).cloned();
         Self { entry, nearest }
