@@ -36,7 +36,7 @@ fn a_function_cached_in_two_folders_is_stale_in_neither() {
     for (folder, _) in &folders {
         let memory = Memory::open(folder.path()).unwrap();
         for n in 0..3 {
-            assert_eq!(memory.explain(&new::edited::call(n)).reason().name(), if n == 0 { "code" } else { "argument" });
+            assert_eq!(memory.explain(&new::edited::call(n)).reason().name(), "code");
             assert_eq!(memory.eval(new::edited::call(n)), format!("new {n}"));
         }
     }
