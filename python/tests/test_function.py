@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from ndcache import Memory
 from patch_cases import LIB, PATCHES
+from support import run
 
 RUN = """
 import sys, warnings
@@ -485,3 +486,67 @@ def test_arrays_of_closures_count(memory):
         return f
 
     assert [make(np.arange(3.0))(1), make(np.arange(3.0) * 2)(1), make(np.arange(3.0))(1)] == [1.0, 2.0, 1.0]
+
+
+def test_a_callback_that_refuses_a_result_is_asked_once_and_it_is_computed_anew(tmp_path):
+    memory, asked = Memory(tmp_path, verbose=0), []
+
+    def only_later(metadata):
+        asked.append(metadata["input_args"])
+        return len(asked) > 1
+
+    @memory.cache(cache_validation_callback=only_later)
+    def now(x):
+        return time.perf_counter_ns()
+
+    first = now(1)
+    assert now(1) != first and len(asked) == 1, "refused, and computed anew"
+    again = now(1)
+    assert len(asked) == 2 and again == now(1), "taken from then on"
+
+
+def test_methods_that_a_method_finds_through_an_ignored_self_count(tmp_path):
+    memory = Memory(tmp_path, verbose=0)
+
+    class Base:
+        def __init__(self, n=0):
+            self.n = n
+
+        def helper(self, x):
+            return x + 1
+
+        @memory.cache(ignore=["self"])
+        def run(self, x):
+            return self.helper(x)
+
+    class Other(Base):
+        def helper(self, x):
+            return 50
+
+    assert (Base().run(1), Other().run(1)) == (2, 50)
+    assert Base(7).run(1) == 2 and Base.run.why == "", "what it holds is ignored"
+    Base.helper = lambda self, x: x + 2
+    assert (Base().run(1), Other().run(1)) == (3, 50)
+
+
+def test_a_changed_global_is_told_with_the_cure(tmp_path):
+    run(COUNTS, cwd=tmp_path)
+
+
+COUNTS = """
+import warnings
+from ndcache import Memory
+memory = Memory("cache", verbose=0)
+class Seen:
+    def __init__(self): self.known = {}
+    def __call__(self, x):
+        self.known[x] = x * 2
+        return self.known[x]
+seen = Seen()
+@memory.cache
+def f(x): return seen(x)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert f(3) == 6
+assert any('ignore_globals=["seen"]' in str(one.message) for one in caught), [str(one.message) for one in caught]
+"""

@@ -11,6 +11,7 @@ use super::bind::{Bound1, as_given};
 use super::object::CoreFunction;
 use super::resolved::Resolved;
 use super::run::is_exit;
+use super::validation;
 use crate::files::file_digest;
 use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
 
@@ -90,6 +91,7 @@ impl CoreFunction {
             Err(error) if is_exit(py, &error) => return Err(error),
             Err(error) => return Ok(Outcome::Unkeyable(format!("what its code is can't be told: {error}"))),
         };
+        validation::begin();
         let signature = resolved.signature.as_ref().or(self.signature.as_ref());
         let bound = match signature {
             Some(signature) => match signature.bind(args, kwargs)? {
@@ -100,10 +102,13 @@ impl CoreFunction {
         };
         let mut keyed = Keyed { resolved, counted: Vec::with_capacity(bound.len()), claims: Claims::default() };
         let captured = keyed.resolved.clone();
-        for Bound1 { name, value, unordered } in bound {
-            if self.ignored.contains(&name) {
-                continue;
-            }
+        for (at, Bound1 { name, value, unordered }) in bound.into_iter().enumerate() {
+            let value = match self.ignored.contains(&name) {
+                false => value,
+                // The methods that a method finds through `self` are code, whatever the object holds.
+                true if at == 0 && name == "self" => value.get_type().into_any(),
+                true => continue,
+            };
             if let Err(error) = self.count(&mut keyed, name.clone(), value, unordered) {
                 return unkeyable(py, &format!("argument `{name}`"), error);
             }

@@ -327,13 +327,15 @@ impl CoreFunction {
         if keyed.claims.bytes <= CHECKED
             && let Some(name) = keyed.changed(self, &result)
         {
-            let text = format!(
-                "{} has changed its argument `{name}`: its result isn't stored, as a hit won't change it",
-                self.path
-            );
+            let what = match name.strip_prefix("captured ") {
+                Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
+                None => format!("its argument `{name}`"),
+            };
+            let text =
+                format!("{} has changed {what}: its result isn't stored, as a hit won't change it{}", self.path, cure(name));
             self.say_once(py, "mutates", &text)?;
             lead.discard("it has changed an argument");
-            return Ok((result, Some(format!("it has changed its argument `{name}`"))));
+            return Ok((result, Some(format!("it has changed {what}"))));
         }
         // Digests that only a record vouches for.
         if let Some(error) = keyed.claims.arrays.iter().find_map(|array| py.detach(|| array.verify()).err()) {
@@ -385,6 +387,17 @@ impl CoreFunction {
         state ^= state << 17;
         STATE.store(state, Ordering::Relaxed);
         ((state >> 11) as f64) < share * (1_u64 << 53) as f64
+    }
+}
+
+/// What a user does about a changed argument or global, where that has no bearing on the result.
+fn cure(name: &str) -> String {
+    match name.strip_prefix("captured ") {
+        Some(global) => {
+            let global = global.trim_matches('`');
+            format!("; ignore_globals=[\"{global}\"] leaves a counter or a cache of its own out of the key")
+        }
+        None => format!("; ignore=[\"{name}\"] leaves it out of the key, or return it with the result"),
     }
 }
 

@@ -1,14 +1,41 @@
 //! The user's word on whether a stored result is good still.
 
-use ndcache::Entry;
+use std::cell::RefCell;
+use std::time::SystemTime;
+
+use ndcache::{Entry, Key};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::bind::{MORE, MORE_NAMED};
 use super::run::keep_raised;
 
+thread_local! {
+    /// The stored results that the callback has refused in this call, by key and time.
+    static REFUSED: RefCell<Vec<(Key, SystemTime)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A call begins: what was refused before it may be asked about again.
+pub(super) fn begin() {
+    REFUSED.take();
+}
+
 /// Asks the user's callback, as joblib does: with duration, time and arguments.
+///
+/// Once for each stored result in a call, which may look it up several times: a callback may answer otherwise next time.
 pub(super) fn is_valid(py: Python<'_>, validate: &Py<PyAny>, entry: &Entry) -> bool {
+    let this = (entry.key(), entry.created());
+    if REFUSED.with_borrow(|refused| refused.contains(&this)) {
+        return false;
+    }
+    let is_valid = asked(py, validate, entry);
+    if !is_valid {
+        REFUSED.with_borrow_mut(|refused| refused.push(this));
+    }
+    is_valid
+}
+
+fn asked(py: Python<'_>, validate: &Py<PyAny>, entry: &Entry) -> bool {
     let answer = metadata(py, entry).and_then(|metadata| validate.bind(py).call1((metadata,))?.is_truthy());
     answer.unwrap_or_else(|error| {
         keep_raised(error);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime
 import decimal
@@ -9,6 +10,7 @@ import enum
 import fractions
 import functools
 import logging
+import operator
 import pathlib
 import re
 import sys
@@ -149,7 +151,7 @@ def is_immutable(value: Any, leaves: int = MAX_LEAVES * 100) -> bool:
             stack.extend((item.start, item.stop, item.step))
         elif isinstance(item, Enum):
             stack.append(item._value_)
-        elif not (isinstance(item, _ATOMS) and _is_plain(item)) and not _is_numpy_scalar(item):
+        elif not (isinstance(item, _ATOMS) and _is_plain(item)) and not _is_scalar_of_library(item):
             return False
     return True
 
@@ -169,6 +171,13 @@ def classes_of(value: Any) -> list[type]:
 def _is_plain(item: Any) -> bool:
     """Returns whether an atom is of the type itself; an instance of a user's subclass has a state of its own."""
     return not hasattr(item, "__dict__") or isinstance(item, (datetime.tzinfo, re.Pattern, pathlib.PurePath))
+
+
+def _is_scalar_of_library(item: Any) -> bool:
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and type(item) in (pandas.Timestamp, pandas.Timedelta, pandas.Period, pandas.Interval, type(pandas.NaT)):
+        return True
+    return isinstance(item, (operator.itemgetter, operator.attrgetter)) or _is_numpy_scalar(item)
 
 
 def _is_numpy_scalar(item: Any) -> bool:
@@ -212,7 +221,9 @@ def _is_data(value: Any) -> bool:
     if module.startswith("scipy.sparse"):
         return True
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index))
+    if pandas is not None and isinstance(value, (pandas.DataFrame, pandas.Series, pandas.Index, pandas.Categorical)):
+        return True
+    return type(value) is array.array
 
 
 def count_leaves(value: Any) -> int:

@@ -25,6 +25,8 @@ _BOOKKEEPING = frozenset(
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Builtins that reach names by text.
 _EVALUATE = frozenset({"globals", "eval", "exec"})
+# Methods of pandas' frames that do, where their text has an "@".
+_QUERIES = frozenset({"query", "eval"})
 _ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
 _BY_NAME = frozenset({"import_module", "__import__"})
 # Methods that run where a class is made; those of a metaclass, too.
@@ -78,12 +80,17 @@ def _by_text(value: FunctionType, found: Reach) -> list[ModuleType]:
     """Returns the modules of the user that code may reach through texts: each counts as a whole."""
     modules = {}
     ends = {(chain.attributes or (chain.name,))[-1] for chain in found.uses if chain.kind != "free"}
-    if ends & _EVALUATE:
+    if ends & _EVALUATE or (found.names & _QUERIES and _names_globals(value.__code__)):
         modules[value.__globals__.get("__name__")] = None
     if ends & _BY_NAME or Chain("global", "sys", ("modules",)) in found.uses:
         modules.update(dict.fromkeys(_texts(value.__code__)))
     named = [name for name in modules if isinstance(name, str) and name and origin.kind_of_name(name) == "user"]
     return [module for name in named if (module := _loaded(name)) is not None]
+
+
+def _names_globals(code: types.CodeType) -> bool:
+    """Returns whether a text of the code may name a global as a frame of pandas reads it: ``"x > @limit"``."""
+    return any(_names_globals(item) if isinstance(item, types.CodeType) else isinstance(item, str) and "@" in item for item in code.co_consts)
 
 
 def _texts(code: types.CodeType) -> list[str]:

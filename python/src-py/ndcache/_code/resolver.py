@@ -151,10 +151,10 @@ def _defaults(function: Any) -> Any:
 
 
 def _advice(path: str, item: Uncounted) -> str:
-    reader = "" if item.reader == path else f" (in `{item.reader}`)"
+    reader, by_name = ("", f'"{item.name}"') if item.reader == path else (f" (in `{item.reader}`)", item.name)
     return (
         f"`{path}` reads `{item.name}`{reader}, of type {item.type_name}, which isn't part of the key: "
-        f'depends=["{item.name}"] counts it by value on each call, ignore_globals=["{item.name}"] silences this'
+        f'depends=[{by_name}] counts it by value on each call, ignore_globals=["{item.name}"] silences this'
     )
 
 
