@@ -71,6 +71,53 @@ fn half(bits: u16) -> f64 {
     if bits >> 15 == 0 { magnitude } else { -magnitude }
 }
 
+/// The sums behind mean and deviation. Differences are halved and divided by a power of two near the largest: neither
+/// they nor their squares overflow, and what is lost in squares that underflow is too small to count.
+struct Moments {
+    first: f64,
+    scale: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn new(first: f64) -> Self {
+        Self { first, scale: f64::MIN_POSITIVE, sum: 0.0, squares: 0.0 }
+    }
+
+    fn add(&mut self, value: f64) {
+        let half = value / 2.0 - self.first / 2.0;
+        if half.abs() / self.scale >= 2.0 {
+            self.grow(power_of_two(half.abs()));
+        }
+        let scaled = half / self.scale;
+        self.sum += scaled;
+        self.squares += scaled * scaled;
+    }
+
+    fn grow(&mut self, scale: f64) {
+        let ratio = self.scale / scale;
+        self.sum *= ratio;
+        self.squares *= ratio * ratio;
+        self.scale = scale;
+    }
+
+    fn mean(&self, count: f64) -> f64 {
+        let half = self.sum / count * self.scale;
+        self.first + half + half
+    }
+
+    fn deviation(&self, count: f64) -> f64 {
+        let mean = self.sum / count;
+        (self.squares / count - mean * mean).max(0.0).sqrt() * self.scale * 2.0
+    }
+}
+
+/// The largest power of two that a normal number isn't below.
+fn power_of_two(value: f64) -> f64 {
+    f64::from_bits(value.to_bits() & f64::INFINITY.to_bits())
+}
+
 impl Numbers {
     /// Reads an array twice: for its range, and for its histogram. `None` if its elements are no numbers; they are
     /// verified all the same.
@@ -79,46 +126,64 @@ impl Numbers {
     /// Returns an error when the array can't be read or isn't what was written.
     pub(crate) fn of(array: &StoredArray) -> ndcache::Result<Option<Self>> {
         let Some((len, decode)) = decoder(array.descr()) else { return array.read(|_| {}).map(|()| None) };
-        let mut numbers = Self { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Self::default() };
-        let (mut sum, mut squares, mut shift) = (0.0, 0.0, None);
-        array.read(|block| {
+        Self::of_blocks(len, decode, |see| array.read(see)).map(Some)
+    }
+
+    /// Those of the elements of `len` bytes each in the blocks that `read` shows.
+    fn of_blocks(
+        len: usize,
+        decode: Decode,
+        read: impl Fn(&mut dyn FnMut(&[u8])) -> ndcache::Result<()>,
+    ) -> ndcache::Result<Self> {
+        let (mut numbers, mut moments) = (Self::none(), None);
+        read(&mut |block| {
             for value in block.chunks_exact(len).map(decode) {
-                numbers.count += 1;
-                numbers.nan += u64::from(value.is_nan());
-                numbers.infinite += u64::from(value.is_infinite());
-                numbers.zeros += u64::from(value == 0.0);
+                numbers.take(value);
                 if value.is_finite() {
-                    numbers.min = numbers.min.min(value);
-                    numbers.max = numbers.max.max(value);
                     // Around the first one, so that a large mean doesn't hide a small deviation.
-                    let value = value - *shift.get_or_insert(value);
-                    sum += value;
-                    squares += value * value;
+                    moments.get_or_insert_with(|| Moments::new(value)).add(value);
                 }
             }
         })?;
-        let finite = (numbers.count - numbers.nan - numbers.infinite) as f64;
-        if finite > 0.0 {
-            let mean = sum / finite;
-            numbers.mean = mean + shift.unwrap_or_default();
-            numbers.deviation = (squares / finite - mean * mean).max(0.0).sqrt();
-            numbers.count_bars(array, len, decode)?;
+        if let Some(moments) = moments {
+            let finite = (numbers.count - numbers.nan - numbers.infinite) as f64;
+            numbers.mean = moments.mean(finite);
+            // No deviation is larger than half of the range.
+            numbers.deviation = moments.deviation(finite).min(numbers.max / 2.0 - numbers.min / 2.0);
+            let mut bars = vec![0; BARS];
+            read(&mut |block| {
+                let values = block.chunks_exact(len).map(decode).filter(|value| value.is_finite());
+                values.for_each(|value| bars[numbers.bar_of(value)] += 1);
+            })?;
+            numbers.histogram = bars;
         }
-        Ok(Some(numbers))
+        Ok(numbers)
     }
 
-    fn count_bars(&mut self, array: &StoredArray, len: usize, decode: Decode) -> ndcache::Result<()> {
-        let (min, range) = (self.min, self.max - self.min);
-        let mut bars = vec![0; BARS];
-        array.read(|block| {
-            for value in block.chunks_exact(len).map(decode).filter(|value| value.is_finite()) {
-                let place = if range > 0.0 { (value - min) / range * BARS as f64 } else { 0.0 };
-                // What isn't in the range, since that overflows, is in the last bar.
-                bars[(place as usize).min(BARS - 1)] += 1;
-            }
-        })?;
-        self.histogram = bars;
-        Ok(())
+    /// Those of no element.
+    fn none() -> Self {
+        Self { min: f64::INFINITY, max: f64::NEG_INFINITY, mean: f64::NAN, deviation: f64::NAN, ..Self::default() }
+    }
+
+    fn take(&mut self, value: f64) {
+        self.count += 1;
+        self.nan += u64::from(value.is_nan());
+        self.infinite += u64::from(value.is_infinite());
+        self.zeros += u64::from(value == 0.0);
+        if value.is_finite() {
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+        }
+    }
+
+    /// In which part of the range a finite element lies.
+    fn bar_of(&self, value: f64) -> usize {
+        // Halved only where the range overflows: the least numbers have no halves.
+        let unit = if (self.max - self.min).is_finite() { 1.0 } else { 0.5 };
+        let range = self.max * unit - self.min * unit;
+        let place = if range > 0.0 { (value * unit - self.min * unit) / range * BARS as f64 } else { 0.0 };
+        // The maximum itself ends the last bar.
+        (place as usize).min(BARS - 1)
     }
 
     /// `▁▃█▂`
@@ -126,7 +191,7 @@ impl Numbers {
         let most = self.histogram.iter().copied().max().unwrap_or(0).max(1);
         let bar = |&count: &u64| match count {
             0 => ' ',
-            count => BLOCKS[((count - 1) as u128 * BLOCKS.len() as u128 / u128::from(most)) as usize % BLOCKS.len()],
+            count => BLOCKS[((count - 1) as u128 * BLOCKS.len() as u128 / u128::from(most)) as usize],
         };
         self.histogram.iter().map(bar).collect()
     }
@@ -163,12 +228,15 @@ impl Numbers {
     }
 }
 
+/// What is as large is rounded to seven digits.
+const SEVEN_DIGITS: f64 = 999_999.5;
+
 /// A number as text, with six digits at most.
 pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     match value {
         0.0 => "0".to_owned(),
-        _ if (1e-4..1e7).contains(&magnitude) => {
+        _ if (1e-4..SEVEN_DIGITS).contains(&magnitude) => {
             let digits = (5 - magnitude.log10().floor() as i32).clamp(0, 9) as usize;
             let text = format!("{value:.digits$}");
             if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
@@ -189,6 +257,9 @@ mod tests {
             (-2.5, "-2.5"),
             (1.0 / 3.0, "0.333333"),
             (123_456.789, "123457"),
+            (999_999.4, "999999"),
+            (-999_999.5, "-1.0000e6"),
+            (1_234_567.0, "1.2346e6"),
             (1e-9, "1.0000e-9"),
             (1e20, "1.0000e20"),
         ] {
@@ -210,5 +281,64 @@ mod tests {
     fn the_tallest_bar_is_full_and_one_element_is_seen() {
         let numbers = Numbers { histogram: vec![0, 1, 500, 1000], ..Numbers::default() };
         assert_eq!(numbers.bars(), " ▁▄█");
+    }
+
+    fn of(elements: &[f64]) -> Numbers {
+        let bytes: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
+        let (len, decode) = decoder("<f8").unwrap();
+        // In two blocks, as those of a file.
+        let (first, second) = bytes.split_at(elements.len() / 2 * len);
+        let read = |see: &mut dyn FnMut(&[u8])| {
+            see(first);
+            see(second);
+            Ok(())
+        };
+        Numbers::of_blocks(len, decode, read).unwrap()
+    }
+
+    #[test]
+    fn deviations_are_right_at_any_magnitude() {
+        const MAX: f64 = f64::MAX;
+        for (elements, mean, deviation) in [
+            (&[1.0, 2.0, 3.0, 4.0][..], 2.5, 1.25_f64.sqrt()),
+            (&[0.0, MAX], MAX / 2.0, MAX / 2.0),
+            (&[-MAX, MAX], 0.0, MAX),
+            (&[MAX, -MAX, MAX, -MAX], 0.0, MAX),
+            (&[-1e200, 1e200], 0.0, 1e200),
+            (&[1e-200, 3e-200], 2e-200, 1e-200),
+            (&[0.0, 1e-320], 5e-321, 5e-321),
+            (&[0.0, 1e-300, 2e300, 0.0], 5e299, 0.75_f64.sqrt() * 1e300),
+            (&[1e12, 1e12 + 2.0], 1e12 + 1.0, 1.0),
+            (&[7.0, f64::NAN, f64::INFINITY], 7.0, 0.0),
+        ] {
+            let numbers = of(elements);
+            let is_near = |found: f64, expected: f64| (found - expected).abs() <= expected.abs() * 1e-14;
+            assert!(is_near(numbers.mean, mean), "mean {} of {elements:?}", numbers.mean);
+            assert!(is_near(numbers.deviation, deviation), "deviation {} of {elements:?}", numbers.deviation);
+        }
+    }
+
+    #[test]
+    fn without_a_finite_element_mean_and_deviation_are_unknown_too() {
+        for elements in [&[][..], &[f64::NAN, f64::INFINITY]] {
+            let json = of(elements).json();
+            assert!(["min", "max", "mean", "std"].iter().all(|name| json[name].is_null()), "{json}");
+            assert_eq!((&json["count"], &json["histogram"]), (&json!(elements.len()), &json!([])));
+        }
+    }
+
+    #[test]
+    fn each_element_is_in_the_bar_of_its_part_of_the_range() {
+        const MAX: f64 = f64::MAX;
+        let ends = |first, last| {
+            let mut bars = vec![0; BARS];
+            (bars[0], bars[BARS - 1]) = (first, last);
+            bars
+        };
+        assert_eq!(of(&[-MAX, -MAX, MAX]).histogram, ends(2, 1));
+        assert_eq!(of(&[0.0, 5e-324]).histogram, ends(1, 1));
+        assert_eq!(of(&[3.0, 3.0]).histogram, ends(2, 0));
+        let middle = of(&[-MAX, 0.0, MAX]).histogram;
+        assert_eq!((middle[0], middle[BARS / 2], middle[BARS - 1]), (1, 1, 1));
     }
 }

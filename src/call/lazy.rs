@@ -268,7 +268,7 @@ impl<A, R> Call<A, R> {
         described.into_iter().map(|described| described.text).collect()
     }
 
-    /// Runs the function; `Err` names the by-reference argument that the function changed meanwhile.
+    /// Runs the function. The name is that of a by-reference argument that the function changed.
     pub(crate) fn compute(self) -> (R, Option<&'static str>) {
         let identified = match self.identity.into_inner() {
             Some(Asked::Once(identified)) => Some(identified),

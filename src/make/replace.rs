@@ -12,7 +12,7 @@ use super::attributes::Attributes;
 use super::published;
 use crate::error::{Error, Result};
 use crate::memory::ambient;
-use crate::store::{Durability, GARBAGE_AGE, LimitedFile, nonce};
+use crate::store::{Durability, GARBAGE_AGE, LimitedFile, is_on_network, nonce};
 use crate::threads::fork::Process;
 
 /// How the temporary file of a target ends.
@@ -84,12 +84,11 @@ pub(super) fn replace(
     if let Some(kept) = kept {
         kept.give(&file, mode);
     }
-    if durability.syncs_files() {
+    if must_flush(&file, durability) {
         file.sync_all().map_err(|error| Error::io("flush", path, error))?;
     }
     // Without the second handle the step goes by the path alone.
     let held = published::is_watched(path).then(|| file.try_clone().ok()).flatten();
-    // Closed before it is there: a network file system says only then that it has no room.
     drop(file);
     temp.publish(path)?;
     if let Some(held) = held {
@@ -102,6 +101,12 @@ pub(super) fn replace(
     }
     remove_leftovers(path);
     Ok(())
+}
+
+/// Whether a file is flushed before it is closed. On a network file system it always is: `close` is the last to report a
+/// lost write there, and std drops what it reports; flushing reports it, too.
+fn must_flush(file: &File, durability: Durability) -> bool {
+    durability.syncs_files() || is_on_network(file)
 }
 
 /// Names the file in an error that doesn't.
@@ -224,6 +229,15 @@ mod tests {
         });
         assert!(panicked.is_err());
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(folder.path())), ("old", vec!["a".to_owned()]));
+    }
+
+    /// `/proc` stands for every file system that isn't known to be local.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_on_a_network_is_flushed_whatever_the_durability() {
+        assert!(must_flush(&File::open("/proc/version").unwrap(), Durability::Buffered));
+        let local = File::open("/dev/shm").unwrap();
+        assert_eq!([Durability::Buffered, Durability::Synced].map(|it| must_flush(&local, it)), [false, true]);
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Medium {
     }
 }
 
+/// Whether another machine can change an open file; taken for granted where that isn't known.
+pub(crate) fn is_on_network(file: impl AsFd) -> bool {
+    !fs::fstatfs(file).is_ok_and(|kind| is_local(&kind))
+}
+
 /// The boot of this machine and the mount of the file system that holds `root`. What was written in the session that
 /// still lasts has lost nothing to a power cut.
 pub(super) fn session(root: impl AsFd) -> String {

@@ -33,7 +33,7 @@ pub(crate) use files::staged::StagedBlob;
 pub(crate) use files::stat::Stat;
 pub(crate) use files::walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
-pub(crate) use medium::Medium;
+pub(crate) use medium::{Medium, is_on_network};
 pub(crate) use name::nonce;
 
 /// How much of a power cut an entry survives.

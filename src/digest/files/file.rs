@@ -23,8 +23,8 @@ use crate::error::{Error, Result};
 /// A file as an argument that counts by what the file holds, not by where it is.
 ///
 /// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read when it is opened here, once: a
-/// process remembers the digests of the last 65,536 files, and opening a file again reads nothing as long as its size,
-/// both its times, its inode and its device are what they were. They have to be older than two seconds when the file is
+/// process remembers the digests of up to 65,536 files, and opening a file again reads nothing as long as its size,
+/// both its times, its inode and its device are what they were. One file more, and all of them are forgotten. The times have to be older than two seconds when the file is
 /// read, since a younger file may change once more without a sign in its times. What another process writes through a
 /// mapping isn't noticed until the system puts down its time.
 ///

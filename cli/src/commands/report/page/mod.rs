@@ -29,7 +29,7 @@ pub(crate) fn html(model: &Model) -> String {
         .map_or_else(String::new, |folder| format!("<p class=\"folder\"><bdi>{}</bdi></p>", escaped(folder)));
     let sections: String = sections::SECTIONS.iter().map(|section| section.html(model)).collect();
     let links: String =
-        sections::SECTIONS.iter().filter(|it| it.is_there(model)).map(|section| section.link()).collect();
+        sections::SECTIONS.iter().filter(|it| it.is_there(model)).map(|section| section.link(model)).collect();
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
@@ -166,5 +166,20 @@ mod tests {
         // Sixty pictures have at most four each.
         assert!(elements > 500 && elements + 240 <= 2000, "{elements}");
         assert!(page.len() <= 2 << 20, "{}", page.len());
+    }
+
+    #[test]
+    fn the_drawing_by_day_is_titled_by_what_it_shows() {
+        let mut model = wide(2, 2, 2);
+        let counted = html(&model);
+        model.activity = None;
+        let uncounted = html(&model);
+        for (page, title, other) in [
+            (counted, "Time saved by day", "Entries made by day"),
+            (uncounted, "Entries made by day", "Time saved by day"),
+        ] {
+            // In the list of parts, and above the drawing.
+            assert!(page.matches(&format!(">{title}<")).count() == 2 && !page.contains(other), "{title}");
+        }
     }
 }

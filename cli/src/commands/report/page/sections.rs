@@ -17,8 +17,10 @@ pub(crate) struct Section {
     body: fn(&Model) -> Option<String>,
 }
 
+const SAVED: &str = "Time saved by day";
+
 pub(crate) const SECTIONS: &[Section] = &[
-    Section { id: "days", title: "Time saved by day", body: days },
+    Section { id: "days", title: SAVED, body: days },
     Section { id: "misses", title: "Misses and why", body: misses },
     Section { id: "entries", title: "Entries", body: table },
     Section { id: "space", title: "Space", body: space },
@@ -28,10 +30,14 @@ pub(crate) const SECTIONS: &[Section] = &[
 
 impl Section {
     pub(crate) fn html(&self, model: &Model) -> String {
-        let (id, title) = (self.id, self.title);
+        let (id, title) = (self.id, self.title(model));
         (self.body)(model).map_or_else(String::new, |body| {
             format!("<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{title}</h2>\n{body}\n</section>\n")
         })
+    }
+
+    fn title(&self, model: &Model) -> &'static str {
+        if self.id == "days" { days_title(model) } else { self.title }
     }
 
     /// Whether the report has it.
@@ -39,8 +45,8 @@ impl Section {
         self.id != "pictures" || model.pictures.is_some()
     }
 
-    pub(crate) fn link(&self) -> String {
-        format!("<li><a href=\"#{}\">{}</a></li>", self.id, self.title)
+    pub(crate) fn link(&self, model: &Model) -> String {
+        format!("<li><a href=\"#{}\">{}</a></li>", self.id, self.title(model))
     }
 }
 
@@ -105,6 +111,10 @@ fn chart(label: &str, chart: Option<Chart>, none: &str) -> String {
     }
 }
 
+fn days_title(model: &Model) -> &'static str {
+    if model.activity.is_some() { SAVED } else { "Entries made by day" }
+}
+
 fn days(model: &Model) -> Option<String> {
     let why = match model.activity {
         Some(_) => {
@@ -114,7 +124,7 @@ fn days(model: &Model) -> Option<String> {
             "Nothing was counted in this cache, or the counts were reset, so that this shows when entries were made. Programs count unless they are told not to, and where the folder may be written to."
         }
     };
-    let drawn = chart("Time saved by day", charts::days(model), "There is nothing to draw.");
+    let drawn = chart(days_title(model), charts::days(model), "There is nothing to draw.");
     let unread = match model.unread {
         0 => String::new(),
         unread => format!("<p>{} lines of the log can't be read, and aren't counted.</p>", count(unread)),
