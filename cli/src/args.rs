@@ -109,7 +109,7 @@ pub(crate) enum Command {
     },
 }
 
-/// Which entries are meant, and in which order.
+/// Which entries are meant.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Selection {
     /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `path~part`; `*` is any, and a value may be the

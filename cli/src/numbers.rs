@@ -1,4 +1,4 @@
-//! What stands in an array, in a few numbers; in constant memory, block by block.
+//! Statistics of an array's elements: range, mean, deviation, histogram; read block by block in constant memory.
 
 use ndcache::inspect::StoredArray;
 use serde_json::{Value as Json, json};
@@ -9,22 +9,27 @@ const BARS: usize = 24;
 /// The characters of bars, the lowest first.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// What is known of the elements of an array; of complex ones, of their magnitudes.
+/// Statistics of the elements of an array; of complex ones, of their magnitudes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Numbers {
+pub(crate) struct Summary {
+    /// How many elements there are, whatever they hold.
     pub(crate) count: u64,
     pub(crate) nan: u64,
     pub(crate) infinite: u64,
     pub(crate) zeros: u64,
+    /// The least of the finite elements; infinite if there is none.
     pub(crate) min: f64,
+    /// The largest of the finite elements; infinite if there is none.
     pub(crate) max: f64,
+    /// The mean of the finite elements; not a number if there is none.
     pub(crate) mean: f64,
+    /// The standard deviation of the finite elements, as that of the population; not a number if there is none.
     pub(crate) deviation: f64,
-    /// How many elements lie in each part of the range from `min` to `max`.
+    /// How many of the finite elements lie in each part of the range from `min` to `max`; empty if there is none.
     pub(crate) histogram: Vec<u64>,
 }
 
-/// Reads the elements of a dtype one by one.
+/// Reads one element, as its bytes lie in the file.
 pub(crate) type Decode = fn(&[u8]) -> f64;
 
 macro_rules! read {
@@ -71,7 +76,8 @@ fn half(bits: u16) -> f64 {
     if bits >> 15 == 0 { magnitude } else { -magnitude }
 }
 
-/// The sums behind mean and deviation. Differences are halved and divided by a power of two near the largest: neither
+/// The sums behind mean and deviation. They are of differences from the first finite element: a large mean would hide a
+/// small deviation. Differences are halved and divided by a power of two near the largest: neither
 /// they nor their squares overflow, and what is lost in squares that underflow is too small to count.
 struct Moments {
     first: f64,
@@ -118,9 +124,9 @@ fn power_of_two(value: f64) -> f64 {
     f64::from_bits(value.to_bits() & f64::INFINITY.to_bits())
 }
 
-impl Numbers {
-    /// Reads an array twice: for its range, and for its histogram. `None` if its elements are no numbers; they are
-    /// verified all the same.
+impl Summary {
+    /// Reads an array twice: for its range, and for its histogram; the second time only if it has a finite element.
+    /// `None` if its elements are no numbers; they are verified all the same.
     ///
     /// # Errors
     /// Returns an error when the array can't be read or isn't what was written.
@@ -140,7 +146,6 @@ impl Numbers {
             for value in block.chunks_exact(len).map(decode) {
                 numbers.take(value);
                 if value.is_finite() {
-                    // Around the first one, so that a large mean doesn't hide a small deviation.
                     moments.get_or_insert_with(|| Moments::new(value)).add(value);
                 }
             }
@@ -196,6 +201,7 @@ impl Numbers {
         self.histogram.iter().map(bar).collect()
     }
 
+    /// The statistics in one line, for people.
     pub(crate) fn line(&self) -> String {
         let mut line = match self.histogram.is_empty() {
             true => "no finite element".to_owned(),
@@ -212,6 +218,7 @@ impl Numbers {
         line
     }
 
+    /// The statistics as a document; what isn't finite is `null`.
     pub(crate) fn json(&self) -> Json {
         let finite = |value: f64| if value.is_finite() { json!(value) } else { Json::Null };
         json!({
@@ -279,11 +286,11 @@ mod tests {
 
     #[test]
     fn the_tallest_bar_is_full_and_one_element_is_seen() {
-        let numbers = Numbers { histogram: vec![0, 1, 500, 1000], ..Numbers::default() };
+        let numbers = Summary { histogram: vec![0, 1, 500, 1000], ..Summary::default() };
         assert_eq!(numbers.bars(), " ▁▄█");
     }
 
-    fn of(elements: &[f64]) -> Numbers {
+    fn of(elements: &[f64]) -> Summary {
         let bytes: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
         let (len, decode) = decoder("<f8").unwrap();
         // In two blocks, as those of a file.
@@ -293,7 +300,7 @@ mod tests {
             see(second);
             Ok(())
         };
-        Numbers::of_blocks(len, decode, read).unwrap()
+        Summary::of_blocks(len, decode, read).unwrap()
     }
 
     #[test]

@@ -10,11 +10,11 @@ use crate::digest::{ByteStream, ContentHasher, TypeSequence, ambiguity, strip_li
 use crate::error::Error;
 use crate::key::{ArgumentDigest, ArgumentDigests};
 
-/// Visits the arguments of a call, to digest them or to put them in words.
+/// What the macro's closure hands the arguments of a call to, one by one; it digests or describes them.
 pub struct Arguments(pub(super) Pass);
 
 pub(super) enum Pass {
-    /// Digests all of them at once, unless that takes long.
+    /// Feeds all of them into one hasher, which leaves out what would take long: for the memo key.
     Shallow(ContentHasher),
     Digest(Digesting),
     /// Describes them in words, with their leaves if these are wanted.
@@ -28,7 +28,8 @@ pub(super) enum Pass {
 pub(super) struct Digesting {
     trust: Trust,
     pub(super) digests: ArgumentDigests,
-    /// Their types, as far as their digests don't tell them.
+    /// The types that two equal digests may differ in: those keyed by serde, those behind `dyn` references, and type
+    /// arguments.
     pub(super) types: TypeSequence,
     pub(super) failure: Option<Error>,
 }
@@ -40,14 +41,14 @@ impl Digesting {
 
     fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
         let mut hasher = match self.trust {
-            Trust::Claims => ContentHasher::trusting(),
-            Trust::Nothing => ContentHasher::new(),
+            Trust::Claimed => ContentHasher::trusting(),
+            Trust::Hashed => ContentHasher::new(),
         };
         how.digest(value, &mut hasher);
         if K::BY_SERDE {
             self.types.push(type_number::<T>());
         }
-        // Most arguments have none.
+        // Most arguments hold no value whose type has to count beside its digest.
         if hasher.types() != TypeSequence::default() {
             self.types.push(hasher.types().number());
         }
@@ -58,8 +59,8 @@ impl Digesting {
         }
     }
 
-    /// Two types inside of closures may share a name, and a hit wouldn't change what a type lends mutably: such a call
-    /// bypasses the cache.
+    /// Counts a type argument. Fails the call if the type's name may be another's too, or if the type lends mutably, which
+    /// a hit wouldn't change.
     fn add_type<T: ?Sized>(&mut self, name: &'static str) {
         self.types.push(type_number::<T>());
         let type_name = type_name::<T>();
@@ -71,11 +72,11 @@ impl Digesting {
     }
 }
 
-/// Whether a record's word for the digest of a mapped argument is taken.
+/// Whether the digest that a record states for a mapped array is used, or its bytes are hashed.
 #[derive(Clone, Copy)]
 pub(super) enum Trust {
-    Claims,
-    Nothing,
+    Claimed,
+    Hashed,
 }
 
 impl Arguments {
@@ -134,7 +135,8 @@ impl Arguments {
     }
 }
 
-/// In debug builds, digests the by-reference arguments again after computing: interior mutability is found.
+/// Digests by-reference arguments again after the function has run, in debug builds, and names one that it changed
+/// through interior mutability; of several, the last.
 pub struct MutationCheck {
     pub(super) expected: ArgumentDigests,
     pub(super) changed: Option<&'static str>,

@@ -202,7 +202,7 @@ impl<A, R> Call<A, R> {
         let name = || text_digest(self.codec.type_name().as_str());
         let result = self.function.result_digest(self.codec.namer(), name);
         let begin = Instant::now();
-        let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claims))?;
+        let ((arguments, mut types), files) = files_seen(|| self.argument_digests(Trust::Claimed))?;
         let hashing = begin.elapsed();
         if let Some(captured) = self.function.captured() {
             types.push(captured);
@@ -223,7 +223,7 @@ impl<A, R> Call<A, R> {
         if !claimed.arguments.iter().any(|argument| argument.claimed) {
             return Ok(());
         }
-        let (verified, _) = self.argument_digests(Trust::Nothing)?;
+        let (verified, _) = self.argument_digests(Trust::Hashed)?;
         match claimed
             .arguments
             .iter()

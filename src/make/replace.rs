@@ -18,13 +18,16 @@ use crate::threads::fork::Process;
 /// How the temporary file of a target ends.
 const SUFFIX: &str = ".tmp";
 
+/// How many digits a [`nonce`] has.
+const NONCE_LEN: usize = 16;
+
 /// The longest name that every supported file system takes, in bytes.
 const NAME_MAX: usize = 255;
 
-/// The permissions of a file that may be written to, before the umask.
+/// The mode of a new file that may be written to; the umask takes bits away.
 pub(super) const WRITABLE: u32 = 0o666;
 
-/// The mode of a file that may be mapped.
+/// The mode of a new file that may be mapped: without write permission.
 pub(super) const READ_ONLY: u32 = 0o444;
 
 /// Writes a file and puts it at `path`, in place of whatever file is there, in one step.
@@ -32,9 +35,13 @@ pub(super) const READ_ONLY: u32 = 0o444;
 /// For the [`save`](crate::make::Persister::save) of one's own [`Persister`](crate::make::Persister). `write` gets a buffered file
 /// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. Whoever reads `path`
 /// sees the old file or the new one, whole; after an error, a panic or a crash the old one stands. A crash may leave
-/// the temporary file, which a later call for the same path removes after a day. Inside of
-/// [`Memory::make`](crate::Memory::make) the file is flushed to the disk as the memory's
-/// [`Durability`](crate::policy::Durability) says.
+/// the temporary file, which a later call for the same path removes after a day. Each call lists the folder of `path` to
+/// find such files.
+///
+/// The file is flushed as the [`Durability`](crate::policy::Durability) of this thread's memory says: inside of
+/// [`Memory::make`](crate::Memory::make) and [`Memory::with`](crate::Memory::with) that of this memory, else that of
+/// [`Memory::set_global`](crate::Memory::set_global); without a memory it isn't flushed. On a network file system it
+/// always is.
 ///
 /// The new file has the permissions of the old one, and its owner, group and extended attributes as far as the system
 /// allows; of a file with several hard links only the one at `path` leads to the new file, and a symbolic link is
@@ -42,7 +49,7 @@ pub(super) const READ_ONLY: u32 = 0o444;
 ///
 /// # Errors
 /// Returns an error that names the file when it can't be written, and the one of `write`; so it does where the process's
-/// limit on file sizes (`ulimit -f`) is reached, which else is a signal that ends the process.
+/// limit on file sizes (`ulimit -f`) is reached; without that check the system would end the process by a signal.
 ///
 /// ```
 /// use std::io::Write;
@@ -63,8 +70,8 @@ where
     replace(path.as_ref(), WRITABLE, |file| write(file).map_err(Error::other))
 }
 
-/// Does what [`replace_file`] does; `mode` is the mode of a file that replaces no other. If it has no write permission
-/// the file gets none, whatever the old one had.
+/// Does what [`replace_file`] does. A file that replaces no other gets `mode`. Where `mode` has no write permission the
+/// new file gets none, even if the old one had it.
 pub(super) fn replace(
     path: &Path,
     mode: u32,
@@ -78,7 +85,7 @@ pub(super) fn replace(
     let file = LimitedFile::new(file.map_err(|error| Error::io("create a file for", path, error))?);
     let mut file = BufWriter::with_capacity(1 << 20, file);
     let failed = |error| Error::io("write", path, error);
-    write(&mut file).map_err(|error| at(path, error))?;
+    write(&mut file).map_err(|error| naming(path, error))?;
     file.flush().map_err(failed)?;
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?.into_file();
     if let Some(kept) = kept {
@@ -87,7 +94,8 @@ pub(super) fn replace(
     if must_flush(&file, durability) {
         file.sync_all().map_err(|error| Error::io("flush", path, error))?;
     }
-    // Without the second handle the step goes by the path alone.
+    // Held open, so that no other file gets its inode before the step has compared it. If it can't be had, the step
+    // compares nothing.
     let held = published::is_watched(path).then(|| file.try_clone().ok()).flatten();
     drop(file);
     temp.publish(path)?;
@@ -109,8 +117,8 @@ fn must_flush(file: &File, durability: Durability) -> bool {
     durability.syncs_files() || is_on_network(file)
 }
 
-/// Names the file in an error that doesn't.
-fn at(path: &Path, error: Error) -> Error {
+/// Adds the file's name to an error, unless its text has it.
+fn naming(path: &Path, error: Error) -> Error {
     let name = path.display().to_string();
     if error.to_string().contains(&name) { error } else { error.at(format_args!("can't write `{name}`")) }
 }
@@ -123,7 +131,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The path wherever the program goes; as it is where that can't be told, which an error says when it is used.
+/// The absolute path, so that a later change of the working directory doesn't matter. If it can't be found the path stays
+/// relative.
 pub(super) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
@@ -163,7 +172,8 @@ impl Drop for TempFile {
 
 /// How the names of a file's temporary ones begin; hidden, and short enough for what follows.
 fn prefix_of(name: &str) -> String {
-    let room = NAME_MAX - 2 - 16 - SUFFIX.len();
+    // Two dots, and the digits of a nonce.
+    let room = NAME_MAX - 2 - NONCE_LEN - SUFFIX.len();
     let mut end = name.len().min(room);
     while !name.is_char_boundary(end) {
         end -= 1;
@@ -171,7 +181,7 @@ fn prefix_of(name: &str) -> String {
     format!(".{}.", &name[..end])
 }
 
-/// Removes what crashes have left of this file a day ago, or earlier. What can't be removed stays.
+/// Removes temporary files of this target that are a day old or older, and this user's. What can't be removed stays.
 fn remove_leftovers(path: &Path) {
     let folder = folder_of(path);
     // The standard library's listing panics when a folder can't be closed.
@@ -189,7 +199,7 @@ fn remove_leftovers(path: &Path) {
 
 fn is_leftover(name: &str, prefix: &str) -> bool {
     let nonce = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(SUFFIX));
-    nonce.is_some_and(|nonce| nonce.len() == 16 && nonce.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    nonce.is_some_and(|nonce| nonce.len() == NONCE_LEN && nonce.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_garbage(found: &fs::Metadata) -> bool {

@@ -5,7 +5,7 @@
 //!   for; `turn`: what a call that misses waits for and goes through.
 //! * `recheck`: hits that are computed again, to find functions that aren't pure; `guarded`: where panics end.
 //! * `ask`: whether a call would hit, and why not; `upkeep`: what is done with all entries.
-//! * `remote`: what comes from tiers and goes there.
+//! * `tiers`: what comes from tiers and goes there.
 //! * `observer`: what the archive tells the others; `keyless`: memories as arguments, which are no part of a key.
 
 mod ask;
@@ -16,11 +16,11 @@ mod guarded;
 pub(crate) mod keyless;
 mod observer;
 mod recheck;
-mod remote;
 pub(crate) mod scope;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
+mod tiers;
 pub(crate) mod turn;
 mod upkeep;
 

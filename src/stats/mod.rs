@@ -1,11 +1,15 @@
-//! How often calls hit, missed and failed: what [`Memory::stats`](crate::Memory::stats) says of this process, and
-//! [`Memory::history`](crate::Memory::history) of all.
+//! How often calls hit, missed and failed: [`Memory::stats`](crate::Memory::stats) counts those of one memory and its
+//! clones since it was opened, [`Memory::history`](crate::Memory::history) those of every process that has used the
+//! folder.
 
-// * `counts`: hits, misses and faults; `reason`: why a call hits or misses; `recorder`: both for one memory, `explain`:
-//   what a miss differs in from what is stored, `value_parts`: in which parts of an argument.
+// * `counts`: hits, misses and faults; `reason`: why a call hits or misses.
+// * `recorder`: counts, reasons and messages of one memory.
+// * `explain`: how a call that missed differs from the nearest stored one; `value_parts`: in which parts of an argument
+//   it differs.
 // * `history`: counts that outlive the process.
 // * `tiers`: what was asked of tiers.
-// * `table`: counts as people read them, in `units`; `verbose`: events and lines; `progress`: bars for work that lasts.
+// * `table`: prints counts; `units`: sizes and times as people read them.
+// * `verbose`: events and lines; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;

@@ -1,4 +1,5 @@
-//! The commands, in rooms by what they are for.
+//! Runs the command that was given. `look` reads, `check` checks, `change` removes or keeps, `exchange` moves entries
+//! between caches; `report`, `tier` and `manual` (`completions`, `man`) stand alone.
 
 mod change;
 mod check;
@@ -12,6 +13,7 @@ use crate::args::{Arguments, Command};
 use crate::exit::Outcome;
 use crate::out::Out;
 
+/// Runs the command; without one, the summary of the cache.
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Outcome {
     match &arguments.command {
         None => look::summary::run(out),

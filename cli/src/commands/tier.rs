@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::args::{Tier, TierFilter};
 use crate::cache;
-use crate::commands::change::remove::{Consent, agreed};
+use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::text::{count, duration, entries, nanoseconds, now, parse_duration, safe, size};

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::args::Clear;
 use crate::cache;
-use crate::commands::change::remove::{Consent, agreed};
+use crate::commands::change::removal::{Consent, agreed};
 use crate::entry::all;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;

@@ -10,7 +10,7 @@ use ndcache::{Digest, Limits, Memory, Mode};
 
 use crate::args::{First, Gc};
 use crate::cache;
-use crate::commands::change::remove::{Consent, carry_out};
+use crate::commands::change::removal::{Consent, carry_out};
 use crate::entry::function;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;

@@ -3,5 +3,5 @@
 pub(crate) mod clear;
 pub(crate) mod gc;
 pub(crate) mod pin;
-pub(crate) mod remove;
+pub(crate) mod removal;
 pub(crate) mod rm;

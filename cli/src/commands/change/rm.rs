@@ -4,7 +4,7 @@ use ndcache::Memory;
 
 use crate::args::Rm;
 use crate::cache;
-use crate::commands::change::remove::{Consent, agreed, carry_out};
+use crate::commands::change::removal::{Consent, agreed, carry_out};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::filter::{Filter, chosen};
 use crate::out::Out;

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::Verify;
 use crate::cache;
-use crate::commands::change::remove::{Consent, agreed};
+use crate::commands::change::removal::{Consent, agreed};
 use crate::entry::{all, arguments, call, of_function};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{By, Stats};
 use crate::cache;
-use crate::commands::change::remove::{Consent, agreed};
+use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Left, Right, Table};
