@@ -331,8 +331,11 @@ impl CoreFunction {
                 Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
                 None => format!("its argument `{name}`"),
             };
-            let text =
-                format!("{} has changed {what}: its result isn't stored, as a hit won't change it{}", self.path, cure(name));
+            let text = format!(
+                "{} has changed {what}: its result isn't stored, as a hit won't change it{}",
+                self.path,
+                cure(name)
+            );
             self.say_once(py, "mutates", &text)?;
             lead.discard("it has changed an argument");
             return Ok((result, Some(format!("it has changed {what}"))));

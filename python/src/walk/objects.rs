@@ -196,7 +196,10 @@ impl<'py> Walker<'py> {
             let module = module_of(&base);
             let root = module.split('.').next().unwrap_or_default();
             let is_known = matches!(root, "pandas" | "scipy" | "xarray" | "nibabel") || module.starts_with("numpy.ma");
-            if is_known || (module == "numpy" && base.cast::<PyType>().is_ok_and(|base| base.name().is_ok_and(|name| name == "ufunc"))) {
+            if is_known
+                || (module == "numpy"
+                    && base.cast::<PyType>().is_ok_and(|base| base.name().is_ok_and(|name| name == "ufunc")))
+            {
                 return Ok(true);
             }
         }
@@ -362,7 +365,9 @@ impl<'py> Walker<'py> {
         let start = self.stream.len();
         if let Ok(name) = reduced.cast::<PyString>() {
             if !is_found_by_name(value, name)? {
-                return Err(Stop::Unkeyable(format!("it would be pickled as the name `{name}`, by which something else is found")));
+                return Err(Stop::Unkeyable(format!(
+                    "it would be pickled as the name `{name}`, by which something else is found"
+                )));
             }
             self.stream.begin("py:global");
             self.stream.text(module_of(value).as_bytes());
