@@ -12,7 +12,7 @@ use crate::tier::place::{Answer, Place};
 use crate::tier::read::{Outcome, Sought};
 use crate::tier::removed::{DENY, DENY_MAX, Deny, Target};
 use crate::tier::tiers::Core;
-use crate::tier::write::upload::Sent;
+use crate::tier::write::upload::{Sending, Sent};
 use crate::tier::{Backend, Deadline, Fault, Filter, List, Token};
 
 /// What [`Memory::push`](crate::Memory::push) and [`Memory::pull`](crate::Memory::pull) have done.
@@ -82,7 +82,7 @@ impl Core {
                 continue;
             }
             for (place, _) in self.outbox.queues() {
-                match self.send(place, &site, &found, false, &|| {}) {
+                match self.send(place, &site, &found, false, &Sending { held: &|| {}, until: None }) {
                     Sent::Put(bytes) => {
                         moved.moved += 1;
                         moved.bytes += bytes;

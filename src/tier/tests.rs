@@ -179,3 +179,44 @@ fn a_failure_is_no_miss() {
     let told = memory.explain(&line::call(ELEMENTS + 1)).to_string();
     assert!(!told.contains("tiers"), "{told}");
 }
+
+/// A place that takes what it is told and never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Silent {
+    fn never<T>(until: Deadline) -> Result<T, Fault> {
+        std::thread::sleep(until.left());
+        Err(Fault::Late)
+    }
+}
+
+impl Backend for Silent {
+    fn place(&self) -> String {
+        "silent".to_owned()
+    }
+
+    fn get(&self, get: &Get<'_>, _: &mut dyn Write) -> Result<Got, Fault> {
+        Self::never(get.until)
+    }
+
+    fn put(&self, put: &Put<'_>, _: &dyn Body) -> Result<Stored, Fault> {
+        Self::never(put.until)
+    }
+
+    fn delete(&self, _: &str, until: Deadline) -> Result<(), Fault> {
+        Self::never(until)
+    }
+}
+
+/// It took twenty seconds, which is what a request may take.
+#[test]
+fn a_flush_gives_up_what_is_on_its_way() {
+    let folder = TempDir::new().unwrap();
+    let memory = open(&folder, Silent, Access::ReadWrite);
+    memory.eval(line::call(ELEMENTS));
+    let begin = std::time::Instant::now();
+    let flushed = memory.flush(Duration::from_millis(300)).unwrap();
+    assert_eq!((flushed.uploaded, flushed.left), (0, 1));
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+}

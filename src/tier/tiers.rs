@@ -19,6 +19,8 @@ pub(crate) struct Tiers {
     sender: Sender,
     /// How long its end waits for what is left to be sent.
     wait: Duration,
+    /// Goes with this.
+    open: Arc<()>,
 }
 
 /// What threads share that work for the tiers of a memory.
@@ -49,9 +51,9 @@ impl Tiers {
             renewing: ForkMutex::default(),
         });
         let sender = Sender::new(&core);
-        let tiers = Self { core, sender, wait };
+        let tiers = Self { core, sender, wait, open: Arc::default() };
         if !wait.is_zero() {
-            flush_at_end_of_thread(&tiers.core, wait);
+            flush_at_end_of_thread(&tiers.core, &tiers.open, wait);
         }
         if tiers.core.archive.rules.writes {
             tiers.core.renew_deny();
@@ -83,22 +85,26 @@ thread_local! {
 }
 
 /// The memories that this thread has opened whose end waits for what is to be sent.
-struct AtEnd(RefCell<Vec<(Weak<Core>, Duration)>>);
+struct AtEnd(RefCell<Vec<AtEndOne>>);
+
+/// The core of a memory, what tells that it wasn't dropped, which has flushed it already, and how long is waited.
+type AtEndOne = (Weak<Core>, Weak<()>, Duration);
 
 /// A global memory is never dropped, and the end of the main thread is the end of the program.
-fn flush_at_end_of_thread(core: &Arc<Core>, wait: Duration) {
+fn flush_at_end_of_thread(core: &Arc<Core>, open: &Arc<()>, wait: Duration) {
     // Not while the thread ends.
     let _ = AT_END.try_with(|end| {
         let Ok(mut opened) = end.0.try_borrow_mut() else { return };
-        opened.retain(|(core, _)| core.strong_count() > 0);
-        opened.push((Arc::downgrade(core), wait));
+        opened.retain(|(_, open, _)| open.strong_count() > 0);
+        opened.push((Arc::downgrade(core), Arc::downgrade(open), wait));
     });
 }
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        for (core, wait) in self.0.take() {
-            if let Some(core) = core.upgrade() {
+        for (core, open, wait) in self.0.take() {
+            // The thread that sends may outlive the memory.
+            if let Some(core) = core.upgrade().filter(|_| open.strong_count() > 0) {
                 core.flush(wait);
             }
         }
@@ -138,5 +144,26 @@ impl Core {
             tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
         }
         removed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use crate::tier::{MemoryBackend, Tier};
+
+    /// The thread that sends still held a memory's tiers when it was dropped, which were flushed again then.
+    #[test]
+    fn a_memory_that_is_dropped_is_not_flushed_again_when_its_thread_ends() {
+        let is_open =
+            || AT_END.with(|end| end.0.borrow().iter().filter(|(_, open, _)| open.strong_count() > 0).count());
+        let folder = tempfile::tempdir().unwrap();
+        let mut builder = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::new()));
+        builder.settings.tier_wait = Duration::from_secs(1);
+        let memory = builder.open().unwrap();
+        assert_eq!(is_open(), 1);
+        drop(memory);
+        assert_eq!(is_open(), 0);
     }
 }

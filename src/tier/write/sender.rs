@@ -61,7 +61,7 @@ fn send(core: &Core, over: &AtomicBool) {
     sleep(jitter, &is_over);
     while !is_over() {
         core.renew_deny();
-        let pass = core.pass(false, &is_over);
+        let pass = core.pass(false, &is_over, None);
         if is_over() || core.outbox.was_added() {
             continue;
         }

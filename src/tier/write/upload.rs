@@ -37,6 +37,25 @@ const EARLY: Duration = Duration::from_secs(10);
 const PUT_WAIT: Duration = Duration::from_secs(20);
 const SLOWEST: u64 = 256 << 10;
 
+/// What is on its way when a flush ends is given up no sooner than after so long: a tier that is well answers in that time.
+const LEAST: Duration = Duration::from_secs(2);
+
+/// How an entry is sent.
+pub(in crate::tier) struct Sending<'a> {
+    /// Called before each of its files.
+    pub(in crate::tier) held: &'a dyn Fn(),
+    /// When whoever waits for it stops waiting; never, if nobody does.
+    pub(in crate::tier) until: Option<Instant>,
+}
+
+impl Sending<'_> {
+    /// How long a request is waited for that may take `most`.
+    fn wait(&self, most: Duration) -> Duration {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(most, |left| most.min(left.max(LEAST)))
+    }
+}
+
 /// What came of a pass through the queues.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Pass {
@@ -75,7 +94,7 @@ impl Core {
     pub(crate) fn flush(&self, wait: Duration) -> Flushed {
         let (begin, mut flushed) = (Instant::now(), Flushed::default());
         loop {
-            let pass = self.pass(true, &|| begin.elapsed() >= wait);
+            let pass = self.pass(true, &|| begin.elapsed() >= wait, begin.checked_add(wait));
             flushed.uploaded += pass.sent;
             flushed.failed += pass.failed;
             flushed.left = pass.left;
@@ -93,8 +112,9 @@ impl Core {
         self.outbox.queues().all(|(place, _)| place.refused.load(Ordering::Relaxed))
     }
 
-    /// Sends what nobody else has taken, until `over`; one that is left alone after a failure is only asked if `hurry`.
-    pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool) -> Pass {
+    /// Sends what nobody else has taken, until `over`; one that is left alone after a failure is only asked if `hurry`. No
+    /// request goes on for long after `until`.
+    pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool, until: Option<Instant>) -> Pass {
         use std::sync::atomic::Ordering;
         let mut pass = Pass::default();
         for (place, queue) in self.outbox.queues() {
@@ -125,7 +145,7 @@ impl Core {
                 if planted::is("job gone before the put") {
                     let _ = queue.done(&claim);
                 }
-                let sent = self.send_claimed(place, &queue, &claim);
+                let sent = self.send_claimed(place, &queue, &claim, until);
                 failed = sent == Sent::Failed;
                 let ended = if matches!(sent, Sent::Failed | Sent::Early) {
                     queue.give_back(&claim)
@@ -152,10 +172,11 @@ impl Core {
         pass
     }
 
-    fn send_claimed(&self, place: &Place, queue: &Queue<'_>, claim: &Claim) -> Sent {
+    fn send_claimed(&self, place: &Place, queue: &Queue<'_>, claim: &Claim, until: Option<Instant>) -> Sent {
         let site = claim.job.site();
+        let sending = Sending { held: &|| queue.hold(claim), until };
         match self.archive.read_record(&site.record()) {
-            Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &|| queue.hold(claim)),
+            Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &sending),
             // It may be about to be published.
             Ok(None)
                 if claim.is_younger_than(EARLY)
@@ -169,25 +190,26 @@ impl Core {
         }
     }
 
-    /// Sends an entry of this folder; `held` is called before each of its files.
+    /// Sends an entry of this folder.
     pub(in crate::tier) fn send(
         &self,
         place: &Place,
         site: &Site,
         found: &Found,
         replace: bool,
-        held: &dyn Fn(),
+        sending: &Sending<'_>,
     ) -> Sent {
         let record = &found.record;
         if !self.may_send(place, site, found) {
             return Sent::Dropped;
         }
-        let there = match place.get(place.object(&site.record()), crate::record::RECORD_MAX as u64, PUT_WAIT) {
-            Ok(Answer::Bytes(bytes)) => Some(Record::decode(&bytes, || "of a tier".into())),
-            Ok(Answer::TooLong) => Some(Err(crate::error::Error::damaged("its record is too long"))),
-            Ok(Answer::Absent) => None,
-            Err(_) => return Sent::Failed,
-        };
+        let there =
+            match place.get(place.object(&site.record()), crate::record::RECORD_MAX as u64, sending.wait(PUT_WAIT)) {
+                Ok(Answer::Bytes(bytes)) => Some(Record::decode(&bytes, || "of a tier".into())),
+                Ok(Answer::TooLong) => Some(Err(crate::error::Error::damaged("its record is too long"))),
+                Ok(Answer::Absent) => None,
+                Err(_) => return Sent::Failed,
+            };
         let previous = match there {
             // It is another version's, and stays.
             Some(Err(error)) if error.kind() == ErrorKind::Newer => return Sent::There,
@@ -209,7 +231,7 @@ impl Core {
                 return if error.kind() == ErrorKind::Io { Sent::Failed } else { Sent::Dropped };
             }
         };
-        self.put(place, site, object, replace || previous.is_some(), previous.as_deref(), held)
+        self.put(place, site, object, replace || previous.is_some(), previous.as_deref(), sending)
     }
 
     fn put(
@@ -219,35 +241,35 @@ impl Core {
         object: Object,
         replace: bool,
         previous: Option<&Record>,
-        held: &dyn Fn(),
+        sending: &Sending<'_>,
     ) -> Sent {
         let (bytes, Object { record, overflow, arrays }) = (object.len(), object);
         let overflowed = overflow.iter().map(|(name, _)| name.clone());
         let named: Vec<_> = arrays.iter().map(|(name, _)| name.clone()).chain(overflowed).collect();
         let late = planted::is("remote record before arrays");
-        if late && put_one(place, site, &format!("{}.record", site.key()), record.clone(), false).is_err() {
+        if late && put_one(place, site, &format!("{}.record", site.key()), record.clone(), false, sending).is_err() {
             return Sent::Failed;
         }
         for (name, body) in arrays {
-            held();
-            if put_one(place, site, &name, body, !replace).is_err() {
+            (sending.held)();
+            if put_one(place, site, &name, body, !replace, sending).is_err() {
                 return Sent::Failed;
             }
         }
         if let Some((name, body)) = overflow {
-            held();
-            if put_one(place, site, &name, body, !replace).is_err() {
+            (sending.held)();
+            if put_one(place, site, &name, body, !replace, sending).is_err() {
                 return Sent::Failed;
             }
         }
-        held();
-        if put_one(place, site, &format!("{}.record", site.key()), record, !replace).is_err() {
+        (sending.held)();
+        if put_one(place, site, &format!("{}.record", site.key()), record, !replace, sending).is_err() {
             return Sent::Failed;
         }
         // Nobody finds these any more.
         let gone = previous.into_iter().flat_map(Record::files).filter(|file| !named.iter().any(|name| name == file));
         for file in gone {
-            let _ = place.delete(place.object(&site.file(file)), PUT_WAIT);
+            let _ = place.delete(place.object(&site.file(file)), sending.wait(PUT_WAIT));
         }
         place.count(|counts| {
             counts.uploads += 1;
@@ -279,8 +301,9 @@ fn put_one(
     file: &str,
     body: impl Body + Send + 'static,
     if_absent: bool,
+    sending: &Sending<'_>,
 ) -> Result<(), Fault> {
-    let wait = PUT_WAIT + Duration::from_secs(body.len() / SLOWEST);
+    let wait = sending.wait(PUT_WAIT + Duration::from_secs(body.len() / SLOWEST));
     match place.put(place.object(&site.file(file)), body, if_absent, wait) {
         Ok(_) | Err(Fault::Exists) => Ok(()),
         Err(fault) => {
