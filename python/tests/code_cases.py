@@ -245,6 +245,8 @@ VALUES = [
     value("array.array", "import array\nA = array.array('d', [1.0])\ndef f(x): return A[0]", "1.0", "2.0"),
     value("global in the text of a query", "T = 1\ndef f(df): return df.query('x > @T')", "T = 1", "T = 2"),
     value("global in the text of a frame's eval", "T = 1\ndef f(df): return df.eval('x * @T')", "T = 1", "T = 2"),
+    value("local copy in the text of a query", "T = 1\ndef f(df):\n    limit = T\n    return df.query('x > @limit')", "T = 1", "T = 2"),
+    value("local copy of an entry in locals()", "T = {'a': 1}\ndef f(x):\n    cut = T['a']\n    return '%(cut)s' % locals()", "'a': 1", "'a': 2"),
     value("module's constant through the module", "import prog2\ndef f(x): return prog2.K", "prog2.K", "prog2.K + 0", "changed", {"prog2.py": "K = 1"}),
     ("module constant", {_P: "import prog2\ndef f(x): return prog2.K", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),
     ("module constant by getattr", {_P: "import prog2\ndef f(x): return getattr(prog2, 'K')", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),

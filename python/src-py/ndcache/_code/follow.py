@@ -27,6 +27,8 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _EVALUATE = frozenset({"globals", "eval", "exec"})
 # Methods of pandas' frames that do, where their text has an "@".
 _QUERIES = frozenset({"query", "eval"})
+# What reads local names by text.
+_READS_LOCALS = _QUERIES | {"locals", "vars", "exec", "format_map", "format"}
 _ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
 _BY_NAME = frozenset({"import_module", "__import__"})
 # Methods that run where a class is made; those of a metaclass, too.
@@ -52,6 +54,8 @@ def function(graph: Graph, value: FunctionType, part: Part, is_root: bool = Fals
         part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     if graph.follow:
         part.content += [graph.module_edge(module) for module in _by_text(value, found)]
+    for chain in _read_by_text(names, found) if graph.follow else ():
+        part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     for name in _unused_cells(found, value):
         part.content.append((name, chains.edge(graph, names, Chain("free", name), part.name, silent)))
     if is_root:
@@ -109,6 +113,14 @@ def _loaded(name: str) -> ModuleType | None:
     except Exception:  # noqa: BLE001 - a text that only looks like a module's name
         return None
     return found if isinstance(found, ModuleType) else None
+
+
+def _read_by_text(names: chains.Names, found: Reach) -> list[Chain]:
+    """Returns what local names stand for that a text may read: ``"x > @limit"``, ``"%(limit)s" % locals()``."""
+    if not found.names & _READS_LOCALS:
+        return []
+    more = [chain for chain in found.bound if chain not in found.uses and chain.kind != "import"]
+    return [chain for chain in more if not isinstance(chains.value_of(names, chain), ModuleType)]
 
 
 def _label(chain: Chain) -> Any:

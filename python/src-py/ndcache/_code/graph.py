@@ -42,6 +42,7 @@ class Uncounted:
     reason: str
     type_name: str
     is_warned: bool
+    identity: int
 
 
 @dataclass
@@ -51,6 +52,12 @@ class Skipped:
     slots: dict[tuple[int, Any], Any] = field(default_factory=dict)
     objects: dict[int, Any] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+
+    def without(self, inputs: Skipped) -> Skipped:
+        """Returns all of these but what counts nevertheless."""
+        slots = {place: holder for place, holder in self.slots.items() if place not in inputs.slots}
+        objects = {place: value for place, value in self.objects.items() if place not in inputs.objects}
+        return Skipped(slots, objects, self.names)
 
 
 # By identity: equal code objects may differ in the types of their constants.
@@ -213,7 +220,7 @@ class Graph:
 
     def _leave_out(self, value: Any, name: str, reader: str, reason: str, is_warned: bool) -> Any:
         type_name = type(value).__qualname__
-        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned))
+        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned, id(value)))
         state = getattr(value, "__dict__", {}) if origin.kind_of_class(type(value)) == "user" else {}
         inside = [(key, item) for key, item in list(state.items()) if captured.is_code(item)]
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", state, key), reader, silent=True)) for key, item in inside]
