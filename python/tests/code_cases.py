@@ -124,6 +124,13 @@ SEEN = [
     helper("init_subclass", "from lib import sq\nclass B:\n    def __init_subclass__(cls): cls.v = sq(2)\ndef f(x):\n    class C(B): pass\n    return C.v"),
     helper("np.frompyfunc", "import numpy as np\nfrom lib import sq\ng = np.frompyfunc(sq, 1, 1)\ndef f(x): return g(x)"),
     helper("np.frompyfunc of a lambda in a dict", "import numpy as np\nfrom lib import sq\nG = {'g': np.frompyfunc(lambda x: sq(x), 1, 1)}\ndef f(x): return G['g'](x)"),
+    helper("own module by sys.modules and getattr", "import sys\nfrom lib import sq\ndef h_a(x): return sq(x)\ndef f(x): return getattr(sys.modules[__name__], 'h_' + 'ab'[0])(x)"),
+    helper("own module by sys.modules", "import sys\nfrom lib import sq\ndef h(x): return sq(x)\ndef f(x): return sys.modules[__name__].h(x)"),
+    helper("import_module by another name", "from importlib import import_module as im\ndef f(x): return im('lib').sq(x)"),
+    helper("resolve_name", "import pkgutil\nfrom pkgutil import resolve_name\ndef f(x): return resolve_name('lib:sq')(x)"),
+    helper("module by the text of a global", "import sys, lib\nNAME = 'lib'\ndef f(x): return sys.modules[NAME].sq(x)"),
+    helper("globals of another function", "from lib import sq\ndef h(x): return sq(x)\ndef g(x): return x\ndef f(x): return g.__globals__['h'](x)"),
+    helper("method of make_dataclass", "import dataclasses\nfrom lib import sq\nC = dataclasses.make_dataclass('C', [('a', int)], namespace={'m': lambda self: sq(self.a)})\ndef f(x): return C(x).m()"),
     helper("exec'd helper", "src = 'def g(x): return sq(x)'\nfrom lib import sq\nexec(src)\ndef f(x): return g(x)"),
 ]
 
@@ -247,6 +254,9 @@ VALUES = [
     value("global in the text of a frame's eval", "T = 1\ndef f(df): return df.eval('x * @T')", "T = 1", "T = 2"),
     value("local copy in the text of a query", "T = 1\ndef f(df):\n    limit = T\n    return df.query('x > @limit')", "T = 1", "T = 2"),
     value("local copy of an entry in locals()", "T = {'a': 1}\ndef f(x):\n    cut = T['a']\n    return '%(cut)s' % locals()", "'a': 1", "'a': 2"),
+    value("default of make_dataclass", "import dataclasses\nC = dataclasses.make_dataclass('C', [('k', int, 1)])\ndef f(x): return C().k", "int, 1", "int, 2"),
+    value("types of np.vectorize", "import numpy as np\ndef g(x): return x\nv = np.vectorize(g, otypes=[float])\ndef f(x): return v(x)", "[float]", "[int]"),
+    value("a frozen class of attrs", "import attr\n@attr.frozen\nclass A:\n    a: int = 1\ndef f(x): return A().a", "int = 1", "int = 2"),
     value("module's constant through the module", "import prog2\ndef f(x): return prog2.K", "prog2.K", "prog2.K + 0", "changed", {"prog2.py": "K = 1"}),
     ("module constant", {_P: "import prog2\ndef f(x): return prog2.K", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),
     ("module constant by getattr", {_P: "import prog2\ndef f(x): return getattr(prog2, 'K')", "prog2.py": "K = 1"}, [("prog2.py", "K = 1", "K = 2")], "changed"),

@@ -284,7 +284,8 @@ class Graph:
         if isinstance(inner, FunctionType) and not inner.__closure__ and origin.kind_of_code(inner.__code__) != "user":
             return ("builtin", self.external(value))
         settings = {} if captured.is_own(value) else getattr(value, "__dict__", {})
-        plain = sorted((key, item) for key, item in settings.items() if isinstance(key, str) and not key.startswith("__") and captured.is_immutable(item))
+        named = [(key, item) for key, item in list(settings.items()) if isinstance(key, str) and not key.startswith("_")]
+        plain = sorted([(key, item) for key, item in named if _is_setting(item)], key=lambda entry: entry[0])
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", settings, key), reader)) for key, item in plain]
         for key, item in plain:
             self.guard("slot", settings, key, item)
@@ -340,6 +341,9 @@ class Graph:
 
     def _partial_edge(self, value: Any, name: str, reader: str) -> Any:
         function = self.capture(value.func, name, boxed(value.func), reader, silent=True)
+        self.guard("len", value.keywords, len(value.keywords))
+        for key, item in value.keywords.items():
+            self.guard("slot", value.keywords, key, item)
         arguments = [self.capture(a, f"{name}.args[{i}]", boxed(a), reader, strict=True) for i, a in enumerate(value.args)]
         keywords = [
             (key, self.capture(item, f"{name}.keywords[{key!r}]", boxed(item), reader, strict=True))
@@ -380,6 +384,11 @@ class Graph:
         name, content = origin.release_of(module)
         if name is not None and name not in self.parts:
             self.part(name, "version").content.append(content)
+
+
+def _is_setting(item: Any) -> bool:
+    """Returns whether what an installed wrapper holds beside its function is plain: lists of plain values are, too."""
+    return captured.is_immutable(tuple(item) if type(item) in (list, set) else item)
 
 
 def boxed(value: Any) -> Slot:
