@@ -550,3 +550,48 @@ with warnings.catch_warnings(record=True) as caught:
     assert f(3) == 6
 assert any('ignore_globals=["seen"]' in str(one.message) for one in caught), [str(one.message) for one in caught]
 """
+
+
+def test_what_depends_names_counts_whoever_changes_it(tmp_path):
+    memory = Memory(tmp_path, verbose=0)
+    table = {"k": 1}
+
+    class Reg:
+        table = {"a": 1}
+        k = 1
+
+        @classmethod
+        def add(cls, name, value):
+            cls.table[name] = value
+
+        @classmethod
+        def set(cls, k):
+            cls.k = k
+
+    def look(name):
+        return table.setdefault(name, 0)
+
+    functions = [
+        memory.cache(lambda x: look("k") * x, name="a", depends=[table]),
+        memory.cache(lambda x: Reg.table["a"] * x or Reg.add("b", 1), name="b", depends=["Reg.table"]),
+        memory.cache(lambda x: Reg.k * x or Reg.set(0), name="c", depends=["Reg"]),
+        memory.cache(lambda x: Reg.k * x or Reg.set(0), name="d", depends=[Reg]),
+    ]
+    assert [f(2) for f in functions] == [2, 2, 2, 2]
+    assert [f(2) for f in functions] == [2, 2, 2, 2] and not any(f.why for f in functions)
+    table["k"] = 5
+    Reg.add("a", 5)
+    Reg.set(5)
+    assert [f(2) for f in functions] == [10, 10, 10, 10]
+
+
+def test_what_depends_names_is_not_warned_of_and_has_a_digest(tmp_path):
+    import contextvars
+
+    memory, spline, variable = Memory(tmp_path, verbose=0), np.poly1d([1, 2]), contextvars.ContextVar("variable")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert memory.cache(lambda x: spline(x), name="a", depends=["spline"])(1) == 3
+        assert memory.cache(lambda x: spline(x), name="b", depends=[spline])(1) == 3
+    with pytest.warns(ndcache.CacheWarning, match="`depends` names `variable`, of type ContextVar, whose value has no digest"):
+        assert memory.cache(lambda x: variable.get(x), name="c", depends=["variable"])(1) == 1

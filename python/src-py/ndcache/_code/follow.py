@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib
 import inspect
+import pkgutil
 import re
 import types
 from collections.abc import Set as AbstractSet
@@ -25,8 +27,13 @@ _BOOKKEEPING = frozenset(
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Builtins that reach names by text.
 _EVALUATE = frozenset({"globals", "eval", "exec"})
+_FINDERS = (importlib.import_module, builtins.__import__, pkgutil.resolve_name)
+# By these a function reaches its own module: `sys.modules[__name__]`, `g.__globals__["h"]`.
+_OWN_MODULE = frozenset({"__globals__", "f_globals"})
 # Methods of pandas' frames that do, where their text has an "@".
 _QUERIES = frozenset({"query", "eval"})
+# What reads local names by text.
+_READS_LOCALS = _QUERIES | {"locals", "vars", "exec", "format_map", "format"}
 _ADDS = frozenset({"append", "appendleft", "extend", "extendleft", "add", "subtract"})
 _BY_NAME = frozenset({"import_module", "__import__"})
 # Methods that run where a class is made; those of a metaclass, too.
@@ -51,7 +58,9 @@ def function(graph: Graph, value: FunctionType, part: Part, is_root: bool = Fals
     for chain in found.uses if graph.follow else _own_cells(found):
         part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     if graph.follow:
-        part.content += [graph.module_edge(module) for module in _by_text(value, found)]
+        part.content += [graph.module_edge(module) for module in _by_text(names, value, found)]
+    for chain in _read_by_text(names, found) if graph.follow else ():
+        part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     for name in _unused_cells(found, value):
         part.content.append((name, chains.edge(graph, names, Chain("free", name), part.name, silent)))
     if is_root:
@@ -76,16 +85,25 @@ def _attributes(graph: Graph, value: FunctionType, part: Part) -> Any:
     return edges
 
 
-def _by_text(value: FunctionType, found: Reach) -> list[ModuleType]:
+def _by_text(names: chains.Names, value: FunctionType, found: Reach) -> list[ModuleType]:
     """Returns the modules of the user that code may reach through texts: each counts as a whole."""
     modules = {}
     ends = {(chain.attributes or (chain.name,))[-1] for chain in found.uses if chain.kind != "free"}
     if ends & _EVALUATE or (found.names & _QUERIES and _names_globals(value.__code__)):
         modules[value.__globals__.get("__name__")] = None
-    if ends & _BY_NAME or Chain("global", "sys", ("modules",)) in found.uses:
-        modules.update(dict.fromkeys(_texts(value.__code__)))
+    if found.names & _OWN_MODULE:
+        modules[value.__globals__.get("__name__")] = None
+    if ends & _BY_NAME or Chain("global", "sys", ("modules",)) in found.uses or _finds_modules(names, found):
+        modules.update(dict.fromkeys(text.partition(":")[0] for text in _texts(value.__code__)))
+        held = (chains.value_of(names, chain) for chain in found.uses)
+        modules.update(dict.fromkeys(text for text in held if isinstance(text, str) and text.replace(".", "_").isidentifier()))
     named = [name for name in modules if isinstance(name, str) and name and origin.kind_of_name(name) == "user"]
     return [module for name in named if (module := _loaded(name)) is not None]
+
+
+def _finds_modules(names: chains.Names, found: Reach) -> bool:
+    """Returns whether the code calls what finds modules by text, by whatever name."""
+    return any(chains.value_of(names, chain) is finder for chain in found.uses for finder in _FINDERS)
 
 
 def _names_globals(code: types.CodeType) -> bool:
@@ -100,7 +118,7 @@ def _texts(code: types.CodeType) -> list[str]:
             texts.append(constant)
         elif isinstance(constant, types.CodeType):
             texts += _texts(constant)
-    return [text for text in texts if text.replace(".", "_").isidentifier()]
+    return [text for text in texts if text.partition(":")[0].replace(".", "_").isidentifier()]
 
 
 def _loaded(name: str) -> ModuleType | None:
@@ -109,6 +127,14 @@ def _loaded(name: str) -> ModuleType | None:
     except Exception:  # noqa: BLE001 - a text that only looks like a module's name
         return None
     return found if isinstance(found, ModuleType) else None
+
+
+def _read_by_text(names: chains.Names, found: Reach) -> list[Chain]:
+    """Returns what local names stand for that a text may read: ``"x > @limit"``, ``"%(limit)s" % locals()``."""
+    if not found.names & _READS_LOCALS:
+        return []
+    more = [chain for chain in found.bound if chain not in found.uses and chain.kind != "import"]
+    return [chain for chain in more if not isinstance(chains.value_of(names, chain), ModuleType)]
 
 
 def _label(chain: Chain) -> Any:
@@ -218,7 +244,12 @@ def _entries(value: type) -> list[tuple[str, Any]]:
     entries = [(name, item) for name, item in list(value.__dict__.items()) if name not in _BOOKKEEPING]
     if issubclass(value, Enum):
         return [(name, item) for name, item in entries if isinstance(item, (*_METHODS, value)) and not name.startswith("_generate_")]
-    return sorted(entries, key=lambda entry: entry[0])
+    return sorted(((name, item) for name, item in entries if not _is_seeded(name, item)), key=lambda entry: entry[0])
+
+
+def _is_seeded(name: str, item: Any) -> bool:
+    """Returns whether it is a ``__hash__`` by attrs, which holds a number that follows from this process's hash seed."""
+    return name == "__hash__" and isinstance(item, FunctionType) and item.__code__.co_filename.startswith("<attrs generated")
 
 
 def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: Part) -> Any:

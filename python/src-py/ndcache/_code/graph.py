@@ -42,6 +42,7 @@ class Uncounted:
     reason: str
     type_name: str
     is_warned: bool
+    identity: int
 
 
 @dataclass
@@ -51,6 +52,12 @@ class Skipped:
     slots: dict[tuple[int, Any], Any] = field(default_factory=dict)
     objects: dict[int, Any] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
+
+    def without(self, inputs: Skipped) -> Skipped:
+        """Returns all of these but what counts nevertheless."""
+        slots = {place: holder for place, holder in self.slots.items() if place not in inputs.slots}
+        objects = {place: value for place, value in self.objects.items() if place not in inputs.objects}
+        return Skipped(slots, objects, self.names)
 
 
 # By identity: equal code objects may differ in the types of their constants.
@@ -213,7 +220,7 @@ class Graph:
 
     def _leave_out(self, value: Any, name: str, reader: str, reason: str, is_warned: bool) -> Any:
         type_name = type(value).__qualname__
-        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned))
+        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned, id(value)))
         state = getattr(value, "__dict__", {}) if origin.kind_of_class(type(value)) == "user" else {}
         inside = [(key, item) for key, item in list(state.items()) if captured.is_code(item)]
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", state, key), reader, silent=True)) for key, item in inside]
@@ -277,7 +284,8 @@ class Graph:
         if isinstance(inner, FunctionType) and not inner.__closure__ and origin.kind_of_code(inner.__code__) != "user":
             return ("builtin", self.external(value))
         settings = {} if captured.is_own(value) else getattr(value, "__dict__", {})
-        plain = sorted((key, item) for key, item in settings.items() if isinstance(key, str) and not key.startswith("__") and captured.is_immutable(item))
+        named = [(key, item) for key, item in list(settings.items()) if isinstance(key, str) and not key.startswith("_")]
+        plain = sorted([(key, item) for key, item in named if _is_setting(item)], key=lambda entry: entry[0])
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", settings, key), reader)) for key, item in plain]
         for key, item in plain:
             self.guard("slot", settings, key, item)
@@ -333,6 +341,9 @@ class Graph:
 
     def _partial_edge(self, value: Any, name: str, reader: str) -> Any:
         function = self.capture(value.func, name, boxed(value.func), reader, silent=True)
+        self.guard("len", value.keywords, len(value.keywords))
+        for key, item in value.keywords.items():
+            self.guard("slot", value.keywords, key, item)
         arguments = [self.capture(a, f"{name}.args[{i}]", boxed(a), reader, strict=True) for i, a in enumerate(value.args)]
         keywords = [
             (key, self.capture(item, f"{name}.keywords[{key!r}]", boxed(item), reader, strict=True))
@@ -373,6 +384,11 @@ class Graph:
         name, content = origin.release_of(module)
         if name is not None and name not in self.parts:
             self.part(name, "version").content.append(content)
+
+
+def _is_setting(item: Any) -> bool:
+    """Returns whether what an installed wrapper holds beside its function is plain: lists of plain values are, too."""
+    return captured.is_immutable(tuple(item) if type(item) in (list, set) else item)
 
 
 def boxed(value: Any) -> Slot:

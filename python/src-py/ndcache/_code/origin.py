@@ -11,6 +11,7 @@ import re
 import site
 import sys
 import sysconfig
+import types
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -107,6 +108,8 @@ def kind_of_class(cls: type) -> str:
         return "user"
     if module == "builtins":
         return "stdlib"
+    if module == "types" and getattr(types, cls.__name__, None) is not cls:
+        return "user"  # made at run time, as `dataclasses.make_dataclass` does
     if module.startswith(_COMPILERS):
         return "installed"  # types that compilers of extensions make, of modules without a file
     kind = kind_of_name(module)

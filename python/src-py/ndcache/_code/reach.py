@@ -64,11 +64,12 @@ class Constant:
 class Reach:
     """What a function's code reaches, nested functions included.
 
-    ``read`` has what is taken of parameters; ``mutated`` the method that changes the object, ``None`` for an assignment
+    ``bound`` has what only a local name was made for; ``read`` has what is taken of parameters; ``mutated`` the method that changes the object, ``None`` for an assignment
     to an element or attribute of it; ``names`` are all names in the code, texts that may be names among them.
     """
 
     uses: dict[Chain, None] = field(default_factory=dict)
+    bound: dict[Chain, None] = field(default_factory=dict)
     read: dict[Chain, None] = field(default_factory=dict)
     stored: dict[Chain, None] = field(default_factory=dict)
     mutated: dict[tuple[Chain, str | None], None] = field(default_factory=dict)
@@ -220,6 +221,7 @@ class _Scan:
         value = self._pop()
         if isinstance(value, Symbol):
             self.symbols.pop(value, None)
+            self.found.bound.update(dict.fromkeys(chain for chain in value.chains if chain.kind != "param"))
             known = self.names.get(name, ())
             self.names[name] = known + tuple(chain for chain in value.chains if chain not in known)
 

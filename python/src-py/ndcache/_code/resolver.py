@@ -84,13 +84,28 @@ class Resolver:
     def _graph(self) -> tuple[Graph, Part]:
         """Follows the code twice: what it stores to or changes is known only at the end, and never counts."""
         skipped = Skipped(names=self.ignored)
+        inputs = self._inputs()
         for _ in range(3):
             graph, root = self._follow(skipped)
-            fresh = graph.stored
+            fresh = graph.stored.without(inputs)
             if fresh.slots.keys() <= skipped.slots.keys() and fresh.objects.keys() <= skipped.objects.keys():
                 break
             skipped = Skipped(skipped.slots | fresh.slots, skipped.objects | fresh.objects, self.ignored)
         return graph, root
+
+    def _inputs(self) -> Skipped:
+        """Returns the slots and objects that ``depends`` names: they count, whoever stores to them or changes them."""
+        found = Skipped()
+        for item in self.depends:
+            value = item
+            if isinstance(item, str):
+                (_, holder, key), value = self._named(item)
+                found.slots[(id(holder), key)] = holder
+            found.objects[id(value)] = value
+            for cls in value.__mro__ if isinstance(value, type) else ():
+                found.slots.update({(id(cls), name): cls for name in vars(cls)})
+                found.objects.update({id(entry): entry for entry in vars(cls).values()})
+        return found
 
     def _follow(self, skipped: Skipped) -> tuple[Graph, Part]:
         graph = Graph(skipped, follow=self.mode == "auto")
@@ -124,7 +139,10 @@ class Resolver:
             graph.guard_slot(slot, value)
         else:
             name, slot, value = getattr(item, "__name__", f"depends[{number}]"), boxed(item), item
-        root.content.append(("depends", graph.capture(value, str(name), slot, self.path, strict=True)))
+        edge = graph.capture(value, str(name), slot, self.path, strict=True)
+        if edge[0] == "uncounted":
+            raise ValueError(f"`depends` names `{name}`, of type {type(value).__qualname__}, whose value has no digest")
+        root.content.append(("depends", edge))
 
     def _named(self, text: str) -> tuple[Any, Any]:
         """Returns the slot and the value of a name in ``depends``, as the function sees it."""
@@ -139,8 +157,9 @@ class Resolver:
         return found
 
     def _warn(self, graph: Graph) -> None:
+        named = {id(item) for item in self.depends}.union(id(self._named(item)[1]) for item in self.depends if isinstance(item, str))
         for item in graph.uncounted:
-            if item.is_warned and (self.path, item.name) not in _warned:
+            if item.is_warned and item.identity not in named and (self.path, item.name) not in _warned:
                 _warned.add((self.path, item.name))
                 _messages.warn(_advice(self.path, item))
 
