@@ -77,7 +77,8 @@ impl Memory {
     /// callers see to it that what they open is a regular file.
     ///
     /// The entry says by [`origin`](crate::Entry::origin) that it came from elsewhere: an object that Python pickled is
-    /// not loaded from it unless the user has said so.
+    /// not loaded from it unless the user has said so. One that came by a tier before goes on saying that, and is sent to
+    /// none.
     ///
     /// Takes the time to write the files and to read them once.
     ///
@@ -134,6 +135,8 @@ impl Memory {
         let site = Site::new(key::folder(&record.function), Key::from_digest(record.key));
         let exists = engine.has(&site)?;
         let arrays = if exists { record.arrays.clone() } else { Vec::new() };
+        let came_by_tier = record.origin.as_deref() == Some("tier");
+        let origin = if came_by_tier { Origin::Tier } else { origin };
         let arrived = Record { arrays, overflow: None, origin: Some(origin.to_string()), ..record.clone() };
         let mut staged = Foreign { memory: self.clone(), site, record: arrived, exists, published: exists };
         for array in record.arrays.iter().filter(|_| !exists) {

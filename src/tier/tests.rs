@@ -9,9 +9,10 @@ use tempfile::TempDir;
 use crate::digest::Digest;
 use crate::folder::Repair;
 use crate::fuzz::fuzz;
+use crate::inspect::Origin;
 use crate::memory::Memory;
 use crate::record::Record;
-use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Got, MemoryBackend, Put, Share, Stored, Tier};
+use crate::tier::{Access, Backend, Body, Deadline, Fault, Filter, Get, Got, MemoryBackend, Put, Share, Stored, Tier};
 
 #[ndcache::cache]
 fn line(n: usize) -> Array1<f64> {
@@ -219,4 +220,20 @@ fn a_flush_gives_up_what_is_on_its_way() {
     let flushed = memory.flush(Duration::from_millis(300)).unwrap();
     assert_eq!((flushed.uploaded, flushed.left), (0, 1));
     assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+}
+
+/// What one tier gave went to another by an archive, as if it had been computed here.
+#[test]
+fn what_came_by_a_tier_is_sent_to_none_though_it_was_imported() {
+    let memory = calls_are_right(filled());
+    let (folder, main) = (TempDir::new().unwrap(), MemoryBackend::new());
+    let other = open(&folder, main.clone(), Access::ReadWrite);
+    for entry in memory.entries().map(Result::unwrap) {
+        assert_eq!(entry.origin(), Some("tier"));
+        let open_file = |name: &str| entry.open_file(name).map_err(std::io::Error::other);
+        other.publish_foreign(&entry.record_bytes().unwrap(), Origin::Import, open_file).unwrap();
+    }
+    let sent = other.push(&Filter::default()).unwrap();
+    assert_eq!(other.entries().count(), 2);
+    assert!(main.names().iter().all(|name| !name.starts_with("f/")), "{sent:?}: {:?}", main.names());
 }
