@@ -225,9 +225,11 @@ fn a_flush_gives_up_what_is_on_its_way() {
 /// What one tier gave went to another by an archive, as if it had been computed here.
 #[test]
 fn what_came_by_a_tier_is_sent_to_none_though_it_was_imported() {
-    let memory = calls_are_right(filled());
-    let (folder, main) = (TempDir::new().unwrap(), MemoryBackend::new());
-    let other = open(&folder, main.clone(), Access::ReadWrite);
+    let (folder, second, main) = (TempDir::new().unwrap(), TempDir::new().unwrap(), MemoryBackend::new());
+    let memory = open(&folder, filled(), Access::ReadOnly);
+    memory.eval(line::call(ELEMENTS));
+    memory.eval(words::call(WORDS));
+    let other = open(&second, main.clone(), Access::ReadWrite);
     for entry in memory.entries().map(Result::unwrap) {
         assert_eq!(entry.origin(), Some("tier"));
         let open_file = |name: &str| entry.open_file(name).map_err(std::io::Error::other);
