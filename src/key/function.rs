@@ -93,8 +93,7 @@ pub struct Definition {
     pub package: &'static str,
     /// `CARGO_BIN_NAME` of a binary or an example
     pub binary: Option<&'static str>,
-    /// The package's mark (docs/format.md, "mark"), which tells it from others in which items have the same paths. Under
-    /// a `name` it is the mark's version alone.
+    /// The package's mark (docs/format.md, "mark"); under a `name` the version in it alone.
     pub mark: &'static str,
     /// The type of an item that stands beside the function. Its own address tells which object file holds the function.
     pub id: fn() -> TypeId,
@@ -467,10 +466,8 @@ fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> 
 
 type Members = HashMap<(usize, TypeId), &'static Function, BuildHasherDefault<DefaultHasher>>;
 
-/// The functions that each type was given, to be looked up by several threads at once.
-///
-/// It isn't waited for: another thread may have held it when this process was forked. What isn't found in it is looked
-/// for among those that were made.
+/// The functions that each type was given; nobody waits for it: another thread may have held it when this process was
+/// forked. A function that isn't found here is looked for among those that were made.
 static MEMBERS: RwLock<Members> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member) -> &'static Function {
