@@ -255,6 +255,7 @@ VALUES = [
     value("local copy in the text of a query", "T = 1\ndef f(df):\n    limit = T\n    return df.query('x > @limit')", "T = 1", "T = 2"),
     value("local copy of an entry in locals()", "T = {'a': 1}\ndef f(x):\n    cut = T['a']\n    return '%(cut)s' % locals()", "'a': 1", "'a': 2"),
     value("default of make_dataclass", "import dataclasses\nC = dataclasses.make_dataclass('C', [('k', int, 1)])\ndef f(x): return C().k", "int, 1", "int, 2"),
+    value("private setting of an installed wrapper", "class W:\n    __module__ = 'numpy.fake'\n    def __init__(self, func, k): self.func, self._k = func, k\n    def __call__(self, x): return self.func(x) * self._k\ndef g(x): return x\nw = W(g, 1)\ndef f(x): return w(x)", "W(g, 1)", "W(g, 2)"),
     value("types of np.vectorize", "import numpy as np\ndef g(x): return x\nv = np.vectorize(g, otypes=[float])\ndef f(x): return v(x)", "[float]", "[int]"),
     value("a frozen class of attrs", "import attr\n@attr.frozen\nclass A:\n    a: int = 1\ndef f(x): return A().a", "int = 1", "int = 2"),
     value("module's constant through the module", "import prog2\ndef f(x): return prog2.K", "prog2.K", "prog2.K + 0", "changed", {"prog2.py": "K = 1"}),

@@ -85,25 +85,28 @@ thread_local! {
 }
 
 /// The memories that this thread has opened whose end waits for what is to be sent.
-struct AtEnd(RefCell<Vec<AtEndOne>>);
+struct AtEnd(RefCell<Vec<Waiting>>);
 
-/// The core of a memory, what tells that it wasn't dropped, which has flushed it already, and how long is waited.
-type AtEndOne = (Weak<Core>, Weak<()>, Duration);
+struct Waiting {
+    core: Weak<Core>,
+    /// Ends with the memory, whose drop has flushed the core already; the thread that sends may hold the core for longer.
+    open: Weak<()>,
+    wait: Duration,
+}
 
 /// A global memory is never dropped, and the end of the main thread is the end of the program.
 fn flush_at_end_of_thread(core: &Arc<Core>, open: &Arc<()>, wait: Duration) {
     // Not while the thread ends.
     let _ = AT_END.try_with(|end| {
         let Ok(mut opened) = end.0.try_borrow_mut() else { return };
-        opened.retain(|(_, open, _)| open.strong_count() > 0);
-        opened.push((Arc::downgrade(core), Arc::downgrade(open), wait));
+        opened.retain(|waiting| waiting.open.strong_count() > 0);
+        opened.push(Waiting { core: Arc::downgrade(core), open: Arc::downgrade(open), wait });
     });
 }
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
-        for (core, open, wait) in self.0.take() {
-            // The thread that sends may outlive the memory.
+        for Waiting { core, open, wait } in self.0.take() {
             if let Some(core) = core.upgrade().filter(|_| open.strong_count() > 0) {
                 core.flush(wait);
             }
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn a_memory_that_is_dropped_is_not_flushed_again_when_its_thread_ends() {
         let is_open =
-            || AT_END.with(|end| end.0.borrow().iter().filter(|(_, open, _)| open.strong_count() > 0).count());
+            || AT_END.with(|end| end.0.borrow().iter().filter(|waiting| waiting.open.strong_count() > 0).count());
         let folder = tempfile::tempdir().unwrap();
         let mut builder = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::new()));
         builder.settings.tier_wait = Duration::from_secs(1);

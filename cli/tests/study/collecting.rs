@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use ndarray::{Array1, ArrayRef1};
+
 use crate::study::{Made, array, decimal, empty, number, store, study};
 use crate::support::Scene;
 
@@ -100,17 +102,18 @@ fn older_code_that_stays_is_told_with_the_reason() {
     assert!(page.contains("Of which may go") && !page.contains("gc --superseded"), "no command that does nothing");
 }
 
+#[ndcache::cache]
+fn ramp(n: usize) -> Array1<f64> {
+    Array1::from_elem(n, 1.5)
+}
+
+#[ndcache::cache]
+fn scaled(x: &ArrayRef1<f64>, by: f64) -> f64 {
+    x.sum() * by
+}
+
 #[test]
 fn one_array_is_one_array_however_often_it_was_taken() {
-    use ndarray::{Array1, ArrayRef1};
-    #[ndcache::cache]
-    fn ramp(n: usize) -> Array1<f64> {
-        Array1::from_elem(n, 1.5)
-    }
-    #[ndcache::cache]
-    fn scaled(x: &ArrayRef1<f64>, by: f64) -> f64 {
-        x.sum() * by
-    }
     let scene = empty();
     let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
     let x = memory.eval(ramp::call(1000));
@@ -158,15 +161,6 @@ fn damage_is_told_with_the_call_that_it_is_of_and_the_remedy() {
 
 #[test]
 fn many_calls_of_one_function_are_folded_at_a_terminal() {
-    use ndarray::{Array1, ArrayRef1};
-    #[ndcache::cache]
-    fn ramp(n: usize) -> Array1<f64> {
-        Array1::from_elem(n, 1.5)
-    }
-    #[ndcache::cache]
-    fn scaled(x: &ArrayRef1<f64>, by: f64) -> f64 {
-        x.sum() * by
-    }
     #[ndcache::cache]
     fn largest(x: &ArrayRef1<f64>) -> f64 {
         x.sum()

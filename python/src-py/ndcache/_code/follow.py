@@ -160,15 +160,16 @@ def note_changes(graph: Graph) -> None:
     other code reads them by name.
     """
     called, read = _names_of(graph, everything=True), _names_of(graph, everything=False)
+
+    def is_called(name: str, value: Any) -> bool:
+        return name in called or name.startswith("__") or id(value) in graph.direct
+
     for value, found, names in graph.changes:
-        name = graph.entry_names.get(id(value), value.__name__)
-        if id(value) in graph.makers:
-            _note(graph, names, found, True, read)
-        else:
-            _note(graph, names, found, name in called or name.startswith("__") or id(value) in graph.direct, frozenset())
+        inputs = read if id(value) in graph.makers else frozenset()
+        _note(graph, names, found, is_called(graph.entry_names.get(id(value), value.__name__), value), inputs)
     for owner, name, value, found, is_of_class in graph.methods:
-        is_called = name in called or name.startswith("__") or id(value) in graph.direct
-        _note_class_changes(graph, owner, value, found, is_of_class, is_called, read)
+        inputs = read if id(value) in graph.makers else frozenset()
+        _note_class_changes(graph, owner, value, found, is_of_class, is_called(name, value), inputs)
 
 
 def _names_of(graph: Graph, everything: bool) -> set[str]:
@@ -275,9 +276,9 @@ def _add_methods(graph: Graph, owner: type) -> None:
         graph.methods.append((owner, name, method, reach_of(method.__code__), isinstance(item, classmethod) or name in _MAKES_CLASSES))
 
 
-def _note_class_changes(graph: Graph, owner: type, method: FunctionType, found: Reach, is_of_class: bool, is_called: bool, read: set[str]) -> None:
+def _note_class_changes(graph: Graph, owner: type, method: FunctionType, found: Reach, is_of_class: bool, is_called: bool, inputs: AbstractSet[str]) -> None:
     """Notes the entries of a class that a method of it stores to through ``cls``, or changes through ``self``."""
-    first, inputs = method.__code__.co_varnames[0], read if id(method) in graph.makers else frozenset()
+    first = method.__code__.co_varnames[0]
     for chain in found.stored:
         name = _stored_in_class(chain, first, is_of_class)
         if name and name not in inputs and (is_called or chain in found.read):

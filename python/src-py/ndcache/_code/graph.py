@@ -284,7 +284,7 @@ class Graph:
         if isinstance(inner, FunctionType) and not inner.__closure__ and origin.kind_of_code(inner.__code__) != "user":
             return ("builtin", self.external(value))
         settings = {} if captured.is_own(value) else getattr(value, "__dict__", {})
-        named = [(key, item) for key, item in list(settings.items()) if isinstance(key, str) and not key.startswith("_")]
+        named = [(key, item) for key, item in list(settings.items()) if isinstance(key, str) and not key.startswith("__")]
         plain = sorted([(key, item) for key, item in named if _is_setting(item)], key=lambda entry: entry[0])
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", settings, key), reader)) for key, item in plain]
         for key, item in plain:

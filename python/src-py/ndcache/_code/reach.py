@@ -64,8 +64,9 @@ class Constant:
 class Reach:
     """What a function's code reaches, nested functions included.
 
-    ``bound`` has what only a local name was made for; ``read`` has what is taken of parameters; ``mutated`` the method that changes the object, ``None`` for an assignment
-    to an element or attribute of it; ``names`` are all names in the code, texts that may be names among them.
+    ``bound`` has what only a local name was made for, ``read`` what is taken of parameters; ``mutated`` has the method that
+    changes the object, ``None`` for an assignment to an element or attribute of it; ``names`` are all names in the code,
+    texts that may be names among them.
     """
 
     uses: dict[Chain, None] = field(default_factory=dict)
