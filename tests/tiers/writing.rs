@@ -35,10 +35,9 @@ fn greeted(name: &str, password: &str) -> String {
     format!("hello {name} {}", password.len())
 }
 
-fn flush(memory: &Memory) -> u64 {
+fn flush(memory: &Memory) {
     let flushed = memory.flush(Duration::from_secs(60)).unwrap();
     assert_eq!((flushed.left, flushed.failed), (0, 0));
-    flushed.uploaded
 }
 
 #[test]
@@ -60,11 +59,14 @@ fn arrays_go_before_their_record_and_putting_twice_is_one_object() {
 fn what_a_process_leaves_goes_with_the_next_one() {
     let proxy = Proxy::new();
     let folder = tempfile::tempdir().unwrap();
+    // The thread that sends may be quicker than the end of the memory.
+    proxy.plan(Some(Plan { flaw: Flaw::Busy, request: "put", always: true }));
     let memory = proxy.memory(folder.path());
     memory.eval(waves::call(10_000, 3));
     drop(memory);
-    let memory = proxy.memory(folder.path());
-    assert_eq!(flush(&memory), 1);
+    assert_eq!(proxy.objects.names(), Vec::<String>::new());
+    proxy.plan(None);
+    flush(&proxy.memory(folder.path()));
     assert_eq!(proxy.objects.names().len(), 2);
 }
 
@@ -162,7 +164,8 @@ fn a_tier_that_may_not_be_written_keeps_its_queue_and_is_read() {
     assert_eq!(memory.stats().by_tier()[&proxy.place()].errors["denied"], 1);
     drop(memory);
     proxy.plan(None);
-    assert_eq!(flush(&proxy.memory(folder.path())), 1);
+    flush(&proxy.memory(folder.path()));
+    assert_eq!(proxy.objects.names().len(), 2);
     let memory = proxy.memory(other.path());
     memory.eval(waves::call(10_000, 8));
     assert_eq!(memory.stats().misses(), 0);
