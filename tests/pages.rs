@@ -1,5 +1,7 @@
 //! The pages say what is there.
 
+mod files;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -22,13 +22,13 @@ enum Guard {
 /// A captured value that is digested at each call.
 pub(crate) struct Captured {
     pub(crate) name: String,
-    place: Place,
+    kind: HolderKind,
     holder: Py<PyAny>,
     key: Py<PyAny>,
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum HolderKind {
     Slot,
     Attribute,
     Cell,
@@ -95,10 +95,10 @@ impl Captured {
 
     fn of(tuple: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let kind: String = tuple.get_item(0)?.extract()?;
-        let place = match kind.as_str() {
-            "slot" => Place::Slot,
-            "attr" => Place::Attribute,
-            "cell" => Place::Cell,
+        let kind = match kind.as_str() {
+            "slot" => HolderKind::Slot,
+            "attr" => HolderKind::Attribute,
+            "cell" => HolderKind::Cell,
             other => {
                 return Err(PyValueError::new_err(format!(
                     "captured value of kind `{other}`, expected slot, attr or cell"
@@ -106,16 +106,16 @@ impl Captured {
             }
         };
         let (holder, key) = (tuple.get_item(2)?.unbind(), tuple.get_item(3)?.unbind());
-        Ok(Self { name: tuple.get_item(1)?.extract()?, place, holder, key })
+        Ok(Self { name: tuple.get_item(1)?.extract()?, kind, holder, key })
     }
 
     /// What it is now.
     pub(crate) fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (holder, key) = (self.holder.bind(py), self.key.bind(py));
-        match self.place {
-            Place::Slot => slot(holder, key),
-            Place::Attribute => attribute(holder, key.cast::<PyString>()?),
-            Place::Cell => contents(holder),
+        match self.kind {
+            HolderKind::Slot => slot(holder, key),
+            HolderKind::Attribute => attribute(holder, key.cast::<PyString>()?),
+            HolderKind::Cell => contents(holder),
         }
     }
 }

@@ -27,6 +27,7 @@ mod function;
 mod guards;
 mod memory;
 mod python;
+mod settings;
 mod value;
 mod walk;
 

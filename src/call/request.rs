@@ -18,7 +18,7 @@ use crate::payload::{Codec, Compression};
 use crate::record::Argument;
 
 /// The arguments of a call in words, and empty descriptions without end behind them.
-pub(crate) type Told<'a> = Chain<slice::Iter<'a, Described>, Repeat<&'a Described>>;
+pub(crate) type Descriptions<'a> = Chain<slice::Iter<'a, Described>, Repeat<&'a Described>>;
 
 /// A call without its types: whose it is, what its key is made of, and what a record says of it.
 pub(crate) trait AnyCall {
@@ -65,7 +65,7 @@ pub(crate) trait AnyCall {
     }
 
     /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
-    fn told<'a>(&'a self, options: DescribeOptions<'_>) -> Told<'a> {
+    fn told<'a>(&'a self, options: DescribeOptions<'_>) -> Descriptions<'a> {
         const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
         let outlines = if options.texts { self.outlines() } else { &[] };
         outlines.iter().chain(repeat(NOTHING))

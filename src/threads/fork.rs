@@ -70,11 +70,11 @@ impl Process {
 pub(crate) struct ForkMutex<T> {
     /// The process that made it, and so has all the threads that may hold it.
     creator: Process,
-    first: Place<T>,
+    first: Generation<T>,
 }
 
 #[derive(Debug, Default)]
-struct Place<T> {
+struct Generation<T> {
     state: Mutex<T>,
     /// The last process, other than the creator, of which a thread held it.
     holder: AtomicU64,
@@ -85,7 +85,7 @@ struct Place<T> {
 
 impl<T: Default> Default for ForkMutex<T> {
     fn default() -> Self {
-        Self { creator: Process::current(), first: Place::default() }
+        Self { creator: Process::current(), first: Generation::default() }
     }
 }
 
@@ -98,7 +98,7 @@ impl<T: Default> ForkMutex<T> {
     }
 }
 
-impl<T: Default> Place<T> {
+impl<T: Default> Generation<T> {
     #[cold]
     fn lock_in_child(&self, process: Process) -> MutexGuard<'_, T> {
         let mut place = self;

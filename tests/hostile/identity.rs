@@ -1,20 +1,19 @@
 //! Functions and types of one name: each has entries of its own, or none.
 
-#![allow(clippy::redundant_closure_call, clippy::type_complexity, reason = "what is tested stands in closures")]
+#![allow(clippy::type_complexity, reason = "what is tested stands in closures")]
 
 use std::marker::PhantomData;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use ndarray::prelude::*;
 use ndcache::{ContentHash, Memory, Payload, cache, call};
 use serde::Serialize;
 
+use super::dynamic_types::{Shape, area};
 use crate::support::fresh;
 
 /// Asserts that each of these comes first once, and that every value is that of the plain expression; returns how many
 /// were stored.
-fn check(cases: &[(&dyn Fn(&Memory) -> f64, f64)]) -> usize {
+pub(super) fn check(cases: &[(&dyn Fn(&Memory) -> f64, f64)]) -> usize {
     let mut stored = 0;
     for first in 0..cases.len() {
         let (_folder, memory) = fresh();
@@ -28,114 +27,8 @@ fn check(cases: &[(&dyn Fn(&Memory) -> f64, f64)]) -> usize {
     stored
 }
 
-/// What stands in one place and not in another.
-trait Work {
-    const K: f64;
-
-    fn run(memory: &Memory) -> f64;
-
-    fn inside(&self, memory: &Memory) -> f64;
-}
-
-struct Two;
-struct Three;
-
-impl Two {
-    const FACTOR: f64 = 2.0;
-
-    fn inherent(memory: &Memory, x: f64) -> f64 {
-        memory.eval(call!("inherent", |x| x * Self::FACTOR))
-    }
-}
-
-impl Three {
-    const FACTOR: f64 = 3.0;
-
-    fn inherent(memory: &Memory, x: f64) -> f64 {
-        memory.eval(call!("inherent", |x| x * Self::FACTOR))
-    }
-}
-
-macro_rules! work {
-    ($($type:ident $k:literal),*) => {$(
-        impl Work for $type {
-            const K: f64 = $k;
-
-            fn run(memory: &Memory) -> f64 {
-                let x = 1.0;
-                memory.eval(call!("of a trait", |x| x * <Self as Work>::K))
-            }
-
-            fn inside(&self, memory: &Memory) -> f64 {
-                let both = [1.0, 1.0].map(|x| (|| memory.eval(call!("inside", |x| x * <Self as Work>::K)))());
-                both[0].max(both[1])
-            }
-        }
-    )*};
-}
-
-mod two {
-    const K: f64 = 2.0;
-
-    pub(super) fn free(memory: &ndcache::Memory, x: f64) -> f64 {
-        memory.eval(ndcache::call!("in a module", |x| x * K))
-    }
-}
-
-mod three {
-    const K: f64 = 3.0;
-
-    pub(super) fn free(memory: &ndcache::Memory, x: f64) -> f64 {
-        memory.eval(ndcache::call!("in a module", |x| x * K))
-    }
-}
-
-#[test]
-fn a_named_closure_counts_the_module_type_and_trait_around_it() {
-    assert_eq!(check(&[(&|m| two::free(m, 1.0), 2.0), (&|m| three::free(m, 1.0), 3.0)]), 2);
-    assert_eq!(check(&[(&|m| Two::inherent(m, 1.0), 2.0), (&|m| Three::inherent(m, 1.0), 3.0)]), 2);
-    assert_eq!(check(&[(&|m| Two::run(m), 2.0), (&|m| Three::run(m), 3.0)]), 2);
-}
-
-#[test]
-fn a_named_closure_in_a_provided_method_counts_self() {
-    trait Provides {
-        const K: f64;
-
-        fn provided(memory: &Memory, x: f64) -> f64 {
-            memory.eval(call!("provided for all", |x| x * Self::K))
-        }
-    }
-    impl Provides for Two {
-        const K: f64 = 2.0;
-    }
-    impl Provides for Three {
-        const K: f64 = 3.0;
-    }
-    assert_eq!(check(&[(&|m| Two::provided(m, 1.0), 2.0), (&|m| Three::provided(m, 1.0), 3.0)]), 2);
-}
-
-#[test]
-fn a_named_closure_is_cached_inside_closures_of_a_traits_method() {
-    assert_eq!(check(&[(&|m| Two.inside(m), 2.0), (&|m| Three.inside(m), 3.0)]), 2);
-    let (_folder, memory) = fresh();
-    assert_eq!(Two.inside(&memory), 2.0);
-    assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (1, 1, 0));
-}
-
-#[test]
-fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
-    let (_folder, memory) = fresh();
-    let x = 3.0;
-    assert!(!memory.contains(&call!("alike", |x| x * 2.0)));
-    assert_eq!(memory.eval(call!("alike", |x| x * 2.0)), 6.0);
-    assert!(memory.contains(&call!("alike", |x| x * 2.0)));
-    let twice = || memory.eval(call!("alike", |x| x * 2.0));
-    assert_eq!(twice(), 6.0);
-    assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 1));
-}
-
-work! { Two 2.0, Three 3.0 }
+pub(super) struct Two;
+pub(super) struct Three;
 
 const _: () = {
     #[cache]
@@ -526,93 +419,5 @@ fn an_ignored_argument_leaves_out_no_parameter_that_a_bound_uses() {
     ];
     for [metres, feet] in &cases {
         assert_eq!(check(&[(metres, 2.0), (feet, 3.0)]), 2);
-    }
-}
-
-trait Shape: ContentHash {
-    fn area(&self) -> f64;
-}
-
-impl Shape for Vec<f64> {
-    fn area(&self) -> f64 {
-        2.0
-    }
-}
-
-impl Shape for Array1<f64> {
-    fn area(&self) -> f64 {
-        3.0
-    }
-}
-
-#[cache]
-fn area(shape: &dyn Shape) -> f64 {
-    shape.area()
-}
-
-#[cache]
-fn shared(shape: Arc<dyn Shape + Send + Sync>) -> f64 {
-    shape.area()
-}
-
-#[cache]
-fn boxed(shapes: &[Box<dyn Shape>]) -> f64 {
-    shapes[0].area()
-}
-
-#[cache]
-fn behind(shape: &&Option<Rc<dyn Shape>>) -> f64 {
-    shape.as_ref().map_or(0.0, |shape| shape.area())
-}
-
-#[derive(ContentHash)]
-struct Held<'a> {
-    shape: &'a dyn Shape,
-}
-
-#[cache]
-fn held(held: Held<'_>) -> f64 {
-    held.shape.area()
-}
-
-#[derive(ContentHash)]
-struct Unsized<T: ?Sized> {
-    length: usize,
-    shape: T,
-}
-
-#[cache]
-fn tail(value: &Unsized<dyn Shape>) -> f64 {
-    value.shape.area()
-}
-
-#[cache]
-fn mapped(shapes: &std::collections::HashMap<u8, Box<dyn Shape>>) -> f64 {
-    shapes.values().map(|shape| shape.area()).sum()
-}
-
-#[test]
-fn types_that_count_alike_are_told_apart_behind_a_dyn() {
-    let (vec, array) = (vec![1.0, 2.0], array![1.0, 2.0]);
-    assert_eq!(ndcache::digest(&vec), ndcache::digest(&array), "the premise: both count alike");
-    assert_eq!(check(&[(&|m| m.eval(area::call(&vec)), 2.0), (&|m| m.eval(area::call(&array)), 3.0)]), 2);
-    let of =
-        |first: bool| -> Box<dyn Shape> { if first { Box::new(vec![1.0, 2.0]) } else { Box::new(array![1.0, 2.0]) } };
-    let cases: [&dyn Fn(&Memory, bool) -> f64; 6] = [
-        &|m, first| m.eval(boxed::call(&[of(first)])),
-        &|m, first| m.eval(behind::call(&&Some(Rc::from(of(first))))),
-        &|m, first| m.eval(held::call(Held { shape: &*of(first) })),
-        &|m, first| match first {
-            true => m.eval(shared::call(Arc::new(vec![1.0, 2.0]))),
-            false => m.eval(shared::call(Arc::new(array![1.0, 2.0]))),
-        },
-        &|m, first| match first {
-            true => m.eval(tail::call(&Unsized { length: 2, shape: vec![1.0, 2.0] })),
-            false => m.eval(tail::call(&Unsized { length: 2, shape: array![1.0, 2.0] })),
-        },
-        &|m, first| m.eval(mapped::call(&[(1, of(first))].into())),
-    ];
-    for (at, evaluate) in cases.iter().enumerate() {
-        assert_eq!(check(&[(&|m| evaluate(m, true), 2.0), (&|m| evaluate(m, false), 3.0)]), 2, "{at}");
     }
 }

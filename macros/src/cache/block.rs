@@ -8,7 +8,7 @@ use syn::{Attribute, Error, GenericParam, ImplItem, ImplItemFn, ItemImpl, Meta, 
 
 use super::attributes::companion_attributes;
 use super::parse::{Function, Options};
-use super::surroundings::Place;
+use super::surroundings::EnclosingItem;
 use crate::tokens::mentions;
 
 /// Whether the attribute stands on an `impl`.
@@ -79,7 +79,7 @@ fn cached(
     if own.signature.receiver().is_none() {
         options.method.get_or_insert(Span::call_site());
     }
-    super::check::check(&options, &own, Some(Place::Impl))?;
+    super::check::check(&options, &own, Some(EnclosingItem::Impl))?;
     let private = crate::krate::private(options.krate.as_ref());
     let found = crate::helpers::of_function(&options, &own.signature.ident, &private);
     let code = crate::code::code(item.clone(), &found, &options, &private)?;

@@ -11,14 +11,14 @@ use syn::{
 };
 
 use super::parse::{Counts, Function, Helpers, Options};
-use super::surroundings::Place;
+use super::surroundings::EnclosingItem;
 use super::words::unknown;
 use crate::facts::refuse_places;
 use crate::fragment::ungrouped_type;
 use crate::tokens::{Token, lex, mentions};
 
 /// Every mistake at once, so that one build shows them all.
-pub(super) fn check(options: &Options, function: &Function, place: Option<Place>) -> Result<()> {
+pub(super) fn check(options: &Options, function: &Function, place: Option<EnclosingItem>) -> Result<()> {
     let mut errors = Errors(None);
     modifiers(&function.signature, &mut errors);
     attributes(function, &mut errors);
@@ -87,9 +87,9 @@ fn attributes(function: &Function, errors: &mut Errors) {
     }
 }
 
-fn main_function(signature: &Signature, place: Option<Place>, errors: &mut Errors) {
+fn main_function(signature: &Signature, place: Option<EnclosingItem>, errors: &mut Errors) {
     let is_main = signature.ident == "main" && signature.inputs.is_empty();
-    if is_main && !matches!(place, Some(Place::Impl | Place::TraitImpl | Place::Trait)) {
+    if is_main && !matches!(place, Some(EnclosingItem::Impl | EnclosingItem::TraitImpl | EnclosingItem::Trait)) {
         errors.push(
             &signature.ident,
             "`main` can't be cached: a hit would skip the whole program; cache the functions that it calls",
@@ -97,7 +97,7 @@ fn main_function(signature: &Signature, place: Option<Place>, errors: &mut Error
     }
 }
 
-fn standing(options: &Options, signature: &Signature, place: Option<Place>, errors: &mut Errors) {
+fn standing(options: &Options, signature: &Signature, place: Option<EnclosingItem>, errors: &mut Errors) {
     let name = &signature.ident;
     let receiver = signature.receiver().is_some();
     if let (Some(span), true) = (options.method, receiver) {
@@ -106,13 +106,13 @@ fn standing(options: &Options, signature: &Signature, place: Option<Place>, erro
     if let (Some(handle), true) = (&options.handle, receiver || options.method.is_some()) {
         errors.push(handle, "`handle` names the companion of a free function; a method has none");
     }
-    if place == Some(Place::TraitImpl) {
+    if place == Some(EnclosingItem::TraitImpl) {
         return errors.push(
             name,
             "a method of a trait is cached if its `impl` has `#[cache]`, too: put `#[cache]` before the `impl`",
         );
     }
-    if place == Some(Place::Trait) {
+    if place == Some(EnclosingItem::Trait) {
         return errors.push(
             name,
             "a trait's provided method can't be cached: cache a function or an inherent method, and call it here",
@@ -124,7 +124,7 @@ fn standing(options: &Options, signature: &Signature, place: Option<Place>, erro
     let message = "a function of an `impl` without a receiver needs `#[cache(method)]`";
     match self_type(signature.to_token_stream()) {
         Some(place) => errors.push(place, message),
-        None if place == Some(Place::Impl) => errors.push(name, message),
+        None if place == Some(EnclosingItem::Impl) => errors.push(name, message),
         None => {}
     }
 }

@@ -17,7 +17,7 @@ use crate::tokens::{Token, digest, lex, without_placing_attributes};
 
 /// What a function stands in.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Place {
+pub(super) enum EnclosingItem {
     Module,
     Impl,
     TraitImpl,
@@ -26,12 +26,12 @@ pub(super) enum Place {
     Several,
 }
 
-type Places = HashMap<[u8; 16], Place>;
+type EnclosingItems = HashMap<[u8; 16], EnclosingItem>;
 
 /// What is known of a source file.
 #[derive(Default)]
 struct Source {
-    places: Places,
+    places: EnclosingItems,
     names: Names,
     /// What stands under `#[cache]` or `#[code]`, and their handles.
     marked: HashSet<String>,
@@ -45,7 +45,7 @@ thread_local! {
 }
 
 /// The place of the function that the attribute stands on; `None` where the compiler doesn't say in which file.
-pub(super) fn place(item: &TokenStream) -> Option<Place> {
+pub(super) fn place(item: &TokenStream) -> Option<EnclosingItem> {
     of_source(|source| source.places.get(&identity(item.clone())).copied()).flatten()
 }
 
@@ -153,14 +153,14 @@ fn declares(before: &[Token]) -> bool {
 }
 
 /// The `#[cache]` functions below `tokens`.
-fn places(tokens: TokenStream) -> Places {
-    let mut found = Places::new();
-    search(tokens, Place::Module, &mut found);
+fn places(tokens: TokenStream) -> EnclosingItems {
+    let mut found = EnclosingItems::new();
+    search(tokens, EnclosingItem::Module, &mut found);
     found
 }
 
 /// One level: functions of the level itself stand in `place`, those inside bodies and modules in a module.
-fn search(tokens: TokenStream, place: Place, found: &mut Places) {
+fn search(tokens: TokenStream, place: EnclosingItem, found: &mut EnclosingItems) {
     let trees: Vec<_> = tokens.into_iter().collect();
     let mut start = 0;
     for (at, tree) in trees.iter().enumerate() {
@@ -168,7 +168,7 @@ fn search(tokens: TokenStream, place: Place, found: &mut Places) {
             TokenTree::Punct(punct) => punct.as_char() == ';',
             TokenTree::Group(group) => {
                 let inside =
-                    if group.delimiter() == Delimiter::Brace { kind(&trees[start..at]) } else { Place::Module };
+                    if group.delimiter() == Delimiter::Brace { kind(&trees[start..at]) } else { EnclosingItem::Module };
                 search(group.stream(), inside, found);
                 group.delimiter() == Delimiter::Brace
             }
@@ -182,7 +182,7 @@ fn search(tokens: TokenStream, place: Place, found: &mut Places) {
 }
 
 /// What braces after these tokens hold.
-fn kind(before: &[TokenTree]) -> Place {
+fn kind(before: &[TokenTree]) -> EnclosingItem {
     let words = lex(before.iter().cloned().collect(), true);
     let item =
         words.iter().position(|word| ["impl", "trait", "fn", "mod"].iter().any(|keyword| word.is_ident(keyword)));
@@ -192,20 +192,20 @@ fn kind(before: &[TokenTree]) -> Place {
             let names_type = |pair: &[Token]| pair[0].is_ident("for") && !pair[1].is_operator("<");
             let header = rest.split(|word| word.is_ident("where")).next().unwrap_or_default();
             let of_trait = header.windows(2).any(names_type) || header.last().is_some_and(|word| word.is_ident("for"));
-            if of_trait { Place::TraitImpl } else { Place::Impl }
+            if of_trait { EnclosingItem::TraitImpl } else { EnclosingItem::Impl }
         }
-        Some((word, _)) if word.is_ident("trait") => Place::Trait,
-        _ => Place::Module,
+        Some((word, _)) if word.is_ident("trait") => EnclosingItem::Trait,
+        _ => EnclosingItem::Module,
     }
 }
 
-fn record(item: TokenStream, place: Place, found: &mut Places) {
+fn record(item: TokenStream, place: EnclosingItem, found: &mut EnclosingItems) {
     let is_cached =
         |word: &Token| matches!(word, Token::Group(Delimiter::Bracket, stream) if stream.to_string().contains("cache"));
     if lex(item.clone(), true).iter().any(is_cached) {
         let known = found.entry(identity(item)).or_insert(place);
         if *known != place {
-            *known = Place::Several;
+            *known = EnclosingItem::Several;
         }
     }
 }
@@ -224,7 +224,7 @@ fn identity(item: TokenStream) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    fn place_in(source: &str, function: &str) -> Option<Place> {
+    fn place_in(source: &str, function: &str) -> Option<EnclosingItem> {
         places(source.parse().unwrap()).get(&identity(function.parse().unwrap())).copied()
     }
 
@@ -252,16 +252,16 @@ mod tests {
             trait Other { #[cache] fn provided(&self) {} }
             impl A { #[cache] fn both() {} } impl B for A { #[cache] fn both() {} }
         ";
-        assert_eq!(place_in(source, "fn free() {}"), Some(Place::Module));
-        assert_eq!(place_in(source, "pub fn module() {}"), Some(Place::Module));
-        assert_eq!(place_in(source, "fn method(&self) {}"), Some(Place::Impl));
+        assert_eq!(place_in(source, "fn free() {}"), Some(EnclosingItem::Module));
+        assert_eq!(place_in(source, "pub fn module() {}"), Some(EnclosingItem::Module));
+        assert_eq!(place_in(source, "fn method(&self) {}"), Some(EnclosingItem::Impl));
         assert_eq!(
             place_in(source, "#[inline] fn of_trait(&self) { #[cache] fn nested() {} }"),
-            Some(Place::TraitImpl)
+            Some(EnclosingItem::TraitImpl)
         );
-        assert_eq!(place_in(source, "fn nested() {}"), Some(Place::Module));
-        assert_eq!(place_in(source, "fn provided(&self) {}"), Some(Place::Trait));
-        assert_eq!(place_in(source, "fn both() {}"), Some(Place::Several));
+        assert_eq!(place_in(source, "fn nested() {}"), Some(EnclosingItem::Module));
+        assert_eq!(place_in(source, "fn provided(&self) {}"), Some(EnclosingItem::Trait));
+        assert_eq!(place_in(source, "fn both() {}"), Some(EnclosingItem::Several));
         assert_eq!(place_in(source, "fn missing() {}"), None);
     }
 }

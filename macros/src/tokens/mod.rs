@@ -68,7 +68,7 @@ const LINT_ATTRIBUTES: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"]
 /// XXH3-128 of the canonical stream, big-endian.
 pub(crate) fn digest(tokens: TokenStream) -> [u8; 16] {
     let mut sink = Xxh3::new();
-    feed(&lex(tokens, false), Place::TOP, &mut sink);
+    feed(&lex(tokens, false), LevelContext::TOP, &mut sink);
     #[expect(clippy::big_endian_bytes, reason = "digests are written as the canonical XXH3 form, which is big-endian")]
     sink.digest128().to_be_bytes()
 }
@@ -146,22 +146,22 @@ fn split_operators(mut run: &str, raw: bool, lexed: &mut Vec<Token>) {
 
 /// Where a level of tokens stands.
 #[derive(Clone, Copy)]
-struct Place {
+struct LevelContext {
     raw: bool,
     delimiter: Delimiter,
     /// A parenthesis that can only be a list of parameters or arguments, never a tuple.
     list: bool,
 }
 
-impl Place {
-    const TOP: Place = Place { raw: false, delimiter: Delimiter::None, list: false };
+impl LevelContext {
+    const TOP: LevelContext = LevelContext { raw: false, delimiter: Delimiter::None, list: false };
 }
 
-fn feed(level: &[Token], place: Place, sink: &mut Xxh3) {
-    let idle = if place.raw { Vec::new() } else { idle_commas(level, place) };
+fn feed(level: &[Token], context: LevelContext, sink: &mut Xxh3) {
+    let idle = if context.raw { Vec::new() } else { idle_commas(level, context) };
     let mut at = 0;
     while at < level.len() {
-        let skip = if place.raw { 0 } else { dropped(&level[at..]).max(usize::from(idle.contains(&at))) };
+        let skip = if context.raw { 0 } else { dropped(&level[at..]).max(usize::from(idle.contains(&at))) };
         if skip > 0 {
             at += skip;
             continue;
@@ -171,7 +171,7 @@ fn feed(level: &[Token], place: Place, sink: &mut Xxh3) {
             Token::Lifetime(text) => feed_text(b'\'', text, sink),
             Token::Operator(text) => feed_text(b'o', text, sink),
             Token::Literal(text) => feed_text(b'l', text, sink),
-            Token::Group(delimiter, stream) => feed_group(*delimiter, stream, &level[..at], place.raw, sink),
+            Token::Group(delimiter, stream) => feed_group(*delimiter, stream, &level[..at], context.raw, sink),
         }
         at += 1;
     }
@@ -185,10 +185,10 @@ fn feed_text(tag: u8, text: &str, sink: &mut Xxh3) {
 
 fn feed_group(delimiter: Delimiter, stream: &TokenStream, before: &[Token], raw: bool, sink: &mut Xxh3) {
     let raw = raw || is_macro_input(before) || (delimiter == Delimiter::Bracket && is_attribute(before));
-    let place = Place { raw, delimiter, list: opens_list(before) };
+    let context = LevelContext { raw, delimiter, list: opens_list(before) };
     let (open, close) = marks(delimiter);
     sink.update(&[open]);
-    feed(&lex(stream.clone(), raw), place, sink);
+    feed(&lex(stream.clone(), raw), context, sink);
     sink.update(&[close]);
 }
 
@@ -260,7 +260,7 @@ fn is_scope(token: &Token) -> bool {
 /// Each stands where the grammar allows one optional comma and the next token ends the list, so that the text with it
 /// and the text without it parse alike. The one exception of the language, `(x,)` against `(x)`, is kept: a comma before
 /// `)` is idle only where [`opens_list`] or [`has_plain_comma`] rules the parenthesised value out.
-fn idle_commas(level: &[Token], place: Place) -> Vec<usize> {
+fn idle_commas(level: &[Token], context: LevelContext) -> Vec<usize> {
     let mut idle = generic_list_commas(level);
     let mut in_where = false;
     for (at, token) in level.iter().enumerate() {
@@ -277,9 +277,9 @@ fn idle_commas(level: &[Token], place: Place) -> Vec<usize> {
             idle.push(at);
         }
     }
-    let closes = match place.delimiter {
+    let closes = match context.delimiter {
         Delimiter::Brace | Delimiter::Bracket => true,
-        Delimiter::Parenthesis => place.list || has_plain_comma(level),
+        Delimiter::Parenthesis => context.list || has_plain_comma(level),
         Delimiter::None => in_where,
     };
     if closes {

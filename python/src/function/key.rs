@@ -36,15 +36,15 @@ pub(crate) struct Counted<'py> {
 }
 
 /// A [`Counted`] outside of the interpreter.
-pub(crate) type Kept = (String, Py<PyAny>, Digest, [bool; 3]);
+pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 3]);
 
 impl<'py> Counted<'py> {
     /// As it outlives this stay in the interpreter.
-    pub(super) fn unbind(self) -> Kept {
+    pub(super) fn unbind(self) -> UnboundCounted {
         (self.name, self.value.unbind(), self.digest, [self.by_key, self.is_file, self.unordered])
     }
 
-    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &Kept) -> Self {
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &UnboundCounted) -> Self {
         let [by_key, is_file, unordered] = *flags;
         Self { name: name.clone(), value: value.bind(py).clone(), digest: *digest, by_key, is_file, unordered }
     }

@@ -7,7 +7,7 @@ use ndcache::dynamic::Lead;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::key::{Counted, Kept, Keyed};
+use super::key::{Counted, Keyed, UnboundCounted};
 use super::object::CoreFunction;
 use super::resolved::Resolved;
 use crate::python;
@@ -18,7 +18,7 @@ use crate::walk::Claims;
 pub(crate) struct CoreLead {
     function: Py<CoreFunction>,
     resolved: Arc<Resolved>,
-    counted: Vec<Kept>,
+    counted: Vec<UnboundCounted>,
     begin: Instant,
     state: Mutex<Option<(Box<Lead>, Claims)>>,
 }

@@ -18,8 +18,9 @@ use super::resolved::Resolved;
 use super::run::{Found, Led, Way};
 use super::validation::is_valid;
 use super::{CoreExplanation, CoreLead, CoreReference, missing};
-use crate::memory::{CoreMemory, changed, compression_of, duration, raised};
+use crate::memory::{CoreMemory, changed, raised};
 use crate::python;
+use crate::settings::{compression_of, duration};
 use crate::value::{MmapMode, Trust};
 
 /// A function whose calls go through a memory; called as the function is.

@@ -16,7 +16,7 @@ use crate::walk;
 const COPIED: usize = 64 * 1024;
 
 /// The elements of an array that Python holds.
-struct Held {
+struct PythonArray {
     array: Py<PyUntypedArray>,
     data: *const u8,
     len: usize,
@@ -24,11 +24,11 @@ struct Held {
 
 // SAFETY: the array holds the elements for as long as this does, and they are only read. What changes them meanwhile
 // races, as with any other reader of NumPy's that has no lock.
-unsafe impl Send for Held {}
+unsafe impl Send for PythonArray {}
 // SAFETY: as above.
-unsafe impl Sync for Held {}
+unsafe impl Sync for PythonArray {}
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for PythonArray {
     fn as_ref(&self) -> &[u8] {
         let _ = &self.array;
         // SAFETY: as above.
@@ -54,7 +54,7 @@ pub(super) fn stored_array(array: &Bound<'_, PyUntypedArray>) -> PyResult<Option
     };
     let order = super::encode::file_order(order);
     let bytes = walk::elements(&held, layout.itemsize);
-    let owner = Held { data: bytes.as_ptr(), len: bytes.len(), array: held.clone().unbind() };
+    let owner = PythonArray { data: bytes.as_ptr(), len: bytes.len(), array: held.clone().unbind() };
     let bytes = Bytes::of_owner(Arc::new(owner));
     match Array::new(&layout.descr, layout.itemsize, &layout.shape, order, bytes) {
         Ok(array) => Ok(Some((array, as_is))),

@@ -7,7 +7,7 @@ use pyo3::types::{
 };
 
 use super::stream::{LONG, digest_of_stream, tag};
-use super::walker::{Part, Parts, Place, Stop, Walker};
+use super::walker::{Part, PartName, Parts, Stop, Walker};
 
 /// The one NaN.
 const NAN: u64 = 0x7ff8_0000_0000_0000;
@@ -125,9 +125,9 @@ impl<'py> Walker<'py> {
         let start = self.stream.len();
         self.stream.tagged(tag::SEQ, (items.len() as u64).to_le_bytes());
         if self.table(&items)? || self.is_too_deep() {
-            self.begin(value, start, Parts::Several(Vec::new()), Place::Index, false)
+            self.begin(value, start, Parts::Several(Vec::new()), PartName::Index, false)
         } else {
-            self.begin(value, start, Parts::Tuple(items), Place::Index, false)
+            self.begin(value, start, Parts::Tuple(items), PartName::Index, false)
         }
     }
 
@@ -144,7 +144,7 @@ impl<'py> Walker<'py> {
         } else {
             Parts::Tuple(items)
         };
-        self.begin(value, start, parts, Place::Index, false)
+        self.begin(value, start, parts, PartName::Index, false)
     }
 
     /// Feeds items of one plain type as a table, as Rust does: their mark once, and each without it.
@@ -203,7 +203,7 @@ impl<'py> Walker<'py> {
         if self.is_too_deep() {
             self.stream.begin("py:dict");
             self.stream.u64(dict.len() as u64);
-            return self.begin(value, start, Parts::Several(Vec::new()), Place::Key, false);
+            return self.begin(value, start, Parts::Several(Vec::new()), PartName::Key, false);
         }
         if self.unordered {
             self.stream.begin("py:unordered dict");
@@ -212,7 +212,7 @@ impl<'py> Walker<'py> {
         self.stream.begin("py:dict");
         let parts = pairs(dict);
         self.stream.u64(parts.len() as u64 / 2);
-        self.begin(value, start, Parts::Several(parts.into_iter().map(Part::Value).collect()), Place::Key, false)
+        self.begin(value, start, Parts::Several(parts.into_iter().map(Part::Value).collect()), PartName::Key, false)
     }
 
     fn set(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {
@@ -251,7 +251,7 @@ impl<'py> Walker<'py> {
         let parts =
             named.into_iter().filter(|_| !deep).flat_map(|(_, name, value)| [Part::Value(name), Part::Value(value)]);
         let parts = parts.collect();
-        self.begin(dict.as_any(), start, Parts::Several(parts), Place::Attribute, false)
+        self.begin(dict.as_any(), start, Parts::Several(parts), PartName::Attribute, false)
     }
 }
 

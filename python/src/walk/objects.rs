@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 use super::arrays::{array_digest, descr_of};
 use super::classes::{feed_class, module_of, unkeyable};
 use super::stream::tag;
-use super::walker::{Part, Parts, Place, Stop, Walker};
+use super::walker::{Part, PartName, Parts, Stop, Walker};
 use crate::files::file_digest;
 use crate::function::CoreFunction;
 use crate::python::{self, Types};
@@ -214,7 +214,7 @@ impl<'py> Walker<'py> {
         names: &'static [&'static str],
     ) -> Result<(), Stop> {
         let parts = parts.into_iter().map(Part::Value).collect();
-        self.begin(value, start, Parts::Several(parts), Place::Named(names), true)
+        self.begin(value, start, Parts::Several(parts), PartName::Named(names), true)
     }
 
     /// Feeds what a hasher has returned for the value.
@@ -240,7 +240,7 @@ impl<'py> Walker<'py> {
         self.stream.begin(kind);
         let captured = self.function(function)?;
         let parts = captured.into_iter().map(Part::Value).collect();
-        self.begin(function, start, Parts::Several(parts), Place::Index, true)
+        self.begin(function, start, Parts::Several(parts), PartName::Index, true)
     }
 
     /// Feeds a bound method, or a function that isn't written in Python.
@@ -317,7 +317,7 @@ impl<'py> Walker<'py> {
             Err(error) => Part::Value(error.into_inner()),
         };
         let parts = vec![Part::Value(plain), attributes, Part::Value(state)];
-        self.begin(value, start, Parts::Several(parts), Place::Named(&["", "", ""]), true)
+        self.begin(value, start, Parts::Several(parts), PartName::Named(&["", "", ""]), true)
     }
 
     /// The digest of an array of a plain dtype, which is computed once in a walk.
@@ -410,6 +410,6 @@ impl<'py> Walker<'py> {
             Part::Value(collected(4)?),
             Part::Value(item(5)?),
         ];
-        self.begin(value, start, Parts::Several(parts), Place::Named(&["", "", "", "", "", ""]), true)
+        self.begin(value, start, Parts::Several(parts), PartName::Named(&["", "", "", "", "", ""]), true)
     }
 }

@@ -108,7 +108,7 @@ impl<'py> Parts<'py> {
 
 /// What a place inside a value is called.
 #[derive(Clone)]
-pub(super) enum Place {
+pub(super) enum PartName {
     /// `[3]`
     Index,
     /// `["a"]`: parts are keys and values in turn.
@@ -127,7 +127,7 @@ pub(super) struct Frame<'py> {
     start: usize,
     parts: Parts<'py>,
     next: usize,
-    place: Place,
+    place: PartName,
     /// Parts in no order, so many at a time: where the present group begins, and the digests of those before.
     groups: Option<Groups>,
     /// It counts by its digest inside of others.
@@ -210,7 +210,7 @@ impl<'py> Walker<'py> {
                     match std::mem::replace(&mut parts[next], Part::Value(self.py.None().into_bound(self.py))) {
                         Part::Value(value) => {
                             // Told in errors.
-                            if matches!(frame.place, Place::Key | Place::Attribute) && next % 2 == 0 {
+                            if matches!(frame.place, PartName::Key | PartName::Attribute) && next % 2 == 0 {
                                 parts[next] = Part::Value(value.clone());
                             }
                             self.feed(&value)?;
@@ -253,7 +253,7 @@ impl<'py> Walker<'py> {
         owner: &Bound<'py, PyAny>,
         start: usize,
         parts: Parts<'py>,
-        place: Place,
+        place: PartName,
         apart: bool,
     ) -> Result<(), Stop> {
         let depth = self.frames.len();
@@ -303,7 +303,7 @@ impl<'py> Walker<'py> {
         size: usize,
     ) -> Result<(), Stop> {
         self.stream.u64((parts.len() / size) as u64);
-        let place = if size == 1 { Place::Element } else { Place::Key };
+        let place = if size == 1 { PartName::Element } else { PartName::Key };
         let cyclic = self.numbers.is_some();
         let parts = if cyclic { self.in_some_order(parts, size)? } else { parts };
         let parts = Parts::Several(parts.into_iter().map(Part::Value).collect());
@@ -403,17 +403,17 @@ impl<'py> Walker<'py> {
                 Parts::Tuple(_) => None,
             };
             match frame.place {
-                Place::Index => place.push_str(&format!("[{index}]")),
-                Place::Element => place.push_str("{…}"),
-                Place::Key => {
+                PartName::Index => place.push_str(&format!("[{index}]")),
+                PartName::Element => place.push_str("{…}"),
+                PartName::Key => {
                     let key = key(index).map_or_else(|| "…".to_owned(), |key| short_text(&key));
                     place.push_str(&format!("[{key}]"));
                 }
-                Place::Attribute => {
+                PartName::Attribute => {
                     let key = key(index).and_then(|key| key.cast_into::<PyString>().ok());
                     place.push_str(&key.map_or_else(|| ".…".to_owned(), |key| format!(".{key}")));
                 }
-                Place::Named(names) => place.push_str(names.get(index).unwrap_or(&"")),
+                PartName::Named(names) => place.push_str(names.get(index).unwrap_or(&"")),
             }
         }
         if self.frames.len() > SHOWN {

@@ -70,20 +70,20 @@ pub(super) fn compiled(index: &Index, file: u32, brackets: &[usize], guards: &mu
 }
 
 /// A path of `#[path = "…"]`, and the guards under which it counts.
-pub(super) struct Told {
+pub(super) struct GuardedPath {
     pub(super) path: String,
     pub(super) guards: Vec<Guard>,
 }
 
 /// The paths that the attributes in these brackets tell; and whether one of them surely counts.
-pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<Told>, bool) {
+pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<GuardedPath>, bool) {
     let source = &index.files[file as usize];
     let mut found = Vec::new();
     for attribute in brackets.iter().flat_map(|&bracket| attributes(source, bracket)) {
         // That of a macro's variable isn't known.
         let path = source.string(attribute.from + 2).filter(|_| source.symbol(attribute.from) == Symbol::PATH);
         if let (Some(path), Some(guards)) = (path, attribute.guards(index, file)) {
-            found.push(Told { path: path.to_owned(), guards });
+            found.push(GuardedPath { path: path.to_owned(), guards });
         }
     }
     let sure = found.iter().any(|told| told.guards.is_empty());

@@ -1,3 +1,5 @@
+//! Waiting threads: who computes, who waits, and who goes on alone.
+
 use std::cell::Cell;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

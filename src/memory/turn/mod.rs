@@ -25,12 +25,12 @@ use crate::store::LockedKey;
 /// The turn of a call that missed. Others wait for its key until this is dropped.
 pub(crate) struct Turn {
     pub(crate) missed: MissReport,
-    kept: Kept,
+    decision: StoreDecision,
     _lead: Lead<LockedKey>,
 }
 
 /// What becomes of the result.
-enum Kept {
+enum StoreDecision {
     /// It isn't stored, since what stands there has to stay.
     No(&'static str),
     /// It is stored, and may go to tiers.
@@ -40,17 +40,17 @@ enum Kept {
 impl Turn {
     /// Why what is stored there has to stay, if it has to.
     pub(crate) fn left_alone(&self) -> Option<&'static str> {
-        match self.kept {
-            Kept::No(why) => Some(why),
-            Kept::Yes(_) => None,
+        match self.decision {
+            StoreDecision::No(why) => Some(why),
+            StoreDecision::Yes(_) => None,
         }
     }
 
     /// Whether the result goes to tiers.
     fn sharing(&self) -> Sharing {
-        match self.kept {
-            Kept::No(_) => Sharing::No,
-            Kept::Yes(sharing) => sharing,
+        match self.decision {
+            StoreDecision::No(_) => Sharing::No,
+            StoreDecision::Yes(sharing) => sharing,
         }
     }
 }
@@ -93,13 +93,13 @@ impl Engine {
             }
         };
         // Two types whose calls replaced each other's entry would never hit.
-        let kept = match missing {
-            Missing::Newer(_) => Kept::No("a newer entry stands there"),
-            Missing::OtherType(_) => Kept::No("an entry of other types of the same names stands there"),
-            _ => Kept::Yes(sharing),
+        let decision = match missing {
+            Missing::Newer(_) => StoreDecision::No("a newer entry stands there"),
+            Missing::OtherType(_) => StoreDecision::No("an entry of other types of the same names stands there"),
+            _ => StoreDecision::Yes(sharing),
         };
         let missed = self.recorder.miss(call, site, missing);
-        Waited::Turn(Turn { missed, kept, _lead: lead })
+        Waited::Turn(Turn { missed, decision, _lead: lead })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.

@@ -65,10 +65,10 @@ use running::Running;
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct ObjectStore(Place);
+pub struct ObjectStore(Service);
 
 #[derive(Clone)]
-enum Place {
+enum Service {
     Folder(Folder),
     Memory(MemoryBackend),
     Remote(Arc<Remote>),
@@ -139,28 +139,28 @@ impl ObjectStore {
     where
         F: Fn() -> Result<Credentials, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
-        let Place::Remote(remote) = self.0 else { return self };
+        let Service::Remote(remote) = self.0 else { return self };
         let options = Options { source: Some(Arc::new(source)), ..remote.options.clone() };
         let remote = Remote { options, ..Remote::at(remote.address.clone(), remote.place.clone()) };
-        Self(Place::Remote(Arc::new(remote)))
+        Self(Service::Remote(Arc::new(remote)))
     }
 
     fn of(address: Address, options: Options) -> Result<Self> {
         Ok(Self(match address.protocol {
-            Protocol::Folder => Place::Folder(Folder::new(format!("/{}", address.prefix))?),
-            Protocol::Memory => Place::Memory(MemoryBackend::named(address.prefix.as_ref())),
+            Protocol::Folder => Service::Folder(Folder::new(format!("/{}", address.prefix))?),
+            Protocol::Memory => Service::Memory(MemoryBackend::named(address.prefix.as_ref())),
             _ => {
                 let place = format!("{address} at {}", options.store(&address)?.endpoint);
-                Place::Remote(Arc::new(Remote { options, ..Remote::at(address, place) }))
+                Service::Remote(Arc::new(Remote { options, ..Remote::at(address, place) }))
             }
         }))
     }
 
     fn as_backend(&self) -> &dyn Backend {
         match &self.0 {
-            Place::Folder(folder) => folder,
-            Place::Memory(memory) => memory,
-            Place::Remote(remote) => &**remote,
+            Service::Folder(folder) => folder,
+            Service::Memory(memory) => memory,
+            Service::Remote(remote) => &**remote,
         }
     }
 }

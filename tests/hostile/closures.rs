@@ -1,0 +1,114 @@
+//! Named closures: what stands around one tells it from another of its name.
+
+#![allow(clippy::redundant_closure_call, reason = "what is tested stands in closures")]
+
+use ndcache::{Memory, call};
+
+use super::identity::{Three, Two, check};
+use crate::support::fresh;
+
+/// What stands in one place and not in another.
+trait Work {
+    const K: f64;
+
+    fn run(memory: &Memory) -> f64;
+
+    fn inside(&self, memory: &Memory) -> f64;
+}
+
+impl Two {
+    const FACTOR: f64 = 2.0;
+
+    fn inherent(memory: &Memory, x: f64) -> f64 {
+        memory.eval(call!("inherent", |x| x * Self::FACTOR))
+    }
+}
+
+impl Three {
+    const FACTOR: f64 = 3.0;
+
+    fn inherent(memory: &Memory, x: f64) -> f64 {
+        memory.eval(call!("inherent", |x| x * Self::FACTOR))
+    }
+}
+
+macro_rules! work {
+    ($($type:ident $k:literal),*) => {$(
+        impl Work for $type {
+            const K: f64 = $k;
+
+            fn run(memory: &Memory) -> f64 {
+                let x = 1.0;
+                memory.eval(call!("of a trait", |x| x * <Self as Work>::K))
+            }
+
+            fn inside(&self, memory: &Memory) -> f64 {
+                let both = [1.0, 1.0].map(|x| (|| memory.eval(call!("inside", |x| x * <Self as Work>::K)))());
+                both[0].max(both[1])
+            }
+        }
+    )*};
+}
+
+mod two {
+    const K: f64 = 2.0;
+
+    pub(super) fn free(memory: &ndcache::Memory, x: f64) -> f64 {
+        memory.eval(ndcache::call!("in a module", |x| x * K))
+    }
+}
+
+mod three {
+    const K: f64 = 3.0;
+
+    pub(super) fn free(memory: &ndcache::Memory, x: f64) -> f64 {
+        memory.eval(ndcache::call!("in a module", |x| x * K))
+    }
+}
+
+#[test]
+fn a_named_closure_counts_the_module_type_and_trait_around_it() {
+    assert_eq!(check(&[(&|m| two::free(m, 1.0), 2.0), (&|m| three::free(m, 1.0), 3.0)]), 2);
+    assert_eq!(check(&[(&|m| Two::inherent(m, 1.0), 2.0), (&|m| Three::inherent(m, 1.0), 3.0)]), 2);
+    assert_eq!(check(&[(&|m| Two::run(m), 2.0), (&|m| Three::run(m), 3.0)]), 2);
+}
+
+#[test]
+fn a_named_closure_in_a_provided_method_counts_self() {
+    trait Provides {
+        const K: f64;
+
+        fn provided(memory: &Memory, x: f64) -> f64 {
+            memory.eval(call!("provided for all", |x| x * Self::K))
+        }
+    }
+    impl Provides for Two {
+        const K: f64 = 2.0;
+    }
+    impl Provides for Three {
+        const K: f64 = 3.0;
+    }
+    assert_eq!(check(&[(&|m| Two::provided(m, 1.0), 2.0), (&|m| Three::provided(m, 1.0), 3.0)]), 2);
+}
+
+#[test]
+fn a_named_closure_is_cached_inside_closures_of_a_traits_method() {
+    assert_eq!(check(&[(&|m| Two.inside(m), 2.0), (&|m| Three.inside(m), 3.0)]), 2);
+    let (_folder, memory) = fresh();
+    assert_eq!(Two.inside(&memory), 2.0);
+    assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (1, 1, 0));
+}
+
+#[test]
+fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
+    let (_folder, memory) = fresh();
+    let x = 3.0;
+    assert!(!memory.contains(&call!("alike", |x| x * 2.0)));
+    assert_eq!(memory.eval(call!("alike", |x| x * 2.0)), 6.0);
+    assert!(memory.contains(&call!("alike", |x| x * 2.0)));
+    let twice = || memory.eval(call!("alike", |x| x * 2.0));
+    assert_eq!(twice(), 6.0);
+    assert_eq!((memory.stats().hits(), memory.stats().misses()), (1, 1));
+}
+
+work! { Two 2.0, Three 3.0 }
