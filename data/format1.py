@@ -80,6 +80,7 @@ FULL = {
     "edited": True,
     "origin": "tier",
     "python": msgpack.packb({"": "tuple"}),
+    "local": True,
 }
 PART = {
     "name": "window",

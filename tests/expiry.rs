@@ -233,21 +233,29 @@ fn an_entry_expires_with_the_calls_inside_it_that_were_not_stored() {
     fn passing_on() -> u64 {
         price()
     }
-    #[cache(depends(failing, cheap, passing_on))]
+    #[cache(mode = Mode::Off, expires = SHORT)]
+    fn never_looked_up() -> u8 {
+        1
+    }
+    #[cache(depends(failing, cheap, passing_on, never_looked_up))]
     fn outer(what: u8) -> bool {
         match what {
             0 => failing().is_ok(),
             1 => cheap() > 0,
             2 => passing_on() > 0,
+            3 => never_looked_up() > 0,
+            4 => Memory::disabled().eval(cheap::call()) > 0,
             _ => true,
         }
     }
     let (_folder, memory) = fresh();
-    for what in 0..4 {
+    for what in 0..6 {
         memory.eval(outer::call(what));
     }
     sleep(LONGER);
-    assert_eq!([0, 1, 2, 3].map(|what| memory.contains(&outer::call(what))), [false, false, false, true]);
+    for what in 0..6 {
+        assert_eq!(memory.contains(&outer::call(what)), what == 5, "{what}");
+    }
 }
 
 #[test]

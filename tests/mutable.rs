@@ -266,6 +266,29 @@ fn a_memory_that_stores_nothing_edits_nothing() {
 }
 
 #[test]
+fn a_function_that_stores_nothing_is_neither_edited_nor_removed() {
+    #[cache(mode = Mode::ReadOnly)]
+    fn read_only(n: usize) -> Array1<f64> {
+        Array1::zeros(n)
+    }
+    #[cache(mode = Mode::Off)]
+    fn off(n: usize) -> Array1<f64> {
+        Array1::zeros(n)
+    }
+    let (_folder, memory) = fresh();
+    let errors = [
+        memory.mmap_mut(read_only::call(N)).unwrap_err(),
+        memory.mmap_mut(off::call(N)).unwrap_err(),
+        memory.remove(&read_only::call(N)).unwrap_err(),
+        memory.remove(&off::call(N)).unwrap_err(),
+    ];
+    for (error, mode) in errors.iter().zip(["read-only", "off", "read-only", "off"]) {
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().ends_with(&format!("is in mode `{mode}`")), "{error}");
+    }
+}
+
+#[test]
 fn a_result_that_can_not_be_stored_is_an_error_and_no_edit_that_would_be_lost() {
     let Some(small) = Mount::tmpfs("size=200k") else { return };
     let memory = Memory::open(small.path().join("cache")).unwrap();

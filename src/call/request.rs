@@ -96,6 +96,7 @@ pub(crate) trait AnyCall {
             expires: None,
             files: identity.files.clone(),
             sharing: Sharing::No,
+            local: false,
         })
     }
 }

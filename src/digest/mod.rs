@@ -27,6 +27,7 @@ pub use arrays::rounded::{Roundable, Step};
 pub(crate) use arrays::tree::{LEAF, TreeHasher, combine, leaf, tree};
 pub(crate) use arrays::trust::{Known, Registration};
 pub use files::file::FileContent;
+pub(crate) use files::file::absolute;
 pub(crate) use files::seen::{SeenFile, files_seen};
 pub use files::stamp::FileStamp;
 pub(crate) use progress::Work;

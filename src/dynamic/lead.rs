@@ -212,7 +212,10 @@ impl Lead {
     }
 
     /// Runs what computes the result: `#[cache]` functions that it calls go through this memory, what they inherit to
-    /// this result (when the first of them expires) is noted, and the time is taken.
+    /// this result (when the first of them expires) is noted, and the time is taken. What is computed in several parts
+    /// takes the time of all, and expires with the first call in any.
+    ///
+    /// The thread that runs it is the one that computes the key: the same call inside doesn't wait for itself.
     pub fn compute<T>(&mut self, compute: impl FnOnce() -> T) -> T {
         match self.task {
             Some(task) => task.on_this_thread(|| self.compute_here(compute)),
@@ -221,6 +224,10 @@ impl Lead {
     }
 
     fn compute_here<T>(&mut self, compute: impl FnOnce() -> T) -> T {
+        let _leads = match &self.to {
+            Destination::Entry { turn, .. } => Some(turn.take_over()),
+            Destination::Nowhere { .. } => None,
+        };
         let frame = Frame::enter(self.function);
         let staging = match (&self.memory.0, &self.to) {
             (Some(engine), Destination::Entry { site, .. }) => engine.staging_site(self.function, Some(site)),
@@ -228,8 +235,9 @@ impl Lead {
         };
         let begin = Instant::now();
         let value = self.memory.with_staging(staging, compute);
-        self.duration = Some(begin.elapsed());
-        self.expires = frame.and_then(Frame::leave);
+        self.duration = Some(self.duration.unwrap_or_default() + begin.elapsed());
+        let expires = frame.and_then(Frame::leave);
+        self.expires = self.expires.into_iter().chain(expires).min();
         Frame::expires(self.lifetime.and_then(good_until));
         value
     }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use super::processes::{Locks, wait_for_lock};
-use super::waits::{Announcement, FolderId, PATIENCE, Turn, Wait, take_turn};
+use super::waits::{Announcement, FolderId, PATIENCE, TakenOver, Turn, Wait, take_turn};
 use crate::key::Key;
 use crate::planted;
 
@@ -174,6 +174,11 @@ impl<L> Flights<L> {
 }
 
 impl<Held> Lead<Held> {
+    /// Says that this thread computes the key, until the guard is dropped: a lead may go from thread to thread.
+    pub(crate) fn take_over(&self) -> TakenOver<'_> {
+        self._announcement.take_over()
+    }
+
     /// Whether it was given while another one computes the key.
     pub(crate) fn is_alone(&self) -> bool {
         self._announcement.is_beside()

@@ -45,4 +45,5 @@ mod waits;
 pub(crate) use flights::{Flights, Lead, Look, Need, Outcome};
 pub(crate) use processes::Locks;
 pub(crate) use waits::EVERY_FOLDER;
+pub(crate) use waits::TakenOver;
 pub use waits::TaskId;

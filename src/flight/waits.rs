@@ -399,6 +399,19 @@ impl Announcement {
         Self { key, leads, process: Process::current() }
     }
 
+    /// Says that this thread or task computes what another one has announced, until the guard is dropped. Nobody waits
+    /// while they say so, so that no cycle is closed by it.
+    pub(super) fn take_over(&self) -> TakenOver<'_> {
+        TakenOver { announcement: self, before: self.lead_by(Waiter::current()) }
+    }
+
+    /// Who led before; `None` if this leads no flight.
+    fn lead_by(&self, leader: Waiter) -> Option<Waiter> {
+        let mut waits = lock();
+        let flight = waits.flights.get_mut(&self.key).filter(|flight| Some(flight.number) == self.leads)?;
+        Some(std::mem::replace(&mut flight.leader, leader))
+    }
+
     /// Whether the leader waits for another process, during which its flight releases nobody.
     pub(super) fn suspend(&self, is_suspended: bool) {
         let mut waits = lock();
@@ -407,6 +420,20 @@ impl Announcement {
         };
         flight.begun = if is_suspended { None } else { Some(Instant::now()) };
         flight.wake();
+    }
+}
+
+/// A flight that another thread or task leads meanwhile.
+pub(crate) struct TakenOver<'a> {
+    announcement: &'a Announcement,
+    before: Option<Waiter>,
+}
+
+impl Drop for TakenOver<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            self.announcement.lead_by(before);
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Targets that hold any value that serde knows.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::replace::{WRITABLE, absolute, replace};
+use super::replace::{WRITABLE, replace};
 use super::{Persister, mapping};
-use crate::digest::digest_serde;
+use crate::digest::{absolute, digest_serde};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Deeper nesting is refused, before it exhausts the stack.
@@ -81,6 +82,11 @@ impl<T: Serialize + DeserializeOwned> Persister<T> for MsgpackFile {
 
     fn path(&self) -> Option<&Path> {
         Some(&self.path)
+    }
+
+    /// Whatever loads another format says so, and the step is made again.
+    fn format(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Steps that leave no file.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use super::Persister;
@@ -55,6 +56,11 @@ impl<T> Persister<T> for NoOutput {
     fn path(&self) -> Option<&Path> {
         None
     }
+
+    /// Whatever loads another format says so, and the step is made again.
+    fn format(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
 }
 
 impl<T> Persister<T> for NamedNoOutput {
@@ -70,6 +76,11 @@ impl<T> Persister<T> for NamedNoOutput {
 
     fn path(&self) -> Option<&Path> {
         None
+    }
+
+    /// Whatever loads another format says so, and the step is made again.
+    fn format(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
     }
 
     fn name(&self) -> &str {

@@ -1,13 +1,14 @@
 //! Targets that NumPy reads.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ndarray::{Array, ArrayBase, ArrayRef, Dimension, OwnedArcRepr, OwnedRepr};
 
-use super::replace::{READ_ONLY, WRITABLE, absolute, replace};
+use super::replace::{READ_ONLY, WRITABLE, replace};
 use super::{Persister, mapping};
-use crate::digest::{Element, Known};
+use crate::digest::{Element, Known, absolute};
 use crate::error::Result;
 use crate::map::Mapped;
 use crate::payload::{check_npy, encode_npy, npy_meta, read_npy};
@@ -88,6 +89,11 @@ macro_rules! arrays {
             fn path(&self) -> Option<&Path> {
                 Some(&self.path)
             }
+
+            /// Whatever loads another format says so, and the step is made again.
+            fn format(&self) -> Cow<'_, str> {
+                Cow::Borrowed("")
+            }
         }
 
         impl<A: Element, D: Dimension> Persister<$array> for MappedNpyFile {
@@ -103,6 +109,11 @@ macro_rules! arrays {
 
             fn path(&self) -> Option<&Path> {
                 Some(&self.path)
+            }
+
+            /// Whatever loads another format says so, and the step is made again.
+            fn format(&self) -> Cow<'_, str> {
+                Cow::Borrowed("")
             }
         }
     )*};

@@ -1,5 +1,6 @@
 //! What saves a result and loads it again.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -82,6 +83,12 @@ pub trait Persister<T> {
         ""
     }
 
+    /// The format in which the value is saved, with its settings: a step whose target was saved in another one is made
+    /// again. Unless said, the name of the type. A persister that has settings, such as a precision, says them here.
+    fn format(&self) -> Cow<'_, str> {
+        std::any::type_name::<Self>().into()
+    }
+
     /// Why the value isn't one to be saved, such as the `Err` of a [`Fallible`] step.
     fn refusal(&self, _value: &T) -> Option<Error> {
         None
@@ -105,6 +112,10 @@ impl<T, P: Persister<T> + ?Sized> Persister<T> for &P {
 
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn format(&self) -> Cow<'_, str> {
+        (**self).format()
     }
 
     fn refusal(&self, value: &T) -> Option<Error> {
@@ -157,6 +168,10 @@ impl<T, E: Display, P: Persister<T>> Persister<Result<T, E>> for Fallible<P> {
 
     fn name(&self) -> &str {
         self.0.name()
+    }
+
+    fn format(&self) -> Cow<'_, str> {
+        self.0.format()
     }
 
     fn refusal(&self, value: &Result<T, E>) -> Option<Error> {

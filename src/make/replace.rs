@@ -131,12 +131,6 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The absolute path, so that a later change of the working directory doesn't matter. If it can't be found the path stays
-/// relative.
-pub(super) fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
-}
-
 /// A file that isn't at its place yet; removed unless it comes there.
 struct TempFile {
     path: PathBuf,

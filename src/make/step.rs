@@ -80,7 +80,7 @@ impl Memory {
             None => StepName::Name { function, name: target.name() },
         };
         let step = Step { memory: self, records, place, file: file.as_ref(), target: &target };
-        match records.key(&call) {
+        match records.key(&call, &target.format()) {
             Ok(key) => step.make(call, key),
             Err(error) if records.writes() => {
                 records.count_bypass(function, &error);

@@ -67,9 +67,10 @@ pub(crate) enum Stale {
     Function,
     /// What of it has changed, as far as it is known.
     Code(Vec<String>),
-    /// The arguments that differ; none where the salt or the type of the result does.
+    /// The arguments that differ.
     Argument(Vec<Difference>),
-    /// The target is missing, was changed or can't be loaded; in words.
+    /// The target is missing, was changed, can't be loaded, or was saved in another format, under another salt or as
+    /// another type; in words.
     Target(String),
     Refresh,
     /// The slot's record.
@@ -102,7 +103,6 @@ impl fmt::Display for Stale {
             Self::Function => f.write_str("made by another function before"),
             Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
             Self::Code(changes) => f.write_str(&changes.join(", ")),
-            Self::Argument(differences) if differences.is_empty() => f.write_str("other salt or result type"),
             Self::Argument(differences) => {
                 let differences: Vec<_> = differences.iter().map(Difference::to_string).collect();
                 f.write_str(&differences.join(", "))
@@ -239,8 +239,17 @@ impl StepRecords<'_> {
         (*self.engine.archive.producer()).clone()
     }
 
-    pub(crate) fn key<A, R>(self, call: &Call<A, R>) -> Result<Key> {
-        Ok(call.identity().map_err(Error::again)?.key(&self.engine.settings.salt))
+    /// That of the call and of the format in which the target is saved.
+    pub(crate) fn key<A, R>(self, call: &Call<A, R>, format: &str) -> Result<Key> {
+        let key = call.identity().map_err(Error::again)?.key(&self.engine.settings.salt);
+        if format.is_empty() {
+            return Ok(key);
+        }
+        let mut stream = Stream::new(SLOT_VERSION);
+        stream.text("format");
+        stream.text(format);
+        stream.digest(key.digest());
+        Ok(Key::from_digest(stream.finish()))
     }
 
     /// Why what `step` remembers isn't what `call` would make; `None` if it is.
@@ -254,7 +263,11 @@ impl StepRecords<'_> {
         if step.code != identity.code {
             return Some(Stale::Code(changes(&step.parts, call.function().code_parts())));
         }
-        Some(Stale::Argument(self.engine.recorder.differences(&step.arguments, &identity.arguments, call)))
+        let differences = self.engine.recorder.differences(&step.arguments, &identity.arguments, call);
+        if differences.is_empty() {
+            return Some(Stale::Target("another format, salt or result type".to_owned()));
+        }
+        Some(Stale::Argument(differences))
     }
 
     /// Whether `Mode::Refresh` hasn't made what `key` names at `place` yet.

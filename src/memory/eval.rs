@@ -20,6 +20,7 @@ use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{NeededCall, Prepared, Turn, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
+use crate::record::nanoseconds;
 use crate::stats::verbose::{MissReport, Storing};
 
 impl Memory {
@@ -80,14 +81,15 @@ impl Memory {
 impl Memory {
     pub(crate) fn evaluate<A, R, S: Form<R>>(&self, call: Call<A, R>, form: S) -> Evaluated<S::Out> {
         let Some(engine) = &self.0 else {
-            // Through this memory still, so that the cached calls inside just run, too.
-            return Evaluated { value: form.keep(self.with(|| call.compute().0)), fault: None };
+            let expires = call.options().expires().map(|expires| nanoseconds(expires()));
+            return self.run_uncached(call, form, expires);
         };
         let function = call.function();
         engine.warn_unnamed(function);
         let mode = engine.mode(call.options());
         if mode == Mode::Off {
-            return Evaluated { value: form.keep(self.with(|| call.compute().0)), fault: None };
+            let expires = engine.expires(call.options());
+            return self.run_uncached(call, form, expires);
         }
         // A hit that may be rechecked needs its key.
         let has_key = mode == Mode::Refresh || engine.settings.recheck > 0.0;
@@ -129,6 +131,14 @@ impl Memory {
             let missed = engine.recorder.miss(&call, &site, missing);
             self.compute_only(engine, call, form, &missed, "nothing is written in this mode")
         }
+    }
+
+    /// Runs a function that looks nothing up: through this memory still, so that the cached calls inside know their mode.
+    /// What is good for `lifetime` is so for the cached function that called, too.
+    fn run_uncached<A, R, S: Form<R>>(&self, call: Call<A, R>, form: S, lifetime: Option<u64>) -> Evaluated<S::Out> {
+        let value = form.keep(self.with(|| call.compute().0));
+        Frame::expires(lifetime.and_then(good_until));
+        Evaluated { value, fault: None }
     }
 
     /// Computes `call` unless another thread or process does so meanwhile, and stores the result.

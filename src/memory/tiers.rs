@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::call::request::{AnyCall, CallOptions};
+use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::entry::write::put::Sharing;
@@ -57,10 +57,10 @@ impl Engine {
         }
     }
 
-    /// Whether a result goes to the tiers by what its function says.
-    pub(crate) fn sharing_of(&self, options: &impl CallOptions, sharing: Sharing) -> Sharing {
-        let is_short_lived = || self.expires(options).is_some_and(|lifetime| lifetime < SHORT_LIVED);
-        if sharing != Sharing::No && is_short_lived() { Sharing::No } else { sharing }
+    /// Whether the result of a call goes to no tier, now or later.
+    pub(crate) fn is_local(&self, call: &impl Request) -> bool {
+        let is_short_lived = || self.expires(call.options()).is_some_and(|lifetime| lifetime < SHORT_LIVED);
+        !is_shareable(call) || is_short_lived()
     }
 
     /// Notes how long a function computes: what is faster than a tier isn't asked for there.

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use crate::call::Call;
-use crate::call::request::AnyCall;
-use crate::entry::Entry;
+use crate::call::request::{CallOptions, Request};
+use crate::entry::{Entry, Mode};
 use crate::error::{Error, Result};
 use crate::folder::list::Entries;
 use crate::folder::verify::{Watcher, verify};
@@ -13,6 +13,20 @@ use crate::key::Function;
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
 use crate::tier::{Target, mark};
+
+impl Engine {
+    /// # Errors
+    ///
+    /// Returns an error when the function writes nothing, by its own mode or the memory's.
+    pub(crate) fn expect_writes(&self, function: &Function, options: &impl CallOptions, action: &str) -> Result<()> {
+        match self.mode(options) {
+            Mode::ReadWrite | Mode::Refresh => Ok(()),
+            mode => {
+                Err(Error::unsupported(format!("can't {action}: function `{}` is in mode `{mode}`", function.path())))
+            }
+        }
+    }
+}
 
 impl Memory {
     /// All entries, of every function and in no order, without their values.
@@ -30,13 +44,15 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, or the entry can't be removed.
+    /// Returns an error when the memory is read-only, or the function is by its own mode; when the call can't be keyed, or
+    /// the entry can't be removed.
     pub fn remove<A, R>(&self, call: &Call<A, R>) -> Result<bool> {
         self.remove_entry_of(call)
     }
 
-    pub(crate) fn remove_entry_of(&self, call: &dyn AnyCall) -> Result<bool> {
+    pub(crate) fn remove_entry_of(&self, call: &impl Request) -> Result<bool> {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
+        engine.expect_writes(call.function(), call.options(), "remove an entry")?;
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path());
         mark(&engine.archive.disk, &Target::Key(site.key()));

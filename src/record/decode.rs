@@ -135,6 +135,7 @@ impl Cursor<'_> {
             edited = self.bool()?,
             origin = self.text()?,
             python = self.bytes()?.to_vec(),
+            local = self.bool()?,
         );
         Ok(Box::new(Record {
             format: needed(format, "format")?,
@@ -155,6 +156,7 @@ impl Cursor<'_> {
             types,
             origin,
             python: python.unwrap_or_default(),
+            local: local.unwrap_or_default(),
         }))
     }
 

@@ -88,6 +88,7 @@ pub fn overflow(bytes: &[u8]) {
         edited: false,
         origin: None,
         python: Vec::new(),
+        local: false,
     };
     match record.join(bytes, &path()) {
         Ok(joined) => assert!(joined.files().all(|file| !file.contains(['/', '\0']))),

@@ -113,6 +113,9 @@ pub(crate) struct Record {
     /// What tells Python's types apart, for Python alone.
     #[serde(skip_serializing_if = "Vec::is_empty", with = "bytes")]
     pub(crate) python: Vec<u8>,
+    /// It means nothing on another machine: a file counts by its stamp, or the build does; or it is good for moments.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) local: bool,
 }
 
 /// One array file.
@@ -238,6 +241,7 @@ impl Record {
             types: self.types,
             origin: self.origin.clone(),
             python: self.python.clone(),
+            local: self.local,
         }
     }
 

@@ -53,6 +53,8 @@ struct RecordMap {
     #[serde(default, deserialize_with = "bytes")]
     python: Vec<u8>,
     #[serde(default)]
+    local: bool,
+    #[serde(default)]
     build: Option<Digest>,
     #[serde(default)]
     types: Option<Types>,
@@ -190,6 +192,7 @@ impl RecordMap {
             types: self.types,
             origin: self.origin,
             python: self.python,
+            local: self.local,
         }
     }
 }

@@ -49,6 +49,7 @@ fn sample() -> Record {
         edited: false,
         origin: None,
         python: Vec::new(),
+        local: false,
     }
 }
 
@@ -133,7 +134,7 @@ fn a_record_that_still_holds_the_parts_of_its_code_is_read_without_them() {
 fn what_an_independent_writer_makes_is_read_and_verified() {
     let full = decode(include_bytes!("../../data/format1_full.record")).unwrap();
     assert_eq!(full.requires, ["pickle", "dtype"]);
-    assert!(full.edited && full.origin.as_deref() == Some("tier") && full.python == b"\x81\xa0\xa5tuple");
+    assert!(full.edited && full.local && full.origin.as_deref() == Some("tier") && full.python == b"\x81\xa0\xa5tuple");
     assert_eq!(full.expires, Some(1_700_000_060_123_456_789));
     let leaf =
         |path: &str, seed, text: &str| Leaf { path: path.to_owned(), digest: digest(seed), text: text.to_owned() };

@@ -36,7 +36,7 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is disabled or read-only, at once and not only when the edits are to be
+    /// Returns an error when the memory is disabled or read-only, or the function is by its own mode, at once and not only when the edits are to be
     /// committed; when the call can't be keyed; and when its result can't be stored.
     ///
     /// ```
@@ -57,6 +57,7 @@ impl Memory {
         let Some(engine) = self.writable("edit a result")? else {
             return Err(Error::unsupported("can't edit a result: the memory is disabled"));
         };
+        engine.expect_writes(call.function(), call.options(), "edit a result")?;
         let site = engine.site(&call)?;
         let (function, options) = (call.function(), call.options());
         let evaluated = self.evaluate(call, Editable);

@@ -69,6 +69,21 @@ fn processes_that_need_one_key_compute_it_once() {
 }
 
 #[test]
+fn a_lead_that_has_gone_to_another_thread_does_not_wait_for_itself() {
+    let (_folder, memory) = fresh();
+    let mut moved = lead(&call("moved", 1), &memory, &Wait::new());
+    let (send, back) = mpsc::channel();
+    let (inner, there) = (call("moved", 1), memory.clone());
+    thread::spawn(move || {
+        let found = moved.compute(|| inner.eval(&there, Form::Owned, || Ok::<_, String>(value(5))));
+        send.send((moved, found)).unwrap();
+    });
+    let (moved, found) = back.recv_timeout(Duration::from_secs(60)).expect("no wait without end");
+    moved.store(found.unwrap(), Form::Owned);
+    assert!(call("moved", 1).contains(&memory));
+}
+
+#[test]
 fn a_wait_can_be_interrupted() {
     let (_folder, memory) = fresh();
     let call = call("interrupted", 1);

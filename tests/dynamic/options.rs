@@ -129,6 +129,16 @@ fn a_result_expires_with_the_cached_calls_inside_it() {
 }
 
 #[test]
+fn a_result_of_several_parts_expires_with_the_first_call_in_any() {
+    let (_folder, memory) = fresh();
+    let call = call("parts", 1);
+    let Turn::Compute(mut lead) = call.lead(&memory, Form::Owned, &Wait::new()) else { panic!("nobody has it") };
+    let sum = lead.compute(|| inner(4)) + lead.compute(|| 1);
+    lead.store(Value::of(&sum).unwrap(), Form::Owned);
+    assert!(call.entry(&memory).unwrap().unwrap().expires().is_some());
+}
+
+#[test]
 fn arguments_that_stand_for_files_are_looked_at_again() {
     use ndcache::FileContent;
     use ndcache::dynamic::Argument;

@@ -202,6 +202,62 @@ fn what_a_persister_of_ones_own_left_half_written_is_made_again() {
     assert_eq!((make(3).unwrap(), runs()), (1, 3));
 }
 
+/// Numbers with some digits.
+struct Digits(PathBuf, usize);
+
+impl Persister<f64> for Digits {
+    type Loaded = String;
+
+    fn save(&self, value: &f64) -> Result<()> {
+        fs::write(&self.0, format!("{value:.*}", self.1)).map_err(Error::other)
+    }
+
+    fn load(&self) -> Result<String> {
+        fs::read_to_string(&self.0).map_err(Error::other)
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.0)
+    }
+
+    fn format(&self) -> std::borrow::Cow<'_, str> {
+        format!("{} digits", self.1).into()
+    }
+}
+
+#[test]
+fn a_target_in_another_format_is_made_again() {
+    struct Words(PathBuf);
+    impl Persister<f64> for Words {
+        type Loaded = String;
+        fn save(&self, value: &f64) -> Result<()> {
+            fs::write(&self.0, if *value > 0.0 { "more" } else { "less" }).map_err(Error::other)
+        }
+        fn load(&self) -> Result<String> {
+            fs::read_to_string(&self.0).map_err(Error::other)
+        }
+        fn path(&self) -> Option<&Path> {
+            Some(&self.0)
+        }
+    }
+    #[cache]
+    fn third() -> f64 {
+        RUNS.set(RUNS.get() + 1);
+        1.0 / 3.0
+    }
+    let workshop = Workshop::new();
+    let path = workshop.path("a.txt");
+    let digits = |digits| workshop.memory.make(third::call(), &Digits(path.clone(), digits)).unwrap();
+    assert_eq!((digits(1), digits(1), runs()), ("0.3".to_owned(), "0.3".to_owned(), 1));
+    assert_eq!((digits(6), runs()), ("0.333333".to_owned(), 2));
+    // Without a word of its own a format is its type.
+    let words = || workshop.memory.make(third::call(), Words(path.clone())).unwrap();
+    assert_eq!((words(), words(), runs()), ("more".to_owned(), "more".to_owned(), 3));
+    // One that says whether it can load what is there needs none.
+    let number = MsgpackFile::new(&path);
+    assert_eq!(workshop.memory.make(third::call(), &number).unwrap(), 1.0 / 3.0);
+}
+
 #[test]
 fn a_persister_that_saves_nothing_at_its_path_is_an_error() {
     struct Nothing(PathBuf);

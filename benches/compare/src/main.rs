@@ -36,7 +36,7 @@ fn worker(folder: &Path) -> Result<(), Box<dyn Error>> {
     let mut arrays = HashMap::new();
     for line in stdin().lines() {
         let line = line?;
-        let [peer, what, bytes] = line.split(' ').collect::<Vec<_>>()[..] else {
+        let [bytes, what, peer] = line.rsplitn(3, ' ').collect::<Vec<_>>()[..] else {
             return Err(format!("`{line}` isn't `PEER WHAT BYTES`").into());
         };
         let bytes: usize = bytes.parse()?;
@@ -44,6 +44,7 @@ fn worker(folder: &Path) -> Result<(), Box<dyn Error>> {
         let seconds = match peer {
             "ndcache" => ours.round(what, x)?,
             "cached" => peers::cached(what)?,
+            "cached on disk" => peers::redb(&folder.join("redb"), what, x)?,
             "cacache" => peers::cacache(&folder.join("cacache"), what, x)?,
             "plain" => peers::plain(&folder.join("plain"), what, x)?,
             "xor" => times::steady(|| read::xor(x.as_slice().expect("a contiguous array"))),

@@ -1,4 +1,5 @@
-//! The rounds of other crates: `cached` in memory, `cacache` for bytes on disk; and of a plain file, which is the limit.
+//! The rounds of other crates: `cached` in memory and on disk, `cacache` for bytes on disk; and of a plain file, which is
+//! the limit.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -7,6 +8,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use cached::macros::cached;
+use cached::{ConcurrentCached as _, RedbCache};
 use ndarray::Array1;
 
 use crate::times::{once, steady};
@@ -20,6 +22,39 @@ fn polynomial(n: i64) -> f64 {
 pub(crate) fn cached(what: &str) -> Result<f64, Box<dyn Error>> {
     match what {
         "number" => Ok(steady(|| polynomial(black_box(2)))),
+        other => unknown(other),
+    }
+}
+
+/// Its store on disk, the database redb: a value goes there by serde, whole, and comes back so. As the others, it leaves it
+/// to the system when what is stored gets to the disk.
+pub(crate) fn redb(folder: &Path, what: &str, x: &Array1<f64>) -> Result<f64, Box<dyn Error>> {
+    match what {
+        "number" => {
+            let cache = RedbCache::<i64, f64>::builder("number").disk_dir(folder).build()?;
+            cache.cache_set(2, polynomial(2))?;
+            Ok(steady(|| cache.cache_get(black_box(&2))))
+        }
+        "load" => {
+            let cache = RedbCache::<usize, Vec<f64>>::builder("load").disk_dir(folder).build()?;
+            if cache.cache_get(&x.len())?.is_none() {
+                cache.cache_set(x.len(), x.to_vec())?;
+            }
+            if cache.cache_get(&x.len())? != Some(x.to_vec()) {
+                return Err("another array came back".into());
+            }
+            Ok(steady(|| cache.cache_get(&x.len())))
+        }
+        "store" => {
+            let scratch = folder.with_extension("scratch");
+            let cache = RedbCache::<usize, Vec<f64>>::builder("store").disk_dir(&scratch).durable(false).build()?;
+            let value = x.to_vec();
+            let (seconds, stored) = once(|| cache.cache_set(x.len(), value));
+            stored?;
+            drop(cache);
+            fs::remove_dir_all(&scratch)?;
+            Ok(seconds)
+        }
         other => unknown(other),
     }
 }

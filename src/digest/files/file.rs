@@ -63,10 +63,10 @@ impl FileContent {
     /// # Errors
     /// Returns an error when the file can't be opened or read, or isn't a regular file.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::open_with(path.into(), Remembered::of_process(), SystemTime::now())
+        Self::open_with(absolute(path.into()), Remembered::of_process(), SystemTime::now())
     }
 
-    /// Where the file was when it was read.
+    /// Where the file was when it was read: an absolute path, whatever becomes of the current folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -166,6 +166,11 @@ impl ContentHash for FileContent {
     }
 }
 
+/// As seen from the current folder of now: a function may run, and a file be looked at again, after that has changed.
+pub(crate) fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// What is told of where a file lies: no path of a machine.
 pub(crate) fn file_name(path: &Path) -> &OsStr {
     path.file_name().unwrap_or(path.as_os_str())
@@ -192,6 +197,13 @@ mod tests {
             assert_eq!(file.path(), path);
             assert_ne!(digest(&file), digest(&bytes));
         }
+    }
+
+    #[test]
+    fn a_path_is_that_of_the_current_folder_of_then() {
+        let here = std::env::current_dir().unwrap().join("Cargo.toml");
+        assert_eq!(FileContent::open("Cargo.toml").unwrap().path(), here);
+        assert_eq!(crate::FileStamp::open("Cargo.toml").unwrap().path(), here);
     }
 
     #[test]

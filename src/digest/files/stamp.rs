@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::digest::files::file::{ReadFile, file_name};
+use crate::digest::files::file::{ReadFile, absolute, file_name};
 use crate::digest::files::seen::{SeenFile, see};
 use crate::digest::value::Digest;
 use crate::digest::values::content::ContentHash;
@@ -117,10 +117,10 @@ impl FileStamp {
     /// Returns an error when the file can't be found, isn't a regular file, or, having changed within the last two
     /// seconds, can't be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::open_at(path.into(), SystemTime::now())
+        Self::open_at(absolute(path.into()), SystemTime::now())
     }
 
-    /// Where the file was when it was looked at.
+    /// Where the file was when it was looked at: an absolute path, whatever becomes of the current folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -39,6 +39,8 @@ pub(crate) struct Draft {
     pub(crate) expires: Option<u64>,
     pub(crate) files: Vec<SeenFile>,
     pub(crate) sharing: Sharing,
+    /// It means nothing on another machine.
+    pub(crate) local: bool,
 }
 
 /// Whether a result may go to the tiers of its memory.
@@ -59,9 +61,9 @@ impl Draft {
         self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
     }
 
-    /// Sets whether the result goes to tiers.
-    pub(crate) fn shared(self, sharing: Sharing) -> Self {
-        Self { sharing, ..self }
+    /// Sets whether the result goes to tiers now, and whether it never does.
+    pub(crate) fn shared(self, sharing: Sharing, local: bool) -> Self {
+        Self { sharing: if local { Sharing::No } else { sharing }, local, ..self }
     }
 
     /// Sets whether array files get names that say what they are.
@@ -134,6 +136,7 @@ impl Archive {
             edited: false,
             origin: None,
             python,
+            local: draft.local,
         };
         if draft.sharing != Sharing::No {
             self.observer.committing(site, &record, draft.sharing);

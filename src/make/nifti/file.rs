@@ -1,14 +1,16 @@
 //! Targets that are NIfTI files.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array, ArrayBase, Dimension, OwnedArcRepr, OwnedRepr};
 
 use super::super::Persister;
-use super::super::replace::{READ_ONLY, WRITABLE, absolute};
+use super::super::replace::{READ_ONLY, WRITABLE};
 use super::read::map;
 use super::write::write;
 use super::{Grid, Volume, Voxel, read_nifti};
+use crate::digest::absolute;
 use crate::error::Result;
 use crate::map::Mapped;
 
@@ -99,6 +101,11 @@ macro_rules! persist {
 
             fn path(&self) -> Option<&Path> {
                 Some(&self.path)
+            }
+
+            /// Whatever loads another format says so, and the step is made again.
+            fn format(&self) -> Cow<'_, str> {
+                Cow::Borrowed("")
             }
         }
     )*};

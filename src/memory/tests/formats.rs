@@ -141,20 +141,28 @@ fn clearing_takes_entries_and_slots_alone() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::open(folder.path()).unwrap();
     let others = ["s/log", "s/log.host-7", "t/0123456789abcdef/q-7/job", "t/x/all", "t/deny", "p/mine"];
-    for name in others {
+    // As in a folder that was no cache before.
+    let foreign =
+        ["m/ab/x", "m/notes.record", "f/thing-0123456789abcdef/mine", "f/thing-0123456789abcdef/ab/table.npy"];
+    let put = |name: &&str| {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, "").unwrap();
-    }
+        fs::write(&path, "").unwrap();
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(100 * 3600);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    };
+    others.iter().for_each(put);
     memory.eval(ramp::call(3));
     assert_eq!(memory.entries().count(), 1);
     let report = memory.verify(Repair::No).unwrap();
     assert_eq!((report.entries, report.orphans), (1, 0));
+    foreign.iter().for_each(put);
     assert_eq!(memory.reduce_size(Limits::default().items(0)).unwrap().items, 1);
     memory.eval(ramp::call(3));
     memory.clear().unwrap();
-    assert!(!folder.path().join("f").exists());
-    for name in others {
+    let function = ramp::function();
+    assert!(!folder.path().join(function.folder()).exists());
+    for name in others.iter().chain(&foreign) {
         assert!(folder.path().join(name).exists(), "{name}");
     }
 }

@@ -13,7 +13,7 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::entry::write::put::{Draft, Sharing};
 use crate::error::Result;
-use crate::flight::{self, Lead, Need};
+use crate::flight::{self, Lead, Need, TakenOver};
 use crate::memory::settings::store_options::StoreOptions;
 use crate::memory::tiers::Ask;
 use crate::memory::{Engine, Memory};
@@ -44,6 +44,11 @@ impl Turn {
             StoreDecision::No(why) => Some(why),
             StoreDecision::Yes(_) => None,
         }
+    }
+
+    /// Says that this thread computes the call, until the guard is dropped.
+    pub(crate) fn take_over(&self) -> TakenOver<'_> {
+        self._lead.take_over()
     }
 
     /// Whether the result goes to tiers.
@@ -137,8 +142,9 @@ impl Memory {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
-                let sharing = engine.sharing_of(call.options(), turn.sharing());
-                let draft = draft.map(|draft| Box::new((draft.readable(readable).shared(sharing), compression)));
+                let local = engine.is_local(call);
+                let draft = draft.map(|draft| draft.readable(readable).shared(turn.sharing(), local));
+                let draft = draft.map(|draft| Box::new((draft, compression)));
                 Prepared { least, draft }
             }
             Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },

@@ -18,6 +18,7 @@ fn every_field_is_read_as_it_was_written() {
         arrays: vec![foreign],
         origin: Some("import".to_owned()),
         python: vec![0x90],
+        local: true,
         expires: Some(1 << 60),
         ..sample()
     };

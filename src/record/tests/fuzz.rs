@@ -30,6 +30,7 @@ fn full() -> Record {
         edited: true,
         origin: Some("tier".to_owned()),
         python: vec![0x91, 0xc0],
+        local: true,
         ..sample()
     }
 }

@@ -32,6 +32,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         edited: false,
         origin: None,
         python: Vec::new(),
+        local: false,
     };
     Entry::new(
         &NOWHERE,

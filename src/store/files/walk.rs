@@ -80,7 +80,8 @@ impl Disk {
         }
     }
 
-    /// Removes a folder of entries with all that is in it, and returns what that was.
+    /// Removes a folder of entries with all that is in it, and returns what that was. Files whose names are none of ours
+    /// stay, and the folders that hold them.
     ///
     /// Others may write into it meanwhile: what they add may stay, and what they remove is no error. The first error
     /// is returned after everything else was tried.
@@ -226,6 +227,9 @@ impl Removal {
         let (mut removed, mut kept) = (HashSet::new(), HashSet::new());
         for (name, kind) in &listed {
             let path = below(path, name);
+            if *kind != Kind::Folder && !is_ours(name) {
+                continue;
+            }
             let commits = name.to_bytes().ends_with(COMMITS);
             match kind {
                 Kind::Folder => self.folder(at, name, &path, depth - 1),
@@ -273,6 +277,13 @@ fn key(name: &CStr) -> &[u8] {
     let name = name.to_bytes();
     let rest = name.rsplit(|&byte| byte == b'-').next().unwrap_or(name);
     rest.split(|&byte| byte == b'.').next().unwrap_or(rest)
+}
+
+/// Whether a file may be one of an entry or slot, or stand in the place of a folder of them, by its name.
+fn is_ours(name: &CStr) -> bool {
+    let key = key(name);
+    let is_hex = key.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex && key.len() >= 2 || name.to_bytes() == CODES.as_bytes()
 }
 
 /// Whether a file that no record names is too old to be that of a put under way.

@@ -285,6 +285,7 @@ impl Core {
         let is_from_tier = record.origin.as_deref() == Some("tier");
         is_own
             && !record.edited
+            && !record.local
             && !is_from_tier
             && !expires_soon(record)
             && stored_bytes(record) <= place.tier.max_bytes
