@@ -167,12 +167,15 @@ impl<'py> Walker<'py> {
     pub(super) fn function(&mut self, function: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
         self.stream.text(module_of(function).as_bytes());
         self.stream.text(qualname_of(function)?.as_bytes());
-        let Some(said) = said_of(function, false)? else {
-            if hooks(self.py, false).is_none() {
-                return Err(Stop::Unkeyable("a function's code isn't known".to_owned()));
-            }
-            return Ok(Vec::new());
-        };
+        if hooks(self.py, false).is_none() {
+            return Err(Stop::Unkeyable("a function's code isn't known".to_owned()));
+        }
+        self.said(function)
+    }
+
+    /// Feeds what the hook says of a function or module. Returns the values that it has captured, which are to be fed.
+    pub(super) fn said(&mut self, of: &Bound<'py, PyAny>) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
+        let Some(said) = said_of(of, false)? else { return Ok(Vec::new()) };
         if let Some(digest) = said.digest {
             self.stream.tagged(tag::LEAF, digest.to_bytes());
         }

@@ -136,10 +136,7 @@ impl<'py> Walker<'py> {
         let py = self.py;
         let start = self.stream.len();
         if class.is(&types.module) {
-            self.stream.begin("py:module");
-            self.stream.text(value.getattr("__name__")?.extract::<String>()?.as_bytes());
-            self.stream.end();
-            return Ok(());
+            return self.module(value);
         }
         if class.get_type().is_subclass(types.enum_meta.bind(py))? {
             self.stream.begin("py:enum");
@@ -241,6 +238,15 @@ impl<'py> Walker<'py> {
         let captured = self.function(function)?;
         let parts = captured.into_iter().map(Part::Value).collect();
         self.begin(function, start, Parts::Several(parts), PartName::Index, true)
+    }
+
+    /// Feeds a module: by its name, and one of the user's by its code and what that has captured, too.
+    fn module(&mut self, module: &Bound<'py, PyAny>) -> Result<(), Stop> {
+        let start = self.stream.len();
+        self.stream.begin("py:module");
+        self.stream.text(module.getattr("__name__")?.extract::<String>()?.as_bytes());
+        let parts = self.said(module)?.into_iter().map(Part::Value).collect();
+        self.begin(module, start, Parts::Several(parts), Place::Index, true)
     }
 
     /// Feeds a bound method, or a function that isn't written in Python.
