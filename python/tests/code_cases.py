@@ -310,4 +310,53 @@ UNSEEN = [
     same("annotation of f", (_P, "def f(x, k=None)", "def f(x: int, k=None) -> tuple")),
 ]
 
-ALL = SEEN + VALUES + UNSEEN
+#: What counts by value though it is an installed library's, alone, in classes or in containers, and what beside it doesn't.
+_SPLINE = "from scipy.interpolate import CubicSpline\n"
+_RNG = "import numpy as np\nr = np.random.default_rng()\n"
+OBJECTS = [
+    value("spline in a class", _SPLINE + "class C:\n    s = CubicSpline([0, 1, 2], [0, 1, 2])\n    def m(self, x): return self.s(x)\ndef f(x): return C().m(x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("spline in a class, set later", _SPLINE + "class C: pass\nC.s = CubicSpline([0, 1, 2], [0, 1, 2])\ndef f(x): return C.s(x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("static spline in a class", _SPLINE + "class C:\n    s = staticmethod(CubicSpline([0, 1, 2], [0, 1, 2]))\ndef f(x): return C.s(x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("dict of splines in a class", _SPLINE + "class C:\n    s = {'a': CubicSpline([0, 1, 2], [0, 1, 2])}\ndef f(x): return C.s['a'](x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("member of an enum", _SPLINE + "import enum\nclass E(enum.Enum):\n    a = CubicSpline([0, 1, 2], [0, 1, 2])\ndef f(x): return E.a.value(x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("estimator in a class", "from sklearn.linear_model import Ridge\nclass C:\n    m = Ridge(1.0)\n    def p(self, x): return self.m.alpha\ndef f(x): return C().p(x)", "1.0", "2.0"),
+    value("fitted estimator", "import numpy as np\nfrom sklearn.linear_model import Ridge\nm = Ridge().fit(np.eye(3), [0, 1, 2])\ndef f(x): return m.predict(x)", "[0, 1, 2]", "[0, 1, 3]"),
+    value("pipeline over a function", "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import FunctionTransformer\ndef g(x): return x * 1\np = make_pipeline(FunctionTransformer(g))\ndef f(x): return p.transform(x)", "x * 1", "x * 2"),
+    value("parameter of an estimator that is fitted", "from sklearn.preprocessing import MinMaxScaler\nm = MinMaxScaler(clip=False)\ndef f(x): return m.fit_transform(x)", "=False", "=True"),
+    value("what an estimator had found that is fitted", "import numpy as np\nfrom sklearn.linear_model import Ridge\nm = Ridge().fit(np.eye(3), [0, 1, 2])\ndef f(x): return m.fit(x, x).coef_", "[0, 1, 2]", "[0, 1, 3]", "same"),
+    value("spline in a list", _SPLINE + "L = [1, CubicSpline([0, 1, 2], [0, 1, 2])]\ndef f(x): return L[1](x)", "[0, 1, 2])", "[0, 1, 3])"),
+    value("number beside a spline", _SPLINE + "D = {'k': 1, 's': CubicSpline([0, 1, 2], [0, 1, 2])}\ndef f(x): return D['k']", "'k': 1", "'k': 2"),
+    value("number beside a generator", _RNG + "D = {'k': 1, 'r': r}\ndef f(x): return D['k']", "'k': 1", "'k': 2"),
+    value("number deep beside a generator", _RNG + "D = [{'a': [r, {'k': 1}]}, r]\ndef f(x): return D[0]['a'][1]['k']", "'k': 1", "'k': 2"),
+    value("number in a cycle beside a generator", _RNG + "D = {'k': 1, 'r': r}\nD['me'] = D\ndef f(x): return D['k']", "'k': 1", "'k': 2"),
+    value("number beside a generator in a class", _RNG + "class C:\n    D = {'k': 1, 'r': r}\ndef f(x): return C.D['k']", "'k': 1", "'k': 2"),
+    value("number beside a lock", "import threading\nD = {'k': 1, 'l': threading.Lock()}\ndef f(x): return D['k']", "'k': 1", "'k': 2"),
+    value("number in a namespace beside a generator", _RNG + "from types import SimpleNamespace as N\nD = N(k=1, r=r)\ndef g(d): return d.k\ndef f(x): return g(D)", "k=1", "k=2"),
+    value("number in an object beside a file", "class C:\n    def __init__(self, k): self.k, self.l = k, open('/dev/null')\nc = C(1)\ndef g(c): return c.k\ndef f(x): return g(c)", "C(1)", "C(2)"),
+    value("number in a dataclass beside a generator", _RNG + "import dataclasses\n@dataclasses.dataclass\nclass C:\n    k: int\n    r: object\nc = C(1, r)\ndef g(c): return c.k\ndef f(x): return g(c)", "C(1", "C(2"),
+    value("function beside a generator", _RNG + "def h(x): return x + 1\nD = [h, r]\ndef f(x): return D[0](x)", "x + 1", "x + 2"),
+    value("method of an object beside a generator", _RNG + "class C:\n    def __init__(self): self.r = r\n    def m(self): return 1\nD = [C(), r]\ndef f(x): return D[0].m()", "return 1", "return 2"),
+    value("one of 9,000 values", "L = list(range(9000)) + [1]\ndef f(x): return L[x]", "[1]", "[2]"),
+    value("array beside a number", "import numpy as np\nD = {'k': 1, 'a': np.zeros(5000)}\ndef f(x): return D['k']", "'k': 1", "'k': 2"),
+    value("frozen distribution", "from scipy import stats\nd = stats.norm(0, 2)\ndef f(x): return d.pdf(x)", "(0, 2)", "(0, 3)"),
+    value("method of a frozen distribution", "from scipy import stats\nd = stats.norm(0, 2).pdf\ndef f(x): return d(x)", "(0, 2)", "(0, 3)"),
+    value("distribution of one's own", "from scipy import stats\nclass R(stats.rv_continuous):\n    def _pdf(self, x): return 1 + 0 * x\nd = R(a=0, b=1)\ndef f(x): return d.pdf(x)", "1 + 0", "2 + 0"),
+    value("distribution of several variables", "from scipy import stats\nd = stats.multivariate_normal([0, 1])\ndef f(x): return d.pdf(x)", "[0, 1]", "[0, 2]"),
+    value("toolz.compose", "import toolz\ndef g(x): return x + 1\np = toolz.compose(abs, g)\ndef f(x): return p(x)", "x + 1", "x + 2"),
+    value("toolz.juxt", "import toolz\ndef g(x): return x + 1\np = toolz.juxt(abs, g)\ndef f(x): return p(x)", "x + 1", "x + 2"),
+    value("argument of toolz.curry", "import toolz\ndef g(k, x): return x + k\np = toolz.curry(g, 1)\ndef f(x): return p(x)", "g, 1", "g, 2"),
+    value("argument of operator.methodcaller", "import operator\np = operator.methodcaller('__add__', 1)\ndef f(x): return p(x)", "', 1)", "', 2)"),
+    value("address", "import ipaddress\na = ipaddress.ip_address('10.0.0.1')\ndef f(x): return str(a)", "0.1", "0.2"),
+    value("literal type", "import typing\nT = typing.Literal['a', 'b']\ndef f(x): return typing.get_args(T)", "'b'", "'c'"),
+    value("optional type", "import typing\nT = typing.Optional[int]\ndef f(x): return typing.get_args(T)", "[int]", "[str]"),
+    value("union of types", "T = int | str\ndef f(x): return isinstance(x, T)", "int |", "float |"),
+    value("what a setter beside a function sets", "K = 1\ndef g(): return K\ndef put(k):\n    global K\n    K = k\ng.put = put\ndef f(x): return g()", "K = 1", "K = 2"),
+    value("method put on a table's class", "import pandas as pd\ndef g(t): return h(t)\ndef h(t): return 1\npd.DataFrame.g = g\ndef f(x): return x.g()", "return 1", "return 2"),
+    value("property put on a table's class", "import pandas as pd\npd.Series.g = property(lambda t: 1)\ndef f(x): return x.g", "t: 1", "t: 2"),
+    value("accessor of a table", "import pandas as pd\n@pd.api.extensions.register_dataframe_accessor('g')\nclass G:\n    def __init__(self, t): self.t = t\n    def m(self): return 1\ndef f(x): return x.g.m()", "return 1", "return 2"),
+    value("method put on a spline's class", _SPLINE + "def g(s): return 1\nCubicSpline.g = g\ndef f(x): return x.g()", "return 1", "return 2"),
+    value("method put on a class of tables that isn't called", "import pandas as pd\ndef g(t): return 1\npd.DataFrame.g = g\ndef f(x): return x.sum()", "return 1", "return 2", "same"),
+    value("generator in a class", "import numpy as np\nclass C:\n    r = np.random.default_rng(1)\n    def m(self): return self.r.normal()\ndef f(x): return C().m()", "rng(1)", "rng(2)", "same"),
+]
+
+ALL = SEEN + VALUES + OBJECTS + UNSEEN

@@ -71,6 +71,9 @@ def test_joblibs_methods_and_ours(memory):
     f = memory.cache(counted)
     CALLS.clear()
     assert not f.check_call_in_cache(2)
+    for args, kwargs in [((), {}), ((1, 2, 3), {}), ((1,), {"m": 1})]:
+        with pytest.raises(TypeError, match="counted"):
+            f.check_call_in_cache(*args, **kwargs)
     assert f(2) == f(x=2) == f(2, 3) == f(2, n=3, k=1) == 6
     assert f.check_call_in_cache(2) and CALLS == [2]
     assert f.call_and_shelve(2).get() == 6

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import sys
 from typing import Any
 
 from . import _core
 from ._code import Code
-from ._messages import reworded
+from ._messages import misfit, reworded
 from ._reference import NotStored, reference
 
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__")
@@ -48,7 +49,18 @@ class CachedFunction(_core.CoreFunction):
 
     def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
         """Returns whether a call would be a hit. Looks only: removes and writes nothing."""
-        return self.contains(args, kwargs)
+        return self.contains(args, kwargs) or self._never_fits(args, kwargs)
+
+    def _never_fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Raises what a call with these arguments would, if they don't fit the function; else returns false."""
+        if self.__dict__["_signature"] is not None:
+            try:
+                inspect.signature(self.func).bind(*args, **kwargs)
+            except TypeError as error:
+                raise misfit(error, self.function_path) from None
+            except ValueError:
+                pass  # It has no signature any more.
+        return False
 
     def clear(self, warn: bool = True) -> None:  # noqa: ARG002 - joblib's parameter
         """Removes all results of this function."""

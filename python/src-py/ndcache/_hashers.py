@@ -257,6 +257,8 @@ def _extension(array):
 def _scipy(value):
     import scipy.sparse as sparse
 
+    if any(base.__name__ in ("rv_generic", "multi_rv_generic") for base in type(value).__mro__):
+        return _distribution(value)
     if not sparse.issparse(value):
         return None
     shape, kind = tuple(int(n) for n in value.shape), value.format
@@ -272,6 +274,16 @@ def _scipy(value):
     if kind == "dok":
         return kind, shape, sorted(dict(value.items()).items()), value.dtype, extras
     return None
+
+
+def _distribution(value):
+    """A distribution: by all but NumPy's global random state, which no process has as another has it."""
+    state = value.__getstate__()
+    if not isinstance(state, dict):
+        return None
+    if state.get("_random_state") is np.random.mtrand._rand:
+        state = {**state, "_random_state": None}
+    return "distribution", sorted((name, item) for name, item in state.items() if name != "__doc__")
 
 
 def _xarray(value):

@@ -246,7 +246,7 @@ impl<'py> Walker<'py> {
         self.stream.begin("py:module");
         self.stream.text(module.getattr("__name__")?.extract::<String>()?.as_bytes());
         let parts = self.said(module)?.into_iter().map(Part::Value).collect();
-        self.begin(module, start, Parts::Several(parts), Place::Index, true)
+        self.begin(module, start, Parts::Several(parts), PartName::Index, true)
     }
 
     /// Feeds a bound method, or a function that isn't written in Python.

@@ -23,9 +23,11 @@ from enum import Enum
 from typing import Any
 
 from .origin import kind_of_class
+from .reach import FITS
 
-#: Containers with more leaves than this are data, not settings: hashing them on each call would cost too much.
-MAX_LEAVES = 1000
+#: Containers of more plain values, in bytes, are data, not settings: hashing them on each call would cost too much.
+MAX_WEIGHT = 256 * 1024
+_MOST_LEAVES = 100_000
 
 _ATOMS: tuple[type, ...] = (
     type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range,
@@ -38,18 +40,19 @@ _CODE: tuple[type, ...] = (
     staticmethod, classmethod, property, functools.cached_property, functools.singledispatchmethod,
     functools.partialmethod,
 )  # fmt: skip
-_CONTAINERS: tuple[type, ...] = (
+_DESCRIPTORS = (types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
+#: What holds elements, or attributes and nothing else.
+CONTAINERS: tuple[type, ...] = (
     list, dict, set, bytearray, tuple, frozenset, collections.deque, collections.OrderedDict, collections.defaultdict,
     collections.Counter, collections.ChainMap, types.SimpleNamespace, types.MappingProxyType,
 )  # fmt: skip
 #: What holds elements beside attributes.
-CONTAINERS_AND_ARRAYS: tuple[type, ...] = tuple(kind for kind in _CONTAINERS if kind is not types.SimpleNamespace)
+CONTAINERS_AND_ARRAYS: tuple[type, ...] = tuple(kind for kind in CONTAINERS if kind is not types.SimpleNamespace)
 # Objects that have no bearing on what a function returns.
 _SILENT: tuple[type, ...] = (
     logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()), type(threading.RLock()),
     threading.Condition, threading.Event, threading.Semaphore, weakref.ref, weakref.WeakKeyDictionary,
-    weakref.WeakValueDictionary, weakref.WeakSet, typing.TypeVar, types.GenericAlias, types.UnionType,
-    type(typing.List), type(typing.Optional[int]), types.GetSetDescriptorType, types.MemberDescriptorType,
+    weakref.WeakValueDictionary, weakref.WeakSet, typing.TypeVar, types.GetSetDescriptorType, types.MemberDescriptorType,
 )  # fmt: skip
 
 
@@ -70,11 +73,21 @@ def way_of(value: Any) -> Way:
         return Way.CODE
     if is_immutable(value):
         return Way.VALUE
-    if isinstance(value, _SILENT) or is_own(value):
+    if is_silent(value):
         return Way.SILENT
-    if _is_data(value):
+    if is_data(value):
         return Way.ARRAY
-    return Way.EACH_CALL if count_leaves(value) <= MAX_LEAVES else Way.UNKNOWN
+    return Way.EACH_CALL if is_plain(value) else Way.UNKNOWN
+
+
+def is_silent(value: Any) -> bool:
+    """Returns whether a value has no bearing on what a function returns."""
+    return isinstance(value, _SILENT) or is_own(value)
+
+
+def has_hasher(value: Any) -> bool:
+    """Returns whether the class of an object says what counts of it."""
+    return callable(attribute(type(value), "__ndcache_hash__"))
 
 
 def is_code(value: Any) -> bool:
@@ -92,6 +105,14 @@ def holds_code(value: Any) -> bool:
 def _is_named(value: Any) -> bool:
     """Returns whether an object of an installed class is a function by its name, as NumPy's ufuncs are."""
     return isinstance(attribute(value, "__name__"), str) and kind_of_class(type(value)) != "user"
+
+
+def is_object(value: Any) -> bool:
+    """Returns whether a callable with a name is none that its module has by it: it was made of something."""
+    module, name = attribute(value, "__module__"), attribute(value, "__name__")
+    if isinstance(value, (type, types.BuiltinFunctionType, *_DESCRIPTORS)) or not isinstance(module, str):
+        return False
+    return attribute(sys.modules.get(module), name) is not value
 
 
 def attribute(value: Any, name: str) -> Any:
@@ -137,7 +158,7 @@ def function_of_ufunc(value: Any) -> Any:
     return _hashers.function_of_ufunc(value)
 
 
-def is_immutable(value: Any, leaves: int = MAX_LEAVES * 100) -> bool:
+def is_immutable(value: Any, leaves: int = _MOST_LEAVES) -> bool:
     """Returns whether a value, all that it holds included, can't change."""
     stack = [value]
     while stack:
@@ -193,9 +214,21 @@ def is_changed_by(value: Any, method: str | None) -> bool:
     """Returns whether a method of this name changes a builtin container or an array; ``None`` stands for an assignment."""
     if method is None:
         return True
+    if method in FITS:
+        return parameters_of(value) is not None
     if is_array(value):
         return method in ("sort", "fill", "put", "itemset", "resize", "partition", "setfield", "byteswap")
-    return isinstance(value, _CONTAINERS) and type(value).__module__ in ("builtins", "collections")
+    return isinstance(value, CONTAINERS) and type(value).__module__ in ("builtins", "collections")
+
+
+def parameters_of(value: Any) -> list[str] | None:
+    """Returns the names of what an installed library's estimator was made with; ``None`` if it is none."""
+    if kind_of_class(type(value)) == "user" or not callable(attribute(type(value), "get_params")):
+        return None
+    try:
+        return list(value.get_params(deep=False))
+    except Exception:  # noqa: BLE001 - another library's method of that name
+        return None
 
 
 def is_array(value: Any) -> bool:
@@ -213,7 +246,7 @@ def is_frozen_array(value: Any) -> bool:
     return value is None or isinstance(value, bytes)
 
 
-def _is_data(value: Any) -> bool:
+def is_data(value: Any) -> bool:
     """Returns whether a value is an array, a table, or a sparse matrix."""
     if is_array(value):
         return True
@@ -226,37 +259,64 @@ def _is_data(value: Any) -> bool:
     return type(value) is array.array
 
 
-def count_leaves(value: Any) -> int:
-    """Returns how many plain values an object holds; more than `MAX_LEAVES` if one of them isn't plain."""
-    stack, seen, leaves = [value], {id(value): value}, 0
-    while stack and leaves <= MAX_LEAVES:
+def is_plain(value: Any) -> bool:
+    """Returns whether an object holds but plain values, arrays and code, and not too many of them to be hashed on each call."""
+    stack, seen, weight = [value], {id(value): value}, 0
+    while stack and weight <= MAX_WEIGHT:
         item = stack.pop()
-        leaves += 1
-        if is_immutable(item, MAX_LEAVES) or isinstance(item, _SILENT) or is_own(item) or is_code(item):
+        weight += weight_of_leaf(item)
+        if is_data(item) or is_immutable(item) or isinstance(item, logging.Logger) or is_own(item) or is_code(item):
             continue
-        if is_array(item) and item.size <= MAX_LEAVES and not item.dtype.hasobject:
-            leaves += item.size
+        if (bulk := _weight_in_bulk(item)) is not None:
+            weight += bulk
             continue
-        children = _children(item)
+        children = None if is_silent(item) else _children(item)
         if children is None:
-            return MAX_LEAVES + 1
+            return False
         fresh = [child for child in children if id(child) not in seen]
         seen.update((id(child), child) for child in fresh)
         stack.extend(fresh)
-    return leaves
+    return weight <= MAX_WEIGHT
+
+
+def weight_of_leaf(item: Any) -> int:
+    """Returns about how many bytes a plain value adds to what is hashed."""
+    return 8 + len(item) if isinstance(item, (str, bytes, bytearray)) else 8
+
+
+def _weight_in_bulk(item: Any) -> int | None:
+    """Returns the weight of a container of nothing but numbers and texts, without a look at each."""
+    if type(item) not in (list, tuple, set, frozenset, dict):
+        return None
+    parts = [*item.keys(), *item.values()] if type(item) is dict else list(item)
+    kinds = set(map(type, parts))
+    if not kinds <= _SCALARS:
+        return None
+    return 8 * len(parts) + (sum(len(part) for part in parts if type(part) in (str, bytes)) if kinds & {str, bytes} else 0)
+
+
+_SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def _children(item: Any) -> list[Any] | None:
-    if type(item) in _CONTAINERS:
+    if type(item) in CONTAINERS:
         return _elements(item)
-    if callable(attribute(type(item), "__ndcache_hash__")):
+    if has_hasher(item):
         return []
-    if _is_users_instance(item):
+    if is_users_instance(item):
         state = list(vars(item).values()) if hasattr(item, "__dict__") else []
-        slots = [getattr(item, name, None) for cls in type(item).__mro__ for name in _slots(cls)]
-        inherited = _elements(item) if isinstance(item, _CONTAINERS) else []
-        return state + slots + inherited
+        return state + [getattr(item, name, None) for name in slots_of(item)] + inherited_elements(item)
     return None
+
+
+def inherited_elements(item: Any) -> list[Any]:
+    """Returns the elements of an object whose class derives from a builtin container."""
+    return _elements(item) if isinstance(item, CONTAINERS) else []
+
+
+def slots_of(item: Any) -> list[str]:
+    """Returns the names of the slots of an object."""
+    return [name for cls in type(item).__mro__ for name in _slots(cls)]
 
 
 def _elements(item: Any) -> list[Any]:
@@ -276,12 +336,12 @@ def _slots(cls: type) -> list[str]:
     return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
-def _is_users_instance(item: Any) -> bool:
+def is_users_instance(item: Any) -> bool:
     """Returns whether an object is of a class of the user, whose state is what its attributes hold."""
     cls = type(item)
     if kind_of_class(cls) != "user":
         return cls.__module__ == "argparse"
-    return all(kind_of_class(base) == "user" or base in (object, *_CONTAINERS) or _is_abstract(base) for base in cls.__mro__)
+    return all(kind_of_class(base) == "user" or base in (object, *CONTAINERS) or _is_abstract(base) for base in cls.__mro__)
 
 
 def _is_abstract(base: type) -> bool:

@@ -15,7 +15,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from . import captured, chains, origin
-from .graph import MISSING, Graph, Part, body_digest, boxed, reach_of
+from .captured import Way
+from .graph import CHANGED, MISSING, Graph, Part, body_digest, boxed, reach_of
 from .reach import Chain, Reach
 
 # Entries of a class that Python or the standard library keep for themselves.
@@ -81,7 +82,11 @@ def _attributes(graph: Graph, value: FunctionType, part: Part) -> Any:
         slot = ("slot", entries, name)
         if not graph.is_skipped(slot):
             graph.guard_slot(slot, item)
+            # It may be called elsewhere than here, as a method of a class may.
+            graph.is_whole = True
+            graph.entry_names.setdefault(id(item), name)
             edges.append((name, graph.capture(item, f"{part.name}.{name}", slot, part.name, silent=True)))
+            graph.is_whole = False
     return edges
 
 
@@ -172,6 +177,16 @@ def note_changes(graph: Graph) -> None:
         _note_class_changes(graph, owner, value, found, is_of_class, is_called(name, value), inputs)
 
 
+def tell_of_entries(graph: Graph, is_alone: bool) -> None:
+    """Has those entries of classes told of that don't count and whose names reached code has.
+
+    ``is_alone``: a class is examined for its own sake, and it isn't known who reads it.
+    """
+    read = _names_of(graph, everything=True)
+    for name, told in graph.entries:
+        told.is_warned = is_alone or name in read
+
+
 def _names_of(graph: Graph, everything: bool) -> set[str]:
     """Returns the names in the code of what was examined, or of all but what runs where classes are made."""
     return set().union(*(found.names for value, found, _ in graph.changes if everything or id(value) not in graph.makers))
@@ -259,10 +274,16 @@ def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: 
         return ("stored", name)
     graph.guard_slot(slot, item)
     graph.entry_names[id(getattr(item, "__func__", item))] = name
+    text, is_dunder = f"{owner.__qualname__}.{name}", name.startswith("__") and name.endswith("__")
     if isinstance(item, Enum) and isinstance(item, owner):
         value = item._value_
-        return ("member", graph.capture(value, f"{owner.__qualname__}.{name}", boxed(value), part.name, silent=True))
-    return graph.capture(item, f"{owner.__qualname__}.{name}", slot, part.name, silent=True)
+        return ("member", graph.capture(value, text, boxed(value), part.name, silent=True))
+    if (is_dunder or hasattr(type(item), "__get__")) and captured.way_of(item) is Way.UNKNOWN:
+        return graph.framework_edge(item, text, part.name, is_dunder)
+    before = len(graph.uncounted)
+    edge = graph.capture(item, text, slot, part.name, silent=True)
+    graph.entries += [(name, told) for told in graph.uncounted[before:] if told.reason != CHANGED]
+    return edge
 
 
 def _add_methods(graph: Graph, owner: type) -> None:

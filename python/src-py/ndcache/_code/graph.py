@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from .. import _core
-from . import captured, origin
+from . import captured, objects, origin
 from .body import INTERPRETER, body
 from .captured import Way
 from .reach import Reach, reach
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass
 class Uncounted:
-    """A name that code reads and that isn't part of the key, with the reason."""
+    """A name that code reads and that isn't part of the key, with the reason; ``of`` is the name that it is a part of."""
 
     name: str
     reader: str
@@ -43,6 +43,7 @@ class Uncounted:
     type_name: str
     is_warned: bool
     identity: int
+    of: str
 
 
 @dataclass
@@ -59,6 +60,9 @@ class Skipped:
         objects = {place: value for place, value in self.objects.items() if place not in inputs.objects}
         return Skipped(slots, objects, self.names)
 
+
+_NOT_CHEAP = "it can't be told apart cheaply"
+CHANGED = "reached code changes it"
 
 # By identity: equal code objects may differ in the types of their constants.
 _BODIES: dict[int, tuple[Any, bytes]] = {}
@@ -107,10 +111,13 @@ class Graph:
         self.direct: set[int] = set()
         self.entry_names: dict[int, str] = {}
         self.is_whole = False
+        #: Entries of classes that don't count: their names, and what is told of them.
+        self.entries: list[tuple[str, Uncounted]] = []
         self._names: dict[int, tuple[Any, str]] = {}
         self._queue: deque[tuple[Any, Part]] = deque()
         self._guarded: set[tuple[Any, ...]] = set()
         self._dynamic_of: dict[tuple[str, int, Any], str] = {}
+        self._rests: dict[int, tuple[objects.Rest, Any]] = {}
 
     # -- parts
 
@@ -186,18 +193,39 @@ class Graph:
             return ("silent", type(value).__qualname__)
         if strict and is_keyable(value):
             return self._each_call(name, slot)
-        return self._leave_out(value, name, reader, "it can't be told apart cheaply", not silent)
+        return self._structure(value, name, slot, reader, silent) or self._unplain(value, name, slot, reader, not silent)
+
+    def _unplain(self, value: Any, name: str, slot: Slot, reader: str, is_warned: bool) -> Any:
+        """Returns the edge to an object of a library, by value if it is small, or to a value with such parts, by the rest."""
+        if not objects.has_parts(value):
+            is_counted = not captured.is_code(value) and objects.counts(value)
+            return self._each_call(name, slot) if is_counted else self._leave_out(value, name, reader, _NOT_CHEAP, is_warned)
+        rest = self._rests.setdefault(id(value), (objects.Rest(value), value))[0]
+        left = rest.left_out()
+        if left is None:
+            return self._leave_out(value, name, reader, "it has more values than are hashed on each call", is_warned)
+        for place, item in left:
+            told = Uncounted(f"{name}{place}", reader, _NOT_CHEAP, type(item).__qualname__, is_warned, id(value), name)
+            self.uncounted.append(told)
+        return (self._each_call(name, ("attr", rest, "rest")), self._code_in(value, name, reader))
+
+    def framework_edge(self, value: Any, name: str, reader: str, is_dunder: bool) -> Any:
+        """Returns the edge to what a library keeps in a class of the user's: a descriptor counts as it is at first."""
+        if not is_dunder and not objects.has_parts(value) and objects.counts(value):
+            return self._constant(value, name)
+        return self._leave_out(value, name, reader, _NOT_CHEAP, False)
 
     def _changed(self, value: Any, name: str, reader: str) -> Any:
         """Returns the edge to an object that reached code changes: the attributes that it doesn't store to count."""
-        edge = self._leave_out(value, name, reader, "reached code changes it", False)
+        edge = self._leave_out(value, name, reader, CHANGED, False)
         entries = getattr(value, "__dict__", None)
         if type(entries) is not dict or isinstance(value, captured.CONTAINERS_AND_ARRAYS):
             return edge
-        edges = []
+        edges, parameters = [], captured.parameters_of(value)
         for key, item in sorted(entries.items(), key=lambda entry: str(entry[0])):
             slot = ("slot", entries, key)
-            if not self.is_skipped(slot) and item is not value:
+            is_found = parameters is not None and key not in parameters
+            if not self.is_skipped(slot) and item is not value and not is_found:
                 self.guard_slot(slot, item)
                 edges.append((key, self.capture(item, f"{name}.{key}", slot, reader, silent=True)))
         return (edge, edges)
@@ -220,15 +248,19 @@ class Graph:
 
     def _leave_out(self, value: Any, name: str, reader: str, reason: str, is_warned: bool) -> Any:
         type_name = type(value).__qualname__
-        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned, id(value)))
+        self.uncounted.append(Uncounted(name, reader, reason, type_name, is_warned, id(value), name))
+        return ("uncounted", *self._code_in(value, name, reader))
+
+    def _code_in(self, value: Any, name: str, reader: str) -> tuple[Any, Any]:
+        """Returns the edges to the class of a value, and to the functions that an object of the user's holds."""
         state = getattr(value, "__dict__", {}) if origin.kind_of_class(type(value)) == "user" else {}
         inside = [(key, item) for key, item in list(state.items()) if captured.is_code(item)]
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", state, key), reader, silent=True)) for key, item in inside]
         for key, item in inside:
             self.guard("slot", state, key, item)
-        return ("uncounted", self._class_edge(type(value)), edges)
+        return (self._class_edge(type(value)), edges)
 
-    def _structure(self, value: Any, name: str, slot: Slot, reader: str) -> Any:
+    def _structure(self, value: Any, name: str, slot: Slot, reader: str, silent: bool = False) -> Any:
         """Returns the edges of a tuple or dict that holds functions, so that they count as helpers do."""
         if type(value) is tuple:
             items: Any = list(enumerate(value))
@@ -240,16 +272,16 @@ class Graph:
             return None
         if type(value) is dict:
             self.guard("len", value, len(value))
-        edges = [self._element(value, key, item, f"{name}[{key!r}]", reader) for key, item in items]
+        edges = [self._element(value, key, item, f"{name}[{key!r}]", reader, silent) for key, item in items]
         return ("container", type(value).__name__, edges)
 
-    def _element(self, container: Any, key: Any, item: Any, name: str, reader: str) -> Any:
+    def _element(self, container: Any, key: Any, item: Any, name: str, reader: str, silent: bool) -> Any:
         if type(container) is dict:
             slot: Slot = ("slot", container, key)
             self.guard_slot(slot, item)
         else:
             slot = boxed(item)
-        return (key, self.capture(item, name, slot, reader))
+        return (key, self.capture(item, name, slot, reader, silent=silent))
 
     def code_edge(self, value: Any, name: str, slot: Slot, reader: str) -> Any:
         """Returns the edge to something that counts by its code."""
@@ -276,7 +308,7 @@ class Graph:
         if (inner := captured.function_of_ufunc(value)) is not None:
             return ("frompyfunc", value.nin, value.nout, repr(value.identity), self.capture(inner, name, boxed(inner), reader, silent=True))
         wrapped = captured.wrapped_by(value)
-        return self._builtin_edge(value, name, reader) if wrapped is None else self._wrapper_edge(value, *wrapped, name, reader)
+        return self._builtin_edge(value, name, slot, reader) if wrapped is None else self._wrapper_edge(value, *wrapped, name, reader)
 
     def _wrapper_edge(self, value: Any, attribute: str, inner: Any, name: str, reader: str) -> Any:
         """Returns the edge to the function inside an installed library's object, and to the settings beside it."""
@@ -289,7 +321,18 @@ class Graph:
         edges = [(key, self.capture(item, f"{name}.{key}", ("slot", settings, key), reader)) for key, item in plain]
         for key, item in plain:
             self.guard("slot", settings, key, item)
+        edges += self._slots_of_wrapper(value, attribute, name, reader)
         return ("wrapper", self.external(value), edges, self.capture(inner, name, boxed(inner), reader, silent=True))
+
+    def _slots_of_wrapper(self, value: Any, attribute: str, name: str, reader: str) -> list[Any]:
+        """Returns the edges to what a wrapper keeps in slots: functions that it calls after the first, and settings."""
+        edges = []
+        for key in [] if captured.is_own(value) else captured.slots_of(value):
+            item = captured.attribute(value, key)
+            if not key.startswith("__") and (captured.holds_code(item) or _is_setting(item)):
+                self.guard("attr", value, key, item)
+                edges.append((key, self.capture(item, f"{name}.{key}", ("attr", value, key), reader, silent=True)))
+        return edges
 
     def _optional(self, value: Any, name: str, reader: str) -> Any:
         return None if value is None else self.capture(value, name, boxed(value), reader, silent=True)
@@ -363,11 +406,13 @@ class Graph:
         self.version_of(module.__name__)
         return ("module", module.__name__)
 
-    def _builtin_edge(self, value: Any, name: str, reader: str) -> Any:
+    def _builtin_edge(self, value: Any, name: str, slot: Slot, reader: str) -> Any:
         owner = getattr(value, "__self__", None)
         if owner is not None and not isinstance(owner, ModuleType):
             bound = self.capture(owner, f"{name}.__self__", boxed(owner), reader, silent=True)
             return ("bound", getattr(value, "__name__", ""), bound)
+        if captured.is_object(value) and objects.counts(value):
+            return ("object", self.external(value), self._each_call(name, slot))
         return ("builtin", self.external(value))
 
     def external(self, value: Any) -> tuple[str, str]:
@@ -387,8 +432,8 @@ class Graph:
 
 
 def _is_setting(item: Any) -> bool:
-    """Returns whether what an installed wrapper holds beside its function is plain: lists of plain values are, too."""
-    return captured.is_immutable(tuple(item) if type(item) in (list, set) else item)
+    """Returns whether what an installed wrapper holds beside its function is plain, or has arguments for it."""
+    return isinstance(item, functools.partial) or captured.is_immutable(tuple(item) if type(item) in (list, set) else item)
 
 
 def boxed(value: Any) -> Slot:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-#: Methods of the builtin containers, deques and arrays that change the object.
+#: Methods of estimators that replace all that an earlier one has found.
+FITS = frozenset({"fit", "fit_transform", "fit_predict"})
+#: Methods of the builtin containers, deques and arrays, and of estimators, that change the object.
 MUTATORS = frozenset(
     "append extend insert add update pop popitem clear remove discard setdefault sort reverse appendleft extendleft "
     "popleft rotate move_to_end subtract fill put itemset resize difference_update intersection_update "
     "symmetric_difference_update __setitem__ __delitem__ __setattr__".split()
-)
+) | FITS
 #: An element of a container instead of an attribute: a chain can't be followed further.
 ELEMENT = "[]"
 

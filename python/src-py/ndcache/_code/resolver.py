@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Iterable
 
 from .. import _core, _messages
-from . import captured, chains, follow, origin
-from .graph import Graph, Part, Skipped, Uncounted, boxed, digest
+from . import captured, chains, follow, origin, patched
+from .graph import Graph, Part, Skipped, Uncounted, boxed, cell_content, digest
 from .reach import Chain
 
 MODES = ("auto", "body", "version")
@@ -116,8 +117,19 @@ class Resolver:
         for number, item in enumerate(self.depends):
             self._depend(graph, root, number, item)
         graph.run(follow.function, follow.cls, follow.module)
+        self._add_patches(graph, root)
         follow.note_changes(graph)
+        follow.tell_of_entries(graph, isinstance(self.function, type))
         return graph, root
+
+    def _add_patches(self, graph: Graph, root: Part) -> None:
+        """Follows what the user has put on installed classes, as long as that leads to more of it."""
+        before = -1
+        while self.mode == "auto" and before != len(graph.parts):
+            before, root.content[:] = len(graph.parts), [item for item in root.content if item[:1] != ("patched",)]
+            if edges := patched.edges(graph, root):
+                root.content.append(("patched", edges))
+            graph.run(follow.function, follow.cls, follow.module)
 
     def _examine(self, graph: Graph, root: Part) -> None:
         function = self.function
@@ -170,22 +182,44 @@ def _defaults(function: Any) -> Any:
 
 
 def _advice(path: str, item: Uncounted) -> str:
-    reader, by_name = ("", f'"{item.name}"') if item.reader == path else (f" (in `{item.reader}`)", item.name)
+    reader, by_name = ("", f'"{item.of}"') if item.reader == path else (f" (in `{item.reader}`)", item.of)
     return (
         f"`{path}` reads `{item.name}`{reader}, of type {item.type_name}, which isn't part of the key: "
-        f'depends=[{by_name}] counts it by value on each call, ignore_globals=["{item.name}"] silences this'
+        f'depends=[{by_name}] counts it by value on each call, ignore_globals=["{item.of}"] silences this'
     )
+
+
+# What was found out about classes some of whose entries are hashed at each call.
+_CLASSES: weakref.WeakKeyDictionary[type, tuple[Any, list[Any], list[Any]]] = weakref.WeakKeyDictionary()
 
 
 def class_digest(cls: type) -> tuple[bytes | None, list[Any], list[Any]]:
     """Returns (digest, guards, dynamic) of a class whose instances are digested; no digest if its name is enough."""
     if origin.kind_of_class(cls) != "user":
         return None, [], []
-    value, guards, dynamic = _value_digest(cls, cls.__qualname__)
+    known = _CLASSES.get(cls)
+    value, guards, dynamic = known if known and all(map(_holds, known[1])) else _value_digest(cls, cls.__qualname__)
     if dynamic:
+        _CLASSES[cls] = value, guards, dynamic
         held = [(name, digest(_held(*place))) for place, name in ((item[:1] + item[2:], item[1]) for item in dynamic)]
         value, guards = digest((value, held)), [*guards, _NEVER_HOLDS]
     return value, guards, []
+
+
+def _holds(guard: tuple[Any, ...]) -> bool:
+    """Returns whether what was found out still stands, as far as this guard tells."""
+    kind, of, *rest = guard
+    if kind == "slot":
+        return bool(of.get(rest[0], chains.MISSING) is rest[1])
+    if kind == "attr":
+        return getattr(of, rest[0], chains.MISSING) is rest[1]
+    if kind == "cell":
+        return cell_content(of) is rest[0]
+    if kind == "len":
+        return bool(len(of) == rest[0])
+    if kind == "bases":
+        return of.__mro__ is rest[0]
+    return of.__code__ is rest[0] and of.__defaults__ is rest[1] and of.__kwdefaults__ is rest[2]
 
 
 # Asks for the class again at its next instance: what it reads is hashed then.
@@ -199,7 +233,10 @@ def _held(kind: str, holder: Any, key: Any) -> Any:
 
 
 def function_digest(function: Any) -> tuple[bytes | None, list[Any], list[Any]]:
-    """Returns (digest, guards, dynamic) of a function that is digested as a value."""
+    """Returns (digest, guards, dynamic) of a function or module that is digested as a value; no digest if its name is enough."""
+    if isinstance(function, ModuleType):
+        named = origin.kind_of_module(function) != "user"
+        return (None, [], []) if named else _value_digest(function, f"module {function.__name__}")
     if isinstance(function, FunctionType) and origin.kind_of_code(function.__code__) != "user" and not function.__closure__:
         return None, [], []
     return _value_digest(function, getattr(function, "__qualname__", "function"))
