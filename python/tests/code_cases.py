@@ -356,6 +356,12 @@ OBJECTS = [
     value("accessor of a table", "import pandas as pd\n@pd.api.extensions.register_dataframe_accessor('g')\nclass G:\n    def __init__(self, t): self.t = t\n    def m(self): return 1\ndef f(x): return x.g.m()", "return 1", "return 2"),
     value("method put on a spline's class", _SPLINE + "def g(s): return 1\nCubicSpline.g = g\ndef f(x): return x.g()", "return 1", "return 2"),
     value("method put on a class of tables that isn't called", "import pandas as pd\ndef g(t): return 1\npd.DataFrame.g = g\ndef f(x): return x.sum()", "return 1", "return 2", "same"),
+    value("format of a struct", "import struct\nS = struct.Struct('<i')\ndef f(x): return S.size", "<i", "<q"),
+    value("format of a struct in a class", "import struct\nclass C:\n    S = [struct.Struct('<i')]\ndef f(x): return C.S[0].size", "<i", "<q"),
+    value("metadata of a field", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = dataclasses.field(default=1, metadata={'k': 1})\ndef f(x): return dataclasses.fields(C)[0].metadata['k']", "'k': 1", "'k': 2"),
+    value("annotation that a decorator reads", "import functools, inspect\ndef by(g):\n    @functools.wraps(g)\n    def w(x): return g(x * inspect.signature(g).parameters['x'].annotation)\n    return w\n@by\ndef h(x: 1): return x\ndef f(x): return h(x)", "x: 1", "x: 2"),
+    value("annotation under an installed decorator", "import toolz\n@toolz.curry\ndef h(x: int): return x\ndef f(x): return h(x)", "x: int", "x: str"),
+    value("annotation that nobody reads", "import functools\n@functools.lru_cache\ndef h(x: int): return x\ndef f(x): return h(x)", "x: int", "x: str", "same"),
     value("generator in a class", "import numpy as np\nclass C:\n    r = np.random.default_rng(1)\n    def m(self): return self.r.normal()\ndef f(x): return C().m()", "rng(1)", "rng(2)", "same"),
 ]
 

@@ -7,14 +7,13 @@ import functools
 import importlib
 import inspect
 import pkgutil
-import re
 import types
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any
 
-from . import captured, chains, origin
+from . import annotated, captured, chains, origin
 from .captured import Way
 from .graph import CHANGED, MISSING, Graph, Part, body_digest, boxed, reach_of
 from .reach import Chain, Reach
@@ -25,7 +24,6 @@ _BOOKKEEPING = frozenset(
     "__annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __parameters__ __orig_bases__ "
     "__slotnames__ __dataclass_fields__ __dataclass_params__ __type_params__ __is_protocol".split()
 )
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Builtins that reach names by text.
 _EVALUATE = frozenset({"globals", "eval", "exec"})
 _FINDERS = (importlib.import_module, builtins.__import__, pkgutil.resolve_name)
@@ -239,20 +237,23 @@ def cls(graph: Graph, value: type, part: Part) -> None:
     _add_methods(graph, value)
     for name, item in _entries(value):
         part.content.append((name, _entry(graph, entries, value, name, item, part)))
-    part.content.append(("annotations", _annotations(value)))
+    part.content.append(("annotations", annotated.of_class(value)))
+    if settings := _field_settings(graph, value, part):
+        part.content.append(("fields", settings))
 
 
-def _annotations(value: type) -> list[tuple[str, str]]:
-    """Returns the annotated fields: libraries make checks and conversions of them."""
-    try:
-        annotations = value.__dict__.get("__annotations__") or (value.__annotations__ if "__annotate_func__" in value.__dict__ else {})
-    except Exception:  # noqa: BLE001 - names that aren't defined yet
+def _field_settings(graph: Graph, value: type, part: Part) -> list[Any]:
+    """Returns the edges to what the user has said of a dataclass's fields beside their types and defaults."""
+    fields = value.__dict__.get("__dataclass_fields__") or {}
+    said = [(name, tuple(field.metadata.items())) for name, field in fields.items() if getattr(field, "metadata", None)]
+    return [(name, graph.capture(items, f"{value.__qualname__}.{name}.metadata", boxed(items), part.name)) for name, items in said]
+
+
+def read_annotations(graph: Graph) -> list[Any]:
+    """Returns the annotations of all that was examined, if reached code reads annotations."""
+    if not _names_of(graph, everything=True) & annotated.READERS:
         return []
-    return [(str(name), _ADDRESS.sub("", item if isinstance(item, str) else _type_name(item))) for name, item in annotations.items()]
-
-
-def _type_name(item: Any) -> str:
-    return item.__qualname__ if isinstance(item, type) else repr(item)
+    return [(value.__qualname__, annotated.of_function(value)) for value, _, _ in graph.changes]
 
 
 def _entries(value: type) -> list[tuple[str, Any]]:

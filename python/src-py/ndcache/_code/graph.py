@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from .. import _core
-from . import captured, objects, origin
+from . import annotated, captured, objects, origin
 from .body import INTERPRETER, body
 from .captured import Way
 from .reach import Reach, reach
@@ -197,6 +197,8 @@ class Graph:
 
     def _unplain(self, value: Any, name: str, slot: Slot, reader: str, is_warned: bool) -> Any:
         """Returns the edge to an object of a library, by value if it is small, or to a value with such parts, by the rest."""
+        if (stands_for := objects.value_of(value)) is not None:
+            return self._constant(stands_for, name)
         if not objects.has_parts(value):
             is_counted = not captured.is_code(value) and objects.counts(value)
             return self._each_call(name, slot) if is_counted else self._leave_out(value, name, reader, _NOT_CHEAP, is_warned)
@@ -322,7 +324,15 @@ class Graph:
         for key, item in plain:
             self.guard("slot", settings, key, item)
         edges += self._slots_of_wrapper(value, attribute, name, reader)
+        edges += filter(None, [self._annotations(value, inner)])
         return ("wrapper", self.external(value), edges, self.capture(inner, name, boxed(inner), reader, silent=True))
+
+    def _annotations(self, wrapper: Any, inner: Any) -> Any:
+        """Returns the annotations of what an installed package's decorator wraps: they may be what it checks."""
+        module = getattr(wrapper, "__code__", type(wrapper))
+        kind = origin.kind_of_class(module) if isinstance(module, type) else origin.kind_of_code(module)
+        texts = annotated.of_function(inner) if kind == "installed" and not captured.is_own(wrapper) else []
+        return ("annotations", texts) if texts else None
 
     def _slots_of_wrapper(self, value: Any, attribute: str, name: str, reader: str) -> list[Any]:
         """Returns the edges to what a wrapper keeps in slots: functions that it calls after the first, and settings."""
@@ -349,7 +359,7 @@ class Graph:
             for cell_name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
                 edges.append(self._foreign_cell(cell_name, cell, name, reader))
         inner = function.__dict__.get("__wrapped__")
-        edges.append(self._optional(inner, name, reader))
+        edges += [self._optional(inner, name, reader), self._annotations(function, inner)]
         return ("installed", self.external(function), [edge for edge in edges if edge is not None])
 
     def _foreign_cell(self, cell_name: str, cell: Any, name: str, reader: str) -> Any:

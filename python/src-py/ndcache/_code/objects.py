@@ -11,6 +11,7 @@ import functools
 import io
 import pickle
 import random
+import struct
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -171,6 +172,8 @@ class _Walk:
             return item
         if captured.is_silent(item):
             return ("silent", type(item).__qualname__)
+        if (stands_for := value_of(item)) is not None:
+            return stands_for
         known = self.known.get(id(item))
         if known is None:
             known = self.known[id(item)] = (item, _is_keyable(item) if captured.is_code(item) or captured.has_hasher(item) else counts(item))
@@ -201,6 +204,11 @@ class _Walk:
 
     def _attributes(self, attributes: dict[str, Any], place: str, depth: int) -> Any:
         return [(name, self.of(value, f"{place}.{name}", depth)) for name, value in sorted(attributes.items(), key=lambda entry: str(entry[0]))]
+
+
+def value_of(item: Any) -> Any:
+    """Returns the plain value that stands for an object that never changes and has no pickle, or ``None``."""
+    return ("struct", item.format) if isinstance(item, struct.Struct) else None
 
 
 def has_parts(value: Any) -> bool:

@@ -130,6 +130,8 @@ class Resolver:
             if edges := patched.edges(graph, root):
                 root.content.append(("patched", edges))
             graph.run(follow.function, follow.cls, follow.module)
+        if annotations := follow.read_annotations(graph):
+            root.content.append(("annotations", annotations))
 
     def _examine(self, graph: Graph, root: Part) -> None:
         function = self.function

@@ -1,0 +1,40 @@
+"""Annotations as texts: libraries and the user's own decorators make checks and conversions of them."""
+
+from __future__ import annotations
+
+import re
+from types import FunctionType
+from typing import Any
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+#: Names of what reads the annotations of functions.
+READERS = frozenset({"__annotations__", "annotation", "get_annotations", "get_type_hints", "getfullargspec"})
+
+
+def of_class(value: type) -> list[tuple[str, str]]:
+    """Returns the annotated fields of a class."""
+    try:
+        annotations = value.__dict__.get("__annotations__") or (value.__annotations__ if "__annotate_func__" in value.__dict__ else {})
+    except Exception:  # noqa: BLE001 - names that aren't defined yet
+        return []
+    return _texts(annotations)
+
+
+def of_function(value: Any) -> list[tuple[str, str]]:
+    """Returns the annotated parameters and the result of a function; of what a wrapper wraps, too."""
+    if not isinstance(value, FunctionType):
+        return []
+    try:
+        own = _texts(value.__annotations__)
+    except Exception:  # noqa: BLE001 - names that aren't defined yet
+        own = []
+    inner = value.__dict__.get("__wrapped__")
+    return own + (of_function(inner) if inner is not value else [])
+
+
+def _texts(annotations: Any) -> list[tuple[str, str]]:
+    return [(str(name), _ADDRESS.sub("", item if isinstance(item, str) else _name(item))) for name, item in annotations.items()]
+
+
+def _name(item: Any) -> str:
+    return item.__qualname__ if isinstance(item, type) else repr(item)
