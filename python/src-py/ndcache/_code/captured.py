@@ -18,7 +18,6 @@ import threading
 import types
 import typing
 import uuid
-import weakref
 from enum import Enum
 from typing import Any
 
@@ -51,8 +50,8 @@ CONTAINERS_AND_ARRAYS: tuple[type, ...] = tuple(kind for kind in CONTAINERS if k
 # Objects that have no bearing on what a function returns.
 _SILENT: tuple[type, ...] = (
     logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()), type(threading.RLock()),
-    threading.Condition, threading.Event, threading.Semaphore, weakref.ref, weakref.WeakKeyDictionary,
-    weakref.WeakValueDictionary, weakref.WeakSet, typing.TypeVar, types.GetSetDescriptorType, types.MemberDescriptorType,
+    threading.Condition, threading.Event, threading.Semaphore, typing.TypeVar, types.GetSetDescriptorType,
+    types.MemberDescriptorType,
 )  # fmt: skip
 
 

@@ -197,9 +197,7 @@ class Graph:
 
     def _unplain(self, value: Any, name: str, slot: Slot, reader: str, is_warned: bool) -> Any:
         """Returns the edge to an object of a library, by value if it is small, or to a value with such parts, by the rest."""
-        if (stands_for := objects.value_of(value)) is not None:
-            return self._constant(stands_for, name)
-        if not objects.has_parts(value):
+        if not objects.has_parts(value) and objects.value_of(value) is None:
             is_counted = not captured.is_code(value) and objects.counts(value)
             return self._each_call(name, slot) if is_counted else self._leave_out(value, name, reader, _NOT_CHEAP, is_warned)
         rest = self._rests.setdefault(id(value), (objects.Rest(value), value))[0]

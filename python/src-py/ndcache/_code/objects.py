@@ -7,12 +7,15 @@ by use. A container or object of the user's with other parts counts by the rest.
 from __future__ import annotations
 
 import copyreg
+import decimal
 import functools
 import io
+import os
 import pickle
 import random
 import struct
 import types
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,8 +72,8 @@ class _Probe(pickle.Pickler):
 
 
 def changes_by_use(item: Any) -> bool:
-    """Returns whether an object is there to be used up: a generator of random numbers, an iterator, a stream."""
-    if isinstance(item, (Iterator, random.Random, io.IOBase)):
+    """Returns whether an object is there to be used up or is another in each process: a generator of random numbers, a stream."""
+    if isinstance(item, (Iterator, random.Random, io.IOBase, type(os.environ))):
         return True
     return any(base.__module__.startswith("numpy.random") for base in type(item).__mro__)
 
@@ -108,12 +111,28 @@ def _is_distribution(cls: type) -> bool:
 
 
 def counts(value: Any) -> bool:
-    """Returns whether an object of an installed library counts by value."""
+    """Returns whether an object of an installed library counts by value; what was refused once isn't asked again."""
+    if _REFUSED.get(id(value)) is value:
+        return False
     try:
         _Probe(_Limited(), 5).dump(value)
-        return bool(_core.digest_value(value) == _core.digest_value(value))
+        is_steady = bool(_core.digest_value(value) == _core.digest_value(value))
     except Exception:  # noqa: BLE001 - what is pickled may raise anything
-        return False
+        is_steady = False
+    if not is_steady:
+        _refuse(value)
+    return is_steady
+
+
+# The pickle of a large object may take seconds.
+_REFUSED: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def _refuse(value: Any) -> None:
+    try:
+        _REFUSED[id(value)] = value
+    except TypeError:  # it has no weak references
+        pass
 
 
 class Rest:
@@ -163,9 +182,14 @@ class _Walk:
         if depth > _DEEPEST:
             return self._leave_out(item, place)
         self._open.append(id(item))
-        parts = self._container(item, place, depth + 1) if type(item) in captured.CONTAINERS else self._object(item, place, depth + 1)
+        parts = self._parts(item, place, depth + 1)
         self._open.pop()
         return parts
+
+    def _parts(self, item: Any, place: str, depth: int) -> Any:
+        if isinstance(item, weakref.ref):
+            return ("weakref", self.of(item(), f"{place}()", depth))
+        return self._container(item, place, depth) if type(item) in captured.CONTAINERS else self._object(item, place, depth)
 
     def _leaf(self, item: Any, place: str) -> Any:
         if captured.is_immutable(item) or captured.is_data(item):
@@ -207,15 +231,20 @@ class _Walk:
 
 
 def value_of(item: Any) -> Any:
-    """Returns the plain value that stands for an object that never changes and has no pickle, or ``None``."""
-    return ("struct", item.format) if isinstance(item, struct.Struct) else None
+    """Returns the plain values that stand for an object without a pickle, or with one of what its use leaves there; else ``None``."""
+    if isinstance(item, struct.Struct):
+        return ("struct", item.format)
+    if isinstance(item, decimal.Context):
+        traps = sorted(signal.__name__ for signal, is_on in item.traps.items() if is_on)
+        return ("decimal", item.prec, item.rounding, item.Emin, item.Emax, item.capitals, item.clamp, traps)
+    return None
 
 
 def has_parts(value: Any) -> bool:
-    """Returns whether a value is looked into: a builtin container, or an object that holds but attributes."""
+    """Returns whether a value is looked into: a builtin container, a weak reference, or an object that holds but attributes."""
     if captured.is_immutable(value) or captured.is_code(value) or captured.is_silent(value) or captured.has_hasher(value):
         return False
-    return type(value) in captured.CONTAINERS or captured.is_users_instance(value)
+    return type(value) in captured.CONTAINERS or isinstance(value, weakref.ref) or captured.is_users_instance(value)
 
 
 def _key(place: str, key: Any) -> str:
