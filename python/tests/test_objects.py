@@ -79,6 +79,26 @@ def test_no_code_of_the_users_runs_to_see_whether_an_object_counts(tmp_path):
     assert scope["RUN"] == []
 
 
+def test_what_a_descriptor_knows_of_objects_by_identity_is_never_mixed_up(tmp_path):
+    program = """
+    import weakref
+    class Kept:
+        def __init__(self): self.values = weakref.WeakKeyDictionary()
+        def __get__(self, owner, cls): return self.values[owner]
+        def __set__(self, owner, value): self.values[owner] = value
+    class Model:
+        k = Kept()
+        def __init__(self, k): self.k = k
+    ONE, TWO = Model(1), Model(2)
+    @memory.cache
+    def g(m): return m.k
+    """
+    scope = {"memory": Memory(tmp_path, verbose=0), "__name__": "program"}
+    exec(textwrap.dedent(program), scope)
+    with pytest.warns(ndcache.CacheWarning, match="without the cache"):
+        assert [scope["g"](scope[name]) for name in ("ONE", "TWO")] == [1, 2]
+
+
 def test_a_call_that_fits_a_global_estimator_is_stored(tmp_path):
     program = """
     import numpy as np

@@ -18,6 +18,7 @@ import threading
 import types
 import typing
 import uuid
+import weakref
 from enum import Enum
 from typing import Any
 
@@ -266,6 +267,8 @@ def is_plain(value: Any) -> bool:
         weight += weight_of_leaf(item)
         if is_data(item) or is_immutable(item) or isinstance(item, logging.Logger) or is_own(item) or is_code(item):
             continue
+        if isinstance(item, weakref.WeakKeyDictionary) and item is not value:
+            continue  # What it says of an object goes by identity: such a value has no digest, and the call isn't cached.
         if (bulk := _weight_in_bulk(item)) is not None:
             weight += bulk
             continue

@@ -279,7 +279,8 @@ def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: 
     if isinstance(item, Enum) and isinstance(item, owner):
         value = item._value_
         return ("member", graph.capture(value, text, boxed(value), part.name, silent=True))
-    if (is_dunder or hasattr(type(item), "__get__")) and captured.way_of(item) is Way.UNKNOWN:
+    is_librarys = hasattr(type(item), "__get__") and origin.kind_of_class(type(item)) != "user"
+    if (is_dunder or is_librarys) and captured.way_of(item) is Way.UNKNOWN:
         return graph.framework_edge(item, text, part.name, is_dunder)
     before = len(graph.uncounted)
     edge = graph.capture(item, text, slot, part.name, silent=True)

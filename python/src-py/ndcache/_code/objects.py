@@ -28,6 +28,7 @@ MAX_BYTES = 64 * 1024
 _DEEPEST = 40
 
 _HOOKS = ("__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__", "__getattribute__", "__getattr__")
+_WEAK = (weakref.WeakValueDictionary, weakref.WeakSet)
 _BY_NAME = (types.FunctionType, types.ModuleType, type)
 
 
@@ -189,7 +190,8 @@ class _Walk:
     def _parts(self, item: Any, place: str, depth: int) -> Any:
         if isinstance(item, weakref.ref):
             return ("weakref", self.of(item(), f"{place}()", depth))
-        return self._container(item, place, depth) if type(item) in captured.CONTAINERS else self._object(item, place, depth)
+        is_container = type(item) in captured.CONTAINERS or isinstance(item, _WEAK)
+        return self._container(item, place, depth) if is_container else self._object(item, place, depth)
 
     def _leaf(self, item: Any, place: str) -> Any:
         if captured.is_immutable(item) or captured.is_data(item):
@@ -216,7 +218,7 @@ class _Walk:
             more = self.of(getattr(item, "default_factory", None), f"{place}.default_factory", depth)
             return (kind, more, [(self.of(key, _key(place, key), depth), self.of(value, _key(place, key), depth)) for key, value in pairs])
         items = [self.of(element, _key(place, number), depth) for number, element in enumerate(list(item))]
-        if isinstance(item, (set, frozenset)):
+        if isinstance(item, (set, frozenset, weakref.WeakSet)):
             return (kind, sorted(_core.digest_value(element) for element in items))
         return (kind, getattr(item, "maxlen", None), bytes(item) if isinstance(item, bytearray) else items)
 
@@ -244,7 +246,7 @@ def has_parts(value: Any) -> bool:
     """Returns whether a value is looked into: a builtin container, a weak reference, or an object that holds but attributes."""
     if captured.is_immutable(value) or captured.is_code(value) or captured.is_silent(value) or captured.has_hasher(value):
         return False
-    return type(value) in captured.CONTAINERS or isinstance(value, weakref.ref) or captured.is_users_instance(value)
+    return type(value) in captured.CONTAINERS or isinstance(value, (weakref.ref, *_WEAK)) or captured.is_users_instance(value)
 
 
 def _key(place: str, key: Any) -> str:
