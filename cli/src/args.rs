@@ -379,7 +379,7 @@ pub(crate) struct Pin {
 pub(crate) enum Tier {
     /// Says which there are, and what is still to be sent there
     Status,
-    /// Asks each of them for something small
+    /// Tries of each what it is used for, and says what is wrong and what helps
     Doctor,
     /// Sends what was computed and isn't sent yet
     Flush {
@@ -389,12 +389,15 @@ pub(crate) enum Tier {
     },
     /// Sends what is in the cache already
     Push(TierFilter),
-    /// Fetches what the tiers have
+    /// Fetches what the tiers have, and makes a cache where there is none yet
     Pull(TierFilter),
     /// Removes results from the tiers, from here and from every machine
     Purge {
         #[command(flatten)]
         filter: TierFilter,
+        /// Lifts purges instead: those of the function, or all
+        #[arg(long, conflicts_with = "since")]
+        lift: bool,
         /// Asks nothing
         #[arg(long)]
         yes: bool,
@@ -404,8 +407,8 @@ pub(crate) enum Tier {
 /// Which results are meant; all, unless it is said.
 #[derive(Args, Debug)]
 pub(crate) struct TierFilter {
-    /// Those of this function, by its whole path
-    #[arg(long)]
+    /// Those of this function, by its path or the end of it
+    #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
     /// Those that were computed within that time: `30d`, `12h`
     #[arg(long, value_name = "AGE")]

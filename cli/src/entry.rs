@@ -115,7 +115,14 @@ pub(crate) fn of_path(memory: &Memory, function: &str, bad: &mut dyn FnMut(Strin
 /// # Errors
 /// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists.
 pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
-    let functions = memory.function_names()?;
+    meant(name, &memory.function_names()?, &format!("`{}`", cache::place(memory)), "see `ndcache ls`")
+}
+
+/// The one of these functions that is named by its path or by the end of it.
+///
+/// # Errors
+/// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists.
+pub(crate) fn meant(name: &str, functions: &[String], place: &str, advice: &str) -> Outcome<String> {
     if functions.iter().any(|path| path == name) {
         return Ok(name.to_owned());
     }
@@ -124,11 +131,10 @@ pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
         [] => {
             let ends = functions.iter().flat_map(|path| [path.as_str(), last(path)]);
             let advice = match closest(name, ends) {
-                Some(close) => format!("did you mean `{}`? see `ndcache ls`", safe(close)),
-                None => "see `ndcache ls`".to_owned(),
+                Some(close) => format!("did you mean `{}`? {advice}", safe(close)),
+                None => advice.to_owned(),
             };
-            let place = cache::place(memory);
-            Err(Failure::found(format!("no function `{}` has entries in `{place}`: {advice}", safe(name))))
+            Err(Failure::found(format!("no function `{}` has entries in {place}: {advice}", safe(name))))
         }
         [function] => Ok((*function).clone()),
         several => {

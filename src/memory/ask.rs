@@ -94,10 +94,14 @@ impl Memory {
             None => Reason::Off,
             Some(engine) => engine.explain(call),
         };
-        let edited =
-            reason == Reason::Hit && self.entry_of(call).is_ok_and(|entry| entry.is_some_and(|it| it.edited()));
-        let tiers = if reason == Reason::Hit { None } else { self.told_by_tiers(call) };
-        Explanation { reason, edited, tiers }
+        if reason != Reason::Hit {
+            return Explanation { reason, edited: false, tiers: self.told_by_tiers(call) };
+        }
+        let entry = self.entry_of(call).ok().flatten();
+        let edited = entry.as_ref().is_some_and(Entry::edited);
+        let is_from_tier = entry.is_some_and(|entry| entry.origin() == Some("tier"));
+        let told = is_from_tier.then(|| self.told_by_tiers(call).unwrap_or_else(|| "it came from one".to_owned()));
+        Explanation { reason, edited, tiers: told }
     }
 }
 

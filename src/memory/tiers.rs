@@ -1,6 +1,6 @@
 //! Tiers: results that come from there instead of being computed, and results that go there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
 use crate::key::Function;
 use crate::memory::{Engine, Memory};
-use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, TierStatus, Tiers};
+use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, TierProbe, TierStatus, Tiers};
 
 /// What is good for no longer isn't shared, in nanoseconds.
 const SHORT_LIVED: u64 = 60_000_000_000;
@@ -46,9 +46,13 @@ impl Engine {
         }
         let interrupted = || need.interrupt().is_some_and(|interrupt| interrupt());
         let sought = Sought { site, function: call.function().path(), fresh, interrupted: &interrupted };
+        let begin = Instant::now();
         match tiers.core().fetch(&sought) {
-            Fetched::Here => match need.look() {
-                Look::Found(value) => Ok(value),
+            Fetched::Here(place) => match need.look() {
+                Look::Found(value) => {
+                    self.recorder.fetched(call, site, &place, begin.elapsed());
+                    Ok(value)
+                }
                 Look::Missing(still) => Err((still, Sharing::Replace)),
             },
             Fetched::Nowhere { replace } => {
@@ -118,7 +122,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory has tiers and is read-only, and when the folder can't be listed.
+    /// Returns an error when the memory has tiers and is read-only, or none of its tiers may be written. Whatever can't be
+    /// sent is in what is returned.
     pub fn push(&self, filter: &Filter) -> Result<Moved> {
         match self.with_tiers("send results to tiers")? {
             Some(tiers) => tiers.core().push(filter),
@@ -126,12 +131,13 @@ impl Memory {
         }
     }
 
-    /// Fetches into the folder what the tiers have and `filter` says: on a machine that is about to need it. A tier that
-    /// can't be listed is an error.
+    /// Fetches into the folder what the tiers have and `filter` says: on a machine that is about to need it. An object that
+    /// is foreign or damaged is left out and told.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory has tiers and is read-only, and when a tier can't be listed.
+    /// Returns an error when the memory has tiers and is read-only, and when none of them can be listed. Whatever can't be
+    /// fetched is in what is returned.
     pub fn pull(&self, filter: &Filter) -> Result<Moved> {
         match self.with_tiers("fetch results from tiers")? {
             Some(tiers) => tiers.core().pull(filter),
@@ -150,8 +156,34 @@ impl Memory {
     /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told: then
     /// the results may come back from there.
     pub fn purge(&self, filter: &Filter) -> Result<Purged> {
-        let none = || Error::unsupported("can't purge: the memory has no tier that it may write");
+        let none = || Error::unsupported("can't purge: the memory has no tiers");
         self.with_tiers("purge results")?.ok_or_else(none)?.core().purge(filter)
+    }
+
+    /// Lifts purges on the tiers that may be written: those of `what`, which is the path of a function or the name of a
+    /// [`Purge`](crate::tier::Purge); all, if it is `None`. What they removed is computed anew; what is still there, or was
+    /// computed under a clock that differs, is good again, on every machine within ten minutes. Returns how many were in
+    /// force.
+    ///
+    /// ```
+    /// use ndcache::Memory;
+    /// use ndcache::tier::{Access, Filter, MemoryBackend, Tier};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// let tier = Tier::new(MemoryBackend::new()).access(Access::ReadWrite);
+    /// let memory = Memory::builder(folder.path()).tier(tier).open()?;
+    /// memory.purge(&Filter::default())?;
+    /// assert_eq!(memory.tiers()[0].purges[0].what, "all");
+    /// assert_eq!((memory.lift_purge(None)?, memory.tiers()[0].purges.len()), (1, 0));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told.
+    pub fn lift_purge(&self, what: Option<&str>) -> Result<u64> {
+        let none = || Error::unsupported("can't lift a purge: the memory has no tiers");
+        self.with_tiers("lift a purge")?.ok_or_else(none)?.core().lift_purge(what)
     }
 
     /// The tiers, in the order in which they are asked, without asking them anything.
@@ -164,7 +196,7 @@ impl Memory {
     /// let memory = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::named("x"))).open()?;
     /// let tiers = memory.tiers();
     /// assert_eq!((&*tiers[0].place, tiers[0].access, tiers[0].queued), ("memory:x", Access::ReadOnly, 0));
-    /// assert!(memory.probe_tiers()[0].1.is_ok());
+    /// assert!(memory.probe_tiers()[0].is_fine());
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     #[must_use]
@@ -172,11 +204,26 @@ impl Memory {
         self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().status())
     }
 
-    /// Asks each tier for a small object, whether or not it is left alone after a failure, and returns how long each took to
-    /// answer, by its place. Takes five seconds for one that is silent.
+    /// Tries of each tier what it is used for, whether or not it is left alone after a failure: an object and a folder that
+    /// aren't there have to be said to be absent, and where it is written to a small object is put, read back and deleted.
+    /// Takes five seconds for one that is silent.
     #[must_use]
-    pub fn probe_tiers(&self) -> Vec<(String, Result<Duration>)> {
+    pub fn probe_tiers(&self) -> Vec<TierProbe> {
         self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().probe())
+    }
+
+    /// How many results of this user wait to be sent to places that no tier of this memory is: one of another share, say, or
+    /// one that is no longer named.
+    #[must_use]
+    pub fn queued_elsewhere(&self) -> u64 {
+        self.all_tiers().map_or(0, |tiers| tiers.core().outbox.queued_elsewhere())
+    }
+
+    /// The paths of the functions of which each tier has results, sorted, with the tier's place; an error for one that
+    /// can't be listed. Lists each tier whole and reads a record of each function.
+    #[must_use]
+    pub fn tier_functions(&self) -> Vec<(String, Result<Vec<String>>)> {
+        self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().functions())
     }
 
     fn all_tiers(&self) -> Option<&Tiers> {

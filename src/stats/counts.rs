@@ -67,6 +67,8 @@ pub struct Counts {
     pub hits: u64,
     /// Values that were computed.
     pub misses: u64,
+    /// Hits whose value came from a tier for it: what is fetched is no miss.
+    pub fetched: u64,
     /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
     /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
@@ -243,6 +245,11 @@ impl Counters {
 
     pub(crate) fn miss(&self, function: &str, reason: &'static str) {
         self.count(function, reason, |counts| counts.misses += 1);
+    }
+
+    /// Counts a result that came from a tier; its hit is counted as any.
+    pub(crate) fn fetched(&self, function: &str) {
+        self.rest.lock().of(function).fetched += 1;
     }
 
     /// Counts a fault, and says whether it is the function's first: that one is worth a warning.

@@ -11,7 +11,8 @@ use crate::digest::escaped;
 /// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
 /// `p.steps[3]: 10 → 12` for a part of the argument `p`,
 /// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`. Behind it stands what each
-/// tier said when it was last asked for the result: `new function (tiers: /nfs/team: it doesn't have it)`.
+/// tier said when it was last asked for the result: `new function (tiers: /nfs/team: it doesn't have it)`,
+/// `hit (tiers: it came from one)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub(crate) reason: Reason,

@@ -42,6 +42,7 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
     Counts {
         hits: sum.hits.saturating_add(counts.hits),
         misses: sum.misses.saturating_add(counts.misses),
+        fetched: sum.fetched.saturating_add(counts.fetched),
         faults: sum.faults.saturating_add(counts.faults),
         rechecks: sum.rechecks.saturating_add(counts.rechecks),
         mismatches: sum.mismatches.saturating_add(counts.mismatches),

@@ -41,13 +41,29 @@ pub(crate) struct MissReport {
     /// The reason says what differs, and not just that something does.
     in_full: bool,
     hashing: Duration,
-    /// The call with its arguments in short, if it is to be printed.
-    call: Option<String>,
+    /// What is to be printed of the call, if it is.
+    call: Option<Box<PrintedCall>>,
+}
+
+/// A call as it is printed.
+struct PrintedCall {
+    /// With its arguments in short.
+    call: String,
+    /// What tiers said of it.
+    tiers: Option<String>,
 }
 
 impl MissReport {
     pub(crate) fn function(&self) -> &'static Function {
         self.function
+    }
+
+    /// With what tiers said when they were asked for it, if they were.
+    pub(crate) fn told_by_tiers(mut self, tiers: Option<String>) -> Self {
+        if let Some(call) = &mut self.call {
+            call.tiers = tiers;
+        }
+        self
     }
 
     /// Why the call goes by the cache, if it does.
@@ -107,7 +123,22 @@ impl Recorder {
             reason,
             in_full: true,
             hashing: call.hashing(),
-            call: self.prints(COMPUTATIONS).then(|| self.in_short(call)),
+            call: self.prints(COMPUTATIONS).then(|| Box::new(PrintedCall { call: self.in_short(call), tiers: None })),
+        }
+    }
+
+    /// Counts a result that came from the tier at `place` in that time, and says so: none was computed.
+    pub(crate) fn fetched(&self, call: &dyn AnyCall, site: &Site, place: &str, took: Duration) {
+        let function = call.function().path();
+        self.counters.fetched(function);
+        if let Some(run) = &self.run {
+            run.fetched(function);
+        }
+        tracing::info!(function, key = %site.key(), tier = place, seconds = took.as_secs_f64(), "fetched");
+        if self.prints(COMPUTATIONS) {
+            let _ = call.told(self.describe_options());
+            let line = format!("{} fetched in {took:.2?} from {place}", self.in_short(call));
+            self.print(&line, Some(site.key()), None);
         }
     }
 
@@ -137,12 +168,13 @@ impl Recorder {
             bytes,
             "computed"
         );
-        let Some(call) = call else { return };
+        let Some(PrintedCall { call, tiers }) = call.as_deref() else { return };
         let stored = match outcome {
             Storing::Stored(_, record, _) => format!("{} stored", size(value_bytes(record))),
             Storing::NotStored(why) => format!("not stored ({why})"),
         };
-        let line = format!("{call} computed in {duration:.2?}, {stored}; {reason}");
+        let tiers = tiers.as_ref().map_or_else(String::new, |tiers| format!(" (tiers: {tiers})"));
+        let line = format!("{call} computed in {duration:.2?}, {stored}; {reason}{tiers}");
         let (site, record) = match outcome {
             Storing::Stored(site, record, _) => (Some(*site), Some(*record)),
             Storing::NotStored(_) => (None, None),

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::tier::Fault;
+use crate::tier::{Advice, Fault};
 
 /// A place that keeps objects by name: a folder, an object store, a server of one's own.
 ///
@@ -112,6 +112,13 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         Err(Fault::Unsupported)
     }
 
+    /// What this place knows of the cause of a fault that it has just returned, and of what helps: for messages. It is asked
+    /// nothing, and returns at once. Nothing unless said.
+    fn advice(&self, fault: &Fault) -> Option<Advice> {
+        let _ = fault;
+        None
+    }
+
     /// Whether [`get`](Self::get) gives parts of objects; otherwise it is only asked for whole ones. They don't unless
     /// said.
     fn ranges(&self) -> bool {
@@ -164,13 +171,21 @@ impl<'a> Get<'a> {
 pub struct Got {
     /// The length of the whole object in bytes, if it is known.
     pub len: Option<u64>,
+    /// When it was put, by the place's clock, if that is known.
+    pub modified: Option<SystemTime>,
 }
 
 impl Got {
     /// Of an object that has so many bytes in all.
     #[must_use]
     pub fn of(len: u64) -> Self {
-        Self { len: Some(len) }
+        Self { len: Some(len), modified: None }
+    }
+
+    /// One that was put then.
+    #[must_use]
+    pub fn modified(self, modified: SystemTime) -> Self {
+        Self { modified: Some(modified), ..self }
     }
 }
 

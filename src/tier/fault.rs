@@ -58,6 +58,39 @@ impl Fault {
             Self::Other(_) => "other",
         }
     }
+
+    /// Whether nobody was there to be asked.
+    pub(super) fn is_unreachable(&self) -> bool {
+        use std::io::ErrorKind::{
+            AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
+            NetworkUnreachable, NotConnected, StaleNetworkFileHandle,
+        };
+        let Self::Other(error) = self else { return false };
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&**error);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            let kind =
+                kind.or_else(|| error.downcast_ref::<crate::error::Error>()?.io_error().map(std::io::Error::kind));
+            if kind.is_some_and(|kind| {
+                matches!(
+                    kind,
+                    AddrNotAvailable
+                        | ConnectionAborted
+                        | ConnectionRefused
+                        | ConnectionReset
+                        | HostUnreachable
+                        | NetworkDown
+                        | NetworkUnreachable
+                        | NotConnected
+                        | StaleNetworkFileHandle
+                )
+            }) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
 }
 
 impl fmt::Display for Fault {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Disk, Durability, Kind};
-use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
+use crate::tier::{Advice, Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
 
 /// A folder, on a file server or another disk.
 ///
@@ -83,7 +83,7 @@ impl Backend for Folder {
             file.seek(SeekFrom::Start(from)).map_err(Fault::other)?;
         }
         copy(&mut file.take(to.saturating_sub(from)), out, get.until)?;
-        Ok(Got::of(stat.len))
+        Ok(Got::of(stat.len).modified(stat.modified))
     }
 
     fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
@@ -109,8 +109,24 @@ impl Backend for Folder {
     }
 
     fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
-        below(&self.read()?, list.folder, DEPTH, list.until, each)?;
-        Ok(None)
+        let mut walk = FolderWalk { disk: self.read()?, until: list.until, each, failed: None };
+        walk.below(list.folder, DEPTH)?;
+        walk.failed.map_or(Ok(None), Err)
+    }
+
+    fn advice(&self, fault: &Fault) -> Option<Advice> {
+        let path = self.path.display();
+        match fault {
+            Fault::NoPlace => Some(Advice::new(
+                format!("folder `{path}` isn't there"),
+                format!("mount the file server, `mkdir {path}`, or correct the path"),
+            )),
+            Fault::Denied => Some(Advice::new(
+                format!("this user may not do that in folder `{path}`"),
+                "let its owner allow it (`chmod 2775` and a group for several users)",
+            )),
+            _ => None,
+        }
     }
 
     fn ranges(&self) -> bool {
@@ -145,22 +161,47 @@ fn send(body: &dyn Body, to: &mut dyn Write, until: Deadline) -> io::Result<()> 
     Ok(())
 }
 
-fn below(disk: &Disk, folder: &str, depth: usize, until: Deadline, each: Each<'_>) -> Result<(), Fault> {
-    expect_time(until)?;
-    for item in disk.list(folder).map_err(fault)? {
-        let name = if folder.is_empty() { item.name } else { format!("{folder}/{}", item.name) };
-        match item.kind {
-            Kind::Folder if depth > 0 => below(disk, &name, depth - 1, until, each)?,
-            // One that isn't whole yet is no object.
-            Kind::File if !name.ends_with(".tmp") => {
-                if let Some(stat) = disk.stat(&name).map_err(fault)? {
-                    each(Listed::new(&name, stat.len).modified(stat.modified))?;
-                }
+/// A listing under way.
+struct FolderWalk<'a> {
+    disk: Disk,
+    until: Deadline,
+    each: Each<'a>,
+    /// Why a folder couldn't be listed: the others are, and then that is said.
+    failed: Option<Fault>,
+}
+
+impl FolderWalk<'_> {
+    fn below(&mut self, folder: &str, depth: usize) -> Result<(), Fault> {
+        expect_time(self.until)?;
+        let items = match self.disk.list(folder) {
+            Ok(items) => items,
+            Err(error) => {
+                self.failed = Some(fault(error));
+                return Ok(());
             }
-            _ => {}
+        };
+        for item in items {
+            let name = if folder.is_empty() { item.name } else { format!("{folder}/{}", item.name) };
+            match item.kind {
+                Kind::Folder if depth > 0 => self.below(&name, depth - 1)?,
+                // One that isn't whole yet is no object.
+                Kind::File if !name.ends_with(".tmp") => self.file(&name)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &str) -> Result<(), Fault> {
+        match self.disk.stat(name) {
+            Ok(Some(stat)) => (self.each)(Listed::new(name, stat.len).modified(stat.modified)),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                self.failed = Some(fault(error));
+                Ok(())
+            }
         }
     }
-    Ok(())
 }
 
 /// Removes the folders that hold nothing any more.

@@ -77,9 +77,9 @@ impl Backend for MemoryBackend {
     }
 
     fn get(&self, get: &Get<'_>, out: &mut dyn io::Write) -> Result<Got, Fault> {
-        let object = self.objects.lock().get(get.name).map(|(bytes, _)| Arc::clone(bytes)).ok_or(Fault::Absent)?;
+        let (object, modified) = self.objects.lock().get(get.name).cloned().ok_or(Fault::Absent)?;
         out.write_all(get.part_of(&object))?;
-        Ok(Got::of(object.len() as u64))
+        Ok(Got::of(object.len() as u64).modified(modified))
     }
 
     fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {

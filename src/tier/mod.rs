@@ -10,10 +10,10 @@
 //!
 //! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or one's own.
 
-// * `backend`, `fault`: what is asked of a place; `conformance`: whether it does that; `folder`, `in_memory`: two places.
+// * `backend`, `fault`: what is asked of a place; `trouble`: what is told of its faults; `conformance`: whether it does that; `folder`, `in_memory`: two places.
 // * `settings`: how a tier is used; `tiers`: those of one memory; `place`: one of them, as this process sees it.
 // * `read`: results that come from tiers; `write`: results that go there; `removed`: those that must do neither; `bulk`: many at once; `status`: how
-//   the tiers are.
+//   the tiers are; `probe`: whether they work.
 
 mod backend;
 mod bulk;
@@ -24,6 +24,7 @@ mod in_memory;
 #[cfg(feature = "remote")]
 mod object_store;
 mod place;
+mod probe;
 mod read;
 mod removed;
 mod settings;
@@ -31,6 +32,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod tiers;
+mod trouble;
 mod write;
 
 pub use backend::{Backend, Body, Deadline, Each, Get, Got, List, Listed, Put, Stored, Token, When};
@@ -41,10 +43,12 @@ pub use folder::Folder;
 pub use in_memory::MemoryBackend;
 #[cfg(feature = "remote")]
 pub use object_store::{Credentials, ObjectStore};
+pub use probe::{ProbeStep, TierProbe};
 pub(crate) use read::{Fetched, Sought};
 pub(crate) use removed::{Target, mark};
 pub use settings::{Access, Filter, Share, Tier};
-pub use status::TierStatus;
+pub use status::{Purge, TierStatus};
 pub(crate) use tiers::Tiers;
+pub use trouble::{Advice, Trouble};
 pub use write::Flushed;
 pub(crate) use write::outbox::Outbox;

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -189,7 +190,7 @@ impl Tier {
         };
         match place.split_once("://") {
             Some((scheme, _)) => Self::at_url(scheme, place).map(|tier| tier.access(access)),
-            None => Ok(Self::new(Folder::new(place)?).access(access)),
+            None => Ok(Self::new(Folder::new(expect_path(place)?)?).access(access)),
         }
     }
 
@@ -233,6 +234,18 @@ impl Share {
     }
 }
 
+/// A relative path whose first component has a `:` is a URL that is misspelt, or a mode that isn't one.
+fn expect_path(place: &str) -> Result<&str> {
+    let first = place.split('/').next().unwrap_or(place);
+    let Some((before, _)) = first.split_once(':') else { return Ok(place) };
+    // What follows may be a password.
+    let before = before.escape_debug();
+    Err(Error::invalid(format!(
+        "a tier begins with `{before}:`, expected a path, or a URL such as `s3://bucket/folder`, with `rw:` or `ro:` before it; \
+         a folder whose name has a `:` is written `./{before}:…`"
+    )))
+}
+
 fn check_share(name: &str) -> Result<()> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let is_right = (1..=64).contains(&name.len()) && name.bytes().all(is_plain) && !name.starts_with('.');
@@ -242,6 +255,27 @@ fn check_share(name: &str) -> Result<()> {
     let name = name.escape_debug();
     let expected = "expected letters, digits, `-`, `_` and `.`, and none of the names that stand in a cache folder";
     Err(Error::invalid(format!("a tier's share is named `{name}`, {expected}")))
+}
+
+/// A tier as `NDCACHE_REMOTE` has it: a path or a URL, with `rw:` or `ro:` before it.
+///
+/// ```
+/// use ndcache::tier::Tier;
+///
+/// let team: Tier = "rw:/nfs/team/cache".parse()?;
+/// let misspelt = "rw:s3:/bucket".parse::<Tier>().unwrap_err();
+/// assert!(misspelt.to_string().contains("`s3://bucket/folder`"), "{misspelt}");
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+impl FromStr for Tier {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// Returns an error when it is neither a path nor a URL, or names a place that this build can't use.
+    fn from_str(text: &str) -> Result<Self> {
+        Self::named(text)
+    }
 }
 
 /// Names the place and how it is used.

@@ -1,9 +1,9 @@
 //! How the tiers of a memory are.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::tier::removed::{DENY, DENY_MAX};
+use crate::tier::place::Place;
+use crate::tier::removed::Deny;
 use crate::tier::tiers::Core;
 use crate::tier::{Access, Share};
 
@@ -21,35 +21,36 @@ pub struct TierStatus {
     pub queued: u64,
     /// How long it isn't asked for yet, after a failure; nothing if it is asked.
     pub left_alone: Duration,
+    /// The purges in force, as this folder has last heard of them, which is ten minutes ago at most where a memory is open.
+    pub purges: Vec<Purge>,
 }
 
-/// How long a place that is looked at may take.
-const WAIT: Duration = Duration::from_secs(5);
+/// A purge that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Purge {
+    /// What was purged, as the list of the tier has it: the name of a function's folder, a key, or `all`.
+    pub what: String,
+    /// What was computed until then isn't good.
+    pub until: SystemTime,
+}
 
 impl Core {
     pub(crate) fn status(&self) -> Vec<TierStatus> {
-        let queued = |name: &str| {
-            let queue = self.outbox.queues().find(|(place, _)| place.name == name);
-            queue.map_or(0, |(_, queue)| queue.len())
-        };
-        let status = self.outbox.places.iter().map(|place| TierStatus {
+        let status = self.outbox.queued().map(|(place, queued)| TierStatus {
             place: place.name.clone(),
             access: place.tier.access,
             share: place.tier.share,
-            queued: queued(&place.name),
+            queued,
             left_alone: place.circuit.waits(),
+            purges: self.purges(place),
         });
         status.collect()
     }
 
-    /// Asks each tier for a small object, and says how long that took.
-    pub(crate) fn probe(&self) -> Vec<(String, Result<Duration>)> {
-        let probed = self.outbox.places.iter().map(|place| {
-            let begin = Instant::now();
-            let answer = place.get(DENY.to_owned(), DENY_MAX, WAIT);
-            let failed = |fault| Error::new(ErrorKind::Io, "it doesn't answer").because(fault);
-            (place.name.clone(), answer.map(|_| begin.elapsed()).map_err(failed))
-        });
-        probed.collect()
+    fn purges(&self, place: &Place) -> Vec<Purge> {
+        let at = |nanoseconds| SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds);
+        let list = Deny::read(&self.archive.disk, &place.id);
+        list.in_force().map(|(what, until)| Purge { what, until: at(until) }).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::entry::archive::Archive;
 use crate::threads::fork::ForkMutex;
-use crate::tier::place::Answer;
+use crate::tier::place::{Answer, Place};
 use crate::tier::read::Told;
 use crate::tier::removed::{self, Deny};
 use crate::tier::write::outbox::Outbox;
@@ -115,35 +115,33 @@ impl Drop for AtEnd {
 }
 
 impl Core {
-    /// Renews the copy of what was purged from tiers, once it is ten minutes old, and removes that here.
+    /// Renews the copies of what was purged from tiers that are ten minutes old, and removes that here.
     pub(crate) fn renew_deny(&self) {
         let disk = &self.archive.disk;
-        if removed::age(disk).is_some_and(|age| age < removed::RENEWED) {
+        let is_old = |place: &&Place| removed::age(disk, &place.id).is_none_or(|age| age >= removed::RENEWED);
+        if !self.outbox.places.iter().any(|place| is_old(&place)) {
             return;
         }
         let _one = self.renewing.lock();
-        let known = Deny::read(disk);
-        let (mut all, mut asked) = (known.clone(), false);
-        for place in self.outbox.places.iter().filter(|place| place.circuit.may_ask()) {
-            match place.get(removed::DENY.to_owned(), removed::DENY_MAX, DENY_WAIT) {
-                Ok(Answer::Bytes(bytes)) => {
-                    all.merge(Deny::parse(&bytes));
-                    asked = true;
+        for place in self.outbox.places.iter().filter(is_old).filter(|place| place.circuit.may_ask()) {
+            match place.deny_list(removed::DENY_MAX, DENY_WAIT) {
+                Ok((Answer::Bytes(bytes), modified)) => drop(self.keep_deny(place, Deny::of_place(&bytes, modified))),
+                Ok((Answer::Absent, _)) => drop(self.keep_deny(place, Deny::default())),
+                Ok((Answer::TooLong, _)) => {
+                    tracing::warn!(tier = place.name, "its list of what was purged is too long");
                 }
-                Ok(Answer::Absent) => asked = true,
-                Ok(Answer::TooLong) => tracing::warn!(tier = place.name, "its list of what was purged is too long"),
                 Err(_) => {}
             }
         }
-        if asked {
-            self.keep_deny(&known, &all);
-        }
     }
 
-    /// Removes what is denied now and wasn't, and keeps the list.
-    pub(super) fn keep_deny(&self, known: &Deny, all: &Deny) -> u64 {
-        let removed = all.apply(&self.archive, known);
-        if let Err(error) = all.write(&self.archive.disk) {
+    /// Removes what a tier denies now and didn't, and adds it to the copy of its list; returns how many entries went.
+    pub(super) fn keep_deny(&self, place: &Place, list: Deny) -> u64 {
+        let known = Deny::read(&self.archive.disk, &place.id);
+        let mut all = known.clone();
+        all.merge(list);
+        let removed = all.apply(&self.archive, &known);
+        if let Err(error) = all.write(&self.archive.disk, &place.id) {
             tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
         }
         removed

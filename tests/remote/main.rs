@@ -5,6 +5,7 @@
 //! are skipped, and why.
 
 mod conform;
+mod doctor;
 mod encrypted;
 mod faults;
 #[path = "../support/fork.rs"]

@@ -56,7 +56,11 @@ fn what_is_wrong_of_a_url_or_an_option_is_an_error_that_says_so() {
         ("s3://", &[], "expected one of"),
         ("s3://bucket/a", &[("no_such_option", "1")], "the option `no_such_option` isn't known"),
         ("s3://bucket/a", &[("pool_idle_timeout", "1s")], "the option `pool_idle_timeout` isn't known"),
-        ("s3://bucket/a", &[("endpoint", "http://127.0.0.1:9000")], "isn't encrypted"),
+        (
+            "s3://bucket/a",
+            &[("endpoint", "http://127.0.0.1:9000")],
+            "isn't encrypted: expected `https`, or `AWS_ALLOW_HTTP=true`",
+        ),
         ("s3://bucket/a", &[("endpoint", "127.0.0.1:9000")], "isn't the URL of a server"),
         ("https://server/a?b", &[], "has a `?`"),
         ("https://server/a", &[("endpoint", "x")], "the option `endpoint` isn't known"),

@@ -312,3 +312,66 @@ fn shares_have_names_that_can_stand_beside_others() {
         assert!(error.to_string().contains("share"), "{error}");
     }
 }
+
+/// Run by the test below, in a process of its own.
+#[test]
+fn fetched_with_a_word() {
+    let Some(folder) = std::env::var_os("NDCACHE_TEST_FETCHED") else { return };
+    let memory = Memory::builder(folder).env().verbose(1).open().unwrap();
+    memory.eval(ramp::call(10_000, 21));
+    memory.eval(ramp::call(10_000, 22));
+}
+
+#[test]
+fn a_fetched_result_is_told_as_fetched() {
+    let (team, other, third) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Memory::open(team.path()).unwrap().eval(ramp::call(10_000, 21));
+    let tier = Tier::new(Folder::new(team.path()).unwrap()).share(Share::Any);
+    let memory = Memory::builder(other.path()).tier(tier).open().unwrap();
+    memory.eval(ramp::call(10_000, 21));
+    memory.eval(ramp::call(10_000, 21));
+    let counts = memory.stats().by_function()[ramp::function().path()];
+    assert_eq!((counts.fetched, counts.hits, counts.misses), (1, 2, 0));
+    let told = memory.explain(&ramp::call(10_000, 21)).to_string();
+    assert!(told.starts_with("hit (tiers: ") && told.ends_with(": it came from there)"), "{told}");
+    drop(memory);
+    let memory = Memory::open(other.path()).unwrap();
+    assert_eq!(memory.explain(&ramp::call(10_000, 21)).to_string(), "hit (tiers: it came from one)");
+    let total = memory.history(None).unwrap().total();
+    assert_eq!((total.fetched, total.hits, total.misses), (1, 1, 0));
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "tiers::reading::fetched_with_a_word", "--nocapture"]);
+    command
+        .env("NDCACHE_TEST_FETCHED", third.path())
+        .env("NDCACHE_REMOTE", team.path())
+        .env("NDCACHE_REMOTE_SHARE", "any");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    let place = team.path().display();
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("ndcache: ")).collect();
+    assert!(
+        lines.len() == 2 && lines[0].contains(" fetched in ") && lines[0].ends_with(&format!(" from {place}")),
+        "{said}"
+    );
+    let answer = format!(" (tiers: {place}: it doesn't have it)");
+    assert!(lines[1].contains(" computed in ") && lines[1].ends_with(&answer), "{said}");
+}
+
+/// It was, when answers before had come soon, and by the first call of a process.
+#[test]
+fn a_place_that_answers_late_is_asked_for_no_array() {
+    let mut proxy = Proxy::new();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(one.path());
+    memory.eval(ramp::call(10_000, 31));
+    memory.eval(ramp::call(10_000, 32));
+    flush(&memory);
+    proxy.latency = Duration::from_millis(400);
+    for seed in [31, 32] {
+        proxy.forget();
+        // Of another process, as it were.
+        let memory = proxy.open(other.path(), Access::ReadOnly);
+        let ((), count) = runs(|| drop(memory.eval(ramp::call(10_000, seed))));
+        assert_eq!((count, proxy.count("get .npy")), (1, 0), "{seed}");
+    }
+}

@@ -1,9 +1,10 @@
 //! What goes to a tier, and what doesn't.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ndarray::Array1;
-use ndcache::tier::{Access, Backend, Filter, Folder, Get, Share, Tier};
+use ndcache::tier::{Access, Backend, Filter, Folder, Get, Put, Share, Tier};
 use ndcache::{Entry, FileStamp, Memory, cache};
 
 use super::proxy::{Flaw, Plan, Proxy};
@@ -38,6 +39,12 @@ fn greeted(name: &str, password: &str) -> String {
 fn flush(memory: &Memory) {
     let flushed = memory.flush(Duration::from_secs(60)).unwrap();
     assert_eq!((flushed.left, flushed.failed), (0, 0));
+}
+
+/// The copy in a folder of the list of what was purged from its one tier.
+fn copy_of_deny_list(folder: &Path) -> PathBuf {
+    let tiers = std::fs::read_dir(folder.join("t")).unwrap().map(|item| item.unwrap().path());
+    tiers.filter(|path| !path.ends_with("x")).map(|path| path.join("deny")).next().unwrap()
 }
 
 #[test]
@@ -243,7 +250,7 @@ fn nothing_is_served_while_it_can_not_be_told_what_was_purged() {
     memory.eval(waves::call(9000, 1));
     flush(&memory);
     let memory = proxy.memory(other.path());
-    let list = other.path().join("t/deny");
+    let list = copy_of_deny_list(other.path());
     std::fs::File::create(&list).unwrap().set_len(1 << 30).unwrap();
     memory.eval(waves::call(9000, 1));
     assert_eq!((memory.stats().misses(), memory.stats().by_tier()[&proxy.place()].hits), (1, 0));
@@ -272,7 +279,7 @@ fn what_is_purged_is_served_nowhere_ten_minutes_later() {
     assert_eq!((purged.here, purged.there, purged.tiers), (10, 10, 1));
     drop(memories);
     for folder in &folders {
-        let list = std::fs::File::options().write(true).open(folder.path().join("t/deny")).unwrap();
+        let list = std::fs::File::options().write(true).open(copy_of_deny_list(folder.path())).unwrap();
         list.set_modified(std::time::SystemTime::now() - Duration::from_secs(601)).unwrap();
         let memory = proxy.memory(folder.path());
         for seed in 0..10 {
@@ -324,4 +331,47 @@ fn opened_by_the_environment() {
         }
         Err(error) => println!("{error}"),
     }
+}
+
+fn put_deny_list(proxy: &Proxy, text: String) {
+    let until = ndcache::tier::Deadline::after(Duration::from_secs(9));
+    proxy.objects.put(&Put::new("deny", until), &text.into_bytes()).unwrap();
+}
+
+#[test]
+fn a_purge_of_a_clock_that_is_ahead_ends_and_can_be_lifted() {
+    let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let future = SystemTime::now() + Duration::from_secs(10 * 365 * 86_400);
+    put_deny_list(&proxy, format!("{} all\n", future.duration_since(UNIX_EPOCH).unwrap().as_nanos()));
+    let memory = proxy.memory(one.path());
+    let purges = memory.tiers()[0].purges.clone();
+    assert_eq!((purges.len(), &*purges[0].what), (1, "all"));
+    assert!(purges[0].until < SystemTime::now() + Duration::from_secs(900), "ten minutes by the clock of the place");
+    // What is computed now is no good before that; whoever lifts it has it good at once.
+    memory.eval(waves::call(5000, 41));
+    flush(&memory);
+    assert_eq!(proxy.count("put .record"), 0);
+    assert_eq!((memory.lift_purge(Some("all")).unwrap(), memory.lift_purge(None).unwrap()), (1, 0));
+    assert_eq!(memory.tiers()[0].purges, []);
+    assert_eq!(memory.push(&Filter::default()).unwrap().moved, 1);
+    let memory = proxy.memory(other.path());
+    memory.eval(waves::call(5000, 41));
+    assert_eq!((memory.stats().misses(), memory.tiers()[0].purges.len()), (0, 0));
+    // A purge after it acts.
+    let purged = memory.purge(&Filter::default()).unwrap();
+    assert_eq!((purged.here, purged.there), (1, 1));
+    assert_eq!(memory.tiers()[0].purges.len(), 1);
+}
+
+#[test]
+fn the_purges_of_one_tier_are_nothing_to_a_memory_without_it() {
+    let (team, main, one) = (Proxy::new(), Proxy::new(), tempfile::tempdir().unwrap());
+    let other = tempfile::tempdir().unwrap();
+    let memory = main.memory(one.path());
+    memory.eval(waves::call(5000, 51));
+    flush(&memory);
+    team.memory(other.path()).purge(&Filter::default()).unwrap();
+    let memory = main.memory(other.path());
+    memory.eval(waves::call(5000, 51));
+    assert_eq!(memory.stats().misses(), 0, "{}", memory.explain(&waves::call(5000, 51)));
 }

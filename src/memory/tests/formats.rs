@@ -140,7 +140,8 @@ fn a_root_of_known_names_is_marked_as_a_cache() {
 fn clearing_takes_entries_and_slots_alone() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::open(folder.path()).unwrap();
-    let others = ["s/log", "s/log.host-7", "t/0123456789abcdef/q-7/job", "t/x/all", "t/deny", "p/mine"];
+    let others =
+        ["s/log", "s/log.host-7", "t/0123456789abcdef/q-7/job", "t/x/all", "t/0123456789abcdef/deny", "p/mine"];
     // As in a folder that was no cache before.
     let foreign =
         ["m/ab/x", "m/notes.record", "f/thing-0123456789abcdef/mine", "f/thing-0123456789abcdef/ab/table.npy"];

@@ -103,7 +103,8 @@ impl Engine {
             Missing::OtherType(_) => StoreDecision::No("an entry of other types of the same names stands there"),
             _ => StoreDecision::Yes(sharing),
         };
-        let missed = self.recorder.miss(call, site, missing);
+        let told = self.tiers.as_ref().and_then(|tiers| tiers.core().told(site.key()));
+        let missed = self.recorder.miss(call, site, missing).told_by_tiers(told);
         Waited::Turn(Turn { missed, decision, _lead: lead })
     }
 

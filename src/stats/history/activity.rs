@@ -13,6 +13,8 @@ pub struct Activity {
     pub hits: u64,
     /// Hits of a key that the run had hit before.
     pub repeats: u64,
+    /// First hits whose value came from a tier for them.
+    pub fetched: u64,
     /// Calls that were computed.
     pub misses: u64,
     /// Times that the cache failed, and the value was returned all the same.
@@ -43,6 +45,7 @@ impl Activity {
     pub fn add(&mut self, other: &Self) {
         self.hits = self.hits.saturating_add(other.hits);
         self.repeats = self.repeats.saturating_add(other.repeats);
+        self.fetched = self.fetched.saturating_add(other.fetched);
         self.misses = self.misses.saturating_add(other.misses);
         self.faults = self.faults.saturating_add(other.faults);
         self.saved = self.saved.saturating_add(other.saved);

@@ -81,6 +81,7 @@ fn push_activity(line: &mut String, activity: &Activity) {
     let fields = [
         ("hit", activity.hits),
         ("repeat", activity.repeats),
+        ("fetch", activity.fetched),
         ("miss", activity.misses),
         ("fault", activity.faults),
         ("saved", nanoseconds(activity.saved)),
@@ -168,6 +169,7 @@ fn read_activity(cursor: &mut Cursor<'_>) -> Option<Activity> {
         match &*name {
             "hit" => activity.hits = cursor.number()?,
             "repeat" => activity.repeats = cursor.number()?,
+            "fetch" => activity.fetched = cursor.number()?,
             "miss" => activity.misses = cursor.number()?,
             "fault" => activity.faults = cursor.number()?,
             "saved" => activity.saved = Duration::from_nanos(cursor.number()?),

@@ -143,6 +143,14 @@ impl Run {
         true
     }
 
+    /// Counts a call whose value came from a tier.
+    pub(crate) fn fetched(&self, function: &'static str) {
+        let Some(mut state) = self.state() else { return };
+        state.pending.entry(function).or_default().fetched += 1;
+        drop(state);
+        write_at_end_of_thread(&self.me, false);
+    }
+
     /// Counts a call that was computed.
     pub(crate) fn miss(&self, function: &'static str, miss: &Miss<'_>) {
         let Some(mut state) = self.state() else { return };

@@ -13,17 +13,18 @@ use crate::fuzz::fuzz;
 use crate::store::Disk;
 
 fn activity() -> impl Strategy<Value = Activity> {
-    let counts = prop::array::uniform4(0..1_000_000_u64);
+    let counts = prop::array::uniform5(0..1_000_000_u64);
     let times = prop::array::uniform5(0..u64::MAX);
     let reasons = prop::collection::btree_map(".{0,20}", any::<u64>(), 0..4);
     (counts, times, any::<[u64; 2]>(), reasons, prop::option::of(".{0,30}")).prop_map(
         |(counts, times, bytes, reasons, last_miss)| {
-            let [hits, repeats, misses, faults] = counts;
+            let [hits, repeats, fetched, misses, faults] = counts;
             let [saved, spent, hashing, loading, storing] = times.map(Duration::from_nanos);
             let [loaded, stored] = bytes;
             Activity {
                 hits,
                 repeats,
+                fetched,
                 misses,
                 faults,
                 saved,

@@ -23,8 +23,18 @@ impl Disk {
             Err(errno) => return Err(fault(errno)),
         }
         let stat = fs::statat(&above, name.leaf, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
-        let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        Ok(is_folder && stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o077 == 0)
+        Ok(is_own(&stat))
+    }
+
+    /// Whether a folder is there that is this user's, and closed to everybody else.
+    pub(crate) fn is_private(&self, folder: &str) -> Result<bool> {
+        let name = Name::new(folder)?;
+        let stat = self.folder(name.folder).and_then(|above| fs::statat(above, name.leaf, AtFlags::SYMLINK_NOFOLLOW));
+        match stat {
+            Ok(stat) => Ok(is_own(&stat)),
+            Err(errno) if at::is_absent(errno) => Ok(false),
+            Err(errno) => Err(self.fault("stat", &name, errno)),
+        }
     }
 
     /// Makes a folder with the folders above it, for whoever may write to the root.
@@ -61,4 +71,9 @@ impl Disk {
         })?;
         Ok(renamed.is_some())
     }
+}
+
+fn is_own(stat: &fs::Stat) -> bool {
+    let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    is_folder && stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o077 == 0
 }

@@ -1,15 +1,16 @@
 //! What an answer means.
 
 use std::io;
-use std::sync::atomic::Ordering;
 
 use ::object_store::client::{HttpError, HttpErrorKind};
 use http::StatusCode;
 
-use crate::tier::Fault;
+use crate::tier::object_store::address::{Address, Protocol};
 use crate::tier::object_store::credentials::Refused;
 use crate::tier::object_store::notes::{Answer, Transport, sources};
 use crate::tier::object_store::options::Store;
+use crate::tier::trouble::NO_CONNECTION;
+use crate::tier::{Advice, Fault};
 
 /// A fault, and whether it is known to be this one.
 pub(super) struct Judged {
@@ -90,7 +91,7 @@ fn unanswered(store: &Store, broken: &Transport) -> Fault {
         |text: &str| Fault::other(io::Error::new(broken.io, format!("{text} `{}`: {}", store.endpoint, broken.text)));
     match broken.kind {
         HttpErrorKind::Timeout => Fault::Late,
-        HttpErrorKind::Connect => io("can't connect to"),
+        HttpErrorKind::Connect => io(NO_CONNECTION),
         HttpErrorKind::Decode => io("can't read what is answered by"),
         _ => io("the connection broke to"),
     }
@@ -105,12 +106,53 @@ fn local(error: &::object_store::Error) -> Fault {
     }
 }
 
-/// The class has no room for the cause, which is logged once for each store.
+/// The class has no room for the cause, which is kept for `Remote::advice`.
 fn denied(store: &Store, cause: &str) -> Fault {
-    if !store.known.denied.swap(true, Ordering::Relaxed) {
-        tracing::warn!(endpoint = store.endpoint, "the object store denies access: {cause}");
-    }
+    *store.known.denied.lock() = Some(cause.to_owned());
     Fault::Denied
+}
+
+/// What is told of a fault of the store at this address.
+pub(super) fn advice(address: &Address, fault: &Fault, denied: impl Fn() -> Option<String>) -> Option<Advice> {
+    let of = |cause: Option<String>, remedy: &str| Some(Advice { cause, remedy: Some(remedy.to_owned()) });
+    match fault {
+        Fault::Denied => of(denied(), credentials(address.protocol)),
+        Fault::NoPlace => {
+            let what = match address.protocol {
+                Protocol::Azure => "container",
+                Protocol::Http => "folder",
+                _ => "bucket",
+            };
+            of(Some(format!("there is no {what} of `{address}`")), "make it, or correct its name in the URL")
+        }
+        fault if fault.is_unreachable() => of(None, endpoint(address.protocol)),
+        Fault::Late => of(None, endpoint(address.protocol)),
+        _ => None,
+    }
+}
+
+fn credentials(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Azure => {
+            "check `AZURE_STORAGE_ACCOUNT_NAME` and `AZURE_STORAGE_ACCOUNT_KEY`, or what stands for them"
+        }
+        Protocol::Google => "check `GOOGLE_SERVICE_ACCOUNT`, or what stands for it, and what that account may do",
+        Protocol::Http => "check the user and the password in the URL, and what they may do there",
+        _ => {
+            "check `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or what stands for them, and that they may \
+             `s3:GetObject` and `s3:ListBucket`, and `s3:PutObject` and `s3:DeleteObject` to write"
+        }
+    }
+}
+
+fn endpoint(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::S3 => {
+            "see whether `AWS_ENDPOINT_URL_S3` and `AWS_REGION` are right, its server runs, and can be reached from here \
+             (`HTTPS_PROXY`)"
+        }
+        _ => "see whether its name and port are right, its server runs, and can be reached from here (`HTTPS_PROXY`)",
+    }
 }
 
 /// Whether a host is the store's, with the bucket in front or without.

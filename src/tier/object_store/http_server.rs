@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::store::nonce;
 use crate::tier::object_store::address::Address;
+use crate::tier::object_store::fault::Judged;
 use crate::tier::object_store::line::{Gone, Line, Sender};
 use crate::tier::object_store::notes::Notes;
 use crate::tier::object_store::options::Store;
@@ -132,17 +133,25 @@ fn judged(asked: Result<(), Asked>) -> Result<(), Fault> {
     asked.map_err(|(judged, _)| no_bucket(judged.fault))
 }
 
-/// All that lies in a folder and those below it.
+/// All that lies in a folder and those below it. A folder below that can't be listed is said at the end.
 pub(super) async fn walk(store: &Store, address: &Address, folder: &str, line: &Line) -> Result<(), Fault> {
-    let mut folders = vec![(Path::from(folder.trim_end_matches('/')), 0)];
+    let (mut folders, mut failed) = (vec![(Path::from(folder.trim_end_matches('/')), 0)], None);
     while let Some((folder, depth)) = folders.pop() {
-        let listed = ask(store, Notes::default(), store.objects.list_with_delimiter(Some(&folder))).await;
-        let listed = listed.map_err(|(judged, _)| judged.fault)?;
+        let listed = match ask(store, Notes::default(), store.objects.list_with_delimiter(Some(&folder))).await {
+            Ok(listed) => listed,
+            // One that was removed meanwhile.
+            Err((Judged { fault: Fault::Absent, .. }, _)) if depth > 0 => continue,
+            Err((Judged { fault: fault @ Fault::Denied, .. }, _)) if depth > 0 => {
+                failed = Some(fault);
+                continue;
+            }
+            Err((judged, _)) => return Err(judged.fault),
+        };
         line.listed(found(address, &listed.objects)).map_err(Gone::fault)?;
         let below = |path: &Path| path != &folder && path.prefix_matches(&folder);
         if depth < DEPTH {
             folders.extend(listed.common_prefixes.into_iter().filter(below).map(|path| (path, depth + 1)));
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::threads::fork::ForkMutex;
 use crate::tier::{
-    Backend, Body, Deadline, Each, Fault, Folder, Get, Got, List, Listed, MemoryBackend, Put, Stored, Token,
+    Advice, Backend, Body, Deadline, Each, Fault, Folder, Get, Got, List, Listed, MemoryBackend, Put, Stored, Token,
 };
 
 pub use credentials::Credentials;
@@ -199,6 +199,10 @@ impl Backend for ObjectStore {
         self.as_backend().list(list, each)
     }
 
+    fn advice(&self, fault: &Fault) -> Option<Advice> {
+        self.as_backend().advice(fault)
+    }
+
     fn ranges(&self) -> bool {
         self.as_backend().ranges()
     }
@@ -257,7 +261,7 @@ impl Backend for Remote {
             _ => Ok(()),
         };
         let work = |store, line| transfer::get(store, path, range, at_most, line);
-        self.call(get.until, work, &mut serve).map(Got::of)
+        self.call(get.until, work, &mut serve)
     }
 
     fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
@@ -293,6 +297,11 @@ impl Backend for Remote {
         };
         let work = |store, line| transfer::list(store, address, folder, token, line);
         self.call(list.until, work, &mut serve).map(|token| token.map(Token::new))
+    }
+
+    fn advice(&self, fault: &Fault) -> Option<Advice> {
+        let denied = || self.running.lock().as_ref()?.denied();
+        fault::advice(&self.address, fault, denied)
     }
 
     fn ranges(&self) -> bool {

@@ -15,6 +15,7 @@ use ::object_store::{BackoffConfig, ClientConfigKey, ClientOptions, ObjectStore 
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::threads::fork::ForkMutex;
 use crate::tier::object_store::address::{Address, Protocol};
 use crate::tier::object_store::client::{Connector, Shared};
 use crate::tier::object_store::credentials::{
@@ -58,8 +59,8 @@ impl Store {
 pub(super) struct Known {
     /// There is such a bucket.
     pub(super) is_there: AtomicBool,
-    /// It was logged why access is denied.
-    pub(super) denied: AtomicBool,
+    /// Why access was denied last.
+    pub(super) denied: ForkMutex<Option<String>>,
 }
 
 /// What is said of a store.
@@ -107,7 +108,7 @@ impl Options {
         let endpoint = said(AmazonS3ConfigKey::S3Endpoint).or_else(|| said(AmazonS3ConfigKey::Endpoint));
         let allows = said(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-        let (endpoint, host) = endpoint_of(&endpoint, allows)?;
+        let (endpoint, host) = endpoint_of(&endpoint, allows, "AWS_ALLOW_HTTP")?;
         let store = builder.build().map_err(|error| self.refused(&error))?;
         Ok(Store::by_pages(store, endpoint, host))
     }
@@ -126,7 +127,8 @@ impl Options {
         }
         let said = |key| builder.get_config_value(&key);
         let endpoint = said(GoogleConfigKey::BaseUrl).unwrap_or_else(|| "https://storage.googleapis.com".to_owned());
-        let (endpoint, host) = endpoint_of(&endpoint, said(GoogleConfigKey::Client(ClientConfigKey::AllowHttp)))?;
+        let allows = said(GoogleConfigKey::Client(ClientConfigKey::AllowHttp));
+        let (endpoint, host) = endpoint_of(&endpoint, allows, "GOOGLE_ALLOW_HTTP")?;
         let store = builder.build().map_err(|error| self.refused(&error))?;
         Ok(Store::by_pages(store, endpoint, host))
     }
@@ -147,7 +149,8 @@ impl Options {
         let account = said(AzureConfigKey::AccountName).or_else(|| account_of(&address.url)).unwrap_or_default();
         let endpoint =
             said(AzureConfigKey::Endpoint).unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
-        let (endpoint, host) = endpoint_of(&endpoint, said(AzureConfigKey::Client(ClientConfigKey::AllowHttp)))?;
+        let allows = said(AzureConfigKey::Client(ClientConfigKey::AllowHttp));
+        let (endpoint, host) = endpoint_of(&endpoint, allows, "AZURE_ALLOW_HTTP")?;
         let store = builder.build().map_err(|error| self.refused(&error))?;
         Ok(Store::by_pages(store, endpoint, host))
     }
@@ -165,7 +168,7 @@ impl Options {
         let builder = HttpBuilder::new().with_url(&address.url).with_retry(no_retries());
         let builder = builder.with_http_connector(Shared(client.clone())).with_client_options(options);
         let url = Url::parse(&address.url).map_err(|_| Error::invalid("it has no proper URL"))?;
-        let (endpoint, host) = endpoint_of(&address.url, Some("true".to_owned()))?;
+        let (endpoint, host) = endpoint_of(&address.url, Some("true".to_owned()), "")?;
         let objects = Arc::new(builder.build().map_err(|error| self.refused(&error))?);
         let server = Some(Arc::new(Server::new(client, url)));
         Ok(Store { objects, pages: None, host, endpoint, server, known: Arc::default() })
@@ -245,7 +248,7 @@ fn no_retries() -> RetryConfig {
 }
 
 /// The endpoint as one text, and its host, with its port unless that is the one of its scheme.
-fn endpoint_of(text: &str, allows_http: Option<String>) -> Result<(String, String)> {
+fn endpoint_of(text: &str, allows_http: Option<String>, variable: &str) -> Result<(String, String)> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let Some(url) = url else { return Err(Error::invalid("the endpoint isn't the URL of a server")) };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
@@ -253,7 +256,8 @@ fn endpoint_of(text: &str, allows_http: Option<String>) -> Result<(String, Strin
     }
     let endpoint = url.as_str().trim_end_matches('/').to_owned();
     if url.scheme() == "http" && allows_http.as_deref() != Some("true") {
-        let remedy = "expected `https`, or the option `allow_http` = `true`";
+        let remedy =
+            format!("expected `https`, or `{variable}=true` in the environment or the option `allow_http` = `true`");
         return Err(Error::invalid(format!("the endpoint `{endpoint}` isn't encrypted: {remedy}")));
     }
     let host = url.host_str().unwrap_or_default();

@@ -50,6 +50,11 @@ impl Running {
         self.process.is_current()
     }
 
+    /// Why the store denied access last, if it did.
+    pub(super) fn denied(&self) -> Option<String> {
+        self.parts.as_ref()?.store.known.denied.lock().clone()
+    }
+
     /// Works on the thread of the connections until the deadline, and serves here what it asks for.
     pub(super) fn call<T, W>(
         &self,

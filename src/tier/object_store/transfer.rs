@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use ::object_store::list::PaginatedListOptions;
 use ::object_store::path::Path;
@@ -18,7 +19,7 @@ use crate::tier::object_store::http_server as http;
 use crate::tier::object_store::line::{Found, Gone, Line};
 use crate::tier::object_store::notes::{self, Answer, Notes};
 use crate::tier::object_store::options::Store;
-use crate::tier::{Fault, When};
+use crate::tier::{Fault, Got, When};
 
 /// What is longer is sent in parts, some at a time: they are in memory.
 const PART: u64 = 8 << 20;
@@ -42,14 +43,14 @@ pub(super) async fn ask<T>(
     done.map_err(|error| (judge(store, &error, answer.as_ref()), answer))
 }
 
-/// An object or a part of it, and the length of the whole.
+/// An object or a part of it, and what is known of the whole.
 pub(super) async fn get(
     store: Store,
     path: Path,
     range: Option<Range<u64>>,
     at_most: u64,
     line: Line,
-) -> Result<u64, Fault> {
+) -> Result<Got, Fault> {
     match asked_for(&store, &path, range.clone()).await {
         Ok(got) => send(&store, got, 0..u64::MAX, at_most, &line).await,
         // A server that knows no parts, or doesn't say which one it gives, is asked for the whole.
@@ -68,8 +69,9 @@ async fn asked_for(store: &Store, path: &Path, range: Option<Range<u64>>) -> Res
 }
 
 /// Sends on what lies in a part of the answer.
-async fn send(store: &Store, got: GetResult, part: Range<u64>, at_most: u64, line: &Line) -> Result<u64, Fault> {
+async fn send(store: &Store, got: GetResult, part: Range<u64>, at_most: u64, line: &Line) -> Result<Got, Fault> {
     let (len, given) = (got.meta.size, got.range.end - got.range.start);
+    let modified = SystemTime::from(got.meta.last_modified);
     let part = part.start.min(given)..part.end.min(given);
     let wanted = part.end - part.start;
     if wanted > at_most {
@@ -87,7 +89,12 @@ async fn send(store: &Store, got: GetResult, part: Range<u64>, at_most: u64, lin
             line.bytes(bytes_of_part).await.map_err(Gone::fault)?;
         }
     }
-    if sent == wanted { Ok(len) } else { Err(Fault::other(format!("{sent} bytes have come, expected {wanted}"))) }
+    if sent != wanted {
+        return Err(Fault::other(format!("{sent} bytes have come, expected {wanted}")));
+    }
+    // A server that doesn't say when is said to have put it in 1970.
+    let is_known = modified > SystemTime::UNIX_EPOCH;
+    Ok(Got { modified: is_known.then_some(modified), ..Got::of(len) })
 }
 
 /// "Not found" may mean the bucket: then one object of it is listed, unless that was done.

@@ -122,7 +122,7 @@ impl Circuit {
             Fault::Busy(None) => None,
             // One silence has cost its caller all that it may cost.
             Fault::Late | Fault::NoPlace | Fault::Denied => Some(Duration::ZERO),
-            fault if is_unreachable(fault) => Some(Duration::ZERO),
+            fault if fault.is_unreachable() => Some(Duration::ZERO),
             _ => (state.failed >= FAILED_MAX).then_some(Duration::ZERO),
         };
         let busy = state.recent.len() == RECENT && state.recent.iter().filter(|busy| **busy).count() * 2 >= RECENT;
@@ -194,38 +194,6 @@ impl State {
         }
         self.recent.push_back(busy);
     }
-}
-
-/// Whether nobody was there to be asked.
-fn is_unreachable(fault: &Fault) -> bool {
-    use std::io::ErrorKind::{
-        AddrNotAvailable, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkDown,
-        NetworkUnreachable, NotConnected, StaleNetworkFileHandle,
-    };
-    let Fault::Other(error) = fault else { return false };
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&**error);
-    while let Some(error) = cause {
-        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        let kind = kind.or_else(|| error.downcast_ref::<crate::error::Error>()?.io_error().map(std::io::Error::kind));
-        if kind.is_some_and(|kind| {
-            matches!(
-                kind,
-                AddrNotAvailable
-                    | ConnectionAborted
-                    | ConnectionRefused
-                    | ConnectionReset
-                    | HostUnreachable
-                    | NetworkDown
-                    | NetworkUnreachable
-                    | NotConnected
-                    | StaleNetworkFileHandle
-            )
-        }) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

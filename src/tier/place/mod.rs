@@ -8,8 +8,9 @@ pub(super) mod circuit;
 pub(super) mod pace;
 pub(super) mod pipe;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -23,7 +24,8 @@ use crate::tier::place::calls::Calls;
 use crate::tier::place::circuit::Circuit;
 use crate::tier::place::pace::Pace;
 use crate::tier::place::pipe::Capped;
-use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Stored, Tier};
+use crate::tier::removed::DENY;
+use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Stored, Tier, Trouble};
 
 /// How long a record is waited for, from the first byte that is asked to the last one that comes.
 pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
@@ -45,8 +47,8 @@ pub(crate) struct Place {
     counters: Arc<Counters>,
     /// What was warned of already.
     told: ForkMutex<Vec<&'static str>>,
-    /// Nothing is put there any more.
-    pub(super) refused: std::sync::atomic::AtomicBool,
+    /// Why nothing is put there any more.
+    refused: ForkMutex<Option<Trouble>>,
 }
 
 /// What a place says of a small object.
@@ -68,8 +70,7 @@ impl Place {
         let id = id(&place, &prefix);
         let calls = Calls::new(Arc::clone(&tier.backend));
         let (circuit, pace) = (Circuit::new(None), Pace::default());
-        let refused = std::sync::atomic::AtomicBool::new(false);
-        let (ranges, told) = (tier.backend.ranges(), ForkMutex::default());
+        let (ranges, told, refused) = (tier.backend.ranges(), ForkMutex::default(), ForkMutex::default());
         Self { name: place, id, prefix, calls, circuit, pace, ranges, counters, told, tier, refused }
     }
 
@@ -106,6 +107,30 @@ impl Place {
         }
         self.hear(&answer);
         answer
+    }
+
+    /// Its list of what was purged, and when that was last written by the place's clock. A place that isn't there has none
+    /// that is known.
+    pub(super) fn deny_list(&self, at_most: u64, wait: Duration) -> Result<(Answer, Option<SystemTime>), Fault> {
+        let (until, begin) = (Deadline::after(wait), Instant::now());
+        let listed = self.calls.run(until, move |backend: &dyn Backend| {
+            let mut out = Capped::new(at_most, until);
+            let got = backend.get(&Get::new(DENY, at_most, until), &mut out);
+            let modified = got.as_ref().ok().and_then(|got| got.modified);
+            Ok((out.finish(got)?, modified))
+        });
+        let listed = match listed {
+            Err(Fault::Absent) => Ok((Answer::Absent, None)),
+            listed => listed,
+        };
+        if listed.is_ok() {
+            self.pace.answered(begin.elapsed());
+        }
+        // The first object makes the place.
+        if !(self.writes() && matches!(listed, Err(Fault::NoPlace))) {
+            self.hear(&listed);
+        }
+        listed
     }
 
     /// The record of this name.
@@ -162,8 +187,26 @@ impl Place {
             tracing::debug!(tier = self.name, %fault, "a tier failed");
         } else {
             let then = if off { "; it isn't asked for a while" } else { "" };
-            tracing::warn!(tier = self.name, %fault, "a tier failed; results are computed instead{then}");
+            let Trouble { cause, remedy, .. } = self.trouble(fault);
+            tracing::warn!(tier = self.name, class, cause, remedy, "a tier failed; results are computed instead{then}");
         }
+    }
+
+    /// What is told of a fault of this place.
+    pub(super) fn trouble(&self, fault: &Fault) -> Trouble {
+        // One's own place may panic.
+        let advice = catch_unwind(AssertUnwindSafe(|| self.tier.backend.advice(fault))).unwrap_or_default();
+        Trouble::of_fault(&self.name, fault, advice)
+    }
+
+    /// What doesn't allow to put anything there, ever, isn't asked for that again by this process.
+    pub(super) fn refuse(&self, fault: &Fault) {
+        *self.refused.lock() = Some(self.trouble(fault));
+    }
+
+    /// Why nothing is put there any more, if that is so.
+    pub(super) fn refusal(&self) -> Option<Trouble> {
+        self.refused.lock().clone()
     }
 
     /// Whether a class of failures was warned of before.

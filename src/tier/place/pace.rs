@@ -67,11 +67,13 @@ impl Pace {
         taken.zip(known.latency).is_some_and(|(taken, latency)| taken.calls >= CALLS && taken.seconds < latency)
     }
 
-    /// Whether fetching so many bytes is worth it, for a result that took so long to compute.
-    pub(in crate::tier) fn is_worth(&self, bytes: u64, duration: Duration) -> bool {
+    /// Whether fetching so many bytes by so many requests, one after the other, is worth it for a result that took so long
+    /// to compute. The place has just `answered` in that time: a mean of many better ones, or of none, says less.
+    pub(in crate::tier) fn is_worth(&self, bytes: u64, requests: u64, answered: Duration, duration: Duration) -> bool {
         let known = self.0.lock();
-        let fetch = known.latency.unwrap_or(0.0) + bytes as f64 / known.throughput.unwrap_or(THROUGHPUT);
-        bytes == 0 || fetch <= WORTH * duration.as_secs_f64()
+        let latency = known.latency.unwrap_or(0.0).max(answered.as_secs_f64());
+        let fetch = latency * requests as f64 + bytes as f64 / known.throughput.unwrap_or(THROUGHPUT);
+        requests == 0 || fetch <= WORTH * duration.as_secs_f64()
     }
 }
 
@@ -85,12 +87,23 @@ mod tests {
 
     #[test]
     fn what_takes_longer_to_fetch_than_to_compute_is_not_fetched() {
-        let pace = Pace::default();
-        assert!(pace.is_worth(0, Duration::ZERO), "it is here already");
-        assert!(!pace.is_worth(100 << 20, Duration::from_millis(50)));
-        assert!(pace.is_worth(1 << 30, Duration::from_secs(600)));
+        let (pace, soon) = (Pace::default(), Duration::from_millis(1));
+        assert!(pace.is_worth(0, 0, soon, Duration::ZERO), "it is here already");
+        assert!(!pace.is_worth(100 << 20, 1, soon, Duration::from_millis(50)));
+        assert!(pace.is_worth(1 << 30, 1, soon, Duration::from_secs(600)));
         pace.fetched(100 << 20, Duration::from_secs(100));
-        assert!(!pace.is_worth(1 << 30, Duration::from_secs(600)));
+        assert!(!pace.is_worth(1 << 30, 1, soon, Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn the_last_answer_counts_whatever_came_before_and_each_request_costs_one() {
+        let (pace, late) = (Pace::default(), Duration::from_millis(1500));
+        assert!(!pace.is_worth(1 << 20, 1, late, Duration::from_millis(1800)), "the first one of a process");
+        (0..20).for_each(|_| pace.answered(Duration::from_millis(5)));
+        pace.answered(late);
+        assert!(!pace.is_worth(1 << 20, 1, late, Duration::from_millis(1800)), "a mean of better ones");
+        assert!(pace.is_worth(1 << 20, 1, late, Duration::from_secs(2)));
+        assert!(!pace.is_worth(1 << 20, 2, late, Duration::from_secs(2)), "two arrays");
     }
 
     #[test]

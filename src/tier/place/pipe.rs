@@ -11,7 +11,7 @@ use crate::tier::place::Answer;
 use crate::tier::{Deadline, Fault, Got};
 
 /// Small objects, in memory. Nothing is reserved: lengths are only claimed.
-pub(super) struct Capped {
+pub(in crate::tier) struct Capped {
     bytes: Vec<u8>,
     at_most: usize,
     until: Deadline,
@@ -20,13 +20,13 @@ pub(super) struct Capped {
 }
 
 impl Capped {
-    pub(super) fn new(at_most: u64, until: Deadline) -> Self {
+    pub(in crate::tier) fn new(at_most: u64, until: Deadline) -> Self {
         let at_most = usize::try_from(at_most).unwrap_or(usize::MAX);
         Self { bytes: Vec::new(), at_most, until, too_long: false, failed: false }
     }
 
     /// What has come, if it is all; whatever the place says of a reader that had failed.
-    pub(super) fn finish(self, got: Result<Got, Fault>) -> Result<Answer, Fault> {
+    pub(in crate::tier) fn finish(self, got: Result<Got, Fault>) -> Result<Answer, Fault> {
         if self.too_long {
             return Ok(Answer::TooLong);
         }

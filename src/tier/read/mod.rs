@@ -20,10 +20,10 @@ use crate::payload::any_value;
 use crate::planted;
 use crate::record::{OVERFLOW_MAX, Record};
 use crate::store::Stat;
+use crate::tier::Fault;
 use crate::tier::place::{Answer, Place, RECORD_WAIT};
 use crate::tier::read::array::{Allowance, Stop};
 use crate::tier::tiers::Core;
-use crate::tier::{Fault, removed};
 
 /// What a call looks for that this folder lacks.
 pub(crate) struct Sought<'a> {
@@ -37,8 +37,8 @@ pub(crate) struct Sought<'a> {
 
 /// What became of it.
 pub(crate) enum Fetched {
-    /// It is here now.
-    Here,
+    /// It is here now, from the tier at this place.
+    Here(String),
     /// It is to be computed, and to `replace` what a tier has under its name.
     Nowhere { replace: bool },
 }
@@ -82,7 +82,10 @@ impl Core {
             told.push(format!("{}: {outcome}", place.name));
             replace |= matches!(outcome, Outcome::Stale(_) | Outcome::Damaged(_));
             match outcome {
-                Outcome::Here => return Fetched::Here,
+                Outcome::Here => {
+                    self.tell(sought.site.key(), told.join("; "));
+                    return Fetched::Here(place.name.clone());
+                }
                 Outcome::Local(error) => {
                     tracing::warn!(function = sought.function, %error, "what came from a tier can't be kept");
                     break;
@@ -117,8 +120,9 @@ impl Core {
         if !place.circuit.may_ask() {
             return Outcome::NotAsked("it is left alone after a failure");
         }
+        let begin = Instant::now();
         let outcome = match place.record(&sought.site.record()) {
-            Ok(Answer::Bytes(bytes)) => self.judge(place, sought, &bytes),
+            Ok(Answer::Bytes(bytes)) => self.judge(place, sought, &bytes, begin.elapsed()),
             Ok(Answer::TooLong) => Outcome::Damaged(Error::damaged("its record is too long")),
             Ok(Answer::Absent) => Outcome::Absent,
             Err(_) if planted::is("tier error counted as a miss") => Outcome::Absent,
@@ -143,14 +147,19 @@ impl Core {
         outcome
     }
 
-    /// Judges a record by all that it says, and fetches the rest.
-    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8]) -> Outcome {
-        match decode(bytes, sought) {
-            Ok(record) => match self.is_worth(place, sought, &record, bytes.len() as u64) {
-                Ok(()) => self.take(place, sought, &record),
-                Err(outcome) => outcome,
-            },
-            Err(outcome) => outcome,
+    /// Judges a record, which came in so long a time, by all that it says, and fetches the rest.
+    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8], answered: Duration) -> Outcome {
+        let record = match decode(bytes, sought) {
+            Ok(record) => record,
+            Err(outcome) => return outcome,
+        };
+        if let Err(how) = self.expect_fresh(sought, &record, bytes.len() as u64) {
+            return Outcome::Stale(how);
+        }
+        let (requests, duration) = (record.files().count() as u64, Duration::from_nanos(record.duration));
+        match place.pace.is_worth(stored_bytes(&record), requests, answered, duration) {
+            true => self.take(place, sought, &record),
+            false => Outcome::Left("computing it is faster than fetching it"),
         }
     }
 
@@ -179,18 +188,8 @@ impl Core {
         }
     }
 
-    /// Whether an entry is good still, and fetching it faster than computing it.
-    fn is_worth(&self, place: &Place, sought: &Sought<'_>, record: &Record, length: u64) -> Result<(), Outcome> {
-        self.expect_fresh(sought, record, length).map_err(Outcome::Stale)?;
-        let duration = Duration::from_nanos(record.duration);
-        match place.pace.is_worth(stored_bytes(record), duration) {
-            true => Ok(()),
-            false => Err(Outcome::Left("computing it is faster than fetching it")),
-        }
-    }
-
     fn expect_fresh(&self, sought: &Sought<'_>, record: &Record, length: u64) -> Result<(), String> {
-        if removed::is_removed(&self.archive.disk, sought.site, record) {
+        if self.is_removed(sought.site, record) {
             return Err("it was removed".to_owned());
         }
         if expires_soon(record) {

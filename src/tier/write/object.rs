@@ -54,6 +54,12 @@ impl Object {
         Ok(Self { record: split.record, overflow: Some((file, bytes)), arrays })
     }
 
+    /// The names of its files but the record.
+    pub(super) fn names(&self) -> Vec<String> {
+        let overflow = self.overflow.iter().map(|(name, _)| name.clone());
+        self.arrays.iter().map(|(name, _)| name.clone()).chain(overflow).collect()
+    }
+
     /// The bytes of all its files.
     pub(super) fn len(&self) -> u64 {
         let overflow = self.overflow.as_ref().map_or(0, |(_, bytes)| bytes.len() as u64);

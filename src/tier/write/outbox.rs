@@ -9,24 +9,33 @@ use crate::entry::site::Site;
 use crate::entry::write::put::Sharing;
 use crate::record::Record;
 use crate::stats::counts::Counters;
-use crate::store::Disk;
+use crate::store::{Disk, Kind};
 use crate::threads::fork::ForkMutex;
-use crate::tier::Tier;
 use crate::tier::place::{Place, queue_folder};
 use crate::tier::read::expires_soon;
 use crate::tier::write::queue::{Job, Queue};
+use crate::tier::{Tier, Trouble};
 
 /// The tiers of a memory, with the queues of those that it may write.
 pub(crate) struct Outbox {
     disk: Arc<Disk>,
     pub(crate) places: Vec<Place>,
-    /// The folders of their queues; `None` for those to which nothing is sent.
-    queues: Vec<Option<String>>,
+    /// The folders of their queues.
+    folders: Vec<QueueFolder>,
     /// The thread that sends.
     pub(super) sender: ForkMutex<Option<Thread>>,
     /// Something was added since it was last asked.
     added: AtomicBool,
     warned: OnceLock<()>,
+}
+
+/// The folder of the queue of one tier and this user.
+struct QueueFolder {
+    path: String,
+    /// It is there, and this user's alone.
+    is_private: bool,
+    /// Results are put into it.
+    sends: bool,
 }
 
 impl Outbox {
@@ -37,23 +46,24 @@ impl Outbox {
         if writes && let Err(error) = disk.make_folder("t/x") {
             tracing::warn!(%error, "what is removed may come back from a tier");
         }
-        let mut queues = Vec::new();
+        let mut folders = Vec::new();
         let places = tiers.into_iter().map(|tier| {
             let place = Place::new(tier, Arc::clone(counters));
-            let folder = queue_folder(&place.id);
-            let is_private = keeps && disk.make_private(&folder).unwrap_or(false);
-            let place = if is_private { place.with_circuit(disk, &folder) } else { place };
+            let path = queue_folder(&place.id);
+            let made = if keeps { disk.make_private(&path) } else { disk.is_private(&path) };
+            let is_private = made.unwrap_or(false) && !disk.medium().world_writable;
+            let place = if is_private { place.with_circuit(disk, &path) } else { place };
             if place.writes() && writes && !is_private {
                 tracing::warn!(tier = place.name, "nothing is sent there: the cache folder is anybody's to write to");
             }
-            queues.push((is_private && place.writes()).then_some(folder));
+            folders.push(QueueFolder { path, is_private, sends: is_private && writes && place.writes() });
             place
         });
         let places = places.collect();
         Self {
             disk: Arc::clone(disk),
             places,
-            queues,
+            folders,
             sender: ForkMutex::default(),
             added: AtomicBool::new(false),
             warned: OnceLock::new(),
@@ -86,10 +96,43 @@ impl Outbox {
 
     /// The tiers that results are sent to, with their queues.
     pub(in crate::tier) fn queues(&self) -> impl Iterator<Item = (&Place, Queue<'_>)> {
-        self.places
-            .iter()
-            .zip(&self.queues)
-            .filter_map(|(place, folder)| Some((place, Queue { disk: &self.disk, folder: folder.as_deref()? })))
+        let all = self.places.iter().zip(&self.folders).filter(|(_, folder)| folder.sends);
+        all.map(|(place, folder)| (place, Queue { disk: &self.disk, folder: &folder.path }))
+    }
+
+    /// How many results of this user are to be sent to each tier, whether or not this memory sends any.
+    pub(in crate::tier) fn queued(&self) -> impl Iterator<Item = (&Place, u64)> {
+        let len = |folder: &QueueFolder| match folder.is_private {
+            true => Queue { disk: &self.disk, folder: &folder.path }.len(),
+            false => 0,
+        };
+        self.places.iter().zip(&self.folders).map(move |(place, folder)| (place, len(folder)))
+    }
+
+    /// How many results of this user are to be sent to places that no tier of this memory is: of another share, say.
+    pub(crate) fn queued_elsewhere(&self) -> u64 {
+        let own = queue_folder("");
+        let own = own.rsplit('/').next().unwrap_or_default();
+        let ids = self.disk.list("t").unwrap_or_default().into_iter().filter(|item| item.kind == Kind::Folder);
+        let others = ids.map(|item| format!("t/{}/{own}", item.name));
+        let others = others.filter(|path| !self.folders.iter().any(|folder| folder.path == *path));
+        let private = others.filter(|path| self.disk.is_private(path).unwrap_or(false));
+        private.map(|path| Queue { disk: &self.disk, folder: &path }.len()).sum()
+    }
+
+    /// Why nothing is sent to tiers that may be written.
+    pub(in crate::tier) fn withheld(&self) -> Vec<Trouble> {
+        let withheld = self.places.iter().zip(&self.folders).filter(|(place, folder)| place.writes() && !folder.sends);
+        let folder = self.disk.path().display().to_string();
+        let trouble = |place: &Place| {
+            let (cause, remedy) = match self.disk.medium().world_writable {
+                true => ("which anybody may write to", format!("`chmod o-w {folder}`")),
+                false => ("in which the queue isn't this user's alone", "look at the folder `t` in it".to_owned()),
+            };
+            let cause = format!("nothing is sent from `{folder}`, {cause}");
+            Trouble { remedy, ..Trouble::of_object(&place.name, "denied", cause) }
+        };
+        withheld.map(|(place, _)| trouble(place)).collect()
     }
 
     /// Whether something was added since this was last asked.

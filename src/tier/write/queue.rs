@@ -104,7 +104,12 @@ impl Queue<'_> {
 
     /// How many entries are to be sent, those under way included.
     pub(in crate::tier) fn len(&self) -> u64 {
-        self.jobs().map_or(0, |(jobs, taken)| jobs.len() as u64 + taken)
+        let is_job = |name: &str| {
+            let taken = name.strip_suffix(".c").and_then(|name| name.rsplit_once('.'));
+            Job::parse(taken.map_or(name, |(name, _)| name)).is_some()
+        };
+        let items = self.disk.list(self.folder).unwrap_or_default();
+        items.iter().filter(|item| item.kind == Kind::File && is_job(&item.name)).count() as u64
     }
 
     /// Takes a job; `None` if another one was faster.

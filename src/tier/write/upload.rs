@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
 use crate::entry::site::Site;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::planted;
 use crate::record::Record;
 use crate::tier::place::{Answer, Place};
@@ -13,10 +13,10 @@ use crate::tier::read::expires_soon;
 use crate::tier::tiers::Core;
 use crate::tier::write::object::Object;
 use crate::tier::write::queue::{Claim, Queue};
-use crate::tier::{Body, Fault, removed};
+use crate::tier::{Body, Fault, Trouble, removed, trouble};
 
 /// What became of sending an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tier) enum Sent {
     /// It is there, of so many bytes.
     Put(u64),
@@ -27,7 +27,13 @@ pub(in crate::tier) enum Sent {
     /// It isn't published yet.
     Early,
     /// It couldn't be sent now.
-    Failed,
+    Failed(Box<Trouble>),
+}
+
+impl Sent {
+    fn failed(trouble: Trouble) -> Self {
+        Self::Failed(Box::new(trouble))
+    }
 }
 
 /// An entry is noted before it is published: one that isn't there is waited for that long.
@@ -57,7 +63,7 @@ impl Sending<'_> {
 }
 
 /// What came of a pass through the queues.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pass {
     pub(super) sent: u64,
     pub(super) failed: u64,
@@ -65,6 +71,8 @@ pub(super) struct Pass {
     pub(super) early: u64,
     /// What is left, with what others have taken.
     pub(super) left: u64,
+    /// Why.
+    pub(super) troubles: Vec<Trouble>,
 }
 
 /// What [`Memory::flush`](crate::Memory::flush) has sent.
@@ -78,7 +86,7 @@ pub(super) struct Pass {
 /// assert_eq!((flushed.uploaded, flushed.left, flushed.failed), (0, 0, 0)); // it has no tiers
 /// # Ok::<(), ndcache::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Flushed {
     /// Results that are in their tier now and were to be sent.
@@ -87,49 +95,66 @@ pub struct Flushed {
     pub left: u64,
     /// Attempts to send one that failed.
     pub failed: u64,
+    /// Why something is left, as far as that is known: once for each tier and cause.
+    pub troubles: Vec<Trouble>,
 }
 
 impl Core {
     /// Sends what is to be sent, for so long, whether or not a tier is left alone after a failure.
     pub(crate) fn flush(&self, wait: Duration) -> Flushed {
         let (begin, mut flushed) = (Instant::now(), Flushed::default());
+        flushed.troubles = self.outbox.withheld();
         loop {
             let pass = self.pass(true, &|| begin.elapsed() >= wait, begin.checked_add(wait));
             flushed.uploaded += pass.sent;
             flushed.failed += pass.failed;
             flushed.left = pass.left;
+            pass.troubles.into_iter().for_each(|trouble| trouble::add(&mut flushed.troubles, trouble));
             let left = wait.saturating_sub(begin.elapsed());
             if flushed.left == 0 || left.is_zero() || self.all_refused() {
-                return flushed;
+                break;
             }
             let pause = if pass.failed > 0 { Duration::from_secs(1) } else { Duration::from_millis(20) };
             std::thread::sleep(pause.min(left));
         }
+        self.count_unsent(&mut flushed);
+        flushed
+    }
+
+    /// Counts what waits for a tier that was written to before and is read-only now.
+    fn count_unsent(&self, flushed: &mut Flushed) {
+        for (place, queued) in self.outbox.queued().filter(|(place, queued)| !place.writes() && *queued > 0) {
+            flushed.left += queued;
+            let cause = format!("{queued} results wait to be sent there, and here it is read-only");
+            let remedy = "say `rw:` before it in `NDCACHE_REMOTE`, or give it `Access::ReadWrite`".to_owned();
+            let trouble = Trouble { remedy, ..Trouble::of_object(&place.name, "read-only", cause) };
+            trouble::add(&mut flushed.troubles, trouble);
+        }
     }
 
     fn all_refused(&self) -> bool {
-        use std::sync::atomic::Ordering;
-        self.outbox.queues().all(|(place, _)| place.refused.load(Ordering::Relaxed))
+        self.outbox.queues().all(|(place, _)| place.refusal().is_some())
     }
 
     /// Sends what nobody else has taken, until `over`; one that is left alone after a failure is only asked if `hurry`. No
     /// request goes on for long after `until`.
     pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool, until: Option<Instant>) -> Pass {
-        use std::sync::atomic::Ordering;
         let mut pass = Pass::default();
         for (place, queue) in self.outbox.queues() {
             let (jobs, taken) = match queue.jobs() {
                 Ok(jobs) => jobs,
                 Err(error) => {
                     tracing::debug!(tier = place.name, %error, "what is to be sent there can't be listed");
+                    trouble::add(&mut pass.troubles, self.trouble_here(&error));
                     continue;
                 }
             };
             pass.left += taken;
             let mut failed = false;
             for job in jobs {
-                let is_refused = place.refused.load(Ordering::Relaxed);
-                if failed || is_refused || over() || !(hurry || place.circuit.may_ask()) {
+                let refusal = place.refusal();
+                if failed || refusal.is_some() || over() || !(hurry || place.circuit.may_ask()) {
+                    refusal.into_iter().for_each(|trouble| trouble::add(&mut pass.troubles, trouble));
                     pass.left += 1;
                     continue;
                 }
@@ -146,8 +171,8 @@ impl Core {
                     let _ = queue.done(&claim);
                 }
                 let sent = self.send_claimed(place, &queue, &claim, until);
-                failed = sent == Sent::Failed;
-                let ended = if matches!(sent, Sent::Failed | Sent::Early) {
+                failed = matches!(sent, Sent::Failed(_));
+                let ended = if matches!(sent, Sent::Failed(_) | Sent::Early) {
                     queue.give_back(&claim)
                 } else {
                     queue.done(&claim)
@@ -157,9 +182,10 @@ impl Core {
                 }
                 match sent {
                     Sent::Put(_) | Sent::There => pass.sent += 1,
-                    Sent::Failed => {
+                    Sent::Failed(trouble) => {
                         pass.failed += 1;
                         pass.left += 1;
+                        trouble::add(&mut pass.troubles, *trouble);
                     }
                     Sent::Early => {
                         pass.early += 1;
@@ -185,7 +211,7 @@ impl Core {
                 Sent::Early
             }
             Ok(None) => Sent::Dropped,
-            Err(error) if error.kind() == ErrorKind::Io => Sent::Failed,
+            Err(error) if error.kind() == ErrorKind::Io => Sent::failed(self.trouble_here(&error)),
             Err(_) => Sent::Dropped,
         }
     }
@@ -206,9 +232,9 @@ impl Core {
         let there =
             match place.get(place.object(&site.record()), crate::record::RECORD_MAX as u64, sending.wait(PUT_WAIT)) {
                 Ok(Answer::Bytes(bytes)) => Some(Record::decode(&bytes, || "of a tier".into())),
-                Ok(Answer::TooLong) => Some(Err(crate::error::Error::damaged("its record is too long"))),
+                Ok(Answer::TooLong) => Some(Err(Error::damaged("its record is too long"))),
                 Ok(Answer::Absent) => None,
-                Err(_) => return Sent::Failed,
+                Err(fault) => return Sent::failed(place.trouble(&fault)),
             };
         let previous = match there {
             // It is another version's, and stays.
@@ -216,8 +242,7 @@ impl Core {
             Some(Err(_)) | None => None,
             Some(Ok(there)) => {
                 let is_ours = there.key == site.key().digest() && there.function == record.function;
-                let is_good =
-                    is_ours && !removed::is_removed(&self.archive.disk, site, &there) && !expires_soon(&there);
+                let is_good = is_ours && !self.is_removed(site, &there) && !expires_soon(&there);
                 if is_good && !replace {
                     return Sent::There;
                 }
@@ -228,7 +253,8 @@ impl Core {
             Ok(object) => object,
             Err(error) => {
                 tracing::warn!(tier = place.name, %error, "an entry isn't sent there: it is damaged or gone");
-                return if error.kind() == ErrorKind::Io { Sent::Failed } else { Sent::Dropped };
+                let is_io = error.kind() == ErrorKind::Io;
+                return if is_io { Sent::failed(self.trouble_here(&error)) } else { Sent::Dropped };
             }
         };
         self.put(place, site, object, replace || previous.is_some(), previous.as_deref(), sending)
@@ -243,28 +269,9 @@ impl Core {
         previous: Option<&Record>,
         sending: &Sending<'_>,
     ) -> Sent {
-        let (bytes, Object { record, overflow, arrays }) = (object.len(), object);
-        let overflowed = overflow.iter().map(|(name, _)| name.clone());
-        let named: Vec<_> = arrays.iter().map(|(name, _)| name.clone()).chain(overflowed).collect();
-        let late = planted::is("remote record before arrays");
-        if late && put_one(place, site, &format!("{}.record", site.key()), record.clone(), false, sending).is_err() {
-            return Sent::Failed;
-        }
-        for (name, body) in arrays {
-            (sending.held)();
-            if put_one(place, site, &name, body, !replace, sending).is_err() {
-                return Sent::Failed;
-            }
-        }
-        if let Some((name, body)) = overflow {
-            (sending.held)();
-            if put_one(place, site, &name, body, !replace, sending).is_err() {
-                return Sent::Failed;
-            }
-        }
-        (sending.held)();
-        if put_one(place, site, &format!("{}.record", site.key()), record, !replace, sending).is_err() {
-            return Sent::Failed;
+        let (bytes, named) = (object.len(), object.names());
+        if let Err(fault) = put_files(place, site, object, replace, sending) {
+            return Sent::failed(place.trouble(&fault));
         }
         // Nobody finds these any more.
         let gone = previous.into_iter().flat_map(Record::files).filter(|file| !named.iter().any(|name| name == file));
@@ -276,6 +283,11 @@ impl Core {
             counts.uploaded_bytes += bytes;
         });
         Sent::Put(bytes)
+    }
+
+    /// What is told of an error of this folder.
+    pub(in crate::tier) fn trouble_here(&self, error: &Error) -> Trouble {
+        Trouble::here(&self.archive.disk.path().display().to_string(), error)
     }
 
     /// Whether an entry is to be sent, as it stands here now.
@@ -291,8 +303,27 @@ impl Core {
             && stored_bytes(record) <= place.tier.max_bytes
             && Duration::from_nanos(record.duration) >= place.tier.min_duration
             && record.key == site.key().digest()
-            && !removed::is_denied(&self.archive.disk, site, record)
+            && !self.is_denied(site, record)
     }
+}
+
+/// Puts the files of an entry, its record last.
+fn put_files(place: &Place, site: &Site, object: Object, replace: bool, sending: &Sending<'_>) -> Result<(), Fault> {
+    let Object { record, overflow, arrays } = object;
+    let record_name = format!("{}.record", site.key());
+    if planted::is("remote record before arrays") {
+        put_one(place, site, &record_name, record.clone(), false, sending)?;
+    }
+    for (name, body) in arrays {
+        (sending.held)();
+        put_one(place, site, &name, body, !replace, sending)?;
+    }
+    if let Some((name, body)) = overflow {
+        (sending.held)();
+        put_one(place, site, &name, body, !replace, sending)?;
+    }
+    (sending.held)();
+    put_one(place, site, &record_name, record, !replace, sending)
 }
 
 /// Puts one of an entry's files; that it is there already is as good.
@@ -309,7 +340,7 @@ fn put_one(
         Ok(_) | Err(Fault::Exists) => Ok(()),
         Err(fault) => {
             if matches!(fault, Fault::Denied | Fault::Unsupported) {
-                place.refused.store(true, std::sync::atomic::Ordering::Relaxed);
+                place.refuse(&fault);
             }
             Err(fault)
         }

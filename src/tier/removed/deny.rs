@@ -1,0 +1,323 @@
+//! The deny list of a tier: what was purged, and when.
+//!
+//! Whoever writes a line has a clock of its own. That of a machine whose clock is ahead would deny results for as long as
+//! it is; so a line denies nothing that was computed after the list was last written, by the clock of the place, where that
+//! is known, and else after it was first seen here. Lines are never taken away, as two who write at once might take each
+//! other's: one that is lifted has another one that says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
+
+use crate::entry::archive::Archive;
+use crate::entry::site::Site;
+use crate::error::Result;
+use crate::key::Key;
+use crate::record::nanoseconds_since_1970;
+use crate::store::{Disk, Durability};
+use crate::tier::removed::{DENY_MAX, Target, remove};
+
+/// So much clocks may differ before a line counts as one of the future.
+pub(in crate::tier) const SKEW: Duration = Duration::from_secs(600);
+
+/// No clock that is only wrong by some years says so; and there is room above what one does say.
+const LAST: u64 = 1 << 63;
+
+/// What was purged, and when: entries that were computed until then aren't good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::tier) struct Deny(BTreeMap<Target, PurgeLine>);
+
+/// A purge, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct PurgeLine {
+    /// When it was made, by the clock of whoever made it: of two for one target the later one counts.
+    until: u64,
+    /// What was computed until then isn't good: no later than `until`.
+    denies: u64,
+    /// The latest purge that was lifted.
+    lifted: u64,
+}
+
+impl PurgeLine {
+    fn is_in_force(self) -> bool {
+        self.until > self.lifted
+    }
+
+    /// Both, whichever is known first.
+    fn merged(self, other: Self) -> Self {
+        let lifted = self.lifted.max(other.lifted);
+        let (older, newer) = if self.until <= other.until { (self, other) } else { (other, self) };
+        let denies = match older.until == newer.until {
+            true => older.denies.min(newer.denies),
+            // What an earlier purge denies a later one does.
+            false if older.until > lifted => older.denies.max(newer.denies),
+            false => newer.denies,
+        };
+        Self { until: newer.until, denies, lifted }
+    }
+}
+
+impl Deny {
+    /// This folder's copy of the list of the tier with this id; an empty list where it can't be read.
+    pub(in crate::tier) fn read(disk: &Disk, id: &str) -> Self {
+        Self::try_read(disk, id).unwrap_or_default()
+    }
+
+    pub(in crate::tier) fn try_read(disk: &Disk, id: &str) -> Result<Self> {
+        Ok(disk.read(&copy(id), DENY_MAX)?.map(|blob| Self::parse(&blob.bytes)).unwrap_or_default())
+    }
+
+    /// Lines that mean nothing are left out.
+    pub(in crate::tier) fn parse(bytes: &[u8]) -> Self {
+        let mut deny = Self::default();
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if let Some((target, line)) = parse_line(line) {
+                deny.merge_line(target, line);
+            }
+        }
+        deny
+    }
+
+    /// The list of a place that was last written then, by the place's clock.
+    pub(in crate::tier) fn of_place(bytes: &[u8], modified: Option<SystemTime>) -> Self {
+        let last = modified.unwrap_or_else(SystemTime::now).checked_add(SKEW);
+        let last = last.map_or(u64::MAX, nanoseconds_since_1970);
+        let mut deny = Self::parse(bytes);
+        deny.0.values_mut().for_each(|line| line.denies = line.denies.min(last));
+        deny
+    }
+
+    pub(in crate::tier) fn add(&mut self, target: Target, until: u64) {
+        self.merge_line(target, PurgeLine { until, denies: until, lifted: 0 });
+    }
+
+    fn merge_line(&mut self, target: Target, line: PurgeLine) {
+        let known = self.0.entry(target).or_default();
+        *known = known.merged(line);
+    }
+
+    pub(in crate::tier) fn merge(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(target, line)| self.merge_line(target, line));
+    }
+
+    pub(in crate::tier) fn denies(&self, folder: &str, key: Key, created: u64) -> bool {
+        let targets = [Target::Key(key), Target::of_folder(folder), Target::All];
+        let denies = |line: &PurgeLine| line.is_in_force() && created <= line.denies;
+        targets.iter().any(|target| self.0.get(target).is_some_and(denies))
+    }
+
+    /// Whether it says all that another one says.
+    pub(in crate::tier) fn covers(&self, other: &Self) -> bool {
+        let covers = |known: &PurgeLine, line: &PurgeLine| {
+            known.lifted >= line.lifted && (!line.is_in_force() || known.is_in_force() && known.until >= line.until)
+        };
+        other.0.iter().all(|(target, line)| self.0.get(target).is_some_and(|known| covers(known, line)))
+    }
+
+    /// Puts its purges behind those of another list, whose clocks may have been ahead: a purge has to act.
+    pub(in crate::tier) fn overtake(&mut self, other: &Self) {
+        for (target, line) in self.0.iter_mut().filter(|(_, line)| line.is_in_force()) {
+            let Some(known) = other.0.get(target) else { continue };
+            let is_ahead = known.until > line.until + SKEW.as_nanos() as u64;
+            let is_weaker = known.until > line.until && known.denies < line.denies;
+            if is_ahead || is_weaker || known.lifted >= line.until {
+                line.until = known.until.max(known.lifted) + 1;
+            }
+        }
+    }
+
+    /// Dates its purges anew that were made by a clock that is behind that of the place, at which they are there now.
+    pub(in crate::tier) fn catch_up(&mut self, modified: Option<SystemTime>) -> bool {
+        let Some(place) = modified.and_then(|modified| modified.checked_sub(SKEW)) else { return false };
+        let (least, now) = (nanoseconds_since_1970(place), nanoseconds_since_1970(place + SKEW));
+        let behind = self.0.values_mut().filter(|line| line.is_in_force() && line.denies < least);
+        behind.map(|line| (line.until, line.denies) = (line.until.max(now), now)).count() > 0
+    }
+
+    /// Lifts the purges in force that are of `what`: the name of a target or the path of a function; all, if it is `None`.
+    /// Returns how many these are.
+    pub(in crate::tier) fn lift(&mut self, what: Option<&str>) -> u64 {
+        let function = what.map(Target::of_function);
+        let is_meant =
+            |target: &Target| what.is_none_or(|what| target.name() == what || function.as_ref() == Some(target));
+        let meant = self.0.iter_mut().filter(|(target, line)| line.is_in_force() && is_meant(target));
+        meant.map(|(_, line)| line.lifted = line.until).count() as u64
+    }
+
+    /// What is in force: the target's name, and until when what was computed isn't good.
+    pub(in crate::tier) fn in_force(&self) -> impl Iterator<Item = (String, u64)> {
+        self.0.iter().filter(|(_, line)| line.is_in_force()).map(|(target, line)| (target.name(), line.denies))
+    }
+
+    pub(in crate::tier) fn text(&self) -> String {
+        let mut text = String::new();
+        for (target, line) in &self.0 {
+            let (name, PurgeLine { until, denies, lifted }) = (target.name(), line);
+            let _ = match line.is_in_force() {
+                true if denies < until => writeln!(text, "{until} {name} {denies}"),
+                true => writeln!(text, "{until} {name}"),
+                false => Ok(()),
+            };
+            if *lifted > 0 {
+                let _ = writeln!(text, "{lifted} -{name}");
+            }
+        }
+        text
+    }
+
+    pub(in crate::tier) fn write(&self, disk: &Disk, id: &str) -> Result<()> {
+        disk.replace(&copy(id), self.text().as_bytes(), Durability::Buffered)
+    }
+
+    /// Removes the entries of this folder that it denies and `known` doesn't; returns how many there were.
+    pub(in crate::tier) fn apply(&self, archive: &Archive, known: &Self) -> u64 {
+        let is_known = |target: &Target, line: &PurgeLine| {
+            known.0.get(target).is_some_and(|old| old.is_in_force() && old.denies >= line.denies)
+        };
+        let new = self.0.iter().filter(|(target, line)| line.is_in_force() && !is_known(target, line));
+        let new: Vec<&Target> = new.map(|(target, _)| target).collect();
+        let of_all = |only: Option<Key>| -> u64 {
+            let folders = archive.disk.list("f").unwrap_or_default();
+            folders.iter().map(|item| self.apply_to(archive, &format!("f/{}", item.name), only)).sum()
+        };
+        if new.contains(&&Target::All) {
+            return of_all(None);
+        }
+        let removed = new.into_iter().map(|target| match target {
+            Target::Function(folder) => self.apply_to(archive, &format!("f/{folder}"), None),
+            Target::Key(key) => of_all(Some(*key)),
+            Target::All => 0,
+        });
+        removed.sum()
+    }
+
+    fn apply_to(&self, archive: &Archive, folder: &str, only: Option<Key>) -> u64 {
+        let names: Vec<_> = match only {
+            Some(key) => vec![Site::new(folder.to_owned(), key).record()],
+            None => archive.record_names(folder).collect(),
+        };
+        let mut removed = 0;
+        for name in names {
+            let Ok(Some(found)) = archive.read_record(&name) else { continue };
+            let record = &found.record;
+            let site = Site::new(folder.to_owned(), Key::from_digest(record.key));
+            if site.record() == name && self.denies(folder, site.key(), record.created) {
+                removed += u64::from(remove(archive, &site, record));
+            }
+        }
+        removed
+    }
+}
+
+/// The name of the copy of the list of the tier with this id.
+fn copy(id: &str) -> String {
+    format!("t/{id}/deny")
+}
+
+/// `1764460800000000000 all`, and behind it until when it denies, if that is before; `1764460800000000000 -all` lifts it.
+fn parse_line(text: &str) -> Option<(Target, PurgeLine)> {
+    let mut fields = text.split(' ');
+    let (until, name) = (fields.next()?.parse().ok().filter(|&until: &u64| until < LAST)?, fields.next()?);
+    if let Some(name) = name.strip_prefix('-') {
+        return Some((Target::parse(name)?, PurgeLine { until: 0, denies: 0, lifted: until }));
+    }
+    let denies = fields.next().map_or(Some(until), |denies| denies.parse().ok())?;
+    Some((Target::parse(name)?, PurgeLine { until, denies: denies.min(until), lifted: 0 }))
+}
+
+/// How long ago the copy for the tier with this id was renewed; `None` if it never was.
+pub(in crate::tier) fn age(disk: &Disk, id: &str) -> Option<Duration> {
+    let stat = disk.stat(&copy(id)).ok()??;
+    // One from the future, by a clock that was ahead, counts as old.
+    Some(SystemTime::now().duration_since(stat.modified).unwrap_or(Duration::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3_600_000_000_000;
+
+    fn key() -> Key {
+        "0c3e264c767b9f1326f873db8c902583".parse().unwrap()
+    }
+
+    fn all_until(until: u64) -> Deny {
+        let mut deny = Deny::default();
+        deny.add(Target::All, until);
+        deny
+    }
+
+    fn now() -> u64 {
+        nanoseconds_since_1970(SystemTime::now())
+    }
+
+    #[test]
+    fn a_list_is_read_as_it_was_written_and_nonsense_is_left_out() {
+        let mut deny = Deny::default();
+        deny.add(Target::Key(key()), 5);
+        deny.add(Target::Key(key()), 3);
+        deny.add(Target::Function("a-0123456789abcdef".to_owned()), 7);
+        assert_eq!(Deny::parse(deny.text().as_bytes()), deny);
+        assert!(deny.denies("f/b-0123456789abcdef", key(), 5) && !deny.denies("f/b-0123456789abcdef", key(), 6));
+        assert!(deny.denies("f/a-0123456789abcdef", Key::from_digest(crate::digest::Digest::of(b"")), 7));
+        let nonsense = b"\xff\n1\n1 \n-1 all\n1 f/a-0123456789abcdef\n1 ../a-0123456789abcdef\n\
+                         99999999999999999999 all\n18446744073709551615 all\n1 all x\n";
+        assert_eq!(Deny::parse(nonsense), Deny::default());
+        assert!(Deny::parse(b"9 all").denies("f/x", key(), 9));
+    }
+
+    #[test]
+    fn a_purge_of_the_future_denies_nothing_that_is_computed_after_the_list_was_written() {
+        let (now, modified) = (now(), SystemTime::now());
+        for written in [Some(modified), None] {
+            let future = Deny::of_place(all_until(now + 1000 * HOUR).text().as_bytes(), written);
+            assert!(future.denies("f/x", key(), now) && !future.denies("f/x", key(), now + HOUR));
+            // What was seen first stays, in this folder's copy and in what is written of it.
+            let mut copy = Deny::parse(future.text().as_bytes());
+            assert_eq!(copy, future);
+            copy.merge(Deny::parse(all_until(now + 1000 * HOUR).text().as_bytes()));
+            assert!(!copy.denies("f/x", key(), now + HOUR));
+        }
+        // A clock that is behind takes nothing from a purge: that of the place counts.
+        let old = Deny::of_place(all_until(now).text().as_bytes(), Some(modified));
+        assert!(old.denies("f/x", key(), now));
+    }
+
+    #[test]
+    fn a_purge_acts_whatever_clock_made_one_before_it() {
+        let now = now();
+        let wrong = Deny::of_place(
+            all_until(now + 1000 * HOUR).text().as_bytes(),
+            Some(SystemTime::now() - Duration::from_secs(86_400)),
+        );
+        let mut purge = all_until(now);
+        purge.overtake(&wrong);
+        let mut merged = wrong.clone();
+        merged.merge(purge.clone());
+        assert!(merged.covers(&purge) && merged.denies("f/x", key(), now));
+        assert!(!merged.denies("f/x", key(), now + HOUR));
+        // Made by a clock that is behind that of the place.
+        let mut behind = all_until(now - 1000 * HOUR);
+        assert!(behind.catch_up(Some(SystemTime::now())) && behind.denies("f/x", key(), now));
+        assert!(!behind.catch_up(Some(SystemTime::now())));
+    }
+
+    #[test]
+    fn a_purge_that_is_lifted_denies_nothing_and_the_next_one_does() {
+        let now = now();
+        let mut deny = all_until(now + 1000 * HOUR);
+        deny.add(Target::of_function("app::f"), now);
+        let before = deny.clone();
+        assert_eq!((deny.lift(Some("app::f")), deny.lift(Some("app::g")), deny.lift(None)), (1, 0, 1));
+        assert_eq!(Deny::parse(deny.text().as_bytes()).in_force().count(), 0, "{}", deny.text());
+        // Who knows the purge alone learns that it is lifted.
+        let mut copy = before;
+        copy.merge(deny.clone());
+        assert_eq!(copy.in_force().count(), 0);
+        let mut again = all_until(now);
+        again.overtake(&copy);
+        copy.merge(again.clone());
+        assert!(copy.covers(&again) && copy.denies("f/x", key(), now) && !copy.denies("f/x", key(), now + HOUR));
+    }
+}
