@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ndcache::policy::Durability;
-use ndcache::tier::{Access, Folder, Tier};
+use ndcache::tier::Tier;
 use ndcache::{Compression, Limits, Memory, Mode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -94,22 +94,14 @@ fn tiers_of(value: &Bound<'_, PyAny>, pickles: bool) -> PyResult<Vec<Tier>> {
         Ok(text) => text.split(',').map(|place| place.trim().to_owned()).collect(),
         Err(_) => value.try_iter()?.map(|place| place_of(&place?)).collect::<PyResult<_>>()?,
     };
-    let mut tiers = Vec::new();
-    for place in places.iter().filter(|place| !place.is_empty()) {
-        let (access, folder) = match place.split_once(':') {
-            Some(("rw", folder)) => (Access::ReadWrite, folder),
-            Some(("ro", folder)) => (Access::ReadOnly, folder),
-            _ => (Access::ReadOnly, place.as_str()),
-        };
-        if folder.contains("://") {
-            return Err(PyValueError::new_err(format!(
-                "`remote` names `{folder}`, expected a folder: this build has no such places"
-            )));
-        }
-        let folder = Folder::new(folder).map_err(|error| raised(&error))?;
-        tiers.push(Tier::new(folder).access(access).pickles(pickles));
-    }
-    Ok(tiers)
+    let tier = |place: &String| match place.split_once("://") {
+        // What follows may be a password.
+        Some((scheme, _)) => Err(PyValueError::new_err(format!(
+            "`remote` names a URL of `{scheme}`, expected a folder: this build has no such places"
+        ))),
+        None => Ok(place.parse::<Tier>().map_err(|error| raised(&error))?.pickles(pickles)),
+    };
+    places.iter().filter(|place| !place.is_empty()).map(tier).collect()
 }
 
 fn place_of(value: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -339,6 +339,8 @@ def test_results_go_by_a_shared_folder_to_other_machines(tmp_path):
     assert two.cache(lambda n: {1, 2}, name="sets.make")(1) == {1, 2}
     with pytest.raises(ValueError, match="expected a folder"):
         Memory(tmp_path / "three", remote="s3://bucket")
+    with pytest.raises(ValueError, match="`s3://bucket/folder`"):
+        Memory(tmp_path / "three", remote="rw:s3:/bucket")
 
 
 def test_an_array_of_a_cache_is_read_by_its_file(tmp_path):
