@@ -139,6 +139,7 @@ PATCHES = {
     "function in toolz.compose": ("import toolz\nP = toolz.compose(abs, sq)\ndef f(x): return P(x)", "sq.__code__ = cube.__code__"),
     "precision of a decimal context that is used": ("import decimal\nC = decimal.Context(prec=5)\ndef f(x): return C.divide(1, 3)", "C.prec = 6"),
     "weak set": ("import weakref\nclass C: pass\nc = C()\nc.k = 1\nN = weakref.WeakSet([c])\ndef f(x): return [c.k for c in N]", "c.k = 2"),
+    "private slot beside a generator": ("import numpy as np\nclass C:\n    __slots__ = ('__k', 'r')\n    def __init__(self): self.__k, self.r = 1, np.random.default_rng()\n    def get(self): return self.__k\n    def put(self, k): self.__k = k\nc = C()\ndef g(c): return c.get()\ndef f(x): return g(c)", "c.put(2)"),
     "module in a list": ("N = [lib]\ndef f(x): return N[0].sq(x)", "lib.sq = cube"),
     "module as argument": ("A = lib\ndef f(m): return m.sq(3)", "lib.sq = cube"),
     "module in an argument": ("A = {'m': [lib]}\ndef f(d): return d['m'][0].K", "lib.K = 4"),

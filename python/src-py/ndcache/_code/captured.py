@@ -335,7 +335,12 @@ def _elements(item: Any) -> list[Any]:
 def _slots(cls: type) -> list[str]:
     slots = cls.__dict__.get("__slots__", ())
     names = [slots] if isinstance(slots, str) else list(slots)
-    return [name for name in names if name not in ("__dict__", "__weakref__")]
+    return [_mangled(cls, name) for name in names if name not in ("__dict__", "__weakref__")]
+
+
+def _mangled(cls: type, name: str) -> str:
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{cls.__name__.lstrip('_')}{name}" if is_private else name
 
 
 def is_users_instance(item: Any) -> bool:
