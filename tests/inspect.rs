@@ -56,10 +56,14 @@ fn look(memory: &Memory) {
         let _ = entry.difference(&entry).to_string();
         assert!(memory.lineage_of(&entry).unwrap().is_some());
         assert!(memory.dependents_of(entry.key()).unwrap().is_some());
+        assert!(memory.with_lineage([entry.clone()]).unwrap().iter().any(|found| found.key() == entry.key()));
         assert_eq!(memory.plan_removal([entry]).unwrap().len(), 1);
     }
     memory.plan_reduce(ndcache::Limits::default().items(1)).unwrap();
     memory.plan_superseded(std::time::Duration::ZERO).unwrap();
+    memory.plan_collection(None, |_| ndcache::Limits::default().items(1), Some(std::time::Duration::ZERO)).unwrap();
+    assert_eq!(memory.sample(None, 1.0).unwrap().count(), memory.entries().count());
+    assert!(memory.sample(None, 0.0).is_err() && memory.sample(None, f64::NAN).is_err());
     assert!(memory.verify_with(Repair::No, |_| {}).unwrap().is_intact());
 }
 

@@ -19,29 +19,32 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
+/// Below which the help lists what every command takes.
+const COMMON: &str = "Common options";
+
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
     /// The cache; else `NDCACHE_DIR`, else, for reading only, the nearest one upward
-    #[arg(short = 'C', long = "cache", value_name = "FOLDER", global = true)]
+    #[arg(short = 'C', long = "cache", value_name = "FOLDER", global = true, help_heading = COMMON)]
     pub(crate) folder: Option<PathBuf>,
     /// One JSON document
-    #[arg(long, global = true, conflicts_with = "jsonl")]
+    #[arg(long, global = true, help_heading = COMMON, conflicts_with = "jsonl")]
     pub(crate) json: bool,
     /// A JSON document in each line, for lists of any length
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) jsonl: bool,
     /// Whether to use colours
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: When,
     /// Says nothing but the result
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = COMMON, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Says more: each entry that would go, of every one the arguments; since when hits are counted
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = COMMON)]
     pub(crate) verbose: bool,
     /// Shows no progress
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) no_progress: bool,
 }
 
@@ -149,6 +152,9 @@ impl Order {
 pub(crate) struct Ls {
     /// The function, by its path or the end of it
     pub(crate) function: Option<String>,
+    /// The entries of all functions, and not the functions
+    #[arg(short, long, conflicts_with = "steps")]
+    pub(crate) entries: bool,
     /// Full keys and paths, and more columns
     #[arg(short, long)]
     pub(crate) long: bool,
@@ -185,8 +191,8 @@ pub(crate) struct Show {
 pub(crate) struct Diff {
     /// The one
     pub(crate) before: String,
-    /// The other
-    pub(crate) now: String,
+    /// The other; without it the one is compared with the nearest that was there before it
+    pub(crate) now: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -301,7 +307,7 @@ pub(crate) struct Verify {
 
 #[derive(Args, Debug)]
 pub(crate) struct Gc {
-    /// At most so many bytes: `20G`, `60MB`, `60MiB`, all by 1024
+    /// At most so many bytes: `20G`, `60MB`, `60MiB`, all by 1024; or `50%` of what is stored
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
     /// At most so many entries

@@ -115,14 +115,21 @@ pub(crate) fn of_path(memory: &Memory, function: &str, bad: &mut dyn FnMut(Strin
 /// # Errors
 /// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists.
 pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
-    meant(name, &memory.function_names()?, &format!("`{}`", cache::place(memory)), "see `ndcache ls`")
+    // A whole path says where its entries are; the end of one is looked for among all.
+    if memory.entries_named(name).find_map(Result::ok).is_some_and(|entry| entry.function() == name) {
+        return Ok(name.to_owned());
+    }
+    let (place, functions) = (format!("`{}`", cache::place(memory)), memory.function_names()?);
+    let among_arguments = format!("; `ndcache ls --entries --where '*~{}'` looks among arguments", safe(name));
+    meant(name, &functions, &place, ["see `ndcache ls`", &among_arguments])
 }
 
 /// The one of these functions that is named by its path or by the end of it.
 ///
 /// # Errors
-/// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists.
-pub(crate) fn meant(name: &str, functions: &[String], place: &str, advice: &str) -> Outcome<String> {
+/// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists. Of the
+/// advices the second one is for a name that is like none.
+pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, further]: [&str; 2]) -> Outcome<String> {
     if functions.iter().any(|path| path == name) {
         return Ok(name.to_owned());
     }
@@ -132,7 +139,7 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, advice: &str)
             let ends = functions.iter().flat_map(|path| [path.as_str(), last(path)]);
             let advice = match closest(name, ends) {
                 Some(close) => format!("did you mean `{}`? {advice}", safe(close)),
-                None => advice.to_owned(),
+                None => format!("{advice}{further}"),
             };
             Err(Failure::found(format!("no function `{}` has entries in {place}: {advice}", safe(name))))
         }

@@ -10,6 +10,7 @@ use ndcache::{Entry, Memory};
 use crate::args::Selection;
 use crate::entry::{all, find, of_function};
 use crate::exit::{Failure, Outcome};
+use crate::out::Out;
 use crate::text::{closest, listed, now, parse_duration, safe};
 
 /// Conditions that all have to hold.
@@ -135,7 +136,8 @@ impl Condition {
     fn parse(text: &str) -> Outcome<Self> {
         let wrong = || {
             let expected = "an argument's name, one of `=`, `!=`, `<`, `<=`, `>`, `>=` and `~`, and a value, such as \
-                            `sigma>1` or `name=a`; quotes go around a value that begins with one of these signs";
+                            `sigma>1` or `name=a`, or `*~a` for any argument with `a` in it; quotes go around a value \
+                            that begins with one of these signs";
             Failure::usage(format!("condition is `{}`, expected {expected}", safe(text)))
         };
         let at = text.find(MARKS).ok_or_else(wrong)?;
@@ -368,15 +370,19 @@ pub(crate) fn chosen(
     named: &[String],
     function: Option<&str>,
     filter: &mut Filter,
+    out: &mut Out,
 ) -> Outcome<Vec<Entry>> {
     if !named.is_empty() {
         return named.iter().map(|id| find(memory, id)).collect();
     }
+    let mut bad = 0;
     let mut entries = match function {
-        Some(function) => of_function(memory, function, &mut |_| {})?,
-        None => all(memory, &mut |_| {}),
+        Some(function) => of_function(memory, function, &mut |_| bad += 1)?,
+        None => all(memory, &mut |_| bad += 1),
     };
     filter.apply(&mut entries)?;
+    // Whether they would be meant nobody knows.
+    out.unread(bad);
     Ok(entries)
 }
 

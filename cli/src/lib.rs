@@ -21,6 +21,7 @@ mod table;
 mod text;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -80,6 +81,11 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
         out::print_error(Exit::Usage, text.lines().next().unwrap_or_default().trim_start_matches("error: "));
     }
     // If it can't be printed, nobody reads it.
-    let _ = error.print();
-    if is_help { Exit::Fine as u8 } else { Exit::Usage as u8 }
+    if is_help {
+        let _ = error.print();
+        return Exit::Fine as u8;
+    }
+    // What was typed may come from anybody.
+    error.render().to_string().lines().for_each(|line| drop(writeln!(io::stderr(), "{}", text::safe(line))));
+    Exit::Usage as u8
 }

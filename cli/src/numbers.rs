@@ -1,5 +1,7 @@
 //! Statistics of an array's elements: range, mean, deviation, histogram; read block by block in constant memory.
 
+use std::cell::RefCell;
+
 use ndcache::inspect::StoredArray;
 use serde_json::{Value as Json, json};
 
@@ -27,7 +29,12 @@ pub(crate) struct Summary {
     pub(crate) deviation: f64,
     /// How many of the finite elements lie in each part of the range from `min` to `max`; empty if there is none.
     pub(crate) histogram: Vec<u64>,
+    /// The first elements as they lie in memory, as texts: whole numbers with all their digits.
+    pub(crate) first: Vec<String>,
 }
+
+/// So many of the first elements are told.
+const FIRST: usize = 8;
 
 /// Reads one element, as its bytes lie in the file.
 pub(crate) type Decode = fn(&[u8]) -> f64;
@@ -132,7 +139,18 @@ impl Summary {
     /// Returns an error when the array can't be read or isn't what was written.
     pub(crate) fn of(array: &StoredArray) -> ndcache::Result<Option<Self>> {
         let Some((len, decode)) = decoder(array.descr()) else { return array.read(|_| {}).map(|()| None) };
-        Self::of_blocks(len, decode, |see| array.read(see)).map(Some)
+        let first = RefCell::new(Vec::new());
+        let read = |see: &mut dyn FnMut(&[u8])| {
+            first.borrow_mut().clear();
+            array.read(|block| {
+                let mut first = first.borrow_mut();
+                let left = FIRST - first.len();
+                first.extend(block.chunks_exact(len).take(left).map(|bytes| word(array.descr(), bytes)));
+                see(block);
+            })
+        };
+        let numbers = Self::of_blocks(len, decode, read)?;
+        Ok(Some(Self { first: first.into_inner(), ..numbers }))
     }
 
     /// Those of the elements of `len` bytes each in the blocks that `read` shows.
@@ -218,6 +236,13 @@ impl Summary {
         line
     }
 
+    /// The first elements, and how many more there are.
+    pub(crate) fn values(&self) -> String {
+        let more = self.count - self.first.len() as u64;
+        let more = if more > 0 { format!(" … and {} more", crate::text::count(more)) } else { String::new() };
+        format!("values {}{more}", self.first.join(" "))
+    }
+
     /// The statistics as a document; what isn't finite is `null`.
     pub(crate) fn json(&self) -> Json {
         let finite = |value: f64| if value.is_finite() { json!(value) } else { Json::Null };
@@ -231,7 +256,37 @@ impl Summary {
             "mean": finite(self.mean),
             "std": finite(self.deviation),
             "histogram": self.histogram,
+            "first": self.first,
         })
+    }
+}
+
+/// An element as text, as its bytes lie in the file.
+fn word(descr: &str, bytes: &[u8]) -> String {
+    macro_rules! exact {
+        ($type:ty) => {
+            <$type>::from_le_bytes(bytes.try_into().unwrap_or_default()).to_string()
+        };
+    }
+    match (descr, decoder(descr)) {
+        ("|b1", _) => (bytes != [0]).to_string(),
+        ("|i1", _) => exact!(i8),
+        ("<i2", _) => exact!(i16),
+        ("<i4", _) => exact!(i32),
+        ("<i8", _) => exact!(i64),
+        ("|u1", _) => exact!(u8),
+        ("<u2", _) => exact!(u16),
+        ("<u4", _) => exact!(u32),
+        ("<u8", _) => exact!(u64),
+        ("<c8" | "<c16", _) => {
+            let (real, imaginary) = bytes.split_at(bytes.len() / 2);
+            let part = if descr == "<c8" { "<f4" } else { "<f8" };
+            let (real, imaginary) = (word(part, real), word(part, imaginary));
+            let plus = if imaginary.starts_with('-') { "" } else { "+" };
+            format!("{real}{plus}{imaginary}i")
+        }
+        (_, Some((_, decode))) => number(decode(bytes)),
+        (_, None) => String::new(),
     }
 }
 
@@ -255,6 +310,30 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn elements_are_told_with_their_digits() {
+        for (descr, bytes, text) in [
+            ("<u8", &u64::MAX.to_le_bytes()[..], "18446744073709551615"),
+            ("<i8", &i64::MIN.to_le_bytes(), "-9223372036854775808"),
+            ("|i1", &[255], "-1"),
+            ("|b1", &[1], "true"),
+            ("<f4", &0.1_f32.to_le_bytes(), "0.1"),
+            ("<f8", &f64::NAN.to_le_bytes(), "NaN"),
+            ("<f2", &[0, 0x3c], "1"),
+            ("<c8", &[1.5_f32.to_le_bytes(), (-2_f32).to_le_bytes()].concat(), "1.5-2i"),
+            ("<c16", &[0_f64.to_le_bytes(), 2_f64.to_le_bytes()].concat(), "0+2i"),
+        ] {
+            assert_eq!(word(descr, bytes), text, "{descr}");
+        }
+        let numbers = |count, first: &[&str]| Summary {
+            count,
+            first: first.iter().map(ToString::to_string).collect(),
+            ..Summary::default()
+        };
+        assert_eq!(numbers(2, &["1", "-2"]).values(), "values 1 -2");
+        assert_eq!(numbers(1003, &["1", "2", "3"]).values(), "values 1 2 3 … and 1,000 more");
+    }
 
     #[test]
     fn numbers_have_six_digits() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Common, When};
 use crate::exit::{Exit, Outcome};
-use crate::text::safe;
+use crate::text::{count, safe};
 
 /// The version of what `--json` prints. Fields are only ever added.
 const SCHEMA: u64 = 1;
@@ -21,6 +21,8 @@ pub(crate) struct Out {
     color: bool,
     /// Something was printed on stdout.
     has_printed: bool,
+    /// It goes on where nobody reads stdout.
+    goes_on: bool,
 }
 
 /// What a text is coloured by.
@@ -39,7 +41,8 @@ impl Out {
             When::Always => true,
             When::Never => false,
             When::Auto => {
-                is_set("CLICOLOR_FORCE") || terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())
+                let wants_none = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+                !wants_none && (terminal || is_set("CLICOLOR_FORCE"))
             }
         };
         Self {
@@ -48,6 +51,7 @@ impl Out {
             terminal,
             color,
             has_printed: false,
+            goes_on: false,
         }
     }
 
@@ -64,14 +68,26 @@ impl Out {
 
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Outcome<()> {
         self.has_printed = true;
-        writeln!(self.stdout, "{}", text.as_ref())?;
-        Ok(())
+        let written = writeln!(self.stdout, "{}", text.as_ref());
+        self.heard(written)
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Outcome<()> {
         self.has_printed = true;
-        self.stdout.write_all(bytes)?;
-        Ok(())
+        let written = self.stdout.write_all(bytes);
+        self.heard(written)
+    }
+
+    /// From here on the command does what was agreed to, whether or not anybody reads what it prints.
+    pub(crate) fn go_on(&mut self) {
+        self.goes_on = true;
+    }
+
+    fn heard(&self, written: io::Result<()>) -> Outcome<()> {
+        match written {
+            Err(error) if self.goes_on && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     /// The document of a command: an object, to which the version is added.
@@ -116,6 +132,13 @@ impl Out {
         }
     }
 
+    /// Says how much couldn't be read.
+    pub(crate) fn unread(&mut self, bad: u64) {
+        if bad > 0 {
+            self.note(format!("{} can't be read: see `ndcache verify`", count(bad)));
+        }
+    }
+
     pub(crate) fn complain(&mut self, text: &str) {
         let _ = self.stdout.flush();
         say(&mut io::stderr().lock(), text);
@@ -157,8 +180,8 @@ impl Out {
     }
 
     pub(crate) fn finish(&mut self) -> Outcome<()> {
-        self.stdout.flush()?;
-        Ok(())
+        let flushed = self.stdout.flush();
+        self.heard(flushed)
     }
 }
 
@@ -171,10 +194,8 @@ pub(crate) fn print_error(exit: Exit, message: &str) {
 }
 
 fn say(stderr: &mut StderrLock<'_>, text: &str) {
-    // Paths and names may come from anybody; lines are our own.
-    for line in text.lines() {
-        let _ = writeln!(stderr, "ndcache: {}", safe(line));
-    }
+    // Paths and names may come from anybody, and have lines of their own.
+    let _ = writeln!(stderr, "ndcache: {}", safe(text));
 }
 
 fn is_set(variable: &str) -> bool {

@@ -19,6 +19,8 @@ pub(crate) struct Table {
     gives: Vec<Give>,
     /// The column whose cells are lists, which are cut item by item.
     list: Option<usize>,
+    /// The column whose cells are paths of functions, of which the end is kept.
+    path: Option<usize>,
 }
 
 /// What a column does where the terminal is too narrow.
@@ -41,7 +43,7 @@ pub(crate) use Give::{Hide, Shrink};
 
 impl Table {
     pub(crate) fn new(head: &[(&'static str, Align)], elastic: usize) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new(), elastic, gives: Vec::new(), list: None }
+        Self { head: head.to_vec(), rows: Vec::new(), elastic, gives: Vec::new(), list: None, path: None }
     }
 
     /// The table with columns that give way, in this order, before the elastic one is cut further.
@@ -52,6 +54,11 @@ impl Table {
     /// The table with a column of lists: `sigma=1.5, n=3`.
     pub(crate) fn lists(self, column: usize) -> Self {
         Self { list: Some(column), ..self }
+    }
+
+    /// The table with a column of functions' paths.
+    pub(crate) fn paths(self, column: usize) -> Self {
+        Self { path: Some(column), ..self }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -112,7 +119,11 @@ impl Table {
             if most == 0 {
                 continue;
             }
-            let cell = if self.list == Some(at) { cut_list(cell, most) } else { cut(cell, most) };
+            let cell = match Some(at) {
+                column if column == self.list => cut_list(cell, most),
+                column if column == self.path => cut_front(cell, most),
+                _ => cut(cell, most),
+            };
             let room = most.saturating_sub(width(&cell));
             let (before, after) = if *align == Right { (room, 0) } else { (0, room) };
             line.extend(std::iter::repeat_n(' ', before));
@@ -141,8 +152,21 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     short.into()
 }
 
+/// The end of a text that is so wide at most, with `…` where it is cut.
+fn cut_front(text: &str, most: usize) -> Cow<'_, str> {
+    if width(text) <= most {
+        return text.into();
+    }
+    let fits = |&(at, _): &(usize, char)| width(&text[at..]) < most;
+    let end = text.char_indices().find(fits).map_or("", |(at, _)| &text[at..]);
+    format!("…{end}").into()
+}
+
 /// The narrowest that an item of a list is cut to.
 const ITEM: usize = 6;
+
+/// What is left of an array where there is no room at all.
+const NAME: usize = 2;
 
 /// A list, `sigma=1.5, name="a, b"`, that is so wide at most: its widest items are cut, so that each has its beginning.
 fn cut_list(text: &str, room: usize) -> Cow<'_, str> {
@@ -158,7 +182,9 @@ fn cut_list(text: &str, room: usize) -> Cow<'_, str> {
     };
     let arrays = (ITEM..room).rev().map(|most| (most, room));
     let all = (ITEM..room).rev().map(|most| (ITEM, most));
-    match arrays.chain(all).find(fits) {
+    // A name alone says that there is one.
+    let names = (ITEM..room).rev().map(|most| (NAME, most));
+    match arrays.chain(all).chain(names).find(fits) {
         None => cut(text, room),
         Some(limits) => {
             let cut: Vec<_> = items.iter().map(|&(item, _)| cut(item, most(item, limits))).collect();
@@ -190,6 +216,13 @@ fn items(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_path_the_end_is_kept() {
+        assert_eq!(cut_front("pipeline.baseline", 17), "pipeline.baseline");
+        assert_eq!(cut_front("pipeline.baseline", 10), "….baseline");
+        assert_eq!((cut_front("größe", 3), cut_front("größe", 1)), ("…ße".into(), "…".into()));
+    }
 
     #[test]
     fn a_list_is_cut_where_it_is_widest() {

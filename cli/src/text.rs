@@ -148,8 +148,7 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.into();
     }
-    let is_mark =
-        |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_mark = |char: char| matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_odd = |char: char| char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}');
     if !text.contains(is_odd) {
         return text.into();
@@ -211,6 +210,21 @@ pub(crate) fn parse_size(text: &str) -> Outcome<Limits> {
     };
     // What it says of a text that it doesn't take is of the whole text.
     Ok(Limits::bytes(short).or_else(|_| Limits::bytes(text))?)
+}
+
+/// A share as it is given, such as `50%`; `None` for a text that doesn't end with `%`.
+///
+/// # Errors
+/// Returns a failure for a percentage that isn't above 0 and at most 100.
+pub(crate) fn parse_percent(text: &str) -> Outcome<Option<f64>> {
+    let Some(percent) = text.strip_suffix('%') else { return Ok(None) };
+    let share = percent.trim().parse::<f64>().ok().map(|percent| percent / 100.0);
+    match share.filter(|share| *share > 0.0 && *share <= 1.0) {
+        Some(share) => Ok(Some(share)),
+        None => {
+            Err(Failure::usage(format!("share is `{}`, expected such as `5%`, above 0 and at most 100 %", safe(text))))
+        }
+    }
 }
 
 /// A duration as it is given: `30d`, `12h`, `90min`, `2h30min`.
@@ -320,7 +334,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_text_reaches_the_terminal_as_a_command() {
-        assert_eq!(safe("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\n");
+        assert_eq!(safe("a\u{1b}[2Jb\u{202e}c\n\u{61c}"), "a\\u{1b}[2Jb\\u{202e}c\\n\\u{61c}");
         assert!(matches!(safe("größe → ß"), Cow::Borrowed(_)));
         assert_eq!((short("a::b::f"), short("p/bin::f"), short("a::T<b::C>"), short("f")), ("f", "f", "T<b::C>", "f"));
     }

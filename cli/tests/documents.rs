@@ -71,6 +71,7 @@ fn definition(arguments: &[&str]) -> &'static str {
     match arguments {
         [] => "summary",
         ["ls", .., "--steps"] => "ls_steps",
+        ["ls", .., "--entries"] => "ls_entries",
         ["ls", first, ..] if first.starts_with("frozen") => "ls_entries",
         ["ls", ..] => "ls",
         ["show", ..] => "show",

@@ -91,9 +91,10 @@ fn an_interrupted_import_leaves_all_of_it_or_nothing() {
 #[test]
 fn an_interrupted_export_or_report_leaves_no_file() {
     let is_left = |scene: &Scene, name: &str| scene.root().join(name).exists();
-    for (arguments, name) in
-        [(&["export", "frozen long@1", "-o", "out.tar"][..], "out.tar"), (&["report", "-o", "page.html"], "page.html")]
-    {
+    for (arguments, name) in [
+        (&["export", "frozen sum@1", "--lineage", "-o", "out.tar"][..], "out.tar"),
+        (&["report", "-o", "page.html"], "page.html"),
+    ] {
         let check = |scene: &Scene, done: bool| {
             let names = fs::read_dir(scene.root()).expect("a folder").map(|it| it.expect("an item").file_name());
             let odd: Vec<_> = names.filter(|it| !["cache", "tmp", name].contains(&&*it.to_string_lossy())).collect();

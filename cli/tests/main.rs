@@ -10,5 +10,6 @@ mod pages;
 mod report;
 mod study;
 mod support;
+mod surroundings;
 mod tiers;
 mod usage;

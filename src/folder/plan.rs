@@ -46,6 +46,8 @@ pub struct Plan {
     /// All entries of the cache, and their bytes.
     pub(super) total: Evicted,
     pub(super) unread: Option<String>,
+    /// Entries of older code that aren't superseded.
+    pub(super) spared: u64,
 }
 
 /// Where the entries of a function are.
@@ -149,7 +151,8 @@ impl Plan {
     /// An empty plan for the cache at `root`, which holds `total`.
     pub(super) fn new(root: &Path, total: Evicted) -> Self {
         let root = root.to_owned();
-        Self { root, functions: Vec::new(), items: Vec::new(), garbage: Vec::new(), total, unread: None }
+        let (functions, items, garbage) = (Vec::new(), Vec::new(), Vec::new());
+        Self { root, functions, items, garbage, total, unread: None, spared: 0 }
     }
 
     /// How many entries would go.
@@ -193,6 +196,13 @@ impl Plan {
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
+    }
+
+    /// How many entries of older code stay that [`plan_superseded`](crate::Memory::plan_superseded) looked at: they were
+    /// used since the newest code was first stored, or too lately, or are pinned or edited.
+    #[must_use]
+    pub fn spared(&self) -> u64 {
+        self.spared
     }
 
     /// The entries that would be removed, in the order in which they would go.
@@ -255,6 +265,7 @@ impl Plan {
         }
         self.garbage.extend(other.garbage.into_iter().filter(|garbage| !names.contains(&garbage.name)));
         self.unread = self.unread.or(other.unread);
+        self.spared += other.spared;
         self
     }
 
@@ -287,6 +298,11 @@ impl<'a> PlannedEntry<'a> {
     pub fn function(&self) -> &'a str {
         let folder = self.plan.functions.get(self.item.function as usize);
         folder.map_or("", |folder| folder.function.as_deref().unwrap_or_else(|| folder.name.trim_start_matches("f/")))
+    }
+
+    /// `f/<stem>-<hash>`
+    pub(crate) fn folder(&self) -> &'a str {
+        self.plan.folder(self.item)
     }
 
     /// The bytes of its files.

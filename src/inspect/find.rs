@@ -3,6 +3,7 @@
 use crate::entry::Entry;
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
+use crate::folder::PlannedEntry;
 use crate::folder::list::Entries;
 use crate::folder::survey::{FileRole, State};
 use crate::folder::walk::Shards;
@@ -21,7 +22,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What names an entry: a [`Key`], an [`Entry`], or a text with the key's first hexadecimal digits, at least four of
+/// What names an entry: a [`Key`], an [`Entry`], one of a [`Plan`](crate::inspect::Plan), or a text with the key's first hexadecimal digits, at least four of
 /// them and in either case. The trait is sealed.
 pub trait EntryId: sealed::Sealed {
     /// The digits that are known of the key.
@@ -58,6 +59,18 @@ impl EntryId for Entry {
 
     fn folder(&self) -> Option<String> {
         Some(key::folder(self.function()))
+    }
+}
+
+impl sealed::Sealed for PlannedEntry<'_> {}
+
+impl EntryId for PlannedEntry<'_> {
+    fn digits(&self) -> String {
+        self.key().to_string()
+    }
+
+    fn folder(&self) -> Option<String> {
+        Some(self.folder().to_owned())
     }
 }
 
@@ -229,6 +242,13 @@ impl Engine {
     pub(super) fn find_site(&self, id: &impl EntryId) -> Result<Option<Site>> {
         self.archive.reopen(false);
         let digits = digits(&id.digits())?;
+        if let (Some(folder), Ok(key)) = (id.folder(), digits.parse::<Key>()) {
+            // Nothing has to be listed for what says where it is.
+            let site = Site::new(folder, key);
+            if let Ok(Some(_)) = self.archive.disk.stat(&site.record()) {
+                return Ok(Some(site));
+            }
+        }
         let mut found = candidates(&self.archive.disk, &digits, id.folder())?;
         // Somebody may have put a copy of a record into another function's folder, where it isn't an entry.
         if found.len() > 1 && found.iter().all(|site| site.key() == found[0].key()) {

@@ -1,5 +1,6 @@
 //! What went into an entry, and what was made of it.
 
+use crate::entry::Entry;
 use crate::error::Result;
 use crate::inspect::find::EntryId;
 use crate::memory::Memory;
@@ -9,7 +10,8 @@ impl Memory {
     /// Which stored results went into the result of an entry, as [`lineage`](Self::lineage) finds them; `None` if there
     /// is no such entry.
     ///
-    /// Reads all records of the cache, on several threads, and no array.
+    /// Reads all records of the cache, on several threads, and no array; only its own where all its arguments are numbers
+    /// and texts, which no entry holds.
     ///
     /// # Errors
     ///
@@ -38,8 +40,44 @@ impl Memory {
     /// ```
     pub fn lineage_of(&self, id: impl EntryId) -> Result<Option<Lineage>> {
         let (Some(engine), Some(entry)) = (&self.0, self.entry_by_id(id)?) else { return Ok(None) };
-        let index = engine.index()?;
-        Ok(Some(engine.trace(entry, &index)))
+        engine.trace([entry]).map(Some)
+    }
+
+    /// These entries, and those whose results went into them, each once.
+    ///
+    /// Reads all records of the cache once, however many entries are asked for; else as [`lineage_of`](Self::lineage_of).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder can't be listed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use ndarray::prelude::*;
+    ///
+    /// #[ndcache::cache]
+    /// fn ramp(n: usize) -> Array1<f64> {
+    ///     Array1::linspace(0.0, 1.0, n)
+    /// }
+    ///
+    /// #[ndcache::cache]
+    /// fn power(x: &ArrayRef1<f64>, n: i32) -> f64 {
+    ///     x.mapv(|x| x.powi(n)).sum()
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// let x = memory.eval(ramp::call(1000));
+    /// memory.eval(power::call(&x, 1));
+    /// memory.eval(power::call(&x, 2));
+    /// let powers: Vec<_> = memory.entries_named(power::function().path()).collect::<Result<_, _>>()?;
+    /// assert_eq!(memory.with_lineage(powers)?.len(), 3);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn with_lineage(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Vec<Entry>> {
+        match &self.0 {
+            Some(engine) => engine.trace(entries).map(|lineage| lineage.entries().cloned().collect()),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Which stored results were made of the result of an entry, and what of those; `None` if there is no such entry.

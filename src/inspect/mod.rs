@@ -25,9 +25,9 @@
 //! # Ok::<(), ndcache::Error>(())
 //! ```
 
-// * `open`: a cache that is there; `find`: an entry by its key; `look`: what stands in an entry, `compare`: in two;
-//   `lineage`: what went into an entry, and what was made of it; `plan`: what would go, `pins`: what
-//   stays.
+// * `open`: a cache that is there; `find`: an entry by its key, `sample`: a share of all; `look`: what stands in an
+//   entry, `compare`: in two; `lineage`: what went into an entry, and what was made of it; `plan`: what would go, `pins`:
+//   what stays.
 // * `steps`: build steps; `foreign`: entries from elsewhere; `npy`: the digest of a `.npy` file.
 
 mod compare;
@@ -39,6 +39,7 @@ mod npy;
 mod open;
 mod pins;
 mod plan;
+mod sample;
 mod steps;
 
 #[cfg(doc)]

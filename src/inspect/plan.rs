@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::folder::evict::planning::{Seen, named};
-use crate::folder::{Executed, Limits, Plan, PlanReason};
+use crate::folder::{Evicted, Executed, Limits, Plan, PlanReason};
 use crate::key;
 use crate::memory::Memory;
 use crate::tier::{Target, mark};
@@ -44,6 +44,41 @@ impl Memory {
     /// Returns an error when the folder or its pins can't be read, or the memory is disabled.
     pub fn plan_superseded(&self, unused: Duration) -> Result<Plan> {
         self.see(None).map(|seen| seen.superseded(unused))
+    }
+
+    /// What limits would remove, and with `superseded` also what is of older code and wasn't used for as long: the union
+    /// of [`plan_reduce`](Self::plan_reduce) and [`plan_superseded`](Self::plan_superseded), of one look at each record;
+    /// with a `function`, by its path, of its entries alone. `limits` is told how many entries and bytes there are.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder or its pins can't be read, or the memory is disabled.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use std::time::Duration;
+    /// use ndcache::{Limits, Memory};
+    ///
+    /// let memory = Memory::open(folder.path())?;
+    /// let half = |stored: ndcache::policy::Evicted| Limits { bytes: Some(stored.bytes / 2), ..Limits::default() };
+    /// let plan = memory.plan_collection(None, half, Some(Duration::ZERO))?;
+    /// assert!(plan.is_empty());
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn plan_collection(
+        &self,
+        function: Option<&str>,
+        limits: impl FnOnce(Evicted) -> Limits,
+        superseded: Option<Duration>,
+    ) -> Result<Plan> {
+        let seen = self.see(function.map(key::folder).as_deref())?;
+        let older = superseded.map(|unused| seen.superseded(unused));
+        let limits = limits(seen.total());
+        let plan = seen.reduce(&limits);
+        Ok(match older {
+            Some(older) => plan.union(older),
+            None => plan,
+        })
     }
 
     /// The plan by which these entries go, which this memory, or another one for the same folder, has listed; pinned and

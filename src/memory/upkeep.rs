@@ -113,6 +113,36 @@ impl Memory {
         Ok(Evicted { items: entries.records, bytes: entries.bytes + steps.bytes })
     }
 
+    /// Removes all entries, the folder `f/` and nothing else: what is remembered of build steps stays. Returns how many
+    /// entries that were, and the bytes of their files; reads none of them.
+    ///
+    /// A disabled memory has nothing.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.0));
+    /// assert_eq!(memory.clear_entries()?.items, 1);
+    /// assert_eq!(memory.entries().count(), 0);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    pub fn clear_entries(&self) -> Result<Evicted> {
+        let Some(engine) = self.writable("clear the entries")? else { return Ok(Evicted::default()) };
+        mark(&engine.archive.disk, &Target::All);
+        let removed = engine.archive.disk.remove_tree("f");
+        engine.forget_all();
+        removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
+    }
+
     pub(crate) fn writable(&self, action: &str) -> Result<Option<&Engine>> {
         match &self.0 {
             Some(engine) if !engine.writes() => {

@@ -113,7 +113,8 @@ impl Memory {
     /// inside arguments of other types, tuples say, aren't seen. A line ends where no entry holds an array: it came from
     /// elsewhere, or its entry was evicted. Each entry is followed once.
     ///
-    /// Reads all records of the cache, on several threads, and no array. Nothing is written or counted.
+    /// Reads all records of the cache, on several threads, and no array; none where all arguments are numbers and texts,
+    /// which no entry holds. Nothing is written or counted.
     ///
     /// # Errors
     ///
@@ -149,8 +150,7 @@ impl Memory {
         let Some(engine) = &self.0 else { return Ok(None) };
         let site = engine.site(call)?;
         let Some(entry) = engine.entry(&site.record())? else { return Ok(None) };
-        let index = engine.index()?;
-        Ok(Some(engine.trace(entry, &index)))
+        engine.trace([entry]).map(Some)
     }
 }
 
@@ -191,32 +191,53 @@ impl Engine {
         survey.error.map_or(Ok(Index { functions: survey.functions, holders }), Err)
     }
 
-    /// Follows the arguments of `root` to the entries that hold them, and on from there; each entry once, whatever
+    /// Follows the arguments of `roots` to the entries that hold them, and on from there; each entry once, whatever
     /// circle they form.
-    pub(crate) fn trace(&self, root: Entry, index: &Index) -> Lineage {
-        let mut lineage = Lineage { nodes: Vec::new() };
-        let mut known = HashMap::from([(root.key(), 0)]);
-        lineage.nodes.push(Node { entry: root, inputs: Vec::new() });
-        let mut next = 0;
+    pub(crate) fn trace(&self, roots: impl IntoIterator<Item = Entry>) -> Result<Lineage> {
+        let (mut lineage, mut known) = (Lineage { nodes: Vec::new() }, HashMap::new());
+        for entry in roots {
+            if let Slot::Vacant(new) = known.entry(entry.key()) {
+                new.insert(lineage.nodes.len());
+                lineage.nodes.push(Node { entry, inputs: Vec::new() });
+            }
+        }
+        let (mut index, mut next) = (None, 0);
         while next < lineage.nodes.len() {
             let entry = lineage.nodes[next].entry.clone();
-            let mut inputs = Vec::new();
-            for (at, argument) in entry.arguments().iter().enumerate() {
-                let places = index.holders.get(&argument.digest()).map_or(&[][..], Vec::as_slice);
-                // A function that returns its argument unchanged holds it, too, and didn't make it.
-                let others: Vec<_> = places.iter().filter(|place| place.key != entry.key()).collect();
-                let mut sources = Vec::new();
-                for place in others.iter().take(SOURCES) {
-                    sources.extend(self.node(place, index, &mut known, &mut lineage));
-                }
-                if !sources.is_empty() || is_array(argument.text()) {
-                    inputs.push(Input { argument: at, sources, more: others.len().saturating_sub(SOURCES) });
-                }
+            if entry.arguments().iter().any(|argument| !is_plain(argument.text())) {
+                let index = match &mut index {
+                    Some(index) => &*index,
+                    none => &*none.insert(self.index()?),
+                };
+                lineage.nodes[next].inputs = self.inputs(&entry, index, &mut known, &mut lineage);
             }
-            lineage.nodes[next].inputs = inputs;
             next += 1;
         }
-        lineage
+        Ok(lineage)
+    }
+
+    /// The arguments of an entry that are arrays or stored results, with the nodes that hold them.
+    fn inputs(
+        &self,
+        entry: &Entry,
+        index: &Index,
+        known: &mut HashMap<Key, usize>,
+        lineage: &mut Lineage,
+    ) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for (at, argument) in entry.arguments().iter().enumerate() {
+            let places = index.holders.get(&argument.digest()).map_or(&[][..], Vec::as_slice);
+            // A function that returns its argument unchanged holds it, too, and didn't make it.
+            let others: Vec<_> = places.iter().filter(|place| place.key != entry.key()).collect();
+            let mut sources = Vec::new();
+            for place in others.iter().take(SOURCES) {
+                sources.extend(self.node(place, index, known, lineage));
+            }
+            if !sources.is_empty() || is_array(argument.text()) {
+                inputs.push(Input { argument: at, sources, more: others.len().saturating_sub(SOURCES) });
+            }
+        }
+        inputs
     }
 
     /// The node of the entry at `place`, made if it is new; `None` if the entry has vanished meanwhile.
@@ -263,4 +284,12 @@ fn is_array(text: &str) -> bool {
     let shape = array.split_once('[').map(|(_, shape)| shape);
     let is_shape = |shape: &str| shape.bytes().all(|byte| byte.is_ascii_digit() || byte == b',' || byte == b' ');
     ["C", "F", "strided"].contains(&order) && shape.is_some_and(is_shape)
+}
+
+/// Whether a text is that of a number, a word such as `true`, or a text in quotes: of nothing that an entry holds.
+fn is_plain(text: &str) -> bool {
+    let is_word = matches!(text, "true" | "false" | "True" | "False" | "None");
+    let is_text =
+        || ['"', '\''].iter().any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote));
+    is_word || text.parse::<f64>().is_ok() || is_text()
 }

@@ -289,10 +289,23 @@ fn entries_of_older_code_are_superseded_unless_they_were_used_since() {
     assert_eq!(memory.plan_superseded(Duration::from_secs(15 * 3600)).unwrap().len(), 2);
     // A union takes each once.
     let both = memory.plan_reduce(Limits::default().age(Duration::from_secs(25 * 3600))).unwrap().union(plan);
-    assert_eq!(both.len(), 3);
+    assert_eq!((both.len(), both.spared()), (3, 1));
+    let limits = |stored: Evicted| {
+        assert_eq!(stored.items, 5);
+        Limits::default().age(Duration::from_secs(25 * 3600))
+    };
+    let at_once = memory.plan_collection(None, limits, Some(Duration::ZERO)).unwrap();
+    let keys = |plan: &ndcache::inspect::Plan| plan.entries().map(|entry| entry.key()).collect::<BTreeSet<_>>();
+    assert_eq!((keys(&at_once), at_once.spared()), (keys(&both), 1));
+    let of_another = memory.plan_collection(Some("another"), |_| Limits::default().items(0), Some(Duration::ZERO));
+    assert!(of_another.unwrap().is_empty());
     let functions = both.by_function();
     assert_eq!((functions.len(), functions[0].entries, functions[0].bytes), (1, 3, both.bytes()));
+    // An entry of a plan names one, as long as it is there.
+    let planned = both.entries().next().unwrap();
+    assert_eq!(memory.entry_by_id(planned).unwrap().unwrap().key(), planned.key());
     assert_eq!(memory.execute(&both).unwrap().removed.items, 3);
+    assert!(memory.entry_by_id(planned).unwrap().is_none());
     assert!(memory.contains(&old::f::call(0)) && memory.contains(&new::f::call(0)));
 }
 

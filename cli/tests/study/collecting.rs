@@ -198,3 +198,20 @@ fn what_tells_entries_apart_stays_where_a_terminal_is_narrow() {
         assert!(shown.contains(needed) && shown.contains("alpha=0.9, order=2"), "{columns}: {shown}");
     }
 }
+
+#[test]
+fn a_share_of_what_is_stored_is_a_limit() {
+    let scene = study();
+    let plan = |limit: &str| scene.json(&["gc", "--max-size", limit, "--dry-run"]);
+    let half = plan("50%");
+    let (total, going) = (half["total_bytes"].as_u64().expect("a number"), half["bytes"].as_u64().expect("a number"));
+    assert_eq!(half, plan(&(total / 2).to_string()));
+    assert!(going >= total / 2 && going < total, "{half}");
+    assert_eq!(plan("100%")["entries"], 0);
+    let of_load = scene.json(&["gc", "--function", "load", "--max-size", "40%", "--dry-run"]);
+    assert_eq!((of_load["total_entries"].as_u64(), of_load["entries"].as_u64()), (Some(3), Some(2)));
+    for wrong in ["0%", "101%", "%", "x%", "-1%"] {
+        let run = scene.run(&["gc", &format!("--max-size={wrong}"), "--dry-run"]);
+        assert!(run.code == 2 && run.stderr.contains("share is"), "{run:?}");
+    }
+}

@@ -3,6 +3,7 @@
 
 mod collecting;
 mod moving;
+mod reading;
 mod reasons;
 mod selection;
 

@@ -87,3 +87,18 @@ fn a_changed_helper_is_told_from_a_changed_body() {
     let both = "code: code of the function itself changed\ncode: code of `window` changed\n";
     assert_eq!(differences("smoothed@2", "smoothed@1"), both);
 }
+
+#[test]
+fn one_entry_is_compared_with_the_nearest_before_it() {
+    let scene = empty();
+    store(&scene, vec![features(1, "a", 4)]);
+    let run = scene.run(&["diff", "features@1"]);
+    assert!(run.code == 1 && run.stderr.contains("no other call of `pipeline.features`"), "{run:?}");
+    store(&scene, vec![features(1, "a", 8), features(2, "a", 4)]);
+    let run = scene.run(&["diff", "features@1"]);
+    assert!(run.stdout.contains("code") && !run.stdout.contains("argument"), "{run:?}");
+    assert!(run.stderr.contains("against pipeline.features "), "{run:?}");
+    assert_eq!(scene.json(&["diff", "features@1"]), scene.json(&["diff", "features@3", "features@1"]));
+    // Of a function whose own body isn't known nothing is said of that.
+    assert!(!run.stdout.contains("itself"), "{run:?}");
+}

@@ -232,3 +232,24 @@ fn a_table_of_many_takes_as_long_as_their_list() {
     let (list, table) = (shortest(&["ls", "fields"]), shortest(&["table", "fields"]));
     assert!(table < 6 * list, "{table:?} and {list:?}: not by the square of their number");
 }
+
+#[test]
+fn entries_of_all_functions_are_one_list() {
+    let scene = study();
+    let list = scene.json(&["ls", "--entries"]);
+    assert_eq!((list["function"].is_null(), list["entries"].as_array().map(Vec::len)), (true, Some(12)));
+    assert_eq!(rows(&scene, &["ls", "-e", "--where", "*~scan01"]), 1);
+    assert_eq!(scene.run(&["ls", "-e", "--jsonl"]).stdout.lines().count(), 12);
+    let sizes = |arguments: &[&str]| -> Vec<u64> {
+        let list = scene.json(&[&["ls", "-e", "--sort", "size"], arguments].concat());
+        list["entries"].as_array().expect("a list").iter().map(|it| it["bytes"].as_u64().expect("a number")).collect()
+    };
+    let all = sizes(&[]);
+    assert!(all.is_sorted_by(|a, b| a >= b), "{all:?}");
+    assert_eq!(sizes(&["-n", "2"]), all[..2]);
+    assert_eq!(sizes(&["-n", "1", "-r"]), all[11..]);
+    let run = scene.run(&["ls", "--where", "*~scan01"]);
+    assert!(run.stderr.contains("`--entries` lists the entries"), "{run:?}");
+    let run = scene.run(&["ls", "scan01"]);
+    assert!(run.code == 1 && run.stderr.contains("`ndcache ls --entries --where '*~scan01'`"), "{run:?}");
+}

@@ -276,6 +276,11 @@ impl Seen {
         }
     }
 
+    /// All entries, and their bytes.
+    pub(crate) fn total(&self) -> Evicted {
+        self.total
+    }
+
     /// What would go by limits, by the same rules as [`Evictor::reduce`]: garbage, what is too old, then what comes
     /// first until the other limits hold.
     pub(crate) fn reduce(mut self, limits: &Limits) -> Plan {
@@ -312,7 +317,7 @@ impl Seen {
 
     /// Entries of older code that weren't used since the newest code of their function was first stored, nor for as
     /// long as `unused`. The newest code is that of the entry that was made last.
-    pub(crate) fn superseded(self, unused: Duration) -> Plan {
+    pub(crate) fn superseded(&self, unused: Duration) -> Plan {
         // By function: when the last entry was made and with which code; by code: when the first one was.
         let (mut newest, mut first) = (HashMap::new(), HashMap::new());
         for entry in self.entries.iter().filter(|entry| entry.state == Health::Good) {
@@ -321,17 +326,21 @@ impl Seen {
             let begin = first.entry((entry.function, entry.code)).or_insert(entry.created);
             *begin = entry.created.min(*begin);
         }
+        let is_older = |entry: &SeenEntry| {
+            let newest = newest.get(&entry.function).is_some_and(|(_, code)| *code != entry.code);
+            newest && entry.state == Health::Good
+        };
         let is_superseded = |entry: &SeenEntry| {
             let Some((_, code)) = newest.get(&entry.function) else { return false };
             let Some(begin) = first.get(&(entry.function, *code)) else { return false };
             let begin = SystemTime::UNIX_EPOCH + Duration::from_nanos(*begin);
             let idle = self.now.duration_since(entry.stat.modified).unwrap_or_default();
-            let is_old = entry.code != *code && entry.stat.modified < begin && idle >= unused;
-            is_old && entry.state == Health::Good && !entry.stays
+            entry.stat.modified < begin && idle >= unused && !entry.stays
         };
-        let going = self.entries.iter().enumerate().filter(|(_, entry)| is_superseded(entry));
-        let going = going.map(|(at, _)| (at, PlanReason::Superseded)).collect();
-        self.plan(going)
+        let older = self.entries.iter().enumerate().filter(|(_, entry)| is_older(entry));
+        let (going, staying): (Vec<_>, Vec<_>) = older.partition(|(_, entry)| is_superseded(entry));
+        let going = going.into_iter().map(|(at, _)| (at, PlanReason::Superseded)).collect();
+        Plan { spared: staying.len() as u64, ..self.plan(going) }
     }
 
     /// The plan by which these entries go.

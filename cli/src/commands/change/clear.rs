@@ -1,45 +1,43 @@
 //! `ndcache clear`: everything that is stored.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
+use ndcache::Memory;
 use serde_json::json;
 
 use crate::args::Clear;
 use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
-use crate::entry::all;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;
 use crate::text::{duration, entries, size};
 
 pub(crate) fn run(args: &Clear, out: &mut Out) -> Outcome {
     let memory = cache::for_writing(out)?;
-    let stored = all(&memory, &mut |_| {});
-    let bytes: u64 = stored.iter().map(|entry| entry.bytes()).sum();
-    let again = stored.iter().map(|entry| entry.duration()).fold(std::time::Duration::ZERO, |a, b| a.saturating_add(b));
-    let steps = if args.keep_steps { "" } else { ", and what is known of build steps" };
-    if !out.is_json() {
-        let all = entries(stored.len() as u64);
-        out.line(format!(
-            "would remove all {all}, {}{steps} (computing them again: {})",
-            size(bytes),
-            duration(again)
-        ))?;
+    // Nobody is asked: nothing has to be said before, and nothing to be read.
+    if !args.yes && !out.is_json() {
+        tell(args, &memory, out)?;
     }
     if !agreed(&memory, Consent { dry_run: false, yes: args.yes }, "Remove everything?", out)? {
         return Ok(Exit::Found);
     }
-    if args.keep_steps {
-        let functions: BTreeSet<_> = stored.iter().map(|entry| entry.function().to_owned()).collect();
-        for function in functions {
-            memory.clear_function_named(&function)?;
-        }
-    } else {
-        memory.clear()?;
-    }
+    let removed = if args.keep_steps { memory.clear_entries()? } else { memory.clear()? };
     match out.is_json() {
-        true => out.document(json!({ "removed": { "entries": stored.len(), "bytes": bytes } }))?,
-        false => out.line("removed")?,
+        true => out.document(json!({ "removed": { "entries": removed.items, "bytes": removed.bytes } }))?,
+        false => out.line(format!("removed {}, {}", entries(removed.items), size(removed.bytes)))?,
     }
     Ok(Exit::Fine)
+}
+
+/// Says what would be removed.
+fn tell(args: &Clear, memory: &Memory, out: &mut Out) -> Outcome<()> {
+    let (mut count, mut bytes, mut again) = (0, 0, Duration::ZERO);
+    for entry in memory.entries().filter_map(Result::ok) {
+        count += 1;
+        bytes += entry.bytes();
+        again = again.saturating_add(entry.duration());
+    }
+    let steps = if args.keep_steps { "" } else { ", and what is known of build steps" };
+    let (all, size, again) = (entries(count), size(bytes), duration(again));
+    out.line(format!("would remove all {all}, {size}{steps} (computing them again: {again})"))
 }

@@ -14,14 +14,10 @@ pub(crate) fn pin(args: &Pin, out: &mut Out) -> Outcome {
     let memory = cache::for_writing(out)?;
     let mut pinned: Vec<Entry> = Vec::new();
     for id in &args.entries {
-        let entry = find(&memory, id)?;
-        if args.lineage {
-            let lineage =
-                memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
-            pinned.extend(lineage.entries().cloned());
-        } else {
-            pinned.push(entry);
-        }
+        pinned.push(find(&memory, id)?);
+    }
+    if args.lineage {
+        pinned = memory.with_lineage(pinned)?;
     }
     pinned.sort_by_key(Entry::key);
     pinned.dedup_by_key(|entry| entry.key());

@@ -1,16 +1,14 @@
 //! What all commands have in common that remove something: they say what, they ask, and they do just that.
 
-use std::collections::{HashMap, HashSet};
-
+use ndcache::Memory;
 use ndcache::inspect::{Plan, PlanReason};
-use ndcache::{Key, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::cache;
 use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::table::{Left, Right, Table};
+use crate::table::{Hide, Left, Right, Table};
 use crate::text::{ago, count, duration, entries, idle, nanoseconds, size};
 
 /// Whether something is removed, and whether that is asked before.
@@ -22,6 +20,9 @@ pub(crate) struct Consent {
 
 /// Says what a plan removes, asks, and removes it.
 pub(crate) fn carry_out(memory: &Memory, plan: &Plan, consent: Consent, out: &mut Out) -> Outcome {
+    if consent.yes && !consent.dry_run {
+        out.go_on();
+    }
     if !out.is_json() {
         tell(plan, out)?;
         if out.common.verbose {
@@ -84,8 +85,8 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
         format!("{len} of {items}, {} of {}", size(plan.bytes()), size(total.bytes))
     };
     out.line(format!("would remove {all} (computing them all again: {again})"))?;
-    let mut table =
-        Table::new(&[("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)], 0);
+    let head = [("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)];
+    let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(4), Hide(3)]);
     for function in plan.by_function() {
         let why = match function.reason {
             PlanReason::Age => format!("unused for {}", idle(function.used)),
@@ -109,14 +110,12 @@ fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
     if plan.is_empty() {
         return Ok(());
     }
-    let going: HashSet<Key> = plan.entries().map(|entry| entry.key()).collect();
-    let found = memory.entries().filter_map(Result::ok).filter(|entry| going.contains(&entry.key()));
-    let calls: HashMap<Key, String> = found.map(|entry| (entry.key(), call(&entry))).collect();
     let head = [("KEY", Left), ("CALL", Left), ("SIZE", Right), ("AGAIN", Right), ("LAST USED", Left), ("WHY", Left)];
-    let mut table = Table::new(&head, 1);
+    let mut table = Table::new(&head, 1).gives(&[Hide(5), Hide(4), Hide(3)]);
     for entry in plan.entries() {
         let key = entry.key().to_string()[..8].to_owned();
-        let call = calls.get(&entry.key()).map_or(entry.function(), String::as_str).to_owned();
+        let found = memory.entry_by_id(entry).ok().flatten();
+        let call = found.map_or_else(|| entry.function().to_owned(), |found| call(&found));
         let (size, again) = (size(entry.bytes()), duration(entry.duration()));
         table.row([key, call, size, again, ago(entry.used()), entry.reason().to_string()]);
     }

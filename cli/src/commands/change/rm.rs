@@ -18,8 +18,8 @@ pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
     }
     let memory = if args.dry_run { cache::for_reading(out)? } else { cache::for_writing(out)? };
     let consent = Consent { dry_run: args.dry_run, yes: args.yes };
-    let entries = match (chosen(&memory, &args.entries, args.function.as_deref(), &mut filter), args.entries.as_slice())
-    {
+    let chosen = chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out);
+    let entries = match (chosen, args.entries.as_slice()) {
         (Err(Failure::Told { exit: Exit::Found, message }), [id]) => {
             return damaged(&memory, id, &message, consent, out);
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use ndcache::verify::{Problem, Repair, VerifyReport};
 use ndcache::{Entry, ErrorKind, Memory};
@@ -12,10 +11,10 @@ use serde_json::{Value as Json, json};
 use crate::args::Verify;
 use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
-use crate::entry::{all, arguments, call, of_function};
+use crate::entry::{arguments, call, function};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
-use crate::text::{count, entries, safe, size};
+use crate::text::{count, entries, parse_percent, safe, size};
 
 /// What was found.
 #[derive(Default)]
@@ -43,6 +42,9 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
     let share = args.sample.as_deref().map(parse_share).transpose()?;
     let repairs = args.repair && !args.dry_run;
     let memory = if repairs { cache::for_writing(out)? } else { cache::for_reading(out)? };
+    if repairs && args.yes {
+        out.go_on();
+    }
     let found = match (&args.function, share) {
         (None, None) => whole(&memory, out)?,
         (function, share) => some(&memory, function.as_deref(), share.unwrap_or(1.0), out)?,
@@ -86,46 +88,40 @@ fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
     Ok(Found { entries, bytes, problems, total: None })
 }
 
-/// Checks a share of the entries, of one function or of all.
-fn some(memory: &Memory, function: Option<&str>, share: f64, out: &mut Out) -> Outcome<Found> {
-    let problems = Mutex::new(Vec::new());
-    let note = |path: PathBuf, problem: Problem| {
-        problems.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path, problem));
-    };
-    let mut bad = |what: String| note(PathBuf::new(), Problem::Damaged(what));
-    let mut chosen = match function {
-        Some(function) => of_function(memory, function, &mut |_| {})?,
-        None => all(memory, &mut bad),
-    };
-    // Sorted by their keys, which are random: each run checks the same ones, so that a find can be checked again.
-    chosen.sort_by_key(Entry::key);
-    let most = (chosen.len() as f64 * share).ceil() as usize;
-    let step = (chosen.len() as f64 / most.max(1) as f64).max(1.0);
-    let sample: Vec<&Entry> = (0..most).filter_map(|n| chosen.get((n as f64 * step) as usize)).collect();
-    let bar = out.bar(|| sample.iter().map(|entry| entry.bytes()).sum());
-    let bytes = sample.par_iter().map(|entry| match entry.verify() {
-        Ok(bytes) => {
-            bar.inc(bytes);
-            bytes
+/// Checks a share of the entries, of one function or of all: the same ones each time, so that a find can be checked
+/// again.
+fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outcome<Found> {
+    let function = name.map(|name| function(memory, name)).transpose()?;
+    let (mut found, mut whole) = (Found::default(), Vec::new());
+    for (path, entry) in memory.sample(function.as_deref(), share)? {
+        found.entries += 1;
+        match entry {
+            Ok(entry) => whole.push(entry),
+            Err(error) => found.problems.push((path, problem(&error))),
         }
-        // Somebody has removed it meanwhile.
-        Err(error) if error.kind() == ErrorKind::Changed => 0,
-        Err(error) => {
-            let problem = match error.kind() {
-                ErrorKind::Newer => Problem::Newer(error.to_string()),
-                ErrorKind::Io => Problem::Unreadable(error.to_string()),
-                _ => Problem::Damaged(error.to_string()),
-            };
-            note(entry.path().to_owned(), problem);
-            0
-        }
-    });
-    let bytes = bytes.sum();
+    }
+    let total = whole.iter().map(Entry::bytes).sum();
+    let bar = out.bar(|| total);
+    let checked: Vec<_> = whole.par_iter().map(|entry| entry.verify().inspect(|bytes| bar.inc(*bytes))).collect();
     bar.finish_and_clear();
-    let mut problems = problems.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    problems.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let total = Some(sample.iter().map(|entry| entry.bytes()).sum());
-    Ok(Found { entries: sample.len() as u64, bytes, problems, total })
+    for (entry, checked) in whole.iter().zip(checked) {
+        match checked {
+            Ok(bytes) => found.bytes += bytes,
+            // Somebody has removed it meanwhile.
+            Err(error) if error.kind() == ErrorKind::Changed => {}
+            Err(error) => found.problems.push((entry.path().to_owned(), problem(&error))),
+        }
+    }
+    found.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Found { total: Some(total), ..found })
+}
+
+fn problem(error: &ndcache::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::Newer => Problem::Newer(error.to_string()),
+        ErrorKind::Io => Problem::Unreadable(error.to_string()),
+        _ => Problem::Damaged(error.to_string()),
+    }
 }
 
 /// Removes those of the damaged entries that are damaged still; returns how many.
@@ -220,11 +216,10 @@ fn document(found: &Found, owners: &HashMap<String, Entry>, removed: u64, out: &
 
 /// `5%`, `0.05`
 fn parse_share(text: &str) -> Outcome<f64> {
-    let share = match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map(|percent| percent / 100.0),
-        None => text.parse(),
-    };
-    share.ok().filter(|share| *share > 0.0 && *share <= 1.0).ok_or_else(|| {
+    if let Some(share) = parse_percent(text)? {
+        return Ok(share);
+    }
+    text.parse().ok().filter(|share| *share > 0.0 && *share <= 1.0).ok_or_else(|| {
         Failure::usage(format!("share is `{}`, expected such as `5%`, above 0 and at most 100 %", safe(text)))
     })
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
         return Err(Failure::usage(format!("which entries are to be exported? {what}")));
     }
     let memory = open_for(out, args.entries.first().map_or("", String::as_str))?;
-    let entries = filter::chosen(&memory, &args.entries, args.function.as_deref(), &mut filter)?;
+    let entries = filter::chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out)?;
     if entries.is_empty() {
         return Err(Failure::found("no entry is selected, and nothing was written"));
     }
@@ -42,15 +42,8 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
 
 /// The entries by their keys, and what went into them if that is wanted.
 fn with_lineage(memory: &Memory, args: &Export, entries: Vec<Entry>) -> Outcome<BTreeMap<Key, Entry>> {
-    let mut chosen = BTreeMap::new();
-    for entry in entries {
-        if args.lineage {
-            let lineage =
-                memory.lineage_of(&entry)?.ok_or_else(|| Failure::found("the entry was removed meanwhile"))?;
-            chosen.extend(lineage.entries().map(|entry| (entry.key(), entry.clone())));
-        }
-        chosen.insert(entry.key(), entry);
-    }
+    let entries = if args.lineage { memory.with_lineage(entries)? } else { entries };
+    let chosen: BTreeMap<Key, Entry> = entries.into_iter().map(|entry| (entry.key(), entry)).collect();
     if let Some(entry) = chosen.values().find(|entry| entry.holds_pickle() && !args.with_pickles) {
         let key = entry.key();
         return Err(Failure::usage(format!("entry {key} holds an object that Python pickled: say `--with-pickles`")));

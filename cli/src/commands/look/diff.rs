@@ -1,13 +1,15 @@
 //! `ndcache diff`: in what two entries differ.
 
-use ndcache::Entry;
 use ndcache::explain::Reason;
 use ndcache::inspect::{StoredArray, Value};
+use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Diff;
-use crate::entry::{array, find, open_for, scalar};
-use crate::exit::{Exit, Outcome};
+use crate::commands::look::show::name;
+use crate::commands::look::why::Told;
+use crate::entry::{array, find, of_path, open_for, scalar};
+use crate::exit::{Exit, Failure, Outcome};
 use crate::numbers::{decoder, number};
 use crate::out::Out;
 use crate::text::{count, safe};
@@ -18,9 +20,23 @@ const LARGEST: u64 = 1 << 30;
 /// The most differences of values that are printed.
 const TOLD: usize = 20;
 
+/// An entry, and before it the one that it is explained against.
+fn against_nearest(memory: &Memory, id: &str, out: &mut Out) -> Outcome<(Entry, Entry)> {
+    let now = find(memory, id)?;
+    let siblings = of_path(memory, now.function(), &mut |_| {});
+    let Some(before) = Told::of(now.clone(), &siblings).nearest() else {
+        return Err(Failure::found(format!("no other call of `{}` was stored before it", safe(now.function()))));
+    };
+    out.note(format!("{} against {}", name(&now), name(&before)));
+    Ok((before, now))
+}
+
 pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.before)?;
-    let (before, now) = (find(&memory, &args.before)?, find(&memory, &args.now)?);
+    let (before, now) = match &args.now {
+        Some(now) => (find(&memory, &args.before)?, find(&memory, now)?),
+        None => against_nearest(&memory, &args.before, out)?,
+    };
     let mut lines = Vec::new();
     for difference in before.differing_arguments(&now) {
         lines.push(("argument", difference.to_string()));
@@ -31,8 +47,10 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
         match changes.is_empty() {
             true => lines.push(("code", "code: changed; what of it isn't known".to_owned())),
             false => lines.extend(changes.iter().map(|change| match change.as_str() {
-                // Beside a helper's it has to be said whose.
-                "code changed" if changes.len() > 1 => ("code", "code: code of the function itself changed".to_owned()),
+                // Beside a helper's it has to be said whose, if it is known.
+                "code changed" if changes.len() > 1 && has_body(&now) => {
+                    ("code", "code: code of the function itself changed".to_owned())
+                }
                 change => ("code", format!("code: {change}")),
             })),
         }
@@ -156,4 +174,9 @@ fn told(value: &Value) -> String {
         Value::Array(_) => "an array".to_owned(),
         value => scalar(value, 40),
     }
+}
+
+/// Whether the digest of a function's own body is known, and not only that of all its code.
+fn has_body(entry: &Entry) -> bool {
+    entry.code_parts().first().is_some_and(|part| part.digest() != Some(entry.code()))
 }

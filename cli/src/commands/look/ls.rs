@@ -9,7 +9,7 @@ use crate::args::{Ls, Sort};
 use crate::cache;
 use crate::commands::look::steps;
 use crate::commands::look::summary::Sum;
-use crate::entry::{arguments, entry_json, function, of_path, result};
+use crate::entry::{arguments, entry_json, function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
@@ -22,17 +22,26 @@ pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     if args.steps {
         return steps::list(args, &memory, out);
     }
-    match &args.function {
-        Some(function) if out.common.jsonl && args.order.sort.is_none() && !args.order.reverse => {
+    let function = args.function.as_deref().map(|name| function(&memory, name)).transpose()?;
+    match function.as_deref() {
+        None if !args.entries => list_functions(args, &mut filter, &memory, out),
+        function if out.common.jsonl && args.order.sort.is_none() && !args.order.reverse => {
             stream(args, function, &mut filter, &memory, out)
         }
-        Some(function) => list_entries(args, function, &mut filter, &memory, out),
-        None => list_functions(args, &mut filter, &memory, out),
+        function => list_entries(args, function, &mut filter, &memory, out),
+    }
+}
+
+/// The entries of a function, or of all.
+fn entries<'a>(memory: &'a Memory, function: Option<&'a str>) -> Box<dyn Iterator<Item = ndcache::Result<Entry>> + 'a> {
+    match function {
+        Some(function) => Box::new(memory.entries_named(function)),
+        None => Box::new(memory.entries()),
     }
 }
 
 fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
-    let (mut functions, mut bad) = (BTreeMap::<String, Sum>::new(), 0);
+    let (mut functions, mut bad) = (BTreeMap::<String, Sum>::new(), Bad::default());
     for entry in memory.entries() {
         match entry {
             Ok(entry) if filter.takes(&entry) => match functions.get_mut(entry.function()) {
@@ -40,10 +49,11 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
                 None => functions.entry(entry.function().to_owned()).or_default().add(&entry),
             },
             Ok(_) => {}
-            Err(_) => bad += 1,
+            Err(error) => bad.add(&error),
         }
     }
     filter.check()?;
+    let is_unread = functions.is_empty();
     let mut functions: Vec<_> = functions.into_iter().collect();
     let history = memory.history(None)?;
     let activity = history.by_function();
@@ -74,7 +84,7 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
         functions.iter().try_for_each(|function| out.item(&json(function)))?;
     } else if out.common.json {
         let functions: Vec<Json> = functions.iter().map(json).collect();
-        out.document(json!({ "folder": cache::place(memory), "functions": functions, "unreadable": bad }))?;
+        out.document(json!({ "folder": cache::place(memory), "functions": functions, "unreadable": bad.count }))?;
     } else {
         let head = [
             ("FUNCTION", Left),
@@ -85,7 +95,8 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
             ("TOOK", Right),
             ("LAST USED", Left),
         ];
-        let mut table = Table::new(&head, 0);
+        // What tells functions apart stays longest, and how large they are.
+        let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(6), Hide(5), Hide(4), Hide(3)]);
         // What was never counted is not 0.
         let none = || "–".to_owned();
         for (name, sum) in functions {
@@ -96,17 +107,49 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
             table.row([name, count(sum.entries), size(sum.bytes), hits, saved, duration(sum.duration), ago(sum.used)]);
         }
         table.print(out)?;
+        if filter.is_any() {
+            out.note("these are functions with such entries: `--entries` lists the entries");
+        }
         if let Some(begin) = history.begin().filter(|_| out.common.verbose) {
             out.note(format!("hits since {}", when(begin)));
         }
     }
-    tell_bad(bad, out);
-    Ok(Exit::Fine)
+    Ok(bad.tell(is_unread, out))
 }
 
-/// The columns of entries that give way where a terminal is narrow: what tells entries apart stays longest.
+/// What can't be read of a list.
+#[derive(Default)]
+struct Bad {
+    count: u64,
+    /// Why the first of it can't.
+    why: String,
+}
+
+impl Bad {
+    fn add(&mut self, error: &ndcache::Error) {
+        self.count += 1;
+        if self.count == 1 {
+            self.why = error.to_string();
+        }
+    }
+
+    /// Says it; a list of which nothing could be read is no list.
+    fn tell(self, is_unread: bool, out: &mut Out) -> Exit {
+        if self.count == 0 {
+            return Exit::Fine;
+        }
+        out.note(format!("{} can't be read: see `ndcache verify`; {}", count(self.count), self.why));
+        if is_unread { Exit::Unreadable } else { Exit::Fine }
+    }
+}
+
+/// The columns of entries that give way where a terminal is narrow: what tells entries apart stays longest. Where there is
+/// one of functions, those behind it are one further.
+const FUNCTION: usize = 1;
 const ARGUMENTS: usize = 1;
 const RESULT: usize = 2;
+const SIZE: usize = 3;
+const TOOK: usize = 4;
 const CREATED: usize = 5;
 const LAST_USED: usize = 6;
 
@@ -114,15 +157,14 @@ const LAST_USED: usize = 6;
 const SORTED: usize = 4096;
 
 /// Prints each entry in a line of its own, as they come where they are many: in bounded memory.
-fn stream(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
-    let function = function(memory, name)?;
-    let (mut kept, mut printed, mut bad) = (Vec::new(), 0, 0);
+fn stream(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
+    let (mut kept, mut printed, mut bad) = (Vec::new(), 0, Bad::default());
     let most = args.order.count.unwrap_or(usize::MAX);
-    for entry in memory.entries_named(&function) {
+    for entry in entries(memory, function) {
         match entry {
             Ok(entry) if filter.takes(&entry) => kept.push(entry),
             Ok(_) => {}
-            Err(_) => bad += 1,
+            Err(error) => bad.add(&error),
         }
         // The newest ones are known only when all are: with `-n` so many are kept.
         if kept.len() > SORTED.max(args.order.count.unwrap_or(0).saturating_mul(2)) {
@@ -145,19 +187,16 @@ fn stream(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut
             count(SORTED as u64)
         ));
     }
-    tell_bad(bad, out);
-    Ok(Exit::Fine)
+    Ok(bad.tell(printed == 0 && kept.is_empty(), out))
 }
 
 fn newest_first(entries: &mut [Entry]) {
     entries.sort_by_cached_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
 }
 
-fn list_entries(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
-    let mut bad = 0;
-    let function = function(memory, name)?;
-    let mut entries = of_path(memory, &function, &mut |_| bad += 1);
-    filter.apply(&mut entries)?;
+fn list_entries(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
+    let (mut entries, bad) = gather(args, function, filter, memory)?;
+    let is_unread = entries.is_empty();
     sort(&mut entries, args.order.sort.unwrap_or(Sort::Created));
     args.order.finish(&mut entries);
     if out.common.jsonl {
@@ -165,13 +204,31 @@ fn list_entries(args: &Ls, name: &str, filter: &mut Filter, memory: &Memory, out
     } else if out.common.json {
         let entries: Vec<Json> = entries.iter().map(entry_json).collect();
         out.document(
-            json!({ "folder": cache::place(memory), "function": function, "entries": entries, "unreadable": bad }),
+            json!({ "folder": cache::place(memory), "function": function, "entries": entries, "unreadable": bad.count }),
         )?;
     } else {
         print(args, &entries, out)?;
     }
-    tell_bad(bad, out);
-    Ok(Exit::Fine)
+    Ok(bad.tell(is_unread, out))
+}
+
+/// The entries that are taken, and how many can't be read. Of those that `-n` leaves out few are kept.
+fn gather(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory) -> Outcome<(Vec<Entry>, Bad)> {
+    let (mut kept, mut bad) = (Vec::new(), Bad::default());
+    let most = SORTED.max(args.order.count.unwrap_or(usize::MAX).saturating_mul(2));
+    for entry in entries(memory, function) {
+        match entry {
+            Ok(entry) if filter.takes(&entry) => kept.push(entry),
+            Ok(_) => {}
+            Err(error) => bad.add(&error),
+        }
+        if kept.len() > most {
+            sort(&mut kept, args.order.sort.unwrap_or(Sort::Created));
+            args.order.finish(&mut kept);
+        }
+    }
+    filter.check()?;
+    Ok((kept, bad))
 }
 
 /// Puts entries into an order.
@@ -181,44 +238,42 @@ pub(crate) fn sort(entries: &mut [Entry], by: Sort) {
         Sort::Used => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.used()), entry.key())),
         Sort::Created => newest_first(entries),
         Sort::Saved | Sort::Took => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.duration()), entry.key())),
-        Sort::Name => entries.sort_by_cached_key(arguments),
+        Sort::Name => entries.sort_by_cached_key(|entry| (entry.function().to_owned(), arguments(entry))),
     }
 }
 
 fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
-    let mut head = vec![
-        ("KEY", Left),
-        ("ARGUMENTS", Left),
-        ("RESULT", Left),
-        ("SIZE", Right),
-        ("TOOK", Right),
-        ("CREATED", Left),
-        ("LAST USED", Left),
-    ];
+    // Of all functions together it has to be said of each entry whose it is.
+    let named = args.function.is_none();
+    let mut head = vec![("KEY", Left)];
+    head.extend(named.then_some(("FUNCTION", Left)));
+    head.extend([("ARGUMENTS", Left), ("RESULT", Left), ("SIZE", Right), ("TOOK", Right), ("CREATED", Left)]);
+    head.push(("LAST USED", Left));
     if args.long {
         head.extend([("HOST", Left), ("CODE", Left), ("PATH", Left)]);
     }
-    let mut table = Table::new(&head, ARGUMENTS).lists(ARGUMENTS).gives(&[
-        Shrink(RESULT, 16),
-        Shrink(ARGUMENTS, 40),
-        Shrink(RESULT, 8),
-        Hide(LAST_USED),
-        Hide(CREATED),
-        Shrink(ARGUMENTS, 24),
-        Hide(RESULT),
-    ]);
+    let at = |column: usize| column + usize::from(named);
+    let mut gives = vec![Shrink(at(RESULT), 16), Shrink(at(ARGUMENTS), 40), Shrink(at(RESULT), 8), Hide(at(LAST_USED))];
+    gives.extend(named.then_some(Shrink(FUNCTION, 16)));
+    gives.extend([Hide(at(CREATED)), Shrink(at(ARGUMENTS), 24), Hide(at(RESULT)), Hide(at(TOOK)), Hide(at(SIZE))]);
+    gives.extend(named.then_some(Shrink(FUNCTION, 8)));
+    let mut table = Table::new(&head, at(ARGUMENTS)).lists(at(ARGUMENTS)).gives(&gives);
+    if named {
+        table = table.paths(FUNCTION);
+    }
     let calendar = Calendar::new();
     for entry in entries {
         let key = entry.key().to_string();
-        let mut row = vec![
-            if args.long { key } else { key[..8].to_owned() },
+        let mut row = vec![if args.long { key } else { key[..8].to_owned() }];
+        row.extend(named.then(|| entry.function().to_owned()));
+        row.extend([
             arguments(entry),
             result(entry),
             size(entry.bytes()),
             duration(entry.duration()),
             calendar.when(entry.created()),
             calendar.when(entry.used()),
-        ];
+        ]);
         if args.long {
             let code = entry.code().to_string()[..8].to_owned();
             row.extend([entry.producer().host().to_owned(), code, entry.path().display().to_string()]);
@@ -226,11 +281,4 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
         table.row(row);
     }
     table.print(out)
-}
-
-/// Says how much couldn't be read.
-pub(crate) fn tell_bad(bad: u64, out: &mut Out) {
-    if bad > 0 {
-        out.note(format!("{} can't be read: see `ndcache verify`", count(bad)));
-    }
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Outcome {
     let numbers: Vec<_> = arrays.iter().map(|array| Looked::at(array, args.all)).collect();
     let is_whole = numbers.iter().all(|looked| !matches!(looked, Looked::Damaged(_)));
     if out.is_json() {
-        document(&entry, &value, &arrays, &numbers, &sources(&memory, &entry)?, out)?;
+        document(&entry, &value, &arrays, &numbers, &sources(&memory, &entry, out), out)?;
     } else {
         print(&memory, &entry, &value, &arrays, &numbers, out)?;
     }
@@ -58,28 +58,23 @@ impl Looked {
     }
 }
 
-/// Which entries hold which arguments, by the names of these.
-fn sources(memory: &Memory, entry: &Entry) -> Outcome<HashMap<String, Vec<(Key, String)>>> {
+/// Which entries hold which arguments, by the names of these; none, with a note, where not all of the cache can be read.
+fn sources(memory: &Memory, entry: &Entry, out: &mut Out) -> HashMap<String, Vec<(Key, String)>> {
     let mut sources: HashMap<String, Vec<(Key, String)>> = HashMap::new();
-    // Which entry holds an array is known once all records are read: not where there is nothing to be held.
-    if entry.arguments().iter().all(|argument| is_plain(argument.text())) {
-        return Ok(sources);
-    }
-    let Some(lineage) = memory.lineage_of(entry)? else { return Ok(sources) };
-    for link in lineage.links().filter(|link| link.call().key() == entry.key()) {
+    let lineage = match memory.lineage_of(entry) {
+        Ok(lineage) => lineage,
+        Err(error) => {
+            out.note(format!("where arguments come from isn't known: {error}"));
+            None
+        }
+    };
+    let links = lineage.iter().flat_map(|lineage| lineage.links()).filter(|link| link.call().key() == entry.key());
+    for link in links {
         if let Some(source) = link.source() {
             sources.entry(link.argument().name().to_owned()).or_default().push((source.key(), call(source)));
         }
     }
-    Ok(sources)
-}
-
-/// Whether a text is that of a number, a word such as `true`, or a text: of no result of a call.
-fn is_plain(text: &str) -> bool {
-    let is_word = matches!(text, "true" | "false" | "True" | "False" | "None");
-    let is_text =
-        || ['"', '\''].iter().any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote));
-    is_word || text.parse::<f64>().is_ok() || is_text()
+    sources
 }
 
 fn document(
@@ -137,7 +132,7 @@ fn print(
 ) -> Outcome<()> {
     let head = format!("{}  {}", out.styled(Style::Key, &entry.key().to_string()), safe(entry.function()));
     out.line(head)?;
-    let sources = sources(memory, entry)?;
+    let sources = sources(memory, entry, out);
     for argument in entry.arguments() {
         let mut line = format!("  {}", safe(&argument.to_string()));
         for (key, call) in sources.get(argument.name()).into_iter().flatten() {
@@ -233,6 +228,7 @@ fn print_array(at: usize, stored: &StoredArray, looked: &Looked, out: &mut Out) 
         if numbers.max > numbers.min {
             out.line(format!("  {}", out.styled(Style::Dim, numbers.bars().trim_end())))?;
         }
+        out.line(format!("  {}", numbers.values()))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::cache;
 use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::table::{Left, Right, Table};
+use crate::table::{Hide, Left, Right, Table};
 use crate::text::{count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe};
 
 pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
@@ -124,7 +124,7 @@ fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty
         ("SAVED", Right),
         ("SPENT", Right),
     ];
-    let mut table = Table::new(&head, 0);
+    let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(2), Hide(4), Hide(6), Hide(3)]);
     let row = |name: &str, it: &Activity| {
         let counts = [it.hits, it.repeats, it.misses, it.faults].map(count);
         let [hits, repeats, misses, faults] = counts;

@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 
 use crate::args::{Ls, Sort};
 use crate::cache;
-use crate::commands::look::ls::tell_bad;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;
 use crate::table::{Left, Right, Table};
@@ -54,7 +53,7 @@ pub(crate) fn list(args: &Ls, memory: &Memory, out: &mut Out) -> Outcome {
         }
         table.print(out)?;
     }
-    tell_bad(bad, out);
+    out.unread(bad);
     Ok(Exit::Fine)
 }
 

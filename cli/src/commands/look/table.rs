@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::args::TableArgs;
 use crate::cache;
-use crate::commands::look::ls::{sort, tell_bad};
+use crate::commands::look::ls::sort;
 use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     } else {
         print(&columns, &rows, out)?;
     }
-    tell_bad(bad, out);
+    out.unread(bad);
     Ok(Exit::Fine)
 }
 

@@ -163,6 +163,11 @@ impl Told {
         Self { entry, nearest }
     }
 
+    /// The nearest one, if there was any.
+    pub(crate) fn nearest(self) -> Option<Entry> {
+        self.nearest
+    }
+
     /// In what it differs from the nearest one; `None` if there was none.
     pub(crate) fn explanation(&self) -> Option<Explanation> {
         self.nearest.as_ref().map(|nearest| nearest.difference(&self.entry))

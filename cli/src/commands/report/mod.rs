@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 
 use crate::args::{Format, Report};
 use crate::cache;
-use crate::commands::look::ls::tell_bad;
 use crate::commands::report::gather::gather;
 use crate::commands::report::private::Texts;
 use crate::exit::{Exit, Failure, Outcome};
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &Report, out: &mut Out) -> Outcome {
     if model.left_out > 0 {
         out.note(format!("the {} oldest entries aren't listed", count(model.left_out)));
     }
-    tell_bad(model.unreadable, out);
+    out.unread(model.unreadable);
     Ok(Exit::Fine)
 }
 
