@@ -39,8 +39,8 @@ fn tell(probe: &TierProbe, out: &mut Out) -> Outcome<()> {
 }
 
 fn document(probe: &TierProbe) -> Json {
-    let wrong = probe.steps.iter().filter_map(|step| step.trouble.as_ref());
-    let problem = wrong.filter(|_| !probe.is_fine()).next_back().map(ToString::to_string);
+    let wrong = || probe.steps.iter().rev().find_map(|step| step.trouble.as_ref());
+    let problem = if probe.is_fine() { None } else { wrong().map(ToString::to_string) };
     let answered = probe.steps.first().filter(|step| step.trouble.is_none());
     json!({
         "place": probe.place,
