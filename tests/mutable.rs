@@ -266,6 +266,48 @@ fn a_memory_that_stores_nothing_edits_nothing() {
 }
 
 #[test]
+fn an_edit_is_good_for_as_long_as_a_result_of_that_moment() {
+    const SHORT: std::time::Duration = std::time::Duration::from_millis(1500);
+    #[cache(expires = SHORT)]
+    fn short(n: usize) -> Array1<f64> {
+        Array1::zeros(n)
+    }
+    let (_folder, memory) = fresh();
+    let mut edited = memory.mmap_mut(short::call(N)).unwrap();
+    std::thread::sleep(SHORT);
+    edited[0] = -17.0;
+    edited.commit().unwrap();
+    assert_eq!(memory.eval(short::call(N))[0], -17.0);
+}
+
+#[test]
+fn an_edit_of_what_is_computed_at_that_moment_is_an_error_and_not_lost() {
+    static BEGUN: Barrier = Barrier::new(2);
+    static ENDED: Barrier = Barrier::new(2);
+    #[cache(ignore(slow))]
+    fn slow(n: usize, slow: bool) -> Array1<f64> {
+        if slow {
+            BEGUN.wait();
+            ENDED.wait();
+        }
+        Array1::zeros(n)
+    }
+    let (_folder, memory) = fresh();
+    let mut edited = memory.mmap_mut(slow::call(N, false)).unwrap();
+    memory.clear().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| memory.eval(slow::call(N, true)));
+        BEGUN.wait();
+        edited[0] = -17.0;
+        let error = edited.commit().unwrap_err();
+        assert!(error.to_string().ends_with("commit the edited one when that has ended"), "{error}");
+        ENDED.wait();
+    });
+    edited.commit().unwrap();
+    assert_eq!(memory.eval(slow::call(N, false))[0], -17.0);
+}
+
+#[test]
 fn a_function_that_stores_nothing_is_neither_edited_nor_removed() {
     #[cache(mode = Mode::ReadOnly)]
     fn read_only(n: usize) -> Array1<f64> {

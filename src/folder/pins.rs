@@ -33,9 +33,34 @@ pub(crate) fn lists(disk: &Disk) -> Result<BTreeMap<String, Vec<Key>>> {
     Ok(lists)
 }
 
-/// The keys that stand in a file: of each line the first word, if it is one.
+/// The keys that stand in a file: of each line the first word, if it is one. Notes behind it may be in any encoding, and a
+/// mark of byte order before all means nothing.
 pub(crate) fn parse(bytes: &[u8]) -> impl Iterator<Item = Key> {
-    let words =
-        bytes.split(|&byte| byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()?.split_whitespace().next());
-    words.filter_map(|word| word.parse::<Digest>().ok()).map(Key::from_digest)
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let words = lines.filter_map(|line| line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()));
+    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse::<Digest>().ok()).map(Key::from_digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_may_be_in_any_encoding_and_lines_end_in_any_way() {
+        let keys = ["0c3e264c767b9f1326f873db8c902583", "1c3e264c767b9f1326f873db8c902583"].map(|key| {
+            let digest: Digest = key.parse().unwrap();
+            (key, Key::from_digest(digest))
+        });
+        let [(a, one), (b, two)] = keys;
+        let texts: [Vec<u8>; 4] = [
+            format!("{a}\n\n  {b} a note\n").into(),
+            [a.as_bytes(), b" caf\xe9\n# \xff\n", b.as_bytes()].concat(),
+            format!("\u{feff}{a}\r\n{b}\r\n").into(),
+            format!("{a}\r{b}\tnote {a}\rnote {a}").into(),
+        ];
+        for text in texts {
+            assert_eq!(parse(&text).collect::<Vec<_>>(), [one, two], "{text:?}");
+        }
+    }
 }

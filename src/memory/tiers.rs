@@ -45,7 +45,8 @@ impl Engine {
             return Err((missing, if is_bad { Sharing::Replace } else { Sharing::Yes }));
         }
         let interrupted = || need.interrupt().is_some_and(|interrupt| interrupt());
-        let sought = Sought { site, function: call.function().path(), fresh, interrupted: &interrupted };
+        let sought =
+            Sought { site, function: call.function().path(), fresh, interrupted: &interrupted, wanted: &|| true };
         let begin = Instant::now();
         match tiers.core().fetch(&sought) {
             Fetched::Here(place) => match need.look() {

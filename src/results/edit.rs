@@ -1,6 +1,6 @@
 //! Editing a stored result: mapped privately, published again under the same key.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ndarray::{ArrayRef, Dimension};
 
@@ -10,15 +10,15 @@ use crate::digest::Element;
 use crate::entry::site::Site;
 use crate::entry::write::names::stem_of;
 use crate::entry::write::put::Sink;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::map::MappedMut;
 use crate::memory::form::{Form, Stored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
-use crate::record::Record;
+use crate::record::{Record, nanoseconds_since_1970};
 
-/// How long a commit waits for whoever else replaces the entry. Without a turn it leaves, at worst, files that no
-/// record names.
+/// How long a commit waits for whoever else replaces the entry. Without a turn that another process has it leaves, at
+/// worst, files that no record names.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How an array of this type is stored.
@@ -131,18 +131,28 @@ impl Engine {
         let mut sink = Sink::new(&self.archive, site, compression, stem);
         let mut writer = Writer::new(&mut sink, self.settings.inline);
         save(&mut writer)?;
+        // What expires is good as of now, however old what it replaces was.
+        let expires = self.expires(options).is_some() || base.expires.is_some();
+        let created = if expires { nanoseconds_since_1970(SystemTime::now()) } else { base.created };
         let record = Record {
             value: writer.finish(),
             arrays: sink.arrays.clone(),
             overflow: None,
             producer: self.archive.producer(),
+            created,
+            expires: None,
             edited: true,
             origin: None,
             python: Vec::new(),
             ..base.clone()
         };
         // Two that replace the entry at once wouldn't see each other's files, and so wouldn't remove them.
-        let _lead = self.flights().moment(site.key(), PATIENCE);
+        let lead = self.flights().moment(site.key(), PATIENCE);
+        if lead.is_alone() {
+            // What is computed would replace it.
+            let what = "its result is computed anew just now; commit the edited one when that has ended";
+            return Err(Error::new(ErrorKind::Other, format!("function `{}`: {what}", base.function)));
+        }
         sink.publish(&record)?;
         Ok(record)
     }

@@ -1,5 +1,7 @@
 //! Values behind a `dyn`: their types count.
 
+#![allow(clippy::type_complexity, reason = "what is tested stands in closures")]
+
 use std::rc::Rc;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! What goes to a tier, and what doesn't.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ndarray::Array1;
@@ -13,6 +14,11 @@ use super::proxy::{Flaw, Plan, Proxy};
 fn waves(n: usize, seed: u64) -> Array1<f64> {
     std::thread::sleep(Duration::from_millis(250));
     Array1::from_shape_fn(n, |i| (i as f64).cos() * seed as f64)
+}
+
+#[cache]
+fn waves_at_once(seed: u64) -> Array1<f64> {
+    Array1::from_shape_fn(5000, |i| (i as f64).cos() * seed as f64)
 }
 
 #[cache]
@@ -203,6 +209,61 @@ fn what_is_there_can_be_pushed_and_pulled() {
 }
 
 #[test]
+fn a_result_that_replaces_another_is_the_one_that_is_sent() {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    #[cache]
+    fn counted() -> Array1<u64> {
+        Array1::from_elem(5000, COUNT.fetch_add(1, Ordering::SeqCst))
+    }
+    let (proxy, one) = (Proxy::new(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(one.path());
+    memory.eval(counted::call());
+    for _ in 0..10 {
+        flush(&memory);
+        let refreshed = memory.refresh(counted::call());
+        flush(&memory);
+        let other = tempfile::tempdir().unwrap();
+        let there = proxy.open(other.path(), Access::ReadOnly);
+        there.pull(&Filter::default()).unwrap();
+        assert_eq!(there.get(&counted::call()), Some(refreshed));
+    }
+}
+
+#[test]
+fn what_is_removed_at_once_does_not_come_back() {
+    let (proxy, one) = (Proxy::new(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(one.path());
+    for n in 0..60 {
+        memory.eval(waves_at_once::call(n));
+        flush(&memory);
+        memory.refresh(waves_at_once::call(n));
+        assert!(memory.remove(&waves_at_once::call(n)).unwrap());
+        flush(&memory);
+        assert_eq!(memory.pull(&Filter::default()).unwrap().moved, 0, "{n}");
+    }
+}
+
+#[test]
+fn what_comes_by_hand_replaces_nothing_that_was_stored_meanwhile() {
+    let (mut proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let memory = proxy.memory(one.path());
+    memory.eval(waves_at_once::call(1));
+    flush(&memory);
+    proxy.latency = Duration::from_millis(400);
+    let memory = proxy.open(other.path(), Access::ReadOnly);
+    let plain = Memory::open(other.path()).unwrap();
+    std::thread::scope(|scope| {
+        let pulling = scope.spawn(|| memory.pull(&Filter::default()).unwrap());
+        std::thread::sleep(Duration::from_millis(600));
+        let mut edited = plain.mmap_mut(waves_at_once::call(1)).unwrap();
+        edited[0] = -17.0;
+        edited.commit().unwrap();
+        assert_eq!(pulling.join().unwrap().moved, 0);
+    });
+    assert_eq!(Memory::open(other.path()).unwrap().eval(waves_at_once::call(1))[0], -17.0);
+}
+
+#[test]
 fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place() {
     type Remove = fn(&Memory) -> bool;
     fn listed(memory: &Memory) -> Entry {
@@ -231,6 +292,7 @@ fn what_is_removed_here_does_not_come_back_and_the_next_result_takes_its_place()
             // What another memory removes is seen within a second.
             std::thread::sleep(Duration::from_millis(1100));
         }
+        assert_eq!(memory.pull(&Filter::default()).unwrap().moved, 0, "{how}: it came back by hand");
         memory.eval(waves::call(9000, 1));
         assert_eq!(memory.stats().misses(), 2, "{how}: it came back");
         assert!(memory.stats().by_tier()[&proxy.place()].stale == 1, "{how}");

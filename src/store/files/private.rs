@@ -1,5 +1,7 @@
 //! Folders of one user's, and small files in them by which processes tell one another something.
 
+use std::time::UNIX_EPOCH;
+
 use crate::error::Result;
 use crate::store::Durability;
 use crate::store::disk::{Disk, mode};
@@ -56,9 +58,23 @@ impl Disk {
         left.map(drop).map_err(|errno| self.fault("create", &name, errno))
     }
 
-    /// Leaves an empty file that says by its modification time that something was done now.
+    /// Leaves an empty file that says by its modification time that something was done now: by this machine's clock, and
+    /// to the nanosecond, as records have their times. The kernel stamps files some milliseconds late, a file server by a
+    /// clock of its own.
     pub(crate) fn mark_now(&self, name: &str) -> Result<()> {
-        self.replace(name, b"", Durability::Buffered)
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+        self.replace(name, b"", Durability::Buffered)?;
+        let name = Name::new(name)?;
+        let now = fs::Timespec { tv_sec: now.as_secs().cast_signed(), tv_nsec: now.subsec_nanos().into() };
+        let times = fs::Timestamps { last_access: now, last_modification: now };
+        let stamped = self
+            .folder(name.folder)
+            .and_then(|folder| fs::utimensat(folder, name.leaf, &times, AtFlags::SYMLINK_NOFOLLOW));
+        match stamped {
+            // Another user has marked it since.
+            Err(Errno::PERM | Errno::NOENT) => Ok(()),
+            stamped => stamped.map_err(|errno| self.fault("stamp", &name, errno)),
+        }
     }
 
     /// Renames a file within its folder, in place of what has that name; `false` if it was gone.

@@ -126,12 +126,19 @@ impl Core {
     }
 
     fn pull_one(&self, place: &Place, site: &Site, record: &Record, moved: &mut Moved) {
-        if matches!(self.archive.read_record(&site.record()), Ok(Some(_)) | Err(_)) {
+        let is_there = || matches!(self.archive.read_record(&site.record()), Ok(Some(_)) | Err(_));
+        if is_there() {
             moved.there += 1;
             return;
         }
+        if self.is_removed(site, record) {
+            moved.skipped += 1;
+            return;
+        }
         let bytes = stored_bytes(record);
-        let sought = Sought { site, function: &record.function, fresh: &|_| Ok(()), interrupted: &|| false };
+        let wanted = || !is_there() && !self.is_removed(site, record);
+        let function = &record.function;
+        let sought = Sought { site, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));
         match self.take(place, &sought, record) {
             Outcome::Here => {

@@ -33,6 +33,8 @@ pub(crate) struct Sought<'a> {
     pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
     /// Whether the caller gives up.
     pub(crate) interrupted: &'a dyn Fn() -> bool,
+    /// Whether it may still come into this folder, asked when all of it has arrived.
+    pub(crate) wanted: &'a dyn Fn() -> bool,
 }
 
 /// What became of it.
@@ -256,6 +258,9 @@ impl Core {
                 (None, ErrorKind::Io) => Outcome::Local(error),
                 (None, _) => Outcome::Damaged(error),
             })?;
+        }
+        if !(sought.wanted)() {
+            return Err(Outcome::Left("it was stored or removed here meanwhile"));
         }
         arrival.publish().map_err(Outcome::Local)?;
         place.pace.fetched(bytes, begin.elapsed());

@@ -75,7 +75,7 @@ impl Outbox {
         if record.edited || expires_soon(record) {
             return;
         }
-        let job = Job::new(site, sharing == Sharing::Replace);
+        let job = Job::new(site, record.created, sharing == Sharing::Replace);
         let mut added = false;
         for (place, queue) in self.queues() {
             if Duration::from_nanos(record.duration) < place.tier.min_duration {

@@ -23,6 +23,8 @@ pub(super) struct Job {
     /// Its function's folder, without `f/`.
     function: String,
     key: Key,
+    /// When the entry was made that is to be sent: an older one that stands there is about to be replaced.
+    pub(super) created: Option<u64>,
     /// In place of what is there.
     pub(super) replace: bool,
 }
@@ -36,6 +38,11 @@ pub(super) struct Claim {
 }
 
 impl Claim {
+    /// When the entry was made that is to be sent.
+    pub(super) fn made(&self) -> SystemTime {
+        self.job.created.map_or(self.noted, |created| SystemTime::UNIX_EPOCH + Duration::from_nanos(created))
+    }
+
     /// Whether it was noted within that time.
     pub(super) fn is_younger_than(&self, age: Duration) -> bool {
         match SystemTime::now().duration_since(self.noted) {
@@ -47,9 +54,9 @@ impl Claim {
 }
 
 impl Job {
-    pub(super) fn new(site: &Site, replace: bool) -> Self {
+    pub(super) fn new(site: &Site, created: u64, replace: bool) -> Self {
         let function = site.folder().strip_prefix("f/").unwrap_or(site.folder()).to_owned();
-        Self { function, key: site.key(), replace }
+        Self { function, key: site.key(), created: Some(created), replace }
     }
 
     pub(super) fn site(&self) -> Site {
@@ -57,16 +64,21 @@ impl Job {
     }
 
     fn name(&self) -> String {
-        format!("{}-{}{}", self.function, self.key, if self.replace { ".r" } else { "" })
+        let created = self.created.map_or_else(String::new, |created| format!(".{created:016x}"));
+        format!("{}-{}{created}{}", self.function, self.key, if self.replace { ".r" } else { "" })
     }
 
     fn parse(name: &str) -> Option<Self> {
-        let (name, replace) = name.strip_suffix(".r").map_or((name, false), |name| (name, true));
-        let (function, key) = name.rsplit_once('-')?;
+        let (rest, replace) = name.strip_suffix(".r").map_or((name, false), |name| (name, true));
+        let (function, rest) = rest.rsplit_once('-')?;
+        let (key, created) = match rest.split_once('.') {
+            Some((key, created)) => (key, Some(u64::from_str_radix(created, 16).ok()?)),
+            None => (rest, None),
+        };
         let (stem, hex) = function.rsplit_once('-')?;
         let is_right = !stem.is_empty() && hex.len() == 16 && key.len() == 32;
-        let job = Self { function: function.to_owned(), key: key.parse().ok()?, replace };
-        (is_right && job.name().len() == name.len() + if replace { 2 } else { 0 }).then_some(job)
+        let job = Self { function: function.to_owned(), key: key.parse().ok()?, created, replace };
+        (is_right && job.name().len() == name.len()).then_some(job)
     }
 }
 
@@ -172,14 +184,16 @@ mod tests {
 
     fn job(replace: bool) -> Job {
         let key = "0c3e264c767b9f1326f873db8c902583".parse().unwrap();
-        Job { function: "a-b-0123456789abcdef".to_owned(), key, replace }
+        Job { function: "a-b-0123456789abcdef".to_owned(), key, created: Some(1_764_400_000_123_456_789), replace }
     }
 
     #[test]
     fn a_job_is_known_by_its_name() {
         for replace in [false, true] {
             let job = job(replace);
-            assert_eq!(Job::parse(&job.name()), Some(job));
+            assert_eq!(Job::parse(&job.name()), Some(job.clone()));
+            let any = Job { created: None, ..job };
+            assert_eq!(Job::parse(&any.name()), Some(any));
         }
         for name in
             ["", "a", "a-b", "circuit", "-0123456789abcdef-0c3e264c767b9f1326f873db8c902583", "a-0123456789abcdef-0c"]

@@ -201,16 +201,17 @@ impl Core {
     fn send_claimed(&self, place: &Place, queue: &Queue<'_>, claim: &Claim, until: Option<Instant>) -> Sent {
         let site = claim.job.site();
         let sending = Sending { held: &|| queue.hold(claim), until };
+        let is_older = |found: &Found| claim.job.created.is_some_and(|created| found.record.created < created);
         match self.archive.read_record(&site.record()) {
-            Ok(Some(found)) => self.send(place, &site, &found, claim.job.replace, &sending),
-            // It may be about to be published.
-            Ok(None)
+            Ok(Some(found)) if !is_older(&found) => self.send(place, &site, &found, claim.job.replace, &sending),
+            // What is noted may be about to be published, in the place of an older one or of none.
+            Ok(_)
                 if claim.is_younger_than(EARLY)
-                    && !removed::is_marked_since(&self.archive.disk, &site, claim.noted) =>
+                    && !removed::is_marked_since(&self.archive.disk, &site, claim.made()) =>
             {
                 Sent::Early
             }
-            Ok(None) => Sent::Dropped,
+            Ok(_) => Sent::Dropped,
             Err(error) if error.kind() == ErrorKind::Io => Sent::failed(self.trouble_here(&error)),
             Err(_) => Sent::Dropped,
         }
