@@ -96,10 +96,11 @@ fn tiers_of(value: &Bound<'_, PyAny>, pickles: bool) -> PyResult<Vec<Tier>> {
     };
     let tier = |place: &String| match place.split_once("://") {
         // What follows may be a password.
-        Some((scheme, _)) => Err(PyValueError::new_err(format!(
-            "`remote` names a URL of `{scheme}`, expected a folder: this build has no such places"
+        Some((scheme, _)) if !cfg!(feature = "remote") => Err(PyValueError::new_err(format!(
+            "`remote` names a URL of `{scheme}`, expected a folder: this wheel was built without such places, as \
+             `pip install ./python --config-settings=build-args=\"--features remote\"` builds it with them"
         ))),
-        None => Ok(place.parse::<Tier>().map_err(|error| raised(&error))?.pickles(pickles)),
+        _ => Ok(place.parse::<Tier>().map_err(|error| raised(&error))?.pickles(pickles)),
     };
     places.iter().filter(|place| !place.is_empty()).map(tier).collect()
 }
