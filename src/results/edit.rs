@@ -36,8 +36,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is disabled or read-only, or the function is by its own mode, at once and not only when the edits are to be
-    /// committed; when the call can't be keyed; and when its result can't be stored.
+    /// Returns an error when the memory is disabled or read-only, or the function is by its own mode, at once and not only
+    /// when the edits are to be committed; when the call can't be keyed; and when its result can't be stored.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -94,8 +94,8 @@ fn a_put_survives_a_sweep_of_its_folders() {
 fn trees_are_removed_by_several_at_once() {
     let (_folder, disk) = disk();
     for n in 0..200 {
-        put(&disk, &format!("f/a/{:02x}/{n}.npy", n % 16), b"");
-        put(&disk, &format!("f/a/{:02x}/{n}.record", n % 16), b"");
+        put(&disk, &format!("f/a/{:02x}/{n:02x}.npy", n % 16), b"");
+        put(&disk, &format!("f/a/{:02x}/{n:02x}.record", n % 16), b"");
     }
     let removed = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| disk.remove_tree("f").unwrap().records)).collect();
