@@ -7,6 +7,7 @@ use ndarray::Array1;
 use tempfile::TempDir;
 
 use crate::digest::Digest;
+use crate::entry::write::put::Sharing;
 use crate::folder::Repair;
 use crate::fuzz::fuzz;
 use crate::inspect::Origin;
@@ -238,4 +239,24 @@ fn what_came_by_a_tier_is_sent_to_none_though_it_was_imported() {
     let sent = other.push(&Filter::default()).unwrap();
     assert_eq!(other.entries().count(), 2);
     assert!(main.names().iter().all(|name| !name.starts_with("f/")), "{sent:?}: {:?}", main.names());
+}
+
+#[test]
+fn an_older_entry_is_not_sent_for_the_one_that_is_about_to_replace_it() {
+    let (place, folder) = (MemoryBackend::new(), TempDir::new().unwrap());
+    let memory = open(&folder, place.clone(), Access::ReadWrite);
+    memory.eval(line::call(ELEMENTS));
+    assert_eq!(memory.flush(Duration::from_secs(60)).unwrap().left, 0);
+    let engine = memory.0.as_deref().unwrap();
+    let core = engine.tiers.as_ref().unwrap().core();
+    let site = engine.site(&line::call(ELEMENTS)).unwrap();
+    let here = || core.archive.read_record(&site.record()).unwrap().unwrap().record;
+    let next = Record { created: here().created + 1, ..(*here()).clone() };
+    core.outbox.add(&site, &next, Sharing::Replace);
+    let flushed = memory.flush(Duration::from_millis(300)).unwrap();
+    assert_eq!((flushed.uploaded, flushed.left), (0, 1));
+    memory.refresh(line::call(ELEMENTS));
+    assert_eq!(memory.flush(Duration::from_secs(60)).unwrap().left, 0);
+    let there = Record::decode(&read(&place, &named(&place, "line", ".record")), || "there".into()).unwrap();
+    assert_eq!(there.created, here().created);
 }

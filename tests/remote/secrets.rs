@@ -147,7 +147,7 @@ fn child() {
 fn tell(told: &mut String, store: &ObjectStore) {
     let until = || Deadline::after(Duration::from_millis(700));
     let mut add = |text: fmt::Arguments<'_>| writeln!(told, "{text}").expect("a text");
-    let fault = |fault: Fault| format!("{fault} {fault:?} {fault:#?}");
+    let fault = |fault: Fault| format!("{fault} {fault:?} {fault:#?} {:?}", store.advice(&fault));
     add(format_args!("{store:?} {store:#?} {}", store.place()));
     add(format_args!("{:?}", Tier::new(store.clone()).access(Access::ReadWrite)));
     let put = store.put(&Put::new("object", until()), &b"an object".to_vec());

@@ -108,6 +108,7 @@ fn local(error: &::object_store::Error) -> Fault {
 
 /// The class has no room for the cause, which is kept for `Remote::advice`.
 fn denied(store: &Store, cause: &str) -> Fault {
+    tracing::debug!(endpoint = store.endpoint, "the object store denies access: {cause}");
     *store.known.denied.lock() = Some(cause.to_owned());
     Fault::Denied
 }
