@@ -128,6 +128,8 @@ mod memo;
 mod memory;
 mod payload;
 mod planted;
+#[path = "map/range_locks.rs"]
+mod range_locks;
 mod record;
 mod results;
 pub mod stats;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Disk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::range_locks::{Found, Kind, find, set};
 use crate::threads::fork::Process;
 
 /// The file whose bytes are locked; created once, never written, never removed.
@@ -173,70 +174,6 @@ fn offset(key: [u8; 16]) -> i64 {
 
 fn is_taken(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::PermissionDenied)
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    Read,
-    Write,
-    Unlock,
-}
-
-/// A lock of another open file.
-struct Found {
-    kind: Kind,
-    offset: i64,
-}
-
-#[cfg(target_os = "linux")]
-fn set(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<()> {
-    control(file, libc::F_OFD_SETLK, kind, offset, length).map(drop)
-}
-
-/// A lock on these bytes that another open file has, and that excludes one of this kind: any excludes a write lock, and
-/// only a write lock excludes a read lock.
-#[cfg(target_os = "linux")]
-fn find(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<Option<Found>> {
-    let found = control(file, libc::F_OFD_GETLK, kind, offset, length)?;
-    let kind = match i32::from(found.l_type) {
-        libc::F_UNLCK => return Ok(None),
-        libc::F_RDLCK => Kind::Read,
-        _ => Kind::Write,
-    };
-    Ok(Some(Found { kind, offset: found.l_start }))
-}
-
-#[cfg(target_os = "linux")]
-fn control(file: &File, command: i32, kind: Kind, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
-    let kind = match kind {
-        Kind::Read => libc::F_RDLCK,
-        Kind::Write => libc::F_WRLCK,
-        Kind::Unlock => libc::F_UNLCK,
-    };
-    let mut range = libc::flock64 {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: offset,
-        l_len: length,
-        // Locks of open files demand it.
-        l_pid: 0,
-    };
-    // SAFETY: `F_OFD_SETLK` reads a `flock64` through its argument, and `F_OFD_GETLK` writes it as well; it is one of
-    // ours that outlives the call. The descriptor is open, being borrowed from a `File`. Neither call nor lock touches
-    // other memory of this process.
-    #[allow(unsafe_code)]
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut range) };
-    if result == -1 { Err(std::io::Error::last_os_error()) } else { Ok(range) }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn find(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<Option<Found>> {
-    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]
