@@ -315,7 +315,7 @@ impl Lead {
 impl Engine {
     fn say_not_stored(&self, missed: Option<&MissReport>, duration: Duration, why: &str) {
         if let Some(missed) = missed {
-            self.recorder.computed(missed, duration, &Storing::NotStored(why.to_owned().into()));
+            self.computed(missed, duration, &Storing::NotStored(why.to_owned().into()));
         }
     }
 }

@@ -174,7 +174,7 @@ impl Memory {
         let (function, codec, check) = (call.function(), call.codec(), call.options().check());
         let Computed { result: mut value, duration, .. } = self.compute(engine, call, None);
         codec.normalise(&mut value, check);
-        engine.recorder.computed(missed, duration, &Storing::NotStored(why.into()));
+        engine.computed(missed, duration, &Storing::NotStored(why.into()));
         match missed.bypass() {
             Some(fault) => engine.faulted(function, form.keep(value), fault),
             None => Evaluated { value: form.keep(value), fault: None },
@@ -197,7 +197,7 @@ impl Memory {
         let unstored = unstored(codec.outcome(normal.value()), function);
         let cheap = || engine.is_too_cheap(least, site, duration).then_some("it took less than `min_duration`");
         if let Some(why) = unstored.or_else(cheap) {
-            engine.recorder.computed(missed, duration, &Storing::NotStored(why.into()));
+            engine.computed(missed, duration, &Storing::NotStored(why.into()));
             drop(normal);
             return Evaluated { value: form.keep(value), fault: None };
         }

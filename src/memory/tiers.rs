@@ -8,8 +8,8 @@ use crate::entry::site::Site;
 use crate::entry::write::put::Sharing;
 use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
-use crate::key::Function;
 use crate::memory::{Engine, Memory};
+use crate::stats::verbose::{MissReport, Storing};
 use crate::tier::{Fetched, Filter, Flushed, Moved, Purged, Sought, TierProbe, TierStatus, Tiers};
 
 /// What is good for no longer isn't shared, in nanoseconds.
@@ -68,11 +68,13 @@ impl Engine {
         !is_shareable(call) || is_short_lived()
     }
 
-    /// Notes how long a function computes: what is faster than a tier isn't asked for there.
-    pub(crate) fn tell_tiers(&self, function: &'static Function, duration: Duration) {
+    /// Says that a call that missed has been computed in `duration`. Whether or not the result is stored, a function that is
+    /// faster than a tier isn't asked for there.
+    pub(crate) fn computed(&self, missed: &MissReport, duration: Duration, storing: &Storing<'_>) {
         if let Some(tiers) = &self.tiers {
-            tiers.core().computed(function.path(), duration);
+            tiers.core().computed(missed.function().path(), duration);
         }
+        self.recorder.computed(missed, duration, storing);
     }
 }
 

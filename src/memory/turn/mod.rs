@@ -126,11 +126,10 @@ impl Engine {
         });
         match &stored {
             Ok(record) => {
-                self.tell_tiers(missed.function(), duration);
-                self.recorder.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
+                self.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
                 self.refreshed.lock().insert(site.key());
             }
-            Err(error) => self.recorder.computed(missed, duration, &Storing::failed(error)),
+            Err(error) => self.computed(missed, duration, &Storing::failed(error)),
         }
         stored
     }
