@@ -1,5 +1,7 @@
 //! Tiers that hold what nobody has put there.
 
+mod away;
+
 use std::io::Write;
 use std::time::Duration;
 

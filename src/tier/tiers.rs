@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::entry::archive::Archive;
 use crate::threads::fork::ForkMutex;
+use crate::tier::Deadline;
 use crate::tier::place::{Answer, Place};
 use crate::tier::read::Told;
 use crate::tier::removed::{self, Deny};
@@ -36,7 +37,7 @@ pub(crate) struct Core {
     renewing: ForkMutex<()>,
 }
 
-/// How long a deny list is waited for.
+/// How long the deny lists of all tiers are waited for.
 const DENY_WAIT: Duration = Duration::from_secs(2);
 
 impl Tiers {
@@ -123,8 +124,12 @@ impl Core {
             return;
         }
         let _one = self.renewing.lock();
-        for place in self.outbox.places.iter().filter(is_old).filter(|place| place.circuit.may_ask()) {
-            match place.deny_list(removed::DENY_MAX, DENY_WAIT) {
+        let until = Deadline::after(DENY_WAIT);
+        let old = self.outbox.places.iter().filter(is_old).filter(|place| place.circuit.may_ask());
+        // All at once: behind one server that is silent there may be several tiers.
+        let asked: Vec<_> = old.map(|place| (place, place.ask_deny_list(removed::DENY_MAX, until))).collect();
+        for (place, asked) in asked {
+            match place.deny_list(asked) {
                 Ok((Answer::Bytes(bytes), modified)) => drop(self.keep_deny(place, Deny::of_place(&bytes, modified))),
                 Ok((Answer::Absent, _)) => drop(self.keep_deny(place, Deny::default())),
                 Ok((Answer::TooLong, _)) => {

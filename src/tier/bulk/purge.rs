@@ -11,7 +11,7 @@ use crate::tier::place::{Answer, Place};
 use crate::tier::removed::{DENY, DENY_MAX, Deny, Target};
 use crate::tier::tiers::Core;
 use crate::tier::trouble::add;
-use crate::tier::{Fault, Filter, Trouble};
+use crate::tier::{Deadline, Fault, Filter, Trouble};
 
 /// What [`Memory::purge`](crate::Memory::purge) has removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,7 +170,7 @@ fn put_list(place: &Place, list: Deny, action: &str) -> Result<()> {
 
 /// The list of a tier, and when it was last written by the place's clock.
 fn list_of(place: &Place, action: &str) -> Result<(Deny, Option<SystemTime>)> {
-    match place.deny_list(DENY_MAX, WAIT) {
+    match place.deny_list(place.ask_deny_list(DENY_MAX, Deadline::after(WAIT))) {
         Ok((Answer::Bytes(bytes), modified)) => Ok((Deny::of_place(&bytes, modified), modified)),
         Ok((Answer::Absent, _)) | Err(Fault::NoPlace) => Ok((Deny::default(), None)),
         Ok((Answer::TooLong, _)) => {

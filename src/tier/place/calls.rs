@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::threads::fork::{ForkMutex, Process};
 use crate::tier::{Backend, Deadline, Fault};
 
-/// So many calls are left hanging at most; then the place isn't called before one of them returns.
+/// When so many calls are left hanging, the place isn't called before one of them returns. Beside them hang those that were
+/// begun with them: the streams of an array, calls of other threads.
 const ABANDONED_MAX: usize = 2;
 
 /// How long a call may be over its time: it knows its deadline itself.
@@ -59,7 +60,12 @@ impl Calls {
         until: Deadline,
         work: impl FnOnce(&dyn Backend) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        self.start(work)?.wait(until.left() + GRACE).unwrap_or(Err(Fault::Late))
+        self.start(work)?.finish(until)
+    }
+
+    /// The place isn't called any more.
+    pub(super) fn end(&self) {
+        self.panicked.store(true, Ordering::Relaxed);
     }
 
     /// Begins a call.
@@ -79,9 +85,7 @@ impl Calls {
             (Arc::clone(&self.backend), Arc::clone(&self.panicked), Arc::clone(&self.hanging));
         let ending = Arc::clone(&state);
         let run = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| work(&*backend))).unwrap_or_else(|payload| {
-                // What it carries may panic once more.
-                std::mem::forget(payload);
+            let outcome = caught(|| work(&*backend)).unwrap_or_else(|| {
                 panicked.store(true, Ordering::Relaxed);
                 Err(Fault::other("it panicked"))
             });
@@ -96,7 +100,18 @@ impl Calls {
     }
 }
 
+/// What a backend says, unless it panics.
+pub(super) fn caught<T>(ask: impl FnOnce() -> T) -> Option<T> {
+    // What a panic carries may panic once more when it is dropped.
+    catch_unwind(AssertUnwindSafe(ask)).map_err(std::mem::forget).ok()
+}
+
 impl<T> Started<T> {
+    /// What it comes to, by then.
+    pub(in crate::tier) fn finish(mut self, until: Deadline) -> Result<T, Fault> {
+        self.wait(until.left() + GRACE).unwrap_or(Err(Fault::Late))
+    }
+
     /// What it came to; `None` if that isn't known by then.
     pub(in crate::tier) fn wait(&mut self, wait: Duration) -> Option<Result<T, Fault>> {
         match self.result.recv_timeout(wait) {
@@ -164,6 +179,32 @@ mod tests {
             thread::sleep(Duration::from_millis(10));
             again()
         }));
+    }
+
+    #[test]
+    fn of_calls_that_begin_together_all_may_hang_and_none_begins_after_them() {
+        let calls = Calls::new(Arc::new(MemoryBackend::new()));
+        let (release, held) = sync_channel::<()>(0);
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let begun = Arc::new(AtomicU8::new(0));
+        let start = || {
+            let (held, begun) = (Arc::clone(&held), Arc::clone(&begun));
+            calls.start(move |_: &dyn Backend| {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let _ = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+                Ok(())
+            })
+        };
+        let together: Vec<_> = (0..5).map(|_| start().unwrap()).collect();
+        drop(together);
+        (0..20).for_each(|_| assert!(matches!(start(), Err(Fault::Late))));
+        drop(release);
+        // All come back, and none is left that counts.
+        assert!((0..500).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            Hanging::count(&calls.hanging, 0) == 0
+        }));
+        assert_eq!(begun.load(Ordering::SeqCst), 5);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Whether a place is asked at all: one that has failed is left alone for a while, by all processes of the user.
 //!
-//! Closed: it is asked. Open: it isn't, until a moment that lies 30 s to 10 min after the failure. After that one call is
-//! let through, and what comes of it closes the circuit or opens it for twice as long.
+//! Closed: it is asked. Open: it isn't, until a moment that lies 30 s to 10 min after the failure. After that one call of
+//! all processes is let through, and what comes of it closes the circuit or opens it for twice as long. A place that is
+//! busy and says for how long is left alone for that time, which is no failure. Who is denied opens it for itself: others
+//! may have other credentials.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -40,8 +42,10 @@ struct State {
     /// The file was read.
     read: bool,
     open_until: Option<SystemTime>,
-    /// How long it was open last.
+    /// How long it was open last; zero, if the place has only asked to be left alone until then.
     lasted: Duration,
+    /// The file says the same.
+    is_shared: bool,
     /// Somebody asks to see whether it is back.
     probed: Option<SystemTime>,
     /// Whether the last calls found it busy.
@@ -66,23 +70,46 @@ impl Circuit {
         match state.open_until {
             _ if state.ended => false,
             None => true,
-            // A clock that was set back must not keep it open for ever.
-            Some(until) if until > now && until < now + 2 * LONGEST => false,
-            Some(_) => {
-                let is_probed = state.probed.is_some_and(|since| since.elapsed().is_ok_and(|age| age < FIRST));
-                if !is_probed {
-                    state.probed = Some(now);
+            Some(until) if is_ahead(until, now) => false,
+            Some(_) => self.may_ask_again(&mut state, now),
+        }
+    }
+
+    /// Whether the place is to be asked now that the time is over for which it was left alone.
+    fn may_ask_again(&self, state: &mut State, now: SystemTime) -> bool {
+        if state.probed.is_some_and(|since| since.elapsed().is_ok_and(|age| age < FIRST)) {
+            return false;
+        }
+        if state.is_shared {
+            match self.read() {
+                // Another process asks, or has found it away once more.
+                Some((until, lasted)) if is_ahead(until, now) => {
+                    (state.open_until, state.lasted) = (Some(until), lasted);
+                    return false;
                 }
-                !is_probed
+                Some(_) => {}
+                // Another process has found it back.
+                None => state.close(),
             }
         }
+        if state.lasted.is_zero() {
+            state.close();
+            return true;
+        }
+        state.probed = Some(now);
+        // For others it stays open as long as this call may take: each would wait for a place that is still away. Of two
+        // that come within the time of a system call both ask.
+        if state.is_shared {
+            self.write(now + FIRST, state.lasted);
+        }
+        true
     }
 
     fn read_once(&self, state: &mut State) {
         if !state.read {
             state.read = true;
             if let Some((until, lasted)) = self.read() {
-                (state.open_until, state.lasted) = (Some(until), lasted);
+                (state.open_until, state.lasted, state.is_shared) = (Some(until), lasted, true);
             }
         }
     }
@@ -101,10 +128,13 @@ impl Circuit {
     /// The place has answered, whatever it said.
     pub(super) fn answered(&self) {
         let mut state = self.state.lock();
+        self.read_once(&mut state);
         state.note(false);
         state.failed = 0;
-        if state.open_until.take().is_some() {
-            (state.probed, state.lasted) = (None, Duration::ZERO);
+        // One that asks to be left alone answers others meanwhile.
+        let rests = state.lasted.is_zero() && state.open_until.is_some_and(|until| is_ahead(until, SystemTime::now()));
+        if state.open_until.is_some() && !rests {
+            state.close();
             drop(state);
             if let Some((disk, file)) = &self.file {
                 let _ = disk.remove(file);
@@ -115,21 +145,23 @@ impl Circuit {
     /// The place has failed so. Says whether it isn't asked from now on.
     pub(super) fn failed(&self, fault: &Fault) -> bool {
         let mut state = self.state.lock();
-        state.note(matches!(fault, Fault::Busy(_)));
-        state.failed += 1;
-        let wait = match fault {
-            Fault::Busy(Some(wait)) => Some(*wait),
-            Fault::Busy(None) => None,
+        self.read_once(&mut state);
+        let is_busy = matches!(fault, Fault::Busy(_));
+        state.note(is_busy);
+        state.failed += u32::from(!is_busy);
+        let is_often_busy = state.is_often_busy();
+        let opens = match fault {
+            Fault::Busy(_) => is_often_busy,
             // One silence has cost its caller all that it may cost.
-            Fault::Late | Fault::NoPlace | Fault::Denied => Some(Duration::ZERO),
-            fault if fault.is_unreachable() => Some(Duration::ZERO),
-            _ => (state.failed >= FAILED_MAX).then_some(Duration::ZERO),
+            Fault::Late | Fault::NoPlace | Fault::Denied => true,
+            fault => fault.is_unreachable() || state.failed >= FAILED_MAX,
         };
-        let busy = state.recent.len() == RECENT && state.recent.iter().filter(|busy| **busy).count() * 2 >= RECENT;
-        let is_probed = state.open_until.is_some();
-        match wait.or((busy || is_probed).then_some(Duration::ZERO)) {
-            Some(wait) => self.open(&mut state, wait),
-            None => return false,
+        let is_probed = state.open_until.is_some() && !state.lasted.is_zero();
+        match fault {
+            Fault::Busy(Some(wait)) if !is_often_busy => self.rest(&mut state, *wait),
+            Fault::Busy(Some(wait)) => self.open(&mut state, *wait, true),
+            fault if opens || is_probed => self.open(&mut state, Duration::ZERO, !matches!(fault, Fault::Denied)),
+            _ => return false,
         }
         true
     }
@@ -139,7 +171,7 @@ impl Circuit {
         let mut state = self.state.lock();
         state.damaged += 1;
         if state.damaged >= DAMAGED_MAX {
-            self.open(&mut state, Duration::ZERO);
+            self.open(&mut state, Duration::ZERO, true);
         }
     }
 
@@ -153,24 +185,42 @@ impl Circuit {
         self.state.lock().ended = true;
     }
 
-    fn open(&self, state: &mut State, at_least: Duration) {
+    /// Opens it, for other processes too if that `is_shared`.
+    fn open(&self, state: &mut State, at_least: Duration, is_shared: bool) {
         if planted::is("circuit never opens") {
             return;
         }
+        let (now, at_least) = (SystemTime::now(), at_least.min(LONGEST));
+        let is_open = !state.lasted.is_zero() && state.open_until.is_some_and(|until| is_ahead(until, now));
+        if is_open && state.probed.is_none() {
+            // Of a call from before: calls that fail together are one failure.
+            return self.rest(state, at_least);
+        }
         let lasts = (state.lasted * 2).clamp(FIRST, LONGEST);
-        state.lasted = lasts;
         let drawn = RandomState::new().hash_one(0) % 1000;
-        let until =
-            SystemTime::now() + at_least.min(LONGEST).max(lasts / 2 + lasts * u32::try_from(drawn).unwrap_or(0) / 1000);
-        state.open_until = Some(until);
-        state.probed = None;
+        let until = now + at_least.max(lasts / 2 + lasts * u32::try_from(drawn).unwrap_or(0) / 1000);
+        (state.open_until, state.lasted, state.probed) = (Some(until), lasts, None);
         state.recent.clear();
         (state.damaged, state.failed) = (0, 0);
-        if let Some((disk, file)) = &self.file {
-            let seconds = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-            let text = format!("{seconds} {}\n", lasts.as_secs());
-            let _ = disk.replace(file, text.as_bytes(), Durability::Buffered);
+        state.is_shared = is_shared && self.write(until, lasts);
+    }
+
+    /// Leaves the place alone for as long as it has asked.
+    fn rest(&self, state: &mut State, wait: Duration) {
+        let now = SystemTime::now();
+        let until = now + wait.min(LONGEST);
+        if state.open_until.is_none_or(|open| open < until || !is_ahead(open, now)) {
+            (state.open_until, state.probed) = (Some(until), None);
+            state.is_shared = self.write(until, state.lasted);
         }
+    }
+
+    /// Tells other processes; in seconds, of which the last one counts in full.
+    fn write(&self, until: SystemTime, lasts: Duration) -> bool {
+        let Some((disk, file)) = &self.file else { return false };
+        let until = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = until.as_secs() + u64::from(until.subsec_nanos() > 0);
+        disk.replace(file, format!("{seconds} {}\n", lasts.as_secs()).as_bytes(), Durability::Buffered).is_ok()
     }
 
     /// Until when it is open, and how long that is, as another process has left it.
@@ -194,6 +244,20 @@ impl State {
         }
         self.recent.push_back(busy);
     }
+
+    fn is_often_busy(&self) -> bool {
+        self.recent.len() == RECENT && self.recent.iter().filter(|busy| **busy).count() * 2 >= RECENT
+    }
+
+    fn close(&mut self) {
+        (self.open_until, self.lasted, self.is_shared, self.probed) = (None, Duration::ZERO, false, None);
+        self.failed = 0;
+    }
+}
+
+/// Whether a moment is still to come. A clock that was set back must not keep a circuit open for ever.
+fn is_ahead(until: SystemTime, now: SystemTime) -> bool {
+    until > now && until < now + 2 * LONGEST
 }
 
 #[cfg(test)]
@@ -245,9 +309,6 @@ mod tests {
             circuit.failed(&Fault::Busy(None));
         }
         assert!(!circuit.may_ask());
-        let circuit = Circuit::new(None);
-        circuit.failed(&Fault::Busy(Some(Duration::from_secs(100))));
-        assert!(circuit.waits() > Duration::from_secs(90));
     }
 
     #[test]
@@ -267,20 +328,101 @@ mod tests {
         assert!(!circuit.may_ask());
     }
 
-    #[test]
-    fn another_process_sees_it() {
+    fn folder() -> (tempfile::TempDir, impl Fn() -> Circuit) {
         let root = tempfile::tempdir().unwrap();
         let disk = Arc::new(Disk::open(root.path()).unwrap());
-        assert!(disk.make_private("t/0123456789abcdef/q-1").unwrap());
-        let new = || Circuit::new(Some((Arc::clone(&disk), "t/0123456789abcdef/q-1".to_owned())));
+        assert!(disk.make_private(FOLDER).unwrap());
+        (root, move || Circuit::new(Some((Arc::clone(&disk), FOLDER.to_owned()))))
+    }
+
+    const FOLDER: &str = "t/0123456789abcdef/q-1";
+
+    #[test]
+    fn another_process_sees_it() {
+        let (root, new) = folder();
         let first = new();
         first.failed(&Fault::Late);
         assert!(!new().may_ask());
         first.answered();
         assert!(new().may_ask());
         for text in ["", "x", "99999999999999999999 1", "18446744073709551615 30\n", "\u{1}"] {
-            std::fs::write(root.path().join("t/0123456789abcdef/q-1/circuit"), text).unwrap();
+            std::fs::write(root.path().join(FOLDER).join("circuit"), text).unwrap();
             assert!(new().may_ask(), "{text:?}");
         }
+    }
+
+    /// One `Retry-After: 1` closed a place for 15 s to 45 s, the next one for twice as long.
+    #[test]
+    fn a_busy_place_is_left_alone_for_as_long_as_it_asks_by_all_processes_and_no_longer() {
+        let (root, new) = folder();
+        let circuit = new();
+        for (seconds, longest) in [(10, 10), (100, 100), (10, 100)] {
+            assert!(circuit.failed(&Fault::Busy(Some(Duration::from_secs(seconds)))));
+            assert!(circuit.waits() <= Duration::from_secs(longest) && !circuit.may_ask() && !new().may_ask());
+        }
+        // Of several the longest one counts, and an answer to a request from before takes nothing of it.
+        circuit.answered();
+        assert!(circuit.waits() > Duration::from_secs(90) && circuit.waits() <= Duration::from_secs(100));
+        assert_eq!(circuit.state.lock().lasted, Duration::ZERO);
+        // When it is over everybody asks, and the next failure is a first one.
+        circuit.state.lock().open_until = Some(SystemTime::now() - Duration::from_secs(1));
+        std::fs::write(root.path().join(FOLDER).join("circuit"), "1 0\n").unwrap();
+        for circuit in [&circuit, &new()] {
+            assert_eq!([circuit.may_ask(), circuit.may_ask()], [true, true]);
+        }
+        circuit.failed(&Fault::Late);
+        assert_eq!(circuit.state.lock().lasted, FIRST);
+    }
+
+    /// Each of the calls that had been begun together doubled the time.
+    #[test]
+    fn calls_that_fail_together_are_one_failure() {
+        let circuit = Circuit::new(None);
+        for _ in 0..10 {
+            assert!(circuit.failed(&Fault::Late));
+        }
+        assert_eq!(circuit.state.lock().lasted, FIRST);
+    }
+
+    #[test]
+    fn who_is_denied_says_nothing_to_other_processes() {
+        let (_root, new) = folder();
+        let (denied, other) = (new(), new());
+        denied.failed(&Fault::Denied);
+        assert!(!denied.may_ask() && other.may_ask() && new().may_ask());
+        // It is asked again: credentials may have been renewed.
+        denied.state.lock().open_until = Some(SystemTime::now() - Duration::from_secs(1));
+        assert_eq!([denied.may_ask(), denied.may_ask()], [true, false]);
+        denied.failed(&Fault::Denied);
+        assert!(denied.state.lock().lasted == 2 * FIRST && new().may_ask());
+    }
+
+    /// Every process that began when the time was over waited for the place once more.
+    #[test]
+    fn one_of_all_processes_sees_whether_it_is_back() {
+        let (root, new) = folder();
+        let file = root.path().join(FOLDER).join("circuit");
+        let (first, second) = (new(), new());
+        first.failed(&Fault::Late);
+        assert!(!second.may_ask());
+        let over = || {
+            let past = SystemTime::now() - Duration::from_secs(5);
+            for circuit in [&first, &second] {
+                circuit.state.lock().open_until = Some(past);
+            }
+            let seconds = past.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+            std::fs::write(&file, format!("{seconds} 30\n")).unwrap();
+        };
+        over();
+        let third = new();
+        assert_eq!([third.may_ask(), first.may_ask(), second.may_ask(), new().may_ask()], [true, false, false, false]);
+        third.failed(&Fault::Late);
+        assert_eq!(third.state.lock().lasted, 2 * FIRST);
+        over();
+        assert_eq!([second.may_ask(), first.may_ask(), new().may_ask()], [true, false, false]);
+        second.answered();
+        // Who has known it as closed, and waits still, sees the answer when the time is over.
+        first.state.lock().open_until = Some(SystemTime::now() - Duration::from_secs(1));
+        assert_eq!([first.may_ask(), first.may_ask(), new().may_ask()], [true, true, true]);
     }
 }

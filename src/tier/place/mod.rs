@@ -8,7 +8,6 @@ pub(super) mod circuit;
 pub(super) mod pace;
 pub(super) mod pipe;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +19,7 @@ use crate::stats::counts::Counters;
 use crate::stats::tiers::TierCounts;
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
-use crate::tier::place::calls::Calls;
+use crate::tier::place::calls::{Calls, Started, caught};
 use crate::tier::place::circuit::Circuit;
 use crate::tier::place::pace::Pace;
 use crate::tier::place::pipe::Capped;
@@ -29,6 +28,12 @@ use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Store
 
 /// How long a record is waited for, from the first byte that is asked to the last one that comes.
 pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
+
+/// So many causes of failures are warned of; others are logged at `debug`.
+const TOLD_MAX: usize = 16;
+
+/// In place of a name that can't be told.
+const NAMELESS: &str = "a place that panics when it is asked for its name";
 
 /// A tier, as this process sees it.
 pub(crate) struct Place {
@@ -45,11 +50,20 @@ pub(crate) struct Place {
     /// Whether it gives parts of objects.
     pub(super) ranges: bool,
     counters: Arc<Counters>,
-    /// What was warned of already.
-    told: ForkMutex<Vec<&'static str>>,
+    /// What was warned of already: classes and causes.
+    told: ForkMutex<Vec<(&'static str, String)>>,
     /// Why nothing is put there any more.
     refused: ForkMutex<Option<Trouble>>,
 }
+
+/// A request for a place's list of what was purged.
+pub(super) struct DenyListAsked {
+    started: Result<Started<(DenyList, Duration)>, Fault>,
+    until: Deadline,
+}
+
+/// A place's list of what was purged, and when that was last written by the place's clock.
+pub(super) type DenyList = (Answer, Option<SystemTime>);
 
 /// What a place says of a small object.
 pub(super) enum Answer {
@@ -60,18 +74,27 @@ pub(super) enum Answer {
 }
 
 impl Place {
-    pub(super) fn new(tier: Tier, counters: Arc<Counters>) -> Self {
+    /// One that panics when it is asked what it is isn't called, and nothing is noted that was to be sent to it.
+    pub(super) fn new(mut tier: Tier, counters: Arc<Counters>) -> Self {
         let prefix = match tier.share {
             Share::Any => String::new(),
             Share::Named(name) => format!("{name}/"),
             Share::Target => format!("{}/", env!("NDCACHE_TARGET")),
         };
-        let place = tier.backend.place();
-        let id = id(&place, &prefix);
         let calls = Calls::new(Arc::clone(&tier.backend));
+        let name = caught(|| tier.backend.place()).unwrap_or_else(|| {
+            calls.end();
+            tier.access = Access::ReadOnly;
+            NAMELESS.to_owned()
+        });
+        let ranges = caught(|| tier.backend.ranges()).unwrap_or_else(|| {
+            calls.end();
+            false
+        });
+        let id = id(&name, &prefix);
         let (circuit, pace) = (Circuit::new(None), Pace::default());
-        let (ranges, told, refused) = (tier.backend.ranges(), ForkMutex::default(), ForkMutex::default());
-        Self { name: place, id, prefix, calls, circuit, pace, ranges, counters, told, tier, refused }
+        let (told, refused) = (ForkMutex::default(), ForkMutex::default());
+        Self { name, id, prefix, calls, circuit, pace, ranges, counters, told, tier, refused }
     }
 
     /// With its circuit in this folder, which is this user's alone.
@@ -109,23 +132,28 @@ impl Place {
         answer
     }
 
-    /// Its list of what was purged, and when that was last written by the place's clock. A place that isn't there has none
-    /// that is known.
-    pub(super) fn deny_list(&self, at_most: u64, wait: Duration) -> Result<(Answer, Option<SystemTime>), Fault> {
-        let (until, begin) = (Deadline::after(wait), Instant::now());
-        let listed = self.calls.run(until, move |backend: &dyn Backend| {
-            let mut out = Capped::new(at_most, until);
+    /// Asks for its list of what was purged.
+    pub(super) fn ask_deny_list(&self, at_most: u64, until: Deadline) -> DenyListAsked {
+        let work = move |backend: &dyn Backend| {
+            let (mut out, begin) = (Capped::new(at_most, until), Instant::now());
             let got = backend.get(&Get::new(DENY, at_most, until), &mut out);
             let modified = got.as_ref().ok().and_then(|got| got.modified);
-            Ok((out.finish(got)?, modified))
-        });
-        let listed = match listed {
-            Err(Fault::Absent) => Ok((Answer::Absent, None)),
-            listed => listed,
+            let answer = match out.finish(got) {
+                Err(Fault::Absent) => Answer::Absent,
+                answer => answer?,
+            };
+            Ok(((answer, modified), begin.elapsed()))
         };
-        if listed.is_ok() {
-            self.pace.answered(begin.elapsed());
-        }
+        DenyListAsked { started: self.calls.start(work), until }
+    }
+
+    /// What came of asking for its list. A place that isn't there has none that is known.
+    pub(super) fn deny_list(&self, asked: DenyListAsked) -> Result<DenyList, Fault> {
+        let listed = asked.started.and_then(|started| started.finish(asked.until));
+        let listed = listed.map(|(list, took)| {
+            self.pace.answered(took);
+            list
+        });
         // The first object makes the place.
         if !(self.writes() && matches!(listed, Err(Fault::NoPlace))) {
             self.hear(&listed);
@@ -151,7 +179,7 @@ impl Place {
             let put = Put::new(&name, until);
             backend.put(&if if_absent { put.if_absent() } else { put }, &body)
         });
-        self.hear(&put);
+        self.hear_of_writing(&put);
         put
     }
 
@@ -161,8 +189,19 @@ impl Place {
             Err(Fault::Absent) => Ok(()),
             deleted => deleted,
         };
-        self.hear(&deleted);
+        self.hear_of_writing(&deleted);
         deleted
+    }
+
+    /// What an answer to one who writes says of the place: who may not do that may still read.
+    fn hear_of_writing<T>(&self, answer: &Result<T, Fault>) {
+        match answer {
+            Err(fault @ Fault::Denied) => {
+                self.count_failure(fault);
+                self.warn(fault, "a tier refuses to be written; it is still read");
+            }
+            answer => self.hear(answer),
+        }
     }
 
     /// What an answer says of the place.
@@ -173,29 +212,38 @@ impl Place {
         }
     }
 
-    /// Counts a fault, draws the conclusion, and warns of the first of each class.
+    /// Counts a fault, draws the conclusion, and warns of it.
     pub(super) fn fault(&self, fault: &Fault) {
-        let class = fault.class();
-        self.count(|counts| *counts.errors.entry(class).or_default() += 1);
+        self.count_failure(fault);
         let off = if self.calls.has_panicked() {
             self.circuit.end();
             true
         } else {
             self.circuit.failed(fault)
         };
-        if self.is_told(class) {
-            tracing::debug!(tier = self.name, %fault, "a tier failed");
+        let then = if off { "; it isn't asked for a while" } else { "" };
+        self.warn(fault, &format!("a tier failed; results are computed instead{then}"));
+    }
+
+    fn count_failure(&self, fault: &Fault) {
+        self.count(|counts| *counts.errors.entry(fault.class()).or_default() += 1);
+    }
+
+    /// Warns of a fault, once for each cause.
+    fn warn(&self, fault: &Fault, what: &str) {
+        let Trouble { class, cause, remedy, .. } = self.trouble(fault);
+        // How much patience it asks for is no other cause.
+        let is_told = self.is_told(class, if let Fault::Busy(_) = fault { "" } else { &cause });
+        if is_told {
+            tracing::debug!(tier = self.name, %fault, "{what}");
         } else {
-            let then = if off { "; it isn't asked for a while" } else { "" };
-            let Trouble { cause, remedy, .. } = self.trouble(fault);
-            tracing::warn!(tier = self.name, class, cause, remedy, "a tier failed; results are computed instead{then}");
+            tracing::warn!(tier = self.name, class, cause, remedy, "{what}");
         }
     }
 
     /// What is told of a fault of this place.
     pub(super) fn trouble(&self, fault: &Fault) -> Trouble {
-        // One's own place may panic.
-        let advice = catch_unwind(AssertUnwindSafe(|| self.tier.backend.advice(fault))).unwrap_or_default();
+        let advice = caught(|| self.tier.backend.advice(fault)).flatten();
         Trouble::of_fault(&self.name, fault, advice)
     }
 
@@ -209,12 +257,12 @@ impl Place {
         self.refused.lock().clone()
     }
 
-    /// Whether a class of failures was warned of before.
-    fn is_told(&self, class: &'static str) -> bool {
+    /// Whether a cause was warned of before, or so many that there is no end.
+    fn is_told(&self, class: &'static str, cause: &str) -> bool {
         let mut told = self.told.lock();
-        let is_told = told.contains(&class);
+        let is_told = told.len() == TOLD_MAX || told.iter().any(|(of, known)| *of == class && known == cause);
         if !is_told {
-            told.push(class);
+            told.push((class, cause.to_owned()));
         }
         is_told
     }
