@@ -5,8 +5,10 @@
 //! The first run computes each step; the second one finds them all. Then change something and see what is done again:
 //!
 //! * `cargo run --release -p ndcache-examples --example digits -- 1 2 4` – other k: only their accuracies are new
+//! * `cargo run --release -p ndcache-examples --example digits -- --weights rank` – the accuracies alone, told by the field
+//!   that is another
 //! * `cargo run --release -p ndcache-examples --example digits -- --components 10` – from the projection on
-//! * a line in `standardize` – from there on
+//! * a line in `standardize` – from there on; one in `squared_distance`, a helper – from the neighbours on
 //!
 //! The results are `.npy` files below `cache/`, or below `NDCACHE_DIR` if it is set.
 
@@ -19,10 +21,9 @@ use flate2::read::GzDecoder;
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::Zip;
 use ndarray::prelude::*;
-use ndcache::{FileContent, Mapped1, Mapped2, Memory, Payload, cache};
+use ndcache::{ContentHash, FileContent, Mapped1, Mapped2, Memory, Payload, cache};
 
 /// As many neighbours are kept per image, so that any k up to this needs no new search.
-#[ndcache::code]
 const NEIGHBOURS: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pca = run.step(|| project::call(&pixels, options.components), Memory::eval)?;
     let near = run.step(|| neighbours::call(&pca.scores, &digits.labels), Memory::eval)?;
     let mut accuracies = Vec::new();
-    for &k in &options.k {
-        accuracies.push(run.step(|| accuracy::call(&near, &digits.labels, k), Memory::eval)?);
+    for knn in options.classifiers() {
+        accuracies.push(run.step(|| accuracy::call(&near, &digits.labels, knn), Memory::eval)?);
     }
     run.finish();
 
@@ -48,7 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  k = {k:<3} {accuracy:.4}  {}", bar(accuracy, 0.9, 1.0));
     }
 
-    if let Some(lineage) = memory.lineage(&accuracy::call(&near, &digits.labels, options.k[0]))? {
+    let first = Knn { k: options.k[0], weights: options.weights };
+    if let Some(lineage) = memory.lineage(&accuracy::call(&near, &digits.labels, first))? {
         println!();
         println!("what the first accuracy was made of:");
         for line in lineage.to_string().lines() {
@@ -79,6 +81,23 @@ struct Digits {
 struct Pca {
     scores: Mapped2<f64>,
     explained: Array1<f64>,
+}
+
+/// A classifier by the nearest neighbours.
+#[derive(Clone, Copy, ContentHash)]
+struct Knn {
+    /// How many of them vote.
+    k: usize,
+    weights: Weights,
+}
+
+/// How much a neighbour's vote counts.
+#[derive(Clone, Copy, Debug, PartialEq, ContentHash)]
+enum Weights {
+    /// As much as any other's.
+    Uniform,
+    /// The n-th part for the n-th neighbour.
+    Rank,
 }
 
 /// Reads the images; keyed on the file's content, so the file may move.
@@ -130,7 +149,7 @@ fn project(x: &ArrayRef2<f64>, components: usize) -> Pca {
 }
 
 /// The labels of each row's nearest other rows, the nearest first; of equally near ones, the earlier row first.
-#[cache(depends(NEIGHBOURS, squared_distance))]
+#[cache]
 fn neighbours(x: &ArrayRef2<f64>, labels: &ArrayRef1<u8>) -> Mapped2<u8> {
     let kept = NEIGHBOURS.min(x.nrows().saturating_sub(1));
     let mut near = Array2::zeros((x.nrows(), kept));
@@ -145,39 +164,61 @@ fn neighbours(x: &ArrayRef2<f64>, labels: &ArrayRef1<u8>) -> Mapped2<u8> {
     near.into()
 }
 
-/// How often the first `k` neighbours of a row agree on its label.
-#[cache(depends(vote))]
-fn accuracy(near: &ArrayRef2<u8>, labels: &ArrayRef1<u8>, k: usize) -> f64 {
-    let right = near.rows().into_iter().zip(labels).filter(|(near, label)| vote(near.slice(s![..k])) == Some(**label));
+/// How often the neighbours of a row agree on its label.
+#[cache]
+fn accuracy(near: &ArrayRef2<u8>, labels: &ArrayRef1<u8>, knn: Knn) -> f64 {
+    let right = near.rows().into_iter().zip(labels).filter(|(near, label)| knn.vote(near.view()) == Some(**label));
     right.count() as f64 / labels.len() as f64
 }
 
-#[ndcache::code]
 fn squared_distance(a: ArrayView1<f64>, b: ArrayView1<f64>) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-/// The most frequent label; of equally frequent ones, that of the nearest neighbour.
-#[ndcache::code]
-fn vote(near: ArrayView1<u8>) -> Option<u8> {
-    let votes = |label| near.iter().filter(|&&other| other == label).count();
-    // `max_by_key` gives the last maximum, and the nearest comes first.
-    near.iter().rev().copied().max_by_key(|&label| votes(label))
+impl Knn {
+    /// The label with the most votes; of labels with equally many, the nearest neighbour's.
+    fn vote(self, near: ArrayView1<u8>) -> Option<u8> {
+        let near = near.slice(s![..self.k.min(near.len())]);
+        let votes = |label| -> f64 {
+            near.iter().enumerate().filter(|&(_, &other)| other == label).map(|(at, _)| self.weights.of(at)).sum()
+        };
+        // `max_by` gives the last maximum, and the nearest comes first.
+        near.iter().rev().copied().max_by(|&a, &b| votes(a).total_cmp(&votes(b)))
+    }
 }
+
+impl Weights {
+    fn of(self, at: usize) -> f64 {
+        match self {
+            Self::Uniform => 1.0,
+            Self::Rank => 1.0 / (at + 1) as f64,
+        }
+    }
+}
+
+const USAGE: &str = "usage: digits [--components n] [--weights uniform|rank] [k from 1 to 64 …]";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
 struct Options {
     k: Vec<usize>,
+    weights: Weights,
     components: usize,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { k: Vec::new(), components: 30 };
+        let mut options = Self { k: Vec::new(), weights: Weights::Uniform, components: 30 };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--components" => options.components = arguments.next().unwrap_or_default().parse()?,
+                "--weights" => {
+                    options.weights = match arguments.next().as_deref() {
+                        Some("uniform") => Weights::Uniform,
+                        Some("rank") => Weights::Rank,
+                        _ => return Err(USAGE.into()),
+                    }
+                }
                 k => options.k.push(k.parse()?),
             }
         }
@@ -185,9 +226,13 @@ impl Options {
             options.k = vec![1, 3, 5, 7, 9];
         }
         if options.components == 0 || options.k.iter().any(|k| !(1..=NEIGHBOURS).contains(k)) {
-            return Err(format!("usage: digits [--components n] [k from 1 to {NEIGHBOURS} …]").into());
+            return Err(USAGE.into());
         }
         Ok(options)
+    }
+
+    fn classifiers(&self) -> impl Iterator<Item = Knn> {
+        self.k.iter().map(|&k| Knn { k, weights: self.weights })
     }
 }
 
@@ -238,9 +283,12 @@ mod tests {
 
     #[test]
     fn a_tied_vote_goes_to_the_nearest() {
-        assert_eq!(vote(array![4, 2, 2, 4].view()), Some(4));
-        assert_eq!(vote(array![4, 2, 2].view()), Some(2));
-        assert_eq!(vote(array![].view()), None);
+        let vote = |near: Array1<u8>, weights| Knn { k: 4, weights }.vote(near.view());
+        assert_eq!(vote(array![4, 2, 2, 4], Weights::Uniform), Some(4));
+        assert_eq!(vote(array![4, 2, 2], Weights::Uniform), Some(2));
+        assert_eq!(vote(array![4, 2, 2], Weights::Rank), Some(4));
+        assert_eq!(vote(array![4, 2, 2, 2], Weights::Rank), Some(2));
+        assert_eq!(vote(array![], Weights::Uniform), None);
     }
 
     #[test]
@@ -248,9 +296,10 @@ mod tests {
         let digits = load(&FileContent::open(DIGITS).unwrap()).unwrap();
         let scores = project(&standardize(&digits.pixels), 30).scores;
         let near = neighbours(&scores, &digits.labels);
-        let nearest = accuracy(&near, &digits.labels, 1);
+        let of = |k| accuracy(&near, &digits.labels, Knn { k, weights: Weights::Uniform });
+        let nearest = of(1);
         assert!((0.95..1.0).contains(&nearest), "{nearest}");
-        assert!(accuracy(&near, &digits.labels, NEIGHBOURS) < nearest);
+        assert!(of(NEIGHBOURS) < nearest);
     }
 
     #[test]
@@ -261,7 +310,7 @@ mod tests {
         let pixels = memory.eval(standardize::call(&digits.pixels));
         let pca = memory.eval(project::call(&pixels, 30));
         let near = memory.eval(neighbours::call(&pca.scores, &digits.labels));
-        let last = || accuracy::call(&near, &digits.labels, 3);
+        let last = || accuracy::call(&near, &digits.labels, Knn { k: 3, weights: Weights::Uniform });
         memory.eval(last());
         let lineage = memory.lineage(&last()).unwrap().unwrap().to_string();
         // Without keys, dates and durations, and without the path of this machine.
@@ -271,7 +320,7 @@ mod tests {
         let load = lines.iter().position(|line| line.contains("load(")).expect("the first step");
         let file = lines[load].split("load(").nth(1).unwrap();
         let expected = [
-            "accuracy(near=u8[1797, 64] C, labels=u8[1797] C, k=3)".to_owned(),
+            "accuracy(near=u8[1797, 64] C, labels=u8[1797] C, knn=Knn { k: 3, weights: Uniform })".to_owned(),
             "├─ near: neighbours(x=f64[1797, 30] C, labels=u8[1797] C)".to_owned(),
             "│  ├─ x: project(x=f64[1797, 64] C, components=30)".to_owned(),
             "│  │  └─ x: standardize(x=f64[1797, 64] C)".to_owned(),
@@ -291,8 +340,12 @@ mod tests {
     #[test]
     fn options_have_defaults_and_refuse_what_cannot_be() {
         let parse = |text: &str| Options::parse(text.split_whitespace().map(String::from)).ok();
-        assert_eq!(parse(""), Some(Options { k: vec![1, 3, 5, 7, 9], components: 30 }));
-        assert_eq!(parse("2 --components 5 4"), Some(Options { k: vec![2, 4], components: 5 }));
+        let uniform = Weights::Uniform;
+        assert_eq!(parse(""), Some(Options { k: vec![1, 3, 5, 7, 9], weights: uniform, components: 30 }));
+        assert_eq!(parse("2 --components 5 4"), Some(Options { k: vec![2, 4], weights: uniform, components: 5 }));
+        assert_eq!(parse("--weights rank").map(|options| options.weights), Some(Weights::Rank));
+        assert_eq!(parse("--weights far"), None);
+        assert!(USAGE.contains(&format!("1 to {NEIGHBOURS} ")));
         assert_eq!(parse("0"), None);
         assert_eq!(parse("65"), None);
         assert_eq!(parse("--components"), None);

@@ -64,7 +64,7 @@ fn load(scan: &FileContent) -> ndcache::Result<Volume<Array4<f32>>> {
 }
 
 /// Blurs each image of a series by a Gaussian of that standard deviation, in the unit of the grid (mostly mm).
-#[cache(depends(blur, weights))]
+#[cache]
 fn smooth(series: &Volume<Mapped4<f32>>, sigma: f64) -> Volume<Array4<f32>> {
     let mut voxels = series.voxels.to_owned();
     for (axis, edge) in series.grid.steps().into_iter().take(3).enumerate() {
@@ -83,7 +83,6 @@ fn threshold(series: &Volume<Mapped4<f32>>, above: f64) -> Volume<Array4<u8>> {
 }
 
 /// Along one axis; at the borders the weights that are left count.
-#[ndcache::code]
 fn blur(voxels: &mut Array4<f32>, axis: Axis, sigma: f64) {
     let weights = weights(sigma);
     for mut lane in voxels.lanes_mut(axis) {
@@ -100,7 +99,6 @@ fn blur(voxels: &mut Array4<f32>, axis: Axis, sigma: f64) {
 }
 
 /// Of the voxel itself and of those to one side of it, up to three standard deviations away.
-#[ndcache::code]
 fn weights(sigma: f64) -> Vec<f64> {
     let reach = (3.0 * sigma).ceil().max(0.0) as usize;
     (0..=reach).map(|distance| (-0.5 * (distance as f64 / sigma.max(1e-9)).powi(2)).exp()).collect()

@@ -10,6 +10,8 @@ pub(crate) struct Run<'a> {
     memory: &'a Memory,
     steps: u32,
     hits: u32,
+    /// Steps whose function was never computed before.
+    new: u32,
     /// What all steps took in this run.
     took: Duration,
     /// What computing all of them takes: what it took now, or when their results were stored.
@@ -20,7 +22,7 @@ impl<'a> Run<'a> {
     /// Prints the head of the table.
     pub(crate) fn new(memory: &'a Memory) -> Self {
         row("step", "", "time", "stored");
-        Self { memory, steps: 0, hits: 0, took: Duration::ZERO, computing: Duration::ZERO }
+        Self { memory, steps: 0, hits: 0, new: 0, took: Duration::ZERO, computing: Duration::ZERO }
     }
 
     /// Takes the result of a call in the way that `take` says, such as `Memory::eval`, and prints its row.
@@ -42,6 +44,7 @@ impl<'a> Run<'a> {
         self.steps += 1;
         self.took += took;
         self.hits += u32::from(is_hit);
+        self.new += u32::from(explanation.reason() == Reason::NewFunction);
         self.computing += entry.as_ref().map_or(took, |entry| entry.duration());
         let outcome = if is_hit { "hit".to_owned() } else { format!("miss: {explanation}") };
         let stored = entry.map_or("not stored".to_owned(), |entry| size(entry.bytes()));
@@ -57,12 +60,11 @@ impl<'a> Run<'a> {
             None => println!("the cache is off"),
         }
         let Self { steps, hits, .. } = self;
-        match hits {
-            0 => println!("first run: {}, {steps} of {steps} steps computed; run it again", time(self.took)),
-            _ => {
-                let (computing, took) = (time(self.computing), time(self.took));
-                println!("this run: {computing} → {took}, {hits} of {steps} steps from the cache");
-            }
+        let (computing, took) = (time(self.computing), time(self.took));
+        match (self.new, hits) {
+            (new, 0) if new > 0 => println!("first run: {took}, {steps} of {steps} steps computed; run it again"),
+            (_, 0) => println!("this run: {took}, {steps} of {steps} steps computed"),
+            _ => println!("this run: {computing} → {took}, {hits} of {steps} steps from the cache"),
         }
     }
 }

@@ -106,8 +106,8 @@ use krate::compile_error;
 /// functions, `main`, `#[track_caller]`, and `line!()`, `column!()`, `file!()` and `Location::caller()` in a body whose
 /// tokens count.
 ///
-/// A macro that the body calls counts if it is a `macro_rules!` with [`macro@code`] that `depends` names. An argument that
-/// is a `Memory`, or a reference to one, is no part of the key.
+/// A `macro_rules!` of the crate that the body calls counts as its other helpers do; one of another crate counts if it has
+/// [`macro@code`] and `depends` names it. An argument that is a `Memory`, or a reference to one, is no part of the key.
 #[proc_macro_attribute]
 pub fn cache(arguments: TokenStream, item: TokenStream) -> TokenStream {
     cache::expand(arguments.into(), item.into()).into()

@@ -69,8 +69,12 @@ impl std::fmt::Debug for Folder {
 }
 
 impl Backend for Folder {
+    /// Paths that no text can hold are escaped, and with them those that look so: each path has a text of its own.
     fn place(&self) -> String {
-        self.path.to_string_lossy().into_owned()
+        match self.path.to_str() {
+            Some(path) if !path.contains(|c: char| c == '\\' || c.is_control()) => path.to_owned(),
+            _ => self.path.as_os_str().as_encoded_bytes().escape_ascii().to_string(),
+        }
     }
 
     fn get(&self, get: &Get<'_>, out: &mut dyn Write) -> Result<Got, Fault> {
@@ -235,5 +239,25 @@ fn fault(error: Error) -> Fault {
         Some(io::ErrorKind::TimedOut) => Fault::Late,
         _ if error.kind() == ErrorKind::Unsupported => Fault::Unsupported,
         _ => Fault::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn each_folder_has_a_text_of_its_own() {
+        let paths: [&[u8]; 7] = [b"/t\xff", b"/t\xfe", b"/t\xef\xbf\xbd", b"/t\\xff", b"/t\\\\xff", b"/t\n", b"/t\\n"];
+        let of = |path: &[u8]| Folder::new(OsStr::from_bytes(path)).unwrap().place();
+        let mut texts: Vec<String> = paths.iter().map(|path| of(path)).collect();
+        assert!(texts.iter().all(|text| !text.contains(char::is_control)), "{texts:?}");
+        assert_eq!(of("/data/é".as_bytes()), "/data/é");
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), paths.len(), "{texts:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use ndarray::prelude::*;
 use ndcache::{ContentHash, Memory, cache, call};
 
+use super::dynamic_types::Shape;
 use crate::support::fresh;
 
 #[derive(ContentHash)]
@@ -99,22 +100,6 @@ fn in_sibling_blocks(memory: &Memory, metres: bool) -> f64 {
 #[test]
 fn types_of_one_name_that_a_closure_captures_share_nothing() {
     assert_eq!(check(in_sibling_blocks), 1);
-}
-
-trait Shape: ContentHash {
-    fn area(&self) -> f64;
-}
-
-impl Shape for Vec<f64> {
-    fn area(&self) -> f64 {
-        2.0
-    }
-}
-
-impl Shape for Array1<f64> {
-    fn area(&self) -> f64 {
-        3.0
-    }
 }
 
 #[cache]

@@ -438,7 +438,7 @@ pub(crate) fn depends_paths(options: &Options) -> Result<()> {
 
 fn depends(path: &Type, errors: &mut Errors) {
     if !matches!(path, Type::Path(_)) {
-        return errors.push(path, "`depends` takes paths of `#[cache]` and `#[code]` items: `depends(module::helper)`");
+        return errors.push(path, "`depends` takes paths of items, such as `depends(dsp::window)`");
     }
     if lex(path.to_token_stream(), false)
         .first()
