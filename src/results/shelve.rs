@@ -15,7 +15,7 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::INLINE;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Function, Key, Stream, folder};
+use crate::key::{Function, Key, Stream, folder, shown};
 use crate::memory::form::{Form, Stored};
 use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
@@ -449,7 +449,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "result `{}` of function `{}`", self.key(), self.function)
+        write!(f, "result `{}` of function `{}`", self.key(), shown(&self.function))
     }
 }
 

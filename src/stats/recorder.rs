@@ -9,7 +9,7 @@ use crate::call::request::AnyCall;
 use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
 use crate::error::{Error, Result};
-use crate::key::Key;
+use crate::key::{Key, shown};
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
 use crate::stats::explain::OtherCode;
@@ -125,7 +125,7 @@ impl Recorder {
     pub(crate) fn fault(&self, function: &str, error: &Error, what: &str) {
         if self.counters.fault(function) {
             tracing::warn!(function, %error, "{what}");
-            self.warn(&format!("{function}: {what}: {error}"));
+            self.warn(&format!("{}: {what}: {error}", shown(function)));
         } else {
             tracing::debug!(function, %error, "{what}");
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::digest::escaped;
+use crate::key;
 use crate::stats::counts::{Counts, Stats};
 use crate::stats::units::{count, size, time};
 
@@ -52,9 +53,10 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
     }
 }
 
-/// The path of a function; of a long one only its end, where functions differ most.
+/// A function's name; of a long one only its end, where functions differ most.
 fn shown(path: &str) -> String {
-    let path = escaped(path);
+    let name = key::shown(path);
+    let path = escaped(&name);
     match path.chars().count().checked_sub(NAME) {
         None | Some(0) => path.into_owned(),
         Some(more) => std::iter::once('…').chain(path.chars().skip(more + 1)).collect(),
@@ -71,13 +73,13 @@ mod tests {
     fn the_table_is_aligned_and_has_at_most_100_columns() {
         let counters = Counters::default();
         let long = format!("app/app::{}fit", "deep::".repeat(20));
-        for (path, spent) in [(&*long, u64::MAX), ("app::load", 4_700_000), ("größe::f\n", 0)] {
+        for (path, spent) in [(&*long, u64::MAX), ("app/app/app::load", 4_700_000), ("größe::f\n", 0)] {
             counters.miss(path, "code");
             counters.computed(path, Duration::from_nanos(spent), spent);
         }
-        (0..2).for_each(|_| counters.hit("app::load"));
-        counters.tally("app::load", 0).hit();
-        counters.tally("app::load", 0).load(241_000_000, 0);
+        (0..2).for_each(|_| counters.hit("app/app/app::load"));
+        counters.tally("app/app/app::load", 0).hit();
+        counters.tally("app/app/app::load", 0).load(241_000_000, 0);
         let table = counters.snapshot().to_string();
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines.len(), 5, "{table}");

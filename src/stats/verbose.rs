@@ -99,7 +99,7 @@ impl Recorder {
         let function = call.function();
         if damaged && self.counters.fault(function.path()) {
             tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
-            self.warn(&format!("{}: a stored result can't be used: {reason}", function.path()));
+            self.warn(&format!("{}: a stored result can't be used: {reason}", function.shown()));
         }
         MissReport { in_full: told, ..self.missed(call, Some(site.key()), reason) }
     }

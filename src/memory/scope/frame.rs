@@ -16,8 +16,12 @@ impl Engine {
         // Each pair is looked at once.
         let pair = (std::ptr::from_ref(outer).addr(), std::ptr::from_ref(inner).addr());
         if self.recorder.unnamed.lock().insert(pair) && !outer.finds(inner) {
-            let (outer, inner) = (outer.path(), inner.path());
-            tracing::warn!(outer, inner, "a cached function calls another that it doesn't name in `depends(…)`");
+            tracing::warn!(
+                outer = outer.path(),
+                inner = inner.path(),
+                "a cached function calls another that it doesn't name in `depends(…)`"
+            );
+            let (outer, inner) = (outer.shown(), inner.shown());
             self.recorder.warn(&format!("{outer} calls {inner}, and doesn't name it in `depends(…)`"));
         }
     }
