@@ -173,6 +173,21 @@ fn one_array_is_exported_as_a_file() {
 }
 
 #[test]
+fn an_archive_that_was_cut_off_anywhere_is_refused_as_a_whole() {
+    let scene = Scene::new();
+    assert_eq!(scene.run(&["export", "frozen fit@1", "frozen packed@1", "-o", "good.tar"]).code, 0);
+    assert_eq!(scene.run(&["clear", "--yes"]).code, 0);
+    let good = std::fs::read(scene.root().join("good.tar")).unwrap();
+    for cut in (0..good.len()).step_by(256) {
+        std::fs::write(scene.root().join("cut.tar"), &good[..cut]).unwrap();
+        let run = scene.run(&["import", "cut.tar"]);
+        assert_ne!(run.code, 0, "{cut} of {} bytes: {run:?}", good.len());
+        assert!(!run.stdout.contains("imported"), "{cut} of {} bytes: {run:?}", good.len());
+    }
+    assert_eq!(scene.run(&["import", "good.tar"]).code, 0);
+}
+
+#[test]
 fn an_archive_with_anything_wrong_in_it_is_refused_as_a_whole() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["export", "frozen fit@1", "frozen packed@1", "-o", "good.tar"]).code, 0);

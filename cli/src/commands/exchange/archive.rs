@@ -18,6 +18,9 @@ pub(super) const CODE: &str = "code";
 /// The longest of these.
 const CODE_MAX: u64 = 4 << 20;
 
+/// In which a tar counts; two of zeros are its end.
+const BLOCK: u64 = 512;
+
 /// How a file begins that `gzip` made.
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -31,8 +34,8 @@ pub(crate) struct Archive {
 
 impl Archive {
     /// # Errors
-    /// Returns a failure when it isn't an archive, and when something else is in it than the files of entries: a link, a
-    /// device, a folder, a name that leads elsewhere, one name twice.
+    /// Returns a failure when it isn't an archive or not all of one, and when something else is in it than the files of
+    /// entries: a link, a device, a folder, a name that leads elsewhere, one name twice.
     pub(crate) fn open(path: &Path) -> Outcome<Self> {
         let shown = path.display();
         let cannot = |error: io::Error| Failure::unreadable(format!("can't read the archive `{shown}`: {error}"));
@@ -49,6 +52,7 @@ impl Archive {
             return Err(none("it is compressed; `gunzip` makes a tar of it"));
         }
         let mut archive = tar::Archive::new(&file);
+        let mut end = 0;
         for entry in archive.entries_with_seek().map_err(cannot)? {
             // What such a file holds in place of a header says nothing to anybody.
             let broken = |error: io::Error| match (error.raw_os_error(), places.is_empty()) {
@@ -60,6 +64,7 @@ impl Archive {
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let refuse =
                 |what: &str| Failure::found(format!("archive `{shown}`: `{}` {what}; nothing was taken", safe(&name)));
+            end = entry.raw_file_position() + entry.size().next_multiple_of(BLOCK);
             if !entry.header().entry_type().is_file() {
                 return Err(refuse("isn't a regular file"));
             }
@@ -75,6 +80,9 @@ impl Archive {
         }
         if records.is_empty() {
             return Err(none("there is no entry in it"));
+        }
+        if !has_end(&file, end).map_err(cannot)? {
+            return Err(none(&format!("it breaks off after file {}: export or copy it again", places.len())));
         }
         Ok(Self { file, places, records })
     }
@@ -114,6 +122,14 @@ impl Read for Section {
         self.position += read as u64;
         Ok(read)
     }
+}
+
+/// Whether a tar ends at `end`: one that was cut off behind a file looks whole to who reads file by file.
+fn has_end(mut file: &File, end: u64) -> io::Result<bool> {
+    let mut blocks = Vec::new();
+    file.seek(SeekFrom::Start(end))?;
+    file.take(2 * BLOCK).read_to_end(&mut blocks)?;
+    Ok(blocks.len() as u64 == 2 * BLOCK && blocks.iter().all(|&byte| byte == 0))
 }
 
 /// Whether a name is that of the record of a code.
