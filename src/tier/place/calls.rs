@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::threads::fork::{ForkMutex, Process};
 use crate::tier::{Backend, Deadline, Fault};
@@ -107,9 +107,10 @@ pub(super) fn caught<T>(ask: impl FnOnce() -> T) -> Option<T> {
 }
 
 impl<T> Started<T> {
-    /// What it comes to, by then.
+    /// What it comes to, by then. Of several that have one deadline, those that are asked last wait no longer.
     pub(in crate::tier) fn finish(mut self, until: Deadline) -> Result<T, Fault> {
-        self.wait(until.left() + GRACE).unwrap_or(Err(Fault::Late))
+        let left = (until.instant() + GRACE).saturating_duration_since(Instant::now());
+        self.wait(left).unwrap_or(Err(Fault::Late))
     }
 
     /// What it came to; `None` if that isn't known by then.
@@ -151,8 +152,6 @@ impl Hanging {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::tier::MemoryBackend;
 
