@@ -6,6 +6,7 @@ stands between `<!-- table: NAME -->` and `<!-- end -->` is replaced, so that th
 """
 
 import datetime
+import glob
 import json
 import os
 import platform
@@ -42,17 +43,38 @@ def table(rows):
     return "\n".join([*lines, *(f"| {' | '.join(cells(row))} |" for row in rows)])
 
 
+def processor():
+    """The processor and what it can do that a bench depends on: `AMD EPYC, family 25 model 17, …`."""
+    if not os.path.exists("/proc/cpuinfo"):
+        return "an unknown processor"
+    with open("/proc/cpuinfo") as info:
+        first = dict(re.findall(r"^(.+?)\s*:[ \t]*(.*)$", info.read().split("\n\n")[0], re.MULTILINE))
+    words = [first.get("model name", "an unknown processor")]
+    if "cpu family" in first:
+        words.append(f"family {first['cpu family']} model {first.get('model', '?')}")
+    flags = first.get("flags", first.get("Features", "")).split()
+    found = [flag for flag in flags if flag == "avx2" or flag == "asimd" or flag.startswith(("avx512", "sve"))]
+    return ", ".join([*words, " ".join(found) or "neither avx2 nor avx512", caches()])
+
+
+def caches():
+    """The caches that the first core uses, from the nearest on: `caches 32K 32K 1024K 32768K`."""
+    sizes = []
+    for index in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*")):
+        try:
+            with open(f"{index}/size") as size:
+                sizes.append(size.read().strip())
+        except OSError:
+            pass
+    return f"caches {' '.join(sizes)}" if sizes else "caches unknown"
+
+
 def machine():
-    model = "an unknown processor"
-    if os.path.exists("/proc/cpuinfo"):
-        with open("/proc/cpuinfo") as info:
-            names = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
-        model = names[0] if names else model
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     before = os.environ.get("NDCACHE_BENCH_LOAD", "unknown")
     return (
-        f"Measured on {datetime.date.today()}: {os.cpu_count()} cores ({model}), {memory:.0f} GiB, "
+        f"Measured on {datetime.date.today()}: {os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, "
         f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}, default build flags; load before the run {before}, at its end {load}."
     )
 

@@ -15,6 +15,7 @@ mod progress;
 mod stream;
 mod value;
 pub(crate) mod values;
+mod xxh3;
 
 pub(crate) use crate::threads::share::shared;
 pub use arrays::array::arrays_hashed;

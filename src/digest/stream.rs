@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use twox_hash::XxHash3_128;
-
 use super::arrays::tree::leaf;
 use super::value::Digest;
+use super::xxh3::Stream;
 
 /// Collects bytes for one digest: up to `SHORT` of them where it stands, so that a scalar argument takes no memory and
 /// one call of the hash; more in the hash's own state, which is large.
@@ -25,7 +24,7 @@ const KEPT_BACK: usize = 4096;
 /// A stream of many bytes.
 struct Long {
     /// Once there are more bytes than are kept back.
-    hash: Option<XxHash3_128>,
+    hash: Option<Stream>,
     /// Those that the hash hasn't been given.
     rest: [u8; KEPT_BACK],
     len: usize,
@@ -55,7 +54,7 @@ impl Long {
     /// Gives the hash what was kept back, and these bytes if they are many.
     #[inline(never)]
     fn pass_on(&mut self, bytes: &[u8]) {
-        let hash = self.hash.get_or_insert_with(XxHash3_128::new);
+        let hash = self.hash.get_or_insert_with(Stream::new);
         hash.write(&self.rest[..self.len]);
         if bytes.len() > KEPT_BACK {
             hash.write(bytes);
@@ -71,7 +70,7 @@ impl Long {
         let Some(hash) = &self.hash else { return leaf(rest) };
         let mut hash = hash.clone();
         hash.write(rest);
-        Digest::from_xxh3(hash.finish_128())
+        Digest::from_xxh3(hash.finish())
     }
 }
 

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::digest::arrays::array::*;
 use crate::digest::values::content::digest;
+use crate::digest::xxh3::tests::by_each_kernel;
 
 /// The elements 0, 1, … 250, 0, 1, …, in C order.
 fn painted<A, D: Dimension>(shape: impl ndarray::ShapeBuilder<Dim = D>, element: impl Fn(u8) -> A) -> Array<A, D> {
@@ -75,6 +76,11 @@ fn golden_digests_hold() {
 fn golden_digests_hold_on_one_thread() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(check_golden);
+}
+
+#[test]
+fn golden_digests_hold_by_each_kernel() {
+    by_each_kernel(check_golden);
 }
 
 /// The permutation by its definition: all are tried, in lexicographic order, on the addresses of the elements.
