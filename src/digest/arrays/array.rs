@@ -2,13 +2,15 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use ndarray::iter::Iter;
-use ndarray::{ArrayRef, ArrayView1, ArrayViewD, ArrayViewMut, Axis, Dimension, IxDyn, Slice};
+use ndarray::{ArrayRef, ArrayView1, ArrayViewD, Dimension, IxDyn};
 
 use crate::digest::arrays::element::Element;
+use crate::digest::arrays::gather::{gather, leaves_at_once};
 use crate::digest::arrays::meta::{array_text, memory_order};
-use crate::digest::arrays::tree::{LEAF, SERIAL_GATHERED, TreeHasher, combine, leaf, leaves, tree};
+use crate::digest::arrays::tree::{LEAF, SERIAL_GATHERED, TreeHasher, combine, leaf, runs, tree};
 use crate::digest::value::Digest;
 use crate::digest::values::hasher::ContentHasher;
 
@@ -90,49 +92,19 @@ fn text<A: Element, D: Dimension>(
     array_text(A::DESCR, array.shape().iter().map(|&len| len as u64), order, tree)
 }
 
-/// The tree digest of the elements in logical order, which are copied leaf by leaf.
+/// The tree digest of the elements in logical order, which are copied some leaves at a time.
 fn gathered<A: Element>(view: &ArrayViewD<'_, A>) -> Digest {
     // A whole number: `LEAF` and the size of each element are powers of two.
     let per_leaf = LEAF / size_of::<A>();
-    let scratch = || vec![A::zeroed(); per_leaf.min(view.len())];
-    let nth = |scratch: &mut Vec<A>, n: usize| {
-        let start = n * per_leaf;
-        let out = &mut scratch[..per_leaf.min(view.len() - start)];
+    let run = leaves_at_once(view);
+    let scratch = || vec![A::zeroed(); (run * per_leaf).min(view.len())];
+    let make = |scratch: &mut Vec<A>, leaves: Range<usize>| {
+        let start = leaves.start * per_leaf;
+        let out = &mut scratch[..(leaves.len() * per_leaf).min(view.len() - start)];
         gather(view.view(), start, out);
-        leaf(bytemuck::cast_slice(out))
+        out.chunks(per_leaf).map(|elements| leaf(bytemuck::cast_slice(elements))).collect()
     };
-    combine(&leaves(view.len() as u64 * size_of::<A>() as u64, SERIAL_GATHERED, scratch, nth))
-}
-
-/// Copies the elements from the `start`th on, in logical order, until `out` is full.
-///
-/// Along the first axis these are a part of one block, some whole blocks, and a part of another; each part is divided
-/// in the same way along the next axis. So all but a few elements move in large regular copies, whatever the layout.
-pub(crate) fn gather<A: Element>(view: ArrayViewD<'_, A>, start: usize, out: &mut [A]) {
-    if out.len() == view.len() {
-        return copy(&view, out);
-    }
-    let block = view.len() / view.len_of(Axis(0));
-    let (first, skipped) = (start / block, start % block);
-    let first_whole = start.div_ceil(block);
-
-    let (head, rest) = out.split_at_mut((first_whole * block - start).min(out.len()));
-    let (middle, tail) = rest.split_at_mut(rest.len() / block * block);
-    let first_tail = first_whole + middle.len() / block;
-    if !head.is_empty() {
-        gather(view.index_axis(Axis(0), first), skipped, head);
-    }
-    if !middle.is_empty() {
-        copy(&view.slice_axis(Axis(0), Slice::from(first_whole..first_tail)), middle);
-    }
-    if !tail.is_empty() {
-        gather(view.index_axis(Axis(0), first_tail), 0, tail);
-    }
-}
-
-fn copy<A: Element>(view: &ArrayViewD<'_, A>, out: &mut [A]) {
-    let mut out = ArrayViewMut::from_shape(view.raw_dim(), out).expect("as many elements as the view");
-    out.assign(view);
+    combine(&runs(view.len() as u64 * size_of::<A>() as u64, SERIAL_GATHERED, run, scratch, make))
 }
 
 #[cfg(test)]

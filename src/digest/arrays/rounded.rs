@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytemuck::Pod;
 use ndarray::{ArrayBase, ArrayRef, ArrayView1, ArrayViewD, Data, Dimension};
 
-use crate::digest::arrays::array::gather;
 use crate::digest::arrays::element::Element;
+use crate::digest::arrays::gather::gather;
 use crate::digest::arrays::meta::{array_text, memory_order};
 use crate::digest::arrays::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves};
 use crate::digest::value::Digest;

@@ -4,6 +4,7 @@
 //! many threads, or one by one while they are written or read, and the digest depends on neither.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -61,29 +62,44 @@ fn branches(bytes: &[u8]) -> Digest {
 
 /// The digests of all leaves of `total` bytes; `nth` makes each, with scratch that a thread uses again and again. Up to
 /// `serial` bytes one thread makes all.
-///
-/// The one seam between serial and parallel hashing.
 pub(crate) fn leaves<S>(
     total: u64,
     serial: u64,
     scratch: impl Fn() -> S + Sync,
     nth: impl Fn(&mut S, usize) -> Digest + Sync,
 ) -> Vec<Digest> {
+    runs(total, serial, 1, scratch, |scratch, leaf| vec![nth(scratch, leaf.start)])
+}
+
+/// The digests of all leaves of `total` bytes, as [`leaves`]; `make` makes those of `run` leaves at once, or of what is
+/// left.
+///
+/// The one seam between serial and parallel hashing.
+pub(crate) fn runs<S>(
+    total: u64,
+    serial: u64,
+    run: usize,
+    scratch: impl Fn() -> S + Sync,
+    make: impl Fn(&mut S, Range<usize>) -> Vec<Digest> + Sync,
+) -> Vec<Digest> {
     let count = total.div_ceil(LEAF as u64) as usize;
+    let runs = count.div_ceil(run);
     let work = Work::new("hashing", total);
     let nth = |scratch: &mut S, n: usize| {
-        let digest = nth(scratch, n);
-        work.add((total - n as u64 * LEAF as u64).min(LEAF as u64));
-        digest
+        let leaves = n * run..count.min((n + 1) * run);
+        let bytes = total.min(leaves.end as u64 * LEAF as u64) - leaves.start as u64 * LEAF as u64;
+        let digests = make(scratch, leaves);
+        work.add(bytes);
+        digests
     };
     if total <= serial {
         let mut scratch = scratch();
-        return (0..count).map(|n| nth(&mut scratch, n)).collect();
+        return (0..runs).flat_map(|n| nth(&mut scratch, n)).collect();
     }
     // A thread more for half as much again as one makes by itself.
     let threads = usize::try_from(total / (serial / 2).max(1)).unwrap_or(usize::MAX);
-    let made = shared(threads.min(count), 0..count, scratch, |scratch, n| Ok::<_, Infallible>(nth(scratch, n)));
-    made.unwrap_or_else(|never| match never {})
+    let made = shared(threads.min(runs), 0..runs, scratch, |scratch, n| Ok::<_, Infallible>(nth(scratch, n)));
+    made.unwrap_or_else(|never| match never {}).into_iter().flatten().collect()
 }
 
 /// The digest of a buffer that arrives in pieces: the same as [`tree`] of the whole, in constant memory.
@@ -213,6 +229,25 @@ mod tests {
             });
             let expected: Vec<_> = (0..count).map(|n: usize| Digest::of(&n.to_le_bytes())).collect();
             assert_eq!((digests, made.into_inner()), (expected, count));
+        }
+    }
+
+    #[test]
+    fn runs_of_leaves_are_made_once_and_come_in_their_order() {
+        for (count, run, serial) in [(1, 4, 0), (4, 4, 0), (9, 4, 0), (258, 3, 0), (9, 4, u64::MAX)] {
+            let total = count as u64 * LEAF as u64 - 5;
+            let digests = runs(
+                total,
+                serial,
+                run,
+                || (),
+                |(), leaves| {
+                    assert!(leaves.len() == run || leaves.end == count);
+                    leaves.map(|n| Digest::of(&n.to_le_bytes())).collect()
+                },
+            );
+            let expected: Vec<_> = (0..count).map(|n: usize| Digest::of(&n.to_le_bytes())).collect();
+            assert_eq!(digests, expected);
         }
     }
 

@@ -1,5 +1,5 @@
 use ndarray::prelude::*;
-use ndarray::{IxDyn, s};
+use ndarray::{IxDyn, Slice, s};
 use num_complex::Complex;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -235,7 +235,10 @@ proptest! {
 fn large_arrays_have_the_digest_of_the_definition_whatever_the_thread_count() {
     let base = painted((3, 700, 1001), f64::from); // 16 MiB
     let small = painted((2, 3), f32::from);
-    let arrays: [ArrayViewD<'_, f64>; 5] = [
+    let wide = painted((9, 300, 1100), f64::from); // 23 MiB; a leaf has few of the 1100 that are neighbours
+    let arrays: [ArrayViewD<'_, f64>; 7] = [
+        wide.slice(s![1.., .., ..]).permuted_axes([2, 1, 0]).into_dyn(),
+        wide.view().permuted_axes([1, 2, 0]).slice_move(s![.., ..;-1, ..]).into_dyn(),
         base.view().into_dyn(),
         base.view().permuted_axes([2, 0, 1]).into_dyn(),
         base.slice(s![.., ..;-1, ..]).into_dyn(),
