@@ -110,24 +110,30 @@ fn against_one_call() {
 }
 
 /// Where all cores begin to pay: leaves of 1 MiB hashed by the caller and threads that have to wake, after a while in
-/// which the cores slept, against one core. `SERIAL` in `src/digest/tree.rs` is chosen by this.
+/// which the cores slept, or that are awake from the round before, against one core. `SERIAL` in
+/// `src/digest/arrays/tree.rs` is chosen by this.
 fn around_the_cut_off() {
     let others = (rayon::current_num_threads() - 1).max(1);
     let pool = ThreadPoolBuilder::new().num_threads(others).build().expect("threads");
     let x = painted(16 * MIB);
     let all: &[u8] = bytemuck::cast_slice(x.as_slice().expect("a contiguous array"));
-    for mib in [2, 4, 8, 16] {
-        let bytes = &all[..mib * MIB];
-        let asleep = |round: &dyn Fn() -> Vec<Digest>| {
-            thread::sleep(Duration::from_millis(if ratio::is_test() { 0 } else { 5 }));
-            ratio::seconds(1, round)
-        };
-        ratio::compare(
-            &format!("the leaves of {mib} MiB by threads that wake / by one core"),
-            101,
-            || asleep(&|| by_all_cores(&pool, black_box(bytes))),
-            || asleep(&|| black_box(bytes).chunks(MIB).map(one_leaf).collect()),
-        );
+    for (threads, rounds, pause) in [("wake", 101, 5), ("are awake", 1001, 0)] {
+        for mib in [2, 4, 8, 16] {
+            let bytes = &all[..mib * MIB];
+            let round = |hash: &dyn Fn() -> Vec<Digest>| {
+                thread::sleep(Duration::from_millis(if ratio::is_test() { 0 } else { pause }));
+                if pause == 0 {
+                    black_box(by_all_cores(&pool, &bytes[..2 * MIB]));
+                }
+                ratio::seconds(1, hash)
+            };
+            ratio::compare(
+                &format!("the leaves of {mib} MiB by threads that {threads} / by one core"),
+                rounds,
+                || round(&|| by_all_cores(&pool, black_box(bytes))),
+                || round(&|| black_box(bytes).chunks(MIB).map(one_leaf).collect()),
+            );
+        }
     }
 }
 

@@ -19,6 +19,9 @@
 //! An `Avx512` or an `Avx2` is what such a call needs: their fields are private to their files, and nothing there makes one
 //! but `detect`, after it has asked the processor.
 
+// Where no kernel serves the processor, nothing asks for one.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
