@@ -9,7 +9,7 @@ mod stream;
 
 use crate::index::{Index, OWN};
 
-pub(crate) use stream::content;
+pub(crate) use stream::{content, statements};
 
 use stream::Stream;
 
@@ -117,6 +117,11 @@ fn signatures(vertices: &[Vertex], colours: &[u32]) -> Vec<Vec<u32>> {
         signatures.push(signature);
     }
     signatures
+}
+
+/// A digest as text, which stands in a graph beside paths of other crates.
+pub(crate) fn hex(digest: &[u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(*digest))
 }
 
 /// Items by their contents alone, in no order.

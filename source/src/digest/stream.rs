@@ -76,6 +76,18 @@ pub(crate) fn content(index: &Index, id: ItemId) -> [u8; 16] {
     stream.finish()
 }
 
+/// The digest of statements of a file, by the tokens of each.
+pub(crate) fn statements(index: &Index, file: u32, ranges: &[(usize, usize)]) -> [u8; 16] {
+    let mut stream = Stream::new("ndcache-statements:1");
+    stream.number(ranges.len() as u64);
+    for &(from, to) in ranges {
+        let mut tokens = Tokens { index, file: &index.files[file as usize], bytes: Vec::new() };
+        tokens.level(from, to, Level::default());
+        stream.bytes(&tokens.bytes);
+    }
+    stream.finish()
+}
+
 /// The digest of a whole file.
 pub(super) fn file(index: &Index, file: usize) -> [u8; 16] {
     let file = &index.files[file];

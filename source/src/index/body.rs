@@ -1,6 +1,7 @@
 //! What a body declares: imports, `impl`s, modules and macros, which get a scope of their own, and files that it includes.
 //!
-//! Functions and types that a body declares are no items of their own: they are tokens of the item that they stand in.
+//! Functions and types that a body declares are no items of their own: they are tokens of the item that they stand in,
+//! which counts where they are named from an item in that body (`declared`).
 
 use super::load::{self, Context};
 use super::split;
@@ -42,7 +43,7 @@ fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usiz
 }
 
 /// Where the closure begins and ends in each `name!("…", |…| …)`.
-fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
+pub(super) fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
     let begins = |&at: &usize| {
         let closure = if file.symbol(at + 2) == Symbol::MOVE { at + 3 } else { at + 2 };
         file.tokens[at].kind == Kind::Literal
@@ -79,7 +80,7 @@ fn closures(index: &mut Index, around: ItemId, named: Vec<(usize, usize)>) {
 pub(super) fn body_scope(index: &mut Index, parent: ScopeId, id: ItemId) -> ScopeId {
     let scope = index.scopes.len() as ScopeId;
     let krate = index.scopes[parent as usize].krate;
-    index.scopes.push(Scope { parent: Some(parent), is_body: true, krate, ..Scope::default() });
+    index.scopes.push(Scope { parent: Some(parent), is_body: true, owner: Some(id), krate, ..Scope::default() });
     index.items[id as usize].scope = scope;
     scope
 }
@@ -104,7 +105,7 @@ fn declarations(file: &File, from: usize, to: usize, imports_only: bool) -> Vec<
     found
 }
 
-fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
+pub(super) fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
     match symbol {
         // `impl Trait + use<'a>` is a bound.
         Symbol::USE => file.symbol(at + 1) != Symbol::LT,
@@ -119,7 +120,7 @@ fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
     }
 }
 
-fn begins_statement(file: &File, at: usize) -> bool {
+pub(super) fn begins_statement(file: &File, at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     let text = file.text_of(before);
     file.symbol(before) == Symbol::UNSAFE || matches!(text, ";" | "{" | "}" | "]")

@@ -59,7 +59,13 @@ pub(super) fn bodies(index: &mut Index) {
         return;
     }
     for id in 0..index.items.len() as ItemId {
-        if matches!(index.item(id).kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Included) {
+        if let Some(&around) = index.closures.get(&id) {
+            // That has been looked through before.
+            index.items[id as usize].scope = index.item(around).scope;
+        }
+        let kind = index.item(id).kind;
+        let kinds = [ItemKind::Fn, ItemKind::Const, ItemKind::Static, ItemKind::Included, ItemKind::Closure];
+        if kinds.contains(&kind) {
             body(index, id);
         }
     }
@@ -84,7 +90,7 @@ fn body(index: &mut Index, id: ItemId) {
 }
 
 /// The macros that an item's tokens call, and those that these call in turn.
-fn macros(index: &Index, id: ItemId) -> Vec<ItemId> {
+pub(super) fn macros(index: &Index, id: ItemId) -> Vec<ItemId> {
     let (mut found, mut seen, mut at) = (index.macros_in(id), Set::default(), 0);
     found.retain(|&id| seen.insert(id));
     while at < found.len() {
@@ -119,7 +125,7 @@ fn own(index: &Index, id: ItemId) -> Vec<Declared> {
 }
 
 /// The names and paths that the item's calls, and those of the macros that it calls, hold.
-fn values(index: &Index, id: ItemId) -> Vec<Value> {
+pub(super) fn values(index: &Index, id: ItemId) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     for id in std::iter::once(id).chain(macros(index, id)) {
         let item = index.item(id);

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod body;
+mod declared;
 mod load;
 mod made;
 mod split;
@@ -16,9 +17,10 @@ use crate::library::{Libraries, package};
 use crate::reach::{Place, Sought};
 use crate::reads::Reads;
 use crate::session::Session;
-use crate::symbol::{Map, Symbol, Symbols};
+use crate::symbol::{Map, Set, Symbol, Symbols};
 
 pub(crate) use attributes::{Attribute, attributes};
+pub(crate) use declared::{Declared, blocks, declared};
 pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::used;
@@ -111,6 +113,8 @@ pub(crate) struct Scope {
     /// Whether it stands under a predicate that isn't decided.
     pub(crate) is_guarded: bool,
     pub(crate) name: Option<Symbol>,
+    /// The item whose body it is.
+    pub(crate) owner: Option<ItemId>,
     /// The macro call that makes the module.
     pub(crate) made_by: Option<ItemId>,
     pub(crate) names: Map<Symbol, Vec<Binding>>,
@@ -331,6 +335,17 @@ impl Index {
         let file = self.file_of(item);
         let called = (item.keyword as usize..item.to as usize).filter(|&at| file.symbol(at + 1) == Symbol::BANG);
         called.flat_map(|at| self.macros_named(file.krate, file.symbol(at))).copied().collect()
+    }
+
+    /// Every word of the macros that a call means, and of those that these call.
+    pub(crate) fn words_of_macros(&self, krate: CrateId, name: Symbol) -> impl Iterator<Item = Symbol> {
+        let named = self.macros_named(krate, name);
+        let all: Set<ItemId> =
+            named.iter().flat_map(|&id| made::macros(self, id)).chain(named.iter().copied()).collect();
+        all.into_iter().flat_map(|id| {
+            let item = self.item(id);
+            (item.keyword as usize..item.to as usize).map(|at| self.file_of(item).symbol(at))
+        })
     }
 
     /// `module::Type::name`, for people; behind its crate's name, if that is another one.

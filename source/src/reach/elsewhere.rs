@@ -1,13 +1,94 @@
-//! Paths that lead out of what is read: to other crates, and to names that nothing explains.
+//! Names whose meaning is no item: in the bodies around an item, in other crates, and those that nothing explains.
 
 use super::part::Unseen;
 use super::step::{Step, Walk};
-use crate::index::{OWN, ScopeId};
-use crate::mention::Path;
+use crate::digest;
+use crate::file::File;
+use crate::index::{self, Index, Item, ItemId, ItemKind, OWN, ScopeId};
+use crate::mention::{Mention, Path};
 use crate::prelude;
-use crate::symbol::Symbol;
+use crate::symbol::{Set, Symbol};
+
+/// The items in whose bodies an item stands, from the inside out. What a macro makes is looked through where it is called.
+pub(super) fn around(index: &Index, id: ItemId) -> Vec<ItemId> {
+    let item = index.item(id);
+    if matches!(item.kind, ItemKind::Macro | ItemKind::Call) {
+        return Vec::new();
+    }
+    let mut found: Vec<ItemId> = index.closures.get(&id).copied().into_iter().collect();
+    let mut at = Some(item.scope);
+    while let Some(scope) = at.map(|scope| &index.scopes[scope as usize]).filter(|scope| scope.is_body) {
+        found.extend(scope.owner.filter(|&owner| owner != id));
+        at = scope.parent;
+    }
+    found.dedup();
+    found
+}
+
+/// The names that a closure binds between its `|`.
+pub(super) fn hidden(file: &File, item: &Item) -> Set<Symbol> {
+    let mut found = Set::default();
+    if item.kind != ItemKind::Closure {
+        return found;
+    }
+    let mut at = item.from as usize + usize::from(file.symbol(item.from as usize) == Symbol::MOVE);
+    if file.symbol(at) != Symbol::OR {
+        return found;
+    }
+    let mut depth = 0_i32;
+    loop {
+        at = file.after(at);
+        depth += match file.symbol(at) {
+            Symbol::LT => 1,
+            Symbol::GT => -1,
+            _ => 0,
+        };
+        if file.symbol(at) == Symbol::OR || at >= item.to as usize {
+            return found;
+        }
+        let begins =
+            matches!(file.symbol(at - 1), Symbol::OR | Symbol::COMMA | Symbol::AND | Symbol::MUT | Symbol::REF);
+        let ends = matches!(file.symbol(at + 1), Symbol::OR | Symbol::COMMA | Symbol::COLON);
+        found.extend(file.name(at).filter(|_| begins && ends && depth == 0));
+    }
+}
+
+/// What the blocks around the tokens `from..to` in the body of `around` declare, if they declare anything.
+pub(super) fn blocks(index: &Index, around: ItemId, (from, to): (u32, u32)) -> Option<Step> {
+    let found = index::blocks(index, around, from as usize, to as usize);
+    (!found.is_empty()).then(|| Step::Blocks(digest::statements(index, index.item(around).file, &found)))
+}
 
 impl Walk<'_> {
+    /// Counts the items around whose bodies declare what is mentioned. A function or a constant in a body is no item of
+    /// its own, so the whole body counts; what a module has of that name counts, too.
+    pub(super) fn declared_around(&mut self, mention: &Mention) {
+        for at in 0..self.around.len() {
+            let id = self.around[at];
+            if self.is_declared_in(id, mention) {
+                self.push(Step::Item(id));
+            }
+        }
+    }
+
+    fn is_declared_in(&self, id: ItemId, mention: &Mention) -> bool {
+        let declared = self.resolver.declared(id);
+        let has = |name: Symbol| declared.names.contains(&name) && !self.hidden.contains(&name);
+        declared.has_guarded_globs
+            || match mention {
+                Mention::Path { path, .. } | Mention::Dyn(path) | Mention::Text(path) | Mention::AnythingIn(path) => {
+                    has(path.segments[0])
+                }
+                Mention::Method { name, .. } | Mention::Qualified(name) => has(*name),
+                Mention::Macro(path) => {
+                    let krate = self.resolver.index.scopes[self.node.scope as usize].krate;
+                    path.segments.last().is_some_and(|&name| self.resolver.index.words_of_macros(krate, name).any(has))
+                }
+                Mention::Attribute(_) | Mention::Include(_) => false,
+                Mention::Pasted => !declared.names.is_empty(),
+            }
+    }
+
     /// A name that no text of a module explains: a macro may make it, or another crate's items that are imported there.
     pub(super) fn unknown_in(&mut self, module: ScopeId, name: Symbol) {
         for foreign in self.resolver.names.foreign_globs(module, name) {

@@ -3,7 +3,7 @@
 use super::grow::{Growth, listed};
 use super::step::{Node, Step};
 use super::{Resolver, guarded};
-use crate::digest::Vertex;
+use crate::digest::{self, Vertex};
 use crate::index::Guarded;
 use crate::symbol::Map;
 
@@ -57,18 +57,20 @@ impl Graph<'_> {
     }
 
     fn edge(&mut self, steps: &[Step], vertex: &mut Vertex) {
-        let (mut targets, mut foreign) = (Vec::new(), Vec::new());
+        let (mut targets, mut foreign, mut blocks) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             match step {
                 Step::Foreign(path) => {
                     foreign.push(path.iter().map(|&name| self.resolver.index.symbols.text(name)).collect());
                 }
+                Step::Blocks(digest) => blocks.push(digest::hex(digest)),
                 Step::Unseen(_) => {}
                 Step::Macro(id, scope) => targets.extend(self.growth.numbers.get(&Node { item: *id, scope: *scope })),
                 Step::Item(id) => targets.extend(self.number(*id)),
                 question => targets.extend(self.question(question)),
             }
         }
+        foreign.extend(blocks.iter().map(|digest| vec!["{", digest.as_str()]));
         vertex.edge(targets, foreign);
     }
 

@@ -97,11 +97,12 @@ impl<'a> Growth<'a> {
         }
     }
 
-    /// The types that count.
+    /// The types that count, and the items whose bodies declare some.
     pub(super) fn types(&self) -> Vec<ItemId> {
-        let mut types: Vec<ItemId> = self.counted.iter().copied().collect();
-        types.retain(|&id| self.resolver.index.item(id).kind.is_type());
+        let mut types: Vec<ItemId> = self.grown.iter().map(|grown| grown.node.item).collect();
+        types.retain(|&id| self.resolver.index.item(id).kind.is_type() || self.resolver.declares_types(id));
         types.sort_unstable();
+        types.dedup();
         types
     }
 
@@ -159,7 +160,7 @@ impl<'a> Growth<'a> {
                     self.add_all(&self.targets(step), Rule::Member, by);
                 }
             }
-            Step::Foreign(_) => {}
+            Step::Foreign(_) | Step::Blocks(_) => {}
             Step::Outside(_) | Step::On(..) | Step::Open(_) | Step::OpenForeign(_) | Step::Unknown(_) => {
                 if !self.answered.contains(step) {
                     self.answered.insert(step.clone());
@@ -251,7 +252,7 @@ impl<'a> Growth<'a> {
                 let calls = resolver.calls.of_name(*name).iter();
                 calls.chain(listed(&resolver.unknown, name)).copied().collect()
             }
-            Step::Foreign(_) | Step::Unseen(_) => Vec::new(),
+            Step::Foreign(_) | Step::Blocks(_) | Step::Unseen(_) => Vec::new(),
         }
     }
 

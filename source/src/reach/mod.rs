@@ -23,7 +23,7 @@ use step::{Node, Step};
 use crate::digest;
 use crate::error::Result;
 use crate::facts::{self, Passed};
-use crate::index::{CrateId, Index, ItemId, ItemKind, OWN, ScopeId};
+use crate::index::{CrateId, Declared, Index, ItemId, ItemKind, OWN, ScopeId, declared};
 use crate::names::{Names, Target};
 use crate::symbol::{Map, Set, Symbol};
 
@@ -59,6 +59,8 @@ pub struct Resolver<'a> {
     paths: RefCell<Map<ItemId, String>>,
     /// The types that have methods which no text shows.
     open: RefCell<Map<ItemId, bool>>,
+    /// What the bodies of items declare.
+    declared: RefCell<Map<ItemId, Rc<Declared>>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -84,6 +86,7 @@ impl<'a> Resolver<'a> {
             traits: RefCell::default(),
             paths: RefCell::default(),
             open: RefCell::default(),
+            declared: RefCell::default(),
         };
         for &id in &index.impls {
             let header = header::header(index, &resolver.names, id);
@@ -122,19 +125,21 @@ impl<'a> Resolver<'a> {
     /// Returns an error when nothing that is sought, and no macro call that could make it, stands at the place.
     pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
         let found = place::roots(self.index, &self.items_by_file, place)?;
-        let mut roots = found.items;
+        let mut roots = found.items.clone();
         while let Some(callers) = place::callers(self.index, &roots).filter(|_| !found.is_sought) {
             roots.extend(callers);
         }
         let without = self.left_out(roots[0], without);
-        Ok(self.reached(&roots, &without))
+        Ok(self.reached(&roots, &without, place::blocks(self.index, &found, place)))
     }
 
-    fn reached(&self, roots: &[ItemId], without: &Set<ItemId>) -> Reached {
+    /// What `roots` reach, and the blocks that a body declares around what was sought.
+    fn reached(&self, roots: &[ItemId], without: &Set<ItemId>, blocks: Vec<Step>) -> Reached {
         let Some(types) = self.types_in_sight(roots, without) else {
             return self.whole_crate(&Growth::new(self, roots, without));
         };
         let mut growth = Growth::new(self, roots, without);
+        growth.signature.extend(blocks);
         growth.see(&types);
         if !growth.run() {
             return self.whole_crate(&growth);
@@ -154,8 +159,8 @@ impl<'a> Resolver<'a> {
         Reached { parts, unseen: unseen.into_iter().collect(), digest, whole_crate: false }
     }
 
-    /// The types that what a named closure captures may have: those that the item around it reaches. `None` if that
-    /// reaches more items than are told apart.
+    /// The types that what a named closure captures may have: those that the item around it reaches, and the items whose
+    /// bodies declare types. `None` if that reaches more items than are told apart.
     fn types_in_sight(&self, roots: &[ItemId], without: &Set<ItemId>) -> Option<Vec<ItemId>> {
         let around: Vec<ItemId> = roots.iter().filter_map(|root| self.index.closures.get(root).copied()).collect();
         if around.is_empty() {
@@ -234,6 +239,23 @@ impl<'a> Resolver<'a> {
 
     fn passed(&self, id: ItemId) -> Passed {
         self.passed.borrow_mut().entry(id).or_insert_with(|| facts::passed(self.index, id)).clone()
+    }
+
+    fn declared(&self, id: ItemId) -> Rc<Declared> {
+        if let Some(known) = self.declared.borrow().get(&id) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(declared(self.index, id));
+        self.declared.borrow_mut().insert(id, Rc::clone(&found));
+        found
+    }
+
+    /// Whether the body of an item declares types.
+    fn declares_types(&self, id: ItemId) -> bool {
+        let kind = self.index.item(id).kind;
+        let has_body =
+            matches!(kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro | ItemKind::Included);
+        has_body && self.declared(id).has_types
     }
 
     fn path(&self, id: ItemId) -> String {

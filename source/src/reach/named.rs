@@ -50,7 +50,7 @@ impl Resolver<'_> {
             [] => Named::Other,
             items if items.iter().any(|&id| self.is_marked(id) || self.crate_of(id) != OWN) => Named::Other,
             items => Named::Unmarked {
-                reached: Box::new(self.reached(items, &Set::default())),
+                reached: Box::new(self.reached(items, &Set::default(), Vec::new())),
                 own: digest::items(items.iter().map(|&id| self.content(id)).collect()),
             },
         }

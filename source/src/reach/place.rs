@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::elsewhere;
+use super::step::Step;
 use crate::error::{Error, Result};
 use crate::index::{Index, Item, ItemId, ItemKind, OWN};
 use crate::symbol::Symbol;
@@ -72,6 +74,22 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
     let items = innermost(index, found.unwrap_or_default());
     let items = items.ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))?;
     Ok(Roots { items, is_sought })
+}
+
+/// What the blocks declare that stand around an item which a body declares: in a sibling block another one may stand that
+/// looks the same.
+pub(super) fn blocks(index: &Index, roots: &Roots, place: &Place) -> Vec<Step> {
+    let Some(name) = index.symbols.find_name(&place.name).filter(|_| !roots.is_sought) else { return Vec::new() };
+    let mut found = Vec::new();
+    for &id in &roots.items {
+        let item = index.item(id);
+        let file = index.file_of(item);
+        let stands = |&at: &usize| file.symbol(at) == name && file.line(at) == place.line;
+        if let Some(at) = (item.keyword as usize + 2..item.to as usize).find(stands) {
+            found.extend(elsewhere::blocks(index, id, (at as u32, at as u32 + 1)));
+        }
+    }
+    found
 }
 
 fn is_sought(index: &Index, item: &Item, place: &Place, name: Option<Symbol>) -> bool {

@@ -1,8 +1,8 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::Resolver;
 use super::header::{Head, head_of_alias, listed, parameters};
 use super::part::Unseen;
+use super::{Resolver, elsewhere};
 use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
@@ -29,6 +29,8 @@ pub(super) enum Step {
     OpenForeign(Symbol),
     /// A name that nothing explains: a macro may make it.
     Unknown(Symbol),
+    /// The digest of what the blocks around an item declare: it enters the digest, and leads to nothing.
+    Blocks([u8; 16]),
     Unseen(Unseen),
 }
 
@@ -59,6 +61,10 @@ pub(super) struct Walk<'a> {
     pub(super) parameters: Set<Symbol>,
     /// Types that the item's body declares, which are no items.
     declared: Set<Symbol>,
+    /// The items in whose bodies it stands.
+    pub(super) around: Vec<ItemId>,
+    /// The parameters of a closure, which hide what bodies around it declare.
+    pub(super) hidden: Set<Symbol>,
     /// The steps of each mention, in an order that counts; `steps` are those of the mention that is walked through.
     each: Vec<Vec<Step>>,
     pub(super) steps: Vec<Step>,
@@ -71,8 +77,8 @@ impl<'a> Walk<'a> {
         let file = index.file_of(item);
         let blocks = matches!(item.kind, ItemKind::Impl | ItemKind::Trait) || item.kind.is_type();
         let owner = if blocks { Some(node.item) } else { item.parent };
-        let around = resolver.index.closures.get(&node.item).map(|&around| index.item(around));
-        let (mut found, mut declared) = (parameters(file, around.unwrap_or(item)), Set::default());
+        let headed = resolver.index.closures.get(&node.item).map_or(item, |&around| index.item(around));
+        let (mut found, mut declared) = (parameters(file, headed), Set::default());
         if let Some(parent) = item.parent {
             found.extend(parameters(file, index.item(parent)));
         }
@@ -83,7 +89,9 @@ impl<'a> Walk<'a> {
                 _ => {}
             }
         }
-        Walk { resolver, node, owner, parameters: found, declared, each: Vec::new(), steps: Vec::new() }
+        let (around, hidden) = (elsewhere::around(index, node.item), elsewhere::hidden(file, item));
+        let (each, steps) = (Vec::new(), Vec::new());
+        Walk { resolver, node, owner, parameters: found, declared, around, hidden, each, steps }
     }
 
     /// Ends what one mention leads to.
@@ -110,6 +118,13 @@ impl<'a> Walk<'a> {
         let item = self.resolver.index.item(self.node.item);
         self.steps.extend(item.parent.map(Step::Item));
         self.made_by();
+        if item.kind == ItemKind::Closure {
+            let blocks = self
+                .around
+                .first()
+                .and_then(|&around| elsewhere::blocks(self.resolver.index, around, (item.from, item.to)));
+            self.steps.extend(blocks);
+        }
         let foreign = item.parent.is_some_and(|parent| self.kind(parent) == ItemKind::ExternBlock);
         if foreign {
             let name = self.text(item.name).to_owned();
@@ -156,6 +171,7 @@ impl<'a> Walk<'a> {
         if self.opens() {
             self.open_bounds(mention);
         }
+        self.declared_around(mention);
     }
 
     /// Whether the types behind the traits that the item names may come from anywhere: the definition of a type.

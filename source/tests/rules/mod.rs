@@ -1,5 +1,6 @@
 //! Which items count by which rule, and what is unseen.
 
+mod bodies;
 mod macros;
 mod methods;
 mod modules;
