@@ -99,6 +99,47 @@ fn a_named_closure_is_cached_inside_closures_of_a_traits_method() {
     assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (1, 1, 0));
 }
 
+mod four {
+    pub(super) fn factor() -> f64 {
+        4.0
+    }
+}
+
+mod five {
+    pub(super) fn factor() -> f64 {
+        5.0
+    }
+}
+
+fn in_blocks(memory: &Memory, first: bool) -> f64 {
+    let x = 1.0;
+    if first {
+        const K: f64 = 2.0;
+        memory.eval(call!("in blocks", |x| x * K))
+    } else {
+        const K: f64 = 3.0;
+        memory.eval(call!("in blocks", |x| x * K))
+    }
+}
+
+fn imported_in_blocks(memory: &Memory, first: bool) -> f64 {
+    let x = 1.0;
+    if first {
+        use four::factor;
+        memory.eval(call!("imported in blocks", |x| x * factor()))
+    } else {
+        use five::factor;
+        memory.eval(call!("imported in blocks", |x| x * factor()))
+    }
+}
+
+#[test]
+fn named_closures_in_sibling_blocks_share_nothing_that_the_blocks_declare() {
+    assert_eq!(check(&[(&|m| in_blocks(m, true), 2.0), (&|m| in_blocks(m, false), 3.0)]), 2);
+    let imported: fn(&Memory, bool) -> f64 = imported_in_blocks;
+    assert_eq!(check(&[(&|m| imported(m, true), 4.0), (&|m| imported(m, false), 5.0)]), 2);
+}
+
 #[test]
 fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
     let (_folder, memory) = fresh();

@@ -14,7 +14,9 @@ use crate::symbol::{Set, Symbol};
 pub(crate) struct Declared {
     /// Names of functions, constants, types, traits and variants, of the macros' making, too.
     pub(crate) names: Set<Symbol>,
-    /// Whether types are among them: what has such a type may be handed on without its name.
+    /// Those of them that are types with values of their own: only code that names one in this body makes any.
+    pub(crate) types: Set<Symbol>,
+    /// Whether there are such types: what has one may be handed on without its name.
     pub(crate) has_types: bool,
     /// Whether an import that may not be compiled decides about names that can't be listed.
     pub(crate) has_guarded_globs: bool,
@@ -60,11 +62,12 @@ impl Found {
     }
 
     fn keyword(&mut self, file: &File, symbol: Symbol, at: usize) {
-        let is_pointer = at > 0 && file.symbol(at - 1) == Symbol::STAR;
+        // `*const T`, and the parameter in `<const N: usize>`.
+        let is_no_item = at > 0 && matches!(file.symbol(at - 1), Symbol::STAR | Symbol::LT | Symbol::COMMA);
         let name = match symbol {
             Symbol::FN | Symbol::STRUCT | Symbol::ENUM | Symbol::UNION | Symbol::TYPE | Symbol::TRAIT => at + 1,
             // `lazy_static` writes `static ref`.
-            Symbol::CONST | Symbol::STATIC if !is_pointer => {
+            Symbol::CONST | Symbol::STATIC if !is_no_item => {
                 at + 1 + usize::from(matches!(file.symbol(at + 1), Symbol::MUT | Symbol::REF))
             }
             _ => return,
@@ -74,8 +77,11 @@ impl Found {
             self.declared.has_types |= is_type(symbol) && file.symbol(name) == Symbol::DOLLAR;
             return;
         };
-        self.declared.has_types |= is_type(symbol);
         self.declared.names.insert(named);
+        if is_type(symbol) {
+            self.declared.has_types = true;
+            self.declared.types.insert(named);
+        }
         if symbol == Symbol::ENUM {
             self.variants(file, name);
         }
@@ -88,13 +94,17 @@ impl Found {
         self.declared.names.extend(names);
     }
 
-    /// The names that macros of other crates are given, which may declare them.
+    /// The names that macros of other crates are given as statements, which may declare them.
     fn inputs(&mut self, index: &Index, id: ItemId) {
         let item = index.item(id);
         let file = index.file_of(item);
         for at in item.keyword as usize..item.to as usize {
             let Some((name, open)) = crate::reads::call(file, at) else { continue };
             let (text, to) = (index.symbols.text(name), file.tokens[open].link as usize);
+            let ends = file.tokens.get(to + 1).is_none_or(|next| next.kind == Kind::Close);
+            if ends || !begins_statement(file, at) {
+                continue;
+            }
             let known = !index.macros_named(file.krate, name).is_empty() || name == Symbol::MACRO_RULES;
             if known || evaluates(text) || prelude::is_standard_macro(text) || !named_closures(file, at, to).is_empty()
             {

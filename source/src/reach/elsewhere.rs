@@ -73,7 +73,12 @@ impl Walk<'_> {
 
     fn is_declared_in(&self, id: ItemId, mention: &Mention) -> bool {
         let declared = self.resolver.declared(id);
-        let has = |name: Symbol| declared.names.contains(&name) && !self.hidden.contains(&name);
+        // An `impl` of a type that nothing makes does nothing.
+        let is_header = self.resolver.index.item(self.node.item).kind == ItemKind::Impl;
+        let has = |name: Symbol| {
+            let is_left_out = self.hidden.contains(&name) || is_header && declared.types.contains(&name);
+            declared.names.contains(&name) && !is_left_out
+        };
         declared.has_guarded_globs
             || match mention {
                 Mention::Path { path, .. } | Mention::Dyn(path) | Mention::Text(path) | Mention::AnythingIn(path) => {

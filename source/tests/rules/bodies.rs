@@ -140,7 +140,7 @@ fn main() {
         let place =
             Place { file: krate.path("src/lib.rs"), line: 4, name: "\"c\"".to_owned(), sought: Sought::Closure };
         let reached = Resolver::new(&index).reach(&place, &[]).unwrap();
-        names(&reached).iter().any(|name| *name == "k")
+        names(&reached).contains(&"k")
     };
     assert!(with("k()"));
 }
