@@ -32,12 +32,24 @@ pub(crate) fn declared(index: &Index, id: ItemId) -> Declared {
         let item = index.item(used);
         found.tokens(index.file_of(item), item.keyword as usize + 1, item.to as usize, true);
     }
+    for included in included(index, id) {
+        let item = index.item(included);
+        found.tokens(index.file_of(item), item.from as usize, item.to as usize, false);
+    }
     if found.has_variables {
         found.declared.names.extend(made::values(index, id).into_iter().map(|path| path[0]));
     }
     found.inputs(index, id);
     found.imports(index, id);
     found.declared
+}
+
+/// The files that an item's own calls of `include!` bring, and those of the macros that it calls.
+fn included(index: &Index, id: ItemId) -> impl Iterator<Item = ItemId> {
+    let item = index.item(id);
+    let is_own = |&(&(file, at), _): &(&(u32, u32), &ItemId)| file == item.file && (item.from..item.to).contains(&at);
+    let own = index.included.iter().filter(is_own).map(|(_, &included)| included);
+    own.chain(index.included_in.get(&id).into_iter().flatten().copied())
 }
 
 struct Found {

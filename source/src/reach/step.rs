@@ -411,7 +411,7 @@ impl<'a> Walk<'a> {
             self.push(Step::Macro(id, self.node.scope));
             // Text order decides which of several is meant.
             if found.len() > 1 {
-                let stands = if id < self.node.item { Symbol::TRUE } else { Symbol::FALSE };
+                let stands = if self.is_before(id) { Symbol::TRUE } else { Symbol::FALSE };
                 self.push(Step::Foreign(vec![Symbol::STAR, stands]));
                 self.cut();
             }
@@ -424,6 +424,15 @@ impl<'a> Walk<'a> {
             if found.is_empty() {
                 self.push(Step::Item(*call));
             }
+        }
+    }
+
+    /// Whether a macro stands before the item. The closures of a body are items that come after its macros.
+    fn is_before(&self, id: ItemId) -> bool {
+        let (item, definition) = (self.resolver.index.item(self.node.item), self.resolver.index.item(id));
+        match item.kind == ItemKind::Closure && item.file == definition.file {
+            true => definition.from < item.from,
+            false => id < self.node.item,
         }
     }
 

@@ -146,6 +146,23 @@ fn main() {
 }
 
 #[test]
+fn what_a_file_declares_that_a_body_includes_counts_in_its_closures() {
+    for (include, file) in [("include!(\"items.rs\");", "items.rs"), ("items!(\"items.rs\");", "items.rs")] {
+        let digest = |value: &str| {
+            let text = format!(
+                "macro_rules! items {{ ($f:literal) => {{ include!($f); }} }}\nfn main() {{\n    {include}\n    call!(\"c\", |x| x * K);\n}}"
+            );
+            let krate = Crate::new(&[("src/lib.rs", &text), (&format!("src/{file}"), value)]);
+            let index = krate.index();
+            let place =
+                Place { file: krate.path("src/lib.rs"), line: 4, name: "\"c\"".to_owned(), sought: Sought::Closure };
+            Resolver::new(&index).reach(&place, &[]).unwrap().digest
+        };
+        assert_ne!(digest("const K: f64 = 2.0;"), digest("const K: f64 = 3.0;"), "{include}");
+    }
+}
+
+#[test]
 fn an_import_that_the_target_decides_counts_in_the_closures_of_its_body() {
     let text = "mod a { pub fn f() {} } mod b { pub fn f() {} }
 fn main() {
@@ -243,6 +260,18 @@ fn named_closures_in_sibling_blocks_are_one_where_the_blocks_declare_the_same() 
         let [one, two] = siblings(first, second, closure);
         assert_eq!(one, two, "{first} | {second}");
     }
+}
+
+#[test]
+fn named_closures_are_two_where_a_macro_is_defined_anew_between_them() {
+    let text = "fn main() {
+    macro_rules! k { () => { 2.0 } }
+    call!(\"c\", |x| x * k!());
+    macro_rules! k { () => { 3.0 } }
+    call!(\"c\", |x| x * k!());
+}";
+    let [one, two] = pair(text);
+    assert_ne!(one, two);
 }
 
 #[test]
