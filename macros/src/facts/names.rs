@@ -1,4 +1,4 @@
-//! What the compiler's own macros are called, where a `use` renames them.
+//! What the compiler's own macros are called, where a `use` renames them, and what `Location` is, where a `type` does.
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ const KNOWN: [&str; 13] = [
 pub(crate) struct Names(HashMap<String, &'static str>);
 
 impl Names {
-    /// Adds those that `use` declarations among the tokens give.
+    /// Adds those that declarations of `use` and `type` among the tokens give.
     pub(crate) fn add(&mut self, tokens: &TokenStream) {
         let mut renames = Vec::new();
         search(tokens.clone(), &mut renames);
@@ -53,7 +53,7 @@ impl Names {
     }
 }
 
-/// The pairs `a as b` of all `use` declarations.
+/// The pairs `a as b` of all `use` declarations, and `type b = a;`.
 fn search(tokens: TokenStream, renames: &mut Vec<(String, String)>) {
     let mut trees = tokens.into_iter();
     while let Some(tree) = trees.next() {
@@ -64,10 +64,27 @@ fn search(tokens: TokenStream, renames: &mut Vec<(String, String)>) {
                     leaves(tree, renames);
                 }
             }
+            TokenTree::Ident(word) if word == "type" => {
+                let declared = trees.by_ref().take_while(|tree| !super::is_punct(tree, ';')).collect();
+                renames.extend(alias(word, declared));
+            }
             TokenTree::Group(group) => search(group.stream(), renames),
             _ => {}
         }
     }
+}
+
+/// The last name of the path that `type name = path;` stands for, and the name.
+fn alias(keyword: proc_macro2::Ident, declared: TokenStream) -> Option<(String, String)> {
+    let alias: syn::ItemType = syn::parse2(quote::quote!(#keyword #declared;)).ok()?;
+    let mut stands_for = *alias.ty;
+    while let syn::Type::Paren(syn::TypeParen { elem, .. }) | syn::Type::Group(syn::TypeGroup { elem, .. }) = stands_for
+    {
+        stands_for = *elem;
+    }
+    let syn::Type::Path(path) = stands_for else { return None };
+    let last = path.path.segments.last()?;
+    Some((last.ident.unraw().to_string(), alias.ident.unraw().to_string()))
 }
 
 fn tree_of(input: syn::parse::ParseStream<'_>) -> syn::Result<(Option<syn::Token![::]>, UseTree)> {

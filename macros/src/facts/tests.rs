@@ -191,6 +191,9 @@ fn a_place_in_a_file_is_refused() {
         "{ <Location>::caller() }",
         "{ Location::<'a>::caller() }",
         "{ use core::panic::{Location as L}; L::caller() }",
+        "{ type L = std::panic::Location<'static>; L::caller().line() }",
+        "{ type L<'a> = (std::panic::Location<'a>); type M = L<'static>; <M>::caller() }",
+        "{ use std::panic::Location as P; impl Of for A { type L = P<'static>; } <A as Of>::L::caller() }",
     ] {
         assert!(refused(source), "{source}");
     }
@@ -203,6 +206,7 @@ fn a_place_in_a_file_is_refused() {
         "{ Other::caller() }",
         "{ location.caller() }",
         "{ Location::new() }",
+        "{ type L = Vec<Location<'static>>; L::caller() }",
     ] {
         assert!(!refused(source), "{source}");
     }
