@@ -22,7 +22,7 @@ pub use typeid::of as type_id;
 
 /// The levels by which the macros find out how a type is keyed and stored.
 pub mod probes {
-    pub use crate::call::keyed::{KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
+    pub use crate::call::keyed::{KeyedByArrays, KeyedByHash, KeyedByParts, KeyedBySerde, KeyedBySerdeRef, NotKeyed};
     pub use crate::call::mutable_arguments::KeyedMutably;
     pub use crate::call::rounding::{KeyedByStep, NotRounded};
     pub use crate::memory::keyless::KeyedByNothing;

@@ -36,6 +36,67 @@ fn variants_of_a_nested_untagged_enum_are_other_arguments() {
     assert_eq!(other, mean::compute(vec![Degrees::Fahrenheit(100.0)]));
 }
 
+/// Items that only serde knows.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+struct Point(f64, f64);
+
+type Points = Array2<Point>;
+
+/// In the order in which they lie in memory.
+fn lies(points: &Points) -> String {
+    points.as_slice_memory_order().unwrap().iter().map(|point| format!("{} ", point.0)).collect()
+}
+
+#[test]
+fn the_memory_order_of_arrays_in_containers_is_part_of_the_key() {
+    #[cache]
+    fn optional(it: Option<Points>) -> String {
+        it.as_ref().map_or(String::new(), lies)
+    }
+    #[cache]
+    fn boxed(it: Box<Points>) -> String {
+        lies(&it)
+    }
+    #[cache]
+    fn all(it: &[Points]) -> String {
+        it.iter().map(lies).collect()
+    }
+    #[cache]
+    fn listed(it: Vec<Option<&Points>>) -> String {
+        it.into_iter().flatten().map(lies).collect()
+    }
+    #[cache]
+    fn two(it: [Points; 2]) -> String {
+        it.iter().map(lies).collect()
+    }
+    #[cache]
+    fn beside(it: &(Points, f64, String)) -> String {
+        lies(&it.0)
+    }
+    #[cache]
+    fn pair(it: (&str, Vec<(Points, Points)>)) -> String {
+        it.1.iter().map(|(one, other)| lies(one) + &lies(other)).collect()
+    }
+    let (_folder, memory) = fresh();
+    let point = |(row, column): (usize, usize)| Point((2 * row + column) as f64, 0.0);
+    let (c, f) = (Points::from_shape_fn((2, 2), point), Points::from_shape_fn((2, 2).f(), point));
+    assert!(c == f && lies(&c) != lies(&f));
+    for _ in 0..2 {
+        for it in [&c, &f] {
+            let own = || it.clone();
+            let lies = lies(it);
+            assert_eq!(memory.eval(optional::call(Some(own()))), lies);
+            assert_eq!(memory.eval(boxed::call(Box::new(own()))), lies);
+            assert_eq!(memory.eval(all::call(&[own(), c.clone()])), lies.clone() + &self::lies(&c));
+            assert_eq!(memory.eval(listed::call(vec![None, Some(it)])), lies);
+            assert_eq!(memory.eval(two::call([own(), own()])), lies.repeat(2));
+            assert_eq!(memory.eval(beside::call(&(own(), 1.0, String::new()))), lies);
+            assert_eq!(memory.eval(pair::call(("a", vec![(c.clone(), own())]))), self::lies(&c) + &lies);
+        }
+    }
+    assert_eq!((memory.stats().hits(), memory.stats().misses()), (14, 14));
+}
+
 #[test]
 fn variants_of_an_untagged_enum_in_an_option_are_other_arguments() {
     #[cache]

@@ -11,7 +11,7 @@ pub(crate) fn keyed(value: &TokenStream, site: Span, private: &TokenStream) -> T
     let private = located(private, site);
     quote_spanned! {site=> {
         let of = #private::Keyable::of;
-        of(#value, (&&&&&&#private::Probe(#value)).keyed())
+        of(#value, (&&&&&&&#private::Probe(#value)).keyed())
     }}
 }
 

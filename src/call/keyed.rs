@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
+use super::arrays::ArrayParts;
 use crate::digest::{ContentHash, ContentHasher, Row, Text, feed, serialized};
 
 /// How an argument of type `T` is keyed.
@@ -28,8 +29,8 @@ pub trait Keyed<T: ?Sized> {
     fn describe(&self, value: &T, text: &mut Text);
 }
 
-/// Finds out how an argument is keyed: [`ContentHash`], else [`Serialize`], of its parts if it is a container, else a
-/// readable compile error.
+/// Finds out how an argument is keyed: [`ContentHash`], else [`Serialize`], of its items if it is an array or a container of
+/// arrays, of its parts if it is another container, else a readable compile error.
 ///
 /// The levels are told apart by how many references the method call has to take off (autoref specialisation).
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
@@ -42,6 +43,8 @@ pub struct BySerde;
 pub struct BySerdeRef;
 /// Keyed by [`Serialize`] of each of its parts.
 pub struct ByParts;
+/// Keyed by its arrays, each in its memory order, and by [`Serialize`] of their items.
+pub struct ByArrays;
 /// Not at all; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
@@ -98,6 +101,18 @@ impl<T: Serialize> Keyed<&T> for BySerdeRef {
 }
 
 impl<T: SerdeParts + ?Sized> Keyed<T> for ByParts {
+    const BY_SERDE: bool = true;
+
+    fn digest(&self, value: &T, hasher: &mut ContentHasher) {
+        value.feed(hasher);
+    }
+
+    fn describe(&self, value: &T, text: &mut Text) {
+        value.describe(text);
+    }
+}
+
+impl<T: ArrayParts + ?Sized> Keyed<T> for ByArrays {
     const BY_SERDE: bool = true;
 
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
@@ -234,9 +249,19 @@ pub trait KeyedByHash {
     }
 }
 
-impl<T: ContentHash + ?Sized> KeyedByHash for &&&&Probe<'_, T> {}
+impl<T: ContentHash + ?Sized> KeyedByHash for &&&&&Probe<'_, T> {}
 
 /// The second level.
+pub trait KeyedByArrays {
+    /// Says how.
+    fn keyed(&self) -> ByArrays {
+        ByArrays
+    }
+}
+
+impl<T: ArrayParts + ?Sized> KeyedByArrays for &&&&Probe<'_, T> {}
+
+/// The third level.
 pub trait KeyedByParts {
     /// Says how.
     fn keyed(&self) -> ByParts {
@@ -246,7 +271,7 @@ pub trait KeyedByParts {
 
 impl<T: SerdeParts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
 
-/// The third level.
+/// The fourth level.
 pub trait KeyedBySerdeRef {
     /// Says how.
     fn keyed(&self) -> BySerdeRef {
@@ -256,7 +281,7 @@ pub trait KeyedBySerdeRef {
 
 impl<T: Serialize> KeyedBySerdeRef for &&Probe<'_, &T> {}
 
-/// The fourth level.
+/// The fifth level.
 pub trait KeyedBySerde {
     /// Says how.
     fn keyed(&self) -> BySerde {
@@ -289,7 +314,7 @@ macro_rules! keyable {
     )*};
 }
 
-keyable! { ByHash BySerde BySerdeRef ByParts Lent }
+keyable! { ByHash ByArrays BySerde BySerdeRef ByParts Lent }
 
 /// The last level.
 pub trait NotKeyed<T: ?Sized> {

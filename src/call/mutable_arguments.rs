@@ -47,9 +47,9 @@ pub trait KeyedMutably<T> {
     }
 }
 
-impl<'a, T: ?Sized> KeyedMutably<&'a mut T> for &&&&&Probe<'_, &'a mut T> {}
+impl<'a, T: ?Sized> KeyedMutably<&'a mut T> for &&&&&&Probe<'_, &'a mut T> {}
 
-impl<'a, A, D> KeyedMutably<ArrayBase<ViewRepr<&'a mut A>, D>> for &&&&&Probe<'_, ArrayBase<ViewRepr<&'a mut A>, D>> {}
+impl<'a, A, D> KeyedMutably<ArrayBase<ViewRepr<&'a mut A>, D>> for &&&&&&Probe<'_, ArrayBase<ViewRepr<&'a mut A>, D>> {}
 
 #[cfg(test)]
 mod tests {

@@ -39,4 +39,4 @@ pub trait KeyedByNothing {
     }
 }
 
-impl<T: Keyless + ?Sized> KeyedByNothing for &&&&&Probe<'_, T> {}
+impl<T: Keyless + ?Sized> KeyedByNothing for &&&&&&Probe<'_, T> {}
