@@ -1,5 +1,6 @@
 //! Entries from elsewhere: what has arrived is checked here, and only then does a record name it.
 
+use crate::digest::Digest;
 use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::entry::write::put::Sink;
@@ -7,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::verify::check_array;
 use crate::payload::Compression;
 use crate::planted;
-use crate::record::{ArrayRecord, Record};
+use crate::record::{ArrayRecord, Overflow, Record};
 use crate::store::{NewBlob, nonce};
 
 /// The files of an entry from elsewhere that no record names yet; removed when it is dropped before it is published.
@@ -73,13 +74,36 @@ pub(crate) fn take_array(
     }
 }
 
+/// What overflowed a record, by way of a file of this folder, which is removed again: a file of a few blocks may say that
+/// it is gigabytes long, so that `fill` hashes what it writes, and room is made for what the record names alone.
+/// `expected` bytes are reserved: none where the length is only claimed.
+pub(crate) fn take_overflow(
+    archive: &Archive,
+    site: &Site,
+    overflow: &Overflow,
+    expected: u64,
+    fill: impl FnOnce(&mut NewBlob<'_>) -> Result<Digest>,
+) -> Result<Vec<u8>> {
+    let name = site.file(&format!("{}.{}.msgpack", site.key(), nonce()));
+    let mut blob = archive.disk.create(&name, expected)?;
+    if fill(&mut blob)? != overflow.digest {
+        let file = overflow.file.escape_debug();
+        return Err(Error::damaged(format!("`{file}` from elsewhere is not the file that its record names")));
+    }
+    Ok(archive.disk.read(&name, overflow.length)?.ok_or_else(|| cleared(archive))?.bytes)
+}
+
 /// Publishes a record whose files have arrived.
 pub(crate) fn publish(archive: &Archive, site: &Site, sink: Sink<'_>, record: &Record) -> Result<()> {
     sink.publish(record)?;
     if archive.is_whole(site, record).is_err() && archive.stands(site, record) {
         let _ = archive.disk.remove(&site.record());
-        let folder = archive.disk.path().display();
-        return Err(Error::new(ErrorKind::Changed, format!("cache `{folder}` was cleared while an entry came in")));
+        return Err(cleared(archive));
     }
     Ok(())
+}
+
+fn cleared(archive: &Archive) -> Error {
+    let folder = archive.disk.path().display();
+    Error::new(ErrorKind::Changed, format!("cache `{folder}` was cleared while an entry came in"))
 }

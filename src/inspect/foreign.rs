@@ -6,19 +6,20 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use crate::digest::{Digest, LEAF};
+use crate::digest::{Digest, LEAF, combine, leaf};
+use crate::entry::archive::Archive;
 use crate::entry::info::stored_bytes;
+use crate::entry::read::extent::is_long;
 use crate::entry::site::Site;
 use crate::entry::write::code_parts::{is_code_record, keep_code_record};
 use crate::entry::write::put::Sink;
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::arrival::{self, take_array};
+use crate::folder::arrival::{self, take_array, take_overflow};
 use crate::folder::survey::State;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, any_value};
-use crate::record::{ArrayRecord, OVERFLOW_MAX, Record};
-use crate::store::NewBlob;
+use crate::record::{ArrayRecord, OVERFLOW_MAX, Overflow, Record};
 
 /// How long a publication waits for whoever else replaces the entry.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -131,7 +132,7 @@ impl Memory {
         let none = || Error::unsupported("can't publish an entry: the memory is disabled");
         let engine = self.writable("publish an entry")?.ok_or_else(none)?;
         let mut open = |name: &str| open_file(name).map_err(|error| cannot("open", name, error));
-        let record = decode(record, &mut open)?;
+        let record = decode(record, &engine.archive, &mut open)?;
         let site = Site::new(key::folder(&record.function), Key::from_digest(record.key));
         let exists = engine.has(&site)?;
         let arrays = if exists { record.arrays.clone() } else { Vec::new() };
@@ -237,8 +238,9 @@ impl Foreign {
     /// Copies an array's file, and checks what has arrived.
     fn take(&mut self, engine: &Engine, array: &ArrayRecord, mut file: impl Read) -> Result<()> {
         // Nothing is reserved: the length is only claimed.
-        let arrived =
-            take_array(&engine.archive, &self.site, array, 0, |blob| copy(array, &mut file, blob).map(|()| false))?;
+        let arrived = take_array(&engine.archive, &self.site, array, 0, |blob| {
+            copy(&array.file, array.length, &mut file, |bytes| blob.write_all(bytes)).map(|()| false)
+        })?;
         self.record.arrays.push(arrived);
         Ok(())
     }
@@ -267,43 +269,80 @@ impl fmt::Debug for Foreign {
 }
 
 /// The record, with what overflowed, once all that it says by itself is right.
-fn decode<R: Read>(bytes: &[u8], open: &mut dyn FnMut(&str) -> Result<R>) -> Result<Record> {
+fn decode<R: Read>(bytes: &[u8], archive: &Archive, open: &mut dyn FnMut(&str) -> Result<R>) -> Result<Record> {
     let mut record = *Record::decode(bytes, || "from elsewhere".into())?;
-    if let Some(overflow) = record.overflow.clone() {
-        if overflow.length > OVERFLOW_MAX {
-            let what = format!("file `{}` is to have {} bytes", overflow.file.escape_debug(), overflow.length);
-            return Err(Error::damaged(format!("record from elsewhere: {what}, expected at most {OVERFLOW_MAX}")));
-        }
-        let mut value = Vec::new();
-        let mut file = open(&overflow.file)?.take(overflow.length.saturating_add(1));
-        file.read_to_end(&mut value).map_err(|error| cannot("read", &overflow.file, error))?;
-        record = record.join(&value, overflow.file.as_ref())?;
-    }
     let function = &record.function;
     if function.is_empty() || function.len() > PATH_MAX || function.contains(char::is_control) {
         let shown: String = function.chars().take(80).flat_map(char::escape_debug).collect();
         return Err(Error::damaged(format!("record from elsewhere is of a function `{shown}`, which can't be one")));
     }
+    if let Some(overflow) = record.overflow.clone() {
+        let value = overflowed(&record, &overflow, archive, open)?;
+        record = record.join(&value, overflow.file.as_ref())?;
+    }
     any_value(&record.value, record.arrays.len()).map_err(|error| error.at("record from elsewhere"))?;
     Ok(record)
 }
 
-/// Copies an array's file, which has to be as long as its record says.
-fn copy(array: &ArrayRecord, file: &mut impl Read, blob: &mut NewBlob<'_>) -> Result<()> {
-    let mut block = vec![0; LEAF];
-    let mut left = array.length;
-    loop {
-        // One byte more than is expected, to see whether there is one.
-        let most = usize::try_from(left.saturating_add(1)).unwrap_or(LEAF).min(LEAF);
-        let read = match file.read(&mut block[..most]) {
-            Ok(0) if left > 0 => return Err(misfit(array, &format!("is {left} bytes shorter"))),
-            Ok(0) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read.map_err(|error| cannot("read", &array.file, error))?,
-        };
-        left = left.checked_sub(read as u64).ok_or_else(|| misfit(array, "is longer"))?;
-        blob.write_all(&block[..read])?;
+fn overflowed<R: Read>(
+    record: &Record,
+    overflow: &Overflow,
+    archive: &Archive,
+    open: &mut dyn FnMut(&str) -> Result<R>,
+) -> Result<Vec<u8>> {
+    if overflow.length > OVERFLOW_MAX {
+        let what = format!("file `{}` is to have {} bytes", overflow.file.escape_debug(), overflow.length);
+        return Err(Error::damaged(format!("record from elsewhere: {what}, expected at most {OVERFLOW_MAX}")));
     }
+    let mut file = open(&overflow.file)?;
+    if !is_long(overflow) {
+        let mut value = Vec::new();
+        let mut file = file.take(overflow.length.saturating_add(1));
+        file.read_to_end(&mut value).map_err(|error| cannot("read", &overflow.file, error))?;
+        return Ok(value);
+    }
+    let site = Site::new(key::folder(&record.function), Key::from_digest(record.key));
+    take_overflow(archive, &site, overflow, 0, |blob| {
+        let mut leaves = Vec::new();
+        copy(&overflow.file, overflow.length, &mut file, |bytes| {
+            leaves.push(leaf(bytes));
+            blob.write_all(bytes)
+        })?;
+        Ok(combine(&leaves))
+    })
+}
+
+/// Copies a file, leaf by leaf, which has to be as long as its record says.
+fn copy(name: &str, length: u64, file: &mut impl Read, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut block = vec![0; LEAF];
+    let mut left = length;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(LEAF).min(LEAF);
+        let found = fill(name, file, &mut block[..most])?;
+        if found < most {
+            return Err(misfit(name, length, &format!("is {} bytes shorter", left - found as u64)));
+        }
+        take(&block[..most])?;
+        left -= most as u64;
+    }
+    // One byte more than is expected, to see whether there is one.
+    match fill(name, file, &mut block[..1])? {
+        0 => Ok(()),
+        _ => Err(misfit(name, length, "is longer")),
+    }
+}
+
+/// Reads until the block is full or the file ends, and says how much came.
+fn fill(name: &str, file: &mut impl Read, block: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < block.len() {
+        match file.read(&mut block[filled..]) {
+            Ok(0) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => filled += read.map_err(|error| cannot("read", name, error))?,
+        }
+    }
+    Ok(filled)
 }
 
 fn cannot(action: &str, name: &str, error: io::Error) -> Error {
@@ -311,7 +350,7 @@ fn cannot(action: &str, name: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("can't {action} the file `{name}` from elsewhere")).because(error)
 }
 
-fn misfit(array: &ArrayRecord, how: &str) -> Error {
-    let (file, expected) = (array.file.escape_debug(), array.length);
+fn misfit(name: &str, expected: u64, how: &str) -> Error {
+    let file = name.escape_debug();
     Error::damaged(format!("file `{file}` from elsewhere {how} than the {expected} bytes that its record says"))
 }

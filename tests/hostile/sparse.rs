@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::prelude::*;
 use ndcache::explain::Reason;
 use ndcache::make::read_npy;
+use ndcache::tier::{Access, Share, Tier};
 use ndcache::{FileContent, Memory, cache, digest};
 
 use crate::support::{child, in_child};
@@ -85,6 +86,68 @@ fn a_long_file_of_holes_is_found_in_constant_memory() {
     let verified = memory.verify(ndcache::verify::Repair::No).unwrap();
     assert_eq!(verified.damaged, 2);
     assert!(peak() - before < LONG / 2, "{} MiB", (peak() - before) >> 20);
+}
+
+/// The files in a folder and below it that are `wanted`.
+fn files(folder: &Path, wanted: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let items = fs::read_dir(folder).unwrap().map(|item| item.unwrap().path());
+    let files = items.flat_map(|path| if path.is_dir() { files(&path, wanted) } else { vec![path] });
+    files.filter(|path| wanted(path)).collect()
+}
+
+fn is_long(path: &Path) -> bool {
+    path.metadata().unwrap().len() > 1 << 20
+}
+
+/// Slow, so that fetching it is worth the time.
+#[cache]
+fn late(n: usize) -> String {
+    let is_small = SMALL.load(Ordering::Relaxed);
+    std::thread::sleep(std::time::Duration::from_secs(if is_small { 0 } else { 4 }));
+    "x".repeat(if is_small { 1 } else { n })
+}
+
+/// A memory whose tier is another cache's folder.
+fn over(shared: &Path, own: &Path) -> Memory {
+    let tier = Tier::new(ndcache::tier::Folder::new(shared).unwrap()).share(Share::Any).access(Access::ReadOnly);
+    Memory::builder(own).tier(tier).open().unwrap()
+}
+
+const FOREIGN: &str = "hostile::sparse::what_overflows_from_elsewhere_is_found_to_be_of_holes_in_constant_memory";
+
+#[test]
+fn what_overflows_from_elsewhere_is_found_to_be_of_holes_in_constant_memory() {
+    let Some(folder) = in_child(FOREIGN, "FOLDER") else {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = folder.path().join("shared");
+        let expected = Memory::open(&shared).unwrap().eval(late::call(LONG));
+        let whole = over(&shared, &folder.path().join("whole"));
+        assert!(whole.eval(late::call(LONG)) == expected);
+        assert_eq!((whole.stats().hits(), whole.stats().misses()), (1, 0), "it comes whole");
+        files(&shared, &is_long).iter().for_each(|path| hollow(path, 128));
+        let done = child(FOREIGN, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+        let said = [done.stdout, done.stderr].concat();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&said));
+        return;
+    };
+    let [shared, own, other] = ["shared", "own", "other"].map(|name| Path::new(&folder).join(name));
+    let (fetching, importing) = (over(&shared, &own), Memory::open(&other).unwrap());
+    let is_entry = |path: &Path| {
+        path.extension().is_some_and(|name| name == "record") && !path.parent().unwrap().ends_with("code")
+    };
+    let record = &files(&shared, &is_entry)[0];
+    let before = peak();
+    let beside = |name: &str| File::open(record.parent().unwrap().join(name));
+    let foreign = importing.publish_foreign(&fs::read(record).unwrap(), ndcache::inspect::Origin::Import, beside);
+    let told = foreign.unwrap_err().to_string();
+    assert!(told.contains("is not the file that its record names"), "{told}");
+    SMALL.store(true, Ordering::Relaxed);
+    assert_eq!(fetching.eval(late::call(LONG)).len(), 1);
+    assert_eq!(fetching.stats().by_tier().values().map(|counts| counts.damaged).sum::<u64>(), 1);
+    assert!(peak() - before < LONG / 2, "{} MiB", (peak() - before) >> 20);
+    for folder in [own, other] {
+        assert_eq!(files(&folder, &is_long), [] as [PathBuf; 0], "what was staged is gone");
+    }
 }
 
 // Held: nothing is refused for its blocks, as some file systems report few for good files.

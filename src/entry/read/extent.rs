@@ -8,9 +8,14 @@ use crate::map::{DENSE, Examined, digest_file};
 use crate::record::Overflow;
 use crate::store::Disk;
 
+/// Whether an overflow is so long that it is hashed before room is made for it.
+pub(crate) fn is_long(overflow: &Overflow) -> bool {
+    overflow.length > DENSE
+}
+
 /// Whether the overflow file `name` may be read into memory: it isn't sparse, or holds what its record says.
 pub(crate) fn expect_overflow(disk: &Disk, name: &str, overflow: &Overflow) -> Result<()> {
-    if overflow.length <= DENSE {
+    if !is_long(overflow) {
         return Ok(());
     }
     // One that is missing, or has another length, is found by whoever reads it.

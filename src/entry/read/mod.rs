@@ -4,5 +4,5 @@
 //!   they are.
 
 pub(crate) mod arrays;
-pub(super) mod extent;
+pub(crate) mod extent;
 pub(crate) mod find;

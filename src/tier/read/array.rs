@@ -110,12 +110,41 @@ pub(in crate::tier) fn fetch(
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<bool, Stop> {
-    let (to, from) = sync_channel(WAITING);
     let mut leaves = Leaves::of(array);
-    let streams = begin(place, name, array.length, leaves.offset, &to, allowance);
+    arrive(place, name, array.length, &mut leaves, blob, allowance)?;
+    match leaves.digest(array.length).map(|tree| array.meta.digest(tree)) {
+        Some(digest) if digest != array.digest => Err(Stop::Misfit),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// Fetches the object `name`, what overflowed a record, and returns the digest of what came.
+pub(in crate::tier) fn fetch_overflow(
+    place: &Place,
+    name: String,
+    length: u64,
+    blob: &mut NewBlob<'_>,
+    allowance: &Allowance<'_>,
+) -> Result<Digest, Stop> {
+    let mut leaves = Leaves { offset: 0, header: Some(Vec::new()), digests: Vec::new() };
+    arrive(place, name, length, &mut leaves, blob, allowance)?;
+    leaves.digest(length).ok_or(Stop::Misfit)
+}
+
+/// Writes the whole object, and hashes its leaves as they come.
+fn arrive(
+    place: &Place,
+    name: String,
+    length: u64,
+    leaves: &mut Leaves,
+    blob: &mut NewBlob<'_>,
+    allowance: &Allowance<'_>,
+) -> Result<(), Stop> {
+    let (to, from) = sync_channel(WAITING);
+    let streams = begin(place, name, length, leaves.offset, &to, allowance);
     drop(to);
     let mut streams = streams.map_err(Stop::Fault)?;
-    let written = write(&from, blob, allowance, &mut leaves);
+    let written = write(&from, blob, allowance, leaves);
     drop(from);
     let wait = if written.is_ok() { allowance.left().max(FAREWELL) } else { FAREWELL };
     let ended: Vec<_> = streams.iter_mut().map(|stream| stream.wait(wait).unwrap_or(Err(Fault::Late))).collect();
@@ -123,11 +152,7 @@ pub(in crate::tier) fn fetch(
     ended.into_iter().collect::<Result<(), _>>().map_err(|fault| match fault {
         Fault::Other(error) if error.is::<Misfit>() => Stop::Misfit,
         fault => Stop::Fault(fault),
-    })?;
-    match leaves.digest(array) {
-        Some(digest) if digest != array.digest => Err(Stop::Misfit),
-        found => Ok(found.is_some()),
-    }
+    })
 }
 
 /// Arrays of fewer bytes are read again to be checked, which takes no time.
@@ -165,12 +190,12 @@ impl Leaves {
         self.digests[nth] = Some(piece.leaf);
     }
 
-    /// The digest of the array, if all of its leaves are known.
-    fn digest(&self, array: &ArrayRecord) -> Option<Digest> {
+    /// The digest of the leaves of a file of so many bytes, if all of them are known.
+    fn digest(&self, length: u64) -> Option<Digest> {
         self.header.as_ref()?;
         let leaves: Vec<_> = self.digests.iter().copied().collect::<Option<_>>()?;
-        let expected = array.length.checked_sub(self.offset)?.div_ceil(LEAF as u64);
-        (leaves.len() as u64 == expected).then(|| array.meta.digest(combine(&leaves)))
+        let expected = length.checked_sub(self.offset)?.div_ceil(LEAF as u64);
+        (leaves.len() as u64 == expected).then(|| combine(&leaves))
     }
 }
 

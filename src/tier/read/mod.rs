@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::digest::escaped;
 use crate::entry::info::stored_bytes;
+use crate::entry::read::extent::is_long;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
-use crate::folder::arrival::Arrival;
+use crate::folder::arrival::{Arrival, take_overflow};
 use crate::key::Key;
 use crate::payload::any_value;
 use crate::planted;
@@ -217,6 +218,17 @@ impl Core {
             Some(overflow) if overflow.length > OVERFLOW_MAX => {
                 return Err(Outcome::Damaged(Error::damaged("its overflow is longer than any can be")));
             }
+            Some(overflow) if is_long(overflow) => {
+                let mut stop = None;
+                let value = take_overflow(&self.archive, sought.site, overflow, overflow.length, |blob| {
+                    let object = object(&overflow.file);
+                    let fetched = array::fetch_overflow(place, object, overflow.length, blob, &allowance);
+                    fetched.map_err(|why| stopped(&mut stop, why))
+                });
+                let value = value.map_err(|error| why_not(place, &overflow.file, stop, error, &allowance))?;
+                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(Outcome::Damaged)?;
+                &joined
+            }
             Some(overflow) => {
                 let wait = allowance.left().min(RECORD_WAIT + Duration::from_secs(overflow.length / SLOWEST));
                 let value = match place.get(object(&overflow.file), overflow.length, wait) {
@@ -234,30 +246,10 @@ impl Core {
         for array in &record.arrays {
             let mut stop = None;
             let taken = arrival.take(array, array.length, |blob| {
-                array::fetch(place, object(&array.file), array, blob, &allowance).map_err(|why| {
-                    stop = Some(why);
-                    Error::new(ErrorKind::Other, "it didn't come")
-                })
+                let fetched = array::fetch(place, object(&array.file), array, blob, &allowance);
+                fetched.map_err(|why| stopped(&mut stop, why))
             });
-            taken.map_err(|error| match (stop, error.kind()) {
-                (Some(Stop::Fault(Fault::Absent)), _) => missing(&array.file),
-                (Some(Stop::Fault(fault)), _) => {
-                    place.fault(&fault);
-                    Outcome::Failed(fault)
-                }
-                (Some(Stop::Misfit), _) => Outcome::Damaged(Error::damaged(format!(
-                    "`{}` isn't what its record says",
-                    array.file.escape_debug()
-                ))),
-                (Some(Stop::GivenUp), _) => {
-                    let (arrived, took) = allowance.so_far();
-                    place.pace.fetched(arrived, took);
-                    Outcome::Left("fetching it takes too long")
-                }
-                (Some(Stop::Local(error)), _) => Outcome::Local(error),
-                (None, ErrorKind::Io) => Outcome::Local(error),
-                (None, _) => Outcome::Damaged(error),
-            })?;
+            taken.map_err(|error| why_not(place, &array.file, stop, error, &allowance))?;
         }
         if !(sought.wanted)() {
             return Err(Outcome::Left("it was stored or removed here meanwhile"));
@@ -275,6 +267,34 @@ impl Core {
                 "a tier has its result with an object that Python pickled, which isn't loaded from there"
             );
         }
+    }
+}
+
+/// Notes why a file didn't come, and returns what ends its writing.
+fn stopped(stop: &mut Option<Stop>, why: Stop) -> Error {
+    *stop = Some(why);
+    Error::new(ErrorKind::Other, "it didn't come")
+}
+
+/// What it comes to that `file` didn't come: because of the place by `stop`, else because of this folder or of the file.
+fn why_not(place: &Place, file: &str, stop: Option<Stop>, error: Error, allowance: &Allowance<'_>) -> Outcome {
+    match (stop, error.kind()) {
+        (Some(Stop::Fault(Fault::Absent)), _) => missing(file),
+        (Some(Stop::Fault(fault)), _) => {
+            place.fault(&fault);
+            Outcome::Failed(fault)
+        }
+        (Some(Stop::Misfit), _) => {
+            Outcome::Damaged(Error::damaged(format!("`{}` isn't what its record says", file.escape_debug())))
+        }
+        (Some(Stop::GivenUp), _) => {
+            let (arrived, took) = allowance.so_far();
+            place.pace.fetched(arrived, took);
+            Outcome::Left("fetching it takes too long")
+        }
+        (Some(Stop::Local(error)), _) => Outcome::Local(error),
+        (None, ErrorKind::Io) => Outcome::Local(error),
+        (None, _) => Outcome::Damaged(error),
     }
 }
 
