@@ -15,6 +15,7 @@
 
 mod disk;
 pub(crate) mod files;
+mod home;
 mod lock;
 mod medium;
 mod name;
@@ -32,6 +33,7 @@ pub(crate) use files::limited::takes;
 pub(crate) use files::staged::StagedBlob;
 pub(crate) use files::stat::Stat;
 pub(crate) use files::walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
+pub(crate) use home::expanded;
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::{Medium, is_on_network};
 pub(crate) use name::nonce;

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Disk, Durability, Kind};
+use crate::store::{Disk, Durability, Kind, expanded};
 use crate::tier::{Advice, Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
 
 /// A folder, on a file server or another disk.
@@ -25,17 +25,20 @@ const BLOCK: usize = 1 << 20;
 const DEPTH: usize = 8;
 
 impl Folder {
-    /// The folder at `path`. It isn't looked at before something is asked of it: a file server may be asleep.
+    /// The folder at `path`, in the user's home if it begins with `~/` or is `~`. It isn't looked at before something is
+    /// asked of it: a file server may be asleep.
     ///
     /// # Errors
     ///
-    /// Returns an error when the path is empty, or relative to a folder that isn't known.
+    /// Returns an error when the path is empty, begins with another user's home (`~bob`), or is relative to a folder that
+    /// isn't known.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.as_os_str().is_empty() {
             return Err(Error::invalid("the path of a tier's folder is empty"));
         }
-        let path = std::path::absolute(path).map_err(|error| Error::io("find the absolute path of", path, error))?;
+        let path = expanded(path, "a tier's folder")?;
+        let path = std::path::absolute(&path).map_err(|error| Error::io("find the absolute path of", &path, error))?;
         Ok(Self { path })
     }
 

@@ -1,7 +1,8 @@
-//! A cache folder in `~`, as a shell and joblib have it.
+//! A cache folder, or that of a tier, in `~`, as a shell and joblib have it.
 
 use std::path::Path;
 
+use ndcache::tier::{Folder, Tier};
 use ndcache::{ErrorKind, Memory, Mode};
 
 use crate::support::{child, in_child};
@@ -32,7 +33,22 @@ fn a_folder_that_begins_with_a_tilde_is_in_the_home_folder() {
         home.join(".cache/mine")
     );
     assert!(!current.join("~").exists());
-    for literal in ["./~", "./~/x", "~other", "x/~", "~~/x"] {
+    let tier = |path: &str| Folder::new(path).map(|folder| folder.path().to_owned());
+    assert_eq!(tier("~/shared").unwrap(), home.join("shared"));
+    assert_eq!(tier("~").unwrap(), home);
+    assert_eq!(tier("./~/shared").unwrap(), current.join("~/shared"));
+    let named = |text: &str| format!("{:?}", text.parse::<Tier>().unwrap());
+    assert_eq!(named("rw:~/shared"), named(&format!("rw:{}/shared", home.display())));
+    for other in ["~other", "~~/x"] {
+        let errors = [Memory::open(other).unwrap_err(), tier(other).unwrap_err(), other.parse::<Tier>().unwrap_err()];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(&format!("write its path, or `./{other}`")), "{error}");
+        }
+        assert!(!current.join(other).exists());
+        assert_eq!(located(&format!("./{other}")), current.join(other));
+    }
+    for literal in ["./~", "./~/x", "x/~"] {
         assert_eq!(located(literal), current.join(literal.trim_start_matches("./")), "{literal}");
     }
     assert!(current.join("~/x/CACHEDIR.TAG").exists());

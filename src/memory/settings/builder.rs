@@ -1,6 +1,5 @@
 //! How a memory is told its settings, and how it is opened.
 
-use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use crate::folder::limits::{EvictPolicy, Limits};
 use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
-use crate::store::{Disk, Durability};
+use crate::store::{Disk, Durability, expanded};
 use crate::tier::Tier;
 
 /// The settings of a memory that is about to be opened, from [`Memory::builder`].
@@ -384,8 +383,8 @@ impl MemoryBuilder {
     /// Opens the memory; creates the folder if it isn't there.
     ///
     /// A folder that begins with `~/`, or is `~`, is in the user's home folder, as a shell and joblib have it, whether
-    /// it comes from the program or from `NDCACHE_DIR`; one that is really named `~` is reached by `./~`. If the folder is
-    /// removed while the memory is open, it is made anew for the next result that is stored; if it is moved, the memory
+    /// it comes from the program or from `NDCACHE_DIR`; one that is really named `~` is reached by `./~`. Another user's
+    /// home, `~bob/x`, is an error; Python's package looks it up. If the folder is removed while the memory is open, it is made anew for the next result that is stored; if it is moved, the memory
     /// goes with it.
     ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning.
@@ -407,7 +406,7 @@ impl MemoryBuilder {
         if self.settings.mode == Mode::Off {
             return Ok(Memory(None, Some(Arc::new(self.settings))));
         }
-        let folder = expanded(&self.folder)?;
+        let folder = expanded(&self.folder, "cache folder")?;
         let disk = match self.settings.mode {
             Mode::ReadOnly => Disk::open_read_only(&folder)?,
             _ => Disk::open(&folder)?,
@@ -458,17 +457,6 @@ impl MemoryBuilder {
 /// What an environment variable says; an empty one counts as none.
 fn text_of(variable: &str) -> Option<String> {
     env::var_os(variable).map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
-}
-
-/// The folder, with the user's home for a `~` that it begins with.
-fn expanded(folder: &Path) -> Result<Cow<'_, Path>> {
-    let Ok(rest) = folder.strip_prefix("~") else { return Ok(folder.into()) };
-    let home = env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
-        let folder = folder.display();
-        let remedy = "set `HOME`, or write `./~` for a folder of that name";
-        Error::invalid(format!("cache folder `{folder}` is in the home folder, which isn't known: {remedy}"))
-    })?;
-    Ok(home.join(rest).into())
 }
 
 /// Names the folder and the mode that was asked for.
