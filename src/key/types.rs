@@ -34,7 +34,8 @@ impl Types {
     pub(crate) fn disagreement(function: &str) -> Error {
         Error::unsupported(format!(
             "what is stored for this call of function `{function}` is of other types with the same names; derive \
-             `ndcache::ContentHash` or `ndcache::Payload` where they are defined, or give each function its `name = \"…\"`"
+             `ndcache::ContentHash` or `ndcache::Payload` where that of an argument or of the result is defined; where a type \
+             argument or `Self` differs, give each function its `name = \"…\"`, or count by `code = \"build\"`"
         ))
     }
 
