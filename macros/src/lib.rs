@@ -147,8 +147,9 @@ pub fn code(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `call!(path::f(a, b))` is keyed on the function that the path resolves to (a generic one needs its types,
 /// `path::f::<f64>(a)`), on its arguments by position, and on the build; `call!(path::f(a, b), version = 3)` on the
 /// version in place of the build. `call!("name", |a, k| a * k)` is keyed on the name, on the module, type and function
-/// around it, on the closure's tokens and its helpers in this crate, or its `version`, and on the variables it lists, which are variables of the scope and which it owns (`let x = &x;` before it
-/// lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
+/// around it, on the closure's tokens and its helpers in this crate (the body around it among them, if the closure names
+/// what that declares), or its `version`, and on the variables it lists, which are variables of the scope and which it
+/// owns (`let x = &x;` before it lends one): one that isn't listed is a compile error, which speaks of a `fn` pointer.
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
     call::expand(input.into()).unwrap_or_else(compile_error).into()
