@@ -1,10 +1,11 @@
-//! Ctrl-C: where a command may end at once, and where it puts away first what it has begun.
+//! Signals: at Ctrl-C where a command may end at once, and where it puts away first what it has begun; and none for a
+//! file that gets too long.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -26,6 +27,8 @@ pub(crate) fn watch() {
     SIGNALS.get_or_init(|| {
         let signals = Signals::default();
         signals.ends.store(true, SeqCst);
+        // Writing past the limit on file sizes (`ulimit -f`) fails then, in place of ending the process without a word.
+        let _ = flag::register(SIGXFSZ, Arc::default());
         for (signal, code) in [(SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)] {
             // In this order: the first one doesn't end what puts away, and the second one does. Where a handler can't be
             // had, the signal ends the process as ever.

@@ -1,7 +1,7 @@
 //! What a command runs in: pipes that nobody reads, narrow terminals, folders with odd names.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::hostile::sealed;
 use crate::study::{Made, empty, number, store, study};
@@ -31,6 +31,31 @@ fn what_was_agreed_to_is_done_though_nobody_reads() {
     assert_eq!(scene.json(&["ls", "fit"])["entries"].as_array().map(Vec::len), Some(400));
     assert_eq!(unread(&scene, &["gc", "--max-items", "3", "-v", "--yes"]), (Some(0), String::new()));
     assert_eq!(scene.json(&["ls", "fit"])["entries"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_limit_on_file_sizes_ends_a_command_with_an_error_and_leaves_no_part() {
+    let scene = Scene::new();
+    for (arguments, file) in [
+        (&["export", "frozen small@1", "--npy", "out.npy"][..], "out.npy"),
+        (&["export", "--function", "small", "-o", "out.tar"], "out.tar"),
+        (&["report", "-o", "out.html"], "out.html"),
+        (&["ls"], "out.txt"),
+    ] {
+        let command = scene.command();
+        let mut limited = Command::new("bash");
+        let printed = if arguments == ["ls"] { " > out.txt" } else { "" };
+        limited.arg("-c").arg(format!("ulimit -f 0; exec \"$0\" \"$@\"{printed}")).arg(command.get_program());
+        limited.args(command.get_args()).args(arguments).current_dir(scene.root()).stdin(Stdio::null());
+        limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let run = scene.told(limited.output().expect("it runs"));
+        assert!(run.code > 0, "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains("File too large") && run.stderr.lines().count() == 1, "{arguments:?}: {run:?}");
+        let left = fs::read_dir(scene.root()).expect("a folder").map(|item| item.expect("an item").file_name());
+        let left: Vec<_> = left.filter(|name| name != "cache" && name != "out.txt").collect();
+        assert!(left.is_empty(), "{arguments:?}: {left:?}");
+        assert!(printed.is_empty() == run.stderr.contains(file), "{arguments:?}: {run:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ndcache::{Entry, Key, Memory};
@@ -66,10 +66,25 @@ impl<'a> NewFile<'a> {
     }
 
     fn finish(mut self) -> Outcome<u64> {
-        self.file.flush()?;
+        self.flush()?;
         self.finished = true;
         Ok(self.file.get_ref().metadata()?.len())
     }
+}
+
+/// What goes wrong names the file.
+impl Write for NewFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| cannot(self.path, error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| cannot(self.path, error))
+    }
+}
+
+fn cannot(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("can't write `{}`: {error}", path.display()))
 }
 
 impl Drop for NewFile<'_> {
@@ -91,11 +106,11 @@ fn export_npy(chosen: &BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outc
     };
     let unfinished = Unfinished::begin();
     let mut file = NewFile::create(path)?;
-    file.file.write_all(&header(array))?;
+    file.write_all(&header(array))?;
     let mut written = Ok(());
     array.read(|block| {
         if written.is_ok() && unfinished.check().is_ok() {
-            written = file.file.write_all(block);
+            written = file.write_all(block);
         }
     })?;
     written?;
@@ -129,7 +144,7 @@ fn header(array: &ndcache::inspect::StoredArray) -> Vec<u8> {
 fn export_tar(memory: &Memory, args: &Export, chosen: BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     let mut file = NewFile::create(path)?;
-    let mut archive = tar::Builder::new(&mut file.file);
+    let mut archive = tar::Builder::new(&mut file);
     let mut codes = BTreeSet::new();
     for (key, entry) in &chosen {
         unfinished.check()?;
