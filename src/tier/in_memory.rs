@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use crate::threads::fork::ForkMutex;
@@ -11,7 +11,7 @@ use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, 
 
 /// Objects in the memory of this process, for tests and examples: what one memory puts there, others of the process get.
 ///
-/// Clones share their objects, and so do all that [`named`](Self::named) makes with one name.
+/// Clones share their objects, and so do all that [`named`](Self::named) makes with one name in this process.
 ///
 /// ```
 /// use ndcache::Memory;
@@ -32,10 +32,14 @@ use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, 
 #[derive(Clone)]
 pub struct MemoryBackend {
     name: String,
-    objects: Arc<ForkMutex<Objects>>,
+    objects: Shared,
 }
 
 type Objects = BTreeMap<String, (Arc<[u8]>, SystemTime)>;
+type Shared = Arc<ForkMutex<Objects>>;
+
+/// The places that have a name, which last as long as the process: one name is one place, as its queue has it.
+static NAMED: LazyLock<ForkMutex<BTreeMap<String, Shared>>> = LazyLock::new(ForkMutex::default);
 
 /// So many objects are listed at a time.
 const PAGE: usize = 1000;
@@ -44,12 +48,24 @@ impl MemoryBackend {
     /// A place of its own, without objects.
     #[must_use]
     pub fn new() -> Self {
-        Self::named(crate::store::nonce())
+        Self { name: crate::store::nonce(), objects: Arc::default() }
     }
 
-    /// A place of its own that calls itself so: what is left in a queue for a place of that name goes there.
+    /// The place of this name, which has the objects that were put there in this process, whoever put them and whether or
+    /// not there still is a handle on it. What is left in a queue for a place of that name goes there.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndcache::tier::{Backend, Deadline, MemoryBackend, Put};
+    ///
+    /// let until = Deadline::after(Duration::from_secs(1));
+    /// MemoryBackend::named("shared").put(&Put::new("a", until), &b"text".to_vec()).unwrap();
+    /// assert_eq!(MemoryBackend::named("shared").names(), ["a"]);
+    /// ```
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), objects: Arc::default() }
+        let name = name.into();
+        let objects = NAMED.lock().entry(name.clone()).or_default().clone();
+        Self { name, objects }
     }
 
     /// The names of its objects, in order.

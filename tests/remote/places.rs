@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use ndcache::tier::{Backend, Credentials, Deadline, Fault, Get, ObjectStore};
+use ndcache::tier::{Backend, Credentials, Deadline, Fault, Get, ObjectStore, Put};
 
 use crate::proxy::{Action, Proxy};
 use crate::servers::{Kind, Server, free_port};
@@ -39,6 +39,17 @@ fn a_place_names_the_bucket_the_folder_and_the_server() {
     assert_eq!(place("https://server:8443/a/b", &[]), "https://server:8443/a/b at https://server:8443");
     assert_eq!(place("HTTP://Server/a", &[]), "http://server/a at http://server");
     assert_eq!(place("memory:///a", &[]), "memory:a");
+}
+
+#[test]
+fn one_url_of_memory_is_one_place() {
+    let until = Deadline::after(Duration::from_secs(10));
+    ObjectStore::new("memory:///one place").unwrap().put(&Put::new("a", until), &b"x".to_vec()).unwrap();
+    let mut out = Vec::new();
+    ObjectStore::new("memory:///one place").unwrap().get(&Get::new("a", 9, until), &mut out).unwrap();
+    assert_eq!(out, b"x");
+    let other = ObjectStore::new("memory:///another").unwrap().get(&Get::new("a", 9, until), &mut out);
+    assert!(matches!(other, Err(Fault::Absent)), "{other:?}");
 }
 
 #[test]

@@ -21,6 +21,18 @@ fn the_places_that_come_with_the_crate_conform() {
 }
 
 #[test]
+fn places_of_one_name_in_memory_are_one_place_and_others_are_their_own() {
+    let until = Deadline::after(std::time::Duration::from_secs(10));
+    MemoryBackend::named("of one name").put(&Put::new("a", until), &b"x".to_vec()).unwrap();
+    let other = MemoryBackend::named("of one name");
+    assert_eq!(other.names(), ["a"], "whoever put it has let go of the place");
+    assert!(MemoryBackend::named("of another name").names().is_empty());
+    let (one, two) = (MemoryBackend::new(), MemoryBackend::new());
+    one.put(&Put::new("a", until), &b"x".to_vec()).unwrap();
+    assert!(two.names().is_empty() && one.place() != two.place());
+}
+
+#[test]
 fn a_folder_below_one_that_is_missing_is_no_place_and_is_not_made() {
     let above = tempfile::tempdir().unwrap();
     let folder = Folder::new(above.path().join("not mounted/tier")).unwrap();
