@@ -1,8 +1,10 @@
 //! Hits that are computed again: functions that aren't pure are found.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ndarray::prelude::*;
+use ndcache::tier::{Access, MemoryBackend, Tier};
 use ndcache::{Mapped1, Memory, Mode, cache};
 
 use crate::support::{fresh, snapshot, warnings};
@@ -12,6 +14,13 @@ static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Not pure.
 #[cache]
 fn ticking(x: &ArrayRef1<f64>, by: f64) -> Array1<f64> {
+    x * by + TICKS.fetch_add(1, Ordering::SeqCst) as f64
+}
+
+/// Not pure, and slow enough to be worth fetching.
+#[cache]
+fn slow_ticking(x: &ArrayRef1<f64>, by: f64) -> Array1<f64> {
+    std::thread::sleep(Duration::from_millis(800));
     x * by + TICKS.fetch_add(1, Ordering::SeqCst) as f64
 }
 
@@ -39,6 +48,35 @@ fn a_function_that_is_not_pure_is_found_and_its_stored_result_returned() {
     let stats = memory.stats();
     assert_eq!((stats.hits(), stats.rechecks(), stats.mismatches(), stats.faults()), (2, 2, 2, 0));
     assert_eq!(stats.by_function()[ticking::function().path()].mismatches, 2);
+    assert_eq!(stats.foreign_mismatches(), 0, "they were computed here");
+}
+
+/// By what machine it was computed is said, and the function isn't blamed.
+#[test]
+fn a_result_that_another_machine_computed_otherwise_is_told_with_its_producer_and_counted_apart() {
+    let place = MemoryBackend::new();
+    for told in [false, true] {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let tier = Tier::new(place.clone()).access(Access::ReadWrite).host(told);
+        let x = Array1::ones(2000 + usize::from(told));
+        let memory = Memory::builder(one.path()).tier(tier.clone()).open().unwrap();
+        memory.eval(slow_ticking::call(&x, 2.0));
+        let flushed = memory.flush(Duration::from_secs(60)).unwrap();
+        assert_eq!((flushed.left, flushed.failed), (0, 0));
+        let memory = Memory::builder(other.path()).tier(tier).recheck(1.0).open().unwrap();
+        let log = warnings(|| drop(memory.eval(slow_ticking::call(&x, 2.0))));
+        assert_eq!(log.len(), 1, "{log:?}");
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        for part in ["ERROR", "computed elsewhere", "its result differs", "origin=tier", "producer=ndcache ", "rustc "]
+        {
+            assert!(log[0].contains(part), "no `{part}` in {log:?}");
+        }
+        assert_eq!(log[0].contains(&format!("on host `{host}`")), told, "{log:?}");
+        assert_eq!(log[0].contains("on host"), told, "{log:?}");
+        let stats = memory.stats();
+        assert_eq!((stats.rechecks(), stats.mismatches(), stats.foreign_mismatches()), (1, 1, 1));
+        assert_eq!(stats.by_function()[slow_ticking::function().path()].foreign_mismatches, 1);
+    }
 }
 
 #[test]

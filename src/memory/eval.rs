@@ -153,7 +153,11 @@ impl Memory {
         let need = NeededCall { engine, call: &call, site, form };
         let fresh = |found: &Found| engine.fresh(call.options(), site, found).map(drop);
         let turn = match engine.wait_for_turn(&call, site, missing, &need, &fresh) {
-            Waited::Found(value) => return Evaluated { value, fault: None },
+            Waited::Found(value) => {
+                // What came from a tier may be hit this once, on a machine that computes otherwise.
+                self.recheck(engine, call, site);
+                return Evaluated { value, fault: None };
+            }
             Waited::Turn(turn) => turn,
         };
         if let Some(why) = turn.left_alone() {

@@ -15,6 +15,8 @@ use crate::key::Key;
 use crate::memory::guarded::guarded;
 use crate::memory::{Engine, Memory};
 use crate::payload::{ArraySink, Check, Codec, Normal, Outcome, sorted_maps};
+use crate::record::Record;
+use crate::stats::counts::Recheck;
 use crate::threads::fork::{ForkMutex, Process};
 
 /// The most rechecks of one memory that are under way at once; most are inside of others, so this bounds their depth.
@@ -71,19 +73,8 @@ impl Memory {
         let verdict = self.verdict(engine, call, site, &found);
         let function = function.path();
         match verdict {
-            Ok(Verdict::Same) => engine.recorder.counters.recheck(function, false),
-            Ok(Verdict::Differs(how)) => {
-                engine.recorder.counters.recheck(function, true);
-                tracing::error!(
-                    function,
-                    arguments,
-                    %key,
-                    how,
-                    "computed again, the function differs from its stored result: it isn't pure, or code that it calls \
-                     has changed and isn't named in `depends(…)`"
-                );
-                engine.recorder.warn(&format!("{function}({arguments}) differs from its stored result: {how}"));
-            }
+            Ok(Verdict::Same) => engine.recorder.counters.recheck(function, Recheck::Same),
+            Ok(Verdict::Differs(how)) => engine.tell_mismatch(function, &arguments, &found.record, how),
             Err(error) => {
                 if engine.recorder.counters.fault(function) {
                     tracing::warn!(function, arguments, %key, %error, "a result can't be rechecked");
@@ -111,6 +102,40 @@ impl Memory {
 }
 
 impl Engine {
+    /// Counts and tells that what was computed now differs from what is stored. Of an entry from elsewhere its producer is
+    /// named, and the function isn't blamed: another processor may round otherwise.
+    fn tell_mismatch(&self, function: &str, arguments: &str, record: &Record, how: &str) {
+        let key = record.key;
+        let Some(origin) = &record.origin else {
+            self.recorder.counters.recheck(function, Recheck::Differs);
+            tracing::error!(
+                function,
+                arguments,
+                %key,
+                how,
+                "computed again, the function differs from its stored result: it isn't pure, or code that it calls has \
+                 changed and isn't named in `depends(…)`"
+            );
+            return self.recorder.warn(&format!("{function}({arguments}) differs from its stored result: {how}"));
+        };
+        self.recorder.counters.recheck(function, Recheck::DiffersFromForeign);
+        let producer = record.producer.to_string();
+        let (origin, producer) = (escaped(origin), escaped(&producer));
+        tracing::error!(
+            function,
+            arguments,
+            %key,
+            how,
+            %origin,
+            %producer,
+            "computed again, the function differs from a result that was computed elsewhere: the other machine computes \
+             otherwise (a share of their own keeps such machines apart), the function isn't pure, or code that it calls has \
+             changed and isn't named in `depends(…)`"
+        );
+        let what = format!("differs from the result of {producer}, which came by `{origin}`");
+        self.recorder.warn(&format!("{function}({arguments}) {what}: {how}"));
+    }
+
     /// Compares what was computed now with what is stored.
     fn compare_results<R>(
         &self,

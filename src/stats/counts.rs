@@ -28,7 +28,7 @@ use crate::threads::fork::ForkMutex;
 /// ```
 ///
 /// It prints as a table of at most 100 columns, a line for each function, those first that spent and saved most, and
-/// one for their sum:
+/// one for their sum; where tiers were asked, another table has a line for each of them:
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -76,6 +76,9 @@ pub struct Counts {
     pub rechecks: u64,
     /// Those of them that gave another result.
     pub mismatches: u64,
+    /// Those of these whose stored result was computed elsewhere, and came from a tier or was imported: there the other
+    /// machine may be what differs, and not the function.
+    pub foreign_mismatches: u64,
     /// What the computations took.
     pub spent: Duration,
     /// What computing the results took when they were stored that were loaded from the disk since: each once in a
@@ -116,6 +119,13 @@ impl Stats {
     #[must_use]
     pub fn mismatches(&self) -> u64 {
         self.functions.values().map(|counts| counts.mismatches).sum()
+    }
+
+    /// Those of the [`mismatches`](Self::mismatches) whose stored result was computed elsewhere, and came from a tier or was
+    /// imported: machines that compute otherwise, say, as processors of different abilities do in the last bits.
+    #[must_use]
+    pub fn foreign_mismatches(&self) -> u64 {
+        self.functions.values().map(|counts| counts.foreign_mismatches).sum()
     }
 
     /// The counts of each function, by its path.
@@ -170,6 +180,15 @@ impl Stats {
     pub fn by_tier(&self) -> &BTreeMap<String, TierCounts> {
         &self.tiers
     }
+}
+
+/// What came of computing a hit again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recheck {
+    Same,
+    Differs,
+    /// From an entry that was computed elsewhere.
+    DiffersFromForeign,
 }
 
 /// The live counters behind [`Stats`].
@@ -261,11 +280,12 @@ impl Counters {
     }
 
     /// Counts a recheck.
-    pub(crate) fn recheck(&self, function: &str, mismatch: bool) {
+    pub(crate) fn recheck(&self, function: &str, recheck: Recheck) {
         let mut stats = self.rest.lock();
         let counts = stats.of(function);
         counts.rechecks += 1;
-        counts.mismatches += u64::from(mismatch);
+        counts.mismatches += u64::from(recheck != Recheck::Same);
+        counts.foreign_mismatches += u64::from(recheck == Recheck::DiffersFromForeign);
     }
 
     /// Counts an array that was to be mapped, and is copied for this reason.
@@ -306,16 +326,17 @@ impl Counters {
     }
 }
 
-/// Writes `hits`, `misses`, `faults`, `rechecks` and `mismatches` in all, then `functions`, `reasons`, `copies` and `tiers`, each
-/// of which has its counts by name.
+/// Writes `hits`, `misses`, `faults`, `rechecks`, `mismatches` and `foreign_mismatches` in all, then `functions`, `reasons`,
+/// `copies` and `tiers`, each of which has its counts by name.
 impl Serialize for Stats {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut stats = serializer.serialize_struct("Stats", 9)?;
+        let mut stats = serializer.serialize_struct("Stats", 10)?;
         stats.serialize_field("hits", &self.hits())?;
         stats.serialize_field("misses", &self.misses())?;
         stats.serialize_field("faults", &self.faults())?;
         stats.serialize_field("rechecks", &self.rechecks())?;
         stats.serialize_field("mismatches", &self.mismatches())?;
+        stats.serialize_field("foreign_mismatches", &self.foreign_mismatches())?;
         stats.serialize_field("functions", &self.functions)?;
         stats.serialize_field("reasons", &self.reasons)?;
         stats.serialize_field("copies", &self.copies)?;

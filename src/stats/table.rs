@@ -1,4 +1,4 @@
-//! Counts as a table.
+//! Counts as tables.
 
 use std::fmt;
 
@@ -14,7 +14,8 @@ const NAME: usize = 36;
 const SUM: &str = "in all";
 
 impl fmt::Display for Stats {
-    /// A table with a row for each function and one for all; `no calls yet` if there is nothing to tell.
+    /// A table with a row for each function and one for all, and one of the tiers that were asked, if any were;
+    /// `no calls yet` if there is nothing to tell.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut functions: Vec<_> = self.by_function().iter().collect();
         functions.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.spent.saturating_add(counts.saved)));
@@ -24,7 +25,9 @@ impl fmt::Display for Stats {
         }
         let sum = rows.iter().fold(Counts::default(), |sum, (_, counts)| added(sum, counts));
         rows.push((SUM.to_owned(), sum));
-        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("function".len());
+        let tiers: Vec<_> = self.by_tier().iter().map(|(place, counts)| (cut(place), counts)).collect();
+        let names = rows.iter().map(|(name, _)| name).chain(tiers.iter().map(|(place, _)| place));
+        let width = names.map(|name| name.chars().count()).max().unwrap_or(0).max("function".len());
         write!(
             f,
             "{:width$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>11}",
@@ -34,6 +37,18 @@ impl fmt::Display for Stats {
             let [hits, misses, faults] = [hits, misses, faults].map(count);
             let (spent, saved, bytes) = (time(spent), time(saved), size(bytes));
             write!(f, "\n{name:width$} {hits:>9} {misses:>9} {faults:>8} {spent:>10} {saved:>10} {bytes:>11}")?;
+        }
+        if !tiers.is_empty() {
+            write!(
+                f,
+                "\n{:width$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>11}",
+                "tier", "hits", "asked", "errors", "sent", "saved", "fetched"
+            )?;
+        }
+        for (place, counts) in tiers {
+            let [hits, asked, errors] = [counts.hits, counts.asked, counts.errors.values().sum()].map(count);
+            let (sent, saved, fetched) = (count(counts.uploads), time(counts.saved), size(counts.fetched_bytes));
+            write!(f, "\n{place:width$} {hits:>9} {asked:>9} {errors:>8} {sent:>10} {saved:>10} {fetched:>11}")?;
         }
         Ok(())
     }
@@ -47,19 +62,24 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
         faults: sum.faults.saturating_add(counts.faults),
         rechecks: sum.rechecks.saturating_add(counts.rechecks),
         mismatches: sum.mismatches.saturating_add(counts.mismatches),
+        foreign_mismatches: sum.foreign_mismatches.saturating_add(counts.foreign_mismatches),
         spent: sum.spent.saturating_add(counts.spent),
         saved: sum.saved.saturating_add(counts.saved),
         bytes: sum.bytes.saturating_add(counts.bytes),
     }
 }
 
-/// A function's name; of a long one only its end, where functions differ most.
+/// A function's name.
 fn shown(path: &str) -> String {
-    let name = key::shown(path);
-    let path = escaped(&name);
-    match path.chars().count().checked_sub(NAME) {
-        None | Some(0) => path.into_owned(),
-        Some(more) => std::iter::once('…').chain(path.chars().skip(more + 1)).collect(),
+    cut(&key::shown(path))
+}
+
+/// A name, of a long one only its end, where functions and places differ most.
+fn cut(name: &str) -> String {
+    let name = escaped(name);
+    match name.chars().count().checked_sub(NAME) {
+        None | Some(0) => name.into_owned(),
+        Some(more) => std::iter::once('…').chain(name.chars().skip(more + 1)).collect(),
     }
 }
 
@@ -90,5 +110,25 @@ mod tests {
         assert!(lines[3].starts_with("größe::f\\n "), "{table}");
         assert!(lines[4].starts_with("in all "), "{table}");
         assert_eq!(Counters::default().snapshot().to_string(), "no calls yet");
+    }
+
+    #[test]
+    fn tiers_that_were_asked_have_a_table_of_their_own() {
+        let counters = Counters::default();
+        counters.miss("f", "new");
+        counters.tier("/nfs/team/cache", |counts| {
+            (counts.asked, counts.hits, counts.uploads) = (12, 4, 3);
+            (counts.saved, counts.fetched_bytes) = (Duration::from_millis(241), 4_700_000);
+            counts.errors.insert("busy", 1);
+            counts.errors.insert("late", 1);
+        });
+        let table = counters.snapshot().to_string();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines.len(), 5, "{table}");
+        assert!(lines.iter().all(|line| line.chars().count() == lines[0].chars().count()), "{table}");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(lines[3]), ["tier", "hits", "asked", "errors", "sent", "saved", "fetched"], "{table}");
+        let expected = ["/nfs/team/cache", "4", "12", "2", "3", "241.0", "ms", "4.5", "MiB"];
+        assert_eq!(words(lines[4]), expected, "{table}");
     }
 }

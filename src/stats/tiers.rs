@@ -1,6 +1,7 @@
 //! What a memory asked of each tier, and what came of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What was asked of one tier, from [`Stats::by_tier`](crate::stats::Stats::by_tier).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -20,6 +21,8 @@ pub struct TierCounts {
     pub damaged: u64,
     /// Bytes of arrays that came from it.
     pub fetched_bytes: u64,
+    /// How much longer computing the results took, where they were computed, than fetching them.
+    pub saved: Duration,
     /// Results that were put there.
     pub uploads: u64,
     /// Bytes of all objects that were put there.

@@ -75,6 +75,7 @@ fn what_one_machine_has_computed_another_one_fetches() {
         memory.eval(pair::call(2000, 3)),
     );
     flush(&memory);
+    let spent: Duration = memory.stats().by_function().values().map(|counts| counts.spent).sum();
     proxy.forget();
     let memory = proxy.open(other.path(), Access::ReadOnly);
     let (found, count) = runs(|| {
@@ -90,6 +91,11 @@ fn what_one_machine_has_computed_another_one_fetches() {
     assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (4, 0, 0));
     let counts = memory.stats().by_tier()[&proxy.place()].clone();
     assert_eq!((counts.asked, counts.hits, counts.absent), (4, 4, 0));
+    // Less than computing took, by what fetching took.
+    assert!(counts.saved > Duration::ZERO && counts.saved < spent, "{counts:?}, {spent:?}");
+    let json = serde_json::to_value(memory.stats()).unwrap();
+    assert!(json["tiers"][proxy.place()]["saved"]["nanos"].is_u64(), "{json}");
+    assert!(memory.stats().to_string().contains("\ntier "), "{}", memory.stats());
     assert_eq!(proxy.count("put") + proxy.count("delete"), 0, "a read-only tier is written to");
     // A small one is one request; a hit none.
     assert_eq!(proxy.count("get .record"), 4);

@@ -328,7 +328,9 @@ impl MemoryBuilder {
     /// Recomputes this share of the hits, from 0.0 to 1.0, and compares with what is stored; none unless said.
     ///
     /// A difference is an event at the level `error` that names the function and its arguments: the function isn't pure
-    /// (it reads a clock, a file, random numbers), or code that it calls has changed and isn't named in `depends(…)`.
+    /// (it reads a clock, a file, random numbers), or code that it calls has changed and isn't named in `depends(…)`. Of a
+    /// result that came from a tier or was imported the event also names what computed it, since the other machine may be
+    /// what differs; [`Stats::foreign_mismatches`](crate::stats::Stats::foreign_mismatches) counts these.
     /// The stored result is the one that is returned, as to any other reader, and it stays; [`Memory::refresh`] or
     /// [`Memory::remove`] is what to do about it. [`Stats::rechecks`](crate::stats::Stats::rechecks) and
     /// [`Stats::mismatches`](crate::stats::Stats::mismatches) count.

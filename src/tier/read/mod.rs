@@ -160,10 +160,16 @@ impl Core {
             return Outcome::Stale(how);
         }
         let (requests, duration) = (record.files().count() as u64, Duration::from_nanos(record.duration));
-        match place.pace.is_worth(stored_bytes(&record), requests, answered, duration) {
-            true => self.take(place, sought, &record),
-            false => Outcome::Left("computing it is faster than fetching it"),
+        if !place.pace.is_worth(stored_bytes(&record), requests, answered, duration) {
+            return Outcome::Left("computing it is faster than fetching it");
         }
+        let begin = Instant::now();
+        let outcome = self.take(place, sought, &record);
+        if matches!(outcome, Outcome::Here) {
+            let saved = duration.saturating_sub(answered.saturating_add(begin.elapsed()));
+            place.count(|counts| counts.saved = counts.saved.saturating_add(saved));
+        }
+        outcome
     }
 
     /// Fetches an entry, unless its record says that it isn't for this folder.
