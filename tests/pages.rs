@@ -52,6 +52,33 @@ fn every_data_file_has_its_source_and_licence() {
     }
 }
 
+/// What a list forgets, nobody tries.
+#[test]
+fn every_job_of_a_crash_and_every_planted_bug_is_tried() {
+    let read = |file: &str| fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+    let between = |text: &str, begin: &str, end: &str| {
+        text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap().0.to_owned()
+    };
+    let names = between(&read("tests/crash/jobs.rs"), "fn name(self)", "\n    }\n");
+    let listed = between(&read(".ci/full"), "jobs=(", ")");
+    let listed: Vec<_> = listed.split(['"', ' ']).collect();
+    let names: Vec<_> = names.split('"').skip(1).step_by(2).collect();
+    assert!(names.len() >= 16, "{names:?}");
+    for name in names {
+        assert!(listed.contains(&name), "`.ci/full` doesn't try the job `{name}`");
+    }
+    let mut code = String::new();
+    read_code(&Path::new(ROOT).join("src"), &mut code);
+    let planted =
+        code.split("planted::").filter_map(|rest| rest.strip_prefix("is(\"").or(rest.strip_prefix("late(\"")));
+    let planted: Vec<_> = planted.filter_map(|rest| rest.split_once('"')).map(|(bug, _)| bug).collect();
+    let tried = read(".ci/planted");
+    assert!(planted.len() > 20, "{planted:?}");
+    for bug in planted {
+        assert!(tried.contains(&format!(" \"{bug}\" ")), "`.ci/planted` doesn't try the bug `{bug}`");
+    }
+}
+
 #[test]
 fn every_test_that_a_page_names_is_there() {
     let mut code = String::new();

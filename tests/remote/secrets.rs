@@ -1,11 +1,13 @@
 //! Secrets are sent to the server, and stand nowhere else: not in logs at `trace`, errors, `Debug`, places or objects.
 
 use std::fmt::{self, Write as _};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ndcache::tier::{Access, Backend, Credentials, Deadline, Fault, Get, List, ObjectStore, Put, Tier};
+use ndcache::Memory;
+use ndcache::tier::{Access, Backend, Credentials, Deadline, Fault, Filter, Get, List, ObjectStore, Put, Tier};
 
 use crate::proxy::{Action, Proxy};
 use crate::servers::{Kind, Server, free_port};
@@ -51,7 +53,117 @@ fn secret(kind: &str) -> String {
     format!("{kind}-{WORD}")
 }
 
-/// In a process of its own, whose environment and log are this test's alone.
+/// The word as it is, and what has it inside in base64.
+const FORMS: [&str; 4] = [WORD, "aHVudGVyM", "h1bnRlcj", "odW50ZXIy"];
+
+/// Runs a test of this file in a process of its own, whose environment and log are the test's alone.
+fn in_a_child(test: &str, variable: &str) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(variable, "1");
+    command.env("AWS_ACCESS_KEY_ID", secret("id")).env("AWS_SECRET_ACCESS_KEY", secret("secret"));
+    command.env("AWS_SESSION_TOKEN", secret("token"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(!said.contains(WORD), "{said}");
+}
+
+fn log_everything() {
+    log::set_logger(&Log).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(|| Log);
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+}
+
+fn expect_no_secret(what: &str, text: &str) {
+    let line = text.lines().find(|line| FORMS.iter().any(|form| line.contains(form)));
+    assert_eq!(line, None, "what is {what}");
+}
+
+/// Neither the name of a file below a folder has a secret nor what is in it; returns how many files there are.
+fn expect_no_secret_below(folder: &Path) -> usize {
+    let (mut folders, mut files) = (vec![folder.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for item in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            expect_no_secret("the name of a file", &item.path().display().to_string());
+            if item.file_type().unwrap().is_dir() {
+                folders.push(item.path());
+                continue;
+            }
+            files += 1;
+            let bytes = std::fs::read(item.path()).unwrap();
+            let is_in = |form: &&str| bytes.windows(form.len()).any(|window| window == form.as_bytes());
+            assert!(!FORMS.iter().any(|form| is_in(&form)), "`{}` has a secret", item.path().display());
+        }
+    }
+    files
+}
+
+#[ndcache::cache]
+fn halves(n: usize) -> Vec<f64> {
+    std::thread::sleep(Duration::from_millis(1500));
+    (0..n).map(|i| i as f64 / 2.0).collect()
+}
+
+/// All that a memory says of its tier and of what went wrong there, which it tries for so long.
+fn tell_of_memory(told: &mut String, memory: &Memory, wait: Duration) {
+    let mut add = |text: fmt::Arguments<'_>| writeln!(told, "{text}").expect("a text");
+    add(format_args!("{:?}", memory.eval(halves::call(100)).len()));
+    add(format_args!("{:?}", memory.flush(wait)));
+    add(format_args!("{memory:?} {:?} {:?}", memory.tiers(), memory.probe_tiers()));
+    add(format_args!("{:?}", memory.push(&Filter::default())));
+    add(format_args!("{:?} {:?}", memory.pull(&Filter::default()), memory.tier_functions()));
+    add(format_args!("{:?}", memory.lift_purge(None)));
+    let stats = memory.stats();
+    add(format_args!("{stats} {stats:?} {}", serde_json::to_string(&stats).unwrap()));
+    add(format_args!("{} {:?}", memory.explain(&halves::call(100)), memory.explain(&halves::call(101))));
+}
+
+/// What a whole memory computes waits in its queue at a store that repeats what it was sent, goes to one that works, and
+/// comes from there: no file of a cache or of the store, no line of a log and nothing that is told has a secret.
+#[test]
+fn a_memory_with_secrets_tells_them_to_its_store_alone() {
+    const CHILD: &str = "NDCACHE_REMOTE_MEMORY_WITH_SECRETS";
+    if std::env::var_os(CHILD).is_none() {
+        return in_a_child("secrets::a_memory_with_secrets_tells_them_to_its_store_alone", CHILD);
+    }
+    log_everything();
+    let mut told = String::new();
+    let open = |folder: &Path, store: ObjectStore| {
+        let tier = Tier::new(store).access(Access::ReadWrite);
+        Memory::builder(folder).tier(tier).open().unwrap()
+    };
+    for status in [403, 500] {
+        let folder = tempfile::tempdir().unwrap();
+        // Nobody is behind it.
+        let proxy = Proxy::before(free_port(), move |_, _| Action::Echo(status));
+        let options = [("endpoint", format!("http://127.0.0.1:{}", proxy.port)), ("allow_http", "true".to_owned())];
+        let memory = open(folder.path(), ObjectStore::with("s3://ndc/memory", options).unwrap());
+        tell_of_memory(&mut told, &memory, Duration::from_millis(500));
+        assert_eq!(memory.tiers()[0].queued, 1, "{status}: nothing waits to be sent");
+        assert!(proxy.seen().iter().any(|request| request.head.contains(&secret("token"))), "it isn't sent");
+        drop(memory);
+        assert!(expect_no_secret_below(folder.path()) > 2);
+    }
+    if let Some(server) = Server::of(Kind::Nginx) {
+        let url = server.url("memory").replace("//", &format!("//user-{WORD}:{}@", secret("password")));
+        for computed in [1, 0] {
+            let folder = tempfile::tempdir().unwrap();
+            let memory = open(folder.path(), ObjectStore::new(&url).unwrap());
+            tell_of_memory(&mut told, &memory, Duration::from_secs(60));
+            assert_eq!((memory.stats().misses(), memory.tiers()[0].queued), (computed, 0));
+            drop(memory);
+            assert!(expect_no_secret_below(folder.path()) > 2);
+        }
+        assert!(expect_no_secret_below(&server.folder) > 0);
+    }
+    let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert!(logged.contains("a tier failed"), "nothing is logged: {logged}");
+    expect_no_secret("told", &told);
+    expect_no_secret("logged", &logged);
+}
+
 #[test]
 fn secrets_of_every_source_are_sent_and_stand_nowhere_else() {
     const CHILD: &str = "NDCACHE_REMOTE_SECRETS";
@@ -61,23 +173,11 @@ fn secrets_of_every_source_are_sent_and_stand_nowhere_else() {
     if Server::of(Kind::Moto).is_none() || Server::of(Kind::Nginx).is_none() || Server::of(Kind::Azurite).is_none() {
         return;
     }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "secrets::secrets_of_every_source_are_sent_and_stand_nowhere_else", "--nocapture"]);
-    command.env(CHILD, "1").env("AWS_ACCESS_KEY_ID", format!("id-{WORD}"));
-    command.env("AWS_SECRET_ACCESS_KEY", format!("secret-{WORD}")).env("AWS_SESSION_TOKEN", format!("token-{WORD}"));
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(!said.contains(WORD), "{said}");
+    in_a_child("secrets::secrets_of_every_source_are_sent_and_stand_nowhere_else", CHILD);
 }
 
 fn child() {
-    log::set_logger(&Log).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(|| Log);
-    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
-
+    log_everything();
     let mut told = String::new();
     for action in [
         Action::Pass,
@@ -134,13 +234,9 @@ fn child() {
     }
     let logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(logged.contains("denies access"), "nothing is logged: {logged}");
-    for (what, text) in [("told", &told), ("logged", &logged)] {
-        let line = text.lines().find(|line| line.contains(WORD) || line.contains("aHVudGVyMg"));
-        assert_eq!(line, None, "what is {what}");
-    }
-    let nginx = &Server::of(Kind::Nginx).unwrap().folder;
-    let found = Command::new("grep").args(["-rl", WORD]).arg(nginx).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    expect_no_secret("told", &told);
+    expect_no_secret("logged", &logged);
+    assert!(expect_no_secret_below(&Server::of(Kind::Nginx).unwrap().folder) > 0);
 }
 
 /// All that a store says of itself and of what went wrong.
