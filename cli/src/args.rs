@@ -396,13 +396,19 @@ pub(crate) enum Tier {
     /// Sends what is in the cache already
     Push(TierFilter),
     /// Fetches what the tiers have, and makes a cache where there is none yet
-    Pull(TierFilter),
+    Pull {
+        #[command(flatten)]
+        filter: TierFilter,
+        /// Objects that Python pickled, too: who loads them runs what they say
+        #[arg(long)]
+        with_pickles: bool,
+    },
     /// Removes results from the tiers, from here and from every machine
     Purge {
         #[command(flatten)]
         filter: TierFilter,
         /// Lifts purges instead: those of the function, or all
-        #[arg(long, conflicts_with = "since")]
+        #[arg(long, conflicts_with_all = ["since", "max_bytes"])]
         lift: bool,
         /// Asks nothing
         #[arg(long)]
@@ -419,6 +425,9 @@ pub(crate) struct TierFilter {
     /// Those that were computed within that time: `30d`, `12h`
     #[arg(long, value_name = "AGE")]
     pub(crate) since: Option<String>,
+    /// Those of at most so many bytes each: `20G`, `60MB`, `60MiB`, all by 1024
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_bytes: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -86,7 +86,7 @@ fn what_is_exported_can_be_imported() {
 }
 
 /// `[stream, buffers]` as extension 3, which is how a value holds what Python pickled.
-fn pickle(stream: &[u8]) -> Vec<u8> {
+pub(crate) fn pickle(stream: &[u8]) -> Vec<u8> {
     let mut held = vec![0x92, 0xc4, stream.len() as u8];
     held.extend(stream);
     held.push(0x90);

@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::archives::pickle;
 use crate::documents::{check, schema};
 use crate::support::{Run, Scene, bare};
 
@@ -308,4 +309,96 @@ fn a_purge_is_shown_and_lifted() {
     assert_eq!(document(&scene, &["purge", "--lift", "--function", "fit", "--yes"], "tier_lift")["lifted"], 1);
     assert!(tier(&scene, &["status"]).stdout.contains("0 to be sent\n"), "nothing is in force");
     assert_eq!(tier(&scene, &["purge", "--lift", "--function", "fit", "--yes"]).code, 1);
+}
+
+#[test]
+fn a_limit_on_bytes_says_what_is_sent_fetched_and_purged() {
+    let scene = Scene::new();
+    let memory = ndcache::Memory::inspect(scene.cache()).expect("the cache");
+    let mut sizes: Vec<_> = memory.entries().map(|entry| entry.expect("an entry").bytes()).collect();
+    sizes.sort_unstable();
+    let limit = sizes[sizes.len() / 2];
+    let most = limit.to_string();
+    let expected = sizes.iter().filter(|size| **size <= limit).count() as u64;
+    assert!(expected < sizes.len() as u64, "{sizes:?}");
+    let sent = document(&scene, &["push", "--max-bytes", &most], "tier_moved");
+    let moved = sent["moved"].as_u64().expect("a number");
+    assert_eq!(moved + sent["skipped"].as_u64().expect("a number"), expected, "{sent}");
+    assert!(moved > 1, "{sent}");
+    // What lies there has names of another length in its records.
+    let above = (limit + 1024).to_string();
+    let mut pull = bare(scene.root());
+    pull.args(["-C", "other", "tier", "pull", "--max-bytes", &above, "--json"]).stdin(Stdio::null());
+    pull.env("NDCACHE_REMOTE", "place").env("NDCACHE_REMOTE_SHARE", "any");
+    let run = scene.told(pull.output().expect("the program runs"));
+    let pulled: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    assert_eq!(pulled["moved"], moved, "{pulled}");
+    assert_eq!(document(&scene, &["purge", "--max-bytes", "1", "--yes"], "tier_purge")["there"], 0);
+    assert_eq!(document(&scene, &["purge", "--max-bytes", &above, "--yes"], "tier_purge")["there"], moved);
+    for wrong in
+        [&["push", "--max-bytes", "many"][..], &["pull", "--max-bytes", "-1"], &["purge", "--lift", "--max-bytes", "1"]]
+    {
+        let run = tier(&scene, wrong);
+        assert_eq!(run.code, 2, "{run:?}");
+    }
+}
+
+#[test]
+fn what_python_pickled_is_pulled_only_where_that_is_asked_for() {
+    use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+    let scene = Scene::new();
+    let memory = ndcache::Memory::open(scene.cache()).expect("the cache");
+    let function =
+        FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
+    let call = Call::new(function, [Argument::of("n", &1).expect("an argument")]);
+    let value = Value::new(pickle(b"\x80\x05."), vec![]).expect("a value");
+    call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
+    drop(memory);
+    assert_eq!(document(&scene, &["push", "--function", "study.load"], "tier_moved")["moved"], 1);
+    assert_eq!(scene.run(&["gc", "--function", "study.load", "--max-items", "0", "--yes"]).code, 0);
+    let left = document(&scene, &["pull"], "tier_moved");
+    assert_eq!((&left["moved"], &left["skipped"]), (&0.into(), &1.into()), "{left}");
+    assert_eq!(document(&scene, &["pull", "--with-pickles"], "tier_moved")["moved"], 1);
+    let shown = scene.json(&["show", "study.load@1"]);
+    assert_eq!((&shown["origin"], &shown["value"]["pickle"]), (&"tier".into(), &3.into()), "{shown}");
+}
+
+#[ndcache::cache]
+fn cube(n: u64) -> u64 {
+    n * n * n
+}
+
+/// A program that ends as soon as it has computed, without a place to send anything to; then the last step of its job; then
+/// another machine.
+#[test]
+fn what_a_program_leaves_that_ends_at_once_is_flushed_and_hits_on_another_machine() {
+    const CHILD: &str = "NDCACHE_TEST_PROGRAM";
+    const RESULTS: u64 = 20;
+    if let Some(folder) = std::env::var_os(CHILD) {
+        let memory = ndcache::Memory::builder(folder).env().open().expect("a memory");
+        memory.clone().set_global().expect("the only one");
+        (0..RESULTS).for_each(|n| assert_eq!(cube(n), n * n * n));
+        println!("computed {}", memory.stats().misses());
+        std::process::exit(0);
+    }
+    let scene = Scene::new();
+    let place = scene.root().join("mounted/place");
+    let remote = format!("rw:{}", place.display());
+    let program = |folder: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let test = "tiers::what_a_program_leaves_that_ends_at_once_is_flushed_and_hits_on_another_machine";
+        command.args(["--exact", test, "--nocapture"]).env(CHILD, scene.root().join(folder));
+        command.env("NDCACHE_REMOTE", &remote).env_remove("NDCACHE_REMOTE_SHARE");
+        String::from_utf8(command.output().expect("the program runs").stdout).expect("text")
+    };
+    let said = program("one");
+    assert!(said.contains(&format!("computed {RESULTS}")), "{said}");
+    fs::create_dir(scene.root().join("mounted")).expect("a folder");
+    let mut flush = bare(scene.root());
+    flush.args(["-C", "one", "tier", "flush", "--timeout", "600", "--json"]).stdin(Stdio::null());
+    let run = scene.told(flush.env("NDCACHE_REMOTE", &remote).output().expect("the program runs"));
+    let flushed: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    assert_eq!((run.code, &flushed["uploaded"], &flushed["left"]), (0, &RESULTS.into(), &0.into()), "{run:?}");
+    let said = program("two");
+    assert!(said.contains("computed 0"), "{said}");
 }

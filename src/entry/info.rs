@@ -218,10 +218,14 @@ impl<'a> ListedArgument<'a> {
     }
 }
 
-/// The bytes of the files that a record names.
+/// More bytes than any entry has: what a record claims is added to others without care.
+const BYTES_MAX: u64 = 1 << 62;
+
+/// The bytes of the files that a record names, which may claim any length of them.
 pub(crate) fn stored_bytes(record: &Record) -> u64 {
     let overflow = record.overflow.iter().map(|overflow| overflow.length);
-    record.arrays.iter().map(|array| array.length).chain(overflow).sum()
+    let lengths = record.arrays.iter().map(|array| array.length).chain(overflow);
+    lengths.fold(0, u64::saturating_add).min(BYTES_MAX)
 }
 
 impl fmt::Debug for Entry {

@@ -151,6 +151,25 @@ fn a_longer_overflow_than_there_can_be_is_not_asked_for() {
     assert_eq!(memory.stats().misses(), 1);
 }
 
+/// They were added up, which panicked where overflow is checked and came to a few bytes where it isn't.
+#[test]
+fn lengths_that_no_file_has_are_never_fetched_and_no_panic() {
+    let place = filled();
+    let name = named(&place, "line", ".record");
+    let mut record = *Record::decode(&read(&place, &name), || name.clone().into()).unwrap();
+    let mut array = record.arrays.remove(0);
+    (array.file, array.codec, array.length) = (format!("{}.gz", array.file), "npy.gz".into(), u64::MAX);
+    record.arrays = vec![array.clone(), array];
+    place.put(&Put::new(&name, until()), &record.encode().unwrap()).unwrap();
+    let memory = calls_are_right(place.clone());
+    assert_eq!(memory.stats().misses(), 1);
+    let other = TempDir::new().unwrap();
+    let memory = open(&other, place.clone(), Access::ReadWrite);
+    let filter = Filter { max_bytes: Some(1 << 40), ..Filter::default() };
+    assert_eq!(memory.pull(&filter).unwrap().moved, 1, "the other one");
+    assert_eq!(memory.purge(&filter).unwrap().there, 1, "the other one");
+}
+
 /// A place that fails.
 #[derive(Debug)]
 struct Failing;

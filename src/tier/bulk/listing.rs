@@ -39,9 +39,9 @@ impl Core {
         for name in records {
             left -= 1;
             match read(place, &name) {
-                Ok(Some((site, record))) => {
+                Ok(Some(Listed { site, record, bytes })) => {
                     in_a_row = 0;
-                    if filter.takes(&record, stored_bytes(&record)) {
+                    if filter.takes(&record, bytes) {
                         each(&site, &record);
                     }
                 }
@@ -87,7 +87,7 @@ fn functions_of(place: &Place) -> Result<Vec<String>, Fault> {
         }
     }
     let path = |names: &Vec<String>| {
-        let read = |name: &String| Some(read(place, name).ok()??.1.function.to_string());
+        let read = |name: &String| Some(read(place, name).ok()??.record.function.to_string());
         names.iter().find_map(read)
     };
     let mut functions: Vec<_> = by_folder.values().filter_map(path).collect();
@@ -100,8 +100,16 @@ fn is_of_object(trouble: &Trouble) -> bool {
     matches!(trouble.class, "damaged" | "newer" | "foreign")
 }
 
-/// The record of this name; `None` if it has gone meanwhile.
-fn read(place: &Place, name: &str) -> Result<Option<(Site, Box<Record>)>, Trouble> {
+/// A result that a tier has.
+struct Listed {
+    site: Site,
+    record: Box<Record>,
+    /// Of all its files, the record among them.
+    bytes: u64,
+}
+
+/// The result whose record has this name; `None` if it has gone meanwhile.
+fn read(place: &Place, name: &str) -> Result<Option<Listed>, Trouble> {
     let wrong = |class, cause: String| Trouble::of_object(&place.name, class, cause).at(name);
     let Some(site) = site_of(name, &place.object("")) else {
         return Err(wrong("foreign", "it isn't named as a result is".to_owned()));
@@ -120,7 +128,8 @@ fn read(place: &Place, name: &str) -> Result<Option<(Site, Box<Record>)>, Troubl
         let function = record.function.escape_debug();
         return Err(wrong("foreign", format!("its record is of `{function}` under key {}", record.key)));
     }
-    Ok(Some((site, record)))
+    let bytes = stored_bytes(&record) + bytes.len() as u64;
+    Ok(Some(Listed { site, record, bytes }))
 }
 
 /// The names of all records below a folder of a tier. What ends a listing that has found some is told, and they are taken.

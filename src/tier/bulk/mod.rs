@@ -138,7 +138,9 @@ impl Core {
         let bytes = stored_bytes(record);
         let wanted = || !is_there() && !self.is_removed(site, record);
         let function = &record.function;
-        let sought = Sought { site, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
+        // Python may be who needs it, with what no Rust type takes.
+        let any = site.clone().of_any_value();
+        let sought = Sought { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));
         match self.take(place, &sought, record) {
             Outcome::Here => {

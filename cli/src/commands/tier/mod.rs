@@ -20,7 +20,7 @@ use crate::cache;
 use crate::entry::meant;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{listed, now, parse_duration, safe};
+use crate::text::{listed, now, parse_duration, parse_size, safe};
 
 pub(crate) fn run(command: &Tier, out: &mut Out) -> Outcome {
     match command {
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &Tier, out: &mut Out) -> Outcome {
         Tier::Doctor => probe::run(&to_look_at(out)?, out),
         Tier::Flush { timeout } => move_results::flush(&to_change(out)?, *timeout, out),
         Tier::Push(filter) => move_results::push(&to_change(out)?, filter, out),
-        Tier::Pull(filter) => move_results::pull(filter, out),
+        Tier::Pull { filter, with_pickles } => move_results::pull(filter, *with_pickles, out),
         Tier::Purge { filter, lift: true, yes } => purge::lift(&to_change(out)?, filter, *yes, out),
         Tier::Purge { filter, yes, .. } => purge::run(&to_change(out)?, filter, *yes, out),
     }
@@ -47,7 +47,10 @@ fn to_change(out: &mut Out) -> Outcome<Memory> {
 }
 
 fn open(folder: &Path, mode: Mode) -> Outcome<Memory> {
-    let tiers = named()?;
+    open_with(named()?, folder, mode)
+}
+
+fn open_with(tiers: Vec<tier::Tier>, folder: &Path, mode: Mode) -> Outcome<Memory> {
     let builder = tiers.into_iter().fold(Memory::builder(folder), |builder, tier| builder.tier(tier));
     Ok(builder.mode(mode).open()?)
 }
@@ -64,7 +67,8 @@ fn named() -> Outcome<Vec<tier::Tier>> {
 fn selected(filter: &TierFilter, function: Option<String>) -> Outcome<Filter> {
     let since = filter.since.as_deref().map(parse_duration).transpose()?;
     let since = since.map(|age| now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH));
-    Ok(Filter { function, since, max_bytes: None })
+    let max_bytes = filter.max_bytes.as_deref().map(parse_size).transpose()?.and_then(|limits| limits.bytes);
+    Ok(Filter { function, since, max_bytes })
 }
 
 /// The path of the function that is meant, of those with results in the cache or in the tiers at `places`.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::args::TierFilter;
 use crate::cache;
-use crate::commands::tier::{complain, documents, function_there, named, open, selected, to_change};
+use crate::commands::tier::{complain, documents, function_there, named, open_with, selected};
 use crate::entry::function;
 use crate::exit::{Exit, Outcome};
 use crate::out::Out;
@@ -41,12 +41,14 @@ pub(super) fn push(memory: &Memory, filter: &TierFilter, out: &mut Out) -> Outco
 }
 
 /// Fetches what the tiers have; where there is no cache yet, it makes one.
-pub(super) fn pull(filter: &TierFilter, out: &mut Out) -> Outcome {
-    // What is wrong with the tiers is said before a cache is made.
-    named()?;
+pub(super) fn pull(filter: &TierFilter, with_pickles: bool, out: &mut Out) -> Outcome {
+    // What is wrong with the tiers or the filter is said before a cache is made.
+    let tiers = named()?.into_iter().map(|tier| tier.pickles(with_pickles)).collect();
+    selected(filter, None)?;
     let folder = cache::changeable(out)?;
     let is_new = cache::is_blank(&folder);
-    let memory = if is_new { open(&folder, Mode::ReadWrite)? } else { to_change(out)? };
+    let folder = if is_new { folder } else { cache::place(&cache::for_writing(out)?).into() };
+    let memory = open_with(tiers, &folder, Mode::ReadWrite)?;
     if is_new {
         out.note(format!("made a cache in `{}`", cache::place(&memory)));
     }

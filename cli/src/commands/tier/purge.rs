@@ -15,11 +15,13 @@ pub(super) fn run(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out
     let written = memory.tiers().into_iter().filter(|tier| tier.access == Access::ReadWrite);
     let places: Vec<_> = written.map(|tier| tier.place).collect();
     let path = filter.function.as_deref().map(|name| function_there(memory, name, &places, out)).transpose()?;
-    let what = path.as_ref().map_or("everything".to_owned(), |function| format!("`{}`", safe(function)));
+    let what = told(path.as_deref(), filter);
+    // What is wrong with the filter is said before anything is asked.
+    let selected = selected(filter, path)?;
     if !agreed(memory, Consent { dry_run: false, yes }, &format!("purge {what} on every machine?"), out)? {
         return Ok(Exit::Found);
     }
-    let purged = memory.purge(&selected(filter, path)?)?;
+    let purged = memory.purge(&selected)?;
     let (here, there, tiers) = (purged.here, purged.there, purged.tiers);
     match out.is_json() {
         true => out.document(json!({
@@ -35,6 +37,14 @@ pub(super) fn run(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out
     complain(&purged.troubles, out);
     let is_fine = purged.troubles.iter().all(|trouble| trouble.class == "unsupported");
     Ok(if is_fine { Exit::Fine } else { Exit::Found })
+}
+
+/// What is purged, in words.
+fn told(function: Option<&str>, filter: &TierFilter) -> String {
+    let what = function.map_or("everything".to_owned(), |function| format!("`{}`", safe(function)));
+    let since = filter.since.as_ref().map(|since| format!(" of the last {}", safe(since)));
+    let size = filter.max_bytes.as_ref().map(|size| format!(" of at most {} each", safe(size)));
+    [Some(what), since, size].into_iter().flatten().collect()
 }
 
 /// Lifts the purges of a function, or all.
