@@ -1,6 +1,7 @@
 //! Hot entries: repeated hits of a process, and what changes under them.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Barrier;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::prelude::*;
 use ndcache::policy::VerifyPolicy;
+use ndcache::tier::{Access, Backend, Body, Deadline, Fault, Get, Got, MemoryBackend, Put, Stored, Tier};
 use ndcache::verify::Repair;
 use ndcache::{Limits, Mapped1, Memory, cache};
 
@@ -51,48 +53,127 @@ fn heat(memory: &Memory) -> u64 {
 fn a_repeated_hit_makes_no_system_call() {
     const NAME: &str = "hot::a_repeated_hit_makes_no_system_call";
     if let Some(kind) = in_child(NAME, "KIND") {
-        let (_folder, memory) = fresh();
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Memory::builder(folder.path());
+        let memory = if kind.ends_with("behind a tier") { builder.tier(late_tier()) } else { builder }.open().unwrap();
         let mapped: Mapped1<f64> = memory.mmap(ramp::call(LENGTH));
         assert!(mapped.is_mapped());
         let hits = |times: usize| {
             for _ in 0..times {
                 match kind.as_str() {
-                    "number" => assert_ne!(memory.eval(unique::call(0)), 0),
+                    "number" | "number behind a tier" => assert_ne!(memory.eval(unique::call(0)), 0),
                     "array in the record" => drop(memory.eval(ramp::call(100))),
                     "loaded array" => drop(memory.eval(ramp::call(2_000))),
-                    "mapped" => drop(memory.mmap(ramp::call(LENGTH))),
+                    "mapped" | "mapped behind a tier" => drop(memory.mmap(ramp::call(LENGTH))),
                     _ => assert!(memory.eval(total::call(&mapped)) > 0.0),
                 }
             }
         };
         hits(4);
-        println!("hits begin");
+        println!("{BEGIN}");
         hits(500);
-        println!("hits end");
+        println!("{END}");
         return;
     }
     if Command::new("strace").arg("-V").output().is_err() && skip("strace") {
         return;
     }
-    for kind in ["number", "array in the record", "loaded array", "mapped", "argument that is mapped"] {
-        let program = child(NAME, &[("KIND", kind)]);
-        let log = tempfile::NamedTempFile::new().unwrap();
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-o"]).arg(log.path());
-        strace.arg(program.get_program()).args(program.get_args());
-        strace.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = strace.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        let log = fs::read_to_string(log.path()).unwrap();
-        assert!(log.contains("hits begin") && log.contains("hits end"), "{kind}: {log}");
-        let calls = log.lines().skip_while(|line| !line.contains("hits begin")).skip(1);
-        let calls: Vec<_> = calls.take_while(|line| !line.contains("hits end")).collect();
-        // Memory for an array may come from the system.
-        let ours = calls.iter().filter(|line| !["brk(", "mmap(", "munmap("].iter().any(|name| line.contains(name)));
-        let (asked, others): (Vec<&str>, Vec<_>) = ours.partition(|line| line.contains("stat"));
+    let kinds = ["number", "array in the record", "loaded array", "mapped", "argument that is mapped"];
+    for kind in kinds.into_iter().chain(["number behind a tier", "mapped behind a tier"]) {
+        let calls = system_calls(&child(NAME, &[("KIND", kind)]));
+        let (asked, others): (Vec<String>, Vec<_>) = calls.into_iter().partition(|line| line.contains("stat"));
         assert!(others.is_empty(), "{kind}: {others:#?}");
         assert!(asked.len() <= 3, "{kind}: more than one a second: {asked:#?}");
     }
+}
+
+/// What a program prints around that whose system calls are looked at.
+const BEGIN: &str = "system calls begin";
+const END: &str = "system calls end";
+
+/// The system calls that the thread of a program makes which says where they begin and end; not those for memory, which
+/// may come from the system or not, and not those by which a debug build looks whether what it closes is open.
+fn system_calls(program: &Command) -> Vec<String> {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o"]).arg(log.path());
+    strace.arg(program.get_program()).args(program.get_args());
+    strace.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = strace.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let log = fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains(BEGIN) && log.contains(END), "{log}");
+    let thread = log.lines().find(|line| line.contains(BEGIN)).and_then(|line| line.split(' ').next()).unwrap();
+    let of_thread = log.lines().filter(|line| line.split(' ').next() == Some(thread));
+    let between = of_thread.skip_while(|line| !line.contains(BEGIN)).skip(1).take_while(|line| !line.contains(END));
+    let others = ["brk(", "mmap(", "munmap(", "madvise(", "mprotect(", "F_GETFD", " resumed>"];
+    between.filter(|line| !others.iter().any(|other| line.contains(other))).map(str::to_owned).collect()
+}
+
+/// A place whose answers take a while, so that any function is faster and soon not asked for.
+#[derive(Debug)]
+struct Late(MemoryBackend);
+
+impl Backend for Late {
+    fn place(&self) -> String {
+        self.0.place()
+    }
+
+    fn get(&self, get: &Get<'_>, out: &mut dyn Write) -> Result<Got, Fault> {
+        thread::sleep(Duration::from_millis(30));
+        self.0.get(get, out)
+    }
+
+    fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault> {
+        self.0.put(put, body)
+    }
+
+    fn delete(&self, name: &str, until: Deadline) -> Result<(), Fault> {
+        self.0.delete(name, until)
+    }
+}
+
+fn late_tier() -> Tier {
+    Tier::new(Late(MemoryBackend::new())).access(Access::ReadWrite)
+}
+
+/// It leaves a note of what is to be sent: a file that is opened and closed.
+#[test]
+fn a_put_behind_a_tier_makes_at_most_two_system_calls_more() {
+    const NAME: &str = "hot::a_put_behind_a_tier_makes_at_most_two_system_calls_more";
+    const PUTS: u64 = 200;
+    if let Some(kind) = in_child(NAME, "KIND") {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Memory::builder(folder.path());
+        let memory = if kind == "tier" { builder.tier(late_tier()) } else { builder }.open().unwrap();
+        let puts = |from: u64, to: u64| (from..to).for_each(|n| assert_ne!(memory.eval(unique::call(n)), 0));
+        puts(0, 10);
+        println!("{BEGIN}");
+        puts(10, 10 + PUTS);
+        println!("{END}");
+        assert_eq!(memory.stats().misses(), 10 + PUTS);
+        if kind == "tier" {
+            let asked: u64 = memory.stats().by_tier().values().map(|counts| counts.asked).sum();
+            assert!((1..10).contains(&asked), "it is asked {asked} times");
+        }
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() && skip("strace") {
+        return;
+    }
+    let count = |kind: &str| {
+        let calls = system_calls(&child(NAME, &[("KIND", kind)]));
+        let mut kinds = std::collections::BTreeMap::<_, u64>::new();
+        for call in &calls {
+            let name = call.split(['(', ' ']).find(|word| word.starts_with(|char: char| char.is_ascii_lowercase()));
+            *kinds.entry(name.unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        (calls.len() as u64, kinds)
+    };
+    let ((without, _), (with, kinds)) = (count("no tier"), count("tier"));
+    // Now and then the thread that sends is woken, too.
+    assert!(without > PUTS && with <= without + 2 * PUTS + PUTS / 10, "{without} without, {with} with: {kinds:?}");
+    assert!(with > without, "nothing is noted");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Machines: memories with folders of their own, and a store behind them.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use ndcache::{Memory, cache};
 use tempfile::TempDir;
 
 use crate::proxy::{Action, Proxy};
-use crate::servers::{Kind, Server};
+use crate::servers::{Kind, Server, free_port};
 
 /// How often this process has computed.
 static COMPUTED: AtomicU64 = AtomicU64::new(0);
@@ -20,7 +21,9 @@ static COMPUTED: AtomicU64 = AtomicU64::new(0);
 #[cache]
 fn painted(seed: u32, len: usize) -> Array1<f64> {
     COMPUTED.fetch_add(1, Ordering::SeqCst);
-    thread::sleep(Duration::from_millis(400));
+    // Those of the tests that do much at once.
+    let is_slow = (200..1000).contains(&seed);
+    thread::sleep(Duration::from_millis(if is_slow { 2000 } else { 400 }));
     expected(seed, len)
 }
 
@@ -35,7 +38,10 @@ struct Machine {
 
 impl Machine {
     fn with(store: ObjectStore, access: Access) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), store, access)
+    }
+
+    fn at(folder: TempDir, store: ObjectStore, access: Access) -> Self {
         let tier = Tier::new(store).access(access).share(Share::Any);
         let memory = Memory::builder(folder.path()).tier(tier).open().unwrap();
         Self { _folder: folder, memory }
@@ -119,6 +125,80 @@ fn whatever_goes_wrong_the_result_is_right_and_soon_there() {
     });
     let last = Machine::with(server.store("faults of machines"), Access::ReadOnly);
     assert!(last.get(7, 100_000), "what was right is there still");
+}
+
+/// No fault of a put or of what is asked before it makes a wrong value; what it left is sent when it is over, what it has
+/// damaged is replaced by the machine that finds it, and the next one fetches. Over two kinds of servers.
+#[test]
+fn whatever_goes_wrong_while_sending_what_was_computed_is_there_in_the_end() {
+    let faults = [
+        Action::Cut(0),
+        Action::Hole,
+        Action::Reset,
+        Action::Garbage,
+        Action::EndlessError,
+        Action::Answer(503, String::new(), String::new()),
+        Action::Answer(200, String::new(), String::new()),
+        Action::Echo(403),
+    ];
+    for (kind, first) in [(Kind::Nginx, 200), (Kind::Moto, 300)] {
+        let Some(server) = Server::of(kind) else { continue };
+        thread::scope(|scope| {
+            for (at, fault) in (first..).zip(&faults) {
+                scope.spawn(move || one_fault_while_sending(server, at, fault));
+            }
+        });
+    }
+}
+
+fn one_fault_while_sending(server: &Server, seed: u32, fault: &Action) {
+    let (done, is_over) = (fault.clone(), Arc::new(AtomicBool::new(false)));
+    let over = Arc::clone(&is_over);
+    let proxy = Proxy::before(server.port, move |request, _| {
+        let is_faulty = request.method == "PUT" && !over.load(Ordering::SeqCst);
+        if is_faulty { done.clone() } else { Action::Pass }
+    });
+    let below = format!("sending {seed}");
+    let first = Machine::with(server.store_behind(proxy.port, &below), Access::ReadWrite);
+    first.get(seed, 20_000);
+    let flushed = first.memory.flush(Duration::from_millis(500)).unwrap();
+    is_over.store(true, Ordering::SeqCst);
+    let Machine { _folder: folder, memory } = first;
+    drop(memory);
+    // As another process of the machine, which a refusal doesn't hold.
+    let again = Machine::at(folder, server.store_behind(proxy.port, &below), Access::ReadWrite);
+    again.send();
+    // A put that was said to be done and wasn't is found by whoever needs it.
+    let second = Machine::with(server.store_behind(proxy.port, &below), Access::ReadWrite);
+    second.get(seed, 20_000);
+    second.send();
+    let third = Machine::with(server.store(&below), Access::ReadOnly);
+    assert!(third.get(seed, 20_000), "{:?}, {fault:?}: {flushed:?}", server.kind);
+}
+
+/// Two servers with one name for the bucket and the folder.
+#[test]
+fn what_waits_for_one_endpoint_does_not_go_to_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = |proxy: &Proxy| {
+        let endpoint = format!("http://127.0.0.1:{}", proxy.port);
+        let keys = [("access_key_id", "an id"), ("secret_access_key", "a secret"), ("allow_http", "true")];
+        let options = keys.map(|(key, value)| (key, value.to_owned())).into_iter().chain([("endpoint", endpoint)]);
+        ObjectStore::with("s3://ndc/one name", options).unwrap()
+    };
+    let busy = Proxy::before(free_port(), |_, _| Action::Answer(503, String::new(), String::new()));
+    let missing = "<Error><Code>NoSuchKey</Code></Error>".to_owned();
+    let other = Proxy::before(free_port(), move |_, _| Action::Answer(404, String::new(), missing.clone()));
+    let first = Machine::at(folder, store(&busy), Access::ReadWrite);
+    first.get(400, 1000);
+    assert_eq!(first.memory.flush(Duration::from_millis(10)).unwrap().left, 1);
+    let Machine { _folder: folder, memory } = first;
+    drop(memory);
+    let second = Machine::at(folder, store(&other), Access::ReadWrite);
+    second.send();
+    assert_eq!((second.memory.tiers()[0].queued, second.memory.queued_elsewhere()), (0, 1));
+    let asked = other.methods();
+    assert!(!asked.is_empty() && !asked.contains("PUT"), "{asked}");
 }
 
 #[test]

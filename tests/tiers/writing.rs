@@ -53,6 +53,12 @@ fn copy_of_deny_list(folder: &Path) -> PathBuf {
     tiers.filter(|path| !path.ends_with("x")).map(|path| path.join("deny")).next().unwrap()
 }
 
+/// Makes the copy of that list as old as it has to be to be renewed.
+pub(super) fn let_ten_minutes_pass(folder: &Path) {
+    let list = std::fs::File::options().write(true).open(copy_of_deny_list(folder)).unwrap();
+    list.set_modified(SystemTime::now() - Duration::from_secs(601)).unwrap();
+}
+
 #[test]
 fn arrays_go_before_their_record_and_putting_twice_is_one_object() {
     let proxy = Proxy::new();
@@ -341,8 +347,7 @@ fn what_is_purged_is_served_nowhere_ten_minutes_later() {
     assert_eq!((purged.here, purged.there, purged.tiers), (10, 10, 1));
     drop(memories);
     for folder in &folders {
-        let list = std::fs::File::options().write(true).open(copy_of_deny_list(folder.path())).unwrap();
-        list.set_modified(std::time::SystemTime::now() - Duration::from_secs(601)).unwrap();
+        let_ten_minutes_pass(folder.path());
         let memory = proxy.memory(folder.path());
         for seed in 0..10 {
             assert!(!memory.contains(&waves::call(5000, seed)));
