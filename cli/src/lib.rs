@@ -17,6 +17,7 @@ mod filter;
 mod interrupt;
 mod numbers;
 mod out;
+mod progress;
 mod table;
 mod text;
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, BufWriter, IsTerminal, StderrLock, StdoutLock, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::args::{Common, When};
 use crate::exit::{Exit, Outcome};
+use crate::progress::Bar;
 use crate::text::{count, safe};
 
 /// The version of what `--json` prints. Fields are only ever added.
@@ -168,15 +168,11 @@ impl Out {
     }
 
     /// A bar on stderr, where that is a terminal; what it goes up to is only asked for then.
-    pub(crate) fn bar(&self, total: impl FnOnce() -> u64) -> ProgressBar {
-        if self.common.no_progress || self.common.quiet || !io::stderr().is_terminal() {
-            return ProgressBar::hidden();
+    pub(crate) fn bar(&self, total: impl FnOnce() -> u64) -> Bar {
+        match self.common.no_progress || self.common.quiet || !io::stderr().is_terminal() {
+            true => Bar::hidden(),
+            false => Bar::shown(total()),
         }
-        let bar = ProgressBar::with_draw_target(Some(total()), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}  {binary_bytes_per_sec}") {
-            bar.set_style(style);
-        }
-        bar
     }
 
     pub(crate) fn finish(&mut self) -> Outcome<()> {
@@ -203,5 +199,6 @@ fn is_set(variable: &str) -> bool {
 }
 
 fn terminal_width() -> Option<usize> {
-    console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns))
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
 }

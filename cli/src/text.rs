@@ -46,6 +46,11 @@ pub(crate) fn entries(number: u64) -> String {
     if number == 1 { "1 entry".to_owned() } else { format!("{} entries", count(number)) }
 }
 
+/// `1 line`, `3 lines`, of things whose plural ends with an `s`.
+pub(crate) fn several(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `3.1 s`, `1 h 31 min`
 pub(crate) fn duration(duration: Duration) -> String {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.as_nanos());
@@ -268,6 +273,8 @@ mod tests {
             assert_eq!(size(bytes), text);
         }
         assert_eq!(size(u64::MAX), "16.0 EiB");
+        assert_eq!((several(0, "line"), several(1, "line")), ("0 lines".into(), "1 line".into()));
+        assert_eq!((several(1284, "line"), entries(1)), ("1,284 lines".into(), "1 entry".into()));
         assert_eq!((count(0), count(999), count(1000), count(1_234_567)), {
             ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
         });

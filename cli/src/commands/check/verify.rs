@@ -27,6 +27,12 @@ struct Found {
 }
 
 impl Found {
+    /// Whether there were entries, or folders of them, none of which could be read.
+    fn is_unread(&self) -> bool {
+        let unreadable = |(_, problem): &(PathBuf, Problem)| matches!(problem, Problem::Unreadable(_));
+        self.bytes == 0 && !self.problems.is_empty() && self.problems.iter().all(unreadable)
+    }
+
     /// Whether no entry has a problem that left bytes of it unchecked.
     fn is_whole(&self) -> bool {
         self.problems.iter().all(|(_, problem)| matches!(problem, Problem::Orphan | Problem::Writable))
@@ -75,6 +81,9 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
         document(&found, &owners, removed, out)?;
     }
     let unreadable = found.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)));
+    if found.is_unread() {
+        return Ok(Exit::Unreadable);
+    }
     // What was damaged and is removed is no damage any more.
     let is_intact = removed == damaged.len() as u64 && !unreadable;
     Ok(if is_intact { Exit::Fine } else { Exit::Found })
@@ -82,8 +91,8 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
 
 fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
     let bar = out.bar(|| stored(memory));
-    let report = memory.verify_with(Repair::No, |checked| bar.set_position(checked.bytes));
-    bar.finish_and_clear();
+    let report = memory.verify_with(Repair::No, |checked| bar.reach(checked.bytes));
+    bar.clear();
     let VerifyReport { entries, bytes, problems, .. } = report?;
     Ok(Found { entries, bytes, problems, total: None })
 }
@@ -94,7 +103,8 @@ fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outco
     let function = name.map(|name| function(memory, name)).transpose()?;
     let (mut found, mut whole) = (Found::default(), Vec::new());
     for (path, entry) in memory.sample(function.as_deref(), share)? {
-        found.entries += 1;
+        // What isn't a record is a folder that can't be listed.
+        found.entries += u64::from(key(&path).is_some());
         match entry {
             Ok(entry) => whole.push(entry),
             Err(error) => found.problems.push((path, problem(&error))),
@@ -102,8 +112,8 @@ fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outco
     }
     let total = whole.iter().map(Entry::bytes).sum();
     let bar = out.bar(|| total);
-    let checked: Vec<_> = whole.par_iter().map(|entry| entry.verify().inspect(|bytes| bar.inc(*bytes))).collect();
-    bar.finish_and_clear();
+    let checked: Vec<_> = whole.par_iter().map(|entry| entry.verify().inspect(|bytes| bar.advance(*bytes))).collect();
+    bar.clear();
     for (entry, checked) in whole.iter().zip(checked) {
         match checked {
             Ok(bytes) => found.bytes += bytes,
@@ -161,8 +171,8 @@ fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &
             out.line(format!("{key}  {}", safe(&call(owner))))?;
         }
         // Of a record that can't be read the message has the path.
-        let named = |path: &Path| format!("{}: {problem}", path.display());
-        let text = if path.as_os_str().is_empty() { problem.to_string() } else { named(path) };
+        let (path, problem_text) = (path.display().to_string(), problem.to_string());
+        let text = if problem_text.contains(&path) { problem_text } else { format!("{path}: {problem_text}") };
         let text = safe(&text);
         let is_bad = matches!(problem, Problem::Damaged(_) | Problem::Unreadable(_));
         out.line(if is_bad { out.styled(Style::Bad, &text) } else { text.into_owned() })?;
