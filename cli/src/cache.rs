@@ -1,8 +1,10 @@
 //! Which cache is meant, and how it is opened.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{env, fs, io};
 
+use ndcache::stats::History;
 use ndcache::{Memory, Mode};
 
 use crate::exit::{Failure, Outcome};
@@ -86,6 +88,14 @@ fn at_home(folder: &Path) -> PathBuf {
         (Ok(rest), Some(home)) => home.join(rest),
         _ => folder.to_owned(),
     }
+}
+
+/// What was written down of calls, since then or ever. Where that can't be read it is told, and nothing was.
+pub(crate) fn history(memory: &Memory, since: Option<SystemTime>, out: &mut Out) -> History {
+    memory.history(since).unwrap_or_else(|error| {
+        out.note(format!("what calls have saved isn't known: {error}"));
+        History::default()
+    })
 }
 
 /// The folder of a memory, as people are told of it.

@@ -67,6 +67,135 @@ fn a_cache_of_another_user_is_read_and_not_changed() {
     all(&scene, &scene.cache(), run);
 }
 
+/// Everybody may or may not look into a folder.
+fn lock(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("its mode");
+}
+
+/// The folder of the function of the frozen cache with this name.
+fn folder_of(scene: &Scene, function: &str) -> PathBuf {
+    let path = scene.json(&["ls", function])["entries"][0]["path"].as_str().expect("a path").to_owned();
+    let path = PathBuf::from(path.replace("/data", scene.root().to_str().expect("a path")));
+    path.ancestors().nth(2).expect("its folder").to_owned()
+}
+
+#[test]
+fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
+    let scene = Scene::new();
+    let program = program(&scene);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program).current_dir("/");
+        command.arg("-C").arg(scene.cache()).args(arguments).env("TZ", "UTC").env_remove("NDCACHE_MODE");
+        scene.told(command.stdin(Stdio::null()).output().expect("it runs"))
+    };
+    if run(&["--version"]).code != 0 {
+        skip("`setpriv`, and the right to run as another user,");
+        return;
+    }
+    let all = scene.json(&["ls", "--entries"])["entries"].as_array().map(Vec::len).expect("entries") as u64;
+    let fits = scene.json(&["ls", "frozen fit"]);
+    let (fit, sum) = (fits["entries"][0]["key"].as_str().expect("a key"), "frozen sum@1");
+    // One that is damaged beside it is told, too.
+    let damaged = scene.json(&["show", "frozen long@1"])["path"].as_str().expect("a path").to_owned();
+    fs::write(damaged.replace("/data", scene.root().to_str().expect("a path")), b"nonsense").expect("written");
+    let mapped = folder_of(&scene, "frozen mapped");
+    let shard = fs::read_dir(&mapped).expect("shards").map(|it| it.expect("an item").path());
+    let shard = shard.into_iter().find(|path| !path.ends_with("code")).expect("a shard");
+    let locked = folder_of(&scene, "frozen fit");
+    for folder in [&locked, &shard] {
+        lock(folder);
+    }
+    let paths =
+        [&locked, &shard].map(|it| it.display().to_string().replace(&scene.root().display().to_string(), "/data"));
+    // Of a function that can't be read nothing is left to be checked, and of the other one its one entry.
+    for (arguments, checked) in [(&["verify"][..], all - 4), (&["verify", "--sample", "100%"], all - 4)] {
+        let told = run(arguments);
+        assert_eq!(told.code, 1, "{told:?}");
+        for path in &paths {
+            assert!(told.stdout.contains(&format!("unreadable: can't list `{path}`")), "{told:?}");
+        }
+        assert!(
+            told.stdout.contains("damaged: ") && told.stdout.contains(&format!("checked {checked} entries")),
+            "{told:?}"
+        );
+        let document = run(&[arguments, &["--json"]].concat());
+        let document: serde_json::Value = serde_json::from_str(&document.stdout).expect("a document");
+        let problems = document["problems"].as_array().expect("a list");
+        let unreadable = problems.iter().filter(|it| it["kind"] == "unreadable").map(|it| &it["path"]);
+        assert_eq!(unreadable.collect::<Vec<_>>().len(), 2, "{document}");
+        assert_eq!((&document["damaged"], &document["entries"]), (&1.into(), &checked.into()), "{document}");
+    }
+    // What lies elsewhere is found, and what may be there is not said to be missing.
+    for (arguments, code, note) in [
+        (&["ls"][..], 0, "3 can't be read"),
+        (&["ls", "frozen small"], 0, ""),
+        (&["show", "frozen small@1"], 0, ""),
+        (&["show", &fit[..8]], 3, "can't list"),
+        (&["tree", sum], 0, "something may be missing: can't list"),
+        (&["tree", sum, "--down"], 0, "something may be missing: can't list"),
+        (&["show", sum], 0, "can't list"),
+        (&["gc", "--max-items", "3", "--dry-run"], 0, "not all of the cache could be read: can't list"),
+        (&["report"], 0, "3 can't be read"),
+        (&["export", sum, "--lineage", "-o", "/dev/null"], 3, "can't list"),
+        (&["doctor"], 1, ""),
+        (&[], 0, ""),
+    ] {
+        let told = run(arguments);
+        assert!(told.code == code && told.stderr.contains(note), "{arguments:?}: {told:?}");
+        assert!(code != 0 || !told.stdout.is_empty(), "{arguments:?}: {told:?}");
+    }
+    let key = scene.json(&["show", sum])["key"].as_str().expect("a key")[..8].to_owned();
+    assert_eq!(
+        run(&["show", &key]).code,
+        0,
+        "a folder of another function that can't be listed is none of its business"
+    );
+}
+
+#[test]
+fn counts_and_pins_that_can_not_be_read_hide_no_entries() {
+    let scene = Scene::new();
+    let program = program(&scene);
+    for folder in ["s", "p"] {
+        fs::create_dir_all(scene.cache().join(folder)).expect("a folder");
+        lock(&scene.cache().join(folder));
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program).current_dir("/");
+        command.arg("-C").arg(scene.cache()).args(arguments).env("TZ", "UTC").env_remove("NDCACHE_MODE");
+        scene.told(command.stdin(Stdio::null()).output().expect("it runs"))
+    };
+    if run(&["--version"]).code != 0 {
+        skip("`setpriv`, and the right to run as another user,");
+        return;
+    }
+    let unknown = "what calls have saved isn't known: can't list";
+    for (arguments, code, note) in [
+        (&[][..], 0, unknown),
+        (&["ls"], 0, unknown),
+        (&["why", "frozen small"], 0, unknown),
+        (&["report"], 0, unknown),
+        (&["report"], 0, "`ndcache gc` would remove nothing: "),
+        (&["stats"], 3, "can't list"),
+        (&["gc", "--dry-run"], 3, "can't list"),
+        (&["doctor"], 1, ""),
+        (&["verify"], 0, ""),
+    ] {
+        let told = run(arguments);
+        assert!(told.code == code && told.stderr.contains(note), "{arguments:?}: {told:?}");
+    }
+    // Nothing at all can be read.
+    for item in fs::read_dir(scene.cache().join("f")).expect("functions") {
+        lock(&item.expect("an item").path());
+    }
+    for arguments in [&["verify"][..], &["ls"], &["verify", "--sample", "10%"]] {
+        let told = run(arguments);
+        assert!(told.code == 3 && format!("{}{}", told.stdout, told.stderr).contains("can't list"), "{told:?}");
+    }
+}
+
 #[test]
 fn a_cache_on_a_medium_that_can_only_be_read_is_read() {
     let scene = Scene::new();

@@ -70,7 +70,7 @@ impl Iterator for Entries {
             }
             match shards.next(&self.disk) {
                 Some(Ok(listing)) => self.here = Some(Records::of(listing)),
-                Some(Err(error)) => return Some(Err(error)),
+                Some(Err(unlisted)) => return Some(Err(unlisted.error)),
                 // The last ones are with the others.
                 None => self.batch = self.ahead.as_ref()?.recv().ok()?.into_iter(),
             }
@@ -94,8 +94,8 @@ fn read_ahead(disk: &Arc<Disk>, shards: &Shards, sender: &SyncSender<Batch>) -> 
     while let Some(listing) = shards.next(disk) {
         let mut records = match listing {
             Ok(listing) => Records::of(listing),
-            Err(error) => {
-                sender.send(vec![Err(error)]).ok()?;
+            Err(unlisted) => {
+                sender.send(vec![Err(unlisted.error)]).ok()?;
                 continue;
             }
         };

@@ -7,7 +7,7 @@ use std::thread;
 use crate::digest::escaped;
 use crate::entry::read::find::{Found, read_record, read_record_in};
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::walk::{Listing, Shards, threads};
+use crate::folder::walk::{Listing, Shards, Unlisted, threads};
 use crate::key::{self, Key};
 use crate::record::CODEC_NAMES;
 use crate::store::{Disk, Kind, OpenFolder};
@@ -210,8 +210,15 @@ pub(crate) struct Survey<T> {
     pub(crate) functions: Vec<String>,
     /// One for each thread.
     pub(crate) tallies: Vec<T>,
-    /// The error of a folder that couldn't be listed.
-    pub(crate) error: Option<Error>,
+    /// The folders that couldn't be listed: everything else was.
+    pub(crate) unlisted: Vec<Unlisted>,
+}
+
+impl<T> Survey<T> {
+    /// Why a folder couldn't be listed, if there is such a one.
+    pub(crate) fn unread(&self) -> Option<String> {
+        self.unlisted.first().map(|unlisted| unlisted.error.to_string())
+    }
 }
 
 /// Shows every shard to `visit`, with the tally of the thread that calls it.
@@ -221,16 +228,16 @@ pub(crate) struct Survey<T> {
 pub(crate) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Shard<'_>) + Sync) -> Result<Survey<T>> {
     let shards = Shards::of(disk)?;
     let work = || {
-        let (mut tally, mut error) = (T::default(), None);
+        let (mut tally, mut unlisted) = (T::default(), Vec::new());
         while let Some(listing) = shards.next(disk) {
             match listing {
                 Ok(listing) => visit(&mut tally, &Shard::of(disk, listing)),
                 // A link in a folder's place, which isn't the cache's.
-                Err(fault) if fault.kind() == ErrorKind::Damaged => {}
-                Err(fault) => drop(error.get_or_insert(fault)),
+                Err(fault) if fault.error.kind() == ErrorKind::Damaged => {}
+                Err(fault) => unlisted.push(fault),
             }
         }
-        (tally, error)
+        (tally, unlisted)
     };
     let done: Vec<_> = thread::scope(|scope| {
         let spawn = |_| thread::Builder::new().name("ndcache-survey".to_owned()).spawn_scoped(scope, work).ok();
@@ -239,8 +246,8 @@ pub(crate) fn survey<T: Default + Send>(disk: &Disk, visit: impl Fn(&mut T, &Sha
         let theirs = others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
         theirs.chain([mine]).collect()
     });
-    let (tallies, errors): (_, Vec<_>) = done.into_iter().unzip();
-    Ok(Survey { functions: shards.into_functions(), tallies, error: errors.into_iter().flatten().next() })
+    let (tallies, unlisted): (_, Vec<_>) = done.into_iter().unzip();
+    Ok(Survey { functions: shards.into_functions(), tallies, unlisted: unlisted.into_iter().flatten().collect() })
 }
 
 #[cfg(test)]
@@ -258,7 +265,7 @@ mod tests {
         }
         let (shards, mut names) = (Shards::of(disk).unwrap(), Vec::new());
         while let Some(listing) = shards.next(disk) {
-            names.push(listing.unwrap().name);
+            names.push(listing.ok().unwrap().name);
         }
         names.sort();
         assert_eq!(names, ["f/x/00", "f/x/ff"]);

@@ -15,6 +15,7 @@ use crate::entry::read::find::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::{FileRole, Shard, State, survey};
 use crate::folder::sweep::Claims;
+use crate::folder::walk::Unlisted;
 use crate::key::Key;
 use crate::map::digest_file;
 use crate::payload::npy_header;
@@ -194,13 +195,19 @@ impl<'a> Watcher<'a> {
 ///
 /// # Errors
 ///
-/// Returns an error when the folder can't be listed.
+/// Returns an error when the folder can't be listed; one in it that can't be is a problem.
 pub(crate) fn verify(disk: &Disk, repair: Repair, watcher: &Watcher<'_>) -> Result<VerifyReport> {
     let checked =
         survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report, watcher }.shard(shard))?;
     let mut report = checked.tallies.into_iter().fold(VerifyReport::default(), VerifyReport::merge);
+    report.problems.extend(
+        checked
+            .unlisted
+            .into_iter()
+            .map(|Unlisted { name, error }| (disk.path_of(&name), Problem::Unreadable(error.to_string()))),
+    );
     report.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
-    checked.error.map_or(Ok(report), Err)
+    Ok(report)
 }
 
 /// The check of one shard, whose findings go into a report.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use crate::entry::site::is_shard;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Disk, Item, Kind, OpenFolder};
 use crate::threads::lock;
 
@@ -41,6 +41,13 @@ pub(crate) struct Listing {
     pub(crate) items: Vec<Item>,
 }
 
+/// A folder of a function, or one of its shards, that couldn't be listed.
+pub(crate) struct Unlisted {
+    /// Its name below the root.
+    pub(crate) name: String,
+    pub(crate) error: Error,
+}
+
 impl Shards {
     pub(crate) fn of(disk: &Disk) -> Result<Self> {
         Ok(Self { functions: folders(disk, "f", |_| true)?, queue: Mutex::default() })
@@ -52,21 +59,21 @@ impl Shards {
     }
 
     /// The next one, for the thread that asks; an error for a folder that can't be listed, which is done with then.
-    pub(crate) fn next(&self, disk: &Disk) -> Option<Result<Listing>> {
-        Some(self.pop(disk)?.and_then(|(function, name)| {
-            let (open, items) = disk.list_open(&name)?;
-            Ok(Listing { function, name, open, items })
+    pub(crate) fn next(&self, disk: &Disk) -> Option<Result<Listing, Unlisted>> {
+        Some(self.pop(disk)?.and_then(|(function, name)| match disk.list_open(&name) {
+            Ok((open, items)) => Ok(Listing { function, name, open, items }),
+            Err(error) => Err(Unlisted { name, error }),
         }))
     }
 
-    fn pop(&self, disk: &Disk) -> Option<Result<(usize, String)>> {
+    fn pop(&self, disk: &Disk) -> Option<Result<(usize, String), Unlisted>> {
         let mut queue = lock(&self.queue);
         while queue.shards.is_empty() {
             let folder = self.functions.get(queue.function)?;
             queue.function += 1;
             match folders(disk, folder, is_shard) {
                 Ok(shards) => queue.shards = shards,
-                Err(error) => return Some(Err(error)),
+                Err(error) => return Some(Err(Unlisted { name: folder.clone(), error })),
             }
         }
         let function = queue.function - 1;

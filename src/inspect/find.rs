@@ -145,12 +145,14 @@ impl Memory {
 
     /// The entry whose key begins with `id`, without its value; `None` if there is none.
     ///
-    /// Lists one shard of each function, and reads one record.
+    /// Lists one shard of each function, and reads one record. Where one can't be listed the others are looked through all
+    /// the same.
     ///
     /// # Errors
     ///
     /// Returns an error when `id` is shorter than four hexadecimal digits or something else; when more than one key
-    /// begins with it, which the error lists; and when the record can't be read.
+    /// begins with it, which the error lists; when the record can't be read; and when there is none where one could look,
+    /// and a folder couldn't be listed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -310,12 +312,16 @@ fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<S
             functions.map(|item| format!("f/{}", item.name)).collect()
         }
     };
-    let mut found = Vec::new();
+    let (mut found, mut unlisted) = (Vec::new(), None);
     for folder in folders {
         let items = match disk.list(&format!("{folder}/{shard}")) {
+            Ok(items) => items,
             // A link in its place, which isn't the cache's.
             Err(error) if error.kind() == ErrorKind::Damaged => continue,
-            items => items?,
+            Err(error) => {
+                unlisted.get_or_insert(error);
+                continue;
+            }
         };
         for item in items {
             if item.name.starts_with(digits)
@@ -326,7 +332,10 @@ fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<S
         }
     }
     found.sort_by_key(|site| (site.key(), site.folder().to_owned()));
-    Ok(found)
+    match unlisted {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 #[cfg(test)]

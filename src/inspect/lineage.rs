@@ -1,7 +1,7 @@
 //! What went into an entry, and what was made of it.
 
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::find::EntryId;
 use crate::memory::Memory;
 use crate::results::{Dependents, Lineage};
@@ -15,7 +15,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed.
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed. A folder
+    /// in it that can't be is in [`Lineage::unread`].
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -49,7 +50,7 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be listed.
+    /// Returns an error when a folder can't be listed: what lies in it may be missing.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -75,7 +76,13 @@ impl Memory {
     /// ```
     pub fn with_lineage(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Vec<Entry>> {
         match &self.0 {
-            Some(engine) => engine.trace(entries).map(|lineage| lineage.entries().cloned().collect()),
+            Some(engine) => {
+                let lineage = engine.trace(entries)?;
+                match lineage.unread() {
+                    Some(why) => Err(Error::new(ErrorKind::Io, why.to_owned())),
+                    None => Ok(lineage.entries().cloned().collect()),
+                }
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -87,7 +94,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed.
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed. A folder
+    /// in it that can't be is in [`Dependents::unread`].
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -4,22 +4,23 @@ use std::path::PathBuf;
 
 use crate::entry::Entry;
 use crate::entry::site::Site;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::FileRole;
-use crate::folder::walk::Shards;
+use crate::folder::walk::{Shards, Unlisted};
 use crate::key;
 use crate::memory::Memory;
 use crate::store::Disk;
 
 impl Memory {
     /// A share of the entries, or of those of one function: evenly spread over their keys, the same ones each time, at
-    /// least one where there are any; each with the path of its record, which may be one that can't be read.
+    /// least one where there are any; each with the path of its record, which may be one that can't be read. Folders that
+    /// can't be listed come first, whatever the share: each with its path and an error.
     ///
     /// Lists all folders, and reads no record before it is asked for: those of the share alone.
     ///
     /// # Errors
     ///
-    /// Returns an error when `share` isn't above 0 and at most 1, and when a folder can't be listed.
+    /// Returns an error when `share` isn't above 0 and at most 1, and when the folder of functions can't be listed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -42,29 +43,41 @@ impl Memory {
         if !(share > 0.0 && share <= 1.0) {
             return Err(Error::invalid(format!("share is {share}, expected more than 0 and at most 1")));
         }
-        let mut chosen = Vec::new();
+        let (mut chosen, mut unlisted) = (Vec::new(), Vec::new());
         if let Some(engine) = &self.0 {
             engine.archive.reopen(false);
-            chosen = spread(sites(&engine.archive.disk, function)?, share);
+            let disk = &engine.archive.disk;
+            chosen = spread(
+                sites(disk, function, |folder| unlisted.push((disk.path_of(&folder.name), Err(folder.error))))?,
+                share,
+            );
         }
-        Ok(chosen.into_iter().filter_map(|site| {
+        Ok(unlisted.into_iter().chain(chosen.into_iter().filter_map(|site| {
             let engine = self.0.as_ref()?;
             // One that was removed meanwhile is none of them.
             let entry = engine.entry_at(&site).transpose()?;
             Some((engine.archive.disk.path().join(site.record()), entry))
-        }))
+        })))
     }
 }
 
-/// Where the records are, in the order of their keys, which are random.
-fn sites(disk: &Disk, function: Option<&str>) -> Result<Vec<Site>> {
+/// Where the records are, in the order of their keys, which are random; `bad` hears of folders that can't be listed.
+fn sites(disk: &Disk, function: Option<&str>, mut bad: impl FnMut(Unlisted)) -> Result<Vec<Site>> {
     let shards = match function {
         Some(function) => Shards::of_function(key::folder(function)),
         None => Shards::of(disk)?,
     };
     let mut sites = Vec::new();
     while let Some(listing) = shards.next(disk) {
-        let listing = listing?;
+        let listing = match listing {
+            Ok(listing) => listing,
+            // A link in its place, which isn't the cache's.
+            Err(unlisted) if unlisted.error.kind() == ErrorKind::Damaged => continue,
+            Err(unlisted) => {
+                bad(unlisted);
+                continue;
+            }
+        };
         let Some((folder, shard)) = listing.name.rsplit_once('/') else { continue };
         for item in &listing.items {
             if let FileRole::Record(key) = FileRole::of(&item.name, shard) {

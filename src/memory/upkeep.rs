@@ -210,7 +210,7 @@ impl Memory {
     /// # Errors
     ///
     /// Returns an error when the folder can't be listed, and when damaged entries are to be removed from a memory that
-    /// is read-only. What is wrong with single files is in the report.
+    /// is read-only. What is wrong with single files, and with folders in it that can't be listed, is in the report.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -34,6 +34,8 @@ const SOURCES: usize = 8;
 pub struct Lineage {
     /// The result's own first, then in the order in which they were come to.
     nodes: Vec<Node>,
+    /// Why something may be missing.
+    unread: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +91,13 @@ impl Lineage {
         self.nodes.iter().map(|node| &node.entry)
     }
 
+    /// Why the first folder of the cache couldn't be listed, if there is such a one: entries may lie in it that would be
+    /// here, too.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
+    }
+
     /// Each argument that is an array or a stored result, with each entry that holds it (at most eight).
     ///
     /// Not those that are rounded (`round(x = 1e-9)`): they count by other numbers than any entry holds.
@@ -118,7 +127,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, when its entry can't be read, or when the folder can't be listed.
+    /// Returns an error when the call can't be keyed, when its entry can't be read, or when the folder can't be listed. A
+    /// folder in it that can't be is in [`Lineage::unread`].
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -154,10 +164,12 @@ impl Memory {
     }
 }
 
-/// Which entries hold an array or a value, by what it counts as in an argument.
-pub(crate) struct Index {
+/// Which entries hold an array or a value, by what it counts as in an argument; or took it as one.
+struct Index<T> {
     functions: Vec<String>,
-    holders: HashMap<Digest, Vec<Holder>>,
+    by_digest: HashMap<Digest, Vec<T>>,
+    /// Why a folder couldn't be listed.
+    unread: Option<String>,
 }
 
 /// Where an entry is, and when it was made.
@@ -169,32 +181,39 @@ struct Holder {
 }
 
 impl Engine {
-    /// Which entries hold which arrays and values.
-    pub(crate) fn index(&self) -> Result<Index> {
-        type Holders = Vec<(Digest, Holder)>;
-        let survey = survey(&self.archive.disk, |holders: &mut Holders, shard| {
+    /// What `find` finds in each entry, by digests.
+    fn index<T: Send>(&self, find: impl Fn(&Record, Holder, &mut Vec<(Digest, T)>) + Sync) -> Result<Index<T>> {
+        let survey = survey(&self.archive.disk, |found: &mut Vec<(Digest, T)>, shard| {
             for (key, item) in shard.records() {
-                let State::Entry(found) = shard.listed_state(key, item) else { continue };
-                let place = Holder { created: found.record.created, function: shard.function, key };
-                holders.extend(held(&found.record).into_iter().map(|digest| (digest, place)));
+                let State::Entry(entry) = shard.listed_state(key, item) else { continue };
+                let place = Holder { created: entry.record.created, function: shard.function, key };
+                find(&entry.record, place, found);
             }
         })?;
-        let mut holders: HashMap<_, Vec<_>> = HashMap::new();
-        for (digest, place) in survey.tallies.into_iter().flatten() {
-            holders.entry(digest).or_default().push(place);
+        let (unread, mut by_digest) = (survey.unread(), HashMap::<_, Vec<_>>::new());
+        for (digest, found) in survey.tallies.into_iter().flatten() {
+            by_digest.entry(digest).or_default().push(found);
         }
-        for places in holders.values_mut() {
+        Ok(Index { functions: survey.functions, by_digest, unread })
+    }
+
+    /// Which entries hold which arrays and values.
+    fn holders(&self) -> Result<Index<Holder>> {
+        let mut index = self.index(|record, place, found| {
+            found.extend(held(record).into_iter().map(|digest| (digest, place)));
+        })?;
+        for places in index.by_digest.values_mut() {
             places.sort_unstable();
             // An entry that holds one array twice.
             places.dedup();
         }
-        survey.error.map_or(Ok(Index { functions: survey.functions, holders }), Err)
+        Ok(index)
     }
 
     /// Follows the arguments of `roots` to the entries that hold them, and on from there; each entry once, whatever
     /// circle they form.
     pub(crate) fn trace(&self, roots: impl IntoIterator<Item = Entry>) -> Result<Lineage> {
-        let (mut lineage, mut known) = (Lineage { nodes: Vec::new() }, HashMap::new());
+        let (mut lineage, mut known) = (Lineage { nodes: Vec::new(), unread: None }, HashMap::new());
         for entry in roots {
             if let Slot::Vacant(new) = known.entry(entry.key()) {
                 new.insert(lineage.nodes.len());
@@ -207,12 +226,13 @@ impl Engine {
             if entry.arguments().iter().any(|argument| !is_plain(argument.text())) {
                 let index = match &mut index {
                     Some(index) => &*index,
-                    none => &*none.insert(self.index()?),
+                    none => &*none.insert(self.holders()?),
                 };
                 lineage.nodes[next].inputs = self.inputs(&entry, index, &mut known, &mut lineage);
             }
             next += 1;
         }
+        lineage.unread = index.and_then(|index| index.unread);
         Ok(lineage)
     }
 
@@ -220,13 +240,13 @@ impl Engine {
     fn inputs(
         &self,
         entry: &Entry,
-        index: &Index,
+        index: &Index<Holder>,
         known: &mut HashMap<Key, usize>,
         lineage: &mut Lineage,
     ) -> Vec<Input> {
         let mut inputs = Vec::new();
         for (at, argument) in entry.arguments().iter().enumerate() {
-            let places = index.holders.get(&argument.digest()).map_or(&[][..], Vec::as_slice);
+            let places = index.by_digest.get(&argument.digest()).map_or(&[][..], Vec::as_slice);
             // A function that returns its argument unchanged holds it, too, and didn't make it.
             let others: Vec<_> = places.iter().filter(|place| place.key != entry.key()).collect();
             let mut sources = Vec::new();
@@ -244,7 +264,7 @@ impl Engine {
     fn node(
         &self,
         place: &Holder,
-        index: &Index,
+        index: &Index<Holder>,
         known: &mut HashMap<Key, usize>,
         lineage: &mut Lineage,
     ) -> Option<usize> {

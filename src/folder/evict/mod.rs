@@ -154,8 +154,9 @@ impl Evictor {
     /// and of the others those that go first, up to the `excess`.
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Inventory> {
         let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
-        let Survey { functions, tallies, error } =
+        let Survey { functions, tallies, unlisted } =
             survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
+        let error = unlisted.into_iter().next().map(|unlisted| unlisted.error);
         let (old, first) = (Vec::new(), First::default());
         let mut inventory = Inventory { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
         let mut codes = CodesInUse::default();

@@ -65,15 +65,22 @@ struct Tally {
     error: Option<Error>,
 }
 
+impl Tally {
+    /// Keeps the first error; everything else is looked at all the same.
+    fn unread(&mut self, seen: Result<()>) {
+        if let Err(error) = seen {
+            self.error.get_or_insert(error);
+        }
+    }
+}
+
 impl Evictor {
     /// Looks at every entry, or at those of the function whose folder is `scope`. Writes nothing.
     pub(crate) fn see(&self, scope: Option<&str>) -> Result<Seen> {
         let (now, pinned) = (SystemTime::now(), pins::read(&self.disk)?);
         let found = survey(&self.disk, |tally: &mut Tally, shard| {
-            if scope.is_none_or(|scope| shard.folder() == scope)
-                && let Err(error) = self.see_shard(tally, shard, &pinned, now)
-            {
-                tally.error.get_or_insert(error);
+            if scope.is_none_or(|scope| shard.folder() == scope) {
+                self.see_shard(tally, shard, &pinned, now);
             }
         })?;
         let folder = |name: &String| Folder { name: name.clone(), function: None };
@@ -84,7 +91,7 @@ impl Evictor {
             entries: Vec::new(),
             garbage: Vec::new(),
             total: Evicted::default(),
-            unread: found.error.map(|error| error.to_string()),
+            unread: found.unread(),
         };
         let mut codes = CodesInUse::default();
         for tally in found.tallies {
@@ -102,22 +109,24 @@ impl Evictor {
         Ok(seen)
     }
 
-    fn see_shard(&self, tally: &mut Tally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) -> Result<()> {
+    fn see_shard(&self, tally: &mut Tally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) {
         let mut claims = Claims::default();
         for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
             tally.codes.add(shard.function, &state);
-            self.see_record(tally, shard, key, &state, pinned, now)?;
+            let seen = self.see_record(tally, shard, key, &state, pinned, now);
+            tally.unread(seen);
         }
         for (name, key) in claims.orphans(shard) {
             let name = shard.path(name);
-            let Some(stat) = self.disk.stat(&name)? else { continue };
-            if sweep::is_garbage(&stat, now) {
-                tally.garbage.push(Garbage { name, stat, owner: Some((shard.folder().to_owned(), key)) });
+            match self.disk.stat(&name) {
+                Ok(Some(stat)) if sweep::is_garbage(&stat, now) => {
+                    tally.garbage.push(Garbage { name, stat, owner: Some((shard.folder().to_owned(), key)) });
+                }
+                seen => tally.unread(seen.map(drop)),
             }
         }
-        Ok(())
     }
 
     fn see_record(

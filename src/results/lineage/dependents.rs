@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::digest::Digest;
 use crate::entry::info::Entry;
 use crate::entry::site::Site;
 use crate::error::Result;
-use crate::folder::survey::{State, survey};
 use crate::key::Key;
 use crate::memory::Engine;
-use crate::results::lineage::{Holder, held};
+use crate::record::Argument;
+use crate::results::lineage::{Holder, Index, held};
 
 /// The stored calls that took a result as an argument, and those that took theirs: from
 /// [`Memory::dependents_of`](crate::Memory::dependents_of).
@@ -20,6 +19,8 @@ use crate::results::lineage::{Holder, held};
 pub struct Dependents {
     /// The result's own first.
     pub(super) nodes: Vec<Node>,
+    /// Why something may be missing.
+    pub(super) unread: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,6 +34,13 @@ impl Dependents {
     /// The entries, each once: the result's own first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.nodes.iter().map(|node| &node.entry)
+    }
+
+    /// Why the first folder of the cache couldn't be listed, if there is such a one: entries may lie in it that would be
+    /// here, too.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        self.unread.as_deref()
     }
 
     /// Each entry with one that took its result, and the name of the argument as which it did.
@@ -49,18 +57,12 @@ struct Taker {
     argument: String,
 }
 
-/// The calls that took an argument, for each digest of an argument.
-struct Takers {
-    functions: Vec<String>,
-    by_digest: HashMap<Digest, Vec<Taker>>,
-}
-
 impl Engine {
     /// Follows the result of `root` to the calls that took it, and on from there; each entry once.
     pub(crate) fn dependents(&self, root: Entry) -> Result<Dependents> {
         let takers = self.takers()?;
         let mut known = HashMap::from([(root.key(), 0)]);
-        let mut found = Dependents { nodes: vec![Node { entry: root, takers: Vec::new() }] };
+        let mut found = Dependents { nodes: vec![Node { entry: root, takers: Vec::new() }], unread: None };
         let mut next = 0;
         while next < found.nodes.len() {
             let entry = found.nodes[next].entry.clone();
@@ -78,27 +80,20 @@ impl Engine {
             found.nodes[next].takers = below;
             next += 1;
         }
+        found.unread = takers.unread;
         Ok(found)
     }
 
-    fn takers(&self) -> Result<Takers> {
-        type Found = Vec<(Digest, Taker)>;
-        let survey = survey(&self.archive.disk, |takers: &mut Found, shard| {
-            for (key, item) in shard.records() {
-                let State::Entry(found) = shard.listed_state(key, item) else { continue };
-                let place = Holder { created: found.record.created, function: shard.function, key };
-                let arguments = found.record.arguments.iter();
-                takers.extend(arguments.map(|it| (it.digest(), Taker { place, argument: it.name().to_owned() })));
-            }
+    /// The calls that took an argument, for each digest of an argument.
+    fn takers(&self) -> Result<Index<Taker>> {
+        let mut index = self.index(|record, place, takers| {
+            let taker = |it: &Argument| (it.digest(), Taker { place, argument: it.name().to_owned() });
+            takers.extend(record.arguments.iter().map(taker));
         })?;
-        let mut by_digest: HashMap<_, Vec<Taker>> = HashMap::new();
-        for (digest, taker) in survey.tallies.into_iter().flatten() {
-            by_digest.entry(digest).or_default().push(taker);
-        }
-        for takers in by_digest.values_mut() {
+        for takers in index.by_digest.values_mut() {
             takers.sort_by(|a, b| (a.place, &a.argument).cmp(&(b.place, &b.argument)));
         }
-        survey.error.map_or(Ok(Takers { functions: survey.functions, by_digest }), Err)
+        Ok(index)
     }
 
     /// The node of a taker, made if it is new; `None` if its entry has vanished meanwhile.

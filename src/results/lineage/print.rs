@@ -194,10 +194,17 @@ fn call(entry: &Entry) -> String {
     escaped(&format!("{function}({})", arguments.collect::<Vec<_>>().join(", "))).into_owned()
 }
 
-/// `2026-11-21 12:36:36 UTC, 1.5ms`; of a result that was published by hand, that it was.
+/// `2026-11-21 12:36:36 UTC, 1.5 ms`; of a result that was published by hand, that it was.
 fn made(entry: &Entry) -> String {
     let edited = if entry.edited() { ", edited" } else { "" };
-    format!("{}, {:.1?}{edited}", date(entry.created()), entry.duration())
+    format!("{}, {}{edited}", date(entry.created()), took(entry.duration()))
+}
+
+/// `1.5 ms`
+fn took(duration: Duration) -> String {
+    let text = format!("{duration:.1?}");
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic).unwrap_or(text.len()));
+    format!("{number} {unit}")
 }
 
 /// A string of Graphviz's language, in which `\l`, `\N` and the like mean something.

@@ -68,6 +68,7 @@ fn a_tree_has_a_branch_for_each_array_and_spells_each_entry_out_once() {
             node(entry("p/g", &[("z", "u8[] C")]), &[(0, &[], 0)]),
             node(entry("p/h", &[]), &[]),
         ],
+        unread: None,
     };
     assert_eq!(
         tree(&lineage),
@@ -83,7 +84,7 @@ fn a_tree_has_a_branch_for_each_array_and_spells_each_entry_out_once() {
     let first = lineage.to_string();
     let first = first.lines().next().unwrap();
     let key = Key::from_digest(Digest::of(b"p/m::f"));
-    assert!(first.ends_with(&format!("F)  {key}  2023-11-14 22:13:20 UTC, 1.5ms")), "{first}");
+    assert!(first.ends_with(&format!("F)  {key}  2023-11-14 22:13:20 UTC, 1.5 ms")), "{first}");
 }
 
 #[test]
@@ -93,12 +94,13 @@ fn a_circle_and_a_chain_of_any_length_are_printed() {
             node(entry("p/a", &[("x", "f64[1] C")]), &[(0, &[1], 0)]),
             node(entry("p/b", &[("x", "f64[1] C")]), &[(0, &[0], 0)]),
         ],
+        unread: None,
     };
     assert_eq!(tree(&circle), ["a(x=f64[1] C)", "└─ x: b(x=f64[1] C)", "   └─ x: a(x=f64[1] C)  (above)"]);
     let step = |n: usize| node(entry("p/step", &[("x", "f64[1] C")]), &[(0, &[n + 1], 0)]);
     let mut nodes: Vec<_> = (0..50_000).map(step).collect();
     nodes.push(node(entry("p/start", &[]), &[]));
-    let chain = Lineage { nodes }.to_string();
+    let chain = Lineage { nodes, unread: None }.to_string();
     assert_eq!(chain.lines().count(), 66);
     assert!(chain.ends_with("└─ … and what went into it"));
 }
@@ -106,7 +108,7 @@ fn a_circle_and_a_chain_of_any_length_are_printed() {
 #[test]
 fn texts_can_not_break_out_of_a_graph_or_a_line() {
     let hostile = "\"];\n evil [label=\"\\N\u{1b}[31m";
-    let lineage = Lineage { nodes: vec![node(entry("p/f", &[("x", hostile)]), &[(0, &[], 0)])] };
+    let lineage = Lineage { nodes: vec![node(entry("p/f", &[("x", hostile)]), &[(0, &[], 0)])], unread: None };
     let dot = lineage.dot();
     assert!(dot.contains(r#"a0 [shape=ellipse, label="\"];\n evil [label=\"\\N�[31m"];"#), "{dot}");
     assert!(dot.contains(r#"n0 [label="f(x=\"];\\n evil [label=\"\\N\\u{1b}[31m)\n2023-11-14"#), "{dot}");

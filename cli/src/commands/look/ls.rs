@@ -55,7 +55,7 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
     filter.check()?;
     let is_unread = functions.is_empty();
     let mut functions: Vec<_> = functions.into_iter().collect();
-    let history = memory.history(None)?;
+    let history = cache::history(memory, None, out);
     let activity = history.by_function();
     let saved = |name: &str| activity.get(name).map(|activity| activity.saved);
     match args.order.sort.unwrap_or(Sort::Size) {

@@ -68,6 +68,9 @@ fn sources(memory: &Memory, entry: &Entry, out: &mut Out) -> HashMap<String, Vec
             None
         }
     };
+    if let Some(unread) = lineage.as_ref().and_then(|lineage| lineage.unread()) {
+        out.note(format!("arguments may come from elsewhere, too: {unread}"));
+    }
     let links = lineage.iter().flat_map(|lineage| lineage.links()).filter(|link| link.call().key() == entry.key());
     for link in links {
         if let Some(source) = link.source() {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cache;
 use crate::exit::{Exit, Outcome};
 use crate::out::{Out, Style};
-use crate::text::{count, duration, entries, idle, nanoseconds, now, rfc3339, safe, short, size};
+use crate::text::{count, duration, entries, idle, nanoseconds, now, rfc3339, safe, several, short, size};
 
 /// What there is of one function.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         }
     }
     let week = now().checked_sub(Duration::from_secs(7 * 86_400));
-    let activity = memory.history(week)?.total();
+    let activity = cache::history(&memory, week, out).total();
     let mapped = memory.why_copied().map_or("mapped".to_owned(), |why| format!("copied: {why}"));
     if out.is_json() {
         out.document(json!({
@@ -70,9 +70,8 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         return Ok(Exit::Fine);
     }
     let place = out.styled(Style::Head, &safe(&cache::place(&memory)));
-    let plural = if functions.len() == 1 { "function" } else { "functions" };
-    let functions_text = format!("{} {plural}", count(functions.len() as u64));
-    out.line(format!("{place}  {}  {}  {functions_text}  {mapped}", entries(all.entries), size(all.bytes)))?;
+    let of = several(functions.len() as u64, "function");
+    out.line(format!("{place}  {}  {}  {of}  {mapped}", entries(all.entries), size(all.bytes)))?;
     if bad > 0 {
         let bad = format!("{} can't be read: see `ndcache verify`", count(bad));
         out.line(out.styled(Style::Bad, &bad))?;

@@ -19,14 +19,15 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.entry)?;
     let entry = find(&memory, &args.entry)?;
     let gone = || Failure::found("the entry was removed meanwhile");
-    let (text, entries, edges): (String, Vec<Entry>, Vec<Edge>) = if args.down {
+    let (text, entries, edges, unread): (String, Vec<Entry>, Vec<Edge>, Option<String>) = if args.down {
         let dependents = memory.dependents_of(&entry)?.ok_or_else(gone)?;
         let edge = |(made, by, argument): (&Entry, &Entry, &str)| (made.key(), by.key(), argument.to_owned());
         let text = match args.all || args.dot || out.width().is_none() {
             true => dependents.to_string(),
             false => folded(&dependents),
         };
-        (text, dependents.entries().cloned().collect(), dependents.links().map(edge).collect())
+        let (entries, edges) = (dependents.entries().cloned().collect(), dependents.links().map(edge).collect());
+        (text, entries, edges, dependents.unread().map(str::to_owned))
     } else {
         let lineage = memory.lineage_of(&entry)?.ok_or_else(gone)?;
         let edges = lineage
@@ -34,8 +35,11 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
             .filter_map(|link| Some((link.source()?.key(), link.call().key(), link.argument().name().to_owned())));
         let edges = edges.collect();
         let text = if args.dot { lineage.dot().trim_end().to_owned() } else { lineage.to_string() };
-        (text, lineage.entries().cloned().collect(), edges)
+        (text, lineage.entries().cloned().collect(), edges, lineage.unread().map(str::to_owned))
     };
+    if let Some(unread) = unread {
+        out.note(format!("not all of the cache could be read, and something may be missing: {unread}"));
+    }
     if out.is_json() {
         let entries: Vec<Json> = entries.iter().map(entry_json).collect();
         let edge = |(from, to, argument): &Edge| json!({ "from": from.to_string(), "to": to.to_string(), "argument": argument });

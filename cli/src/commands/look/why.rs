@@ -8,6 +8,7 @@ use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Sort, Why};
+use crate::cache;
 use crate::commands::look::ls::sort;
 use crate::commands::look::show::name;
 use crate::entry::{call, find, function, numbered, of_path, open_for};
@@ -20,8 +21,8 @@ const RUN: usize = 8;
 
 pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.what)?;
-    let Meant { siblings, told, function } = meant(&memory, args)?;
-    let logged = function.map_or(Ok(Vec::new()), |function| logged(&memory, args, function))?;
+    let Meant { siblings, told, function, bad } = meant(&memory, args)?;
+    let logged = function.map_or_else(Vec::new, |function| logged(&memory, args, function, out));
     let told: Vec<Told> = told.into_iter().map(|entry| Told::of(entry, &siblings)).collect();
     if out.is_json() {
         let misses: Vec<Json> = told.iter().map(Told::json).collect();
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     for told in &told {
         told.print(out)?;
     }
+    out.unread(bad);
     Ok(Exit::Fine)
 }
 
@@ -48,19 +50,22 @@ struct Meant {
     told: Vec<Entry>,
     /// The function, if that was named, and no entry.
     function: Option<String>,
+    /// How much of the function can't be read.
+    bad: u64,
 }
 
 fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
+    let mut bad = 0;
     let failure = match numbered(memory, &args.what) {
         Ok(Some((siblings, at))) => {
             let told = vec![siblings[at].clone()];
-            return Ok(Meant { siblings, told, function: None });
+            return Ok(Meant { siblings, told, function: None, bad });
         }
         Err(failure) => failure,
         Ok(None) => match find(memory, &args.what) {
             Ok(entry) => {
-                let siblings = of_path(memory, entry.function(), &mut |_| {});
-                return Ok(Meant { siblings, told: vec![entry], function: None });
+                let siblings = of_path(memory, entry.function(), &mut |_| bad += 1);
+                return Ok(Meant { siblings, told: vec![entry], function: None, bad });
             }
             Err(failure) => failure,
         },
@@ -68,10 +73,10 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
     // It may name a function, which has no digits of a key, or happens to have.
     match function(memory, &args.what) {
         Ok(function) => {
-            let mut siblings = of_path(memory, &function, &mut |_| {});
+            let mut siblings = of_path(memory, &function, &mut |_| bad += 1);
             sort(&mut siblings, Sort::Created);
             let told = siblings.iter().take(args.count).cloned().collect();
-            Ok(Meant { siblings, told, function: Some(function) })
+            Ok(Meant { siblings, told, function: Some(function), bad })
         }
         Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
         Err(none) if is_name(&args.what) => Err(none),
@@ -103,8 +108,8 @@ impl Logged {
 }
 
 /// The last misses of a function that were written down, the newest first.
-fn logged(memory: &Memory, args: &Why, function: String) -> Outcome<Vec<Logged>> {
-    let history = memory.history(None)?;
+fn logged(memory: &Memory, args: &Why, function: String, out: &mut Out) -> Vec<Logged> {
+    let history = cache::history(memory, None, out);
     let miss = |period: &ndcache::stats::Period| {
         let activity = period.functions.get(&function)?;
         let (reason, misses) = (activity.last_miss.clone()?, activity.misses);
@@ -114,7 +119,7 @@ fn logged(memory: &Memory, args: &Why, function: String) -> Outcome<Vec<Logged>>
     let mut logged: Vec<Logged> = history.periods().iter().filter_map(miss).collect();
     logged.sort_by_key(|miss| std::cmp::Reverse(miss.at));
     logged.truncate(args.count);
-    Ok(logged)
+    logged
 }
 
 /// Whether a text can't be the beginning of a key.

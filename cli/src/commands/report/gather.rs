@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use ndcache::inspect::StoredArray;
+use ndcache::inspect::{Plan, StoredArray};
 use ndcache::stats::History;
 use ndcache::{Digest, Entry, Limits, Memory};
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use crate::commands::look::why::Told;
 use crate::commands::report::model::{Edge, Function, Lineage, Model, Row, Sum, UNUSED_DAYS, Version};
 use crate::commands::report::pictures::draw;
 use crate::commands::report::private::Texts;
-use crate::exit::Outcome;
+use crate::out::Out;
 use crate::text::{date, now};
 
 /// At most so many entries are listed.
@@ -32,11 +32,8 @@ struct Seen {
     arrays: Vec<StoredArray>,
 }
 
-/// Reads the whole cache: all records, the log, and the arrays of pictures.
-///
-/// # Errors
-/// Returns a failure when the folder or the log can't be read.
-pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<Model> {
+/// Reads the whole cache: all records, the log, and the arrays of pictures. What can't be read is counted or told.
+pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool, out: &mut Out) -> Model {
     let (mut entries, mut unreadable) = (Vec::new(), 0);
     for entry in memory.entries() {
         match entry {
@@ -46,11 +43,12 @@ pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<M
     }
     // In an order that the folder's doesn't matter for.
     entries.sort_by_key(|entry| (Reverse(entry.created()), entry.key()));
-    let history = memory.history(None)?;
+    let history = cache::history(memory, None, out);
     let seen: Vec<Seen> = entries.par_iter().map(|entry| look(entry, texts)).collect();
     let mut functions = functions(&entries, &history);
     explain(&mut functions, &entries, texts);
-    superseded(memory, &mut functions)?;
+    let unused = unused(memory, out);
+    superseded(memory, &mut functions);
     let places: HashMap<String, usize> =
         functions.iter().enumerate().map(|(at, function)| (function.name.clone(), at)).collect();
     let of: Vec<usize> =
@@ -62,7 +60,7 @@ pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<M
     let lineage = lineage(&entries, &of, &arrays);
     let counted = !history.periods().is_empty();
     let left_out = entries.len().saturating_sub(ROWS) as u64;
-    Ok(Model {
+    Model {
         made: now(),
         folder: texts.0.then(|| cache::place(memory)),
         hosts: texts.0.then(|| hosts(&history)),
@@ -72,14 +70,14 @@ pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool) -> Outcome<M
         stored,
         unreadable,
         activity: counted.then(|| history.total()),
-        unused: unused(memory)?,
+        unused,
         days: days(&entries, &history),
         entries: rows(&entries, &of, seen, texts),
         functions,
         left_out,
         lineage,
         pictures,
-    })
+    }
 }
 
 fn look(entry: &Entry, texts: Texts) -> Seen {
@@ -104,11 +102,16 @@ fn rows(entries: &[Entry], of: &[usize], seen: Vec<Seen>, texts: Texts) -> Vec<R
     rows.map(row).collect()
 }
 
-/// What a collection by age would take.
-fn unused(memory: &Memory) -> Outcome<Sum> {
+/// What a collection by age would take: nothing where there can't be one, as pins can't be read, say.
+fn unused(memory: &Memory, out: &mut Out) -> Sum {
     let age = Duration::from_secs(UNUSED_DAYS * 86_400);
-    let plan = memory.plan_reduce(Limits { age: Some(age), ..Limits::default() })?;
-    Ok(Sum { entries: plan.len() as u64, bytes: plan.bytes(), duration: plan.duration() })
+    match memory.plan_reduce(Limits { age: Some(age), ..Limits::default() }) {
+        Ok(plan) => Sum { entries: plan.len() as u64, bytes: plan.bytes(), duration: plan.duration() },
+        Err(error) => {
+            out.note(format!("`ndcache gc` would remove nothing: {error}"));
+            Sum::default()
+        }
+    }
 }
 
 fn hosts(history: &History) -> Vec<String> {
@@ -151,16 +154,17 @@ fn add_version(versions: &mut Vec<Version>, entry: &Entry) {
 }
 
 /// Says of functions that have older code what a collection of that would take.
-fn superseded(memory: &Memory, functions: &mut [Function]) -> Outcome<()> {
+fn superseded(memory: &Memory, functions: &mut [Function]) {
     if functions.iter().all(|function| function.versions.len() < 2) {
-        return Ok(());
+        return;
     }
-    for going in memory.plan_superseded(Duration::ZERO)?.by_function() {
+    // Why there is no plan was told of what is unused.
+    let plan = memory.plan_superseded(Duration::ZERO);
+    for going in plan.iter().flat_map(Plan::by_function) {
         if let Some(function) = functions.iter_mut().find(|function| function.name == going.function) {
             function.superseded = Sum { entries: going.entries, bytes: going.bytes, duration: going.duration };
         }
     }
-    Ok(())
 }
 
 /// Says of the functions that compute most why the newest entry of each was computed.

@@ -38,13 +38,13 @@ pub(crate) fn run(args: &Report, out: &mut Out) -> Outcome {
         return Err(Failure::usage("a page is nothing for a terminal: name a file for it with `-o report.html`"));
     }
     let memory = cache::for_reading(out)?;
-    let model = gather(&memory, Texts(args.texts), args.pictures)?;
+    let model = gather(&memory, Texts(args.texts), args.pictures, out);
     let text = match format {
         Format::Html => page::html(&model),
         Format::Json => out.document_text(model.json()),
         Format::Markdown => markdown::markdown(&model),
     };
-    check_length(text.len() as u64, args.big, out)?;
+    check_length(text.len() as u64, format, args.big, out)?;
     match &args.output {
         None => out.bytes(text.as_bytes())?,
         Some(path) => {
@@ -53,19 +53,24 @@ pub(crate) fn run(args: &Report, out: &mut Out) -> Outcome {
         }
     }
     if model.left_out > 0 {
-        out.note(format!("the {} oldest entries aren't listed", count(model.left_out)));
+        let (which, are) = match model.left_out {
+            1 => ("the oldest entry".to_owned(), "isn't"),
+            many => (format!("the {} oldest entries", count(many)), "aren't"),
+        };
+        out.note(format!("{which} {are} listed"));
     }
     out.unread(model.unreadable);
     Ok(Exit::Fine)
 }
 
-fn check_length(bytes: u64, is_allowed: bool, out: &mut Out) -> Outcome<()> {
+fn check_length(bytes: u64, format: Format, is_allowed: bool, out: &mut Out) -> Outcome<()> {
     if bytes > LARGEST && !is_allowed {
         let (bytes, most) = (size(bytes), size(LARGEST));
         return Err(Failure::usage(format!("the report has {bytes}, expected at most {most}: say `--big` to have it")));
     }
     if bytes > LARGE {
-        out.note(format!("the report has {}, which is much for a browser", size(bytes)));
+        let much = if format == Format::Html { ", which is much for a browser" } else { "" };
+        out.note(format!("the report has {}{much}", size(bytes)));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::commands::report::gather::{ROWS, TOLD};
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::commands::report::page::columns::DIGITS;
 use crate::commands::report::svg::escaped;
-use crate::text::{count, day, duration, entries, nanoseconds, short, size};
+use crate::text::{count, day, duration, entries, nanoseconds, several, short, size};
 
 /// So many rows of the table are there without a script, and on paper.
 const STATIC: usize = 50;
@@ -127,6 +127,7 @@ fn days(model: &Model) -> Option<String> {
     let drawn = chart(days_title(model), charts::days(model), "There is nothing to draw.");
     let unread = match model.unread {
         0 => String::new(),
+        1 => "<p>1 line of the log can't be read, and isn't counted.</p>".to_owned(),
         unread => format!("<p>{} lines of the log can't be read, and aren't counted.</p>", count(unread)),
     };
     Some(format!("<p>{why}</p>{drawn}{unread}"))
@@ -244,7 +245,9 @@ fn table(model: &Model) -> Option<String> {
     let rows: String = model.entries.iter().take(STATIC).map(row).collect();
     let left_out = match model.left_out {
         0 => String::new(),
-        left_out => format!("<p>The newest {} are listed; {} are not.</p>", count(ROWS as u64), entries(left_out)),
+        left_out => {
+            format!("<p>The newest {} are listed; {} more, older, aren't.</p>", count(ROWS as u64), count(left_out))
+        }
     };
     let all = entries(model.entries.len() as u64);
     let table = format!("<table id=\"table\"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>");
@@ -263,7 +266,7 @@ fn space(model: &Model) -> Option<String> {
     let told = match unused.entries {
         0 => format!("No entry was unused for {UNUSED_DAYS} days."),
         _ => format!(
-            "{} weren't used for {UNUSED_DAYS} days: {}, which took {} to compute.",
+            "{} unused for {UNUSED_DAYS} days: {}, which took {} to compute.",
             entries(unused.entries),
             size(unused.bytes),
             duration(unused.duration)
@@ -282,7 +285,7 @@ fn lineage(model: &Model) -> Option<String> {
     });
     let left_out = match model.lineage.left_out {
         0 => String::new(),
-        more => format!("<p>{} functions more aren't drawn.</p>", count(more)),
+        more => format!("<p>Not drawn: {} more.</p>", several(more, "function")),
     };
     Some(format!("{drawn}{left_out}"))
 }
@@ -300,7 +303,7 @@ fn pictures(model: &Model) -> Option<String> {
     let figures: String = pictures.drawn.iter().map(figure).collect();
     let mut told = "Colours go from the 2nd to the 98th percentile; NaN is magenta.".to_owned();
     if pictures.left_out > 0 {
-        told.push_str(&format!(" {} arrays more aren't drawn.", count(pictures.left_out)));
+        told.push_str(&format!(" Not drawn: {} more.", several(pictures.left_out, "array")));
     }
     if pictures.unreadable > 0 {
         told.push_str(&format!(" {} can't be read: see <code>ndcache verify</code>.", count(pictures.unreadable)));
