@@ -71,6 +71,9 @@ const OPERATORS: [&str; 8] = ["<=", ">=", "!=", "==", "=", "<", ">", "~"];
 /// What operators are made of.
 const MARKS: [char; 5] = ['<', '>', '!', '=', '~'];
 
+/// Words that are values beside numbers.
+const WORDS: [&str; 5] = ["None", "true", "false", "True", "False"];
+
 /// The text of an argument that is secret.
 const SECRET: &str = "(secret)";
 
@@ -156,6 +159,8 @@ impl Condition {
     fn holds(&mut self, entry: &Entry) -> bool {
         let Self { name, operator, value, met, .. } = self;
         let (mut yes, mut no) = (false, false);
+        // Among any arguments a word may be looked for.
+        met.compared |= name == ANY && matches!(*operator, "=" | "!=");
         for argument in entry.arguments().iter().filter(|argument| name == ANY || argument.name() == name) {
             met.named = true;
             match argument.text() == SECRET {
@@ -202,8 +207,16 @@ impl Met {
     fn holds(&mut self, argument: &Argument, operator: &str, value: &Value) -> Option<bool> {
         let text = argument.text();
         let holds = match operator {
-            "=" => self.equals(argument, value),
-            "!=" => self.equals(argument, value).map(|equal| !equal),
+            "=" | "!=" => {
+                let equal = self.equals(argument, value);
+                // A word is no number: if there are only numbers, something else was meant.
+                let is_number = value.is_word() && Number::parse(text).is_some();
+                if is_number {
+                    self.other.get_or_insert_with(|| text.to_owned());
+                }
+                self.compared |= !is_number || equal == Some(true);
+                return if operator == "=" { equal } else { equal.map(|equal| !equal) };
+            }
             "~" => {
                 let found = text.contains(&value.text) || unescaped(plain(text)).contains(&value.text);
                 self.equal |= found;
@@ -247,6 +260,13 @@ impl Value {
         let inside = quoted(text);
         let number = if inside.is_none() { Number::parse(text) } else { None };
         Self { text: inside.unwrap_or(text).to_owned(), quoted: inside.is_some(), number }
+    }
+
+    /// Whether it is a word that stands for no value of its own, and can't be digits of a digest.
+    fn is_word(&self) -> bool {
+        let is_digest = self.text.len() >= DIGITS && self.text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_value = self.number.is_some() || WORDS.contains(&&*self.text);
+        !self.quoted && !is_value && !is_digest && self.text.starts_with(char::is_alphabetic)
     }
 
     /// Whether it is the value with this text; `None` if the text doesn't say.

@@ -108,6 +108,9 @@ fn a_narrow_terminal_shows_what_tells_apart() {
         let lines = lines(arguments);
         assert!(lines[1..].iter().all(|line| line.contains("alpha") || line.contains("alp…")), "{lines:?}");
     }
+    let (_, shown) = scene.terminal_of(72, &["table", "fit", "--color", "never"], "");
+    assert!(shown.lines().all(|line| line.chars().count() <= 72), "{shown}");
+    assert!(shown.starts_with("features") && shown.contains("0.9") && shown.contains("…"), "{shown}");
     let (_, shown) = scene.terminal_of(40, &["gc", "--max-items", "2", "--dry-run"], "");
     assert!(shown.contains("pipeline.fit"), "{shown}");
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use ndcache::Memory;
 use serde_json::Value;
 
 use crate::archives::pickle;
@@ -249,6 +250,38 @@ fn what_other_processes_left_is_counted() {
     assert!(run.stdout.contains("0 to be sent") && run.stdout.contains("1 to be sent to places that"), "{run:?}");
     let run = tier_at(&scene, &scene.root().join("place").display().to_string(), &["flush", "--timeout", "1"]);
     assert!(run.code == 1 && run.stderr.contains("read-only") && run.stdout.contains("1 left"), "{run:?}");
+}
+
+#[test]
+fn what_was_fetched_is_counted() {
+    use ndcache::tier::{Folder, Share, Tier};
+    #[ndcache::cache]
+    fn tripled(n: u64) -> u64 {
+        3 * n
+    }
+    let (team, scene) = (tempfile::tempdir().expect("a folder"), Scene::new());
+    let stored = Memory::open(team.path()).expect("a cache");
+    (0..3).for_each(|n| assert_eq!(stored.eval(tripled::call(n)), 3 * n));
+    drop(stored);
+    let open = || {
+        let tier = Tier::new(Folder::new(team.path()).expect("a place")).share(Share::Any);
+        Memory::builder(scene.cache()).tier(tier).open().expect("a cache")
+    };
+    let run = scene.run(&["stats"]);
+    assert!(!run.stdout.contains("FETCHED"), "nothing was: {run:?}");
+    let memory = open();
+    (0..4).for_each(|n| assert_eq!(memory.eval(tripled::call(n)), 3 * n));
+    (0..4).for_each(|n| assert_eq!(memory.eval(tripled::call(n)), 3 * n));
+    drop(memory);
+    let stats = scene.json(&["stats"]);
+    check(&stats, &schema()["$defs"]["stats"], &schema(), "stats");
+    let counts = |of: &Value| ["hits", "repeats", "fetched", "misses"].map(|field| of[field].as_u64());
+    assert_eq!(counts(&stats), [Some(4), Some(3), Some(3), Some(1)], "{stats}");
+    assert_eq!(counts(&stats["functions"][0]), counts(&stats));
+    let run = scene.run(&["stats"]);
+    let lines: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][..5], ["FUNCTION", "HITS", "REPEATS", "FETCHED", "MISSES"], "{run:?}");
+    assert_eq!(lines[2][..5], ["all", "4", "3", "3", "1"], "{run:?}");
 }
 
 #[test]

@@ -94,6 +94,9 @@ fn a_condition_that_nothing_could_meet_is_an_error() {
         ("fit", "alpha>abc", "can't be compared with any of these, such as `0."),
         ("fit", "alpha<abc", "can't be compared"),
         ("fit", "features>1", "can't be compared"),
+        ("fit", "alpha=big", "`big` can't be compared with any of these, such as `0."),
+        ("fit", "alpha!=big", "can't be compared"),
+        ("fit", "order=x1", "can't be compared"),
         ("load", "path<5x*", "`*` stands for nothing"),
         ("load", "path=*", "`path~part` finds texts"),
         ("load", "path!=*.npy", "`path~part` finds texts"),
@@ -115,6 +118,10 @@ fn a_condition_that_nothing_could_meet_is_an_error() {
             let run = scene.run(&[command, &["--where", condition]].concat());
             assert!(run.code == 2 && run.stderr.contains(what), "{command:?} {condition}: {run:?}");
         }
+    }
+    // A word that is a value, a text in quotes, and what is looked for among any arguments may well not be there.
+    for condition in ["alpha=None", "alpha='big'", "*=big", "*=None"] {
+        assert_eq!(of(&scene, "fit", condition), 0, "{condition}");
     }
     assert_eq!(scene.snapshot(), before);
     assert!(!scene.root().join("out.tar").exists());

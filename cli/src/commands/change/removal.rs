@@ -9,7 +9,7 @@ use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
-use crate::text::{ago, count, duration, entries, idle, nanoseconds, size};
+use crate::text::{ago, count, duration, entries, idle, nanoseconds, several, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -100,7 +100,7 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     }
     let garbage = plan.garbage();
     if garbage.items > 0 {
-        out.line(format!("and {} files that no entry needs, {}", count(garbage.items), size(garbage.bytes)))?;
+        out.line(format!("and {} that no entry needs, {}", several(garbage.items, "file"), size(garbage.bytes)))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::args::Bench;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Right, Table};
-use crate::text::size;
+use crate::text::{several, size};
 
 const MIB: usize = 1 << 20;
 
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &Bench, out: &mut Out) -> Outcome {
             let words = part.as_slice().unwrap_or_default();
             Row {
                 bytes,
-                one: one.install(|| speed(bytes, || black_box(digest(black_box(&part))))),
-                all: speed(bytes, || black_box(digest(black_box(&part)))),
+                one: one.install(|| speed(bytes, || digest(black_box(&part)))),
+                all: speed(bytes, || digest(black_box(&part))),
                 read: speed(bytes, || black_box(words).iter().fold(0, |sum, word| sum ^ word)),
             }
         })
@@ -62,7 +62,10 @@ pub(crate) fn run(args: &Bench, out: &mut Out) -> Outcome {
         table.row([size(row.bytes as u64), of(row.one), of(row.all), of(row.read)]);
     }
     table.print(out)?;
-    out.note(format!("{threads} threads; the best of {ROUNDS} rounds; reading is an XOR on one thread"));
+    out.note(format!(
+        "{}; the best of {ROUNDS} rounds; reading is an XOR on one thread",
+        several(threads as u64, "thread")
+    ));
     Ok(Exit::Fine)
 }
 
@@ -72,7 +75,7 @@ fn speed<T>(bytes: usize, mut work: impl FnMut() -> T) -> f64 {
     for _ in 0..ROUNDS {
         let (begin, mut runs) = (Instant::now(), 0_u32);
         while begin.elapsed() < ROUND || runs == 0 {
-            work();
+            black_box(work());
             runs += 1;
         }
         best = best.min(begin.elapsed().as_secs_f64() / f64::from(runs));

@@ -13,7 +13,7 @@ use crate::cache;
 use crate::commands::check::computing::{Computing, computing};
 use crate::exit::{Exit, Outcome};
 use crate::out::{Out, Style};
-use crate::text::{count, duration, safe, size};
+use crate::text::{count, duration, safe, several, size};
 
 /// Clocks that differ by more may confuse ages.
 const SKEW: Duration = Duration::from_secs(2);
@@ -162,7 +162,7 @@ fn pins(memory: &Memory) -> Look {
     match memory.pins() {
         Ok(pins) => {
             let keys: usize = pins.values().map(Vec::len).sum();
-            let text = format!("{} in {} lists", count(keys as u64), count(pins.len() as u64));
+            let text = format!("{} in {}", count(keys as u64), several(pins.len() as u64, "list"));
             Look { name: "pins", text, is_fine: true }
         }
         Err(error) => Look { name: "pins", text: format!("{error}; nothing is evicted meanwhile"), is_fine: false },

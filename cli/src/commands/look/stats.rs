@@ -12,7 +12,7 @@ use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
-use crate::text::{count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe};
+use crate::text::{count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe, several};
 
 pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     if args.reset {
@@ -35,6 +35,9 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     if args.by == By::Reason {
         let mut table = Table::new(&[("REASON", Left), ("MISSES", Right)], 0);
         total.reasons.iter().for_each(|(reason, misses)| table.row([reason.clone(), count(*misses)]));
+        // Never counted is not 0.
+        let all = if is_empty { "–".to_owned() } else { count(total.reasons.values().sum()) };
+        table.row(["all".to_owned(), all]);
         table.print(out)?;
     } else {
         print(args.by, &groups, &total, is_empty, out)?;
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
         }
     }
     if history.unread() > 0 {
-        out.note(format!("{} lines of the log can't be read", count(history.unread())));
+        out.note(format!("{} of the log can't be read", several(history.unread(), "line")));
     }
     Ok(Exit::Fine)
 }
@@ -108,6 +111,25 @@ fn sums(history: &History, by: By, run: Option<&str>) -> BTreeMap<String, Activi
     sums
 }
 
+/// A column of the table: its head, and what stands in it.
+type Column = (&'static str, fn(&Activity) -> String);
+
+const COLUMNS: [Column; 7] = [
+    ("HITS", |it| count(it.hits)),
+    ("REPEATS", |it| count(it.repeats)),
+    (FETCHED, |it| count(it.fetched)),
+    ("MISSES", |it| count(it.misses)),
+    ("FAULTS", |it| count(it.faults)),
+    ("SAVED", |it| duration(it.saved)),
+    ("SPENT", |it| duration(it.spent)),
+];
+
+/// The column that is shown where anything was fetched: most caches have no tiers behind them.
+const FETCHED: &str = "FETCHED";
+
+/// The columns that give way where a terminal is narrow, the first one first.
+const GIVES: [&str; 5] = ["REPEATS", "FAULTS", "SPENT", FETCHED, "MISSES"];
+
 fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty: bool, out: &mut Out) -> Outcome<()> {
     let name = match by {
         By::Day => "DAY",
@@ -115,27 +137,21 @@ fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty
         By::Host => "HOST",
         By::Function | By::Reason => "FUNCTION",
     };
-    let head = [
-        (name, Left),
-        ("HITS", Right),
-        ("REPEATS", Right),
-        ("MISSES", Right),
-        ("FAULTS", Right),
-        ("SAVED", Right),
-        ("SPENT", Right),
-    ];
-    let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(2), Hide(4), Hide(6), Hide(3)]);
-    let row = |name: &str, it: &Activity| {
-        let counts = [it.hits, it.repeats, it.misses, it.faults].map(count);
-        let [hits, repeats, misses, faults] = counts;
-        [name.to_owned(), hits, repeats, misses, faults, duration(it.saved), duration(it.spent)]
+    let columns: Vec<&Column> = COLUMNS.iter().filter(|(head, _)| *head != FETCHED || total.fetched > 0).collect();
+    let mut head = vec![(name, Left)];
+    head.extend(columns.iter().map(|(head, _)| (*head, Right)));
+    let gives: Vec<_> =
+        GIVES.iter().filter_map(|give| head.iter().position(|(head, _)| head == give)).map(Hide).collect();
+    let mut table = Table::new(&head, 0).paths(0).gives(&gives);
+    let row = |name: &str, tell: &dyn Fn(&Column) -> String| {
+        [name.to_owned()].into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
     };
-    groups.iter().for_each(|(name, activity)| table.row(row(name, activity)));
-    match is_empty {
+    groups.iter().for_each(|(name, it)| table.row(row(name, &|(_, of)| of(it))));
+    table.row(match is_empty {
         // Never counted is not 0.
-        true => table.row(["all", "–", "–", "–", "–", "–", "–"].map(str::to_owned)),
-        false => table.row(row("all", total)),
-    }
+        true => row("all", &|_| "–".to_owned()),
+        false => row("all", &|(_, of)| of(total)),
+    });
     table.print(out)
 }
 
@@ -143,6 +159,7 @@ fn activity_json(activity: &Activity) -> serde_json::Map<String, Json> {
     let json = json!({
         "hits": activity.hits,
         "repeats": activity.repeats,
+        "fetched": activity.fetched,
         "misses": activity.misses,
         "faults": activity.faults,
         "saved_ns": nanoseconds(activity.saved),

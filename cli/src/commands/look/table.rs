@@ -13,10 +13,14 @@ use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::{Out, Style};
+use crate::table::cut;
 use crate::text::{duration, moment, nanoseconds, rfc3339, safe, width};
 
 /// The longest text of a result in a row.
 const ROOM: usize = 40;
+
+/// The narrowest that a column is cut to on a terminal: the digits of a key.
+const NARROWEST: usize = 8;
 
 /// What a column is of.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -203,14 +207,31 @@ fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
     let lines: Vec<Vec<String>> =
         lines.into_iter().map(|line| line.iter().map(|cell| safe(cell).into_owned()).collect()).collect();
     let widest = |at: usize| lines.iter().map(|line| width(&line[at])).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(widest).collect();
+    let natural: Vec<usize> = (0..columns.len()).map(widest).collect();
+    let widths = match out.width() {
+        Some(room) => fitted(natural, room),
+        None => natural,
+    };
     for (at, line) in lines.iter().enumerate() {
-        let cells = line.iter().zip(&widths).map(|(cell, most)| format!("{cell}{}", " ".repeat(most - width(cell))));
+        let cells = line.iter().zip(&widths).map(|(cell, &most)| {
+            let cell = cut(cell, most);
+            format!("{cell}{}", " ".repeat(most.saturating_sub(width(&cell))))
+        });
         let text = cells.collect::<Vec<_>>().join("  ");
         let text = text.trim_end();
         out.line(if at == 0 { out.styled(Style::Head, text) } else { text.to_owned() })?;
     }
     Ok(())
+}
+
+/// The widths with which the table is so wide at most, as far as columns can be cut: the widest ones first.
+fn fitted(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
+    let between = 2 * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + between > room {
+        let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST) else { break };
+        *widest -= 1;
+    }
+    widths
 }
 
 /// A field of a CSV, by RFC 4180, in one line; one that a spreadsheet would take for a formula gets a quote before it.
@@ -227,6 +248,14 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_widest_columns_are_cut_first() {
+        assert_eq!(fitted(vec![4, 30, 10], 100), [4, 30, 10]);
+        assert_eq!(fitted(vec![4, 30, 10], 30), [4, 12, 10]);
+        assert_eq!(fitted(vec![4, 30, 10], 3), [4, 8, 8]);
+        assert_eq!(fitted(Vec::new(), 3), [0; 0]);
+    }
 
     #[test]
     fn a_field_is_quoted_where_it_has_to_be() {
