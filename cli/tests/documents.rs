@@ -240,6 +240,63 @@ fn sums_of_documents_agree() {
     }
 }
 
+#[ndcache::cache]
+fn cubed(n: u64) -> u64 {
+    n * n * n
+}
+
+#[test]
+fn hits_of_two_programs_are_counted_exactly() {
+    const FOLDER: &str = "NDCACHE_CLI_TEST_FOLDER";
+    let eval = |memory: &ndcache::Memory, n: u64| assert_eq!(memory.eval(cubed::call(n)), n * n * n);
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let memory = ndcache::Memory::open(folder).expect("a cache");
+        (0..1000).for_each(|n| eval(&memory, n % 10));
+        return;
+    }
+    let scene = Scene::new();
+    fs::remove_dir_all(scene.cache()).expect("removed");
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    (0..10).for_each(|n| eval(&memory, n));
+    drop(memory);
+    let program = || {
+        let mut program = std::process::Command::new(std::env::current_exe().expect("this program"));
+        program.args(["--exact", "documents::hits_of_two_programs_are_counted_exactly"]).env(FOLDER, scene.cache());
+        program.stdout(std::process::Stdio::null()).spawn().expect("it runs")
+    };
+    for mut program in [program(), program()] {
+        assert!(program.wait().expect("its end").success());
+    }
+    let stats = scene.json(&["stats"]);
+    let counts = ["hits", "repeats", "misses", "faults"].map(|field| stats[field].as_u64());
+    assert_eq!(counts, [Some(20), Some(1980), Some(10), Some(0)], "{stats}");
+    let runs = scene.json(&["stats", "--by", "run"]);
+    assert_eq!(runs["groups"].as_array().map(Vec::len), Some(3), "{runs}");
+}
+
+#[test]
+fn hits_write_counts_down_once_a_minute_at_most() {
+    let scene = Scene::new();
+    let lines = || {
+        let log = fs::read_to_string(scene.cache().join("s/log")).unwrap_or_default();
+        log.lines().filter(|line| !line.is_empty()).count()
+    };
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    assert_eq!(memory.eval(cubed::call(3)), 27);
+    drop(memory);
+    assert_eq!(lines(), 1);
+    // Among hits it is looked once a second whether a minute is over.
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < std::time::Duration::from_millis(2500) {
+        assert_eq!(memory.eval(cubed::call(3)), 27);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(lines(), 1, "nothing was written meanwhile");
+    drop(memory);
+    assert_eq!(lines(), 2);
+}
+
 #[test]
 fn counts_are_those_of_the_calls() {
     use ndcache::Memory;

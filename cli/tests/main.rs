@@ -5,6 +5,7 @@ mod changes;
 mod documents;
 mod hostile;
 mod interrupts;
+mod limits;
 mod owners;
 mod pages;
 mod report;

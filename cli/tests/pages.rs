@@ -105,36 +105,77 @@ fn the_readme_shows_what_the_page_shows() {
     assert!(shown >= 3, "{shown} commands are in the README");
 }
 
-/// The commands that are shown on terminals and in colours.
+/// The commands that are shown on terminals and in colours: all, but for `doctor` and `bench`, which print figures of the
+/// machine, and `completions` and `man`, which print what clap makes.
 const SHOWN: &[&[&str]] = &[
     &[],
     &["ls"],
     &["ls", "frozen fit"],
+    &["ls", "--entries", "--sort", "size", "-n", "3"],
+    &["ls", "--steps"],
     &["show", "frozen fit@1"],
     &["diff", "frozen fit@1", "frozen fit@2"],
     &["why", "frozen small"],
     &["tree", "frozen sum@1"],
+    &["tree", "frozen small@1", "--down"],
     &["table", "frozen fit"],
+    &["table", "frozen fit", "--csv"],
+    &["stats"],
     &["stats", "--by", "day"],
+    &["stats", "--by", "reason"],
+    &["stats", "--reset", "--yes"],
+    &["report", "--format", "markdown"],
     &["verify"],
+    &["verify", "--repair", "--sample", "10%"],
     &["gc", "--max-items", "10", "--dry-run"],
+    &["gc", "--max-items", "10", "--yes", "-v"],
+    &["gc", "--yes"],
     &["rm", "--function", "frozen fit", "--dry-run"],
+    &["rm", "frozen fit@1", "--yes"],
+    &["clear", "--yes"],
+    &["pin", "paper", "frozen sum@1", "--lineage"],
+    &["unpin", "kept"],
+    &["export", "frozen sum@1", "--lineage", "-o", "out.tar"],
+    &["export", "frozen mapped@1", "--npy", "out.npy"],
+    &["import", "in.tar"],
+    &["import", "in.tar", "--dry-run"],
+    &["hash", "in.npy"],
+    &["hash", "--check", "in.digests"],
+    &["tier", "status"],
     &["show", "ffff0000"],
 ];
 
+/// A scene with a list of pins, and with an archive, an array and its digest to read beside the cache.
+fn furnished() -> Scene {
+    let scene = Scene::new();
+    for (arguments, name) in [
+        (&["export", "frozen fit@1", "-o", "in.tar"][..], "in.tar"),
+        (&["export", "frozen mapped@1", "--npy", "in.npy"], "in.npy"),
+        (&["pin", "kept", "frozen number@1"], "kept"),
+    ] {
+        assert_eq!(scene.run(arguments).code, 0, "{name}");
+    }
+    let digest = scene.run(&["hash", "in.npy"]).stdout;
+    fs::write(scene.root().join("in.digests"), format!("{digest}{}", digest.replace(&digest[..4], "ffff")))
+        .expect("written");
+    scene
+}
+
 #[test]
 fn terminals_and_colours_change_how_it_looks_and_nothing_else() {
-    let scene = Scene::new();
     let (mut piped_color, mut shown_color, mut shown) = (String::new(), String::new(), String::new());
+    let furnished = furnished();
     for arguments in SHOWN {
-        let plain = scene.run(arguments);
+        // Each has a cache of its own, which some of them change.
+        let plain = furnished.again().run(arguments);
         assert!(!plain.stdout.contains('\u{1b}') && !plain.stderr.contains('\u{1b}'), "{arguments:?}");
-        let colored = scene.run(&[arguments, &["--color", "always"][..]].concat());
+        let colored = furnished.again().run(&[arguments, &["--color", "always"][..]].concat());
         assert_eq!(without_color(&colored.stdout), plain.stdout);
-        let (code, terminal) = scene.terminal(&[arguments, &["--no-progress", "--color", "never"][..]].concat(), "");
+        let quiet = ["--no-progress", "--color", "never"];
+        let (code, terminal) = furnished.again().terminal(&[arguments, &quiet[..]].concat(), "");
         assert_eq!(code, plain.code);
         assert!(!terminal.contains('\u{1b}'), "{arguments:?}: {terminal:?}");
-        let (_, colorful) = scene.terminal(&[arguments, &["--no-progress"][..]].concat(), "");
+        let (_, colorful) = furnished.again().terminal(&[arguments, &quiet[..1]].concat(), "");
         assert_eq!(without_color(&colorful), terminal, "{arguments:?}");
         for (page, text) in
             [(&mut piped_color, &colored.stdout), (&mut shown, &terminal), (&mut shown_color, &colorful)]

@@ -46,6 +46,14 @@ impl Scene {
         scene
     }
 
+    /// A copy of it as it is now.
+    pub(crate) fn again(&self) -> Self {
+        let scene = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let from = self.root().join(".");
+        assert!(Command::new("cp").arg("-a").arg(from).arg(scene.root()).status().expect("`cp` runs").success());
+        scene
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.folder.path()
     }
