@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::index::{Binding, Import, Index, ItemId, ItemKind, Krate, ScopeId};
+use crate::index::{Binding, Import, Index, Item, ItemId, ItemKind, Krate, ScopeId};
 use crate::symbol::{Map, Set, Symbol};
 
 /// Where a path, or the first part of it, leads.
@@ -113,10 +113,21 @@ impl<'a> Names<'a> {
             // One scope stands for all blocks of a body, so that a name of it may be out of sight.
             at = if inner.is_body { inner.parent } else { None };
         }
-        if targets.is_empty() {
-            targets = self.external(root, name);
+        // Only a module or a type hides a crate: a function of its name stands beside it.
+        if !targets.iter().any(|target| self.hides_crate(target)) {
+            for target in self.external(root, name) {
+                add(&mut targets, target);
+            }
         }
         targets
+    }
+
+    fn hides_crate(&self, target: &Target) -> bool {
+        match target {
+            Target::Item(id) => self.index.item(*id).guards.is_empty() && self.hides(target) & TYPES != 0,
+            Target::Module(module) => !self.index.scopes[*module as usize].is_guarded,
+            Target::Foreign(_) => false,
+        }
     }
 
     fn edition(&self, scope: ScopeId) -> u16 {
@@ -161,6 +172,14 @@ impl<'a> Names<'a> {
             found.extend(self.lost_imports(parent, name));
         }
         found
+    }
+
+    /// Whether an import of the name leads to nothing that is written, whatever else has the name.
+    pub(crate) fn is_lost(&self, scope: ScopeId, name: Symbol) -> bool {
+        let inner = &self.index.scopes[scope as usize];
+        let mut bound = inner.names.get(&name).into_iter().flatten();
+        bound.any(|binding| matches!(binding, Binding::Import(import) if self.imported(scope, import).is_empty()))
+            || inner.parent.is_some_and(|parent| inner.is_body && self.is_lost(parent, name))
     }
 
     /// A name of one scope: its own, its imports', and those that its glob imports bring, as far as nothing nearer
@@ -228,7 +247,7 @@ impl<'a> Names<'a> {
             for (target, is_guarded) in self.explicit(scope, name) {
                 let namespaces = self.namespaces(&target);
                 // What may not be compiled hides nothing.
-                taken |= if is_guarded { 0 } else { namespaces };
+                taken |= if is_guarded { 0 } else { self.hides(&target) };
                 if namespaces & wanted != 0 {
                     add(&mut targets, target);
                 }
@@ -419,15 +438,31 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The namespaces in which a target may have its name.
     fn namespaces(&self, target: &Target) -> u8 {
-        let Target::Item(id) = target else {
-            return TYPES | if matches!(target, Target::Foreign(_)) { VALUES } else { 0 };
+        let id = match target {
+            Target::Item(id) => id,
+            Target::Module(_) => return TYPES,
+            Target::Foreign(_) => return TYPES | VALUES | MACROS,
         };
         match self.index.item(*id).kind {
             ItemKind::Fn | ItemKind::Const | ItemKind::Static => VALUES,
             ItemKind::Struct | ItemKind::Enum => TYPES | VALUES,
             ItemKind::Macro => MACROS,
             _ => TYPES,
+        }
+    }
+
+    /// The namespaces in which it surely has it, so that it hides what glob imports bring: what is of another crate may
+    /// be anything, and neither braces nor variants make a type's name a value.
+    fn hides(&self, target: &Target) -> u8 {
+        match target {
+            Target::Item(id) => match self.index.item(*id) {
+                Item { kind: ItemKind::Enum, .. } | Item { kind: ItemKind::Struct, body: Some(_), .. } => TYPES,
+                _ => self.namespaces(target),
+            },
+            Target::Module(_) => TYPES,
+            Target::Foreign(_) => 0,
         }
     }
 }

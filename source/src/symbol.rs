@@ -34,7 +34,7 @@ words! {
     // Words that mean something in places.
     AUTO "auto" DEFAULT "default" SAFE "safe" UNION "union" MACRO_RULES "macro_rules" INCLUDE "include"
     CFG "cfg" CFG_ATTR "cfg_attr" CFG_SELECT "cfg_select" PATH "path" DOC "doc" ALLOW "allow" WARN "warn" DENY "deny"
-    FORBID "forbid" EXPECT "expect" MACRO_EXPORT "macro_export" CACHE "cache" CODE "code" CONCAT "concat" ENV "env"
+    FORBID "forbid" EXPECT "expect" MACRO_EXPORT "macro_export" MACRO_USE "macro_use" CACHE "cache" CODE "code" CONCAT "concat" ENV "env"
     OPTION_ENV "option_env" INCLUDE_STR "include_str" INCLUDE_BYTES "include_bytes" MODULE_PATH "module_path"
     DERIVE "derive" DEREF "Deref" DEREF_MUT "DerefMut" NOT "not" ALL "all" ANY "any" STD "std" CORE "core" ALLOC "alloc"
     // Operators.

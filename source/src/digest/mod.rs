@@ -7,6 +7,8 @@
 
 mod stream;
 
+use std::path::Path;
+
 use crate::index::{Index, OWN};
 
 pub(crate) use stream::{content, statements};
@@ -133,10 +135,11 @@ pub(crate) fn items(mut contents: Vec<[u8; 16]>) -> [u8; 16] {
     stream.finish()
 }
 
-/// Every file of the crate as one: the tokens of each, in an order that their content decides, and each `cfg` that the
+/// Every file of the crate as one: the place of each in its crate with its tokens, sorted, and each `cfg` that the
 /// compiler was told.
 pub(crate) fn files(index: &Index) -> [u8; 16] {
-    let mut all: Vec<[u8; 16]> = (0..index.files.len()).map(|file| stream::file(index, file)).collect();
+    let mut all: Vec<(String, [u8; 16])> =
+        (0..index.files.len()).map(|file| (place(index, file), stream::file(index, file))).collect();
     all.sort_unstable();
     let session = &index.crates[OWN as usize].session;
     let mut stream = Stream::new("ndcache-files:1");
@@ -147,6 +150,18 @@ pub(crate) fn files(index: &Index) -> [u8; 16] {
     set.iter().for_each(|set| stream.text(set));
     stream.number(u64::from(session.test));
     stream.number(all.len() as u64);
-    all.iter().for_each(|digest| stream.bytes(digest));
+    for (place, digest) in all {
+        stream.text(&place);
+        stream.bytes(&digest);
+    }
     stream.finish()
+}
+
+/// A file's path in the folder of its crate, with `/`; of one outside of it the name.
+fn place(index: &Index, file: usize) -> String {
+    let file = &index.files[file];
+    let folder = index.session_of(file).root.parent().unwrap_or(Path::new(""));
+    let within = file.path.strip_prefix(folder).ok();
+    let path = within.or_else(|| file.path.file_name().map(Path::new)).unwrap_or(Path::new(""));
+    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }

@@ -1,7 +1,7 @@
 //! What the attributes of an item or module decide: whether it is compiled, and where its file lies.
 
 use super::split;
-use super::{Guard, Index};
+use super::{Guard, Index, Item, ItemId};
 use crate::cfg;
 use crate::file::File;
 use crate::symbol::Symbol;
@@ -29,6 +29,20 @@ pub(crate) fn attributes(file: &File, bracket: usize) -> Vec<Attribute> {
         queue.extend(added.iter().rev().map(|&(from, to)| Attribute { from, to, under: under.clone() }));
     }
     found
+}
+
+/// The types before which a derive of that name stands.
+pub(crate) fn deriving(index: &Index, name: Symbol) -> Vec<ItemId> {
+    let derives = |item: &Item| {
+        let file = index.file_of(item);
+        let is_type = item.kind.is_type();
+        (item.from..item.keyword).filter(|_| is_type).filter_map(|at| split::attribute(file, at as usize)).any(|bracket| {
+            let of_derive = |found: &Attribute| file.symbol(found.from) == Symbol::DERIVE;
+            let inner = attributes(file, bracket).into_iter().filter(of_derive);
+            inner.flat_map(|found| found.from..found.to).any(|at| file.symbol(at) == name)
+        })
+    };
+    (0..).zip(&index.items).filter(|(_, item)| derives(item)).map(|(id, _)| id).collect()
 }
 
 impl Attribute {

@@ -32,7 +32,7 @@ pub(super) struct Context {
 pub(super) fn root(index: &mut Index, session: Session) -> Result<()> {
     let (path, krate, scope) = (session.root.clone(), index.crates.len() as CrateId, index.scopes.len() as ScopeId);
     index.scopes.push(Scope { krate, ..Scope::default() });
-    index.crates.push(Krate { session, root: scope, crates: Map::default() });
+    index.crates.push(Krate { session, root: scope, crates: Map::default(), uses_macros: false });
     let folder = folder(&path);
     let file = open(index, &path, scope)?;
     let context =
@@ -44,6 +44,7 @@ pub(super) fn root(index: &mut Index, session: Session) -> Result<()> {
 
 /// Takes up what macro calls declare, once all crates are read.
 pub(super) fn calls(index: &mut Index) -> Result<()> {
+    macros_of_crates(index);
     renamed_macros(index);
     index.reads = crate::reads::of_macros(index);
     made::calls(index)?;
@@ -52,6 +53,17 @@ pub(super) fn calls(index: &mut Index) -> Result<()> {
     imports_of_calls(index);
     made::bodies(index);
     Ok(())
+}
+
+/// `#[macro_use] extern crate`: an exported macro may be meant where one of this crate has its name.
+fn macros_of_crates(index: &mut Index) {
+    for ((krate, name), known) in &mut index.macros {
+        if index.crates[*krate as usize].uses_macros {
+            known.extend(index.exported.get(name).into_iter().flatten());
+            known.sort_unstable();
+            known.dedup();
+        }
+    }
 }
 
 /// `use name as other`: a macro is known by each of its names.
@@ -205,6 +217,8 @@ fn extern_crate(index: &mut Index, context: &Context, raw: &Raw, guards: &[Guard
     let file = &index.files[context.file as usize];
     let name = if file.symbol(raw.keyword + 3) == Symbol::AS { file.symbol(raw.keyword + 4) } else { raw.name };
     let import = Import { path: vec![raw.name], global: true, is_guarded: !guards.is_empty() };
+    let krate = index.scopes[context.scope as usize].krate as usize;
+    index.crates[krate].uses_macros |= is_marked(file, &raw.attributes, Symbol::MACRO_USE);
     guard(index, context, Some(name), &import, guards);
     bind(index, context.scope, name, Binding::Crate(raw.name));
 }
@@ -261,6 +275,7 @@ pub(super) fn item(index: &mut Index, context: &Context, raw: &Raw, guards: Vec<
     match raw.kind {
         ItemKind::Impl | ItemKind::Trait => block(index, context, raw, id, guards),
         ItemKind::Fn | ItemKind::Const | ItemKind::Static | ItemKind::Macro => body::scan(index, context, id),
+        ItemKind::Struct | ItemKind::Enum | ItemKind::Union => body::scan(index, context, id),
         ItemKind::Call => {
             index.calls.push(id);
             index.contexts.insert(id, context.clone());

@@ -102,7 +102,7 @@ pub(super) fn macros(index: &Index, id: ItemId) -> Vec<ItemId> {
 }
 
 fn declared(index: &Index, id: ItemId) -> Vec<Declared> {
-    macros(index, id).into_iter().flat_map(|id| own(index, id)).collect()
+    index.macros_under(id).into_iter().flat_map(|id| own(index, id)).collect()
 }
 
 /// What one macro declares.
@@ -127,7 +127,7 @@ fn own(index: &Index, id: ItemId) -> Vec<Declared> {
 /// The names and paths that the item's calls, and those of the macros that it calls, hold.
 pub(super) fn values(index: &Index, id: ItemId) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
-    for id in std::iter::once(id).chain(macros(index, id)) {
+    for id in std::iter::once(id).chain(index.macros_under(id)) {
         let item = index.item(id);
         let file = index.file_of(item);
         let mut end = 0;

@@ -19,11 +19,11 @@ use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Set, Symbol, Symbols};
 
-pub(crate) use attributes::{Attribute, attributes};
+pub(crate) use attributes::{Attribute, attributes, deriving};
 pub(crate) use declared::{Declared, blocks, declared};
 pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
-pub(crate) use uses::used;
+pub(crate) use uses::{renamed, used};
 
 pub(crate) use split::{ItemKind, after_visibility, attribute, called_macro};
 
@@ -37,6 +37,8 @@ pub(crate) struct Krate {
     pub(crate) root: ScopeId,
     /// The crates of the index, by the names that this one has for them.
     pub(crate) crates: Map<Symbol, CrateId>,
+    /// Whether it has `#[macro_use] extern crate`.
+    pub(crate) uses_macros: bool,
 }
 
 /// The crate that is compiled.
@@ -346,6 +348,11 @@ impl Index {
             let item = self.item(id);
             (item.keyword as usize..item.to as usize).map(|at| self.file_of(item).symbol(at))
         })
+    }
+
+    /// The macros of this crate that an item's tokens call, and those that these call in turn.
+    pub(crate) fn macros_under(&self, id: ItemId) -> Vec<ItemId> {
+        made::macros(self, id)
     }
 
     /// `module::Type::name`, for people; behind its crate's name, if that is another one.

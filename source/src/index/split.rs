@@ -81,8 +81,16 @@ pub(crate) fn after_visibility(file: &File, at: usize) -> usize {
     if file.symbol(at) != Symbol::PUB {
         return at;
     }
-    let scope = matches!(file.symbol(at + 2), Symbol::CRATE | Symbol::SELF | Symbol::SUPER | Symbol::IN);
-    if file.is_open(at + 1, b'(') && scope { file.after(at + 1) } else { at + 1 }
+    if !file.is_open(at + 1, b'(') {
+        return at + 1;
+    }
+    // `pub (crate::A, f64)` is a tuple.
+    let close = file.tokens[at + 1].link as usize;
+    let is_scope = match file.symbol(at + 2) {
+        Symbol::CRATE | Symbol::SELF | Symbol::SUPER => close == at + 3,
+        first => first == Symbol::IN,
+    };
+    if is_scope { close + 1 } else { at + 1 }
 }
 
 fn after_modifiers(file: &File, mut at: usize) -> usize {

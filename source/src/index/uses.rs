@@ -1,7 +1,28 @@
 //! `use` declarations: each name that they bring into scope, with the path that it stands for.
 
+use super::{Binding, Index};
 use crate::file::File;
-use crate::symbol::Symbol;
+use crate::symbol::{Map, Symbol};
+
+/// What imports give another name, by that name: the names of their paths.
+pub(crate) fn renamed(index: &Index) -> Map<Symbol, Vec<Symbol>> {
+    let mut found: Map<Symbol, Vec<Symbol>> = Map::default();
+    for (&name, bindings) in index.scopes.iter().flat_map(|scope| &scope.names) {
+        for binding in bindings {
+            if let Binding::Import(import) = binding
+                && import.path.last() != Some(&name)
+            {
+                let names = import.path.iter().copied().filter(|segment| !segment.is_keyword());
+                found.entry(name).or_default().extend(names);
+            }
+        }
+    }
+    for names in found.values_mut() {
+        names.sort_unstable();
+        names.dedup();
+    }
+    found
+}
 
 /// One name of a `use` declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -42,12 +42,10 @@ impl Locals {
         if let Some(open) = parameter_list(file, keyword, body) {
             locals.parameters(file, open, Some((body, close)));
         }
-        let mut collector = Collector { index, file, locals: &mut locals, nested: false };
+        let mut collector =
+            Collector { index, file, locals: &mut locals, nested: false, imported: Vec::new(), has_glob: false };
         collector.run(body, close);
-        if collector.nested {
-            // An item doesn't see the variables around it.
-            locals.sights.clear();
-        }
+        collector.hide();
         locals
     }
 
@@ -181,6 +179,9 @@ struct Collector<'a> {
     locals: &'a mut Locals,
     /// Whether items stand in the body.
     nested: bool,
+    /// Names that the body imports, and whether it imports `*`.
+    imported: Vec<Symbol>,
+    has_glob: bool,
 }
 
 impl Collector<'_> {
@@ -194,7 +195,8 @@ impl Collector<'_> {
                 Symbol::FOR => self.until(at + 1, Symbol::IN),
                 Symbol::OR => self.until(at + 1, Symbol::OR),
                 Symbol::FN if self.file.is_ident(at + 1) => self.function(at, close),
-                Symbol::CONST | Symbol::STATIC if self.file.is_ident(at + 1) => self.nested = true,
+                Symbol::CONST | Symbol::STATIC | Symbol::STRUCT if self.file.is_ident(at + 1) => self.item(at),
+                Symbol::USE if self.file.symbol(at + 1) != Symbol::LT => self.import(at),
                 Symbol::IMPL => {
                     self.nested = true;
                     self.locals.has_impl = true;
@@ -271,6 +273,47 @@ impl Collector<'_> {
         }
     }
 
+    /// A constant, a static or a unit `struct` hides a variable of its name.
+    fn item(&mut self, keyword: usize) {
+        let name = if self.file.symbol(keyword + 1) == Symbol::MUT { keyword + 2 } else { keyword + 1 };
+        self.nested = true;
+        self.locals.bind_all(self.file, name, name + 1);
+    }
+
+    /// Notes the names that an import brings, which hide variables.
+    fn import(&mut self, keyword: usize) {
+        let file = self.file;
+        let end = self.group_end(keyword);
+        let Some(to) = level(file, keyword, end).find(|&at| file.symbol(at) == Symbol::SEMI) else { return };
+        for used in crate::index::used(file, keyword + 1, to) {
+            match used.name {
+                Some(name) => self.imported.push(name),
+                None => self.has_glob = true,
+            }
+        }
+    }
+
+    /// A name that an item of the body has, too, may mean the item.
+    fn hide(&mut self) {
+        let (scopes, locals) = (&self.index.scopes, &mut *self.locals);
+        let is_named = |name: &Symbol| scopes.iter().any(|scope| scope.names.contains_key(name));
+        for (name, bound) in &mut locals.bound {
+            let may_be = self.imported.contains(name) || (self.has_glob && is_named(name));
+            bound.times += usize::from(may_be);
+        }
+        if self.nested || self.has_glob {
+            // An item doesn't see the variables around it.
+            locals.sights.clear();
+        }
+        locals.sights.retain(|(name, ..)| !self.imported.contains(name));
+    }
+
+    fn imports(&self, id: ItemId) -> bool {
+        let item = self.index.item(id);
+        let file = self.index.file_of(item);
+        (item.keyword..item.to).any(|at| file.symbol(at as usize) == Symbol::USE)
+    }
+
     fn function(&mut self, keyword: usize, to: usize) {
         self.nested = true;
         if let Some(open) = parameter_list(self.file, keyword, to) {
@@ -284,6 +327,7 @@ impl Collector<'_> {
         let called = bang > 0 && called_macro(file, bang - 1) == Some(bang);
         let Some(open) = file.tokens.get(bang + 1).filter(|token| called && token.kind == Kind::Open) else { return };
         let (name, to) = (file.symbol(bang - 1), open.link as usize);
+        self.has_glob |= self.index.macros_named(file.krate, name).iter().any(|&id| self.imports(id));
         let from = match self.index.symbols.text(name) {
             text if !self.index.macros_named(file.krate, name).is_empty() || !super::EVALUATING.contains(&text) => {
                 Some(bang + 2)

@@ -261,13 +261,10 @@ impl Scan<'_> {
     fn member(&mut self, at: usize, name: Symbol) {
         let next = self.file.symbol(at + 1);
         let generic = next == Symbol::COLON2 && self.file.symbol(at + 2) == Symbol::LT;
-        // In a macro's body the parentheses may come with a variable.
-        if self.file.is_open(at + 1, b'(') || generic || next == Symbol::DOLLAR {
-            let receiver = if at < self.macro_end && at >= self.known_macro_end {
-                Receiver::Any
-            } else {
-                self.locals.receiver(self.file, at - 1)
-            };
+        let is_input = at < self.macro_end && at >= self.known_macro_end;
+        // The parentheses may come out of a macro, or with a variable in its body.
+        if self.file.is_open(at + 1, b'(') || generic || next == Symbol::DOLLAR || is_input {
+            let receiver = if is_input { Receiver::Any } else { self.locals.receiver(self.file, at - 1) };
             self.found.push(Mention::Method { name, receiver });
         }
     }

@@ -142,6 +142,14 @@ impl Walk<'_> {
         for foreign in self.resolver.names.foreign_globs(self.node.scope, first) {
             self.push(Step::Foreign(foreign));
         }
+        let index = self.resolver.index;
+        // A macro that is handed to another is called where only its name counts.
+        for &id in index.macros_named(index.scopes[self.node.scope as usize].krate, first) {
+            if rest.is_empty() {
+                self.push(Step::Item(id));
+                self.push(Step::Macro(id, self.node.scope));
+            }
+        }
         if !standard {
             self.lost(self.node.scope, first);
             let is_path = !rest.is_empty() && self.text(first).starts_with(char::is_lowercase);

@@ -1,16 +1,18 @@
 //! The graph whose digest is taken.
 
 use super::grow::{Growth, listed};
+use super::header::Head;
 use super::step::{Node, Step};
 use super::{Resolver, guarded};
 use crate::digest::{self, Vertex};
-use crate::index::Guarded;
-use crate::symbol::Map;
+use crate::index::{Guarded, Index, ItemId, after_visibility};
+use crate::symbol::{Map, Set, Symbol};
 
 /// A vertex for each node, and behind them one for each question that has answers: however many items call `.len()`,
 /// what it leads to is told once.
 pub(super) fn vertices(resolver: &Resolver<'_>, growth: &Growth<'_>, imports: &[&Guarded]) -> Vec<Vertex> {
-    let mut graph = Graph { resolver, growth, questions: Map::default(), answers: Vec::new() };
+    let twins = twins(resolver, growth);
+    let mut graph = Graph { resolver, growth, twins, questions: Map::default(), answers: Vec::new() };
     let mut vertices = Vec::with_capacity(growth.grown.len());
     for number in 0..growth.grown.len() {
         vertices.push(graph.vertex(number));
@@ -23,9 +25,54 @@ pub(super) fn vertices(resolver: &Resolver<'_>, growth: &Growth<'_>, imports: &[
     vertices
 }
 
+fn twins(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Set<[u8; 16]> {
+    let mut items: Vec<ItemId> = growth.grown.iter().map(|grown| grown.node.item).collect();
+    items.sort_unstable();
+    items.dedup();
+    let mut seen = Set::default();
+    items.into_iter().map(|id| resolver.content(id)).filter(|&content| !seen.insert(content)).collect()
+}
+
+/// Whether a `static` stands in an item, or in a macro that it calls.
+fn holds_state(index: &Index, id: ItemId) -> bool {
+    let has_static = |&id: &ItemId| {
+        let item = index.item(id);
+        (item.keyword..item.to).any(|at| index.file_of(item).symbol(at as usize) == Symbol::STATIC)
+    };
+    std::iter::once(id).chain(index.macros_under(id)).any(|id| has_static(&id))
+}
+
+/// The visibilities of a type's fields, or that of a method, where the type dereferences: with one that isn't visible
+/// another type's is meant.
+fn visibilities(resolver: &Resolver<'_>, id: ItemId) -> Vec<Symbol> {
+    let index = resolver.index;
+    let item = index.item(id);
+    let block = item.parent.and_then(|parent| resolver.headers.get(&parent));
+    let (owner, range) = match block.map(|block| block.head) {
+        Some(Head::Local(owner)) => (owner, item.from..item.keyword),
+        _ => (id, item.keyword..item.to),
+    };
+    if !index.item(owner).kind.is_type() || !resolver.derefs(owner) {
+        return Vec::new();
+    }
+    let file = index.file_of(item);
+    let mut words = vec![Symbol::PUB];
+    for at in range.map(|at| at as usize) {
+        match file.symbol(at) {
+            Symbol::PUB => words.extend((at..after_visibility(file, at)).map(|at| file.symbol(at))),
+            // A field.
+            Symbol::COLON | Symbol::COMMA => words.push(Symbol::COMMA),
+            _ => {}
+        }
+    }
+    words
+}
+
 struct Graph<'a> {
     resolver: &'a Resolver<'a>,
     growth: &'a Growth<'a>,
+    /// Contents that several items have.
+    twins: Set<[u8; 16]>,
     /// The number of each question's vertex, if it has one.
     questions: Map<Step, Option<usize>>,
     answers: Vec<Vertex>,
@@ -43,17 +90,31 @@ impl Graph<'_> {
         if is_root {
             self.edge(&self.growth.signature, &mut vertex);
         }
-        // What belongs to it without a mention: two traits of one text differ by their members, and by their `impl`s.
-        let id = grown.node.item;
+        self.belongings(grown.node.item, &mut vertex);
+        vertex
+    }
+
+    /// What belongs to an item without a mention: two types or traits of one text differ by their members and `impl`s,
+    /// and what holds a state by its place.
+    fn belongings(&mut self, id: ItemId, vertex: &mut Vertex) {
+        let (resolver, index) = (self.resolver, self.resolver.index);
         for belonging in [
-            listed(&self.resolver.naming, &id),
-            listed(&self.resolver.by_trait, &id),
-            self.resolver.index.members_of(id),
+            listed(&resolver.about, &id),
+            listed(&resolver.by_trait, &id),
+            index.members_of(id),
+            resolver.calls.of_type(id),
         ] {
             let steps: Vec<Step> = belonging.iter().map(|&id| Step::Item(id)).collect();
-            self.edge(&steps, &mut vertex);
+            self.edge(&steps, vertex);
         }
-        vertex
+        if self.twins.contains(&resolver.content(id)) && holds_state(index, id) {
+            vertex.edge(Vec::new(), vec![vec![&resolver.path(id)]]);
+        }
+        let visibilities = visibilities(resolver, id);
+        if !visibilities.is_empty() {
+            let words = visibilities.iter().map(|&word| index.symbols.text(word)).collect();
+            vertex.edge(Vec::new(), vec![words]);
+        }
     }
 
     fn edge(&mut self, steps: &[Step], vertex: &mut Vertex) {

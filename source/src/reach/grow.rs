@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::header::{Head, Implemented, signature_steps};
+use super::header::{Head, Implemented, bounds, signature_steps};
 use super::part::Unseen;
 use super::step::{Node, Step};
 use super::{Resolver, Steps};
@@ -161,7 +161,12 @@ impl<'a> Growth<'a> {
                 }
             }
             Step::Foreign(_) | Step::Blocks(_) => {}
-            Step::Outside(_) | Step::On(..) | Step::Open(_) | Step::OpenForeign(_) | Step::Unknown(_) => {
+            Step::Outside(_)
+            | Step::On(..)
+            | Step::Open(_)
+            | Step::OpenForeign(_)
+            | Step::Derived(_)
+            | Step::Unknown(_) => {
                 if !self.answered.contains(step) {
                     self.answered.insert(step.clone());
                     self.answer_once(step, by);
@@ -172,7 +177,7 @@ impl<'a> Growth<'a> {
 
     fn answer_once(&mut self, step: &Step, by: usize) {
         match step {
-            Step::Open(_) | Step::OpenForeign(_) => self.open(step, by),
+            Step::Open(_) | Step::OpenForeign(_) | Step::Derived(_) => self.open(step, by),
             Step::Unknown(name) => self.unknown(*name, by),
             _ => self.add_all(&self.targets(step), Rule::Member, by),
         }
@@ -195,7 +200,7 @@ impl<'a> Growth<'a> {
         if !counts || !self.counted.insert(id) {
             return;
         }
-        for &block in listed(&self.resolver.naming, &id) {
+        for &block in listed(&self.resolver.naming, &id).iter().chain(&self.resolver.vague) {
             self.whole(block, Rule::ImplOf, number);
         }
         for &block in listed(&self.resolver.by_head, &id) {
@@ -221,6 +226,9 @@ impl<'a> Growth<'a> {
     fn open(&mut self, step: &Step, by: usize) {
         for id in self.targets(step) {
             self.whole(id, Rule::Bound, by);
+            for step in bounds(self.resolver, id) {
+                self.answer(&step, by);
+            }
         }
         let Step::Open(id) = step else { return };
         self.add(*id, Rule::Named, by);
@@ -232,9 +240,11 @@ impl<'a> Growth<'a> {
     }
 
     fn unknown(&mut self, name: Symbol, by: usize) {
-        self.add_all(self.resolver.calls.of_name(name), Rule::MadeBy, by);
-        for &block in listed(&self.resolver.unknown, &name) {
-            self.whole(block, Rule::ImplOf, by);
+        for name in self.resolver.meant(name) {
+            self.add_all(self.resolver.calls.of_name(name), Rule::MadeBy, by);
+            for &block in listed(&self.resolver.unknown, &name) {
+                self.whole(block, Rule::ImplOf, by);
+            }
         }
     }
 
@@ -247,10 +257,14 @@ impl<'a> Growth<'a> {
             Step::Outside(name) => self.members(*name, |growth, member| growth.is_outside(member)),
             Step::On(id, name) => self.members(*name, |growth, member| growth.is_on(*id, member)),
             Step::Open(id) => listed(&resolver.by_trait, id).to_vec(),
-            Step::OpenForeign(name) => listed(&resolver.by_foreign, name).to_vec(),
+            Step::OpenForeign(name) => {
+                let calls = resolver.calls.of_trait(*name).iter();
+                calls.chain(listed(&resolver.by_foreign, name)).copied().collect()
+            }
+            Step::Derived(name) => crate::index::deriving(resolver.index, *name),
             Step::Unknown(name) => {
-                let calls = resolver.calls.of_name(*name).iter();
-                calls.chain(listed(&resolver.unknown, name)).copied().collect()
+                let made = |name| resolver.calls.of_name(name).iter().chain(listed(&resolver.unknown, &name)).copied();
+                resolver.meant(*name).into_iter().flat_map(made).collect()
             }
             Step::Foreign(_) | Step::Blocks(_) | Step::Unseen(_) => Vec::new(),
         }
@@ -290,7 +304,7 @@ impl<'a> Growth<'a> {
     /// type that is; `None` in a trait.
     fn block(&self, member: ItemId) -> Option<(Head, bool)> {
         let header = self.resolver.headers.get(&self.resolver.index.item(member).parent?)?;
-        let foreign = matches!(header.implemented, Implemented::Foreign(_));
+        let foreign = header.implemented == Implemented::Foreign;
         Some((header.head, !foreign || header.named.is_empty()))
     }
 }

@@ -8,7 +8,7 @@ use crate::file::File;
 use crate::index::{Index, Item, ItemId, ItemKind};
 use crate::lex::Kind;
 use crate::mention::{Path, angle_end, type_head};
-use crate::names::{Names, Target};
+use crate::names::{Found, Names, Target};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -27,18 +27,21 @@ pub(super) enum Head {
 pub(super) enum Implemented {
     Inherent,
     Local(ItemId),
-    /// The last name of the trait's path.
-    Foreign(Symbol),
+    Foreign,
 }
 
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) head: Head,
     pub(super) implemented: Implemented,
+    /// The names that a trait of another crate has, there and where the `impl` stands.
+    pub(super) foreign: Vec<Symbol>,
     /// Types and traits of this crate that the header names, aliases resolved.
     pub(super) named: Vec<ItemId>,
     /// Names in it that nothing explains.
     pub(super) unknown: Vec<Symbol>,
+    /// Whether it may name a type by more than a path: as that of a trait, by a macro, or by an alias of a body.
+    pub(super) is_vague: bool,
 }
 
 /// The two paths of a header: `impl<…> trait for owner where …`.
@@ -51,19 +54,47 @@ pub(super) fn header(index: &Index, names: &Names<'_>, id: ItemId) -> Header {
     let item = index.item(id);
     let file = index.file_of(item);
     let ranges = ranges(file, item);
-    let implemented = match ranges.implemented {
+    let (implemented, foreign) = match ranges.implemented {
         Some((from, to)) => implemented(index, names, item, from, to),
-        None => Implemented::Inherent,
+        None => (Implemented::Inherent, Vec::new()),
     };
     let parameters = parameters(file, item);
     let head = head(index, names, id, ranges.owner.0, ranges.owner.1, &parameters, 0);
-    let mut found = Header { head, implemented, named: Vec::new(), unknown: Vec::new() };
+    let mut found = Header { head, implemented, foreign, named: Vec::new(), unknown: Vec::new(), is_vague: false };
     let mut paths = Paths { index, names, parameters: &parameters, header: &mut found };
     paths.collect(id, ranges.owner.0, ranges.owner.1, 0);
     if let Some((from, to)) = ranges.implemented {
         paths.collect(id, from, to, 0);
     }
+    let whole = (ranges.implemented.map_or(ranges.owner.0, |(from, _)| from), ranges.owner.1);
+    found.is_vague = (whole.0..whole.1).any(|at| is_vague(file, at, whole.0)) || aliases(index, item, &found.unknown);
     found
+}
+
+/// Whether `<Type as Trait>::Name` or the call of a macro begins at `at`.
+fn is_vague(file: &File, at: usize, from: usize) -> bool {
+    let before = if at > from { file.symbol(at - 1) } else { Symbol::NONE };
+    let names_before = at > from && (file.name(at - 1).is_some() || before == Symbol::COLON2);
+    match file.symbol(at) {
+        Symbol::LT if before == Symbol::FOR => !is_higher(file, at),
+        Symbol::LT => !names_before,
+        Symbol::SHL => true,
+        Symbol::BANG => names_before,
+        _ => false,
+    }
+}
+
+/// Whether a body declares one of the names as an alias.
+fn aliases(index: &Index, item: &Item, names: &[Symbol]) -> bool {
+    let file = index.file_of(item);
+    let declares = |at: usize| file.symbol(at) == Symbol::TYPE && names.contains(&file.symbol(at + 1));
+    index.scopes[item.scope as usize].is_body && (0..file.tokens.len()).any(declares)
+}
+
+/// Whether the `<` at `open`, behind a `for`, holds lifetimes.
+fn is_higher(file: &File, open: usize) -> bool {
+    let inner = file.tokens.get(open + 1);
+    inner.is_some_and(|token| token.kind == Kind::Lifetime || token.symbol == Symbol::GT)
 }
 
 fn ranges(file: &File, item: &Item) -> Ranges {
@@ -73,8 +104,7 @@ fn ranges(file: &File, item: &Item) -> Ranges {
         from = angle_end(file, from, end).map_or(from, |close| close + 1);
     }
     let separates = |at: usize| {
-        let higher = file.symbol(at + 1) == Symbol::LT
-            && file.tokens.get(at + 2).is_some_and(|token| token.kind == Kind::Lifetime || token.symbol == Symbol::GT);
+        let higher = file.symbol(at + 1) == Symbol::LT && is_higher(file, at + 1);
         file.symbol(at) == Symbol::FOR && !higher
     };
     let to = (from..end).find(|&at| file.symbol(at) == Symbol::WHERE).unwrap_or(end);
@@ -107,17 +137,43 @@ pub(super) fn listed(file: &File, open: usize, to: usize) -> Set<Symbol> {
     found
 }
 
-fn implemented(index: &Index, names: &Names<'_>, item: &Item, mut from: usize, to: usize) -> Implemented {
+fn implemented(
+    index: &Index,
+    names: &Names<'_>,
+    item: &Item,
+    mut from: usize,
+    to: usize,
+) -> (Implemented, Vec<Symbol>) {
     let file = index.file_of(item);
     while matches!(file.symbol(from), Symbol::BANG | Symbol::CONST | Symbol::QUESTION | Symbol::COLON2) && from < to {
         from += 1;
     }
-    let Some(path) = type_head(file, from, to) else { return Implemented::Foreign(Symbol::NONE) };
-    let local = names.resolve(item.scope, &path, false).into_iter().find_map(|found| match found.target {
-        Target::Item(id) if index.item(id).kind == ItemKind::Trait => Some(id),
+    let Some(path) = type_head(file, from, to) else { return (Implemented::Foreign, Vec::new()) };
+    let found = names.resolve(item.scope, &path, false);
+    let is_trait = |id: &ItemId| index.item(*id).kind == ItemKind::Trait;
+    match items(&found).find(is_trait) {
+        Some(id) => (Implemented::Local(id), Vec::new()),
+        None => (Implemented::Foreign, foreign_names(&path, &found)),
+    }
+}
+
+fn items(found: &[Found]) -> impl Iterator<Item = ItemId> {
+    found.iter().filter_map(|found| match found.target {
+        Target::Item(id) => Some(id),
         _ => None,
-    });
-    local.map_or(Implemented::Foreign(*path.last().unwrap_or(&Symbol::NONE)), Implemented::Local)
+    })
+}
+
+/// The last names of a path as it is written, and of what it stands for in other crates: a `use` may rename it.
+pub(super) fn foreign_names(path: &[Symbol], found: &[Found]) -> Vec<Symbol> {
+    let mut names: Vec<Symbol> = path.last().copied().into_iter().collect();
+    for found in found {
+        if let Target::Foreign(whole) = &found.target {
+            let name = whole.last().copied().filter(|name| !names.contains(name));
+            names.extend(name);
+        }
+    }
+    names
 }
 
 /// Aliases lead to the type they stand for.
@@ -138,8 +194,12 @@ fn head(
         return Head::Open;
     }
     let found = names.resolve(item.scope, &path, false);
-    for found in &found {
-        let Target::Item(named) = found.target else { continue };
+    let types = items(&found).filter(|&named| index.item(named).kind.is_type());
+    if index.scopes[item.scope as usize].is_body && types.count() > 1 {
+        // One scope stands for all blocks of a body.
+        return Head::Open;
+    }
+    for named in items(&found) {
         let kind = index.item(named).kind;
         if kind.is_type() || kind == ItemKind::Trait {
             return Head::Local(named);
@@ -225,22 +285,37 @@ impl Paths<'_> {
     }
 }
 
+/// The traits of the header of an `impl` for types that its parameters stand for: of these they decide.
+pub(super) fn bounds(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
+    let item = resolver.index.item(id);
+    let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });
+    if item.kind == ItemKind::Impl && !parameters(resolver.index.file_of(item), item).is_empty() {
+        open_all(&mut walk, id);
+    }
+    walk.steps
+}
+
+/// Opens each path before the body.
+fn open_all(walk: &mut Walk<'_>, id: ItemId) {
+    let item = walk.resolver.index.item(id);
+    let file = walk.resolver.index.file_of(item);
+    for at in item.keyword as usize..item.head_end() {
+        let starts = file.is_ident(at) && file.symbol(at.wrapping_sub(1)) != Symbol::COLON2;
+        let path = if starts { type_head(file, at, item.head_end()) } else { None };
+        if let Some(segments) = path {
+            walk.open(&Path { segments, global: false });
+        }
+    }
+}
+
 /// The steps that the signature of the function in question adds: whatever its callers may pass.
 pub(super) fn signature_steps(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
     let index = resolver.index;
     let mut found = Vec::new();
     let owner = index.item(id).parent.filter(|&parent| index.item(parent).kind == ItemKind::Impl);
     for id in std::iter::once(id).chain(owner) {
-        let item = index.item(id);
-        let mut walk = Walk::new(resolver, Node { item: id, scope: item.scope });
-        let file = index.file_of(item);
-        for at in item.keyword as usize..item.head_end() {
-            let starts = file.is_ident(at) && file.symbol(at.wrapping_sub(1)) != Symbol::COLON2;
-            let path = if starts { type_head(file, at, item.head_end()) } else { None };
-            if let Some(segments) = path {
-                walk.open(&Path { segments, global: false });
-            }
-        }
+        let mut walk = Walk::new(resolver, Node { item: id, scope: index.item(id).scope });
+        open_all(&mut walk, id);
         if !walk.parameters.is_empty() || has_opaque(resolver, id) {
             walk.push(Step::Unseen(Unseen::TypeArguments(index.path(id))));
         }

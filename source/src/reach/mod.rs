@@ -47,6 +47,12 @@ pub struct Resolver<'a> {
     by_foreign: Map<Symbol, Vec<ItemId>>,
     /// `impl`s of other crates' traits, by the types and traits that their headers name.
     naming: Map<ItemId, Vec<ItemId>>,
+    /// `impl`s of other crates' traits that may be for any type of this crate.
+    vague: Vec<ItemId>,
+    /// Every `impl` by the types and traits that its header names.
+    about: Map<ItemId, Vec<ItemId>>,
+    /// What `use` gives another name, by that name: the names of its path.
+    renamed: Map<Symbol, Vec<Symbol>>,
     /// `impl`s by the names in their headers that nothing explains.
     unknown: Map<Symbol, Vec<ItemId>>,
     calls: Calls,
@@ -76,6 +82,9 @@ impl<'a> Resolver<'a> {
             by_trait: Map::default(),
             by_foreign: Map::default(),
             naming: Map::default(),
+            vague: Vec::new(),
+            renamed: crate::index::renamed(index),
+            about: Map::default(),
             unknown: Map::default(),
             calls,
             items_by_file: place::items_by_file(index),
@@ -99,21 +108,33 @@ impl<'a> Resolver<'a> {
     fn list(&mut self, id: ItemId, header: &Header) {
         match header.head {
             Head::Local(owner) => self.by_head.entry(owner).or_default().push(id),
-            Head::Unknown(name) => self.unknown.entry(name).or_default().push(id),
+            Head::Unknown(name) => self.list_unknown(name, id),
             Head::Open => {}
         }
         match header.implemented {
             Implemented::Local(implemented) => self.by_trait.entry(implemented).or_default().push(id),
-            Implemented::Foreign(name) => {
-                self.by_foreign.entry(name).or_default().push(id);
+            Implemented::Foreign => {
+                for &name in &header.foreign {
+                    self.by_foreign.entry(name).or_default().push(id);
+                }
+                self.vague.extend(header.is_vague.then_some(id));
                 for &named in &header.named {
                     self.naming.entry(named).or_default().push(id);
                 }
                 for &name in header.unknown.iter().filter(|&&name| header.head != Head::Unknown(name)) {
-                    self.unknown.entry(name).or_default().push(id);
+                    self.list_unknown(name, id);
                 }
             }
             Implemented::Inherent => {}
+        }
+        for &named in &header.named {
+            self.about.entry(named).or_default().push(id);
+        }
+    }
+
+    fn list_unknown(&mut self, name: Symbol, id: ItemId) {
+        for name in self.meant(name) {
+            self.unknown.entry(name).or_default().push(id);
         }
     }
 
@@ -176,6 +197,20 @@ impl<'a> Resolver<'a> {
         crates.insert(OWN);
         let missing = self.index.missing.iter().filter(|(krate, _)| crates.contains(krate));
         missing.map(|(_, path)| Unseen::File(path.clone())).collect()
+    }
+
+    /// A name, and those for which it may stand by a `use` that leads to nothing which is written.
+    fn meant(&self, name: Symbol) -> Vec<Symbol> {
+        let (mut names, mut at) = (vec![name], 0);
+        while at < names.len() {
+            for name in self.renamed.get(&names[at]).into_iter().flatten() {
+                if !names.contains(name) {
+                    names.push(*name);
+                }
+            }
+            at += 1;
+        }
+        names
     }
 
     fn crate_of(&self, id: ItemId) -> CrateId {
@@ -266,8 +301,8 @@ impl<'a> Resolver<'a> {
     fn derefs(&self, id: ItemId) -> bool {
         let is_deref = |block: &&ItemId| {
             let header = &self.headers[*block];
-            matches!(header.implemented, Implemented::Foreign(Symbol::DEREF | Symbol::DEREF_MUT))
-                && header.head == Head::Local(id)
+            let is_named = header.foreign.iter().any(|name| matches!(*name, Symbol::DEREF | Symbol::DEREF_MUT));
+            is_named && (header.head == Head::Local(id) || header.head == Head::Open)
         };
         let item = self.index.item(id);
         let file = self.index.file_of(item);

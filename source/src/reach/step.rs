@@ -1,9 +1,9 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::header::{Head, head_of_alias, listed, parameters};
+use super::header::{Head, foreign_names, head_of_alias, listed, parameters};
 use super::part::Unseen;
 use super::{Resolver, elsewhere};
-use crate::index::{ItemId, ItemKind, ScopeId};
+use crate::index::{Index, ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
 use crate::prelude;
@@ -25,8 +25,10 @@ pub(super) enum Step {
     On(ItemId, Symbol),
     /// Each `impl` of a trait of this crate.
     Open(ItemId),
-    /// Each `impl` of a trait of another crate, by its name.
+    /// Each `impl` of a trait of another crate, by its name, and what macros may implement it for.
     OpenForeign(Symbol),
+    /// Each type that derives a trait, by its name.
+    Derived(Symbol),
     /// A name that nothing explains: a macro may make it.
     Unknown(Symbol),
     /// The digest of what the blocks around an item declare: it enters the digest, and leads to nothing.
@@ -53,6 +55,18 @@ pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
     walk.each
 }
 
+/// Whether an item is the definition of a type, or gives a trait to a macro that puts it behind `dyn`.
+fn opens(index: &Index, id: ItemId) -> bool {
+    let boxes = |&id: &ItemId| {
+        let item = index.item(id);
+        let file = index.file_of(item);
+        let is_variable = |at| file.symbol(at) == Symbol::DYN && file.symbol(at + 1) == Symbol::DOLLAR;
+        (item.keyword as usize..item.to as usize).any(is_variable)
+    };
+    let kind = index.item(id).kind;
+    kind.is_type() || kind == ItemKind::Alias || index.macros_under(id).iter().any(boxes)
+}
+
 pub(super) struct Walk<'a> {
     pub(super) resolver: &'a Resolver<'a>,
     pub(super) node: Node,
@@ -65,6 +79,8 @@ pub(super) struct Walk<'a> {
     pub(super) around: Vec<ItemId>,
     /// The parameters of a closure, which hide what bodies around it declare.
     pub(super) hidden: Set<Symbol>,
+    /// Whether the types behind the traits that the item names may come from anywhere.
+    opens: bool,
     /// The steps of each mention, in an order that counts; `steps` are those of the mention that is walked through.
     each: Vec<Vec<Step>>,
     pub(super) steps: Vec<Step>,
@@ -90,8 +106,8 @@ impl<'a> Walk<'a> {
             }
         }
         let (around, hidden) = (elsewhere::around(index, node.item), elsewhere::hidden(file, item));
-        let (each, steps) = (Vec::new(), Vec::new());
-        Walk { resolver, node, owner, parameters: found, declared, around, hidden, each, steps }
+        let (each, steps, opens) = (Vec::new(), Vec::new(), opens(index, node.item));
+        Walk { resolver, node, owner, parameters: found, declared, around, hidden, opens, each, steps }
     }
 
     /// Ends what one mention leads to.
@@ -168,15 +184,10 @@ impl<'a> Walk<'a> {
                 self.push(Step::Unseen(Unseen::Pasted(name)));
             }
         }
-        if self.opens() {
+        if self.opens {
             self.open_bounds(mention);
         }
         self.declared_around(mention);
-    }
-
-    /// Whether the types behind the traits that the item names may come from anywhere: the definition of a type.
-    fn opens(&self) -> bool {
-        matches!(self.kind(self.node.item), ItemKind::Struct | ItemKind::Enum | ItemKind::Union | ItemKind::Alias)
     }
 
     fn open_bounds(&mut self, mention: &Mention) {
@@ -189,15 +200,17 @@ impl<'a> Walk<'a> {
     pub(super) fn open(&mut self, path: &Path) {
         let found = self.resolve(path);
         let local = found.iter().any(|found| matches!(found.target, Target::Item(_)));
-        for found in found {
+        for found in &found {
             if let Target::Item(id) = found.target
                 && self.kind(id) == ItemKind::Trait
             {
                 self.push(Step::Open(id));
             }
         }
-        if let (false, Some(&name)) = (local, path.segments.last()) {
-            self.push(Step::OpenForeign(name));
+        if !local || found.iter().any(|found| matches!(found.target, Target::Foreign(_))) {
+            for name in foreign_names(&path.segments, &found) {
+                self.push(Step::OpenForeign(name));
+            }
         }
     }
 
@@ -250,6 +263,9 @@ impl<'a> Walk<'a> {
             self.found(found, path);
         }
         self.visibilities(&found);
+        if !found.is_empty() && !local && self.resolver.names.is_lost(self.node.scope, first) {
+            self.push(Step::Unknown(first));
+        }
         if found.is_empty() && !self.parameters.contains(&first) {
             self.unresolved(path, local);
         }
@@ -449,6 +465,9 @@ impl<'a> Walk<'a> {
     fn dynamic(&mut self, path: &Path) {
         self.path(path, false);
         self.open(path);
+        for name in foreign_names(&path.segments, &self.resolve(path)) {
+            self.push(Step::Derived(name));
+        }
     }
 
     /// A path in an attribute: a module stands for the functions in it.
@@ -457,6 +476,10 @@ impl<'a> Walk<'a> {
             match found.target {
                 Target::Module(module) if found.length == path.segments.len() => self.functions(module),
                 Target::Module(_) => {}
+                Target::Item(id) if self.kind(id).is_type() && found.length == path.segments.len() => {
+                    self.push(Step::Item(id));
+                    self.associated(id);
+                }
                 _ => self.found(&found, path),
             }
         }
@@ -466,16 +489,23 @@ impl<'a> Walk<'a> {
     }
 
     fn functions(&mut self, module: ScopeId) {
+        for id in self.resolver.names.items_in(module) {
+            if self.kind(id) == ItemKind::Fn {
+                self.push(Step::Item(id));
+            }
+        }
+    }
+
+    /// The functions of a type that take no `self`, as an attribute calls them.
+    fn associated(&mut self, id: ItemId) {
         let index = self.resolver.index;
-        let mut named: Vec<Symbol> = index.scopes[module as usize].names.keys().copied().collect();
-        named.sort();
-        for name in named {
-            for found in self.resolver.names.resolve(module, &[Symbol::SELF, name], false) {
-                if let Target::Item(id) = found.target
-                    && self.kind(id) == ItemKind::Fn
-                {
-                    self.push(Step::Item(id));
-                }
+        let blocks = super::grow::listed(&self.resolver.by_head, &id);
+        for &member in blocks.iter().flat_map(|&block| index.members_of(block)) {
+            let item = index.item(member);
+            let file = index.file_of(item);
+            let takes_self = (item.keyword as usize..item.head_end()).any(|at| file.symbol(at) == Symbol::SELF);
+            if item.kind == ItemKind::Fn && !takes_self {
+                self.push(Step::Item(member));
             }
         }
     }
