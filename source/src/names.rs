@@ -1,5 +1,7 @@
 //! What a path leads to, resolved as Rust does.
 
+mod lost;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -157,29 +159,6 @@ impl<'a> Names<'a> {
             Some(&id) => Target::Module(crates[id as usize].root),
             None => Target::Foreign(vec![name]),
         }
-    }
-
-    /// The crates that may hold what a name stands for that no text explains: those of imports that lead nowhere.
-    pub(crate) fn lost_imports(&self, scope: ScopeId, name: Symbol) -> Vec<Symbol> {
-        let inner = &self.index.scopes[scope as usize];
-        let bound = inner.names.get(&name).into_iter().flatten().filter_map(|binding| match binding {
-            Binding::Import(import) => Some(import),
-            _ => None,
-        });
-        let lost = bound.chain(&inner.globs).filter(|import| self.import_path(scope, import).is_empty());
-        let mut found: Vec<Symbol> = lost.filter_map(|import| import.path.first().copied()).collect();
-        if let Some(parent) = inner.parent.filter(|_| inner.is_body) {
-            found.extend(self.lost_imports(parent, name));
-        }
-        found
-    }
-
-    /// Whether an import of the name leads to nothing that is written, whatever else has the name.
-    pub(crate) fn is_lost(&self, scope: ScopeId, name: Symbol) -> bool {
-        let inner = &self.index.scopes[scope as usize];
-        let mut bound = inner.names.get(&name).into_iter().flatten();
-        bound.any(|binding| matches!(binding, Binding::Import(import) if self.imported(scope, import).is_empty()))
-            || inner.parent.is_some_and(|parent| inner.is_body && self.is_lost(parent, name))
     }
 
     /// A name of one scope: its own, its imports', and those that its glob imports bring, as far as nothing nearer
@@ -365,36 +344,6 @@ impl<'a> Names<'a> {
         for target in self.globs(scope).iter() {
             if let Target::Module(module) = target {
                 self.collect_items(*module, seen, found);
-            }
-        }
-    }
-
-    /// The paths that glob imports of other crates give a name that nothing else explains.
-    pub(crate) fn foreign_globs(&self, scope: ScopeId, name: Symbol) -> Vec<Vec<Symbol>> {
-        let mut paths = Vec::new();
-        let mut at = Some(scope);
-        while let Some(scope) = at {
-            self.globs_of(scope, name, &mut Vec::new(), &mut paths);
-            let inner = &self.index.scopes[scope as usize];
-            at = if inner.is_body { inner.parent } else { None };
-        }
-        paths
-    }
-
-    fn globs_of(&self, scope: ScopeId, name: Symbol, seen: &mut Vec<ScopeId>, paths: &mut Vec<Vec<Symbol>>) {
-        if seen.contains(&scope) {
-            return;
-        }
-        seen.push(scope);
-        for target in self.globs(scope).iter() {
-            match target {
-                Target::Module(module) => self.globs_of(*module, name, seen, paths),
-                Target::Foreign(path) => {
-                    let mut path = path.clone();
-                    path.extend([Symbol::STAR, name]);
-                    paths.push(path);
-                }
-                Target::Item(_) => {}
             }
         }
     }

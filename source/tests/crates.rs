@@ -91,3 +91,10 @@ pub(crate) fn assert_counts(text: &str, expected: &[&str]) {
         assert!(found.contains(name), "`{name}` doesn't count, only {found:?}: {text}");
     }
 }
+
+/// Asserts that the digest of `fn root` differs between the text with `1` and the one with `2` in place of each `@`.
+#[track_caller]
+pub(crate) fn assert_edit_counts(text: &str) {
+    let digest = |version: &str| Crate::new(&[("src/lib.rs", &text.replace('@', version))]).reached().digest;
+    assert_ne!(digest("1"), digest("2"), "{text}");
+}

@@ -36,11 +36,13 @@ pub(crate) fn deriving(index: &Index, name: Symbol) -> Vec<ItemId> {
     let derives = |item: &Item| {
         let file = index.file_of(item);
         let is_type = item.kind.is_type();
-        (item.from..item.keyword).filter(|_| is_type).filter_map(|at| split::attribute(file, at as usize)).any(|bracket| {
-            let of_derive = |found: &Attribute| file.symbol(found.from) == Symbol::DERIVE;
-            let inner = attributes(file, bracket).into_iter().filter(of_derive);
-            inner.flat_map(|found| found.from..found.to).any(|at| file.symbol(at) == name)
-        })
+        (item.from..item.keyword).filter(|_| is_type).filter_map(|at| split::attribute(file, at as usize)).any(
+            |bracket| {
+                let of_derive = |found: &Attribute| file.symbol(found.from) == Symbol::DERIVE;
+                let inner = attributes(file, bracket).into_iter().filter(of_derive);
+                inner.flat_map(|found| found.from..found.to).any(|at| file.symbol(at) == name)
+            },
+        )
     };
     (0..).zip(&index.items).filter(|(_, item)| derives(item)).map(|(id, _)| id).collect()
 }

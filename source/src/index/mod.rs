@@ -355,6 +355,18 @@ impl Index {
         made::macros(self, id)
     }
 
+    /// The names of the modules around a scope, from the crate's root on.
+    pub(crate) fn module_path(&self, scope: ScopeId) -> Vec<Symbol> {
+        let (mut names, mut at) = (Vec::new(), Some(scope));
+        while let Some(scope) = at {
+            let scope = &self.scopes[scope as usize];
+            names.extend(scope.name);
+            at = scope.parent;
+        }
+        names.reverse();
+        names
+    }
+
     /// `module::Type::name`, for people; behind its crate's name, if that is another one.
     pub(crate) fn path(&self, id: ItemId) -> String {
         let item = self.item(id);

@@ -6,6 +6,7 @@ use crate::digest;
 use crate::file::File;
 use crate::index::{self, Index, Item, ItemId, ItemKind, OWN, ScopeId};
 use crate::mention::{Mention, Path};
+use crate::names::Target;
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -101,7 +102,20 @@ impl Walk<'_> {
             self.push(Step::Foreign(foreign));
         }
         self.lost(module, name);
+        self.made(module, name);
+    }
+
+    /// A name that a macro may make, and where it is looked for: another import may lead to another macro's.
+    pub(super) fn made(&mut self, scope: ScopeId, name: Symbol) {
+        let resolver = self.resolver;
         self.push(Step::Unknown(name));
+        if resolver.meant(name).into_iter().all(|name| resolver.calls.of_name(name).is_empty()) {
+            return;
+        }
+        let (names, module) = (&resolver.names, resolver.index.module_path(scope));
+        for path in names.lost_paths(scope, name).into_iter().chain(names.glob_paths(scope)).chain([module]) {
+            self.push(Step::Foreign([&[Symbol::STAR], path.as_slice()].concat()));
+        }
     }
 
     /// Tells the crates of imports that lead nowhere: a crate beside the compiled one may call others by names that only
@@ -156,7 +170,20 @@ impl Walk<'_> {
             if is_path && self.resolver.index.scopes[self.node.scope as usize].krate != OWN {
                 self.unseen_crate(first);
             }
-            self.push(Step::Unknown(first));
+            self.made(self.node.scope, first);
+        }
+    }
+
+    pub(super) fn attribute(&mut self, path: &Path) {
+        let name = *path.segments.last().unwrap_or(&Symbol::NONE);
+        for found in self.resolve(path) {
+            if let Target::Foreign(whole) = found.target {
+                self.push(Step::Foreign(whole));
+            }
+        }
+        if !prelude::is_standard_macro(self.text(name)) {
+            let name = self.text(name).to_owned();
+            self.push(Step::Unseen(Unseen::Macro(name)));
         }
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn resolve(&self, path: &Path) -> Vec<Found> {
+    pub(super) fn resolve(&self, path: &Path) -> Vec<Found> {
         let names = &self.resolver.names;
         let mut found = names.resolve(self.node.scope, &path.segments, path.global);
         let item = self.resolver.index.item(self.node.item);
@@ -263,8 +263,8 @@ impl<'a> Walk<'a> {
             self.found(found, path);
         }
         self.visibilities(&found);
-        if !found.is_empty() && !local && self.resolver.names.is_lost(self.node.scope, first) {
-            self.push(Step::Unknown(first));
+        if !found.is_empty() && !local && !self.resolver.names.lost_paths(self.node.scope, first).is_empty() {
+            self.made(self.node.scope, first);
         }
         if found.is_empty() && !self.parameters.contains(&first) {
             self.unresolved(path, local);
@@ -507,19 +507,6 @@ impl<'a> Walk<'a> {
             if item.kind == ItemKind::Fn && !takes_self {
                 self.push(Step::Item(member));
             }
-        }
-    }
-
-    fn attribute(&mut self, path: &Path) {
-        let name = *path.segments.last().unwrap_or(&Symbol::NONE);
-        for found in self.resolve(path) {
-            if let Target::Foreign(whole) = found.target {
-                self.push(Step::Foreign(whole));
-            }
-        }
-        if !prelude::is_standard_macro(self.text(name)) {
-            let name = self.text(name).to_owned();
-            self.push(Step::Unseen(Unseen::Macro(name)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::crates::Crate;
+use crate::crates::{Crate, assert_edit_counts};
 
 const FILES: [(&str, &str); 3] = [
     (
@@ -231,4 +231,64 @@ fn the_trait_in_scope_decides_which_method_is_meant() {
             assert_ne!(digest("a"), digest("b"), "{root}");
         }
     }
+}
+
+#[test]
+fn an_import_that_leads_to_another_type_of_the_same_text_counts() {
+    let types = "mod m1 { pub struct Unit; impl Unit { pub fn factor(&self) -> f64 { 1.0 } } } mod m2 { pub struct Unit; impl Unit { pub fn factor(&self) -> f64 { 25.4 } } }";
+    let pick = "mod pick { use super::m@::Unit; pub fn pick() -> Unit { Unit } }";
+    let root =
+        "fn root() -> f64 { let both = [m1::Unit.factor(), m2::Unit.factor()]; pick::pick().factor() + both[0] }";
+    assert_edit_counts(&format!("{types} {pick} {root}"));
+    let types = "trait Factor { fn factor(&self) -> f64; } mod m1 { pub struct Unit; } mod m2 { pub struct Unit; } impl Factor for m1::Unit { fn factor(&self) -> f64 { 1.0 } } impl Factor for m2::Unit { fn factor(&self) -> f64 { 25.4 } }";
+    assert_edit_counts(&format!("{types} {pick} {root}"));
+    let types = "trait Factor { fn factor(&self) -> f64; } mod m1 { pub struct Unit; } mod m2 { pub struct Unit; } macro_rules! imp { ($t:ty, $e:expr) => { impl Factor for $t { fn factor(&self) -> f64 { $e } } } } imp!(m1::Unit, 1.0); imp!(m2::Unit, 2.0);";
+    assert_edit_counts(&format!("{types} {pick} {root}"));
+}
+
+#[test]
+fn an_import_that_leads_to_another_state_of_the_same_text_counts() {
+    for state in [
+        "pub static C: AtomicU8 = AtomicU8::new(0);",
+        "thread_local! { pub static C: Cell<u8> = const { Cell::new(0) }; }",
+        "pub fn C() -> &'static AtomicU8 { static INNER: AtomicU8 = AtomicU8::new(0); &INNER }",
+        "pub fn C() -> u8 { count!() }",
+    ] {
+        assert_edit_counts(&format!(
+            "macro_rules! count {{ () => {{ {{ static N: AtomicU8 = AtomicU8::new(0); N.load() }} }} }} mod m1 {{ {state} }} mod m2 {{ {state} }} mod a {{ use super::m1::C; pub fn set() {{ C; }} }} mod b {{ use super::m2::C; pub fn set() {{ C; }} }} mod c {{ use super::m@::C; pub fn get() {{ C; }} }} fn root() {{ a::set(); b::set(); c::get() }}"
+        ));
+    }
+}
+
+#[test]
+fn a_visibility_counts_where_a_type_dereferences() {
+    let deref = "impl std::ops::Deref for A { type Target = B; fn deref(&self) -> &B { &B { x: 2.0 } } } pub struct B { pub x: f64 } impl B { pub fn go(&self) -> f64 { 2.0 } }";
+    let digest = |text: String| Crate::new(&[("src/lib.rs", &text)]).reached().digest;
+    let method = |deref: &str, public: &str| {
+        digest(format!(
+            "mod a {{ pub struct A; impl A {{ {public} fn go(&self) -> f64 {{ 1.0 }} }} {deref} }} fn root() -> f64 {{ a::A.go() }}"
+        ))
+    };
+    assert_ne!(method(deref, "pub"), method(deref, ""));
+    assert_ne!(method(deref, "pub"), method(deref, "pub(self)"));
+    assert_eq!(method("", "pub"), method("", ""));
+    let field = |deref: &str, public: &str| {
+        digest(format!(
+            "mod a {{ pub struct A {{ pub y: u8, {public} x: f64 }} impl A {{ pub fn new() -> A {{ A {{ x: 1.0 }} }} }} {deref} }} fn root() -> f64 {{ a::A::new().x }}"
+        ))
+    };
+    assert_ne!(field(deref, "pub"), field(deref, ""));
+    assert_eq!(field("", "pub"), field("", ""));
+}
+
+#[test]
+fn files_that_change_places_count_where_items_are_not_told_apart() {
+    let many: String = (0..5_100).map(|number| format!("fn f{number}() {{}}\n")).collect();
+    let calls: String = (0..5_100).map(|number| format!("f{number}();")).collect();
+    let lib = format!("mod a; mod b; {many} fn root() -> f64 {{ {calls} a::f() - b::f() }}");
+    let reached = |a: &str, b: &str| Crate::new(&[("src/lib.rs", &lib), ("src/a.rs", a), ("src/b.rs", b)]).reached();
+    let (one, two) = ("pub fn f() -> f64 { 1.0 }", "pub fn f() -> f64 { 2.0 }");
+    assert!(reached(one, two).whole_crate);
+    assert_ne!(reached(one, two).digest, reached(two, one).digest);
+    assert_eq!(reached(one, two).digest, reached(one, two).digest);
 }
