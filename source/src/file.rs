@@ -1,5 +1,6 @@
 //! A source file and its tokens.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
@@ -69,13 +70,20 @@ impl File {
         &self.text[token.start as usize..token.end as usize]
     }
 
-    /// The value of a plain string literal: without escapes, which no path has.
+    /// What stands between the quotes of a string literal.
     pub(crate) fn string(&self, at: usize) -> Option<&str> {
         let token = self.tokens.get(at)?;
         if token.kind != Kind::Literal {
             return None;
         }
         content(self.text_of(at))
+    }
+
+    /// The value of a string literal, its escapes undone.
+    pub(crate) fn value(&self, at: usize) -> Option<Cow<'_, str>> {
+        let inner = self.string(at)?;
+        let is_raw = self.text_of(at).trim_start_matches(['b', 'c']).starts_with('r');
+        Some(if is_raw || !inner.contains('\\') { Cow::Borrowed(inner) } else { Cow::Owned(unescaped(inner)) })
     }
 
     /// The line of a token, counted from one.
@@ -96,6 +104,46 @@ pub(crate) fn content(literal: &str) -> Option<&str> {
     let plain = literal.trim_start_matches(['b', 'c', 'r']).trim_start_matches('#');
     let inner = plain.strip_prefix('"')?;
     inner.rfind('"').map(|end| &inner[..end])
+}
+
+/// The text that a string's escapes stand for; what isn't one stays as it is.
+fn unescaped(mut rest: &str) -> String {
+    let mut text = String::with_capacity(rest.len());
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        let escape = &rest[at + 1..];
+        rest = match escape.as_bytes().first() {
+            Some(b'\n') => escape.trim_start(),
+            Some(b'x') => coded(escape, escape.get(1..3), 3, &mut text),
+            Some(b'u') => {
+                let end = escape.find('}').unwrap_or(0);
+                coded(escape, escape.get(2..end), end + 1, &mut text)
+            }
+            Some(first) => {
+                text.push(plain_escape(*first));
+                &escape[1..]
+            }
+            None => escape,
+        };
+    }
+    text + rest
+}
+
+/// Takes up the character of that number, and returns what stands behind its escape.
+fn coded<'a>(escape: &'a str, digits: Option<&str>, length: usize, text: &mut String) -> &'a str {
+    let code = digits.and_then(|digits| u32::from_str_radix(&digits.replace('_', ""), 16).ok());
+    text.extend(code.and_then(char::from_u32));
+    escape.get(length..).unwrap_or("")
+}
+
+fn plain_escape(first: u8) -> char {
+    match first {
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'0' => '\0',
+        other => char::from(other),
+    }
 }
 
 fn line(text: &str, at: usize) -> usize {

@@ -1,5 +1,6 @@
 //! The text that an expression of literals, `concat!`, `env!` and `stringify!` has.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::Index;
@@ -24,7 +25,7 @@ pub(crate) fn evaluated(
         return value(file, from, values);
     }
     if file.tokens.get(from).filter(|_| from < to)?.kind == Kind::Literal {
-        return file.string(from).or_else(|| plain(file.text_of(from))).map(str::to_owned);
+        return file.value(from).or_else(|| plain(file.text_of(from)).map(Cow::Borrowed)).map(Cow::into_owned);
     }
     let (name, open) = crate::reads::call(file, from)?;
     let close = file.tokens[open].link as usize;

@@ -4,6 +4,8 @@ mod attribute;
 mod local;
 mod text;
 
+use std::borrow::Cow;
+
 use crate::file::File;
 use crate::index::{Index, ItemId, ItemKind};
 use crate::lex::Kind;
@@ -142,7 +144,8 @@ impl Scan<'_> {
 
     fn literal(&mut self, at: usize) -> usize {
         if at < self.macro_end {
-            for name in text::formatted(self.file.text_of(at)) {
+            let value = self.file.value(at).unwrap_or(Cow::Borrowed(self.file.text_of(at)));
+            for name in text::formatted(&value) {
                 if let Some(name) = self.index.symbols.find(name) {
                     let local = at < self.known_macro_end && self.locals.is_in_sight(name, at);
                     let path = Path { segments: vec![name], global: false };

@@ -24,8 +24,8 @@ impl Names<'_> {
     pub(crate) fn lost_paths(&self, scope: ScopeId, name: Symbol) -> Vec<Vec<Symbol>> {
         let inner = &self.index.scopes[scope as usize];
         let bound = inner.names.get(&name).into_iter().flatten();
-        let lost = |binding| match binding {
-            &Binding::Import(ref import) if self.imported(scope, import).is_empty() => Some(import.path.clone()),
+        let lost = |binding: &Binding| match binding {
+            Binding::Import(import) if self.imported(scope, import).is_empty() => Some(import.path.clone()),
             _ => None,
         };
         let mut found: Vec<Vec<Symbol>> = bound.filter_map(lost).collect();

@@ -196,6 +196,7 @@ impl<'a> Growth<'a> {
         let counts = kind.is_type() || kind == ItemKind::Trait;
         if kind == ItemKind::Trait {
             self.calls_in(id, number);
+            self.markers(id, number);
         }
         if !counts || !self.counted.insert(id) {
             return;
@@ -212,6 +213,19 @@ impl<'a> Growth<'a> {
             }
         }
         self.add_all(self.resolver.calls.of_type(id), Rule::MadeBy, number);
+    }
+
+    /// For whom a trait without members is implemented may decide by itself which method is meant.
+    fn markers(&mut self, id: ItemId, by: usize) {
+        if !self.resolver.index.members_of(id).is_empty() {
+            return;
+        }
+        for &block in listed(&self.resolver.by_trait, &id) {
+            if self.resolver.headers[&block].head == Head::Open {
+                self.whole(block, Rule::ImplOf, by);
+            }
+        }
+        self.add_all(self.resolver.calls.of_trait(self.resolver.index.item(id).name), Rule::MadeBy, by);
     }
 
     /// Macros called inside an `impl` or a trait make members of any name.

@@ -121,3 +121,28 @@ fn a_macro_of_another_module_is_one_of_several() {
         &["helper"],
     );
 }
+
+#[test]
+fn escapes_in_strings_are_undone() {
+    assert_edit_counts("const HELPER: u8 = @; fn root() -> String { format!(\"\\x7bHELPER}\") }");
+    for (text, file) in [
+        ("#[path = \"\\x62.rs\"] mod a; fn root() { a::helper() }", "src/b.rs"),
+        ("include!(\"\\u{6_2}.rs\"); fn root() { helper() }", "src/b.rs"),
+        ("fn root() { include!(\"part\\\\\\x2ers\") }", "src/part\\.rs"),
+    ] {
+        let digest = |value: u8| {
+            let included =
+                if file == "src/b.rs" { format!("pub fn helper() -> u8 {{ {value} }}") } else { value.to_string() };
+            let reached = Crate::new(&[("src/lib.rs", text), (file, &included)]).reached();
+            assert!(reached.unseen.is_empty(), "{text}: {:?}", reached.unseen);
+            reached.digest
+        };
+        assert_ne!(digest(1), digest(2), "{text}");
+    }
+    let krate = Crate::new(&[
+        ("src/lib.rs", "fn root() -> &'static str { h() } fn h() -> &'static str { include_str!(\"\\x62.txt\") }"),
+        ("src/b.txt", "1"),
+    ]);
+    let facts: Vec<String> = krate.reached().parts[1].facts.iter().map(|fact| format!("{fact:?}")).collect();
+    assert!(facts.iter().any(|fact| fact.contains("b.txt")), "{facts:?}");
+}

@@ -1,6 +1,6 @@
 //! Whatever implements a trait counts with it, by whichever way it says so.
 
-use crate::crates::{assert_counts, assert_edit_counts, assert_parts};
+use crate::crates::{Crate, assert_counts, assert_edit_counts, assert_parts};
 
 const DISPLAY: &str = "mod z { pub struct A; impl std::fmt::Display for A { fn fmt(&self) { @; } } }";
 
@@ -163,4 +163,13 @@ fn impls_in_the_constants_of_types_count() {
     assert_edit_counts(&format!(
         "{go} struct S([u8; {{ impl Go for A {{ fn go(&self) -> f64 {{ @.0 }} }} 3 }}]); fn root() -> f64 {{ A.go() }}"
     ));
+}
+
+#[test]
+fn a_new_impl_of_a_trait_without_members_counts_with_the_trait() {
+    let text = "trait Mark {} trait Other {} struct Probe<T>(T); trait Fall { fn is(&self) -> f64 { 1.0 } } impl<T> Fall for &Probe<T> {} impl<T: Mark> Probe<T> { fn is(&self) -> f64 { 2.0 } } macro_rules! mark { ($($t:ty),*) => { $(impl Mark for $t {})* } } fn root() -> f64 { (&Probe(1.0_f64)).is() }";
+    let digest = |added: &str| Crate::new(&[("src/lib.rs", &format!("{text} {added}"))]).reached().digest;
+    assert_ne!(digest("impl Mark for f64 {}"), digest(""));
+    assert_ne!(digest("mark!(f64);"), digest(""));
+    assert_eq!(digest("impl Other for f64 {}"), digest(""));
 }
