@@ -6,7 +6,7 @@ use crate::digest;
 use crate::file::File;
 use crate::index::{self, Index, Item, ItemId, ItemKind, OWN, ScopeId};
 use crate::mention::{Mention, Path};
-use crate::names::Target;
+use crate::names::{Found, Target};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -175,14 +175,22 @@ impl Walk<'_> {
     }
 
     pub(super) fn attribute(&mut self, path: &Path) {
-        let name = *path.segments.last().unwrap_or(&Symbol::NONE);
         for found in self.resolve(path) {
             if let Target::Foreign(whole) = found.target {
                 self.push(Step::Foreign(whole));
             }
         }
-        if !prelude::is_standard_macro(self.text(name)) {
-            let name = self.text(name).to_owned();
+        self.unseen_macro(path);
+    }
+
+    /// Tells a macro of another crate; whatever its name is, behind a path it isn't the standard library's by that.
+    pub(super) fn unseen_macro(&mut self, path: &Path) {
+        let name = self.text(*path.segments.last().unwrap_or(&Symbol::NONE)).to_owned();
+        let is_standard = |krate: Symbol| prelude::is_standard_crate(self.text(krate));
+        let leads_there = |found: &Found| matches!(&found.target, Target::Foreign(whole) if is_standard(whole[0]));
+        let may_be =
+            path.segments.len() == 1 || is_standard(path.segments[0]) || self.resolve(path).iter().any(leads_there);
+        if !may_be || !prelude::is_standard_macro(&name) {
             self.push(Step::Unseen(Unseen::Macro(name)));
         }
     }

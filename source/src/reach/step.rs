@@ -432,9 +432,8 @@ impl<'a> Walk<'a> {
                 self.cut();
             }
         }
-        if found.is_empty() && !prelude::is_standard_macro(self.text(name)) {
-            let name = self.text(name).to_owned();
-            self.push(Step::Unseen(Unseen::Macro(name)));
+        if found.is_empty() {
+            self.unseen_macro(path);
         }
         for call in self.resolver.calls.of_name(name) {
             if found.is_empty() {

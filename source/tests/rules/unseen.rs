@@ -39,6 +39,16 @@ fn macros_of_other_crates_are_unseen() {
 }
 
 #[test]
+fn a_macro_behind_the_path_of_another_crate_is_none_of_the_standard_library() {
+    let found = unseen(
+        "#[rand::test] fn helper() { rand::vec!(1); std::vec!(1); core::assert!(true); } fn root() { helper() }",
+    );
+    let expected = ["what macro `test` of another crate calls", "what macro `vec` of another crate calls"];
+    assert!(expected.iter().all(|text| found.contains(&text.to_string())), "{found:?}");
+    assert!(unseen("use std::fmt; #[derive(fmt::Debug)] struct S; fn root(s: S) { std::println!() }").is_empty());
+}
+
+#[test]
 fn pasted_names_are_unseen() {
     let found =
         unseen("macro_rules! make { ($n:ident) => { paste! { fn [<make_ $n>]() {} } } } fn root() { make!(x) }");
