@@ -186,10 +186,11 @@ impl Walk<'_> {
     /// Tells a macro of another crate; whatever its name is, behind a path it isn't the standard library's by that.
     pub(super) fn unseen_macro(&mut self, path: &Path) {
         let name = self.text(*path.segments.last().unwrap_or(&Symbol::NONE)).to_owned();
-        let is_standard = |krate: Symbol| prelude::is_standard_crate(self.text(krate));
-        let leads_there = |found: &Found| matches!(&found.target, Target::Foreign(whole) if is_standard(whole[0]));
-        let may_be =
-            path.segments.len() == 1 || is_standard(path.segments[0]) || self.resolve(path).iter().any(leads_there);
+        let is_standard = |krate: &Symbol| prelude::is_standard_crate(self.text(*krate));
+        let leads_there =
+            |found: &Found| matches!(&found.target, Target::Foreign(whole) if whole.first().is_some_and(is_standard));
+        let is_path = path.segments.len() > 1;
+        let may_be = !is_path || is_standard(&path.segments[0]) || self.resolve(path).iter().any(leads_there);
         if !may_be || !prelude::is_standard_macro(&name) {
             self.push(Step::Unseen(Unseen::Macro(name)));
         }

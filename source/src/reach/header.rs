@@ -308,6 +308,18 @@ fn open_all(walk: &mut Walk<'_>, id: ItemId) {
     }
 }
 
+/// Whether an item is the definition of a type, or gives a trait to a macro that puts it behind `dyn`.
+pub(super) fn opens(index: &Index, id: ItemId) -> bool {
+    let boxes = |&id: &ItemId| {
+        let item = index.item(id);
+        let file = index.file_of(item);
+        let is_variable = |at| file.symbol(at) == Symbol::DYN && file.symbol(at + 1) == Symbol::DOLLAR;
+        (item.keyword as usize..item.to as usize).any(is_variable)
+    };
+    let kind = index.item(id).kind;
+    kind.is_type() || kind == ItemKind::Alias || index.macros_under(id).iter().any(boxes)
+}
+
 /// The steps that the signature of the function in question adds: whatever its callers may pass.
 pub(super) fn signature_steps(resolver: &Resolver<'_>, id: ItemId) -> Vec<Step> {
     let index = resolver.index;

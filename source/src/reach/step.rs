@@ -1,9 +1,9 @@
 //! What each mention of an item leads to: items at once, or questions whose answers grow with the items that count.
 
-use super::header::{Head, foreign_names, head_of_alias, listed, parameters};
+use super::header::{Head, foreign_names, head_of_alias, listed, opens, parameters};
 use super::part::Unseen;
 use super::{Resolver, elsewhere};
-use crate::index::{Index, ItemId, ItemKind, ScopeId};
+use crate::index::{ItemId, ItemKind, ScopeId};
 use crate::mention::{Mention, Path, Receiver, mentions};
 use crate::names::{Found, Target};
 use crate::prelude;
@@ -53,18 +53,6 @@ pub(super) fn steps(resolver: &Resolver<'_>, node: Node) -> Vec<Vec<Step>> {
     walk.item();
     walk.cut();
     walk.each
-}
-
-/// Whether an item is the definition of a type, or gives a trait to a macro that puts it behind `dyn`.
-fn opens(index: &Index, id: ItemId) -> bool {
-    let boxes = |&id: &ItemId| {
-        let item = index.item(id);
-        let file = index.file_of(item);
-        let is_variable = |at| file.symbol(at) == Symbol::DYN && file.symbol(at + 1) == Symbol::DOLLAR;
-        (item.keyword as usize..item.to as usize).any(is_variable)
-    };
-    let kind = index.item(id).kind;
-    kind.is_type() || kind == ItemKind::Alias || index.macros_under(id).iter().any(boxes)
 }
 
 pub(super) struct Walk<'a> {
