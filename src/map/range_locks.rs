@@ -62,6 +62,23 @@ fn control(file: &File, command: i32, kind: Kind, offset: i64, length: i64) -> s
     if result == -1 { Err(std::io::Error::last_os_error()) } else { Ok(range) }
 }
 
+/// Opens the file once more in the place of its descriptor, for reading and writing: this process has no part any more in
+/// the locks of the open file that stood there.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_anew(file: &File) -> std::io::Result<()> {
+    let opened = File::options().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    // SAFETY: `dup3` takes numbers and touches no memory. Both descriptors are open, being borrowed from `File`s. The second
+    // stays open: in one step it stands for the other file, which is the same one.
+    #[allow(unsafe_code)]
+    let result = unsafe { libc::dup3(opened.as_raw_fd(), file.as_raw_fd(), libc::O_CLOEXEC) };
+    if result == -1 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_anew(_: &File) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn set(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())

@@ -4,14 +4,15 @@
 //! may only read can still lock for reading, on purpose, as a backup or as a file server. Such a lock keeps others from
 //! the byte, and announces nothing: nobody waits for it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::Disk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::range_locks::{Found, Kind, find, set};
-use crate::threads::fork::Process;
+use crate::range_locks::{Found, Kind, find, open_anew, set};
+use crate::threads::fork::{ForkMutex, Process};
 
 /// The file whose bytes are locked; created once, never written, never removed.
 const NAME: &str = "locks";
@@ -21,8 +22,44 @@ const NAME: &str = "locks";
 /// Linux has locks that belong to an open file, work on ranges and go with the process that holds them (`F_OFD_SETLK`,
 /// 4–5 µs; measured 2026-11). Elsewhere there are none, and two processes may compute one key.
 #[derive(Clone, Debug)]
-pub(crate) struct Locks {
-    file: Arc<File>,
+pub(crate) struct Locks(Arc<LockFile>);
+
+#[derive(Debug)]
+struct LockFile {
+    file: File,
+    holders: ForkMutex<Holders>,
+}
+
+/// Who holds locks of an open file. A forked child has its parent's open file, whose locks are no obstacle to it: it opens
+/// the file anew before it locks anything.
+#[derive(Debug, Default)]
+struct Holders {
+    /// The process whose open file it is.
+    process: Option<Process>,
+    held: HashSet<i64>,
+    /// What threads of the parent held at the fork. A child doesn't wait for these: the one that forked may wait for it.
+    inherited: HashSet<i64>,
+}
+
+impl LockFile {
+    fn new(file: File) -> Arc<Self> {
+        let made = Self { file, holders: ForkMutex::default() };
+        made.holders.lock().process = Some(Process::current());
+        Arc::new(made)
+    }
+
+    fn holders(&self) -> MutexGuard<'_, Holders> {
+        let mut holders = self.holders.lock();
+        if holders.process != Some(Process::current()) {
+            if let Err(error) = open_anew(&self.file) {
+                tracing::debug!(%error, "locks go on as those of the parent: it and its children compute for themselves");
+            }
+            let held = std::mem::take(&mut holders.held);
+            holders.inherited.extend(held);
+            holders.process = Some(Process::current());
+        }
+        holders
+    }
 }
 
 impl Locks {
@@ -32,7 +69,7 @@ impl Locks {
             return None;
         }
         match disk.lock_file(NAME) {
-            Ok(file) => Some(Self { file: Arc::new(file) }),
+            Ok(file) => Some(Self(LockFile::new(file))),
             // Somebody has put something else there.
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 tracing::warn!(%error, "going on without locks: other processes may compute the same");
@@ -47,22 +84,43 @@ impl Locks {
 
     /// Whether the file is still where processes that come later look for it.
     pub(super) fn is_linked(&self) -> bool {
-        rustix::fs::fstat(&self.file).is_ok_and(|stat| stat.st_nlink > 0)
+        rustix::fs::fstat(&self.0.file).is_ok_and(|stat| stat.st_nlink > 0)
     }
 
     /// Locks the byte that `key` falls on; `None` while another process has it.
     pub(crate) fn try_lock(&self, key: [u8; 16]) -> Result<Option<LockedKey>> {
         let offset = offset(key);
-        match set(&self.file, Kind::Write, offset, 1) {
-            Ok(()) => Ok(Some(LockedKey { file: Arc::clone(&self.file), offset, holder: Process::current() })),
-            Err(error) if is_taken(&error) => self.expect_holder(offset).map(|()| None),
-            Err(error) => Err(Error::io("lock a byte of", NAME.as_ref(), error)),
+        if !self.is_ours_to_lock(offset) {
+            return Ok(Some(LockedKey { of: None }));
         }
+        let locked = set(&self.0.file, Kind::Write, offset, 1);
+        let held = Held { file: Arc::clone(&self.0), offset, holder: Process::current() };
+        match locked {
+            Ok(()) => Ok(Some(LockedKey { of: Some(held) })),
+            Err(error) => {
+                held.forget();
+                if is_taken(&error) {
+                    return self.expect_holder(offset).map(|()| None);
+                }
+                Err(Error::io("lock a byte of", NAME.as_ref(), error))
+            }
+        }
+    }
+
+    /// Notes that a thread is about to lock the byte: a child that is forked from now on knows of it. False for one that a
+    /// thread of the parent held.
+    fn is_ours_to_lock(&self, offset: i64) -> bool {
+        let mut holders = self.0.holders();
+        let is_ours = !holders.inherited.contains(&offset);
+        if is_ours {
+            holders.held.insert(offset);
+        }
+        is_ours
     }
 
     /// Fails if the byte is locked for reading: such a lock isn't a holder's, and needn't end.
     fn expect_holder(&self, offset: i64) -> Result<()> {
-        let found = find(&self.file, Kind::Write, offset, 1);
+        let found = find(&self.0.file, Kind::Write, offset, 1);
         match found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))? {
             Some(Found { kind: Kind::Read, .. }) => Err(Error::unsupported(format!(
                 "byte {offset} of `{NAME}` is locked for reading by another process, expected a lock for writing"
@@ -75,20 +133,30 @@ impl Locks {
 
 /// A byte that this process has locked, until it is dropped or the process ends.
 pub(crate) struct LockedKey {
-    file: Arc<File>,
+    /// `None` of one that a thread of the parent held when this process was forked.
+    of: Option<Held>,
+}
+
+struct Held {
+    file: Arc<LockFile>,
     offset: i64,
-    /// A child that was forked meanwhile has the file, too, and would give back its parent's lock.
+    /// A child that was forked meanwhile has a copy of this, too: the lock is its parent's to give back.
     holder: Process,
+}
+
+impl Held {
+    fn forget(&self) {
+        self.file.holders().held.remove(&self.offset);
+    }
 }
 
 impl Drop for LockedKey {
     fn drop(&mut self) {
-        if !self.holder.is_current() {
-            return;
-        }
-        if let Err(error) = set(&self.file, Kind::Unlock, self.offset, 1) {
+        let Some(held) = self.of.take().filter(|held| held.holder.is_current()) else { return };
+        if let Err(error) = set(&held.file.file, Kind::Unlock, held.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }
+        held.forget();
     }
 }
 
@@ -119,7 +187,7 @@ impl Locks {
     /// Announces that whoever computes one of `held` waits for `awaited`.
     pub(crate) fn announce(&self, held: &[u32], awaited: u32) -> Result<AnnouncedWaits> {
         // A file that is opened once more: a process doesn't see the locks of one that it has.
-        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let path = format!("/proc/self/fd/{}", self.0.file.as_raw_fd());
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
         for held in held {
@@ -139,7 +207,7 @@ impl Locks {
             if start >= end {
                 continue;
             }
-            let found = find(&self.file, Kind::Read, waits(held) + start, end - start);
+            let found = find(&self.0.file, Kind::Read, waits(held) + start, end - start);
             let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
             // The system says one of them, in no order: the others are before it and behind it.
             if let Some(stub) = found.map(|found| found.offset - waits(held)).filter(|stub| (start..end).contains(stub))
@@ -180,7 +248,7 @@ fn is_taken(error: &std::io::Error) -> bool {
 impl Locks {
     /// Keeps everybody from announcing a wait, as a lock for reading does.
     pub(crate) fn read_waits(&self) -> File {
-        let file = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd())).unwrap();
+        let file = File::open(format!("/proc/self/fd/{}", self.0.file.as_raw_fd())).unwrap();
         set(&file, Kind::Read, waits(0), TO_THE_END).unwrap();
         file
     }

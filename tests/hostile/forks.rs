@@ -136,6 +136,44 @@ fn a_forked_child_has_threads_that_share_its_locks() {
     assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Leaves a line behind for each computation.
+#[cfg(target_os = "linux")]
+#[cache]
+fn told(notes: &str, n: u64) -> u64 {
+    use std::io::Write as _;
+    writeln!(std::fs::File::options().append(true).create(true).open(notes).unwrap(), "{n}").unwrap();
+    thread::sleep(Duration::from_millis(500));
+    n
+}
+
+/// What `multiprocessing` does by fork: children of one process need a key that nobody has computed.
+#[cfg(target_os = "linux")]
+#[test]
+fn of_forked_children_that_need_a_key_one_computes_it() {
+    const NAME: &str = "hostile::forks::of_forked_children_that_need_a_key_one_computes_it";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let notes = format!("{folder}/notes");
+        let memory = Memory::open(Path::new(&folder).join("cache")).unwrap();
+        assert_eq!(memory.eval(told::call(&notes, 1)), 1);
+        let child =
+            || in_a_fork(|| memory.eval(told::call(&notes, 2)) == 2 && is_shared_by_a_grandchild(&memory, &notes));
+        let codes: Vec<_> = thread::scope(|scope| {
+            let children: Vec<_> = (0..4).map(|_| scope.spawn(child)).collect();
+            children.into_iter().map(|child| child.join().unwrap()).collect()
+        });
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "1\n2\n3\n");
+        std::process::exit(codes.into_iter().max().unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(target_os = "linux")]
+fn is_shared_by_a_grandchild(memory: &Memory, notes: &str) -> bool {
+    in_a_fork(|| memory.eval(told::call(notes, 3)) == 3) == 0
+}
+
 /// A child looks up types that its parent had and makes functions for others, whoever was looking when it was forked.
 #[test]
 fn a_forked_child_waits_for_no_thread_that_looked_a_method_up() {
