@@ -1,6 +1,7 @@
 //! A call of a function that is known at run time, and what a memory knows of it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +121,28 @@ impl Call {
     /// Returns an error when the call can't be keyed, or its entry can't be read.
     pub fn entry(&self, memory: &Memory) -> Result<Option<Entry>> {
         memory.entry_of(self)
+    }
+
+    /// The file that the call's record has in `memory`, whether or not there is one; `None` where the call can't be keyed
+    /// or `memory` is disabled. Reads nothing.
+    ///
+    /// ```
+    /// use ndcache::dynamic::{Argument, Call, FunctionBuilder};
+    /// use ndcache::{Memory, digest};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let memory = Memory::open(folder.path())?;
+    /// let function = FunctionBuilder::new("lab.double", digest("2 * x")).build()?;
+    /// let call = Call::new(function, [Argument::new("x", digest(&21_i64), "21")]);
+    /// let path = call.path(&memory).expect("it has a key");
+    /// assert!(path.starts_with(folder.path()) && path.extension().is_some_and(|end| end == "record"));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    #[must_use]
+    pub fn path(&self, memory: &Memory) -> Option<PathBuf> {
+        let engine = memory.0.as_deref()?;
+        let site = self.site(&engine.settings.salt).ok()?;
+        Some(engine.archive.disk.path_of(&site.record()))
     }
 
     /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.

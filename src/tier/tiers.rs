@@ -165,8 +165,8 @@ mod tests {
         let is_open =
             || AT_END.with(|end| end.0.borrow().iter().filter(|waiting| waiting.open.strong_count() > 0).count());
         let folder = tempfile::tempdir().unwrap();
-        let mut builder = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::new()));
-        builder.settings.tier_wait = Duration::from_secs(1);
+        let builder = Memory::builder(folder.path()).tier(Tier::new(MemoryBackend::new()));
+        let builder = builder.tier_wait(Duration::from_secs(1));
         let memory = builder.open().unwrap();
         assert_eq!(is_open(), 1);
         drop(memory);

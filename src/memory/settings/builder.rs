@@ -382,6 +382,33 @@ impl MemoryBuilder {
         self
     }
 
+    /// For how long the end of the memory waits for what is still to be sent to [tiers](Self::tier), as
+    /// `NDCACHE_REMOTE_WAIT` says; not at all unless said.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndcache::Memory;
+    /// use ndcache::tier::{Access, MemoryBackend, Tier};
+    /// # let folder = tempfile::tempdir().unwrap();
+    ///
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let place = MemoryBackend::new();
+    /// let tier = Tier::new(place.clone()).access(Access::ReadWrite);
+    /// let memory = Memory::builder(folder.path()).tier(tier).tier_wait(Duration::from_secs(60)).open()?;
+    /// memory.eval(double::call(1.0));
+    /// drop(memory);
+    /// assert_eq!(place.names().len(), 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn tier_wait(mut self, wait: Duration) -> Self {
+        self.settings.tier_wait = wait;
+        self
+    }
+
     /// Opens the memory; creates the folder if it isn't there.
     ///
     /// A folder that begins with `~/`, or is `~`, is in the user's home folder, as a shell and joblib have it, whether
