@@ -1,8 +1,8 @@
-"""Writes what benches have measured into a document: `write.py DOCUMENT ROWS COMPARISON`.
+"""Writes what benches have measured into a document: `write.py DOCUMENT ROWS COMPARISON PYTHON`.
 
-ROWS is the file of JSON lines that `benches/ratio` appends to, COMPARISON what `benches/compare/run` printed. Only what
-stands between `<!-- table: NAME -->` and `<!-- end -->` is replaced, so that the words around it stay. NAME is a bench,
-`machine` or `compare`; a table whose bench didn't run stays as it was.
+ROWS is the file of JSON lines that `benches/ratio` appends to, COMPARISON what `benches/compare/run` printed, PYTHON what
+`python/benches/run` did. Only what stands between `<!-- table: NAME -->` and `<!-- end -->` is replaced, so that the words
+around it stay. NAME is a bench, `machine`, `compare` or `python`; a table whose bench didn't run stays as it was.
 """
 
 import datetime
@@ -86,16 +86,17 @@ def replace(text, name, body):
     return pattern.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)
 
 
-def main(document, rows, comparison):
+def main(document, rows, comparison, python):
     with open(document) as file:
         text = file.read()
     with open(rows) as file:
         rows = [json.loads(line) for line in file]
     for bench in dict.fromkeys(row["bench"] for row in rows):
         text = replace(text, bench, table([row for row in rows if row["bench"] == bench]))
-    if os.path.exists(comparison):
-        with open(comparison) as file:
-            text = replace(text, "compare", file.read().strip())
+    for name, printed in (("compare", comparison), ("python", python)):
+        if os.path.exists(printed):
+            with open(printed) as file:
+                text = replace(text, name, file.read().strip())
     text = replace(text, "machine", machine())
     with open(document, "w") as file:
         file.write(text)
