@@ -1,5 +1,6 @@
 //! Files as arguments: by their content, or by their size and times.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ndcache::{Digest, FileContent, FileStamp, digest};
@@ -36,8 +37,8 @@ impl CoreFileContent {
         self.path.clone()
     }
 
-    fn __fspath__(&self) -> PathBuf {
-        self.path.clone()
+    fn __fspath__(&self) -> OsString {
+        self.path.clone().into_os_string()
     }
 
     fn __repr__(&self) -> String {
@@ -60,8 +61,8 @@ impl CoreFileStamp {
         self.path.clone()
     }
 
-    fn __fspath__(&self) -> PathBuf {
-        self.path.clone()
+    fn __fspath__(&self) -> OsString {
+        self.path.clone().into_os_string()
     }
 
     fn __repr__(&self) -> String {

@@ -34,9 +34,11 @@ mod walk;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
 
-/// The digest of a value, in hex; the order of dicts doesn't count.
+/// The digest of a value, in hex; the order of dicts doesn't count. What joblib's `hash` takes besides changes nothing.
 #[pyfunction]
-fn hash(value: &Bound<'_, PyAny>) -> PyResult<String> {
+#[pyo3(signature = (value, hash_name="md5", coerce_mmap=false))]
+fn hash(value: &Bound<'_, PyAny>, hash_name: &str, coerce_mmap: bool) -> PyResult<String> {
+    let _ = (hash_name, coerce_mmap);
     Ok(walk::digest_of(value, true)?.to_string())
 }
 
@@ -95,7 +97,9 @@ fn main(py: Python<'_>, arguments: Vec<std::ffi::OsString>) -> u8 {
     py.detach(|| ndcache_cli::run(arguments))
 }
 
-#[pymodule]
+// Elements of arrays and bytes are read without locks, as NumPy does: the lock of the interpreter is what orders those who
+// change them.
+#[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_function(wrap_pyfunction!(hash, module)?)?;
@@ -118,5 +122,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<files::CoreFileStamp>()?;
     module.add("MISSING", function::missing(py))?;
     module.add("Unkeyable", py.get_type::<walk::Unkeyable>())?;
+    // What is measured of a debug build says nothing.
+    module.add("IS_DEBUG", cfg!(debug_assertions))?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -1,10 +1,12 @@
 //! A memory of Python's: the folder with the settings that are Python's own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
+use ndcache::stats::TierCounts;
 use ndcache::verify::Repair;
 use ndcache::{Limits, Memory, Mode};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
@@ -46,7 +48,12 @@ pub(crate) struct CoreMemory {
     pub(crate) texts: bool,
     pub(crate) expires: bool,
     pub(crate) recheck: f64,
+    /// The last calls of this process that missed: function, arguments in words, reason.
+    misses: Mutex<VecDeque<(String, String, String)>>,
 }
+
+/// So many of the last misses are remembered.
+const LAST_MISSES: usize = 5;
 
 /// What a cache error is for Python.
 pub(crate) fn raised(error: &ndcache::Error) -> PyErr {
@@ -73,16 +80,7 @@ impl CoreMemory {
             Ok(options.get_item(name)?.filter(|value| !value.is_none()))
         };
         let mmap = match get("mmap_mode")? {
-            Some(mode) => {
-                let (mode, told) = MmapMode::of(&mode)?;
-                if told {
-                    python::messages(py)?.getattr("warn_once")?.call1((
-                        "mmap_mode",
-                        "stored results are never written to: `mmap_mode` \"r+\" and \"w+\" are taken as \"c\"",
-                    ))?;
-                }
-                mode
-            }
+            Some(mode) => MmapMode::told(&mode)?,
             None => MmapMode::Owned,
         };
         let trust = match get("pickle")? {
@@ -113,10 +111,21 @@ impl CoreMemory {
                     .getattr("prepared_folder")?
                     .call1((location, &options))?
                     .extract::<PathBuf>()?;
-                (Self::shared(py, &location, &options)?, Some(location))
+                (Self::shared(py, &location, &options, trust)?, Some(location))
             }
         };
-        Ok(Self { memory, location, options: options.unbind(), mmap, trust, verbose, texts, expires, recheck })
+        Ok(Self {
+            memory,
+            location,
+            options: options.unbind(),
+            mmap,
+            trust,
+            verbose,
+            texts,
+            expires,
+            recheck,
+            misses: Mutex::default(),
+        })
     }
 
     /// The folder, as it was opened; None of a memory that caches nothing.
@@ -150,7 +159,7 @@ impl CoreMemory {
     }
 
     /// The counts of this process: `hits`, `misses`, `faults`, `saved` and `spent` in seconds, `bytes`, `by_function`,
-    /// `by_reason`.
+    /// `by_reason`, `by_tier`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.memory.stats();
         let fronts = crate::function::front_hits(&self.memory);
@@ -178,7 +187,32 @@ impl CoreMemory {
         all.set_item("bytes", bytes)?;
         all.set_item("by_function", by_function)?;
         all.set_item("by_reason", stats.by_reason().clone())?;
+        let by_tier = PyDict::new(py);
+        for (place, counts) in stats.by_tier() {
+            by_tier.set_item(place, tier_counts(py, counts)?)?;
+        }
+        all.set_item("by_tier", by_tier)?;
         Ok(all)
+    }
+
+    /// The last calls of this process that missed, the last one first: function, arguments in words, reason.
+    fn last_misses(&self) -> Vec<(String, String, String)> {
+        python::lock(&self.misses).iter().cloned().collect()
+    }
+
+    /// Sends what is left to be sent to tiers, for so many seconds: a dict of how many were `uploaded`, are `left` and have
+    /// `failed`, and of `troubles`, which say why.
+    #[pyo3(signature = (timeout=None))]
+    fn flush_tiers<'py>(&self, py: Python<'py>, timeout: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
+        let wait = timeout.map_or(Ok(Duration::from_secs(60)), |timeout| duration(&timeout, "timeout"))?;
+        let memory = Arc::clone(&self.memory);
+        let flushed = py.detach(|| memory.flush(wait)).map_err(|error| raised(&error))?;
+        let told = PyDict::new(py);
+        told.set_item("uploaded", flushed.uploaded)?;
+        told.set_item("left", flushed.left)?;
+        told.set_item("failed", flushed.failed)?;
+        told.set_item("troubles", flushed.troubles.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        Ok(told)
     }
 
     /// The stored calls, of one function if its path is given.
@@ -259,7 +293,33 @@ impl CoreMemory {
     }
 }
 
+/// What was asked of a tier, by the names of its counts.
+fn tier_counts<'py>(py: Python<'py>, counts: &TierCounts) -> PyResult<Bound<'py, PyDict>> {
+    let told = PyDict::new(py);
+    let numbers = [
+        ("asked", counts.asked),
+        ("hits", counts.hits),
+        ("absent", counts.absent),
+        ("stale", counts.stale),
+        ("left", counts.left),
+        ("damaged", counts.damaged),
+        ("fetched_bytes", counts.fetched_bytes),
+        ("uploads", counts.uploads),
+        ("uploaded_bytes", counts.uploaded_bytes),
+    ];
+    numbers.into_iter().try_for_each(|(name, number)| told.set_item(name, number))?;
+    told.set_item("errors", counts.errors.clone())?;
+    Ok(told)
+}
+
 impl CoreMemory {
+    /// Remembers a call that has missed.
+    pub(crate) fn note_miss(&self, function: &str, words: String, why: &str) {
+        let mut misses = python::lock(&self.misses);
+        misses.truncate(LAST_MISSES - 1);
+        misses.push_front((function.to_owned(), words, why.to_owned()));
+    }
+
     pub(crate) fn clear_function_of(&self, py: Python<'_>, function: &str) -> PyResult<u64> {
         changed();
         let memory = Arc::clone(&self.memory);
@@ -278,9 +338,14 @@ impl CoreMemory {
     }
 
     /// The memory of this folder and these settings that is open already, else a new one.
-    fn shared(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Arc<Memory>> {
-        let own = ["mmap_mode", "verbose", "shared", "recheck"];
-        let mut settings = Vec::new();
+    fn shared(
+        py: Python<'_>,
+        folder: &std::path::Path,
+        options: &Bound<'_, PyDict>,
+        trust: Trust,
+    ) -> PyResult<Arc<Memory>> {
+        let own = ["mmap_mode", "verbose", "shared", "recheck", "pickle"];
+        let mut settings = vec![format!("{trust:?}")];
         for (name, value) in options.iter() {
             let name: String = name.extract()?;
             if !own.contains(&name.as_str()) {
@@ -293,7 +358,7 @@ impl CoreMemory {
         if let Some(memory) = known.filter(|memory| memory.location().is_none_or(std::path::Path::exists)) {
             return Ok(memory);
         }
-        let memory = Arc::new(open(py, folder, options)?);
+        let memory = Arc::new(open(py, folder, options, trust == Trust::Any)?);
         let mut all = python::lock(&OPEN);
         let all = all.get_or_insert_default();
         all.retain(|_, memory| memory.strong_count() > 0);

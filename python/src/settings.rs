@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ndcache::policy::Durability;
-use ndcache::tier::Tier;
+use ndcache::tier::{Share, Tier};
 use ndcache::{Compression, Limits, Memory, Mode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -89,7 +89,7 @@ fn method_of(method: &str, level: i64) -> PyResult<Compression> {
 }
 
 /// Folders that machines share: a text as `NDCACHE_REMOTE` has it (`rw:/nfs/team,/nfs/main`), or a list of such places.
-fn tiers_of(value: &Bound<'_, PyAny>, pickles: bool) -> PyResult<Vec<Tier>> {
+fn tiers_of(value: &Bound<'_, PyAny>, share: Share, pickles: bool) -> PyResult<Vec<Tier>> {
     let places: Vec<String> = match value.extract::<String>() {
         Ok(text) => text.split(',').map(|place| place.trim().to_owned()).collect(),
         Err(_) => value.try_iter()?.map(|place| place_of(&place?)).collect::<PyResult<_>>()?,
@@ -100,13 +100,25 @@ fn tiers_of(value: &Bound<'_, PyAny>, pickles: bool) -> PyResult<Vec<Tier>> {
             "`remote` names a URL of `{scheme}`, expected a folder: this wheel was built without such places, as \
              `pip install ./python --config-settings=build-args=\"--features remote\"` builds it with them"
         ))),
-        _ => Ok(place.parse::<Tier>().map_err(|error| raised(&error))?.pickles(pickles)),
+        _ => Ok(place.parse::<Tier>().map_err(|error| raised(&error))?.share(share).pickles(pickles)),
     };
     places.iter().filter(|place| !place.is_empty()).map(tier).collect()
 }
 
 fn place_of(value: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(value.extract::<PathBuf>()?.to_string_lossy().into_owned())
+}
+
+/// With which machines results are shared, as `NDCACHE_REMOTE_SHARE` has it.
+fn share_of(value: &Bound<'_, PyAny>) -> PyResult<Share> {
+    let text: String = value.extract().map_err(|_| {
+        PyTypeError::new_err("`share` is no text, expected \"target\", \"any\" or a name that machines have in common")
+    })?;
+    Ok(match text.as_str() {
+        "target" => Share::Target,
+        "any" => Share::Any,
+        name => Share::Named(name.to_owned().leak()),
+    })
 }
 
 fn mode_of(text: &str) -> PyResult<Mode> {
@@ -124,7 +136,7 @@ fn mode_of(text: &str) -> PyResult<Mode> {
 }
 
 /// The names of the settings.
-pub(crate) const OPTIONS: [&str; 18] = [
+pub(crate) const OPTIONS: [&str; 19] = [
     "mmap_mode",
     "compress",
     "verbose",
@@ -140,13 +152,19 @@ pub(crate) const OPTIONS: [&str; 18] = [
     "durability",
     "readable",
     "remote",
+    "share",
+    "remote_wait",
     "salt",
-    "env",
     "statistics",
 ];
 
-/// Opens a memory with these settings, as they are named in Python.
-pub(crate) fn open(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_, PyDict>) -> PyResult<Memory> {
+/// Opens a memory with these settings, as they are named in Python. Who loads `pickles` of others gets them from tiers, too.
+pub(crate) fn open(
+    py: Python<'_>,
+    folder: &std::path::Path,
+    options: &Bound<'_, PyDict>,
+    pickles: bool,
+) -> PyResult<Memory> {
     let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
         Ok(options.get_item(name)?.filter(|value| !value.is_none()))
     };
@@ -194,13 +212,14 @@ pub(crate) fn open(py: Python<'_>, folder: &std::path::Path, options: &Bound<'_,
     if let Some(statistics) = get("statistics")? {
         builder = builder.statistics(statistics.is_truthy()?);
     }
+    let share = get("share")?.map_or(Ok(Share::Target), |share| share_of(&share))?;
     if let Some(remote) = get("remote")? {
-        // Who loads another's pickles runs their code.
-        let pickles =
-            get("pickle")?.is_some_and(|pickle| pickle.extract::<String>().is_ok_and(|pickle| pickle == "any"));
-        for tier in tiers_of(&remote, pickles)? {
+        for tier in tiers_of(&remote, share, pickles)? {
             builder = builder.tier(tier);
         }
+    }
+    if let Some(wait) = get("remote_wait")? {
+        builder = builder.tier_wait(duration(&wait, "remote_wait")?);
     }
     py.detach(|| builder.open()).map_err(|error| raised(&error))
 }

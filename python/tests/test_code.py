@@ -31,7 +31,7 @@ def states(folder: pathlib.Path, programs: list[dict[str, str]], seed: int, prel
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(text + "\n")
     env = {**os.environ, "PYTHONHASHSEED": str(seed), "PRELOAD": preload}
-    subprocess.run([sys.executable, str(STATE), *map(str, folders)], check=True, env=env, timeout=300)
+    subprocess.run([sys.executable, str(STATE), *map(str, folders)], check=True, env=env, timeout=1200)
     return [(place / "state").read_text() for place in folders]
 
 

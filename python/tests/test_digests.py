@@ -10,6 +10,8 @@ import pickle
 import random
 import subprocess
 import sys
+import threading
+import time
 
 import digest_values
 import numpy as np
@@ -88,6 +90,48 @@ def test_arrays_have_the_digests_that_rust_gives_their_files(tmp_path):
     assert done.returncode == 0, done.stderr
     theirs = [line.split()[0] for line in done.stdout.splitlines()]
     assert theirs == [digest(array) for array in arrays]
+
+
+def test_bytes_are_hashed_without_the_lock_of_the_interpreter():
+    # The larger, the longer the others would have to wait.
+    data = bytes(200 << 20)
+    values = [data, data.decode(), bytearray(data), memoryview(data), memoryview(data).cast("f")]
+    known = [digest(value) for value in values]
+    assert len(set(known)) == len(known)
+    turns, is_over = [0], threading.Event()
+
+    def others():
+        while not is_over.is_set():
+            turns[0] += 1
+            time.sleep(0)
+
+    thread = threading.Thread(target=others)
+    before = sys.getswitchinterval()
+    # Who has the lock isn't asked to give it up: it is done without being asked, or not at all.
+    sys.setswitchinterval(100)
+    try:
+        thread.start()
+        for value, expected in zip(values, known):
+            turns[0] = 0
+            assert digest(value) == expected
+            assert turns[0] > 10, (type(value), turns)
+    finally:
+        sys.setswitchinterval(before)
+        is_over.set()
+        thread.join()
+
+
+def test_bytes_like_values_count_by_their_bytes():
+    long = np.arange(100_000, dtype="u1")
+    for size in (0, 1, 60_000, 100_000):
+        data = long[:size].tobytes()
+        one, part = bytearray(data), memoryview(data + b"x")[:size]
+        assert digest(one) == digest(bytearray(data)) != digest(data)
+        assert digest(memoryview(data)) == digest(memoryview(bytearray(data))) == digest(part) != digest(one)
+        one += b"!"  # nothing keeps it from growing any more
+        assert digest(one) != digest(bytearray(data))
+        if size > 1:
+            assert digest(memoryview(data)[::2]) == digest(memoryview(data[::2])) != digest(memoryview(data))
 
 
 def test_strides_and_views_count_by_their_elements():
@@ -282,6 +326,94 @@ def test_the_user_says_what_counts_of_a_type():
     assert digest(Special([1])) != digest(Tensor([1]))
     with pytest.raises(TypeError, match="digest of its own"):
         ndcache.register_hasher(list, len)
+
+
+def test_a_hasher_is_registered_by_a_decorator_too():
+    class Handle:
+        def __init__(self, name):
+            self.name, self.lock = name, threading.Lock()
+
+    @ndcache.register_hasher(Handle)
+    def of_handle(handle):
+        return handle.name
+
+    assert of_handle(Handle("a")) == "a"
+    assert digest(Handle("a")) == digest(Handle("a")) != digest(Handle("b"))
+    with pytest.raises(TypeError, match="digest of its own"):
+        ndcache.register_hasher(list)(len)
+
+
+def _xarrays():
+    import pandas as pd
+    import xarray as xr
+
+    days = pd.date_range("2026-01-01", periods=3)
+    levels = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["letter", "number"])
+    make = lambda **options: xr.DataArray(np.arange(3.0), dims="x", **options)  # noqa: E731
+    return {
+        "none": make(),
+        "ints": make(coords={"x": [1, 2, 3]}),
+        "other ints": make(coords={"x": [1, 2, 4]}),
+        "small ints": make(coords={"x": np.array([1, 2, 3], "i4")}),
+        "floats": make(coords={"x": [1.0, 2.0, 3.0]}),
+        "texts": make(coords={"x": ["a", "b", "c"]}),
+        "days": make(coords={"x": days}),
+        "later days": make(coords={"x": days + pd.Timedelta("1D")}),
+        "without an index": make(coords={"x": [1, 2, 3]}).drop_indexes("x"),
+        "a second coordinate": make(coords={"x": [1, 2, 3], "mass": ("x", [0.1, 0.2, 0.3])}),
+        "its other values": make(coords={"x": [1, 2, 3], "mass": ("x", [0.1, 0.2, 0.4])}),
+        "a name": make(coords={"x": [1, 2, 3]}, name="wind"),
+        "an attribute": make(coords={"x": [1, 2, 3]}, attrs={"unit": "m"}),
+        "of a coordinate": make(coords={"x": ("x", [1, 2, 3], {"unit": "m"})}),
+        "categories": xr.DataArray(np.arange(3.0), dims="x", coords={"x": pd.CategoricalIndex(["a", "b", "a"])}),
+        "levels": xr.DataArray(np.arange(4.0), coords=xr.Coordinates.from_pandas_multiindex(levels, "x"), dims="x"),
+        "other levels": xr.DataArray(np.arange(4.0), coords=xr.Coordinates.from_pandas_multiindex(levels[::-1], "x"), dims="x"),
+        "a set": xr.Dataset({"v": make(coords={"x": [1, 2, 3]})}),
+        "another set": xr.Dataset({"v": make(coords={"x": [1, 2, 4]})}),
+        "a set with an attribute": xr.Dataset({"v": make(coords={"x": [1, 2, 3]})}, attrs={"unit": "m"}),
+        "a variable": xr.Variable("x", [1, 2, 3]),
+        "an index's variable": xr.IndexVariable("x", [1, 2, 3]),
+    }
+
+
+def test_xarrays_count_by_dims_coordinates_attributes_and_values():
+    pytest.importorskip("xarray")
+    one, again = _xarrays(), _xarrays()
+    of = {name: digest(value) for name, value in one.items()}
+    assert len(set(of.values())) == len(of), [names for names in itertools.combinations(of, 2) if of[names[0]] == of[names[1]]]
+    for name, value in again.items():
+        assert digest(value) == of[name], name
+        assert digest(pickle.loads(pickle.dumps(value))) == of[name], name
+        assert digest(value.copy(deep=True)) == of[name], name
+
+
+def test_of_xarray_what_is_lazy_is_refused_until_it_is_loaded(tmp_path):
+    xr = pytest.importorskip("xarray")
+    pytest.importorskip("dask")
+    plain = _xarrays()["a set"]
+    with pytest.raises(Unkeyable, match="lazy"):
+        digest(plain.chunk({"x": 1}))
+    assert digest(plain.chunk({"x": 1}).load()) == digest(plain)
+    plain.to_netcdf(tmp_path / "a.nc", engine="scipy")
+    with xr.open_dataset(tmp_path / "a.nc", engine="scipy") as opened:
+        with pytest.raises(Unkeyable, match="lazy"):
+            digest(opened)
+        loaded = digest(opened.load())
+        assert loaded == digest(pickle.loads(pickle.dumps(opened)))
+
+
+def test_a_function_of_an_xarray_hits(tmp_path):
+    pytest.importorskip("xarray")
+    runs = []
+
+    def mean(data):
+        runs.append(1)
+        return float(data.mean())
+
+    cached = ndcache.Memory(tmp_path / "c", verbose=0).cache(mean)
+    assert cached(_xarrays()["days"]) == cached(_xarrays()["days"]) == 1.0 and runs == [1]
+    cached(_xarrays()["later days"])
+    assert runs == [1, 1]
 
 
 def test_hash_has_joblibs_equalities():

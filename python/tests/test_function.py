@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import functools
 import inspect
@@ -109,6 +110,44 @@ def test_a_miss_says_why(memory):
     g = make(5)
     g(1)
     assert "captured `factor` changed" in g.why
+
+
+def test_after_a_hit_there_is_no_reason_whatever_came_before(memory):
+    @memory.cache
+    def double(x):
+        if x == 9:
+            raise ValueError("nine")
+        return x * 2
+
+    for _ in range(3):
+        double(1)
+    for other in (lambda: double(9), lambda: double(iter([])), lambda: double(2)):
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other()
+        assert double.why != ""
+        assert double(1) == 2 and double.why == ""
+    reader = ndcache.Memory(memory.location, verbose=0, mode="read-only").cache(double.func)
+    reader(1), reader(1), reader(3)
+    assert reader.why != ""
+    assert reader(1) == 2 and reader.why == ""
+    double(4)
+    double.call_and_shelve(1)
+    assert double.why == ""
+
+
+def test_after_an_awaited_hit_there_is_no_reason(memory):
+    @memory.cache
+    async def double(x):
+        return x * 2
+
+    async def calls():
+        await double(1)
+        await double(2)
+        assert double.why != ""
+        assert await double(1) == 2 and double.why == ""
+
+    asyncio.run(calls())
 
 
 def test_an_edited_helper_is_named(tmp_path):
@@ -468,6 +507,36 @@ def test_a_stored_result_is_read_by_its_path(tmp_path):
     assert any(ndcache.read(file)[0] == 3.0 for file in entry.files if str(file).endswith(".npy"))
     with pytest.raises(FileNotFoundError):
         ndcache.read(tmp_path / "nothing.record")
+
+
+def test_other_backends_are_refused_with_a_word_on_tiers():
+    class StoreBackendBase:
+        pass
+
+    class Mine(StoreBackendBase):
+        pass
+
+    for name, backend, error in ((3, Mine, ValueError), ("mine", object, ValueError), ("mine", Mine, NotImplementedError)):
+        with pytest.raises(error, match="by tiers"):
+            ndcache.register_store_backend(name, backend)
+    with pytest.raises(TypeError, match="by tiers"):
+        Memory("x", backend="mine")
+
+
+def test_the_last_misses_are_told_in_a_notebook(memory):
+    @memory.cache
+    def cube(n):
+        return n**3
+
+    for n in range(8):
+        cube(n)
+    cube(7)
+    assert [words for _, words, _ in memory.last_misses()] == ["n=7", "n=6", "n=5", "n=4", "n=3"]
+    html = memory._repr_html_()
+    assert "last misses" in html and "cube(n=7)" in html and "n=2" not in html and "→ 7" in html
+    quiet = Memory(memory.location, verbose=0, texts=False)
+    quiet.cache(cube.func)(99)
+    assert "99" not in quiet._repr_html_() and "cube(…)" in quiet._repr_html_()
 
 
 def test_how_it_looks_in_a_notebook(memory):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -252,6 +253,13 @@ def test_a_text_that_names_a_file_is_told_once(tmp_path):
         read(str(file), 2)
 
 
+def test_a_file_that_counts_is_opened_by_its_path(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    for kind in (ndcache.FileContent, ndcache.FileStamp):
+        file = kind(tmp_path / "a.txt")
+        assert os.fspath(file) == str(tmp_path / "a.txt") and pathlib.Path(file).read_text() == "a"
+
+
 def test_the_content_of_a_file_counts_where_it_is_asked_for(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1")
@@ -316,31 +324,75 @@ def test_what_was_saved_is_told_at_exit(tmp_path):
     assert "saved" in last and "1 of 1" in last, last
 
 
+def failing(n):
+    raise AssertionError("it was computed")
+
+
+def fetches(memory, name, n):
+    """The result of a call of `rows`, which has to come from elsewhere."""
+    value = memory.cache(failing, name=name, code="version", version=1)(n)
+    assert (memory.stats()["hits"], memory.stats()["misses"]) == (1, 0)
+    return value
+
+
+def slow(n):
+    time.sleep(0.2)
+    return np.arange(n, dtype="f8")
+
+
 def test_results_go_by_a_shared_folder_to_other_machines(tmp_path):
     team = tmp_path / "team"
     one = Memory(tmp_path / "one", verbose=0, remote=f"rw:{team}")
-    one.cache(rows)(5000)
-    one.cache(lambda n: {1, 2}, name="sets.make")(1)
-    del one
-    program = """
-    import json, sys
-    import numpy as np, ndcache
-    from ndcache import Memory
-    memory = Memory(sys.argv[1], verbose=0, remote=[sys.argv[2]])
-    runs = []
-    def rows(n):
-        runs.append(n)
-        return np.arange(n, dtype="f8")
-    print(json.dumps(len(memory.entries())))
-    """
-    assert answer(program, tmp_path / "two", team) == 0
+    one.cache(slow, name="lab.rows", code="version", version=1)(5000)
+    told = one.flush(timeout=60)
+    assert (told["uploaded"] + told["left"], told["failed"], told["troubles"]) in ((0, 0, []), (1, 0, [])), told
+    (counts,) = one.stats()["by_tier"].values()
+    assert (counts["asked"], counts["absent"], counts["uploads"], counts["errors"]) == (1, 1, 1, {})
     two = Memory(tmp_path / "two", verbose=0, remote=[team])
-    assert two.cache(rows)(5000).sum() == rows(5000).sum()
-    assert two.cache(lambda n: {1, 2}, name="sets.make")(1) == {1, 2}
+    assert (fetches(two, "lab.rows", 5000) == np.arange(5000.0)).all()
+    (counts,) = two.stats()["by_tier"].values()
+    assert counts["hits"] == 1 and 40_000 <= counts["fetched_bytes"] < 41_000 and counts["uploads"] == 0
+    # Of another share it is another place.
+    other = Memory(tmp_path / "three", verbose=0, remote=[team], share="any")
+    with pytest.raises(AssertionError, match="computed"):
+        fetches(other, "lab.rows", 5000)
     with pytest.raises(ValueError, match="expected a folder"):
-        Memory(tmp_path / "three", remote="s3://bucket")
+        Memory(tmp_path / "four", remote="s3://bucket")
     with pytest.raises(ValueError, match="`s3://bucket/folder`"):
-        Memory(tmp_path / "three", remote="rw:s3:/bucket")
+        Memory(tmp_path / "four", remote="rw:s3:/bucket")
+    with pytest.raises(TypeError, match="`share`"):
+        Memory(tmp_path / "four", remote=str(team), share=True)
+    with pytest.raises(ValueError, match="share is named"):
+        Memory(tmp_path / "four", remote=str(team), share="a/b")
+
+
+STORES = """
+import os, sys, time
+from ndcache import Memory
+memory = Memory.from_env(sys.argv[1], verbose=0)
+@memory.cache(name="lab.rows", code="version", version=1)
+def rows(n):
+    time.sleep(0.2)
+    return list(range(n))
+rows(3)
+"""
+
+
+def test_the_environment_names_tiers(tmp_path, monkeypatch):
+    team = tmp_path / "team"
+    # What a program has stored is there when it has ended.
+    run(STORES, tmp_path / "one", NDCACHE_REMOTE=f"rw:{team}", NDCACHE_REMOTE_SHARE="any", NDCACHE_REMOTE_WAIT="60")
+    assert list(team.rglob("*.record*")) or [path for path in team.rglob("*") if path.is_file()], "nothing was sent"
+    for name, value in (("NDCACHE_REMOTE", str(team)), ("NDCACHE_REMOTE_SHARE", "any"), ("NDCACHE_REMOTE_WAIT", "2.5")):
+        monkeypatch.setenv(name, value)
+    two = Memory.from_env(tmp_path / "two", verbose=0)
+    assert (two.options["share"], two.options["remote_wait"]) == ("any", 2.5)
+    assert fetches(two, "lab.rows", 3) == [0, 1, 2]
+    given = Memory.from_env(tmp_path / "three", verbose=0, remote=str(tmp_path / "other"))
+    assert given.options["remote"] == str(tmp_path / "other") and given.options.get("share") is None
+    monkeypatch.setenv("NDCACHE_REMOTE_WAIT", "soon")
+    with pytest.raises(ValueError, match="`NDCACHE_REMOTE_WAIT` is `soon`"):
+        Memory.from_env(tmp_path / "four")
 
 
 def test_an_array_of_a_cache_is_read_by_its_file(tmp_path):

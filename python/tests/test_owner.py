@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pathlib
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from support import run
 
 import ndcache
-from ndcache import Memory, _pickling
+from ndcache import Memory, _decorate, _pickling
 from ndcache.__main__ import main as _  # the command is in the package
 
 
@@ -53,6 +56,7 @@ def loads(folder, mark, **options):
     """Whether the pickle is loaded, and what is warned of."""
     if os.path.exists(mark):
         os.remove(mark)
+    _decorate._made.clear()  # a memory that knows nothing of before
     memory = Memory(folder, verbose=0, **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -99,18 +103,48 @@ def test_anothers_record_isnt_unpickled(stored, monkeypatch):
         monkeypatch.setattr(_pickling.os, "geteuid", lambda: 12345)
     is_loaded, warned = loads(folder, mark)
     assert not is_loaded
-    assert "belongs to user" in warned[0] and "pickle=" in warned[0], warned
+    assert f"`{record}` belongs to user" in warned[0] and "pickle=" in warned[0], warned
     assert loads(folder, mark, pickle="any") == (True, [])
 
 
-@pytest.mark.parametrize("what", ["folder", "record"])
-def test_what_anyone_may_write_to_isnt_unpickled(stored, what):
+@pytest.mark.parametrize("above", range(5))
+def test_what_anyone_may_write_to_isnt_unpickled(stored, above):
     folder, mark = stored
-    os.chmod(folder if what == "folder" else record_of(folder, "evil"), 0o777)
+    # The record, and each folder from it up to that of the cache.
+    path = pathlib.Path(record_of(folder, "evil"))
+    path = path if above == 0 else path.parents[above - 1]
+    assert above < 4 or path == folder
+    mode = path.stat().st_mode
+    os.chmod(path, 0o777)
     is_loaded, warned = loads(folder, mark)
     assert not is_loaded
-    assert "anyone may write" in warned[0] and "chmod" in warned[0] and "777" in warned[0], warned
+    assert f"anyone may write to `{path}` (mode 777): `chmod go-w {path}` closes it" in warned[0], warned
     assert loads(folder, mark, pickle="any")[0]
+    os.chmod(path, mode)
+    assert loads(folder, mark) == (True, [])
+
+
+def test_what_was_refused_while_a_call_waited_is_computed(tmp_path):
+    """One thread stores a pickle, another waits for it, and may not load it."""
+    memory = Memory(tmp_path / "c", verbose=0, pickle="never")
+    began = threading.Barrier(2)
+
+    @memory.cache
+    def make(n):
+        time.sleep(0.3)
+        return {n, n + 1}
+
+    def call():
+        began.wait()
+        got.append(make(3))
+
+    got: list[object] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        [thread.start() for thread in threads]
+        [thread.join(60) for thread in threads]
+    assert got == [{3, 4}] * 2
 
 
 def test_a_group_may_write_if_it_is_the_owners_own(stored, monkeypatch):
@@ -151,13 +185,29 @@ def test_a_poisoned_import_is_never_unpickled(stored, tmp_path):
     assert loads(other, mark, pickle="any")[0]
 
 
+def evil_and_slow(path):
+    time.sleep(0.2)
+    return Marks(path)
 
-def test_a_pickle_of_a_shared_folder_is_never_unpickled(tmp_path):
-    mark = str(tmp_path / "mark")
-    team = tmp_path / "team"
+
+def test_a_pickle_of_a_shared_folder_is_never_unpickled(tmp_path, monkeypatch):
+    mark, team = str(tmp_path / "mark"), tmp_path / "team"
     poisoned = Memory(tmp_path / "one", verbose=0, remote=f"rw:{team}")
-    poisoned.cache(evil)(mark)
-    poisoned.cache(plain)(5000)
-    del poisoned
-    victim = Memory(tmp_path / "two", verbose=0, remote=str(team))
-    assert isinstance(victim.cache(evil)(mark), Marks) and not os.path.exists(mark)
+    poisoned.cache(evil_and_slow)(mark)
+    poisoned.flush(timeout=60)
+    (counts,) = poisoned.stats()["by_tier"].values()
+    assert counts["uploads"] == 1, "nothing was planted"
+
+    def of_victim(folder, **options):
+        memory = Memory(tmp_path / folder, verbose=0, remote=str(team), **options)
+        assert isinstance(memory.cache(evil_and_slow)(mark), Marks)
+        (counts,) = memory.stats()["by_tier"].values()
+        return memory.stats()["misses"], counts["hits"], os.path.exists(mark)
+
+    assert of_victim("two") == (1, 0, False)
+    assert of_victim("three", pickle="never") == (1, 0, False)
+    # Who trusts all gets it: it was there.
+    assert of_victim("four", pickle="any") == (0, 1, True)
+    os.remove(mark)
+    monkeypatch.setenv("NDCACHE_PICKLE", "any")
+    assert of_victim("five") == (0, 1, True)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import textwrap
 
 
 HEAD = """
@@ -267,6 +268,33 @@ def test_a_grid_search_fits_each_step_once_for_a_fold(tmp_path):
     assert run(tmp_path, SEARCH) == ([score], 0)
     assert run(tmp_path, SEARCH.replace("# a comment", "# another comment")) == ([score], 0)
     assert run(tmp_path, SEARCH.replace("np.sign(X)", "2 * np.sign(X)"))[1] == 7
+
+
+CELLS = """
+import os, types
+cells = CELLS
+main = types.ModuleType("__main__")
+main.__dict__.update({name: globals()[name] for name in ("memory", "count", "json")})
+sys.modules["__main__"] = main
+for number, cell in enumerate(cells):
+    # As IPython does it: in each session the files of cells have other names.
+    exec(compile(cell, f"/tmp/ipykernel_{os.getpid()}/{os.getpid() * 10 + number}.py", "exec"), main.__dict__)
+"""
+
+
+def test_a_grid_search_in_cells_of_a_notebook_fits_each_step_once_for_a_fold(tmp_path):
+    def session(source: str):
+        head, _, rest = source.partition('if __name__ == "__main__":')
+        # What `count` does has to be in the cell: workers get it by value.
+        cell = HEAD.partition("def count")[2]
+        cells = [f"import os\ndef count{cell}{head}", textwrap.dedent(rest)]
+        return run(tmp_path, CELLS.replace("CELLS", repr(cells)))
+
+    (score,), fits = session(SEARCH)
+    assert fits == 7
+    assert session(SEARCH) == ([score], 0)
+    assert session(SEARCH.replace("# a comment", "# another\n        # comment")) == ([score], 0)
+    assert session(SEARCH.replace("np.sign(X)", "2 * np.sign(X)"))[1] == 7
 
 
 def test_counters_in_methods_of_arguments_never_count(tmp_path):

@@ -175,6 +175,18 @@ def test_maps_that_may_be_written_change_nothing_that_is_stored(tmp_path):
 
         _messages._said.discard("mmap_mode")
         Memory(tmp_path / "c", mmap_mode="r+", verbose=0)
+    with pytest.warns(ndcache.CacheWarning, match="never written"):
+        _messages._said.discard("mmap_mode")
+        memory.cache(np.zeros, mmap_mode="w+")
+    with pytest.warns(ndcache.CacheWarning, match="aren't mapped"):
+        _messages._said.discard("compress")
+        Memory(tmp_path / "c", mmap_mode="r", compress=True, verbose=0)
+    with pytest.warns(ndcache.CacheWarning, match="aren't mapped"):
+        _messages._said.discard("compress")
+        memory.cache(np.ones, compress=3)
+    with pytest.warns(ndcache.CacheWarning, match="backend_options"):
+        _messages._said.discard("backend_options")
+        Memory(tmp_path / "c", backend_options={"a": 1}, verbose=0)
 
 
 def test_a_mapped_result_is_known_by_its_digest_unless_it_is_another_view(tmp_path):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime
 import functools
-import inspect
 import os
 import sys
 import weakref
 from types import FunctionType
 from typing import Any, Callable, Mapping
 
-from . import _core
-from ._code import Resolver, is_immutable, path_of
+from . import _core, _messages
 
 _KNOWN_MODES = (None, "r", "r+", "w+", "c")
 
@@ -141,6 +139,9 @@ _OPTIONS = frozenset(
 
 def make(memory: Any, func: Any, options: dict[str, Any], path: str | None = None, signature: Any = False) -> Any:
     """Returns a new cached function over ``func``. ``path`` and ``signature`` are given where they came with a pickle."""
+    import inspect
+
+    from ._code import Resolver, path_of
     from ._function import AsyncCachedFunction, CachedFunction, LibraryFunction
 
     path = path or options.get("name") or path_of(func)
@@ -154,6 +155,9 @@ def make(memory: Any, func: Any, options: dict[str, Any], path: str | None = Non
     cls = AsyncCachedFunction if inspect.iscoroutinefunction(func) else CachedFunction
     if memory is ANY:
         memory, cls = None, LibraryFunction
+    if memory is not None:
+        compress = options.get("compress", memory.options.get("compress"))
+        _messages.warn_of_compression(compress, options.get("mmap_mode", memory.mmap_mode))
     made = cls(memory, func, path, resolver, **_core_options(options, signature))
     made._describe(resolver, options, path, signature)
     if cls is LibraryFunction:
@@ -167,6 +171,8 @@ def _core_options(options: dict[str, Any], signature: Any) -> dict[str, Any]:
     core["ignore"] = tuple(options.get("ignore") or ())
     core["mmap_mode"] = options.get("mmap_mode", _core.MISSING)
     core["signature"] = signature
+    from ._code import is_immutable
+
     if signature is not None and not all(map(is_immutable, signature[5].values())):
         core["front"] = False  # calls that leave a default to the function aren't told by their arguments alone
     expires = options.get("expires")
@@ -194,6 +200,8 @@ def signature_of(func: Any) -> Any:
 
     A wrapper that takes anything has the signature of what it wraps.
     """
+    import inspect
+
     try:
         own = inspect.signature(func, follow_wrapped=False)
         if all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in own.parameters.values()):
@@ -211,12 +219,15 @@ def signature_of(func: Any) -> Any:
     return positional, len(only), has_args, keyword_only, inspect.Parameter.VAR_KEYWORD in by_kind, defaults
 
 
-def cache(func: Any = None, **options: Any) -> Any:
+def cache(
+    func: Any = None, ignore: Any = None, verbose: int | None = None, mmap_mode: Any = False, cache_validation_callback: Any = None,
+    **options: Any,
+) -> Any:  # fmt: skip
     """Caches a function in the memory that the application sets with `set_memory`, or that ``NDCACHE_DIR`` names.
 
     Without either the function just runs: a library annotates, the application decides.
     """
-    return decorate(ANY, func, **options)
+    return decorate(ANY, func, ignore, verbose, mmap_mode, cache_validation_callback, **options)
 
 
 def _default_memory() -> Any:
@@ -238,13 +249,24 @@ def set_memory(memory: Any) -> None:
         function.set_memory(memory)
 
 
+def register_hasher(type: type, hasher: Any = None) -> Any:
+    """Has values of a type, and of its subclasses, count by what ``hasher(value)`` returns; without one, a decorator of it.
+
+    Returns the hasher. Raises `TypeError` for the types that have digests of their own.
+    """
+    if hasher is None:
+        return functools.partial(register_hasher, type)
+    _core.register_hasher(type, hasher)
+    return hasher
+
+
+_TIERS = "; ndcache keeps results in folders alone, and reaches other machines by tiers: Memory(…, remote=…)"
+
+
 def register_store_backend(name: str, backend: Any) -> None:
     """Raises: where results are kept isn't a matter of backends; other machines are reached by tiers."""
     if not isinstance(name, str):
-        raise ValueError(f"Store backend name should be a string: {name!r} given.")
+        raise ValueError(f"Store backend name should be a string: {name!r} given{_TIERS}")
     if not isinstance(backend, type) or not any(base.__name__ == "StoreBackendBase" for base in backend.__mro__):
-        raise ValueError(f"Store backend should inherit StoreBackendBase: {backend!r} given.")
-    raise NotImplementedError(
-        f"store backend `{name}` isn't registered: ndcache keeps results in folders alone, and reaches other machines by "
-        "tiers: Memory(…, remote=…)"
-    )
+        raise ValueError(f"Store backend should inherit StoreBackendBase: {backend!r} given{_TIERS}")
+    raise NotImplementedError(f"store backend `{name}` isn't registered{_TIERS}")

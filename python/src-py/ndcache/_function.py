@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import os
 import sys
+import types
 from typing import Any
 
 from . import _core
@@ -19,6 +19,8 @@ _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__
 
 class CachedFunction(_core.CoreFunction):
     """A function whose results are kept. Calling it computes once, then loads."""
+
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     def _describe(self, resolver: Any, options: dict[str, Any], path: str, signature: Any) -> None:
         """Takes over what the function says of itself, and keeps the options for pickles."""
@@ -202,6 +204,8 @@ class AsyncCachedFunction(CachedFunction):
         is_hit, value = self.peek(args, kwargs)
         if is_hit:
             return value
+        import asyncio  # it takes long, and whoever awaits has it
+
         is_hit, value = await asyncio.to_thread(self.lead, args, kwargs)
         if is_hit:
             return value
@@ -270,7 +274,8 @@ def _delegated(name: str) -> Any:
     return method
 
 
-for _name in ("call", "call_and_shelve", "check_call_in_cache", "clear", "explain", "remove", "refresh", "path", "code"):
+for _name in ("call", "call_and_shelve", "check_call_in_cache", "clear", "explain", "remove", "refresh", "path", "code", "key",
+              "entry", "contains"):  # fmt: skip
     setattr(LibraryFunction, _name, _delegated(_name))
 LibraryFunction.why = property(lambda self: self._of.why, doc=CachedFunction.why.__doc__)  # type: ignore[assignment]
 
@@ -307,10 +312,3 @@ class BoundFunction:
 
 
 _OF_CALLS = frozenset({"call", "call_and_shelve", "check_call_in_cache", "explain", "remove", "refresh", "path"})
-
-
-def cached(memory: Any, func: Any = None, *args: Any, **options: Any) -> Any:
-    """Returns the cached form of a function in a memory; what `Memory.cache` calls."""
-    from ._decorate import decorate
-
-    return decorate(memory, func, *args, **options)

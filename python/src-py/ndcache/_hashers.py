@@ -290,15 +290,37 @@ def _xarray(value):
     import xarray as xr
 
     if isinstance(value, xr.Variable):
-        if hasattr(value._data, "dask") or type(value._data).__module__.startswith("xarray.core.indexing"):
-            raise _unkeyable("it is lazy: load it first (`.load()`)")
-        return "variable", list(value.dims), value.values, value.attrs
+        return "variable", list(value.dims), _held(value._data), value.attrs
     if isinstance(value, xr.DataArray):
-        return "array", value.variable, {name: coord.variable for name, coord in value.coords.items()}, value.name
+        held = "array", value.variable, {name: coord.variable for name, coord in value.coords.items()}, value.name
+        return (*held, _indices(value)) if value.xindexes else held
     if isinstance(value, xr.Dataset):
         variables = {name: variable for name, variable in value.variables.items()}
-        return "dataset", variables, sorted(map(str, value.coords)), value.attrs
+        held = "dataset", variables, sorted(map(str, value.coords)), value.attrs
+        return (*held, _indices(value)) if value.xindexes else held
     return None
+
+
+def _held(data):
+    """The values of a variable that are in memory: in a coordinate they lie in an index of pandas."""
+    kind = type(data).__name__
+    if kind in ("PandasIndexingAdapter", "PandasMultiIndexingAdapter"):
+        return "index", data.array, data.dtype, getattr(data, "level", None)
+    if kind == "PandasExtensionArray":
+        return data.array
+    if kind == "MemoryCachedArray":
+        data = data.array
+        kind = type(data).__name__
+    if kind == "NumpyIndexingAdapter":
+        return data.array
+    if hasattr(data, "dask") or type(data).__module__.startswith("xarray."):
+        raise _unkeyable("it is lazy: load it first (`.load()`)")
+    return np.asarray(data)
+
+
+def _indices(value):
+    """What finds labels in an array or a dataset: whoever drops an index keeps its coordinate."""
+    return {name: (type(index), getattr(index, "dim", None)) for name, index in value.xindexes.items()}
 
 
 def _nibabel(value):

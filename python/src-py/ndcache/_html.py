@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
+from ._messages import reworded
+
 _STYLE = 'style="text-align:left"'
 
 
 def memory_html(memory: Any) -> str:
-    """Returns a table of the functions that were called through a memory: hits, misses, saved time, bytes, reasons."""
+    """Returns a table of the functions that were called through a memory: hits, misses, saved time, bytes, reasons; and the last misses."""
     stats = memory.stats()
     total = f"{stats['hits']} hits, {stats['misses']} misses, saved {seconds(stats['saved'])}, spent {seconds(stats['spent'])}"
     rows = [
@@ -20,7 +22,8 @@ def memory_html(memory: Any) -> str:
     reasons = ", ".join(f"{name} {count}" for name, count in stats["by_reason"].items() if name != "hit")
     head = f"<div><b>ndcache</b> in <code>{escape(str(memory.location))}</code>: {total}</div>"
     body = table(("function", "hits", "misses", "saved", "spent", "bytes"), rows)
-    return head + body + (f"<div>misses: {escape(reasons)}</div>" if reasons else "")
+    last = table(("last misses", "why"), ((f"{path}({words})", reworded(why)) for path, words, why in memory.last_misses()))
+    return head + body + (f"<div>misses: {escape(reasons)}</div>" if reasons else "") + (last if memory.last_misses() else "")
 
 
 def explanation_html(explanation: Any) -> str:

@@ -14,7 +14,7 @@ __all__ = ["Memory"]
 
 _OWN = (
     "limits", "expires", "min_duration", "mode", "pickle", "shared", "texts", "wait", "recheck", "durability",
-    "readable", "remote", "salt", "statistics",
+    "readable", "remote", "share", "remote_wait", "salt", "statistics",
 )  # fmt: skip
 
 
@@ -47,6 +47,10 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
     durability: "buffered", "synced", "full".
     readable: whether array files are named by function and arguments.
     remote: folders that machines share, `"rw:/nfs/team,/nfs/main"`: asked before a call is computed.
+    share: with which machines: "target" (those of this target triple), "any", or a name that they have in common.
+    remote_wait: seconds for which the program's end waits for what is still to be sent there.
+    salt: a text that is part of every key: memories of other salts share nothing.
+    statistics: whether what calls cost and saved is written down in the folder.
     """
 
     def __new__(
@@ -64,6 +68,9 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         unknown = [name for name in options if name not in _OWN]
         if unknown:
             raise TypeError(f"Memory has no setting `{unknown[0]}`")
+        if backend_options:
+            _messages.warn_once("backend_options", "`backend_options` is for backends that ndcache hasn't, and means nothing")
+        _messages.warn_of_compression(compress, mmap_mode)
         for name, value in (("mmap_mode", mmap_mode), ("compress", compress), ("verbose", verbose)):
             options[name] = value
         return super().__new__(cls, location, **options)
@@ -74,15 +81,22 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
 
     @classmethod
     def from_env(cls, location: str | os.PathLike[str] | None = None, **options: Any) -> "Memory":
-        """A memory in `NDCACHE_DIR`, else in `location`; `NDCACHE_MODE` may make its mode stricter."""
+        """A memory in `NDCACHE_DIR`, else in `location`; `NDCACHE_MODE` may make its mode stricter.
+
+        `NDCACHE_REMOTE`, shared as `NDCACHE_REMOTE_SHARE` says, is its `remote` unless one is given; `NDCACHE_REMOTE_WAIT` is
+        its `remote_wait`.
+        """
         order = ("read-write", "refresh", "read-only", "off")
         given = os.environ.get("NDCACHE_MODE") or "read-write"
         if given not in order:
             raise ValueError(f"NDCACHE_MODE is `{given}`, expected one of {', '.join(order)}")
         asked = options.get("mode") or "read-write"
         options["mode"] = max(given, asked, key=order.index)
-        if os.environ.get("NDCACHE_REMOTE"):
-            options.setdefault("remote", os.environ["NDCACHE_REMOTE"])
+        if os.environ.get("NDCACHE_REMOTE") and "remote" not in options:
+            options["remote"] = os.environ["NDCACHE_REMOTE"]
+            options.setdefault("share", os.environ.get("NDCACHE_REMOTE_SHARE") or None)
+        if os.environ.get("NDCACHE_REMOTE_WAIT"):
+            options.setdefault("remote_wait", _seconds("NDCACHE_REMOTE_WAIT"))
         return cls(os.environ.get("NDCACHE_DIR") or location, **options)
 
     @property
@@ -104,15 +118,18 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         """The folder as joblib's programs look into it."""
         return None if self.location is None else Store(self.location, self.mmap_mode)
 
-    def cache(self, func: Callable[..., Any] | None = None, *args: Any, **options: Any) -> Any:
+    def cache(
+        self, func: Callable[..., Any] | None = None, ignore: Any = None, verbose: int | None = None, mmap_mode: Any = False,
+        cache_validation_callback: Any = None, **options: Any,
+    ) -> Any:  # fmt: skip
         """A function whose calls go through this memory; without `func`, a decorator.
 
         The parameters are joblib's, in its order: ignore, verbose, mmap_mode, cache_validation_callback; by keyword also
         version, name, depends, ignore_globals, code, key, secret, min_duration, expires, compress, readable.
         """
-        from ._function import cached
+        from ._decorate import decorate
 
-        return cached(self, func, *args, **options)
+        return decorate(self, func, ignore, verbose, mmap_mode, cache_validation_callback, **options)
 
     def eval(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """`func(*args, **kwargs)` through this memory."""
@@ -131,6 +148,13 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         if age_limit is not None and age_limit.total_seconds() < 0:
             raise ValueError("age_limit has to be a positive timedelta")
         return self.reduce(bytes_limit, items_limit, age_limit)
+
+    def flush(self, timeout: Any = 60) -> dict[str, Any]:
+        """Sends what is left to be sent to `remote`, for so many seconds or a `timedelta`.
+
+        Returns how many results were `uploaded`, are `left` and have `failed`, and `troubles`, which say why.
+        """
+        return self.flush_tiers(timeout)
 
     def __repr__(self) -> str:
         return f"Memory(location={self.location})"
@@ -151,6 +175,13 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
 
     def __ndcache_hash__(self) -> tuple[str, str | None]:
         return "ndcache.Memory", self.location
+
+
+def _seconds(variable: str) -> float:
+    try:
+        return float(os.environ[variable])
+    except ValueError:
+        raise ValueError(f"`{variable}` is `{os.environ[variable]}`, expected a number of seconds") from None
 
 
 def _reopened(cls: type[Memory], location: str | None, options: dict[str, Any]) -> Memory:

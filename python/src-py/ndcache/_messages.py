@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import re
 import sys
@@ -11,14 +10,22 @@ import warnings
 
 __all__ = ["CacheWarning"]
 
-logger = logging.getLogger("ndcache")
-logger.addHandler(logging.NullHandler())
-
 _said: set[str] = set()
 
 
 class CacheWarning(UserWarning):
     """A call isn't cached as its caller may expect."""
+
+
+def _log(level: str, text: str, *args: object) -> None:
+    """Sends an event to the logger `ndcache`. Nobody listens to it before `logging` is loaded."""
+    logging = sys.modules.get("logging")
+    if not hasattr(logging, "NullHandler"):
+        return
+    logger = logging.getLogger("ndcache")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    logger.log(getattr(logging, level), text, *args)
 
 
 def _print(line: str) -> None:
@@ -48,7 +55,7 @@ def misfit(error: TypeError, path: str) -> BadCall:
 
 
 def warn(text: str) -> None:
-    logger.warning(text)
+    _log("WARNING", text)
     warnings.warn(text, CacheWarning, stacklevel=_level())
 
 
@@ -58,8 +65,13 @@ def warn_once(kind: str, text: str) -> None:
         warn(text)
 
 
+def warn_of_compression(compress: object, mmap_mode: str | None) -> None:
+    if compress and mmap_mode is not None:
+        warn_once("compress", "compressed results aren't mapped: of `mmap_mode` remains that their arrays are read-only")
+
+
 def mismatch(text: str) -> None:
-    logger.error(text)
+    _log("ERROR", text)
     warnings.warn(text, CacheWarning, stacklevel=_level())
 
 
@@ -73,7 +85,7 @@ def reworded(why: str) -> str:
 
 def calling(path: str, words: str, why: str, verbose: int) -> None:
     if verbose >= 20:
-        logger.info("Querying %s(%s)", path, words)
+        _log("INFO", "Querying %s(%s)", path, words)
     _print(f"[Memory] Calling {path}({words})" + (f": {reworded(why)}" if why else ""))
 
 

@@ -6,6 +6,7 @@ import io
 import mmap
 import os
 import pickle
+import shlex
 import weakref
 
 import numpy as np
@@ -137,31 +138,48 @@ def _primary_group(uid: int) -> int | None:
     return _groups[uid]
 
 
-def _why_not_ours(what: str, uid: int, gid: int, mode: int) -> str | None:
+def _why_not_ours(path: str, uid: int, gid: int, mode: int) -> str | None:
+    cure = f"`chmod go-w {shlex.quote(path)}` closes it"
     if uid not in (os.geteuid(), 0):
-        return f"{what} belongs to user {uid}"
+        return f"`{path}` belongs to user {uid}"
     if mode & 0o002:
-        return f"anyone may write to {what} (mode {mode & 0o777:o})"
+        return f"anyone may write to `{path}` (mode {mode & 0o777:o}): {cure}"
     if mode & 0o020 and gid != _primary_group(uid):
-        return f"group {gid} may write to {what} (mode {mode & 0o777:o})"
+        return f"group {gid} may write to `{path}` (mode {mode & 0o777:o}): {cure}"
     return None
 
 
-def why_refused(uid: int, gid: int, mode: int, root: str | None) -> str | None:
-    """Why a pickle of a record with this owner and mode isn't loaded; None if it may be."""
-    why = _why_not_ours("its record", uid, gid, mode)
-    if why is None and root is not None:
-        try:
-            stat = os.stat(root)
-        except OSError:
-            stat = None
-        if stat is not None:
-            why = _why_not_ours(f"the folder `{os.fspath(root)}`", stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
-            if why is not None and stat.st_uid not in (os.geteuid(), 0) and not stat.st_mode & 0o022:
-                why = None  # Another's folder, into which only they may write: the record tells whose it is.
+def why_refused(uid: int, gid: int, mode: int, record: str | None, root: str | None) -> str | None:
+    """Why a pickle of a record with this owner and mode isn't loaded; None if it may be.
+
+    Whoever may write to one of the folders above the record can put older records of the same call in its place.
+    """
+    why = _why_not_ours(os.fspath(record or "its record"), uid, gid, mode)
+    for folder in _folders(record, root):
+        if why is not None:
+            break
+        why = _why_not_closed(folder)
     if why is None:
         return None
-    return (
-        f"{why}, and loading a pickle runs code; `chmod go-w` closes the folder, and `pickle=\"any\"` loads all pickles "
-        "if you trust everybody who may write there"
-    )
+    return f"{why}. Loading a pickle runs code, and `pickle=\"any\"` loads all if you trust everybody who may write there"
+
+
+def _folders(record: str | None, root: str | None) -> list[str]:
+    """The folder of a cache, and those between it and a record."""
+    if root is None:
+        return []
+    folders, last = [os.fspath(root)], os.path.dirname(os.fspath(record or root))
+    while len(last) > len(folders[0]) and last.startswith(folders[0]):
+        folders.insert(1, last)
+        last = os.path.dirname(last)
+    return folders
+
+
+def _why_not_closed(folder: str) -> str | None:
+    try:
+        stat = os.stat(folder)
+    except OSError:
+        return None
+    if stat.st_uid not in (os.geteuid(), 0) and not stat.st_mode & 0o022:
+        return None  # Another's folder, into which only they may write: the record tells whose it is.
+    return _why_not_ours(folder, stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)

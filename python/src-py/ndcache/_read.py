@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from typing import Any
 
@@ -25,6 +24,8 @@ def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
     if name.endswith(".npy.gz"):
         if mmap_mode is not None:
             raise ValueError(f"`{name}` is compressed, and can't be mapped")
+        import gzip
+
         with gzip.open(name) as file:
             return np.load(file, allow_pickle=False)
     folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(name))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 from typing import Any
 
 from ._core import CoreReference
@@ -24,6 +25,8 @@ class Reference(_LooksLikeJoblibs, CoreReference):
 
     As an argument it counts by the call whose result it stands for, so that nothing is loaded or hashed.
     """
+
+    __class_getitem__ = classmethod(types.GenericAlias)
 
     @property
     def store_backend(self) -> Store:

@@ -19,6 +19,7 @@ import joblib.memory
 from . import _function, _memory, _reference
 from ._decorate import expires_after
 
+# `register_store_backend` stays joblib's: what it registers is for joblib's own memories, and ours raise for such a backend.
 _NAMES = (
     "Memory", "MemorizedFunc", "NotMemorizedFunc", "AsyncMemorizedFunc", "AsyncNotMemorizedFunc", "MemorizedResult",
     "NotMemorizedResult", "expires_after",

@@ -1,5 +1,7 @@
 //! What a function says of its calls: why one missed, and each warning once.
 
+use std::sync::atomic::Ordering;
+
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -9,6 +11,7 @@ use crate::python;
 
 impl CoreFunction {
     pub(super) fn set_why(&self, why: String) {
+        self.missed.store(!why.is_empty(), Ordering::Relaxed);
         *python::lock(&self.why) = why;
     }
 

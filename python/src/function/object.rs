@@ -1,7 +1,7 @@
 //! A cached function, as Python sees it.
 
 use std::collections::HashSet;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::{CoreExplanation, CoreLead, CoreReference, missing};
 use crate::memory::{CoreMemory, changed, raised};
 use crate::python;
 use crate::settings::{compression_of, duration};
-use crate::value::{MmapMode, Trust};
+use crate::value::MmapMode;
 
 /// A function whose calls go through a memory; called as the function is.
 #[pyclass(frozen, subclass, weakref, dict, module = "ndcache._core")]
@@ -42,6 +42,8 @@ pub(crate) struct CoreFunction {
     /// Its results may be remembered by arguments alone, as far as it says so itself.
     fronted: bool,
     pub(super) why: Mutex<String>,
+    /// `why` isn't empty.
+    pub(super) missed: AtomicBool,
     /// What explaining misses took, and what computing them took.
     pub(super) spent: Mutex<(Duration, Duration)>,
     pub(super) said: Mutex<HashSet<&'static str>>,
@@ -130,7 +132,7 @@ impl CoreFunction {
             kept.validate = Some(Arc::new(move |entry: &Entry| Python::attach(|py| is_valid(py, &validate, entry))));
         }
         let mmap = match given.get_item("mmap_mode")? {
-            Some(mode) if !mode.is(missing(py)) => Some(MmapMode::of(&mode)?.0),
+            Some(mode) if !mode.is(missing(py)) => Some(MmapMode::told(&mode)?),
             _ => None,
         };
         let signature = match get("signature")? {
@@ -164,6 +166,7 @@ impl CoreFunction {
             front: Mutex::default(),
             fronted,
             why: Mutex::default(),
+            missed: AtomicBool::new(false),
             spent: Mutex::default(),
             said: Mutex::default(),
         })
@@ -233,7 +236,10 @@ impl CoreFunction {
     ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
         let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok((false, None)) };
         Ok(match self.look_up(py, &keyed)? {
-            Found::Value(value) => (true, Some(value)),
+            Found::Value(value) => {
+                self.set_why(String::new());
+                (true, Some(value))
+            }
             Found::Nothing | Found::Refused => (false, None),
         })
     }
@@ -273,6 +279,7 @@ impl CoreFunction {
                 let lead = Bound::new(py, CoreLead::new(slf.clone().unbind(), keyed, lead))?;
                 Ok((false, Some(lead.into_any())))
             }
+            Led::Alone => Ok((false, None)),
         }
     }
 
@@ -326,7 +333,9 @@ impl CoreFunction {
         let core = &memory.get().memory;
         let call = keyed.call(this, false);
         let mut value = None;
-        if !py.detach(|| call.contains(core)) {
+        if py.detach(|| call.contains(core)) {
+            this.set_why(String::new());
+        } else {
             value = Some(this.evaluate(py, args, kwargs, Way::Eval)?);
             if !py.detach(|| call.contains(core)) {
                 return Ok((None, value));
@@ -433,10 +442,6 @@ impl CoreFunction {
 
     pub(super) fn mmap(&self, py: Python<'_>) -> MmapMode {
         self.mmap.or_else(|| Some(self.memory(py)?.get().mmap)).unwrap_or(MmapMode::Owned)
-    }
-
-    pub(super) fn trust(&self, py: Python<'_>) -> Trust {
-        self.memory(py).map_or(Trust::Own, |memory| memory.get().trust)
     }
 
     pub(super) fn verbose(&self, py: Python<'_>) -> i64 {

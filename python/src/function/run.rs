@@ -14,7 +14,7 @@ use super::key::{Keyed, Outcome};
 use super::object::CoreFunction;
 use crate::memory::{CoreMemory, changed, changes};
 use crate::python;
-use crate::value::{Loaded, MmapMode, decode, encode};
+use crate::value::{Loaded, MmapMode, Place, decode, decode_own, encode};
 use crate::walk::digest_of;
 
 /// Arguments of more bytes aren't digested again after the computation.
@@ -55,6 +55,8 @@ pub(super) enum Found<'py> {
 pub(super) enum Led<'py> {
     Value(Bound<'py, PyAny>),
     Turn(Box<Lead>),
+    /// To be computed by each caller for itself.
+    Alone,
 }
 
 impl CoreFunction {
@@ -73,6 +75,9 @@ impl CoreFunction {
             && let Some(result) = python::lock(&self.front).get(py, arguments)
         {
             placed.hits.fetch_add(1, Ordering::Relaxed);
+            if self.missed.load(Ordering::Relaxed) {
+                self.set_why(String::new());
+            }
             return Ok(result);
         }
         let Some(memory) = self.memory(py) else { return self.run(py, args, kwargs) };
@@ -128,7 +133,7 @@ impl CoreFunction {
         let call = keyed.call(self, false);
         let found = self.looked_up(py, &call)?;
         match found {
-            Some(value) => self.decoded(py, value),
+            Some(value) => self.decoded(py, &call, value),
             None => Ok(Found::Nothing),
         }
     }
@@ -141,11 +146,10 @@ impl CoreFunction {
         Ok(found)
     }
 
-    pub(super) fn decoded<'py>(&self, py: Python<'py>, value: Value) -> PyResult<Found<'py>> {
-        let trust = self.trust(py);
-        let memory = self.memory(py);
-        let root = memory.as_ref().and_then(|memory| memory.get().memory.location());
-        match decode(py, value, self.mmap(py), trust, root) {
+    fn decoded<'py>(&self, py: Python<'py>, call: &Call, value: Value) -> PyResult<Found<'py>> {
+        let Some(memory) = self.memory(py) else { return Ok(Found::Nothing) };
+        let core = memory.get();
+        match decode(py, value, self.mmap(py), core.trust, &Place::of(call, &core.memory)) {
             Ok(Loaded::Value(value)) => Ok(Found::Value(value)),
             Ok(Loaded::Refused(why)) => {
                 self.say_refused(py, &why)?;
@@ -200,6 +204,7 @@ impl CoreFunction {
         let mut lead = match self.lead(py, keyed, way, None)? {
             Led::Value(value) => return self.hit(py, keyed, args, kwargs, value),
             Led::Turn(lead) => lead,
+            Led::Alone => return self.run(py, args, kwargs),
         };
         let begin = Instant::now();
         let result = lead.compute(|| self.run(py, args, kwargs));
@@ -215,19 +220,48 @@ impl CoreFunction {
         way: Way,
         task: Option<ndcache::dynamic::TaskId>,
     ) -> PyResult<Led<'py>> {
-        let Some(memory) = self.memory(py) else {
-            return Err(pyo3::exceptions::PyRuntimeError::new_err("there is no memory"));
-        };
+        let Some(memory) = self.memory(py) else { return Ok(Led::Alone) };
         let core = memory.get();
         let call = keyed.call(self, core.texts);
         let call = if way == Way::Anew { call.refresh() } else { call };
-        let verbose = self.verbose(py);
         let why = match way {
             Way::Anew => "refreshed".to_owned(),
             Way::Eval => self.reason(py, &call, core),
         };
         raise_kept()?;
         self.set_why(why.clone());
+        let lead = match self.turn(py, &call, core, task)? {
+            Turn::Found(value) => match self.decoded(py, &call, value)? {
+                Found::Value(value) => return Ok(Led::Value(value)),
+                // The others' result isn't one for us.
+                Found::Nothing | Found::Refused => {
+                    let call = keyed.call(self, core.texts).refresh();
+                    match self.turn(py, &call, core, task)? {
+                        Turn::Compute(lead) => return Ok(Led::Turn(lead)),
+                        Turn::Found(_) | Turn::Interrupted => return Ok(Led::Alone),
+                    }
+                }
+            },
+            Turn::Compute(lead) => lead,
+            Turn::Interrupted => return Err(pyo3::exceptions::PyKeyboardInterrupt::new_err(())),
+        };
+        let (verbose, words) = (self.verbose(py), keyed.words(self));
+        if verbose > 0 {
+            python::messages(py)?.getattr("calling")?.call1((&self.path, &words, &why, verbose))?;
+        }
+        core.note_miss(&self.path, if core.texts { words } else { "…".to_owned() }, &why);
+        self.say_of_files(py, keyed)?;
+        Ok(Led::Turn(lead))
+    }
+
+    /// Waits for the turn to compute, or for what others compute. What a signal raises meanwhile is raised.
+    fn turn(
+        &self,
+        py: Python<'_>,
+        call: &Call,
+        core: &CoreMemory,
+        task: Option<ndcache::dynamic::TaskId>,
+    ) -> PyResult<Turn> {
         let raised = Mutex::new(None);
         let form = self.mmap(py).form();
         let turn = py.detach(|| {
@@ -240,37 +274,16 @@ impl CoreFunction {
                     }
                 })
             };
-            let mut wait = Wait::new().interrupt(&interrupt);
-            if let Some(task) = task {
-                wait = wait.task(task);
-            }
+            let wait = Wait::new().interrupt(&interrupt);
+            let wait = match task {
+                Some(task) => wait.task(task),
+                None => wait,
+            };
             call.lead(&core.memory, form, &wait)
         });
         raise_kept()?;
-        if let Some(error) = python::lock(&raised).take() {
-            return Err(error);
-        }
-        match turn {
-            Turn::Found(value) => match self.decoded(py, value)? {
-                Found::Value(value) => Ok(Led::Value(value)),
-                Found::Nothing | Found::Refused => {
-                    // The others' result isn't one for us.
-                    let call = keyed.call(self, core.texts).refresh();
-                    match py.detach(|| call.lead(&core.memory, form, &Wait::new())) {
-                        Turn::Compute(lead) => Ok(Led::Turn(lead)),
-                        _ => Err(pyo3::exceptions::PyRuntimeError::new_err("a stored result can't be loaded")),
-                    }
-                }
-            },
-            Turn::Compute(lead) => {
-                if verbose > 0 {
-                    python::messages(py)?.getattr("calling")?.call1((&self.path, keyed.words(self), why, verbose))?;
-                }
-                self.say_of_files(py, keyed)?;
-                Ok(Led::Turn(lead))
-            }
-            Turn::Interrupted => Err(pyo3::exceptions::PyKeyboardInterrupt::new_err(())),
-        }
+        let raised = python::lock(&raised).take();
+        raised.map_or(Ok(turn), Err)
     }
 
     /// Why the call misses, as long as finding out takes little beside what the function takes: it reads up to a thousand
@@ -373,10 +386,7 @@ impl CoreFunction {
         if !reloads {
             return Ok((result, why));
         }
-        match decode(py, stored.value, mode, crate::value::Trust::Any, None) {
-            Ok(Loaded::Value(value)) => Ok((value, why)),
-            _ => Ok((result, why)),
-        }
+        Ok((decode_own(py, stored.value, mode).unwrap_or(result), why))
     }
 
     /// Whether this hit is one of those that are computed again.

@@ -1,7 +1,5 @@
 //! A result on its way out of an entry.
 
-use std::path::Path;
-
 use ndcache::dynamic::{Array, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -10,7 +8,7 @@ use rmp::Marker;
 use rmp::decode as wire;
 
 use super::arrays::numpy_array;
-use super::{MmapMode, Trust, ext, mark};
+use super::{MmapMode, Place, Trust, ext, mark};
 use crate::python;
 
 /// What became of a stored value.
@@ -20,7 +18,7 @@ pub(crate) enum Loaded<'py> {
     Refused(String),
 }
 
-/// The Python value of a stored one.
+/// The Python value of one that was loaded from `place`, if `trust` allows it.
 ///
 /// # Errors
 /// Raises what unpickling raises, and `ValueError` for what isn't a value.
@@ -29,17 +27,25 @@ pub(crate) fn decode<'py>(
     value: Value,
     mode: MmapMode,
     trust: Trust,
-    root: Option<&Path>,
+    place: &Place<'_>,
 ) -> PyResult<Loaded<'py>> {
     if holds_pickle(&value)
-        && let Some(why) = trust.refuses(py, &value, root)?
+        && let Some(why) = trust.refuses(py, &value, place)?
     {
         return Ok(Loaded::Refused(why));
     }
+    Ok(Loaded::Value(decode_own(py, value, mode)?))
+}
+
+/// The Python value of one that this process has made.
+///
+/// # Errors
+/// Raises as [`decode`] does.
+pub(crate) fn decode_own<'py>(py: Python<'py>, value: Value, mode: MmapMode) -> PyResult<Bound<'py, PyAny>> {
     let marks = marks(value.python())?;
     let (message, arrays) = value.into_parts();
     let mut decoder = Decoder { py, rest: &message, arrays: arrays.into_iter().map(Some).collect(), marks, mode };
-    Ok(Loaded::Value(decoder.value(0)?))
+    decoder.value(0)
 }
 
 /// Whether there is a pickle in the message, which is looked through value by value.

@@ -8,12 +8,14 @@ mod decode;
 mod encode;
 mod trust;
 
-pub(crate) use decode::{Loaded, decode};
+pub(crate) use decode::{Loaded, decode, decode_own};
 pub(crate) use encode::encode;
-pub(crate) use trust::Trust;
+pub(crate) use trust::{Place, Trust};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::python;
 
 /// What an array in a stored value is referred to by: MessagePack's extensions.
 mod ext {
@@ -55,6 +57,18 @@ impl MmapMode {
                 "`mmap_mode` is `{other}`, expected None, \"r\", \"c\", \"r+\" or \"w+\""
             ))),
         }
+    }
+
+    /// [`of`](Self::of), which tells once of a mode that is taken as another.
+    pub(crate) fn told(mode: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (known, is_another) = Self::of(mode)?;
+        if is_another {
+            python::messages(mode.py())?.getattr("warn_once")?.call1((
+                "mmap_mode",
+                "stored results are never written to: `mmap_mode` \"r+\" and \"w+\" are taken as \"c\"",
+            ))?;
+        }
+        Ok(known)
     }
 
     pub(crate) fn form(self) -> ndcache::dynamic::Form {

@@ -1,8 +1,9 @@
 //! Whose pickles are loaded: loading one runs the code that it names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ndcache::dynamic::Value;
+use ndcache::Memory;
+use ndcache::dynamic::{Call, Value};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -15,6 +16,26 @@ pub(crate) enum Trust {
     Own,
     Any,
     Never,
+}
+
+/// Where a value was loaded from.
+pub(crate) struct Place<'a> {
+    call: &'a Call,
+    memory: &'a Memory,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn of(call: &'a Call, memory: &'a Memory) -> Self {
+        Self { call, memory }
+    }
+
+    fn record(&self) -> Option<PathBuf> {
+        self.call.path(self.memory)
+    }
+
+    fn root(&self) -> Option<&'a Path> {
+        self.memory.location()
+    }
 }
 
 impl Trust {
@@ -30,8 +51,8 @@ impl Trust {
         }
     }
 
-    /// Why the pickle in `value`, of a cache in `root`, isn't loaded, with the cure.
-    pub(crate) fn refuses(self, py: Python<'_>, value: &Value, root: Option<&Path>) -> PyResult<Option<String>> {
+    /// Why the pickle in `value`, of this record in a cache in `root`, isn't loaded, with the cure.
+    pub(crate) fn refuses(self, py: Python<'_>, value: &Value, place: &Place<'_>) -> PyResult<Option<String>> {
         Ok(match (self, value.origin(), value.owner()) {
             (Self::Any, ..) => None,
             (Self::Never, ..) => Some("it is a pickle, and `pickle=\"never\"` loads none".to_owned()),
@@ -42,7 +63,7 @@ impl Trust {
             // Made by this process.
             (Self::Own, None, None) => None,
             (Self::Own, None, Some(owner)) => {
-                let args = (owner.uid, owner.gid, owner.mode, root);
+                let args = (owner.uid, owner.gid, owner.mode, place.record(), place.root());
                 python::pickling(py)?.getattr("why_refused")?.call1(args)?.extract()?
             }
         })

@@ -1,12 +1,11 @@
 //! Values without parts, and the containers of the language.
 
+use pyo3::buffer::PyBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
-use super::stream::{LONG, digest_of_stream, tag};
+use super::stream::{LONG, digest_of_parts, tag};
 use super::walker::{Part, PartName, Parts, Stop, Walker};
 
 /// The one NaN.
@@ -53,9 +52,8 @@ impl<'py> Walker<'py> {
         } else if is!(PySet_Type) || is!(PyFrozenSet_Type) {
             self.set(value)
         } else if is!(PyByteArray_Type) {
-            let bytes = value.cast::<PyByteArray>().map_err(PyErr::from)?.to_vec();
             self.stream.begin("py:bytearray");
-            self.bytes(tag::BYTES, &bytes);
+            self.exported(value)?;
             self.stream.end();
             Ok(())
         } else if is!(PyComplex_Type) {
@@ -104,15 +102,29 @@ impl<'py> Walker<'py> {
     /// Feeds bytes, long ones inside of others by their digest.
     pub(super) fn bytes(&mut self, mark: u8, bytes: &[u8]) {
         if bytes.len() > LONG {
-            let mut whole = Vec::with_capacity(bytes.len() + 9);
-            whole.push(mark);
-            whole.extend((bytes.len() as u64).to_le_bytes());
-            whole.extend_from_slice(bytes);
-            self.stream.leaf(digest_of_stream(&whole));
+            let mut head = [mark; 9];
+            head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+            self.stream.leaf(self.py.detach(|| digest_of_parts(&head, bytes)));
         } else {
             self.stream.byte(mark);
             self.stream.text(bytes);
         }
+    }
+
+    /// Feeds what exports its bytes in one row, without copying them.
+    pub(super) fn exported(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {
+        let buffer = PyBuffer::<u8>::get(value)?;
+        if !buffer.is_c_contiguous() {
+            return Err(Stop::Unkeyable("its bytes lie apart".to_owned()));
+        }
+        let bytes: &[u8] = match buffer.item_count() {
+            0 => &[],
+            // SAFETY: it has so many bytes, which stay where they are for as long as `buffer` lives. Whoever changes them
+            // meanwhile races, as with any other reader of a buffer.
+            len => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), len) },
+        };
+        self.bytes(tag::BYTES, bytes);
+        Ok(())
     }
 
     fn list(&mut self, value: &Bound<'py, PyAny>) -> Result<(), Stop> {

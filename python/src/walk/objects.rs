@@ -270,13 +270,14 @@ impl<'py> Walker<'py> {
     fn buffer(&mut self, value: &Bound<'py, PyAny>, kind: &str) -> Result<(), Stop> {
         let py = self.py;
         let view = py.import("builtins")?.getattr("memoryview")?.call1((value,))?;
-        let bytes = view.call_method0("tobytes")?;
         self.stream.begin(kind);
         self.stream.text(view.getattr("format")?.extract::<String>()?.as_bytes());
         let shape: Vec<u64> = view.getattr("shape")?.extract()?;
         self.stream.u64(shape.len() as u64);
         shape.iter().for_each(|&len| self.stream.u64(len));
-        self.bytes(tag::BYTES, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes());
+        let in_one_row = view.getattr("c_contiguous")?.is_truthy()? && view.getattr("nbytes")?.extract::<usize>()? > 0;
+        let bytes = if in_one_row { view.call_method1("cast", ("B",))? } else { view.call_method0("tobytes")? };
+        self.exported(&bytes)?;
         self.stream.end();
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The bytes that a value becomes.
 
 use ndcache::Digest;
+use pyo3::Python;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// The stream's first bytes, as those of any Rust value.
@@ -78,8 +79,8 @@ impl Stream {
         self.tagged(tag::LEAF, digest.to_bytes());
     }
 
-    /// The digest of a value whose stream begins at `start` and is the last one.
-    pub(super) fn digest_from(&self, start: usize) -> Digest {
+    /// The digest of a value whose stream begins at `start` and is the last one; a long one without the interpreter's lock.
+    pub(super) fn digest_from(&self, py: Python<'_>, start: usize) -> Digest {
         let bytes = &self.bytes[start..];
         // One leaf alone is that leaf.
         if let [tag::LEAF, digest @ ..] = bytes
@@ -87,7 +88,7 @@ impl Stream {
         {
             return Digest::from_bytes(digest);
         }
-        digest_of_stream(bytes)
+        if bytes.len() > LONG { py.detach(|| digest_of_stream(bytes)) } else { digest_of_stream(bytes) }
     }
 
     /// Takes away what begins at `start`.
@@ -96,8 +97,15 @@ impl Stream {
     }
 }
 
+/// The digest of a value whose stream is `head` and then `rest`, which is long.
+pub(super) fn digest_of_parts(head: &[u8], rest: &[u8]) -> Digest {
+    let mut hash = Xxh3::new();
+    [DOMAIN, head, rest].into_iter().for_each(|part| hash.update(part));
+    Digest::from_bytes(hash.digest128().to_be_bytes())
+}
+
 /// The digest of a value of this stream.
-pub(super) fn digest_of_stream(bytes: &[u8]) -> Digest {
+fn digest_of_stream(bytes: &[u8]) -> Digest {
     const SHORT: usize = 240;
     let hash = if bytes.len() + DOMAIN.len() <= SHORT {
         let mut whole = [0; SHORT];

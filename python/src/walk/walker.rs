@@ -192,7 +192,7 @@ impl<'py> Walker<'py> {
                 && frame.next > 0
                 && frame.next % groups.size == 0
             {
-                groups.digests.push(self.stream.digest_from(groups.start));
+                groups.digests.push(self.stream.digest_from(self.py, groups.start));
                 self.stream.cut(groups.start);
             }
             let next = frame.next;
@@ -220,7 +220,7 @@ impl<'py> Walker<'py> {
                 }
             }
         }
-        Ok(self.stream.digest_from(0))
+        Ok(self.stream.digest_from(self.py, 0))
     }
 
     /// Whether the value was met before: then it is fed already. Else it is a new one.
@@ -347,7 +347,7 @@ impl<'py> Walker<'py> {
         }
         let long = self.stream.len() - frame.start > LONG;
         if !self.frames.is_empty() && (frame.apart || long) {
-            let digest = self.stream.digest_from(frame.start);
+            let digest = self.stream.digest_from(self.py, frame.start);
             self.stream.cut(frame.start);
             self.stream.leaf(digest);
             if self.numbers.is_none() && self.known.insert(id, digest).is_none() {

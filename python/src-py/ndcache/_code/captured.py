@@ -5,19 +5,14 @@ from __future__ import annotations
 import array
 import collections
 import datetime
-import decimal
 import enum
-import fractions
 import functools
-import logging
 import operator
-import pathlib
 import re
 import sys
 import threading
 import types
 import typing
-import uuid
 import weakref
 from enum import Enum
 from typing import Any
@@ -31,9 +26,11 @@ _MOST_LEAVES = 100_000
 
 _ATOMS: tuple[type, ...] = (
     type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented), range,
-    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, decimal.Decimal, fractions.Fraction,
-    uuid.UUID, pathlib.PurePath, re.Pattern,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, re.Pattern,
 )  # fmt: skip
+#: Atoms and silent objects of modules that take long to import: there is none of them before its module is loaded.
+_LATER_ATOMS = (("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("pathlib", "PurePath"))
+_LATER_SILENT = (("logging", "Logger"), ("logging", "LoggerAdapter"), ("logging", "Handler"))
 _CODE: tuple[type, ...] = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, type, functools.partial,
     types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
@@ -50,10 +47,14 @@ CONTAINERS: tuple[type, ...] = (
 CONTAINERS_AND_ARRAYS: tuple[type, ...] = tuple(kind for kind in CONTAINERS if kind is not types.SimpleNamespace)
 # Objects that have no bearing on what a function returns.
 _SILENT: tuple[type, ...] = (
-    logging.Logger, logging.LoggerAdapter, logging.Handler, type(threading.Lock()), type(threading.RLock()),
-    threading.Condition, threading.Event, threading.Semaphore, typing.TypeVar, types.GetSetDescriptorType,
-    types.MemberDescriptorType,
+    type(threading.Lock()), type(threading.RLock()), threading.Condition, threading.Event, threading.Semaphore,
+    typing.TypeVar, types.GetSetDescriptorType, types.MemberDescriptorType,
 )  # fmt: skip
+
+
+def is_one_of(value: Any, *named: tuple[str, str]) -> bool:
+    """Returns whether a value is an instance of one of these types, each named by its module and its name there."""
+    return any(isinstance(value, getattr(sys.modules.get(module), name, ())) for module, name in named)
 
 
 class Way(enum.Enum):
@@ -82,7 +83,7 @@ def way_of(value: Any) -> Way:
 
 def is_silent(value: Any) -> bool:
     """Returns whether a value has no bearing on what a function returns."""
-    return isinstance(value, _SILENT) or is_own(value)
+    return isinstance(value, _SILENT) or is_own(value) or is_one_of(value, *_LATER_SILENT)
 
 
 def has_hasher(value: Any) -> bool:
@@ -172,7 +173,7 @@ def is_immutable(value: Any, leaves: int = _MOST_LEAVES) -> bool:
             stack.extend((item.start, item.stop, item.step))
         elif isinstance(item, Enum):
             stack.append(item._value_)
-        elif not (isinstance(item, _ATOMS) and _is_plain(item)) and not _is_scalar_of_library(item):
+        elif not (_is_atom(item) and _is_plain(item)) and not _is_scalar_of_library(item):
             return False
     return True
 
@@ -189,9 +190,13 @@ def classes_of(value: Any) -> list[type]:
     return sorted(found, key=lambda cls: (cls.__module__, cls.__qualname__))
 
 
+def _is_atom(item: Any) -> bool:
+    return isinstance(item, _ATOMS) or is_one_of(item, *_LATER_ATOMS)
+
+
 def _is_plain(item: Any) -> bool:
     """Returns whether an atom is of the type itself; an instance of a user's subclass has a state of its own."""
-    return not hasattr(item, "__dict__") or isinstance(item, (datetime.tzinfo, re.Pattern, pathlib.PurePath))
+    return not hasattr(item, "__dict__") or isinstance(item, (datetime.tzinfo, re.Pattern)) or is_one_of(item, ("pathlib", "PurePath"))
 
 
 def _is_scalar_of_library(item: Any) -> bool:
@@ -265,7 +270,7 @@ def is_plain(value: Any) -> bool:
     while stack and weight <= MAX_WEIGHT:
         item = stack.pop()
         weight += weight_of_leaf(item)
-        if is_data(item) or is_immutable(item) or isinstance(item, logging.Logger) or is_own(item) or is_code(item):
+        if is_data(item) or is_immutable(item) or is_one_of(item, ("logging", "Logger")) or is_own(item) or is_code(item):
             continue
         if isinstance(item, weakref.WeakKeyDictionary) and item is not value:
             continue  # What it says of an object goes by identity: such a value has no digest, and the call isn't cached.

@@ -7,12 +7,10 @@ by use. A container or object of the user's with other parts counts by the rest.
 from __future__ import annotations
 
 import copyreg
-import decimal
 import functools
 import io
 import os
 import pickle
-import random
 import struct
 import types
 import weakref
@@ -74,7 +72,7 @@ class _Probe(pickle.Pickler):
 
 def changes_by_use(item: Any) -> bool:
     """Returns whether an object is there to be used up or is another in each process: a generator of random numbers, a stream."""
-    if isinstance(item, (Iterator, random.Random, io.IOBase, type(os.environ))):
+    if isinstance(item, (Iterator, io.IOBase, type(os.environ))) or captured.is_one_of(item, ("random", "Random")):
         return True
     return any(base.__module__.startswith("numpy.random") for base in type(item).__mro__)
 
@@ -236,7 +234,7 @@ def value_of(item: Any) -> Any:
     """Returns the plain values that stand for an object without a pickle, or with one of what its use leaves there; else ``None``."""
     if isinstance(item, struct.Struct):
         return ("struct", item.format)
-    if isinstance(item, decimal.Context):
+    if captured.is_one_of(item, ("decimal", "Context")):
         traps = sorted(signal.__name__ for signal, is_on in item.traps.items() if is_on)
         return ("decimal", item.prec, item.rounding, item.Emin, item.Emax, item.capitals, item.clamp, traps)
     return None

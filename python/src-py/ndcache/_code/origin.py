@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import re
@@ -126,6 +124,8 @@ def distribution(module: str) -> str | None:
     top = module.partition(".")[0]
     if top in STABLE or top == _OWN or top in sys.stdlib_module_names:
         return None
+    import importlib.metadata
+
     for name in (top, *_owners(top)):
         try:
             found = importlib.metadata.distribution(name)
@@ -147,6 +147,8 @@ def release_of(module: str) -> tuple[str | None, str]:
         return (f"version of {name}", version) if name else (None, "")
     file = getattr(sys.modules.get(module), "__file__", None)
     if isinstance(file, str) and file.endswith((".so", ".pyd")):
+        import hashlib
+
         with open(file, "rb") as stream:
             return f"extension {module}", hashlib.file_digest(stream, "blake2b").hexdigest()
     return None, ""
@@ -158,6 +160,8 @@ def _owners(top: str) -> list[str]:
 
 @functools.lru_cache(maxsize=None)
 def _distributions_by_module() -> dict[str, list[str]]:
+    import importlib.metadata
+
     return {name: list(owners) for name, owners in importlib.metadata.packages_distributions().items()}
 
 
