@@ -113,7 +113,10 @@ def test_bytes_are_hashed_without_the_lock_of_the_interpreter():
         thread.start()
         for value, expected in zip(values, known):
             turns[0] = 0
-            assert digest(value) == expected
+            for _ in range(50):  # on a machine with much to do the other thread may not come to run
+                assert digest(value) == expected
+                if turns[0] > 10:
+                    break
             assert turns[0] > 10, (type(value), turns)
     finally:
         sys.setswitchinterval(before)
