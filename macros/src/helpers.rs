@@ -66,10 +66,10 @@ pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream
         (_, Some((Helpers::Named, _))) => {
             return Found { place, ..Found::package("helpers that `depends(…)` doesn't name", private) };
         }
-        (_, Some((Helpers::Without(paths), _))) => paths.as_slice(),
-        (_, None) => &[],
+        (_, Some((Helpers::Without(paths), _))) => paths.iter().map(|path| names(path).join("::")).collect(),
+        (_, None) => Vec::new(),
     };
-    reached(place, without, private)
+    reached(place, &without, private)
 }
 
 /// What counts of an item with `#[code]`.
@@ -105,7 +105,7 @@ pub(crate) enum Dependency {
 /// What `path`, written beside the item that is `found`, depends on.
 pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream) -> Dependency {
     let Some(place) = &found.place else { return Dependency::Named };
-    let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
+    let names = names(path);
     SOURCES.with(|sources| {
         let Ok(sources) = sources.get_or_init(read) else { return Dependency::Named };
         let named = catch_unwind(AssertUnwindSafe(|| sources.resolver.named(place, &names)));
@@ -116,6 +116,10 @@ pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream)
             _ => Dependency::Named,
         }
     })
+}
+
+fn names(path: &syn::Path) -> Vec<String> {
+    path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect()
 }
 
 /// The parts that are no helpers.

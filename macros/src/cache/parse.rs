@@ -48,7 +48,7 @@ pub(crate) enum Helpers {
     /// `helpers = "named"`: nothing.
     Named,
     /// `helpers(without(a, b))`: all that it reaches but for these.
-    Without(Vec<String>),
+    Without(Vec<Path>),
 }
 
 /// A function whose body isn't parsed: it is the compiler's, which reads more than syn may know.
@@ -268,8 +268,7 @@ fn helpers(option: &Ident, input: ParseStream<'_>) -> Result<Helpers> {
     if !inside.is_empty() {
         return Err(mistake(inside.span()));
     }
-    let text = |path: &Path| path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect::<Vec<_>>();
-    Ok(Helpers::Without(paths.iter().map(|path| text(path).join("::")).collect()))
+    Ok(Helpers::Without(paths))
 }
 
 fn name(input: ParseStream<'_>) -> Result<LitStr> {

@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, TypePath, Visibility, parse_quote};
 
-use crate::cache::{Counts, Options, companion_attributes, depends_paths, is_unmarked, nearest};
+use crate::cache::{Counts, Helpers, Options, companion_attributes, depends_paths, is_unmarked, nearest};
 use crate::edition::{edition, is_crate};
 use crate::facts::{facts, refuse_files, refuse_places};
 use crate::helpers::{Dependency, Found, dependency};
@@ -22,6 +22,7 @@ pub(crate) fn code(item: TokenStream, found: &Found, options: &Options, private:
         Counts::Auto | Counts::Package | Counts::Body => facts(&item, private)?,
         Counts::Version | Counts::Build => Vec::new(),
     };
+    refuse_unknown(options, found, private)?;
     let tokens = digest(item);
     let version = version(options, private);
     let (counts, helpers) = (counts(found.counts, private), &found.helpers);
@@ -94,6 +95,17 @@ fn depends(path: &Type, found: &Found, private: &TokenStream) -> Result<Option<T
         Dependency::Nothing(near) => Err(missing(path, &near)),
         Dependency::Named => Ok(Some(marked(path, private))),
     }
+}
+
+/// What `helpers(without(…))` leaves out has to be something: a misspelled name would leave out nothing, silently.
+fn refuse_unknown(options: &Options, found: &Found, private: &TokenStream) -> Result<()> {
+    let Some((Helpers::Without(paths), _)) = &options.helpers else { return Ok(()) };
+    for path in paths {
+        if let Dependency::Nothing(near) = dependency(path, found, private) {
+            return Err(missing(&Type::Path(TypePath { attrs: Vec::new(), qself: None, path: path.clone() }), &near));
+        }
+    }
+    Ok(())
 }
 
 /// ``no item `inner::frst` is in sight here, did you mean `inner::first`? ``

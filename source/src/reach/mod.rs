@@ -226,17 +226,22 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Items that don't count, with the `impl`s of types; of a path that goes on behind a type, that member alone.
     fn left_out(&self, root: ItemId, without: &[String]) -> Set<ItemId> {
         let scope = self.index.item(root).scope;
         let mut ids = Set::default();
         for path in without {
             let segments: Option<Vec<Symbol>> =
                 path.split("::").map(|name| self.index.symbols.find_name(name.trim())).collect();
-            for found in segments.into_iter().flat_map(|segments| self.names.resolve(scope, &segments, false)) {
-                if let Target::Item(id) = found.target {
-                    ids.insert(id);
-                    ids.extend(listed(&self.by_head, &id));
-                    ids.extend(listed(&self.by_head, &id).iter().flat_map(|&id| self.index.members_of(id)));
+            let segments = segments.unwrap_or_default();
+            for found in self.names.resolve(scope, &segments, false) {
+                let Target::Item(id) = found.target else { continue };
+                let blocks = listed(&self.by_head, &id);
+                let members = blocks.iter().flat_map(|&id| self.index.members_of(id)).copied();
+                match &segments[found.length..] {
+                    [] => ids.extend([id].into_iter().chain(blocks.iter().copied()).chain(members)),
+                    [name] => ids.extend(members.filter(|&member| self.index.item(member).name == *name)),
+                    _ => {}
                 }
             }
         }

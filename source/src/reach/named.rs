@@ -5,7 +5,7 @@ use super::place::{self, Place};
 use super::{Reached, Resolver};
 use crate::digest;
 use crate::index::{ItemId, ItemKind, OWN, ScopeId};
-use crate::names::Target;
+use crate::names::{Found, Target};
 use crate::prelude;
 use crate::symbol::{Set, Symbol};
 
@@ -47,7 +47,7 @@ impl Resolver<'_> {
         }
         match items.as_slice() {
             [] if found.is_empty() && segments.len() == 1 => self.missing(scope, &segments, roots.is_sought),
-            [] => Named::Other,
+            [] => self.missing_member(&found, &segments, roots.is_sought),
             items if items.iter().any(|&id| self.is_marked(id) || self.crate_of(id) != OWN) => Named::Other,
             items => Named::Unmarked {
                 reached: Box::new(self.reached(items, &Set::default(), Vec::new())),
@@ -102,6 +102,23 @@ impl Resolver<'_> {
         let mut names: Vec<String> = useful.chain(own).map(|name| self.index.symbols.text(name).to_owned()).collect();
         names.sort_unstable();
         names.dedup();
+        Named::Nothing(names)
+    }
+
+    /// A name that isn't among the members of a type of this crate, unless something may make it one.
+    fn missing_member(&self, found: &[Found], segments: &[Symbol], is_certain: bool) -> Named {
+        let [Found { target: Target::Item(id), length, .. }] = found else { return Named::Other };
+        let (id, name) = (self.unaliased(*id), segments[segments.len() - 1]);
+        let is_type = matches!(self.index.item(id).kind, ItemKind::Struct | ItemKind::Enum | ItemKind::Union);
+        let made = !self.calls.of_name(name).is_empty() || !self.index.missing.is_empty() || self.is_declared(name);
+        if length + 1 != segments.len() || self.crate_of(id) != OWN || !is_type || !is_certain || made {
+            return Named::Other;
+        }
+        let members = self.inherent(id).into_iter().flat_map(|block| self.index.members_of(block));
+        let names: Set<String> =
+            members.map(|&member| self.index.symbols.text(self.index.item(member).name).to_owned()).collect();
+        let mut names: Vec<String> = names.into_iter().collect();
+        names.sort_unstable();
         Named::Nothing(names)
     }
 

@@ -359,3 +359,17 @@ fn what_is_left_out_is_left_out_with_what_only_it_leads_to() {
     let reached = Crate::new(&[("src/lib.rs", text)]).reached_without(&["Hub", "helper", "nothing", "no::such"]);
     assert_eq!(names(&reached), ["shared"]);
 }
+
+#[test]
+fn of_a_member_that_is_left_out_the_other_members_count() {
+    let text = "struct Hub; impl Hub { fn m(&self) { deep() } fn n(&self) { other() } } impl Clone for Hub { fn clone(&self) -> Hub { shared() } } fn deep() {} fn other() {} fn shared() -> Hub { Hub } fn root(h: &Hub) { h.m(); h.n(); h.clone(); }";
+    let reached = |without: &[&str]| {
+        let reached = Crate::new(&[("src/lib.rs", text)]).reached_without(without);
+        names(&reached).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (all, less) = (reached(&[]), reached(&["Hub::m"]));
+    let gone: Vec<_> = all.iter().filter(|name| !less.contains(name)).collect();
+    assert_eq!(gone, ["<impl Hub>::m", "deep"], "{all:?}");
+    assert_eq!(reached(&["Hub::nothing"]), all);
+    assert_eq!(reached(&["Hub::m::deeper"]), all);
+}

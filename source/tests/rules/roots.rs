@@ -206,7 +206,7 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
         &["ndcache", "helper"],
         &["std", "mem", "swap"],
         &["inner"],
-        &["Filter", "missing"],
+        &["Filter", "taps", "deeper"],
         &["String"],
         &["f64"],
     ] {
@@ -227,13 +227,17 @@ fn where_a_file_is_missing_a_name_may_stand_in_it() {
 #[test]
 fn a_name_that_stands_nowhere_comes_with_those_that_do() {
     // The name has to stand somewhere to be a symbol, as it does in the attribute.
-    let text = format!("#[cache(depends(helpr, inner::frst))]\n{DEPENDS}");
+    let text = format!("#[cache(depends(helpr, inner::frst, Filter::tpas))]\n{DEPENDS}");
     match named(&text, &["helpr"]) {
         Named::Nothing(near) => assert!(near.contains(&"helper".to_owned()) && near.contains(&"renamed".to_owned())),
         other => panic!("{other:?}"),
     }
     match named(&text, &["inner", "frst"]) {
         Named::Nothing(near) => assert_eq!(near.iter().filter(|name| *name == "first").count(), 1, "{near:?}"),
+        other => panic!("{other:?}"),
+    }
+    match named(&text, &["Filter", "tpas"]) {
+        Named::Nothing(near) => assert!(near.contains(&"taps".to_owned()), "{near:?}"),
         other => panic!("{other:?}"),
     }
 }
