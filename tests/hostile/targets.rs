@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ndarray::prelude::*;
 use ndcache::make::{MsgpackFile, NpyFile, Persister};
-use ndcache::{Mapped3, Memory, cache};
+use ndcache::{Memory, cache};
 
 use crate::support::{child, files, fresh, in_child};
 
@@ -344,7 +344,7 @@ fn volumes_of_random_headers_are_read_or_refused() {
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o444)).unwrap();
         let _ = ndcache::make::read_nifti::<f64, IxDyn>(&path).map(|volume| volume.voxels.sum());
         let _ = ndcache::make::read_nifti::<i16, Ix3>(&path).map(|volume| volume.grid.affine());
-        let loaded: ndcache::Result<Mapped3<i16>> = Persister::<Array3<i16>>::load(&target);
+        let loaded: ndcache::Result<ndcache::Mapped3<i16>> = Persister::<Array3<i16>>::load(&target);
         let _ = loaded.map(|voxels| voxels.iter().map(|&x| i64::from(x)).sum::<i64>());
     }
 }
