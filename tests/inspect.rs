@@ -224,8 +224,8 @@ fn an_entry_is_found_by_the_beginning_of_its_key() {
     assert!(memory.remove_entry(key).unwrap());
     assert!(memory.entry_by_id(key).unwrap().is_none());
     assert!(!memory.remove_entry(key).unwrap());
-    assert_eq!(memory.clear_function_named(number::function().path()).unwrap(), 899);
-    assert_eq!(memory.clear_function_named("no/such::function").unwrap(), 0);
+    assert_eq!(memory.clear_function_named(number::function().path()).unwrap().items, 899);
+    assert_eq!(memory.clear_function_named("no/such::function").unwrap().items, 0);
 }
 
 #[test]

@@ -325,7 +325,7 @@ impl CoreMemory {
         let memory = Arc::clone(&self.memory);
         let removed = py.detach(|| memory.clear_function_named(function)).map_err(|error| raised(&error))?;
         changed();
-        Ok(removed)
+        Ok(removed.items)
     }
 
     pub(crate) fn enabled_now(&self) -> bool {

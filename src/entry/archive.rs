@@ -1,14 +1,13 @@
-//! The one door to the entries of a folder.
+//! The entries of a folder, with its rules and those who hear of changes.
 
 use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use crate::entry::rules::{MapPolicy, Rules};
+use crate::entry::codes_seen::CodesSeen;
+use crate::entry::rules::{MapPolicy, Rules, Sharing};
 use crate::entry::site::Site;
-use crate::entry::write::code_parts::CodesSeen;
-use crate::entry::write::put::Sharing;
 use crate::key::Key;
 use crate::record::{Producer, Record};
 use crate::store::Disk;

@@ -1,12 +1,13 @@
-//! Entries on disk: the one door through which results are looked up, stored, staged and removed.
+//! Entries on disk: how results are looked up, stored, staged and removed, whichever room asks for it.
 //!
 //! * `archive`: the folder with its rules; `site`: where the files of one key are; `rules`: how entries are kept;
 //!   `reopen`: another folder in the place of one that was removed.
 //! * `read`: from a key to records and arrays; `write`: from a value to an entry.
 //! * `info`: what a stored result is, without its value; `stored`: its value and its arrays, whatever their types;
-//!   `in_memory`: the digest of a result.
+//!   `in_memory`: the digest of a result; `codes_seen`: which codes' parts are on the disk.
 
 pub(crate) mod archive;
+mod codes_seen;
 pub(crate) mod in_memory;
 pub(crate) mod info;
 pub(crate) mod read;

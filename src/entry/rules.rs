@@ -108,3 +108,14 @@ pub(crate) struct Rules {
     /// How exactly the last use of an entry is known.
     pub(crate) stamp_interval: Duration,
 }
+
+/// Whether a result may go to the tiers of its memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    #[default]
+    No,
+    /// Unless it is there already.
+    Yes,
+    /// In place of what is there, which isn't good.
+    Replace,
+}

@@ -97,7 +97,7 @@ pub(crate) fn take_overflow(
 pub(crate) fn publish(archive: &Archive, site: &Site, sink: Sink<'_>, record: &Record) -> Result<()> {
     sink.publish(record)?;
     if archive.is_whole(site, record).is_err() && archive.stands(site, record) {
-        let _ = archive.disk.remove(&site.record());
+        let _ = archive.remove(site, Some(record));
         return Err(cleared(archive));
     }
     Ok(())

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::entry::info::stored_bytes;
 use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::find::Found;
+use crate::entry::write::remove::remove;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::{FileRole, Shard, State, survey};
 use crate::folder::sweep::Claims;
@@ -282,16 +283,17 @@ impl Check<'_> {
 
     /// Removes a damaged entry: its record first, then the files that it names.
     fn remove(&mut self, shard: &Shard<'_>, name: &str, state: &State) {
-        match self.disk.remove(&shard.path(name)) {
+        let record = if let State::Entry(found) = state { Some(&found.record) } else { None };
+        let files = record.into_iter().flat_map(|record| record.files()).map(|file| shard.path(file));
+        let mut left = Vec::new();
+        let stays = |file: &str, error| left.push((file.to_owned(), error));
+        match remove(self.disk, &shard.path(name), files, || {}, stays) {
             Ok(removed) => self.report.removed += u64::from(removed),
-            Err(error) => return self.note(shard, name, Problem::Unreadable(error.to_string())),
+            Err(error) => left.push((shard.path(name), error)),
         }
-        let State::Entry(found) = state else { return };
-        for file in found.record.files() {
-            if let Err(error) = self.disk.remove(&shard.path(file)) {
-                self.note(shard, file, Problem::Unreadable(error.to_string()));
-            }
-        }
+        let problems =
+            left.into_iter().map(|(file, error)| (self.disk.path_of(&file), Problem::Unreadable(error.to_string())));
+        self.report.problems.extend(problems);
     }
 
     fn orphans(&mut self, shard: &Shard<'_>, claims: &Claims) {

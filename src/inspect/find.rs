@@ -199,43 +199,9 @@ impl Memory {
     pub fn remove_entry(&self, id: impl EntryId) -> Result<bool> {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let Some(site) = engine.find_site(&id)? else { return Ok(false) };
-        let found = engine.archive.read_record(&site.record());
+        let found = engine.archive.read_record(&site.record()).ok().flatten();
         mark(&engine.archive.disk, &Target::Key(site.key()));
-        let removed = engine.archive.disk.remove(&site.record());
-        engine.memo.table.forget(site.key());
-        if let (Ok(true), Ok(Some(found))) = (&removed, found) {
-            engine.archive.remove_files(&site, &found.record);
-        }
-        removed
-    }
-
-    /// Removes all entries of the function with this path, of every version of its code; returns how many.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when the memory is read-only, and when something of it can't be removed.
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// #[ndcache::cache]
-    /// fn double(x: f64) -> f64 {
-    ///     2.0 * x
-    /// }
-    ///
-    /// let memory = ndcache::Memory::open(folder.path())?;
-    /// memory.eval(double::call(1.5));
-    /// assert_eq!(memory.clear_function_named(double::function().path())?, 1);
-    /// # Ok::<(), ndcache::Error>(())
-    /// ```
-    pub fn clear_function_named(&self, function: &str) -> Result<u64> {
-        let Some(engine) = self.writable("clear a function")? else { return Ok(0) };
-        let folder = key::folder(function);
-        mark(&engine.archive.disk, &Target::of_function(function));
-        let entries = engine.archive.record_names(&folder).count() as u64;
-        let removed = engine.archive.disk.remove_tree(&folder);
-        engine.memo.table.clear();
-        engine.archive.forget_codes();
-        removed.map(|_| entries)
+        engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::entry::archive::Observer;
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::entry::write::put::Sharing;
 use crate::folder::auto_evict::AutoEvict;
 use crate::key::Key;
 use crate::memo::table::Table;

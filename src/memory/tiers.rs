@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::entry::write::put::Sharing;
 use crate::error::{Error, Result};
 use crate::flight::{Look, Need};
 use crate::memory::{Engine, Memory};
@@ -157,7 +157,7 @@ impl Memory {
     /// # Errors
     ///
     /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told: then
-    /// the results may come back from there.
+    /// the results may come back from there; and when a result may still be in this folder. Purge again.
     pub fn purge(&self, filter: &Filter) -> Result<Purged> {
         let none = || Error::unsupported("can't purge: the memory has no tiers");
         self.with_tiers("purge results")?.ok_or_else(none)?.core().purge(filter)

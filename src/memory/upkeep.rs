@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::folder::list::Entries;
 use crate::folder::verify::{Watcher, verify};
 use crate::folder::{Checked, Evicted, Limits, Repair, VerifyReport};
-use crate::key::Function;
+use crate::key::{self, Function};
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
 use crate::tier::{Target, mark};
@@ -54,15 +54,9 @@ impl Memory {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         engine.expect_writes(call.function(), call.options(), "remove an entry")?;
         let site = engine.site(call)?;
-        let found = engine.archive.find(&site, call.function().path());
+        let found = engine.archive.find(&site, call.function().path()).ok();
         mark(&engine.archive.disk, &Target::Key(site.key()));
-        let removed = engine.archive.disk.remove(&site.record());
-        engine.memo.table.forget(site.key());
-        let removed = removed?;
-        if let Ok(found) = found {
-            engine.archive.remove_files(&site, &found.record);
-        }
-        Ok(removed)
+        engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 
     /// Removes all entries of `function`, of every version of its code, and returns how many they were.
@@ -73,11 +67,30 @@ impl Memory {
     ///
     /// Returns an error when something of it can't be removed; what can is removed all the same.
     pub fn clear_function(&self, function: &Function) -> Result<Evicted> {
-        let Some(engine) = self.writable("clear a function")? else { return Ok(Evicted::default()) };
-        mark(&engine.archive.disk, &Target::of_function(function.path()));
-        let removed = engine.archive.disk.remove_tree(function.folder());
-        engine.forget_all();
-        removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
+        self.clear_function_named(function.path())
+    }
+
+    /// Removes all entries of the function with this path, as [`clear_function`](Self::clear_function) does.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, and when something of it can't be removed; what can is removed all the
+    /// same.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// assert_eq!(memory.clear_function_named(double::function().path())?.items, 1);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn clear_function_named(&self, function: &str) -> Result<Evicted> {
+        self.clear_tree("clear a function", &Target::of_function(function), &key::folder(function))
     }
 
     /// Removes everything that was stored, the folders `f/` and `m/` and nothing else of the cache folder, and returns
@@ -136,9 +149,14 @@ impl Memory {
     ///
     /// Returns an error when something of it can't be removed; what can is removed all the same.
     pub fn clear_entries(&self) -> Result<Evicted> {
-        let Some(engine) = self.writable("clear the entries")? else { return Ok(Evicted::default()) };
-        mark(&engine.archive.disk, &Target::All);
-        let removed = engine.archive.disk.remove_tree("f");
+        self.clear_tree("clear the entries", &Target::All, "f")
+    }
+
+    /// Removes a folder of entries with all that is in it, and marks that it was removed by hand.
+    fn clear_tree(&self, action: &str, target: &Target, folder: &str) -> Result<Evicted> {
+        let Some(engine) = self.writable(action)? else { return Ok(Evicted::default()) };
+        mark(&engine.archive.disk, target);
+        let removed = engine.archive.disk.remove_tree(folder);
         engine.forget_all();
         removed.map(|removed| Evicted { items: removed.records, bytes: removed.bytes })
     }

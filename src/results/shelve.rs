@@ -21,7 +21,7 @@ use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
-use crate::tier::{Target as Removed, mark as mark_removed};
+use crate::tier::{Target, mark};
 
 /// A small reference to a result in a cache: which call it is of, and which content it has.
 ///
@@ -272,18 +272,12 @@ impl<R> Shelved<R> {
                 Err(Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off) => return Ok(false),
                 Err(missing) => return Err(self.reference.unusable(missing, engine)),
             };
-            mark_removed(disk, &Removed::Key(entry.key));
+            mark(disk, &Target::Key(entry.key));
             // Another content may have been published since the record was read.
             if !seen.is_some_and(|seen| disk.is_still(&site.record(), &seen)) {
                 continue;
             }
-            let removed = disk.remove(&site.record());
-            engine.memo.table.forget(entry.key);
-            let removed = removed?;
-            if let Some(found) = found {
-                engine.archive.remove_files(&site, &found.record);
-            }
-            return Ok(removed);
+            return engine.archive.remove(&site, found.as_ref().map(|found| &*found.record));
         }
     }
 

@@ -9,7 +9,7 @@ use ndarray::Array1;
 use tempfile::TempDir;
 
 use crate::digest::Digest;
-use crate::entry::write::put::Sharing;
+use crate::entry::rules::Sharing;
 use crate::folder::Repair;
 use crate::fuzz::fuzz;
 use crate::inspect::Origin;

@@ -1,11 +1,12 @@
 //! The tiers of one memory.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::entry::archive::Archive;
+use crate::error::{ErrorKind, Result};
 use crate::threads::fork::ForkMutex;
 use crate::tier::Deadline;
 use crate::tier::place::{Answer, Place};
@@ -33,6 +34,9 @@ pub(crate) struct Core {
     pub(super) told: ForkMutex<Told>,
     /// Functions whose pickled results were warned of.
     pub(super) pickled: ForkMutex<HashSet<String>>,
+    /// The lists that could not be applied to the folder yet, by the ids of their tiers. The copies don't say what they say,
+    /// so that it is applied later; nothing that they deny is fetched meanwhile.
+    pub(super) unapplied: ForkMutex<HashMap<String, Deny>>,
     /// One renewal of the deny list at a time.
     renewing: ForkMutex<()>,
 }
@@ -49,6 +53,7 @@ impl Tiers {
             room: limit.map(|limit| limit / 4),
             told: ForkMutex::default(),
             pickled: ForkMutex::default(),
+            unapplied: ForkMutex::default(),
             renewing: ForkMutex::default(),
         });
         let sender = Sender::new(&core);
@@ -130,8 +135,8 @@ impl Core {
         let asked: Vec<_> = old.map(|place| (place, place.ask_deny_list(removed::DENY_MAX, until))).collect();
         for (place, asked) in asked {
             match place.deny_list(asked) {
-                Ok((Answer::Bytes(bytes), modified)) => drop(self.keep_deny(place, Deny::of_place(&bytes, modified))),
-                Ok((Answer::Absent, _)) => drop(self.keep_deny(place, Deny::default())),
+                Ok((Answer::Bytes(bytes), modified)) => self.renew_copy(place, Deny::of_place(&bytes, modified)),
+                Ok((Answer::Absent, _)) => self.renew_copy(place, Deny::default()),
                 Ok((Answer::TooLong, _)) => {
                     tracing::warn!(tier = place.name, "its list of what was purged is too long");
                 }
@@ -140,16 +145,35 @@ impl Core {
         }
     }
 
+    fn renew_copy(&self, place: &Place, list: Deny) {
+        if let Err(error) = self.keep_deny(place, list) {
+            tracing::warn!(tier = place.name, %error, "what was purged from a tier can't be removed here: it is tried again");
+        }
+    }
+
     /// Removes what a tier denies now and didn't, and adds it to the copy of its list; returns how many entries went.
-    pub(super) fn keep_deny(&self, place: &Place, list: Deny) -> u64 {
-        let known = Deny::read(&self.archive.disk, &place.id);
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when one of them may still be here. Then the copy stays as old as it is, so that the next renewal
+    /// tries again.
+    pub(super) fn keep_deny(&self, place: &Place, list: Deny) -> Result<u64> {
+        let known = match Deny::try_read(&self.archive.disk, &place.id) {
+            Err(error) if error.kind() != ErrorKind::Io => Deny::default(),
+            known => known?,
+        };
         let mut all = known.clone();
         all.merge(list);
-        let removed = all.apply(&self.archive, &known);
+        let applied = all.apply(&self.archive, &known);
+        match &applied {
+            Ok(_) => drop(self.unapplied.lock().remove(&place.id)),
+            Err(_) => drop(self.unapplied.lock().insert(place.id.clone(), all.clone())),
+        }
+        let removed = applied?;
         if let Err(error) = all.write(&self.archive.disk, &place.id) {
             tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
         }
-        removed
+        Ok(removed)
     }
 }
 

@@ -82,6 +82,28 @@ const OPTIONS: [&str; 12] = [
     "front",
 ];
 
+/// The options that the engine asks for, of those that the decorator was given.
+fn engine_options<'py>(get: impl Fn(&str) -> PyResult<Option<Bound<'py, PyAny>>>) -> PyResult<Options> {
+    let mut options = Options::default();
+    if let Some(expires) = get("expires")? {
+        let age = duration(&expires, "expires")?;
+        options.expires = Some(Arc::new(move || age));
+    }
+    if let Some(least) = get("min_duration")? {
+        options.min_duration = Some(duration(&least, "min_duration")?);
+    }
+    if let Some(compress) = get("compress")? {
+        options.compression = Some(compression_of(&compress)?);
+    }
+    if let Some(readable) = get("readable")? {
+        options.readable = Some(readable.is_truthy()?);
+    }
+    if let Some(validate) = get("validate")?.map(Bound::unbind) {
+        options.validate = Some(Arc::new(move |entry: &Entry| Python::attach(|py| is_valid(py, &validate, entry))));
+    }
+    Ok(options)
+}
+
 #[pymethods]
 impl CoreFunction {
     #[new]
@@ -113,24 +135,7 @@ impl CoreFunction {
             }
             names.try_iter()?.map(|name| name?.extract()).collect()
         };
-        let mut kept = Options::default();
-        let validate = get("validate")?.map(Bound::unbind);
-        if let Some(expires) = get("expires")? {
-            let age = duration(&expires, "expires")?;
-            kept.expires = Some(Arc::new(move || age));
-        }
-        if let Some(least) = get("min_duration")? {
-            kept.min_duration = Some(duration(&least, "min_duration")?);
-        }
-        if let Some(compress) = get("compress")? {
-            kept.compression = Some(compression_of(&compress)?);
-        }
-        if let Some(readable) = get("readable")? {
-            kept.readable = Some(readable.is_truthy()?);
-        }
-        if let Some(validate) = validate.as_ref().map(|validate| validate.clone_ref(py)) {
-            kept.validate = Some(Arc::new(move |entry: &Entry| Python::attach(|py| is_valid(py, &validate, entry))));
-        }
+        let options = engine_options(get)?;
         let mmap = match given.get_item("mmap_mode")? {
             Some(mode) if !mode.is(missing(py)) => Some(MmapMode::told(&mode)?),
             _ => None,
@@ -140,8 +145,8 @@ impl CoreFunction {
             None => None,
         };
         // What counts of an argument by a function of its own may change while the argument stays: a file's content.
-        let fronted = validate.is_none()
-            && kept.expires.is_none()
+        let fronted = options.validate.is_none()
+            && options.expires.is_none()
             && get("key")?.is_none()
             && get("front")?.is_none_or(|front| front.is_truthy().unwrap_or(false));
         let placed = memory.map(|memory| Placed::of(memory, &path));
@@ -159,7 +164,7 @@ impl CoreFunction {
             ignored,
             keys,
             secret,
-            options: Arc::new(kept),
+            options: Arc::new(options),
             verbose: get("verbose")?.map(|verbose| verbose.extract::<f64>()).transpose()?.map(|verbose| verbose as i64),
             mmap,
             resolved: Mutex::default(),

@@ -1,10 +1,6 @@
 //! What the codes of functions were made of: a file for each function and code, which only explanations read
 //! (docs/format.md, "Code").
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::time::{Duration, Instant};
-
 use crate::digest::Digest;
 use crate::entry::archive::Archive;
 use crate::entry::site::Site;
@@ -16,42 +12,6 @@ use crate::store::{Disk, Durability};
 
 /// The folder of code records inside that of a function; no shard has this name.
 pub(crate) const FOLDER: &str = "code";
-
-/// How long what another process removed may stay unseen.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// When the parts of each code were last looked for, by where the function's path is and how long; `None` if they are too
-/// many to be written.
-#[derive(Default)]
-pub(crate) struct CodesSeen(BTreeMap<(usize, usize, Digest), Option<Instant>>);
-
-impl CodesSeen {
-    /// Whether to look for this code now.
-    fn is_due(&mut self, function: &'static str, code: Digest) -> bool {
-        let now = Instant::now();
-        match self.0.entry(place(function, code)) {
-            Entry::Vacant(new) => {
-                new.insert(Some(now));
-                true
-            }
-            Entry::Occupied(mut seen) => {
-                let is_due = seen.get().is_some_and(|seen| now.duration_since(seen) >= LOOK);
-                if is_due {
-                    seen.insert(Some(now));
-                }
-                is_due
-            }
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-}
-
-fn place(function: &'static str, code: Digest) -> (usize, usize, Digest) {
-    (function.as_ptr().addr(), function.len(), code)
-}
 
 impl Archive {
     /// Writes down what the code of a stored call was made of, with the first result of a code and again where somebody
@@ -73,7 +33,7 @@ impl Archive {
         };
         match kept() {
             Err(error) if error.kind() == ErrorKind::Unsupported => {
-                self.codes.lock().0.insert(place(draft.function, draft.code), None);
+                self.codes.lock().leave(draft.function, draft.code);
                 tracing::warn!(%error, "explanations won't say which part of the code changed");
             }
             Err(error) => tracing::debug!(%error, "explanations won't say which part of the code changed"),

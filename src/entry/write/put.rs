@@ -8,6 +8,7 @@ use crate::digest::{ArrayMeta, Digest, SeenFile, combine};
 use crate::entry::archive::Archive;
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Missing;
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
 use crate::entry::write::array::{write_blocks, write_plain};
 use crate::entry::write::names::stem_of;
@@ -41,17 +42,6 @@ pub(crate) struct Draft {
     pub(crate) sharing: Sharing,
     /// It means nothing on another machine.
     pub(crate) local: bool,
-}
-
-/// Whether a result may go to the tiers of its memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Sharing {
-    #[default]
-    No,
-    /// Unless it is there already.
-    Yes,
-    /// In place of what is there, which isn't good.
-    Replace,
 }
 
 impl Draft {
@@ -162,15 +152,6 @@ impl Archive {
             let _ = self.disk.remove(file);
         }
         replaced
-    }
-
-    /// Removes the files of a record that is no longer there; what can't be removed is garbage for a sweep.
-    pub(crate) fn remove_files(&self, site: &Site, record: &Record) {
-        for file in record.files() {
-            if let Err(error) = self.disk.remove(&site.file(file)) {
-                tracing::debug!(%error, "left behind");
-            }
-        }
     }
 }
 

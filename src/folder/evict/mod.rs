@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Found;
+use crate::entry::write::remove::{left_behind, remove};
 use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::limits::{EvictPolicy, Evicted, Limits};
@@ -326,22 +327,11 @@ impl Evictor {
         if planted::is("data evicted before its record") {
             files.iter().for_each(|file| drop(self.disk.remove(file)));
         }
-        if !self.disk.remove(&name)? {
+        if !remove(&self.disk, &name, files, || (self.removed)(key), left_behind)? {
             assert!(!planted::is("panic at an entry that is gone"), "{name} is gone");
             return Ok(Removal::Gone);
         }
-        (self.removed)(key);
-        self.remove_all(files);
         Ok(Removal::Removed)
-    }
-
-    /// Removes the files of a record that is gone; what can't be removed is garbage for a sweep.
-    fn remove_all(&self, files: Vec<String>) {
-        for file in files {
-            if let Err(error) = self.disk.remove(&file) {
-                tracing::debug!(%error, "left behind");
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
 use crate::entry::info::{Entry, stored_bytes};
+use crate::entry::write::remove::{left_behind, remove};
 use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::evict::{Evictor, rank};
@@ -219,7 +220,7 @@ impl Evictor {
         }
         let shard = format!("{folder}/{}", &key.to_string()[..2]);
         let name = format!("{shard}/{key}.record");
-        let files = match State::read(&self.disk, &name, key, folder) {
+        let files: Vec<String> = match State::read(&self.disk, &name, key, folder) {
             State::Entry(found) if is_named || !found.record.edited => {
                 found.record.files().map(|file| format!("{shard}/{file}")).collect()
             }
@@ -233,12 +234,8 @@ impl Evictor {
         if stat != item.stat && !planted::is("plan executed blindly") {
             return Ok(Outcome::Kept);
         }
-        if !self.disk.remove(&name)? {
-            return Ok(Outcome::Gone);
-        }
-        (self.removed)(key);
-        self.remove_all(files);
-        Ok(Outcome::Removed)
+        let removed = remove(&self.disk, &name, files, || (self.removed)(key), left_behind)?;
+        Ok(if removed { Outcome::Removed } else { Outcome::Gone })
     }
 
     /// Removes a file that no entry needed, unless one does by now; returns its bytes.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::digest::Digest;
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::entry::write::put::{Draft, Sharing};
+use crate::entry::write::put::Draft;
 use crate::folder::{Limits, Repair};
 use crate::key::{Key, Part};
 use crate::memory::Memory;

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::entry::write::put::{Draft, Sharing};
+use crate::entry::write::put::Draft;
 use crate::error::Result;
 use crate::flight::{self, Lead, Need, TakenOver};
 use crate::memory::settings::store_options::StoreOptions;

@@ -54,20 +54,23 @@ impl Core {
             Some(target) => deny.add(target, now),
             None => self.name_each(&places, filter, &mut deny, now, &mut purged.troubles)?,
         }
-        let mut told = Ok(());
+        let (mut told, mut here) = (Ok(()), Ok(()));
         for place in &places {
             let mut own = deny.clone();
             match deny_there(place, &mut own) {
                 Ok(()) => purged.tiers += 1,
                 Err(error) => told = Err(error),
             }
-            purged.here += self.keep_deny(place, own);
+            match self.keep_deny(place, own) {
+                Ok(removed) => purged.here += removed,
+                Err(error) => here = Err(error),
+            }
         }
         told?;
         for place in &places {
             purged.there += self.delete_denied(place, filter, &deny, &mut purged.troubles);
         }
-        Ok(purged)
+        here.map(|()| purged)
     }
 
     /// Lifts purges on the tiers that may be written; returns how many were in force.
@@ -84,7 +87,7 @@ impl Core {
             let here = list.lift(what);
             if here > 0 {
                 put_list(place, list.clone(), "lift a purge")?;
-                self.keep_deny(place, list);
+                self.keep_deny(place, list)?;
                 lifted += here;
             }
         }

@@ -11,11 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::entry::archive::Archive;
 use crate::entry::site::Site;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::folder::walk::{Listing, Shards};
 use crate::key::Key;
 use crate::record::nanoseconds_since_1970;
 use crate::store::{Disk, Durability};
-use crate::tier::removed::{DENY_MAX, Target, remove};
+use crate::tier::removed::{DENY_MAX, Target};
 
 /// So much clocks may differ before a line counts as one of the future.
 pub(in crate::tier) const SKEW: Duration = Duration::from_secs(600);
@@ -170,43 +171,86 @@ impl Deny {
     }
 
     /// Removes the entries of this folder that it denies and `known` doesn't; returns how many there were.
-    pub(in crate::tier) fn apply(&self, archive: &Archive, known: &Self) -> u64 {
+    ///
+    /// # Errors
+    ///
+    /// Returns the first error after everything else was tried: an entry that it denies may still be there.
+    pub(in crate::tier) fn apply(&self, archive: &Archive, known: &Self) -> Result<u64> {
         let is_known = |target: &Target, line: &PurgeLine| {
             known.0.get(target).is_some_and(|old| old.is_in_force() && old.denies >= line.denies)
         };
         let new = self.0.iter().filter(|(target, line)| line.is_in_force() && !is_known(target, line));
         let new: Vec<&Target> = new.map(|(target, _)| target).collect();
-        let of_all = |only: Option<Key>| -> u64 {
-            let folders = archive.disk.list("f").unwrap_or_default();
-            folders.iter().map(|item| self.apply_to(archive, &format!("f/{}", item.name), only)).sum()
-        };
+        let mut removal = Removal { deny: self, archive, removed: 0, error: None };
         if new.contains(&&Target::All) {
-            return of_all(None);
+            removal.shards(Shards::of(&archive.disk)?);
+            return removal.finish();
         }
-        let removed = new.into_iter().map(|target| match target {
-            Target::Function(folder) => self.apply_to(archive, &format!("f/{folder}"), None),
-            Target::Key(key) => of_all(Some(*key)),
-            Target::All => 0,
-        });
-        removed.sum()
-    }
-
-    fn apply_to(&self, archive: &Archive, folder: &str, only: Option<Key>) -> u64 {
-        let names: Vec<_> = match only {
-            Some(key) => vec![Site::new(folder.to_owned(), key).record()],
-            None => archive.record_names(folder).collect(),
-        };
-        let mut removed = 0;
-        for name in names {
-            let Ok(Some(found)) = archive.read_record(&name) else { continue };
-            let record = &found.record;
-            let site = Site::new(folder.to_owned(), Key::from_digest(record.key));
-            if site.record() == name && self.denies(folder, site.key(), record.created) {
-                removed += u64::from(remove(archive, &site, record));
+        for target in new {
+            match target {
+                Target::Function(folder) => removal.shards(Shards::of_function(format!("f/{folder}"))),
+                Target::Key(key) => removal.key(*key, Shards::of(&archive.disk)?.into_functions()),
+                Target::All => {}
             }
         }
-        removed
+        removal.finish()
     }
+}
+
+/// The removal of what a list denies.
+struct Removal<'a> {
+    deny: &'a Deny,
+    archive: &'a Archive,
+    removed: u64,
+    error: Option<Error>,
+}
+
+impl Removal<'_> {
+    fn finish(self) -> Result<u64> {
+        self.error.map_or(Ok(self.removed), Err)
+    }
+
+    fn shards(&mut self, shards: Shards) {
+        while let Some(listed) = shards.next(&self.archive.disk) {
+            match listed {
+                Ok(Listing { name, items, .. }) => {
+                    let records = items.iter().filter(|item| item.name.ends_with(".record"));
+                    records.for_each(|item| self.record(&format!("{name}/{}", item.name)));
+                }
+                Err(error) => drop(self.error.get_or_insert(error)),
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key, functions: Vec<String>) {
+        functions.into_iter().for_each(|folder| self.record(&Site::new(folder, key).record()));
+    }
+
+    fn record(&mut self, name: &str) {
+        match self.remove(name) {
+            Ok(removed) => self.removed += u64::from(removed),
+            Err(error) => drop(self.error.get_or_insert(error)),
+        }
+    }
+
+    /// Removes the entry whose record has this name, if it is denied.
+    fn remove(&self, name: &str) -> Result<bool> {
+        let found = match self.archive.read_record(name) {
+            // No lookup finds it either.
+            Err(error) if error.kind() != ErrorKind::Io => return Ok(false),
+            found => found?,
+        };
+        let Some((record, folder)) = found.map(|found| found.record).zip(folder_of(name)) else { return Ok(false) };
+        let site = Site::new(folder.to_owned(), Key::from_digest(record.key));
+        let is_denied = site.record() == name && self.deny.denies(folder, site.key(), record.created);
+        if is_denied { self.archive.remove(&site, Some(&record)) } else { Ok(false) }
+    }
+}
+
+/// The folder of the function in which the record of this name lies.
+fn folder_of(record: &str) -> Option<&str> {
+    let (shard, _) = record.rsplit_once('/')?;
+    Some(shard.rsplit_once('/')?.0)
 }
 
 /// The name of the copy of the list of the tier with this id.
@@ -237,6 +281,23 @@ mod tests {
     use super::*;
 
     const HOUR: u64 = 3_600_000_000_000;
+
+    #[ndcache::cache]
+    fn unchanged(x: f64) -> f64 {
+        x
+    }
+
+    #[test]
+    fn an_entry_that_can_not_be_removed_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::Memory::open(folder.path()).unwrap().eval(unchanged::call(1.0));
+        let archive = |mode| crate::Memory::builder(folder.path()).mode(mode).open().unwrap().0.unwrap();
+        let (reader, writer) = (archive(crate::Mode::ReadOnly), archive(crate::Mode::ReadWrite));
+        let deny = all_until(now());
+        assert!(deny.apply(&reader.archive, &Deny::default()).is_err());
+        assert_eq!(deny.apply(&writer.archive, &Deny::default()).unwrap(), 1);
+        assert_eq!(deny.apply(&reader.archive, &Deny::default()).unwrap(), 0);
+    }
 
     fn key() -> Key {
         "0c3e264c767b9f1326f873db8c902583".parse().unwrap()

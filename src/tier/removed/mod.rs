@@ -9,7 +9,6 @@ mod deny;
 
 use std::time::{Duration, SystemTime};
 
-use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::key::{self, Key};
 use crate::record::{Record, nanoseconds_since_1970};
@@ -91,7 +90,11 @@ impl Core {
             // What can't be told may be.
             Err(_) => true,
         };
-        self.outbox.places.iter().any(is_denied)
+        let is_unapplied = |place: &Place| {
+            let unapplied = self.unapplied.lock();
+            unapplied.get(&place.id).is_some_and(|deny| deny.denies(site.folder(), site.key(), record.created))
+        };
+        self.outbox.places.iter().any(|place| is_denied(place) || is_unapplied(place))
     }
 }
 
@@ -110,14 +113,4 @@ pub(super) fn is_marked_since(disk: &Disk, site: &Site, then: SystemTime) -> boo
     let marks = [Target::Key(site.key()), Target::of_folder(site.folder()), Target::All];
     let is_later = |mark: Stat| mark.modified >= then;
     marks.iter().any(|target| disk.stat(&format!("t/x/{}", target.name())).is_ok_and(|mark| mark.is_some_and(is_later)))
-}
-
-/// Removes an entry of this folder: its record first.
-pub(super) fn remove(archive: &Archive, site: &Site, record: &Record) -> bool {
-    let removed = archive.disk.remove(&site.record()).unwrap_or(false);
-    archive.forget(site.key());
-    if removed {
-        archive.remove_files(site, record);
-    }
-    removed
 }

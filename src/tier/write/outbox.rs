@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 
+use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::entry::write::put::Sharing;
 use crate::record::Record;
 use crate::stats::counts::Counters;
 use crate::store::{Disk, Kind};
