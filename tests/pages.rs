@@ -1,6 +1,7 @@
 //! The pages say what is there.
 
 mod files;
+mod lengths;
 
 use std::fs;
 use std::path::{Path, PathBuf};
