@@ -37,6 +37,7 @@ mod results;
 mod rooms;
 mod rounding;
 mod shelve;
+mod sizes;
 mod staged;
 mod support;
 mod texts;

@@ -2,6 +2,7 @@
 //!
 //! Code under `#[cfg(test)]` is left out: a test may compare its room with any other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "threads", "error",
         ],
     ),
+    ("nifti", &["make", "map", "digest", "error"]),
     (
         "inspect",
         &[
@@ -80,6 +82,21 @@ const MEMORY: &[&str] = &[
 /// The folders of `src/` in which `unsafe` may stand: what maps files, and what is compiled for some processors alone.
 const UNSAFE: &[&[&str]] = &[&["map"], &["digest", "xxh3"]];
 
+/// The modules of a room that import one another, which is one thing in several files (docs/design.md, "Why do some modules
+/// of a room import one another?").
+const CIRCLES: &[(&str, &str)] = &[
+    ("store", "disk, files, lock, root"),
+    ("digest", "arrays, stream, values"),
+    ("key", "code, helpers"),
+    ("key", "function, run_time"),
+    ("record", "arguments, code, decode, sealed, step_record"),
+    ("payload", "by_serde, codecs, format, kinds, name, value, wire"),
+    ("call", "arguments, describe, lazy"),
+    ("stats", "explain, progress, recorder, verbose"),
+    ("memo", "handles, table"),
+    ("tier", "place, read, removed, tiers, write"),
+];
+
 /// How often `unsafe` stands outside of them: in the declaration of `map_network`, which leaves a promise to its caller and
 /// does nothing unsafe itself.
 const UNSAFE_ELSEWHERE: &[(&str, usize)] = &[("memory", 1)];
@@ -93,21 +110,11 @@ struct Source {
 
 impl Source {
     fn room(&self) -> &str {
-        match self.modules.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            // Below all others.
-            ["map", "emptied"] => return "emptied",
-            ["map", "range_locks"] => return "range_locks",
-            _ => {}
-        }
-        match self.modules.first().map(String::as_str) {
-            // `__private`, the back door of the macros.
-            None | Some("private") => "lib",
-            Some(room) => room,
-        }
+        room_of(&self.modules)
     }
 
-    /// The first segment of each path that begins at the root of the crate.
-    fn imports(&self) -> Vec<String> {
+    /// The paths that begin at the root of the crate, of at most [`SEGMENTS`].
+    fn imports(&self) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         collect_imports(&self.tokens, &self.modules, &mut found);
         found
@@ -122,18 +129,118 @@ impl Source {
     }
 }
 
+/// The room in which a module is.
+fn room_of(modules: &[String]) -> &str {
+    match modules.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // Below all others.
+        ["map", "emptied"] => "emptied",
+        ["map", "range_locks"] => "range_locks",
+        // A domain of its own.
+        ["make", "nifti", ..] => "nifti",
+        // `__private`, the back door of the macros.
+        [] | ["private", ..] => "lib",
+        [room, ..] => room,
+    }
+}
+
+#[test]
+fn a_room_imports_rooms_above_it_in_the_table_alone() {
+    for (i, (room, imports)) in IMPORTS.iter().enumerate() {
+        for import in *imports {
+            let is_above = IMPORTS[..i].iter().any(|(above, _)| above == import);
+            assert!(is_above, "`{room}` may import `{import}`, which doesn't stand above it");
+        }
+    }
+}
+
 #[test]
 fn rooms_import_one_way() {
     let mut violations = Vec::new();
     for source in sources() {
         let allowed = allowed(source.room());
-        for import in source.imports() {
-            if import != source.room() && !allowed.contains(&import.as_str()) {
+        for import in source.imports().iter().map(|path| room_of(path)) {
+            if import != source.room() && !allowed.contains(&import) {
                 violations.push(format!("`{}` imports `{import}`", source.path.display()));
             }
         }
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+/// The modules of a room, by name, with those of the same room that each imports.
+type Parts = BTreeMap<String, BTreeSet<String>>;
+
+/// The modules at the top of a room; what the room re-exports is imported from where it is defined.
+fn parts_of(room: &str, sources: &[Source]) -> Parts {
+    let here: Vec<_> = sources.iter().filter(|source| source.room() == room).collect();
+    let front = here.iter().filter(|source| source.modules.len() == 1 && source.path.ends_with("mod.rs"));
+    let shown: BTreeMap<_, _> = front.flat_map(|source| re_exports(&source.tokens)).collect();
+    let mut parts: Parts =
+        here.iter().filter_map(|source| Some((source.modules.get(1)?.clone(), BTreeSet::new()))).collect();
+    for source in here.iter().filter(|source| source.modules.len() > 1) {
+        let imports = source.imports().into_iter().filter(|path| path.len() == 2 && path[0] == source.modules[0]);
+        let imports = imports.map(|path| shown.get(&path[1]).unwrap_or(&path[1]).clone());
+        let other = imports.filter(|part| *part != source.modules[1] && parts.contains_key(part)).collect::<Vec<_>>();
+        parts.entry(source.modules[1].clone()).or_default().extend(other);
+    }
+    parts
+}
+
+/// The names that the `use` of a module show, with the module that each is from.
+fn re_exports(tokens: &[TokenTree]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (i, _) in tokens.iter().enumerate().filter(|(_, token)| token.to_string() == "use") {
+        let end = tokens[i..].iter().position(|token| token.to_string() == ";").map_or(tokens.len(), |at| i + at);
+        let mut names = Vec::new();
+        shown(&tokens[i + 1..end], &mut names);
+        found.extend(names.into_iter().map(|name| (name, tokens[i + 1].to_string())));
+    }
+    found
+}
+
+/// The modules that import one another, directly or not: in each set, every module leads to every other.
+fn circles(parts: &Parts) -> Vec<Vec<String>> {
+    let reached = |from: &String| {
+        let (mut reached, mut todo) = (BTreeSet::new(), vec![from]);
+        while let Some(part) = todo.pop() {
+            todo.extend(parts.get(part).into_iter().flatten().filter(|next| reached.insert((*next).clone())));
+        }
+        reached
+    };
+    let reached: BTreeMap<_, _> = parts.keys().map(|part| (part, reached(part))).collect();
+    let circle = |part: &&String| -> Vec<String> {
+        let back = reached[*part].iter().filter(|other| reached[*other].contains(*part));
+        back.cloned().collect()
+    };
+    let circles: BTreeSet<_> = parts.keys().map(|part| circle(&part)).filter(|circle| !circle.is_empty()).collect();
+    circles.into_iter().collect()
+}
+
+#[test]
+fn inside_a_room_modules_import_one_way() {
+    let sources = sources();
+    let mut found = Vec::new();
+    for (room, _) in IMPORTS {
+        let circles = circles(&parts_of(room, &sources));
+        found.extend(circles.into_iter().map(|circle| format!("{room}: {}", circle.join(", "))));
+    }
+    let expected = CIRCLES.iter().map(|(room, circle)| format!("{room}: {circle}")).collect::<Vec<_>>();
+    assert_eq!(found, expected, "circles of modules");
+}
+
+#[test]
+fn circles_are_found() {
+    let parts = |edges: &[(&str, &[&str])]| -> Parts {
+        let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        edges.iter().map(|(from, to)| (from.to_string(), set(to))).collect()
+    };
+    assert!(circles(&parts(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])])).is_empty());
+    let two = parts(&[("a", &["b"]), ("b", &["c", "d"]), ("c", &["a"]), ("d", &["e"]), ("e", &["d"]), ("f", &["a"])]);
+    assert_eq!(circles(&two), [vec!["a", "b", "c"], vec!["d", "e"]]);
+    assert_eq!(
+        re_exports(&without_tests("mod a; pub use a::{B, c::D}; pub(crate) use e::f;".parse().unwrap())),
+        [("B".to_owned(), "a".to_owned()), ("D".to_owned(), "a".to_owned()), ("f".to_owned(), "e".to_owned()),]
+    );
 }
 
 #[test]
@@ -230,7 +337,9 @@ fn imports_are_found_in_every_spelling() {
         let modules: Vec<_> = modules.iter().map(|name| name.to_string()).collect();
         let mut found = Vec::new();
         collect_imports(&without_tests(text.parse().unwrap()), &modules, &mut found);
-        found
+        let mut rooms: Vec<_> = found.into_iter().map(|path| path[0].clone()).collect();
+        rooms.dedup();
+        rooms
     };
     assert_eq!(imports("use crate::{digest::{Digest, Element}, error};", &["map"]), ["digest", "error"]);
     assert_eq!(imports("fn f() -> crate::key::Key { macro!(crate::store::Disk) }", &["map"]), ["key", "store"]);
@@ -307,8 +416,12 @@ fn is_cfg_test(token: &TokenTree) -> bool {
     token.to_string().replace(' ', "") == "[cfg(test)]"
 }
 
-/// Finds `crate::x` and each `super::x` that leads out of `modules`, in token trees of any depth.
-fn collect_imports(tokens: &[TokenTree], modules: &[String], found: &mut Vec<String>) {
+/// How many segments of a path are looked at: the room, and the module in it.
+const SEGMENTS: usize = 2;
+
+/// Finds `crate::x::y` and each `super::x` that leads out of `modules`, in token trees of any depth: paths from the root of
+/// the crate, of at most [`SEGMENTS`].
+fn collect_imports(tokens: &[TokenTree], modules: &[String], found: &mut Vec<Vec<String>>) {
     let mut inner_module = None;
     let mut i = 0;
     while i < tokens.len() {
@@ -323,9 +436,7 @@ fn collect_imports(tokens: &[TokenTree], modules: &[String], found: &mut Vec<Str
                 inner_module = tokens.get(i + 1).map(ToString::to_string);
             }
             TokenTree::Ident(word) if word == "crate" => i = follow(tokens, i + 1, &[], found),
-            TokenTree::Ident(word) if word == "super" => {
-                i = follow(tokens, i + 1, &modules[..modules.len().saturating_sub(1)], found);
-            }
+            TokenTree::Ident(word) if word == "super" => i = follow(tokens, i + 1, parent(modules), found),
             token if token.to_string() == ";" => inner_module = None,
             _ => {}
         }
@@ -333,41 +444,40 @@ fn collect_imports(tokens: &[TokenTree], modules: &[String], found: &mut Vec<Str
     }
 }
 
-/// Reads the rest of a path that stands in `modules`, at `tokens[i]`; returns the index of its last token read.
-fn follow(tokens: &[TokenTree], i: usize, modules: &[String], found: &mut Vec<String>) -> usize {
-    let separated = [i, i + 1].iter().all(|&at| tokens.get(at).is_some_and(|token| token.to_string() == ":"));
-    if !separated {
-        return i - 1;
-    }
-    let i = i + 2;
-    match &tokens.get(i) {
-        Some(TokenTree::Ident(word)) if *word == "super" => {
-            follow(tokens, i + 1, &modules[..modules.len().saturating_sub(1)], found)
-        }
-        Some(TokenTree::Ident(word)) => {
-            found.push(modules.first().map_or_else(|| word.to_string(), String::clone));
-            i
-        }
-        Some(TokenTree::Group(group)) => {
-            let inner: Vec<_> = group.stream().into_iter().collect();
-            for part in inner.split(|token| token.to_string() == ",") {
-                follow_part(part, modules, found);
-            }
-            i
-        }
-        _ => i - 1,
-    }
+fn parent(modules: &[String]) -> &[String] {
+    &modules[..modules.len().saturating_sub(1)]
 }
 
-/// Reads one of the paths between the braces of a path that stands in `modules`.
-fn follow_part(part: &[TokenTree], modules: &[String], found: &mut Vec<String>) {
-    match part.first() {
-        Some(TokenTree::Ident(word)) if *word == "super" => {
-            follow(part, 1, &modules[..modules.len().saturating_sub(1)], found);
+/// Reads the rest of a path whose beginning is `base`, from the `::` at `tokens[at]` on; returns the index of its last token
+/// read.
+fn follow(tokens: &[TokenTree], at: usize, base: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    let separated = [at, at + 1].iter().all(|&at| tokens.get(at).is_some_and(|token| token.to_string() == ":"));
+    if separated { segment(tokens, at + 2, base, found) } else { at - 1 }
+}
+
+/// Reads a path from the segment at `tokens[at]` on, or the paths between the braces there.
+fn segment(tokens: &[TokenTree], at: usize, base: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    match tokens.get(at) {
+        Some(TokenTree::Ident(word)) if *word == "super" => return follow(tokens, at + 1, parent(base), found),
+        Some(TokenTree::Ident(word)) if *word != "self" => {
+            let path = [base, &[word.to_string()]].concat();
+            let end = if path.len() < SEGMENTS { follow(tokens, at + 1, &path, found) } else { at };
+            if end == at {
+                found.push(path);
+            }
+            return end;
         }
-        Some(first) => found.push(modules.first().map_or_else(|| first.to_string(), String::clone)),
-        None => {}
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+            let inner: Vec<_> = group.stream().into_iter().collect();
+            for part in inner.split(|token| token.to_string() == ",").filter(|part| !part.is_empty()) {
+                segment(part, 0, base, found);
+            }
+        }
+        // `self`, `*`.
+        Some(_) if !base.is_empty() => found.push(base.to_vec()),
+        _ => {}
     }
+    at
 }
 
 fn count(tokens: &[TokenTree], word: &str) -> usize {

@@ -30,6 +30,7 @@ pub(crate) use arrays::trust::{Known, Registration};
 pub use files::file::FileContent;
 pub(crate) use files::file::absolute;
 pub(crate) use files::seen::{SeenFile, files_seen};
+pub(crate) use files::stamp::CLOCK_STEP;
 pub use files::stamp::FileStamp;
 pub(crate) use progress::Work;
 #[cfg(feature = "progress")]

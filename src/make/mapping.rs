@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::replace::folder_of;
+use super::folder_of;
 use crate::error::{Error, Result};
 use crate::map::Mapping;
 use crate::memory::ambient;

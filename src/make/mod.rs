@@ -37,3 +37,13 @@ pub use replace::replace_file;
 
 pub use crate::payload::read_npy;
 pub use crate::store::LimitedFile;
+
+use std::path::Path;
+
+/// The folder of a file; a bare name is in the current one.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

@@ -6,7 +6,7 @@ use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::replace::folder_of;
+use super::folder_of;
 
 /// The file that came to a target's path.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use rustix::fs::Dir;
 
 use super::attributes::Attributes;
-use super::published;
+use super::{folder_of, published};
 use crate::error::{Error, Result};
 use crate::memory::ambient;
 use crate::store::{Durability, GARBAGE_AGE, LimitedFile, is_on_network, nonce};
@@ -78,7 +78,7 @@ pub(super) fn replace(
     write: impl FnOnce(&mut BufWriter<LimitedFile>) -> Result<()>,
 ) -> Result<()> {
     let durability = ambient().map_or(Durability::Buffered, |memory| memory.durability());
-    let temp = TempFile::beside(path)?;
+    let temp = NewFile::beside(path)?;
     let kept = Attributes::at(path);
     let new_mode = Attributes::mode_of_new(kept.as_ref(), mode);
     let file = OpenOptions::new().write(true).create_new(true).mode(new_mode).open(&temp.path);
@@ -123,23 +123,15 @@ fn naming(path: &Path, error: Error) -> Error {
     if error.to_string().contains(&name) { error } else { error.at(format_args!("can't write `{name}`")) }
 }
 
-/// The folder of a file; a bare name is in the current one.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
 /// A file that isn't at its place yet; removed unless it comes there.
-struct TempFile {
+struct NewFile {
     path: PathBuf,
     /// A child that was forked in between drops its copy, too, but the file is the parent's.
     creator: Process,
     published: bool,
 }
 
-impl TempFile {
+impl NewFile {
     fn beside(path: &Path) -> Result<Self> {
         let Some(name) = path.file_name() else {
             return Err(Error::invalid(format!("`{}` names no file", path.display())));
@@ -156,7 +148,7 @@ impl TempFile {
     }
 }
 
-impl Drop for TempFile {
+impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.published && self.creator.is_current() {
             let _ = fs::remove_file(&self.path);

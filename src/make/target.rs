@@ -5,18 +5,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use super::folder_of;
 use super::mapping;
 use super::published::Published;
-use super::replace::folder_of;
-use crate::digest::{Digest, FileContent, digest};
+use crate::digest::{CLOCK_STEP, Digest, FileContent, digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::TargetRecord;
-
-/// The age from which on a file's times and inode tell whether it was changed: a change within the same tick of the
-/// file system's clock leaves them as they are. File systems count in steps of up to 2 s (FAT).
-const SETTLED: Duration = Duration::from_secs(2);
 
 /// How often a file is read, or saved, that somebody writes to or replaces meanwhile.
 pub(super) const TRIES: usize = 10;
@@ -222,7 +218,7 @@ impl FileFacts {
 /// Whether the file hadn't been changed for long enough when its digest was taken. The change time can't be set back,
 /// so it is the one that counts.
 fn is_settled(made: &TargetRecord) -> bool {
-    i64::try_from(made.seen).is_ok_and(|seen| seen.saturating_sub(made.changed) >= SETTLED.as_nanos() as i64)
+    i64::try_from(made.seen).is_ok_and(|seen| seen.saturating_sub(made.changed) >= CLOCK_STEP.as_nanos() as i64)
 }
 
 fn instant(seconds: i64, nanoseconds: i64) -> i64 {

@@ -5,8 +5,9 @@ use std::iter::Enumerate;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
+use crate::threads::lock;
 use crate::threads::pool::together;
-use crate::threads::share::{at_most, lock};
+use crate::threads::share::at_most;
 
 /// Makes something of each part, and hands it to `out` on this thread and in their order, while others make the next
 /// ones; at most `threads` in all, each of which uses its scratch again and again. For each thread there are at most

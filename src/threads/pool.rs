@@ -8,8 +8,7 @@ use std::thread::{self, JoinHandle};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::threads::fork::Process;
-use crate::threads::found_once;
-use crate::threads::share::lock;
+use crate::threads::{found_once, lock};
 
 /// How often a thread that is done offers its core to the others, which end soon, before it sleeps until they do: being
 /// woken takes longer than the last leaf. Some 20 µs (2026-11).

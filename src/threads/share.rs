@@ -1,7 +1,8 @@
 //! Work on many parts that several threads share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use crate::threads::lock;
 use crate::threads::pool::{most_threads, together};
 
 /// What `make` makes of each part, in their order; by this thread and others, at most `threads` in all, each of which
@@ -54,10 +55,6 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
 /// How many threads may work together: the caller alone on a worker of a pool of rayon's.
 pub(crate) fn at_most(threads: usize) -> usize {
     if threads < 2 || rayon::current_thread_index().is_some() { 1 } else { threads.min(most_threads()) }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

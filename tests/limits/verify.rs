@@ -13,19 +13,20 @@ use ndcache::{Compression, Limits, Memory, cache};
 use super::{HOUR, array, ramp, record, store};
 use crate::support::{fresh, newer, snapshot};
 
+fn rewrite(path: &Path, change: &dyn Fn(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+}
+
 #[test]
 fn each_planted_damage_is_found_and_only_damage_is_removed() {
     let (folder, memory) = fresh();
     let entry = |n: usize| {
         store(&memory, n, HOUR);
         (record(&memory, n), array(&memory, n))
-    };
-    let rewrite = |path: &Path, change: &dyn Fn(&mut Vec<u8>)| {
-        let mut bytes = fs::read(path).unwrap();
-        change(&mut bytes);
-        fs::remove_file(path).unwrap();
-        fs::write(path, bytes).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
     };
     let intact = entry(10_000);
     let mut damaged = Vec::new();

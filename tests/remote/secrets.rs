@@ -179,19 +179,9 @@ fn secrets_of_every_source_are_sent_and_stand_nowhere_else() {
 fn child() {
     log_everything();
     let mut told = String::new();
-    for action in [
-        Action::Pass,
-        Action::Echo(403),
-        Action::Echo(400),
-        Action::Echo(500),
-        Action::Echo(503),
-        Action::Echo(404),
-        Action::Echo(200),
-        Action::Reset,
-        Action::Hole,
-        Action::Garbage,
-        Action::Cut(10),
-    ] {
+    let echoes = [403, 400, 500, 503, 404, 200].map(Action::Echo);
+    let others = [Action::Reset, Action::Hole, Action::Garbage, Action::Cut(10)];
+    for action in [Action::Pass].into_iter().chain(echoes).chain(others) {
         let at = |kind: Kind| {
             let action = action.clone();
             Proxy::before(Server::of(kind).unwrap().port, move |_, _| action.clone())

@@ -14,7 +14,7 @@ use crate::digest::values::text::Text;
 use crate::error::{Error, Result};
 
 /// No file system's times are coarser than this (that of FAT has steps of 2 s).
-const SETTLING: Duration = Duration::from_secs(2);
+pub(crate) const CLOCK_STEP: Duration = Duration::from_secs(2);
 
 /// Size and times of a file. It changes with the file, unless two changes fall into one step of the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Stamp {
             let since = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok());
             let time = since.and_then(|(s, ns)| SystemTime::UNIX_EPOCH.checked_add(Duration::new(s, ns)));
             // Times before 1970 are past; those that no clock shows are not.
-            time.map_or(seconds < 0, |time| now.duration_since(time).is_ok_and(|age| age > SETTLING))
+            time.map_or(seconds < 0, |time| now.duration_since(time).is_ok_and(|age| age > CLOCK_STEP))
         };
         past(self.modified) && past(self.changed)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ndcache::stats::Activity;
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
@@ -86,27 +87,7 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
         let functions: Vec<Json> = functions.iter().map(json).collect();
         out.document(json!({ "folder": cache::place(memory), "functions": functions, "unreadable": bad.count }))?;
     } else {
-        let head = [
-            ("FUNCTION", Left),
-            ("ENTRIES", Right),
-            ("SIZE", Right),
-            ("HITS", Right),
-            ("SAVED", Right),
-            ("TOOK", Right),
-            ("LAST USED", Left),
-        ];
-        // What tells functions apart stays longest, and how large they are.
-        let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(6), Hide(5), Hide(4), Hide(3)]);
-        // What was never counted is not 0.
-        let none = || "–".to_owned();
-        for (name, sum) in functions {
-            let (hits, saved) = match activity.get(&name) {
-                Some(activity) => (count(activity.hits), duration(activity.saved)),
-                None => (none(), none()),
-            };
-            table.row([name, count(sum.entries), size(sum.bytes), hits, saved, duration(sum.duration), ago(sum.used)]);
-        }
-        table.print(out)?;
+        print_functions(functions, &activity, out)?;
         if filter.is_any() {
             out.note("these are functions with such entries: `--entries` lists the entries");
         }
@@ -115,6 +96,30 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
         }
     }
     Ok(bad.tell(is_unread, out))
+}
+
+fn print_functions(functions: Vec<(String, Sum)>, activity: &BTreeMap<String, Activity>, out: &mut Out) -> Outcome<()> {
+    let head = [
+        ("FUNCTION", Left),
+        ("ENTRIES", Right),
+        ("SIZE", Right),
+        ("HITS", Right),
+        ("SAVED", Right),
+        ("TOOK", Right),
+        ("LAST USED", Left),
+    ];
+    // What tells functions apart stays longest, and how large they are.
+    let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(6), Hide(5), Hide(4), Hide(3)]);
+    // What was never counted is not 0.
+    let none = || "–".to_owned();
+    for (name, sum) in functions {
+        let (hits, saved) = match activity.get(&name) {
+            Some(activity) => (count(activity.hits), duration(activity.saved)),
+            None => (none(), none()),
+        };
+        table.row([name, count(sum.entries), size(sum.bytes), hits, saved, duration(sum.duration), ago(sum.used)]);
+    }
+    table.print(out)
 }
 
 /// What can't be read of a list.

@@ -183,6 +183,13 @@ impl Program {
             self.block(module, &format!("PartialEq for T{i}"), "", &member);
             calls.push(format!("u64::from([@T{i}::new()].contains(&@T{i}::new()))"));
         }
+        self.wrapper(i, module, &method, &mut calls);
+        self.offer(module, &calls);
+        self.types.push(Type { path: format!("crate::m{module}::T{i}"), method });
+    }
+
+    /// A type that derefs to the record.
+    fn wrapper(&mut self, i: usize, module: usize, method: &str, calls: &mut Vec<String>) {
         self.line(module, &format!("pub struct W{i}(pub T{i});"));
         self.block(
             module,
@@ -193,8 +200,6 @@ impl Program {
         calls.push(format!("{{ let w: @W{i} = @W{i}(@T{i}::new()); w.{method}() }}"));
         self.line(module, &format!("pub fn w{i}(w: &W{i}) -> u64 {{ {RAN} w.{method}() }}"));
         calls.push(format!("@w{i}(&@W{i}(@T{i}::new()))"));
-        self.offer(module, &calls);
-        self.types.push(Type { path: format!("crate::m{module}::T{i}"), method });
     }
 
     fn block(&mut self, module: usize, header: &str, inner: &str, member: &str) {

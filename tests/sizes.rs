@@ -1,0 +1,128 @@
+//! Functions, files and folders stay short enough to be read at once.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest function, from its head to its closing brace, in lines.
+const FUNCTION_MAX: usize = 70;
+
+/// What is longer than a file may be, and why.
+const LONG_FILES: &[&str] = &[
+    // One list of functions and calls that other tests are made of.
+    "tests/callers/functions.rs",
+];
+
+/// The longest file, in lines.
+const FILE_MAX: usize = 500;
+
+/// The most files that a folder of `src/` may hold.
+const FOLDER_MAX: usize = 12;
+
+#[test]
+fn folders_hold_few_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut counts = BTreeMap::<PathBuf, usize>::new();
+    for path in all_code().into_iter().filter(|path| path.starts_with(&root)) {
+        *counts.entry(path.parent().unwrap().to_owned()).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > FOLDER_MAX);
+    assert!(counts.is_empty(), "folders with more than {FOLDER_MAX} files: {counts:?}");
+}
+
+#[test]
+fn functions_and_files_are_short() {
+    let mut long = Vec::new();
+    let mut lengths = Vec::new();
+    for path in all_code() {
+        let text = fs::read_to_string(&path).unwrap();
+        for (name, length) in functions(&text) {
+            lengths.push(length);
+            if length > FUNCTION_MAX {
+                long.push(format!("`{}`: function `{name}` has {length} lines", path.display()));
+            }
+        }
+        let is_known = LONG_FILES.iter().any(|file| path.ends_with(file));
+        if text.lines().count() > FILE_MAX && !is_known {
+            long.push(format!("`{}` has {} lines", path.display(), text.lines().count()));
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+    assert!(lengths.len() > 8000, "{} functions", lengths.len());
+    lengths.sort_unstable();
+    assert!(lengths[lengths.len() / 2] <= 6, "the median function has {} lines", lengths[lengths.len() / 2]);
+}
+
+#[test]
+fn functions_are_measured() {
+    let text = "fn a() {}\n\nimpl A {\n    pub(super) const fn b(\n        x: u8,\n    ) -> u8 {\n        x\n    }\n\
+                \n    async fn c();\n}\ntrait T {\n    fn d(\n        &self,\n    ) -> u8;\n}\n";
+    assert_eq!(functions(text), [("a", 1), ("b", 5)]);
+}
+
+/// The functions with a body, by name, with their lines; as rustfmt lays them out.
+fn functions(text: &str) -> Vec<(&str, usize)> {
+    let lines: Vec<_> = text.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+        if let Some(name) = function_named(rest)
+            && let Some(length) = length(&lines[at..], indent)
+        {
+            found.push((name, length));
+        }
+    }
+    found
+}
+
+/// The name of the function whose head begins here.
+fn function_named(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("fn ")?;
+    let mut words = before.split_inclusive(['(', ')']).flat_map(|part| part.split_whitespace());
+    let is_head = words.all(|word| {
+        matches!(
+            word,
+            "pub" | "pub(" | "crate)" | "super)" | "in" | ")" | "const" | "async" | "unsafe" | "extern" | "\"C\""
+        ) || word.starts_with("crate::")
+    });
+    let end = after.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    (is_head && end > 0).then(|| &after[..end])
+}
+
+/// The lines of a function, of which these are the first and all that follow it; `None` if it has no body.
+fn length(lines: &[&str], indent: &str) -> Option<usize> {
+    if lines[0].ends_with(['}', ';']) {
+        return lines[0].ends_with('}').then_some(1);
+    }
+    let mut in_head = !lines[0].ends_with('{');
+    for (n, line) in lines.iter().enumerate().skip(1) {
+        let of_head = line.strip_prefix(indent).filter(|rest| !rest.starts_with(' '));
+        if in_head && line.ends_with(';') {
+            return None;
+        }
+        in_head &= !of_head.is_some_and(|rest| rest.ends_with('{'));
+        if of_head == Some("}") {
+            return Some(n + 1);
+        }
+    }
+    None
+}
+
+/// The sources of the workspace and of the Python package, its tests among them.
+fn all_code() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "macros/src", "source/src", "source/tests", "cli/src", "cli/tests", "python/src", "tests"];
+    let mut todo: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
+    let mut code = Vec::new();
+    while let Some(folder) = todo.pop() {
+        for item in fs::read_dir(&folder).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                code.push(path);
+            }
+        }
+    }
+    code
+}
