@@ -2,6 +2,7 @@
 
 mod files;
 mod lengths;
+mod quick_start;
 
 use std::fs;
 use std::path::{Path, PathBuf};

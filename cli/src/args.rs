@@ -127,7 +127,7 @@ pub(crate) struct Selection {
 /// In which order, and how many.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Order {
-    /// By what to sort
+    /// What to sort by
     #[arg(long, value_name = "BY")]
     pub(crate) sort: Option<Sort>,
     /// The other way round
@@ -199,7 +199,7 @@ pub(crate) struct Diff {
 pub(crate) struct Why {
     /// An entry, or a function, of which the last misses and the last entries are told
     pub(crate) what: String,
-    /// Of a function at most so many
+    /// The most entries of one function
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]
     pub(crate) count: usize,
 }
@@ -213,7 +213,7 @@ pub(crate) struct Tree {
     /// All of it: at a terminal many calls of one function are counted else
     #[arg(long)]
     pub(crate) all: bool,
-    /// As a graph for Graphviz
+    /// Prints a graph for Graphviz
     #[arg(long)]
     pub(crate) dot: bool,
 }
@@ -236,7 +236,7 @@ pub(crate) struct Stats {
     /// Only what was recorded since: `7d`
     #[arg(long, value_name = "AGE")]
     pub(crate) since: Option<String>,
-    /// By what to add up
+    /// What to add up by
     #[arg(long, value_name = "BY", default_value = "function")]
     pub(crate) by: By,
     /// Only one run of a program: `last`, or its digits
@@ -265,7 +265,7 @@ pub(crate) struct Report {
     /// The file for it, which is replaced; else stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// As what it is written
+    /// The format of the report
     #[arg(long, value_name = "FORMAT", default_value = "html")]
     pub(crate) format: Format,
     /// Shows texts of arguments and results, the folder and the hosts
@@ -371,7 +371,7 @@ pub(crate) struct Clear {
 
 #[derive(Args, Debug)]
 pub(crate) struct Pin {
-    /// Of the list
+    /// The name of the list
     pub(crate) name: String,
     #[arg(required = true)]
     pub(crate) entries: Vec<String>,
@@ -432,7 +432,7 @@ pub(crate) struct TierFilter {
 
 #[derive(Args, Debug)]
 pub(crate) struct Unpin {
-    /// Of the list
+    /// The name of the list
     pub(crate) name: String,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Filter {
 
 /// `sigma>1`
 struct Condition {
-    /// As it was given.
+    /// The condition as it was given.
     text: String,
     name: String,
     operator: &'static str,

@@ -33,7 +33,7 @@ pub(crate) struct Summary {
     pub(crate) first: Vec<String>,
 }
 
-/// So many of the first elements are told.
+/// How many of the first elements are shown.
 const FIRST: usize = 8;
 
 /// Reads one element, as its bytes lie in the file.

@@ -45,7 +45,7 @@ pub struct BySerdeRef;
 pub struct ByParts;
 /// Keyed by its arrays, each in its memory order, and by [`Serialize`] of their items.
 pub struct ByArrays;
-/// Not at all; never made.
+/// For an argument that has no way into a key; never made.
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
 /// The key of an argument that a message of its own refuses; never made.

@@ -162,7 +162,7 @@ impl Call {
             Look::Missing(missing @ (Missing::Absent | Missing::Due))
                 if engine.archive.reopen(mode <= Mode::Refresh) =>
             {
-                // Whoever may write looks again when it has its turn.
+                // A call that may write looks again when it has its turn.
                 if mode <= Mode::Refresh { Look::Missing(missing) } else { engine.hit(self, site, form) }
             }
             look => look,

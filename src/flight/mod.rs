@@ -3,7 +3,7 @@
 //! * `flights`: the one way to wait for a key; `waits`: who computes and who waits, in this process; `processes`: the
 //!   locks of the others; `sync`: what these take of the system.
 //!
-//! A flight only saves work. Who can't wait, because that would be a deadlock or has lasted too long, computes, and two
+//! A flight only saves work. A task that can't wait, because that would be a deadlock or has lasted too long, computes, and two
 //! equal results are stored one after the other. This room knows no file and no record.
 //!
 //! # Why no wait is a deadlock

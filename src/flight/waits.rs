@@ -1,4 +1,4 @@
-//! Who computes which key in this process, and who waits for it.
+//! The tasks of this process that compute a key, and those that wait for it.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
 /// What a flight is about; memories of one folder share their flights.
 pub(super) type FolderKey = (FolderId, Key);
 
-/// Who computes or waits: a thread, whose identifier no later thread gets, or a task that brings its own.
+/// A task that computes or waits: a thread, whose identifier no later thread gets, or a task that brings its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Waiter {
     Thread(ThreadId),
@@ -405,7 +405,7 @@ impl Announcement {
         TakenOver { announcement: self, before: self.lead_by(Waiter::current()) }
     }
 
-    /// Who led before; `None` if this leads no flight.
+    /// The task that led before; `None` if this leads no flight.
     fn lead_by(&self, leader: Waiter) -> Option<Waiter> {
         let mut waits = lock();
         let flight = waits.flights.get_mut(&self.key).filter(|flight| Some(flight.number) == self.leads)?;

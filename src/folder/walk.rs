@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::store::{Disk, Item, Kind, OpenFolder};
 use crate::threads::lock;
 
-/// Who walks waits for the file system more than it computes: two threads help on one core, and more than these add
+/// A walk waits for the file system more than it computes: two threads help on one core, and more than these add
 /// nothing on a local disk.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 

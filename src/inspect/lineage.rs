@@ -89,7 +89,7 @@ impl Memory {
 
     /// Which stored results were made of the result of an entry, and what of those; `None` if there is no such entry.
     ///
-    /// The same arguments are joined as for [`lineage`](Self::lineage). Reads all records of the cache, on several
+    /// Arguments are joined as by [`lineage`](Self::lineage). Reads all records of the cache, on several
     /// threads, and no array.
     ///
     /// # Errors

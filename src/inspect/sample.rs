@@ -89,7 +89,7 @@ fn sites(disk: &Disk, function: Option<&str>, mut bad: impl FnMut(Unlisted)) -> 
     Ok(sites)
 }
 
-/// So many of them, rounded up, that are evenly spread.
+/// This share of the sites, rounded up and evenly spread.
 fn spread(sites: Vec<Site>, share: f64) -> Vec<Site> {
     let most = ((sites.len() as f64 * share).ceil() as usize).min(sites.len());
     let chosen = |at: usize| (at * most) / sites.len() != ((at + 1) * most) / sites.len();

@@ -33,7 +33,7 @@ pub(super) const READ_ONLY: u32 = 0o444;
 /// Writes a file and puts it at `path`, in place of whatever file is there, in one step.
 ///
 /// For the [`save`](crate::make::Persister::save) of one's own [`Persister`](crate::make::Persister). `write` gets a buffered file
-/// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. Whoever reads `path`
+/// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. A reader of `path`
 /// sees the old file or the new one, whole; after an error, a panic or a crash the old one stands. A crash may leave
 /// the temporary file, which a later call for the same path removes after a day. Each call lists the folder of `path` to
 /// find such files.

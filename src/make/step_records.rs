@@ -35,8 +35,8 @@ pub(crate) enum StepName<'a> {
 const TURN: Duration = Duration::from_secs(60);
 
 impl StepName<'_> {
-    /// Waits until no other thread of this process saves this target, whichever cache it is for. Whoever can't wait
-    /// goes on.
+    /// Waits until no other thread of this process saves this target, whichever cache it is for. A thread that
+    /// can't wait goes on.
     pub(crate) fn turn(self) -> Lead<LockedKey> {
         Flights::<Locks>::new(EVERY_FOLDER, None, None).moment(Key::from_digest(self.digest()), TURN)
     }

@@ -17,7 +17,7 @@
 //! world-writable. This crate writes such a file once, under a name of its own, before the record that refers to it
 //! exists; from then on it is replaced by rename and removed by unlink, both of which leave the mapped inode as it
 //! was. It is never truncated, and never opened for writing again. Mapped targets of build steps are held to the same
-//! (`src/make/mapping.rs`): there the folder of the target stands for the root. Whoever changes such a file nevertheless
+//! (`src/make/mapping.rs`): there the folder of the target stands for the root. A user who changes such a file nevertheless
 //! has first given himself the permission, by `chmod` (an access control list shows in the mode's group bits) or as
 //! root: the class of a process that writes to `/proc/self/mem`, against which no safe abstraction holds.
 //! [`MapPolicy::Never`](crate) gives the same types with owned bytes.

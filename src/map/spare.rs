@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How many bytes are allocated before any has arrived.
 const FIRST_STEP: usize = 16 << 20;
 
-/// Memory without any content yet. Who fills it has it as bytes: that slice says that each of them was written.
+/// Memory without any content yet. Its writer has it as bytes: that slice says that each of them was written.
 pub(crate) struct Spare<'a>(&'a mut [MaybeUninit<u8>]);
 
 impl<'a> Spare<'a> {
@@ -44,7 +44,7 @@ impl<'a> Spare<'a> {
     /// Fills it in parts of `len` bytes, the last of which may be shorter, and returns it with what `make` made of each;
     /// by at most `threads` threads, each of which uses its scratch again and again. A part is zero before.
     ///
-    /// Whoever makes a part zeroes it, and so is the first to touch its pages.
+    /// The thread that makes a part zeroes it, and so is the first to touch its pages.
     ///
     /// # Errors
     /// Returns the first error of `make`.

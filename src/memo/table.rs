@@ -3,7 +3,7 @@
 //! A table has one stripe per thread (threads beyond their number share), so that threads that hit the same entry write
 //! to no memory in common: not to a lock, a reference count or a counter. The entries themselves are shared.
 //!
-//! Who changes an entry through this memory raises the generation of its key, and what was read before is not used
+//! A change of an entry through this memory raises the generation of its key, and what was read before is not used
 //! any more. What others change is seen in the file's state, which is asked for once a second.
 
 use std::cell::Cell;
@@ -305,7 +305,7 @@ impl Remembered for MemoEntry {
         }
     }
 
-    /// Not at its first hit, which may be its only one.
+    /// Keeps the elements of a small array from its second hit on: the first may be its only one.
     fn keep_elements(&self, index: u32, elements: &[u8]) {
         if elements.len() as u64 <= READ_RATHER
             && self.again.load(Ordering::Relaxed)

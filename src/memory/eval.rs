@@ -118,7 +118,7 @@ impl Memory {
             }
             Look::Missing(missing) => missing,
         };
-        // Whoever computes it looks again after this.
+        // The thread that computes it looks again after this.
         let reopened =
             matches!(missing, Missing::Absent | Missing::Due) && engine.archive.reopen(mode <= Mode::Refresh);
         if mode <= Mode::Refresh {

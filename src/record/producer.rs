@@ -1,4 +1,4 @@
-//! Who stored an entry.
+//! The program and the machine that stored an entry.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::threads::found_once;
 
-/// Who stored an entry; prints as a phrase.
+/// The program and the machine that stored an entry; prints as a phrase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Producer {
     /// The version of this crate.

@@ -100,7 +100,7 @@ impl Lineage {
 
     /// Each argument that is an array or a stored result, with each entry that holds it (at most eight).
     ///
-    /// Not those that are rounded (`round(x = 1e-9)`): they count by other numbers than any entry holds.
+    /// Leaves out arguments that are rounded (`round(x = 1e-9)`): they are keyed by other numbers than any entry holds.
     pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
         self.nodes.iter().flat_map(move |node| {
             node.inputs.iter().flat_map(move |input| {

@@ -259,8 +259,8 @@ impl Recorder {
     }
 }
 
-/// Standard error by a descriptor of our own. Who has locked the standard library's may wait for what is being computed
-/// here, and so must never be waited for.
+/// Standard error by a descriptor of our own. A thread that has locked the standard library's may wait for what is being
+/// computed here, and so must never be waited for.
 pub(crate) fn own_stderr() -> std::io::Result<File> {
     std::io::stderr().as_fd().try_clone_to_owned().map(File::from)
 }

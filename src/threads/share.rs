@@ -21,7 +21,7 @@ pub(crate) fn shared<P, S, T: Send, E: Send>(
     let next = || lock(&parts).as_mut()?.next();
     let share = || {
         let mut made = Vec::new();
-        // Who comes when all is done needs no scratch.
+        // A thread that comes when all is done needs no scratch.
         let Some(mut part) = next() else { return Ok(made) };
         let mut scratch = scratch();
         loop {

@@ -176,7 +176,7 @@ pub struct Got {
 }
 
 impl Got {
-    /// Of an object that has so many bytes in all.
+    /// What was got of an object of `len` bytes in all.
     #[must_use]
     pub fn of(len: u64) -> Self {
         Self { len: Some(len), modified: None }
@@ -347,7 +347,7 @@ impl Token {
         Self(text.into())
     }
 
-    /// As it was made.
+    /// The token's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -358,11 +358,11 @@ impl Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
-/// As good as never: a clock may not count further.
+/// The longest wait, which is as good as for ever: a clock may not count further.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl Deadline {
-    /// So long from now.
+    /// The moment that is `wait` from now.
     #[must_use]
     pub fn after(wait: Duration) -> Self {
         Self(Instant::now() + wait.min(LONGEST))

@@ -219,7 +219,7 @@ impl Tier {
 }
 
 impl Share {
-    /// As `NDCACHE_REMOTE_SHARE` has it: `target`, `any`, or a name.
+    /// Reads a share as `NDCACHE_REMOTE_SHARE` has it: `target`, `any`, or a name.
     ///
     /// # Errors
     ///

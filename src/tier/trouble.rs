@@ -47,7 +47,7 @@ impl Advice {
 /// How a fault begins that says that nobody answers at an address.
 pub(super) const NO_CONNECTION: &str = "can't connect to";
 
-/// So many troubles are told; the others are only counted.
+/// The most troubles that are told; the others are only counted.
 const MOST: usize = 100;
 
 impl Trouble {

@@ -45,6 +45,6 @@ fn each_protocol_has_its_drawing() {
     }
 }
 
-fn text(page: &str) -> String {
+pub(super) fn text(page: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(page)).unwrap()
 }

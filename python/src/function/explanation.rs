@@ -44,7 +44,7 @@ impl CoreExplanation {
         }
     }
 
-    /// Of a call that can't be keyed.
+    /// The explanation of a call that can't be keyed.
     pub(crate) fn bypassed(why: &str) -> Self {
         Self {
             is_hit: false,

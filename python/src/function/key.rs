@@ -39,7 +39,7 @@ pub(crate) struct Counted<'py> {
 pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 3]);
 
 impl<'py> Counted<'py> {
-    /// As it outlives this stay in the interpreter.
+    /// The form that outlives this stay in the interpreter.
     pub(super) fn unbind(self) -> UnboundCounted {
         (self.name, self.value.unbind(), self.digest, [self.by_key, self.is_file, self.unordered])
     }

@@ -140,7 +140,7 @@ pub(crate) fn elements<'a>(array: &'a Bound<'_, PyUntypedArray>, itemsize: u64) 
     if len == 0 {
         return &[];
     }
-    // SAFETY: the array has so many elements without gaps, which live as long as it does. Whoever changes them from
+    // SAFETY: the array has so many elements without gaps, which live as long as it does. A program that changes them from
     // another thread meanwhile races, as with any other reader of NumPy's.
     unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }

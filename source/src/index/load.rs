@@ -354,7 +354,7 @@ fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Re
     level(index, &Context { children: base.clone(), paths: base, ..context }, from, to)
 }
 
-/// The same place under more guards.
+/// This place under more guards.
 fn under(context: &Context, guards: &[Guard]) -> Context {
     let mut context = context.clone();
     context.guards.extend_from_slice(guards);

@@ -251,7 +251,7 @@ fn look_up_digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option<Di
 /// Whether no table is needed to know that nothing is known.
 #[inline]
 fn is_unknown<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> bool {
-    // Whoever was handed a registered array sees that it was counted.
+    // A thread that was handed a registered array sees that it was counted.
     array.is_empty() || LIVE.load(Ordering::Relaxed) == 0
 }
 

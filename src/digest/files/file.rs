@@ -166,7 +166,7 @@ impl ContentHash for FileContent {
     }
 }
 
-/// As seen from the current folder of now: a function may run, and a file be looked at again, after that has changed.
+/// The path as seen from the current folder of now: a function may run, and a file be looked at again, after that has changed.
 pub(crate) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }

@@ -285,8 +285,8 @@ impl MemoryBuilder {
     /// explanations, events and readable file names; they are unless said.
     ///
     /// Without them only names and digests of arguments are kept, and a miss says which argument changed and not from
-    /// what to what. Entries are found either way; what was stored before keeps its texts. Who may read the folder can
-    /// still tell whether a value that they guess was an argument: it has the digest that the record holds.
+    /// what to what. Entries are found either way; what was stored before keeps its texts. A user who may read the folder can
+    /// still tell whether a guessed value was an argument: it has the digest that the record holds.
     /// `#[cache(secret(token))]` says so of single arguments.
     ///
     /// ```

@@ -67,8 +67,8 @@ pub struct Settings {
     pub recheck: f64,
     /// The places behind the folder, in the order in which they are asked.
     pub tiers: Vec<Tier>,
-    /// How long the end of the memory waits for what is to be sent to them.
-    pub(crate) tier_wait: Duration,
+    /// How long the end of the memory waits for what is to be sent to them, by default not at all.
+    pub tier_wait: Duration,
 }
 
 impl Default for Settings {

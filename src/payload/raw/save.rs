@@ -8,7 +8,7 @@ use crate::payload::scan::{Item, Scan};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{Reader, Writer};
 
-/// Of a value with more arrays small ones stay inside, whatever it asks for.
+/// The most arrays of a value that may have files of their own at its wish; with more, small ones stay inside.
 const FILED: usize = 64;
 
 /// What a reader of the value has to know.

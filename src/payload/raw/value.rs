@@ -123,7 +123,7 @@ impl Value {
         Self { python, ..self }
     }
 
-    /// The same value, whose arrays get files of their own when it is stored, however small they are, so that they can be
+    /// Gives the value's arrays files of their own when it is stored, however small they are, so that they can be
     /// mapped; of a value with more than 64 arrays only those that are large.
     #[must_use]
     pub fn with_files(self) -> Self {

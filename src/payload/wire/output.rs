@@ -71,7 +71,7 @@ pub(crate) trait Output {
         }
     }
 
-    /// Not negative, it is written as an unsigned integer.
+    /// Writes an integer; one that isn't negative as an unsigned one.
     #[inline]
     fn sint(&mut self, value: i64) {
         match value {

@@ -138,7 +138,7 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
     for (at, name) in old {
         match read_lines(disk, &name) {
             Ok(lines) => read.push((at, name, lines)),
-            // Whoever folds leaves what is no log. What can't be read now is folded another time; of the oldest file each
+            // Folding leaves what is no log. What can't be read now is folded another time; of the oldest file each
             // has to make the same, as the result is named after it.
             Err(error) if error.kind() == ErrorKind::Damaged || !read.is_empty() => {}
             Err(error) => return Err(error),

@@ -139,7 +139,7 @@ fn without_credentials(mut url: Url, protocol: Protocol) -> Url {
     url
 }
 
-/// As it was before it was written into a URL.
+/// A part of a URL as the text that was written into it.
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -33,7 +33,7 @@ const ERROR: usize = 64 << 10;
 /// What an answer that isn't an object may have in all: a page of a listing has about 1 MiB.
 const ANSWER: usize = 64 << 20;
 
-/// So many redirections of an HTTP server are followed.
+/// The most redirections of an HTTP server that are followed.
 const REDIRECTIONS: usize = 3;
 
 /// Makes the clients of a store.

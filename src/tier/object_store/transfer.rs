@@ -24,7 +24,7 @@ use crate::tier::{Fault, Got, When};
 /// What is longer is sent in parts, some at a time: they are in memory.
 const PART: u64 = 8 << 20;
 
-/// So many parts are sent at a time.
+/// How many parts are sent at a time.
 const PARTS: usize = 4;
 
 /// No upload has more parts.

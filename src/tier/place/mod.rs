@@ -40,7 +40,7 @@ pub(crate) struct Place {
     pub(super) tier: Tier,
     /// In statistics and messages.
     pub(crate) name: String,
-    /// Of its queue: the first 16 hex digits of the digest of place and share.
+    /// Names its queue: the first 16 hex digits of the digest of place and share.
     pub(super) id: String,
     /// What names of shared objects begin with: empty, or a folder and `/`.
     prefix: String,

@@ -11,7 +11,7 @@ const THROUGHPUT: f64 = 50e6;
 /// A fetch may take this share of the time that computing took.
 const WORTH: f64 = 0.8;
 
-/// So many calls of a function are computed before it counts as faster than the place.
+/// How many calls of a function are computed before it is taken to be faster than the place.
 const CALLS: u32 = 3;
 
 /// Fewer bytes than these say nothing of the throughput.
@@ -41,7 +41,7 @@ impl Pace {
         average(&mut self.0.lock().latency, took.as_secs_f64());
     }
 
-    /// So many bytes took so long.
+    /// Notes how long bytes took to come.
     pub(in crate::tier) fn fetched(&self, bytes: u64, took: Duration) {
         if bytes >= MEASURED {
             average(&mut self.0.lock().throughput, bytes as f64 / took.as_secs_f64().max(1e-6));

@@ -25,7 +25,7 @@ const LARGE: u64 = 256 << 20;
 const STREAMED: u64 = 32 << 20;
 const STREAMS: usize = 4;
 
-/// So many pieces of a mebibyte wait to be written at most.
+/// The most pieces of a mebibyte that wait to be written.
 const WAITING: usize = 16;
 
 /// How often a caller looks how far it is.
@@ -55,7 +55,7 @@ pub(in crate::tier) enum Stop {
 pub(in crate::tier) struct Allowance<'a> {
     begin: Instant,
     most: Duration,
-    /// Of all files.
+    /// The lengths of all files.
     bytes: u64,
     arrived: Arc<AtomicU64>,
     /// How many had arrived when that was last seen to grow.

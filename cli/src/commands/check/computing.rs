@@ -17,7 +17,7 @@ const WAITS: u64 = 1 << 62;
 pub(super) struct Computing {
     process: u32,
     program: String,
-    /// Of the byte in `locks`: the key's first eight bytes, without the two highest bits.
+    /// The offset of its byte in `locks`: the key's first eight bytes, without the two highest bits.
     offset: u64,
     /// The call in words, where an entry of the key tells it: it is computed anew.
     call: Option<String>,

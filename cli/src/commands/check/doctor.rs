@@ -24,7 +24,7 @@ const ROOM: u64 = 1 << 30;
 /// Fewer inodes than this are told.
 const INODES: u64 = 10_000;
 
-/// So many keys that are being computed are shown.
+/// The most keys that are being computed and shown.
 const SHOWN: usize = 10;
 
 /// One thing that was looked at.

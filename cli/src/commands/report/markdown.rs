@@ -6,7 +6,7 @@ use crate::commands::report::gather::TOLD;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::text::{count, day, duration, entries, moment, safe, size};
 
-/// So many functions, days and entries are listed.
+/// The most functions, days and entries that are listed.
 const LISTED: usize = 50;
 
 /// The whole report, with the newest entries alone.

@@ -32,9 +32,9 @@ pub(crate) struct Model {
     pub(crate) activity: Option<Activity>,
     /// What `ndcache gc --unused 60d` would free.
     pub(crate) unused: Sum,
-    /// By day, in order.
+    /// What happened on each day, in order.
     pub(crate) days: BTreeMap<Date, Day>,
-    /// By the bytes that they take, the largest first.
+    /// The functions, those first that take most bytes.
     pub(crate) functions: Vec<Function>,
     /// The newest first.
     pub(crate) entries: Vec<Row>,
@@ -80,7 +80,7 @@ pub(crate) struct Function {
     pub(crate) used: Option<SystemTime>,
     /// What its calls did, if any were counted.
     pub(crate) activity: Option<Activity>,
-    /// By when the first entry of that code was made, the newest first.
+    /// The versions of the code, that one first whose first entry is the newest.
     pub(crate) versions: Vec<Version>,
     /// What `ndcache gc --superseded` would take of it.
     pub(crate) superseded: Sum,

@@ -7,7 +7,7 @@ use flate2::{Compression, Crc};
 
 use crate::commands::report::pictures::{Image, share};
 
-/// So many colours tell values apart well enough, and compress well.
+/// How many colours there are: they tell values apart well enough, and compress well.
 const LEVELS: usize = 64;
 
 /// What is no number.

@@ -13,7 +13,7 @@ const HEIGHT: f64 = 200.0;
 const COLUMNS: u32 = 56;
 const ROWS: u32 = 16;
 
-/// By how many entries a cell has: each class is one path.
+/// The classes of cells, by how many entries they have: each class is one path.
 const CLASSES: [(u64, &str); 4] = [(1, "d0"), (2, "d1"), (8, "d2"), (64, "d3")];
 
 /// The drawing; `None` where nothing is stored.

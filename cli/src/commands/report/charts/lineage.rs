@@ -10,7 +10,7 @@ use crate::text::{duration, entries, safe, size};
 const NODE: (f64, f64) = (164.0, 40.0);
 const GAP: (f64, f64) = (72.0, 14.0);
 
-/// Of more nodes the times are shown only where somebody points at them.
+/// With more nodes than this, times are shown only where somebody points at them.
 const TIMED: usize = 60;
 
 /// Edges are as wide as one of these classes says, by their bytes.

@@ -18,10 +18,10 @@ use crate::commands::report::svg::escaped;
 use crate::table::cut;
 use crate::text::{safe, short};
 
-/// As wide as a page.
+/// The width of a page.
 const WIDTH: f64 = 760.0;
 
-/// So many things have colours of their own; the others share one.
+/// How many things have colours of their own; the others share one.
 const COLORS: usize = 6;
 
 /// A drawing, and the list of what its colours stand for.

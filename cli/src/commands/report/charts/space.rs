@@ -7,7 +7,7 @@ use crate::text::{count, entries, safe, size};
 
 const HEIGHT: f64 = 280.0;
 
-/// So many functions have areas of their own; the others share one.
+/// How many functions have areas of their own; the others share one.
 const MOST: usize = 60;
 
 /// The drawing; `None` where nothing is stored.

@@ -9,7 +9,7 @@ use crate::commands::report::model::{Model, Row};
 use crate::commands::report::png::{base64, deflated};
 use crate::text::{nanoseconds, safe};
 
-/// So many digits of a key find its entry.
+/// How many digits of a key find its entry.
 pub(crate) const DIGITS: usize = 12;
 
 /// Zlib's bytes of a JSON document, as base64.

@@ -7,7 +7,7 @@ use crate::commands::report::page::columns::DIGITS;
 use crate::commands::report::svg::escaped;
 use crate::text::{count, day, duration, entries, nanoseconds, several, short, size};
 
-/// So many rows of the table are there without a script, and on paper.
+/// How many rows of the table are there without a script, and on paper.
 const STATIC: usize = 50;
 
 /// A part of a page, which has a place of its own.
