@@ -12,7 +12,7 @@ mod values;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndcache::dynamic::{Argument, Array, Call, Form, FunctionBuilder, Order, Value};
+use ndcache::dynamic::{Array, Form, FunctionBuilder, Order, RawValue, RunTimeArgument, RunTimeCall};
 use ndcache::inspect::Function;
 use ndcache::{Memory, digest};
 
@@ -25,8 +25,8 @@ pub(crate) fn function(name: &str, code: &str) -> &'static Function {
 }
 
 /// A call of it with one number.
-pub(crate) fn call(name: &str, n: i64) -> Call {
-    Call::new(function(name, "1"), [Argument::of("n", &n).expect("a number")])
+pub(crate) fn call(name: &str, n: i64) -> RunTimeCall {
+    RunTimeCall::new(function(name, "1"), [RunTimeArgument::of("n", &n).expect("a number")])
 }
 
 /// An array of doubles.
@@ -46,7 +46,13 @@ impl Computed {
     }
 
     /// The result of `call`, which `value` computes.
-    pub(crate) fn eval(&self, call: &Call, memory: &Memory, form: Form, value: impl FnOnce() -> Value) -> Value {
+    pub(crate) fn eval(
+        &self,
+        call: &RunTimeCall,
+        memory: &Memory,
+        form: Form,
+        value: impl FnOnce() -> RawValue,
+    ) -> RawValue {
         let computed = call.eval(memory, form, || {
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok::<_, ndcache::Error>(value())

@@ -95,13 +95,13 @@ pub(crate) fn pickle(stream: &[u8]) -> Vec<u8> {
 
 #[test]
 fn what_python_pickled_goes_out_and_comes_in_only_where_that_is_asked_for() {
-    use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+    use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
     let (from, to) = (Scene::new(), Scene::new());
     let memory = ndcache::Memory::open(from.cache()).expect("a cache");
     let function =
         FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
-    let call = Call::new(function, [Argument::of("n", &1).expect("an argument")]);
-    let value = Value::new(pickle(b"\x80\x05."), vec![]).expect("a value");
+    let call = RunTimeCall::new(function, [RunTimeArgument::of("n", &1).expect("an argument")]);
+    let value = RawValue::new(pickle(b"\x80\x05."), vec![]).expect("a value");
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
     drop(memory);
     let export =

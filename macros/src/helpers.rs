@@ -10,7 +10,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt as _;
 
-use crate::cache::{Counts, Helpers, Options};
+use crate::cache::{CodeScope, Helpers, Options};
 
 /// The crate that is compiled.
 struct Sources {
@@ -28,7 +28,7 @@ thread_local! {
 
 /// What counts of an item, and its helpers.
 pub(crate) struct Found {
-    pub(crate) counts: Counts,
+    pub(crate) counts: CodeScope,
     /// The expression of type `Helpers`.
     pub(crate) helpers: TokenStream,
     /// Where the item stands, if its crate's sources tell.
@@ -38,19 +38,19 @@ pub(crate) struct Found {
 
 impl Found {
     /// What is counted otherwise: no helpers, and none are missed.
-    pub(crate) fn none(counts: Counts, private: &TokenStream) -> Found {
+    pub(crate) fn none(counts: CodeScope, private: &TokenStream) -> Found {
         Found { counts, helpers: none(private), place: None, parts: Vec::new() }
     }
 
     /// The package's version in place of helpers, and why.
     fn package(unseen: &str, private: &TokenStream) -> Found {
-        Found { helpers: unfound(unseen, private), ..Found::none(Counts::Package, private) }
+        Found { helpers: unfound(unseen, private), ..Found::none(CodeScope::Package, private) }
     }
 
     /// Whether these parts are among the helpers.
     fn holds(&self, parts: &[Part]) -> bool {
         let known = |part: &Part| self.parts.iter().any(|own| own.name == part.name && own.digest == part.digest);
-        self.counts == Counts::Auto && parts.iter().all(known)
+        self.counts == CodeScope::Auto && parts.iter().all(known)
     }
 }
 
@@ -60,7 +60,7 @@ impl Found {
 pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream) -> Found {
     let place = place(name.span(), &name.unraw().to_string(), Sought::Function);
     let without = match (options.code, &options.helpers) {
-        (Some((counts, _)), _) if counts != Counts::Auto => {
+        (Some((counts, _)), _) if counts != CodeScope::Auto => {
             return Found { place, ..Found::none(counts, private) };
         }
         (_, Some((Helpers::Named, _))) => {
@@ -164,7 +164,7 @@ impl Sources {
         let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(&place, without)));
         match reached {
             Ok(Ok(reached)) => Found {
-                counts: Counts::Auto,
+                counts: CodeScope::Auto,
                 helpers: self.expand(
                     &reached,
                     self.facts(&reached, |part| taken(part, &place, &reached), private),
@@ -192,7 +192,7 @@ impl Sources {
                 tokens: [#(#own),*],
                 facts: &[#(#facts),*],
                 version: #private::core::option::Option::None,
-                counts: #private::Counts::Auto,
+                counts: #private::CodeScope::Auto,
                 depends: &[],
                 helpers: #helpers,
                 mark: #mark,

@@ -49,7 +49,7 @@ pub struct ByArrays;
 pub struct Unkeyed<T: ?Sized>(PhantomData<T>);
 
 /// The key of an argument that a message of its own refuses; never made.
-pub struct Lent;
+pub struct MutableReference;
 
 impl<T: ?Sized> Unkeyed<T> {
     pub(crate) fn new() -> Self {
@@ -229,7 +229,7 @@ impl<A: Serialize, B: Serialize, C: Serialize> SerdeParts for (A, B, C) {
     }
 }
 
-impl<T: ?Sized> Keyed<T> for Lent {
+impl<T: ?Sized> Keyed<T> for MutableReference {
     fn digest(&self, _: &T, _: &mut ContentHasher) {}
 
     fn describe(&self, _: &T, _: &mut Text) {}
@@ -314,7 +314,7 @@ macro_rules! keyable {
     )*};
 }
 
-keyable! { ByHash ByArrays BySerde BySerdeRef ByParts Lent }
+keyable! { ByHash ByArrays BySerde BySerdeRef ByParts MutableReference }
 
 /// The last level.
 pub trait NotKeyed<T: ?Sized> {

@@ -3,14 +3,14 @@
 
 use ndarray::{ArrayBase, ViewRepr};
 
-use crate::call::keyed::{Lent, Probe};
+use crate::call::keyed::{MutableReference, Probe};
 
 /// Whether a value of the type with this name lets a function change something that isn't its own.
 ///
 /// The parameters of a function pointer, as in `fn(&mut f64)`, don't: the caller of the pointer lends them.
 pub(crate) fn lends_mutably(type_name: &str) -> bool {
-    const LENT: &str = "&mut ";
-    if !type_name.contains(LENT) {
+    const MUTABLE: &str = "&mut ";
+    if !type_name.contains(MUTABLE) {
         return false;
     }
     // For each open parenthesis, whether it is one of parameters: `fn(…)`, `dyn FnMut(…)`, and not of a tuple.
@@ -20,7 +20,7 @@ pub(crate) fn lends_mutably(type_name: &str) -> bool {
         match character {
             '(' => parameters.push(before.is_alphanumeric()),
             ')' => drop(parameters.pop()),
-            '&' if !parameters.contains(&true) && type_name[at..].starts_with(LENT) => return true,
+            '&' if !parameters.contains(&true) && type_name[at..].starts_with(MUTABLE) => return true,
             _ => {}
         }
         before = character;
@@ -39,11 +39,11 @@ pub trait Unchanged {}
 /// The level before all others.
 pub trait KeyedMutably<T> {
     /// Fails to compile, readably.
-    fn keyed(&self) -> Lent
+    fn keyed(&self) -> MutableReference
     where
         T: Unchanged,
     {
-        Lent
+        MutableReference
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) trait AnyCall {
     }
 
     /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
-    fn told<'a>(&'a self, options: DescribeOptions<'_>) -> Descriptions<'a> {
+    fn descriptions<'a>(&'a self, options: DescribeOptions<'_>) -> Descriptions<'a> {
         const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
         let outlines = if options.texts { self.outlines() } else { &[] };
         outlines.iter().chain(repeat(NOTHING))
@@ -80,7 +80,7 @@ pub(crate) trait AnyCall {
     fn draft(&self, options: DescribeOptions<'_>) -> Result<Draft> {
         let identity = self.identity().map_err(Error::again)?;
         let mut room = LEAF_BYTES;
-        let arguments = identity.arguments.iter().zip(self.told(options)).map(|(argument, told)| {
+        let arguments = identity.arguments.iter().zip(self.descriptions(options)).map(|(argument, told)| {
             let leaves = within(&told.leaves, &mut room);
             Argument::of(argument, told.text.clone(), leaves, options.salt)
         });

@@ -1,13 +1,13 @@
 //! Work that may last, told piece by piece to whoever shows it. Without the feature `progress` it is told to nobody.
 
 #[cfg(feature = "progress")]
-pub(crate) use told::{Show, Work, show_by};
+pub(crate) use shown::{Show, Work, show_by};
 
 #[cfg(not(feature = "progress"))]
-pub(crate) use untold::Work;
+pub(crate) use silent::Work;
 
 #[cfg(not(feature = "progress"))]
-mod untold {
+mod silent {
     /// Nothing.
     pub(crate) struct Work;
 
@@ -21,7 +21,7 @@ mod untold {
 }
 
 #[cfg(feature = "progress")]
-mod told {
+mod shown {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::{Duration, Instant};

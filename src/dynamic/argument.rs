@@ -5,7 +5,7 @@ use std::fmt;
 use crate::call::describe::Described;
 use crate::digest::{ContentHash, ContentHasher, Digest, Leaf, SeenFile, Text, feed, files_seen, shown_dtype};
 use crate::error::Result;
-use crate::key::{ArgumentDigest, kept_text};
+use crate::key::{ArgumentDigest, interned};
 use crate::payload::raw::Array;
 use crate::record::SECRET;
 
@@ -13,15 +13,15 @@ use crate::record::SECRET;
 ///
 /// ```
 /// use ndcache::digest;
-/// use ndcache::dynamic::Argument;
+/// use ndcache::dynamic::RunTimeArgument;
 ///
-/// let sigma = Argument::new("sigma", digest(&1.5), "1.5");
-/// let token = Argument::of("token", "s3cr3t")?.secret();
-/// assert_eq!(sigma.digest(), Argument::of("sigma", &1.5)?.digest());
+/// let sigma = RunTimeArgument::new("sigma", digest(&1.5), "1.5");
+/// let token = RunTimeArgument::of("token", "s3cr3t")?.secret();
+/// assert_eq!(sigma.digest(), RunTimeArgument::of("sigma", &1.5)?.digest());
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Argument {
+pub struct RunTimeArgument {
     pub(super) name: &'static str,
     pub(super) digest: Digest,
     pub(super) told: Described,
@@ -33,7 +33,7 @@ pub struct Argument {
     pub(super) files: Vec<SeenFile>,
 }
 
-impl Argument {
+impl RunTimeArgument {
     /// An argument of this digest. [`digest`](fn@crate::digest) makes those that arguments of `#[cache]` functions have,
     /// [`digest_array`](super::digest_array) those of arrays of any dtype; whatever else a digest is made of has to
     /// differ wherever the values do.
@@ -45,7 +45,7 @@ impl Argument {
         let mut words = Text::new();
         words.display(text);
         Self {
-            name: kept_text(name),
+            name: interned(name),
             digest,
             told: Described { text: words.into_string(), leaves: Vec::new() },
             secret: false,
@@ -82,7 +82,7 @@ impl Argument {
         Self { array: Some(array.clone()), ..Self::new(name, array.digest(), &text) }
     }
 
-    /// A part of its value, by where it is in it (`kind`, `steps[3]`): so that [`explain`](super::Call::explain) can say
+    /// A part of its value, by where it is in it (`kind`, `steps[3]`): so that [`explain`](super::RunTimeCall::explain) can say
     /// which part has changed. It enters no key; of an argument's parts no two are at one place.
     #[must_use]
     pub fn part(mut self, path: &str, digest: Digest, text: &str) -> Self {
@@ -122,7 +122,7 @@ impl Argument {
     }
 }
 
-impl fmt::Debug for Argument {
+impl fmt::Debug for RunTimeArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = if self.secret { SECRET } else { &self.told.text };
         write!(f, "{}={text}", self.name)

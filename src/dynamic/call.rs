@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Argument, Options};
+use super::{Options, RunTimeArgument};
 use crate::call::describe::Described;
 use crate::call::lazy::Identity;
 use crate::call::request::{AnyCall, Request};
@@ -17,10 +17,10 @@ use crate::entry::site::Site;
 use crate::error::{Error, Result};
 use crate::flight::Look;
 use crate::key::{ArgumentDigests, Function, Key, Types};
-use crate::memory::form::{self, Stored};
+use crate::memory::form::{self, StoredEntry};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
-use crate::payload::raw::{Array, Form, Owner, Untyped, Value, load};
+use crate::payload::raw::{Array, Form, Owner, RawValue, Untyped, load};
 use crate::stats::Explanation;
 use crate::store::Stat;
 
@@ -30,9 +30,9 @@ const ANY: &str = "any";
 /// A call with its arguments, of a function that [`FunctionBuilder`](super::FunctionBuilder) or a macro has made.
 ///
 /// Cheap to make: what is hashed are the digests of the arguments. See the [module](super) for an example.
-pub struct Call {
+pub struct RunTimeCall {
     function: &'static Function,
-    arguments: Vec<Argument>,
+    arguments: Vec<RunTimeArgument>,
     /// The arguments in words; nothing of secret ones.
     outlines: Vec<Described>,
     options: Arc<Options>,
@@ -40,13 +40,13 @@ pub struct Call {
     identity: Result<Identity>,
 }
 
-impl Call {
+impl RunTimeCall {
     /// A call of `function` with these arguments, in the order of its parameters; the type arguments of a `#[cache]`
     /// function are arguments as well, see "Keys" in `docs/format.md`.
     #[must_use]
-    pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = Argument>) -> Self {
+    pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = RunTimeArgument>) -> Self {
         let mut arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
-        let outlines = arguments.iter_mut().map(Argument::take_told).collect();
+        let outlines = arguments.iter_mut().map(RunTimeArgument::take_told).collect();
         let identity = identity(function, ANY, &arguments);
         Self { function, arguments, outlines, options: Arc::default(), anew: false, identity }
     }
@@ -91,7 +91,7 @@ impl Call {
     ///
     /// A repeated hit takes no system call as long as the arrays are small, or mapped and still held by somebody.
     #[must_use]
-    pub fn look_up(&self, memory: &Memory, form: Form) -> Option<Value> {
+    pub fn look_up(&self, memory: &Memory, form: Form) -> Option<RawValue> {
         let (engine, site, mode) = self.looked_for(memory)?;
         match engine.hit(self, &site, form) {
             Look::Missing(Missing::Absent | Missing::Due) if engine.archive.reopen(mode <= Mode::Refresh) => {
@@ -169,14 +169,14 @@ fn owner(stat: &Stat) -> Owner {
 }
 
 /// What the key is made of.
-fn identity(function: &'static Function, result: &str, arguments: &[Argument]) -> Result<Identity> {
+fn identity(function: &'static Function, result: &str, arguments: &[RunTimeArgument]) -> Result<Identity> {
     let mut digests = ArgumentDigests::new();
     arguments.iter().for_each(|argument| digests.push(argument.counted()));
     let files = arguments.iter().flat_map(|argument| argument.files.iter().cloned()).collect();
     Identity::untyped(function, result, digests, files)
 }
 
-impl AnyCall for Call {
+impl AnyCall for RunTimeCall {
     fn is_refreshed(&self) -> bool {
         self.anew
     }
@@ -220,39 +220,39 @@ impl AnyCall for Call {
     }
 }
 
-impl Request for Call {
-    type Result = Value;
+impl Request for RunTimeCall {
+    type Result = RawValue;
     type Options = Options;
 
     fn options(&self) -> &Options {
         &self.options
     }
 
-    fn codec(&self) -> Codec<Value> {
+    fn codec(&self) -> Codec<RawValue> {
         Codec::of(Untyped)
     }
 }
 
-impl form::Form<Value> for Form {
-    type Out = Value;
+impl form::Form<RawValue> for Form {
+    type Out = RawValue;
 
-    fn load(self, entry: &Stored<'_>, _: Codec<Value>) -> Result<Value> {
+    fn load(self, entry: &StoredEntry<'_>, _: Codec<RawValue>) -> Result<RawValue> {
         let record = entry.record;
         let value = entry.load(|reader| load(reader, self))?;
         let owner = entry.memo_entry.map(|memo_entry| owner(&memo_entry.found.stat));
         Ok(value.found_with(&record.python, record.origin.as_deref(), owner))
     }
 
-    fn keep(self, value: Value) -> Value {
+    fn keep(self, value: RawValue) -> RawValue {
         value
     }
 
-    fn reloads(self, _: Codec<Value>) -> bool {
+    fn reloads(self, _: Codec<RawValue>) -> bool {
         self == Self::Mapped
     }
 }
 
-impl fmt::Debug for Call {
+impl fmt::Debug for RunTimeCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(", self.function.path())?;
         for (n, (argument, told)) in self.arguments.iter().zip(&self.outlines).enumerate() {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::{Call, TaskId};
+use super::{RunTimeCall, TaskId};
 use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::Mode;
@@ -13,13 +13,13 @@ use crate::error::Error;
 use crate::flight::{Look, Need};
 use crate::key::Function;
 use crate::memory::eval::expiring;
-use crate::memory::form::{Form as _, Stored as Entry};
+use crate::memory::form::{Form as _, StoredEntry};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
-use crate::memory::turn::{Prepared, Turn as Held, Waited};
+use crate::memory::turn::{ComputeTurn, Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
-use crate::payload::raw::{Form, Untyped, Value};
+use crate::payload::raw::{Form, RawValue, Untyped};
 use crate::stats::verbose::{MissReport, Storing};
 
 /// How long, and on whose behalf, a call waits for others that compute its key.
@@ -66,7 +66,7 @@ impl fmt::Debug for Wait<'_> {
 #[derive(Debug)]
 pub enum Turn {
     /// There is nothing to compute: the result was stored, or somebody has computed it meanwhile.
-    Found(Value),
+    Found(RawValue),
     /// The caller is to compute it. Others that need it wait until the lead stores it, or is dropped.
     Compute(Box<Lead>),
     /// The wait was interrupted: nothing was found.
@@ -93,7 +93,7 @@ pub struct Lead {
 /// Where a result goes.
 enum Destination {
     /// Into the entry whose key is held.
-    Entry { site: Site, turn: Held, prepared: Prepared },
+    Entry { site: Site, turn: ComputeTurn, prepared: Prepared },
     /// It isn't stored, for this reason; the call counts as a miss unless there is no cache.
     Nowhere { missed: Option<MissReport>, why: &'static str },
 }
@@ -103,14 +103,14 @@ enum Destination {
 #[non_exhaustive]
 pub struct Stored {
     /// The value in the form that was asked for.
-    pub value: Value,
+    pub value: RawValue,
     /// Why it isn't stored, where that is as it should be.
     pub reason: Option<&'static str>,
     /// The fault of the cache, where it isn't stored and should be; it is counted and logged.
     pub fault: Option<Error>,
 }
 
-impl Call {
+impl RunTimeCall {
     /// The stored result, or the turn to compute it: of all threads and processes that need it one computes, and the
     /// others wait for what it stores.
     ///
@@ -157,7 +157,7 @@ impl Call {
         Turn::Compute(Box::new(Lead::new(self, memory, wait, to)))
     }
 
-    fn look(&self, engine: &Engine, site: &Site, form: Form, mode: Mode) -> Look<Value, Missing> {
+    fn look(&self, engine: &Engine, site: &Site, form: Form, mode: Mode) -> Look<RawValue, Missing> {
         match engine.hit(self, site, form) {
             Look::Missing(missing @ (Missing::Absent | Missing::Due))
                 if engine.archive.reopen(mode <= Mode::Refresh) =>
@@ -188,7 +188,12 @@ impl Call {
     /// # Errors
     ///
     /// Returns the error of `compute`.
-    pub fn eval<E>(&self, memory: &Memory, form: Form, compute: impl FnOnce() -> Result<Value, E>) -> Result<Value, E> {
+    pub fn eval<E>(
+        &self,
+        memory: &Memory,
+        form: Form,
+        compute: impl FnOnce() -> Result<RawValue, E>,
+    ) -> Result<RawValue, E> {
         let mut lead = match self.lead(memory, form, &Wait::new()) {
             Turn::Found(value) => return Ok(value),
             Turn::Compute(lead) => lead,
@@ -205,7 +210,7 @@ impl Call {
 }
 
 impl Lead {
-    fn new(call: &Call, memory: &Memory, wait: &Wait<'_>, to: Destination) -> Self {
+    fn new(call: &RunTimeCall, memory: &Memory, wait: &Wait<'_>, to: Destination) -> Self {
         let lifetime = memory.0.as_ref().and_then(|engine| engine.expires(call.options()));
         let (memory, function, begin) = (memory.clone(), call.function(), Instant::now());
         Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None }
@@ -258,7 +263,7 @@ impl Lead {
     ///
     /// The arrays are written and hashed in one pass, each to a file of its own unless it is small. A result that can't
     /// be stored is returned all the same.
-    pub fn store(self, value: Value, form: Form) -> Stored {
+    pub fn store(self, value: RawValue, form: Form) -> Stored {
         let duration = self.duration();
         let Self { memory, function, to, expires, .. } = self;
         let Some(engine) = memory.0.as_deref() else { return Stored::not_because("there is no cache", value) };
@@ -286,7 +291,7 @@ impl Lead {
         if form == Form::Owned {
             return Stored { value, reason: None, fault: None };
         }
-        let entry = Entry { engine, site: &site, record: &record, fresh: true, memo_entry: None };
+        let entry = StoredEntry { engine, site: &site, record: &record, fresh: true, memo_entry: None };
         match form.load(&entry, Codec::of(Untyped)) {
             Ok(value) => Stored { value, reason: None, fault: None },
             // Evicted or replaced at once.
@@ -321,11 +326,11 @@ impl Engine {
 }
 
 impl Stored {
-    fn not_because(why: &'static str, value: Value) -> Self {
+    fn not_because(why: &'static str, value: RawValue) -> Self {
         Self { value, reason: Some(why), fault: None }
     }
 
-    fn faulted(engine: &Engine, function: &Function, value: Value, fault: Error) -> Self {
+    fn faulted(engine: &Engine, function: &Function, value: RawValue, fault: Error) -> Self {
         let what = "the cache failed; the result is returned all the same";
         engine.recorder.fault(function.path(), &fault, what);
         Self { value, reason: None, fault: Some(fault) }
@@ -341,17 +346,17 @@ impl fmt::Debug for Lead {
 /// A value that is wanted in this form.
 struct NeededValue<'a> {
     engine: &'a Engine,
-    call: &'a Call,
+    call: &'a RunTimeCall,
     site: &'a Site,
     form: Form,
     interrupt: Option<&'a dyn Fn() -> bool>,
 }
 
 impl Need for NeededValue<'_> {
-    type Value = Value;
+    type Value = RawValue;
     type Missing = Missing;
 
-    fn look(&self) -> Look<Value, Missing> {
+    fn look(&self) -> Look<RawValue, Missing> {
         self.engine.hit(self.call, self.site, self.form)
     }
 

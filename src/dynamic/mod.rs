@@ -1,14 +1,14 @@
 //! Functions that are known only when the program runs: those of another language, of a tool.
 //!
 //! A `#[cache]` function is known when it is compiled. What isn't, has the same cache by this module: a function by its
-//! path and the digest of its code ([`FunctionBuilder`]), arguments by name and digest ([`Argument`]), results as
-//! MessagePack with arrays of any dtype that NumPy has ([`Value`], [`Array`]). A call is looked up, computed by one of all
-//! threads and processes that need it, and stored ([`Call`], [`Lead`]). Key, entry, limits, verification and explanations
+//! path and the digest of its code ([`FunctionBuilder`]), arguments by name and digest ([`RunTimeArgument`]), results as
+//! MessagePack with arrays of any dtype that NumPy has ([`RawValue`], [`Array`]). A call is looked up, computed by one of all
+//! threads and processes that need it, and stored ([`RunTimeCall`], [`Lead`]). Key, entry, limits, verification and explanations
 //! are those of `#[cache]` functions: where path, package, code, arguments and result type agree, each finds the other's
 //! results.
 //!
 //! ```
-//! use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+//! use ndcache::dynamic::{RunTimeArgument, RunTimeCall, Form, FunctionBuilder, RawValue};
 //! use ndcache::{Memory, digest};
 //!
 //! /// A tiny language: a function is a text such as `x * x + 1`, of one number.
@@ -23,8 +23,8 @@
 //! /// Calls a function of it through the cache.
 //! fn cached(memory: &Memory, name: &str, source: &str, x: f64) -> ndcache::Result<f64> {
 //!     let function = FunctionBuilder::new(name, digest(source)).build()?;
-//!     let call = Call::new(function, [Argument::of("x", &x)?]);
-//!     let value = call.eval(memory, Form::Owned, || Value::of(&run(source, x)))?;
+//!     let call = RunTimeCall::new(function, [RunTimeArgument::of("x", &x)?]);
+//!     let value = call.eval(memory, Form::Owned, || RawValue::of(&run(source, x)))?;
 //!     value.take()
 //! }
 //!
@@ -40,16 +40,16 @@
 //! A binding that can't run the computation in a closure takes the steps one by one:
 //!
 //! ```
-//! use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Turn, Value, Wait};
+//! use ndcache::dynamic::{RunTimeArgument, RunTimeCall, Form, FunctionBuilder, Turn, RawValue, Wait};
 //! use ndcache::{Memory, digest};
 //!
 //! # let folder = tempfile::tempdir().unwrap();
 //! let memory = Memory::open(folder.path())?;
 //! let function = FunctionBuilder::new("double", digest("2 * x")).build()?;
-//! let call = Call::new(function, [Argument::new("x", digest(&21_i64), "21")]);
+//! let call = RunTimeCall::new(function, [RunTimeArgument::new("x", digest(&21_i64), "21")]);
 //! let value = match call.lead(&memory, Form::Owned, &Wait::new()) {
 //!     Turn::Found(value) => value,
-//!     Turn::Compute(lead) => lead.store(Value::of(&42_i64)?, Form::Owned).value, // the others wait until it is stored
+//!     Turn::Compute(lead) => lead.store(RawValue::of(&42_i64)?, Form::Owned).value, // the others wait until it is stored
 //!     Turn::Interrupted => unreachable!("nobody interrupts"),
 //! };
 //! assert_eq!(value.take::<i64>()?, 42);
@@ -68,9 +68,9 @@ mod options;
 pub use crate::digest::Order;
 pub use crate::flight::TaskId;
 pub use crate::key::{Function, FunctionBuilder};
-pub use crate::payload::raw::{Array, Bytes, Form, Owner, Value, array_reference, digest_array, result_name};
+pub use crate::payload::raw::{Array, Bytes, Form, Owner, RawValue, array_reference, digest_array, result_name};
 pub use crate::threads::end_helpers;
-pub use argument::Argument;
-pub use call::Call;
+pub use argument::RunTimeArgument;
+pub use call::RunTimeCall;
 pub use lead::{Lead, Stored, Turn, Wait};
 pub use options::{Lifetime, Options, Validate};

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use super::processes::{Locks, wait_for_lock};
+use super::processes::{ProcessLocks, wait_for_lock};
 use super::waits::{Announcement, FolderId, PATIENCE, TakenOver, Turn, Wait, take_turn};
 use crate::key::Key;
 use crate::planted;
@@ -52,7 +52,7 @@ impl<T, M> Look<T, M> {
 }
 
 /// How a task goes on that needed a key.
-pub(crate) enum Outcome<T, M, Held> {
+pub(crate) enum FlightOutcome<T, M, Held> {
     /// Another task has made it.
     Found(T),
     /// This task is to make what is missing, and others wait for it while the lead lives.
@@ -68,13 +68,13 @@ pub(crate) struct Lead<Held> {
 }
 
 /// How the wait for another process ended.
-enum Waited<T, Held> {
+enum AfterWait<T, Held> {
     Found(T),
     /// The wait is over: with the lock, or without one where it can't be had.
     Over(Option<Held>),
 }
 
-impl<L: Locks> Flights<L> {
+impl<L: ProcessLocks> Flights<L> {
     pub(crate) fn new(folder: FolderId, locks: Option<L>, limit: Option<Duration>) -> Self {
         Self { folder, locks, limit, patience: PATIENCE }
     }
@@ -85,15 +85,15 @@ impl<L: Locks> Flights<L> {
         key: Key,
         missing: W::Missing,
         need: &W,
-    ) -> Outcome<W::Value, W::Missing, L::Held> {
+    ) -> FlightOutcome<W::Value, W::Missing, L::Held> {
         self.lead_within(self.limit, key, missing, need)
     }
 
     /// Waits for a moment, `limit` at most, until nobody else computes or replaces `key`.
     pub(crate) fn moment(&self, key: Key, limit: Duration) -> Lead<L::Held> {
         match self.lead_within(Some(limit), key, (), &Moment) {
-            Outcome::Compute((), lead) => lead,
-            Outcome::Found(never) => match never {},
+            FlightOutcome::Compute((), lead) => lead,
+            FlightOutcome::Found(never) => match never {},
         }
     }
 
@@ -103,17 +103,17 @@ impl<L: Locks> Flights<L> {
         key: Key,
         mut missing: W::Missing,
         need: &W,
-    ) -> Outcome<W::Value, W::Missing, L::Held> {
+    ) -> FlightOutcome<W::Value, W::Missing, L::Held> {
         let wait = Wait::new(limit, self.patience, need.interrupt());
         loop {
             let lead = match take_turn((self.folder, key), &wait) {
                 Turn::Alone(announcement) => {
-                    return Outcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
+                    return FlightOutcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
                 }
                 Turn::LookAgain => None,
                 Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, need, &wait) {
-                    Waited::Found(value) => return Outcome::Found(value),
-                    Waited::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
+                    AfterWait::Found(value) => return FlightOutcome::Found(value),
+                    AfterWait::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
                 },
             };
             let skips = planted::is("no second look under the lock") && lead.is_some();
@@ -121,8 +121,8 @@ impl<L: Locks> Flights<L> {
             // compute once more.
             let look = if skips { Look::Missing(missing) } else { need.look() };
             missing = match (look, lead) {
-                (Look::Found(value), _) => return Outcome::Found(value),
-                (Look::Missing(still), Some(lead)) => return Outcome::Compute(still, lead),
+                (Look::Found(value), _) => return FlightOutcome::Found(value),
+                (Look::Missing(still), Some(lead)) => return FlightOutcome::Compute(still, lead),
                 (Look::Missing(still), None) => still,
             };
         }
@@ -136,8 +136,8 @@ impl<L: Locks> Flights<L> {
         missing: &W::Missing,
         need: &W,
         wait: &Wait<'_>,
-    ) -> Waited<W::Value, L::Held> {
-        let Some(locks) = &self.locks else { return Waited::Over(None) };
+    ) -> AfterWait<W::Value, L::Held> {
+        let Some(locks) = &self.locks else { return AfterWait::Over(None) };
         let is_replaced = need.watch(missing);
         // What was no good may have been replaced before that was watched. Then nothing would ever end the wait for an
         // orphaned lock.
@@ -145,7 +145,7 @@ impl<L: Locks> Flights<L> {
         let look = || need.look().found();
         let is_done = || is_replaced() || looked.get_or_init(look).is_some();
         let held = wait_for_lock(locks, (self.folder, key), flight, wait, &is_done);
-        looked.into_inner().flatten().map_or(Waited::Over(held), Waited::Found)
+        looked.into_inner().flatten().map_or(AfterWait::Over(held), AfterWait::Found)
     }
 }
 

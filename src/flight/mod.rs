@@ -42,8 +42,8 @@ mod sync;
 pub(crate) mod tests;
 mod waits;
 
-pub(crate) use flights::{Flights, Lead, Look, Need, Outcome};
-pub(crate) use processes::Locks;
+pub(crate) use flights::{FlightOutcome, Flights, Lead, Look, Need};
+pub(crate) use processes::ProcessLocks;
 pub(crate) use waits::EVERY_FOLDER;
 pub(crate) use waits::TakenOver;
 pub use waits::TaskId;

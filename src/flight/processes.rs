@@ -15,7 +15,7 @@ const MOST_KEYS: usize = 64;
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The locks between the processes that share a folder.
-pub(crate) trait Locks {
+pub(crate) trait ProcessLocks {
     /// A key that this process has, until it is dropped or the process ends.
     type Held;
     /// What a task waits for, announced to other processes until it is dropped.
@@ -34,7 +34,7 @@ pub(crate) trait Locks {
 
 /// Waits for the lock of `key`, which this task leads, unless what it is for is done meanwhile: an orphaned lock must not
 /// delay that. A wait that would be a deadlock ends, too.
-pub(super) fn wait_for_lock<L: Locks>(
+pub(super) fn wait_for_lock<L: ProcessLocks>(
     locks: &L,
     key: FolderKey,
     flight: &Announcement,
@@ -51,7 +51,12 @@ pub(super) fn wait_for_lock<L: Locks>(
     held
 }
 
-fn wait_in_turns<L: Locks>(locks: &L, key: FolderKey, wait: &Wait<'_>, is_done: &dyn Fn() -> bool) -> Option<L::Held> {
+fn wait_in_turns<L: ProcessLocks>(
+    locks: &L,
+    key: FolderKey,
+    wait: &Wait<'_>,
+    is_done: &dyn Fn() -> bool,
+) -> Option<L::Held> {
     let is_done = || is_done() && !planted::is("no look beside a held lock");
     let mut announced = None;
     let mut pause = Duration::from_millis(1);
@@ -87,11 +92,16 @@ fn refused(error: &crate::error::Error) -> bool {
 }
 
 /// What this task has announced that it holds up.
-type Announced<L> = Option<(Vec<<L as Locks>::Stub>, <L as Locks>::Announced)>;
+type Announced<L> = Option<(Vec<<L as ProcessLocks>::Stub>, <L as ProcessLocks>::Announced)>;
 
 /// Whether the process that computes `key` waits, perhaps through others, for what this task holds up. Announces what
 /// this task waits for, before it looks: of those who close a cycle, the last one sees it.
-fn closes_cycle<L: Locks>(locks: &L, key: FolderKey, wait: &Wait<'_>, announced: &mut Announced<L>) -> Result<bool> {
+fn closes_cycle<L: ProcessLocks>(
+    locks: &L,
+    key: FolderKey,
+    wait: &Wait<'_>,
+    announced: &mut Announced<L>,
+) -> Result<bool> {
     let awaited = L::stub(key.1);
     let held_up = held_up(key, wait.waited() < wait.patience);
     if held_up.elsewhere {

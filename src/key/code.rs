@@ -16,7 +16,7 @@ pub struct Code {
     /// `version = …`
     pub version: Option<u64>,
     /// `code = "…"`
-    pub counts: Counts,
+    pub counts: CodeScope,
     /// `depends(…)`
     pub depends: &'static [Dependency],
     /// What else of its crate counts, and what can't be known of that.
@@ -38,7 +38,7 @@ pub struct Dependency {
 pub type CodeOf = fn() -> &'static Code;
 
 /// What of a function counts as its code.
-pub enum Counts {
+pub enum CodeScope {
     /// `"auto"`: the tokens and the helpers.
     Auto,
     /// `"package"`: the tokens and the package's version.
@@ -94,7 +94,7 @@ impl Code {
     pub(crate) fn digest(&'static self) -> Result<Digest> {
         let mut stream = Stream::new("ndcache-code:1");
         let counted = match self.counts {
-            Counts::Version => vec![self],
+            CodeScope::Version => vec![self],
             _ => self.reachable(),
         };
         for code in counted {
@@ -106,12 +106,13 @@ impl Code {
     /// What the digest is made of, in its order; nothing where there is none.
     pub(crate) fn parts(&'static self) -> Vec<Part> {
         let counted = match self.counts {
-            Counts::Version => vec![(String::new(), self)],
+            CodeScope::Version => vec![(String::new(), self)],
             _ => self.named(),
         };
         let own = counted.iter().map(|(name, code)| code.part(name.clone(), self.how(code)));
         let Ok(mut parts) = own.collect::<Result<Vec<Part>>>() else { return Vec::new() };
-        let with_helpers = |code: &&&Code| matches!(code.counts, Counts::Auto) && !matches!(self.counts, Counts::Body);
+        let with_helpers =
+            |code: &&&Code| matches!(code.counts, CodeScope::Auto) && !matches!(self.counts, CodeScope::Body);
         for code in counted.iter().map(|(_, code)| code).filter(with_helpers) {
             for part in code.helpers.parts() {
                 if !parts.contains(&part) {
@@ -123,12 +124,12 @@ impl Code {
     }
 
     /// What is told of [`Self::parts`], with the reasons.
-    pub(crate) fn told(&'static self, path: &str) -> Vec<CodePart> {
-        let mut told: Vec<CodePart> = self.helpers.told().collect();
+    pub(crate) fn code_parts(&'static self, path: &str) -> Vec<CodePart> {
+        let mut told: Vec<CodePart> = self.helpers.code_parts().collect();
         if told.is_empty() {
             told.push(CodePart { name: path.to_owned(), file: None, why: "the function itself".to_owned() });
         }
-        if !matches!(self.counts, Counts::Version) {
+        if !matches!(self.counts, CodeScope::Version) {
             let named = self.named().into_iter().skip(1);
             told.extend(named.map(|(name, _)| CodePart { name, file: None, why: "named in `depends(…)`".to_owned() }));
         }
@@ -138,9 +139,9 @@ impl Code {
     /// How `code` enters this digest.
     fn how(&self, code: &Code) -> How {
         match (&self.counts, &code.counts) {
-            (Counts::Body, Counts::Auto | Counts::Package(_)) => How::Body,
+            (CodeScope::Body, CodeScope::Auto | CodeScope::Package(_)) => How::Body,
             // Its helpers are known, whatever the crate's version is.
-            (Counts::Auto, Counts::Package(_)) if code.mark == self.mark => How::Body,
+            (CodeScope::Auto, CodeScope::Package(_)) if code.mark == self.mark => How::Body,
             _ => How::Own,
         }
     }
@@ -172,15 +173,15 @@ impl Code {
     fn part(&self, name: String, how: How) -> Result<Part> {
         let (counts, package, body) = match self.counts {
             _ if how == How::Body => ("body", None, Some(self.body())),
-            Counts::Package(version) => ("package", Some(version.to_owned()), Some(self.body())),
-            Counts::Body => ("body", None, Some(self.body())),
-            Counts::Auto => ("auto", None, Some(self.body())),
-            Counts::Version => ("version", None, None),
-            Counts::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
+            CodeScope::Package(version) => ("package", Some(version.to_owned()), Some(self.body())),
+            CodeScope::Body => ("body", None, Some(self.body())),
+            CodeScope::Auto => ("auto", None, Some(self.body())),
+            CodeScope::Version => ("version", None, None),
+            CodeScope::Build(function) => ("build", None, Some(Digest::of(object::build_id(function as usize)?))),
         };
         let facts = match self.counts {
-            Counts::Auto | Counts::Package(_) | Counts::Body => self.facts.iter().map(Fact::part).collect(),
-            Counts::Version | Counts::Build(_) => Vec::new(),
+            CodeScope::Auto | CodeScope::Package(_) | CodeScope::Body => self.facts.iter().map(Fact::part).collect(),
+            CodeScope::Version | CodeScope::Build(_) => Vec::new(),
         };
         Ok(Part { name, counts: counts.to_owned(), package, version: self.version, body, facts })
     }
@@ -196,22 +197,22 @@ impl Code {
                 stream.text("body");
                 self.feed_body(&mut stream);
             }
-            Counts::Package(version) => {
+            CodeScope::Package(version) => {
                 stream.text("package");
                 stream.text(version);
                 self.feed_body(&mut stream);
             }
-            Counts::Body => {
+            CodeScope::Body => {
                 stream.text("body");
                 self.feed_body(&mut stream);
             }
-            Counts::Auto => {
+            CodeScope::Auto => {
                 stream.text("auto");
                 self.feed_body(&mut stream);
                 self.helpers.feed(&mut stream);
             }
-            Counts::Version => stream.text("version"),
-            Counts::Build(function) => {
+            CodeScope::Version => stream.text("version"),
+            CodeScope::Build(function) => {
                 stream.text("build");
                 stream.bytes(object::build_id(function as usize)?);
             }

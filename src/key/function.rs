@@ -9,7 +9,7 @@ use std::sync::{LazyLock, OnceLock, RwLock};
 
 use super::path::{folder, is_plain_path, shown};
 use super::run_time::RunTime;
-use super::{Code, CodePart, Counts, Part, Stream, object};
+use super::{Code, CodePart, CodeScope, Part, Stream, object};
 use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
 use crate::threads::fork::ForkMutex;
@@ -25,7 +25,7 @@ use crate::threads::found_once;
 /// assert_eq!(squares::function().path(), "squares, first edition");
 /// ```
 pub struct Function {
-    origin: Origin,
+    origin: FunctionOrigin,
     member: Option<Member>,
     resolved: OnceLock<Resolved>,
     results: [OnceLock<(usize, Digest)>; RESULTS],
@@ -36,7 +36,7 @@ pub struct Function {
 }
 
 /// Where the description of a function comes from.
-enum Origin {
+enum FunctionOrigin {
     /// A macro, which has seen its text.
     Macro(Definition),
     /// The program, while it runs.
@@ -135,15 +135,15 @@ impl Function {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(definition: Definition) -> Self {
-        Self::of(Origin::Macro(definition))
+        Self::of(FunctionOrigin::Macro(definition))
     }
 
     /// A function that no macro has seen.
     pub(super) fn at_run_time(definition: RunTime) -> Self {
-        Self::of(Origin::RunTime(definition))
+        Self::of(FunctionOrigin::RunTime(definition))
     }
 
-    const fn of(origin: Origin) -> Self {
+    const fn of(origin: FunctionOrigin) -> Self {
         let results = [const { OnceLock::new() }; RESULTS];
         Self {
             origin,
@@ -176,8 +176,8 @@ impl Function {
     #[must_use]
     pub fn mark(&self) -> &str {
         match &self.origin {
-            Origin::Macro(definition) => definition.mark,
-            Origin::RunTime(definition) => definition.mark(),
+            FunctionOrigin::Macro(definition) => definition.mark,
+            FunctionOrigin::RunTime(definition) => definition.mark(),
         }
     }
 
@@ -217,7 +217,7 @@ impl Function {
     /// Two numbers that hold within this build: which text has the given `name`, 0 without one; and which types tell the
     /// function from others of its path. Both are 0 for a function that was made at run time.
     pub(crate) fn type_numbers(&self) -> [u64; 2] {
-        let Origin::Macro(definition) = &self.origin else { return [0, 0] };
+        let FunctionOrigin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
         let place = if matches!(definition.place, Naming::Named(_)) { item } else { 0 };
         match self.member {
@@ -247,7 +247,7 @@ impl Function {
 
     /// Whether the build is a part of its code: what holds within a build may be a part of the key then.
     pub(crate) fn counts_build(&self) -> bool {
-        self.macro_code().is_some_and(|code| matches!(code.counts, Counts::Build(_)))
+        self.macro_code().is_some_and(|code| matches!(code.counts, CodeScope::Build(_)))
     }
 
     /// The digest of the id of the build that it belongs to, if that can be told.
@@ -255,8 +255,8 @@ impl Function {
         // Without a wait: a forked child doesn't have the thread that it would wait for.
         self.build.get().copied().unwrap_or_else(|| {
             let found = match &self.origin {
-                Origin::Macro(definition) => object::build_id(definition.id as usize).ok().map(Digest::of),
-                Origin::RunTime(_) => None,
+                FunctionOrigin::Macro(definition) => object::build_id(definition.id as usize).ok().map(Digest::of),
+                FunctionOrigin::RunTime(_) => None,
             };
             let _ = self.build.set(found);
             found
@@ -267,8 +267,8 @@ impl Function {
     #[must_use]
     pub fn parts(&self) -> Vec<CodePart> {
         match &self.origin {
-            Origin::Macro(definition) => definition.code.told(self.path()),
-            Origin::RunTime(definition) => definition.told(),
+            FunctionOrigin::Macro(definition) => definition.code.code_parts(self.path()),
+            FunctionOrigin::RunTime(definition) => definition.code_parts(),
         }
     }
 
@@ -281,25 +281,25 @@ impl Function {
     /// Whether `depends(…)` names the code of `inner`, directly or not; taken for granted of a run-time function.
     pub(crate) fn names(&self, inner: &'static Function) -> bool {
         match (&self.origin, inner.macro_code()) {
-            (Origin::Macro(outer), Some(inner)) => outer.code.reaches(inner),
-            (Origin::Macro(_), None) => false,
+            (FunctionOrigin::Macro(outer), Some(inner)) => outer.code.reaches(inner),
+            (FunctionOrigin::Macro(_), None) => false,
             // Its maker has looked for helpers by other means: there is nothing to warn of.
-            (Origin::RunTime(_), _) => true,
+            (FunctionOrigin::RunTime(_), _) => true,
         }
     }
 
     /// Whether `inner` is among its helpers. Reads all of them.
     pub(crate) fn finds(&self, inner: &'static Function) -> bool {
         let (Some(outer), Some(inner_code)) = (self.macro_code(), inner.macro_code()) else { return false };
-        let is_here = outer.mark == inner_code.mark && matches!(outer.counts, Counts::Auto);
+        let is_here = outer.mark == inner_code.mark && matches!(outer.counts, CodeScope::Auto);
         is_here && outer.helpers.hold(&inner_code.helpers, inner.path())
     }
 
     /// What its code digest is made of.
     pub(crate) fn code_parts(&self) -> &[Part] {
         match &self.origin {
-            Origin::Macro(definition) => found_once::<Vec<_>>(&self.parts, || definition.code.parts()),
-            Origin::RunTime(definition) => definition.parts(),
+            FunctionOrigin::Macro(definition) => found_once::<Vec<_>>(&self.parts, || definition.code.parts()),
+            FunctionOrigin::RunTime(definition) => definition.parts(),
         }
     }
 
@@ -313,8 +313,8 @@ impl Function {
 
     fn macro_definition(&self) -> Option<&Definition> {
         match &self.origin {
-            Origin::Macro(definition) => Some(definition),
-            Origin::RunTime(_) => None,
+            FunctionOrigin::Macro(definition) => Some(definition),
+            FunctionOrigin::RunTime(_) => None,
         }
     }
 
@@ -328,8 +328,8 @@ impl Function {
 
     fn resolve(&self) -> Resolved {
         let definition = match &self.origin {
-            Origin::Macro(definition) => definition,
-            Origin::RunTime(definition) => {
+            FunctionOrigin::Macro(definition) => definition,
+            FunctionOrigin::RunTime(definition) => {
                 let path = definition.path().to_owned();
                 return Resolved { folder: folder(&path), path, digests: Ok(definition.digests()) };
             }

@@ -66,7 +66,7 @@ impl Helpers {
     }
 
     /// The function itself, as the sources have it, and its helpers.
-    pub(super) fn told(&self) -> impl Iterator<Item = CodePart> {
+    pub(super) fn code_parts(&self) -> impl Iterator<Item = CodePart> {
         let lines = self.lines().map(|Line { name, file, why, .. }| CodePart {
             name: name.to_owned(),
             file: (!file.is_empty()).then(|| file.to_owned()),

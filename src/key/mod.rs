@@ -13,13 +13,13 @@ mod run_time;
 mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
-pub use code::{Code, CodeOf, Counts, Dependency, Fact, HasCode};
+pub use code::{Code, CodeOf, CodeScope, Dependency, Fact, HasCode};
 pub use function::{Definition, Function, Naming, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
 pub(crate) use path::{folder, shown};
 pub use run_time::FunctionBuilder;
-pub(crate) use run_time::kept_text;
+pub(crate) use run_time::interned;
 pub(crate) use types::Types;
 
 use std::fmt;

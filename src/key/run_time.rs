@@ -81,14 +81,14 @@ impl FunctionBuilder {
     }
 
     /// The digest of the function's own body, without its helpers: so that
-    /// [`explain`](super::super::dynamic::Call::explain) can say whether that has changed, too, where a helper has. It
+    /// [`explain`](super::super::dynamic::RunTimeCall::explain) can say whether that has changed, too, where a helper has. It
     /// enters no key.
     #[must_use]
     pub fn body(self, body: Digest) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    /// A helper that the code digest covers, by name: so that [`explain`](super::super::dynamic::Call::explain) can say
+    /// A helper that the code digest covers, by name: so that [`explain`](super::super::dynamic::RunTimeCall::explain) can say
     /// which of them has changed. It enters no key.
     #[must_use]
     pub fn part(mut self, name: impl Into<String>, digest: Digest) -> Self {
@@ -155,7 +155,7 @@ impl RunTime {
     }
 
     /// What counts as its code, with the reasons.
-    pub(super) fn told(&self) -> Vec<CodePart> {
+    pub(super) fn code_parts(&self) -> Vec<CodePart> {
         let told = |part: &Part| match part.name.as_str() {
             "" => CodePart { name: self.path.clone(), file: None, why: "the function itself".to_owned() },
             name => CodePart { name: name.to_owned(), file: None, why: "given as a part of it".to_owned() },
@@ -181,9 +181,9 @@ fn compatible(version: &str) -> &str {
 }
 
 /// Copies `text` once and keeps the copy for as long as the process runs: for names of parameters, which are few.
-pub(crate) fn kept_text(text: &str) -> &'static str {
-    static KEPT: LazyLock<ForkMutex<HashSet<&'static str>>> = LazyLock::new(ForkMutex::default);
-    let mut kept = KEPT.lock();
+pub(crate) fn interned(text: &str) -> &'static str {
+    static INTERNED: LazyLock<ForkMutex<HashSet<&'static str>>> = LazyLock::new(ForkMutex::default);
+    let mut kept = INTERNED.lock();
     match kept.get(text) {
         Some(known) => known,
         None => {
@@ -255,6 +255,6 @@ mod tests {
 
     #[test]
     fn a_text_is_kept_once() {
-        assert!(std::ptr::eq(kept_text("sigma"), kept_text("sigma")));
+        assert!(std::ptr::eq(interned("sigma"), interned("sigma")));
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::Persister;
 use super::published::watch;
-use super::target::{State, TRIES, Target};
+use super::target::{TRIES, Target, TargetState};
 use crate::call::Call;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{Look, Outcome};
+use crate::flight::{FlightOutcome, Look};
 use crate::key::Key;
 use crate::make::step_records::{Ran, Stale, StepName, StepRecords};
 use crate::memory::Memory;
@@ -174,8 +174,8 @@ impl<P> Step<'_, P> {
             Err(error) => Look::Found(Err(error)),
         };
         let (stale, _lead) = match self.records.lead(self.place, stale, look) {
-            Outcome::Found(found) => return found,
-            Outcome::Compute(stale, lead) => (stale, lead),
+            FlightOutcome::Found(found) => return found,
+            FlightOutcome::Compute(stale, lead) => (stale, lead),
         };
         self.run(call, key, &stale)
     }
@@ -239,9 +239,9 @@ impl<P> Step<'_, P> {
             let _held = self.file.map(Target::hold);
             let (before, settled) = match (self.file, &step.target) {
                 (Some(file), Some(made)) => match file.compare(made, trusted)? {
-                    State::Same(look) => (Some((file, look)), None),
-                    State::SameByContent(record, look) => (Some((file, look)), Some(record)),
-                    State::Other(what) => return Ok(Look::Missing(Stale::Target(what))),
+                    TargetState::Same(look) => (Some((file, look)), None),
+                    TargetState::SameByContent(record, look) => (Some((file, look)), Some(record)),
+                    TargetState::Other(what) => return Ok(Look::Missing(Stale::Target(what))),
                 },
                 (None, None) => (None, None),
                 _ => return Ok(Look::Missing(Stale::Target("the target was another one".to_owned()))),

@@ -9,14 +9,14 @@ use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{EVERY_FOLDER, Flights, Lead, Look, Need, Outcome};
+use crate::flight::{EVERY_FOLDER, FlightOutcome, Flights, Lead, Look, Need};
 use crate::key::{Function, Key, Stream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec};
 use crate::record::{FORMAT, Producer, RECORD_MAX, StepRecord, TargetRecord};
 use crate::record::{nanoseconds, nanoseconds_since_1970};
-use crate::stats::reason::Difference;
+use crate::stats::reason::{Difference, Reason};
 use crate::store::{Durability, LockedKey, Locks, Stat};
 
 /// Raised only when what a slot is found by changes.
@@ -82,36 +82,32 @@ pub(crate) enum Stale {
 }
 
 impl Stale {
-    fn name(&self) -> &'static str {
+    /// What it is for a call that misses for it; `None` for what only steps know.
+    fn reason(&self) -> Option<Reason> {
         match self {
-            Self::New | Self::Function => "new function",
-            Self::Code(_) => "code",
-            Self::Argument(_) => "argument",
-            Self::Target(_) => "target",
-            Self::Refresh => "refresh",
-            Self::Damaged(_) => "damaged",
-            Self::Unreadable(_) => "unreadable",
-            Self::Newer(_) => "newer",
+            Self::New | Self::Function => Some(Reason::NewFunction),
+            Self::Code(changes) => Some(Reason::Code(changes.clone())),
+            Self::Argument(differences) => Some(Reason::Argument(differences.clone())),
+            Self::Target(_) => None,
+            Self::Refresh => Some(Reason::Refresh),
+            Self::Damaged(error) => Some(Reason::Damaged(error.to_string())),
+            Self::Unreadable(error) => Some(Reason::Unreadable(error.to_string())),
+            Self::Newer(error) => Some(Reason::Newer(error.to_string())),
         }
+    }
+
+    fn name(&self) -> &'static str {
+        self.reason().map_or("target", |reason| reason.name())
     }
 }
 
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::New => f.write_str("not made yet"),
-            Self::Function => f.write_str("made by another function before"),
-            Self::Code(changes) if changes.is_empty() => f.write_str("code changed"),
-            Self::Code(changes) => f.write_str(&changes.join(", ")),
-            Self::Argument(differences) => {
-                let differences: Vec<_> = differences.iter().map(Difference::to_string).collect();
-                f.write_str(&differences.join(", "))
-            }
-            Self::Target(what) => f.write_str(what),
-            Self::Refresh => f.write_str("refreshed"),
-            Self::Damaged(error) => write!(f, "damaged: {error}"),
-            Self::Unreadable(error) => write!(f, "unreadable: {error}"),
-            Self::Newer(error) => write!(f, "newer: {error}"),
+        match (self, self.reason()) {
+            (Self::New, _) => f.write_str("not made yet"),
+            (Self::Function, _) => f.write_str("made by another function before"),
+            (Self::Target(what), _) => f.write_str(what),
+            (_, reason) => reason.map_or(Ok(()), |reason| reason.fmt(f)),
         }
     }
 }
@@ -350,7 +346,7 @@ impl StepRecords<'_> {
         place: StepName<'_>,
         stale: Stale,
         look: impl Fn() -> Look<T, Stale>,
-    ) -> Outcome<T, Stale, LockedKey> {
+    ) -> FlightOutcome<T, Stale, LockedKey> {
         let (digest, name) = named(place);
         self.engine.flights().lead(Key::from_digest(digest), stale, &NeededStep { records: self, name, look })
     }

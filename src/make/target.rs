@@ -36,7 +36,7 @@ pub(super) struct FileFacts {
 
 /// What has become of a target.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum TargetState {
     /// It is what was made.
     Same(FileFacts),
     /// Its content is what was made; if it is remembered like this, it needn't be read next time.
@@ -174,22 +174,22 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error when that can't be told.
-    pub(super) fn compare(&self, made: &TargetRecord, trusted: bool) -> Result<State> {
-        let Some(found) = self.stat()? else { return Ok(State::Other("the target is missing".to_owned())) };
+    pub(super) fn compare(&self, made: &TargetRecord, trusted: bool) -> Result<TargetState> {
+        let Some(found) = self.stat()? else { return Ok(TargetState::Other("the target is missing".to_owned())) };
         let path = self.path.display();
         if found.len() != made.length {
             let what = format!("target `{path}` has {} bytes, {} were made", found.len(), made.length);
-            return Ok(State::Other(what));
+            return Ok(TargetState::Other(what));
         }
         let look = FileFacts::of(&found);
         if trusted && look.is_of(made) && is_settled(made) {
-            return Ok(State::Same(look));
+            return Ok(TargetState::Same(look));
         }
         let (now, look) = self.record()?;
         if now.digest != made.digest {
-            return Ok(State::Other(format!("target `{path}` holds something else than was made")));
+            return Ok(TargetState::Other(format!("target `{path}` holds something else than was made")));
         }
-        Ok(State::SameByContent(now, look))
+        Ok(TargetState::SameByContent(now, look))
     }
 }
 

@@ -307,14 +307,14 @@ pub(super) mod tests {
     use crate::error::ErrorKind;
 
     /// A read-only file in a folder of its own, as the store leaves them.
-    pub(in crate::map) struct Stored {
+    pub(in crate::map) struct StoredFile {
         pub(in crate::map) folder: tempfile::TempDir,
         pub(in crate::map) path: PathBuf,
         pub(in crate::map) file: File,
         pub(in crate::map) len: u64,
     }
 
-    impl Stored {
+    impl StoredFile {
         pub(in crate::map) fn new(bytes: &[u8]) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("array.npy");
@@ -329,7 +329,7 @@ pub(super) mod tests {
         }
     }
 
-    fn refusals(stored: &Stored, exact_len: u64) -> (Error, Error) {
+    fn refusals(stored: &StoredFile, exact_len: u64) -> (Error, Error) {
         let shared = Mapping::of(&stored.file, &stored.path, exact_len).unwrap_err();
         let private = PrivateMapping::of(&stored.file, &stored.path, exact_len).err().unwrap();
         (shared, private)
@@ -337,13 +337,13 @@ pub(super) mod tests {
 
     #[test]
     fn a_mapping_holds_the_bytes_of_the_file() {
-        let stored = Stored::new(b"some bytes");
+        let stored = StoredFile::new(b"some bytes");
         assert_eq!(stored.map().bytes(), b"some bytes");
     }
 
     #[test]
     fn a_wrong_length_is_damage() {
-        let stored = Stored::new(&[0; 100]);
+        let stored = StoredFile::new(&[0; 100]);
         for wrong in [0, 99, 101, u64::MAX] {
             let (shared, private) = refusals(&stored, wrong);
             assert_eq!((shared.kind(), private.kind()), (ErrorKind::Damaged, ErrorKind::Damaged));
@@ -354,7 +354,7 @@ pub(super) mod tests {
     #[test]
     fn any_write_bit_is_refused() {
         for mode in [0o644, 0o464, 0o446, 0o200] {
-            let stored = Stored::new(&[0; 100]);
+            let stored = StoredFile::new(&[0; 100]);
             fs::set_permissions(&stored.path, Permissions::from_mode(mode)).unwrap();
             let (shared, private) = refusals(&stored, 100);
             assert_eq!((shared.kind(), private.kind()), (ErrorKind::Unsupported, ErrorKind::Unsupported));
@@ -364,7 +364,7 @@ pub(super) mod tests {
 
     #[test]
     fn only_regular_files_are_mapped() {
-        let mut stored = Stored::new(&[0; 100]);
+        let mut stored = StoredFile::new(&[0; 100]);
         stored.file = File::open(stored.folder.path()).unwrap();
         let (shared, private) = refusals(&stored, 100);
         assert_eq!((shared.kind(), private.kind()), (ErrorKind::Damaged, ErrorKind::Damaged));
@@ -372,13 +372,13 @@ pub(super) mod tests {
 
     #[test]
     fn an_empty_file_is_refused() {
-        let stored = Stored::new(&[]);
+        let stored = StoredFile::new(&[]);
         assert_eq!(refusals(&stored, 0).0.kind(), ErrorKind::Unsupported);
     }
 
     #[test]
     fn a_file_removed_or_replaced_keeps_its_bytes() {
-        let stored = Stored::new(&[7; 10_000]);
+        let stored = StoredFile::new(&[7; 10_000]);
         let mapping = stored.map();
         let other = stored.folder.path().join("other");
         fs::write(&other, [8; 10]).unwrap();
@@ -390,7 +390,7 @@ pub(super) mod tests {
 
     #[test]
     fn elements_lie_within_the_file_and_are_aligned() {
-        let mapping = Stored::new(&[0; 64]).map();
+        let mapping = StoredFile::new(&[0; 64]).map();
         assert!(mapping.elements::<f64>(0, 8).is_ok());
         assert!(mapping.elements::<f64>(64, 0).is_ok());
         assert!(mapping.elements::<f64>(56, 1).is_ok());
@@ -405,9 +405,9 @@ pub(super) mod tests {
     fn a_bool_is_zero_or_one_and_any_other_element_is_whatever_it_is() {
         let mut bytes = vec![1_u8; 5000];
         bytes[17] = 0;
-        assert!(Stored::new(&bytes).map().elements::<bool>(0, 5000).is_ok());
+        assert!(StoredFile::new(&bytes).map().elements::<bool>(0, 5000).is_ok());
         bytes[4999] = 2;
-        let mapping = Stored::new(&bytes).map();
+        let mapping = StoredFile::new(&bytes).map();
         assert!(mapping.elements::<bool>(0, 4999).is_ok());
         let error = mapping.elements::<bool>(0, 5000).unwrap_err();
         assert_eq!(error.to_string(), "element 4999 of dtype `|b1` is 2, expected 0 or 1");

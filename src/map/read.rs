@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::digest::tree;
-    use crate::map::mapping::tests::Stored;
+    use crate::map::mapping::tests::StoredFile;
     use crate::map::vec_of;
 
     fn painted(len: usize) -> Vec<u8> {
@@ -149,7 +149,7 @@ mod tests {
 
     /// Reads all but the first `offset` bytes, and checks bytes and digest.
     fn check(bytes: &[u8], offset: usize) {
-        let stored = Stored::new(bytes);
+        let stored = StoredFile::new(bytes);
         let mut digest = None;
         let dst = vec_of::<u8>(bytes.len() - offset, |dst| {
             let (dst, found) = read_verified(&stored.file, || stored.path.clone(), offset as u64, dst)?;
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_file_that_ends_early_is_damaged() {
         for len in [100, LEAF + 1, SERIAL + 1] {
-            let stored = Stored::new(&painted(len));
+            let stored = StoredFile::new(&painted(len));
             let error = read(&stored.file, &stored.path, 1, len).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Damaged);
             assert!(error.to_string().ends_with(&format!("array.npy` ends before byte {}", len + 1)), "{error}");
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_names_its_path() {
-        let stored = Stored::new(b"");
+        let stored = StoredFile::new(b"");
         let folder = File::open(stored.folder.path()).unwrap();
         let error = read(&folder, stored.folder.path(), 0, 8).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Io);

@@ -12,7 +12,7 @@ use num_complex::Complex;
 use proptest::prelude::*;
 
 use super::layout::tests::any_array;
-use super::mapping::tests::Stored;
+use super::mapping::tests::StoredFile;
 use super::*;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, ContentHash, ContentHasher, Digest, Element, Known, Order, digest};
@@ -21,11 +21,11 @@ use crate::error::ErrorKind;
 const OFFSET: usize = 128;
 
 /// A file that holds the elements of an array behind a header of `OFFSET` bytes, and what a record says about it.
-fn store<A: Element, D: Dimension>(array: &Array<A, D>) -> (Stored, ArrayMeta) {
+fn store<A: Element, D: Dimension>(array: &Array<A, D>) -> (StoredFile, ArrayMeta) {
     let meta = ArrayMeta::of(array).expect("only normalised arrays are stored");
     let mut bytes = vec![0x93; OFFSET];
     bytes.extend_from_slice(bytemuck::cast_slice(array.as_slice_memory_order().unwrap()));
-    (Stored::new(&bytes), meta)
+    (StoredFile::new(&bytes), meta)
 }
 
 fn map<A: Element, D: Dimension>(array: &Array<A, D>) -> Mapped<A, D> {

@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::flight::Look;
 use crate::key::Function;
 use crate::memo::table::{MemoEntry, MemoHandle};
-use crate::memory::form::{Evaluated, Form, Owned, Shared, Stored, Writable};
+use crate::memory::form::{Evaluated, Form, Owned, Shared, StoredEntry, Writable};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
-use crate::memory::turn::{NeededCall, Prepared, Turn, Waited};
+use crate::memory::turn::{ComputeTurn, NeededCall, Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, CopyOnWrite, Mappable, Outcome};
 use crate::record::nanoseconds;
@@ -191,7 +191,7 @@ impl Memory {
         call: Call<A, R>,
         site: &Site,
         form: S,
-        turn: &Turn,
+        turn: &ComputeTurn,
     ) -> Evaluated<S::Out> {
         let (function, codec, check, missed) = (call.function(), call.codec(), call.options().check(), &turn.missed);
         let Prepared { least, draft } = self.prepare(engine, &call, turn);
@@ -218,7 +218,7 @@ impl Memory {
         if !form.reloads(codec) {
             return Evaluated { value: form.keep(value), fault: None };
         }
-        match form.load(&Stored { engine, site, record: &record, fresh: true, memo_entry: None }, codec) {
+        match form.load(&StoredEntry { engine, site, record: &record, fresh: true, memo_entry: None }, codec) {
             Ok(value) => Evaluated { value, fault: None },
             // Evicted or replaced at once.
             Err(_) if !engine.archive.stands(site, &record) => Evaluated { value: form.keep(value), fault: None },
@@ -369,8 +369,8 @@ impl Engine {
         Ok(value)
     }
 
-    fn stored<'a>(&'a self, site: &'a Site, memo_entry: &'a MemoEntry) -> Stored<'a> {
-        Stored { engine: self, site, record: &memo_entry.found.record, fresh: false, memo_entry: Some(memo_entry) }
+    fn stored<'a>(&'a self, site: &'a Site, memo_entry: &'a MemoEntry) -> StoredEntry<'a> {
+        StoredEntry { engine: self, site, record: &memo_entry.found.record, fresh: false, memo_entry: Some(memo_entry) }
     }
 
     fn note_hit(

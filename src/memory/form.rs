@@ -18,7 +18,7 @@ pub(crate) struct Evaluated<T> {
 pub(crate) trait Form<R>: Copy {
     type Out;
     /// Loads the result of an entry.
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<Self::Out>;
+    fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<Self::Out>;
     /// Decodes it from a value without arrays; `None` where it takes more of the entry, or can't be had.
     fn decode(self, _value: &mut Reader<'_>, _codec: Codec<R>) -> Option<Self::Out> {
         None
@@ -42,7 +42,7 @@ pub(crate) struct Writable;
 impl<R> Form<R> for Owned {
     type Out = R;
 
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R> {
+    fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R> {
         entry.load(|reader| codec.load(reader))
     }
 
@@ -62,7 +62,7 @@ impl<R> Form<R> for Owned {
 impl<R: Mappable> Form<R> for Shared {
     type Out = R::Mapped;
 
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Mapped> {
+    fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R::Mapped> {
         match entry.load(R::map) {
             // A stored `Err`, say: nothing in it to map.
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
@@ -86,7 +86,7 @@ impl<R: Mappable> Form<R> for Shared {
 impl<R: CopyOnWrite> Form<R> for Writable {
     type Out = R::Cow;
 
-    fn load(self, entry: &Stored<'_>, codec: Codec<R>) -> Result<R::Cow> {
+    fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R::Cow> {
         match entry.load(R::copy_on_write) {
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(self.keep(Owned.load(entry, codec)?)),
             loaded => loaded,
@@ -104,7 +104,7 @@ impl<R: CopyOnWrite> Form<R> for Writable {
 }
 
 /// An entry that was found or has just been made.
-pub(crate) struct Stored<'a> {
+pub(crate) struct StoredEntry<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) site: &'a Site,
     pub(crate) record: &'a Record,
@@ -114,7 +114,7 @@ pub(crate) struct Stored<'a> {
     pub(crate) memo_entry: Option<&'a MemoEntry>,
 }
 
-impl Stored<'_> {
+impl StoredEntry<'_> {
     /// Decodes the value with `load`.
     pub(crate) fn load<T>(&self, load: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {
         self.engine.archive.load_with(

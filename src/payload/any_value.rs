@@ -5,7 +5,7 @@ use rmp::Marker;
 use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::ArrayMeta;
 use crate::error::{Error, Result};
-use crate::payload::wire::read::{Stored, inline_array};
+use crate::payload::wire::read::{ReadArray, inline_array};
 
 /// How many parts a value may have to become a tree, which takes many times the memory of its bytes.
 const PARTS_MAX: usize = 1 << 24;
@@ -218,7 +218,7 @@ impl<'a> Tree<'a> {
     }
 
     fn inline_array(&mut self, bytes: &[u8]) -> Result<Value> {
-        let Stored::Inline(meta, elements) = inline_array(bytes)? else {
+        let ReadArray::Inline(meta, elements) = inline_array(bytes)? else {
             return Err(Error::damaged("value has an array inside it that is elsewhere"));
         };
         self.inline.push((meta, elements.to_owned()));

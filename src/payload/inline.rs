@@ -4,7 +4,7 @@ use super::scan::{Item, next};
 use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::Digest;
 use crate::digest::tree;
-use crate::payload::wire::read::{Stored, inline_array};
+use crate::payload::wire::read::{ReadArray, inline_array};
 
 /// The digests of the arrays that lie inside `value`, in order, as far as it can be read.
 ///
@@ -15,7 +15,7 @@ pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
     while let Some(item) = next(&mut rest) {
         if let Item::Extension(kind, bytes) = item
             && i32::from(kind) == Ext::Inline as i32
-            && let Ok(Stored::Inline(meta, elements)) = inline_array(bytes)
+            && let Ok(ReadArray::Inline(meta, elements)) = inline_array(bytes)
         {
             found.push(meta.digest(tree(elements)));
         }

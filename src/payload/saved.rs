@@ -1,6 +1,6 @@
 //! What can be written into an entry, with a Rust type or without.
 
-use super::raw::{Features, Value, save};
+use super::raw::{Features, RawValue, save};
 use super::{ArraySink, Normal, Writer};
 use crate::error::Result;
 
@@ -30,7 +30,7 @@ impl<R> Savable for Normal<'_, R> {
     }
 }
 
-impl Savable for Value {
+impl Savable for RawValue {
     fn saved(&self, sink: &mut dyn ArraySink, inline: u64) -> Result<Saved> {
         let mut out = Writer::new(sink, inline);
         let features = save(self, &mut out)?;

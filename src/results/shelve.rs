@@ -16,7 +16,7 @@ use crate::entry::rules::INLINE;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Function, Key, Stream, folder, shown};
-use crate::memory::form::{Form, Stored};
+use crate::memory::form::{Form, StoredEntry};
 use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
@@ -74,12 +74,12 @@ struct Reference {
 }
 
 enum Referent {
-    Entry(EntryId),
+    Entry(ShelvedEntry),
     InMemory { key: Option<Key>, in_memory: InMemoryEntry },
 }
 
 /// What finds an entry again.
-struct EntryId {
+struct ShelvedEntry {
     key: Key,
     content: Content,
     /// The digest that it counts as, and whether this process has verified the bytes.
@@ -88,8 +88,8 @@ struct EntryId {
     memory: Option<Memory>,
 }
 
-impl EntryId {
-    fn of(entry: &Stored<'_>, memory: &Memory) -> Self {
+impl ShelvedEntry {
+    fn of(entry: &StoredEntry<'_>, memory: &Memory) -> Self {
         let content = Content::of(entry.record);
         // Reading a record verifies all of it, but not its array files.
         let seen = entry.fresh || entry.record.arrays.is_empty();
@@ -163,9 +163,9 @@ impl<R> Shelving<'_, R> {
 impl<R> Form<R> for Shelving<'_, R> {
     type Out = Result<Shelved<R>>;
 
-    fn load(self, entry: &Stored<'_>, _: Codec<R>) -> Result<Self::Out> {
+    fn load(self, entry: &StoredEntry<'_>, _: Codec<R>) -> Result<Self::Out> {
         entry.engine.archive.is_whole(entry.site, entry.record)?;
-        Ok(Ok(self.shelved(Referent::Entry(EntryId::of(entry, self.memory)))))
+        Ok(Ok(self.shelved(Referent::Entry(ShelvedEntry::of(entry, self.memory)))))
     }
 
     fn keep(self, mut value: R) -> Self::Out {
@@ -368,14 +368,14 @@ impl Reference {
     }
 
     /// The folder follows from the function's path, so that no name that was sent along is ever opened.
-    fn site(&self, entry: &EntryId) -> Site {
+    fn site(&self, entry: &ShelvedEntry) -> Site {
         Site::new(folder(&self.function), entry.key)
     }
 
     /// Runs `load` on the record, if its content is still the one that was shelved; anew if the entry is replaced meanwhile.
     fn with_entry<T>(
         &self,
-        entry: &EntryId,
+        entry: &ShelvedEntry,
         memory: &Memory,
         load: impl Fn(&Engine, &Site, &Record) -> Result<T>,
     ) -> Result<T> {
@@ -400,7 +400,7 @@ impl Reference {
         }
     }
 
-    fn find(&self, entry: &EntryId, engine: &Engine, site: &Site) -> Result<Found> {
+    fn find(&self, entry: &ShelvedEntry, engine: &Engine, site: &Site) -> Result<Found> {
         let found = engine.archive.find_loadable(site, &self.function);
         let found = found.map_err(|missing| self.unusable(missing, engine))?;
         self.expect_content(entry, &found.record)?;
@@ -421,7 +421,7 @@ impl Reference {
         }
     }
 
-    fn expect_content(&self, entry: &EntryId, record: &Record) -> Result<()> {
+    fn expect_content(&self, entry: &ShelvedEntry, record: &Record) -> Result<()> {
         let (found, expected) = (Content::of(record), entry.content);
         if found == expected {
             return Ok(());
@@ -434,7 +434,7 @@ impl Reference {
     }
 
     /// Compares the arrays with their digests, so that something may be stored under these.
-    fn verify(&self, entry: &EntryId) -> Result<()> {
+    fn verify(&self, entry: &ShelvedEntry) -> Result<()> {
         let memory = entry.memory.clone().or_else(|| ambient().map(|memory| Memory::clone(&memory)));
         let memory = memory.ok_or_else(|| Error::unsupported(format!("{self} can't be verified without a memory")))?;
         self.with_entry(entry, &memory, |engine, site, record| engine.archive.verify(site, record))

@@ -100,7 +100,7 @@ impl Recorder {
         let same_path = records.filter(|record| record.function == call.function().path());
         let distance = |record: &Record| -> Near {
             let (mut arguments, mut others, mut parts) = (0, 0, 0);
-            for (argument, told) in identity.arguments.iter().zip(call.told(self.describe_options())) {
+            for (argument, told) in identity.arguments.iter().zip(call.descriptions(self.describe_options())) {
                 let old = record.arguments.iter().find(|old| old.name == argument.name);
                 if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
                     arguments += 1;
@@ -147,7 +147,7 @@ impl Recorder {
         now: &[ArgumentDigest],
         call: &dyn AnyCall,
     ) -> Vec<Difference> {
-        let changed = now.iter().zip(call.told(self.describe_options())).flat_map(|(argument, told)| {
+        let changed = now.iter().zip(call.descriptions(self.describe_options())).flat_map(|(argument, told)| {
             let old = before.iter().find(|old| old.name == argument.name);
             let changed = old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt));
             if changed { self.difference(argument, old, told) } else { Vec::new() }

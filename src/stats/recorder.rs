@@ -1,6 +1,7 @@
 //! What one memory counts and says.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,7 +9,7 @@ use crate::call::draft::DescribeOptions;
 use crate::call::request::AnyCall;
 use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::{Key, shown};
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
@@ -122,7 +123,7 @@ impl Recorder {
     }
 
     /// Counts a fault of the cache; the first of each function is a warning.
-    pub(crate) fn fault(&self, function: &str, error: &Error, what: &str) {
+    pub(crate) fn fault(&self, function: &str, error: &dyn Display, what: &str) {
         if self.counters.fault(function) {
             tracing::warn!(function, %error, "{what}");
             self.warn(&format!("{}: {what}: {error}", shown(function)));

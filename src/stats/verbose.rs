@@ -97,9 +97,8 @@ impl Recorder {
         let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
         let reason = if told { self.reason(call, missing) } else { self.outline(call, missing) };
         let function = call.function();
-        if damaged && self.counters.fault(function.path()) {
-            tracing::warn!(function = function.path(), %reason, "a stored result can't be used");
-            self.warn(&format!("{}: a stored result can't be used: {reason}", function.shown()));
+        if damaged {
+            self.fault(function.path(), &reason, "a stored result can't be used");
         }
         MissReport { in_full: told, ..self.missed(call, Some(site.key()), reason) }
     }
@@ -115,7 +114,7 @@ impl Recorder {
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
         if key.is_some() && self.prints(COMPUTATIONS) {
             // Its record will ask for all that is told of them: so they are described once.
-            let _ = call.told(self.describe_options());
+            let _ = call.descriptions(self.describe_options());
         }
         MissReport {
             function,
@@ -136,7 +135,7 @@ impl Recorder {
         }
         tracing::info!(function, key = %site.key(), tier = place, seconds = took.as_secs_f64(), "fetched");
         if self.prints(COMPUTATIONS) {
-            let _ = call.told(self.describe_options());
+            let _ = call.descriptions(self.describe_options());
             let line = format!("{} fetched in {took:.2?} from {place}", self.in_short(call));
             self.print(&line, Some(site.key()), None);
         }

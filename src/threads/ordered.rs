@@ -48,13 +48,13 @@ pub(crate) fn ordered<P, S, T: Send, E: Send>(
 
 /// The parts that are begun, made and handed over; threads that have nothing to do wait for a change of them.
 struct Belt<I: Iterator, R> {
-    state: Mutex<State<I, R>>,
+    state: Mutex<OrderedState<I, R>>,
     changed: Condvar,
     /// The most parts that may be begun and not yet handed over.
     most: usize,
 }
 
-struct State<I: Iterator, R> {
+struct OrderedState<I: Iterator, R> {
     /// `None` when nobody begins another one.
     rest: Option<Enumerate<I>>,
     begun: usize,
@@ -74,13 +74,13 @@ enum Turn<P, R> {
 impl<I: Iterator, R> Belt<I, R> {
     fn of(parts: I, most: usize) -> Self {
         let rest = Some(parts.enumerate());
-        let state = State { rest, begun: 0, handed_over: 0, made: BTreeMap::new(), lost: false };
+        let state = OrderedState { rest, begun: 0, handed_over: 0, made: BTreeMap::new(), lost: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), most }
     }
 
     /// The next part, when there is room for it; `None` when there is none.
     fn take(&self) -> Option<(usize, I::Item)> {
-        let full = |state: &mut State<I, R>| state.rest.is_some() && state.is_full(self.most);
+        let full = |state: &mut OrderedState<I, R>| state.rest.is_some() && state.is_full(self.most);
         let state = self.changed.wait_while(lock(&self.state), full);
         state.unwrap_or_else(PoisonError::into_inner).next(self.most)
     }
@@ -110,7 +110,7 @@ impl<I: Iterator, R> Belt<I, R> {
     }
 }
 
-impl<I: Iterator, R> State<I, R> {
+impl<I: Iterator, R> OrderedState<I, R> {
     fn is_full(&self, most: usize) -> bool {
         self.begun - self.handed_over >= most
     }

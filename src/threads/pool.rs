@@ -102,11 +102,11 @@ impl Helper {
 
 struct HelperPool {
     most: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     /// Those that no caller has taken.
     free: Vec<Helper>,
     /// Those that were begun.

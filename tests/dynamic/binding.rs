@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use ndcache::Memory;
-use ndcache::dynamic::{Form, Value, end_helpers};
+use ndcache::dynamic::{Form, RawValue, end_helpers};
 
 use super::{Computed, call, doubles};
 
@@ -13,7 +13,7 @@ fn a_small_array_that_asks_for_a_file_has_one_and_says_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::open(folder.path()).unwrap();
     let (call, computed) = (call("small", 1), Computed::default());
-    let small = || Value::of_array(doubles([1.0, 2.0])).with_files();
+    let small = || RawValue::of_array(doubles([1.0, 2.0])).with_files();
     for round in 0..3 {
         let value = computed.eval(&call, &memory, Form::Mapped, small);
         let array = &value.arrays()[0];
@@ -31,7 +31,7 @@ fn without_asking_a_small_array_has_no_file() {
     let memory = Memory::open(folder.path()).unwrap();
     let (call, computed) = (call("inline", 1), Computed::default());
     for _ in 0..2 {
-        let value = computed.eval(&call, &memory, Form::Mapped, || Value::of_array(doubles([1.0, 2.0])));
+        let value = computed.eval(&call, &memory, Form::Mapped, || RawValue::of_array(doubles([1.0, 2.0])));
         assert!(value.arrays()[0].file().is_none());
     }
 }
@@ -43,7 +43,7 @@ fn of_very_many_small_arrays_none_gets_a_file() {
     let mut message = vec![0xdc, 0, 65];
     (0..65).for_each(|n| message.extend(ndcache::dynamic::array_reference(n)));
     let arrays = (0..65).map(|n| doubles([f64::from(n)])).collect();
-    let value = Value::new(message, arrays).unwrap().with_files();
+    let value = RawValue::new(message, arrays).unwrap().with_files();
     let call = call("many", 1);
     Computed::default().eval(&call, &memory, Form::Mapped, || value);
     assert!(call.entry(&memory).unwrap().unwrap().files().is_empty());
@@ -54,7 +54,7 @@ fn a_loaded_value_says_whose_its_record_was() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::open(folder.path()).unwrap();
     let (call, computed) = (call("owner", 1), Computed::default());
-    let one = || Value::of(&1.0).unwrap();
+    let one = || RawValue::of(&1.0).unwrap();
     assert_eq!(computed.eval(&call, &memory, Form::Owned, one).owner(), None, "it is this process's own");
     let record = call.entry(&memory).unwrap().unwrap().path().to_owned();
     let owner = computed.eval(&call, &memory, Form::Owned, one).owner().unwrap();
@@ -73,7 +73,7 @@ fn below_a_root_that_is_its_owners_alone_records_and_folders_are_too() {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(root)).unwrap();
         let memory = Memory::open(folder.path()).unwrap();
         let call = call("private", 1);
-        Computed::default().eval(&call, &memory, Form::Owned, || Value::of(&1.0).unwrap());
+        Computed::default().eval(&call, &memory, Form::Owned, || RawValue::of(&1.0).unwrap());
         let record = call.entry(&memory).unwrap().unwrap().path().to_owned();
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o777;
         // As far as the umask of whoever tests allows.

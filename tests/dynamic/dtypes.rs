@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use ndarray::prelude::*;
-use ndcache::dynamic::{Argument, Array, Call, Form, Order, Value, digest_array};
+use ndcache::dynamic::{Array, Form, Order, RawValue, RunTimeArgument, RunTimeCall, digest_array};
 use ndcache::verify::Repair;
 use ndcache::{Compression, Digest, Element, Limits, Memory, digest};
 
@@ -73,13 +73,13 @@ fn all() -> impl Iterator<Item = (&'static str, Array)> {
     })
 }
 
-fn call(n: usize) -> Call {
-    Call::new(function("dtypes", "1"), [Argument::of("n", &n).unwrap()])
+fn call(n: usize) -> RunTimeCall {
+    RunTimeCall::new(function("dtypes", "1"), [RunTimeArgument::of("n", &n).unwrap()])
 }
 
 fn store_all(memory: &Memory) {
     for (n, (_, array)) in all().enumerate() {
-        call(n).eval(memory, Form::Owned, || Ok::<_, ndcache::Error>(Value::of_array(array))).unwrap();
+        call(n).eval(memory, Form::Owned, || Ok::<_, ndcache::Error>(RawValue::of_array(array))).unwrap();
     }
     assert_eq!(memory.stats().faults(), 0);
 }
@@ -119,7 +119,7 @@ fn large_arrays_of_every_dtype_are_mapped_at_a_multiple_of_64() {
     for (n, &(descr, itemsize)) in DTYPES.iter().enumerate() {
         let large = array(descr, itemsize, &[200_000], Order::C);
         let stored =
-            call(n).eval(&memory, Form::Mapped, || Ok::<_, ndcache::Error>(Value::of_array(large.clone()))).unwrap();
+            call(n).eval(&memory, Form::Mapped, || Ok::<_, ndcache::Error>(RawValue::of_array(large.clone()))).unwrap();
         for found in [stored, call(n).look_up(&memory, Form::Mapped).unwrap()] {
             let found = &found.arrays()[0];
             assert!(found.bytes().is_mapped() && same(found, &large), "{found:?}");
@@ -206,7 +206,7 @@ fn the_digest_is_that_of_the_elements_of_rust() {
         let cube = a.into_shape_with_order((7, 10, 90)).unwrap();
         let turned = cube.view().permuted_axes([2, 0, 1]);
         assert_eq!(digest_array(A::DESCR, size, &[90, 7, 10], &[1, 2, 0], &in_memory).unwrap(), digest(&turned));
-        assert_eq!(Argument::of("x", &turned).unwrap().digest(), digest(&turned));
+        assert_eq!(RunTimeArgument::of("x", &turned).unwrap().digest(), digest(&turned));
     }
     check(|n| n % 3 == 0);
     check(|n| n as i8);

@@ -1,24 +1,27 @@
 //! Why a run-time call misses, and what is known of its entry.
 
-use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
 use ndcache::explain::Reason;
 use ndcache::{Memory, digest};
 
 use super::{Computed, call};
 use crate::support::fresh;
 
-fn smooth(body: &str, kernel: &str, sigma: f64, order: i64) -> Call {
+fn smooth(body: &str, kernel: &str, sigma: f64, order: i64) -> RunTimeCall {
     let function = FunctionBuilder::new("filters.smooth", digest(&(body, kernel)))
         .package("filters", "1.0.0")
         .part("filters.kernel", digest(kernel))
         .part("filters.pad", digest("pad"))
         .build()
         .unwrap();
-    Call::new(function, [Argument::of("sigma", &sigma).unwrap(), Argument::of("order", &order).unwrap()])
+    RunTimeCall::new(
+        function,
+        [RunTimeArgument::of("sigma", &sigma).unwrap(), RunTimeArgument::of("order", &order).unwrap()],
+    )
 }
 
-fn store(call: &Call, memory: &Memory) {
-    call.eval(memory, Form::Owned, || Value::of(&1_u8)).unwrap();
+fn store(call: &RunTimeCall, memory: &Memory) {
+    call.eval(memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
 }
 
 #[test]
@@ -27,7 +30,7 @@ fn a_miss_says_which_argument_or_part_of_the_code_has_changed() {
     assert_eq!(smooth("1", "a", 1.5, 2).explain(&memory).reason(), Reason::NewFunction);
     store(&smooth("1", "a", 1.5, 2), &memory);
     for memory in [memory.clone(), Memory::open(folder.path()).unwrap()] {
-        let why = |call: Call| call.explain(&memory).to_string();
+        let why = |call: RunTimeCall| call.explain(&memory).to_string();
         assert_eq!(why(smooth("1", "a", 1.5, 2)), "hit");
         assert_eq!(why(smooth("1", "a", 2.5, 2)), "argument `sigma`: 1.5 → 2.5");
         assert_eq!(why(smooth("1", "a", 2.5, 3)), "argument `sigma`: 1.5 → 2.5, argument `order`: 2 → 3");
@@ -41,10 +44,10 @@ fn a_miss_says_which_argument_or_part_of_the_code_has_changed() {
 fn a_miss_says_which_part_of_an_argument_has_changed() {
     let (_folder, memory) = fresh();
     let made = |width: f64, secret: bool| {
-        let config = Argument::new("config", digest(&(width, 3)), "Config(…)");
+        let config = RunTimeArgument::new("config", digest(&(width, 3)), "Config(…)");
         let config = config.part("width", digest(&width), &width.to_string()).part("count", digest(&3), "3");
         let function = super::function("parts", "1");
-        Call::new(function, [if secret { config.secret() } else { config }])
+        RunTimeCall::new(function, [if secret { config.secret() } else { config }])
     };
     store(&made(1.5, false), &memory);
     assert_eq!(made(2.5, false).explain(&memory).to_string(), "config.width: 1.5 → 2.5");
@@ -66,7 +69,8 @@ fn an_entry_is_known_removed_and_computed_anew() {
     let (_folder, memory) = fresh();
     let (call, computed) = (call("known", 4), Computed::default());
     assert!(call.entry(&memory).unwrap().is_none() && !call.contains(&memory));
-    let eval = |call: &Call| computed.eval(call, &memory, Form::Owned, || Value::of(&computed.times()).unwrap());
+    let eval =
+        |call: &RunTimeCall| computed.eval(call, &memory, Form::Owned, || RawValue::of(&computed.times()).unwrap());
     assert_eq!(eval(&call).take::<usize>().unwrap(), 1);
     let entry = call.entry(&memory).unwrap().unwrap();
     assert_eq!((entry.function(), Some(entry.key())), ("dynamic.known", call.key(&memory).unwrap()));
@@ -87,8 +91,8 @@ fn of_a_secret_argument_nothing_is_told_and_of_an_ignored_one_nothing_is_known()
     let (folder, memory) = fresh();
     let made = |token: &str, verbose: bool| {
         let function = super::function("secret", "1");
-        let token = Argument::of("token", token).unwrap().secret();
-        let call = Call::new(function, [token, Argument::of("verbose", &verbose).unwrap().ignored()]);
+        let token = RunTimeArgument::of("token", token).unwrap().secret();
+        let call = RunTimeCall::new(function, [token, RunTimeArgument::of("verbose", &verbose).unwrap().ignored()]);
         assert!(!format!("{call:?}").contains("hunter"));
         call
     };

@@ -7,21 +7,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndcache::Memory;
-use ndcache::dynamic::{Argument, Call, Form, TaskId, Turn, Value, Wait};
+use ndcache::dynamic::{Form, RawValue, RunTimeArgument, RunTimeCall, TaskId, Turn, Wait};
 
 use super::{Computed, call, function};
 use crate::support::{child, fresh, in_child};
 
 /// The turn, which nobody else has.
-fn lead(call: &Call, memory: &Memory, wait: &Wait<'_>) -> Box<ndcache::dynamic::Lead> {
+fn lead(call: &RunTimeCall, memory: &Memory, wait: &Wait<'_>) -> Box<ndcache::dynamic::Lead> {
     match call.lead(memory, Form::Owned, wait) {
         Turn::Compute(lead) => lead,
         other => panic!("{other:?}"),
     }
 }
 
-fn value(n: u64) -> Value {
-    Value::of(&n).unwrap()
+fn value(n: u64) -> RawValue {
+    RawValue::of(&n).unwrap()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn processes_that_need_one_key_compute_it_once() {
     const NAME: &str = "dynamic::flights::processes_that_need_one_key_compute_it_once";
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::open(format!("{folder}/cache")).unwrap();
-        let call = Call::new(function("processes", "1"), [Argument::of("n", &1_u8).unwrap()]);
+        let call = RunTimeCall::new(function("processes", "1"), [RunTimeArgument::of("n", &1_u8).unwrap()]);
         let found = Computed::default().eval(&call, &memory, Form::Owned, || {
             std::fs::write(format!("{folder}/{}.ran", std::process::id()), b"").unwrap();
             thread::sleep(Duration::from_millis(500));

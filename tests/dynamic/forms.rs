@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ndarray::prelude::*;
-use ndcache::dynamic::{Argument, Array, Bytes, Call, Form, Order, Value};
+use ndcache::dynamic::{Array, Bytes, Form, Order, RawValue, RunTimeArgument, RunTimeCall};
 use ndcache::{Memory, digest};
 
 use super::{call, doubles, function};
@@ -13,8 +13,8 @@ fn large() -> Array {
     doubles((0..100_000).map(f64::from))
 }
 
-fn stored(memory: &Memory, name: &str) -> Value {
-    call(name, 1).eval(memory, Form::Mapped, || Ok::<_, ndcache::Error>(Value::of_array(large()))).unwrap()
+fn stored(memory: &Memory, name: &str) -> RawValue {
+    call(name, 1).eval(memory, Form::Mapped, || Ok::<_, ndcache::Error>(RawValue::of_array(large()))).unwrap()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_bytes_may_be_somebody_else_s() {
     let (_folder, memory) = fresh();
     let owner = Arc::new(Owner(large().bytes().to_vec()));
     let array = Array::new("<f8", 8, &[100_000], Order::C, Bytes::of_owner(owner.clone())).unwrap();
-    call("owner", 1).eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(Value::of_array(array))).unwrap();
+    call("owner", 1).eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(RawValue::of_array(array))).unwrap();
     assert_eq!(Arc::strong_count(&owner), 1, "nothing is held on to");
     assert_eq!(call("owner", 1).look_up(&memory, Form::Owned).unwrap().arrays()[0].bytes()[..], owner.0[..]);
 }
@@ -65,11 +65,12 @@ fn a_mapped_array_as_an_argument_is_its_owned_copy_and_is_not_read() {
     let mapped = call("source", 1).look_up(&other, Form::Mapped).unwrap().arrays()[0].clone();
     assert!(!mapped.is_verified());
     let owned = Array1::from_iter((0..100_000).map(f64::from));
-    let of = |argument: Argument| Call::new(function("sum", "1"), [argument]);
-    let (by_mapped, by_owned) = (of(Argument::of_array("x", &mapped)), of(Argument::of("x", &owned).unwrap()));
+    let of = |argument: RunTimeArgument| RunTimeCall::new(function("sum", "1"), [argument]);
+    let (by_mapped, by_owned) =
+        (of(RunTimeArgument::of_array("x", &mapped)), of(RunTimeArgument::of("x", &owned).unwrap()));
     assert_eq!(by_mapped.key(&other).unwrap(), by_owned.key(&other).unwrap());
     assert!(!mapped.is_verified(), "looking up takes the record's word");
-    by_mapped.eval(&other, Form::Owned, || Value::of(&owned.sum())).unwrap();
+    by_mapped.eval(&other, Form::Owned, || RawValue::of(&owned.sum())).unwrap();
     assert!(mapped.is_verified(), "storing doesn't");
     assert!(by_owned.contains(&other));
     assert_eq!(mapped.digest(), digest(&owned));
@@ -86,8 +87,8 @@ fn nothing_is_stored_under_a_digest_that_the_bytes_do_not_have() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
     let other = Memory::open(folder.path()).unwrap();
     let mapped = call("forged", 1).look_up(&other, Form::Mapped).unwrap().arrays()[0].clone();
-    let call = Call::new(function("sum", "1"), [Argument::of_array("x", &mapped)]);
-    assert_eq!(call.eval(&other, Form::Owned, || Value::of(&1.0)).unwrap().take::<f64>().unwrap(), 1.0);
+    let call = RunTimeCall::new(function("sum", "1"), [RunTimeArgument::of_array("x", &mapped)]);
+    assert_eq!(call.eval(&other, Form::Owned, || RawValue::of(&1.0)).unwrap().take::<f64>().unwrap(), 1.0);
     assert!(!call.contains(&other) && other.stats().faults() == 1);
     for _ in 0..2 {
         assert!(!call.contains(&other));

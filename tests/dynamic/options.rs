@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ndcache::dynamic::{Call, Form, Options, Turn, Value, Wait};
+use ndcache::dynamic::{Form, Options, RawValue, RunTimeCall, Turn, Wait};
 use ndcache::{Compression, Memory, Mode, cache};
 
 use super::{Computed, call, doubles};
@@ -17,7 +17,7 @@ fn computations(memory: &Memory, name: &str, set: impl FnOnce(&mut Options)) -> 
     let (options, computed) = (Arc::new(options), Computed::default());
     for _ in 0..2 {
         let call = call(name, 1).options(Arc::clone(&options));
-        computed.eval(&call, memory, Form::Owned, || Value::of(&1_u8).unwrap());
+        computed.eval(&call, memory, Form::Owned, || RawValue::of(&1_u8).unwrap());
     }
     computed.times()
 }
@@ -49,7 +49,7 @@ fn closures_may_hold_what_they_decide_by() {
         is_good.load(Ordering::SeqCst)
     }));
     let (call, computed) = (call("decided", 1).options(Arc::new(options)), Computed::default());
-    let eval = || computed.eval(&call, &memory, Form::Owned, || Value::of(&1_u8).unwrap());
+    let eval = || computed.eval(&call, &memory, Form::Owned, || RawValue::of(&1_u8).unwrap());
     eval();
     eval();
     assert_eq!((computed.times(), asked.load(Ordering::SeqCst)), (1, 1));
@@ -66,7 +66,7 @@ fn arrays_are_compressed_and_named_as_the_options_say() {
     options.compression = Some(Compression::Gzip(1));
     options.readable = Some(true);
     let call = call("named", 12).options(Arc::new(options));
-    let value = || Value::of_array(doubles((0..10_000).map(f64::from)));
+    let value = || RawValue::of_array(doubles((0..10_000).map(f64::from)));
     call.eval(&memory, Form::Mapped, || Ok::<_, ndcache::Error>(value())).unwrap();
     let names = files(folder.path(), ".npy.gz");
     assert!(names[0].file_name().unwrap().to_str().unwrap().starts_with("dynamic.named(n=12)-"), "{names:?}");
@@ -77,7 +77,7 @@ fn arrays_are_compressed_and_named_as_the_options_say() {
 fn an_error_is_returned_and_not_stored() {
     let (_folder, memory) = fresh();
     let call = call("failing", 1);
-    assert_eq!(call.eval(&memory, Form::Owned, || Err::<Value, _>("no")).unwrap_err(), "no");
+    assert_eq!(call.eval(&memory, Form::Owned, || Err::<RawValue, _>("no")).unwrap_err(), "no");
     assert!(!call.contains(&memory));
     assert_eq!((memory.stats().misses(), memory.stats().faults()), (1, 0));
 }
@@ -87,7 +87,7 @@ fn a_memory_without_a_folder_just_computes() {
     let (memory, computed) = (Memory::disabled(), Computed::default());
     let call = call("nowhere", 1);
     for _ in 0..2 {
-        computed.eval(&call, &memory, Form::Mapped, || Value::of(&1_u8).unwrap());
+        computed.eval(&call, &memory, Form::Mapped, || RawValue::of(&1_u8).unwrap());
     }
     assert_eq!(computed.times(), 2);
     assert!(call.look_up(&memory, Form::Owned).is_none() && !call.contains(&memory));
@@ -95,17 +95,17 @@ fn a_memory_without_a_folder_just_computes() {
     assert!(!call.remove(&memory).unwrap() && call.entry(&memory).unwrap().is_none());
     let Turn::Compute(lead) = call.lead(&memory, Form::Owned, &Wait::new()) else { panic!() };
     assert!(!lead.will_store());
-    assert_eq!(lead.store(Value::of(&1_u8).unwrap(), Form::Owned).reason, Some("there is no cache"));
+    assert_eq!(lead.store(RawValue::of(&1_u8).unwrap(), Form::Owned).reason, Some("there is no cache"));
 }
 
 #[test]
 fn a_memory_that_refreshes_computes_each_key_once() {
     let (folder, memory) = fresh();
     let (call, computed) = (call("refreshed", 1), Computed::default());
-    computed.eval(&call, &memory, Form::Owned, || Value::of(&1_u8).unwrap());
+    computed.eval(&call, &memory, Form::Owned, || RawValue::of(&1_u8).unwrap());
     let memory = Memory::builder(folder.path()).mode(Mode::Refresh).open().unwrap();
     for _ in 0..3 {
-        computed.eval(&call, &memory, Form::Owned, || Value::of(&1_u8).unwrap());
+        computed.eval(&call, &memory, Form::Owned, || RawValue::of(&1_u8).unwrap());
     }
     assert_eq!(computed.times(), 2);
 }
@@ -119,12 +119,12 @@ fn inner(n: u64) -> u64 {
 fn a_result_expires_with_the_cached_calls_inside_it() {
     let (_folder, memory) = fresh();
     let outer = |name| call(name, 1);
-    let compute = |call: &Call| call.eval(&memory, Form::Owned, || Value::of(&inner(3))).unwrap();
+    let compute = |call: &RunTimeCall| call.eval(&memory, Form::Owned, || RawValue::of(&inner(3))).unwrap();
     compute(&outer("around"));
     assert!(memory.contains(&inner::call(3)), "the call inside goes through this memory");
     assert!(outer("around").entry(&memory).unwrap().unwrap().expires().is_some());
     let plain = outer("plain");
-    plain.eval(&memory, Form::Owned, || Value::of(&3_u64)).unwrap();
+    plain.eval(&memory, Form::Owned, || RawValue::of(&3_u64)).unwrap();
     assert!(plain.entry(&memory).unwrap().unwrap().expires().is_none());
 }
 
@@ -134,29 +134,29 @@ fn a_result_of_several_parts_expires_with_the_first_call_in_any() {
     let call = call("parts", 1);
     let Turn::Compute(mut lead) = call.lead(&memory, Form::Owned, &Wait::new()) else { panic!("nobody has it") };
     let sum = lead.compute(|| inner(4)) + lead.compute(|| 1);
-    lead.store(Value::of(&sum).unwrap(), Form::Owned);
+    lead.store(RawValue::of(&sum).unwrap(), Form::Owned);
     assert!(call.entry(&memory).unwrap().unwrap().expires().is_some());
 }
 
 #[test]
 fn arguments_that_stand_for_files_are_looked_at_again() {
     use ndcache::FileContent;
-    use ndcache::dynamic::Argument;
+    use ndcache::dynamic::RunTimeArgument;
     let (folder, memory) = fresh();
     let path = folder.path().join("input");
     std::fs::write(&path, b"before").unwrap();
     let made = || {
-        let argument = Argument::of("path", &FileContent::open(&path).unwrap()).unwrap();
-        Call::new(super::function("reads", "1"), [argument])
+        let argument = RunTimeArgument::of("path", &FileContent::open(&path).unwrap()).unwrap();
+        RunTimeCall::new(super::function("reads", "1"), [argument])
     };
-    made().eval(&memory, Form::Owned, || Value::of(&1_u8)).unwrap();
+    made().eval(&memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
     assert!(made().contains(&memory));
     std::fs::write(&path, b"after").unwrap();
     let changed = made();
     assert!(!changed.contains(&memory));
     let compute = || {
         std::fs::write(&path, b"meanwhile").unwrap();
-        Value::of(&2_u8)
+        RawValue::of(&2_u8)
     };
     changed.eval(&memory, Form::Owned, compute).unwrap();
     assert!(!changed.contains(&memory), "what was computed isn't of what was hashed");

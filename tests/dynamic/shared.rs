@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::prelude::*;
-use ndcache::dynamic::{Argument, Call, Form, Function, FunctionBuilder, Value, result_name};
+use ndcache::dynamic::{Form, Function, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall, result_name};
 use ndcache::{Memory, Payload, cache};
 
 use crate::support::fresh;
@@ -23,15 +23,15 @@ fn wave(n: usize, x: &ArrayRef1<f64>, name: &str, token: &str, verbose: bool) ->
     (x.sum(), Array1::from_elem(n, 0.5), name.to_owned())
 }
 
-fn run_time_wave(n: usize, x: &Array1<f64>, name: &str, token: &str) -> Call {
+fn run_time_wave(n: usize, x: &Array1<f64>, name: &str, token: &str) -> RunTimeCall {
     let arguments = [
-        Argument::of("n", &n).unwrap(),
-        Argument::of("x", x).unwrap(),
-        Argument::of("name", name).unwrap(),
-        Argument::of("token", token).unwrap().secret(),
-        Argument::of("verbose", &true).unwrap().ignored(),
+        RunTimeArgument::of("n", &n).unwrap(),
+        RunTimeArgument::of("x", x).unwrap(),
+        RunTimeArgument::of("name", name).unwrap(),
+        RunTimeArgument::of("token", token).unwrap().secret(),
+        RunTimeArgument::of("verbose", &true).unwrap().ignored(),
     ];
-    Call::new(again(wave::function()), arguments).result(&result_name::<(f64, Array1<f64>, String)>())
+    RunTimeCall::new(again(wave::function()), arguments).result(&result_name::<(f64, Array1<f64>, String)>())
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_rust_function_finds_what_a_run_time_call_has_stored() {
         let x = Array1::linspace(0.0, 1.0, n);
         let value = (1.25, Array1::from_elem(n, -1.0), "given".to_owned());
         let call = run_time_wave(n, &x, "a", "t");
-        let stored = call.eval(&memory, Form::Owned, || Value::of(&value)).unwrap();
+        let stored = call.eval(&memory, Form::Owned, || RawValue::of(&value)).unwrap();
         assert_eq!(stored.take::<(f64, Array1<f64>, String)>().unwrap(), value);
         // In this memory, and in one that has seen nothing of it.
         for memory in [memory.clone(), Memory::open(folder.path()).unwrap()] {
@@ -100,13 +100,13 @@ fn both_ways<T: Payload + PartialEq + std::fmt::Debug + Clone + Send + Sync + 's
             memory.entry(&of::call(value)).unwrap().expect("it is stored")
         });
         let digest = entry.arguments()[0].digest();
-        Call::new(again(of::function()), [Argument::new("T", digest, name)]).result(&result_name::<T>())
+        RunTimeCall::new(again(of::function()), [RunTimeArgument::new("T", digest, name)]).result(&result_name::<T>())
     };
     let (_folder, memory) = fresh();
     let call = call(&memory);
     assert_eq!(&call.look_up(&memory, Form::Owned).expect(name).take::<T>().expect(name), value);
     memory.clear().unwrap();
-    let stored = call.eval(&memory, Form::Mapped, || Value::of(value)).unwrap();
+    let stored = call.eval(&memory, Form::Mapped, || RawValue::of(value)).unwrap();
     assert_eq!(&stored.take::<T>().expect(name), value);
     let before = memory.stats().hits();
     assert_eq!(&memory.eval(of::call(value)), value, "{name}");
@@ -146,7 +146,7 @@ fn a_method_is_a_member_of_its_type() {
     let made = |member: &str| {
         let builder = FunctionBuilder::new(function.path(), function.code().unwrap()).mark(function.mark());
         let function = builder.member(member).build().unwrap();
-        Call::new(function, [Argument::of("n", &2_u64).unwrap()]).result(&result_name::<f64>())
+        RunTimeCall::new(function, [RunTimeArgument::of("n", &2_u64).unwrap()]).result(&result_name::<f64>())
     };
     assert!(made(std::any::type_name::<Model>()).contains(&memory));
     assert!(!made("").contains(&memory));
@@ -158,15 +158,15 @@ fn a_macro_s_function_itself_can_be_called() {
     let x = Array1::zeros(3);
     memory.eval(wave::call(3, &x, "a", "t", true));
     let arguments = [
-        Argument::of("n", &3_usize).unwrap(),
-        Argument::of("x", &x).unwrap(),
-        Argument::of("name", "a").unwrap(),
-        Argument::of("token", "t").unwrap().secret(),
+        RunTimeArgument::of("n", &3_usize).unwrap(),
+        RunTimeArgument::of("x", &x).unwrap(),
+        RunTimeArgument::of("name", "a").unwrap(),
+        RunTimeArgument::of("token", "t").unwrap().secret(),
     ];
-    let call = Call::new(wave::function(), arguments).result(&result_name::<(f64, Array1<f64>, String)>());
+    let call = RunTimeCall::new(wave::function(), arguments).result(&result_name::<(f64, Array1<f64>, String)>());
     assert!(call.contains(&memory));
     let value = (9.0, array![9.0], "nine".to_owned());
-    let stored = call.refresh().eval(&memory, Form::Owned, || Value::of(&value)).unwrap();
+    let stored = call.refresh().eval(&memory, Form::Owned, || RawValue::of(&value)).unwrap();
     assert_eq!(stored.take::<(f64, Array1<f64>, String)>().unwrap(), value);
     let other = Memory::open(folder.path()).unwrap();
     for memory in [memory, other] {
@@ -183,10 +183,10 @@ fn built(n: u64) -> u64 {
 #[test]
 fn a_function_that_counts_its_build_is_bypassed() {
     let (_folder, memory) = fresh();
-    let call = Call::new(built::function(), [Argument::of("n", &1_u64).unwrap()]).result("u64");
+    let call = RunTimeCall::new(built::function(), [RunTimeArgument::of("n", &1_u64).unwrap()]).result("u64");
     assert!(call.key(&memory).is_err() && call.look_up(&memory, Form::Owned).is_none());
     assert!(call.explain(&memory).to_string().starts_with("bypassed: function"));
-    assert_eq!(call.eval(&memory, Form::Owned, || Value::of(&1_u64)).unwrap().take::<u64>().unwrap(), 1);
+    assert_eq!(call.eval(&memory, Form::Owned, || RawValue::of(&1_u64)).unwrap().take::<u64>().unwrap(), 1);
     assert_eq!(memory.stats().by_reason()["bypassed"], 1);
     assert_eq!(memory.eval(built::call(1)), 1);
     assert!(memory.contains(&built::call(1)) && !call.contains(&memory));

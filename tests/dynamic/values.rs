@@ -2,7 +2,7 @@
 
 use ndarray::prelude::*;
 use ndcache::dynamic::{
-    Argument, Array, Call, Form, Function, FunctionBuilder, Order, Value, array_reference, result_name,
+    Array, Form, Function, FunctionBuilder, Order, RawValue, RunTimeArgument, RunTimeCall, array_reference, result_name,
 };
 use ndcache::{ErrorKind, Memory, cache};
 
@@ -41,10 +41,10 @@ fn what_is_no_value_is_refused() {
         (pickle(b"x", &[0, 0]), vec![zero()]),
         (vec![0xc7, 2, 3, 0x91, 1], vec![]),
     ] {
-        let error = Value::new(message.clone(), arrays).unwrap_err();
+        let error = RawValue::new(message.clone(), arrays).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Damaged), "{message:?}: {error}");
     }
-    assert!(Value::new([&[0x91; 128][..], &[1]].concat(), vec![]).is_ok());
+    assert!(RawValue::new([&[0x91; 128][..], &[1]].concat(), vec![]).is_ok());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_python_has_pickled_comes_back_as_it_was() {
         Array::new("<M8[s]", 8, &[2], Order::C, vec![7; 16]).unwrap(),
     ];
     let message = [&[0x93][..], &array_reference(0), &pickle(b"\x80\x05stream.", &[1, 2]), &[0xc0]].concat();
-    let value = Value::new(message.clone(), arrays).unwrap().with_python(b"told apart".to_vec());
+    let value = RawValue::new(message.clone(), arrays).unwrap().with_python(b"told apart".to_vec());
     let call = call("pickled", 1);
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value.clone())).unwrap();
     // Numbers of a pickle are those of files.
@@ -81,18 +81,18 @@ fn typed(n: u64) -> Array1<f64> {
     Array1::from_elem(3, n as f64)
 }
 
-fn untyped(n: u64) -> Call {
+fn untyped(n: u64) -> RunTimeCall {
     let function: &Function = typed::function();
     let function =
         FunctionBuilder::new(function.path(), function.code().unwrap()).mark(function.mark()).build().unwrap();
-    Call::new(function, [Argument::of("n", &n).unwrap()]).result(&result_name::<Array1<f64>>())
+    RunTimeCall::new(function, [RunTimeArgument::of("n", &n).unwrap()]).result(&result_name::<Array1<f64>>())
 }
 
 #[test]
 fn a_rust_function_misses_what_it_cannot_take_and_replaces_it() {
     let (folder, memory) = fresh();
     let dates = Array::new("<M8[D]", 8, &[3], Order::C, vec![0; 24]).unwrap();
-    for (n, value) in [(1, Value::new(pickle(b".", &[]), vec![]).unwrap()), (2, Value::of_array(dates))] {
+    for (n, value) in [(1, RawValue::new(pickle(b".", &[]), vec![]).unwrap()), (2, RawValue::of_array(dates))] {
         let store =
             || untyped(n).refresh().eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value.clone())).unwrap();
         let found = || untyped(n).look_up(&memory, Form::Owned).unwrap();
@@ -118,7 +118,7 @@ fn many_small_arrays_share_the_entry_and_come_back_in_their_places() {
     let arrays: Vec<_> = (0..count).map(|n| doubles([f64::from(n)].repeat(n as usize * 3))).collect();
     let mut message = vec![0xdc, 1, 44];
     (0..count).for_each(|n| message.extend(array_reference(n)));
-    let value = Value::new(message.clone(), arrays).unwrap();
+    let value = RawValue::new(message.clone(), arrays).unwrap();
     let computed = Computed::default();
     let call = call("many", 1);
     computed.eval(&call, &memory, Form::Owned, || value.clone());
@@ -134,7 +134,7 @@ fn a_value_longer_than_a_record_overflows_and_comes_back() {
     let (folder, memory) = fresh();
     let text = vec![b'x'; 70_000];
     let message = [&[0xdb, 0, 1, 0x11, 0x70][..], &text].concat();
-    let value = Value::new(message.clone(), vec![]).unwrap();
+    let value = RawValue::new(message.clone(), vec![]).unwrap();
     let call = call("long", 1);
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).unwrap();
     let other = Memory::open(folder.path()).unwrap();
@@ -144,7 +144,7 @@ fn a_value_longer_than_a_record_overflows_and_comes_back() {
 #[test]
 fn what_stands_beside_the_value_is_bounded_by_the_record() {
     let (_folder, memory) = fresh();
-    let value = Value::of(&1_u8).unwrap().with_python(vec![0; 70_000]);
+    let value = RawValue::of(&1_u8).unwrap().with_python(vec![0; 70_000]);
     let call = call("beside", 1);
     let ndcache::dynamic::Turn::Compute(lead) = call.lead(&memory, Form::Owned, &Default::default()) else { panic!() };
     let stored = lead.store(value, Form::Mapped);

@@ -9,7 +9,7 @@ mod selection;
 
 use std::fs;
 
-use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
 use ndcache::{Digest, Memory, digest};
 
 use crate::support::Scene;
@@ -18,27 +18,27 @@ use crate::support::Scene;
 pub(crate) struct Made<'a> {
     pub(crate) path: &'a str,
     pub(crate) code: u8,
-    pub(crate) arguments: Vec<Argument>,
+    pub(crate) arguments: Vec<RunTimeArgument>,
 }
 
 /// A whole number.
-pub(crate) fn number(name: &str, value: i64) -> Argument {
-    Argument::new(name, digest(&value), &value.to_string())
+pub(crate) fn number(name: &str, value: i64) -> RunTimeArgument {
+    RunTimeArgument::new(name, digest(&value), &value.to_string())
 }
 
 /// A number with decimals.
-pub(crate) fn decimal(name: &str, value: f64) -> Argument {
-    Argument::new(name, digest(&value), &format!("{value:?}"))
+pub(crate) fn decimal(name: &str, value: f64) -> RunTimeArgument {
+    RunTimeArgument::new(name, digest(&value), &format!("{value:?}"))
 }
 
 /// The path of a file whose content counts.
-pub(crate) fn file(name: &str, path: &str, content: &str) -> Argument {
-    Argument::new(name, digest(content), &format!("'{path}'"))
+pub(crate) fn file(name: &str, path: &str, content: &str) -> RunTimeArgument {
+    RunTimeArgument::new(name, digest(content), &format!("'{path}'"))
 }
 
 /// An array.
-pub(crate) fn array(name: &str, content: &str) -> Argument {
-    Argument::new(name, digest(content), "float64[64,512]")
+pub(crate) fn array(name: &str, content: &str) -> RunTimeArgument {
+    RunTimeArgument::new(name, digest(content), "float64[64,512]")
 }
 
 /// Stores calls, one after the other.
@@ -46,8 +46,8 @@ pub(crate) fn store(scene: &Scene, made: Vec<Made<'_>>) {
     let memory = Memory::open(scene.cache()).expect("a cache");
     for Made { path, code, arguments } in made {
         let function = FunctionBuilder::new(path, Digest::from_bytes([code; 16])).build().expect("a function");
-        let value = || Ok::<_, ndcache::Error>(Value::of(&1.5).expect("a value"));
-        Call::new(function, arguments).eval(&memory, Form::Owned, value).expect("stored");
+        let value = || Ok::<_, ndcache::Error>(RawValue::of(&1.5).expect("a value"));
+        RunTimeCall::new(function, arguments).eval(&memory, Form::Owned, value).expect("stored");
     }
 }
 

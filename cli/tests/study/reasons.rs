@@ -69,15 +69,15 @@ fn what_was_logged_says_of_which_run_and_of_how_many_misses_it_is() {
 
 #[test]
 fn a_changed_helper_is_told_from_a_changed_body() {
-    use ndcache::dynamic::{Call, Form, FunctionBuilder, Value};
+    use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeCall};
     use ndcache::{Digest, Memory};
     let scene = empty();
     let memory = Memory::open(scene.cache()).expect("a cache");
     let of = |digit: u8| Digest::from_bytes([digit; 16]);
     for (code, body, helper) in [(1, 10, 20), (2, 10, 21), (3, 11, 22)] {
         let function = FunctionBuilder::new("study.smoothed", of(code)).body(of(body)).part("window", of(helper));
-        let call = Call::new(function.build().expect("a function"), [number("width", 4)]);
-        call.eval(&memory, Form::Owned, || Value::of(&1.5)).expect("stored");
+        let call = RunTimeCall::new(function.build().expect("a function"), [number("width", 4)]);
+        call.eval(&memory, Form::Owned, || RawValue::of(&1.5)).expect("stored");
     }
     drop(memory);
     assert_eq!(reasons(&scene, "smoothed@2"), ["code of `window` changed"]);

@@ -156,7 +156,7 @@ fn digits_of_several_arrays_are_not_guessed() {
     let digest = |last: u8| {
         let mut bytes = [0xab; 16];
         bytes[15] = last;
-        ndcache::dynamic::Argument::new("x", ndcache::Digest::from_bytes(bytes), "float64[3]")
+        ndcache::dynamic::RunTimeArgument::new("x", ndcache::Digest::from_bytes(bytes), "float64[3]")
     };
     let of = |last| Made { path: "f", code: 1, arguments: vec![digest(last)] };
     store(&scene, vec![of(1), of(2)]);
@@ -169,7 +169,7 @@ fn digits_of_several_arrays_are_not_guessed() {
 fn a_text_that_was_cut_is_nobodys_and_not_another_one() {
     let scene = empty();
     let long = "x".repeat(150);
-    let text = |text: &str| ndcache::dynamic::Argument::new("t", ndcache::digest(text), &format!("'{text}'"));
+    let text = |text: &str| ndcache::dynamic::RunTimeArgument::new("t", ndcache::digest(text), &format!("'{text}'"));
     let of = |it: &str| Made { path: "f", code: 1, arguments: vec![text(it)] };
     store(&scene, vec![of(&long), of("short")]);
     assert_eq!(rows(&scene, &["ls", "f", "--where", &format!("t={long}")]), 0);
@@ -183,7 +183,7 @@ fn secret_arguments_meet_nothing() {
     let of = |token: &str| Made {
         path: "f",
         code: 1,
-        arguments: vec![ndcache::dynamic::Argument::of("token", token).expect("an argument").secret()],
+        arguments: vec![ndcache::dynamic::RunTimeArgument::of("token", token).expect("an argument").secret()],
     };
     store(&scene, vec![of("a"), of("b")]);
     for condition in ["token=a", "token!=a", "token>a", "token~a", "token~secret", "*=a", "*!=a"] {

@@ -10,7 +10,7 @@ use syn::{
     TypeParamBound, TypePath, TypeReference, UnOp, WherePredicate,
 };
 
-use super::parse::{Counts, Function, Helpers, Options};
+use super::parse::{CodeScope, Function, Helpers, Options};
 use super::surroundings::EnclosingItem;
 use super::words::unknown;
 use crate::facts::refuse_places;
@@ -400,7 +400,7 @@ pub(super) fn named(pattern: &Pat) -> Option<&Ident> {
 }
 
 fn code(options: &Options, errors: &mut Errors) {
-    if let (Some((Counts::Version, span)), None) = (options.code, &options.version) {
+    if let (Some((CodeScope::Version, span)), None) = (options.code, &options.version) {
         errors.add(Error::new(span, "`code = \"version\"` counts `version` only: add `version = 1`"));
     }
     if let (Some((Helpers::Named, span)), Some(_)) = (&options.helpers, options.code) {
@@ -410,7 +410,7 @@ fn code(options: &Options, errors: &mut Errors) {
         ));
     }
     if let (Some((Helpers::Without(_), span)), Some((counts, _))) = (&options.helpers, options.code)
-        && counts != Counts::Auto
+        && counts != CodeScope::Auto
     {
         errors.add(Error::new(*span, "helpers are looked for under `code = \"auto\"` alone: take out one of the two"));
     }
@@ -423,7 +423,7 @@ fn code(options: &Options, errors: &mut Errors) {
 /// line.
 fn places(options: &Options, function: &Function, errors: &mut Errors) {
     let counted =
-        options.code.is_none_or(|(counts, _)| matches!(counts, Counts::Auto | Counts::Package | Counts::Body));
+        options.code.is_none_or(|(counts, _)| matches!(counts, CodeScope::Auto | CodeScope::Package | CodeScope::Body));
     if counted && let Err(error) = refuse_places(&function.body) {
         errors.add(error);
     }

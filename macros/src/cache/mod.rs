@@ -17,7 +17,7 @@ use crate::krate::compile_error;
 
 pub(crate) use attributes::companion_attributes;
 pub(crate) use check::depends_paths;
-pub(crate) use parse::{Counts, Helpers, Options, check_name};
+pub(crate) use parse::{CodeScope, Helpers, Options, check_name};
 pub(crate) use surroundings::{is_unmarked, renamed};
 pub(crate) use words::nearest;
 

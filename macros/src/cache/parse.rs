@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(crate) round: Vec<(Ident, Expr)>,
     pub(crate) version: Option<Expr>,
     pub(crate) depends: Vec<Type>,
-    pub(crate) code: Option<(Counts, Span)>,
+    pub(crate) code: Option<(CodeScope, Span)>,
     pub(crate) helpers: Option<(Helpers, Span)>,
     pub(crate) name: Option<LitStr>,
     pub(crate) handle: Option<Ident>,
@@ -35,7 +35,7 @@ pub(crate) struct Options {
 
 /// What the code digest counts: `code = "…"`.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) enum Counts {
+pub(crate) enum CodeScope {
     Auto,
     Package,
     Body,
@@ -229,15 +229,15 @@ fn is_u64(number: &LitInt) -> bool {
     number.base10_parse::<u64>().is_ok() && ["", "u64"].contains(&number.suffix())
 }
 
-fn counts(input: ParseStream<'_>) -> Result<(Counts, Span)> {
+fn counts(input: ParseStream<'_>) -> Result<(CodeScope, Span)> {
     input.parse::<Token![=]>()?;
     let value: LitStr = input.parse()?;
     let counts = match value.value().as_str() {
-        "auto" => Counts::Auto,
-        "package" => Counts::Package,
-        "body" => Counts::Body,
-        "version" => Counts::Version,
-        "build" => Counts::Build,
+        "auto" => CodeScope::Auto,
+        "package" => CodeScope::Package,
+        "body" => CodeScope::Body,
+        "version" => CodeScope::Version,
+        "build" => CodeScope::Build,
         other => {
             let message =
                 format!("`code` is `{other}`, expected \"auto\", \"package\", \"body\", \"version\" or \"build\"");

@@ -114,7 +114,7 @@ fn a_name_a_handle_and_switches_are_passed_on() {
     let output =
         expanded("name = \"path\", handle = Handle, skip_none, cache_err, code = \"body\", version = 3", "fn f() {}");
     for part in
-        ["Naming::Named(\"path\")", "enumHandle{}", "skip_none:true", "format_with_err()", "Counts::Body", "Some(3)"]
+        ["Naming::Named(\"path\")", "enumHandle{}", "skip_none:true", "format_with_err()", "CodeScope::Body", "Some(3)"]
     {
         assert!(output.contains(part), "{part}: {output}");
     }

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprCall, ExprClosure, LitStr, Pat, Result, ReturnType, Token, Type};
 
-use crate::cache::{Counts, Options, check_name};
+use crate::cache::{CodeScope, Options, check_name};
 use crate::code::{cargo_variable, code, counts, version};
 use crate::facts::refuse_places;
 use crate::fragment::{opened_head, ungrouped};
@@ -90,7 +90,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
         Capture { name: at.to_string(), secret: false, local, ty: None, value }
     });
     let captures: Vec<Capture> = named.collect();
-    let counted = if options.version.is_some() { Counts::Version } else { Counts::Build };
+    let counted = if options.version.is_some() { CodeScope::Version } else { CodeScope::Build };
     let (counts, version) = (counts(counted, private), version(options, private));
     let locals = captures.iter().map(|capture| &capture.local);
     Lazy {
@@ -149,7 +149,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     }
     let options = Options { version: options.version.clone(), ..Options::default() };
     let found = match options.version.is_some() {
-        true => Found::none(Counts::Version, private),
+        true => Found::none(CodeScope::Version, private),
         false => of_closure(name, private),
     };
     let output = match &closure.output {

@@ -12,9 +12,9 @@ fn refusal(source: &str) -> String {
 
 #[test]
 fn the_build_is_the_code_of_a_path_unless_a_version_is() {
-    assert!(expanded("a::f::<u8>(x, &y)").contains("Counts::Build("));
+    assert!(expanded("a::f::<u8>(x, &y)").contains("CodeScope::Build("));
     let versioned = expanded("a::f::<u8>(x, &y), version = 3");
-    assert!(versioned.contains("Counts::Version") && versioned.contains("Some(3)"), "{versioned}");
+    assert!(versioned.contains("CodeScope::Version") && versioned.contains("Some(3)"), "{versioned}");
     assert!(versioned.contains("called(&FUNCTION,&a::f::<u8>)"));
 }
 

@@ -6,7 +6,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Generics, Item, ItemImpl, ItemMacro, Path, Result, Type, TypePath, Visibility, parse_quote};
 
-use crate::cache::{Counts, Helpers, Options, companion_attributes, depends_paths, is_unmarked, nearest};
+use crate::cache::{CodeScope, Helpers, Options, companion_attributes, depends_paths, is_unmarked, nearest};
 use crate::edition::{edition, is_crate};
 use crate::facts::{facts, refuse_files, refuse_places};
 use crate::helpers::{Dependency, Found, dependency};
@@ -19,8 +19,8 @@ pub(crate) fn code(item: TokenStream, found: &Found, options: &Options, private:
     let site = Span::mixed_site();
     let item = without_placing_attributes(item);
     let facts = match found.counts {
-        Counts::Auto | Counts::Package | Counts::Body => facts(&item, private)?,
-        Counts::Version | Counts::Build => Vec::new(),
+        CodeScope::Auto | CodeScope::Package | CodeScope::Body => facts(&item, private)?,
+        CodeScope::Version | CodeScope::Build => Vec::new(),
     };
     refuse_unknown(options, found, private)?;
     let tokens = digest(item);
@@ -51,18 +51,18 @@ pub(crate) fn version(options: &Options, private: &TokenStream) -> TokenStream {
     }
 }
 
-pub(crate) fn counts(counts: Counts, private: &TokenStream) -> TokenStream {
+pub(crate) fn counts(counts: CodeScope, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
     match counts {
-        Counts::Package => {
+        CodeScope::Package => {
             let version = cargo_variable("CARGO_PKG_VERSION", private);
-            quote_spanned!(site=> #private::Counts::Package(#version))
+            quote_spanned!(site=> #private::CodeScope::Package(#version))
         }
-        Counts::Auto => quote_spanned!(site=> #private::Counts::Auto),
-        Counts::Body => quote_spanned!(site=> #private::Counts::Body),
-        Counts::Version => quote_spanned!(site=> #private::Counts::Version),
+        CodeScope::Auto => quote_spanned!(site=> #private::CodeScope::Auto),
+        CodeScope::Body => quote_spanned!(site=> #private::CodeScope::Body),
+        CodeScope::Version => quote_spanned!(site=> #private::CodeScope::Version),
         // Any function of the caller's object will do: the runtime asks which object it lies in.
-        Counts::Build => quote_spanned!(site=> #private::Counts::Build({
+        CodeScope::Build => quote_spanned!(site=> #private::CodeScope::Build({
             fn anchor() {}
             anchor
         })),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ndcache::Digest;
-use ndcache::dynamic::{Argument, Call};
+use ndcache::dynamic::{RunTimeArgument, RunTimeCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -163,14 +163,14 @@ fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome
 
 impl Keyed<'_> {
     /// The call, with texts of the arguments if somebody is going to read them.
-    pub(crate) fn call(&self, function: &CoreFunction, texts: bool) -> Call {
+    pub(crate) fn call(&self, function: &CoreFunction, texts: bool) -> RunTimeCall {
         let arguments = self.counted.iter().map(|counted| {
             let is_secret = function.secret.contains(&counted.name);
             let text = if texts && !is_secret { short_text(&counted.value) } else { String::new() };
-            let argument = Argument::new(&counted.name, counted.digest, &text);
+            let argument = RunTimeArgument::new(&counted.name, counted.digest, &text);
             if is_secret { argument.secret() } else { argument }
         });
-        Call::new(self.resolved.function, arguments).options(Arc::clone(&function.options))
+        RunTimeCall::new(self.resolved.function, arguments).options(Arc::clone(&function.options))
     }
 
     /// The arguments in words: `1, n=3`.

@@ -1,7 +1,7 @@
 //! A reference to a stored result.
 
 use ndcache::Digest;
-use ndcache::dynamic::{Argument, Call, FunctionBuilder};
+use ndcache::dynamic::{FunctionBuilder, RunTimeArgument, RunTimeCall};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -33,9 +33,12 @@ impl CoreReference {
         Ok(Self { memory, path, code, arguments, mode: function.mmap(py) })
     }
 
-    fn call(&self) -> PyResult<Call> {
+    fn call(&self) -> PyResult<RunTimeCall> {
         let function = FunctionBuilder::new(self.path.clone(), self.code).build().map_err(|error| raised(&error))?;
-        Ok(Call::new(function, self.arguments.iter().map(|(name, digest)| Argument::new(name, *digest, ""))))
+        Ok(RunTimeCall::new(
+            function,
+            self.arguments.iter().map(|(name, digest)| RunTimeArgument::new(name, *digest, "")),
+        ))
     }
 }
 

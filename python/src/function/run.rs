@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ndcache::dynamic::{Call, Lead, Turn, Value, Wait};
+use ndcache::dynamic::{Lead, RawValue, RunTimeCall, Turn, Wait};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -138,7 +138,7 @@ impl CoreFunction {
         }
     }
 
-    fn looked_up(&self, py: Python<'_>, call: &Call) -> PyResult<Option<Value>> {
+    fn looked_up(&self, py: Python<'_>, call: &RunTimeCall) -> PyResult<Option<RawValue>> {
         let Some(memory) = self.memory(py) else { return Ok(None) };
         let (memory, form) = (&memory.get().memory, self.mmap(py).form());
         let found = py.detach(|| call.look_up(memory, form));
@@ -146,7 +146,7 @@ impl CoreFunction {
         Ok(found)
     }
 
-    fn decoded<'py>(&self, py: Python<'py>, call: &Call, value: Value) -> PyResult<Found<'py>> {
+    fn decoded<'py>(&self, py: Python<'py>, call: &RunTimeCall, value: RawValue) -> PyResult<Found<'py>> {
         let Some(memory) = self.memory(py) else { return Ok(Found::Nothing) };
         let core = memory.get();
         match decode(py, value, self.mmap(py), core.trust, &Place::of(call, &core.memory)) {
@@ -258,7 +258,7 @@ impl CoreFunction {
     fn turn(
         &self,
         py: Python<'_>,
-        call: &Call,
+        call: &RunTimeCall,
         core: &CoreMemory,
         task: Option<ndcache::dynamic::TaskId>,
     ) -> PyResult<Turn> {
@@ -288,7 +288,7 @@ impl CoreFunction {
 
     /// Why the call misses, as long as finding out takes little beside what the function takes: it reads up to a thousand
     /// records.
-    fn reason(&self, py: Python<'_>, call: &Call, core: &CoreMemory) -> String {
+    fn reason(&self, py: Python<'_>, call: &RunTimeCall, core: &CoreMemory) -> String {
         let (explaining, computing) = *python::lock(&self.spent);
         if explaining > Duration::from_millis(200) + computing / 10 {
             return "it isn't stored; `explain` says why: it took longer than computing".to_owned();

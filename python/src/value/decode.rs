@@ -1,6 +1,6 @@
 //! A result on its way out of an entry.
 
-use ndcache::dynamic::{Array, Value};
+use ndcache::dynamic::{Array, RawValue};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -24,7 +24,7 @@ pub(crate) enum Loaded<'py> {
 /// Raises what unpickling raises, and `ValueError` for what isn't a value.
 pub(crate) fn decode<'py>(
     py: Python<'py>,
-    value: Value,
+    value: RawValue,
     mode: MmapMode,
     trust: Trust,
     place: &Place<'_>,
@@ -41,7 +41,7 @@ pub(crate) fn decode<'py>(
 ///
 /// # Errors
 /// Raises as [`decode`] does.
-pub(crate) fn decode_own<'py>(py: Python<'py>, value: Value, mode: MmapMode) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn decode_own<'py>(py: Python<'py>, value: RawValue, mode: MmapMode) -> PyResult<Bound<'py, PyAny>> {
     let marks = marks(value.python())?;
     let (message, arrays) = value.into_parts();
     let mut decoder = Decoder { py, rest: &message, arrays: arrays.into_iter().map(Some).collect(), marks, mode };
@@ -49,7 +49,7 @@ pub(crate) fn decode_own<'py>(py: Python<'py>, value: Value, mode: MmapMode) -> 
 }
 
 /// Whether there is a pickle in the message, which is looked through value by value.
-fn holds_pickle(value: &Value) -> bool {
+fn holds_pickle(value: &RawValue) -> bool {
     let mut rest = value.message();
     let mut left = 1_u64;
     while left > 0 {

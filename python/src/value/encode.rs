@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use ndcache::dynamic::{Array, Order, Value, array_reference};
+use ndcache::dynamic::{Array, Order, RawValue, array_reference};
 use numpy::PyUntypedArray;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -18,7 +18,7 @@ const DEPTH: usize = 64;
 
 /// A result as it is stored.
 pub(crate) struct Encoded {
-    pub(crate) value: Value,
+    pub(crate) value: RawValue,
     /// Whether what is loaded later differs from the object itself: strides, a class of maps.
     pub(crate) differs: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     let mut encoder = Encoder::default();
     if encoder.plain(value, 0)? {
         let Encoder { message, arrays, marks, differs, .. } = encoder;
-        let value = Value::new(message, arrays).map_err(invalid)?;
+        let value = RawValue::new(message, arrays).map_err(invalid)?;
         let value =
             if marks.iter().all(|&mark| mark == mark::PLAIN) { value } else { value.with_python(packed(&marks)) };
         return Ok(Encoded { value, differs });
@@ -199,7 +199,7 @@ fn pickled(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     let mut message = Vec::with_capacity(held.len() + 6);
     let _ = wire::write_ext_meta(&mut message, len, ext::PICKLE);
     message.append(&mut held);
-    let value = Value::new(message, arrays).map_err(invalid)?;
+    let value = RawValue::new(message, arrays).map_err(invalid)?;
     Ok(Encoded { value, differs })
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndcache::Memory;
-use ndcache::dynamic::{Call, Value};
+use ndcache::dynamic::{RunTimeCall, RawValue};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -20,12 +20,12 @@ pub(crate) enum Trust {
 
 /// Where a value was loaded from.
 pub(crate) struct Place<'a> {
-    call: &'a Call,
+    call: &'a RunTimeCall,
     memory: &'a Memory,
 }
 
 impl<'a> Place<'a> {
-    pub(crate) fn of(call: &'a Call, memory: &'a Memory) -> Self {
+    pub(crate) fn of(call: &'a RunTimeCall, memory: &'a Memory) -> Self {
         Self { call, memory }
     }
 
@@ -52,7 +52,7 @@ impl Trust {
     }
 
     /// Why the pickle in `value`, of this record in a cache in `root`, isn't loaded, with the cure.
-    pub(crate) fn refuses(self, py: Python<'_>, value: &Value, place: &Place<'_>) -> PyResult<Option<String>> {
+    pub(crate) fn refuses(self, py: Python<'_>, value: &RawValue, place: &Place<'_>) -> PyResult<Option<String>> {
         Ok(match (self, value.origin(), value.owner()) {
             (Self::Any, ..) => None,
             (Self::Never, ..) => Some("it is a pickle, and `pickle=\"never\"` loads none".to_owned()),

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::flights::{Flights, Look, Need, Outcome};
-use super::super::processes::Locks;
+use super::super::flights::{FlightOutcome, Flights, Look, Need};
+use super::super::processes::ProcessLocks;
 use super::super::waits::{FolderId, PATIENCE, Turn, Wait, take_turn, waiting_workers};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -194,7 +194,7 @@ impl Need for Impatient<'_> {
 /// All of them are another process's.
 struct Taken;
 
-impl Locks for Taken {
+impl ProcessLocks for Taken {
     type Held = ();
     type Announced = ();
     type Stub = u8;
@@ -230,7 +230,7 @@ fn is_interrupted(flights: &Flights<Taken>) -> bool {
     let outcome = flights.lead(key(1), (), &Impatient(&interrupt));
     // Far above 50 ms, and far below the minute after which a wait wakes by itself.
     assert!(longest.get() < Duration::from_secs(5), "{longest:?}");
-    matches!(outcome, Outcome::Compute((), lead) if !lead.has_lock()) && asked.get() == 3
+    matches!(outcome, FlightOutcome::Compute((), lead) if !lead.has_lock()) && asked.get() == 3
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn an_interrupt_that_panics_leaves_nothing_behind() {
         };
         matches!(
             Flights::<Taken>::new(folder, None, None).lead(key(1), (), &Impatient(&interrupt)),
-            Outcome::Compute(..)
+            FlightOutcome::Compute(..)
         )
     };
     thread::scope(|scope| {

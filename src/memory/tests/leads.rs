@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::Memory;
 use crate::digest::Digest;
-use crate::flight::{Look, Need, Outcome};
+use crate::flight::{FlightOutcome, Look, Need};
 use crate::key::Key;
 use crate::store::Locks;
 
@@ -28,8 +28,8 @@ impl<F: Fn() -> bool> Need for Unless<F> {
 /// Whether the memory gets the lock of `key` before the wait ends.
 fn gets_lock(memory: &Memory, key: Key, is_done: impl Fn() -> bool) -> bool {
     match memory.0.as_ref().unwrap().flights().lead(key, (), &Unless(is_done)) {
-        Outcome::Compute((), lead) => lead.has_lock(),
-        Outcome::Found(()) => panic!("there is nothing to find"),
+        FlightOutcome::Compute((), lead) => lead.has_lock(),
+        FlightOutcome::Found(()) => panic!("there is nothing to find"),
     }
 }
 

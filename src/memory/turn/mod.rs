@@ -24,7 +24,7 @@ use crate::stats::verbose::{MissReport, Storing};
 use crate::store::LockedKey;
 
 /// The turn of a call that missed. Others wait for its key until this is dropped.
-pub(crate) struct Turn {
+pub(crate) struct ComputeTurn {
     pub(crate) missed: MissReport,
     decision: StoreDecision,
     _lead: Lead<LockedKey>,
@@ -38,7 +38,7 @@ enum StoreDecision {
     Yes(Sharing),
 }
 
-impl Turn {
+impl ComputeTurn {
     /// Why what is stored there has to stay, if it has to.
     pub(crate) fn left_alone(&self) -> Option<&'static str> {
         match self.decision {
@@ -64,7 +64,7 @@ impl Turn {
 /// What a call finds that waited for its key.
 pub(crate) enum Waited<T> {
     Found(T),
-    Turn(Turn),
+    Turn(ComputeTurn),
 }
 
 /// What storing a result takes of the call, before its arguments are gone.
@@ -86,8 +86,8 @@ impl Engine {
         fresh: &dyn Fn(&Found) -> Result<(), Missing>,
     ) -> Waited<W::Value> {
         let (missing, lead) = match self.flights().lead(site.key(), missing, wanted) {
-            flight::Outcome::Found(value) => return Waited::Found(value),
-            flight::Outcome::Compute(missing, lead) => (missing, lead),
+            flight::FlightOutcome::Found(value) => return Waited::Found(value),
+            flight::FlightOutcome::Compute(missing, lead) => (missing, lead),
         };
         let (missing, sharing) = match &self.tiers {
             None => (missing, Sharing::No),
@@ -106,7 +106,7 @@ impl Engine {
         };
         let told = self.tiers.as_ref().and_then(|tiers| tiers.core().told(site.key()));
         let missed = self.recorder.miss(call, site, missing).told_by_tiers(told);
-        Waited::Turn(Turn { missed, decision, _lead: lead })
+        Waited::Turn(ComputeTurn { missed, decision, _lead: lead })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.
@@ -139,7 +139,7 @@ impl Engine {
 impl Memory {
     /// Gathers, before the function runs, how its result is to be stored and what the record will say of the call. A
     /// function of its own, so that its stack frame is gone when calls nest.
-    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request, turn: &Turn) -> Prepared {
+    pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request, turn: &ComputeTurn) -> Prepared {
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {

@@ -4,7 +4,7 @@ use crate::call::request::Request;
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
-use crate::flight::{Locks, Look, Need};
+use crate::flight::{Look, Need, ProcessLocks};
 use crate::key::Key;
 use crate::memory::Engine;
 use crate::memory::form::Form;
@@ -45,7 +45,7 @@ impl Engine {
     }
 }
 
-impl Locks for store::Locks {
+impl ProcessLocks for store::Locks {
     type Held = LockedKey;
     type Announced = AnnouncedWaits;
     type Stub = u32;

@@ -8,7 +8,7 @@ use crate::digest::{ArrayMeta, Digest, Element, Known, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{self, Mapped, MappedCow};
 use crate::payload::wire::Ext;
-use crate::payload::wire::read::Stored;
+use crate::payload::wire::read::ReadArray;
 use crate::payload::{
     ArraySource, CopyOnWrite, Mappable, MappedFile, Normaliser, OneArray, Payload, PrivateFile, Reader, TypeName,
     Writer,
@@ -207,8 +207,8 @@ fn load_array<A: Element, D: Dimension>(input: &mut Reader<'_>) -> Result<Array<
 fn load_mapped<A: Element, D: Dimension>(input: &mut Reader<'_>) -> Result<Mapped<A, D>> {
     let stored = input.array()?;
     let known = match stored {
-        Stored::Inline(..) => Known::unknown(),
-        Stored::Lifted(index) => {
+        ReadArray::Inline(..) => Known::unknown(),
+        ReadArray::Lifted(index) => {
             let source = input.source();
             if let Some(MappedFile { mapping, offset, known }) = source.map(index)? {
                 return Mapped::from_mapping(mapping, offset, source.meta(index)?, known);
@@ -223,7 +223,7 @@ fn load_mapped<A: Element, D: Dimension>(input: &mut Reader<'_>) -> Result<Mappe
 
 fn load_cow<A: Element, D: Dimension>(input: &mut Reader<'_>) -> Result<MappedCow<A, D>> {
     let stored = input.array()?;
-    if let Stored::Lifted(index) = stored
+    if let ReadArray::Lifted(index) = stored
         && let Some(PrivateFile { file, path, len, offset }) = input.source().cow(index)?
     {
         return MappedCow::from_file(&file, &path, len, offset, input.source().meta(index)?);
@@ -233,11 +233,11 @@ fn load_cow<A: Element, D: Dimension>(input: &mut Reader<'_>) -> Result<MappedCo
 }
 
 /// The elements in the order of memory, once dtype and number of axes are those of the type.
-fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: Stored<'_>) -> Result<(Vec<A>, ArrayMeta)> {
+fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: ReadArray<'_>) -> Result<(Vec<A>, ArrayMeta)> {
     let owned;
     let (meta, bytes) = match stored {
-        Stored::Lifted(index) => (input.source().meta(index)?, Err(index)),
-        Stored::Inline(meta, bytes) => {
+        ReadArray::Lifted(index) => (input.source().meta(index)?, Err(index)),
+        ReadArray::Inline(meta, bytes) => {
             owned = meta;
             (&owned, Ok(bytes))
         }

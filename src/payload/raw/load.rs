@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::save::{pickle, pickle_bytes};
-use super::{Array, Bytes, Form, Value, array_reference};
+use super::{Array, Bytes, Form, RawValue, array_reference};
 use crate::digest::{Digest, Known};
 use crate::error::{Error, Result};
 use crate::map;
 use crate::payload::scan::{Item, Scan};
-use crate::payload::wire::read::{Stored, inline_array};
+use crate::payload::wire::read::{ReadArray, inline_array};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{ArraySource, MappedFile, Reader};
 
@@ -16,7 +16,7 @@ use crate::payload::{ArraySource, MappedFile, Reader};
 ///
 /// # Errors
 /// Returns an error of the kind `Damaged` when it isn't one, and when an array can't be had.
-pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<Value> {
+pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<RawValue> {
     let (stored, source) = (input.take_rest(), input.source());
     let mut loading = Loading { source, form, lifted: 0, arrays: Vec::new() };
     let mut message = Vec::with_capacity(stored.len());
@@ -36,7 +36,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<Value> {
             _ => message.extend_from_slice(bytes),
         }
     }
-    Ok(Value { message, arrays: loading.arrays, python: Vec::new(), origin: None, filed: false, owner: None })
+    Ok(RawValue { message, arrays: loading.arrays, python: Vec::new(), origin: None, filed: false, owner: None })
 }
 
 struct Loading<'a> {
@@ -83,10 +83,10 @@ impl Loading<'_> {
 
     fn inline(&mut self, held: &[u8]) -> Result<u32> {
         match inline_array(held)? {
-            Stored::Inline(meta, elements) => {
+            ReadArray::Inline(meta, elements) => {
                 self.push(Array::of_parts(meta, elements.into(), Arc::new(Known::unknown()), None))
             }
-            Stored::Lifted(index) => Err(Error::damaged(format!("array {index} stands where its elements should"))),
+            ReadArray::Lifted(index) => Err(Error::damaged(format!("array {index} stands where its elements should"))),
         }
     }
 

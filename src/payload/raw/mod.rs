@@ -14,4 +14,4 @@ pub use bytes::Bytes;
 pub(crate) use load::load;
 pub(crate) use save::{Features, save};
 pub(crate) use value::Untyped;
-pub use value::{Form, Owner, Value, array_reference, result_name};
+pub use value::{Form, Owner, RawValue, array_reference, result_name};

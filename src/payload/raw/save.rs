@@ -2,7 +2,7 @@
 
 use rmp::encode::{self, ByteBuf};
 
-use super::{Array, Value};
+use super::{Array, RawValue};
 use crate::error::{Error, Result};
 use crate::payload::scan::{Item, Scan};
 use crate::payload::wire::{Ext, u32_of};
@@ -19,7 +19,7 @@ pub(crate) struct Features {
 }
 
 /// Writes `value`; its arrays as those of any value, and with those of dtypes that aren't an `Element`'s.
-pub(crate) fn save(value: &Value, out: &mut Writer<'_>) -> Result<Features> {
+pub(crate) fn save(value: &RawValue, out: &mut Writer<'_>) -> Result<Features> {
     let dtype = value.arrays.iter().any(|array| array.meta().itemsize.is_some());
     let mut features = Features { pickle: false, dtype };
     let may_stay = !value.filed || value.arrays.len() > FILED;
@@ -48,7 +48,7 @@ pub(crate) fn save(value: &Value, out: &mut Writer<'_>) -> Result<Features> {
 }
 
 /// Whether `value` can be saved.
-pub(super) fn check(value: &Value) -> Result<()> {
+pub(super) fn check(value: &RawValue) -> Result<()> {
     let mut references = References::of(value);
     let mut scan = Scan::new(&value.message);
     while let Some((item, _)) = scan.next().map_err(not_a_value)? {
@@ -116,7 +116,7 @@ struct References<'a> {
 }
 
 impl<'a> References<'a> {
-    fn of(value: &'a Value) -> Self {
+    fn of(value: &'a RawValue) -> Self {
         Self { arrays: &value.arrays, next: 0 }
     }
 

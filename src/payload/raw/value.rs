@@ -20,17 +20,17 @@ use crate::payload::{
 ///
 /// ```
 /// use ndarray::Array1;
-/// use ndcache::dynamic::{Array, Order, Value, array_reference};
+/// use ndcache::dynamic::{Array, Order, RawValue, array_reference};
 ///
 /// let x = Array::new("<f8", 8, &[2], Order::C, vec![0; 16])?;
 /// let mut message = vec![0x92, 7]; // an array of two values, the first of which is 7
 /// message.extend(array_reference(0));
-/// let value = Value::new(message, vec![x])?;
+/// let value = RawValue::new(message, vec![x])?;
 /// assert_eq!(value.take::<(u8, Array1<f64>)>()?, (7, Array1::zeros(2)));
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Value {
+pub struct RawValue {
     pub(super) message: Vec<u8>,
     pub(super) arrays: Vec<Array>,
     pub(super) python: Vec<u8>,
@@ -62,7 +62,7 @@ pub enum Form {
     Mapped,
 }
 
-impl Value {
+impl RawValue {
     /// A value of this MessagePack, with these arrays.
     ///
     /// # Errors
@@ -178,9 +178,9 @@ impl Value {
     }
 }
 
-impl fmt::Debug for Value {
+impl fmt::Debug for RawValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Value({} bytes, {:?})", self.message.len(), self.arrays)
+        write!(f, "RawValue({} bytes, {:?})", self.message.len(), self.arrays)
     }
 }
 
@@ -195,7 +195,7 @@ pub fn array_reference(number: u32) -> [u8; 6] {
     [0xd6, Ext::Lifted as u8, a, b, c, d]
 }
 
-/// The name of a Rust type as a result: what [`Call::result`](super::super::super::dynamic::Call::result) takes, so that
+/// The name of a Rust type as a result: what [`RunTimeCall::result`](super::super::super::dynamic::RunTimeCall::result) takes, so that
 /// a call has the key of one of a `#[cache]` function.
 ///
 /// ```
@@ -214,22 +214,22 @@ pub fn result_name<R: Payload>() -> String {
 #[derive(Clone, Copy)]
 pub(crate) struct Untyped;
 
-impl Format<Value> for Untyped {
+impl Format<RawValue> for Untyped {
     fn type_name(name: &mut TypeName) {
         name.push("any");
     }
 
-    fn normalise(_: &mut Value, _: &mut Normaliser) {}
+    fn normalise(_: &mut RawValue, _: &mut Normaliser) {}
 
-    fn outcome(_: &Value) -> Outcome {
+    fn outcome(_: &RawValue) -> Outcome {
         Outcome::Value
     }
 
-    fn save(value: &Value, out: &mut Writer<'_>) -> Result<()> {
+    fn save(value: &RawValue, out: &mut Writer<'_>) -> Result<()> {
         save::save(value, out).map(drop)
     }
 
-    fn load(input: &mut Reader<'_>) -> Result<Value> {
+    fn load(input: &mut Reader<'_>) -> Result<RawValue> {
         load(input, Form::Owned)
     }
 }
@@ -245,7 +245,7 @@ impl ArraySink for Copied {
     }
 }
 
-impl ArraySource for Value {
+impl ArraySource for RawValue {
     fn meta(&self, index: u32) -> Result<&ArrayMeta> {
         self.array(index).map(Array::meta)
     }

@@ -29,7 +29,7 @@ pub struct Reader<'a> {
 }
 
 /// An array as it stands in the value.
-pub(crate) enum Stored<'a> {
+pub(crate) enum ReadArray<'a> {
     Lifted(u32),
     Inline(ArrayMeta, &'a [u8]),
 }
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The array that comes next, without its elements if it was lifted.
-    pub(crate) fn array(&mut self) -> Result<Stored<'a>> {
+    pub(crate) fn array(&mut self) -> Result<ReadArray<'a>> {
         let before = self.rest;
         // An array in a file, as it is written; it may be written in other ways.
         if let Some((&[FIX_EXT_4, LIFTED, a, b, c, d], rest)) = before.split_first_chunk() {
@@ -323,13 +323,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn lifted_array(&mut self, index: [u8; 4]) -> Result<Stored<'a>> {
+    fn lifted_array(&mut self, index: [u8; 4]) -> Result<ReadArray<'a>> {
         let index = wire::u32_of(index);
         if index != self.lifted {
             return Err(Error::damaged(format!("value refers to array {index}, expected {}", self.lifted)));
         }
         self.lifted += 1;
-        Ok(Stored::Lifted(index))
+        Ok(ReadArray::Lifted(index))
     }
 }
 
@@ -348,7 +348,7 @@ fn ext_head(rest: &mut &[u8]) -> Result<(i8, u32), ValueReadError> {
     decode::read_ext_meta(rest).map(|meta| (meta.typeid, meta.size))
 }
 
-pub(crate) fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
+pub(crate) fn inline_array(bytes: &[u8]) -> Result<ReadArray<'_>> {
     let mut inner = Reader::new(bytes, &NoArrays);
     inner.begin_array_of(4, "array")?;
     let descr = Cow::Owned(inner.str()?.to_owned());
@@ -359,7 +359,7 @@ pub(crate) fn inline_array(bytes: &[u8]) -> Result<Stored<'_>> {
     inner.finish()?;
     let meta = ArrayMeta { descr, shape, order, itemsize: None }.filled_by(elements.len() as u64);
     match meta.byte_len()? {
-        expected if expected == elements.len() as u64 => Ok(Stored::Inline(meta, elements)),
+        expected if expected == elements.len() as u64 => Ok(ReadArray::Inline(meta, elements)),
         expected => Err(Error::damaged(format!("array has {} bytes, expected {expected}", elements.len()))),
     }
 }
@@ -377,8 +377,8 @@ pub(crate) enum SoleArray {
 pub(crate) fn sole_array(value: &[u8]) -> Option<SoleArray> {
     let mut reader = Reader::new(value, &NoArrays);
     let array = match reader.array().ok()? {
-        Stored::Lifted(_) => SoleArray::Lifted,
-        Stored::Inline(meta, bytes) => SoleArray::Inline(meta.digest(tree(bytes))),
+        ReadArray::Lifted(_) => SoleArray::Lifted,
+        ReadArray::Inline(meta, bytes) => SoleArray::Inline(meta.digest(tree(bytes))),
     };
     reader.finish().ok().map(|()| array)
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::payload::{Codec, Payload, ViaPayload};
 use crate::record::RECORD_MAX;
-use crate::results::shelve::{Content, EntryId, Reference, Referent, Shelved};
+use crate::results::shelve::{Content, Reference, Referent, Shelved, ShelvedEntry};
 
 /// The serialized form (docs/format.md, "Shelved results").
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -28,7 +28,7 @@ struct Wire<'a> {
 impl<R> Serialize for Shelved<R> {
     /// Fails for a result that is kept in the reference itself.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Referent::Entry(EntryId { key, content, .. }) = &self.reference.referent else {
+        let Referent::Entry(ShelvedEntry { key, content, .. }) = &self.reference.referent else {
             return Err(S::Error::custom(format_args!("{self} isn't stored, and so can't be referred to")));
         };
         Wire {
@@ -50,7 +50,7 @@ impl<'de, R: Payload> Deserialize<'de> for Shelved<R> {
         check_function(&wire.function).map_err(D::Error::custom)?;
         check_result(&wire.result, codec.type_name().as_str()).map_err(D::Error::custom)?;
         let content = Content { digest: wire.content, array: wire.array };
-        let entry = EntryId {
+        let entry = ShelvedEntry {
             key: Key::from_digest(wire.key),
             content,
             known: Known::claimed(content.counts_as()),

@@ -118,8 +118,8 @@ fn a_function_of_run_time_that_fails_is_soon_not_asked_for_either() {
     let memory = place.open(&folder, Access::ReadOnly);
     for n in 0..50_u64 {
         let function = dynamic::FunctionBuilder::new("fails", crate::digest("its code")).build().unwrap();
-        let call = dynamic::Call::new(function, [dynamic::Argument::of("n", &n).unwrap()]);
-        assert_eq!(call.eval(&memory, dynamic::Form::Owned, || Err::<dynamic::Value, _>(n)).unwrap_err(), n);
+        let call = dynamic::RunTimeCall::new(function, [dynamic::RunTimeArgument::of("n", &n).unwrap()]);
+        assert_eq!(call.eval(&memory, dynamic::Form::Owned, || Err::<dynamic::RawValue, _>(n)).unwrap_err(), n);
     }
     assert!((3..=20).contains(&place.count("get", ".record")), "{} requests", place.count("get", ".record"));
 }

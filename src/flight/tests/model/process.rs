@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use shuttle::thread::{JoinHandle, spawn};
 
-use super::flights::{Flights, Look, Need, Outcome};
-use super::processes::Locks;
+use super::flights::{FlightOutcome, Flights, Look, Need};
+use super::processes::ProcessLocks;
 use super::world::{Announced, Held, Killed, Missing, flaw, world};
 use crate::digest::Digest;
 use crate::error::Result as CacheResult;
@@ -46,7 +46,7 @@ impl Process {
         // A folder for each process, so that none sees the flights of another.
         let flights = Flights::new((self.number, 0), self.has_locks.then_some(*self), self.limit);
         let digest = Key::from_digest(Digest::from_bytes([key; 16]));
-        let Outcome::Compute(_, lead) = flights.lead(digest, missing, &asked) else { return };
+        let FlightOutcome::Compute(_, lead) = flights.lead(digest, missing, &asked) else { return };
         let mut lead = Some(lead);
         world().compute(self.number, key);
         inside();
@@ -65,7 +65,7 @@ struct Asked {
     first: Missing,
 }
 
-impl Locks for Process {
+impl ProcessLocks for Process {
     type Held = Held;
     type Announced = Announced;
     type Stub = u8;
