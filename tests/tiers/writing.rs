@@ -384,11 +384,12 @@ fn a_purge_that_could_not_be_applied_serves_nothing_and_is_applied_later() {
         (copy_of_deny_list(other.path()), other.path().join("f"), other.path().join("f.away"));
     let_ten_minutes_pass(other.path());
     std::fs::rename(&functions, &away).unwrap();
-    std::os::unix::fs::symlink(&away, &functions).unwrap();
+    std::fs::create_dir(&functions).unwrap();
+    std::os::unix::fs::symlink("nowhere", functions.join("unlistable")).unwrap();
     let memory = proxy.memory(other.path());
-    std::fs::remove_file(&functions).unwrap();
     assert_eq!(memory.pull(&Filter::default()).unwrap().moved, 0, "it came back from the tier");
     drop(memory);
+    std::fs::remove_dir_all(&functions).unwrap();
     std::fs::rename(&away, &functions).unwrap();
     let memory = proxy.memory(other.path());
     assert!(!memory.contains(&waves_at_once::call(1)), "it is still served");
