@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndcache::Memory;
-use ndcache::dynamic::{RunTimeCall, RawValue};
+use ndcache::dynamic::{RawValue, RunTimeCall};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
