@@ -378,13 +378,13 @@ fn a_limit_on_bytes_says_what_is_sent_fetched_and_purged() {
 
 #[test]
 fn what_python_pickled_is_pulled_only_where_that_is_asked_for() {
-    use ndcache::dynamic::{Argument, Call, Form, FunctionBuilder, Value};
+    use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
     let scene = Scene::new();
     let memory = ndcache::Memory::open(scene.cache()).expect("the cache");
     let function =
         FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
-    let call = Call::new(function, [Argument::of("n", &1).expect("an argument")]);
-    let value = Value::new(pickle(b"\x80\x05."), vec![]).expect("a value");
+    let call = RunTimeCall::new(function, [RunTimeArgument::of("n", &1).expect("an argument")]);
+    let value = RawValue::new(pickle(b"\x80\x05."), vec![]).expect("a value");
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
     drop(memory);
     assert_eq!(document(&scene, &["push", "--function", "study.load"], "tier_moved")["moved"], 1);

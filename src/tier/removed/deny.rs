@@ -217,7 +217,7 @@ impl Removal<'_> {
                     let records = items.iter().filter(|item| item.name.ends_with(".record"));
                     records.for_each(|item| self.record(&format!("{name}/{}", item.name)));
                 }
-                Err(error) => drop(self.error.get_or_insert(error)),
+                Err(unlisted) => drop(self.error.get_or_insert(unlisted.error)),
             }
         }
     }
