@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Scene, bare, skip};
+use crate::support::{Run, Scene, bare, skip};
 use crate::usage::READING;
 
 /// What changes a cache, with arguments that would.
@@ -127,7 +127,7 @@ fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
         assert_eq!((&document["damaged"], &document["entries"]), (&1.into(), &checked.into()), "{document}");
     }
     // What lies elsewhere is found, and what may be there is not said to be missing.
-    for (arguments, code, note) in [
+    let commands = [
         (&["ls"][..], 0, "3 can't be read"),
         (&["ls", "frozen small"], 0, ""),
         (&["show", "frozen small@1"], 0, ""),
@@ -140,17 +140,23 @@ fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
         (&["export", sum, "--lineage", "-o", "/dev/null"], 3, "can't list"),
         (&["doctor"], 1, ""),
         (&[], 0, ""),
-    ] {
-        let told = run(arguments);
-        assert!(told.code == code && told.stderr.contains(note), "{arguments:?}: {told:?}");
-        assert!(code != 0 || !told.stdout.is_empty(), "{arguments:?}: {told:?}");
-    }
+    ];
+    expect_each(&commands, run);
     let key = scene.json(&["show", sum])["key"].as_str().expect("a key")[..8].to_owned();
     assert_eq!(
         run(&["show", &key]).code,
         0,
         "a folder of another function that can't be listed is none of its business"
     );
+}
+
+/// Runs each command, which ends with its code and says its note.
+fn expect_each(commands: &[(&[&str], i32, &str)], run: impl Fn(&[&str]) -> Run) {
+    for (arguments, code, note) in commands {
+        let told = run(arguments);
+        assert!(told.code == *code && told.stderr.contains(note), "{arguments:?}: {told:?}");
+        assert!(*code != 0 || !told.stdout.is_empty(), "{arguments:?}: {told:?}");
+    }
 }
 
 #[test]
