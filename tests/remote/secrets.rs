@@ -94,7 +94,7 @@ fn expect_no_secret_below(folder: &Path) -> usize {
             files += 1;
             let bytes = std::fs::read(item.path()).unwrap();
             let is_in = |form: &&str| bytes.windows(form.len()).any(|window| window == form.as_bytes());
-            assert!(!FORMS.iter().any(|form| is_in(&form)), "`{}` has a secret", item.path().display());
+            assert!(!FORMS.iter().any(is_in), "`{}` has a secret", item.path().display());
         }
     }
     files

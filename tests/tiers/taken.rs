@@ -89,7 +89,7 @@ fn what_has_expired_is_not_served_from_a_tier_and_costs_no_array() {
 
 #[test]
 fn what_takes_more_than_a_quarter_of_the_limit_or_more_than_the_tier_may_give_is_not_fetched() {
-    let bytes = |bytes: u64| move |memory: MemoryBuilder| memory.limits(Limits::bytes(&bytes.to_string()).unwrap());
+    let bytes = |bytes: u64| move |memory: MemoryBuilder| memory.limits(Limits::bytes(bytes.to_string()).unwrap());
     let proxy = filled();
     let (_folder, memory) = other(&proxy, Access::ReadOnly, bytes(300_000));
     assert_eq!(expect_computed(&proxy, &memory), (1, 0));
