@@ -226,7 +226,10 @@ fn child() {
     assert!(logged.contains("denies access"), "nothing is logged: {logged}");
     expect_no_secret("told", &told);
     expect_no_secret("logged", &logged);
-    assert!(expect_no_secret_below(&Server::of(Kind::Nginx).unwrap().folder) > 0);
+    let server = Server::of(Kind::Nginx).unwrap();
+    let store = ObjectStore::with(&server.url("secrets"), [("bearer_token", secret("bearer"))]).unwrap();
+    store.put(&Put::new("kept", Deadline::after(Duration::from_secs(30))), &b"an object".to_vec()).unwrap();
+    assert!(expect_no_secret_below(&server.folder) > 0);
 }
 
 /// All that a store says of itself and of what went wrong.
