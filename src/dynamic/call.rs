@@ -127,13 +127,13 @@ impl RunTimeCall {
     /// or `memory` is disabled. Reads nothing.
     ///
     /// ```
-    /// use ndcache::dynamic::{Argument, Call, FunctionBuilder};
+    /// use ndcache::dynamic::{FunctionBuilder, RunTimeArgument, RunTimeCall};
     /// use ndcache::{Memory, digest};
     ///
     /// # let folder = tempfile::tempdir().unwrap();
     /// let memory = Memory::open(folder.path())?;
     /// let function = FunctionBuilder::new("lab.double", digest("2 * x")).build()?;
-    /// let call = Call::new(function, [Argument::new("x", digest(&21_i64), "21")]);
+    /// let call = RunTimeCall::new(function, [RunTimeArgument::new("x", digest(&21_i64), "21")]);
     /// let path = call.path(&memory).expect("it has a key");
     /// assert!(path.starts_with(folder.path()) && path.extension().is_some_and(|end| end == "record"));
     /// # Ok::<(), ndcache::Error>(())
