@@ -86,24 +86,28 @@ fn what_is_exported_can_be_imported() {
 }
 
 /// `[stream, buffers]` as extension 3, which is how a value holds what Python pickled.
-pub(crate) fn pickle(stream: &[u8]) -> Vec<u8> {
+fn pickle(stream: &[u8]) -> Vec<u8> {
     let mut held = vec![0x92, 0xc4, stream.len() as u8];
     held.extend(stream);
     held.push(0x90);
     [&[0xc7, held.len() as u8, 3], &held[..]].concat()
 }
 
-#[test]
-fn what_python_pickled_goes_out_and_comes_in_only_where_that_is_asked_for() {
+/// Stores a result of `study.load` that Python has pickled.
+pub(crate) fn store_pickled(scene: &Scene) {
     use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
-    let (from, to) = (Scene::new(), Scene::new());
-    let memory = ndcache::Memory::open(from.cache()).expect("a cache");
+    let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
     let function =
         FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
     let call = RunTimeCall::new(function, [RunTimeArgument::of("n", &1).expect("an argument")]);
     let value = RawValue::new(pickle(b"\x80\x05."), vec![]).expect("a value");
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
-    drop(memory);
+}
+
+#[test]
+fn what_python_pickled_goes_out_and_comes_in_only_where_that_is_asked_for() {
+    let (from, to) = (Scene::new(), Scene::new());
+    store_pickled(&from);
     let export =
         |more: &[&str]| from.run(&[&["export", "study.load@1", "frozen fit@1", "-o", "out.tar"][..], more].concat());
     let refused = export(&[]);

@@ -25,6 +25,22 @@ fn program(scene: &Scene) -> PathBuf {
     copy
 }
 
+/// Makes commands that another user runs on the scene's cache; `None` where that can't be done, which it prints.
+fn by_another_user(scene: &Scene) -> Option<impl Fn(&[&str]) -> Command> {
+    let (program, cache) = (program(scene), scene.cache());
+    let command = move |arguments: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program).current_dir("/");
+        command.arg("-C").arg(&cache).args(arguments).env("TZ", "UTC").env_remove("NDCACHE_MODE").stdin(Stdio::null());
+        command
+    };
+    if command(&["--version"]).output().is_ok_and(|output| output.status.success()) {
+        return Some(command);
+    }
+    skip("`setpriv`, and the right to run as another user,");
+    None
+}
+
 /// Runs all commands in a folder; those that read have to work, and those that change to fail with a reason.
 fn all(scene: &Scene, cache: &Path, run: impl Fn(&[&str]) -> Command) {
     let before = scene.snapshot();
@@ -47,24 +63,8 @@ fn all(scene: &Scene, cache: &Path, run: impl Fn(&[&str]) -> Command) {
 #[test]
 fn a_cache_of_another_user_is_read_and_not_changed() {
     let scene = Scene::new();
-    let program = program(&scene);
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program);
-        command
-            .arg("-C")
-            .arg(scene.cache())
-            .args(arguments)
-            .current_dir("/")
-            .env("TZ", "UTC")
-            .env_remove("NDCACHE_MODE");
-        command
-    };
-    if !run(&["--version"]).output().is_ok_and(|output| output.status.success()) {
-        skip("`setpriv`, and the right to run as another user,");
-        return;
-    }
-    all(&scene, &scene.cache(), run);
+    let Some(command) = by_another_user(&scene) else { return };
+    all(&scene, &scene.cache(), command);
 }
 
 /// Everybody may or may not look into a folder.
@@ -82,17 +82,8 @@ fn folder_of(scene: &Scene, function: &str) -> PathBuf {
 #[test]
 fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
     let scene = Scene::new();
-    let program = program(&scene);
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program).current_dir("/");
-        command.arg("-C").arg(scene.cache()).args(arguments).env("TZ", "UTC").env_remove("NDCACHE_MODE");
-        scene.told(command.stdin(Stdio::null()).output().expect("it runs"))
-    };
-    if run(&["--version"]).code != 0 {
-        skip("`setpriv`, and the right to run as another user,");
-        return;
-    }
+    let Some(command) = by_another_user(&scene) else { return };
+    let run = |arguments: &[&str]| scene.told(command(arguments).output().expect("it runs"));
     let all = scene.json(&["ls", "--entries"])["entries"].as_array().map(Vec::len).expect("entries") as u64;
     let fits = scene.json(&["ls", "frozen fit"]);
     let (fit, sum) = (fits["entries"][0]["key"].as_str().expect("a key"), "frozen sum@1");
@@ -162,21 +153,12 @@ fn expect_each(commands: &[(&[&str], i32, &str)], run: impl Fn(&[&str]) -> Run) 
 #[test]
 fn counts_and_pins_that_can_not_be_read_hide_no_entries() {
     let scene = Scene::new();
-    let program = program(&scene);
     for folder in ["s", "p"] {
         fs::create_dir_all(scene.cache().join(folder)).expect("a folder");
         lock(&scene.cache().join(folder));
     }
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", "60001", "--regid", "60001", "--clear-groups"]).arg(&program).current_dir("/");
-        command.arg("-C").arg(scene.cache()).args(arguments).env("TZ", "UTC").env_remove("NDCACHE_MODE");
-        scene.told(command.stdin(Stdio::null()).output().expect("it runs"))
-    };
-    if run(&["--version"]).code != 0 {
-        skip("`setpriv`, and the right to run as another user,");
-        return;
-    }
+    let Some(command) = by_another_user(&scene) else { return };
+    let run = |arguments: &[&str]| scene.told(command(arguments).output().expect("it runs"));
     let unknown = "what calls have saved isn't known: can't list";
     for (arguments, code, note) in [
         (&[][..], 0, unknown),

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use ndcache::Memory;
 use serde_json::Value;
 
-use crate::archives::pickle;
+use crate::archives::store_pickled;
 use crate::documents::{check, schema};
 use crate::support::{Run, Scene, bare};
 
@@ -378,15 +378,8 @@ fn a_limit_on_bytes_says_what_is_sent_fetched_and_purged() {
 
 #[test]
 fn what_python_pickled_is_pulled_only_where_that_is_asked_for() {
-    use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
     let scene = Scene::new();
-    let memory = ndcache::Memory::open(scene.cache()).expect("the cache");
-    let function =
-        FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
-    let call = RunTimeCall::new(function, [RunTimeArgument::of("n", &1).expect("an argument")]);
-    let value = RawValue::new(pickle(b"\x80\x05."), vec![]).expect("a value");
-    call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
-    drop(memory);
+    store_pickled(&scene);
     assert_eq!(document(&scene, &["push", "--function", "study.load"], "tier_moved")["moved"], 1);
     assert_eq!(scene.run(&["gc", "--function", "study.load", "--max-items", "0", "--yes"]).code, 0);
     let left = document(&scene, &["pull"], "tier_moved");
