@@ -227,7 +227,7 @@ fn child() {
     expect_no_secret("told", &told);
     expect_no_secret("logged", &logged);
     let server = Server::of(Kind::Nginx).unwrap();
-    let store = ObjectStore::with(&server.url("secrets"), [("bearer_token", secret("bearer"))]).unwrap();
+    let store = ObjectStore::with(server.url("secrets"), [("bearer_token", secret("bearer"))]).unwrap();
     store.put(&Put::new("kept", Deadline::after(Duration::from_secs(30))), &b"an object".to_vec()).unwrap();
     assert!(expect_no_secret_below(&server.folder) > 0);
 }
