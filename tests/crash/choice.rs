@@ -8,7 +8,8 @@ const PART: usize = 40;
 const PART_OF_FLUSHES: usize = 8;
 const PART_OF_CUTS: usize = 2;
 
-/// How many seeds all kills are tried with, and how many power cuts there are at least.
+/// How many seeds all kills are tried with, and how many power cuts there are at least on each file system with each
+/// durability.
 const SEEDS: u64 = 3;
 const CUTS: u64 = 500;
 
@@ -54,7 +55,8 @@ pub(crate) struct Choice {
     most: Option<usize>,
     /// For kills; see `seeds_of`.
     pub(crate) seeds: u64,
-    /// Fewer power cuts than these are repeated with other seeds.
+    /// Power cuts on each file system with each durability, drawn from all jobs evenly; fewer are repeated with other
+    /// seeds.
     pub(crate) cuts: u64,
     /// Each power cut with a foreign flush and without, and not one of the two.
     pub(crate) both: bool,
@@ -115,11 +117,20 @@ impl Choice {
             Kind::Flush => PART_OF_FLUSHES,
             Kind::Cut => PART_OF_CUTS,
         };
-        let most = self.most.map_or(usize::MAX, |most| part.min(most));
+        let most = match kind {
+            Kind::Cut if self.cuts > 0 => self.cuts_in_a_job(),
+            _ => self.most.map_or(usize::MAX, |most| part.min(most)),
+        };
         while faults.len() > most {
             faults.remove(crate::draw(seed) % faults.len());
         }
         faults
+    }
+    /// At how many calls the power is cut, with a foreign flush and without: there are some hundred calls in each job,
+    /// and a cut mounts a file system.
+    fn cuts_in_a_job(&self) -> usize {
+        let jobs = self.jobs().filter(|job| job.writes()).count();
+        (self.cuts as usize).div_ceil(2 * jobs.max(1))
     }
 }
 
