@@ -34,12 +34,12 @@ impl Bar {
         Self(Some(Mutex::new(State { total, done: 0, begun: Instant::now(), drawn: None })))
     }
 
-    /// So many bytes are done, of those that threads have told of the most.
+    /// Says that `done` bytes are done; the largest number that a thread says counts.
     pub(crate) fn reach(&self, done: u64) {
         self.update(|state| state.done = state.done.max(done));
     }
 
-    /// So many more bytes are done.
+    /// Says that `bytes` more bytes are done.
     pub(crate) fn advance(&self, bytes: u64) {
         self.update(|state| state.done = state.done.saturating_add(bytes));
     }

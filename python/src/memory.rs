@@ -52,7 +52,7 @@ pub(crate) struct CoreMemory {
     misses: Mutex<VecDeque<(String, String, String)>>,
 }
 
-/// So many of the last misses are remembered.
+/// How many of the last misses are remembered.
 const LAST_MISSES: usize = 5;
 
 /// What a cache error is for Python.

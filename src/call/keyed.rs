@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
-use super::arrays::ArrayParts;
+use super::by_parts::{Arrays, Described, Parts};
 use crate::digest::{ContentHash, ContentHasher, Row, Text, feed, serialized};
 
 /// How an argument of type `T` is keyed.
@@ -100,7 +100,7 @@ impl<T: Serialize> Keyed<&T> for BySerdeRef {
     }
 }
 
-impl<T: SerdeParts + ?Sized> Keyed<T> for ByParts {
+impl<T: Parts<Described> + ?Sized> Keyed<T> for ByParts {
     const BY_SERDE: bool = true;
 
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
@@ -112,7 +112,7 @@ impl<T: SerdeParts + ?Sized> Keyed<T> for ByParts {
     }
 }
 
-impl<T: ArrayParts + ?Sized> Keyed<T> for ByArrays {
+impl<T: Parts<Arrays> + ?Sized> Keyed<T> for ByArrays {
     const BY_SERDE: bool = true;
 
     fn digest(&self, value: &T, hasher: &mut ContentHasher) {
@@ -121,111 +121,6 @@ impl<T: ArrayParts + ?Sized> Keyed<T> for ByArrays {
 
     fn describe(&self, value: &T, text: &mut Text) {
         value.describe(text);
-    }
-}
-
-/// Containers of what only serde knows: fed part by part, each with its variant, which serde alone wouldn't tell of an
-/// untagged enum.
-pub trait SerdeParts {
-    /// Feeds the parts.
-    fn feed(&self, hasher: &mut ContentHasher);
-
-    /// The container in words.
-    fn describe(&self, text: &mut Text);
-}
-
-/// A part of a container.
-struct SerdePart<'a, T>(&'a T);
-
-impl<T: Serialize> ContentHash for SerdePart<'_, T> {
-    fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.serialize(self.0);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        serialized(self.0, text);
-    }
-}
-
-impl<T: SerdeParts + ?Sized> SerdeParts for &T {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        (**self).feed(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        (**self).describe(text);
-    }
-}
-
-impl<T: Serialize> SerdeParts for Box<T> {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        hasher.inside(|hasher| hasher.serialize(&**self));
-    }
-
-    fn describe(&self, text: &mut Text) {
-        serialized(&**self, text);
-    }
-}
-
-impl<T: Serialize> SerdeParts for Option<T> {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        self.as_ref().map(SerdePart).content_hash(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&self.as_ref().map(SerdePart), text);
-    }
-}
-
-impl<T: Serialize> SerdeParts for [T] {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        hasher.begin_seq(self.len());
-        hasher.each(self, |item, hasher| hasher.serialize(item));
-        hasher.end();
-    }
-
-    fn describe(&self, text: &mut Text) {
-        text.sequence(self.len(), self, serialized, |item, hasher| hasher.serialize(item));
-    }
-}
-
-impl<T: Serialize> SerdeParts for Vec<T> {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        self.as_slice().feed(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        self.as_slice().describe(text);
-    }
-}
-
-impl<T: Serialize, const N: usize> SerdeParts for [T; N] {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        self.as_slice().feed(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        self.as_slice().describe(text);
-    }
-}
-
-impl<A: Serialize, B: Serialize> SerdeParts for (A, B) {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        (SerdePart(&self.0), SerdePart(&self.1)).content_hash(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&(SerdePart(&self.0), SerdePart(&self.1)), text);
-    }
-}
-
-impl<A: Serialize, B: Serialize, C: Serialize> SerdeParts for (A, B, C) {
-    fn feed(&self, hasher: &mut ContentHasher) {
-        (SerdePart(&self.0), SerdePart(&self.1), SerdePart(&self.2)).content_hash(hasher);
-    }
-
-    fn describe(&self, text: &mut Text) {
-        ContentHash::describe(&(SerdePart(&self.0), SerdePart(&self.1), SerdePart(&self.2)), text);
     }
 }
 
@@ -259,7 +154,7 @@ pub trait KeyedByArrays {
     }
 }
 
-impl<T: ArrayParts + ?Sized> KeyedByArrays for &&&&Probe<'_, T> {}
+impl<T: Parts<Arrays> + ?Sized> KeyedByArrays for &&&&Probe<'_, T> {}
 
 /// The third level.
 pub trait KeyedByParts {
@@ -269,7 +164,7 @@ pub trait KeyedByParts {
     }
 }
 
-impl<T: SerdeParts + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
+impl<T: Parts<Described> + ?Sized> KeyedByParts for &&&Probe<'_, T> {}
 
 /// The fourth level.
 pub trait KeyedBySerdeRef {

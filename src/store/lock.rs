@@ -30,7 +30,7 @@ struct LockFile {
     holders: ForkMutex<Holders>,
 }
 
-/// Who holds locks of an open file. A forked child has its parent's open file, whose locks are no obstacle to it: it opens
+/// The holder of an open file's locks. A forked child has its parent's open file, whose locks are no obstacle to it: it opens
 /// the file anew before it locks anything.
 #[derive(Debug, Default)]
 struct Holders {

@@ -41,7 +41,7 @@ type Shared = Arc<ForkMutex<Objects>>;
 /// The places that have a name, which last as long as the process: one name is one place, as its queue has it.
 static NAMED: LazyLock<ForkMutex<BTreeMap<String, Shared>>> = LazyLock::new(ForkMutex::default);
 
-/// So many objects are listed at a time.
+/// How many objects one page of a list has.
 const PAGE: usize = 1000;
 
 impl MemoryBackend {

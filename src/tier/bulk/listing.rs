@@ -12,12 +12,12 @@ use crate::tier::place::{Answer, Place};
 use crate::tier::tiers::Core;
 use crate::tier::{Backend, Deadline, Fault, Filter, List, Token, Trouble};
 
-/// So many objects that can't be read in a row are no accident of one of them: of a place that is away, and of one that
-/// answers.
+/// After how many objects in a row that can't be read listing is given up: where the place doesn't answer, and where it
+/// does.
 const AWAY: usize = 3;
 const FAILED: usize = 20;
 
-/// So many records of a function are read to find its path.
+/// How many records of a function are read at most to find its path.
 const SAMPLES: usize = 3;
 
 impl Core {

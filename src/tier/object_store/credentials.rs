@@ -1,4 +1,4 @@
-//! Who asks: credentials that the program gives, in place of those of the environment.
+//! Credentials that the program gives, in place of those of the environment.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -242,7 +242,7 @@ fn always(credentials: Credentials) -> Source {
     Arc::new(move || Ok(credentials.clone()))
 }
 
-/// Who retries, and when, is for the tier to say: by itself `object_store` would go on for minutes.
+/// The tier alone retries: by itself `object_store` would go on for minutes.
 fn no_retries() -> RetryConfig {
     RetryConfig { backoff: BackoffConfig::default(), max_retries: 0, retry_timeout: Duration::ZERO }
 }

@@ -129,7 +129,7 @@ impl<T> Started<T> {
     }
 }
 
-/// Who leaves before a call has ended leaves it hanging.
+/// A call that is given up before its end counts as hanging.
 impl<T> Drop for Started<T> {
     fn drop(&mut self) {
         if !self.over && self.state.swap(ABANDONED, Ordering::AcqRel) == RUNNING {

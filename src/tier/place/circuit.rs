@@ -19,13 +19,13 @@ use crate::tier::Fault;
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// So many calls are looked at to see whether half of them found it busy.
+/// Of how many latest calls half have to find the tier busy for it to count as busy.
 const RECENT: usize = 20;
 
-/// So many damaged objects in a row are no accident.
+/// How many damaged objects in a row open the circuit.
 const DAMAGED_MAX: u32 = 3;
 
-/// So many other failures in a row are none either.
+/// How many other failures in a row open it.
 const FAILED_MAX: u32 = 2;
 
 /// What its file holds at most.

@@ -29,7 +29,7 @@ use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Store
 /// How long a record is waited for, from the first byte that is asked to the last one that comes.
 pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
 
-/// So many causes of failures are warned of; others are logged at `debug`.
+/// How many causes of failures are warned of; further ones are logged at `debug`.
 const TOLD_MAX: usize = 16;
 
 /// In place of a name that can't be told.

@@ -70,7 +70,7 @@ const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 /// An overflow comes in one piece, and isn't waited for at fewer bytes a second.
 const SLOWEST: u64 = 1 << 20;
 
-/// So many keys are known with what tiers said of them.
+/// How many keys are known with what tiers answered.
 const TOLD_MAX: usize = 1024;
 
 /// What tiers said of keys, for those who ask why a call was computed.

@@ -1,9 +1,9 @@
 //! The deny list of a tier: what was purged, and when.
 //!
-//! Whoever writes a line has a clock of its own. That of a machine whose clock is ahead would deny results for as long as
-//! it is; so a line denies nothing that was computed after the list was last written, by the clock of the place, where that
-//! is known, and else after it was first seen here. Lines are never taken away, as two who write at once might take each
-//! other's: one that is lifted has another one that says so.
+//! A line has the time of the machine that writes it. One whose clock is ahead would deny results for as long as it is
+//! ahead; so a line denies nothing that was computed after the list was last written, by the clock of the place, where
+//! that is known, and else after it was first seen here. Lines are never taken away, as two processes that write at once
+//! might take each other's: one that is lifted has another one that says so.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

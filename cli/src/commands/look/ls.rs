@@ -158,7 +158,7 @@ const TOOK: usize = 4;
 const CREATED: usize = 5;
 const LAST_USED: usize = 6;
 
-/// So many entries are put in order; of more none is kept.
+/// How many entries are put in order; of more none is kept.
 const SORTED: usize = 4096;
 
 /// Prints each entry in a line of its own, as they come where they are many: in bounded memory.

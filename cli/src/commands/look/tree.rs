@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// So many calls of one function are listed below an entry.
+/// How many calls of one function are listed below an entry.
 const MANY: usize = 20;
 
 /// Of more than that so many are, and the others are counted.
@@ -103,7 +103,7 @@ fn folded(dependents: &Dependents) -> String {
 enum Line<'a> {
     /// The entry of this place, which took what is above it as the argument of this name.
     Entry(usize, &'a str),
-    /// So many more calls of a function.
+    /// How many more calls of a function there are.
     More(usize, &'a str),
 }
 
