@@ -146,8 +146,23 @@ impl Core {
     }
 
     fn renew_copy(&self, place: &Place, list: Deny) {
+        self.put_back(place, &list);
         if let Err(error) = self.keep_deny(place, list) {
             tracing::warn!(tier = place.name, %error, "what was purged from a tier can't be removed here: it is tried again");
+        }
+    }
+
+    /// Puts back what the list of a tier has lost and this folder's copy says: two purges at the same time may each have
+    /// written one without the other's lines.
+    fn put_back(&self, place: &Place, list: &Deny) {
+        let known = Deny::read(&self.archive.disk, &place.id);
+        if !place.writes() || !known.says_more_than(list) {
+            return;
+        }
+        let mut all = list.clone();
+        all.merge(known);
+        if let Err(fault) = place.put(removed::DENY.to_owned(), all.text().into_bytes(), false, DENY_WAIT) {
+            tracing::debug!(tier = place.name, %fault, "what its list of purges has lost isn't put back yet");
         }
     }
 
@@ -173,7 +188,8 @@ impl Core {
         if let Err(error) = all.write(&self.archive.disk, &place.id) {
             tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
         }
-        Ok(removed)
+        // What a fetch has published before it could see the list.
+        Ok(removed + all.apply(&self.archive, &known)?)
     }
 }
 

@@ -1,14 +1,16 @@
 //! What waits to be sent: it goes to its own place alone, and only what is this user's.
 
 use std::os::unix::fs::chown;
+use std::thread;
 use std::time::Duration;
 
 use ndarray::Array1;
-use ndcache::tier::{Access, Filter, Share, Tier};
+use ndcache::tier::{Access, Backend, Deadline, Filter, Put, Share, Tier};
 use ndcache::{Memory, cache};
 use tempfile::TempDir;
 
 use super::proxy::{Flaw, Plan, Proxy};
+use super::writing::let_ten_minutes_pass;
 use crate::support::{files, skip};
 
 #[cache]
@@ -68,4 +70,43 @@ fn what_waits_for_one_place_goes_to_no_other_one_and_to_no_other_share() {
     drop((memory, of_share));
     assert_eq!(flush(&proxy.memory(folder.path())), 1);
     assert_eq!((proxy.objects.names().len(), other.objects.names().len()), (2, 0));
+}
+
+/// Those that find a result taken by another thread or process wait until it is in the tier.
+#[test]
+fn a_flush_ends_when_what_others_send_is_there() {
+    let mut proxy = Proxy::new();
+    proxy.latency = Duration::from_millis(30);
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..10 {
+        let memory = proxy.memory(folder.path());
+        memory.eval(steps::call(N + round));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let flushed = memory.flush(Duration::from_secs(60)).unwrap();
+                    let there = proxy.objects.names().iter().filter(|name| name.ends_with(".record")).count();
+                    assert_eq!((flushed.left, there), (0, round + 1), "{flushed:?}");
+                });
+            }
+        });
+    }
+}
+
+/// Each has read the list before the other one wrote it, so that one of two lines is lost.
+#[test]
+fn a_purge_that_another_one_has_overwritten_is_put_back_with_the_next_renewal() {
+    let proxy = Proxy::new();
+    let (folder, third) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let memory = proxy.memory(folder.path());
+    Memory::open(third.path()).unwrap().eval(steps::call(N));
+    memory.purge(&Filter { function: Some(steps::function().path().to_owned()), ..Filter::default() }).unwrap();
+    let until = Deadline::after(Duration::from_secs(60));
+    proxy.objects.put(&Put::new("deny", until), &b"1 ffffffffffffffffffffffffffffffff\n".to_vec()).unwrap();
+    drop(memory);
+    let_ten_minutes_pass(folder.path());
+    drop(proxy.memory(folder.path()));
+    let memory = proxy.memory(third.path());
+    assert!(!memory.contains(&steps::call(N)));
+    assert_eq!(files(third.path(), ".record").len(), 0);
 }

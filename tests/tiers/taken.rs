@@ -77,6 +77,32 @@ fn what_validate_refuses_is_not_served_from_a_tier_and_costs_no_array() {
 }
 
 #[test]
+fn what_is_removed_or_purged_while_it_is_fetched_does_not_stay() {
+    let ways: [fn(&Memory); 4] = [
+        |memory| drop(memory.remove(&noise::call(N, 1)).unwrap()),
+        |memory| drop(memory.clear_function(noise::function()).unwrap()),
+        |memory| drop(memory.clear().unwrap()),
+        |memory| assert_eq!(memory.purge(&Filter::default()).unwrap().there, 1),
+    ];
+    for (n, remove) in ways.into_iter().enumerate() {
+        let mut proxy = filled();
+        proxy.speed = Some(200_000.0);
+        let (folder, memory) = other(&proxy, Access::ReadWrite, |memory| memory);
+        thread::scope(|scope| {
+            let fetching = scope.spawn(|| memory.eval(noise::call(N, 1)));
+            while proxy.count("get .npy") == 0 && !fetching.is_finished() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            remove(&memory);
+            assert!(fetching.join().unwrap() == plain_noise(N, 1));
+        });
+        assert_eq!((proxy.count("get .npy") > 0, memory.stats().misses()), (true, 1), "way {n}");
+        let entry = Memory::open(folder.path()).unwrap().entry(&noise::call(N, 1)).unwrap().expect("what was computed");
+        assert_eq!(entry.origin(), None, "way {n}");
+    }
+}
+
+#[test]
 fn what_has_expired_is_not_served_from_a_tier_and_costs_no_array() {
     let proxy = filled();
     thread::sleep(Duration::from_millis(1100));

@@ -137,10 +137,12 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
     let mut read = Vec::new();
     for (at, name) in old {
         match read_lines(disk, &name) {
-            Ok(lines) => read.push((at, name, lines)),
-            // Folding leaves what is no log. What can't be read now is folded another time; of the oldest file each
-            // has to make the same, as the result is named after it.
-            Err(error) if error.kind() == ErrorKind::Damaged || !read.is_empty() => {}
+            Ok(Some(lines)) => read.push((at, name, lines)),
+            // Folding leaves what is no log. What can't be read now, or seems to be gone, is folded another time; of the
+            // oldest file each has to make the same, as the result is named after it.
+            Err(error) if error.kind() == ErrorKind::Damaged => {}
+            Ok(None) | Err(_) if !read.is_empty() => {}
+            Ok(None) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -216,13 +218,13 @@ impl Files {
                 files.logs.push(item.name);
                 continue;
             }
-            match read_lines(disk, &item.name).map(|lines| lines.sources) {
-                Ok(Some(sources)) => {
+            match read_lines(disk, &item.name).map(|lines| lines.map(|lines| lines.sources)) {
+                Ok(Some(Some(sources))) => {
                     files.sources.extend(sources);
                     files.folded.push(item.name);
                 }
-                Ok(None) => files.unfinished.push(item.name),
-                Err(_) => {
+                Ok(Some(None)) => files.unfinished.push(item.name),
+                Ok(None) | Err(_) => {
                     files.is_unsure = true;
                     files.folded.push(item.name);
                 }
@@ -266,18 +268,19 @@ struct Lines {
     unread: u64,
 }
 
-/// Reads a file of lines; one that can't be read counts as a line that can't.
+/// Reads a file of lines; one that can't be read, or isn't there though it was listed, counts as a line that can't.
 fn read_file(disk: &Disk, name: &str) -> Lines {
-    read_lines(disk, name).unwrap_or_else(|error| {
+    let lines = read_lines(disk, name).unwrap_or_else(|error| {
         tracing::debug!(%error, "counts of calls can't be read");
-        Lines { unread: 1, ..Lines::default() }
-    })
+        None
+    });
+    lines.unwrap_or_else(|| Lines { unread: 1, ..Lines::default() })
 }
 
-/// Reads a file of lines; one that is gone has none.
-fn read_lines(disk: &Disk, name: &str) -> Result<Lines> {
+/// Reads a file of lines; `None` if it isn't there, or a network file system says so.
+fn read_lines(disk: &Disk, name: &str) -> Result<Option<Lines>> {
+    let Some(bytes) = disk.read_so_far(&format!("{FOLDER}/{name}"), FILE_MAX)? else { return Ok(None) };
     let mut lines = Lines::default();
-    let Some(bytes) = disk.read_so_far(&format!("{FOLDER}/{name}"), FILE_MAX)? else { return Ok(lines) };
     for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let read = if line.len() <= LINE_MAX { line::decode(line) } else { Err(Unread::Torn) };
         match read {
@@ -286,5 +289,5 @@ fn read_lines(disk: &Disk, name: &str) -> Result<Lines> {
             Err(Unread::Torn | Unread::Newer) => lines.unread += 1,
         }
     }
-    Ok(lines)
+    Ok(Some(lines))
 }

@@ -257,10 +257,16 @@ impl Core {
             });
             taken.map_err(|error| why_not(place, &array.file, stop, error, &allowance))?;
         }
-        if !(sought.wanted)() {
+        if !(sought.wanted)() || self.is_removed(sought.site, record) {
             return Err(Outcome::Left("it was stored or removed here meanwhile"));
         }
         arrival.publish().map_err(Outcome::Local)?;
+        // A removal leaves its mark first: what was removed since the last look is seen by this one.
+        let published = self.archive.read_record(&sought.site.record()).map_err(Outcome::Local)?;
+        if let Some(found) = published.filter(|found| self.is_removed(sought.site, &found.record)) {
+            self.archive.remove(sought.site, Some(&found.record)).map_err(Outcome::Local)?;
+            return Err(Outcome::Left("it was removed here meanwhile"));
+        }
         place.pace.fetched(bytes, begin.elapsed());
         place.count(|counts| counts.fetched_bytes += bytes);
         Ok(())

@@ -115,6 +115,14 @@ impl Deny {
         other.0.iter().all(|(target, line)| self.0.get(target).is_some_and(|known| covers(known, line)))
     }
 
+    /// Whether it has a purge, or the end of one, that another list knows nothing of.
+    pub(in crate::tier) fn says_more_than(&self, other: &Self) -> bool {
+        self.0.iter().any(|(target, line)| {
+            let known = other.0.get(target).copied().unwrap_or_default();
+            line.lifted > known.lifted || line.is_in_force() && line.until > known.until.max(known.lifted)
+        })
+    }
+
     /// Puts its purges behind those of another list, whose clocks may have been ahead: a purge has to act.
     pub(in crate::tier) fn overtake(&mut self, other: &Self) {
         for (target, line) in self.0.iter_mut().filter(|(_, line)| line.is_in_force()) {

@@ -1,7 +1,7 @@
 //! What is to be sent to one tier by one user: an empty file for each entry, in a folder that is that user's alone.
 //!
-//! A process that sends an entry renames its note first, to a name that says which process it is: so that two don't send one entry,
-//! and what a process has taken that was killed is taken by another one.
+//! A process that sends an entry renames its note first, to a name that says which process it is: so two don't send one
+//! entry, and what a process has taken that was killed is taken by another one.
 
 use std::time::{Duration, SystemTime};
 

@@ -108,7 +108,9 @@ impl Core {
             let pass = self.pass(true, &|| begin.elapsed() >= wait, begin.checked_add(wait));
             flushed.uploaded += pass.sent;
             flushed.failed += pass.failed;
-            flushed.left = pass.left;
+            // A note that is renamed while they are listed may not be in the list.
+            flushed.left =
+                if pass.left > 0 { pass.left } else { self.outbox.queues().map(|(_, queue)| queue.len()).sum() };
             pass.troubles.into_iter().for_each(|trouble| trouble::add(&mut flushed.troubles, trouble));
             let left = wait.saturating_sub(begin.elapsed());
             if flushed.left == 0 || left.is_zero() || self.all_refused() {
@@ -160,7 +162,11 @@ impl Core {
                 }
                 let claim = match queue.claim(&job) {
                     Ok(Some(claim)) => claim,
-                    Ok(None) => continue,
+                    // Another thread or process is about to send it.
+                    Ok(None) => {
+                        pass.left += 1;
+                        continue;
+                    }
                     Err(error) => {
                         tracing::debug!(tier = place.name, %error, "an entry that is to be sent can't be taken");
                         pass.left += 1;
