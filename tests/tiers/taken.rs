@@ -79,9 +79,9 @@ fn what_validate_refuses_is_not_served_from_a_tier_and_costs_no_array() {
 #[test]
 fn what_is_removed_or_purged_while_it_is_fetched_does_not_stay() {
     let ways: [fn(&Memory); 4] = [
-        |memory| drop(memory.remove(&noise::call(N, 1)).unwrap()),
-        |memory| drop(memory.clear_function(noise::function()).unwrap()),
-        |memory| drop(memory.clear().unwrap()),
+        |memory| assert!(!memory.remove(&noise::call(N, 1)).unwrap()),
+        |memory| assert_eq!(memory.clear_function(noise::function()).unwrap().items, 0),
+        |memory| assert_eq!(memory.clear().unwrap().items, 0),
         |memory| assert_eq!(memory.purge(&Filter::default()).unwrap().there, 1),
     ];
     for (n, remove) in ways.into_iter().enumerate() {
