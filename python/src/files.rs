@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ndcache::dynamic::RunTimeArgument;
 use ndcache::{Digest, FileContent, FileStamp, digest};
 use pyo3::prelude::*;
 
@@ -13,6 +14,7 @@ use crate::memory::raised;
 pub(crate) struct CoreFileContent {
     path: PathBuf,
     digest: Digest,
+    file: FileContent,
 }
 
 /// A file that counts by its size, times and inode: takes no time, and counts a file that was touched as another one.
@@ -20,6 +22,7 @@ pub(crate) struct CoreFileContent {
 pub(crate) struct CoreFileStamp {
     path: PathBuf,
     digest: Digest,
+    file: FileStamp,
 }
 
 #[pymethods]
@@ -27,8 +30,8 @@ impl CoreFileContent {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let opened = path.clone();
-        let digest = py.detach(|| FileContent::open(opened).map(|file| digest(&file)));
-        Ok(Self { path, digest: digest.map_err(|error| raised(&error))? })
+        let file = py.detach(|| FileContent::open(opened)).map_err(|error| raised(&error))?;
+        Ok(Self { path, digest: digest(&file), file })
     }
 
     /// Where the file was when it was read.
@@ -51,8 +54,8 @@ impl CoreFileStamp {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let opened = path.clone();
-        let digest = py.detach(|| FileStamp::open(opened).map(|file| digest(&file)));
-        Ok(Self { path, digest: digest.map_err(|error| raised(&error))? })
+        let file = py.detach(|| FileStamp::open(opened)).map_err(|error| raised(&error))?;
+        Ok(Self { path, digest: digest(&file), file })
     }
 
     /// Where the file was when it was looked at.
@@ -70,10 +73,30 @@ impl CoreFileStamp {
     }
 }
 
-/// The digest of one of them.
-pub(crate) fn file_digest(value: &Bound<'_, PyAny>) -> Option<Digest> {
-    if let Ok(file) = value.cast::<CoreFileContent>() {
-        return Some(file.get().digest);
+/// A file that lies in an argument: it is looked at once more before a result is stored.
+#[derive(Clone)]
+pub(crate) enum HeldFile {
+    Content(FileContent),
+    Stamp(FileStamp),
+}
+
+impl HeldFile {
+    /// The argument, with this file in it.
+    pub(crate) fn lie_in(&self, argument: RunTimeArgument) -> RunTimeArgument {
+        let held = match self {
+            Self::Content(file) => argument.clone().holding(file),
+            Self::Stamp(file) => argument.clone().holding(file),
+        };
+        // What is in memory is hashed without fail.
+        held.unwrap_or(argument)
     }
-    value.cast::<CoreFileStamp>().ok().map(|file| file.get().digest)
+}
+
+/// The digest of one of them, and the file.
+pub(crate) fn file_of(value: &Bound<'_, PyAny>) -> Option<(Digest, HeldFile)> {
+    if let Ok(file) = value.cast::<CoreFileContent>() {
+        return Some((file.get().digest, HeldFile::Content(file.get().file.clone())));
+    }
+    let file = value.cast::<CoreFileStamp>().ok()?;
+    Some((file.get().digest, HeldFile::Stamp(file.get().file.clone())))
 }

@@ -115,6 +115,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<memory::CoreMemory>()?;
     module.add_class::<function::CoreFunction>()?;
     module.add_class::<function::CoreLead>()?;
+    module.add_class::<function::Inherited>()?;
     module.add_class::<function::CoreReference>()?;
     module.add_class::<function::CoreExplanation>()?;
     module.add_class::<entry::CoreEntry>()?;

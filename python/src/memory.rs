@@ -46,7 +46,7 @@ pub(crate) struct CoreMemory {
     pub(crate) trust: Trust,
     pub(crate) verbose: i64,
     pub(crate) texts: bool,
-    pub(crate) expires: bool,
+    pub(crate) expires: Option<Duration>,
     pub(crate) recheck: f64,
     /// The last calls of this process that missed: function, arguments in words, reason.
     misses: Mutex<VecDeque<(String, String, String)>>,
@@ -103,7 +103,7 @@ impl CoreMemory {
             None => 1,
         };
         let texts = get("texts")?.map_or(Ok(true), |texts| texts.is_truthy())?;
-        let expires = get("expires")?.is_some();
+        let expires = get("expires")?.map(|expires| duration(&expires, "expires")).transpose()?;
         let (memory, location) = match location {
             None => (Arc::new(Memory::disabled()), None),
             Some(location) => {

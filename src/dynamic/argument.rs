@@ -82,6 +82,27 @@ impl RunTimeArgument {
         Self { array: Some(array.clone()), ..Self::new(name, array.digest(), &text) }
     }
 
+    /// The files that `value` stands for, or that are in it, lie inside this argument: they are looked at once more before
+    /// a result is stored, and results of [`FileStamp`](crate::FileStamp)s go to no tier. They enter no key: `digest` has to.
+    ///
+    /// ```
+    /// use ndcache::dynamic::RunTimeArgument;
+    /// use ndcache::{FileContent, digest};
+    ///
+    /// let file = FileContent::open("Cargo.toml")?;
+    /// let pair = RunTimeArgument::new("pair", digest(&(&file, 3)), "Cargo.toml, 3").holding(&file)?;
+    /// assert_eq!(pair.digest(), digest(&(&file, 3)));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the value can't be hashed: a file can't be read, say.
+    pub fn holding<T: ContentHash + ?Sized>(mut self, value: &T) -> Result<Self> {
+        self.files.extend(Self::of(self.name, value)?.files);
+        Ok(self)
+    }
+
     /// A part of its value, by where it is in it (`kind`, `steps[3]`): so that [`explain`](super::RunTimeCall::explain) can say
     /// which part has changed. It enters no key; of an argument's parts no two are at one place.
     #[must_use]

@@ -240,7 +240,7 @@ impl form::Form<RawValue> for Form {
         let record = entry.record;
         let value = entry.load(|reader| load(reader, self))?;
         let owner = entry.memo_entry.map(|memo_entry| owner(&memo_entry.found.stat));
-        Ok(value.found_with(&record.python, record.origin.as_deref(), owner))
+        Ok(value.found_with(&record.python, record.origin.as_deref(), owner, record.expires))
     }
 
     fn keep(self, value: RawValue) -> RawValue {

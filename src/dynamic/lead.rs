@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::{RunTimeCall, TaskId};
 use crate::call::request::{AnyCall, Request};
@@ -20,6 +20,7 @@ use crate::memory::turn::{ComputeTurn, Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Form, RawValue, Untyped};
+use crate::record::nanoseconds_since_1970;
 use crate::stats::verbose::{MissReport, Storing};
 
 /// How long, and on whose behalf, a call waits for others that compute its key.
@@ -245,6 +246,31 @@ impl Lead {
         self.expires = self.expires.into_iter().chain(expires).min();
         Frame::expires(self.lifetime.and_then(good_until));
         value
+    }
+
+    /// Says when the first of the cached calls inside expires, for what wasn't run by [`compute`](Self::compute), or made
+    /// cached calls on other threads, too; and passes that on, with the function's own `expires`, to the cached function
+    /// that called on this thread.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeCall, Turn, Wait};
+    /// use ndcache::{Memory, digest};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let memory = Memory::open(folder.path())?;
+    /// let call = RunTimeCall::new(FunctionBuilder::new("report", digest("1")).build()?, []);
+    /// let Turn::Compute(mut lead) = call.lead(&memory, Form::Owned, &Wait::new()) else { panic!("it isn't stored") };
+    /// lead.inherit(Some(SystemTime::now() + Duration::from_secs(60))); // computed somewhere else
+    /// lead.store(RawValue::of(&3.5)?, Form::Owned);
+    /// assert!(call.entry(&memory)?.is_some_and(|entry| entry.expires().is_some()));
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn inherit(&mut self, expires: Option<SystemTime>) {
+        let expires = expires.map(nanoseconds_since_1970);
+        self.expires = self.expires.into_iter().chain(expires).min();
+        Frame::expires(expires);
+        Frame::expires(self.lifetime.and_then(good_until));
     }
 
     /// Says how long it took, for what wasn't run by [`compute`](Self::compute). Else it is the time since the lead was

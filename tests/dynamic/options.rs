@@ -1,10 +1,11 @@
 //! What a run-time function says about its calls, and what a memory says about all.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use ndcache::dynamic::{Form, Options, RawValue, RunTimeCall, Turn, Wait};
+use ndcache::dynamic::{Form, Options, RawValue, RunTimeCall, Turn, Wait, note_expiry, on_expiry};
 use ndcache::{Compression, Memory, Mode, cache};
 
 use super::{Computed, call, doubles};
@@ -160,4 +161,82 @@ fn arguments_that_stand_for_files_are_looked_at_again() {
     };
     changed.eval(&memory, Form::Owned, compute).unwrap();
     assert!(!changed.contains(&memory), "what was computed isn't of what was hashed");
+}
+
+#[test]
+fn files_inside_of_an_argument_are_looked_at_again() {
+    use ndcache::dynamic::RunTimeArgument;
+    use ndcache::{FileContent, digest};
+    let (folder, memory) = fresh();
+    let path = folder.path().join("input");
+    std::fs::write(&path, b"before").unwrap();
+    let made = || {
+        let file = FileContent::open(&path).unwrap();
+        let argument = RunTimeArgument::new("held", digest(&(&file, 1)), "").holding(&file).unwrap();
+        RunTimeCall::new(super::function("reads inside", "1"), [argument])
+    };
+    made().eval(&memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
+    assert!(made().contains(&memory));
+    std::fs::write(&path, b"after").unwrap();
+    let changed = made();
+    let compute = || {
+        std::fs::write(&path, b"meanwhile").unwrap();
+        RawValue::of(&2_u8)
+    };
+    changed.eval(&memory, Form::Owned, compute).unwrap();
+    assert!(!changed.contains(&memory), "what was computed isn't of what was hashed");
+}
+
+#[test]
+fn what_was_computed_elsewhere_is_said_to_expire_and_so_does_its_caller() {
+    let (_folder, memory) = fresh();
+    let hour: Option<ndcache::dynamic::Lifetime> = Some(Arc::new(|| Duration::from_secs(3600)));
+    let (outer, inner, plain) = (call("caller", 1), call("elsewhere", 1), call("hourly", 1));
+    let lead = |call: &RunTimeCall| match call.lead(&memory, Form::Owned, &Wait::new()) {
+        Turn::Compute(lead) => lead,
+        other => panic!("nobody has it: {other:?}"),
+    };
+    let at = |call: &RunTimeCall| call.entry(&memory).unwrap().unwrap().expires();
+    let (soon, mut of_outer) = (SystemTime::now() + Duration::from_secs(60), lead(&outer));
+    of_outer.compute(|| {
+        let mut of_inner = lead(&inner);
+        of_inner.inherit(Some(soon));
+        of_inner.inherit(None);
+        of_inner.store(RawValue::of(&1_u8).unwrap(), Form::Owned);
+    });
+    of_outer.store(RawValue::of(&2_u8).unwrap(), Form::Owned);
+    assert_eq!((at(&inner), at(&outer)), (Some(soon), Some(soon)));
+    assert_eq!(inner.look_up(&memory, Form::Owned).unwrap().expires(), Some(soon));
+
+    let mut options = Options::default();
+    options.expires = hour;
+    let (around, plain) = (call("around it", 1), plain.options(Arc::new(options)));
+    let mut of_around = lead(&around);
+    of_around.compute(|| {
+        let mut of_plain = lead(&plain);
+        of_plain.inherit(None);
+        of_plain.discard("it has raised");
+    });
+    of_around.store(RawValue::of(&2_u8).unwrap(), Form::Owned);
+    assert!(at(&around).is_some(), "its own `expires` is passed on, too");
+}
+
+#[test]
+fn who_listens_hears_on_the_thread_of_the_call_when_results_expire() {
+    thread_local!(static HEARD: Cell<Option<SystemTime>> = const { Cell::new(None) });
+    assert!(on_expiry(|at| HEARD.set(Some(at))), "the first one");
+    assert!(!on_expiry(|_| ()), "it stays");
+    let (_folder, memory) = fresh();
+    let (none, soon) = (call("heard of", 0), SystemTime::now() + Duration::from_secs(60));
+    none.eval(&memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
+    assert_eq!(HEARD.take(), None);
+    let call = call("heard of", 1);
+    let compute = || {
+        note_expiry(soon);
+        RawValue::of(&1_u8)
+    };
+    call.eval(&memory, Form::Owned, compute).unwrap();
+    assert_eq!(HEARD.take(), Some(soon));
+    call.look_up(&memory, Form::Owned).unwrap();
+    assert_eq!(HEARD.take(), Some(soon), "of a hit, too");
 }

@@ -195,26 +195,61 @@ class Explanation:
         return explanation_html(self)
 
 
+@types.coroutine
+def _followed(inherited: Any, coroutine: Any) -> Any:
+    """Runs a coroutine in steps that are inside ``inherited`` each, as are the tasks and threads that they begin.
+
+    Between the steps others run, in the same context, too, if whoever runs them has it so.
+    """
+    send, value = coroutine.send, None
+    while True:
+        token = inherited.enter()
+        try:
+            awaited = send(value)
+        except StopIteration as end:
+            return end.value
+        finally:
+            inherited.leave(token)
+            value = None  # an error would keep this frame, and the frame it
+        send = coroutine.send
+        try:
+            value = yield awaited
+        except BaseException as error:  # GeneratorExit, too: the coroutine ends by it as it does by any
+            send, value = coroutine.throw, error
+
+
 class AsyncCachedFunction(CachedFunction):
     """A cached coroutine function: each call is awaited. What is awaited twice at once is computed once."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.memory is None:
-            return await self.func(*args, **kwargs)
         is_hit, value = self.peek(args, kwargs)
-        if is_hit:
-            return value
+        return value if is_hit else await self._missed(args, kwargs, False)
+
+    async def _missed(self, args: tuple[Any, ...], kwargs: dict[str, Any], anew: bool) -> Any:
+        """Waits for what another call computes, or computes; if ``anew``, whatever is stored."""
+        if self.memory is None:
+            return await self._uncached(args, kwargs)
         import asyncio  # it takes long, and whoever awaits has it
 
-        is_hit, value = await asyncio.to_thread(self.lead, args, kwargs)
+        # In a thread with a copy of this context: what expires there is known here.
+        is_hit, value = await asyncio.to_thread(self.lead, args, kwargs, anew)
         if is_hit:
             return value
-        return await (self.func(*args, **kwargs) if value is None else self._lead(value, args, kwargs))
+        return await (self._uncached(args, kwargs) if value is None else self._lead(value, args, kwargs))
+
+    async def _uncached(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return await self.func(*args, **kwargs)
+        finally:
+            self.note_uncached()
+
+    async def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await self.func(*args, **kwargs)
 
     async def _lead(self, lead: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Computes as the one whose result the others wait for."""
         try:
-            value = await self.func(*args, **kwargs)
+            value = await _followed(lead.inherited, self._run(args, kwargs))
         except BaseException as error:
             lead.discard(type(error).__name__)
             raise
@@ -226,10 +261,7 @@ class AsyncCachedFunction(CachedFunction):
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
         """Computes anew, stores, and returns the result."""
-        if self.memory is None:
-            return await self.func(*args, **kwargs)
-        self.remove_call(args, kwargs)
-        return await self(*args, **kwargs)
+        return await self._missed(args, kwargs, True)
 
     async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
         """Returns a small reference to the result, which ``get()`` loads."""
@@ -248,7 +280,8 @@ class LibraryFunction(CachedFunction):
 
         state = self.__dict__
         of = make(memory, self.func, state["_options"], state["_path"], state["_signature"])
-        state.update(_of=of, _run=self.func if memory is None else of)
+        # Without a memory it just runs; one whose results expire says so to what has called it.
+        state.update(_of=of, _run=self.func if memory is None and not of.has_lifetime else of)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(*args, **kwargs)

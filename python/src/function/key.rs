@@ -12,7 +12,7 @@ use super::object::CoreFunction;
 use super::resolved::Resolved;
 use super::run::is_exit;
 use super::validation;
-use crate::files::file_digest;
+use crate::files::HeldFile;
 use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
 
 /// A call whose arguments are digested.
@@ -30,23 +30,24 @@ pub(crate) struct Counted<'py> {
     pub(crate) digest: Digest,
     /// A function says what counts of it.
     pub(crate) by_key: bool,
-    /// What counts of it is a file.
-    pub(crate) is_file: bool,
     unordered: bool,
+    /// Those that lie in what counts of it.
+    files: Vec<HeldFile>,
 }
 
-/// A [`Counted`] outside of the interpreter.
-pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 3]);
+/// A [`Counted`] outside of the interpreter, of a call whose turn to compute it has come: the turn has the files.
+pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 2]);
 
 impl<'py> Counted<'py> {
     /// The form that outlives this stay in the interpreter.
     pub(super) fn unbind(self) -> UnboundCounted {
-        (self.name, self.value.unbind(), self.digest, [self.by_key, self.is_file, self.unordered])
+        (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered])
     }
 
     pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &UnboundCounted) -> Self {
-        let [by_key, is_file, unordered] = *flags;
-        Self { name: name.clone(), value: value.bind(py).clone(), digest: *digest, by_key, is_file, unordered }
+        let [by_key, unordered] = *flags;
+        let (name, value, files) = (name.clone(), value.bind(py).clone(), Vec::new());
+        Self { name, value, digest: *digest, by_key, unordered, files }
     }
 }
 
@@ -136,14 +137,10 @@ impl CoreFunction {
             Some(key) => key.call1((&value,))?,
             None => value.clone(),
         };
-        let digest = if unordered {
-            // Sorted by name already.
-            digest_of(&counts, false)?
-        } else {
-            try_digest_of(&counts, false, &mut keyed.claims)?
-        };
-        let is_file = by_key && file_digest(&counts).is_some();
-        keyed.counted.push(Counted { name, value, digest, by_key, is_file, unordered });
+        // What is in no order is sorted by name already.
+        let digest = try_digest_of(&counts, false, &mut keyed.claims)?;
+        let files = std::mem::take(&mut keyed.claims.files);
+        keyed.counted.push(Counted { name, value, digest, by_key, unordered, files });
         Ok(())
     }
 }
@@ -168,6 +165,7 @@ impl Keyed<'_> {
             let is_secret = function.secret.contains(&counted.name);
             let text = if texts && !is_secret { short_text(&counted.value) } else { String::new() };
             let argument = RunTimeArgument::new(&counted.name, counted.digest, &text);
+            let argument = counted.files.iter().fold(argument, |argument, file| file.lie_in(argument));
             if is_secret { argument.secret() } else { argument }
         });
         RunTimeCall::new(self.resolved.function, arguments).options(Arc::clone(&function.options))
@@ -187,15 +185,11 @@ impl Keyed<'_> {
     }
 
     /// The first argument that doesn't have the digest any more that it had.
-    pub(crate) fn changed(&self, function: &CoreFunction, result: &Bound<'_, PyAny>) -> Option<&str> {
+    pub(crate) fn changed(&self, result: &Bound<'_, PyAny>) -> Option<&str> {
         let changed = |counted: &&Counted<'_>| {
-            let now = || match function.key_of(counted.value.py(), &counted.name)? {
-                // A file may have been written meanwhile; what another function says is its own affair.
-                Some(key) if counted.is_file => digest_of(&key.call1((&counted.value,))?, false),
-                Some(_) => Ok(counted.digest),
-                None => digest_of(&counted.value, false),
-            };
-            let may_change = counted.is_file || !(counted.by_key || is_immutable(&counted.value));
+            // What a function says is its own affair.
+            let may_change = !(counted.by_key || is_immutable(&counted.value));
+            let now = || digest_of(&counted.value, false);
             may_change && now().is_ok_and(|now| now != counted.digest) && !holds(result, &counted.value, 2)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())

@@ -3,8 +3,8 @@
 //! * `bind`: arguments to parameters; `resolved`: the function's code, until a guard says that it has changed;
 //!   `key`: a call with its digests; `front`: small results that are remembered; `run`: look up, wait, compute, store;
 //!   `object`: the methods, `messages`: what they say, `validation`: the user's word on stored results;
-//!   `lead`: a computation that is under way, `reference`: a stored result that isn't loaded, `explanation`: why a
-//!   call misses.
+//!   `lead`: a computation that is under way, with what the cached calls inside mean for its result; `reference`: a
+//!   stored result that isn't loaded, `explanation`: why a call misses.
 
 mod bind;
 mod explanation;
@@ -20,7 +20,7 @@ mod validation;
 
 pub(crate) use explanation::CoreExplanation;
 pub(crate) use front::front_hits;
-pub(crate) use lead::CoreLead;
+pub(crate) use lead::{CoreLead, Inherited};
 pub(crate) use object::CoreFunction;
 pub(crate) use reference::CoreReference;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ndcache::Entry;
 use ndcache::dynamic::Options;
@@ -29,7 +29,7 @@ pub(crate) struct CoreFunction {
     placed: Mutex<Option<Arc<Placed>>>,
     pub(super) func: Py<PyAny>,
     pub(super) path: String,
-    resolve: Py<PyAny>,
+    pub(super) resolve: Py<PyAny>,
     pub(super) signature: Option<Signature>,
     pub(super) ignored: Vec<String>,
     keys: Option<Py<PyDict>>,
@@ -37,7 +37,7 @@ pub(crate) struct CoreFunction {
     pub(super) options: Arc<Options>,
     verbose: Option<i64>,
     mmap: Option<MmapMode>,
-    resolved: Mutex<Option<Arc<Resolved>>>,
+    pub(super) resolved: Mutex<Option<Arc<Resolved>>>,
     pub(super) front: Mutex<Front>,
     /// Its results may be remembered by arguments alone, as far as it says so itself.
     fronted: bool,
@@ -61,7 +61,7 @@ pub(super) struct Placed {
 impl Placed {
     fn of(memory: Py<CoreMemory>, path: &str) -> Arc<Self> {
         let core = memory.get();
-        let fronts = !core.expires && core.recheck == 0.0 && core.verbose < 2;
+        let fronts = core.expires.is_none() && core.recheck == 0.0 && core.verbose < 2;
         Arc::new(Self { hits: counter(&core.memory, path), fronts, memory })
     }
 }
@@ -214,6 +214,12 @@ impl CoreFunction {
         &self.path
     }
 
+    /// Whether the function says itself how long its results are good for.
+    #[getter]
+    fn has_lifetime(&self) -> bool {
+        self.options.expires.is_some()
+    }
+
     /// Why the last call that went through here missed; empty if it hit.
     #[getter]
     fn why(&self) -> String {
@@ -241,7 +247,7 @@ impl CoreFunction {
     ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
         let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok((false, None)) };
         Ok(match self.look_up(py, &keyed)? {
-            Found::Value(value) => {
+            Found::Value(value, _) => {
                 self.set_why(String::new());
                 (true, Some(value))
             }
@@ -250,12 +256,13 @@ impl CoreFunction {
     }
 
     /// `(True, value)` if the call is stored, or becomes so while this waits; else `(False, turn)`: a `Lead`, on which
-    /// the others wait, or None where nothing can be stored.
-    #[pyo3(name = "lead", signature = (args, kwargs=None))]
+    /// the others wait, or None where nothing can be stored. If `anew`, whatever is stored is left and computed again.
+    #[pyo3(name = "lead", signature = (args, kwargs=None, anew=false))]
     fn lead_py<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
+        anew: bool,
     ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
         let py = slf.py();
         let this = slf.get();
@@ -270,22 +277,29 @@ impl CoreFunction {
                 return Ok((false, None));
             }
         };
-        match this.look_up(py, &keyed)? {
-            Found::Value(value) => {
+        let found = if anew { Found::Nothing } else { this.look_up(py, &keyed)? };
+        match found {
+            Found::Value(value, _) => {
                 this.set_why(String::new());
                 return Ok((true, Some(value)));
             }
             Found::Refused => return Ok((false, None)),
             Found::Nothing => {}
         }
-        match this.lead(py, &keyed, Way::Eval, Some(ndcache::dynamic::TaskId::unique()))? {
+        let way = if anew { Way::Anew } else { Way::Eval };
+        match this.lead(py, &keyed, way, Some(ndcache::dynamic::TaskId::unique()))? {
             Led::Value(value) => Ok((true, Some(value))),
             Led::Turn(lead) => {
-                let lead = Bound::new(py, CoreLead::new(slf.clone().unbind(), keyed, lead))?;
+                let lead = Bound::new(py, CoreLead::new(py, slf.clone().unbind(), keyed, lead)?)?;
                 Ok((false, Some(lead.into_any())))
             }
             Led::Alone => Ok((false, None)),
         }
+    }
+
+    /// A call has been computed beside the cache: what has called it is good for no longer than its result.
+    fn note_uncached(&self, py: Python<'_>) {
+        self.note_lifetime(py, SystemTime::now());
     }
 
     /// Whether the call would hit; nothing is loaded or counted.
@@ -340,6 +354,7 @@ impl CoreFunction {
         let mut value = None;
         if py.detach(|| call.contains(core)) {
             this.set_why(String::new());
+            this.note_entry(py, &call, core);
         } else {
             value = Some(this.evaluate(py, args, kwargs, Way::Eval)?);
             if !py.detach(|| call.contains(core)) {
@@ -465,27 +480,6 @@ impl CoreFunction {
             return None;
         }
         python::lock(&self.placed).as_ref().filter(|placed| placed.fronts).cloned()
-    }
-
-    /// Whether what was resolved still stands, and nothing is captured that is digested at each call.
-    #[inline]
-    pub(super) fn stands(&self, py: Python<'_>) -> bool {
-        let resolved = python::lock(&self.resolved).clone();
-        resolved.is_some_and(|resolved| resolved.captured.is_empty() && resolved.guards.hold(py))
-    }
-
-    /// The function's code as it counts now.
-    pub(super) fn resolved(&self, py: Python<'_>) -> PyResult<Arc<Resolved>> {
-        let known = python::lock(&self.resolved).clone();
-        if let Some(known) = known.filter(|known| known.guards.hold(py)) {
-            return Ok(known);
-        }
-        let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
-        // What it replaces may end in code of the user's, which may call this: it does so without the lock.
-        let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
-        python::lock(&self.front).clear();
-        drop(replaced);
-        Ok(resolved)
     }
 
     /// What says of the parameter what counts of it.

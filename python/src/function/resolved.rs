@@ -9,8 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::bind::Signature;
+use super::object::CoreFunction;
 use crate::guards::{Captured, Guards};
 use crate::memory::raised;
+use crate::python;
 
 /// What the Python side has said of a function.
 pub(crate) struct Resolved {
@@ -46,6 +48,29 @@ impl Resolved {
         }
         let function = builder.build().map_err(|error| raised(&error))?;
         Ok(Arc::new(Self { function, code, body, parts, guards, captured, signature }))
+    }
+}
+
+impl CoreFunction {
+    /// Whether what was resolved still stands, and nothing is captured that is digested at each call.
+    #[inline]
+    pub(super) fn stands(&self, py: Python<'_>) -> bool {
+        let resolved = python::lock(&self.resolved).clone();
+        resolved.is_some_and(|resolved| resolved.captured.is_empty() && resolved.guards.hold(py))
+    }
+
+    /// The function's code as it counts now.
+    pub(super) fn resolved(&self, py: Python<'_>) -> PyResult<Arc<Resolved>> {
+        let known = python::lock(&self.resolved).clone();
+        if let Some(known) = known.filter(|known| known.guards.hold(py)) {
+            return Ok(known);
+        }
+        let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
+        // What it replaces may end in code of the user's, which may call this: it does so without the lock.
+        let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
+        python::lock(&self.front).clear();
+        drop(replaced);
+        Ok(resolved)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use ndcache::dynamic::{Lead, RawValue, RunTimeCall, Turn, Wait};
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::front::small;
 use super::key::{Keyed, Outcome};
+use super::lead::followed;
 use super::object::CoreFunction;
 use crate::memory::{CoreMemory, changed, changes};
 use crate::python;
@@ -45,7 +46,8 @@ pub(super) enum Way {
 
 /// What a lookup came to.
 pub(super) enum Found<'py> {
-    Value(Bound<'py, PyAny>),
+    /// The second: it expires with a cached call that was made inside its computation.
+    Value(Bound<'py, PyAny>, bool),
     Nothing,
     /// A pickle that isn't loaded: to be computed, and not stored in its place.
     Refused,
@@ -80,9 +82,8 @@ impl CoreFunction {
             }
             return Ok(result);
         }
-        let Some(memory) = self.memory(py) else { return self.run(py, args, kwargs) };
-        if !memory.get().enabled_now() {
-            return self.run(py, args, kwargs);
+        if !self.is_enabled(py) {
+            return self.run_uncached(py, args, kwargs);
         }
         let (at, since) = (changes(), Instant::now());
         let keyed = match self.keyed(py, args, kwargs)? {
@@ -90,13 +91,14 @@ impl CoreFunction {
             Outcome::Misfit => return self.run(py, args, kwargs).map_err(|error| self.misfit(py, error)),
             Outcome::Unkeyable(why) => {
                 self.say_unkeyable(py, &why)?;
-                return self.run(py, args, kwargs);
+                return self.run_uncached(py, args, kwargs);
             }
         };
         if way == Way::Eval {
             match self.look_up(py, &keyed)? {
-                Found::Value(value) => {
-                    if let Some(arguments) = arguments.filter(|_| keyed.resolved.captured.is_empty()) {
+                Found::Value(value, expires) => {
+                    let lasts = !expires && keyed.resolved.captured.is_empty();
+                    if let Some(arguments) = arguments.filter(|_| lasts) {
                         python::lock(&self.front).put(arguments, &value, at, since);
                     }
                     return self.hit(py, &keyed, args, kwargs, value);
@@ -116,6 +118,18 @@ impl CoreFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.func.bind(py).call(args, kwargs)
+    }
+
+    /// Runs the function beside the cache. What has called a function with `expires` is good for no longer, all the same.
+    fn run_uncached<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let result = self.run(py, args, kwargs);
+        self.note_lifetime(py, SystemTime::now());
+        result
     }
 
     /// What is raised of a call that doesn't fit the function, if it was the call that has raised it.
@@ -149,8 +163,9 @@ impl CoreFunction {
     fn decoded<'py>(&self, py: Python<'py>, call: &RunTimeCall, value: RawValue) -> PyResult<Found<'py>> {
         let Some(memory) = self.memory(py) else { return Ok(Found::Nothing) };
         let core = memory.get();
+        let expires = value.expires().is_some();
         match decode(py, value, self.mmap(py), core.trust, &Place::of(call, &core.memory)) {
-            Ok(Loaded::Value(value)) => Ok(Found::Value(value)),
+            Ok(Loaded::Value(value)) => Ok(Found::Value(value, expires)),
             Ok(Loaded::Refused(why)) => {
                 self.say_refused(py, &why)?;
                 Ok(Found::Refused)
@@ -204,11 +219,12 @@ impl CoreFunction {
         let mut lead = match self.lead(py, keyed, way, None)? {
             Led::Value(value) => return self.hit(py, keyed, args, kwargs, value),
             Led::Turn(lead) => lead,
-            Led::Alone => return self.run(py, args, kwargs),
+            Led::Alone => return self.run_uncached(py, args, kwargs),
         };
         let begin = Instant::now();
-        let result = lead.compute(|| self.run(py, args, kwargs));
+        let (result, expires) = followed(py, || lead.compute(|| self.run(py, args, kwargs)));
         let took = begin.elapsed();
+        lead.inherit(expires);
         self.finish(py, keyed, lead, result, took)
     }
 
@@ -232,7 +248,7 @@ impl CoreFunction {
         self.set_why(why.clone());
         let lead = match self.turn(py, &call, core, task)? {
             Turn::Found(value) => match self.decoded(py, &call, value)? {
-                Found::Value(value) => return Ok(Led::Value(value)),
+                Found::Value(value, _) => return Ok(Led::Value(value)),
                 // The others' result isn't one for us.
                 Found::Nothing | Found::Refused => {
                     let call = keyed.call(self, core.texts).refresh();
@@ -338,7 +354,7 @@ impl CoreFunction {
             return Ok((result, Some("nothing is written in this mode".to_owned())));
         }
         if keyed.claims.bytes <= CHECKED
-            && let Some(name) = keyed.changed(self, &result)
+            && let Some(name) = keyed.changed(&result)
         {
             let what = match name.strip_prefix("captured ") {
                 Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),

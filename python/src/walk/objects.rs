@@ -11,7 +11,7 @@ use super::arrays::{array_digest, descr_of};
 use super::classes::{feed_class, module_of, unkeyable};
 use super::stream::tag;
 use super::walker::{Part, PartName, Parts, Stop, Walker};
-use crate::files::file_digest;
+use crate::files::file_of;
 use crate::function::CoreFunction;
 use crate::python::{self, Types};
 
@@ -93,7 +93,8 @@ impl<'py> Walker<'py> {
         if class.is(&types.ndarray) || class.is(&types.memmap) {
             return self.array(value, None);
         }
-        if let Some(digest) = file_digest(value) {
+        if let Some((digest, file)) = file_of(value) {
+            self.claims.files.push(file);
             self.stream.leaf(digest);
             return Ok(());
         }

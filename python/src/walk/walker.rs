@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::Unkeyable;
 use super::stream::{LONG, Stream};
 use super::text::short_text;
+use crate::files::HeldFile;
 use crate::python;
 
 /// From this depth on it is looked for cycles.
@@ -29,6 +30,8 @@ pub(crate) struct Claims {
     pub(crate) arrays: Vec<Array>,
     /// How many bytes were digested.
     pub(crate) bytes: u64,
+    /// Files that stand for what they held.
+    pub(crate) files: Vec<HeldFile>,
 }
 
 /// The digest of `value`; the order of dicts doesn't count if `unordered`.
@@ -66,6 +69,7 @@ impl Claims {
     fn add(&mut self, walker: Walker<'_>) {
         self.bytes += walker.claims.bytes + walker.stream.len() as u64;
         self.arrays.extend(walker.claims.arrays);
+        self.files.extend(walker.claims.files);
     }
 }
 

@@ -1,9 +1,49 @@
 //! Which cached functions a thread is computing, and what the cached calls inside them mean for them.
 
 use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use crate::key::Function;
 use crate::memory::Engine;
+use crate::record::nanoseconds_since_1970;
+
+/// Who follows computations that go from thread to thread, which no frame does.
+static LISTENER: OnceLock<fn(SystemTime)> = OnceLock::new();
+
+/// From here on `listener` is told when the result of a cached call is good no longer, on the thread that made the call
+/// and before the call returns; of results that don't expire it isn't told. Returns whether there was none before: the
+/// first one stays.
+///
+/// An entry expires with the cached calls that its computation made on its own thread. A binding whose computations go
+/// from thread to thread, or take turns on one, knows better whose a call is: it keeps the first moment for each of its
+/// computations, and gives it to [`Lead::inherit`](crate::dynamic::Lead::inherit).
+pub fn on_expiry(listener: fn(SystemTime)) -> bool {
+    LISTENER.set(listener).is_ok()
+}
+
+/// Notes that what was computed just now on this thread is good until then: the cached function that is being computed
+/// here is good for no longer. For calls that go beside the cache; of the others it is known.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeCall, note_expiry};
+/// use ndcache::{Memory, digest};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// let memory = Memory::open(folder.path())?;
+/// let call = RunTimeCall::new(FunctionBuilder::new("report", digest("1")).build()?, []);
+/// let compute = || {
+///     note_expiry(SystemTime::now() + Duration::from_secs(60)); // of a price, say
+///     RawValue::of(&3.5)
+/// };
+/// call.eval(&memory, Form::Owned, compute)?;
+/// assert!(call.entry(&memory)?.is_some_and(|entry| entry.expires().is_some()));
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+pub fn note_expiry(at: SystemTime) {
+    Frame::expires(Some(nanoseconds_since_1970(at)));
+}
 
 impl Engine {
     /// Warns once when a cached function calls another that is neither found nor named in its `depends(…)`: a change of the inner
@@ -53,6 +93,13 @@ impl Frame {
     /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
     pub(crate) fn expires(at: Option<u64>) {
         let Some(at) = at else { return };
+        Self::note(at);
+        if let Some(listener) = LISTENER.get() {
+            listener(SystemTime::UNIX_EPOCH + Duration::from_nanos(at));
+        }
+    }
+
+    fn note(at: u64) {
         // `try_with`: a cached function may run in the destructor of another thread local.
         let _ = FRAMES.try_with(|frames| {
             if let Some((_, first)) = frames.borrow_mut().last_mut() {
@@ -71,6 +118,9 @@ impl Drop for Frame {
     /// On unwinding too: if the panic is caught, the calls inside have been made all the same.
     fn drop(&mut self) {
         let left = FRAMES.try_with(|frames| frames.borrow_mut().pop()).ok().flatten();
-        Self::expires(left.and_then(|(_, expires)| expires));
+        // The listener has heard of it.
+        if let Some(at) = left.and_then(|(_, expires)| expires) {
+            Self::note(at);
+        }
     }
 }

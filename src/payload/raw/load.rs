@@ -36,7 +36,7 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<RawValue> {
             _ => message.extend_from_slice(bytes),
         }
     }
-    Ok(RawValue { message, arrays: loading.arrays, python: Vec::new(), origin: None, filed: false, owner: None })
+    Ok(RawValue::made(message, loading.arrays))
 }
 
 struct Loading<'a> {

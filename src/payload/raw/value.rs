@@ -1,6 +1,7 @@
 //! A value as MessagePack, with its arrays beside it.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use super::{Array, load, save};
 use crate::digest::{ArrayMeta, Digest};
@@ -38,6 +39,8 @@ pub struct RawValue {
     /// Each array gets a file.
     pub(super) filed: bool,
     pub(super) owner: Option<Owner>,
+    /// In nanoseconds since 1970.
+    pub(super) expires: Option<u64>,
 }
 
 /// Whose the record of a loaded value was, by the descriptor that it was read from.
@@ -70,7 +73,7 @@ impl RawValue {
     /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than 1, 3,
     /// 4 and 5, or doesn't refer to its arrays one after the other.
     pub fn new(message: Vec<u8>, arrays: Vec<Array>) -> Result<Self> {
-        let value = Self { message, arrays, python: Vec::new(), origin: None, filed: false, owner: None };
+        let value = Self::made(message, arrays);
         save::check(&value)?;
         Ok(value)
     }
@@ -78,8 +81,7 @@ impl RawValue {
     /// An array and nothing else.
     #[must_use]
     pub fn of_array(array: Array) -> Self {
-        let message = array_reference(0).to_vec();
-        Self { message, arrays: vec![array], python: Vec::new(), origin: None, filed: false, owner: None }
+        Self::made(array_reference(0).to_vec(), vec![array])
     }
 
     /// A Rust value, copied: what a `#[cache]` function of that result type would store.
@@ -92,14 +94,7 @@ impl RawValue {
         let mut out = Writer::new(&mut arrays, 0);
         value.save(&mut out)?;
         let message = out.finish();
-        let source = Self {
-            message: message.clone(),
-            arrays: arrays.0,
-            python: Vec::new(),
-            origin: None,
-            filed: false,
-            owner: None,
-        };
+        let source = Self::made(message.clone(), arrays.0);
         // What serde knows has its arrays inside.
         load(&mut Reader::new(&message, &source), Form::Owned)
     }
@@ -167,9 +162,27 @@ impl RawValue {
         self.owner
     }
 
+    /// When the first of the cached calls that were made inside the computation expires, and this with it; `None` if none
+    /// does, and of a value that comes from no entry. What the function's own `expires` says isn't in it.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
+    }
+
+    /// A value that no entry has.
+    pub(super) fn made(message: Vec<u8>, arrays: Vec<Array>) -> Self {
+        Self { message, arrays, python: Vec::new(), origin: None, filed: false, owner: None, expires: None }
+    }
+
     /// The value of an entry whose record has these fields.
-    pub(crate) fn found_with(self, python: &[u8], origin: Option<&str>, owner: Option<Owner>) -> Self {
-        Self { python: python.to_vec(), origin: origin.map(str::to_owned), owner, ..self }
+    pub(crate) fn found_with(
+        self,
+        python: &[u8],
+        origin: Option<&str>,
+        owner: Option<Owner>,
+        expires: Option<u64>,
+    ) -> Self {
+        Self { python: python.to_vec(), origin: origin.map(str::to_owned), owner, expires, ..self }
     }
 
     fn array(&self, index: u32) -> Result<&Array> {

@@ -17,6 +17,7 @@ import weakref
 from enum import Enum
 from typing import Any
 
+from .. import _core
 from .origin import kind_of_class
 from .reach import FITS
 
@@ -132,7 +133,12 @@ def is_wrapper(value: Any) -> bool:
 def is_own(value: Any) -> bool:
     """Returns whether a value is of ndcache or of joblib.Memory: where results are kept doesn't change them."""
     module = type(value).__module__
-    return module.partition(".")[0] == __name__.partition(".")[0] or module == "joblib.memory"
+    return module == "joblib.memory" or (module.partition(".")[0] == __name__.partition(".")[0] and not is_file(value))
+
+
+def is_file(value: Any) -> bool:
+    """Returns whether a value is a file that counts by its content, or by its size and times."""
+    return isinstance(value, (_core.FileContent, _core.FileStamp))
 
 
 def wrapped_by(value: Any) -> tuple[str, Any] | None:
@@ -252,8 +258,8 @@ def is_frozen_array(value: Any) -> bool:
 
 
 def is_data(value: Any) -> bool:
-    """Returns whether a value is an array, a table, or a sparse matrix."""
-    if is_array(value):
+    """Returns whether a value is an array, a table, a sparse matrix, or a file that counts."""
+    if is_array(value) or is_file(value):
         return True
     module = type(value).__module__
     if module.startswith("scipy.sparse"):

@@ -53,7 +53,7 @@ class _Probe(pickle.Pickler):
     def reducer_override(self, item: Any) -> Any:
         if item is str:
             return NotImplemented
-        if isinstance(item, _BY_NAME) or captured.is_own(item) or captured.has_hasher(item):
+        if isinstance(item, _BY_NAME) or captured.is_own(item) or captured.is_file(item) or captured.has_hasher(item):
             return str, ()
         if isinstance(item, types.MethodType):
             return str, (item.__func__, item.__self__)
