@@ -53,6 +53,11 @@ def test_what_a_function_remembers_by_its_arguments_expires_with_the_calls_insid
     assert has_end(report, 1) and has_end(summary, 1) and not has_end(plain, 1)
 
 
+def test_what_a_function_says_itself_is_asked_at_each_hit_and_isnt_stored(memory, price, quote):
+    price(1), asyncio.run(quote(1))
+    assert not has_end(price, 1) and not has_end(quote, 1)
+
+
 def test_what_has_expired_with_a_call_inside_is_no_hit_however_often_it_was_one(memory):
     runs = []
     price = memory.cache(lambda x: x, name="price", expires=0.4)

@@ -222,7 +222,8 @@ impl CoreFunction {
             Led::Alone => return self.run_uncached(py, args, kwargs),
         };
         let begin = Instant::now();
-        let (result, expires) = followed(py, || lead.compute(|| self.run(py, args, kwargs)));
+        // Its own `expires` is heard of around it.
+        let (result, expires) = lead.compute(|| followed(py, || self.run(py, args, kwargs)));
         let took = begin.elapsed();
         lead.inherit(expires);
         self.finish(py, keyed, lead, result, took)
