@@ -18,6 +18,11 @@ static LISTENER: OnceLock<fn(SystemTime)> = OnceLock::new();
 /// An entry expires with the cached calls that its computation made on its own thread. A binding whose computations go
 /// from thread to thread, or take turns on one, knows better whose a call is: it keeps the first moment for each of its
 /// computations, and gives it to [`Lead::inherit`](crate::dynamic::Lead::inherit).
+///
+/// ```
+/// let is_first = ndcache::dynamic::on_expiry(|at| println!("good until {at:?}"));
+/// assert!(is_first);
+/// ```
 pub fn on_expiry(listener: fn(SystemTime)) -> bool {
     LISTENER.set(listener).is_ok()
 }
