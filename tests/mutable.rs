@@ -280,6 +280,28 @@ fn an_edit_is_good_for_as_long_as_a_result_of_that_moment() {
     assert_eq!(memory.eval(short::call(N))[0], -17.0);
 }
 
+/// By what a call inside of the function says, too.
+#[test]
+fn an_edit_expires_as_the_result_that_it_replaces_would() {
+    const SHORT: std::time::Duration = std::time::Duration::from_millis(1500);
+    #[cache(expires = SHORT)]
+    fn rate() -> f64 {
+        2.0
+    }
+    #[cache]
+    fn rated(n: usize) -> Array1<f64> {
+        Array1::from_elem(n, rate())
+    }
+    let (_folder, memory) = fresh();
+    memory.with(|| {
+        let mut edited = memory.mmap_mut(rated::call(N)).unwrap();
+        edited[0] = -17.0;
+        edited.commit().unwrap();
+        std::thread::sleep(SHORT * 2);
+        assert_eq!(memory.eval(rated::call(N))[0], 2.0);
+    });
+}
+
 #[test]
 fn an_edit_of_what_is_computed_at_that_moment_is_an_error_and_not_lost() {
     static BEGUN: Barrier = Barrier::new(2);

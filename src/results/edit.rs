@@ -134,13 +134,14 @@ impl Engine {
         // What expires is good as of now, however old what it replaces was.
         let expires = self.expires(options).is_some() || base.expires.is_some();
         let created = if expires { nanoseconds_since_1970(SystemTime::now()) } else { base.created };
+        let lifetime = base.expires.map(|at| at.saturating_sub(base.created));
         let record = Record {
             value: writer.finish(),
             arrays: sink.arrays.clone(),
             overflow: None,
             producer: self.archive.producer(),
             created,
-            expires: None,
+            expires: lifetime.map(|lifetime| created.saturating_add(lifetime)),
             edited: true,
             origin: None,
             python: Vec::new(),

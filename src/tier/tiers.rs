@@ -37,6 +37,8 @@ pub(crate) struct Core {
     /// The lists that could not be applied to the folder yet, by the ids of their tiers. The copies don't say what they say,
     /// so that it is applied later; nothing that they deny is fetched meanwhile.
     pub(super) unapplied: ForkMutex<HashMap<String, Deny>>,
+    /// The tiers whose lists are too long to be read: nothing is fetched while it can't be known what was purged.
+    pub(super) unknown: ForkMutex<HashSet<String>>,
     /// One renewal of the deny list at a time.
     renewing: ForkMutex<()>,
 }
@@ -54,6 +56,7 @@ impl Tiers {
             told: ForkMutex::default(),
             pickled: ForkMutex::default(),
             unapplied: ForkMutex::default(),
+            unknown: ForkMutex::default(),
             renewing: ForkMutex::default(),
         });
         let sender = Sender::new(&core);
@@ -138,7 +141,11 @@ impl Core {
                 Ok((Answer::Bytes(bytes), modified)) => self.renew_copy(place, Deny::of_place(&bytes, modified)),
                 Ok((Answer::Absent, _)) => self.renew_copy(place, Deny::default()),
                 Ok((Answer::TooLong, _)) => {
-                    tracing::warn!(tier = place.name, "its list of what was purged is too long");
+                    tracing::warn!(
+                        tier = place.name,
+                        "its list of what was purged is too long: nothing is fetched from there"
+                    );
+                    self.unknown.lock().insert(place.id.clone());
                 }
                 Err(_) => {}
             }
@@ -146,6 +153,7 @@ impl Core {
     }
 
     fn renew_copy(&self, place: &Place, list: Deny) {
+        self.unknown.lock().remove(&place.id);
         self.put_back(place, &list);
         if let Err(error) = self.keep_deny(place, list) {
             tracing::warn!(tier = place.name, %error, "what was purged from a tier can't be removed here: it is tried again");
@@ -161,7 +169,11 @@ impl Core {
         }
         let mut all = list.clone();
         all.merge(known);
-        if let Err(fault) = place.put(removed::DENY.to_owned(), all.text().into_bytes(), false, DENY_WAIT) {
+        let text = all.text();
+        if text.len() as u64 > removed::DENY_MAX {
+            return;
+        }
+        if let Err(fault) = place.put(removed::DENY.to_owned(), text.into_bytes(), false, DENY_WAIT) {
             tracing::debug!(tier = place.name, %fault, "what its list of purges has lost isn't put back yet");
         }
     }

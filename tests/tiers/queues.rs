@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ndarray::Array1;
-use ndcache::tier::{Access, Backend, Deadline, Filter, Put, Share, Tier};
+use ndcache::tier::{Access, Backend, Deadline, Filter, Get, Put, Share, Tier};
 use ndcache::{Memory, cache};
 use tempfile::TempDir;
 
@@ -109,4 +109,46 @@ fn a_purge_that_another_one_has_overwritten_is_put_back_with_the_next_renewal() 
     let memory = proxy.memory(third.path());
     assert!(!memory.contains(&steps::call(N)));
     assert_eq!(files(third.path(), ".record").len(), 0);
+}
+
+/// A list of purges of that many lines of 53 bytes each.
+fn list_of_purges(lines: u64) -> Vec<u8> {
+    (0..lines).flat_map(|n| format!("{} {n:032x}\n", 1_700_000_000_000_000_000_u64 + n).into_bytes()).collect()
+}
+
+#[test]
+fn a_list_of_purges_never_grows_longer_than_can_be_read() {
+    let proxy = Proxy::new();
+    let folder = TempDir::new().unwrap();
+    let memory = proxy.memory(folder.path());
+    memory.eval(steps::call(N));
+    flush(&memory);
+    let until = || Deadline::after(Duration::from_secs(60));
+    let full = list_of_purges((4 << 20) / 53);
+    proxy.objects.put(&Put::new("deny", until()), &full).unwrap();
+    // One line for each result, and there is room for none.
+    let since = Some(std::time::UNIX_EPOCH);
+    let error = memory.purge(&Filter { since, ..Filter::default() }).unwrap_err().to_string();
+    assert!(error.contains("longer than 4194304 bytes; purge functions as a whole"), "{error}");
+    let mut list = Vec::new();
+    proxy.objects.get(&Get::new("deny", 8 << 20, until()), &mut list).unwrap();
+    assert_eq!(list.len(), full.len());
+    let other = TempDir::new().unwrap();
+    assert_eq!(proxy.memory(other.path()).lift_purge(Some(&format!("{:032x}", 7))).unwrap(), 1, "it can be read");
+}
+
+#[test]
+fn nothing_is_fetched_while_a_list_of_purges_is_too_long_to_be_read() {
+    let proxy = Proxy::new();
+    let folder = TempDir::new().unwrap();
+    let memory = proxy.memory(folder.path());
+    memory.eval(steps::call(N));
+    flush(&memory);
+    let until = || Deadline::after(Duration::from_secs(60));
+    proxy.objects.put(&Put::new("deny", until()), &list_of_purges((4 << 20) / 50)).unwrap();
+    let other = TempDir::new().unwrap();
+    let machine = proxy.memory(other.path());
+    assert_eq!(machine.pull(&Filter::default()).unwrap().moved, 0);
+    proxy.objects.put(&Put::new("deny", until()), &Vec::new()).unwrap();
+    assert_eq!(proxy.memory(other.path()).pull(&Filter::default()).unwrap().moved, 1);
 }

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 /// **What `Serialize` hides doesn't count**, and two values that differ in nothing else have one digest: a field with
 /// `#[serde(skip)]`, or left out by `skip_serializing_if` (of a tuple struct, which one), what `serialize_with`
 /// drops, the variants of an untagged enum that serialize alike unless the enum is `value` itself. So as arguments:
-/// only the elements of a `Vec`, slice, array, `Option`, `Box`, pair or triple are looked at one by one.
+/// only the elements of a `Vec`, slice, array, `Option`, `Box`, or tuple of two to four are looked at one by one.
 /// `#[derive(ContentHash)]` hides nothing, and takes fields that only serde knows.
 ///
 /// ```

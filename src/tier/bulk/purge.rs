@@ -167,7 +167,15 @@ fn deny_there(place: &Place, deny: &mut Deny) -> Result<()> {
 }
 
 fn put_list(place: &Place, list: Deny, action: &str) -> Result<()> {
-    let put = place.put(DENY.to_owned(), list.text().into_bytes(), false, WAIT);
+    let text = list.text();
+    // Nobody would read it, so that nobody would know of any purge.
+    if text.len() as u64 > DENY_MAX {
+        let name = &place.name;
+        let what = format!("its list of what was purged would be longer than {DENY_MAX} bytes");
+        let remedy = "purge functions as a whole, which takes a line for each instead of one for each result";
+        return Err(Error::new(ErrorKind::Other, format!("tier `{name}`: {what}; {remedy}")));
+    }
+    let put = place.put(DENY.to_owned(), text.into_bytes(), false, WAIT);
     put.map(drop).map_err(|fault| failed_to(action, place, &fault))
 }
 
@@ -178,7 +186,8 @@ fn list_of(place: &Place, action: &str) -> Result<(Deny, Option<SystemTime>)> {
         Ok((Answer::Absent, _)) | Err(Fault::NoPlace) => Ok((Deny::default(), None)),
         Ok((Answer::TooLong, _)) => {
             let name = &place.name;
-            Err(Error::new(ErrorKind::Other, format!("tier `{name}`: its list of what was purged is full")))
+            let what = format!("its list of what was purged, `{DENY}`, is longer than {DENY_MAX} bytes");
+            Err(Error::new(ErrorKind::Other, format!("tier `{name}`: {what}; remove it there, and purge anew")))
         }
         Err(fault) => Err(failed_to(action, place, &fault)),
     }

@@ -78,9 +78,10 @@ pub(crate) fn mark(disk: &Disk, target: &Target) {
 }
 
 impl Core {
-    /// Whether a record of a tier was removed, here or there, after it was computed.
+    /// Whether a record of a tier was removed, here or there, after it was computed, or may have been.
     pub(super) fn is_removed(&self, site: &Site, record: &Record) -> bool {
-        is_marked(&self.archive.disk, site, record) || self.is_denied(site, record)
+        let is_unknown = !self.unknown.lock().is_empty();
+        is_unknown || is_marked(&self.archive.disk, site, record) || self.is_denied(site, record)
     }
 
     /// Whether a record was purged from one of the tiers after it was computed.
