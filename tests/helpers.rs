@@ -1,6 +1,7 @@
 //! Helpers that `#[cache]` finds by itself, in a crate that is edited and compiled again.
 
 mod builds;
+mod copies;
 mod crates;
 mod libraries;
 mod lookups;

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use ndcache_source::{Fact, Index, Named, Part, Place, Reached, Resolver, Session, Sought, Unseen, Why};
+use ndcache_source::{Copies, Fact, Index, Named, Part, Place, Reached, Resolver, Session, Sought, Unseen, Why};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt as _;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::cache::{CodeScope, Helpers, Options};
 
@@ -31,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) counts: CodeScope,
     /// The expression of type `Helpers`.
     pub(crate) helpers: TokenStream,
+    /// What macros of the crate do to its text.
+    pub(crate) copies: Copies,
     /// Where the item stands, if its crate's sources tell.
     place: Option<Place>,
     parts: Vec<Part>,
@@ -39,12 +42,24 @@ pub(crate) struct Found {
 impl Found {
     /// What is counted otherwise: no helpers, and none are missed.
     pub(crate) fn none(counts: CodeScope, private: &TokenStream) -> Found {
-        Found { counts, helpers: none(private), place: None, parts: Vec::new() }
+        Found { counts, helpers: none(private), copies: Copies::One, place: None, parts: Vec::new() }
     }
 
     /// The package's version in place of helpers, and why.
     fn package(unseen: &str, private: &TokenStream) -> Found {
         Found { helpers: unfound(unseen, private), ..Found::none(CodeScope::Package, private) }
+    }
+
+    /// Of a text that macros put where it means other things, the build counts: nothing else tells the places apart.
+    fn told_apart(self, private: &TokenStream) -> Found {
+        match self.copies {
+            Copies::One | Copies::Alike => self,
+            Copies::Apart => Found {
+                helpers: unfound("which of the blocks is meant into which macros put it: the build counts", private),
+                place: self.place,
+                ..Found::none(CodeScope::Build, private)
+            },
+        }
     }
 
     /// Whether these parts are among the helpers.
@@ -69,7 +84,7 @@ pub(crate) fn of_function(options: &Options, name: &Ident, private: &TokenStream
         (_, Some((Helpers::Without(paths), _))) => paths.iter().map(|path| names(path).join("::")).collect(),
         (_, None) => Vec::new(),
     };
-    reached(place, &without, private)
+    reached(place, &without, private).told_apart(private)
 }
 
 /// What counts of an item with `#[code]`.
@@ -79,7 +94,7 @@ pub(crate) fn of_item(span: Span, name: &str, private: &TokenStream) -> Found {
 
 /// What counts of a named closure.
 pub(crate) fn of_closure(name: &syn::LitStr, private: &TokenStream) -> Found {
-    reached(place(name.span(), &name.token().to_string(), Sought::Closure), &[], private)
+    reached(place(name.span(), &name.token().to_string(), Sought::Closure), &[], private).told_apart(private)
 }
 
 fn reached(place: Option<Place>, without: &[String], private: &TokenStream) -> Found {
@@ -143,7 +158,22 @@ fn place(span: Span, name: &str, sought: Sought) -> Option<Place> {
         return None;
     }
     let span = span.unwrap();
-    Some(Place { file: span.local_file()?, line: span.start().line(), name: name.to_owned(), sought })
+    let start = span.start();
+    Some(Place { file: span.local_file()?, line: start.line(), column: start.column(), name: name.to_owned(), sought })
+}
+
+/// Where a text stands whose parts begin at `spans`, as a number that it shares with its copies alone; 0 where each copy
+/// counts by itself, as copies that are alike do, and where the compiler doesn't say.
+pub(crate) fn text_number(found: &Found, spans: [Span; 2]) -> u64 {
+    if found.copies == Copies::Alike || !proc_macro::is_available() {
+        return 0;
+    }
+    let mut hasher = Xxh3::new();
+    for span in spans.map(Span::unwrap) {
+        let start = span.start();
+        hasher.update(format!("{} {} {}\n", span.file(), start.line(), start.column()).as_bytes());
+    }
+    hasher.digest()
 }
 
 fn read() -> Result<Sources, String> {
@@ -170,6 +200,7 @@ impl Sources {
                     self.facts(&reached, |part| taken(part, &place, &reached), private),
                     private,
                 ),
+                copies: reached.copies,
                 place: Some(place),
                 parts: reached.parts,
             },

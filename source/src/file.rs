@@ -92,6 +92,23 @@ impl File {
         self.lines.get_or_init(|| line_starts(&self.text)).partition_point(|&line| line <= start)
     }
 
+    /// The column of a token in characters, counted from one.
+    pub(crate) fn column(&self, at: usize) -> usize {
+        let before = &self.text[..self.tokens[at].start as usize];
+        before.chars().rev().take_while(|&character| character != '\n').count() + 1
+    }
+
+    /// The groups that hold the token at `at` and begin behind `from`, by the delimiters that open them, from the outside in.
+    pub(crate) fn groups_around(&self, mut from: usize, at: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        while from < at {
+            let opens = self.tokens[from].kind == Kind::Open && self.tokens[from].link as usize > at;
+            found.extend(opens.then_some(from));
+            from = if opens { from + 1 } else { self.after(from) };
+        }
+        found
+    }
+
     /// The index of the delimiter that opens the group which ends before `at`.
     pub(crate) fn opening(&self, at: usize) -> Option<usize> {
         let before = self.tokens.get(at.checked_sub(1)?)?;

@@ -16,7 +16,7 @@ pub struct Session {
     pub crate_name: String,
     /// `--edition`; 2015 without one.
     pub edition: u16,
-    /// Whether tests are compiled: `--test`.
+    /// Whether tests are compiled: `--test`, or `--cfg test`.
     pub test: bool,
     /// Each `--cfg`, without spaces: `unstable`, `feature="simd"`.
     pub cfg: Vec<String>,
@@ -134,7 +134,12 @@ impl Session {
 
     fn option(&mut self, option: &str, value: &str) {
         match option {
-            "--cfg" => self.cfg.push(without_spaces(value)),
+            "--cfg" => {
+                let cfg = without_spaces(value);
+                // As Cargo has it where a test brings its own `main`.
+                self.test |= cfg == "test";
+                self.cfg.push(cfg);
+            }
             "--crate-name" => self.crate_name = value.to_owned(),
             "--edition" => self.edition = value.parse().unwrap_or(2015),
             "--extern" => self.library(value),

@@ -97,6 +97,9 @@ pub struct Definition {
     pub mark: &'static str,
     /// The type of an item that stands beside the function. Its own address tells which object file holds the function.
     pub id: fn() -> TypeId,
+    /// Where the text of a named closure stands, in a number that only copies of it share, which macros make; 0 if each
+    /// copy counts as a text of its own.
+    pub text: u64,
     /// What its path is made of.
     pub place: Naming,
     /// Its code.
@@ -219,7 +222,11 @@ impl Function {
     pub(crate) fn type_numbers(&self) -> [u64; 2] {
         let FunctionOrigin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
-        let place = if matches!(definition.place, Naming::Named(_)) { item } else { 0 };
+        let place = match definition.place {
+            Naming::Named(_) if definition.text == 0 => item,
+            Naming::Named(_) => definition.text,
+            Naming::Item(_) => 0,
+        };
         match self.member {
             None => [place, item],
             // The closure's type tells from others the types that it stands in, `Self` and the trait among them.

@@ -70,6 +70,92 @@ fn builds_of_one_source_agree_on_every_key() {
     assert_eq!(second.run(&[&incremental]), ["code of `dsp::LAST` changed"]);
 }
 
+/// What `run` does is printed by the program, or by the test.
+const TESTED: &str = r#"
+mod dsp;
+
+#[derive(Clone, Debug, ndcache::ContentHash)]
+pub struct Params {
+    pub scale: u64,
+}
+
+#[ndcache::cache]
+fn smooth(params: &Params) -> u64 {
+    dsp::window(params.scale) + 1
+}
+
+fn run() {
+    let memory = ndcache::Memory::open(std::env::var("CACHE").unwrap()).unwrap();
+    let params = Params { scale: 2 };
+    println!("told: {}", memory.explain(&smooth::call(&params)));
+    memory.eval(smooth::call(&params));
+}
+
+fn main() {
+    run();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // more tests
+
+    #[test]
+    fn runs() {
+        run();
+    }
+}
+"#;
+
+/// Its macro makes what it is given.
+const PASSED: &str = r#"
+#[macro_export]
+macro_rules! passed {
+    ($($t:tt)*) => { $($t)* };
+}
+"#;
+
+/// What the program, or the tests that it is compiled to, tell.
+fn told(krate: &Crate, options: &[&str]) -> Vec<String> {
+    krate.compile(rustc().args(krate.arguments("main.rs")).args(options));
+    let mut program = Command::new(krate.path("program"));
+    let output = program.args(["--nocapture", "--quiet"]).env("CACHE", krate.cache.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().filter_map(|line| Some(line.split_once("told: ")?.1.to_owned())).collect()
+}
+
+#[test]
+fn a_program_and_its_tests_agree_on_every_key() {
+    for tests in ["", "passed::passed! { #[test] fn holds() { drop(Params { scale: 3 }); } }"] {
+        let text = TESTED.replace("// more tests", tests);
+        let files = [("main.rs", text.as_str()), ("passed.rs", PASSED), ("dsp.rs", DSP), ("table.txt", "1 2 3")];
+        let krate = Crate::of(&files);
+        let passed = krate.library("passed");
+        assert_eq!(told(&krate, &[&passed]), ["new function"]);
+        assert_eq!(told(&krate, &[&passed, "--test"]), ["hit"], "{tests}");
+        // As Cargo compiles tests that bring a `main` of their own.
+        assert_eq!(told(&krate, &[&passed, "--cfg", "test"]), ["hit"], "{tests}");
+        krate.edit("dsp.rs", "LAST: u64 = 3", "LAST: u64 = 4");
+        assert_eq!(told(&krate, &[&passed, "--test"]), ["code of `dsp::LAST` changed"], "{tests}");
+        assert_eq!(told(&krate, &[&passed]), ["hit"], "{tests}");
+    }
+}
+
+#[test]
+fn what_only_tests_have_counts_in_each_kind_of_test() {
+    let tested = "#[cfg(test)]\npub const LAST: u64 = 5;\n#[cfg(not(test))]\npub const LAST: u64 = 3;\n";
+    let krate = Crate::of(&[
+        ("main.rs", TESTED),
+        ("dsp.rs", &DSP.replace("const LAST: u64 = 3;", tested)),
+        ("table.txt", "1 2 3"),
+    ]);
+    assert_eq!(told(&krate, &[]), ["new function"]);
+    assert_ne!(told(&krate, &["--cfg", "test"]), ["hit"]);
+    assert_eq!(told(&krate, &["--test"]), ["hit"], "one kind of test as the other");
+}
+
 #[test]
 fn arguments_in_a_file_and_a_wrapper_of_the_compiler_change_nothing() {
     let krate = new();

@@ -38,6 +38,15 @@ impl Crate {
         self.execute()
     }
 
+    /// Compiles `name.rs` to a library without a list of its sources: how the compiler is told of it.
+    pub(super) fn library(&self, name: &str) -> String {
+        let library = self.path(&format!("lib{name}.rlib")).display().to_string();
+        let mut compiler = rustc();
+        compiler.args(["--edition=2024", "--crate-type=lib", &format!("--crate-name={name}"), &format!("-o{library}")]);
+        self.compile(compiler.arg(self.path(&format!("{name}.rs"))));
+        format!("--extern={name}={library}")
+    }
+
     /// The arguments of the compiler for that root.
     pub(super) fn arguments(&self, root: &str) -> Vec<String> {
         let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();

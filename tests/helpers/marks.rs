@@ -150,3 +150,57 @@ fn where_no_file_holds_the_code_the_packages_version_counts_and_that_is_told() {
     assert_eq!(text_of_package("0.1.0")[4], "hit");
     assert!(text_of_package("0.1.1")[4].contains("version"), "another version of the package is another code");
 }
+
+/// A library of which no sources are known: its macro makes a function of the name that it is given, which calls what it
+/// is given.
+const MAKING: &str = r#"
+#[macro_export]
+macro_rules! making {
+    ($name:ident, $helper:path) => {
+        #[::ndcache::cache]
+        fn $name(x: u64) -> u64 {
+            $helper(x) + 1
+        }
+    };
+    ($($function:item)*) => {
+        $(#[::ndcache::cache] $function)*
+    };
+}
+"#;
+
+const MADE: &str = r#"
+making::making!(named, helper);
+
+making::making! {
+    fn written(x: u64) -> u64 {
+        helper(x)
+    }
+}
+
+fn helper(x: u64) -> u64 {
+    x + 1
+}
+
+fn main() {
+    let memory = ndcache::Memory::open(std::env::args().nth(1).unwrap()).unwrap();
+    println!("{}", memory.explain(&named::call(1)));
+    println!("{}", memory.explain(&written::call(1)));
+    memory.eval(named::call(1));
+    memory.eval(written::call(1));
+    for function in [named::function(), written::function()] {
+        println!("unseen: {}", function.unseen().collect::<Vec<_>>().join("; "));
+    }
+}
+"#;
+
+#[test]
+fn of_a_function_that_another_crates_macro_makes_under_a_given_name_the_call_counts() {
+    let krate = Crate::of(&[("main.rs", MADE), ("making.rs", MAKING)]);
+    let making = krate.library("making");
+    let told = krate.run(&[&making]);
+    assert_eq!(told[..2], ["new function"; 2]);
+    assert!(told[2..].iter().all(|told| told.contains("what macro `making` of another crate calls")), "{told:?}");
+    assert_eq!(krate.run(&[&making])[..2], ["hit"; 2]);
+    krate.edit("main.rs", "x + 1", "x + 3");
+    assert_eq!(krate.run(&[&making])[..2], ["code of `helper` changed"; 2]);
+}

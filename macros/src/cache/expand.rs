@@ -279,6 +279,7 @@ impl Expansion<'_> {
                     binary: #private::core::option_env!("CARGO_BIN_NAME"),
                     mark: #mark,
                     id: #private::type_id::<#handle>,
+                    text: 0,
                     place: #place,
                     code: &CODE,
                     cache_err: #cache_err,

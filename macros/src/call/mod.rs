@@ -9,7 +9,7 @@ use crate::cache::{CodeScope, Options, check_name};
 use crate::code::{cargo_variable, code, counts, version};
 use crate::facts::refuse_places;
 use crate::fragment::{opened_head, ungrouped};
-use crate::helpers::{Found, of_closure};
+use crate::helpers::{Found, of_closure, text_number};
 
 /// `call!(path(arguments…), options)` or `call!("name", |captures…| body, options)`.
 enum Input {
@@ -94,6 +94,7 @@ fn path(call: &ExprCall, options: &Options, private: &TokenStream) -> TokenStrea
     let (counts, version) = (counts(counted, private), version(options, private));
     let locals = captures.iter().map(|capture| &capture.local);
     Lazy {
+        text: 0,
         code: quote_spanned! {site=>
             #private::Code {
                 tokens: [0; 16],
@@ -157,7 +158,9 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
         typed => typed.to_token_stream(),
     };
     let body = closure.body.to_token_stream();
+    let begins = tokens.clone().into_iter().next().map_or(name.span(), |first| first.span());
     let lazy = Lazy {
+        text: text_number(&found, [name.span(), begins]),
         code: code(tokens, &found, &options, private)?,
         place: quote_spanned!(site=> #private::Naming::Named(#name)),
         // A closure may use what is in the module, type and function around it, which its name and its tokens don't tell.
@@ -207,6 +210,8 @@ fn capture(pattern: &Pat) -> Result<Capture> {
 
 /// What both forms expand to.
 struct Lazy<'a> {
+    /// Where the text of a named closure stands.
+    text: u64,
     code: TokenStream,
     place: TokenStream,
     function: TokenStream,
@@ -221,7 +226,7 @@ impl Lazy<'_> {
     /// The closure is bound to the type of its arguments as a `fn` pointer, so that it can't capture and its result is
     /// known where the format is chosen.
     fn expand(&self, private: &TokenStream) -> TokenStream {
-        let Lazy { code, place, function, body, output, before, captures } = self;
+        let Lazy { text, code, place, function, body, output, before, captures } = self;
         let site = Span::mixed_site();
         let (package, mark) = (cargo_variable("CARGO_PKG_NAME", private), crate::package::mark());
         let locals: Vec<&Ident> = captures.iter().map(|capture| &capture.local).collect();
@@ -251,6 +256,7 @@ impl Lazy<'_> {
                 binary: #private::core::option_env!("CARGO_BIN_NAME"),
                 mark: #mark,
                 id: #private::type_id::<Place>,
+                text: #text,
                 place: #place,
                 code: &CODE,
                 cache_err: false,

@@ -1,7 +1,7 @@
 //! What the attributes of an item or module decide: whether it is compiled, and where its file lies.
 
 use super::split;
-use super::{Guard, Index, Item, ItemId};
+use super::{Guard, Index, Item, ItemId, ItemKind};
 use crate::cfg;
 use crate::file::File;
 use crate::symbol::Symbol;
@@ -29,6 +29,28 @@ pub(crate) fn attributes(file: &File, bracket: usize) -> Vec<Attribute> {
         queue.extend(added.iter().rev().map(|&(from, to)| Attribute { from, to, under: under.clone() }));
     }
     found
+}
+
+/// A call where items stand, in tests only, of another crate's macro that is given functions and nothing else: it makes
+/// tests of them.
+pub(crate) fn makes_tests(index: &Index, call: ItemId) -> bool {
+    let item = index.item(call);
+    let (file, keyword) = (index.file_of(item), item.keyword as usize);
+    let Some((name, open)) = split::called_macro(file, keyword).and_then(|bang| crate::reads::call(file, bang - 1))
+    else {
+        return false;
+    };
+    let brackets = || (item.from as usize..keyword).filter_map(|at| split::attribute(file, at)).collect::<Vec<_>>();
+    let is_of_tests = index.scopes[item.scope as usize].is_of_tests || is_of_tests(file, &brackets());
+    let (to, (_, mut at)) = (file.tokens[open].link as usize, inner_attributes(file, open + 1));
+    while at < to {
+        let raw = split::item(file, at, to);
+        if raw.kind != ItemKind::Fn || raw.body.is_none() {
+            return false;
+        }
+        at = raw.to;
+    }
+    is_of_tests && index.macros_named(file.krate, name).is_empty()
 }
 
 /// The types before which a derive of that name stands.
@@ -109,6 +131,21 @@ pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<Guarde
 /// Whether one of the attributes in these brackets has this name, by itself or through a `cfg_attr`.
 pub(super) fn is_marked(file: &File, brackets: &[usize], name: Symbol) -> bool {
     brackets.iter().flat_map(|&bracket| attributes(file, bracket)).any(|attribute| file.symbol(attribute.from) == name)
+}
+
+/// Whether one of the attributes in these brackets keeps an item out of every build but tests: `cfg(test)`, or `cfg(all(…))`
+/// with `test` in it.
+pub(super) fn is_of_tests(file: &File, brackets: &[usize]) -> bool {
+    let is_test = |from: usize, to: usize| to == from + 1 && file.text_of(from) == "test";
+    let demands = |attribute: &Attribute| {
+        let (from, to) = (attribute.from + 2, attribute.to.saturating_sub(1));
+        let is_cfg = file.symbol(attribute.from) == Symbol::CFG && file.is_open(attribute.from + 1, b'(');
+        let is_all = file.symbol(from) == Symbol::ALL && file.is_open(from + 1, b'(');
+        let inner = || cfg::arguments(file, from + 2, file.tokens[from + 1].link as usize);
+        is_cfg && (is_test(from, to) || is_all && inner().into_iter().any(|(from, to)| is_test(from, to)))
+    };
+    let found = brackets.iter().flat_map(|&bracket| attributes(file, bracket));
+    found.filter(|attribute| attribute.under.is_empty()).any(|attribute| demands(&attribute))
 }
 
 /// The brackets of `#![…]` at the head of a module, and where its items begin.

@@ -43,7 +43,7 @@ fn declared(index: &mut Index, context: &Context, id: ItemId, declared: Vec<usiz
 }
 
 /// Where the closure begins and ends in each `name!("…", |…| …)`.
-pub(super) fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
+pub(crate) fn named_closures(file: &File, from: usize, to: usize) -> Vec<(usize, usize)> {
     let begins = |&at: &usize| {
         let closure = if file.symbol(at + 2) == Symbol::MOVE { at + 3 } else { at + 2 };
         file.tokens[at].kind == Kind::Literal
@@ -120,7 +120,7 @@ pub(super) fn declares(file: &File, symbol: Symbol, at: usize) -> bool {
     }
 }
 
-pub(super) fn begins_statement(file: &File, at: usize) -> bool {
+pub(crate) fn begins_statement(file: &File, at: usize) -> bool {
     let Some(before) = at.checked_sub(1) else { return true };
     let text = file.text_of(before);
     file.symbol(before) == Symbol::UNSAFE || matches!(text, ";" | "{" | "}" | "]")

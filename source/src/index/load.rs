@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::attributes::{compiled, inner_attributes, is_marked, paths};
+use super::attributes::{compiled, inner_attributes, is_marked, is_of_tests, paths};
 use super::split::{self, ItemKind, Raw, called_macro};
 use super::text::included_path;
 use super::{Binding, CrateId, Guard, Guarded, Import, Index, Item, ItemId, Krate, Scope, ScopeId, body, made, uses};
@@ -318,11 +318,14 @@ pub(super) fn module(index: &mut Index, context: &Context, raw: &Raw, guards: Ve
     let scope = index.scopes.len() as ScopeId;
     let krate = index.scopes[context.scope as usize].krate;
     let is_guarded = !guards.is_empty();
+    let is_of_tests = index.scopes[context.scope as usize].is_of_tests
+        || is_of_tests(&index.files[context.file as usize], &raw.attributes);
     index.scopes.push(Scope {
         parent: Some(context.scope),
         name: Some(raw.name),
         krate,
         is_guarded,
+        is_of_tests,
         ..Scope::default()
     });
     bind(index, context.scope, raw.name, Binding::Module(scope));
@@ -340,6 +343,7 @@ fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Re
     if !compiled(index, context.file, &inner, &mut context.guards) {
         return Ok(());
     }
+    index.scopes[context.scope as usize].is_of_tests |= is_of_tests(&index.files[context.file as usize], &inner);
     let (told, sure) = paths(index, context.file, &raw.attributes);
     let (folders, base) = (context.paths.clone(), context.children.join(named));
     for told in &told {
@@ -399,6 +403,7 @@ fn module_file(index: &mut Index, context: &Context, path: &Path, children: Path
     if !compiled(index, file, &inner, &mut guards) {
         return Ok(());
     }
+    index.scopes[context.scope as usize].is_of_tests |= is_of_tests(&index.files[file as usize], &inner);
     let context = Context { file, children, paths: folder(path), guards, ..context.clone() };
     let to = index.files[file as usize].tokens.len();
     level(index, &context, from, to)

@@ -19,7 +19,8 @@ use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Set, Symbol, Symbols};
 
-pub(crate) use attributes::{Attribute, attributes, deriving};
+pub(crate) use attributes::{Attribute, attributes, deriving, makes_tests};
+pub(crate) use body::{begins_statement, named_closures};
 pub(crate) use declared::{Declared, blocks, declared};
 pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
@@ -114,6 +115,8 @@ pub(crate) struct Scope {
     pub(crate) is_body: bool,
     /// Whether it stands under a predicate that isn't decided.
     pub(crate) is_guarded: bool,
+    /// Whether it is compiled in tests only.
+    pub(crate) is_of_tests: bool,
     pub(crate) name: Option<Symbol>,
     /// The item whose body it is.
     pub(crate) owner: Option<ItemId>,
@@ -258,7 +261,7 @@ impl Index {
             let file = self.file_of(item);
             let name = self.symbols.text(item.name).trim_start_matches("r#").to_owned();
             let line = file.line(item.keyword as usize);
-            let place = Place { file: file.path.clone(), line, name, sought: Sought::Item };
+            let place = Place { file: file.path.clone(), line, column: 0, name, sought: Sought::Item };
             (place, self.path(id as ItemId))
         })
     }

@@ -2,7 +2,7 @@
 //! something for.
 
 use crate::file::File;
-use crate::index::{Index, ItemId, ItemKind, ScopeId};
+use crate::index::{Index, ItemId, ItemKind, ScopeId, makes_tests};
 use crate::lex::Kind;
 use crate::mention::{Mention, is_fragment, mentions, type_head};
 use crate::names::{Names, Target};
@@ -24,7 +24,7 @@ pub(super) struct Calls {
 impl Calls {
     pub(super) fn new(index: &Index, names: &Names<'_>) -> Calls {
         let mut calls = Calls::default();
-        for &call in &index.calls {
+        for &call in index.calls.iter().filter(|&&call| !makes_tests(index, call)) {
             Reader::new(index, names, call, &mut calls).read(call);
         }
         let implementing = implementing(index);

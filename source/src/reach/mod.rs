@@ -29,7 +29,7 @@ use crate::symbol::{Map, Set, Symbol};
 
 pub use named::Named;
 pub use part::{Fact, Part, Reached, Unseen, Why};
-pub use place::{Place, Sought};
+pub use place::{Copies, Place, Sought};
 
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;
@@ -151,7 +151,8 @@ impl<'a> Resolver<'a> {
             roots.extend(callers);
         }
         let without = self.left_out(roots[0], without);
-        Ok(self.reached(&roots, &without, place::blocks(self.index, &found, place)))
+        let reached = self.reached(&roots, &without, place::blocks(self.index, &found, place));
+        Ok(Reached { copies: place::copies(self.index, &roots, place), ..reached })
     }
 
     /// What `roots` reach, and the blocks that a body declares around what was sought.
@@ -177,7 +178,7 @@ impl<'a> Resolver<'a> {
         unseen.extend(told::lookups(self, &growth));
         let mut parts = told::parts(self, &growth);
         parts[0].passed.extend(facts);
-        Reached { parts, unseen: unseen.into_iter().collect(), digest, whole_crate: false }
+        Reached { parts, unseen: unseen.into_iter().collect(), digest, whole_crate: false, copies: Copies::One }
     }
 
     /// The types that what a named closure captures may have: those that the item around it reaches, and the items whose
@@ -223,6 +224,7 @@ impl<'a> Resolver<'a> {
             unseen: growth.unseen.iter().cloned().chain(self.missing_files(growth)).collect(),
             digest: digest::files(self.index),
             whole_crate: true,
+            copies: Copies::One,
         }
     }
 

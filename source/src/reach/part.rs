@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::place::Copies;
+
 /// What a function's code reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
@@ -16,6 +18,8 @@ pub struct Reached {
     /// Whether more items count than are told apart: every file of the crate counts then, and `parts` holds the function
     /// alone, with the facts of all items.
     pub whole_crate: bool,
+    /// What macros of the crate do to the text at the place.
+    pub copies: Copies,
 }
 
 /// One item that counts.

@@ -1,12 +1,18 @@
 //! Finds the function that a caller asks about.
 
+mod copies;
+
 use std::path::{Path, PathBuf};
 
 use super::elsewhere;
 use super::step::Step;
 use crate::error::{Error, Result};
 use crate::index::{Index, Item, ItemId, ItemKind, OWN};
+use crate::lex::Kind;
 use crate::symbol::Symbol;
+
+pub use copies::Copies;
+pub(super) use copies::copies;
 
 /// What is looked for at a place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub struct Place {
     pub file: PathBuf,
     /// The line, counted from one.
     pub line: usize,
+    /// The column in characters, counted from one; 0 if it isn't known.
+    pub column: usize,
     /// The item's name, without `r#`; `impl`; or the literal before a closure, as it is written.
     pub name: String,
     /// What has that name.
@@ -70,6 +78,10 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
         }
     }
     let is_sought = !sought.is_empty();
+    let exact = |&id: &ItemId| is_at_column(index, index.item(id), place);
+    if sought.iter().any(exact) {
+        sought.retain(exact);
+    }
     let found = [sought, calls, around].into_iter().find(|found| !found.is_empty());
     let items = innermost(index, found.unwrap_or_default());
     let items = items.ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))?;
@@ -79,17 +91,36 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
 /// What the blocks declare that stand around an item which a body declares: in a sibling block another one may stand that
 /// looks the same.
 pub(super) fn blocks(index: &Index, roots: &Roots, place: &Place) -> Vec<Step> {
-    let Some(name) = index.symbols.find_name(&place.name).filter(|_| !roots.is_sought) else { return Vec::new() };
     let mut found = Vec::new();
-    for &id in &roots.items {
+    for &id in roots.items.iter().filter(|_| !roots.is_sought) {
         let item = index.item(id);
-        let file = index.file_of(item);
-        let stands = |&at: &usize| file.symbol(at) == name && file.line(at) == place.line;
-        if let Some(at) = (item.keyword as usize + 2..item.to as usize).find(stands) {
+        if let Some(at) = token(index, item.file, (item.keyword as usize + 2, item.to as usize), place) {
             found.extend(elsewhere::blocks(index, id, (at as u32, at as u32 + 1)));
         }
     }
     found
+}
+
+/// The token between `from` and `to` that says the name where the place is; if none has the column, the first of the line.
+fn token(index: &Index, file: u32, (from, to): (usize, usize), place: &Place) -> Option<usize> {
+    let (file, name) = (&index.files[file as usize], index.symbols.find_name(&place.name));
+    let says = |at: usize| match place.sought {
+        Sought::Closure => file.tokens[at].kind == Kind::Literal && file.text_of(at) == place.name,
+        Sought::Function | Sought::Item => Some(file.symbol(at)) == name,
+    };
+    let on_line: Vec<usize> = (from..to).filter(|&at| says(at) && file.line(at) == place.line).collect();
+    on_line.iter().find(|&&at| file.column(at) == place.column).or(on_line.first()).copied()
+}
+
+/// Whether what names the item stands in the column of the place: several of one name may stand in a line.
+fn is_at_column(index: &Index, item: &Item, place: &Place) -> bool {
+    let file = index.file_of(item);
+    let named = match item.kind {
+        ItemKind::Closure => item.from as usize - 2,
+        ItemKind::Impl => item.keyword as usize,
+        _ => item.keyword as usize + 1,
+    };
+    file.line(named) == place.line && file.column(named) == place.column
 }
 
 fn is_sought(index: &Index, item: &Item, place: &Place, name: Option<Symbol>) -> bool {

@@ -49,6 +49,14 @@ fn arguments_of_cargo_are_read() {
 }
 
 #[test]
+fn a_test_with_a_main_of_its_own_is_a_test() {
+    for arguments in [&["rustc", "tests/own.rs", "--cfg", "test"][..], &["rustc", "tests/own.rs", "--cfg=test"]] {
+        assert!(session(arguments).unwrap().test, "{arguments:?}");
+    }
+    assert!(!session(&["rustc", "src/main.rs", "--cfg", "tests"]).unwrap().test);
+}
+
+#[test]
 fn a_file_of_arguments_stands_for_its_lines() {
     let folder = tempfile::tempdir().unwrap();
     let text = "--crate-name\r\napp\n--edition=2024\nsrc/main.rs\n--test\n--cfg\nfeature=\"fast\"\n--cfg\nloom\n--extern\nndarray\n--extern\nserde\n";

@@ -5,5 +5,7 @@ mod compiled;
 mod doubt;
 mod edits;
 mod executed;
+mod pinned;
+mod precision;
 mod project;
 mod workspaces;

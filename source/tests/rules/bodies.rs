@@ -4,13 +4,14 @@ use ndcache_source::{Place, Reached, Resolver, Sought};
 
 use crate::crates::{Crate, names};
 
-fn reach(text: &str, name: &str, sought: Sought, nth: usize) -> Reached {
+pub(super) fn reach(text: &str, name: &str, sought: Sought, nth: usize) -> Reached {
     let krate = Crate::new(&[("src/lib.rs", text)]);
     let index = krate.index();
     let lines = text.lines().enumerate().filter(|(_, line)| line.contains(name));
     let line = lines.map(|(at, _)| at + 1).nth(nth).unwrap_or_else(|| panic!("`{name}` stands nowhere"));
     let name = name.trim_start_matches("fn ").to_owned();
-    Resolver::new(&index).reach(&Place { file: krate.path("src/lib.rs"), line, name, sought }, &[]).unwrap()
+    let place = Place { file: krate.path("src/lib.rs"), line, name, sought, ..Place::default() };
+    Resolver::new(&index).reach(&place, &[]).unwrap()
 }
 
 fn closure(text: &str) -> [u8; 16] {
@@ -137,8 +138,13 @@ fn main() {
             ("src/table.rs", value),
         ]);
         let index = krate.index();
-        let place =
-            Place { file: krate.path("src/lib.rs"), line: 4, name: "\"c\"".to_owned(), sought: Sought::Closure };
+        let place = Place {
+            file: krate.path("src/lib.rs"),
+            line: 4,
+            name: "\"c\"".to_owned(),
+            sought: Sought::Closure,
+            ..Place::default()
+        };
         let reached = Resolver::new(&index).reach(&place, &[]).unwrap();
         names(&reached).contains(&"k")
     };
@@ -154,8 +160,13 @@ fn what_a_file_declares_that_a_body_includes_counts_in_its_closures() {
             );
             let krate = Crate::new(&[("src/lib.rs", &text), (&format!("src/{file}"), value)]);
             let index = krate.index();
-            let place =
-                Place { file: krate.path("src/lib.rs"), line: 4, name: "\"c\"".to_owned(), sought: Sought::Closure };
+            let place = Place {
+                file: krate.path("src/lib.rs"),
+                line: 4,
+                name: "\"c\"".to_owned(),
+                sought: Sought::Closure,
+                ..Place::default()
+            };
             Resolver::new(&index).reach(&place, &[]).unwrap().digest
         };
         assert_ne!(digest("const K: f64 = 2.0;"), digest("const K: f64 = 3.0;"), "{include}");
@@ -304,4 +315,53 @@ fn main() {
 }",
         closure,
     );
+}
+
+/// The digests of what is named in the columns where `name` stands in a line.
+fn in_columns(text: &str, name: &str, sought: Sought) -> Vec<[u8; 16]> {
+    let krate = Crate::new(&[("src/lib.rs", text)]);
+    let index = krate.index();
+    let resolver = Resolver::new(&index);
+    let (at, line) = text.lines().enumerate().find(|(_, line)| line.contains(name)).unwrap();
+    let name_at = name.len() - name.trim_start_matches("fn ").len();
+    let reached = |from: usize| {
+        let column = line[..from + name_at].chars().count() + 1;
+        let name = name[name_at..].to_owned();
+        let place = Place { file: krate.path("src/lib.rs"), line: at + 1, column, name, sought };
+        resolver.reach(&place, &[]).unwrap().digest
+    };
+    line.match_indices(name).map(|(from, _)| reached(from)).collect()
+}
+
+#[test]
+fn what_stands_in_one_line_under_one_name_is_told_apart_by_its_column() {
+    let two = "{ const K: f64 = 2.0; § } { const K: f64 = 3.0; § }";
+    for (text, name) in [
+        ("fn main() { let ü = 'ä'; % }", "\"c\""),
+        ("macro_rules! m { () => { % } } fn main() { m!() }", "\"c\""),
+        ("fn main() { % }", "fn root"),
+    ] {
+        let (what, sought) = match name {
+            "fn root" => ("fn root(x: f64) -> f64 { x * K }", Sought::Function),
+            _ => ("call!(\"c\", |x| x * K);", Sought::Closure),
+        };
+        let digests = in_columns(&text.replace('%', &two.replace('§', what)), name, sought);
+        assert_eq!(digests.len(), 2, "{text}");
+        assert_ne!(digests[0], digests[1], "{text}");
+    }
+    let digests = in_columns("mod a { fn root() {} } mod b { fn root() { 2.0 } }", "fn root", Sought::Function);
+    assert_ne!(digests[0], digests[1]);
+}
+
+#[test]
+fn closures_of_one_macro_in_sibling_blocks_are_two_where_the_blocks_declare_other_things() {
+    let text = "macro_rules! m { () => {
+    { const K: f64 = 2.0;
+        call!(\"c\", |x| x * K); }
+    { const K: f64 = 3.0;
+        call!(\"c\", |x| x * K); }
+} }
+fn main() { m!() }";
+    let [one, two] = pair(text);
+    assert_ne!(one, two);
 }

@@ -77,6 +77,57 @@ fn what_the_arguments_decide_is_decided() {
     );
 }
 
+/// The digests of `fn root` in the program and in its tests.
+fn built_and_tested(items: &str) -> [[u8; 16]; 2] {
+    let text = format!("pub struct Params(u8); fn root(params: Params) -> u8 {{ params.0 }} {items}");
+    [false, true].map(|test| {
+        Crate::new(&[("src/lib.rs", &text), ("src/checks.rs", CHECKS)])
+            .with(|session| session.test = test)
+            .reached()
+            .digest
+    })
+}
+
+const CHECKS: &str =
+    "#![cfg(test)] use super::Params; proptest! { #[test] fn holds(params in any::<Params>()) { root(params) } }";
+
+#[test]
+fn tests_that_a_macro_of_another_crate_makes_count_for_nothing() {
+    for items in [
+        "#[cfg(test)] mod tests { use super::*; proptest! { #[test] fn holds(params in any::<Params>()) { root(params) } } }",
+        "#[cfg(all(test, not(off)))] mod tests { mod inner { proptest! { #![proptest_config(Config::default())]
+            #[test] fn holds(params: super::super::Params) {} #[test] fn also(params: super::super::Params) {} } } }",
+        "#[cfg(test)] proptest! { #[test] fn holds(params: Params) {} }",
+        "mod checks;",
+        "#[cfg(test)] mod tests { #[test] fn holds() { super::root(super::Params(1)); } }",
+    ] {
+        let [built, tested] = built_and_tested(items);
+        assert_eq!(built, tested, "{items}");
+    }
+}
+
+#[test]
+fn what_tests_may_add_to_a_type_counts_in_tests() {
+    for items in [
+        "#[cfg(test)] mod tests { use super::*; implement!(Params); }",
+        "#[cfg(test)] mod tests { use super::*; implement! { fn holds(params: Params) {} impl Drop for Params {} } }",
+        "#[cfg(test)] mod tests { use super::*; impl Drop for Params { fn drop(&mut self) {} } }",
+        "#[cfg(test)] macro_rules! make { ($($t:tt)*) => { impl Drop for Params {} } }
+#[cfg(test)] make! { fn holds(params: Params) {} }",
+    ] {
+        let [built, tested] = built_and_tested(items);
+        assert_ne!(built, tested, "{items}");
+    }
+    // Not in tests alone.
+    let without = built_and_tested("")[0];
+    for items in [
+        "mod tests { use super::*; proptest! { fn holds(params: Params) {} } }",
+        "#[cfg(any(test, on))] proptest! { fn holds(params: Params) {} }",
+    ] {
+        assert_ne!(without, built_and_tested(items)[1], "{items}");
+    }
+}
+
 #[test]
 fn what_they_dont_decide_guards_its_parts() {
     let reached = Crate::new(&[("src/lib.rs", CFG)]).reached();

@@ -7,7 +7,7 @@ use crate::crates::{Crate, names};
 fn ask<T>(text: &str, line: usize, name: &str, sought: Sought, with: impl FnOnce(&Resolver<'_>, &Place) -> T) -> T {
     let krate = Crate::new(&[("src/lib.rs", text)]);
     let index = krate.index();
-    let place = Place { file: krate.path("src/lib.rs"), line, name: name.to_owned(), sought };
+    let place = Place { file: krate.path("src/lib.rs"), line, name: name.to_owned(), sought, ..Place::default() };
     with(&Resolver::new(&index), &place)
 }
 
