@@ -97,6 +97,7 @@ fn main() {
 
 #[cfg(test)]
 mod tests {
+    #[allow(unused_imports)]
     use super::*;
 
     // more tests

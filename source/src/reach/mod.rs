@@ -152,7 +152,7 @@ impl<'a> Resolver<'a> {
         }
         let without = self.left_out(roots[0], without);
         let reached = self.reached(&roots, &without, place::blocks(self.index, &found, place));
-        Ok(Reached { copies: place::copies(self.index, &roots, place), ..reached })
+        Ok(Reached { copies: place::copies(self.index, roots[0], place), ..reached })
     }
 
     /// What `roots` reach, and the blocks that a body declares around what was sought.

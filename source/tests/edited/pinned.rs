@@ -11,11 +11,13 @@ pub(super) struct Pinned {
     pub(super) version: &'static str,
     pub(super) edition: u16,
     pub(super) features: &'static [&'static str],
+    /// The crates that it uses.
+    pub(super) externs: &'static [&'static str],
 }
 
 impl Pinned {
     pub(super) const fn new(name: &'static str, version: &'static str, edition: u16) -> Pinned {
-        Pinned { name, version, edition, features: &[] }
+        Pinned { name, version, edition, features: &[], externs: &[] }
     }
 
     pub(super) fn session(&self, root: &Path) -> Session {
@@ -24,6 +26,7 @@ impl Pinned {
             crate_name: self.name.replace('-', "_"),
             edition: self.edition,
             cfg: self.features.iter().map(|feature| format!("feature=\"{feature}\"")).collect(),
+            externs: self.externs.iter().map(|name| (*name).to_owned()).collect(),
             ..Session::default()
         }
     }

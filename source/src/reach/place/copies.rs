@@ -3,7 +3,7 @@
 //! Where such blocks declare things of one name, the text means another thing in each, and neither its tokens nor its path
 //! tell. Nothing is expanded: what a macro may do counts.
 
-use super::{Place, Sought, token};
+use super::{Place, Sought, callers, token};
 use crate::file::File;
 use crate::index::{Index, Item, ItemId, ItemKind, begins_statement, blocks, called_macro, named_closures};
 use crate::lex::Kind;
@@ -25,20 +25,33 @@ pub enum Copies {
     Apart,
 }
 
-/// What is done to the text at `place`, which `roots` hold or make: the item, or the macro and all that call it.
-pub(in crate::reach) fn copies(index: &Index, roots: &[ItemId], place: &Place) -> Copies {
-    let item = index.item(outermost(index, roots[0]));
-    let Some(at) = token(index, item.file, (item.from as usize, item.to as usize), place) else { return Copies::One };
+/// What is done to the text at `place`, which the item `root` holds or makes.
+pub(in crate::reach) fn copies(index: &Index, root: ItemId, place: &Place) -> Copies {
+    let around = index.item(outermost(index, root));
+    let range = (around.from as usize, around.to as usize);
+    let Some(at) = token(index, around.file, range, place) else { return Copies::One };
     let mut search = Search { index, place, is_repeated: false, declares: false };
-    search.given(item, at, true);
-    if item.kind == ItemKind::Macro {
-        search.made(roots);
+    match defining(index, around.file, at) {
+        Some(id) => {
+            search.given(index.item(id), at, true);
+            search.made(id);
+        }
+        None => search.given(around, at, true),
     }
     match (search.is_repeated, search.declares) {
         (false, _) => Copies::One,
         (true, false) => Copies::Alike,
         (true, true) => Copies::Apart,
     }
+}
+
+/// The innermost macro whose definition has the token.
+fn defining(index: &Index, file: u32, at: usize) -> Option<ItemId> {
+    let holds = |id: &ItemId| {
+        let item = index.item(*id);
+        item.file == file && (item.keyword..item.to).contains(&(at as u32))
+    };
+    index.macros.values().flatten().copied().filter(holds).min_by_key(|&id| index.item(id).to - index.item(id).keyword)
 }
 
 /// The outermost item in whose body an item stands, of the same file.
@@ -73,15 +86,19 @@ impl Search<'_> {
         }
     }
 
-    /// Looks at the calls of the macros that make the text: `roots` are these, and all that call them.
-    fn made(&mut self, roots: &[ItemId]) {
+    /// Looks at the calls of the macro that makes the text, and of those that call it.
+    fn made(&mut self, id: ItemId) {
+        let mut all = vec![id];
+        while let Some(callers) = callers(self.index, &all) {
+            all.extend(callers);
+        }
         let is_macro = |id: &ItemId| self.index.item(*id).kind == ItemKind::Macro;
-        let makers: Vec<ItemId> = roots.iter().copied().filter(is_macro).collect();
+        let makers: Vec<ItemId> = all.iter().copied().filter(is_macro).collect();
         for &id in &makers {
             self.declares |= self.declared(id);
             self.is_repeated |= self.index.macros_under(id).contains(&id);
         }
-        for &id in roots {
+        for &id in &all {
             self.calls(id, &makers);
         }
     }

@@ -45,6 +45,11 @@ fn main() { branches!(true, |K| scaled!()) }",
 fn main() { scaled!(const K: f64 = 2.0;); scaled!(const K: f64 = 3.0;) }",
         "macro_rules! scaled { ($k:expr) => {{ const K: f64 = $k; fn root(x: f64) -> f64 { x * K } root(1.0) }} }
 fn main() { scaled!(2.0); scaled!(3.0); }",
+        "fn main() {
+    macro_rules! scaled { ($k:expr) => {{ const K: f64 = $k; call!(\"c\", |x| x * K) }} }
+    scaled!(2.0);
+    scaled!(3.0);
+}",
         // The name alone comes from the call.
         "macro_rules! named { ($n:literal) => {
     { const K: f64 = 2.0; call!($n, |x| x * K); }
@@ -70,6 +75,10 @@ fn what_macros_put_into_a_function_once_is_one() {
         "modules! { fn root(x: f64) -> f64 { x * K } }",
         "macro_rules! function { ($n:ident, $k:expr) => { fn $n(x: f64) -> f64 { const K: f64 = $k; x * K + $n::none() } } }
 function!(root, 2.0); fn root() {}",
+        "fn main() {
+    macro_rules! scaled { ($k:expr) => {{ const K: f64 = $k; call!(\"c\", |x| x * K) }} }
+    scaled!(2.0);
+}",
         "macro_rules! scaled { ($k:expr) => {{ const K: f64 = $k; call!(\"c\", |x| x * K) }} }
 fn first() { scaled!(2.0); }
 struct S; impl S { fn second() { scaled!(3.0); } fn third() { scaled!(3.0); } }",
