@@ -153,3 +153,108 @@ fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
 }
 
 work! { Two 2.0, Three 3.0 }
+
+/// In each branch the same text, but for the constant.
+macro_rules! branches {
+    ($first:expr, |$k:ident| $($body:tt)*) => {
+        if $first {
+            const $k: f64 = 2.0;
+            $($body)*
+        } else {
+            const $k: f64 = 3.0;
+            $($body)*
+        }
+    };
+}
+
+/// One place in the text, which the macro puts into both branches.
+fn sibling_closure(memory: &Memory, first: bool) -> f64 {
+    let x = 1.0;
+    branches!(first, |K| memory.eval(call!("sibling", |x| x * K)))
+}
+
+fn sibling_closure_in_a_function(memory: &Memory, first: bool) -> f64 {
+    branches!(first, |K| {
+        fn inner(memory: &Memory, x: f64) -> f64 {
+            memory.eval(call!("sibling in a function", |x| x * K))
+        }
+        inner(memory, 1.0)
+    })
+}
+
+fn sibling_closure_in_an_impl(memory: &Memory, first: bool) -> f64 {
+    branches!(first, |K| {
+        struct Same;
+        impl Same {
+            fn inner(memory: &Memory, x: f64) -> f64 {
+                memory.eval(call!("sibling in an impl", |x| x * K))
+            }
+        }
+        Same::inner(memory, 1.0)
+    })
+}
+
+/// The closure is written once, in a macro that is called twice.
+fn closures_of_one_macro(memory: &Memory, first: bool) -> f64 {
+    macro_rules! scaled {
+        ($k:expr) => {{
+            const K: f64 = $k;
+            let x = 1.0;
+            memory.eval(call!("of one macro", |x| x * K))
+        }};
+    }
+    if first { scaled!(2.0) } else { scaled!(3.0) }
+}
+
+/// Both closures are named by one literal.
+macro_rules! two_closures {
+    ($memory:ident, $first:ident, $name:literal) => {{
+        let x = 1.0;
+        if $first {
+            const K: f64 = 2.0;
+            $memory.eval(call!($name, |x| x * K))
+        } else {
+            const K: f64 = 3.0;
+            $memory.eval(call!($name, |x| x * K))
+        }
+    }};
+}
+
+fn closures_in_one_macro(memory: &Memory, first: bool) -> f64 {
+    two_closures!(memory, first, "in one macro")
+}
+
+#[rustfmt::skip]
+fn closures_in_one_line(memory: &Memory, x: f64, first: bool) -> f64 {
+    if first { const K: f64 = 2.0; memory.eval(call!("one line", |x| x * K)) } else { const K: f64 = 3.0; memory.eval(call!("one line", |x| x * K)) }
+}
+
+#[test]
+fn closures_of_one_text_in_blocks_that_macros_make_share_nothing() {
+    let siblings: [fn(&Memory, bool) -> f64; 6] = [
+        sibling_closure,
+        sibling_closure_in_a_function,
+        sibling_closure_in_an_impl,
+        closures_of_one_macro,
+        closures_in_one_macro,
+        |memory, first| closures_in_one_line(memory, 1.0, first),
+    ];
+    for (at, evaluate) in siblings.into_iter().enumerate() {
+        assert_eq!(check(&[(&|m| evaluate(m, true), 2.0), (&|m| evaluate(m, false), 3.0)]), 2, "{at}");
+    }
+}
+
+/// Makes one call of a closure that is written once.
+macro_rules! doubled {
+    ($memory:expr) => {{
+        let x = 4.0;
+        $memory.eval(call!("copies", |x| x * 2.0))
+    }};
+}
+
+#[test]
+fn copies_of_a_closure_in_blocks_that_declare_nothing_share_it() {
+    let (_folder, memory) = fresh();
+    assert_eq!((doubled!(memory), doubled!(memory)), (8.0, 8.0));
+    assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (1, 1, 0));
+}

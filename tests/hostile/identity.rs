@@ -189,68 +189,6 @@ fn sibling_call(memory: &Memory, first: bool) -> f64 {
     })
 }
 
-/// One place in the text, which the macro puts into both branches.
-fn sibling_closure(memory: &Memory, first: bool) -> f64 {
-    let x = 1.0;
-    branches!(first, |K| memory.eval(call!("sibling", |x| x * K)))
-}
-
-fn sibling_closure_in_a_function(memory: &Memory, first: bool) -> f64 {
-    branches!(first, |K| {
-        fn inner(memory: &Memory, x: f64) -> f64 {
-            memory.eval(call!("sibling in a function", |x| x * K))
-        }
-        inner(memory, 1.0)
-    })
-}
-
-fn sibling_closure_in_an_impl(memory: &Memory, first: bool) -> f64 {
-    branches!(first, |K| {
-        struct Same;
-        impl Same {
-            fn inner(memory: &Memory, x: f64) -> f64 {
-                memory.eval(call!("sibling in an impl", |x| x * K))
-            }
-        }
-        Same::inner(memory, 1.0)
-    })
-}
-
-/// The closure is written once, in a macro that is called twice.
-fn closures_of_one_macro(memory: &Memory, first: bool) -> f64 {
-    macro_rules! scaled {
-        ($k:expr) => {{
-            const K: f64 = $k;
-            let x = 1.0;
-            memory.eval(call!("of one macro", |x| x * K))
-        }};
-    }
-    if first { scaled!(2.0) } else { scaled!(3.0) }
-}
-
-/// Both closures are named by one literal.
-macro_rules! two_closures {
-    ($memory:ident, $first:ident, $name:literal) => {{
-        let x = 1.0;
-        if $first {
-            const K: f64 = 2.0;
-            $memory.eval(call!($name, |x| x * K))
-        } else {
-            const K: f64 = 3.0;
-            $memory.eval(call!($name, |x| x * K))
-        }
-    }};
-}
-
-fn closures_in_one_macro(memory: &Memory, first: bool) -> f64 {
-    two_closures!(memory, first, "in one macro")
-}
-
-#[rustfmt::skip]
-fn closures_in_one_line(memory: &Memory, x: f64, first: bool) -> f64 {
-    if first { const K: f64 = 2.0; memory.eval(call!("one line", |x| x * K)) } else { const K: f64 = 3.0; memory.eval(call!("one line", |x| x * K)) }
-}
-
 fn sibling_given_name(memory: &Memory, first: bool) -> f64 {
     branches!(first, |K| {
         #[cache(name = "sibling with a name")]
@@ -340,15 +278,9 @@ type Sibling = fn(&Memory, bool) -> f64;
 
 #[test]
 fn functions_and_types_of_one_name_in_sibling_blocks_share_nothing() {
-    let siblings: [(Sibling, usize); 15] = [
+    let siblings: [(Sibling, usize); 9] = [
         (sibling_call, 2),
         (sibling_function, 2),
-        (sibling_closure, 2),
-        (sibling_closure_in_a_function, 2),
-        (sibling_closure_in_an_impl, 2),
-        (closures_of_one_macro, 2),
-        (closures_in_one_macro, 2),
-        (|memory, first| closures_in_one_line(memory, 1.0, first), 2),
         (sibling_given_name, 2),
         (sibling_type, 1),
         (sibling_argument, 1),
@@ -360,21 +292,6 @@ fn functions_and_types_of_one_name_in_sibling_blocks_share_nothing() {
     for (at, (evaluate, stored)) in siblings.into_iter().enumerate() {
         assert_eq!(check(&[(&|m| evaluate(m, true), 2.0), (&|m| evaluate(m, false), 3.0)]), stored, "{at}");
     }
-}
-
-/// Makes one call of a closure that is written once.
-macro_rules! doubled {
-    ($memory:expr) => {{
-        let x = 4.0;
-        $memory.eval(call!("copies", |x| x * 2.0))
-    }};
-}
-
-#[test]
-fn copies_of_a_closure_in_blocks_that_declare_nothing_share_it() {
-    let (_folder, memory) = fresh();
-    assert_eq!((doubled!(memory), doubled!(memory)), (8.0, 8.0));
-    assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (1, 1, 0));
 }
 
 #[test]
