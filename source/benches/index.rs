@@ -1,12 +1,14 @@
 //! How long a crate takes: `cargo bench -p ndcache-source`, or without optimisation, as macros are compiled,
 //! `cargo bench -p ndcache-source --profile dev`. With `--test` small crates only, in which every step runs.
 //!
-//! The goals are those of macros: 10,000 lines are indexed in 0.1 s at most, and 50,000 in 0.5 s. Each is a line for people
-//! and, where `NDCACHE_BENCH_ROWS` names a file, a line of JSON at its end.
+//! The goals are those of macros: 10,000 lines are indexed in 0.1 s at most, and 50,000 in 0.5 s, of the processor's time
+//! where the system tells it, which other work on the machine disturbs less. Each is a line for people and, where
+//! `NDCACHE_BENCH_ROWS` names a file, a line of JSON at its end.
 
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use ndcache_source::{Index, Place, Resolver, Session};
@@ -24,7 +26,7 @@ fn main() {
         let seconds = measure(lines, 5).as_secs_f64();
         state(
             &format!("the index of {lines} lines"),
-            &format!("{seconds:.3} s"),
+            &format!("{seconds:.3} s of CPU"),
             &format!("at most {most} s"),
             seconds <= most,
         );
@@ -58,18 +60,26 @@ fn measure(lines: usize, runs: usize) -> Duration {
     let (mut indexed, mut reached) = (Duration::MAX, Duration::MAX);
     let mut parts = 0;
     for _ in 0..runs {
-        let start = Instant::now();
+        let start = now();
         let index = Index::read(session.clone()).expect("an index");
         let resolver = Resolver::new(&index);
-        indexed = indexed.min(start.elapsed());
-        let start = Instant::now();
+        let found = now();
         for place in &places {
             parts += resolver.reach(place, &[]).expect("a function").parts.len();
         }
-        reached = reached.min(start.elapsed());
+        indexed = indexed.min(found - start);
+        reached = reached.min(now() - found);
     }
     println!("{lines} lines: indexed in {indexed:?}, 50 functions in {reached:?}, {} parts each", parts / runs / 50);
     indexed
+}
+
+/// The processor's time that this thread has had, on Linux; elsewhere the time since the first call.
+fn now() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let spent = told.and_then(|told| told.split(' ').next()?.parse().ok()).map(Duration::from_nanos);
+    spent.unwrap_or_else(|| BEGIN.elapsed())
 }
 
 fn place(folder: &std::path::Path, at: usize, modules: usize) -> Place {
