@@ -5,6 +5,7 @@ mod dtypes;
 mod explain;
 mod flights;
 mod forms;
+mod objects;
 mod options;
 mod shared;
 mod values;

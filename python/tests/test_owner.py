@@ -13,7 +13,7 @@ import pytest
 from support import run
 
 import ndcache
-from ndcache import Memory, _decorate, _pickling
+from ndcache import Memory, _decorate, _hashers, _pickling
 from ndcache.__main__ import main as _  # the command is in the package
 
 
@@ -211,3 +211,19 @@ def test_a_pickle_of_a_shared_folder_is_never_unpickled(tmp_path, monkeypatch):
     os.remove(mark)
     monkeypatch.setenv("NDCACHE_PICKLE", "any")
     assert of_victim("five") == (0, 1, True)
+
+
+OBJECTS = ["|O", "O", "O8", "|O8", "object", "object_", "3O", "f4,O", "[('a', '|O')]", "[('a', 'object')]", '[("a", "O8")]']
+
+
+@pytest.mark.parametrize("descr", [*OBJECTS, "[('a', '<f4'), ('b', [('c', '|O')], (2,))]", "[('a', ('O', (2,)))]"])
+def test_no_bytes_of_a_file_become_objects(descr):
+    """The engine lets none of these through; what NumPy makes of a text is looked at once more."""
+    with pytest.raises(ValueError, match="objects"):
+        _hashers.dtype_of(descr)
+
+
+def test_a_dtype_comes_back_from_its_text():
+    for dtype in ["<f8", "|S7", "<M8[25s]", [("a", "<f4"), ("b", "<i8", (2,))]]:
+        dtype = np.dtype(dtype)
+        assert _hashers.dtype_of(_hashers.plain_descr(dtype)) == dtype

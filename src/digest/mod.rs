@@ -20,8 +20,11 @@ mod xxh3;
 pub(crate) use crate::threads::share::shared;
 pub use arrays::array::arrays_hashed;
 pub(crate) use arrays::array::hash_items;
+#[cfg(test)]
+pub(crate) use arrays::dtype::tests as hostile;
+pub(crate) use arrays::dtype::{stored_itemsize, written_itemsize};
 pub use arrays::element::Element;
-pub(crate) use arrays::element::{is_plain_dtype, itemsize, known_dtype, shown_dtype};
+pub(crate) use arrays::element::{itemsize, known_dtype, shown_dtype};
 pub use arrays::meta::Order;
 pub(crate) use arrays::meta::{ArrayMeta, array_text, memory_order};
 pub use arrays::rounded::{Roundable, Step};

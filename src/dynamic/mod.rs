@@ -69,7 +69,9 @@ pub use crate::digest::Order;
 pub use crate::flight::TaskId;
 pub use crate::key::{Function, FunctionBuilder};
 pub use crate::memory::scope::frame::{note_expiry, on_expiry};
-pub use crate::payload::raw::{Array, Bytes, Form, Owner, RawValue, array_reference, digest_array, result_name};
+pub use crate::payload::raw::{
+    Array, Bytes, Form, Owner, RawValue, array_reference, digest_array, dtype_itemsize, result_name,
+};
 pub use crate::threads::end_helpers;
 pub use argument::RunTimeArgument;
 pub use call::RunTimeCall;

@@ -19,8 +19,7 @@ use crate::folder::sweep::Claims;
 use crate::folder::walk::Unlisted;
 use crate::key::Key;
 use crate::map::digest_file;
-use crate::payload::npy_header;
-use crate::payload::{codec_named, npy_meta};
+use crate::payload::{check_inline_arrays, codec_named, npy_header, npy_meta};
 use crate::record::ArrayRecord;
 use crate::store::Disk;
 
@@ -253,6 +252,9 @@ impl Check<'_> {
 
     /// Checks the files of an entry; what overflowed was checked with its record.
     fn files(&mut self, shard: &Shard<'_>, found: &Found) -> Result<()> {
+        check_inline_arrays(&found.record.value).map_err(|error| {
+            error.at(format_args!("record `{}`", shard.path(&format!("{}.record", found.record.key))))
+        })?;
         for array in &found.record.arrays {
             if !check_array(self.disk, &shard.path(&array.file), array)? {
                 self.note(shard, &array.file, Problem::Writable);

@@ -4,6 +4,7 @@ use super::scan::{Item, next};
 use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::Digest;
 use crate::digest::tree;
+use crate::error::{Error, Result};
 use crate::payload::wire::read::{ReadArray, inline_array};
 
 /// The digests of the arrays that lie inside `value`, in order, as far as it can be read.
@@ -21,6 +22,22 @@ pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
         }
     }
     found
+}
+
+/// Whether each array that lies inside `value` is one.
+///
+/// # Errors
+/// Returns an error when one isn't, and when the value is cut off.
+pub(crate) fn check_inline_arrays(value: &[u8]) -> Result<()> {
+    let mut rest = value;
+    while !rest.is_empty() {
+        match next(&mut rest) {
+            Some(Item::Extension(kind, bytes)) if i32::from(kind) == Ext::Inline as i32 => drop(inline_array(bytes)?),
+            Some(_) => {}
+            None => return Err(Error::damaged("value is cut off")),
+        }
+    }
+    Ok(())
 }
 
 /// The value with the entries of its maps sorted by their bytes; `None` where it is cut off, or nests too deep.
@@ -78,7 +95,6 @@ mod tests {
     use super::super::{ArraySink, Payload, Writer};
     use super::*;
     use crate::digest::{ArrayMeta, digest};
-    use crate::error::Result;
 
     struct Files;
 

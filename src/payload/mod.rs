@@ -157,7 +157,7 @@ pub(crate) use format::Codec;
 pub use format::{
     Format, OkOnly, OptionVia, Refused, ViaPayload, ViaSerde, ViaSerdeEq, ViaSerdeEqDebug, WithErr, normalise,
 };
-pub(crate) use inline::{inline_arrays, sorted_maps};
+pub(crate) use inline::{check_inline_arrays, inline_arrays, sorted_maps};
 pub use name::TypeName;
 pub(crate) use probe::probes;
 pub use probe::{EqProbe, FormatProbe, Storable};

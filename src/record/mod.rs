@@ -4,7 +4,7 @@
 //! record is at most 64 KiB long; what doesn't fit goes to a file that it names.
 
 use crate::digest::tree;
-use crate::digest::{ArrayMeta, Digest, TreeHasher, is_plain_dtype, known_dtype};
+use crate::digest::{ArrayMeta, Digest, TreeHasher, known_dtype, stored_itemsize};
 use crate::error::{Error, Result};
 use crate::key::Types;
 use rmp::encode;
@@ -66,9 +66,6 @@ const ARRAY_LEN: usize = 256;
 const ALIGNMENT: u64 = 64;
 
 const NAME_MAX: usize = 255;
-
-/// A dtype of the format that not every build has.
-const HALF: &str = "<f2";
 
 /// A stored result, without its arrays.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -339,9 +336,10 @@ impl ArrayRecord {
     /// Checks that the file has the length of its elements, where that can be said: not for a dtype that this build
     /// doesn't have, nor for a compressed array, of which only its members tell.
     fn check_length(&self) -> Result<()> {
-        self.check_itemsize()?;
-        if self.meta.itemsize().is_err() {
-            return Ok(());
+        if self.meta.itemsize.is_some() {
+            self.check_dtype()?;
+        } else if self.meta.itemsize().is_err() {
+            return self.check_dtype();
         }
         let elements = self.meta.byte_len().map_err(|error| error.at(format_args!("array `{}`", self.file)))?;
         if self.codec != NPY || self.offset.checked_add(elements) == Some(self.length) {
@@ -353,19 +351,23 @@ impl ArrayRecord {
         )))
     }
 
-    /// Whether the length of an element is said where the dtype doesn't say it, and nowhere else.
-    fn check_itemsize(&self) -> Result<()> {
-        match self.meta.itemsize {
-            Some(0) => Err(Error::damaged(format!("array `{}` has elements of no bytes", self.file))),
-            Some(_) if !is_plain_dtype(&self.meta.descr) => {
-                let descr = self.meta.descr.escape_debug();
-                Err(Error::damaged(format!("array `{}` has dtype `{descr}`, which is none of bytes", self.file)))
+    /// Whether the dtype is one of bytes, and the length of an element, where it is said, its own; it isn't said of
+    /// [`Element`](crate::Element)'s.
+    #[cold]
+    fn check_dtype(&self) -> Result<()> {
+        let descr = self.meta.descr.escape_debug();
+        let damaged = |what: std::fmt::Arguments<'_>| Err(Error::damaged(format!("array `{}` {what}", self.file)));
+        if known_dtype(&self.meta.descr).is_some() {
+            return damaged(format_args!("of dtype `{descr}` says how long elements are"));
+        }
+        match (stored_itemsize(&self.meta.descr), self.meta.itemsize) {
+            (Err(why), _) => damaged(format_args!("has dtype `{descr}`, which {why}")),
+            (Ok(expected), Some(found)) if expected == found => Ok(()),
+            (Ok(expected), Some(found)) => {
+                damaged(format_args!("of dtype `{descr}` has elements of {found} bytes, expected {expected}"))
             }
-            Some(_) if known_dtype(&self.meta.descr).is_some() || self.meta.descr == HALF => {
-                let descr = &self.meta.descr;
-                Err(Error::damaged(format!("array `{}` of dtype `{descr}` says how long elements are", self.file)))
-            }
-            _ => Ok(()),
+            // Of another build, which has a type for it.
+            (Ok(_), None) => Ok(()),
         }
     }
 

@@ -57,8 +57,14 @@ def _has_gaps(dtype: np.dtype) -> bool:
 
 
 def dtype_of(descr: str) -> np.dtype:
-    """The dtype of a text that `plain_descr` has made, or a `.npy` has."""
-    return npy.descr_to_dtype(ast.literal_eval(descr)) if descr.startswith("[") else np.dtype(descr)
+    """The dtype of a text that `plain_descr` has made, or a `.npy` has.
+
+    Never one of objects: the bytes of a file would become addresses.
+    """
+    dtype = npy.descr_to_dtype(ast.literal_eval(descr)) if descr.startswith("[") else np.dtype(descr)
+    if dtype.hasobject:
+        raise ValueError(f"dtype `{descr}` has objects in it, which are never loaded from files")
+    return dtype
 
 
 def tidy(array: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ndcache::dynamic::{Array, Bytes, Order};
-use numpy::{PyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -65,7 +66,21 @@ pub(super) fn stored_array(array: &Bound<'_, PyUntypedArray>) -> PyResult<Option
 /// NumPy's dtypes by their text.
 static DTYPES: Mutex<Option<HashMap<String, Py<PyAny>>>> = Mutex::new(None);
 
-fn dtype<'py>(py: Python<'py>, descr: &str) -> PyResult<Bound<'py, PyAny>> {
+/// NumPy's dtype of an array, of plain bytes and as long as the array's.
+fn dtype<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, PyAny>> {
+    let dtype = dtype_of(py, array.descr())?;
+    let found = dtype.cast::<PyArrayDescr>()?;
+    if found.has_object() || found.itemsize() as u64 != array.itemsize() {
+        let (descr, itemsize) = (array.descr(), array.itemsize());
+        return Err(PyValueError::new_err(format!(
+            "dtype `{descr}` has elements of {} bytes in NumPy, expected {itemsize}, and no objects",
+            found.itemsize()
+        )));
+    }
+    Ok(dtype)
+}
+
+fn dtype_of<'py>(py: Python<'py>, descr: &str) -> PyResult<Bound<'py, PyAny>> {
     let known = python::lock(&DTYPES).as_ref().and_then(|known| known.get(descr).map(|dtype| dtype.clone_ref(py)));
     if let Some(known) = known {
         return Ok(known.into_bound(py));
@@ -88,7 +103,7 @@ pub(super) fn numpy_array<'py>(py: Python<'py>, array: Array, mode: MmapMode) ->
 }
 
 fn owned<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
-    let dtype = dtype(py, array.descr())?;
+    let dtype = dtype(py, &array)?;
     let shape = PyTuple::new(py, array.shape())?;
     let order = letter(array.order());
     let made = python::hashers(py)?;
@@ -96,7 +111,10 @@ fn owned<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
         let empty = made.getattr("empty")?.call1((shape, dtype, order))?;
         let target = empty.cast::<PyUntypedArray>()?;
         let bytes = array.bytes();
-        // SAFETY: it was made for so many elements, without gaps, and nobody else has it yet.
+        if target.len().checked_mul(target.dtype().itemsize()) != Some(bytes.len()) || target.dtype().has_object() {
+            return Err(PyValueError::new_err(format!("{} bytes don't fill an array of `{}`", bytes.len(), array.descr())));
+        }
+        // SAFETY: it has just so many bytes, without gaps and none of them an address, and nobody else has it yet.
         unsafe {
             let data = (*target.as_array_ptr()).fields.data.cast::<u8>();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
@@ -110,7 +128,7 @@ fn owned<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
 
 /// A true `np.memmap` of the array's file, where it has one.
 fn mapped<'py>(py: Python<'py>, array: Array, mode: MmapMode) -> PyResult<Bound<'py, PyAny>> {
-    let dtype = dtype(py, array.descr())?;
+    let dtype = dtype(py, &array)?;
     let shape = PyTuple::new(py, array.shape())?;
     let order = letter(array.order());
     if let Some((path, offset)) = array.file() {

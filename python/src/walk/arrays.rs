@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use ndcache::Digest;
-use ndcache::dynamic::{Array, Order, digest_array};
+use ndcache::dynamic::{Array, Order, digest_array, dtype_itemsize};
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -56,8 +56,9 @@ pub(crate) fn descr_of(dtype: &Bound<'_, PyArrayDescr>) -> PyResult<Option<(Stri
         let mark = if itemsize == 1 { '|' } else { '<' };
         return Ok(Some((format!("{mark}{}{itemsize}", kind as char), itemsize as u64)));
     }
-    let found = python::hashers(dtype.py())?.getattr("plain_descr")?.call1((dtype,))?;
-    Ok(found.extract::<Option<String>>()?.map(|descr| (descr, itemsize as u64)))
+    let found = python::hashers(dtype.py())?.getattr("plain_descr")?.call1((dtype,))?.extract::<Option<String>>()?;
+    let stored = found.filter(|descr| dtype_itemsize(descr).is_ok_and(|stored| stored == itemsize as u64));
+    Ok(stored.map(|descr| (descr, itemsize as u64)))
 }
 
 /// Whether nothing was added to the dtype: metadata.

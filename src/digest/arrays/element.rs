@@ -94,12 +94,6 @@ pub(crate) fn itemsize(descr: &str) -> Option<u64> {
     })
 }
 
-/// Whether a text may be the dtype of an array that is stored by its bytes: printable ASCII, and no object in it.
-pub(crate) fn is_plain_dtype(descr: &str) -> bool {
-    let printable = descr.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    printable && !descr.is_empty() && descr != "|O" && !descr.contains("'|O'")
-}
-
 /// The name in texts of an element that NumPy calls `descr`: `f64`. What is none of an element keeps NumPy's name.
 pub(crate) fn shown_dtype(descr: &str) -> &str {
     match descr {

@@ -6,7 +6,8 @@ use std::fmt;
 use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
 
-use crate::digest::arrays::element::{Element, is_plain_dtype, itemsize};
+use crate::digest::arrays::dtype::stored_itemsize;
+use crate::digest::arrays::element::{Element, itemsize};
 use crate::digest::value::Digest;
 use crate::error::{Error, Result};
 
@@ -37,7 +38,7 @@ pub(crate) struct ArrayMeta {
     pub(crate) descr: Cow<'static, str>,
     pub(crate) shape: Vec<u64>,
     pub(crate) order: Order,
-    /// The bytes of one element, if they are known, of a dtype that isn't [`Element`]'s.
+    /// The bytes of one element, if they are known, of a dtype that isn't [`Element`]'s: those that its text gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) itemsize: Option<u64>,
 }
@@ -56,12 +57,10 @@ impl ArrayMeta {
         Some(Self { descr: Cow::Borrowed(A::DESCR), shape, order, itemsize: None })
     }
 
-    /// Sets the bytes of one element of a dtype that isn't [`Element`]'s, where they follow from those of all elements.
-    pub(crate) fn filled_by(mut self, bytes: u64) -> Self {
-        if itemsize(&self.descr).is_none() && is_plain_dtype(&self.descr) {
-            let count =
-                self.shape.iter().try_fold(1, |count: u64, &len| count.checked_mul(len)).filter(|&count| count > 0);
-            self.itemsize = count.filter(|count| bytes > 0 && bytes.is_multiple_of(*count)).map(|count| bytes / count);
+    /// Sets the bytes of one element of a dtype that isn't [`Element`]'s, where an array of it can be stored.
+    pub(crate) fn sized(mut self) -> Self {
+        if itemsize(&self.descr).is_none() {
+            self.itemsize = stored_itemsize(&self.descr).ok();
         }
         self
     }

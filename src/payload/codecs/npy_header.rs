@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::digest::{ArrayMeta, Order};
+use crate::digest::{ArrayMeta, Order, written_itemsize};
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -106,7 +106,10 @@ impl<'a> Parser<'a> {
             }
         }
         match (self.rest.trim_start(), descr, order, shape) {
-            ("", Some(descr), Some(order), Some(shape)) => Ok(ArrayMeta { descr, order, shape, itemsize: None }),
+            ("", Some(descr), Some(order), Some(shape)) => {
+                let meta = ArrayMeta { descr, order, shape, itemsize: None };
+                Ok(if self.any { meta.sized() } else { meta })
+            }
             ("", ..) => Err(Error::damaged("`.npy` header lacks `descr`, `fortran_order` or `shape`")),
             (rest, ..) => Err(Error::damaged(format!("`.npy` header goes on after its end: {}", excerpt(rest)))),
         }
@@ -166,7 +169,9 @@ impl<'a> Parser<'a> {
         }
         let text = self.string()?;
         match plain_descr(text) {
-            Err(_) if self.any && text.starts_with('>') && !text.contains('O') => Ok(text.to_owned().into()),
+            Err(_) if self.any && text.strip_prefix('>').is_some_and(|code| by_code(code).is_some()) => {
+                Ok(text.to_owned().into())
+            }
             descr => descr,
         }
     }
@@ -191,8 +196,8 @@ impl<'a> Parser<'a> {
         }
         let Some(end) = end else { return Err(self.unexpected("the end of a list")) };
         let list = &rest[..end];
-        if list.contains("'|O'") || list.contains("'O'") {
-            return Err(Error::unsupported(format!("dtype {} has objects in it, which are never read", excerpt(list))));
+        if let Err(why) = written_itemsize(list) {
+            return Err(Error::unsupported(format!("dtype {} {why}", excerpt(list))));
         }
         self.rest = &rest[end..];
         Ok(list.to_owned().into())
@@ -247,8 +252,9 @@ fn plain_descr(text: &str) -> Result<Cow<'static, str>> {
         (_, Some(kind @ ("b1" | "i1" | "u1"))) => Ok(format!("|{kind}").into()),
         (Some('>'), Some(_)) => Err(Error::unsupported(format!("dtype `{shown}` is big-endian"))),
         (_, Some(kind)) => Ok(format!("<{kind}").into()),
-        (None, None) => Err(Error::unsupported(format!("dtype `{shown}` is unknown"))),
-        (Some(_), None) => Ok(text.to_owned().into()),
+        // Of no element, but of a dtype that is written so.
+        (Some(_), None) if written_itemsize(text).is_ok() => Ok(text.to_owned().into()),
+        (_, None) => Err(Error::unsupported(format!("dtype `{shown}` is unknown"))),
     }
 }
 

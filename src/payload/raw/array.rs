@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Bytes;
 use crate::digest::{
-    ArrayMeta, Digest, Known, Order, array_text, is_plain_dtype, itemsize, known_dtype, memory_order, tree,
+    ArrayMeta, Digest, Known, Order, array_text, itemsize, known_dtype, memory_order, stored_itemsize, tree,
 };
 use crate::error::{Error, Result};
 
@@ -42,8 +42,8 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// Returns an error when the dtype is one of objects or isn't printable ASCII, when its elements have no bytes or
-    /// others than `itemsize`, and when shape and bytes don't fit each other.
+    /// Returns an error when [`dtype_itemsize`] does, when an element has other than `itemsize` bytes, and when shape and
+    /// bytes don't fit each other.
     pub fn new(descr: &str, itemsize: u64, shape: &[u64], order: Order, bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         let meta = checked(descr, itemsize, shape, order)?;
@@ -196,22 +196,40 @@ pub fn digest_array(descr: &str, itemsize: u64, shape: &[u64], axes: &[usize], b
     Ok(array_text(descr, meta.shape.iter().copied(), order.into_iter(), tree(bytes)))
 }
 
+/// The bytes of an element of this dtype, as in [`Array::new`].
+///
+/// # Errors
+///
+/// Returns an error when no array of it can be stored: it is one of objects, its elements have no bytes, or it isn't
+/// written as NumPy writes dtypes into a `.npy` file, in printable ASCII.
+///
+/// ```
+/// use ndcache::dynamic::dtype_itemsize;
+///
+/// assert_eq!(dtype_itemsize("<U3")?, 12);
+/// assert_eq!(dtype_itemsize("[('a', '<f4'), ('b', '<i8', (2,))]")?, 20);
+/// assert!(dtype_itemsize("|O").is_err());
+/// # Ok::<(), ndcache::Error>(())
+/// ```
+pub fn dtype_itemsize(descr: &str) -> Result<u64> {
+    match itemsize(descr) {
+        Some(known) => Ok(known),
+        None => stored_itemsize(descr).map_err(|why| refused(descr, format_args!("{why}"))),
+    }
+}
+
 /// Describes an array of this dtype, shape and memory order, if it can be stored.
 fn checked(descr: &str, of_itemsize: u64, shape: &[u64], order: Order) -> Result<ArrayMeta> {
-    let refuse = |why: &str| Err(Error::unsupported(format!("dtype `{}` {why}", descr.escape_debug())));
-    // In a header it stands between single quotes.
-    let is_quoted = !descr.starts_with('[');
-    if !is_plain_dtype(descr) || (is_quoted && descr.contains(['\'', '\\'])) {
-        return refuse("can't be stored by its bytes: it isn't printable, or of objects");
+    let expected = dtype_itemsize(descr)?;
+    if of_itemsize != expected {
+        return Err(refused(descr, format_args!("has elements of {expected} bytes, not of {of_itemsize}")));
     }
-    if of_itemsize == 0 {
-        return refuse("has elements of no bytes");
-    }
-    let known = itemsize(descr);
-    if known.is_some_and(|known| known != of_itemsize) {
-        return refuse(&format!("has elements of {} bytes, not of {of_itemsize}", known.unwrap_or_default()));
-    }
-    let descr = known_dtype(descr).map_or_else(|| descr.to_owned().into(), Into::into);
+    let known = known_dtype(descr);
     let itemsize = if known.is_some() { None } else { Some(of_itemsize) };
+    let descr = known.map_or_else(|| descr.to_owned().into(), Into::into);
     Ok(ArrayMeta { descr, shape: shape.to_vec(), order, itemsize }.in_canonical_order())
+}
+
+fn refused(descr: &str, why: fmt::Arguments<'_>) -> Error {
+    Error::unsupported(format!("dtype `{}` {why}", descr.escape_debug()))
 }

@@ -9,7 +9,7 @@ mod load;
 mod save;
 mod value;
 
-pub use array::{Array, digest_array};
+pub use array::{Array, digest_array, dtype_itemsize};
 pub use bytes::Bytes;
 pub(crate) use load::load;
 pub(crate) use save::{Features, save};

@@ -357,7 +357,7 @@ pub(crate) fn inline_array(bytes: &[u8]) -> Result<ReadArray<'_>> {
     let shape = (0..ndim).map(|_| inner.uint()).collect::<Result<_>>()?;
     let elements = inner.bin()?;
     inner.finish()?;
-    let meta = ArrayMeta { descr, shape, order, itemsize: None }.filled_by(elements.len() as u64);
+    let meta = ArrayMeta { descr, shape, order, itemsize: None }.sized();
     match meta.byte_len()? {
         expected if expected == elements.len() as u64 => Ok(ReadArray::Inline(meta, elements)),
         expected => Err(Error::damaged(format!("array has {} bytes, expected {expected}", elements.len()))),

@@ -1,6 +1,7 @@
 //! Fields that most records don't have, and fields in another order.
 
 use super::*;
+use crate::digest::hostile;
 
 #[test]
 fn every_field_is_read_as_it_was_written() {
@@ -52,17 +53,26 @@ fn an_array_of_another_dtype_has_the_length_that_its_elements_give() {
     assert!(decode(&foreign(Some(12), 128 + 12 * 12)).is_ok());
     assert!(decode(&foreign(None, 7)).is_ok(), "which nobody can check");
     fails(&foreign(Some(12), 128 + 11 * 12), ErrorKind::Damaged, "of 144 bytes at offset 128");
-    for descr in ["|O", "[('a', '|O')]", "<é2", "", "<U2\n"] {
-        let bytes = altered(|record| {
-            record.arrays[0].meta.descr = descr.into();
-            record.arrays[0].meta.itemsize = Some(8);
-        });
-        fails(&bytes, ErrorKind::Damaged, "none of bytes");
+    for other in [0, 11, 13, u64::MAX] {
+        fails(&foreign(Some(other), 128 + 12 * 12), ErrorKind::Damaged, "bytes, expected 12");
     }
-    fails(&foreign(Some(0), 128), ErrorKind::Damaged, "elements of no bytes");
-    fails(&foreign(Some(u64::MAX), 128), ErrorKind::Damaged, "0123.4567.npy");
     let known = altered(|record| record.arrays[0].meta.itemsize = Some(8));
     fails(&known, ErrorKind::Damaged, "says how long elements are");
+}
+
+/// Whatever a record says of their elements: NumPy takes the bytes of most of these for addresses.
+#[test]
+fn a_record_names_no_dtype_but_one_of_bytes_as_numpy_writes_it() {
+    let plain = ["<é2", "", "<U2\n", "<U0", "[]", "f4", "float32", "<f4 ", "|S03"].into_iter().map(str::to_owned);
+    for descr in hostile::objects().chain(plain) {
+        for itemsize in [None, Some(0), Some(1), Some(4), Some(8), Some(16)] {
+            let bytes = altered(|record| {
+                record.arrays[0].meta.descr = descr.clone().into();
+                record.arrays[0].meta.itemsize = itemsize;
+            });
+            fails(&bytes, ErrorKind::Damaged, "has dtype");
+        }
+    }
 }
 
 #[test]
