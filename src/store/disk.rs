@@ -196,7 +196,7 @@ impl Disk {
     pub(crate) fn stat(&self, name: &str) -> Result<Option<Stat>> {
         let name = Name::new(name)?;
         self.look_up("stat", &name, || {
-            let stat = fs::statat(self.folder(name.folder)?, name.leaf, AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = fs::statat(self.folder(name.folder())?, name.leaf(), AtFlags::SYMLINK_NOFOLLOW)?;
             Ok(Stat::of(&stat))
         })
     }
@@ -214,7 +214,7 @@ impl Disk {
         let name = Name::new(name)?;
         self.expect_writable("remove", &name)?;
         let removed =
-            self.look_up("remove", &name, || fs::unlinkat(self.folder(name.folder)?, name.leaf, AtFlags::empty()))?;
+            self.look_up("remove", &name, || fs::unlinkat(self.folder(name.folder())?, name.leaf(), AtFlags::empty()))?;
         Ok(removed.is_some())
     }
 
@@ -230,8 +230,8 @@ impl Disk {
         let now = fs::Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW };
         let times = fs::Timestamps { last_access: now, last_modification: now };
         let touched = self.look_up("stamp", &name, || {
-            let folder = self.folder(name.folder)?;
-            match fs::utimensat(folder, name.leaf, &times, AtFlags::SYMLINK_NOFOLLOW) {
+            let folder = self.folder(name.folder())?;
+            match fs::utimensat(folder, name.leaf(), &times, AtFlags::SYMLINK_NOFOLLOW) {
                 Err(Errno::ROFS | Errno::PERM | Errno::ACCESS) => Ok(()),
                 touched => touched,
             }
@@ -282,7 +282,7 @@ impl Disk {
     /// The folder of a name, made with its parents if missing. A sweep may take an empty one away at any time.
     pub(crate) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder> {
         for _ in 0..TRIES {
-            match self.folder(name.folder) {
+            match self.folder(name.folder()) {
                 Err(Errno::NOENT) => self.make_folders(name)?,
                 opened => return opened,
             }
@@ -299,7 +299,7 @@ impl Disk {
     ) -> rustix::io::Result<OwnedFd> {
         for _ in 0..TRIES {
             match at::open(self.root().as_fd(), name.whole, flags, mode) {
-                Err(Errno::NOENT) if !name.folder.is_empty() => self.make_folders(name)?,
+                Err(Errno::NOENT) if !name.folder().is_empty() => self.make_folders(name)?,
                 opened => return opened,
             }
         }
@@ -311,7 +311,7 @@ impl Disk {
         let root = self.root();
         let bits = root.medium().of_folders();
         // As a rule only the last one is missing.
-        if let Some((above, last)) = name.folder.rsplit_once('/')
+        if let Some((above, last)) = name.folder().rsplit_once('/')
             && let Ok(above) = at::open(root.as_fd(), above, at::SEARCH, Mode::empty())
             && matches!(fs::mkdirat(&above, last, bits), Ok(()) | Err(Errno::EXIST))
         {

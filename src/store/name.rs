@@ -8,13 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The longest component that every supported file system takes, in bytes.
 const COMPONENT_MAX: usize = 255;
 
-/// A checked name, split at its last `/`.
+/// A checked name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name<'a> {
     pub(crate) whole: &'a str,
-    /// Empty if the blob lies in the root itself.
-    pub(crate) folder: &'a str,
-    pub(crate) leaf: &'a str,
 }
 
 impl<'a> Name<'a> {
@@ -25,19 +22,27 @@ impl<'a> Name<'a> {
             }
             whole.split('/').try_for_each(|component| check(whole, component))?;
         }
-        let (folder, leaf) = split(whole);
-        Ok(Self { whole, folder, leaf })
+        Ok(Self { whole })
     }
 
     /// The name of something that was listed, which is one already.
     pub(crate) fn listed(whole: &'a str) -> Self {
-        let (folder, leaf) = split(whole);
-        Self { whole, folder, leaf }
+        Self { whole }
+    }
+
+    /// The folder that holds the blob; empty if it lies in the root itself.
+    pub(crate) fn folder(&self) -> &'a str {
+        split(self.whole).0
+    }
+
+    /// What follows the last `/`.
+    pub(crate) fn leaf(&self) -> &'a str {
+        split(self.whole).1
     }
 
     /// The components of the folder that holds the blob.
     pub(crate) fn folders(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.folder.split('/').filter(|component| !component.is_empty())
+        self.folder().split('/').filter(|component| !component.is_empty())
     }
 }
 
@@ -91,8 +96,13 @@ fn fault(whole: &str, what: &str) -> Error {
 /// Only speed depends on it: files are always created with `O_EXCL`.
 pub(crate) fn nonce() -> String {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let drawn = RandomState::new().hash_one((Process::id(), clock));
-    format!("{drawn:016x}")
+    hex(RandomState::new().hash_one((Process::id(), clock)))
+}
+
+/// The number in 16 hex digits, without the detour by formatting.
+fn hex(number: u64) -> String {
+    let digits: [u8; 16] = std::array::from_fn(|n| b"0123456789abcdef"[(number >> (60 - 4 * n)) as usize & 15]);
+    String::from_utf8_lossy(&digits).into_owned()
 }
 
 #[cfg(test)]
@@ -106,10 +116,10 @@ mod tests {
     #[test]
     fn a_name_is_split_at_its_last_slash() {
         let name = Name::new("f/stem-0123/ab/key.record").unwrap();
-        assert_eq!((name.folder, name.leaf), ("f/stem-0123/ab", "key.record"));
+        assert_eq!((name.folder(), name.leaf()), ("f/stem-0123/ab", "key.record"));
         assert_eq!(name.folders().collect::<Vec<_>>(), ["f", "stem-0123", "ab"]);
         let name = Name::new("locks").unwrap();
-        assert_eq!((name.folder, name.leaf, name.folders().count()), ("", "locks", 0));
+        assert_eq!((name.folder(), name.leaf(), name.folders().count()), ("", "locks", 0));
     }
 
     #[test]
@@ -128,6 +138,9 @@ mod tests {
         let drawn: HashSet<String> = (0..10_000).map(|_| nonce()).collect();
         assert_eq!(drawn.len(), 10_000);
         assert!(drawn.iter().all(|n| n.len() == 16 && n.bytes().all(|b| b.is_ascii_hexdigit())));
+        for number in [0, 1, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(hex(number), format!("{number:016x}"));
+        }
     }
 
     proptest! {

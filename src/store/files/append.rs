@@ -76,8 +76,8 @@ impl Disk {
         let root = self.root();
         let open = || at::open(root.as_fd(), name.whole, APPEND, root.medium().permissions(0o666));
         match open() {
-            Err(Errno::NOENT) if !name.folder.is_empty() => {
-                match fs::mkdirat(root.as_fd(), name.folder, root.medium().of_folders()) {
+            Err(Errno::NOENT) if !name.folder().is_empty() => {
+                match fs::mkdirat(root.as_fd(), name.folder(), root.medium().of_folders()) {
                     Ok(()) | Err(Errno::EXIST) => open(),
                     Err(errno) => Err(errno),
                 }
@@ -91,8 +91,8 @@ impl Disk {
         let name = Name::new(name)?;
         self.expect_writable("rename", &name)?;
         let renamed = self.look_up("rename", &name, || {
-            let folder = self.folder(name.folder)?;
-            fs::renameat(&folder, name.leaf, &folder, leaf)
+            let folder = self.folder(name.folder())?;
+            fs::renameat(&folder, name.leaf(), &folder, leaf)
         });
         renamed.map(drop)
     }

@@ -54,8 +54,7 @@ impl Disk {
     pub(crate) fn replace(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<()> {
         let name = Name::new(name)?;
         self.expect_writable("replace", &name)?;
-        let staged = format!("{}.{}.tmp", name.leaf, nonce());
-        Name::new(&staged)?;
+        let staged = staged_beside(&name)?;
         let fault = |errno| self.fault("replace", &name, errno);
         let path = self.path_of(name.whole);
         if planted::is("record written in place") {
@@ -67,7 +66,7 @@ impl Disk {
             let (temp, file) = self.temp(&name, staged.clone()).map_err(fault)?;
             self.fill(file, bytes, if late { Durability::Buffered } else { durability }, &path)?;
             between();
-            match temp.rename(name.leaf) {
+            match temp.rename(name.leaf()) {
                 Ok(()) if late => return File::open(&path).map_or(Ok(()), |f| self.flush(&f, durability, &path)),
                 Ok(()) => return Ok(()),
                 Err(Errno::NOENT) => {}
@@ -91,8 +90,7 @@ impl Disk {
     ) -> Result<bool> {
         let name = Name::new(name)?;
         self.expect_writable("put", &name)?;
-        let staged = format!("{}.{}.tmp", name.leaf, nonce());
-        Name::new(&staged)?;
+        let staged = staged_beside(&name)?;
         let (fault, path) = (|errno| self.fault("put", &name, errno), self.path_of(name.whole));
         for _ in 0..TRIES {
             let (stage, file) = self.temp_with(&name, staged.clone(), mode(bits)).map_err(fault)?;
@@ -100,7 +98,7 @@ impl Disk {
             fill(&mut file).map_err(|error| Error::io("write", &path, error))?;
             self.flush(file.file(), durability, &path)?;
             between();
-            match if replaces { stage.rename(name.leaf).map(|()| true) } else { stage.link(name.leaf) } {
+            match if replaces { stage.rename(name.leaf()).map(|()| true) } else { stage.link(name.leaf()) } {
                 Ok(put) => return Ok(put),
                 Err(Errno::NOENT) => {}
                 Err(errno) => return Err(fault(errno)),
@@ -157,15 +155,12 @@ impl Disk {
 
     /// Flushes the folders of a blob that was put in place of another, as `durability` asks.
     pub(crate) fn sync_folders_of(&self, name: &str, durability: Durability) -> Result<()> {
-        self.sync_folders(&Name::new(name)?, durability)
+        if durability.syncs_folders() { self.sync_folders(&Name::new(name)?) } else { Ok(()) }
     }
 
     /// A name lasts once every folder on the way to it does.
-    pub(crate) fn sync_folders(&self, name: &Name<'_>, durability: Durability) -> Result<()> {
-        if !durability.syncs_folders() {
-            return Ok(());
-        }
-        let mut folder = name.folder;
+    fn sync_folders(&self, name: &Name<'_>) -> Result<()> {
+        let mut folder = name.folder();
         while !folder.is_empty() {
             let opened = at::open(self.root().as_fd(), folder, at::LIST, Mode::empty());
             let flushed = opened.map_err(io::Error::from).and_then(|folder| sync_folder(File::from(folder)));
@@ -239,12 +234,10 @@ impl NewBlob<'_> {
 
     /// Flushes as `durability` asks, closes, and keeps the blob.
     pub(crate) fn finish(mut self, durability: Durability) -> Result<()> {
-        let name = self.name.clone();
-        let name = Name::new(&name)?;
         if !planted::is("length before bytes") {
             self.disk.flush(self.file.file(), durability, &self.path)?;
         }
-        self.disk.sync_folders(&name, durability)?;
+        self.disk.sync_folders_of(&self.name, durability)?;
         self.finished = true;
         Ok(())
     }
@@ -293,6 +286,13 @@ impl Drop for TempFile {
             let _ = fs::unlinkat(&self.folder, &self.name, AtFlags::empty());
         }
     }
+}
+
+/// A name for the file that is to become `name`, in the same folder.
+fn staged_beside(name: &Name<'_>) -> Result<String> {
+    let staged = [name.leaf(), ".", &nonce(), ".tmp"].concat();
+    Name::new(&staged)?;
+    Ok(staged)
 }
 
 /// Loops on short writes and on `EINTR`, as std promises.

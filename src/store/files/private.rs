@@ -20,18 +20,19 @@ impl Disk {
         self.expect_writable("make", &name)?;
         let fault = |errno| self.fault("make", &name, errno);
         let above = self.made_folder(&name).map_err(fault)?;
-        match fs::mkdirat(&above, name.leaf, mode(0o700)) {
+        match fs::mkdirat(&above, name.leaf(), mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(fault(errno)),
         }
-        let stat = fs::statat(&above, name.leaf, AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
+        let stat = fs::statat(&above, name.leaf(), AtFlags::SYMLINK_NOFOLLOW).map_err(fault)?;
         Ok(is_own(&stat))
     }
 
     /// Whether a folder is there that is this user's, and closed to everybody else.
     pub(crate) fn is_private(&self, folder: &str) -> Result<bool> {
         let name = Name::new(folder)?;
-        let stat = self.folder(name.folder).and_then(|above| fs::statat(above, name.leaf, AtFlags::SYMLINK_NOFOLLOW));
+        let stat =
+            self.folder(name.folder()).and_then(|above| fs::statat(above, name.leaf(), AtFlags::SYMLINK_NOFOLLOW));
         match stat {
             Ok(stat) => Ok(is_own(&stat)),
             Err(errno) if at::is_absent(errno) => Ok(false),
@@ -68,8 +69,8 @@ impl Disk {
         let now = fs::Timespec { tv_sec: now.as_secs().cast_signed(), tv_nsec: now.subsec_nanos().into() };
         let times = fs::Timestamps { last_access: now, last_modification: now };
         let stamped = self
-            .folder(name.folder)
-            .and_then(|folder| fs::utimensat(folder, name.leaf, &times, AtFlags::SYMLINK_NOFOLLOW));
+            .folder(name.folder())
+            .and_then(|folder| fs::utimensat(folder, name.leaf(), &times, AtFlags::SYMLINK_NOFOLLOW));
         match stamped {
             // Another user has marked it since.
             Err(Errno::PERM | Errno::NOENT) => Ok(()),
@@ -82,8 +83,8 @@ impl Disk {
         let (from, to) = (Name::new(from)?, Name::new(to)?);
         self.expect_writable("rename", &from)?;
         let renamed = self.look_up("rename", &from, || {
-            let folder = at::open(self.root().as_fd(), from.folder, at::SEARCH, Mode::empty())?;
-            retry_on_intr(|| fs::renameat(&folder, from.leaf, &folder, to.leaf))
+            let folder = at::open(self.root().as_fd(), from.folder(), at::SEARCH, Mode::empty())?;
+            retry_on_intr(|| fs::renameat(&folder, from.leaf(), &folder, to.leaf()))
         })?;
         Ok(renamed.is_some())
     }

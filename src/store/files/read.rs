@@ -30,7 +30,7 @@ impl Disk {
     pub(crate) fn read_in(&self, folder: &OpenFolder, name: &str, cap: u64) -> Result<Option<Blob>> {
         let name = Name::listed(name);
         self.read_by(&name, cap, || {
-            let file = at::step(folder.as_fd(), name.leaf, at::READ, Mode::empty())?;
+            let file = at::step(folder.as_fd(), name.leaf(), at::READ, Mode::empty())?;
             let stat = Stat::of(&fs::fstat(&file)?);
             Ok((File::from(file), stat))
         })

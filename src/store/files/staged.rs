@@ -98,8 +98,8 @@ impl StagedBlob {
         }
         let from = Name::new(&from)?;
         let moved = disk.made_folder(&to).and_then(|folder| {
-            let before = disk.folder(from.folder)?;
-            rustix::io::retry_on_intr(|| fs::renameat(&before, from.leaf, &folder, to.leaf))
+            let before = disk.folder(from.folder())?;
+            rustix::io::retry_on_intr(|| fs::renameat(&before, from.leaf(), &folder, to.leaf()))
         });
         match moved {
             Ok(()) => *mine = Some(name.to_owned()),
@@ -107,7 +107,7 @@ impl StagedBlob {
             Err(errno) => return Err(disk.fault("rename a staged file to", &to, errno)),
         }
         disk.flush(&file, durability, &disk.path_of(name))?;
-        disk.sync_folders(&to, durability)?;
+        disk.sync_folders_of(name, durability)?;
         *mine = None;
         Ok(true)
     }

@@ -91,12 +91,12 @@ impl Disk {
         if !matches!(folder.split('/').next(), Some("f" | "m")) {
             return Err(Error::invalid(format!("`{folder}` is not a folder of entries, expected one in `f` or `m`")));
         }
-        let parent = match self.folder(name.folder) {
+        let parent = match self.folder(name.folder()) {
             Err(errno) if at::is_absent(errno) => return Ok(Removed::default()),
             parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
         };
         let mut removal = Removal { removed: Removed::default(), error: None };
-        let leaf = CString::new(name.leaf).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
+        let leaf = CString::new(name.leaf()).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
         removal.folder(parent.as_fd(), &leaf, &self.path_of(folder), DEPTH_MAX);
         removal.error.map_or(Ok(removal.removed), Err)
     }
@@ -105,11 +105,11 @@ impl Disk {
     pub(crate) fn remove_empty(&self, folder: &str) -> Result<()> {
         let name = Name::new(folder)?;
         self.expect_writable("remove", &name)?;
-        let parent = match self.folder(name.folder) {
+        let parent = match self.folder(name.folder()) {
             Err(errno) if at::is_absent(errno) => return Ok(()),
             parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
         };
-        match fs::unlinkat(parent, name.leaf, AtFlags::REMOVEDIR) {
+        match fs::unlinkat(parent, name.leaf(), AtFlags::REMOVEDIR) {
             Err(errno) if !at::is_absent(errno) && !stays(errno) => Err(self.fault("remove", &name, errno)),
             _ => Ok(()),
         }
