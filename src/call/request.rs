@@ -84,7 +84,7 @@ pub(crate) trait AnyCall {
             let leaves = within(&told.leaves, &mut room);
             Argument::of(argument, told.text.clone(), leaves, options.salt)
         });
-        let arguments = arguments.collect();
+        let arguments = arguments.collect::<Vec<_>>().into();
         let (function, types) = (self.function(), self.types());
         Ok(Draft {
             function: function.path(),

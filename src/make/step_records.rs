@@ -310,7 +310,7 @@ impl StepRecords<'_> {
                 function: draft.function.to_owned(),
                 code: draft.code,
                 parts: draft.parts.to_vec(),
-                arguments: draft.arguments,
+                arguments: draft.arguments.to_vec(),
                 build: draft.build,
                 types: draft.types,
                 created: nanoseconds_since_1970(SystemTime::now()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 
@@ -85,12 +85,13 @@ impl fmt::Display for Argument {
     }
 }
 
-/// A list of arguments; that of a record is decoded when it is first asked for.
+/// A list of arguments; that of a record is decoded when it is first asked for. Clones of a list that isn't a record's
+/// share it.
 #[derive(Clone, Default)]
 pub(crate) struct Arguments {
     /// The bytes of the list in a record, which the decoder has passed over.
     bytes: Box<[u8]>,
-    list: OnceLock<Vec<Argument>>,
+    list: OnceLock<Arc<Vec<Argument>>>,
 }
 
 impl Arguments {
@@ -101,7 +102,7 @@ impl Arguments {
 
 impl From<Vec<Argument>> for Arguments {
     fn from(list: Vec<Argument>) -> Self {
-        Self { bytes: Box::default(), list: list.into() }
+        Self { bytes: Box::default(), list: Arc::new(list).into() }
     }
 }
 
@@ -109,7 +110,7 @@ impl Deref for Arguments {
     type Target = [Argument];
 
     fn deref(&self) -> &[Argument] {
-        self.list.get_or_init(|| decode::arguments(&self.bytes).unwrap_or_default())
+        self.list.get_or_init(|| Arc::new(decode::arguments(&self.bytes).unwrap_or_default()))
     }
 }
 

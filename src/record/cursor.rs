@@ -178,15 +178,20 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn str(&mut self) -> Result<&'a str> {
+        std::str::from_utf8(self.str_bytes()?).map_err(value)
+    }
+
+    /// The bytes of a text, which may not be UTF-8.
+    #[inline]
+    pub(super) fn str_bytes(&mut self) -> Result<&'a [u8]> {
         let len = self.len(&STR)?;
-        std::str::from_utf8(self.take(len)?).map_err(value)
+        self.take(len)
     }
 
     /// Passes over a text.
     #[inline]
     pub(super) fn check_str(&mut self) -> Result<()> {
-        let len = self.len(&STR)?;
-        let bytes = self.take(len)?;
+        let bytes = self.str_bytes()?;
         if bytes.is_ascii() { Ok(()) } else { std::str::from_utf8(bytes).map(drop).map_err(value) }
     }
 
@@ -298,6 +303,6 @@ impl<'a> Cursor<'a> {
 }
 
 /// Whatever a decoder of MessagePack finds fault with. What it says of it isn't kept: its errors are large.
-fn value<E>(_: E) -> Fault {
+pub(super) fn value<E>(_: E) -> Fault {
     Fault::Value
 }

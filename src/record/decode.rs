@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::cursor::{Cursor, Fault, Result, once, whole};
+use super::cursor::{Cursor, Fault, Result, once, value, whole};
 use super::{Argument, Arguments, ArrayRecord, CODEC_NAMES, Leaf, Overflow, Overflowed, Producer, Record};
 use super::{StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
@@ -14,6 +14,9 @@ thread_local! {
     /// The producer of the record that this thread decoded before, and its bytes. Most records of a folder have one
     /// producer, whose texts are a third of the work.
     static PRODUCER: RefCell<Option<(Vec<u8>, Arc<Producer>)>> = const { RefCell::new(None) };
+
+    /// The function's path of that record, which the next one shares as a rule.
+    static FUNCTION: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
 /// Reads a map of named fields into variables of their names, each an `Option`. Fields in the order in which they are told
@@ -120,7 +123,7 @@ impl Cursor<'_> {
             format = self.u32()?,
             requires = self.list(Cursor::text)?,
             key = self.digest()?,
-            function = self.text()?,
+            function = self.shared_function()?,
             code = self.digest()?,
             arguments = self.arguments()?,
             created = self.u64()?,
@@ -334,6 +337,18 @@ impl Cursor<'_> {
             length: needed(length, "length")?,
             digest: needed(digest, "digest")?,
         })
+    }
+
+    /// The function's path that comes next, in the memory of the one before if it is that.
+    fn shared_function(&mut self) -> Result<Arc<str>> {
+        let bytes = self.str_bytes()?;
+        let again = FUNCTION.try_with(|last| last.borrow().clone().filter(|last| last.as_bytes() == bytes));
+        if let Ok(Some(function)) = again {
+            return Ok(function);
+        }
+        let function: Arc<str> = std::str::from_utf8(bytes).map_err(value)?.into();
+        let _ = FUNCTION.try_with(|last| last.replace(Some(Arc::clone(&function))));
+        Ok(function)
     }
 
     /// The producer that comes next; not decoded anew if it has the bytes of the one before. No value's bytes begin with

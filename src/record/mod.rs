@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::key::Types;
 use rmp::encode;
 use rmp::encode::ByteBuf;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,7 +76,8 @@ pub(crate) struct Record {
     pub(crate) requires: Vec<String>,
     pub(crate) key: Digest,
     /// The function's path.
-    pub(crate) function: String,
+    #[serde(serialize_with = "text")]
+    pub(crate) function: Arc<str>,
     pub(crate) code: Digest,
     pub(crate) arguments: Arguments,
     /// Nanoseconds since 1970.
@@ -113,6 +114,11 @@ pub(crate) struct Record {
     /// It means nothing on another machine: a file counts by its stamp, or the build does; or it is good for moments.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) local: bool,
+}
+
+/// Writes a text that many records share in memory.
+fn text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// One array file.
@@ -223,7 +229,7 @@ impl Record {
             format: self.format,
             requires: self.requires.clone(),
             key: self.key,
-            function: self.function.clone(),
+            function: Arc::clone(&self.function),
             code: self.code,
             arguments: self.arguments.clone(),
             created: self.created,

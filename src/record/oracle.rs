@@ -177,7 +177,7 @@ impl RecordMap {
             format: self.format,
             requires: self.requires,
             key: self.key,
-            function: self.function,
+            function: self.function.into(),
             code: self.code,
             arguments: arguments.into(),
             created: self.created,

@@ -27,7 +27,7 @@ fn sample() -> Record {
         format: FORMAT,
         requires: Vec::new(),
         key: digest(1),
-        function: "digits::pca".to_owned(),
+        function: "digits::pca".into(),
         code: digest(2),
         arguments: vec![argument].into(),
         created: 1_700_000_000_123_456_789,

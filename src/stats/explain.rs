@@ -83,7 +83,7 @@ impl Recorder {
     /// The arguments that calls of other code than `code` were stored with, as far as is looked back.
     fn other_code(&self, function: &Function, code: Digest) -> OtherCode {
         let records = self.archive.records(function.folder()).take(LOOK_BACK);
-        let other = records.filter(|record| record.code != code && record.function == function.path());
+        let other = records.filter(|record| record.code != code && *record.function == *function.path());
         other.map(|record| combined(record.arguments.iter().map(|it| (it.name(), it.digest())))).collect()
     }
 
@@ -97,7 +97,7 @@ impl Recorder {
         let Ok(identity) = call.identity() else { return Reason::Off };
         let records = self.archive.records(call.function().folder()).take(LOOK_BACK);
         let mut codes = HashMap::new();
-        let same_path = records.filter(|record| record.function == call.function().path());
+        let same_path = records.filter(|record| *record.function == *call.function().path());
         let distance = |record: &Record| -> Near {
             let (mut arguments, mut others, mut parts) = (0, 0, 0);
             for (argument, told) in identity.arguments.iter().zip(call.descriptions(self.describe_options())) {

@@ -70,7 +70,7 @@ impl Archive {
         let name = site.record();
         let found = self.read_record(&name)?.ok_or(Missing::Absent)?;
         let record = &found.record;
-        if record.key != site.key().digest() || record.function != function {
+        if record.key != site.key().digest() || *record.function != *function {
             let path = self.disk.path_of(&name);
             let (path, was) = (path.display(), format!("`{}` under key {}", escaped(&record.function), record.key));
             let expected = format!("`{function}` under key {}", site.key());

@@ -18,7 +18,7 @@ use crate::map::Stage;
 use crate::payload::npy_header;
 use crate::payload::{ArraySink, Compression, Plain, Savable, Saved};
 use crate::planted;
-use crate::record::{Argument, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
+use crate::record::{Arguments, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
 use crate::store::{StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -32,7 +32,7 @@ pub(crate) struct Draft {
     pub(crate) function: &'static str,
     pub(crate) code: Digest,
     pub(crate) parts: &'static [Part],
-    pub(crate) arguments: Vec<Argument>,
+    pub(crate) arguments: Arguments,
     pub(crate) build: Option<Digest>,
     /// Where they mean something.
     pub(crate) types: Option<Types>,
@@ -111,9 +111,9 @@ impl Archive {
             format: FORMAT,
             requires: required(features.pickle, features.dtype),
             key: site.key().digest(),
-            function: draft.function.to_owned(),
+            function: draft.function.into(),
             code: draft.code,
-            arguments: draft.arguments.clone().into(),
+            arguments: draft.arguments.clone(),
             created: nanoseconds_since_1970(SystemTime::now()),
             duration: nanoseconds(duration),
             expires: draft.expires,

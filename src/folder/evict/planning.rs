@@ -144,7 +144,7 @@ impl Evictor {
             State::Gone => return Ok(()),
             State::Entry(found) => {
                 let record = &found.record;
-                tally.paths.entry(shard.function).or_insert_with(|| record.function.clone());
+                tally.paths.entry(shard.function).or_insert_with(|| record.function.to_string());
                 let bytes = found.length + stored_bytes(record);
                 SeenEntry {
                     function,

@@ -115,7 +115,7 @@ fn the_parts_of_much_code_are_written_in_full_and_those_of_too_much_are_not() {
             function: function.path(),
             code,
             parts,
-            arguments: Vec::new(),
+            arguments: Vec::new().into(),
             build: None,
             types: None,
             readable: false,

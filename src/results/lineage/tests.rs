@@ -17,7 +17,7 @@ fn entry(function: &str, arguments: &[(&str, &str)]) -> Entry {
         format: FORMAT,
         requires: Vec::new(),
         key: Digest::of(function.as_bytes()),
-        function: function.to_owned(),
+        function: function.into(),
         code: Digest::of(b""),
         arguments: arguments.collect::<Vec<_>>().into(),
         created: 1_700_000_000_000_000_000,

@@ -52,7 +52,7 @@ impl Moved {
 
 impl Filter {
     fn takes(&self, record: &Record, bytes: u64) -> bool {
-        self.function.as_ref().is_none_or(|function| *function == record.function)
+        self.function.as_ref().is_none_or(|function| **function == *record.function)
             && self.since.is_none_or(|since| record.created >= nanoseconds_since_1970(since))
             && self.max_bytes.is_none_or(|most| bytes <= most)
     }

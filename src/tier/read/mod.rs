@@ -316,7 +316,7 @@ fn decode(bytes: &[u8], sought: &Sought<'_>) -> Result<Box<Record>, Outcome> {
         ErrorKind::Newer => Outcome::Left("a newer version has put it there"),
         _ => Outcome::Damaged(error),
     })?;
-    if record.key != sought.site.key().digest() || record.function != sought.function {
+    if record.key != sought.site.key().digest() || *record.function != *sought.function {
         let what = format!("its record is of `{}` under key {}", escaped(&record.function), record.key);
         return Err(Outcome::Damaged(Error::damaged(what)));
     }
