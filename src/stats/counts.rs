@@ -303,6 +303,16 @@ impl Counters {
         count(stats.tiers.get_mut(place).expect("inserted above"));
     }
 
+    /// Hands over the hits and faults of each function so far, in any number of pieces.
+    pub(crate) fn each_total(&self, mut add: impl FnMut(&str, u64, u64)) {
+        for (function, counts) in &self.rest.lock().functions {
+            add(function, counts.hits, counts.faults);
+        }
+        for (function, tally) in self.tallies.lock().values() {
+            add(function, tally.hits.load(Ordering::Relaxed), 0);
+        }
+    }
+
     pub(crate) fn snapshot(&self) -> Stats {
         let mut stats = self.rest.lock().clone();
         for (function, tally) in self.tallies.lock().values() {

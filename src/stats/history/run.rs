@@ -291,11 +291,14 @@ impl State {
 
 /// Adds what a memory has counted so far.
 fn add_totals(totals: &mut BTreeMap<String, Totals>, counters: &Counters) -> bool {
-    for (function, counts) in counters.snapshot().by_function() {
-        let total = totals.entry(function.clone()).or_default();
-        total.hits += counts.hits;
-        total.faults += counts.faults;
-    }
+    counters.each_total(|function, hits, faults| {
+        if !totals.contains_key(function) {
+            totals.insert(function.to_owned(), Totals::default());
+        }
+        let total = totals.get_mut(function).expect("inserted above");
+        total.hits += hits;
+        total.faults += faults;
+    });
     true
 }
 
