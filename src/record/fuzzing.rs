@@ -73,7 +73,7 @@ pub fn overflow(bytes: &[u8]) {
         format: super::FORMAT,
         requires: Vec::new(),
         key: digest,
-        function: "package/function".to_owned(),
+        function: "package/function".into(),
         code: digest,
         arguments: super::Arguments::default(),
         created: 1,

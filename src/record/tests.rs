@@ -403,7 +403,7 @@ prop_compose! {
         Record {
             key,
             code,
-            function,
+            function: function.into(),
             arguments: arguments.into(),
             created,
             duration,
@@ -453,11 +453,11 @@ proptest! {
 }
 
 #[test]
-fn each_record_has_its_own_producer_whichever_was_decoded_before() {
+fn each_record_has_its_own_function_and_producer_whichever_was_decoded_before() {
     let host = |host: &str| -> Arc<Producer> {
         Producer { host: host.to_owned(), ..Producer::clone(&sample().producer) }.into()
     };
-    let records = ["a", "b", "ab"].map(|name| Record { producer: host(name), ..sample() });
+    let records = ["a", "b", "ab"].map(|name| Record { function: name.into(), producer: host(name), ..sample() });
     for (first, second) in (0..9).map(|n| (&records[n / 3], &records[n % 3])) {
         for record in [first, second, second] {
             assert_eq!(decode(&record.encode().unwrap()).unwrap(), *record);
