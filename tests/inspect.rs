@@ -241,6 +241,38 @@ fn what_is_removed_by_its_key_is_not_remembered() {
 }
 
 #[test]
+fn only_what_is_damaged_still_is_removed_as_damaged_and_leaves_no_mark() {
+    let (folder, memory) = fresh();
+    // As where there are tiers.
+    fs::create_dir(folder.path().join("t")).unwrap();
+    let marks = || fs::read_dir(folder.path().join("t/x")).map_or(0, Iterator::count);
+    memory.eval(ramp::call(3000));
+    let entry = memory.entry(&ramp::call(3000)).unwrap().unwrap();
+    assert!(!memory.remove_damaged(&entry).unwrap() && entry.path().exists(), "it is whole");
+    // One in another function's folder is none.
+    let copy = folder.path().join("f/other-0123456789abcdef").join(&entry.key().to_string()[..2]);
+    fs::create_dir_all(&copy).unwrap();
+    let copy = copy.join(entry.path().file_name().unwrap());
+    fs::copy(entry.path(), &copy).unwrap();
+    let key = entry.key().to_string();
+    assert!(memory.remove_damaged(&key[..8]).unwrap() && entry.path().exists() && !copy.exists());
+    for damages_array in [true, false] {
+        memory.eval(ramp::call(3000));
+        let entry = memory.entry(&ramp::call(3000)).unwrap().unwrap();
+        let array = entry.arrays().unwrap()[0].file().unwrap().to_owned();
+        let at = if damages_array { &*array } else { entry.path() };
+        fs::remove_file(at).unwrap();
+        fs::write(at, "nonsense").unwrap();
+        assert!(memory.remove_damaged(entry.key()).unwrap(), "{at:?}");
+        assert!(!entry.path().exists() && !memory.remove_damaged(entry.key()).unwrap());
+    }
+    assert_eq!(memory.eval(ramp::call(3000)).len(), 3000);
+    assert_eq!(marks(), 0);
+    assert!(memory.remove_entry(entry.key()).unwrap());
+    assert_eq!(marks(), 1, "what is removed by name stays away");
+}
+
+#[test]
 fn a_damaged_record_is_told_and_can_be_removed_by_its_key() {
     let (_folder, memory) = fresh();
     for (n, write) in [(1, &b"nonsense"[..]), (2, b""), (3, &[0; 70_000])] {

@@ -54,6 +54,27 @@ fn what_is_sent_is_fetched_again_and_what_is_purged_is_not() {
 }
 
 #[test]
+fn what_was_damaged_and_repaired_away_is_fetched_again() {
+    let scene = Scene::new();
+    assert_eq!(document(&scene, &["push"], "tier_moved")["failed"], 0);
+    let of = |name: &str| scene.json(&["show", name]);
+    let root = scene.root().to_str().expect("a path");
+    let path = |path: &Value| PathBuf::from(path.as_str().expect("a path").replace("/data", root));
+    let (fit, mapped) = (of("frozen fit@1"), of("frozen mapped@1"));
+    fs::write(path(&fit["path"]), "nonsense").expect("written");
+    let array = path(&mapped["arrays"][0]["file"]);
+    fs::remove_file(&array).expect("removed");
+    fs::write(&array, "nonsense").expect("written");
+    assert_eq!(scene.json(&["verify", "--repair", "--yes"])["removed"], 2);
+    assert_eq!(document(&scene, &["pull"], "tier_moved")["moved"], 2);
+    assert_eq!((of("frozen fit@1")["key"].clone(), scene.run(&["verify"]).code), (fit["key"].clone(), 0));
+    // What is removed by name stays away, damaged or not.
+    fs::write(path(&fit["path"]), "nonsense").expect("written");
+    assert_eq!(scene.run(&["rm", fit["key"].as_str().expect("a key"), "--yes"]).code, 0);
+    assert_eq!(document(&scene, &["pull"], "tier_moved")["moved"], 0);
+}
+
+#[test]
 fn what_only_asks_after_tiers_needs_no_name_for_the_cache_and_writes_nothing_there() {
     let scene = Scene::new();
     let before = scene.snapshot();

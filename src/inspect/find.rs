@@ -6,9 +6,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::PlannedEntry;
 use crate::folder::list::Entries;
 use crate::folder::survey::{FileRole, State};
+use crate::folder::verify::check_array;
 use crate::folder::walk::Shards;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
+use crate::record::ArrayRecord;
 use crate::store::{Disk, Kind};
 use crate::tier::{Target, mark};
 
@@ -203,29 +205,92 @@ impl Memory {
         mark(&engine.archive.disk, &Target::Key(site.key()));
         engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
+
+    /// Removes the entry whose key begins with `id` if it is damaged still, and says whether it was removed: one that was
+    /// stored anew meanwhile stays. Unlike after [`remove_entry`](Self::remove_entry), a tier may give it back.
+    ///
+    /// Reads the record and all arrays of the entry. A copy of its record in another function's folder is damage, too.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the memory is read-only, when `id` isn't right or not unique as for
+    /// [`entry_by_id`](Self::entry_by_id), and when the entry can't be read or removed.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// #[ndcache::cache]
+    /// fn double(x: f64) -> f64 {
+    ///     2.0 * x
+    /// }
+    ///
+    /// let memory = ndcache::Memory::open(folder.path())?;
+    /// memory.eval(double::call(1.5));
+    /// let entry = memory.entry(&double::call(1.5))?.unwrap();
+    /// assert!(!memory.remove_damaged(&entry)?);
+    /// std::fs::write(entry.path(), b"nonsense").unwrap();
+    /// assert!(memory.remove_damaged(&entry)?);
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn remove_damaged(&self, id: impl EntryId) -> Result<bool> {
+        let Some(engine) = self.writable("remove a damaged entry")? else { return Ok(false) };
+        let mut removed = false;
+        for site in engine.find_sites(&id)? {
+            removed |= engine.remove_damaged_at(&site)?;
+        }
+        Ok(removed)
+    }
 }
 
 impl Engine {
     /// Where the entry is that `id` names; `None` if there is none.
     pub(super) fn find_site(&self, id: &impl EntryId) -> Result<Option<Site>> {
+        let mut found = self.find_sites(id)?;
+        // Somebody may have put a copy of a record into another function's folder, where it isn't an entry.
+        let home = found.iter().position(|site| found.len() == 1 || matches!(self.state(site), State::Entry(_)));
+        Ok((!found.is_empty()).then(|| found.swap_remove(home.unwrap_or(0))))
+    }
+
+    /// Where records are whose keys begin with `id`: all of one key.
+    fn find_sites(&self, id: &impl EntryId) -> Result<Vec<Site>> {
         self.archive.reopen(false);
         let digits = digits(&id.digits())?;
         if let (Some(folder), Ok(key)) = (id.folder(), digits.parse::<Key>()) {
             // Nothing has to be listed for what says where it is.
             let site = Site::new(folder, key);
             if let Ok(Some(_)) = self.archive.disk.stat(&site.record()) {
-                return Ok(Some(site));
+                return Ok(vec![site]);
             }
         }
-        let mut found = candidates(&self.archive.disk, &digits, id.folder())?;
-        // Somebody may have put a copy of a record into another function's folder, where it isn't an entry.
-        if found.len() > 1 && found.iter().all(|site| site.key() == found[0].key()) {
-            let home = found.iter().position(|site| matches!(self.state(site), State::Entry(_)));
-            found = vec![found.swap_remove(home.unwrap_or(0))];
+        let found = candidates(&self.archive.disk, &digits, id.folder())?;
+        match found.iter().any(|site| site.key() != found[0].key()) {
+            true => Err(self.ambiguous(&digits, &found, found.len())),
+            false => Ok(found),
         }
-        match found.len() {
-            0 | 1 => Ok(found.pop()),
-            count => Err(self.ambiguous(&digits, &found, count)),
+    }
+
+    /// Removes what is at `site` unless it is whole, gone or of a newer version.
+    fn remove_damaged_at(&self, site: &Site) -> Result<bool> {
+        let (disk, name) = (&self.archive.disk, site.record());
+        loop {
+            let Some(before) = disk.stat(&name)? else { return Ok(false) };
+            let (found, error) = match self.state(site) {
+                State::Gone | State::Newer(_) => return Ok(false),
+                State::Damaged(error) | State::Unreadable(error) => (None, error),
+                State::Entry(found) => {
+                    let check = |array: &ArrayRecord| check_array(disk, &site.file(&array.file), array).map(drop);
+                    match found.record.arrays.iter().try_for_each(check) {
+                        Ok(()) => return Ok(false),
+                        Err(error) => (Some(found), error),
+                    }
+                }
+            };
+            // What was used or stored anew since it was looked at is looked at again.
+            if disk.stat(&name)? == Some(before) {
+                return match error.kind() {
+                    ErrorKind::Io => Err(error),
+                    _ => self.archive.remove(site, found.as_ref().map(|found| &*found.record)),
+                };
+            }
         }
     }
 

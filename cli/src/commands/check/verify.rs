@@ -1,6 +1,6 @@
 //! `ndcache verify`: whether every stored byte is what was written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ndcache::verify::{Problem, Repair, VerifyReport};
@@ -70,15 +70,21 @@ pub(crate) fn run(args: &Verify, out: &mut Out) -> Outcome {
     }
     if repairs && !damaged.is_empty() {
         let question = format!("Remove {} that are damaged?", entries(damaged.len() as u64));
-        if agreed(&memory, Consent { dry_run: false, yes: args.yes }, &question, out)? {
-            removed = repair(&memory, &damaged)?;
+        let consent = Consent { dry_run: false, yes: args.yes };
+        let may = agreed(&memory, consent, &question, out);
+        if may.is_err() && out.is_json() {
+            // What was found is worth knowing, though nothing was removed.
+            document(&found, &owners, removed, Some(damaged.len()), out)?;
+        }
+        if may? {
+            removed = repair(&memory, &damaged, out);
             if !out.is_json() {
                 out.line(format!("removed {}", entries(removed)))?;
             }
         }
     }
     if out.is_json() {
-        document(&found, &owners, removed, out)?;
+        document(&found, &owners, removed, args.repair.then_some(damaged.len()), out)?;
     }
     let unreadable = found.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)));
     if found.is_unread() {
@@ -134,21 +140,17 @@ fn problem(error: &ndcache::Error) -> Problem {
     }
 }
 
-/// Removes those of the damaged entries that are damaged still; returns how many.
-fn repair(memory: &Memory, damaged: &[&Path]) -> Outcome<u64> {
-    let mut removed = 0;
-    for path in damaged {
-        let Some(key) = key(path) else { continue };
-        let is_damaged = match memory.entry_by_id(key) {
-            Ok(Some(entry)) => entry.verify().is_err_and(|error| error.kind() == ErrorKind::Damaged),
-            Ok(None) => false,
-            Err(error) => error.kind() == ErrorKind::Damaged,
-        };
-        if is_damaged && memory.remove_entry(key)? {
-            removed += 1;
+/// Removes those of the damaged entries that are damaged still; returns how many. What can't be removed is told.
+fn repair(memory: &Memory, damaged: &[&Path], out: &mut Out) -> u64 {
+    let mut removed = HashSet::new();
+    for key in damaged.iter().filter_map(|path| key(path)) {
+        match memory.remove_damaged(key) {
+            Ok(true) => drop(removed.insert(key)),
+            Ok(false) => {}
+            Err(error) => out.complain(&error.to_string()),
         }
     }
-    Ok(removed)
+    damaged.iter().filter_map(|path| key(path)).filter(|key| removed.contains(key)).count() as u64
 }
 
 /// The entries with problems, by their keys, as far as their records can be read.
@@ -193,7 +195,13 @@ fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &
     out.line(format!("checked {}, {right}: {problems}", entries(found.entries)))
 }
 
-fn document(found: &Found, owners: &HashMap<String, Entry>, removed: u64, out: &mut Out) -> Outcome<()> {
+fn document(
+    found: &Found,
+    owners: &HashMap<String, Entry>,
+    removed: u64,
+    would_remove: Option<usize>,
+    out: &mut Out,
+) -> Outcome<()> {
     let name = |problem: &Problem| match problem {
         Problem::Damaged(_) => "damaged",
         Problem::Writable => "writable",
@@ -221,6 +229,8 @@ fn document(found: &Found, owners: &HashMap<String, Entry>, removed: u64, out: &
         "damaged": damaged,
         "problems": problems,
         "removed": removed,
+        // What a repair is about, with or without a Yes.
+        "would_remove": would_remove,
     }))
 }
 
