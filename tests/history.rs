@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ndcache::{Memory, Mode, cache};
 
+use crate::support::fork::in_a_fork;
 use crate::support::{child, fresh, in_child, snapshot};
 
 #[cache]
@@ -80,6 +81,25 @@ fn a_global_memory_is_counted_at_the_end_of_the_program() {
     }
     let total = total(folder.path());
     assert_eq!((total.misses, total.hits, total.repeats), (1, 2, 3));
+}
+
+#[test]
+fn a_forked_child_counts_from_zero() {
+    const NAME: &str = "history::a_forked_child_counts_from_zero";
+    if let Some(folder) = in_child(NAME, "FOLDER") {
+        let memory = Memory::open(folder).unwrap();
+        (0..3).for_each(|_| assert_eq!(memory.eval(slow::call(1)), 1));
+        // What the parent hasn't written yet the child has in its memory, too, and each drops its own.
+        let hits_and_drops = move || (0..5).all(|_| memory.eval(slow::call(1)) == 1);
+        assert_eq!(in_a_fork(hits_and_drops), 0);
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(child(NAME, &[("FOLDER", folder.path().to_str().unwrap())]).status().unwrap().success());
+    let history = Memory::open(folder.path()).unwrap().history(None).unwrap();
+    let runs: Vec<_> = history.by_run().into_values().map(|run| (run.misses, run.hits + run.repeats)).collect();
+    assert!(runs.len() == 2 && runs.contains(&(1, 2)) && runs.contains(&(0, 5)), "{runs:?}");
+    assert_eq!(history.total().misses, 1, "{history:?}");
 }
 
 #[test]

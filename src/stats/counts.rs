@@ -63,7 +63,8 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Values that came from the cache.
+    /// Values that came from the cache: first hits of a key and repeats alike, which a
+    /// [`History`](crate::stats::History) counts apart, as `hits` and `repeats`.
     pub hits: u64,
     /// Values that were computed.
     pub misses: u64,
@@ -90,7 +91,8 @@ pub struct Counts {
 }
 
 impl Stats {
-    /// Values that came from the cache.
+    /// Values that came from the cache: first hits of a key and repeats alike, which a
+    /// [`History`](crate::stats::History) counts apart, as `hits` and `repeats`.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.functions.values().map(|counts| counts.hits).sum()

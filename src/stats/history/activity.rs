@@ -1,7 +1,10 @@
 //! What is counted of calls over time, and the history that a folder has of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
+
+use crate::stats::history::line;
 
 /// What calls did in some time: how many hit and missed, and what that cost and saved.
 ///
@@ -81,7 +84,7 @@ pub struct Period {
     pub from: SystemTime,
     /// When it was written down.
     pub to: SystemTime,
-    /// What was counted, for each path of a function.
+    /// What was counted, for each path of a function as [`History::logged_name`] gives it.
     pub functions: BTreeMap<String, Activity>,
 }
 
@@ -137,7 +140,23 @@ impl History {
         total
     }
 
-    /// All periods, by the function's path.
+    /// The name under which the calls of the function with this path are counted: the path, or where that has more than
+    /// 200 bytes its beginning, with `~` and 16 digits of its digest behind.
+    ///
+    /// ```
+    /// use ndcache::stats::History;
+    ///
+    /// assert_eq!(History::logged_name("app::fit"), "app::fit");
+    /// let long = "fit::".repeat(100);
+    /// assert_eq!(History::logged_name(&long).len(), 200);
+    /// assert_ne!(History::logged_name(&long), History::logged_name(&long[5..]));
+    /// ```
+    #[must_use]
+    pub fn logged_name(path: &str) -> Cow<'_, str> {
+        line::logged_name(path)
+    }
+
+    /// All periods, by the function's path as [`logged_name`](Self::logged_name) gives it.
     #[must_use]
     pub fn by_function(&self) -> BTreeMap<String, Activity> {
         self.grouped(|_, function| Some(function.to_owned()))

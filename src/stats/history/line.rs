@@ -1,8 +1,10 @@
 //! The one line grammar of `s/log*` (docs/format.md, "Counts").
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::digest::Digest;
 use crate::stats::history::activity::{Activity, Period};
 use crate::stats::history::json::{Cursor, push_text};
 
@@ -60,7 +62,7 @@ fn encode_period(period: &Period) -> Vec<Vec<u8>> {
     let mut line = String::new();
     for (function, activity) in &period.functions {
         let mut text = String::new();
-        push_text(&mut text, cut(function));
+        push_text(&mut text, &logged_name(function));
         text.push(':');
         push_activity(&mut text, activity);
         if !line.is_empty() && line.len() + text.len() + 4 > LINE_MAX {
@@ -199,8 +201,22 @@ fn time(nanoseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }
 
+/// The path of a function as it stands in the log: one that is too long is cut, with digits of its digest behind, so that no
+/// two are one.
+pub(super) fn logged_name(path: &str) -> Cow<'_, str> {
+    if path.len() <= NAME_MAX {
+        return path.into();
+    }
+    let digits = &Digest::of(path.as_bytes()).to_string()[..16];
+    format!("{}~{digits}", cut_to(path, NAME_MAX - 17)).into()
+}
+
 fn cut(name: &str) -> &str {
-    let end = (0..=NAME_MAX.min(name.len())).rev().find(|&at| name.is_char_boundary(at));
+    cut_to(name, NAME_MAX)
+}
+
+fn cut_to(name: &str, most: usize) -> &str {
+    let end = (0..=most.min(name.len())).rev().find(|&at| name.is_char_boundary(at));
     &name[..end.unwrap_or(0)]
 }
 

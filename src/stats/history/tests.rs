@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 
-use super::activity::{Activity, Period};
+use super::activity::{Activity, History, Period};
 use super::line::{self, Line, Unread};
 use super::log;
 use crate::fuzz::fuzz;
@@ -111,7 +111,10 @@ fn names_and_explanations_are_cut_and_newer_lines_are_left() {
     let read = read_back(line);
     assert_eq!(read.host, "\u{1b}[2J\n\"");
     let (function, activity) = read.functions.first_key_value().unwrap();
-    assert_eq!((function.len(), activity.last_miss.as_ref().unwrap().chars().count()), (200, 120));
+    assert_eq!(*function, History::logged_name(&"ß".repeat(500)));
+    assert_eq!((function.len(), activity.last_miss.as_ref().unwrap().chars().count()), (199, 120));
+    assert_eq!(History::logged_name(function), *function, "what was cut stays as it is");
+    assert_ne!(History::logged_name(&"ß".repeat(501)), *function, "no two are one");
     assert_eq!(line::decode(br#"{"v":2,"f":[{"a":null}]}"#), Err(Unread::Newer));
     let with_more =
         br#"{"v":1,"run":"","host":"h","from":1,"to":2,"tier":{"a":[1.5e3,true]},"f":{"g":{"hit":3,"new":-1}}}"#;
@@ -183,6 +186,40 @@ fn a_full_log_is_rotated_and_folded_an_hour_later() {
     // Again: there is nothing to do.
     log::fold(&disk, SystemTime::now()).unwrap();
     assert_eq!(log::read(&disk, None).unwrap(), after);
+}
+
+/// On a disk and, where there is one, in memory.
+#[test]
+fn processes_that_append_while_the_log_is_rotated_lose_no_line() {
+    const NAME: &str = "stats::history::tests::processes_that_append_while_the_log_is_rotated_lose_no_line";
+    const FOLDER: &str = "NDCACHE_TEST_APPENDS_TO";
+    const PROCESSES: u64 = 16;
+    const LINES: u64 = 1000;
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let disk = Disk::open(Path::new(&folder)).unwrap();
+        // So long that the log is rotated three times.
+        let line = line_of(&"f".repeat(180), 1, 86_400).repeat(3);
+        (0..LINES).for_each(|_| log::append(&disk, &line).unwrap());
+        return;
+    }
+    let on_disk = tempfile::tempdir().unwrap();
+    let in_memory = tempfile::tempdir_in("/dev/shm").ok();
+    if in_memory.is_none() {
+        println!("skipped: there is no file system in memory");
+    }
+    for folder in [Some(&on_disk), in_memory.as_ref()].into_iter().flatten() {
+        let disk = Disk::open(folder.path()).unwrap();
+        let child = || {
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", NAME, "--test-threads=1"]).env(FOLDER, folder.path());
+            child.stdout(std::process::Stdio::null()).spawn().unwrap()
+        };
+        let children: Vec<_> = (0..PROCESSES).map(|_| child()).collect();
+        children.into_iter().for_each(|mut child| assert!(child.wait().unwrap().success()));
+        let history = log::read(&disk, None).unwrap();
+        assert_eq!((history.total().hits, history.unread()), (3 * PROCESSES * LINES, 0), "{:?}", folder.path());
+        assert!(logs(folder.path()).len() > 2, "it was rotated: {:?}", logs(folder.path()));
+    }
 }
 
 #[test]
