@@ -6,11 +6,11 @@ use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Diff;
+use crate::commands::look::elements;
 use crate::commands::look::show::name;
 use crate::commands::look::why::Told;
 use crate::entry::{array, find, of_path, open_for, scalar};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::numbers::{decoder, number};
 use crate::out::Out;
 use crate::text::{count, safe};
 
@@ -135,27 +135,17 @@ impl Both {
             found.push(format!("{place}: {} differs, too large to be compared", array(before)));
             return Ok(());
         }
-        found.push(elements(before, now, place)?);
+        found.push(difference(before, now, place)?);
         Ok(())
     }
 }
 
 /// How many elements differ, and by how much.
-fn elements(before: &StoredArray, now: &StoredArray, place: &str) -> Outcome<String> {
+fn difference(before: &StoredArray, now: &StoredArray, place: &str) -> Outcome<String> {
     let (mut a, mut b) = (Vec::new(), Vec::new());
     before.read(|block| a.extend_from_slice(block))?;
     now.read(|block| b.extend_from_slice(block))?;
-    let Some((len, decode)) = decoder(before.descr()) else { return Ok(format!("{place}: other elements")) };
-    let (mut differ, mut total, mut most) = (0_u64, 0_u64, 0.0_f64);
-    for (a, b) in a.chunks_exact(len).zip(b.chunks_exact(len)) {
-        total += 1;
-        if a != b {
-            differ += 1;
-            most = most.max((decode(a) - decode(b)).abs());
-        }
-    }
-    let share = number((differ as f64 / total.max(1) as f64 * 1000.0).round() / 10.0);
-    Ok(format!("{place}: {share} % of elements differ, max |Δ| {}", number(most)))
+    Ok(format!("{place}: {}", elements::told(before.descr(), &a, &b)))
 }
 
 /// Whether two values are the same, NaNs among them.

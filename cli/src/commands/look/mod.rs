@@ -1,6 +1,7 @@
 //! Commands that read: what is stored, where it comes from, in what it differs, what was counted.
 
 pub(crate) mod diff;
+mod elements;
 pub(crate) mod ls;
 pub(crate) mod show;
 pub(crate) mod stats;
