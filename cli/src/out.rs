@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::args::{Common, When};
 use crate::exit::{Exit, Outcome};
 use crate::progress::Bar;
-use crate::text::{count, safe};
+use crate::text::{count, safe, safe_json};
 
 /// The version of what `--json` prints. Fields are only ever added.
 const SCHEMA: u64 = 1;
@@ -105,13 +105,14 @@ impl Out {
             true => document.to_string(),
             false => serde_json::to_string_pretty(&document).unwrap_or_default(),
         };
+        text = safe_json(text);
         text.push('\n');
         text
     }
 
     /// One of a list of any length.
     pub(crate) fn item(&mut self, item: &Value) -> Outcome<()> {
-        self.line(item.to_string())
+        self.line(safe_json(item.to_string()))
     }
 
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
@@ -162,16 +163,17 @@ impl Out {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// Whether somebody can be asked.
+    /// Whether somebody can be asked: nobody who keeps what is printed in a file or a pipe.
     pub(crate) fn can_ask(&self) -> bool {
-        io::stdin().is_terminal() && io::stderr().is_terminal() && !self.is_json()
+        self.terminal && io::stdin().is_terminal() && io::stderr().is_terminal() && !self.is_json()
     }
 
-    /// A bar on stderr, where that is a terminal; what it goes up to is only asked for then.
+    /// A bar on stderr, where that and stdout are a terminal; what it goes up to is only asked for then.
     pub(crate) fn bar(&self, total: impl FnOnce() -> u64) -> Bar {
-        match self.common.no_progress || self.common.quiet || !io::stderr().is_terminal() {
-            true => Bar::hidden(),
-            false => Bar::shown(total()),
+        let is_wanted = !self.common.no_progress && !self.common.quiet;
+        match is_wanted && self.terminal && io::stderr().is_terminal() {
+            true => Bar::shown(total()),
+            false => Bar::hidden(),
         }
     }
 

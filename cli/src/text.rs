@@ -153,8 +153,6 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.into();
     }
-    let is_mark = |char: char| matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_odd = |char: char| char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}');
     if !text.contains(is_odd) {
         return text.into();
     }
@@ -166,6 +164,28 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
         }
     }
     safe.into()
+}
+
+/// Whether a terminal may take a character for a command, or turn the text behind it.
+fn is_odd(char: char) -> bool {
+    let is_mark = |char: char| matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}')
+}
+
+/// The same document, whose texts tell a terminal nothing: what JSON lets stand and is odd is escaped.
+pub(crate) fn safe_json(document: String) -> String {
+    let is_odd = |char: char| !char.is_ascii_whitespace() && is_odd(char);
+    if document.is_ascii() && !document.contains('\u{7f}') || !document.contains(is_odd) {
+        return document;
+    }
+    let mut safe = String::with_capacity(document.len() + 16);
+    for char in document.chars() {
+        match is_odd(char) {
+            true => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
+            false => safe.push(char),
+        }
+    }
+    safe
 }
 
 /// The last component of a function's path: `smooth` of `pipeline::filters::smooth`.

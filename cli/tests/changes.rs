@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::documents::{check, schema};
 use crate::support::Scene;
 
 /// The keys of all entries, by what `ls` says.
@@ -125,6 +126,13 @@ fn only_what_is_damaged_is_repaired_away() {
     assert_eq!((report["damaged"].as_u64(), scene.run(&["verify"]).code), (Some(1), 1));
     assert_eq!(keys(&scene), all, "nothing was asked to be removed");
     assert_eq!(scene.run(&["verify", "--repair"]).code, 2);
+    for (arguments, code) in [(&["verify", "--repair"][..], 2), (&["verify", "--repair", "--dry-run"], 1)] {
+        let document = scene.json(arguments);
+        check(&document, &schema()["$defs"]["verify"], &schema(), "verify");
+        let counts = ["damaged", "would_remove", "removed"].map(|field| document[field].as_u64());
+        assert_eq!((counts, scene.run(arguments).code), ([Some(1), Some(1), Some(0)], code), "{document}");
+    }
+    assert!(report["would_remove"].is_null(), "{report}");
     let (code, shown) = scene.terminal(&["verify", "--repair"], "n\n");
     assert_eq!(code, 1, "{shown}");
     assert_eq!(keys(&scene), all);
@@ -147,6 +155,71 @@ fn a_record_that_can_not_be_read_is_told_and_removed_by_its_whole_key() {
     assert_eq!(scene.run(&["rm", &key[..8], "--yes"]).code, 1);
     assert!(fs::exists(&path).expect("a look"));
     assert_eq!(scene.run(&["rm", key]).code, 2, "nobody was asked");
-    assert_eq!(scene.run(&["rm", key, "--yes"]).code, 0);
-    assert!(!fs::exists(&path).expect("a look"));
+    for (arguments, told) in
+        [(&["--dry-run"][..], "would remove 1 entry that can't be read, 8 B\n"), (&["--yes"], "removed 1 entry, 8 B\n")]
+    {
+        fs::write(&path, b"nonsense").expect("written");
+        let all = [&["rm", key][..], arguments].concat();
+        let run = scene.run(&all);
+        assert!(run.code == 0 && run.stdout.ends_with(told), "{run:?}");
+        fs::write(&path, b"nonsense").expect("written");
+        let document = scene.json(&all);
+        check(&document, &schema()["$defs"]["plan"], &schema(), "plan");
+        assert_eq!(
+            (&document["entries"], &document["bytes"], &document["keys"][0]),
+            (&1.into(), &8.into(), &key.into())
+        );
+        let removed = if arguments == ["--yes"] { Some(1) } else { None };
+        assert_eq!(document["removed"]["entries"].as_u64(), removed, "{document}");
+        assert_eq!(fs::exists(&path).expect("a look"), removed.is_none());
+    }
+}
+
+#[test]
+fn a_record_that_was_stored_anew_while_somebody_was_asked_stays() {
+    let scene = Scene::new();
+    let shown = scene.json(&["show", "frozen packed@1"]);
+    let (key, path) = (shown["key"].as_str().expect("a key"), shown["path"].as_str().expect("a path"));
+    let path = path.replace("/data", scene.root().to_str().expect("a path"));
+    let record = fs::read(&path).expect("its bytes");
+    fs::write(&path, b"nonsense").expect("written");
+    let (code, told) = scene.answered(&["rm", key], "y\n", || fs::write(&path, &record).expect("written"));
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("1 entry stayed: replaced meanwhile"), "{told}");
+    assert_eq!(scene.run(&["show", key]).code, 0);
+}
+
+#[test]
+fn nobody_is_asked_and_no_bar_is_drawn_where_stdout_is_no_terminal() {
+    let scene = Scene::new();
+    let before = scene.snapshot();
+    for arguments in [&["gc", "--max-items", "0"][..], &["rm", "frozen fit@1"], &["clear"]] {
+        let (code, stdout, shown) = scene.piped(arguments, "y\n");
+        assert_eq!(code, 2, "{arguments:?}: {stdout} {shown}");
+        assert!(stdout.contains("would remove") && !stdout.contains('\u{1b}'), "{arguments:?}: {stdout}");
+        assert!(shown.contains("`--yes` is needed") && !shown.contains("[y/N]"), "{arguments:?}: {shown}");
+    }
+    assert_eq!(scene.snapshot(), before);
+    let (code, stdout, shown) = scene.piped(&["verify"], "");
+    assert!(code == 0 && stdout.contains("checked 18 entries") && shown.is_empty(), "{code} {stdout} {shown:?}");
+}
+
+#[test]
+fn files_that_no_entry_needs_are_told_apart_from_entries() {
+    let scene = Scene::new();
+    let array = scene.files().find(|path| path.extension().is_some_and(|it| it == "npy")).expect("an array");
+    let key = array.file_name().and_then(|name| name.to_str()).expect("a name")[..32].to_owned();
+    fs::remove_file(array.with_file_name(format!("{key}.record"))).expect("removed");
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400);
+    fs::File::open(&array).and_then(|file| file.set_modified(long_ago)).expect("its stamp");
+    let run = scene.run(&["gc", "--dry-run"]);
+    let told = run.stdout.strip_prefix("would remove 1 file that no entry needs, ");
+    assert!(run.code == 0 && told.is_some_and(|rest| rest.lines().count() == 1), "{run:?}");
+    let run = scene.run(&["gc", "--max-items", "10", "--dry-run"]);
+    let last = run.stdout.lines().last().unwrap_or_default();
+    assert!(
+        run.stdout.starts_with("would remove 7 of 17 entries") && last.starts_with("and 1 file that no"),
+        "{run:?}"
+    );
+    assert!(scene.run(&["gc", "--yes"]).code == 0 && !fs::exists(&array).expect("a look"));
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -100,7 +100,7 @@ impl Scene {
     /// What a program has printed, with a fixed name for the folder.
     pub(crate) fn told(&self, output: Output) -> Run {
         let root = self.root().display().to_string();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").replace(&root, "/data");
+        let text = |bytes: Vec<u8>| on_ext4(String::from_utf8(bytes).expect("UTF-8").replace(&root, "/data"));
         let code = output.status.code().unwrap_or(-1);
         Run { code, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -118,23 +118,95 @@ impl Scene {
 
     /// Runs the program on a terminal of so many columns.
     pub(crate) fn terminal_of(&self, columns: usize, arguments: &[&str], input: &str) -> (i32, String) {
-        let (mut controller, side) = terminal();
+        let (mut controller, mut child) = self.begun(columns, arguments, None);
+        controller.write_all(input.as_bytes()).expect("typing");
+        self.ended(&mut controller, &mut child, String::new())
+    }
+
+    /// Runs the program on a terminal, and does something once it asks, before `answer` is typed.
+    pub(crate) fn answered(&self, arguments: &[&str], answer: &str, meanwhile: impl FnOnce()) -> (i32, String) {
+        let (mut controller, mut child) = self.begun(100, arguments, None);
+        let mut shown = Vec::new();
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&shown).contains("[y/N]") {
+            let read = controller.read(&mut buffer).expect("a question");
+            shown.extend_from_slice(&buffer[..read]);
+        }
+        meanwhile();
+        controller.write_all(answer.as_bytes()).expect("typing");
+        self.ended(&mut controller, &mut child, String::from_utf8_lossy(&shown).into_owned())
+    }
+
+    /// Runs the program with a terminal for stdin and stderr and a pipe for stdout; its code, and what appears on both.
+    pub(crate) fn piped(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        let (mut controller, mut child) = self.begun(100, arguments, Some(Stdio::piped()));
+        controller.write_all(input.as_bytes()).expect("typing");
+        let mut stdout = String::new();
+        child.stdout.take().expect("a pipe").read_to_string(&mut stdout).expect("UTF-8");
+        let (code, shown) = self.ended(&mut controller, &mut child, String::new());
+        (code, stdout, shown)
+    }
+
+    /// The program on a terminal, with another stdout if there is one.
+    fn begun(&self, columns: usize, arguments: &[&str], stdout: Option<Stdio>) -> (File, Child) {
+        let (controller, side) = terminal();
         let mut command = self.command();
         command.args(arguments).env("COLUMNS", columns.to_string()).env("TERM", "xterm");
         let clone = || Stdio::from(side.try_clone().expect("a descriptor"));
-        let mut child = command.stdin(clone()).stdout(clone()).stderr(clone()).spawn().expect("the program runs");
-        drop(command);
-        drop(side);
-        controller.write_all(input.as_bytes()).expect("typing");
-        let mut shown = Vec::new();
-        let mut buffer = [0; 4096];
+        let stdout = stdout.unwrap_or_else(clone);
+        let child = command.stdin(clone()).stdout(stdout).stderr(clone()).spawn().expect("the program runs");
+        (controller, child)
+    }
+
+    /// The code of a program that ends, and what has appeared on its terminal after `shown`.
+    fn ended(&self, controller: &mut File, child: &mut Child, mut shown: String) -> (i32, String) {
+        let (mut buffer, mut rest) = ([0; 4096], Vec::new());
         // The end of a terminal is an error on Linux.
         while let Ok(read @ 1..) = controller.read(&mut buffer) {
-            shown.extend_from_slice(&buffer[..read]);
+            rest.extend_from_slice(&buffer[..read]);
         }
+        shown.push_str(&String::from_utf8_lossy(&rest));
         let code = child.wait().expect("its end").code().unwrap_or(-1);
         let root = self.root().display().to_string();
-        (code, String::from_utf8_lossy(&shown).replace(&root, "/data").replace("\r\n", "\n"))
+        (code, on_ext4(shown.replace(&root, "/data").replace("\r\n", "\n")))
+    }
+}
+
+/// What the summary prints, on any file system as it does on ext4.
+fn on_ext4(text: String) -> String {
+    match text.split_once(", mapped\n") {
+        Some((before, after)) if before.contains(" functions  ") => {
+            let (before, _) = before.rsplit_once("  ").unwrap_or((before, ""));
+            format!("{before}  ext4, mapped\n{after}")
+        }
+        _ => text,
+    }
+}
+
+/// A small file system of its own, unmounted at the end.
+pub(crate) struct Mount(TempDir);
+
+impl Mount {
+    /// `None` where that may not be mounted, which is said.
+    pub(crate) fn of(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path());
+        if mount.output().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        skip("permission to mount a tmpfs");
+        None
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.path()).status();
     }
 }
 

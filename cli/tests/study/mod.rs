@@ -1,6 +1,7 @@
 //! A cache like that of a study: functions with dotted names, arguments as texts, arrays that are handed on, code and files
 //! that change.
 
+mod beside;
 mod collecting;
 mod moving;
 mod reading;

@@ -77,12 +77,18 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     if plan.is_empty() {
         return out.line("nothing would be removed");
     }
-    let (total, again) = (plan.total(), duration(plan.duration()));
+    let (total, again, garbage) = (plan.total(), duration(plan.duration()), plan.garbage());
+    let unneeded = format!("{} that no entry needs, {}", several(garbage.items, "file"), size(garbage.bytes));
+    if plan.len() == 0 {
+        return out.line(format!("would remove {unneeded}"));
+    }
+    // Files that no entry needs aren't in the total.
+    let bytes = size(plan.bytes() - garbage.bytes);
     let all = if plan.entries().all(|entry| entry.reason() == PlanReason::Named) {
-        format!("{}, {}", entries(plan.len() as u64), size(plan.bytes()))
+        format!("{}, {bytes}", entries(plan.len() as u64))
     } else {
         let (len, items) = (count(plan.len() as u64), entries(total.items));
-        format!("{len} of {items}, {} of {}", size(plan.bytes()), size(total.bytes))
+        format!("{len} of {items}, {bytes} of {}", size(total.bytes))
     };
     out.line(format!("would remove {all} (computing them all again: {again})"))?;
     let head = [("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)];
@@ -95,14 +101,11 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
         let again = duration(function.duration);
         table.row([function.function, count(function.entries), size(function.bytes), again, why]);
     }
-    if plan.entries().next().is_some() {
-        table.print(out)?;
+    table.print(out)?;
+    match garbage.items {
+        0 => Ok(()),
+        _ => out.line(format!("and {unneeded}")),
     }
-    let garbage = plan.garbage();
-    if garbage.items > 0 {
-        out.line(format!("and {} that no entry needs, {}", several(garbage.items, "file"), size(garbage.bytes)))?;
-    }
-    Ok(())
 }
 
 /// Prints each entry that a plan removes, in the order in which they would go.

@@ -1,6 +1,9 @@
 //! `ndcache rm`: entries that are named, or selected.
 
+use std::fs;
+
 use ndcache::Memory;
+use serde_json::json;
 
 use crate::args::Rm;
 use crate::cache;
@@ -8,6 +11,7 @@ use crate::commands::change::removal::{Consent, agreed, carry_out};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::filter::{Filter, chosen};
 use crate::out::Out;
+use crate::text::size;
 
 pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
     let mut filter = Filter::new(&args.selection)?;
@@ -32,13 +36,67 @@ pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
 /// Removes an entry whose record can't be read, by its whole key; `message` says why it can't.
 fn damaged(memory: &Memory, id: &str, message: &str, consent: Consent, out: &mut Out) -> Outcome {
     let is_key = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_key || memory.entry_by_id(id).is_ok() {
+    let key = id.to_ascii_lowercase();
+    if !is_key || memory.entry_by_id(&key).is_ok() {
         return Err(Failure::found(message));
     }
+    let bytes = record_bytes(memory, &key);
     out.note(message);
-    if consent.dry_run || !agreed(memory, consent, "Remove it?", out)? {
+    if !out.is_json() {
+        out.line(format!("would remove 1 entry that can't be read, {}", size(bytes)))?;
+    }
+    if consent.dry_run {
+        document(&key, bytes, None, out)?;
+        return Ok(Exit::Fine);
+    }
+    if !agreed(memory, consent, "Remove it?", out)? {
         return Ok(Exit::Found);
     }
-    memory.remove_entry(id)?;
+    // Somebody may have stored it anew while the question was open.
+    let is_kept = memory.entry_by_id(&key).is_ok_and(|entry| entry.is_some());
+    let is_removed = !is_kept && memory.remove_entry(&key)?;
+    document(&key, bytes, Some([is_removed, is_kept]), out)?;
+    if !out.is_json() {
+        out.line(match (is_removed, is_kept) {
+            (true, _) => format!("removed 1 entry, {}", size(bytes)),
+            (false, true) => "removed nothing; 1 entry stayed: replaced meanwhile".to_owned(),
+            (false, false) => "removed nothing; it was gone".to_owned(),
+        })?;
+    }
     Ok(Exit::Fine)
+}
+
+/// The bytes of the records with a key; what a record that can't be read names is not known.
+fn record_bytes(memory: &Memory, key: &str) -> u64 {
+    let functions = memory.location().and_then(|root| fs::read_dir(root.join("f")).ok());
+    let record = |folder: fs::DirEntry| folder.path().join(&key[..2]).join(format!("{key}.record"));
+    let records = functions.into_iter().flatten().flatten().map(record);
+    records.filter_map(|record| fs::symlink_metadata(record).ok()).map(|record| record.len()).sum()
+}
+
+/// Prints the plan for one entry, and whether it was removed or kept, if documents are wanted.
+fn document(key: &str, bytes: u64, done: Option<[bool; 2]>, out: &mut Out) -> Outcome<()> {
+    if !out.is_json() {
+        return Ok(());
+    }
+    let removed = done.map(|[is_removed, is_kept]| {
+        json!({
+            "entries": u64::from(is_removed),
+            "bytes": if is_removed { bytes } else { 0 },
+            "kept": u64::from(is_kept),
+            "gone": u64::from(!is_removed && !is_kept),
+        })
+    });
+    out.document(json!({
+        "entries": 1,
+        "bytes": bytes,
+        "total_entries": 1,
+        "total_bytes": bytes,
+        "duration_ns": 0,
+        "garbage_files": 0,
+        // Which function it is of stands in the record.
+        "functions": [],
+        "keys": [key],
+        "removed": removed,
+    }))
 }

@@ -1,11 +1,11 @@
 //! `ndcache doctor`: how a cache is, and what may be wrong with it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use ndcache::Memory;
+use ndcache::{ErrorKind, Memory};
 use rustix::fs::{OFlags, statvfs};
 use serde_json::{Value as Json, json};
 
@@ -37,8 +37,10 @@ struct Look {
 pub(crate) fn run(out: &mut Out) -> Outcome {
     let memory = cache::for_reading(out)?;
     let folder = memory.location().unwrap_or(Path::new("")).to_owned();
-    let mut looks = vec![Look { name: "cache", text: format!("{}, format 1", folder.display()), is_fine: true }];
-    looks.push(entries(&memory));
+    let found = Found::of(&memory);
+    let mut looks =
+        vec![Look { name: "cache", text: format!("{}{}", folder.display(), found.format()), is_fine: true }];
+    looks.push(found.look());
     let unread = "not read: `ndcache verify` checks every stored byte".to_owned();
     looks.push(Look { name: "bytes", text: unread, is_fine: true });
     looks.push(file_system(&memory, &folder));
@@ -70,23 +72,53 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
     Ok(if is_fine { Exit::Fine } else { Exit::Found })
 }
 
-fn entries(memory: &Memory) -> Look {
-    let (mut good, mut bad) = (0, 0);
-    for entry in memory.entries() {
-        match entry {
-            Ok(_) => good += 1,
-            Err(_) => bad += 1,
+/// How many entries there are.
+#[derive(Default)]
+struct Found {
+    good: u64,
+    /// Of a later format.
+    newer: u64,
+    /// Others that can't be read.
+    bad: u64,
+}
+
+impl Found {
+    fn of(memory: &Memory) -> Self {
+        let mut found = Self::default();
+        for entry in memory.entries() {
+            match entry {
+                Ok(_) => found.good += 1,
+                Err(error) if error.kind() == ErrorKind::Newer => found.newer += 1,
+                Err(_) => found.bad += 1,
+            }
+        }
+        found
+    }
+
+    /// The format of the records, as far as one was found.
+    fn format(&self) -> &'static str {
+        match (self.good, self.newer) {
+            (0, 0) => "",
+            (_, 0) => ", format 1",
+            (0, _) => ", a later format",
+            (_, _) => ", format 1 and a later one",
         }
     }
-    let mut text = crate::text::entries(good);
-    if bad > 0 {
-        text.push_str(&format!(", and {} that can't be read: see `ndcache verify`", count(bad)));
+
+    fn look(&self) -> Look {
+        let mut text = crate::text::entries(self.good);
+        if self.newer > 0 {
+            text.push_str(&format!(", and {} of a later format, which this version can't read", count(self.newer)));
+        }
+        if self.bad > 0 {
+            text.push_str(&format!(", and {} that can't be read: see `ndcache verify`", count(self.bad)));
+        }
+        Look { name: "entries", text, is_fine: self.bad == 0 && self.newer == 0 }
     }
-    Look { name: "entries", text, is_fine: bad == 0 }
 }
 
 fn file_system(memory: &Memory, folder: &Path) -> Look {
-    let kind = mounted(folder).unwrap_or_else(|| "unknown".to_owned());
+    let kind = cache::file_system(folder).unwrap_or_else(|| "unknown".to_owned());
     let text = match memory.why_copied() {
         None => format!("{kind}; large arrays are mapped"),
         Some("network") => format!("{kind}; arrays are copied, and no locks are used: it may be on a network"),
@@ -96,19 +128,6 @@ fn file_system(memory: &Memory, folder: &Path) -> Look {
     Look { name: "file system", text, is_fine: memory.why_copied() != Some("world-writable") }
 }
 
-/// The kind of the file system that is mounted there, as the system tells it.
-fn mounted(folder: &Path) -> Option<String> {
-    let folder = folder.canonicalize().ok()?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let mounts = mounts.lines().filter_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        Some((before.split(' ').nth(4)?, after.split(' ').next()?))
-    });
-    let over = mounts.filter(|(place, _)| folder.starts_with(place));
-    // Of two at one place the later one is on top.
-    over.enumerate().max_by_key(|(at, (place, _))| (place.len(), *at)).map(|(_, (_, kind))| kind.to_owned())
-}
-
 fn permissions(folder: &Path) -> Outcome<Look> {
     let stat = fs::metadata(folder)?;
     let mode = stat.permissions().mode() & 0o7777;
@@ -116,8 +135,28 @@ fn permissions(folder: &Path) -> Outcome<Look> {
         Ok(_) => "may be written to",
         Err(_) => "can be read only",
     };
-    let text = format!("mode {mode:o}, owner {}, group {}; it {writable}", stat.uid(), stat.gid());
-    Ok(Look { name: "access", text, is_fine: mode & 0o002 == 0 })
+    let mut text = format!("mode {mode:o}, owner {}, group {}; it {writable}", stat.uid(), stat.gid());
+    let below = below(folder);
+    let (others, open) =
+        (below.iter().filter(|it| it.uid() != stat.uid()).count(), below.iter().filter(|it| is_open(it)));
+    let open = open.count();
+    if others > 0 {
+        text.push_str(&format!("; {} in it of another owner", several(others as u64, "folder")));
+    }
+    if open > 0 {
+        text.push_str(&format!("; {} in it that anybody may write to", several(open as u64, "folder")));
+    }
+    Ok(Look { name: "access", text, is_fine: !is_open(&stat) && open == 0 })
+}
+
+fn is_open(stat: &Metadata) -> bool {
+    stat.permissions().mode() & 0o002 != 0
+}
+
+/// The folders in the cache and in its `f`, as far as one may look: those of functions among them.
+fn below(root: &Path) -> Vec<Metadata> {
+    let items = [root.to_owned(), root.join("f")].into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten();
+    items.flatten().filter_map(|item| fs::symlink_metadata(item.path()).ok()).filter(Metadata::is_dir).collect()
 }
 
 /// Compares the clock of the file system with that of the machine, by a file without a name.

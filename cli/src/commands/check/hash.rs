@@ -1,7 +1,7 @@
 //! `ndcache hash`: the digests of arrays in files.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use ndcache::Digest;
 use ndcache::inspect::digest_npy;
@@ -11,6 +11,9 @@ use crate::args::Hash;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
 use crate::text::safe;
+
+/// What files are for `--check`.
+const LISTS: &str = "`--check` takes lists as `ndcache hash` prints them";
 
 pub(crate) fn run(args: &Hash, out: &mut Out) -> Outcome {
     if args.check { check(args, out) } else { print(args, out) }
@@ -42,13 +45,18 @@ fn print(args: &Hash, out: &mut Out) -> Outcome {
 fn check(args: &Hash, out: &mut Out) -> Outcome {
     let (mut exit, mut files) = (Exit::Fine, Vec::new());
     for list in &args.files {
-        let text = fs::read_to_string(list)
-            .map_err(|error| Failure::unreadable(format!("can't read `{}`: {error}", list.display())))?;
+        let text = fs::read_to_string(list).map_err(|error| {
+            let list = list.display();
+            Failure::unreadable(match error.kind() {
+                io::ErrorKind::InvalidData => format!("`{list}` is no text: {LISTS}"),
+                _ => format!("can't read `{list}`: {error}"),
+            })
+        })?;
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let parsed = line.split_once("  ").and_then(|(digest, path)| Some((digest.parse::<Digest>().ok()?, path)));
             let (expected, path) = parsed.ok_or_else(|| {
                 let list = list.display();
-                Failure::usage(format!("line {} of `{list}` isn't a digest, two spaces and a path", at + 1))
+                Failure::usage(format!("line {} of `{list}` isn't a digest, two spaces and a path: {LISTS}", at + 1))
             })?;
             let found = digest_npy(Path::new(path));
             let is_same = found.as_ref().is_ok_and(|found| *found == expected);

@@ -6,8 +6,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use ndcache::Memory;
 use ndcache::inspect::{Foreign, Origin};
+use ndcache::{ErrorKind, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Import;
@@ -94,10 +94,11 @@ fn stage(
     unfinished: &Unfinished,
 ) -> Outcome<(Foreign, Option<Vec<u8>>)> {
     unfinished.check()?;
-    let refuse = |error: &dyn std::fmt::Display| {
+    let told = |error: &dyn std::fmt::Display| {
         let archive = args.archive.display();
-        Failure::found(format!("archive `{archive}`: `{}`: {error}; nothing was taken", safe(name)))
+        format!("archive `{archive}`: `{}`: {error}; nothing was taken", safe(name))
     };
+    let refuse = |error: &dyn std::fmt::Display| Failure::found(told(error));
     let mut record = Vec::new();
     archive.read(name)?.take(RECORD_MAX + 1).read_to_end(&mut record)?;
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -105,7 +106,11 @@ fn stage(
     let staged = memory.stage_foreign(&record, Origin::Import, open);
     // What was copied half is removed on the way out.
     unfinished.check()?;
-    let foreign = staged.map_err(|error| refuse(&error))?;
+    let foreign = staged.map_err(|error| match error.kind() {
+        // A full disk, say, which is no fault of the archive.
+        ErrorKind::Io => Failure::unreadable(told(&error)),
+        _ => refuse(&error),
+    })?;
     let key = foreign.key().to_string();
     if !name.ends_with(&format!("/{}/{key}.record", &key[..2])) {
         return Err(refuse(&format!("its record is of {key}")));
