@@ -40,7 +40,7 @@ pub(crate) struct Common {
     /// Says nothing but the result
     #[arg(short, long, global = true, help_heading = COMMON, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Says more: each entry that would go, of every one the arguments; since when hits are counted
+    /// Says more: each entry that would go, of every one the arguments
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub(crate) verbose: bool,
     /// Shows no progress

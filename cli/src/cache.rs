@@ -98,6 +98,19 @@ pub(crate) fn history(memory: &Memory, since: Option<SystemTime>, out: &mut Out)
     })
 }
 
+/// The kind of the file system that is mounted there, as the system tells it.
+pub(crate) fn file_system(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let mounts = mounts.lines().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        Some((before.split(' ').nth(4)?, after.split(' ').next()?))
+    });
+    let over = mounts.filter(|(place, _)| folder.starts_with(place));
+    // Of two at one place the later one is on top.
+    over.enumerate().max_by_key(|(at, (place, _))| (place.len(), *at)).map(|(_, (_, kind))| kind.to_owned())
+}
+
 /// The folder of a memory, as people are told of it.
 pub(crate) fn place(memory: &Memory) -> String {
     memory.location().map_or_else(String::new, |folder| folder.display().to_string())

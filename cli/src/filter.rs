@@ -354,7 +354,7 @@ fn plain(text: &str) -> &str {
 }
 
 /// A text without the escapes that it is kept with.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     let (mut plain, mut chars) = (String::with_capacity(text.len()), text.chars());
     while let Some(char) = chars.next() {
         match char {

@@ -89,6 +89,19 @@ fn definition(arguments: &[&str]) -> &'static str {
 }
 
 #[test]
+fn the_schema_takes_every_document_that_it_defines() {
+    let schema = schema();
+    let taken: Vec<_> = schema["anyOf"].as_array().expect("a list").iter().map(|rule| rule["$ref"].clone()).collect();
+    let definitions = schema["$defs"].as_object().expect("definitions").iter();
+    let documents = definitions.filter(|(_, rule)| rule["properties"]["schema"].is_object());
+    let names: Vec<_> = documents.map(|(name, _)| Value::from(format!("#/$defs/{name}"))).collect();
+    assert!(names.len() > 20, "{names:?}");
+    for name in names {
+        assert!(taken.contains(&name), "{name} isn't in `anyOf`");
+    }
+}
+
+#[test]
 fn documents_are_as_the_schema_says() {
     let (scene, schema) = (Scene::new(), schema());
     for arguments in READING {
@@ -330,8 +343,12 @@ fn counts_are_those_of_the_calls() {
         assert!(run.code == 0 && run.stdout.lines().count() >= 2, "{run:?}");
         check(&scene.json(&["stats", "--by", by, "--run", "last"]), &schema()["$defs"]["stats"], &schema(), "stats");
     }
+    assert_eq!(scene.json(&[])["week_misses"], 10);
     assert_eq!(scene.run(&["stats", "--run", "ffff"]).code, 1);
     assert_eq!(scene.run(&["stats", "--reset"]).code, 2, "nobody was asked");
     assert_eq!(scene.run(&["stats", "--reset", "--yes"]).code, 0);
     assert!(scene.json(&["stats"])["hits"].is_null());
+    let summary = scene.json(&[]);
+    assert!(summary["week_hits"].is_null() && summary["week_spent_ns"].is_null(), "{summary}");
+    check(&summary, &schema()["$defs"]["summary"], &schema(), "summary");
 }

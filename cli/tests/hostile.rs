@@ -8,13 +8,15 @@ use crate::usage::READING;
 
 /// Runs every command that reads; what it says of damage is its own affair.
 fn survive(scene: &Scene, what: &str) {
-    for arguments in READING {
-        let output = scene.command().args(*arguments).stdin(Stdio::null()).output().expect("it runs");
+    let json: &[&str] = &["--json"];
+    for (arguments, more) in READING.iter().flat_map(|arguments| [(arguments, &[][..]), (arguments, json)]) {
+        let output = scene.command().args(*arguments).args(more).stdin(Stdio::null()).output().expect("it runs");
         let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(output.status.code().is_some_and(|code| code <= 3), "{what}: {arguments:?}: {output:?}");
         assert!(!told.contains("panicked"), "{what}: {arguments:?}: {told}");
         // A page is for a browser, which keeps texts apart by itself.
-        let turns = |char: char| "\u{202e}\u{2066}\u{61c}".contains(char) && arguments.first() != Some(&"report");
+        let is_page = arguments.first() == Some(&"report") && more.is_empty();
+        let turns = |char: char| "\u{202e}\u{2066}\u{61c}".contains(char) && !is_page;
         let is_odd = |char: char| char.is_control() && char != '\n' || turns(char);
         assert!(!told.contains(is_odd), "{what}: {arguments:?}: {told:?}");
     }
@@ -80,7 +82,8 @@ fn whatever_a_parser_was_tried_with_does_no_harm() {
             let bytes = if seals { sealed(bytes.clone()) } else { bytes.clone() };
             fs::write(scene.cache().join(format!("m/{at:016x}.record")), bytes).expect("written");
         }
-        fs::write(scene.cache().join("s/log"), lines.concat()).expect("written");
+        // Each is a line of its own, after which others follow.
+        fs::write(scene.cache().join("s/log"), lines.join(&b"\n"[..])).expect("written");
         fs::write(scene.cache().join("p/x"), lines.concat()).expect("written");
         scene
     };

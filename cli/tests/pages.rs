@@ -106,7 +106,8 @@ fn the_readme_shows_what_the_page_shows() {
 }
 
 /// The commands that are shown on terminals and in colours: all, but for `doctor` and `bench`, which print figures of the
-/// machine, and `completions` and `man`, which print what clap makes.
+/// machine, `completions` and `man`, which print what clap makes, and those of `tier` that need a place and print times:
+/// the page shows them.
 const SHOWN: &[&[&str]] = &[
     &[],
     &["ls"],
@@ -123,6 +124,8 @@ const SHOWN: &[&[&str]] = &[
     &["stats"],
     &["stats", "--by", "day"],
     &["stats", "--by", "reason"],
+    &["stats", "--by", "run", "--since", "2d"],
+    &["stats", "--by", "host"],
     &["stats", "--reset", "--yes"],
     &["report", "--format", "markdown"],
     &["verify"],
@@ -145,9 +148,25 @@ const SHOWN: &[&[&str]] = &[
     &["show", "ffff0000"],
 ];
 
-/// A scene with a list of pins, and with an archive, an array and its digest to read beside the cache.
-fn furnished() -> Scene {
+/// What two programs have counted on the two days before the present of the tests, and a line that was torn.
+const LOG: &str = concat!(
+    r#"{"v":1,"run":"0011223344556677","host":"node-1","from":1795950000000000000,"to":1795953600000000000,"f":{"#,
+    r#""frozen fit":{"miss":3,"spent":7200000000000,"hash":3000000,"store":9000000,"out":20480,"why":{"argument":2,"new function":1},"last":"argument `outcome`: 0 → 2"},"#,
+    r#""frozen small":{"hit":2,"repeat":40,"miss":1,"saved":90000000000,"spent":45000000000,"in":4096,"out":512,"why":{"code":1},"last":"code changed"}}}"#,
+    "\n",
+    r#"{"v":1,"run":"8899aabbccddeeff","host":"node-2","from":1796036400000000000,"to":1796040000000000000,"f":{"#,
+    r#""frozen fit":{"hit":3,"repeat":1980,"fetch":1,"fault":1,"saved":7200000000000,"load":5000000,"in":20480},"#,
+    r#""frozen gone":{"miss":5,"spent":600000000000,"why":{"argument":5}}}}"#,
+    "\n",
+    r#"{"v":1,"run":"8899aa"#,
+    "\n",
+);
+
+/// A scene with counts, with a list of pins, and with an archive, an array and its digest to read beside the cache.
+pub(crate) fn furnished() -> Scene {
     let scene = Scene::new();
+    fs::create_dir_all(scene.cache().join("s")).expect("a folder");
+    fs::write(scene.cache().join("s/log"), LOG).expect("written");
     for (arguments, name) in [
         (&["export", "frozen fit@1", "-o", "in.tar"][..], "in.tar"),
         (&["export", "frozen mapped@1", "--npy", "in.npy"], "in.npy"),

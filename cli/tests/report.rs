@@ -10,7 +10,8 @@ use ndcache::{Memory, cache};
 use serde_json::Value;
 
 use crate::documents::{check, schema};
-use crate::pages::expect;
+use crate::pages::{expect, furnished};
+use crate::study;
 use crate::support::Scene;
 
 /// What no page may run, and no reader may be led astray by.
@@ -161,7 +162,7 @@ fn hostile_names_are_text_and_nothing_else() {
 
 #[test]
 fn the_model_of_the_frozen_cache_is_as_it_was() {
-    let scene = Scene::new();
+    let scene = furnished();
     let report = scene.run(&["report", "--pictures", "--texts", "--json"]);
     expect("cli/tests/snapshots/report.json", &report.stdout);
     let text = scene.run(&["report", "--texts", "--format", "markdown"]);
@@ -204,6 +205,23 @@ fn damage_is_told_in_a_report_and_stops_none() {
     assert!(scene.run(&["report"]).stderr.contains("1 can't be read"));
 }
 
+#[cache]
+fn listed(n: u64) -> u64 {
+    n
+}
+
+/// As many entries and pictures as a report is to be ready with in half a second.
+fn large() -> Scene {
+    let scene = busy();
+    let memory = Memory::open(scene.cache()).expect("a cache");
+    (0..10_000).for_each(|n| assert_eq!(memory.eval(listed::call(n)), n));
+    (6..60).for_each(|subject| assert_eq!(memory.eval(signal::call(subject)).len(), 400));
+    drop(memory);
+    let drawn = scene.json(&["report", "--pictures"])["pictures"]["drawn"].as_array().map(Vec::len);
+    assert_eq!(drawn, Some(60));
+    scene
+}
+
 /// Where the browser's driver is: the folder that `.ci/prepare` made, or the one in the build folder.
 fn driver() -> PathBuf {
     let built = || Path::new(env!("CARGO_BIN_EXE_ndcache")).ancestors().nth(2).expect("a folder").join("browser");
@@ -232,6 +250,7 @@ fn a_browser_shows_every_part_of_a_page() {
     let pages = [
         (busy(), &["report", "--texts", "--pictures", "-o", "page.html"][..]),
         (Scene::new(), &["report", "-o", "page.html"]),
+        (large(), &["report", "--pictures", "-o", "page.html"]),
     ];
     for (scene, arguments) in pages {
         let sums = scene.json(&["report"]);
@@ -246,3 +265,21 @@ fn a_browser_shows_every_part_of_a_page() {
         println!("{arguments:?}: {told}");
     }
 }
+
+#[test]
+fn what_a_drawing_or_a_list_of_functions_leaves_out_is_said() {
+    let scene = study::empty();
+    for code in [1, 2] {
+        let made = (0..23).map(|n| study::Made { path: PATHS[n], code, arguments: Vec::new() });
+        study::store(&scene, made.collect());
+    }
+    let page = scene.run(&["report"]).stdout;
+    assert!(page.contains("The 10 functions with most misses are drawn; 13 more aren't."));
+    assert!(page.contains("The 20 functions that take most bytes are listed; 3 more with older code aren't."));
+}
+
+/// Of many functions.
+const PATHS: [&str; 23] = [
+    "s.a", "s.b", "s.c", "s.d", "s.e", "s.f", "s.g", "s.h", "s.i", "s.j", "s.k", "s.l", "s.m", "s.n", "s.o", "s.p",
+    "s.q", "s.r", "s.s", "s.t", "s.u", "s.v", "s.w",
+];

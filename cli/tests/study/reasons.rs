@@ -34,6 +34,44 @@ fn changed_code_is_told_of_every_entry_that_was_there_before() {
     };
     assert_eq!(misses("code").as_deref(), Some("6"), "{by_reason}");
     assert_eq!(misses("argument").as_deref(), Some("6"), "{by_reason}");
+    let groups = scene.json(&["stats", "--by", "reason"])["groups"].clone();
+    let groups: Vec<_> = groups.as_array().expect("a list").iter().map(|it| (&it["name"], &it["misses"])).collect();
+    assert!(
+        groups.contains(&(&"code".into(), &6.into())) && groups.contains(&(&"argument".into(), &6.into())),
+        "{groups:?}"
+    );
+    assert!(groups.iter().all(|(name, _)| *name != "pipeline.features"), "{groups:?}");
+}
+
+#[test]
+fn a_function_with_a_long_path_is_counted_as_itself() {
+    let scene = empty();
+    let [one, other] = ["one", "other"].map(|end| format!("study.{}.{end}", "long".repeat(60)));
+    let of = |path, width| Made { path, code: 1, arguments: vec![number("width", width)] };
+    store(&scene, vec![of(&*one, 1), of(&*one, 2), of(&*other, 1)]);
+    let functions = scene.json(&["ls", "--sort", "name"])["functions"].clone();
+    assert_eq!(functions.as_array().map(Vec::len), Some(2), "{functions}");
+    assert!(functions.as_array().expect("a list").iter().all(|function| function["hits"] == 0), "{functions}");
+    let logged = |path: &str| -> u64 {
+        let logged = scene.json(&["why", path])["logged"].clone();
+        logged.as_array().expect("a list").iter().map(|miss| miss["misses"].as_u64().expect("a number")).sum()
+    };
+    assert_eq!((logged(&one), logged(&other)), (2, 1));
+    let report = scene.json(&["report", "--format", "json"])["functions"].clone();
+    let told: Vec<_> =
+        report.as_array().expect("a list").iter().map(|it| [&it["name"], &it["entries"], &it["misses"]]).collect();
+    assert_eq!(told.len(), 2, "{report}");
+    assert!(told.contains(&[&one.clone().into(), &2.into(), &2.into()]), "{report}");
+}
+
+#[test]
+fn hits_are_told_with_the_day_since_which_they_are_counted() {
+    let scene = empty();
+    store(&scene, vec![features(1, "a", 4)]);
+    let run = scene.run(&["ls"]);
+    assert!(run.stderr.contains("hits since ") && run.stderr.contains("first of each key"), "{run:?}");
+    assert_eq!(scene.run(&["stats", "--reset", "--yes"]).code, 0);
+    assert!(!scene.run(&["ls"]).stderr.contains("hits since"), "nothing is counted");
 }
 
 #[test]

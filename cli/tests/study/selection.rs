@@ -1,5 +1,8 @@
 //! Entries are found by what they are called by, and what can't be meant is an error.
 
+use ndcache::digest;
+use ndcache::dynamic::RunTimeArgument;
+
 use crate::study::{Made, array, empty, number, rows, store, study};
 use crate::support::Scene;
 
@@ -259,4 +262,16 @@ fn entries_of_all_functions_are_one_list() {
     assert!(run.stderr.contains("`--entries` lists the entries"), "{run:?}");
     let run = scene.run(&["ls", "scan01"]);
     assert!(run.code == 1 && run.stderr.contains("`ndcache ls --entries --where '*~scan01'`"), "{run:?}");
+}
+
+#[test]
+fn texts_are_in_a_csv_as_the_program_had_them() {
+    let scene = empty();
+    let text = |name: &str, text: &str| RunTimeArgument::new(name, digest(text), text);
+    let arguments =
+        vec![text("a", r#""C:\\data""#), text("b", r#"'it\'s, "so"'"#), text("c", "b'\\\\'"), number("n", 3)];
+    store(&scene, vec![Made { path: "pipeline.load", code: 1, arguments }]);
+    let csv = scene.run(&["table", "load", "--csv"]).stdout;
+    let row = csv.lines().nth(1).expect("a row");
+    assert!(row.starts_with(r#"C:\data,"it's, ""so""",b'\\',3,"#), "{csv}");
 }

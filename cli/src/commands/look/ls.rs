@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndcache::stats::Activity;
+use ndcache::stats::{Activity, History};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
@@ -58,7 +58,8 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
     let mut functions: Vec<_> = functions.into_iter().collect();
     let history = cache::history(memory, None, out);
     let activity = history.by_function();
-    let saved = |name: &str| activity.get(name).map(|activity| activity.saved);
+    let counted = |name: &str| activity.get(&*History::logged_name(name));
+    let saved = |name: &str| counted(name).map(|activity| activity.saved);
     match args.order.sort.unwrap_or(Sort::Size) {
         Sort::Size => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
         Sort::Used => functions.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.used)),
@@ -76,8 +77,8 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
             "duration_ns": nanoseconds(sum.duration),
             "created": rfc3339(sum.created),
             "used": rfc3339(sum.used),
-            "hits": activity.get(name).map(|activity| activity.hits),
-            "repeats": activity.get(name).map(|activity| activity.repeats),
+            "hits": counted(name).map(|activity| activity.hits),
+            "repeats": counted(name).map(|activity| activity.repeats),
             "saved_ns": saved(name).map(nanoseconds),
         })
     };
@@ -91,8 +92,8 @@ fn list_functions(args: &Ls, filter: &mut Filter, memory: &Memory, out: &mut Out
         if filter.is_any() {
             out.note("these are functions with such entries: `--entries` lists the entries");
         }
-        if let Some(begin) = history.begin().filter(|_| out.common.verbose) {
-            out.note(format!("hits since {}", when(begin)));
+        if let Some(begin) = history.begin() {
+            out.note(format!("hits since {}: the first of each key in a run", when(begin)));
         }
     }
     Ok(bad.tell(is_unread, out))
@@ -113,7 +114,7 @@ fn print_functions(functions: Vec<(String, Sum)>, activity: &BTreeMap<String, Ac
     // What was never counted is not 0.
     let none = || "–".to_owned();
     for (name, sum) in functions {
-        let (hits, saved) = match activity.get(&name) {
+        let (hits, saved) = match activity.get(&*History::logged_name(&name)) {
             Some(activity) => (count(activity.hits), duration(activity.saved)),
             None => (none(), none()),
         };

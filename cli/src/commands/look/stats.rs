@@ -34,9 +34,10 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     }
     if args.by == By::Reason {
         let mut table = Table::new(&[("REASON", Left), ("MISSES", Right)], 0);
-        total.reasons.iter().for_each(|(reason, misses)| table.row([reason.clone(), count(*misses)]));
+        groups.iter().for_each(|(reason, activity)| table.row([reason.clone(), count(activity.misses)]));
+        let all = groups.values().fold(0_u64, |sum, activity| sum.saturating_add(activity.misses));
         // Never counted is not 0.
-        let all = if is_empty { "–".to_owned() } else { count(total.reasons.values().sum()) };
+        let all = if is_empty { "–".to_owned() } else { count(all) };
         table.row(["all".to_owned(), all]);
         table.print(out)?;
     } else {
@@ -99,7 +100,11 @@ fn sums(history: &History, by: By, run: Option<&str>) -> BTreeMap<String, Activi
         }
         for (function, activity) in &period.functions {
             let name = match by {
-                By::Function | By::Reason => function.clone(),
+                By::Reason => {
+                    add_reasons(&mut sums, activity);
+                    continue;
+                }
+                By::Function => function.clone(),
                 By::Day => day(period.to),
                 By::Run => period.run.clone().unwrap_or_else(folded),
                 By::Host if period.host.is_empty() => folded(),
@@ -109,6 +114,16 @@ fn sums(history: &History, by: By, run: Option<&str>) -> BTreeMap<String, Activi
         }
     }
     sums
+}
+
+/// Adds the misses of each reason to a group of its own, which has nothing else.
+fn add_reasons(sums: &mut BTreeMap<String, Activity>, activity: &Activity) {
+    for (reason, misses) in &activity.reasons {
+        let mut of_reason = Activity::default();
+        of_reason.misses = *misses;
+        of_reason.reasons.insert(reason.clone(), *misses);
+        sums.entry(reason.clone()).or_default().add(&of_reason);
+    }
 }
 
 /// A column of the table: its head, and what stands in it.

@@ -50,8 +50,11 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         }
     }
     let week = now().checked_sub(Duration::from_secs(7 * 86_400));
-    let activity = cache::history(&memory, week, out).total();
+    let history = cache::history(&memory, week, out);
+    // What was never counted is not 0.
+    let activity = history.begin().map(|_| history.total());
     let mapped = memory.why_copied().map_or("mapped".to_owned(), |why| format!("copied: {why}"));
+    let kind = memory.location().and_then(cache::file_system).map_or(String::new(), |kind| format!("{kind}, "));
     if out.is_json() {
         out.document(json!({
             "folder": cache::place(&memory),
@@ -62,24 +65,24 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
             "duration_ns": nanoseconds(all.duration),
             "used": (all.entries > 0).then(|| rfc3339(all.used)),
             "mapped": memory.why_copied().is_none(),
-            "week_hits": activity.hits,
-            "week_misses": activity.misses,
-            "week_saved_ns": nanoseconds(activity.saved),
-            "week_spent_ns": nanoseconds(activity.spent),
+            "week_hits": activity.as_ref().map(|it| it.hits),
+            "week_misses": activity.as_ref().map(|it| it.misses),
+            "week_saved_ns": activity.as_ref().map(|it| nanoseconds(it.saved)),
+            "week_spent_ns": activity.as_ref().map(|it| nanoseconds(it.spent)),
         }))?;
         return Ok(Exit::Fine);
     }
     let place = out.styled(Style::Head, &safe(&cache::place(&memory)));
     let of = several(functions.len() as u64, "function");
-    out.line(format!("{place}  {}  {}  {of}  {mapped}", entries(all.entries), size(all.bytes)))?;
+    out.line(format!("{place}  {}  {}  {of}  {kind}{mapped}", entries(all.entries), size(all.bytes)))?;
     if bad > 0 {
         let bad = format!("{} can't be read: see `ndcache verify`", count(bad));
         out.line(out.styled(Style::Bad, &bad))?;
     }
-    if activity.hits + activity.misses > 0 {
+    if let Some(activity) = activity.filter(|it| it.hits > 0 || it.misses > 0) {
         let (hits, misses) = (count(activity.hits), count(activity.misses));
         let (saved, spent) = (duration(activity.saved), duration(activity.spent));
-        out.line(format!("last 7 days: {hits} hits, {misses} computed, saved {saved} (spent {spent})"))?;
+        out.line(format!("last 7 days: {hits} first hits, {misses} computed, saved {saved} (spent {spent})"))?;
     } else if all.entries > 0 {
         out.line(format!("last 7 days: –   it took {} to compute what is stored", duration(all.duration)))?;
     }

@@ -11,7 +11,7 @@ use crate::cache;
 use crate::commands::look::ls::sort;
 use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
-use crate::filter::Filter;
+use crate::filter::{Filter, unescaped};
 use crate::out::{Out, Style};
 use crate::table::cut;
 use crate::text::{duration, moment, nanoseconds, rfc3339, safe, width};
@@ -144,7 +144,7 @@ impl Row {
     /// A cell for programs: numbers in full, texts without quotes, times in seconds.
     fn plain(&self, column: &Column) -> String {
         match column {
-            Column::Argument(name) => self.argument(name).unwrap_or_default(),
+            Column::Argument(name) => self.plain_argument(name).unwrap_or_default(),
             Column::Took => format!("{:.9}", self.entry.duration().as_secs_f64()),
             Column::Created => rfc3339(self.entry.created()),
             Column::Key(_) => self.entry.key().to_string(),
@@ -160,6 +160,14 @@ impl Row {
         let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
         let text = argument.text();
         Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).to_owned())
+    }
+
+    /// An argument's text as the program had it, if it is one.
+    fn plain_argument(&self, name: &str) -> Option<String> {
+        let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
+        let text = argument.text();
+        let inside = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+        Some(inside('"').or_else(|| inside('\'')).map_or_else(|| text.to_owned(), unescaped))
     }
 
     fn told(&self, value: &Value, room: usize) -> String {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use ndcache::explain::{Explanation, Reason};
 use ndcache::inspect::Argument;
+use ndcache::stats::{History, Period};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
@@ -110,8 +111,8 @@ impl Logged {
 /// The last misses of a function that were written down, the newest first.
 fn logged(memory: &Memory, args: &Why, function: String, out: &mut Out) -> Vec<Logged> {
     let history = cache::history(memory, None, out);
-    let miss = |period: &ndcache::stats::Period| {
-        let activity = period.functions.get(&function)?;
+    let miss = |period: &Period| {
+        let activity = period.functions.get(&*History::logged_name(&function))?;
         let (reason, misses) = (activity.last_miss.clone()?, activity.misses);
         let run = period.run.clone().unwrap_or_default();
         Some(Logged { at: period.to, run, function: function.clone(), misses, reason })

@@ -127,9 +127,11 @@ fn functions(entries: &[Entry], history: &History) -> Vec<Function> {
     });
     let mut functions: BTreeMap<String, Function> = counted.collect();
     for entry in entries {
-        let name = || entry.function().to_owned();
-        let new = || Function { name: name(), ..Function::default() };
-        let function = functions.entry(name()).or_insert_with(new);
+        let function = functions.entry(History::logged_name(entry.function()).into_owned()).or_default();
+        // The log may have cut it.
+        if function.name != entry.function() {
+            entry.function().clone_into(&mut function.name);
+        }
         function.stored.add(entry.bytes(), entry.duration());
         function.created = function.created.max(Some(entry.created()));
         function.used = function.used.max(Some(entry.used()));
@@ -193,7 +195,8 @@ fn days(entries: &[Entry], history: &History) -> BTreeMap<jiff::civil::Date, sup
     }
     for entry in entries {
         let Some(date) = date(entry.created()) else { continue };
-        *days.entry(date).or_default().made.entry(entry.function().to_owned()).or_default() += 1;
+        *days.entry(date).or_default().made.entry(History::logged_name(entry.function()).into_owned()).or_default() +=
+            1;
     }
     days
 }

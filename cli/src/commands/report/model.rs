@@ -96,7 +96,7 @@ impl Function {
 
     /// Whether it was counted, and no call hit.
     pub(crate) fn never_hit(&self) -> bool {
-        self.activity.as_ref().is_some_and(|activity| activity.hits + activity.repeats == 0)
+        self.activity.as_ref().is_some_and(|activity| activity.hits == 0 && activity.repeats == 0)
     }
 }
 

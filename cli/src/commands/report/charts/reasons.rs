@@ -15,10 +15,11 @@ const BAR: f64 = 24.0;
 /// The drawing; `None` where no miss was counted.
 pub(crate) fn reasons(model: &Model) -> Option<Chart> {
     let sum = |function: &Function| -> u64 {
-        function.activity.as_ref().map_or(0, |activity| activity.reasons.values().sum())
+        function.activity.as_ref().map_or(0, |activity| saturating_sum(activity.reasons.values().copied()))
     };
     let mut functions: Vec<&Function> = model.functions.iter().filter(|function| sum(function) > 0).collect();
     functions.sort_by(|a, b| (sum(b), &a.name).cmp(&(sum(a), &b.name)));
+    let left_out = functions.len().saturating_sub(TOLD);
     functions.truncate(TOLD);
     let most = sum(functions.first()?);
     let ranks = ranks(&functions);
@@ -36,15 +37,26 @@ pub(crate) fn reasons(model: &Model) -> Option<Chart> {
     }
     let mut names: Vec<_> = ranks.iter().take(COLORS).enumerate().map(|(rank, it)| (color(rank), *it)).collect();
     names.extend((ranks.len() > COLORS).then(|| (color(COLORS), "all others")));
-    let legend = legend(names);
+    let mut legend = legend(names);
+    if left_out > 0 {
+        legend.push_str(&format!("<p>The {TOLD} functions with most misses are drawn; {left_out} more aren't.</p>"));
+    }
     Some(Chart { svg: svg.finish("Misses by function and reason"), legend })
+}
+
+/// A log that somebody else wrote may have any numbers.
+fn saturating_sum(misses: impl IntoIterator<Item = u64>) -> u64 {
+    misses.into_iter().fold(0, u64::saturating_add)
 }
 
 /// The reasons, beginning with the most frequent one.
 fn ranks<'a>(functions: &[&'a Function]) -> Vec<&'a str> {
     let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
     let reasons = functions.iter().filter_map(|function| function.activity.as_ref()).flat_map(|it| &it.reasons);
-    reasons.for_each(|(reason, misses)| *sums.entry(reason).or_default() += misses);
+    reasons.for_each(|(reason, misses)| {
+        let sum = sums.entry(reason).or_default();
+        *sum = saturating_sum([*sum, *misses]);
+    });
     let mut ranks: Vec<_> = sums.into_iter().collect();
     ranks.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
     ranks.into_iter().map(|(reason, _)| reason).collect()
@@ -55,7 +67,7 @@ fn parts(function: &Function, ranks: &[&str]) -> Vec<(String, String, u64)> {
     let of = |reason: &&str| reasons.and_then(|reasons| reasons.get(*reason)).copied().unwrap_or(0);
     let own = ranks.iter().take(COLORS).enumerate();
     let mut parts: Vec<_> = own.map(|(rank, it)| (color(rank), safe(it).into_owned(), of(it))).collect();
-    parts.push((color(COLORS), "others".to_owned(), ranks.iter().skip(COLORS).map(of).sum()));
+    parts.push((color(COLORS), "others".to_owned(), saturating_sum(ranks.iter().skip(COLORS).map(of))));
     parts.retain(|(_, _, misses)| *misses > 0);
     parts
 }

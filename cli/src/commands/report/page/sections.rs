@@ -159,9 +159,12 @@ fn misses(model: &Model) -> Option<String> {
     ))
 }
 
+/// The most functions that a list beside the tables has.
+const LISTED: usize = 20;
+
 fn never_hit(model: &Model) -> String {
     let never: Vec<_> = model.functions.iter().filter(|function| function.never_hit()).collect();
-    let shown: Vec<_> = never.iter().take(20).map(|function| name(&function.name)).collect();
+    let shown: Vec<_> = never.iter().take(LISTED).map(|function| name(&function.name)).collect();
     let more =
         if never.len() > shown.len() { format!(", and {} more", never.len() - shown.len()) } else { String::new() };
     match (model.activity.is_some(), shown.is_empty()) {
@@ -180,7 +183,7 @@ fn versions(model: &Model) -> String {
         let takes = format!("{}, {}", count(function.superseded.entries), size(function.superseded.bytes));
         cells([name(&function.name), day(newest.first), count(older.len() as u64), count(stored), size(bytes), takes])
     };
-    let rows: String = model.functions.iter().filter(older).take(20).map(row).collect();
+    let rows: String = model.functions.iter().filter(older).take(LISTED).map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -190,7 +193,14 @@ fn versions(model: &Model) -> String {
                 first stored, and are neither pinned nor edited.</p>";
     let goes = model.functions.iter().any(|function| function.superseded.entries > 0);
     let line = if goes { command("ndcache gc --superseded --dry-run") } else { String::new() };
-    format!("<h3>{title}</h3>{}{note}{line}", plain_table(title, &head, &rows))
+    let left_out = model.functions.iter().filter(older).count().saturating_sub(LISTED);
+    let more = match left_out {
+        0 => String::new(),
+        _ => format!(
+            "<p>The {LISTED} functions that take most bytes are listed; {left_out} more with older code aren't.</p>"
+        ),
+    };
+    format!("<h3>{title}</h3>{}{more}{note}{line}", plain_table(title, &head, &rows))
 }
 
 fn name(function: &str) -> String {
