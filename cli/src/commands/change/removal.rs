@@ -79,7 +79,7 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     }
     let (total, again, garbage) = (plan.total(), duration(plan.duration()), plan.garbage());
     let unneeded = format!("{} that no entry needs, {}", several(garbage.items, "file"), size(garbage.bytes));
-    if plan.len() == 0 {
+    if plan.entries().next().is_none() {
         return out.line(format!("would remove {unneeded}"));
     }
     // Files that no entry needs aren't in the total.

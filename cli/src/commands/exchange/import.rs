@@ -1,5 +1,6 @@
 //! `ndcache import`: entries from an archive, all of which are verified before the first one is published.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read};
@@ -102,13 +103,18 @@ fn stage(
     let mut record = Vec::new();
     archive.read(name)?.take(RECORD_MAX + 1).read_to_end(&mut record)?;
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let open = |file: &str| Ok(Stoppable(archive.read(&format!("{folder}/{file}"))?, unfinished));
+    let is_lacking = Cell::new(false);
+    let open = |file: &str| {
+        let found = archive.read(&format!("{folder}/{file}"));
+        is_lacking.set(is_lacking.get() || found.is_err());
+        Ok(Stoppable(found?, unfinished))
+    };
     let staged = memory.stage_foreign(&record, Origin::Import, open);
     // What was copied half is removed on the way out.
     unfinished.check()?;
     let foreign = staged.map_err(|error| match error.kind() {
         // A full disk, say, which is no fault of the archive.
-        ErrorKind::Io => Failure::unreadable(told(&error)),
+        ErrorKind::Io if !is_lacking.get() => Failure::unreadable(told(&error)),
         _ => refuse(&error),
     })?;
     let key = foreign.key().to_string();
