@@ -241,7 +241,7 @@ impl Lead {
         };
         let begin = Instant::now();
         let value = self.memory.with_staging(staging, compute);
-        self.duration = Some(self.duration.unwrap_or_default() + begin.elapsed());
+        self.duration = Some(self.duration.unwrap_or_default().saturating_add(begin.elapsed()));
         let expires = frame.and_then(Frame::leave);
         self.expires = self.expires.into_iter().chain(expires).min();
         Frame::expires(self.lifetime.and_then(good_until));

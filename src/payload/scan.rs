@@ -73,7 +73,9 @@ pub(super) enum Item<'a> {
 pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
     let marker = Marker::from_u8(take(rest, 1)?[0]);
     let skipped = match marker {
-        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False | Marker::Reserved => 0,
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => 0,
+        // No value begins with it.
+        Marker::Reserved => return None,
         Marker::FixArray(len) => return Some(Item::Array(usize::from(len))),
         Marker::FixMap(len) => return Some(Item::Map(usize::from(len))),
         Marker::Array16 => return length(rest, 2).map(Item::Array),
@@ -150,6 +152,8 @@ mod tests {
             &[0x90, 0x90],
             &[0xa1],
             &[0xa1, 0xff],
+            &[0xc1],
+            &[0x92, 1, 0xc1],
             &[0xdf, 0xff, 0xff, 0xff, 0xff, 1],
             &[0xc9, 0xff, 0xff, 0xff, 0xff, 2],
             &[0x91; 100_000],

@@ -141,6 +141,17 @@ fn a_lead_that_is_dropped_or_panics_lets_another_compute() {
 }
 
 #[test]
+fn a_lead_that_took_longer_than_can_be_said_computes_and_stores() {
+    let (_folder, memory) = fresh();
+    let call = call("forever", 1);
+    let mut held = lead(&call, &memory, &Wait::new());
+    held.took(Duration::MAX);
+    let computed = held.compute(|| 5);
+    assert!(held.store(value(computed), Form::Owned).fault.is_none());
+    assert!(call.look_up(&memory, Form::Owned).is_some());
+}
+
+#[test]
 fn a_task_that_needs_what_it_computes_goes_on_whichever_thread_it_is_on() {
     let (_folder, memory) = fresh();
     let (call, task) = (call("task", 1), TaskId::unique());

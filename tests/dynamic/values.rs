@@ -29,6 +29,8 @@ fn what_is_no_value_is_refused() {
         (vec![0x92, 1], vec![]),
         (vec![1, 2], vec![]),
         (vec![0xa1, 0xff], vec![]),
+        (vec![0xc1], vec![]),
+        (vec![0x92, 1, 0xc1], vec![]),
         ([&[0x91; 129][..], &[1]].concat(), vec![]),
         (vec![0xd6, 2, 0, 0, 0, 0], vec![]),
         (vec![0xd4, 9, 0], vec![]),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::entry::info::stored_bytes;
 use crate::entry::site::{Site, is_shard};
+use crate::entry::write::code_parts::FOLDER;
 use crate::error::{ErrorKind, Result};
 use crate::key::{self, Key};
 use crate::record::{RECORD_MAX, Record};
@@ -132,7 +133,7 @@ fn read(place: &Place, name: &str) -> Result<Option<Listed>, Trouble> {
     Ok(Some(Listed { site, record, bytes }))
 }
 
-/// The names of all records below a folder of a tier. What ends a listing that has found some is told, and they are taken.
+/// The names of all records of results below a folder of a tier. What ends a listing that has found some is told, and they are taken.
 fn records(place: &Place, folder: &str, bad: &mut dyn FnMut(Trouble)) -> Result<Vec<String>, Fault> {
     let (mut records, mut token): (Vec<String>, Option<Token>) = (Vec::new(), None);
     loop {
@@ -142,7 +143,7 @@ fn records(place: &Place, folder: &str, bad: &mut dyn FnMut(Trouble)) -> Result<
             let list = if let Some(token) = &after { list.after(token) } else { list };
             let more = backend.list(&list, &mut |listed| {
                 found += 1;
-                if listed.name.ends_with(".record") {
+                if listed.name.ends_with(".record") && !is_of_code(listed.name) {
                     page.push(listed.name.to_owned());
                 }
                 Ok(())
@@ -169,6 +170,12 @@ fn records(place: &Place, folder: &str, bad: &mut dyn FnMut(Trouble)) -> Result<
             }
         }
     }
+}
+
+/// Whether an object says what a code is made of: no tier is sent one, but a cache folder that is a tier has them.
+fn is_of_code(name: &str) -> bool {
+    let mut parts = name.rsplit('/').skip(1);
+    parts.next() == Some(FOLDER) && parts.nth(1) == Some("f")
 }
 
 /// Where the entry is whose record is the object `name`, if it is one.
