@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import copy
 import functools
 import inspect
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import textwrap
@@ -19,6 +21,7 @@ import warnings
 import ndcache
 import numpy as np
 import pytest
+import support
 from ndcache import Memory
 from patch_cases import LIB, PATCHES
 from support import run
@@ -395,6 +398,120 @@ def test_a_cancelled_await_leaves_the_key_free(memory):
         return await asyncio.wait_for(f(0.2), 5)
 
     assert asyncio.run(cancelled()) == 0.2
+
+
+def test_many_awaits_leave_the_threads_of_the_loop_to_what_they_wait_for(memory):
+    @memory.cache
+    async def f(x):
+        return await asyncio.to_thread(slowly, x)
+
+    def slowly(x):
+        time.sleep(0.1)
+        return x + 1
+
+    async def many():
+        asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(2))
+        before = threading.active_count()
+        awaits = asyncio.gather(*(f(1) for _ in range(100)))
+        most, end = 0, time.monotonic() + 30
+        while not awaits.done() and time.monotonic() < end:
+            most = max(most, threading.active_count() - before)
+            await asyncio.sleep(0.001)
+        return await asyncio.wait_for(awaits, 0.1), most
+
+    results, most = asyncio.run(many())
+    assert results == [2] * 100 and most <= 4  # two of the pool, one that waits, one that ends
+
+
+def test_a_cancelled_wait_ends_at_once_and_takes_no_turn(memory):
+    calls = []
+
+    @memory.cache(ignore=["let"])
+    async def f(x, let):
+        calls.append(x)
+        await let.wait()
+        if len(calls) == 1:
+            raise KeyError(x)
+        return x
+
+    async def cancelled():
+        let = asyncio.Event()
+        first = asyncio.create_task(f(1, let))
+        while not calls:
+            await asyncio.sleep(0.01)
+        for _ in range(5):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(f(1, let), 0.1)
+        assert not first.done() and calls == [1]
+        let.set()
+        with pytest.raises(KeyError):
+            await first
+        return await asyncio.wait_for(f(1, let), 30)
+
+    assert asyncio.run(cancelled()) == 1 and calls == [1, 1]
+
+
+AWAITS = """
+import asyncio, sys, ndcache
+
+@ndcache.Memory(sys.argv[1], verbose=0).cache
+async def slow(x):
+    print("computing", flush=True)
+    await asyncio.sleep(100)
+
+async def main():
+    task = asyncio.create_task(slow(1))
+    await asyncio.sleep(1)
+    print("awaiting", flush=True)
+    await task
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
+def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
+    first = support.start(AWAITS, tmp_path / "cache")
+    assert first.stdout.readline() == "computing\n"
+    second = support.start(AWAITS, tmp_path / "cache")
+    try:
+        assert second.stdout.readline() == "awaiting\n"
+        second.send_signal(signal.SIGINT)
+        _, err = second.communicate(timeout=30)
+        assert err.strip().endswith("KeyboardInterrupt") and "panicked" not in err and second.returncode == -signal.SIGINT
+        assert first.poll() is None
+    finally:
+        first.kill(), second.kill()
+        first.communicate()
+
+
+def test_outside_of_asyncio_a_coroutine_runs_without_the_cache(tmp_path):
+    program = """
+    import asyncio, json, sys, warnings, ndcache
+
+    memory, calls = ndcache.Memory(sys.argv[1], verbose=0), []
+
+    @memory.cache
+    async def f(x):
+        calls.append(x)
+        return x + 1
+
+    def stepped(x):
+        try:
+            f(x).send(None)
+        except StopIteration as end:
+            return end.value
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        results = [stepped(1), stepped(1), stepped(2)]
+        asyncio.run(f(1))
+        results.append(stepped(1))  # a hit needs no loop
+    print(json.dumps([results, calls, [str(w.message) for w in told]]))
+    """
+    results, calls, told = support.answer(program, tmp_path / "cache")
+    assert results == [2, 2, 3, 2] and calls == [1, 1, 2, 1]
+    assert len(told) == 1 and "without the cache" in told[0]
 
 
 def test_two_threads_compute_once(memory):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import inspect
 import os
 import sys
+import threading
 import types
-from typing import Any
+import weakref
+from typing import Any, Callable
 
 from . import _core
 from ._code import Code
-from ._messages import misfit, reworded
+from ._messages import misfit, reworded, warn_once
 from ._reference import NotStored, reference
 
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__", "__type_params__")
@@ -218,21 +221,97 @@ def _followed(inherited: Any, coroutine: Any) -> Any:
             send, value = coroutine.throw, error
 
 
+def _running_loop() -> Any:
+    """The event loop of the asyncio task that this runs in; ``None`` elsewhere: below trio, say, its guest mode, too."""
+    import asyncio  # it takes long, and whoever awaits has it
+
+    try:
+        return None if asyncio.current_task() is None else asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _outcome(wait: Callable[[], tuple[bool, Any]]) -> tuple[bool, Any, BaseException | None]:
+    try:
+        return *wait(), None
+    except BaseException as error:
+        return False, None, error
+
+
+def _let_go(is_hit: bool, value: Any, error: BaseException | None) -> None:
+    """Lets others have the turn that nobody awaits any more."""
+    if not is_hit and value is not None:
+        value.discard("its await was cancelled")
+
+
+# The locks of the calls that are waited for, by loop, folder and key: of a thousand awaits one has a thread.
+_WAITS: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
+
+
+def _one_at_a_time(*call: Any) -> Any:
+    import asyncio
+
+    return _WAITS.setdefault(call, asyncio.Lock())
+
+
+async def _waited(loop: Any, wait: Callable[[], tuple[bool, Any]]) -> tuple[bool, Any]:
+    """Returns what ``wait`` does, which may take as long as what it waits for, in a copy of this context.
+
+    It has a thread of its own: in the loop's, waits could take all the places of what they wait for. A cancelled await
+    ends at once and leaves the thread, which the program's end doesn't wait for either.
+    """
+    handed, context = loop.create_future(), contextvars.copy_context()
+
+    def hand_over(*outcome: Any) -> None:
+        if handed.done():
+            _let_go(*outcome)
+        else:
+            handed.set_result(outcome)
+
+    def run() -> None:
+        outcome = context.run(_outcome, wait)
+        if handed.done():  # cancelled: the others need not wait for the loop
+            return _let_go(*outcome)
+        try:
+            loop.call_soon_threadsafe(hand_over, *outcome)
+        except RuntimeError:  # the loop is closed
+            _let_go(*outcome)
+
+    try:
+        threading.Thread(target=run, name="ndcache-wait", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads: computed without the cache
+        return False, None
+    try:
+        is_hit, value, error = await handed
+    except BaseException:
+        if handed.done() and not handed.cancelled():  # cancelled after it was handed over
+            _let_go(*handed.result())
+        raise
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error  # it holds this frame
+    return is_hit, value
+
+
 class AsyncCachedFunction(CachedFunction):
     """A cached coroutine function: each call is awaited. What is awaited twice at once is computed once."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        is_hit, value = self.peek(args, kwargs)
-        return value if is_hit else await self._missed(args, kwargs, False)
+        is_hit, found = self.peek(args, kwargs)
+        return found if is_hit else await self._missed(args, kwargs, found, False)
 
-    async def _missed(self, args: tuple[Any, ...], kwargs: dict[str, Any], anew: bool) -> Any:
+    async def _missed(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: str | None, anew: bool) -> Any:
         """Waits for what another call computes, or computes; if ``anew``, whatever is stored."""
         if self.memory is None:
             return await self._uncached(args, kwargs)
-        import asyncio  # it takes long, and whoever awaits has it
-
-        # In a thread with a copy of this context: what expires there is known here.
-        is_hit, value = await asyncio.to_thread(self.lead, args, kwargs, anew)
+        loop = _running_loop()
+        if loop is None:
+            warn_once("asyncio", f"{self.function_path} is awaited outside of asyncio's tasks: it runs without the cache there")
+            return await self._uncached(args, kwargs)
+        async with _one_at_a_time(loop, self.memory.location, key):
+            is_hit, value = await _waited(loop, functools.partial(self.lead, args, kwargs, anew))
         if is_hit:
             return value
         return await (self._uncached(args, kwargs) if value is None else self._lead(value, args, kwargs))
@@ -261,7 +340,7 @@ class AsyncCachedFunction(CachedFunction):
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
         """Computes anew, stores, and returns the result."""
-        return await self._missed(args, kwargs, True)
+        return await self._missed(args, kwargs, self.key(args, kwargs), True)
 
     async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
         """Returns a small reference to the result, which ``get()`` loads."""

@@ -13,6 +13,7 @@ use super::resolved::Resolved;
 use super::run::is_exit;
 use super::validation;
 use crate::files::HeldFile;
+use crate::memory::raised;
 use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
 
 /// A call whose arguments are digested.
@@ -61,6 +62,13 @@ pub(crate) enum Outcome<'py> {
 }
 
 impl CoreFunction {
+    /// The key of a call in the function's memory, in hex.
+    pub(super) fn key_in_memory(&self, py: Python<'_>, keyed: &Keyed<'_>) -> PyResult<Option<String>> {
+        let Some(memory) = self.memory(py) else { return Ok(None) };
+        let key = keyed.call(self, false).key(&memory.get().memory).map_err(|error| raised(&error))?;
+        Ok(key.map(|key| key.to_string()))
+    }
+
     /// The call with its digests; `None` where it doesn't go through a memory.
     pub(super) fn keyed_if_cached<'py>(
         &self,

@@ -237,7 +237,7 @@ impl CoreFunction {
         self.evaluate(py, args, kwargs, Way::Anew)
     }
 
-    /// `(True, value)` if the call is stored, else `(False, None)`.
+    /// `(True, value)` if the call is stored, else `(False, key)`, None where it has none.
     #[pyo3(signature = (args, kwargs=None))]
     fn peek<'py>(
         &self,
@@ -251,7 +251,11 @@ impl CoreFunction {
                 self.set_why(String::new());
                 (true, Some(value))
             }
-            Found::Nothing | Found::Refused => (false, None),
+            // What is wrong with a key is told by whoever needs it.
+            Found::Nothing | Found::Refused => {
+                let key = self.key_in_memory(py, &keyed).ok().flatten();
+                (false, key.map(|key| PyString::new(py, &key).into_any()))
+            }
         })
     }
 
@@ -390,10 +394,10 @@ impl CoreFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Option<String>> {
-        let Some(keyed) = self.keyed_if_cached(py, args, kwargs)? else { return Ok(None) };
-        let Some(memory) = self.memory(py) else { return Ok(None) };
-        let key = keyed.call(self, false).key(&memory.get().memory).map_err(|error| raised(&error))?;
-        Ok(key.map(|key| key.to_string()))
+        match self.keyed_if_cached(py, args, kwargs)? {
+            Some(keyed) => self.key_in_memory(py, &keyed),
+            None => Ok(None),
+        }
     }
 
     /// The stored entry of the call; None if there is none.

@@ -283,13 +283,15 @@ impl CoreFunction {
         let form = self.mmap(py).form();
         let turn = py.detach(|| {
             let interrupt = || {
-                Python::attach(|py| match py.check_signals() {
+                let is_interrupted = |py: Python<'_>| match py.check_signals() {
                     Ok(()) => false,
                     Err(error) => {
                         *python::lock(&raised) = Some(error);
                         true
                     }
-                })
+                };
+                // Without an interpreter, at the program's end, nobody waits any more.
+                Python::try_attach(is_interrupted).unwrap_or(true)
             };
             let wait = Wait::new().interrupt(&interrupt);
             let wait = match task {
