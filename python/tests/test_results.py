@@ -411,3 +411,15 @@ def test_damaged_entries_are_computed_anew(memory):
         memory.location,
     )
     assert out.strip() == "True"
+
+
+@pytest.mark.parametrize("settings, options", [({"salt": "s"}, {}), ({}, {"secret": ["x"]})])
+def test_reading_a_record_whose_key_needs_more_says_so(tmp_path, settings, options):
+    f = Memory(tmp_path / "c", verbose=0, **settings).cache(**options)(lambda x: np.full(100_000, x))
+    f(1.0)
+    with pytest.raises(LookupError, match="is there, but can't be read by its file alone"):
+        ndcache.read(f.path(1.0))
+    (file,) = f.entry((1.0,)).files
+    assert np.array_equal(ndcache.read(file), np.full(100_000, 1.0))
+    plain = Memory(tmp_path / "plain", verbose=0).cache(lambda x: x + 1)
+    assert plain(1) == ndcache.read(plain.path(1)) == 2
