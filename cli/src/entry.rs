@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::cache;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{closest, listed, nanoseconds, rfc3339, safe, short};
+use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, short, shown};
 
 /// The longest text of a result.
 const RESULT: usize = 60;
@@ -51,7 +51,7 @@ fn no_id(memory: &Memory, id: &str) -> Failure {
         Failure::usage(format!("entry is `{}`, expected {expected}{advice}", safe(id)))
     };
     match function(memory, id) {
-        Ok(function) => wrong(&format!("{}@1", safe(&function)), ""),
+        Ok(function) => wrong(&format!("{}@1", safe(&shown(&function))), ""),
         Err(Failure::Told { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
         Err(failure) => failure,
     }
@@ -124,7 +124,7 @@ pub(crate) fn function(memory: &Memory, name: &str) -> Outcome<String> {
     meant(name, &functions, &place, ["see `ndcache ls`", &among_arguments])
 }
 
-/// The one of these functions that is named by its path or by the end of it.
+/// The one of these functions that is named by its path, in full or as it is shown, or by the end of it.
 ///
 /// # Errors
 /// Returns a failure when there is none, for which it names one that is spelt alike, or several, which it lists. Of the
@@ -133,10 +133,14 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, furt
     if functions.iter().any(|path| path == name) {
         return Ok(name.to_owned());
     }
-    let meant: Vec<&String> = functions.iter().filter(|path| names(name, path)).collect();
+    let is_whole: Vec<&String> = functions.iter().filter(|path| shown(path) == name).collect();
+    let meant = || functions.iter().filter(|path| names(name, path)).collect();
+    // What a command has shown is taken, though it may be the end of another one, too.
+    let meant: Vec<&String> = if is_whole.len() == 1 { is_whole } else { meant() };
     match meant.as_slice() {
         [] => {
-            let ends = functions.iter().flat_map(|path| [path.as_str(), last(path)]);
+            let shown: Vec<_> = functions.iter().map(|path| shown(path)).collect();
+            let ends = shown.iter().flat_map(|path| [&**path, last(path)]);
             let advice = match closest(name, ends) {
                 Some(close) => format!("did you mean `{}`? {advice}", safe(close)),
                 None => format!("{advice}{further}"),
@@ -145,7 +149,8 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, furt
         }
         [function] => Ok((*function).clone()),
         several => {
-            let count = several.len();
+            let (count, alike) = (several.len(), Alike::among(several.iter().map(|path| path.as_str())));
+            let several = several.iter().map(|path| alike.shown(path));
             Err(Failure::usage(format!("function `{}` is one of {count}: {}", safe(name), listed(several))))
         }
     }
@@ -154,10 +159,13 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, furt
 /// What stands between the parts of a function's path, in Rust, in Python and in names that somebody has given.
 const DIVIDERS: [&str; 4] = ["::", "/", ".", " "];
 
-/// Whether a name is a function's path, or the end of it.
+/// Whether a name is a function's path, in full or as it is shown, or the end of it.
 pub(crate) fn names(name: &str, path: &str) -> bool {
-    let rest = path.strip_suffix(name);
-    path == name || rest.is_some_and(|rest| DIVIDERS.iter().any(|divider| rest.ends_with(divider)))
+    let is_end = |path: &str| {
+        let rest = path.strip_suffix(name);
+        rest.is_some_and(|rest| rest.is_empty() || DIVIDERS.iter().any(|divider| rest.ends_with(divider)))
+    };
+    is_end(path) || is_end(&shown(path))
 }
 
 /// The last part of a function's path.
@@ -165,18 +173,18 @@ fn last(path: &str) -> &str {
     DIVIDERS.iter().fold(path, |path, divider| path.rsplit(divider).next().unwrap_or(path))
 }
 
-/// `x=f64[256,256] C, sigma=1.5`
+/// `x=f64[256, 256] C, sigma=1.5`
 pub(crate) fn arguments(entry: &Entry) -> String {
     let arguments: Vec<_> = entry.arguments().iter().map(ToString::to_string).collect();
     arguments.join(", ")
 }
 
-/// `smooth(x=f64[256,256] C, sigma=1.5)`
+/// `smooth(x=f64[256, 256] C, sigma=1.5)`
 pub(crate) fn call(entry: &Entry) -> String {
     format!("{}({})", short(entry.function()), arguments(entry))
 }
 
-/// The result in short: `f32[256,256,160]`, `0.25`, `{weights: f64[3], best: 7}`.
+/// The result in short: `f32[256, 256, 160]`, `0.25`, `{weights: f64[3], best: 7}`.
 pub(crate) fn result(entry: &Entry) -> String {
     let read = entry.value().and_then(|value| {
         // Most results of many calls are numbers.
@@ -202,10 +210,10 @@ fn holds_array(value: &Value) -> bool {
     }
 }
 
-/// `f32[256,256,160]`
+/// `f32[256, 256, 160]`
 pub(crate) fn array(array: &StoredArray) -> String {
     let axes: Vec<_> = array.shape().iter().map(u64::to_string).collect();
-    format!("{}[{}]", dtype(array.descr()), axes.join(","))
+    format!("{}[{}]", dtype(array.descr()), axes.join(", "))
 }
 
 /// The name of a dtype in Rust, where it has one.

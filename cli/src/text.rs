@@ -1,6 +1,7 @@
 //! Numbers, times and names for people.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
@@ -202,6 +203,37 @@ pub(crate) fn short(function: &str) -> &str {
     function
 }
 
+/// A function's path for a reader, as the library's messages have it, without the word of the crate twice: `app::load` of
+/// `app/app::load`, and of the binary `app/app/app::load`; `app/tool::load` of `app/tool/tool::load`.
+pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+    let Some((before, item)) = path.rsplit_once('/') else { return path.into() };
+    let Some((krate, _)) = item.split_once("::") else { return path.into() };
+    let words = before.split('/').filter(|word| word.replace('-', "_") != krate);
+    words.chain([item]).collect::<Vec<_>>().join("/").into()
+}
+
+/// What is shown of several functions of one list, so that it tells none of them from another.
+pub(crate) struct Alike(HashSet<String>);
+
+impl Alike {
+    pub(crate) fn among<'a>(paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let paths: HashSet<&str> = paths.into_iter().collect();
+        let (mut seen, mut alike) = (HashSet::new(), HashSet::new());
+        for name in paths.into_iter().map(shown) {
+            if !seen.insert(name.clone()) {
+                alike.insert(name.into_owned());
+            }
+        }
+        Self(alike)
+    }
+
+    /// A function's path for a reader, in full where that of another one would look the same.
+    pub(crate) fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let shown = shown(path);
+        if self.0.contains(&*shown) { path.into() } else { shown }
+    }
+}
+
 /// The most names that are listed.
 const LISTED: usize = 10;
 
@@ -357,6 +389,23 @@ mod tests {
         let many = ["a"; 12];
         assert_eq!(listed(&many[..2]), "`a`, `a`");
         assert!(listed(many).ends_with("`a` and 2 more"));
+    }
+
+    #[test]
+    fn a_functions_path_is_shown_without_the_same_word_twice_unless_another_looks_so() {
+        for (path, expected) in [
+            ("app/app/app::pipeline::kmeans", "app::pipeline::kmeans"),
+            ("app/app::kmeans", "app::kmeans"),
+            ("my-app/my_app::kmeans", "my_app::kmeans"),
+            ("app/tool/tool::load::table", "app/tool::load::table"),
+            ("app/<app::Unit as app::Twice>::scaled", "app/<app::Unit as app::Twice>::scaled"),
+            ("squares, first edition", "squares, first edition"),
+            ("a/b", "a/b"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
+        let alike = Alike::among(["app/app::f", "app/app/app::f", "app/app::g", "app/app::g"]);
+        assert_eq!((alike.shown("app/app::f"), alike.shown("app/app::g")), ("app/app::f".into(), "app::g".into()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod beside;
 mod collecting;
 mod moving;
+mod names;
 mod reading;
 mod reasons;
 mod selection;

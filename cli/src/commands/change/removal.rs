@@ -9,7 +9,7 @@ use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
-use crate::text::{ago, count, duration, entries, idle, nanoseconds, several, size};
+use crate::text::{Alike, ago, count, duration, entries, idle, nanoseconds, several, shown, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -93,13 +93,15 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     out.line(format!("would remove {all} (computing them all again: {again})"))?;
     let head = [("FUNCTION", Left), ("ENTRIES", Right), ("SIZE", Right), ("AGAIN", Right), ("WHY", Left)];
     let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(4), Hide(3)]);
-    for function in plan.by_function() {
+    let functions = plan.by_function();
+    let alike = Alike::among(functions.iter().map(|function| function.function.as_str()));
+    for function in &functions {
         let why = match function.reason {
             PlanReason::Age => format!("unused for {}", idle(function.used)),
             reason => reason.to_string(),
         };
-        let again = duration(function.duration);
-        table.row([function.function, count(function.entries), size(function.bytes), again, why]);
+        let (name, again) = (alike.shown(&function.function).into_owned(), duration(function.duration));
+        table.row([name, count(function.entries), size(function.bytes), again, why]);
     }
     table.print(out)?;
     match garbage.items {
@@ -118,7 +120,7 @@ fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
     for entry in plan.entries() {
         let key = entry.key().to_string()[..8].to_owned();
         let found = memory.entry_by_id(entry).ok().flatten();
-        let call = found.map_or_else(|| entry.function().to_owned(), |found| call(&found));
+        let call = found.map_or_else(|| shown(entry.function()).into_owned(), |found| call(&found));
         let (size, again) = (size(entry.bytes()), duration(entry.duration()));
         table.row([key, call, size, again, ago(entry.used()), entry.reason().to_string()]);
     }

@@ -12,7 +12,7 @@ use crate::commands::look::why::Told;
 use crate::entry::{array, find, of_path, open_for, scalar};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{count, safe};
+use crate::text::{Alike, count, safe, shown};
 
 /// Larger arrays aren't compared element by element.
 const LARGEST: u64 = 1 << 30;
@@ -25,7 +25,10 @@ fn against_nearest(memory: &Memory, id: &str, out: &mut Out) -> Outcome<(Entry, 
     let now = find(memory, id)?;
     let siblings = of_path(memory, now.function(), &mut |_| {});
     let Some(before) = Told::of(now.clone(), &siblings).nearest() else {
-        return Err(Failure::found(format!("no other call of `{}` was stored before it", safe(now.function()))));
+        return Err(Failure::found(format!(
+            "no other call of `{}` was stored before it",
+            safe(&shown(now.function()))
+        )));
     };
     out.note(format!("{} against {}", name(&now), name(&before)));
     Ok((before, now))
@@ -42,7 +45,7 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
         lines.push(("argument", difference.to_string()));
     }
     if before.function() != now.function() {
-        lines.push(("function", format!("function: {} → {}", before.function(), now.function())));
+        lines.push(("function", functions(before.function(), now.function(), out.is_json())));
     } else if let Reason::Code(changes) = before.difference(&now).reason() {
         match changes.is_empty() {
             true => lines.push(("code", "code: changed; what of it isn't known".to_owned())),
@@ -79,6 +82,13 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
         }
         false => Ok(Exit::Found),
     }
+}
+
+/// Which two functions were called, for a reader or in full.
+fn functions(before: &str, now: &str, in_full: bool) -> String {
+    let alike = Alike::among([before, now]);
+    let [before, now] = [before, now].map(|path| if in_full { path.into() } else { alike.shown(path) });
+    format!("function: {before} → {now}")
 }
 
 /// Adds to `found` how the results differ.

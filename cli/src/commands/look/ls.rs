@@ -15,7 +15,7 @@ use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Shrink, Table};
-use crate::text::{Calendar, ago, count, duration, nanoseconds, rfc3339, size, when};
+use crate::text::{Alike, Calendar, ago, count, duration, nanoseconds, rfc3339, size, when};
 
 pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     let mut filter = Filter::new(&args.selection)?;
@@ -113,12 +113,14 @@ fn print_functions(functions: Vec<(String, Sum)>, activity: &BTreeMap<String, Ac
     let mut table = Table::new(&head, 0).paths(0).gives(&[Hide(6), Hide(5), Hide(4), Hide(3)]);
     // What was never counted is not 0.
     let none = || "–".to_owned();
-    for (name, sum) in functions {
-        let (hits, saved) = match activity.get(&*History::logged_name(&name)) {
+    let alike = Alike::among(functions.iter().map(|(name, _)| name.as_str()));
+    for (name, sum) in &functions {
+        let (hits, saved) = match activity.get(&*History::logged_name(name)) {
             Some(activity) => (count(activity.hits), duration(activity.saved)),
             None => (none(), none()),
         };
-        table.row([name, count(sum.entries), size(sum.bytes), hits, saved, duration(sum.duration), ago(sum.used)]);
+        let (name, entries, bytes) = (alike.shown(name).into_owned(), count(sum.entries), size(sum.bytes));
+        table.row([name, entries, bytes, hits, saved, duration(sum.duration), ago(sum.used)]);
     }
     table.print(out)
 }
@@ -267,11 +269,11 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
     if named {
         table = table.paths(FUNCTION);
     }
-    let calendar = Calendar::new();
+    let (calendar, alike) = (Calendar::new(), Alike::among(entries.iter().map(Entry::function)));
     for entry in entries {
         let key = entry.key().to_string();
         let mut row = vec![if args.long { key } else { key[..8].to_owned() }];
-        row.extend(named.then(|| entry.function().to_owned()));
+        row.extend(named.then(|| alike.shown(entry.function()).into_owned()));
         row.extend([
             arguments(entry),
             result(entry),

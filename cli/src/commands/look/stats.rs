@@ -12,7 +12,7 @@ use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
-use crate::text::{count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe, several};
+use crate::text::{Alike, count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe, several};
 
 pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     if args.reset {
@@ -161,7 +161,9 @@ fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty
     let row = |name: &str, tell: &dyn Fn(&Column) -> String| {
         [name.to_owned()].into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
     };
-    groups.iter().for_each(|(name, it)| table.row(row(name, &|(_, of)| of(it))));
+    let alike = Alike::among(groups.keys().map(String::as_str));
+    let told = |name: &str| if by == By::Function { alike.shown(name).into_owned() } else { name.to_owned() };
+    groups.iter().for_each(|(name, it)| table.row(row(&told(name), &|(_, of)| of(it))));
     table.row(match is_empty {
         // Never counted is not 0.
         true => row("all", &|_| "–".to_owned()),

@@ -10,7 +10,7 @@ use crate::args::Tree;
 use crate::entry::{call, entry_json, find, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{count as number, duration, moment, safe};
+use crate::text::{count as number, duration, moment, safe, shown};
 
 /// An entry, one that took it as an argument, and the name of that.
 type Edge = (Key, Key, String);
@@ -80,7 +80,11 @@ fn folded(dependents: &Dependents) -> String {
         text.push_str(&branch);
         match line {
             Line::More(count, function) => {
-                text.push_str(&format!("… and {} more of `{function}`: `--all` lists them", number(count as u64)));
+                text.push_str(&format!(
+                    "… and {} more of `{}`: `--all` lists them",
+                    number(count as u64),
+                    shown(function)
+                ));
             }
             Line::Entry(at, argument) => {
                 let (entry, again) = (entries[at], std::mem::replace(&mut printed[at], true));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::commands::report::gather::TOLD;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
-use crate::text::{count, day, duration, entries, moment, safe, size};
+use crate::text::{Alike, count, day, duration, entries, moment, safe, size};
 
 /// The most functions, days and entries that are listed.
 const LISTED: usize = 50;
@@ -48,15 +48,20 @@ fn numbers(model: &Model, text: &mut String) {
     }
 }
 
+fn alike(model: &Model) -> Alike {
+    Alike::among(model.functions.iter().map(|function| function.name.as_str()))
+}
+
 fn functions(model: &Model, text: &mut String) {
     text.push_str("## Functions\n\n");
+    let alike = alike(model);
     let row = |function: &Function| {
         let of = |value: fn(&ndcache::stats::Activity) -> String| {
             function.activity.as_ref().map_or_else(|| "–".to_owned(), value)
         };
         let stored = function.stored;
         [
-            escaped(&function.name),
+            escaped(&alike.shown(&function.name)),
             count(stored.entries),
             size(stored.bytes),
             of(|it| count(it.hits)),
@@ -73,13 +78,14 @@ fn functions(model: &Model, text: &mut String) {
 
 fn misses(model: &Model, text: &mut String) {
     text.push_str("## Misses and why\n\n");
+    let alike = alike(model);
     let mut most: Vec<_> = model.functions.iter().filter(|function| !function.spent().is_zero()).collect();
     most.sort_by(|a, b| (b.spent(), &a.name).cmp(&(a.spent(), &b.name)));
     let row = |function: &Function| {
         let reasons = function.activity.iter().flat_map(|it| &it.reasons);
         let reasons: Vec<_> = reasons.map(|(reason, misses)| format!("{} {reason}", count(*misses))).collect();
         let why = function.why.as_deref().unwrap_or("–");
-        [escaped(&function.name), duration(function.spent()), escaped(&reasons.join(", ")), escaped(why)]
+        [escaped(&alike.shown(&function.name)), duration(function.spent()), escaped(&reasons.join(", ")), escaped(why)]
     };
     table(
         text,
@@ -107,10 +113,12 @@ fn lineage(model: &Model, text: &mut String) {
         return;
     }
     text.push_str("## Lineage\n\n");
+    let alike = alike(model);
     let mut edges: Vec<_> = model.lineage.edges.iter().collect();
     edges.sort_by_key(|edge| (std::cmp::Reverse(edge.bytes), edge.from, edge.to));
     let row = |edge: &&crate::commands::report::model::Edge| {
-        [escaped(model.name(edge.from)), escaped(model.name(edge.to)), count(edge.links), size(edge.bytes)]
+        let [from, to] = [edge.from, edge.to].map(|at| escaped(&alike.shown(model.name(at))));
+        [from, to, count(edge.links), size(edge.bytes)]
     };
     table(text, &["From", "To", "Arguments", "Size"], edges.iter().take(LISTED).map(row));
     tell_more(text, edges.len(), "edges");
@@ -118,10 +126,11 @@ fn lineage(model: &Model, text: &mut String) {
 
 fn newest(model: &Model, text: &mut String) {
     text.push_str("## Newest entries\n\n");
+    let alike = alike(model);
     let row = |row: &crate::commands::report::model::Row| {
         [
             format!("`{}`", &row.key.to_string()[..12]),
-            escaped(model.name(row.function)),
+            escaped(&alike.shown(model.name(row.function))),
             escaped(&row.arguments),
             escaped(&row.result),
             size(row.bytes),

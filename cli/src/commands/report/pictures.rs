@@ -7,7 +7,7 @@ use ndcache::{Entry, Key};
 use rayon::prelude::*;
 
 use crate::commands::report::model::Pictures;
-use crate::entry::dtype;
+use crate::entry;
 use crate::numbers::{Decode, decoder, number};
 
 /// At most so many are drawn.
@@ -34,7 +34,7 @@ pub(crate) struct Picture {
     pub(crate) key: Key,
     /// The function's place in the model.
     pub(crate) function: usize,
-    /// `f64[512,512]`
+    /// `f64[512, 512]`
     pub(crate) array: String,
     pub(crate) shape: Vec<u64>,
     pub(crate) drawn: Drawn,
@@ -130,7 +130,7 @@ fn picture(entry: &Entry, function: usize, array: &StoredArray) -> Option<Pictur
     Some(Picture {
         key: entry.key(),
         function,
-        array: told(array),
+        array: entry::array(array),
         shape: array.shape().to_vec(),
         drawn: elements.draw(),
         range,
@@ -138,11 +138,6 @@ fn picture(entry: &Entry, function: usize, array: &StoredArray) -> Option<Pictur
         sampled: if step > 1 { sample.len() as u64 } else { 0 },
         histogram: histogram(&sample, range),
     })
-}
-
-fn told(array: &StoredArray) -> String {
-    let axes: Vec<_> = array.shape().iter().map(u64::to_string).collect();
-    format!("{}[{}]", dtype(array.descr()), axes.join(","))
 }
 
 /// The 2nd and the 98th percentile of what is finite.

@@ -17,7 +17,7 @@ const HIDDEN: &str = "…";
 pub(crate) struct Texts(pub(crate) bool);
 
 impl Texts {
-    /// `x=f64[256,256] C, sigma=1.5`, or `x=f64[256,256] C, sigma=…`
+    /// `x=f64[256, 256] C, sigma=1.5`, or `x=f64[256, 256] C, sigma=…`
     pub(crate) fn arguments(self, entry: &Entry) -> String {
         let texts: Vec<_> = entry.arguments().iter().map(|argument| self.argument(argument)).collect();
         shortened(&texts.join(", "))
