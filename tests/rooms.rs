@@ -92,7 +92,7 @@ const CIRCLES: &[(&str, &str)] = &[
     ("record", "arguments, code, decode, sealed, step_record"),
     ("payload", "by_serde, codecs, format, kinds, name, value, wire"),
     ("call", "arguments, describe, lazy"),
-    ("stats", "explain, progress, recorder, verbose"),
+    ("stats", "explain, recorder, verbose"),
     ("memo", "handles, table"),
     ("tier", "place, read, removed, tiers, write"),
 ];

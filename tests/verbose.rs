@@ -1,12 +1,16 @@
 //! What a memory says of its calls: lines on stderr, and `tracing` events.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ndarray::prelude::*;
+use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeArgument, RunTimeCall};
 use ndcache::hash::{ContentHasher, Text};
-use ndcache::{ContentHash, Memory, Mode, cache};
+use ndcache::tier::{Access, Folder, Share, Tier};
+use ndcache::{ContentHash, Digest, Limits, Memory, Mode, cache};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::support::{child, events, fresh, in_child};
@@ -221,5 +225,91 @@ fn warnings_are_printed_from_level_1_on() {
     }
     variables[0].1 = "0";
     let silent = lines(&child("verbose::warns", &variables).output().unwrap());
+    assert_eq!(silent, Vec::<String>::new());
+}
+
+/// A run-time function whose code has a part with a name that is too long to be kept.
+fn of_many_parts(n: u64) -> RunTimeCall {
+    let code = Digest::from_bytes([1; 16]);
+    let function = FunctionBuilder::new("app/app/app::parts", code).part("x".repeat(5 << 20), code).build().unwrap();
+    RunTimeCall::new(function, [RunTimeArgument::of("n", &n).unwrap()])
+}
+
+/// A run-time function that is slow enough for a tier, and returns an object that Python pickled.
+fn pickled(memory: &Memory) {
+    let function = FunctionBuilder::new("app/app/app::pickled", Digest::from_bytes([2; 16])).build().unwrap();
+    let value = || {
+        std::thread::sleep(Duration::from_millis(200));
+        RawValue::new(vec![0xc7, 5, 3, 0x92, 0xc4, 1, b'.', 0x90], vec![])
+    };
+    RunTimeCall::new(function, [RunTimeArgument::of("n", &1_u64).unwrap()]).eval(memory, Form::Owned, value).unwrap();
+}
+
+/// Meets each fault twice that is warned of once, in a process of its own.
+#[test]
+fn meets_faults() {
+    let Some(level) = in_child("verbose::meets_faults", "NDCACHE_TEST_LEVEL") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let open = |name: &str, limits: Limits, tier: Option<Tier>| {
+        let builder = Memory::builder(at(name)).verbose(level.parse().unwrap()).limits(limits);
+        tier.into_iter().fold(builder, ndcache::MemoryBuilder::tier).open().unwrap()
+    };
+
+    let parts = open("parts", Limits::default(), None);
+    (1..3).for_each(|n| drop(of_many_parts(n).eval(&parts, Form::Owned, || RawValue::of(&n)).unwrap()));
+
+    let full = open("full", Limits::default().items(1), None);
+    std::fs::create_dir_all(at("full/p")).unwrap();
+    std::fs::File::create(at("full/p/too-long")).unwrap().set_len(17 << 20).unwrap();
+    for n in 0..20 {
+        full.eval(unnamed::call(n));
+    }
+
+    let tier = |name: &str| Tier::new(Folder::new(at(name)).unwrap()).share(Share::Any);
+    let sends = open("sends", Limits::default(), Some(tier("tier").access(Access::ReadWrite)));
+    pickled(&sends);
+    sends.flush(Duration::from_secs(60)).unwrap();
+    let takes = open("takes", Limits::default(), Some(tier("tier")));
+    pickled(&takes);
+    let away = open("away", Limits::default(), Some(tier("nowhere")));
+    away.eval(unnamed::call(1));
+    away.eval(unnamed::call(2));
+
+    let removed = open("removed", Limits::default(), None);
+    removed.eval(unnamed::call(1));
+    std::fs::remove_dir_all(at("removed")).unwrap();
+    removed.eval(unnamed::call(2));
+    removed.eval(unnamed::call(2));
+
+    // Another user's file keeps its mode: only root can make one.
+    let writable = open("writable", Limits::default(), None);
+    writable.eval(ramp::call(50_000, "a"));
+    for array in crate::support::files(&at("writable"), ".npy") {
+        std::fs::set_permissions(&array, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let _ = std::os::unix::fs::chown(&array, Some(1), None);
+    }
+    for _ in 0..2 {
+        drop(open("writable", Limits::default(), None).mmap(ramp::call(50_000, "a")));
+    }
+}
+
+#[test]
+fn warnings_that_are_given_once_are_printed() {
+    let said = lines(&child("verbose::meets_faults", &[("NDCACHE_TEST_LEVEL", "1")]).output().unwrap());
+    let warned: Vec<&String> = said.iter().filter(|line| line.starts_with("ndcache: warning: ")).collect();
+    for expected in [
+        &["app::parts: explanations won't say which part of the code changed: "][..],
+        &["the cache can't be kept within its limits: "],
+        &["app::pickled: a tier has its result with an object that Python pickled"],
+        &["a tier failed; results are computed instead", "nowhere`: no place: "],
+        &["cache folder `", "removed` was removed while it was in use: it is made anew"],
+    ] {
+        let times = warned.iter().filter(|line| reads(line, expected)).count();
+        assert_eq!(times, 1, "{expected:?}: {said:#?}");
+    }
+    let writable = warned.iter().filter(|line| line.ends_with("is copied instead of mapped")).count();
+    assert_eq!(writable, if rustix::process::geteuid().is_root() { 2 } else { 0 }, "one of each memory: {said:#?}");
+    let silent = lines(&child("verbose::meets_faults", &[("NDCACHE_TEST_LEVEL", "0")]).output().unwrap());
     assert_eq!(silent, Vec::<String>::new());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use crate::entry::codes_seen::CodesSeen;
@@ -26,6 +26,8 @@ pub(crate) struct Archive {
     /// How often the folder had been opened anew when what is remembered of it was last forgotten.
     pub(super) reopened: AtomicU64,
     pub(super) observer: Box<dyn Observer>,
+    /// Whether it was warned of an array that can't be made read-only.
+    pub(super) warned_of_mode: AtomicBool,
     /// The producer in the session in which it was first asked for.
     producer: OnceLock<Arc<Producer>>,
 }
@@ -49,6 +51,9 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// An array that was to be mapped is copied, for this reason.
     fn copied(&self, reason: &'static str);
 
+    /// Something that isn't of one call alone went wrong, in words.
+    fn warn(&self, what: &str);
+
     /// The disk is full; whether something was removed, so that another attempt may succeed.
     fn make_room(&self) -> bool;
 }
@@ -62,6 +67,7 @@ impl Archive {
             codes: ForkMutex::default(),
             reopened: AtomicU64::new(0),
             observer,
+            warned_of_mode: AtomicBool::new(false),
             producer: OnceLock::new(),
         }
     }
@@ -79,6 +85,11 @@ impl Archive {
     /// Lets everybody forget what was read of an entry that was removed.
     pub(crate) fn forget(&self, key: Key) {
         self.observer.changed(key);
+    }
+
+    /// Tells whoever reads what a memory says of something that went wrong, once in a memory or once for a function.
+    pub(crate) fn warn(&self, what: &str) {
+        self.observer.warn(what);
     }
 
     /// Forgets which codes are on the disk, when they may have been removed.

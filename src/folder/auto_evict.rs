@@ -1,9 +1,9 @@
 //! Keeps a folder within its limits, in the background.
 
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,9 +22,15 @@ const EMERGENCY_INTERVAL: Duration = Duration::from_secs(60);
 /// Evicts when enough was written; waits, when it is dropped, for its thread.
 pub(crate) struct AutoEvict(Arc<Shared>);
 
+/// Hears, in words, that the limits can't be kept.
+pub(crate) type Warn = Box<dyn Fn(&str) + Send + Sync + UnwindSafe + RefUnwindSafe>;
+
 struct Shared {
     evictor: Arc<Evictor>,
     limits: Limits,
+    warn: Warn,
+    /// Whether somebody was warned.
+    warned: AtomicBool,
     /// Written since the last count.
     bytes: AtomicU64,
     items: AtomicU64,
@@ -52,10 +58,12 @@ enum Rounds {
 }
 
 impl AutoEvict {
-    pub(crate) fn new(evictor: Arc<Evictor>, limits: Limits) -> Self {
+    pub(crate) fn new(evictor: Arc<Evictor>, limits: Limits, warn: Warn) -> Self {
         Self(Arc::new(Shared {
             evictor,
             limits,
+            warn,
+            warned: AtomicBool::new(false),
             bytes: AtomicU64::new(limits.bytes.map_or(0, head_start)),
             items: AtomicU64::new(limits.items.map_or(0, head_start)),
             asked: ForkMutex::default(),
@@ -166,7 +174,11 @@ impl Shared {
         match self.evictor.reduce_alone(self.limits.age, limits) {
             Ok(evicted) => evicted,
             Err(error) => {
-                tracing::warn!(%error, "the cache can't be kept within its limits");
+                let what = "the cache can't be kept within its limits";
+                tracing::warn!(%error, "{what}");
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    (self.warn)(&format!("{what}: {error}"));
+                }
                 Some(Evicted::default())
             }
         }

@@ -51,6 +51,7 @@ use crate::payload::Compression;
 use crate::stats::Stats;
 use crate::stats::counts::Counters;
 use crate::stats::history::run::Run;
+use crate::stats::printer::Printer;
 use crate::stats::recorder::Recorder;
 use crate::store::{Disk, Locks};
 use crate::threads::fork::ForkMutex;
@@ -126,12 +127,16 @@ impl Engine {
         let removed = Box::new(move |key| forget.forget(key));
         let evictor = Arc::new(Evictor::new(Arc::clone(&disk), settings.evict, removed));
         let limited = rules.writes && settings.limits.is_any();
-        let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits));
+        let printer = Printer::new(settings.verbose);
+        let warn = Box::new(move |what: &str| printer.warn(what));
+        let auto_evict = limited.then(|| AutoEvict::new(Arc::clone(&evictor), settings.limits, warn));
         let has_tiers = !settings.tiers.is_empty();
-        let outbox = has_tiers.then(|| Arc::new(Outbox::new(&disk, settings.tiers.clone(), &counters, rules.writes)));
+        let outbox = || Outbox::new(&disk, settings.tiers.clone(), &counters, printer, rules.writes);
+        let outbox = has_tiers.then(|| Arc::new(outbox()));
         let listeners = Listeners {
             table: Arc::clone(&table),
             counters: Arc::clone(&counters),
+            printer,
             auto_evict,
             outbox: outbox.clone(),
         };
@@ -141,7 +146,7 @@ impl Engine {
         let options = DescribeOptions { texts: settings.texts, salt: &settings.salt };
         Self {
             memo: Memo::new(table, Arc::clone(&archive), Arc::clone(&counters), run.clone()),
-            recorder: Recorder::new(Arc::clone(&archive), counters, run, settings.verbose, options),
+            recorder: Recorder::new(Arc::clone(&archive), counters, run, printer, options),
             archive,
             may_carry: settings.validate.is_none() && settings.expires.is_none(),
             settings,

@@ -10,12 +10,14 @@ use crate::key::Key;
 use crate::memo::table::Table;
 use crate::record::Record;
 use crate::stats::counts::Counters;
+use crate::stats::printer::Printer;
 use crate::tier::Outbox;
 
 /// Those who hear of what a memory's archive does.
 pub(super) struct Listeners {
     pub(super) table: Arc<Table>,
     pub(super) counters: Arc<Counters>,
+    pub(super) printer: Printer,
     /// Where there are limits to keep.
     pub(super) auto_evict: Option<AutoEvict>,
     /// Where there are tiers.
@@ -45,6 +47,10 @@ impl Observer for Listeners {
 
     fn copied(&self, reason: &'static str) {
         self.counters.copied(reason);
+    }
+
+    fn warn(&self, what: &str) {
+        self.printer.warn(what);
     }
 
     fn make_room(&self) -> bool {

@@ -9,11 +9,12 @@
 // * `history`: counts that outlive the process.
 // * `tiers`: what was asked of tiers.
 // * `table`: prints counts; `units`: sizes and times as people read them.
-// * `verbose`: events and lines; `progress`: bars for work that lasts.
+// * `verbose`: events and lines; `printer`: where lines go; `progress`: bars for work that lasts.
 
 pub(crate) mod counts;
 mod explain;
 pub(crate) mod history;
+pub(crate) mod printer;
 #[cfg(feature = "progress")]
 pub(crate) mod progress;
 pub(crate) mod reason;

@@ -1,6 +1,8 @@
 //! Bars for work that lasts, on a terminal. Only with the feature `progress`.
 
+use std::fs::File;
 use std::io::{IsTerminal, stderr};
+use std::os::fd::AsFd;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,7 +10,6 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::digest::{Show, show_by};
-use crate::stats::verbose::own_stderr;
 use crate::threads::fork::Process;
 
 /// All bars of the process, one below the other, on stderr.
@@ -18,7 +19,8 @@ use crate::threads::fork::Process;
 static BARS: LazyLock<(Process, MultiProgress)> = LazyLock::new(|| (Process::current(), bars()));
 
 fn bars() -> MultiProgress {
-    match (own_stderr(), own_stderr()) {
+    let own = || stderr().as_fd().try_clone_to_owned().map(File::from);
+    match (own(), own()) {
         (Ok(read), Ok(write)) => {
             MultiProgress::with_draw_target(ProgressDrawTarget::term(Term::read_write_pair(read, write), DRAWS))
         }

@@ -16,6 +16,7 @@ use crate::stats::counts::{Counters, Tally};
 use crate::stats::explain::OtherCode;
 use crate::stats::history::run::{FirstHit, Miss, Run};
 use crate::stats::history::{History, log};
+use crate::stats::printer::Printer;
 use crate::stats::verbose::value_bytes;
 use crate::threads::fork::ForkMutex;
 
@@ -25,8 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) counters: Arc<Counters>,
     /// What is counted for good, unless nothing is.
     pub(super) run: Option<Arc<Run>>,
-    /// How much is printed.
-    pub(super) verbose: u8,
+    pub(super) printer: Printer,
     /// Whether the values of arguments are told.
     texts: bool,
     pub(super) salt: String,
@@ -43,7 +43,7 @@ impl Recorder {
         archive: Arc<Archive>,
         counters: Arc<Counters>,
         run: Option<Arc<Run>>,
-        verbose: u8,
+        printer: Printer,
         options: DescribeOptions<'_>,
     ) -> Self {
         let DescribeOptions { texts, salt } = options;
@@ -51,7 +51,7 @@ impl Recorder {
             archive,
             counters,
             run,
-            verbose,
+            printer,
             texts,
             salt: salt.to_owned(),
             outlined: ForkMutex::default(),

@@ -2,23 +2,20 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::call::request::AnyCall;
-use crate::digest::{Text, escaped, shown_dtype};
+use crate::digest::{Text, shown_dtype};
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Error;
 use crate::key::{Function, Key};
 use crate::record::Record;
 use crate::stats::history::run::Miss;
+use crate::stats::printer::{print, push_line};
 use crate::stats::reason::Reason;
 use crate::stats::recorder::Recorder;
 use crate::stats::units::size;
-use crate::store::takes;
 
 /// The level from which on each computation is printed.
 const COMPUTATIONS: u8 = 1;
@@ -227,13 +224,11 @@ impl Recorder {
 
     /// Prints what is logged at `warn` or `error` once in a memory, or once for a function.
     pub(crate) fn warn(&self, what: &str) {
-        if self.prints(COMPUTATIONS) {
-            self.print(&format!("warning: {what}"), None, None);
-        }
+        self.printer.warn(what);
     }
 
     fn prints(&self, level: u8) -> bool {
-        self.verbose >= level
+        self.printer.prints(level)
     }
 
     /// Prints one line, and below it, from level 3 on, the key and the entry's files.
@@ -248,20 +243,8 @@ impl Recorder {
                 push_line(&mut text, "  file ", &self.archive.disk.path_of(&name).display().to_string());
             }
         }
-        // In one write, so that threads don't write into each other's lines. A line that can't be written is dropped.
-        let fits = |stderr: &File| takes(stderr, text.len() as u64);
-        let print = || drop(own_stderr().ok().filter(fits).map(|mut stderr| stderr.write_all(text.as_bytes())));
-        #[cfg(feature = "progress")]
-        crate::stats::progress::aside(print);
-        #[cfg(not(feature = "progress"))]
-        print();
+        print(&text);
     }
-}
-
-/// Standard error by a descriptor of our own. A thread that has locked the standard library's may wait for what is being
-/// computed here, and so must never be waited for.
-pub(crate) fn own_stderr() -> std::io::Result<File> {
-    std::io::stderr().as_fd().try_clone_to_owned().map(File::from)
 }
 
 impl Recorder {
@@ -316,13 +299,6 @@ fn names(site: &Site, record: &Record) -> Vec<String> {
     std::iter::once(site.record()).chain(files).collect()
 }
 
-/// Whatever an argument or a message holds, it stays one line, and tells the terminal nothing.
-fn push_line(text: &mut String, before: &str, line: &str) {
-    text.push_str(before);
-    text.push_str(&escaped(line));
-    text.push('\n');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,12 +310,5 @@ mod tests {
         assert_eq!(cut(long), "/data/projects/spect…n-0412/features.npy");
         assert_eq!(cut(&"é".repeat(41)).chars().count(), ARGUMENT);
         assert_eq!(cut(&"é".repeat(40)), "é".repeat(40));
-    }
-
-    #[test]
-    fn a_line_is_one_line_whatever_it_holds() {
-        let mut text = String::new();
-        push_line(&mut text, "ndcache: ", "f(\"a\n\u{1b}[2Jé\")");
-        assert_eq!(text, "ndcache: f(\"a\\n\\u{1b}[2Jé\")\n");
     }
 }

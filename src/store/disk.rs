@@ -14,7 +14,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// How often folders that another process sweeps away are made again before a put gives up.
@@ -36,6 +36,8 @@ pub(crate) struct Disk {
     pub(crate) reopening: ForkMutex<()>,
     /// How often that was done.
     pub(crate) reopened: AtomicU64,
+    /// Whether the last one was made, as none was there.
+    pub(crate) made_anew: AtomicBool,
     /// Folders that gained an entry when the root was created, and were not flushed since.
     pub(crate) unsynced: ForkMutex<Vec<PathBuf>>,
 }
@@ -87,6 +89,7 @@ impl Disk {
             makes: false,
             reopening: ForkMutex::default(),
             reopened: AtomicU64::new(0),
+            made_anew: AtomicBool::new(false),
             unsynced: ForkMutex::default(),
         }
     }

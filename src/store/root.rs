@@ -268,21 +268,25 @@ impl Disk {
         let Some(mut current) = soon(|| self.root.try_write()) else { return Ok(false) };
         *current = Arc::new(root);
         drop(current);
-        self.reopened.fetch_add(1, Ordering::Release);
         let created = !grown.is_empty();
+        self.made_anew.store(created, Ordering::Relaxed);
+        self.reopened.fetch_add(1, Ordering::Release);
         self.unsynced().extend(grown);
         drop(one);
         if self.makes() {
             self.mark(created);
         }
-        let path = self.path().display();
-        match created {
-            true => tracing::warn!("cache folder `{path}` was removed while it was in use: it is made anew"),
-            false => {
-                tracing::warn!("cache folder `{path}` was removed while it was in use: the one that is there is used")
-            }
-        }
+        tracing::warn!("{}", self.told_replaced());
         Ok(true)
+    }
+
+    /// What became of a folder that was removed, in words, once another root was opened.
+    pub(crate) fn told_replaced(&self) -> String {
+        let now = match self.made_anew.load(Ordering::Relaxed) {
+            true => "it is made anew",
+            false => "the one that is there is used",
+        };
+        format!("cache folder `{}` was removed while it was in use: {now}", self.path().display())
     }
 
     /// Writes what tells people and programs what this folder is. The tag comes last: where it stands, all is written.

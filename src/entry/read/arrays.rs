@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, Known};
@@ -139,9 +140,19 @@ impl Source<'_> {
         self.compare(array, name, found)?;
         let restored = self.archive.disk.make_read_only(file)?;
         if !restored {
-            tracing::warn!(array = name, "has write permission, so that it is copied instead of mapped");
+            self.warn_of_mode(name);
         }
         Ok(restored)
+    }
+
+    /// Warns of the first array of a memory that stays writable; all of them are counted.
+    fn warn_of_mode(&self, name: &str) {
+        let what = "has write permission, so that it is copied instead of mapped";
+        if self.archive.warned_of_mode.swap(true, Ordering::Relaxed) {
+            return tracing::debug!(array = name, "{what}");
+        }
+        tracing::warn!(array = name, "{what}");
+        self.archive.warn(&format!("array `{}` {what}", self.archive.disk.path_of(name).display()));
     }
 
     fn verify_array(&self, index: u32) -> Result<()> {

@@ -6,7 +6,7 @@ use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::{ErrorKind, Result};
-use crate::key::Part;
+use crate::key::{Part, shown};
 use crate::record::{CODE_MAX, CodeRecord};
 use crate::store::{Disk, Durability};
 
@@ -34,7 +34,9 @@ impl Archive {
         match kept() {
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 self.codes.lock().leave(draft.function, draft.code);
-                tracing::warn!(%error, "explanations won't say which part of the code changed");
+                let what = "explanations won't say which part of the code changed";
+                tracing::warn!(function = draft.function, %error, "{what}");
+                self.warn(&format!("{}: {what}: {error}", shown(draft.function)));
             }
             Err(error) => tracing::debug!(%error, "explanations won't say which part of the code changed"),
             Ok(()) => {}

@@ -232,7 +232,9 @@ impl MemoryBuilder {
     /// How much is printed on stderr; 0, nothing, unless said.
     ///
     /// * 1: a line for each computation: the function, its arguments in short, the time, the bytes that were stored, and
-    ///   why the call missed, as [`Memory::explain`] has it. For that each miss reads up to 1,000 records.
+    ///   why the call missed, as [`Memory::explain`] has it. For that each miss reads up to 1,000 records. And a line for
+    ///   each warning that is given once for a function or once for a memory: what can't be stored, a tier that fails, a
+    ///   folder that was removed.
     /// * 2: a line for each hit, too, with what was loaded.
     /// * 3: below each line the key and the entry's files.
     ///

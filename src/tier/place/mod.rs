@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::key::Stream;
 use crate::record::RECORD_MAX;
 use crate::stats::counts::Counters;
+use crate::stats::printer::Printer;
 use crate::stats::tiers::TierCounts;
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
@@ -50,6 +51,7 @@ pub(crate) struct Place {
     /// Whether it gives parts of objects.
     pub(super) ranges: bool,
     counters: Arc<Counters>,
+    pub(super) printer: Printer,
     /// What was warned of already: classes and causes.
     told: ForkMutex<Vec<(&'static str, String)>>,
     /// Why nothing is put there any more.
@@ -75,7 +77,7 @@ pub(super) enum Answer {
 
 impl Place {
     /// One that panics when it is asked what it is isn't called, and nothing is noted that was to be sent to it.
-    pub(super) fn new(mut tier: Tier, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(mut tier: Tier, counters: Arc<Counters>, printer: Printer) -> Self {
         let prefix = match tier.share {
             Share::Any => String::new(),
             Share::Named(name) => format!("{name}/"),
@@ -94,7 +96,7 @@ impl Place {
         let id = id(&name, &prefix);
         let (circuit, pace) = (Circuit::new(None), Pace::default());
         let (told, refused) = (ForkMutex::default(), ForkMutex::default());
-        Self { name, id, prefix, calls, circuit, pace, ranges, counters, told, tier, refused }
+        Self { name, id, prefix, calls, circuit, pace, ranges, counters, printer, told, tier, refused }
     }
 
     /// With its circuit in this folder, which is this user's alone.
@@ -231,13 +233,15 @@ impl Place {
 
     /// Warns of a fault, once for each cause.
     fn warn(&self, fault: &Fault, what: &str) {
-        let Trouble { class, cause, remedy, .. } = self.trouble(fault);
+        let trouble = self.trouble(fault);
+        let Trouble { class, cause, remedy, .. } = &trouble;
         // How much patience it asks for is no other cause.
-        let is_told = self.is_told(class, if let Fault::Busy(_) = fault { "" } else { &cause });
+        let is_told = self.is_told(class, if let Fault::Busy(_) = fault { "" } else { cause });
         if is_told {
             tracing::debug!(tier = self.name, %fault, "{what}");
         } else {
             tracing::warn!(tier = self.name, class, cause, remedy, "{what}");
+            self.printer.warn(&format!("{what}: {trouble}"));
         }
     }
 

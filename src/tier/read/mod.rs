@@ -16,7 +16,7 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
 use crate::folder::arrival::{Arrival, take_overflow};
-use crate::key::Key;
+use crate::key::{Key, shown};
 use crate::payload::any_value;
 use crate::planted;
 use crate::record::{OVERFLOW_MAX, Record};
@@ -274,10 +274,9 @@ impl Core {
 
     fn warn_of_pickle(&self, function: &str) {
         if self.pickled.lock().insert(function.to_owned()) {
-            tracing::warn!(
-                function,
-                "a tier has its result with an object that Python pickled, which isn't loaded from there"
-            );
+            let what = "a tier has its result with an object that Python pickled, which isn't loaded from there";
+            tracing::warn!(function, "{what}");
+            self.archive.warn(&format!("{}: {what}", shown(function)));
         }
     }
 }

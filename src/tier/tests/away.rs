@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::dynamic;
 use crate::memory::Memory;
+use crate::stats::printer::Printer;
 use crate::tier::place::Place;
 use crate::tier::{Access, Backend, Body, Deadline, Fault, Folder, Get, Got, MemoryBackend, Put, Share, Stored, Tier};
 
@@ -198,7 +199,7 @@ fn the_lists_of_all_tiers_are_asked_for_at_once() {
 /// Clock, region and certificate are all `other`: the second one was logged at `debug`.
 #[test]
 fn a_failure_is_told_once_for_each_cause() {
-    let place = Place::new(Tier::new(MemoryBackend::new()), Arc::default());
+    let place = Place::new(Tier::new(MemoryBackend::new()), Arc::default(), Printer::default());
     let log = warnings(|| {
         for _ in 0..3 {
             ["clock", "region"].iter().for_each(|what| place.fault(&Fault::other(format!("the {what} is wrong"))));

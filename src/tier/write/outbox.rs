@@ -9,6 +9,7 @@ use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
 use crate::record::Record;
 use crate::stats::counts::Counters;
+use crate::stats::printer::Printer;
 use crate::store::{Disk, Kind};
 use crate::threads::fork::ForkMutex;
 use crate::tier::place::{Place, queue_folder};
@@ -40,21 +41,31 @@ struct QueueFolder {
 
 impl Outbox {
     /// Makes the folders of queues, unless the memory `writes` nothing.
-    pub(crate) fn new(disk: &Arc<Disk>, tiers: Vec<Tier>, counters: &Arc<Counters>, writes: bool) -> Self {
+    pub(crate) fn new(
+        disk: &Arc<Disk>,
+        tiers: Vec<Tier>,
+        counters: &Arc<Counters>,
+        printer: Printer,
+        writes: bool,
+    ) -> Self {
         // Whoever may write anywhere in the folder would have this user send what isn't this user's.
         let keeps = writes && !disk.medium().world_writable;
         if writes && let Err(error) = disk.make_folder("t/x") {
-            tracing::warn!(%error, "what is removed may come back from a tier");
+            let what = "what is removed may come back from a tier";
+            tracing::warn!(%error, "{what}");
+            printer.warn(&format!("{what}: {error}"));
         }
         let mut folders = Vec::new();
         let places = tiers.into_iter().map(|tier| {
-            let place = Place::new(tier, Arc::clone(counters));
+            let place = Place::new(tier, Arc::clone(counters), printer);
             let path = queue_folder(&place.id);
             let made = if keeps { disk.make_private(&path) } else { disk.is_private(&path) };
             let is_private = made.unwrap_or(false) && !disk.medium().world_writable;
             let place = if is_private { place.with_circuit(disk, &path) } else { place };
             if place.writes() && writes && !is_private {
-                tracing::warn!(tier = place.name, "nothing is sent there: the cache folder is anybody's to write to");
+                let what = "nothing is sent there: the cache folder is anybody's to write to";
+                tracing::warn!(tier = place.name, "{what}");
+                printer.warn(&format!("tier `{}`: {what}", place.name));
             }
             folders.push(QueueFolder { path, is_private, sends: is_private && writes && place.writes() });
             place
@@ -85,6 +96,7 @@ impl Outbox {
                 Ok(()) => added = true,
                 Err(error) if self.warned.set(()).is_ok() => {
                     tracing::warn!(tier = place.name, %error, "results aren't sent there");
+                    place.printer.warn(&format!("tier `{}`: results aren't sent there: {error}", place.name));
                 }
                 Err(error) => tracing::debug!(tier = place.name, %error, "a result isn't sent there"),
             }
