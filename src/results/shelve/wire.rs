@@ -18,7 +18,7 @@ use crate::results::shelve::{Content, Reference, Referent, Shelved, ShelvedEntry
 #[serde(rename = "Shelved")]
 struct Wire<'a> {
     function: Cow<'a, str>,
-    /// The name of the result's type.
+    /// The name of the result's type; in formats for people with each axis of an array in it.
     result: Cow<'a, str>,
     key: Digest,
     content: Digest,
@@ -31,9 +31,11 @@ impl<R> Serialize for Shelved<R> {
         let Referent::Entry(ShelvedEntry { key, content, .. }) = &self.reference.referent else {
             return Err(S::Error::custom(format_args!("{self} isn't stored, and so can't be referred to")));
         };
+        let name = self.codec.type_name();
+        let is_for_people = serializer.is_human_readable();
         Wire {
             function: Cow::Borrowed(&self.reference.function),
-            result: Cow::Borrowed(self.codec.type_name().as_str()),
+            result: if is_for_people { with_axes(name.as_str()).into() } else { name.as_str().into() },
             key: key.digest(),
             content: content.digest,
             array: content.array,
@@ -69,13 +71,108 @@ fn check_function(path: &str) -> Result<()> {
     Ok(())
 }
 
+/// The name of a type with `_` for each axis of an array, which has none but the number of them: `f64[_, _]` for `f64[2]`,
+/// which a reader would take for two elements.
+fn with_axes(name: &str) -> String {
+    in_brackets(name, |inside| {
+        let axes = inside.parse().ok().filter(|&axes: &usize| axes <= MOST_AXES && !inside.starts_with('+'))?;
+        Some(vec!["_"; axes].join(", "))
+    })
+}
+
+/// The name of a type by [`with_axes`] as it is in keys; any other name as it is.
+fn with_count(name: &str) -> String {
+    in_brackets(name, |inside| {
+        let axes = if inside.is_empty() { 0 } else { inside.split(", ").count() };
+        (inside.is_empty() || inside.split(", ").all(|axis| axis == "_")).then(|| axes.to_string())
+    })
+}
+
+/// More are left as a number; ndarray has six by name.
+const MOST_AXES: usize = 32;
+
+/// A text with what stands in brackets that hold no others replaced, where there is something to replace it with.
+fn in_brackets(text: &str, replace: impl Fn(&str) -> Option<String>) -> String {
+    let (mut replaced, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, inside, after)) = bracketed(rest) {
+        replaced.push_str(before);
+        replaced.push_str(&replace(inside).unwrap_or_else(|| inside.to_owned()));
+        rest = after;
+    }
+    replaced + rest
+}
+
+/// What stands in the first such brackets, the text up to it, and the text from its end on.
+fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
+    let close = text.find(']')?;
+    let open = text[..close].rfind('[')?;
+    Some((&text[..=open], &text[open + 1..close], &text[close..]))
+}
+
 fn check_result(found: &str, expected: &str) -> Result<()> {
+    let counted = with_count(found);
+    if is_result(&counted, expected) {
+        return Ok(());
+    }
+    let [found, expected] = [&counted, expected].map(with_axes);
+    let found: String = found.escape_debug().take(200).collect();
+    Err(Error::invalid(format!("shelved result has type `{found}`, expected `{expected}`")))
+}
+
+fn is_result(found: &str, expected: &str) -> bool {
     // A result whose `Err` isn't cached goes by its `Ok` alone.
     let ok = found.strip_suffix('>').filter(|name| name.starts_with("Result<"));
     let with_err = ok.and_then(|ok| expected.strip_prefix(ok)).is_some_and(|err| err.starts_with(", "));
-    if found == expected || with_err {
-        return Ok(());
+    found == expected || with_err
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+
+    use super::*;
+    use crate::memory::Memory;
+
+    #[ndcache::cache]
+    fn table(rows: usize) -> (Array2<f64>, Vec<Array1<u8>>) {
+        (Array2::zeros((rows, 3)), Vec::new())
     }
-    let found: String = found.escape_debug().take(200).collect();
-    Err(Error::invalid(format!("shelved result has type `{found}`, expected `{expected}`")))
+
+    #[test]
+    fn a_reference_for_people_has_an_axis_for_each_and_both_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path()).unwrap();
+        let shelved = memory.shelve(table::call(2)).unwrap();
+        let text = serde_json::to_string(&shelved).unwrap();
+        assert!(text.contains(r#""result":"(f64[_, _], Vec<u8[_]>)""#), "{text}");
+        let bytes = rmp_serde::to_vec(&shelved).unwrap();
+        let name = b"(f64[2], Vec<u8[1]>)";
+        assert!(bytes.windows(name.len()).any(|window| window == name), "{bytes:?}");
+        let counted = text.replace("f64[_, _]", "f64[2]").replace("u8[_]", "u8[1]");
+        for text in [text, counted] {
+            let received: Shelved<(Array2<f64>, Vec<Array1<u8>>)> = serde_json::from_str(&text).unwrap();
+            assert_eq!(received.load(&memory).unwrap(), table::compute(2), "{text}");
+            let error = serde_json::from_str::<Shelved<(Array1<f64>, Vec<Array1<u8>>)>>(&text).unwrap_err().to_string();
+            let expected = "shelved result has type `(f64[_, _], Vec<u8[_]>)`, expected `(f64[_], Vec<u8[_]>)`";
+            assert!(error.contains(expected), "{error}");
+        }
+        let received: Shelved<(Array2<f64>, Vec<Array1<u8>>)> = rmp_serde::from_slice(&bytes).unwrap();
+        assert_eq!(received.key(), shelved.key());
+    }
+
+    #[test]
+    fn names_with_axes_lead_back() {
+        for (name, axes) in [
+            ("mapped f64[2]", "mapped f64[_, _]"),
+            ("f64[0]", "f64[]"),
+            ("(u8[..], [f64; 3], Vec<i16[1]>)", "(u8[..], [f64; 3], Vec<i16[_]>)"),
+            ("app::Of<[u8[2]; 2]>", "app::Of<[u8[_, _]; 2]>"),
+            ("f64[4000000000]", "f64[4000000000]"),
+            ("f64[", "f64["),
+            ("]f64[2]]", "]f64[_, _]]"),
+            ("", ""),
+        ] {
+            assert_eq!((with_axes(name), with_count(axes)), (axes.to_owned(), name.to_owned()));
+        }
+    }
 }
