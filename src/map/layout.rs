@@ -4,7 +4,7 @@ use std::mem;
 
 use ndarray::{Array, Dimension, Shape, ShapeBuilder};
 
-use crate::digest::{ArrayMeta, Element, Order};
+use crate::digest::{ArrayMeta, Element, Order, shown_dtype};
 use crate::error::{Error, Result};
 
 /// The shape of a stored array, checked against the type it is wanted as.
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Returns an error of the kind `Damaged` when dtype or number of axes differ, or when no memory could hold the array.
 pub(super) fn shape_of<A: Element, D: Dimension>(meta: &ArrayMeta) -> Result<Shape<D>> {
     if meta.descr != A::DESCR {
-        let (found, expected) = (meta.descr.escape_debug(), A::DESCR);
+        let (found, expected) = (shown_dtype(&meta.descr).escape_debug(), A::NAME);
         return Err(Error::damaged(format!("array has dtype `{found}`, expected `{expected}`")));
     }
     meta.byte_len()?;
@@ -102,7 +102,7 @@ pub(super) mod tests {
             assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
             error.to_string()
         };
-        assert_eq!(message(meta("<f4", &[2, 3], Order::C)), "array has dtype `<f4`, expected `<i4`");
+        assert_eq!(message(meta("<f4", &[2, 3], Order::C)), "array has dtype `f32`, expected `i32`");
         assert_eq!(message(meta("<i4", &[6], Order::C)), "array has 1 axes, expected 2");
         assert_eq!(message(meta("<i4", &[2, 4], Order::C)), "array of shape [2, 4] has 6 elements, expected 8");
         assert!(message(meta("<i4", &[1 << 62, 4], Order::C)).contains("too large"));

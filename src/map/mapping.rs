@@ -277,7 +277,7 @@ pub(super) fn expect_elements<A: Element>(bytes: &[u8]) -> Result<()> {
 /// The error for bytes that aren't values of `A`; only `bool` has such bytes.
 fn invalid_element<A: Element>(bytes: &[u8]) -> Error {
     let at = bytes.iter().position(|&byte| byte > 1).unwrap_or_default();
-    Error::damaged(format!("element {at} of dtype `{}` is {}, expected 0 or 1", A::DESCR, bytes[at]))
+    Error::damaged(format!("element {at} of dtype `{}` is {}, expected 0 or 1", A::NAME, bytes[at]))
 }
 
 /// Where `count` elements at `offset` are: within the bytes, and aligned.
@@ -410,7 +410,7 @@ pub(super) mod tests {
         let mapping = StoredFile::new(&bytes).map();
         assert!(mapping.elements::<bool>(0, 4999).is_ok());
         let error = mapping.elements::<bool>(0, 5000).unwrap_err();
-        assert_eq!(error.to_string(), "element 4999 of dtype `|b1` is 2, expected 0 or 1");
+        assert_eq!(error.to_string(), "element 4999 of dtype `bool` is 2, expected 0 or 1");
         assert!(mapping.elements::<u8>(0, 5000).is_ok());
         assert!(mapping.elements::<num_complex::Complex<f32>>(0, 625).is_ok());
     }

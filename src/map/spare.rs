@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_bool_that_is_neither_0_nor_1_is_damage() {
         let error = vec_of::<bool>(3, |out| out.copy_of(&[1, 0, 2])).unwrap_err();
-        assert_eq!(error.to_string(), "element 2 of dtype `|b1` is 2, expected 0 or 1");
+        assert_eq!(error.to_string(), "element 2 of dtype `bool` is 2, expected 0 or 1");
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn a_file_of_another_array_is_damaged() {
         assert!(mapped.to_string().contains(expected), "{mapped}");
         assert!(cow.to_string().contains(&stored.path.display().to_string()), "{cow}");
     };
-    damage(&ArrayMeta { descr: "<i8".into(), ..meta.clone() }, OFFSET, "has dtype `<i8`, expected `<f8`");
+    damage(&ArrayMeta { descr: "<i8".into(), ..meta.clone() }, OFFSET, "has dtype `i64`, expected `f64`");
     damage(&ArrayMeta { shape: vec![10, 10], ..meta.clone() }, OFFSET, "has 2 axes, expected 1");
     damage(&ArrayMeta { shape: vec![101], ..meta.clone() }, OFFSET, "reach beyond");
     damage(&ArrayMeta { shape: vec![u64::MAX], ..meta.clone() }, OFFSET, "too large");

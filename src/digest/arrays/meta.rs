@@ -7,7 +7,7 @@ use ndarray::{ArrayRef, Dimension};
 use serde::Serialize;
 
 use crate::digest::arrays::dtype::stored_itemsize;
-use crate::digest::arrays::element::{Element, itemsize};
+use crate::digest::arrays::element::{Element, itemsize, shown_dtype};
 use crate::digest::value::Digest;
 use crate::error::{Error, Result};
 
@@ -87,7 +87,11 @@ impl ArrayMeta {
         match bytes {
             Some(_) if self.shape.contains(&0) => Ok(0),
             Some(bytes) => Ok(bytes),
-            None => Err(Error::damaged(format!("shape {:?} of dtype `{}` is too large", self.shape, self.descr))),
+            None => Err(Error::damaged(format!(
+                "shape {:?} of dtype `{}` is too large",
+                self.shape,
+                shown_dtype(&self.descr)
+            ))),
         }
     }
 

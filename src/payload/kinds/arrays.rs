@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array, ArrayBase, ArrayRef, Dimension, Ix1, OwnedArcRepr, OwnedRepr};
 
-use crate::digest::{ArrayMeta, Digest, Element, Known, Order};
+use crate::digest::{ArrayMeta, Digest, Element, Known, Order, shown_dtype};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::{self, Mapped, MappedCow};
 use crate::payload::wire::Ext;
@@ -300,7 +300,7 @@ fn exact_strides(meta: &ArrayMeta) -> Vec<isize> {
 /// Checks that it is an array of this type.
 pub(crate) fn check<A: Element, D: Dimension>(meta: &ArrayMeta, kind: ErrorKind) -> Result<()> {
     if meta.descr != A::DESCR {
-        let (found, expected) = (meta.descr.escape_debug(), A::DESCR);
+        let (found, expected) = (shown_dtype(&meta.descr).escape_debug(), A::NAME);
         return Err(Error::new(kind, format!("dtype is `{found}`, expected `{expected}`")));
     }
     match D::NDIM {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::Bytes;
 use crate::digest::{
-    ArrayMeta, Digest, Known, Order, array_text, itemsize, known_dtype, memory_order, stored_itemsize, tree,
+    ArrayMeta, Digest, Known, Order, array_text, itemsize, known_dtype, memory_order, shown_dtype, stored_itemsize,
+    tree,
 };
 use crate::error::{Error, Result};
 
@@ -149,7 +150,8 @@ impl Array {
 
 impl fmt::Debug for Array {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Array({}{:?} {:?}, {:?})", self.meta.descr, self.meta.shape, self.meta.order, self.bytes)
+        let ArrayMeta { descr, shape, order, .. } = &self.meta;
+        write!(f, "Array({}{shape:?} {order}, {:?})", shown_dtype(descr), self.bytes)
     }
 }
 

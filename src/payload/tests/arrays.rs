@@ -108,7 +108,7 @@ fn another_type_than_the_stored_one_is_damage() {
     let saved = save(&array![[1.0, 2.0]], 0);
     let error = saved.load::<Array2<f32>>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
-    assert_eq!(error.to_string(), "dtype is `<f8`, expected `<f4`");
+    assert_eq!(error.to_string(), "dtype is `f64`, expected `f32`");
     let error = saved.load::<Array3<f64>>().unwrap_err();
     assert_eq!(error.to_string(), "shape is [1, 2], expected 3 axes");
     assert!(saved.load::<Vec<f64>>().is_err());

@@ -67,8 +67,8 @@ fn an_inline_array_of_another_order_dtype_or_length_is_damage() {
         ("\u{94}\u{a2}|O\u{a1}C\u{91}\0\u{c4}\0", "dtype `|O` isn't one that can be read"),
         ("\u{94}\u{a3}<f8\u{a1}C\u{91}\u{1}\u{c4}\0", "array has 0 bytes, expected 8"),
         ("\u{94}\u{a3}<f8\u{a1}C\u{91}\0\u{c4}\0\0", "value ends after 11 bytes, 1 more follow"),
-        ("\u{94}\u{a3}<f8\u{a1}C\u{91}\u{1}\u{c4}\u{8}12345678", "dtype is `<f8`, expected `|b1`"),
-        ("\u{94}\u{a3}|b1\u{a1}C\u{91}\u{1}\u{c4}\u{1}2", "element 0 of dtype `|b1` is 50, expected 0 or 1"),
+        ("\u{94}\u{a3}<f8\u{a1}C\u{91}\u{1}\u{c4}\u{8}12345678", "dtype is `f64`, expected `bool`"),
+        ("\u{94}\u{a3}|b1\u{a1}C\u{91}\u{1}\u{c4}\u{1}2", "element 0 of dtype `bool` is 50, expected 0 or 1"),
     ];
     for (inner, message) in cases {
         let inner: Vec<u8> = inner.chars().map(|c| c as u8).collect();

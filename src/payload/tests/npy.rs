@@ -112,9 +112,9 @@ fn dtypes_and_shapes_that_were_not_asked_for_are_named() {
     refused(&fixture("big_endian.npy"), Unsupported, "dtype `>f8` is big-endian");
     refused(&fixture("object.npy"), Unsupported, "dtype `|O` is of objects, which are never read");
     refused(&fixture("structured.npy"), Unsupported, "dtype `[('x', '<f8'), ('y', '<i4')]` is structured");
-    refused(&fixture("text.npy"), Invalid, "dtype is `<U2`, expected `<f8`");
-    refused(&fixture("time.npy"), Invalid, "dtype is `<M8[s]`, expected `<f8`");
-    refused(&fixture("f_f4.npy"), Invalid, "dtype is `<f4`, expected `<f8`");
+    refused(&fixture("text.npy"), Invalid, "dtype is `<U2`, expected `f64`");
+    refused(&fixture("time.npy"), Invalid, "dtype is `<M8[s]`, expected `f64`");
+    refused(&fixture("f_f4.npy"), Invalid, "dtype is `f32`, expected `f64`");
     let (_dir, path) = file_of(&ours(&array![1.0]));
     refused(&path, Invalid, "shape is [1], expected 2 axes");
 }
@@ -164,7 +164,7 @@ fn damaged_dicts_are_refused() {
     damaged(&whole.replace("2, 1", "3, 1"), "file has 83 bytes, expected 91 by its header");
     damaged(&whole.replace("2, 1", "1, 1"), "file has 83 bytes, expected 75 by its header");
     let huge = whole.replace("2, 1", "4611686018427387904, 4");
-    damaged(&huge, "shape [4611686018427387904, 4] of dtype `<f8` is too large");
+    damaged(&huge, "shape [4611686018427387904, 4] of dtype `f64` is too large");
     let large = whole.replace("2, 1", "100000000000, 1");
     damaged(&large, "file has 94 bytes, expected 800000000078 by its header");
 }
