@@ -3,8 +3,9 @@
 pub use crate::call::arguments::{Arguments, MutationCheck};
 pub use crate::call::describe::{describe_field, describe_inside};
 pub use crate::call::keyed::{Keyable, Keyed, Probe};
-pub use crate::call::lazy::{bind, call, like};
-pub use crate::call::rounding::Rounding;
+pub use crate::call::lazy::{bind, call, like, taking};
+pub use crate::call::mutable_arguments::Unchanged;
+pub use crate::call::rounding::{Rounded, Rounding};
 pub use crate::call::{Call, Options};
 pub use crate::digest::{ContentHash, ContentHasher, Roundable, Step, Text, arrays_hashed};
 pub use crate::error::Result;

@@ -113,6 +113,8 @@ pub(crate) enum Dependency {
     Code(TokenStream),
     /// Nothing, for all that is known; and the names beside which it would stand.
     Nothing(Vec<String>),
+    /// An item of another crate.
+    Elsewhere,
     /// An item with a mark, or none that is found: the compiler's to look for.
     Named,
 }
@@ -120,7 +122,10 @@ pub(crate) enum Dependency {
 /// What `path`, written beside the item that is `found`, depends on.
 pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream) -> Dependency {
     let Some(place) = &found.place else { return Dependency::Named };
-    let names = names(path);
+    let mut names = names(path);
+    if path.leading_colon.is_some() {
+        names.insert(0, String::new());
+    }
     SOURCES.with(|sources| {
         let Ok(sources) = sources.get_or_init(read) else { return Dependency::Named };
         let named = catch_unwind(AssertUnwindSafe(|| sources.resolver.named(place, &names)));
@@ -128,6 +133,7 @@ pub(crate) fn dependency(path: &syn::Path, found: &Found, private: &TokenStream)
             Ok(Named::Unmarked { reached, .. }) if found.holds(own(&reached)) => Dependency::Held,
             Ok(Named::Unmarked { reached, own }) => Dependency::Code(sources.code(&reached, own, private)),
             Ok(Named::Nothing(near)) => Dependency::Nothing(near),
+            Ok(Named::Elsewhere) => Dependency::Elsewhere,
             _ => Dependency::Named,
         }
     })

@@ -47,7 +47,7 @@ use krate::compile_error;
 /// | `helpers(without(AppError))` | these items, and what only they lead to, don't count as helpers |
 /// | `code = "auto"` | what counts as code. `"auto"`, the default: the tokens, what `cfg`, `env!` and `include_str!` in them give, and the helpers in this crate, found in its sources; `"package"`: the package's version in place of helpers; `"body"`: neither, but for what incompatible versions differ in; `"version"`: `version` alone; `"build"`: the object that holds the function |
 /// | `name = "…"` | the function's path in keys, in place of package, binary, module and name |
-/// | `handle = Name` | the hidden type's name, where a module or type `f` exists |
+/// | `handle = Name` | the hidden type's name, where a module or type `f` exists; of a method the name that `name_call` and its siblings begin with, where two traits have a method of one name |
 /// | `method` | for functions of an `impl` that have no receiver |
 /// | `cache_err` | an `Err` is stored as well |
 /// | `skip_none` | a `None` isn't stored |
@@ -99,7 +99,8 @@ use krate::compile_error;
 ///
 /// A method of a trait is cached where it is implemented, for a type of the crate, with `#[cache]` on the `impl`, too:
 /// `#[cache] impl Model for Ridge { #[cache] fn fit(&self) … }`. Its call is `ridge.fit_call(…)`; who calls it by the trait
-/// has it cached by the thread's memory.
+/// has it cached by the thread's memory. Of two traits that have a method `fit` for one type, one takes another name for its call:
+/// with `#[cache(handle = fit_baseline)]` it is `ridge.fit_baseline_call(…)`.
 ///
 /// Refused, each with what to write instead: provided methods of traits, mutable arguments (`&mut`, mutable views; behind a type
 /// parameter they bypass the cache), borrowed and `impl Trait` results, `async`, `const`, `unsafe` and `extern`

@@ -10,8 +10,17 @@ use quote::quote_spanned;
 pub(crate) fn keyed(value: &TokenStream, site: Span, private: &TokenStream) -> TokenStream {
     let private = located(private, site);
     quote_spanned! {site=> {
-        let of = #private::Keyable::of;
-        of(#value, (&&&&&&&#private::Probe(#value)).keyed())
+        let (of, unchanged) = (#private::Keyable::of, #private::Unchanged::of);
+        unchanged(#value, of(#value, (&&&&&&&#private::Probe(#value)).keyed()))
+    }}
+}
+
+/// How `value`, a reference, is keyed by the multiples of `step`. Where it can't be the message is at `site`.
+pub(crate) fn rounded(value: &TokenStream, step: &TokenStream, site: Span, private: &TokenStream) -> TokenStream {
+    let private = located(private, site);
+    quote_spanned! {site=> {
+        let of = #private::Rounded::of;
+        of(#value, (&&#private::Rounding(#value)).keyed(#step))
     }}
 }
 

@@ -308,7 +308,12 @@ pub fn like<T>(_: &Option<T>, value: T) -> T {
     value
 }
 
-/// Gives a closure that captures nothing its type as a function of these arguments.
+/// Gives a closure its type as a function of these arguments.
+pub fn taking<A, R, F: FnOnce(A) -> R>(_: &A, run: F) -> F {
+    run
+}
+
+/// Makes what computes a call of these arguments a function pointer.
 pub fn bind<A, R>(_: &A, compute: fn(A, &mut MutationCheck) -> R) -> fn(A, &mut MutationCheck) -> R {
     compute
 }

@@ -3,7 +3,7 @@
 
 use ndarray::{ArrayBase, ViewRepr};
 
-use crate::call::keyed::{MutableReference, Probe};
+use crate::call::keyed::{ByArrays, ByHash, ByParts, BySerde, BySerdeRef, MutableReference, Probe, Unkeyed};
 
 /// Whether a value of the type with this name lets a function change something that isn't its own.
 ///
@@ -28,21 +28,39 @@ pub(crate) fn lends_mutably(type_name: &str) -> bool {
     false
 }
 
-/// What an argument that could be changed must be; exists for its error message.
+/// What the search for an argument's key must come to, too; exists for its error message.
+///
+/// A macro asks for it by its path, as for [`Keyable`](super::keyed::Keyable).
 #[diagnostic::on_unimplemented(
-    message = "a cached function can't take `{Self}`: a hit wouldn't change what it lends",
+    message = "a cached function can't take `{T}`: a hit wouldn't change what it lends",
     label = "lent to be changed",
     note = "take it by `&` or by value, and return what is new"
 )]
-pub trait Unchanged {}
+pub trait Unchanged<T: ?Sized>: Sized {
+    /// Returns `how`.
+    #[inline]
+    fn of(_: &T, how: Self) -> Self {
+        how
+    }
+}
+
+macro_rules! unchanged {
+    ($($how:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: ?Sized> Unchanged<T> for $how {}
+    )*};
+}
+
+unchanged! { ByHash ByArrays ByParts BySerde BySerdeRef }
+
+// It has been refused for itself.
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Unchanged<T> for Unkeyed<T> {}
 
 /// The level before all others.
 pub trait KeyedMutably<T> {
-    /// Fails to compile, readably.
-    fn keyed(&self) -> MutableReference
-    where
-        T: Unchanged,
-    {
+    /// Returns what isn't [`Unchanged`], so that the macro doesn't compile.
+    fn keyed(&self) -> MutableReference {
         MutableReference
     }
 }

@@ -31,21 +31,29 @@ pub trait KeyedByStep {
 
 impl<T: Roundable + ?Sized> KeyedByStep for &Rounding<'_, T> {}
 
-/// What an argument that is rounded must be; exists for its error message.
+/// What the search for a rounded argument's key must come to; exists for its error message.
+///
+/// A macro asks for it by its path, as for [`Keyable`](super::keyed::Keyable).
 #[diagnostic::on_unimplemented(
-    message = "an argument of type `{Self}` can't be rounded",
+    message = "an argument of type `{T}` can't be rounded",
     label = "neither a float nor an array of floats",
     note = "`round(…)` takes `f32`, `f64`, arrays, slices and `Vec`s of these, and `Option`s of those"
 )]
-pub trait Float {}
+pub trait Rounded<T: ?Sized>: Sized {
+    /// Returns `how`.
+    #[inline]
+    fn of(_: &T, how: Self) -> Self {
+        how
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Rounded<T> for ByStep {}
 
 /// The last level.
 pub trait NotRounded<T: ?Sized> {
-    /// Fails to compile, readably.
-    fn keyed(&self, _: Step) -> Unkeyed<T>
-    where
-        T: Float,
-    {
+    /// Returns what isn't [`Rounded`], so that the macro doesn't compile.
+    fn keyed(&self, _: Step) -> Unkeyed<T> {
         Unkeyed::new()
     }
 }

@@ -107,3 +107,42 @@ fn generic_types_that_implement_a_trait_have_a_key_for_each_parameter() {
     assert!(memory.contains(&Pair(2_u8, 1).fit_call(2.0)));
     assert!(!memory.contains(&Pair(2_u16, 1).fit_call(2.0)));
 }
+
+#[derive(ContentHash)]
+struct Mean(f64);
+
+trait Model {
+    fn fit(&self, x: f64) -> f64;
+}
+
+trait Baseline {
+    fn fit(&self, x: f64) -> f64;
+}
+
+#[cache]
+impl Model for Mean {
+    #[cache]
+    fn fit(&self, x: f64) -> f64 {
+        x * self.0
+    }
+}
+
+#[cache]
+impl Baseline for Mean {
+    #[cache(handle = baseline)]
+    fn fit(&self, x: f64) -> f64 {
+        x + self.0
+    }
+}
+
+#[test]
+fn two_traits_of_one_type_have_methods_of_one_name_by_a_handle() {
+    let (_folder, memory) = fresh();
+    let mean = Mean(0.5);
+    assert_eq!(memory.eval(mean.baseline_call(3.0)), 3.5);
+    assert_eq!((memory.contains(&mean.fit_call(3.0)), memory.contains(&mean.baseline_call(3.0))), (false, true));
+    assert_eq!(memory.with(|| (Baseline::fit(&mean, 3.0), Model::fit(&mean, 3.0))), (3.5, 1.5));
+    assert_eq!((memory.entries().count(), mean.baseline_compute(1.0)), (2, 1.5));
+    let [baseline, fit] = [Mean::baseline_function(), Mean::fit_function()].map(|function| function.path());
+    assert!(baseline.ends_with("Mean::baseline") && fit.ends_with("Mean::fit"), "{baseline}, {fit}");
+}

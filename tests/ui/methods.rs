@@ -18,11 +18,6 @@ impl S {
         1.0
     }
 
-    #[cache(handle = Other)]
-    fn handle(&self) -> f64 {
-        1.0
-    }
-
     #[cache(depends(Self::plain))]
     fn depends(&self) -> f64 {
         1.0

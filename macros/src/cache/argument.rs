@@ -102,12 +102,10 @@ impl Argument {
     /// How the value is keyed: by the multiples of its step, else by the first trait it has. The span shows the
     /// argument's type when it can't be.
     pub(super) fn keyed(&self, value: &TokenStream, private: &TokenStream) -> TokenStream {
-        if let Some(step) = &self.step {
-            // A constant: no step depends on an argument, and a bad one doesn't compile.
-            let step = quote_spanned!(step.span()=> const { #private::Step::new(#step) });
-            let site = Span::mixed_site().located_at(self.span);
-            return quote_spanned!(site=> (&&#private::Rounding(#value)).keyed(#step));
-        }
-        crate::probe::keyed(value, Span::mixed_site().located_at(self.span), private)
+        let site = Span::mixed_site().located_at(self.span);
+        let Some(step) = &self.step else { return crate::probe::keyed(value, site, private) };
+        // A constant: no step depends on an argument, and a bad one doesn't compile.
+        let step = quote_spanned!(step.span()=> const { #private::Step::new(#step) });
+        crate::probe::rounded(value, &step, site, private)
     }
 }

@@ -103,9 +103,6 @@ fn standing(options: &Options, signature: &Signature, place: Option<EnclosingIte
     if let (Some(span), true) = (options.method, receiver) {
         errors.add(Error::new(span, "`method` is for functions without a receiver: take it out"));
     }
-    if let (Some(handle), true) = (&options.handle, receiver || options.method.is_some()) {
-        errors.push(handle, "`handle` names the companion of a free function; a method has none");
-    }
     if place == Some(EnclosingItem::TraitImpl) {
         return errors.push(
             name,
@@ -285,30 +282,36 @@ fn secret(options: &Options, signature: &Signature, errors: &mut Errors) {
     }
 }
 
-/// Refuses functions that are ignored: what a function computes goes into the result.
+/// Refuses functions as arguments: what a function computes goes into the result, and it has nothing that a key could
+/// tell it by.
 fn functions(options: &Options, signature: &Signature, errors: &mut Errors) {
     for input in &signature.inputs {
         let FnArg::Typed(typed) = input else { continue };
         let name = argument_name(input).unwrap_or_default();
-        if options.ignore.iter().any(|ident| ident.unraw() == name) {
-            FunctionTypes { generics: &signature.generics, errors }.visit_type(&typed.ty);
-        }
+        let is_ignored = options.ignore.iter().any(|ident| ident.unraw() == name);
+        FunctionTypes { generics: &signature.generics, is_ignored, errors }.visit_type(&typed.ty);
     }
 }
 
 /// Finds types of functions, behind references, boxes, `dyn`, `impl` and type parameters.
 struct FunctionTypes<'a> {
     generics: &'a Generics,
+    is_ignored: bool,
     errors: &'a mut Errors,
 }
 
 impl FunctionTypes<'_> {
     fn refuse(&mut self, place: impl ToTokens) {
-        let message = "a function can't be ignored: calls with another one would share their entries; take an enum that names it, or cache a closure that calls it under a name, `call!(\"name\", |…| …)`";
-        self.errors.push(place, message);
+        let why = match self.is_ignored {
+            true => "a function can't be ignored: calls with another one would share their entries",
+            false => "a function can't be part of a cache key: nothing but its address tells it from another",
+        };
+        let remedy =
+            "take an enum that names it, or cache a closure that calls it under a name, `call!(\"name\", |…| …)`";
+        self.errors.push(place, format!("{why}; {remedy}"));
     }
 
-    /// Whether a type parameter is bound to be a function.
+    /// Whether a type parameter is bound to be a function, and not to say itself how it is keyed.
     fn is_function(&self, parameter: &Ident) -> bool {
         let parameters = self.generics.type_params().filter(|known| known.ident == *parameter);
         let inline = parameters.flat_map(|known| &known.bounds);
@@ -317,8 +320,18 @@ impl FunctionTypes<'_> {
             WherePredicate::Type(bound) if mentions_alone(&bound.bounded_ty, parameter) => Some(&bound.bounds),
             _ => None,
         });
-        let mut bounds = inline.chain(bound.flatten());
-        bounds.any(|bound| matches!(bound, TypeParamBound::Trait(bound) if is_function_trait(&bound.path)))
+        let paths = inline.chain(bound.flatten()).filter_map(|bound| match bound {
+            TypeParamBound::Trait(bound) => Some(&bound.path),
+            _ => None,
+        });
+        let paths: Vec<&Path> = paths.collect();
+        let is_keyed = !self.is_ignored && paths.iter().any(|path| ends_with(path, &["ContentHash", "Serialize"]));
+        !is_keyed && paths.into_iter().any(is_function_trait)
+    }
+
+    /// Whether the type is keyed, if it is, by whatever it is applied to: one of another crate may say otherwise.
+    fn is_keyed_by_parts(path: &Path) -> bool {
+        ends_with(path, &["Arc", "Box", "Option", "Rc", "Vec", "VecDeque"])
     }
 }
 
@@ -327,15 +340,21 @@ impl Visit<'_> for FunctionTypes<'_> {
         self.refuse(function);
     }
 
-    fn visit_path(&mut self, path: &Path) {
-        // Holds none: `PhantomData<fn(T)>` says how a type depends on another.
-        if path.segments.last().is_some_and(|last| last.ident == "PhantomData") {
-            return;
+    fn visit_type_reference(&mut self, reference: &TypeReference) {
+        // `&mut` is refused for itself.
+        if reference.mutability.is_none() || self.is_ignored {
+            visit::visit_type_reference(self, reference);
         }
+    }
+
+    fn visit_path(&mut self, path: &Path) {
         match path.get_ident() {
             _ if is_function_trait(path) => self.refuse(path),
             Some(parameter) if self.is_function(parameter) => self.refuse(path),
-            _ => visit::visit_path(self, path),
+            // Holds none: `PhantomData<fn(T)>` says how a type depends on another.
+            _ if ends_with(path, &["PhantomData"]) => {}
+            _ if self.is_ignored || Self::is_keyed_by_parts(path) => visit::visit_path(self, path),
+            _ => {}
         }
     }
 }
@@ -346,10 +365,13 @@ fn mentions_alone(ty: &Type, parameter: &Ident) -> bool {
 
 /// The traits of functions are written with parentheses.
 fn is_function_trait(path: &Path) -> bool {
-    const TRAITS: [&str; 6] = ["Fn", "FnMut", "FnOnce", "AsyncFn", "AsyncFnMut", "AsyncFnOnce"];
-    path.segments.last().is_some_and(|last| {
-        matches!(last.arguments, PathArguments::Parenthesized(_)) && TRAITS.iter().any(|name| last.ident == name)
-    })
+    let last = path.segments.last();
+    last.is_some_and(|last| matches!(last.arguments, PathArguments::Parenthesized(_)))
+        && ends_with(path, &["Fn", "FnMut", "FnOnce", "AsyncFn", "AsyncFnMut", "AsyncFnOnce"])
+}
+
+fn ends_with(path: &Path, names: &[&str]) -> bool {
+    path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
 }
 
 fn rounded(options: &Options, signature: &Signature, errors: &mut Errors) {

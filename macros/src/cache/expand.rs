@@ -59,21 +59,21 @@ impl Names {
         let ident = |text: &str| Ident::new(text, site);
         let wrapper = rewritten(name);
         let method = options.method.is_some() || function.signature.receiver().is_some();
+        let handle = options.handle.as_ref().unwrap_or(name).clone();
         if method {
-            let plain = name.unraw();
+            let plain = handle.unraw();
             return Names {
                 method,
                 wrapper,
-                handle: name.clone(),
                 owner: quote_spanned!(site=> Self),
                 call: ident(&format!("{plain}_call")),
-                compute: Ident::new(&format!("{plain}_compute"), name.span()),
+                compute: Ident::new(&format!("{plain}_compute"), handle.span()),
                 function: ident(&format!("{plain}_function")),
                 item: ident(&format!("__ndcache_{plain}")),
-                code: method_constant(name),
+                code: method_constant(&handle),
+                handle,
             };
         }
-        let handle = options.handle.as_ref().unwrap_or(name).clone();
         Names {
             method,
             wrapper,

@@ -133,7 +133,10 @@ fn types_without_a_named_owner_are_refused() {
     for argument in ["&mut u8", "(u8, &mut u8)", "ArrayViewMut2<f64>", "ndarray::ArrayViewMutD<'_, u8>"] {
         refusal("", &format!("fn f(x: {argument}) {{}}"));
     }
-    for argument in ["fn(&mut u8)", "impl Fn(&mut u8)", "&dyn Fn(&mut [u8])"] {
+    for argument in ["fn(&mut u8)", "impl Fn(&mut u8)", "&dyn Fn(&mut [u8])", "Option<(u8, Box<fn()>)>"] {
+        refusal("", &format!("fn f(x: {argument}) {{}}"));
+    }
+    for argument in ["PhantomData<fn(&mut u8)>", "Named<fn(&mut u8)>"] {
         expanded("", &format!("fn f(x: {argument}) {{}}"));
     }
 }

@@ -223,8 +223,9 @@ struct Lazy<'a> {
 }
 
 impl Lazy<'_> {
-    /// The closure is bound to the type of its arguments as a `fn` pointer, so that it can't capture and its result is
-    /// known where the format is chosen.
+    /// The closure is bound to the type of its arguments, so that its result is known where the format is chosen. That it
+    /// captures nothing, and so is no part of what the call holds, is asked where no type of this crate stands: the
+    /// compiler would show it.
     fn expand(&self, private: &TokenStream) -> TokenStream {
         let Lazy { text, code, place, function, body, output, before, captures } = self;
         let site = Span::mixed_site();
@@ -266,12 +267,16 @@ impl Lazy<'_> {
             use #private::probes::*;
             #before
             let arguments = (#(#values,)*);
-            let compute = #private::bind(&arguments, |(#(#locals,)*), _again| #body);
+            let run = #private::taking(&arguments, |(#(#locals,)*)| #body);
+            let _: fn(_) -> _ = run;
+            let function = #function;
+            let call = (arguments, run);
+            let compute = #private::bind(&call, |(arguments, run), _again| run(arguments));
             #private::call(
-                #function,
-                arguments,
+                function,
+                call,
                 compute,
-                |(#(#locals,)*), #arguments| { #(#added)* },
+                |((#(#locals,)*), _), #arguments| { #(#added)* },
                 #format,
                 &#private::Options::NONE,
             )

@@ -93,7 +93,8 @@ fn depends(path: &Type, found: &Found, private: &TokenStream) -> Result<Option<T
         Dependency::Held => Ok(None),
         Dependency::Code(code) => Ok(Some(unmarked(path, &code, private))),
         Dependency::Nothing(near) => Err(missing(path, &near)),
-        Dependency::Named => Ok(Some(marked(path, private))),
+        Dependency::Elsewhere => Ok(Some(marked(path, true, private))),
+        Dependency::Named => Ok(Some(marked(path, false, private))),
     }
 }
 
@@ -138,18 +139,21 @@ fn unmarked(path: &Type, code: &TokenStream, private: &TokenStream) -> TokenStre
     }
 }
 
-fn marked(path: &Type, private: &TokenStream) -> TokenStream {
+fn marked(path: &Type, is_elsewhere: bool, private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site().located_at(path.span());
-    let text = shown(path);
-    let message = format!("`{text}` has no code digest: put `#[ndcache::code]` or `#[cache]` on it");
-    let method_of_path = method_of(path);
-    let (path, imports) = match imported(path, private) {
-        Some(imports) => (quote_spanned!(site=> Dependency), imports),
-        None => (path.to_token_stream(), TokenStream::new()),
-    };
-    let codes = match method_of_path {
-        Some((owner, constant)) => quote_spanned!(site=> [<#owner>::#constant]),
-        None => quote_spanned!(site=> [<#path>::__NDCACHE_CODE, <#path>::__NDCACHE_IMPL_CODE]),
+    let (text, method) = (shown(path), method_of(path));
+    let message = without_digest(&text, method.as_ref().map(|(owner, _)| shown(owner)).as_deref(), is_elsewhere);
+    let (codes, imports) = match (method, imported(path, is_elsewhere, private)) {
+        (Some((owner, constant)), _) => {
+            let fallback = method_fallback(&constant, private);
+            (quote_spanned!(site=> [<#owner>::#constant]), fallback)
+        }
+        (None, Some(imports)) => {
+            (quote_spanned!(site=> [<Dependency>::__NDCACHE_CODE, <Dependency>::__NDCACHE_IMPL_CODE]), imports)
+        }
+        (None, None) => {
+            (quote_spanned!(site=> [<#path>::__NDCACHE_CODE, <#path>::__NDCACHE_IMPL_CODE]), TokenStream::new())
+        }
     };
     let codes = quote_spanned! {site=> {
         #[allow(unused_imports)]
@@ -170,25 +174,56 @@ fn marked(path: &Type, private: &TokenStream) -> TokenStream {
     quote_spanned!(site=> #private::Dependency { name: #text, codes: #codes })
 }
 
+/// What is said of `text`, the path of an item without a digest, or of a method of `owner`.
+fn without_digest(text: &str, owner: Option<&str>, is_elsewhere: bool) -> String {
+    let mark = match owner {
+        Some(owner) => {
+            format!("put `#[cache]` on it, or `#[ndcache::code]` on its `impl`, and name the type: `depends({owner})`")
+        }
+        None => "put `#[ndcache::code]` or `#[cache]` on it".to_owned(),
+    };
+    match is_elsewhere {
+        true => format!(
+            "`{text}` is of another crate and has no code digest: {mark}; where that can't be, raise `version` when the crate changes"
+        ),
+        false => format!("`{text}` has no code digest: {mark}"),
+    }
+}
+
+/// Gives each type a method's constant without code: of one that isn't there, the compiler would tell the constant's name.
+fn method_fallback(constant: &Ident, private: &TokenStream) -> TokenStream {
+    let site = Span::mixed_site();
+    quote_spanned! {site=>
+        #[allow(dead_code, non_upper_case_globals)]
+        trait __NdcacheUnmarked {
+            const #constant: #private::core::option::Option<fn() -> &'static #private::Code> =
+                #private::core::option::Option::None;
+        }
+        impl<T: ?#private::core::marker::Sized> __NdcacheUnmarked for T {}
+    }
+}
+
 /// Imports that call the item at `path` by the name `Dependency`, where it isn't known to have a digest.
 ///
 /// Of a function without one, which isn't a type, the compiler would say "expected type, found function". An import
 /// finds the function all the same; as it brings no type, the type of that name from the glob stands in for it. A
-/// marked item needs none of this, nor do names that an import finds ambiguous; for a name that is declared nowhere the
-/// compiler suggests others like it.
-fn imported(path: &Type, private: &TokenStream) -> Option<TokenStream> {
+/// marked item of this crate needs none of this, nor do names that an import finds ambiguous: a crate beside a module of
+/// its name, unless the path is known to lead to the crate. For a name that is declared nowhere the compiler suggests
+/// others like it.
+fn imported(path: &Type, is_elsewhere: bool, private: &TokenStream) -> Option<TokenStream> {
     let Type::Path(TypePath { qself: None, path, .. }) = path else { return None };
     let (first, last) = (path.segments.first()?, path.segments.last()?);
     let is_plain = path.segments.iter().all(|segment| segment.arguments.is_none());
-    let is_elsewhere = path.leading_colon.is_none() && is_crate(&first.ident.unraw().to_string());
-    if !is_plain || is_elsewhere || is_primitive(path) || edition() == "2015" || !is_unmarked(&first.ident, &last.ident)
-    {
+    let begins_with_crate = path.leading_colon.is_none() && is_crate(&first.ident.unraw().to_string());
+    let is_found = is_elsewhere || !begins_with_crate && is_unmarked(&first.ident, &last.ident);
+    if !is_plain || is_primitive(path) || edition() == "2015" || !is_found {
         return None;
     }
     let site = Span::mixed_site();
+    let global = begins_with_crate.then(|| quote_spanned!(site=> ::));
     Some(quote_spanned! {site=>
         #[allow(unused_imports, deprecated)]
-        use #path as Dependency;
+        use #global #path as Dependency;
         #[allow(unused_imports)]
         use #private::unmarked::*;
     })

@@ -23,18 +23,27 @@ pub enum Named {
     /// Nothing: no item, import, macro or other crate gives it a meaning. With the names that stand where its last segment
     /// was looked for.
     Nothing(Vec<String>),
-    /// An item with a mark, one of another crate, or what can't be told.
+    /// An item of another crate, with a mark or without.
+    Elsewhere,
+    /// An item with a mark, or what can't be told.
     Other,
 }
 
 impl Resolver<'_> {
-    /// What the path `path`, written at `place`, leads to.
+    /// What the path `path`, written at `place`, leads to; of one that begins with `::` the first name is empty.
     pub fn named(&self, place: &Place, path: &[String]) -> Named {
         let Ok(roots) = place::roots(self.index, &self.items_by_file, place) else { return Named::Other };
         let scope = self.index.item(roots.items[0]).scope;
+        let (is_global, path) = match path {
+            [first, rest @ ..] if first.is_empty() => (true, rest),
+            path => (false, path),
+        };
         let segments: Option<Vec<Symbol>> = path.iter().map(|name| self.index.symbols.find_name(name)).collect();
         let Some(segments) = segments.filter(|segments| !segments.is_empty()) else { return Named::Other };
-        let found = self.names.resolve(scope, &segments, false);
+        let found = self.names.resolve(scope, &segments, is_global);
+        if !found.is_empty() && found.iter().all(|found| self.is_elsewhere(&found.target)) {
+            return Named::Elsewhere;
+        }
         let mut items: Vec<ItemId> = Vec::new();
         for found in &found {
             match found.target {
@@ -46,7 +55,9 @@ impl Resolver<'_> {
             }
         }
         match items.as_slice() {
-            [] if found.is_empty() && segments.len() == 1 => self.missing(scope, &segments, roots.is_sought),
+            [] if found.is_empty() && segments.len() == 1 && !is_global => {
+                self.missing(scope, &segments, roots.is_sought)
+            }
             [] => self.missing_member(&found, &segments, roots.is_sought),
             items if items.iter().any(|&id| self.is_marked(id) || self.crate_of(id) != OWN) => Named::Other,
             items => Named::Unmarked {
@@ -73,6 +84,14 @@ impl Resolver<'_> {
     fn inherent(&self, id: ItemId) -> Vec<ItemId> {
         let of_it = super::listed(&self.by_head, &id).iter().copied();
         of_it.filter(|block| matches!(self.headers[block].implemented, super::Implemented::Inherent)).collect()
+    }
+
+    fn is_elsewhere(&self, target: &Target) -> bool {
+        match target {
+            Target::Item(id) => self.crate_of(*id) != OWN,
+            Target::Module(scope) => !self.is_own(*scope),
+            Target::Foreign(_) => true,
+        }
     }
 
     fn is_own(&self, scope: ScopeId) -> bool {

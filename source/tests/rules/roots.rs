@@ -204,7 +204,6 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
         &["made"],
         &["nested"],
         &["ndcache", "helper"],
-        &["std", "mem", "swap"],
         &["inner"],
         &["Filter", "taps", "deeper"],
         &["String"],
@@ -217,6 +216,22 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
     let index = krate.index();
     let place = Place { file: krate.path("src/lib.rs"), line: 2, name: "root".to_owned(), ..Place::default() };
     assert_eq!(Resolver::new(&index).named(&place, &["missing".to_owned()]), Named::Other);
+}
+
+#[test]
+fn what_another_crate_has_is_told_from_what_this_one_calls_alike() {
+    // A name has to stand somewhere to be a symbol, as it does in the attribute.
+    let text = format!("#[cache(depends(std::mem::swap, std::time::Duration::as_secs))]\n{DEPENDS}");
+    for path in [&["std", "mem", "swap"][..], &["std", "time", "Duration", "as_secs"]] {
+        assert_eq!(named(&text, path), Named::Elsewhere, "{path:?}");
+    }
+    let swap = ["std", "mem", "swap"];
+    let imported = format!("use std::mem as memory;\n{text}");
+    assert_eq!(named(&imported, &["memory", "swap"]), Named::Elsewhere);
+    let own = format!("mod std {{ pub mod mem {{ pub fn swap() {{}} }} }}\n{DEPENDS}");
+    assert_eq!(unmarked(&own, &swap), ["std::mem::swap"]);
+    assert_eq!(named(&own, &["", "std", "mem", "swap"]), Named::Elsewhere);
+    assert_eq!(named(&own.replace("mod std", "#[cfg(own)] mod std"), &swap), Named::Elsewhere, "it isn't compiled");
 }
 
 #[test]
