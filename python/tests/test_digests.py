@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import os
+import pathlib
 import pickle
 import random
 import subprocess
@@ -14,6 +15,7 @@ import threading
 import time
 
 import digest_values
+import golden_values
 import numpy as np
 import pytest
 from support import answer, run
@@ -59,11 +61,51 @@ def test_a_digest_is_taken_again_and_again_without_a_change():
         assert digest(value) == digest(value), name
 
 
-def test_plain_values_have_the_digests_that_rust_gives_them():
-    # From `ndcache::digest` of 7_i64, true, 1.5_f64, "a", (1_i64, "a") and None::<i64>.
-    golden = json.load(open(os.path.join(HERE, "golden_digests.json")))
-    values = {"7": 7, "true": True, "1.5": 1.5, "a": "a", "(1, a)": (1, "a"), "none": None, "words": ["a", "bc"], "path": __import__("pathlib").Path("a/b")}
-    assert {name: digest(value) for name, value in values.items()} == golden
+GOLDEN = json.load(open(os.path.join(HERE, "golden_digests.json"), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", golden_values.values())
+def test_a_value_has_the_digest_that_is_written_down(name):
+    # Of 7, true, 1.5, a, (1, a), none, words and path these are what `ndcache::digest` gives of the same values in Rust.
+    assert digest(golden_values.values()[name]) == GOLDEN[name]
+
+
+def test_every_digest_that_is_written_down_is_of_a_value_that_is_tested():
+    assert set(GOLDEN) == set(golden_values.values())
+
+
+def test_values_that_functions_tell_apart_are_written_down_with_different_digests():
+    seen = {}
+    for name, written in GOLDEN.items():
+        seen.setdefault(written, []).append(name)
+    # A number that is none is one value, whatever its bits are.
+    assert [names for names in seen.values() if len(names) > 1] == [["nan", "nan with a payload"]]
+
+
+def painted(count, dtype="u1"):
+    return (np.arange(count) % 251).astype(dtype)
+
+
+def test_arrays_have_the_digests_that_are_written_down_for_rust():
+    written = json.loads((pathlib.Path(HERE).parents[1] / "data" / "array_digests.json").read_text(encoding="utf-8"))
+    # In the order of the file, whose texts say the same.
+    made = [
+        np.empty(0),
+        np.array(1.5),
+        painted(1000),
+        painted(12, "f8").reshape(3, 4),
+        np.asfortranarray(painted(12, "f8").reshape(3, 4)),
+        painted(24, "f4").reshape(4, 2, 3).transpose(1, 2, 0),
+        painted(1 << 20),
+        painted((1 << 20) + 1),
+        painted(400_000, "f8"),
+        np.arange(7) % 2 == 0,
+        np.arange(5) * (1 + 1j),
+        painted(24, "f8").reshape(6, 4)[::2],
+        painted(5, "i4").reshape(1, 5, 1),
+        np.asfortranarray(painted(6, "f8").reshape(2, 1, 3)),
+    ]
+    assert [digest(array) for array in made] == [vector["digest"] for vector in written["vectors"]]
 
 
 def random_arrays(count):

@@ -91,6 +91,49 @@ def test_a_memory_is_joblibs_by_isinstance(tmp_path):
     assert memory.cache(abs).check_call_in_cache(-2)
 
 
+INSTALLED = """
+import warnings
+import joblib
+import joblib.memory
+import ndcache.joblib
+
+ndcache.joblib.install()
+ndcache.joblib.install()
+from joblib import Memory, register_store_backend
+assert register_store_backend is joblib.memory.register_store_backend
+
+class Mine(joblib._store_backends.StoreBackendBase):
+    pass
+
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    register_store_backend(backend_name="mine", backend=Mine)
+(said,) = said
+assert said.category is ndcache.CacheWarning and said.filename == __file__, said
+assert "`mine` is registered with joblib alone" in str(said.message) and "remote=" in str(said.message), said
+assert joblib.memory._STORE_BACKENDS["mine"] is Mine
+for wrong in ((3, Mine), ("mine", object)):
+    try:
+        register_store_backend(*wrong)
+    except ValueError:
+        continue
+    raise AssertionError(wrong)
+try:
+    Memory("x", backend="mine")
+except TypeError as error:
+    assert "by tiers" in str(error), error
+else:
+    raise AssertionError("a backend was taken")
+"""
+
+
+def test_a_backend_that_is_registered_after_install_is_warned_about_with_a_remedy(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(INSTALLED)
+    done = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 SAMPLE = np.arange(12.0).reshape(3, 4)
 
 

@@ -260,13 +260,13 @@ def register_hasher(type: type, hasher: Any = None) -> Any:
     return hasher
 
 
-_TIERS = "; ndcache keeps results in folders alone, and reaches other machines by tiers: Memory(…, remote=…)"
+TIERS = "; ndcache keeps results in folders alone, and reaches other machines by tiers: Memory(…, remote=…)"
 
 
 def register_store_backend(name: str, backend: Any) -> None:
     """Raises: where results are kept isn't a matter of backends; other machines are reached by tiers."""
     if not isinstance(name, str):
-        raise ValueError(f"Store backend name should be a string: {name!r} given{_TIERS}")
+        raise ValueError(f"Store backend name should be a string: {name!r} given{TIERS}")
     if not isinstance(backend, type) or not any(base.__name__ == "StoreBackendBase" for base in backend.__mro__):
-        raise ValueError(f"Store backend should inherit StoreBackendBase: {backend!r} given{_TIERS}")
-    raise NotImplementedError(f"store backend `{name}` isn't registered{_TIERS}")
+        raise ValueError(f"Store backend should inherit StoreBackendBase: {backend!r} given{TIERS}")
+    raise NotImplementedError(f"store backend `{name}` isn't registered{TIERS}")

@@ -16,13 +16,12 @@ from typing import Any
 import joblib
 import joblib.memory
 
-from . import _function, _memory, _reference
-from ._decorate import expires_after
+from . import _function, _memory, _messages, _reference
+from ._decorate import TIERS, expires_after
 
-# `register_store_backend` stays joblib's: what it registers is for joblib's own memories, and ours raise for such a backend.
 _NAMES = (
     "Memory", "MemorizedFunc", "NotMemorizedFunc", "AsyncMemorizedFunc", "AsyncNotMemorizedFunc", "MemorizedResult",
-    "NotMemorizedResult", "expires_after",
+    "NotMemorizedResult", "expires_after", "register_store_backend",
 )  # fmt: skip
 __all__ = [*_NAMES, "install"]
 
@@ -116,6 +115,14 @@ class MemorizedResult(metaclass=_Kind):
 
 
 NotMemorizedResult = _reference.NotStored
+
+_register = joblib.memory.register_store_backend
+
+
+def register_store_backend(backend_name: str, backend: Any) -> None:
+    """joblib's own, with a warning: what it registers is for joblib's stores, and a memory of ndcache takes none of them."""
+    _register(backend_name, backend)
+    _messages.warn(f"store backend `{backend_name}` is registered with joblib alone: `Memory(…, backend={backend_name!r})` raises{TIERS}")
 
 
 def install() -> None:
