@@ -112,7 +112,11 @@ fn owned<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
         let target = empty.cast::<PyUntypedArray>()?;
         let bytes = array.bytes();
         if target.len().checked_mul(target.dtype().itemsize()) != Some(bytes.len()) || target.dtype().has_object() {
-            return Err(PyValueError::new_err(format!("{} bytes don't fill an array of `{}`", bytes.len(), array.descr())));
+            return Err(PyValueError::new_err(format!(
+                "{} bytes don't fill an array of `{}`",
+                bytes.len(),
+                array.descr()
+            )));
         }
         // SAFETY: it has just so many bytes, without gaps and none of them an address, and nobody else has it yet.
         unsafe {
