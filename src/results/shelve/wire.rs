@@ -94,19 +94,15 @@ const MOST_AXES: usize = 32;
 /// A text with what stands in brackets that hold no others replaced, where there is something to replace it with.
 fn in_brackets(text: &str, replace: impl Fn(&str) -> Option<String>) -> String {
     let (mut replaced, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some((before, inside, after)) = bracketed(rest) {
-        replaced.push_str(before);
-        replaced.push_str(&replace(inside).unwrap_or_else(|| inside.to_owned()));
+    while let Some((before, after)) = rest.split_once(']') {
+        let (head, inside) = before.split_at(before.rfind('[').map_or(before.len(), |open| open + 1));
+        replaced.push_str(head);
+        let is_in_brackets = head.ends_with('[');
+        replaced.push_str(&is_in_brackets.then(|| replace(inside)).flatten().unwrap_or_else(|| inside.to_owned()));
+        replaced.push(']');
         rest = after;
     }
     replaced + rest
-}
-
-/// What stands in the first such brackets, the text up to it, and the text from its end on.
-fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
-    let close = text.find(']')?;
-    let open = text[..close].rfind('[')?;
-    Some((&text[..=open], &text[open + 1..close], &text[close..]))
 }
 
 fn check_result(found: &str, expected: &str) -> Result<()> {
