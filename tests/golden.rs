@@ -97,6 +97,7 @@ fn values_that_python_has_too_count_as_there() {
         ("words", ndcache::digest(&["a", "bc"])),
         ("path", ndcache::digest(std::path::Path::new("a/b"))),
     ];
-    let here: BTreeMap<_, _> = here.into_iter().map(|(name, digest)| (name.to_owned(), digest.to_string())).collect();
-    assert_eq!(here, golden);
+    for (name, digest) in here {
+        assert_eq!(golden.get(name), Some(&digest.to_string()), "{name}");
+    }
 }
