@@ -231,7 +231,7 @@ fn a_file_of_another_kind_is_refused_by_its_name_and_dtype() {
         assert_refused(read_npy::<f64, IxDyn>(file), words.iter().map(String::as_str));
     }
     let matrix = folder.path().join("f8-3x4-C-1.npy");
-    assert_refused(read_npy::<f32, Ix2>(&matrix), ["f8-3x4-C-1.npy", "<f8", "<f4"]);
+    assert_refused(read_npy::<f32, Ix2>(&matrix), ["f8-3x4-C-1.npy", "`f64`", "`f32`"]);
     assert_refused(read_npy::<f64, Ix3>(&matrix), ["f8-3x4-C-1.npy", "[3, 4]", "3 axes"]);
 }
 
