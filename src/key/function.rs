@@ -97,8 +97,7 @@ pub struct Definition {
     pub mark: &'static str,
     /// The type of an item that stands beside the function. Its own address tells which object file holds the function.
     pub id: fn() -> TypeId,
-    /// Where the text of a named closure stands, in a number that only copies of it share, which macros make; 0 if each
-    /// copy counts as a text of its own.
+    /// Where a named closure's text stands, as a number that its copies by macros share; 0 if each is a text of its own.
     pub text: u64,
     /// What its path is made of.
     pub place: Naming,
@@ -222,11 +221,8 @@ impl Function {
     pub(crate) fn type_numbers(&self) -> [u64; 2] {
         let FunctionOrigin::Macro(definition) = &self.origin else { return [0, 0] };
         let item = number_of((definition.id)());
-        let place = match definition.place {
-            Naming::Named(_) if definition.text == 0 => item,
-            Naming::Named(_) => definition.text,
-            Naming::Item(_) => 0,
-        };
+        let text = if definition.text == 0 { item } else { definition.text };
+        let place = if matches!(definition.place, Naming::Named(_)) { text } else { 0 };
         match self.member {
             None => [place, item],
             // The closure's type tells from others the types that it stands in, `Self` and the trait among them.
@@ -453,10 +449,7 @@ pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
 #[must_use]
 pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'static Function {
     of_type::<F>(base, |name, number| {
-        let mut place = name;
-        while let Some(around) = place.strip_suffix("::{{closure}}") {
-            place = around;
-        }
+        let place = name.trim_end_matches("::{{closure}}");
         Member::Around(place, number, CapturedTypes(type_name::<C>(), type_number::<C>()))
     })
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use ndarray::Array1;
-use ndcache::tier::{Access, Backend, Filter, Share, Tier};
+use ndcache::tier::{Access, Backend, Filter, Folder, Share, Tier};
 use ndcache::{Limits, Memory, MemoryBuilder, Mode, cache};
 use tempfile::TempDir;
 
@@ -100,6 +100,33 @@ fn what_is_removed_or_purged_while_it_is_fetched_does_not_stay() {
         let entry = Memory::open(folder.path()).unwrap().entry(&noise::call(N, 1)).unwrap().expect("what was computed");
         assert_eq!(entry.origin(), None, "way {n}");
     }
+}
+
+fn half(n: u64) -> f64 {
+    n as f64 / 2.0
+}
+
+/// Its code is made of two functions, which are written down beside its results.
+#[cache]
+fn halved(n: u64) -> f64 {
+    half(n)
+}
+
+/// A cache folder has files beside results: what codes are made of.
+#[test]
+fn a_cache_folder_is_pulled_and_purged_as_a_tier_without_a_trouble() {
+    let (there, here) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let plain = Memory::open(there.path()).unwrap();
+    (0..3).for_each(|n| assert!(plain.eval(halved::call(n)) < 2.0));
+    let record = files(there.path(), ".record").remove(0);
+    assert_eq!(std::fs::read_dir(record.ancestors().nth(2).unwrap().join("code")).unwrap().count(), 1);
+    let tier = Tier::new(Folder::new(there.path()).unwrap()).share(Share::Any).access(Access::ReadWrite);
+    let memory = Memory::builder(here.path()).tier(tier).open().unwrap();
+    let pulled = memory.pull(&Filter::default()).unwrap();
+    assert_eq!((pulled.moved, pulled.failed), (3, 0), "{pulled:?}");
+    assert!(pulled.troubles.is_empty(), "{pulled:?}");
+    let purged = memory.purge(&Filter { max_bytes: Some(1 << 20), ..Filter::default() }).unwrap();
+    assert!(purged.troubles.is_empty(), "{purged:?}");
 }
 
 #[test]

@@ -191,25 +191,6 @@ fn a_tier_that_may_not_be_written_keeps_its_queue_and_is_read() {
     assert_eq!(memory.stats().misses(), 0);
 }
 
-/// A cache folder has files beside results: what codes are made of.
-#[test]
-fn a_cache_folder_is_pulled_and_purged_as_a_tier_without_a_trouble() {
-    let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let plain = Memory::open(there.path()).unwrap();
-    (0..3).for_each(|seed| drop(plain.eval(waves_at_once::call(seed))));
-    let codes = crate::support::files(there.path(), ".record")
-        .into_iter()
-        .filter(|path| path.parent().unwrap().ends_with("code"));
-    assert_eq!(codes.count(), 1);
-    let tier = Tier::new(Folder::new(there.path()).unwrap()).share(Share::Any).access(Access::ReadWrite);
-    let memory = Memory::builder(here.path()).tier(tier).open().unwrap();
-    let pulled = memory.pull(&Filter::default()).unwrap();
-    assert_eq!((pulled.moved, pulled.failed), (3, 0), "{pulled:?}");
-    assert!(pulled.troubles.is_empty(), "{pulled:?}");
-    let purged = memory.purge(&Filter { max_bytes: Some(1 << 20), ..Filter::default() }).unwrap();
-    assert!(purged.troubles.is_empty(), "{purged:?}");
-}
-
 #[test]
 fn what_is_there_can_be_pushed_and_pulled() {
     let (proxy, one, other) = (Proxy::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
