@@ -2,6 +2,7 @@
 
 pub(crate) mod fork;
 pub(crate) mod fuzz;
+mod mount;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +16,8 @@ use tempfile::TempDir;
 use tracing::Dispatch;
 use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::filter::LevelFilter;
+
+pub(crate) use mount::Mount;
 
 /// A memory in a folder of its own, which goes with the first value.
 pub(crate) fn fresh() -> (TempDir, Memory) {
@@ -104,37 +107,6 @@ pub(crate) fn skip(what: &str) -> bool {
     assert!(std::env::var_os("CI").is_none(), "{what} is needed and missing");
     println!("skipped: {what} is missing");
     true
-}
-
-/// A small file system of its own, unmounted at the end.
-pub(crate) struct Mount(TempDir);
-
-impl Mount {
-    pub(crate) fn tmpfs(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path());
-        if mount.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        skip("permission to mount a tmpfs");
-        None
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    pub(crate) fn remount(&self, option: &str) {
-        let status = Command::new("mount").args(["-o", &format!("remount,{option}")]).arg(self.path()).status();
-        assert!(status.expect("`mount` runs").success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
-    }
 }
 
 /// The record with its format number raised and its trailer mended, by docs/format.md.

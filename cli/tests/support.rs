@@ -1,5 +1,8 @@
 //! A copy of the frozen cache, and the program that looks into it.
 
+#[path = "../../tests/support/mount.rs"]
+mod mount;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,6 +13,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
+
+pub(crate) use mount::Mount;
 
 /// The frozen cache.
 const FROZEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/v1");
@@ -180,33 +185,6 @@ fn on_ext4(text: String) -> String {
             format!("{before}  ext4, mapped\n{after}")
         }
         _ => text,
-    }
-}
-
-/// A small file system of its own, unmounted at the end.
-pub(crate) struct Mount(TempDir);
-
-impl Mount {
-    /// `None` where that may not be mounted, which is said.
-    pub(crate) fn of(options: &str) -> Option<Self> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path());
-        if mount.output().is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        skip("permission to mount a tmpfs");
-        None
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.path()).status();
     }
 }
 

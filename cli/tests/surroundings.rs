@@ -70,7 +70,7 @@ fn fill(folder: &Path) -> PathBuf {
 
 #[test]
 fn on_a_full_disk_an_import_leaves_nothing_and_what_frees_room_works() {
-    let Some(small) = Mount::of("size=1m") else { return };
+    let Some(small) = Mount::tmpfs("size=1m") else { return };
     let scene = Scene::new();
     let ids = ["frozen packed@1", "frozen fit@1", "frozen mapped@1", "frozen long@1"];
     assert_eq!(scene.run(&[&["export"][..], &ids, &["-o", "in.tar"]].concat()).code, 0);

@@ -1,12 +1,13 @@
 //! What a run-time function says about its calls, and what a memory says about all.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use ndcache::dynamic::{Form, Options, RawValue, RunTimeCall, Turn, Wait, note_expiry, on_expiry};
-use ndcache::{Compression, Memory, Mode, cache};
+use ndcache::dynamic::{Form, Options, RawValue, RunTimeArgument, RunTimeCall, Turn, Wait, note_expiry, on_expiry};
+use ndcache::{Compression, FileContent, Memory, Mode, cache, digest};
 
 use super::{Computed, call, doubles};
 use crate::support::{files, fresh};
@@ -139,17 +140,12 @@ fn a_result_of_several_parts_expires_with_the_first_call_in_any() {
     assert!(call.entry(&memory).unwrap().unwrap().expires().is_some());
 }
 
-#[test]
-fn arguments_that_stand_for_files_are_looked_at_again() {
-    use ndcache::FileContent;
-    use ndcache::dynamic::RunTimeArgument;
+/// Nothing is stored of a call whose file changes while it is computed; `argument` stands for the file at a path.
+fn expect_looked_at_again(function: &str, argument: impl Fn(&Path) -> RunTimeArgument) {
     let (folder, memory) = fresh();
     let path = folder.path().join("input");
     std::fs::write(&path, b"before").unwrap();
-    let made = || {
-        let argument = RunTimeArgument::of("path", &FileContent::open(&path).unwrap()).unwrap();
-        RunTimeCall::new(super::function("reads", "1"), [argument])
-    };
+    let made = || RunTimeCall::new(super::function(function, "1"), [argument(&path)]);
     made().eval(&memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
     assert!(made().contains(&memory));
     std::fs::write(&path, b"after").unwrap();
@@ -164,27 +160,17 @@ fn arguments_that_stand_for_files_are_looked_at_again() {
 }
 
 #[test]
+fn arguments_that_stand_for_files_are_looked_at_again() {
+    let argument = |path: &Path| RunTimeArgument::of("path", &FileContent::open(path).unwrap()).unwrap();
+    expect_looked_at_again("reads", argument);
+}
+
+#[test]
 fn files_inside_of_an_argument_are_looked_at_again() {
-    use ndcache::dynamic::RunTimeArgument;
-    use ndcache::{FileContent, digest};
-    let (folder, memory) = fresh();
-    let path = folder.path().join("input");
-    std::fs::write(&path, b"before").unwrap();
-    let made = || {
-        let file = FileContent::open(&path).unwrap();
-        let argument = RunTimeArgument::new("held", digest(&(&file, 1)), "").holding(&file).unwrap();
-        RunTimeCall::new(super::function("reads inside", "1"), [argument])
-    };
-    made().eval(&memory, Form::Owned, || RawValue::of(&1_u8)).unwrap();
-    assert!(made().contains(&memory));
-    std::fs::write(&path, b"after").unwrap();
-    let changed = made();
-    let compute = || {
-        std::fs::write(&path, b"meanwhile").unwrap();
-        RawValue::of(&2_u8)
-    };
-    changed.eval(&memory, Form::Owned, compute).unwrap();
-    assert!(!changed.contains(&memory), "what was computed isn't of what was hashed");
+    expect_looked_at_again("reads inside", |path| {
+        let file = FileContent::open(path).unwrap();
+        RunTimeArgument::new("held", digest(&(&file, 1)), "").holding(&file).unwrap()
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use ndcache::{Memory, call};
 
-use super::identity::{Three, Two, check};
+use super::identity::{Three, Two, branches, check};
 use crate::support::fresh;
 
 /// What stands in one place and not in another.
@@ -153,19 +153,6 @@ fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
 }
 
 work! { Two 2.0, Three 3.0 }
-
-/// In each branch the same text, but for the constant.
-macro_rules! branches {
-    ($first:expr, |$k:ident| $($body:tt)*) => {
-        if $first {
-            const $k: f64 = 2.0;
-            $($body)*
-        } else {
-            const $k: f64 = 3.0;
-            $($body)*
-        }
-    };
-}
 
 /// One place in the text, which the macro puts into both branches.
 fn sibling_closure(memory: &Memory, first: bool) -> f64 {

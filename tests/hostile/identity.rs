@@ -150,6 +150,8 @@ macro_rules! branches {
     };
 }
 
+pub(super) use branches;
+
 #[cache]
 fn by_type<T: Factor>(x: f64) -> f64 {
     x * T::FACTOR

@@ -101,8 +101,7 @@ fn a_purge_that_another_one_has_overwritten_is_put_back_with_the_next_renewal() 
     let memory = proxy.memory(folder.path());
     Memory::open(third.path()).unwrap().eval(steps::call(N));
     memory.purge(&Filter { function: Some(steps::function().path().to_owned()), ..Filter::default() }).unwrap();
-    let until = Deadline::after(Duration::from_secs(60));
-    proxy.objects.put(&Put::new("deny", until), &b"1 ffffffffffffffffffffffffffffffff\n".to_vec()).unwrap();
+    put_purges(&proxy, b"1 ffffffffffffffffffffffffffffffff\n");
     drop(memory);
     let_ten_minutes_pass(folder.path());
     drop(proxy.memory(folder.path()));
@@ -116,16 +115,28 @@ fn list_of_purges(lines: u64) -> Vec<u8> {
     (0..lines).flat_map(|n| format!("{} {n:032x}\n", 1_700_000_000_000_000_000_u64 + n).into_bytes()).collect()
 }
 
-#[test]
-fn a_list_of_purges_never_grows_longer_than_can_be_read() {
-    let proxy = Proxy::new();
-    let folder = TempDir::new().unwrap();
+/// A place that has a result and this list of purges, and the memory from which it has the result.
+fn purged(list: &[u8]) -> (Proxy, TempDir, Memory) {
+    let (proxy, folder) = (Proxy::new(), TempDir::new().unwrap());
     let memory = proxy.memory(folder.path());
     memory.eval(steps::call(N));
     flush(&memory);
-    let until = || Deadline::after(Duration::from_secs(60));
+    put_purges(&proxy, list);
+    (proxy, folder, memory)
+}
+
+fn put_purges(proxy: &Proxy, list: &[u8]) {
+    proxy.objects.put(&Put::new("deny", until()), &list.to_vec()).unwrap();
+}
+
+fn until() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
+}
+
+#[test]
+fn a_list_of_purges_never_grows_longer_than_can_be_read() {
     let full = list_of_purges((4 << 20) / 53);
-    proxy.objects.put(&Put::new("deny", until()), &full).unwrap();
+    let (proxy, _folder, memory) = purged(&full);
     // One line for each result, and there is room for none.
     let since = Some(std::time::UNIX_EPOCH);
     let error = memory.purge(&Filter { since, ..Filter::default() }).unwrap_err().to_string();
@@ -139,16 +150,10 @@ fn a_list_of_purges_never_grows_longer_than_can_be_read() {
 
 #[test]
 fn nothing_is_fetched_while_a_list_of_purges_is_too_long_to_be_read() {
-    let proxy = Proxy::new();
-    let folder = TempDir::new().unwrap();
-    let memory = proxy.memory(folder.path());
-    memory.eval(steps::call(N));
-    flush(&memory);
-    let until = || Deadline::after(Duration::from_secs(60));
-    proxy.objects.put(&Put::new("deny", until()), &list_of_purges((4 << 20) / 50)).unwrap();
+    let (proxy, ..) = purged(&list_of_purges((4 << 20) / 50));
     let other = TempDir::new().unwrap();
     let machine = proxy.memory(other.path());
     assert_eq!(machine.pull(&Filter::default()).unwrap().moved, 0);
-    proxy.objects.put(&Put::new("deny", until()), &Vec::new()).unwrap();
+    put_purges(&proxy, b"");
     assert_eq!(proxy.memory(other.path()).pull(&Filter::default()).unwrap().moved, 1);
 }

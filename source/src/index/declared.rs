@@ -187,18 +187,26 @@ pub(crate) fn blocks(index: &Index, around: ItemId, from: usize, to: usize) -> V
     found
 }
 
+/// Whether the name of an item other than a module follows this keyword.
+pub(crate) fn names_item(keyword: Symbol) -> bool {
+    matches!(
+        keyword,
+        Symbol::CONST
+            | Symbol::STATIC
+            | Symbol::FN
+            | Symbol::STRUCT
+            | Symbol::ENUM
+            | Symbol::UNION
+            | Symbol::TYPE
+            | Symbol::TRAIT
+    )
+}
+
 /// The declaration, import or macro call that the token at `at` begins, or whose keyword it is.
 fn statement(index: &Index, file: &File, at: usize, to: usize) -> Option<(usize, usize)> {
     let symbol = file.symbol(at);
     let declared = match symbol {
-        Symbol::CONST
-        | Symbol::STATIC
-        | Symbol::FN
-        | Symbol::STRUCT
-        | Symbol::ENUM
-        | Symbol::UNION
-        | Symbol::TYPE
-        | Symbol::TRAIT => file.is_ident(at + 1) && file.symbol(at.wrapping_sub(1)) != Symbol::STAR,
+        keyword if names_item(keyword) => file.is_ident(at + 1) && file.symbol(at.wrapping_sub(1)) != Symbol::STAR,
         _ => file.tokens[at].kind == Kind::Ident && declares(file, symbol, at),
     };
     let called = || {

@@ -21,7 +21,7 @@ use crate::symbol::{Map, Set, Symbol, Symbols};
 
 pub(crate) use attributes::{Attribute, attributes, deriving, makes_tests};
 pub(crate) use body::{begins_statement, named_closures};
-pub(crate) use declared::{Declared, blocks, declared};
+pub(crate) use declared::{Declared, blocks, declared, names_item};
 pub(crate) use load::nearer;
 pub(crate) use text::{evaluated, is_variable};
 pub(crate) use uses::{renamed, used};

@@ -14,6 +14,11 @@ pub(super) fn reach(text: &str, name: &str, sought: Sought, nth: usize) -> Reach
     Resolver::new(&index).reach(&place, &[]).unwrap()
 }
 
+fn closure_in_line(krate: &Crate, line: usize) -> Place {
+    let (name, sought) = ("\"c\"".to_owned(), Sought::Closure);
+    Place { file: krate.path("src/lib.rs"), line, name, sought, ..Place::default() }
+}
+
 fn closure(text: &str) -> [u8; 16] {
     reach(text, "\"c\"", Sought::Closure, 0).digest
 }
@@ -138,14 +143,7 @@ fn main() {
             ("src/table.rs", value),
         ]);
         let index = krate.index();
-        let place = Place {
-            file: krate.path("src/lib.rs"),
-            line: 4,
-            name: "\"c\"".to_owned(),
-            sought: Sought::Closure,
-            ..Place::default()
-        };
-        let reached = Resolver::new(&index).reach(&place, &[]).unwrap();
+        let reached = Resolver::new(&index).reach(&closure_in_line(&krate, 4), &[]).unwrap();
         names(&reached).contains(&"k")
     };
     assert!(with("k()"));
@@ -160,14 +158,7 @@ fn what_a_file_declares_that_a_body_includes_counts_in_its_closures() {
             );
             let krate = Crate::new(&[("src/lib.rs", &text), (&format!("src/{file}"), value)]);
             let index = krate.index();
-            let place = Place {
-                file: krate.path("src/lib.rs"),
-                line: 4,
-                name: "\"c\"".to_owned(),
-                sought: Sought::Closure,
-                ..Place::default()
-            };
-            Resolver::new(&index).reach(&place, &[]).unwrap().digest
+            Resolver::new(&index).reach(&closure_in_line(&krate, 4), &[]).unwrap().digest
         };
         assert_ne!(digest("const K: f64 = 2.0;"), digest("const K: f64 = 3.0;"), "{include}");
     }

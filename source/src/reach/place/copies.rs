@@ -5,7 +5,7 @@
 
 use super::{Place, Sought, callers, token};
 use crate::file::File;
-use crate::index::{Index, Item, ItemId, ItemKind, begins_statement, blocks, called_macro, named_closures};
+use crate::index::{Index, Item, ItemId, ItemKind, begins_statement, blocks, called_macro, named_closures, names_item};
 use crate::lex::Kind;
 use crate::mention::evaluates;
 use crate::prelude::is_standard_macro;
@@ -232,15 +232,7 @@ fn declares(index: &Index, file: &File, (from, to): (usize, usize), except: usiz
 fn begins_declaration(file: &File, at: usize) -> bool {
     let next = file.symbol(at + 1);
     match file.symbol(at) {
-        Symbol::CONST
-        | Symbol::STATIC
-        | Symbol::FN
-        | Symbol::STRUCT
-        | Symbol::ENUM
-        | Symbol::UNION
-        | Symbol::TYPE
-        | Symbol::TRAIT
-        | Symbol::MOD => {
+        keyword if names_item(keyword) || keyword == Symbol::MOD => {
             let is_no_item = matches!(file.symbol(at.wrapping_sub(1)), Symbol::STAR | Symbol::LT | Symbol::DOT);
             !is_no_item && (file.is_ident(at + 1) || next == Symbol::DOLLAR)
         }
