@@ -229,6 +229,23 @@ fn an_entry_is_found_by_the_beginning_of_its_key() {
 }
 
 #[test]
+fn an_entry_is_named_by_its_function_and_key() {
+    let (_folder, memory) = fresh();
+    memory.eval(ramp::call(5));
+    memory.eval(total::call(&ramp::compute(5)));
+    let (ramp, total) = (ramp::function().path(), total::function().path());
+    let key = memory.entries_named(ramp).next().unwrap().unwrap().key();
+    let found = memory.entry_by_id((ramp, key)).unwrap().unwrap();
+    assert_eq!((found.function(), found.key()), (ramp, key));
+    // What lies elsewhere isn't that function's.
+    assert!(memory.entry_by_id((total, key)).unwrap().is_none());
+    assert!(memory.entry_by_id(("another", key)).unwrap().is_none());
+    assert!(!memory.remove_entry((total, key)).unwrap());
+    assert!(memory.remove_entry((ramp, key)).unwrap());
+    assert!(memory.entry_by_id((ramp, key)).unwrap().is_none());
+}
+
+#[test]
 fn what_is_removed_by_its_key_is_not_remembered() {
     let (_folder, memory) = fresh();
     memory.eval(ramp::call(3000));

@@ -24,8 +24,9 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What names an entry: a [`Key`], an [`Entry`], one of a [`Plan`](crate::inspect::Plan), or a text with the key's first hexadecimal digits, at least four of
-/// them and in either case. The trait is sealed.
+/// What names an entry: a [`Key`], an [`Entry`], one of a [`Plan`](crate::inspect::Plan), or a text with the key's first
+/// hexadecimal digits, at least four of them and in either case. With the path of its function before it, as in
+/// `("study::fit", key)`, a key says where the entry is, and no folder is listed. The trait is sealed.
 pub trait EntryId: sealed::Sealed {
     /// The digits that are known of the key.
     #[doc(hidden)]
@@ -51,6 +52,18 @@ macro_rules! ids {
 }
 
 ids! { str String Key }
+
+impl sealed::Sealed for (&str, Key) {}
+
+impl EntryId for (&str, Key) {
+    fn digits(&self) -> String {
+        self.1.to_string()
+    }
+
+    fn folder(&self) -> Option<String> {
+        Some(key::folder(self.0))
+    }
+}
 
 impl sealed::Sealed for Entry {}
 
@@ -147,8 +160,8 @@ impl Memory {
 
     /// The entry whose key begins with `id`, without its value; `None` if there is none.
     ///
-    /// Lists one shard of each function, and reads one record. Where one can't be listed the others are looked through all
-    /// the same.
+    /// Lists one shard of each function, and reads one record; lists nothing for an `id` that says of which function the
+    /// entry is. Where a shard can't be listed the others are looked through all the same.
     ///
     /// # Errors
     ///
@@ -172,6 +185,12 @@ impl Memory {
     /// ```
     pub fn entry_by_id(&self, id: impl EntryId) -> Result<Option<Entry>> {
         let Some(engine) = &self.0 else { return Ok(None) };
+        if let Some(site) = known_site(&id) {
+            engine.archive.reopen(false);
+            if let Some(entry) = engine.entry_at(&site)? {
+                return Ok(Some(entry));
+            }
+        }
         let Some(site) = engine.find_site(&id)? else { return Ok(None) };
         engine.entry_at(&site)
     }
@@ -253,14 +272,11 @@ impl Engine {
     /// Where records are whose keys begin with `id`: all of one key.
     fn find_sites(&self, id: &impl EntryId) -> Result<Vec<Site>> {
         self.archive.reopen(false);
-        let digits = digits(&id.digits())?;
-        if let (Some(folder), Ok(key)) = (id.folder(), digits.parse::<Key>()) {
-            // Nothing has to be listed for what says where it is.
-            let site = Site::new(folder, key);
-            if let Ok(Some(_)) = self.archive.disk.stat(&site.record()) {
-                return Ok(vec![site]);
-            }
+        let is_there = |site: &Site| matches!(self.archive.disk.stat(&site.record()), Ok(Some(_)));
+        if let Some(site) = known_site(id).filter(is_there) {
+            return Ok(vec![site]);
         }
+        let digits = digits(&id.digits())?;
         let found = candidates(&self.archive.disk, &digits, id.folder())?;
         match found.iter().any(|site| site.key() != found[0].key()) {
             true => Err(self.ambiguous(&digits, &found, found.len())),
@@ -318,6 +334,12 @@ impl Engine {
         }
         Error::invalid(format!("key `{digits}` is the beginning of {count} entries: {listed}"))
     }
+}
+
+/// Where the entry is of which `id` says both function and key; nothing has to be listed for it.
+fn known_site(id: &impl EntryId) -> Option<Site> {
+    let folder = id.folder()?;
+    id.digits().parse().ok().map(|key| Site::new(folder, key))
 }
 
 /// The digits of a key, in lower case.
