@@ -139,6 +139,11 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// Whether any order will do, and all is wanted.
+    pub(crate) fn is_free(self) -> bool {
+        self.sort.is_none() && !self.reverse && self.count.is_none()
+    }
+
     /// Turns a list that is in order, and shortens it, as it is asked for.
     pub(crate) fn finish<T>(self, list: &mut Vec<T>) {
         if self.reverse {

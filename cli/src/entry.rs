@@ -1,5 +1,7 @@
 //! Entries as they are named, listed and told.
 
+use std::cmp::Reverse;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use ndcache::inspect::{StoredArray, Value};
@@ -9,10 +11,13 @@ use serde_json::{Value as Json, json};
 use crate::cache;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, short, shown};
+use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, safe_json, short, shown};
 
 /// The longest text of a result.
 const RESULT: usize = 60;
+
+/// How many entries are put in order at once where only the latest are wanted.
+const FEW: usize = 64;
 
 /// Opens the cache for a command that reads one entry, which may be named by a file in it.
 pub(crate) fn open_for(out: &mut Out, id: &str) -> Outcome<Memory> {
@@ -34,8 +39,8 @@ pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
         let is_here = entry.path().parent().and_then(|here| here.canonicalize().ok()) == folder;
         return if is_here { Ok(entry) } else { Err(none()) };
     }
-    if let Some((mut entries, at)) = numbered(memory, id)? {
-        return Ok(entries.swap_remove(at));
+    if let Some(entry) = numbered(memory, id)? {
+        return Ok(entry);
     }
     if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(no_id(memory, id));
@@ -57,22 +62,37 @@ fn no_id(memory: &Memory, id: &str) -> Failure {
     }
 }
 
-/// The entries of the function that `smooth@3` names, the latest first, and the place of the one that is meant; `None`
-/// for a text without an `@`.
+/// The entry that `smooth@3` names, the third latest one of its function; `None` for a text without an `@`.
 ///
 /// # Errors
 /// Returns a failure when there is no such function, or no such entry of it.
-pub(crate) fn numbered(memory: &Memory, id: &str) -> Outcome<Option<(Vec<Entry>, usize)>> {
-    let Some((function, number)) = id.rsplit_once('@') else { return Ok(None) };
+fn numbered(memory: &Memory, id: &str) -> Outcome<Option<Entry>> {
+    let Some((name, number)) = id.rsplit_once('@') else { return Ok(None) };
     let number: usize = number.parse().ok().filter(|&number| number > 0).ok_or_else(|| {
         Failure::usage(format!("entry is `{}`, expected such as `smooth@1`, the latest of `smooth`", safe(id)))
     })?;
-    let mut entries = of_function(memory, function, &mut |_| {})?;
-    entries.sort_by_key(|entry| std::cmp::Reverse((entry.created(), entry.key())));
-    match entries.len() < number {
-        true => Err(none(memory, id)),
-        false => Ok(Some((entries, number - 1))),
+    let mut latest = latest(memory, &function(memory, name)?, number);
+    match latest.pop().filter(|_| latest.len() == number - 1) {
+        None => Err(none(memory, id)),
+        found => Ok(found),
     }
+}
+
+/// The latest entries of the function with this path, as far as they can be read: the newest first, at most so many.
+pub(crate) fn latest(memory: &Memory, function: &str, most: usize) -> Vec<Entry> {
+    let newest_first = |entry: &Entry| (Reverse(entry.created()), entry.key());
+    let mut latest: Vec<Entry> = Vec::new();
+    for entry in memory.entries_named(function).filter_map(Result::ok) {
+        latest.push(entry);
+        // Of a function with very many entries few are kept.
+        if latest.len() >= most.saturating_mul(2).max(FEW) {
+            latest.sort_unstable_by_key(newest_first);
+            latest.truncate(most);
+        }
+    }
+    latest.sort_unstable_by_key(newest_first);
+    latest.truncate(most);
+    latest
 }
 
 fn none(memory: &Memory, id: &str) -> Failure {
@@ -339,6 +359,44 @@ pub(crate) fn entry_json(entry: &Entry) -> Json {
     })
 }
 
+/// An entry as JSON in one line, which is the text of [`entry_json`]: of a list that has very many.
+pub(crate) fn entry_line(entry: &Entry) -> String {
+    let mut line = String::with_capacity(512);
+    line.push_str(r#"{"arguments":["#);
+    for (at, argument) in entry.arguments().iter().enumerate() {
+        line.push_str(if at == 0 { r#"{"digest":""# } else { r#",{"digest":""# });
+        let _ = write!(line, "{}", argument.digest());
+        line.push_str(r#"","name":"#);
+        quote(argument.name(), &mut line);
+        line.push_str(r#","text":"#);
+        quote(argument.text(), &mut line);
+        line.push('}');
+    }
+    let (created, used) = (rfc3339(entry.created()), rfc3339(entry.used()));
+    let (bytes, duration, edited) = (entry.bytes(), nanoseconds(entry.duration()), entry.edited());
+    let _ = write!(line, r#"],"bytes":{bytes},"created":"{created}","duration_ns":{duration},"edited":{edited}"#);
+    line.push_str(r#","function":"#);
+    quote(entry.function(), &mut line);
+    let _ = write!(line, r#","key":"{}","origin":"#, entry.key());
+    match entry.origin() {
+        Some(origin) => quote(origin, &mut line),
+        None => line.push_str("null"),
+    }
+    line.push_str(r#","path":"#);
+    quote(&entry.path().to_string_lossy(), &mut line);
+    let _ = write!(line, r#","used":"{used}"}}"#);
+    safe_json(line)
+}
+
+/// Appends a text as JSON has it.
+fn quote(text: &str, line: &mut String) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        line.extend(["\"", text, "\""]);
+    } else {
+        line.push_str(&json!(text).to_string());
+    }
+}
+
 /// An array as JSON.
 pub(crate) fn array_json(array: &StoredArray) -> Json {
     json!({
@@ -351,4 +409,36 @@ pub(crate) fn array_json(array: &StoredArray) -> Json {
         "codec": array.codec(),
         "file": array.file().map(|file| file.display().to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[ndcache::cache]
+    fn told(text: &str, n: f64) -> String {
+        format!("{text} {n}")
+    }
+
+    #[ndcache::cache(name = "größe \"of\" \\ it")]
+    fn named() -> u64 {
+        1
+    }
+
+    #[test]
+    fn a_line_of_an_entry_is_its_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path().join("a \"folder\"")).unwrap();
+        for text in ["", "plain", "\"quoted\" \\ and a\nline", "größe \u{202e}\u{1b}[31m", "\u{7f}"] {
+            memory.eval(told::call(text, 1.5));
+        }
+        memory.eval(named::call());
+        let lines = memory
+            .entries()
+            .map(Result::unwrap)
+            .map(|entry| (entry_line(&entry), safe_json(entry_json(&entry).to_string())));
+        let lines: Vec<_> = lines.collect();
+        assert_eq!(lines.len(), 6);
+        lines.into_iter().for_each(|(line, document)| assert_eq!(line, document));
+    }
 }

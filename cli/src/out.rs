@@ -25,6 +25,22 @@ pub(crate) struct Out {
     goes_on: bool,
 }
 
+/// A list in a document that is being printed.
+pub(crate) struct List {
+    /// What stands before its first item, between two of them, and behind the last one.
+    before: &'static str,
+    between: &'static str,
+    after: &'static str,
+    /// The rest of the document.
+    end: String,
+    has_items: bool,
+}
+
+/// An item of a list in a document, as it is printed there.
+pub(crate) fn item_text(item: &Value) -> String {
+    safe_json(serde_json::to_string_pretty(item).unwrap_or_default()).replace('\n', "\n    ")
+}
+
 /// What a text is coloured by.
 #[derive(Clone, Copy)]
 pub(crate) enum Style {
@@ -108,6 +124,35 @@ impl Out {
         text = safe_json(text);
         text.push('\n');
         text
+    }
+
+    /// Begins the document of a command whose list of this name is of any length: its items are printed as they come.
+    pub(crate) fn begin_list(&mut self, mut document: Value, name: &str) -> Outcome<List> {
+        if let Value::Object(fields) = &mut document {
+            fields.insert(name.to_owned(), json!([]));
+        }
+        let text = self.document_text(document);
+        let (colon, before, between, after) =
+            if self.common.jsonl { (":", "", ",", "") } else { (": ", "\n    ", ",\n    ", "\n  ") };
+        // No text in it has quotes that aren't escaped, and so none of them is this.
+        let open = format!("{name:?}{colon}[");
+        let (begin, end) = text.split_once(&open).unwrap_or((&text, ""));
+        self.bytes(begin.as_bytes())?;
+        self.bytes(open.as_bytes())?;
+        Ok(List { before, between, after, end: end.to_owned(), has_items: false })
+    }
+
+    /// Prints the next item of a list, which [`item_text`] has made.
+    pub(crate) fn list_item(&mut self, list: &mut List, item: &str) -> Outcome<()> {
+        let has_items = std::mem::replace(&mut list.has_items, true);
+        self.bytes(if has_items { list.between } else { list.before }.as_bytes())?;
+        self.bytes(item.as_bytes())
+    }
+
+    /// Prints what stands behind a list in its document.
+    pub(crate) fn end_list(&mut self, list: List) -> Outcome<()> {
+        self.bytes(if list.has_items { list.after } else { "" }.as_bytes())?;
+        self.bytes(list.end.as_bytes())
     }
 
     /// One of a list of any length.

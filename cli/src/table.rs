@@ -9,10 +9,17 @@ use crate::text::{safe, width};
 /// The narrowest that a column is cut to.
 const NARROWEST: usize = 8;
 
+/// How many rows of a table of any length are printed at a time.
+pub(crate) const PIECE: usize = 4096;
+
 /// Rows of text below a head.
 pub(crate) struct Table {
     head: Vec<(&'static str, Align)>,
     rows: Vec<Vec<String>>,
+    /// How wide the widest cell of each column is, of those that were printed.
+    widths: Vec<usize>,
+    /// The head was printed, and rows below it.
+    is_begun: bool,
     /// The column that is cut where the terminal is too narrow.
     elastic: usize,
     /// What columns do before that.
@@ -43,7 +50,16 @@ pub(crate) use Give::{Hide, Shrink};
 
 impl Table {
     pub(crate) fn new(head: &[(&'static str, Align)], elastic: usize) -> Self {
-        Self { head: head.to_vec(), rows: Vec::new(), elastic, gives: Vec::new(), list: None, path: None }
+        Self {
+            head: head.to_vec(),
+            rows: Vec::new(),
+            widths: head.iter().map(|(name, _)| width(name)).collect(),
+            is_begun: false,
+            elastic,
+            gives: Vec::new(),
+            list: None,
+            path: None,
+        }
     }
 
     /// The table with columns that give way, in this order, before the elastic one is cut further.
@@ -69,23 +85,31 @@ impl Table {
         self.rows.push(cells.into_iter().map(shown).collect());
     }
 
-    pub(crate) fn print(self, out: &mut Out) -> Outcome<()> {
-        let mut widths: Vec<usize> = self.head.iter().map(|(name, _)| width(name)).collect();
+    /// Prints the table, or what is left of it.
+    pub(crate) fn print(mut self, out: &mut Out) -> Outcome<()> {
+        if self.is_begun && self.rows.is_empty() { Ok(()) } else { self.print_piece(out) }
+    }
+
+    /// Prints the rows so far, so that a table of any length takes the memory of a piece. Columns that a later piece needs
+    /// wider are so from there on.
+    pub(crate) fn print_piece(&mut self, out: &mut Out) -> Outcome<()> {
         for row in &self.rows {
-            for (widest, cell) in widths.iter_mut().zip(row) {
+            for (widest, cell) in self.widths.iter_mut().zip(row) {
                 *widest = (*widest).max(width(cell));
             }
         }
-        if let Some(room) = out.width() {
-            widths = self.fitted(widths, room);
+        let widths = match out.width() {
+            Some(room) => self.fitted(self.widths.clone(), room),
+            None => self.widths.clone(),
+        };
+        if !self.is_begun {
+            self.is_begun = true;
+            let head: Vec<String> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let line = self.line(&head, &widths);
+            out.line(out.styled(Style::Head, &line))?;
         }
-        let head: Vec<String> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let line = self.line(&head, &widths);
-        out.line(out.styled(Style::Head, &line))?;
-        for row in &self.rows {
-            out.line(self.line(row, &widths))?;
-        }
-        Ok(())
+        let rows = std::mem::take(&mut self.rows);
+        rows.iter().try_for_each(|row| out.line(self.line(row, &widths)))
     }
 
     /// The widths with which the table is so wide at most, as far as its columns give way; a hidden one has none.

@@ -7,7 +7,7 @@ use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::survey::FileRole;
 use crate::folder::walk::{Shards, Unlisted};
-use crate::key;
+use crate::key::{self, Key};
 use crate::memory::Memory;
 use crate::store::Disk;
 
@@ -43,17 +43,18 @@ impl Memory {
         if !(share > 0.0 && share <= 1.0) {
             return Err(Error::invalid(format!("share is {share}, expected more than 0 and at most 1")));
         }
-        let (mut chosen, mut unlisted) = (Vec::new(), Vec::new());
+        let (mut listed, mut unlisted) = (Listed::default(), Vec::new());
         if let Some(engine) = &self.0 {
             engine.archive.reopen(false);
             let disk = &engine.archive.disk;
-            chosen = spread(
-                sites(disk, function, |folder| unlisted.push((disk.path_of(&folder.name), Err(folder.error))))?,
-                share,
-            );
+            let bad = |folder: Unlisted| unlisted.push((disk.path_of(&folder.name), Err(folder.error)));
+            listed = Listed::of(disk, function, bad)?;
+            spread(&mut listed.places, share);
         }
-        Ok(unlisted.into_iter().chain(chosen.into_iter().filter_map(|site| {
+        let Listed { folders, places } = listed;
+        Ok(unlisted.into_iter().chain(places.into_iter().filter_map(move |(key, folder)| {
             let engine = self.0.as_ref()?;
+            let site = Site::new(folders[folder as usize].clone(), key);
             // One that was removed meanwhile is none of them.
             let entry = engine.entry_at(&site).transpose()?;
             Some((engine.archive.disk.path().join(site.record()), entry))
@@ -61,57 +62,73 @@ impl Memory {
     }
 }
 
-/// Where the records are, in the order of their keys, which are random; `bad` hears of folders that can't be listed.
-fn sites(disk: &Disk, function: Option<&str>, mut bad: impl FnMut(Unlisted)) -> Result<Vec<Site>> {
-    let shards = match function {
-        Some(function) => Shards::of_function(key::folder(function)),
-        None => Shards::of(disk)?,
-    };
-    let mut sites = Vec::new();
-    while let Some(listing) = shards.next(disk) {
-        let listing = match listing {
-            Ok(listing) => listing,
-            // A link in its place, which isn't the cache's.
-            Err(unlisted) if unlisted.error.kind() == ErrorKind::Damaged => continue,
-            Err(unlisted) => {
-                bad(unlisted);
-                continue;
-            }
-        };
-        let Some((folder, shard)) = listing.name.rsplit_once('/') else { continue };
-        for item in &listing.items {
-            if let FileRole::Record(key) = FileRole::of(&item.name, shard) {
-                sites.push(Site::new(folder.to_owned(), key));
-            }
-        }
-    }
-    sites.sort_by(|a, b| (a.key(), a.folder()).cmp(&(b.key(), b.folder())));
-    Ok(sites)
+/// Where records are, in a few bytes each.
+#[derive(Default)]
+struct Listed {
+    /// The folders of functions.
+    folders: Vec<String>,
+    /// The key of each, and the index of its folder: in the order of the keys, which are random.
+    places: Vec<(Key, u32)>,
 }
 
-/// This share of the sites, rounded up and evenly spread.
-fn spread(sites: Vec<Site>, share: f64) -> Vec<Site> {
-    let most = ((sites.len() as f64 * share).ceil() as usize).min(sites.len());
-    let chosen = |at: usize| (at * most) / sites.len() != ((at + 1) * most) / sites.len();
-    let places: Vec<bool> = (0..sites.len()).map(chosen).collect();
-    sites.into_iter().zip(places).filter_map(|(site, chosen)| chosen.then_some(site)).collect()
+impl Listed {
+    /// The records of a function, or of all; `bad` hears of folders that can't be listed.
+    fn of(disk: &Disk, function: Option<&str>, mut bad: impl FnMut(Unlisted)) -> Result<Self> {
+        let shards = match function {
+            Some(function) => Shards::of_function(key::folder(function)),
+            None => Shards::of(disk)?,
+        };
+        let mut places = Vec::new();
+        while let Some(listing) = shards.next(disk) {
+            let listing = match listing {
+                Ok(listing) => listing,
+                // A link in its place, which isn't the cache's.
+                Err(unlisted) if unlisted.error.kind() == ErrorKind::Damaged => continue,
+                Err(unlisted) => {
+                    bad(unlisted);
+                    continue;
+                }
+            };
+            let Some((_, shard)) = listing.name.rsplit_once('/') else { continue };
+            // A file system holds fewer folders than that.
+            let folder = u32::try_from(listing.function).unwrap_or(u32::MAX);
+            for item in &listing.items {
+                if let FileRole::Record(key) = FileRole::of(&item.name, shard) {
+                    places.push((key, folder));
+                }
+            }
+        }
+        let folders = shards.into_functions();
+        places.sort_unstable_by_key(|&(key, folder)| (key, &*folders[folder as usize]));
+        Ok(Self { folders, places })
+    }
+}
+
+/// Keeps this share of what is listed, rounded up and evenly spread.
+fn spread<T>(places: &mut Vec<T>, share: f64) {
+    let all = places.len();
+    let most = ((all as f64 * share).ceil() as usize).min(all);
+    let mut at = 0;
+    places.retain(|_| {
+        at += 1;
+        (at - 1) * most / all != at * most / all
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
-    use crate::key::Key;
 
     #[test]
     fn a_share_is_spread_evenly_and_never_empty() {
-        let sites = |count: u8| (0..count).map(|n| Site::new("f/x", Key::from_digest(Digest::from_bytes([n; 16]))));
+        let spread = |count: u8, share: f64| {
+            let mut places: Vec<u8> = (0..count).collect();
+            spread(&mut places, share);
+            places
+        };
         for (count, share, expected) in [(0, 0.5, 0), (1, 0.01, 1), (10, 0.05, 1), (10, 0.25, 3), (10, 1.0, 10)] {
-            let chosen = spread(sites(count).collect(), share);
-            assert_eq!(chosen.len(), expected, "{count} {share}");
+            assert_eq!(spread(count, share).len(), expected, "{count} {share}");
         }
-        let chosen: Vec<_> = spread(sites(100).collect(), 0.1).iter().map(Site::key).collect();
-        let wanted: Vec<_> = sites(100).map(|site| site.key()).skip(9).step_by(10).collect();
-        assert_eq!(chosen, wanted);
+        assert_eq!(spread(100, 0.1), (0..100).skip(9).step_by(10).collect::<Vec<u8>>());
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use crate::cache;
 use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::out::Out;
-use crate::table::{Hide, Left, Right, Table};
+use crate::out::{Out, item_text};
+use crate::table::{Hide, Left, PIECE, Right, Table};
 use crate::text::{Alike, ago, count, duration, entries, idle, nanoseconds, several, shown, size};
 
 /// Whether something is removed, and whether that is asked before.
@@ -117,7 +117,10 @@ fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
     }
     let head = [("KEY", Left), ("CALL", Left), ("SIZE", Right), ("AGAIN", Right), ("LAST USED", Left), ("WHY", Left)];
     let mut table = Table::new(&head, 1).gives(&[Hide(5), Hide(4), Hide(3)]);
-    for entry in plan.entries() {
+    for (at, entry) in plan.entries().enumerate() {
+        if at > 0 && at % PIECE == 0 {
+            table.print_piece(out)?;
+        }
         let key = entry.key().to_string()[..8].to_owned();
         let found = memory.entry_by_id(entry).ok().flatten();
         let call = found.map_or_else(|| shown(entry.function()).into_owned(), |found| call(&found));
@@ -141,8 +144,7 @@ fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
             "reason": it.reason.to_string(),
         })
     };
-    let keys: Vec<Json> = plan.entries().map(|entry| json!(entry.key().to_string())).collect();
-    out.document(json!({
+    let document = json!({
         "entries": plan.len(),
         "bytes": plan.bytes(),
         "total_entries": plan.total().items,
@@ -150,7 +152,10 @@ fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
         "duration_ns": nanoseconds(plan.duration()),
         "garbage_files": plan.garbage().items,
         "functions": plan.by_function().iter().map(function).collect::<Vec<_>>(),
-        "keys": keys,
         "removed": executed,
-    }))
+    });
+    let mut keys = out.begin_list(document, "keys")?;
+    // A plan may have very many.
+    plan.entries().try_for_each(|entry| out.list_item(&mut keys, &item_text(&json!(entry.key().to_string()))))?;
+    out.end_list(keys)
 }

@@ -16,6 +16,9 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
 use crate::text::{count, entries, parse_percent, safe, size};
 
+/// How many entries are checked at once.
+const PIECE: usize = 4096;
+
 /// What was found.
 #[derive(Default)]
 struct Found {
@@ -107,29 +110,41 @@ fn whole(memory: &Memory, out: &mut Out) -> Outcome<Found> {
 /// again.
 fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outcome<Found> {
     let function = name.map(|name| function(memory, name)).transpose()?;
-    let (mut found, mut whole) = (Found::default(), Vec::new());
-    for (path, entry) in memory.sample(function.as_deref(), share)? {
-        // What isn't a record is a folder that can't be listed.
-        found.entries += u64::from(key(&path).is_some());
-        match entry {
-            Ok(entry) => whole.push(entry),
-            Err(error) => found.problems.push((path, problem(&error))),
+    let (mut found, mut total) = (Found::default(), 0);
+    let mut sample = memory.sample(function.as_deref(), share)?;
+    let bar = out.bar(|| sampled(memory, function.as_deref(), share));
+    // A piece at a time: nobody has to have all entries of a large cache.
+    loop {
+        let piece: Vec<_> = sample.by_ref().take(PIECE).collect();
+        if piece.is_empty() {
+            break;
+        }
+        let check = |(path, entry): (PathBuf, ndcache::Result<Entry>)| {
+            let bytes = entry.as_ref().map_or(0, Entry::bytes);
+            let checked = entry.and_then(|entry| entry.verify().inspect(|bytes| bar.advance(*bytes)));
+            (path, bytes, checked)
+        };
+        for (path, bytes, checked) in piece.into_par_iter().map(check).collect::<Vec<_>>() {
+            // What isn't a record is a folder that can't be listed.
+            found.entries += u64::from(key(&path).is_some());
+            total += bytes;
+            match checked {
+                Ok(bytes) => found.bytes += bytes,
+                // Somebody has removed it meanwhile.
+                Err(error) if error.kind() == ErrorKind::Changed => {}
+                Err(error) => found.problems.push((path, problem(&error))),
+            }
         }
     }
-    let total = whole.iter().map(Entry::bytes).sum();
-    let bar = out.bar(|| total);
-    let checked: Vec<_> = whole.par_iter().map(|entry| entry.verify().inspect(|bytes| bar.advance(*bytes))).collect();
     bar.clear();
-    for (entry, checked) in whole.iter().zip(checked) {
-        match checked {
-            Ok(bytes) => found.bytes += bytes,
-            // Somebody has removed it meanwhile.
-            Err(error) if error.kind() == ErrorKind::Changed => {}
-            Err(error) => found.problems.push((entry.path().to_owned(), problem(&error))),
-        }
-    }
     found.problems.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(Found { total: Some(total), ..found })
+}
+
+/// The bytes of a sample, as far as its records can be read.
+fn sampled(memory: &Memory, function: Option<&str>, share: f64) -> u64 {
+    let sample = memory.sample(function, share);
+    sample.map_or(0, |sample| sample.filter_map(|(_, entry)| entry.ok()).map(|entry| entry.bytes()).sum())
 }
 
 fn problem(error: &ndcache::Error) -> Problem {

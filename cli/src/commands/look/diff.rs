@@ -9,7 +9,7 @@ use crate::args::Diff;
 use crate::commands::look::elements;
 use crate::commands::look::show::name;
 use crate::commands::look::why::Told;
-use crate::entry::{array, find, of_path, open_for, scalar};
+use crate::entry::{array, find, open_for, scalar};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::text::{Alike, count, safe, shown};
@@ -23,8 +23,8 @@ const TOLD: usize = 20;
 /// An entry, and before it the one that it is explained against.
 fn against_nearest(memory: &Memory, id: &str, out: &mut Out) -> Outcome<(Entry, Entry)> {
     let now = find(memory, id)?;
-    let siblings = of_path(memory, now.function(), &mut |_| {});
-    let Some(before) = Told::of(now.clone(), &siblings).nearest() else {
+    let (told, _) = Told::all(memory, vec![now.clone()]);
+    let Some(before) = told.into_iter().find_map(Told::nearest) else {
         return Err(Failure::found(format!(
             "no other call of `{}` was stored before it",
             safe(&shown(now.function()))

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use ndcache::stats::{Activity, History};
 use ndcache::{Entry, Memory};
+use rayon::prelude::*;
 use serde_json::{Value as Json, json};
 
 use crate::args::{Ls, Sort};
 use crate::cache;
+use crate::commands::look::ranking::{Ranking, sort};
 use crate::commands::look::steps;
 use crate::commands::look::summary::Sum;
-use crate::entry::{arguments, entry_json, function, result};
+use crate::entry::{arguments, entry_json, entry_line, function, result};
 use crate::exit::{Exit, Outcome};
 use crate::filter::Filter;
-use crate::out::Out;
+use crate::out::{Out, item_text};
 use crate::table::{Hide, Left, Right, Shrink, Table};
 use crate::text::{Alike, Calendar, ago, count, duration, nanoseconds, rfc3339, size, when};
 
@@ -26,9 +28,7 @@ pub(crate) fn run(args: &Ls, out: &mut Out) -> Outcome {
     let function = args.function.as_deref().map(|name| function(&memory, name)).transpose()?;
     match function.as_deref() {
         None if !args.entries => list_functions(args, &mut filter, &memory, out),
-        function if out.common.jsonl && args.order.sort.is_none() && !args.order.reverse => {
-            stream(args, function, &mut filter, &memory, out)
-        }
+        function if out.common.jsonl && args.order.is_free() => stream(function, &mut filter, &memory, out),
         function => list_entries(args, function, &mut filter, &memory, out),
     }
 }
@@ -161,34 +161,28 @@ const TOOK: usize = 4;
 const CREATED: usize = 5;
 const LAST_USED: usize = 6;
 
-/// How many entries are put in order; of more none is kept.
+/// How many entries are put in order where no order is asked for; of more none is kept.
 const SORTED: usize = 4096;
 
 /// Prints each entry in a line of its own, as they come where they are many: in bounded memory.
-fn stream(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
+fn stream(function: Option<&str>, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
     let (mut kept, mut printed, mut bad) = (Vec::new(), 0, Bad::default());
-    let most = args.order.count.unwrap_or(usize::MAX);
     for entry in entries(memory, function) {
         match entry {
             Ok(entry) if filter.takes(&entry) => kept.push(entry),
             Ok(_) => {}
             Err(error) => bad.add(&error),
         }
-        // The newest ones are known only when all are: with `-n` so many are kept.
-        if kept.len() > SORTED.max(args.order.count.unwrap_or(0).saturating_mul(2)) {
-            if args.order.count.is_some() {
-                newest_first(&mut kept);
-                kept.truncate(most);
-            } else {
-                printed += kept.len();
-                kept.drain(..).try_for_each(|entry| out.item(&entry_json(&entry)))?;
-            }
+        if kept.len() > SORTED {
+            printed += kept.len();
+            let lines: Vec<String> = kept.par_iter().map(entry_line).collect();
+            kept.clear();
+            lines.iter().try_for_each(|line| out.line(line))?;
         }
     }
     filter.check()?;
-    newest_first(&mut kept);
-    kept.truncate(most);
-    kept.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
+    sort(&mut kept, Sort::Created);
+    kept.iter().try_for_each(|entry| out.line(entry_line(entry)))?;
     if printed > 0 {
         out.note(format!(
             "more than {}, and so in no order: `--sort created` puts them into one",
@@ -198,61 +192,47 @@ fn stream(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memor
     Ok(bad.tell(printed == 0 && kept.is_empty(), out))
 }
 
-fn newest_first(entries: &mut [Entry]) {
-    entries.sort_by_cached_key(|entry| (std::cmp::Reverse(entry.created()), entry.key()));
-}
-
 fn list_entries(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory, out: &mut Out) -> Outcome {
-    let (mut entries, bad) = gather(args, function, filter, memory)?;
-    let is_unread = entries.is_empty();
-    sort(&mut entries, args.order.sort.unwrap_or(Sort::Created));
-    args.order.finish(&mut entries);
+    let (mut ranking, mut bad) = (Ranking::new(memory, args.order), Bad::default());
+    for entry in entries(memory, function) {
+        match entry {
+            Ok(entry) if filter.takes(&entry) => ranking.add(entry),
+            Ok(_) => {}
+            Err(error) => bad.add(&error),
+        }
+    }
+    filter.check()?;
+    let is_unread = ranking.is_empty();
     if out.common.jsonl {
-        entries.iter().try_for_each(|entry| out.item(&entry_json(entry)))?;
+        ranking.each(entry_line, |lines| lines.iter().try_for_each(|line| out.line(line)))?;
     } else if out.common.json {
-        let entries: Vec<Json> = entries.iter().map(entry_json).collect();
-        out.document(
-            json!({ "folder": cache::place(memory), "function": function, "entries": entries, "unreadable": bad.count }),
+        let head = json!({ "folder": cache::place(memory), "function": function, "unreadable": bad.count });
+        let mut list = out.begin_list(head, "entries")?;
+        ranking.each(
+            |entry| item_text(&entry_json(entry)),
+            |items| items.iter().try_for_each(|item| out.list_item(&mut list, item)),
         )?;
+        out.end_list(list)?;
     } else {
-        print(args, &entries, out)?;
+        print(args, ranking, out)?;
     }
     Ok(bad.tell(is_unread, out))
 }
 
-/// The entries that are taken, and how many can't be read. Of those that `-n` leaves out few are kept.
-fn gather(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: &Memory) -> Outcome<(Vec<Entry>, Bad)> {
-    let (mut kept, mut bad) = (Vec::new(), Bad::default());
-    let most = SORTED.max(args.order.count.unwrap_or(usize::MAX).saturating_mul(2));
-    for entry in entries(memory, function) {
-        match entry {
-            Ok(entry) if filter.takes(&entry) => kept.push(entry),
-            Ok(_) => {}
-            Err(error) => bad.add(&error),
-        }
-        if kept.len() > most {
-            sort(&mut kept, args.order.sort.unwrap_or(Sort::Created));
-            args.order.finish(&mut kept);
-        }
-    }
-    filter.check()?;
-    Ok((kept, bad))
-}
-
-/// Puts entries into an order.
-pub(crate) fn sort(entries: &mut [Entry], by: Sort) {
-    match by {
-        Sort::Size => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.bytes()), entry.key())),
-        Sort::Used => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.used()), entry.key())),
-        Sort::Created => newest_first(entries),
-        Sort::Saved | Sort::Took => entries.sort_by_key(|entry| (std::cmp::Reverse(entry.duration()), entry.key())),
-        Sort::Name => entries.sort_by_cached_key(|entry| (entry.function().to_owned(), arguments(entry))),
-    }
-}
-
-fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
+fn print(args: &Ls, mut ranking: Ranking<'_>, out: &mut Out) -> Outcome<()> {
     // Of all functions together it has to be said of each entry whose it is.
     let named = args.function.is_none();
+    let (mut table, calendar) = (table(args, named), Calendar::new());
+    let alike = named.then(|| Alike::among(ranking.functions()));
+    let row = |entry: &Entry| row(entry, args.long, alike.as_ref(), &calendar);
+    ranking.each(row, |rows| {
+        rows.into_iter().for_each(|row| table.row(row));
+        table.print_piece(out)
+    })?;
+    table.print(out)
+}
+
+fn table(args: &Ls, named: bool) -> Table {
     let mut head = vec![("KEY", Left)];
     head.extend(named.then_some(("FUNCTION", Left)));
     head.extend([("ARGUMENTS", Left), ("RESULT", Left), ("SIZE", Right), ("TOOK", Right), ("CREATED", Left)]);
@@ -265,28 +245,25 @@ fn print(args: &Ls, entries: &[Entry], out: &mut Out) -> Outcome<()> {
     gives.extend(named.then_some(Shrink(FUNCTION, 16)));
     gives.extend([Hide(at(CREATED)), Shrink(at(ARGUMENTS), 24), Hide(at(RESULT)), Hide(at(TOOK)), Hide(at(SIZE))]);
     gives.extend(named.then_some(Shrink(FUNCTION, 8)));
-    let mut table = Table::new(&head, at(ARGUMENTS)).lists(at(ARGUMENTS)).gives(&gives);
-    if named {
-        table = table.paths(FUNCTION);
+    let table = Table::new(&head, at(ARGUMENTS)).lists(at(ARGUMENTS)).gives(&gives);
+    if named { table.paths(FUNCTION) } else { table }
+}
+
+fn row(entry: &Entry, long: bool, alike: Option<&Alike>, calendar: &Calendar) -> Vec<String> {
+    let key = entry.key().to_string();
+    let mut row = vec![if long { key } else { key[..8].to_owned() }];
+    row.extend(alike.map(|alike| alike.shown(entry.function()).into_owned()));
+    row.extend([
+        arguments(entry),
+        result(entry),
+        size(entry.bytes()),
+        duration(entry.duration()),
+        calendar.when(entry.created()),
+        calendar.when(entry.used()),
+    ]);
+    if long {
+        let code = entry.code().to_string()[..8].to_owned();
+        row.extend([entry.producer().host().to_owned(), code, entry.path().display().to_string()]);
     }
-    let (calendar, alike) = (Calendar::new(), Alike::among(entries.iter().map(Entry::function)));
-    for entry in entries {
-        let key = entry.key().to_string();
-        let mut row = vec![if args.long { key } else { key[..8].to_owned() }];
-        row.extend(named.then(|| alike.shown(entry.function()).into_owned()));
-        row.extend([
-            arguments(entry),
-            result(entry),
-            size(entry.bytes()),
-            duration(entry.duration()),
-            calendar.when(entry.created()),
-            calendar.when(entry.used()),
-        ]);
-        if args.long {
-            let code = entry.code().to_string()[..8].to_owned();
-            row.extend([entry.producer().host().to_owned(), code, entry.path().display().to_string()]);
-        }
-        table.row(row);
-    }
-    table.print(out)
+    row
 }

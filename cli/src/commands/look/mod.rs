@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 mod elements;
 pub(crate) mod ls;
+pub(crate) mod ranking;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod steps;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::args::TableArgs;
 use crate::cache;
-use crate::commands::look::ls::sort;
+use crate::commands::look::ranking::sort;
 use crate::entry::{array, function, of_path, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
 use crate::filter::{Filter, unescaped};

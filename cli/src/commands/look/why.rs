@@ -1,18 +1,18 @@
 //! `ndcache why`: what an entry was computed for, against the nearest one that was there.
 
+use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use ndcache::explain::{Explanation, Reason};
 use ndcache::inspect::Argument;
 use ndcache::stats::{History, Period};
-use ndcache::{Entry, Memory};
+use ndcache::{Entry, Key, Memory};
 use serde_json::{Value as Json, json};
 
-use crate::args::{Sort, Why};
+use crate::args::Why;
 use crate::cache;
-use crate::commands::look::ls::sort;
 use crate::commands::look::show::name;
-use crate::entry::{call, find, function, numbered, of_path, open_for};
+use crate::entry::{call, find, function, latest, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, Style};
 use crate::text::{count, moment, rfc3339, safe};
@@ -22,9 +22,9 @@ const RUN: usize = 8;
 
 pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.what)?;
-    let Meant { siblings, told, function, bad } = meant(&memory, args)?;
+    let (meant, function) = meant(&memory, args)?;
+    let (told, bad) = Told::all(&memory, meant);
     let logged = function.map_or_else(Vec::new, |function| logged(&memory, args, function, out));
-    let told: Vec<Told> = told.into_iter().map(|entry| Told::of(entry, &siblings)).collect();
     if out.is_json() {
         let misses: Vec<Json> = told.iter().map(Told::json).collect();
         let logged: Vec<Json> = logged.iter().map(Logged::json).collect();
@@ -43,42 +43,15 @@ pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// What is to be told of.
-struct Meant {
-    /// All entries of the function.
-    siblings: Vec<Entry>,
-    /// One of them, or the last ones.
-    told: Vec<Entry>,
-    /// The function, if that was named, and no entry.
-    function: Option<String>,
-    /// How much of the function can't be read.
-    bad: u64,
-}
-
-fn meant(memory: &Memory, args: &Why) -> Outcome<Meant> {
-    let mut bad = 0;
-    let failure = match numbered(memory, &args.what) {
-        Ok(Some((siblings, at))) => {
-            let told = vec![siblings[at].clone()];
-            return Ok(Meant { siblings, told, function: None, bad });
-        }
+/// The entries that are to be told of, which are of one function; and that, if it was named, and no entry.
+fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Option<String>)> {
+    let failure = match find(memory, &args.what) {
+        Ok(entry) => return Ok((vec![entry], None)),
         Err(failure) => failure,
-        Ok(None) => match find(memory, &args.what) {
-            Ok(entry) => {
-                let siblings = of_path(memory, entry.function(), &mut |_| bad += 1);
-                return Ok(Meant { siblings, told: vec![entry], function: None, bad });
-            }
-            Err(failure) => failure,
-        },
     };
     // It may name a function, which has no digits of a key, or happens to have.
     match function(memory, &args.what) {
-        Ok(function) => {
-            let mut siblings = of_path(memory, &function, &mut |_| bad += 1);
-            sort(&mut siblings, Sort::Created);
-            let told = siblings.iter().take(args.count).cloned().collect();
-            Ok(Meant { siblings, told, function: Some(function), bad })
-        }
+        Ok(function) => Ok((latest(memory, &function, args.count), Some(function))),
         Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
         Err(none) if is_name(&args.what) => Err(none),
         Err(_) => Err(failure),
@@ -118,7 +91,7 @@ fn logged(memory: &Memory, args: &Why, function: String, out: &mut Out) -> Vec<L
         Some(Logged { at: period.to, run, function: function.clone(), misses, reason })
     };
     let mut logged: Vec<Logged> = history.periods().iter().filter_map(miss).collect();
-    logged.sort_by_key(|miss| std::cmp::Reverse(miss.at));
+    logged.sort_by_key(|miss| Reverse(miss.at));
     logged.truncate(args.count);
     logged
 }
@@ -144,39 +117,70 @@ fn differing(before: &Entry, now: &Entry) -> (usize, usize) {
     (differing + gone, others + gone)
 }
 
-/// An entry, and the nearest one that was there when it was made.
+/// An entry, and the nearest one that was there when it was made, of those that were looked at.
 pub(crate) struct Told {
     entry: Entry,
-    nearest: Option<Entry>,
+    nearest: Option<(Distance, Entry)>,
 }
 
+/// How far an entry is from the one that is told: which code and which arguments differ; of those equally far the newest
+/// one is the nearest.
+type Distance = (u8, usize, usize, Reverse<SystemTime>, Key);
+
 impl Told {
-    pub(crate) fn of<'a>(entry: Entry, siblings: impl IntoIterator<Item = &'a Entry>) -> Self {
-        let before =
-            siblings.into_iter().filter(|other| other.created() < entry.created() && other.key() != entry.key());
-        // One with the same arguments and other code says that the code alone has changed; else one of the same code, with
-        // the fewest differing arguments, and rather a file of which the content has changed than another one.
-        let distance = |other: &&Entry| {
-            let (differing, others) = differing(other, &entry);
-            let rank = match (other.code() == entry.code(), differing) {
-                (false, 0) => 0,
-                (true, _) => 1,
-                (false, _) => 2,
-            };
-            (rank, differing, others, std::cmp::Reverse(other.created()))
+    pub(crate) fn new(entry: Entry) -> Self {
+        Self { entry, nearest: None }
+    }
+
+    /// These entries, which are of one function, against all of it; and how much of it can't be read.
+    pub(crate) fn all(memory: &Memory, entries: Vec<Entry>) -> (Vec<Self>, u64) {
+        let function = entries.first().map(|entry| entry.function().to_owned());
+        let (mut told, mut bad): (Vec<Self>, u64) = (entries.into_iter().map(Self::new).collect(), 0);
+        for other in function.iter().flat_map(|function| memory.entries_named(function)) {
+            match other {
+                Ok(other) => told.iter_mut().for_each(|told| told.look_at(&other)),
+                Err(_) => bad += 1,
+            }
+        }
+        (told, bad)
+    }
+
+    /// The entry that is told.
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Takes the other entry for the nearest one if it is nearer than those before.
+    pub(crate) fn look_at(&mut self, other: &Entry) {
+        if other.created() >= self.entry.created() || other.key() == self.entry.key() {
+            return;
+        }
+        let distance = self.distance(other);
+        if self.nearest.as_ref().is_none_or(|(nearest, _)| distance < *nearest) {
+            self.nearest = Some((distance, other.clone()));
+        }
+    }
+
+    /// One with the same arguments and other code says that the code alone has changed; else one of the same code, with
+    /// the fewest differing arguments, and rather a file of which the content has changed than another one.
+    fn distance(&self, other: &Entry) -> Distance {
+        let (differing, others) = differing(other, &self.entry);
+        let rank = match (other.code() == self.entry.code(), differing) {
+            (false, 0) => 0,
+            (true, _) => 1,
+            (false, _) => 2,
         };
-        let nearest = before.min_by_key(distance).cloned();
-        Self { entry, nearest }
+        (rank, differing, others, Reverse(other.created()), other.key())
     }
 
     /// The nearest one, if there was any.
     pub(crate) fn nearest(self) -> Option<Entry> {
-        self.nearest
+        self.nearest.map(|(_, entry)| entry)
     }
 
     /// In what it differs from the nearest one; `None` if there was none.
     pub(crate) fn explanation(&self) -> Option<Explanation> {
-        self.nearest.as_ref().map(|nearest| nearest.difference(&self.entry))
+        self.nearest.as_ref().map(|(_, nearest)| nearest.difference(&self.entry))
     }
 
     fn reason(&self) -> String {
@@ -188,7 +192,7 @@ impl Told {
         out.line(format!("{key}  {}  {}", moment(self.entry.created()), safe(&call(&self.entry))))?;
         let against = match &self.nearest {
             None => "no call of it was stored before".to_owned(),
-            Some(nearest) => format!("against {}", name(nearest)),
+            Some((_, nearest)) => format!("against {}", name(nearest)),
         };
         out.line(format!("          {}  ({})", safe(&self.reason()), safe(&against)))
     }
@@ -199,7 +203,7 @@ impl Told {
             "function": self.entry.function(),
             "created": rfc3339(self.entry.created()),
             "reason": self.reason(),
-            "nearest": self.nearest.as_ref().map(|nearest| nearest.key().to_string()),
+            "nearest": self.nearest.as_ref().map(|(_, nearest)| nearest.key().to_string()),
         })
     }
 }

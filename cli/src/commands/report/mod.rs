@@ -1,6 +1,7 @@
 //! `ndcache report`: the whole cache on one page, which needs nothing but a browser.
 //!
-//! * `gather` reads the cache into a `model`; `private` says which texts may be shown, `pictures` reads arrays.
+//! * `gather` reads the cache into a `model`, by a `survey` of its entries; `private` says which texts may be shown,
+//!   `pictures` reads arrays.
 //! * `page` prints a model as HTML, with what `charts` draws by `svg` and `png`; `markdown` prints it as Markdown.
 
 mod charts;
@@ -11,6 +12,7 @@ mod page;
 mod pictures;
 mod png;
 mod private;
+mod survey;
 mod svg;
 
 use std::fs::{self, File, OpenOptions};

@@ -1,5 +1,6 @@
 //! What a report says, whichever way it is printed.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use ndcache::stats::Activity;
 use serde_json::{Value as Json, json};
 
 use crate::commands::report::pictures::Picture;
+use crate::commands::report::survey::Age;
 use crate::text::{nanoseconds, rfc3339};
 
 /// Entries that weren't used for so many days are told as what may go.
@@ -118,6 +120,13 @@ pub(crate) struct Row {
     pub(crate) duration: Duration,
     pub(crate) created: SystemTime,
     pub(crate) used: SystemTime,
+}
+
+impl Row {
+    /// Where it stands among the rows.
+    pub(crate) fn age(&self) -> Age {
+        (Reverse(self.created), self.key)
+    }
 }
 
 /// Which functions took results of which.

@@ -1,12 +1,13 @@
 //! Arrays as pictures: what is drawn of them, at most some thousand values of each.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use ndcache::Key;
 use ndcache::inspect::{Order, StoredArray};
-use ndcache::{Entry, Key};
 use rayon::prelude::*;
 
 use crate::commands::report::model::Pictures;
+use crate::commands::report::survey::Age;
 use crate::entry;
 use crate::numbers::{Decode, decoder, number};
 
@@ -81,30 +82,76 @@ impl Picture {
     }
 }
 
-/// Draws arrays of the newest entries: first one of each function, then a second one, and so on.
-pub(crate) fn draw(entries: &[Entry], of: &[usize], arrays: &[&[StoredArray]]) -> Pictures {
-    let mut turns: HashMap<usize, usize> = HashMap::new();
-    let mut chosen: Vec<(usize, usize, &StoredArray)> = Vec::new();
-    for (at, arrays) in arrays.iter().enumerate() {
-        for array in arrays.iter().filter(|array| is_drawn(array)) {
-            let turn = turns.entry(of[at]).or_default();
-            chosen.push((*turn, at, array));
-            *turn += 1;
+/// The arrays that may be drawn: of each function those of its newest entries.
+#[derive(Default)]
+pub(crate) struct Gallery {
+    /// By the function's place.
+    functions: BTreeMap<usize, Vec<Candidate>>,
+    /// All arrays that there are.
+    count: u64,
+}
+
+struct Candidate {
+    age: Age,
+    /// Its place among the arrays of its entry.
+    index: usize,
+    array: StoredArray,
+}
+
+impl Candidate {
+    fn order(&self) -> (Age, usize) {
+        (self.age, self.index)
+    }
+}
+
+impl Gallery {
+    /// Takes the arrays of an entry.
+    pub(crate) fn add(&mut self, age: Age, function: usize, arrays: Vec<StoredArray>) {
+        self.count += arrays.len() as u64;
+        let drawn = arrays.into_iter().enumerate().filter(|(_, array)| is_drawn(array));
+        let mut drawn = drawn.map(|(index, array)| Candidate { age, index, array }).peekable();
+        if drawn.peek().is_some() {
+            let candidates = self.functions.entry(function).or_default();
+            candidates.extend(drawn);
+            if candidates.len() >= 4 * MOST {
+                shorten(candidates);
+            }
         }
     }
-    let all: usize = arrays.iter().map(|arrays| arrays.len()).sum();
-    chosen.sort_by_key(|(turn, at, _)| (*turn, *at));
-    chosen.truncate(MOST);
-    chosen.sort_by_key(|(turn, at, _)| (of[*at], *turn));
-    let mut pictures = Pictures { left_out: (all - chosen.len()) as u64, ..Pictures::default() };
-    let drawn: Vec<_> = chosen.par_iter().map(|(_, at, array)| picture(&entries[*at], of[*at], array)).collect();
-    for picture in drawn {
-        match picture {
-            Some(picture) => pictures.drawn.push(picture),
-            None => pictures.unreadable += 1,
-        }
+
+    /// Gives the functions the places that they have now.
+    pub(crate) fn renumber(&mut self, now: &[usize]) {
+        self.functions = std::mem::take(&mut self.functions).into_iter().map(|(at, of)| (now[at], of)).collect();
     }
-    pictures
+
+    /// Draws arrays of the newest entries: first one of each function, then a second one, and so on.
+    pub(crate) fn draw(mut self) -> Pictures {
+        self.functions.values_mut().for_each(shorten);
+        let mut chosen: Vec<(usize, usize)> = Vec::new();
+        for (&function, candidates) in &self.functions {
+            chosen.extend((0..candidates.len()).map(|turn| (turn, function)));
+        }
+        let candidate = |&(turn, function): &(usize, usize)| &self.functions[&function][turn];
+        chosen.sort_by_key(|it| (it.0, candidate(it).order()));
+        chosen.truncate(MOST);
+        chosen.sort_by_key(|&(turn, function)| (function, turn));
+        let mut pictures = Pictures { left_out: self.count - chosen.len() as u64, ..Pictures::default() };
+        let drawn: Vec<_> =
+            chosen.par_iter().map(|it| picture(candidate(it).age.1, it.1, &candidate(it).array)).collect();
+        for picture in drawn {
+            match picture {
+                Some(picture) => pictures.drawn.push(picture),
+                None => pictures.unreadable += 1,
+            }
+        }
+        pictures
+    }
+}
+
+/// Drops what is never drawn.
+fn shorten(candidates: &mut Vec<Candidate>) {
+    candidates.sort_by_key(Candidate::order);
+    candidates.truncate(MOST);
 }
 
 /// Whether an array has numbers, and not too many of them.
@@ -113,7 +160,7 @@ fn is_drawn(array: &StoredArray) -> bool {
 }
 
 /// Reads and verifies an array, and draws it; `None` if it isn't what was written.
-fn picture(entry: &Entry, function: usize, array: &StoredArray) -> Option<Picture> {
+fn picture(key: Key, function: usize, array: &StoredArray) -> Option<Picture> {
     let (len, decode) = decoder(array.descr())?;
     let mut bytes = Vec::with_capacity(usize::try_from(array.bytes()).ok()?);
     array.read(|block| bytes.extend_from_slice(block)).ok()?;
@@ -128,7 +175,7 @@ fn picture(entry: &Entry, function: usize, array: &StoredArray) -> Option<Pictur
     let sample: Vec<f64> = (0..count).step_by(step).map(|at| elements.nth(at)).collect();
     let range = range(&sample);
     Some(Picture {
-        key: entry.key(),
+        key,
         function,
         array: entry::array(array),
         shape: array.shape().to_vec(),

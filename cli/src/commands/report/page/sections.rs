@@ -1,9 +1,10 @@
 //! The parts of a page.
 
 use crate::commands::report::charts::{self, Chart};
-use crate::commands::report::gather::{ROWS, TOLD};
+use crate::commands::report::gather::TOLD;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::commands::report::page::columns::DIGITS;
+use crate::commands::report::survey::ROWS;
 use crate::commands::report::svg::escaped;
 use crate::text::{count, day, duration, entries, nanoseconds, several, short, size};
 
