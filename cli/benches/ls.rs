@@ -33,8 +33,8 @@ const ASKED: [(&[&str], u64); 12] = [
     (&["ls", "square", "--jsonl", "--sort", "name"], 128),
     (&["stats"], 64),
     (&["verify", "--sample", "1%"], 128),
-    (&["report"], 128),
-    // A plan takes some 150 bytes for each entry that would go.
+    // A plan takes some 150 bytes for each entry that it looks at.
+    (&["report"], 320),
     (&["gc", "--max-items", "10", "--dry-run"], 320),
 ];
 
