@@ -1,6 +1,5 @@
 //! What is held however large a cache is: time, with ten times its room, and the rows and bytes of a report.
 
-use std::cmp::Reverse;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -110,35 +109,6 @@ fn lines_come_while_most_entries_are_unread() {
     assert!(before < stored / 2, "{before} bytes of {stored} were read for the first lines");
     assert_eq!(lines.map_while(Result::ok).count() as u64, ENTRIES - 1);
     assert!(child.wait().expect("its end").success());
-}
-
-#[test]
-fn a_list_of_any_length_is_in_the_order_that_is_asked_for() {
-    let lines = |arguments: &[&str]| {
-        let run = MANY.run(&[&["ls", "labelled"], arguments].concat());
-        assert!(run.code == 0 && run.stderr.is_empty(), "{run:?}");
-        run.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let field =
-        |line: &String, name: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")[name].clone();
-    for (by, name) in [("size", "bytes"), ("took", "duration_ns")] {
-        let all = lines(&["--jsonl", "--sort", by]);
-        assert_eq!(all.len() as u64, ENTRIES, "{by}");
-        assert!(all.is_sorted_by_key(|line| Reverse(field(line, name).as_u64())), "{by}");
-        assert_eq!(lines(&["--jsonl", "--sort", by, "-n", "20"]), all[..20], "{by}");
-        let last: Vec<_> = all.iter().rev().take(20).cloned().collect();
-        assert_eq!(lines(&["--jsonl", "--sort", by, "-r", "-n", "20"]), last, "{by}");
-    }
-    let (newest, table) = (lines(&["--jsonl", "-n", "20000"]), lines(&[]));
-    assert_eq!((newest.len(), table.len() as u64), (20_000, ENTRIES + 1));
-    let document = MANY.json(&["ls", "labelled"]);
-    let listed = document["entries"].as_array().expect("a list");
-    assert_eq!((listed.len() as u64, &document["unreadable"]), (ENTRIES, &0.into()));
-    for (at, line) in newest.iter().enumerate() {
-        let key = field(line, "key");
-        assert_eq!(listed[at]["key"], key);
-        assert_eq!(table[at + 1][..8], key.as_str().expect("a text")[..8]);
-    }
 }
 
 #[test]
