@@ -29,7 +29,7 @@ const LEFT_OUT: [&str; 6] = ["callers", "ui", "included", "target", "snapshots",
 const HEAD: &str = "\
 # Every file
 
-Folder by folder, with the first sentence of its head and the types that it defines for others. Search it for a word; [architecture](architecture.md) says how the rooms hang together, [contributing](contributing.md) where finer things are decided. Unit tests lie in `tests.rs` or `tests/` beside what they test. Written by `NDCACHE_WRITE_PAGES=1 cargo test --test ndcache every_file_is_listed`.
+Each file, folder by folder, with the first sentence of its head and, in brackets, the types that it defines for other files. [Architecture](architecture.md) says how the folders depend on each other, [contributing](contributing.md) where details are decided. Unit tests are in `tests.rs` or `tests/` beside the code that they test. This page is written by `NDCACHE_WRITE_PAGES=1 cargo test --test ndcache every_file_is_listed`.
 ";
 
 #[test]
