@@ -17,6 +17,8 @@ const browser = await chromium.launch({ executablePath: installed });
 // Opens the page; whatever goes wrong in it is a failure at the end.
 async function open(options) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  // Beside builds and other tests everything takes long.
+  context.setDefaultTimeout(300_000);
   const page = await context.newPage();
   const wrong = [];
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(message.text()));
@@ -26,7 +28,7 @@ async function open(options) {
   const begin = performance.now();
   await page.goto(url);
   if (options.javaScriptEnabled !== false) {
-    await page.waitForFunction(() => "ready" in document.documentElement.dataset, null, { timeout: 20000 });
+    await page.waitForFunction(() => "ready" in document.documentElement.dataset);
   }
   return { page, wrong, ready: performance.now() - begin, close: () => context.close() };
 }
@@ -75,7 +77,7 @@ assert.ok(soonest <= 5000, "ready in " + Math.round(soonest) + " ms, expected at
   assert.equal(await rows.count(), 1);
   assert.ok((await shown()).includes("1 of 1"), await shown());
   await rows.first().locator("button").click();
-  await rows.first().getByText("copied").waitFor({ timeout: 5000 });
+  await rows.first().getByText("copied").waitFor();
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "ndcache show " + key);
   await page.fill("#filter", "nothing has this");
   assert.equal(await rows.count(), 0);

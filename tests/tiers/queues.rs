@@ -93,6 +93,20 @@ fn a_flush_ends_when_what_others_send_is_there() {
     }
 }
 
+/// A flush counted what it had sent itself, and not what the memory's own thread had.
+#[test]
+fn a_flush_counts_what_has_gone_since_the_last_one_whoever_sent_it() {
+    let (proxy, folder) = (Proxy::new(), TempDir::new().unwrap());
+    let memory = proxy.memory(folder.path());
+    (0..3).for_each(|n| drop(memory.eval(steps::call(N + n))));
+    let are_there = || proxy.objects.names().iter().filter(|name| name.ends_with(".record")).count() == 3;
+    assert!((0..3000).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        are_there()
+    }));
+    assert_eq!([flush(&memory), flush(&memory)], [3, 0]);
+}
+
 /// Each has read the list before the other one wrote it, so that one of two lines is lost.
 #[test]
 fn a_purge_that_another_one_has_overwritten_is_put_back_with_the_next_renewal() {

@@ -152,7 +152,8 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
     def flush(self, timeout: Any = 60) -> dict[str, Any]:
         """Sends what is left to be sent to `remote`, for so many seconds or a `timedelta`.
 
-        Returns how many results were `uploaded`, are `left` and have `failed`, and `troubles`, which say why.
+        Returns how many results were `uploaded` since the memory was made or last flushed, how many are `left` and how many
+        attempts have `failed`, and `troubles`, which say why.
         """
         return self.flush_tiers(timeout)
 

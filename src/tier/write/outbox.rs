@@ -1,6 +1,6 @@
 //! What is to be sent to the tiers of one memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(crate) struct Outbox {
     pub(super) sender: ForkMutex<Option<Thread>>,
     /// Something was added since it was last asked.
     added: AtomicBool,
+    /// How many results have gone since the last flush.
+    sent: AtomicU64,
     warned: OnceLock<()>,
 }
 
@@ -77,6 +79,7 @@ impl Outbox {
             folders,
             sender: ForkMutex::default(),
             added: AtomicBool::new(false),
+            sent: AtomicU64::new(0),
             warned: OnceLock::new(),
         }
     }
@@ -150,6 +153,16 @@ impl Outbox {
     /// Whether something was added since this was last asked.
     pub(super) fn was_added(&self) -> bool {
         self.added.swap(false, Ordering::Relaxed)
+    }
+
+    /// A result has gone to its tier, or was there.
+    pub(super) fn count_sent(&self) {
+        self.sent.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many have gone since this was last asked.
+    pub(super) fn take_sent(&self) -> u64 {
+        self.sent.swap(0, Ordering::SeqCst)
     }
 
     pub(super) fn wake(&self) {

@@ -65,7 +65,6 @@ impl Sending<'_> {
 /// What came of a pass through the queues.
 #[derive(Clone, Default)]
 pub(super) struct Pass {
-    pub(super) sent: u64,
     pub(super) failed: u64,
     /// What isn't published yet.
     pub(super) early: u64,
@@ -89,7 +88,8 @@ pub(super) struct Pass {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Flushed {
-    /// Results that are in their tier now and were to be sent.
+    /// Results that this memory has sent to a tier, or found there, since it was opened or last flushed. Its thread sends
+    /// them, too.
     pub uploaded: u64,
     /// Results that are still to be sent.
     pub left: u64,
@@ -106,7 +106,6 @@ impl Core {
         flushed.troubles = self.outbox.withheld();
         loop {
             let pass = self.pass(true, &|| begin.elapsed() >= wait, begin.checked_add(wait));
-            flushed.uploaded += pass.sent;
             flushed.failed += pass.failed;
             // A note that is renamed while they are listed may not be in the list.
             flushed.left =
@@ -119,6 +118,7 @@ impl Core {
             let pause = if pass.failed > 0 { Duration::from_secs(1) } else { Duration::from_millis(20) };
             std::thread::sleep(pause.min(left));
         }
+        flushed.uploaded = self.outbox.take_sent();
         self.count_unsent(&mut flushed);
         flushed
     }
@@ -178,6 +178,10 @@ impl Core {
                 }
                 let sent = self.send_claimed(place, &queue, &claim, until);
                 failed = matches!(sent, Sent::Failed(_));
+                if matches!(sent, Sent::Put(_) | Sent::There) {
+                    // A flush that finds no note any more counts it.
+                    self.outbox.count_sent();
+                }
                 let ended = if matches!(sent, Sent::Failed(_) | Sent::Early) {
                     queue.give_back(&claim)
                 } else {
@@ -187,7 +191,6 @@ impl Core {
                     tracing::debug!(tier = place.name, %error, "an entry may be sent again");
                 }
                 match sent {
-                    Sent::Put(_) | Sent::There => pass.sent += 1,
                     Sent::Failed(trouble) => {
                         pass.failed += 1;
                         pass.left += 1;
@@ -197,7 +200,7 @@ impl Core {
                         pass.early += 1;
                         pass.left += 1;
                     }
-                    Sent::Dropped => {}
+                    Sent::Put(_) | Sent::There | Sent::Dropped => {}
                 }
             }
         }
