@@ -1,8 +1,9 @@
 //! An on-disk function cache for programs that work on n-dimensional arrays.
 //!
-//! Annotate a slow function with [`macro@cache`]; its arguments, arrays of gigabytes among them, are hashed in parallel
-//! at memory speed; its result is written as `.npy` and loaded or memory-mapped back the next time, in this process,
-//! in another one, or in NumPy.
+//! Annotate a slow function with [`macro@cache`]. Its first call stores the result in a folder, under a key made from the
+//! function's code and the content of its arguments, which are hashed in parallel at memory bandwidth. Every later call
+//! with the same key loads or memory-maps the stored result, in this process or in another one. Arrays above 4 KiB are
+//! plain `.npy` files, which NumPy can map, too.
 //!
 //! ```
 //! use ndarray::prelude::*;
@@ -17,7 +18,7 @@
 //! #[cache(ignore(verbose), version = 2)]
 //! fn vander(x: &ArrayRef1<f64>, verbose: bool) -> Array2<f64> {
 //!     if verbose {
-//!         println!("slow, too");
+//!         println!("computing");
 //!     }
 //!     Array2::from_shape_fn((x.len(), 3), |(i, j)| x[i].powi(j as i32))
 //! }
@@ -26,72 +27,69 @@
 //! #   let folder = tempfile::tempdir().unwrap();
 //! #   let memory = Memory::open(folder.path())?;
 //! #   if false {
-//!     let memory = Memory::from_env("cache")?; // NDCACHE_DIR and NDCACHE_MODE override
+//!     let memory = Memory::from_env("cache")?; // the folder `cache`, unless NDCACHE_DIR names another
 //! #   }
-//!     memory.set_global()?; // from here on every #[cache] function goes through it
+//!     memory.set_global()?; // from here on every #[cache] function uses this memory
 //!     let a = hamming(3); // computed and stored
 //!     let b = hamming(3); // loaded
 //!     assert_eq!(a, b);
-//!     let v: Mapped2<f64> = memory.mmap(vander::call(&a, true)); // the same function, memory-mapped
-//!     println!("{}", v.sum()); // derefs to ndarray's ArrayRef
+//!     let v: Mapped2<f64> = memory.mmap(vander::call(&a, true)); // the result, memory-mapped
+//!     println!("{}", v.sum()); // a Mapped derefs to ndarray's ArrayRef
 //!     Ok(())
 //! }
 //! ```
 //!
-//! `?` takes the errors of the cache and of others alike in a `main` that returns
-//! `Result<(), Box<dyn std::error::Error>>`; in one that returns [`ndcache::Result`], it takes those of the cache and of
-//! `std::io`, and `.map_err(ndcache::Error::other)?` takes the rest.
+//! In a `main` that returns [`ndcache::Result`], `?` converts the errors of ndcache and of `std::io`, and
+//! `.map_err(ndcache::Error::other)?` those of other libraries. In a `main` that returns
+//! `Result<(), Box<dyn std::error::Error>>`, `?` converts all of them.
 //!
 //! # Where to look
 //!
-//! * Functions: [`macro@cache`], [`macro@code`] for their helpers, [`call!`] for functions of others and closures.
-//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`MemoryBuilder`], with
-//!   [`Memory::set_global`] for the process, [`Memory::with`] for a part of a thread's work; [`Call`], [`Entry`],
-//!   [`Stats`](stats::Stats), [`Settings`](policy::Settings); [`Explanation`](explain::Explanation) of a hit or miss,
-//!   which [`MemoryBuilder::verbose`] prints; [`Compression`] of what is stored, by all functions or by one
-//!   (`#[cache(compress = …)]`); the [`Lineage`](inspect::Lineage) of a result.
-//! * The environment: [`Memory::from_env`] reads `NDCACHE_DIR`, a folder, and `NDCACHE_MODE`, which is `read-write`,
-//!   `refresh`, `read-only` or `off` ([`Mode`]); [`MemoryBuilder::env`] does the same for a memory with other settings.
-//! * What stays, and how long: [`Limits`], which [`MemoryBuilder::limits`] keeps to and [`Memory::reduce_size`]
-//!   enforces by hand; [`MemoryBuilder::expires`] and `#[cache(expires = …)]`; [`Memory::verify`] checks every stored
-//!   byte.
-//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]; references to stored ones:
-//!   [`Shelved`](shelve::Shelved). Large ones are filled where they will be stored, without a second copy: [`zeros()`].
-//! * Build steps: [`Memory::make`] saves a result at a path of one's own, with a [`Persister`](make::Persister):
-//!   [`NpyFile`](make::NpyFile), [`MsgpackFile`](make::MsgpackFile), [`NoOutput`](make::NoOutput), or one's own;
-//!   [`Fallible`](make::Fallible) around it if the function returns a `Result`. With the feature `nifti`, volumes of
+//! * Functions: [`macro@cache`]; [`macro@code`] for helpers in other crates; [`call!`] for library functions and closures.
+//! * The cache: [`Memory`], opened by [`Memory::open`], [`Memory::from_env`] or a [`MemoryBuilder`];
+//!   [`Memory::set_global`] makes it the memory of the process, [`Memory::with`] that of a thread while a closure runs.
+//!   [`Memory::explain`] says why a call hits or misses, [`MemoryBuilder::verbose`] prints it, [`Memory::stats`] counts.
+//! * Environment variables: [`Memory::from_env`] and [`MemoryBuilder::env`] read `NDCACHE_DIR`, a folder, and
+//!   `NDCACHE_MODE`, which is `read-write`, `refresh`, `read-only` or `off` ([`Mode`]).
+//! * Arguments: any type that implements [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
+//!   `serde::Serialize`; [`FileContent`] identifies a file by its content, [`FileStamp`] by its size and times;
+//!   `#[cache(round(x = 1e-9))]` ignores small numerical errors. [`digest`] computes the digest by which a key identifies an
+//!   argument.
+//! * Results: any type that implements [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`,
+//!   maps, structs that derive it), or `serde::Serialize` and `serde::Deserialize`.
+//! * Mapped results: [`Mapped`], [`MappedCow`] and [`MappedMut`]. [`zeros()`] fills a large result in the file that will be
+//!   stored, without a second copy. [`Shelved`](shelve::Shelved) is a small reference to a stored result.
+//! * Build steps: [`Memory::make`] saves a result at a path that you choose, with a [`Persister`](make::Persister):
+//!   [`NpyFile`](make::NpyFile), [`MsgpackFile`](make::MsgpackFile), [`NoOutput`](make::NoOutput), or your own;
+//!   [`Fallible`](make::Fallible) around it if the function returns a `Result`. With the feature `nifti` it saves volumes of
 //!   type `Volume`, which have a `Grid`.
-//! * Names for people: [`MemoryBuilder::readable`] and `#[cache(readable = true)]` name array files by function and
-//!   arguments.
-//! * What arguments may be: whatever is [`ContentHash`] (arrays, slices, numbers, text, tuples, maps, …) or
-//!   `serde::Serialize`; [`FileContent`] for a file's content, [`FileStamp`] for its size and times;
-//!   `#[cache(round(x = 1e-9))]` where small numerical errors aren't to count. [`digest`] shows what an argument counts as; the example
-//!   `hash_throughput` of the repository, how fast it is on your machine.
-//! * What results may be: whatever is [`Payload`] (arrays, [`Mapped`], numbers, tuples, `Option`, `Result`, `Vec`,
-//!   maps, structs that derive it) or `serde::Serialize` and `serde::Deserialize`.
-//! * What goes wrong unseen: [`MemoryBuilder::recheck`] computes a share of the hits again and tells of functions that
-//!   aren't pure; [`Memory::lineage`] says which stored results went into a result.
+//! * Limits: [`MemoryBuilder::limits`] keeps the folder within [`Limits`], and [`Memory::reduce_size`] enforces them once.
+//!   [`MemoryBuilder::expires`] and `#[cache(expires = …)]` give results a lifetime.
+//! * Files: [`Compression`] by [`MemoryBuilder::compression`] or `#[cache(compress = …)]`; [`MemoryBuilder::readable`] and
+//!   `#[cache(readable = true)]` put function and arguments into the names of array files.
+//! * Checks: [`Memory::verify`] checks every stored byte; [`MemoryBuilder::recheck`] computes a share of the hits again and
+//!   reports functions that aren't pure; [`Memory::lineage`] says which stored results went into a result.
 //!
-//! A function's own text is its code, and that of its helpers: every item that it reaches in its crate, in the
-//! package's library and in crates by path, which the macro finds in their sources.
-//! [`Function::parts`](inspect::Function::parts) lists them. Code of crates from a registry counts only if it is named: `depends(helper)` on the function, [`macro@code`] on the helper, which finds its own.
+//! The key holds the code of the function and of its helpers: every item that it reaches in its crate, in the package's
+//! library and in path dependencies, which the macro finds in their sources.
+//! [`Function::parts`](inspect::Function::parts) lists them. An item of a crate from a registry is part of the key only if
+//! it is named: `depends(helper)` on the function, and [`macro@code`] on the helper, whose own helpers are found.
 //!
-//! Warnings, and the differences that [`MemoryBuilder::recheck`] finds, are events of `tracing` and counts in
+//! Warnings, and the differences that [`MemoryBuilder::recheck`] finds, are events of `tracing` and are counted in
 //! [`Memory::stats`]; without a subscriber and without [`MemoryBuilder::verbose`] nothing is printed.
 //!
-//! Arguments count by their content. `docs/format.md` of the repository fixes the bytes on disk, `docs/guarantees.md`
-//! says what is promised and which test holds it, `docs/design.md` why it is so.
+//! In the repository `docs/guarantees.md` lists what is promised, with the tests of each promise, `docs/format.md` the bytes
+//! on disk, and `docs/design.md` the reasons.
 //!
 //! # Features
 //!
-//! * `half`: `half::f16` as an array element.
+//! * `half`: `half::f16` as an element type of arrays.
 //! * `nifti`: volumes as NIfTI-1 files, with the crate `nifti`: the targets `NiftiFile` and `MappedNiftiFile` of
 //!   [`Memory::make`], and `read_nifti`.
-//! * `progress`: bars on stderr, where that is a terminal, for hashing, storing and compressing that last for more than a
-//!   second; they go when the work is done. For applications: it adds the crate indicatif, and a library that asks for
-//!   it asks for all.
+//! * `progress`: progress bars on stderr, if that is a terminal, while hashing, storing or compressing takes more than a
+//!   second. It is meant for applications: it adds the crate indicatif, and a library that enables it enables it for all.
 //! * `remote`: `tier::ObjectStore`, for results that machines share in a bucket of S3, Google Cloud Storage or Azure, or on
-//!   a server of HTTP. It adds the crates object_store, reqwest, rustls and tokio, and what they need.
+//!   an HTTP server. It adds the crates object_store, reqwest, rustls and tokio, and their dependencies.
 
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -154,12 +152,13 @@ pub mod explain {
     pub use crate::stats::reason::{Difference, Explanation, Reason};
 }
 
-/// How values become digests, beside [`digest()`](crate::digest()): types of one's own, text, and whatever serde knows.
+/// How values become digests, besides [`digest()`](crate::digest()): your own types, text, and types of serde.
 pub mod hash {
     pub use crate::digest::{ContentHasher, Text, digest_serde};
 }
 
-/// Mapped arrays by their number of dimensions, arrays that are filled in place, and which results can be mapped.
+/// Mapped arrays by their number of dimensions, arrays that are filled in place, and the traits of results that can be
+/// mapped.
 pub mod mapped {
     pub use crate::map::{
         Mapped, Mapped0, Mapped1, Mapped2, Mapped3, Mapped4, Mapped5, Mapped6, MappedCow, MappedCow0, MappedCow1,
@@ -169,7 +168,7 @@ pub mod mapped {
     pub use crate::payload::{CopyOnWrite, Mappable, OneArray};
 }
 
-/// What a [`MemoryBuilder`] decides for all entries of a memory.
+/// The types of settings that a [`MemoryBuilder`] takes for a whole memory.
 pub mod policy {
     pub use crate::entry::{MapPolicy, VerifyPolicy};
     pub use crate::folder::{EvictPolicy, Evicted};
@@ -182,7 +181,7 @@ pub mod shelve {
     pub use crate::results::Shelved;
 }
 
-/// Whether a cache folder is whole: what [`Memory::verify`] does and finds.
+/// Damage in a cache folder: what [`Memory::verify`] checks and reports.
 pub mod verify {
     pub use crate::folder::{Problem, Repair, VerifyReport};
 }

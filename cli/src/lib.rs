@@ -1,12 +1,11 @@
 //! The command `ndcache`: shows what a cache holds, where it comes from and in what two entries differ; verifies,
 //! pins, removes and exchanges entries.
 //!
-//! [`run`] runs it, so that other programs can offer the command, too. Of the crate `ndcache` it uses the public
-//! interface alone.
+//! Other programs can offer the command by calling [`run`]. It uses only the public interface of the crate `ndcache`.
 //!
-//! Results go to stdout, everything else to stderr. [`run`] returns 0; 1 when it has found something (damage, a
-//! difference, no such entry) or was answered No; 2 for wrong usage; 3 when it can't read, or there is no cache. After
-//! [`exit_on_interrupt`] Ctrl-C makes it 130.
+//! Results go to stdout, everything else to stderr. [`run`] returns 0 for success; 1 if something was found (damage, a
+//! difference, no such entry), or if the answer to a question was No; 2 for wrong usage; 3 if the cache can't be read, or
+//! there is none. After a call of [`exit_on_interrupt`] Ctrl-C ends the process with 130.
 
 mod args;
 mod cache;
