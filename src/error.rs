@@ -7,9 +7,9 @@ use std::path::Path;
 /// The result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Anything that can go wrong in a cache; one word wide.
+/// An error of ndcache; one machine word wide.
 ///
-/// Its message says what was expected and what was found, and names the file, function or argument it is about.
+/// Its message names the file, function or argument concerned, what was expected and what was found.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -18,37 +18,37 @@ struct Inner {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// What sort of thing went wrong, for programs that decide by it.
+/// The kind of an error, for programs that decide by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The operating system refused: a full disk, a permission, a vanished folder.
+    /// The operating system reported an error: a full disk, a permission, a deleted folder.
     Io,
-    /// Stored bytes are not those that were written.
+    /// Stored bytes differ from those that were written.
     Damaged,
     /// Stored by a newer version of this crate, in a format that this one can't read.
     Newer,
-    /// Another content than the one that was asked for.
+    /// A shelved result was replaced or removed: the content isn't the requested one.
     Changed,
     /// A value, a file system or a platform that this crate doesn't support.
     Unsupported,
-    /// The caller's input is wrong.
+    /// The caller's input is invalid.
     Invalid,
     /// The caller's own code failed, such as a [`Persister`](crate::make::Persister).
     Other,
 }
 
 impl Error {
-    /// What sort of error this is.
+    /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Wraps an error of one's own, for a [`Persister`](crate::make::Persister) or a `main` to return.
+    /// Wraps another error, for a [`Persister`](crate::make::Persister) or a `main` to return.
     ///
-    /// One of this crate stays what it is; one of the operating system has the kind [`ErrorKind::Io`], any other
-    /// [`ErrorKind::Other`].
+    /// An error of this crate stays as it is; an error of the operating system gets the kind [`ErrorKind::Io`], any
+    /// other [`ErrorKind::Other`].
     ///
     /// ```
     /// use ndcache::{Error, ErrorKind};
@@ -57,9 +57,9 @@ impl Error {
     /// assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Other, "column 3 is empty"));
     /// ```
     ///
-    /// `?` alone turns an error of the operating system into this one, and no other: a `main` that returns
-    /// [`ndcache::Result`](Result) wraps those, one that returns `Result<(), Box<dyn std::error::Error>>` takes all as
-    /// they are.
+    /// `?` alone converts only errors of the operating system. A `main` that returns [`ndcache::Result`](Result)
+    /// wraps others by this function; one that returns `Result<(), Box<dyn std::error::Error>>` accepts all as they
+    /// are.
     ///
     /// ```no_run
     /// fn main() -> ndcache::Result<()> {

@@ -12,12 +12,13 @@ use crate::error::{Error, Result};
 use crate::key::{ArgumentDigests, Function, Key, salted, text_digest, unsalted};
 use crate::payload::{Codec, Format};
 
-/// A call of a cached function with its arguments, as `f::call(…)` makes it; nothing has been hashed or computed.
+/// A lazy call: a cached function with its arguments, made by `f::call(…)`, of which nothing is hashed or computed
+/// yet.
 ///
-/// Give it to [`Memory::eval`](crate::Memory::eval) and its siblings. Its arguments are hashed only when a memory asks,
-/// and at most once, so that `contains(&call)` followed by `eval(call)` hashes once; what is short (numbers, texts of
-/// some dozen bytes) may be looked at again. An argument with interior mutability must not change between the two. A
-/// call is `Send` and `Sync` if its arguments are.
+/// Pass it to [`Memory::eval`](crate::Memory::eval) and the other methods of a memory. Its arguments are hashed only
+/// when a memory needs their digests, and at most once, so `contains(&call)` followed by `eval(call)` hashes once;
+/// short arguments (numbers, texts of some dozen bytes) may be read again. An argument with interior mutability must
+/// not change between the two. A call is `Send` and `Sync` if its arguments are.
 ///
 /// ```
 /// # fn main() -> ndcache::Result<()> {
@@ -101,16 +102,17 @@ impl Identity {
 }
 
 impl<A, R> Call<A, R> {
-    /// The function that is called.
+    /// Returns the function that is called.
     pub fn function(&self) -> &'static Function {
         self.function
     }
 
-    /// Returns a call that is computed even if its result is stored, in whatever form it is asked for; the new result
-    /// replaces the stored one.
+    /// Returns a call that is computed even if its result is stored, in whatever form the result is requested; the
+    /// new result replaces the stored one.
     ///
-    /// The cached calls inside the function are looked up as ever; [`Mode::Refresh`](crate::Mode::Refresh) computes
-    /// those anew, too. Asked whether it would hit, such a call answers that it is to be refreshed.
+    /// The cached calls inside the function are looked up as usual; [`Mode::Refresh`](crate::Mode::Refresh) computes
+    /// them again, too. [`Memory::contains`](crate::Memory::contains) and [`Memory::explain`](crate::Memory::explain)
+    /// report such a call as one that will be refreshed.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU32, Ordering};

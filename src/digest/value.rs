@@ -28,13 +28,13 @@ use crate::error::{Error, Result};
 pub struct Digest([u8; 16]);
 
 impl Digest {
-    /// A digest from its bytes, most significant first.
+    /// Makes a digest from its bytes, most significant first.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes, most significant first.
+    /// Returns its bytes, most significant first.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0

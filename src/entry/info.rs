@@ -15,7 +15,7 @@ use crate::store::{Disk, Stat};
 
 /// A stored call: its function, arguments and files, without its value.
 ///
-/// [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries) return it.
+/// [`Memory::entry`](crate::Memory::entry) and [`Memory::entries`](crate::Memory::entries) return entries.
 #[derive(Clone)]
 pub struct Entry {
     disk: Arc<Disk>,
@@ -78,56 +78,56 @@ impl Entry {
         below.map(|below| below.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
-    /// The key of the call.
+    /// Returns the key of the call.
     #[must_use]
     pub fn key(&self) -> Key {
         Key::from_digest(self.record.key)
     }
 
-    /// The file of its record.
+    /// Returns the path of its record.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of its function.
+    /// Returns the path of its function.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.record.function
     }
 
-    /// Its arguments, type and const arguments among them.
+    /// Returns its arguments, with type and const arguments.
     #[must_use]
     pub fn arguments(&self) -> &[Argument] {
         &self.record.arguments
     }
 
-    /// When it was computed.
+    /// Returns when it was computed.
     #[must_use]
     pub fn created(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_nanos(self.record.created)
     }
 
-    /// How long that took.
+    /// Returns how long computing it took.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.record.duration)
     }
 
-    /// When it was last used, as exactly as that is noted: by the hour, and in a tenth of the memory's age limit.
+    /// Returns when it was last used, to the hour, or to a tenth of the memory's age limit.
     #[must_use]
     pub fn used(&self) -> SystemTime {
         self.stat.modified
     }
 
-    /// When the first of the cached calls inside it expires, and it with them; its own function's `expires` counts
-    /// from [`created`](Self::created) and isn't stored.
+    /// Returns when the first of the cached calls inside it expires, and this entry with them. Its own function's
+    /// `expires` isn't stored; it is applied to [`created`](Self::created) at each lookup.
     #[must_use]
     pub fn expires(&self) -> Option<SystemTime> {
         self.record.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
     }
 
-    /// The program and machine that stored it.
+    /// Returns the program and machine that stored it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -148,7 +148,8 @@ impl Entry {
         &self.record.producer
     }
 
-    /// Whether its value was published by [`MappedMut::commit`](crate::MappedMut::commit), and not by its function.
+    /// Returns whether its value was published by [`MappedMut::commit`](crate::MappedMut::commit) instead of by its
+    /// function.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -170,13 +171,14 @@ impl Entry {
         self.record.edited
     }
 
-    /// The bytes of all its files, the record among them.
+    /// Returns the bytes of all its files, with the record.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The files of its arrays, in the order in which they appear in the value; small arrays are in the record instead.
+    /// Returns the files of its arrays, in the order of the arrays in the value; small arrays are in the record
+    /// instead.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files

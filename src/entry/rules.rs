@@ -12,8 +12,8 @@ pub(crate) const INLINE: u64 = 4096;
 
 /// Whether a memory looks up, computes and stores.
 ///
-/// The strictest of environment, builder and function wins: `Off`, `ReadOnly`, `Refresh`, `ReadWrite`. A mode prints as
-/// `NDCACHE_MODE` spells it, and parses from that.
+/// The strictest of the environment's, the builder's and the function's mode holds; from the strictest on they are
+/// `Off`, `ReadOnly`, `Refresh`, `ReadWrite`. A mode prints in the spelling of `NDCACHE_MODE`, and parses from it.
 ///
 /// ```
 /// use ndcache::Mode;
@@ -27,11 +27,11 @@ pub enum Mode {
     /// Looks up; computes and stores what is missing.
     #[default]
     ReadWrite,
-    /// Computes each key once per memory, and stores the result in place of what is there; nested calls too.
+    /// Computes each key once per memory, and stores the result in place of the old one; nested calls, too.
     Refresh,
     /// Looks up, and computes what is missing; writes nothing at all.
     ReadOnly,
-    /// Neither looks up nor stores: every function just runs.
+    /// Neither looks up nor stores: every function simply runs.
     Off,
 }
 
@@ -70,22 +70,23 @@ impl FromStr for Mode {
     }
 }
 
-/// When arrays are mapped, and when they are copied into memory behind the same type.
+/// When arrays are mapped, and when they are copied into memory and returned as the same type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MapPolicy {
-    /// Mapped on a local file system, copied elsewhere: there, another machine's unlink would be a bus error.
+    /// Mapped on a local file system, copied elsewhere: there another machine could unlink the file, which would
+    /// cause a bus error.
     #[default]
     Local,
     /// Copied everywhere.
     Never,
 }
 
-/// When mapped bytes are verified against the digest in their record; loaded ones always are.
+/// When mapped bytes are verified against the digest in their record; loaded ones are always verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum VerifyPolicy {
     /// Never.
     Never,
-    /// Once, if the entry was written before the machine's last boot: a power cut may lie in between.
+    /// Once, if the entry was written before the machine's last boot, because of a possible power cut.
     #[default]
     Boot,
     /// At the first hit of an entry in this memory.

@@ -7,11 +7,11 @@ use serde::{Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::record::nanoseconds;
 
-/// How much a cache folder may hold; each limit that is given holds.
+/// Limits on the contents of a cache folder; each limit that is given must hold.
 ///
-/// For [`Memory::reduce_size`](crate::Memory::reduce_size), once, and for [`MemoryBuilder::limits`](crate::MemoryBuilder::limits),
-/// all the time. Counted are entries, each with the lengths of all its files. Serde writes `bytes`, `items` and
-/// `age_ns`, in nanoseconds.
+/// [`Memory::reduce_size`](crate::Memory::reduce_size) enforces them once,
+/// [`MemoryBuilder::limits`](crate::MemoryBuilder::limits) all the time. The size of an entry is the length of all
+/// its files. Serde writes `bytes`, `items` and `age_ns`, in nanoseconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,12 +25,12 @@ use crate::record::nanoseconds;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Limits {
-    /// The most bytes, in all files of all entries together.
+    /// The maximum number of bytes, in all files of all entries together.
     pub bytes: Option<u64>,
-    /// The most entries.
+    /// The maximum number of entries.
     pub items: Option<u64>,
-    /// The longest time since an entry was last used. That is known to the hour, or to a tenth of this where the memory
-    /// that used it was opened with this limit.
+    /// The longest time since an entry was last used, which is known to the hour, or to a tenth of this limit if the
+    /// memory that used the entry was opened with it.
     #[serde(rename = "age_ns", serialize_with = "in_nanoseconds")]
     pub age: Option<Duration>,
 }
@@ -40,15 +40,16 @@ fn in_nanoseconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Resul
 }
 
 impl Limits {
-    /// A limit in bytes: a whole number, or a number with `K`, `M`, `G` or `T` behind it, powers of 1024 as in joblib.
+    /// Makes a limit in bytes: a whole number, or a number with the unit `K`, `M`, `G` or `T`, in powers of 1024 as
+    /// in joblib.
     ///
-    /// Either case, decimals with a unit only; a fraction of a byte is dropped. A number that isn't text goes into the
-    /// field: `Limits { bytes: Some(n), ..Limits::default() }`.
+    /// Units may be in either case; decimals need a unit, and a fraction of a byte is dropped. For a size that isn't
+    /// a text, set the field: `Limits { bytes: Some(n), ..Limits::default() }`.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the text is anything else, or stands for
-    /// 2^64 bytes or more.
+    /// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the text is anything else, or means 2^64
+    /// bytes or more.
     ///
     /// ```
     /// use ndcache::Limits;
@@ -68,13 +69,13 @@ impl Limits {
         Ok(Self { bytes: Some(bytes), ..Self::default() })
     }
 
-    /// These limits, and at most so many entries.
+    /// Adds a limit on the number of entries.
     #[must_use]
     pub fn items(self, items: u64) -> Self {
         Self { items: Some(items), ..self }
     }
 
-    /// These limits, and none that was last used longer ago than this.
+    /// Adds a limit on the time since an entry was last used.
     #[must_use]
     pub fn age(self, age: Duration) -> Self {
         Self { age: Some(age), ..self }
@@ -85,7 +86,7 @@ impl Limits {
     }
 }
 
-/// Which entries go first when a limit is reached.
+/// Which entries are evicted first when a limit is reached.
 ///
 /// ```
 /// use ndcache::policy::EvictPolicy;
@@ -98,20 +99,21 @@ impl Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EvictPolicy {
-    /// Those that were last used longest ago.
+    /// Entries that were not used for the longest time.
     #[default]
     LeastRecentlyUsed,
-    /// Those that save the least computing time per byte: `duration / bytes * 2^(-idle / 7 days)`.
+    /// Entries that save the least computing time per byte: `duration / bytes * 2^(-idle / 7 days)`.
     ///
-    /// The quotient is that of GreedyDual-Size (Cao and Irani, 1997), what the next miss would cost for what the entry
-    /// takes. That algorithm ages entries by an offset that all of them would have to share; here each ages by itself,
-    /// to a half in a week, as in LRFU (Lee et al., 2001), so that nothing but the entry's own record is needed. A week
-    /// makes what is used in each working week outlast the weekend; computing times differ by factors that take months.
+    /// The quotient is that of GreedyDual-Size (Cao and Irani, 1997): the cost of the next miss divided by the size
+    /// of the entry. That algorithm ages entries by an offset that all of them would have to share. Here each entry
+    /// ages by itself, to a half in a week, as in LRFU (Lee et al., 2001), so that only the entry's own record is
+    /// needed. With a week, results that are used in each working week outlast the weekend; computing times differ by
+    /// factors that take months to age away.
     LeastValuable,
 }
 
 /// What [`Memory::reduce_size`](crate::Memory::reduce_size), [`clear`](crate::Memory::clear) or
-/// [`clear_function`](crate::Memory::clear_function) has removed.
+/// [`clear_function`](crate::Memory::clear_function) removed.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -124,9 +126,9 @@ pub enum EvictPolicy {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evicted {
-    /// Entries.
+    /// The number of entries.
     pub items: u64,
-    /// The bytes of all files, those of entries and those that no entry named.
+    /// The bytes of all files: those of entries, and those that no entry named.
     pub bytes: u64,
 }
 

@@ -30,16 +30,16 @@ use crate::store::Disk;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Repair {
-    /// Leaves them: the next call of each computes and replaces it.
+    /// Leaves them: the next call computes and replaces each.
     #[default]
     No,
     /// Removes them.
     Remove,
 }
 
-/// What [`Memory::verify`](crate::Memory::verify) has found.
+/// The findings of [`Memory::verify`](crate::Memory::verify).
 ///
-/// Serde writes each problem as `path`, `problem`, which is [`Problem::name`], and `text`, which is what it prints.
+/// Serde writes each problem as `path`, `problem`, which is [`Problem::name`], and `text`, its printed form.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -64,19 +64,19 @@ pub enum Repair {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Entries, those with problems among them.
+    /// The number of entries, with or without problems.
     pub entries: u64,
-    /// Entries that are damaged.
+    /// The number of damaged entries.
     pub damaged: u64,
-    /// Entries of newer versions, which can't be checked.
+    /// The number of entries of newer versions, which can't be checked.
     pub newer: u64,
-    /// Files that belong to no entry.
+    /// The number of files that belong to no entry.
     pub orphans: u64,
-    /// Damaged entries that were removed.
+    /// The number of damaged entries that were removed.
     pub removed: u64,
-    /// The bytes that were read and are right.
+    /// The bytes that were read and are correct.
     pub bytes: u64,
-    /// What is wrong, by path.
+    /// The problems, by path.
     #[serde(serialize_with = "listed")]
     pub problems: Vec<(PathBuf, Problem)>,
 }
@@ -95,7 +95,7 @@ fn listed<S: Serializer>(problems: &[(PathBuf, Problem)], serializer: S) -> Resu
     }))
 }
 
-/// What is wrong with a file in a cache folder; prints as a phrase.
+/// A problem of a file in a cache folder; prints as a phrase.
 ///
 /// ```
 /// assert_eq!(ndcache::verify::Problem::Orphan.to_string(), "belongs to no entry");
@@ -103,22 +103,22 @@ fn listed<S: Serializer>(problems: &[(PathBuf, Problem)], serializer: S) -> Resu
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It, or a file that it names, isn't what was written; with what differs.
+    /// The file, or one that it names, differs from what was written; with the difference.
     Damaged(String),
-    /// An array that is right and has write permission, so that a program may change it by accident: it was copied
-    /// here by a tool that loses modes. It is mapped again after the next hit by its owner.
+    /// The array is correct but has write permission, so that a program may change it by accident: a tool that
+    /// doesn't keep permissions copied it here. It is mapped again after the next hit by its owner.
     Writable,
-    /// A record of a newer version, and what this one doesn't know of it.
+    /// A record of a newer version, with what this version doesn't know about it.
     Newer(String),
-    /// No entry names it: left behind by a writer that was killed, or just being written. Goes after a day, when
+    /// No entry names it: a killed writer left it, or it is just being written. It is removed after a day, when
     /// entries are evicted.
     Orphan,
-    /// The file system failed.
+    /// The file system reported an error.
     Unreadable(String),
 }
 
 impl Problem {
-    /// A short name, without what differs: `damaged`, `writable`, `newer`, `orphan` or `unreadable`.
+    /// Returns a short name, without the difference: `damaged`, `writable`, `newer`, `orphan` or `unreadable`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -144,7 +144,7 @@ impl fmt::Display for Problem {
 }
 
 impl VerifyReport {
-    /// Whether every entry could be read and none is damaged; orphans and modes are no harm.
+    /// Returns whether every entry could be read and none is damaged; orphans and permissions are ignored.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.damaged == 0 && !self.problems.iter().any(|(_, problem)| matches!(problem, Problem::Unreadable(_)))
@@ -162,13 +162,13 @@ impl VerifyReport {
     }
 }
 
-/// How far [`Memory::verify_with`](crate::Memory::verify_with) has come.
+/// The progress of [`Memory::verify_with`](crate::Memory::verify_with).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Checked {
-    /// Entries that were checked so far.
+    /// The number of entries checked so far.
     pub entries: u64,
-    /// The bytes of those among them that are right.
+    /// The bytes of those that are correct.
     pub bytes: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::threads::fork::ForkMutex;
 use crate::threads::found_once;
 
-/// A cached function, as `f::function()` gives it.
+/// Identifies a cached function; `f::function()` returns it.
 ///
 /// ```
 /// #[ndcache::cache(name = "squares, first edition")]
@@ -158,7 +158,8 @@ impl Function {
         }
     }
 
-    /// The function's path: package, binary or example if it stands in one, and item; or what `name = "…"` says.
+    /// Returns the function's path: package, binary or example if it is in one, and item; or the text of `name =
+    /// "…"`.
     ///
     /// A function that moves from a binary to the library, or to another module, has another path and so other keys,
     /// unless it has a `name`.
@@ -167,14 +168,14 @@ impl Function {
         &self.resolved().path
     }
 
-    /// The digest of its code, as far as it counts; `None` if the function can't be cached.
+    /// Returns the digest of the code that is part of its key; `None` if the function can't be cached.
     #[must_use]
     pub fn code(&self) -> Option<Digest> {
         self.digests().ok().map(|digests| digests.code)
     }
 
-    /// What tells its package from others in which items have the same paths: `kern@0.2`, see "mark" in
-    /// `docs/format.md`.
+    /// Returns the mark of its package, which distinguishes it from others whose items have the same paths:
+    /// `kern@0.2`, see "mark" in `docs/format.md`.
     #[must_use]
     pub fn mark(&self) -> &str {
         match &self.origin {
@@ -266,7 +267,8 @@ impl Function {
         })
     }
 
-    /// What counts as its code: the function itself, its helpers and what `depends(…)` names, each with the reason.
+    /// Returns the parts of the code that are part of its key: the function itself, its helpers and what `depends(…)`
+    /// names, each with the reason.
     #[must_use]
     pub fn parts(&self) -> Vec<CodePart> {
         match &self.origin {
@@ -275,8 +277,8 @@ impl Function {
         }
     }
 
-    /// What the code may depend on and that isn't among its [`parts`](Self::parts): items of other crates, what their macros
-    /// call, names that macros make; or that no helpers were looked for.
+    /// Returns what the code may depend on that isn't among its [`parts`](Self::parts): items of other crates, what
+    /// their macros call, names that macros make; or that no helpers were looked for.
     pub fn unseen(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.macro_code().into_iter().flat_map(|code| code.helpers.unseen())
     }

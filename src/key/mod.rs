@@ -36,10 +36,11 @@ const KEY_VERSION: &str = "ndcache-key:1";
 /// Begins what secret arguments are told by in records.
 const SECRET_VERSION: &str = "ndcache-secret:1";
 
-/// Names one call: the same function, code, arguments and salt have the same key, in any process, on any machine.
+/// Identifies one call: the same function, code, arguments and salt have the same key, in any process, on any
+/// machine.
 ///
 /// A key prints as 32 lower-case hexadecimal digits, which are the name of the entry's record, and parses from them.
-/// Serde writes it as [`Digest`] is written: as that text in human-readable formats, as 16 bytes in others.
+/// Serde writes it like a [`Digest`]: as this text in human-readable formats, as 16 bytes in others.
 ///
 /// ```
 /// use ndcache::Key;
@@ -54,7 +55,7 @@ const SECRET_VERSION: &str = "ndcache-secret:1";
 pub struct Key(Digest);
 
 impl Key {
-    /// The key's 128 bits.
+    /// Returns the key's 128 bits.
     #[must_use]
     pub fn digest(self) -> Digest {
         self.0

@@ -15,11 +15,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// Deeper nesting is refused, before it exhausts the stack.
 const DEPTH_MAX: usize = 128;
 
-/// A target that is a file of [MessagePack](https://msgpack.org), which every language reads: of a step whose result
-/// is `Serialize` and `Deserialize`.
+/// A file of [MessagePack](https://msgpack.org), which every language reads, as the target of a step whose result is
+/// `Serialize` and `Deserialize`.
 ///
-/// Structs are maps by the names of their fields. The value comes back as serde reads it: what it skips, or can't tell
-/// apart, is so on the first call, too.
+/// Structs are maps by the names of their fields. The value is returned as serde deserializes it, also by the first
+/// call, without what serde skips or can't distinguish.
 ///
 /// ```
 /// use ndcache::make::MsgpackFile;
@@ -50,7 +50,8 @@ pub struct MsgpackFile {
 }
 
 impl MsgpackFile {
-    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
+    /// Makes a target at `path`, relative to the current folder at this moment; its folder must exist when it is
+    /// made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: absolute(path.into()) }
     }

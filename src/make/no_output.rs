@@ -6,10 +6,10 @@ use std::path::Path;
 use super::Persister;
 use crate::error::Result;
 
-/// Remembers that a step ran, and keeps nothing of its result.
+/// Records that a step ran, and keeps nothing of its result.
 ///
-/// For steps with an effect of their own: a plot, an upload. The function runs again when its code or arguments have
-/// changed. There is one such step per function; [`NoOutput::named`] makes more.
+/// It is for steps with side effects: a plot, an upload. The function runs again when its code or arguments have
+/// changed. There is one such step for each function; [`NoOutput::named`] makes more.
 ///
 /// ```
 /// use ndcache::make::NoOutput;
@@ -32,7 +32,7 @@ use crate::error::Result;
 pub struct NoOutput;
 
 impl NoOutput {
-    /// The step of this name; of several with one function, each has its own.
+    /// Makes a step with this name, to distinguish several steps of one function.
     pub fn named(name: impl Into<String>) -> NamedNoOutput {
         NamedNoOutput(name.into())
     }

@@ -13,9 +13,9 @@ use crate::error::Result;
 use crate::map::Mapped;
 use crate::payload::{check_npy, encode_npy, npy_meta, read_npy};
 
-/// A target that is a `.npy` file, which `np.load` reads: of a step whose result is an array.
+/// A `.npy` file as the target of a step whose result is an array; `np.load` reads it.
 ///
-/// C and Fortran order are kept. It is loaded into memory, as an owned array.
+/// C and Fortran order are kept. The array is loaded into memory and owned.
 ///
 /// ```
 /// use ndarray::{Array1, array};
@@ -34,22 +34,24 @@ pub struct NpyFile {
 }
 
 impl NpyFile {
-    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
+    /// Makes a target at `path`, relative to the current folder at this moment; its folder must exist when it is
+    /// made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: absolute(path.into()) }
     }
 
-    /// The file at `path`, as [`new`](Self::new) has it, memory-mapped when it is loaded.
+    /// Makes a target at `path`, like [`new`](Self::new), that is memory-mapped when it is loaded.
     pub fn mapped(path: impl Into<PathBuf>) -> MappedNpyFile {
         MappedNpyFile { path: absolute(path.into()) }
     }
 }
 
-/// A target that is a `.npy` file and is memory-mapped: of a step whose result is an array; from [`NpyFile::mapped`].
+/// A `.npy` file as the target of a step whose result is an array; it is memory-mapped when loaded.
+/// [`NpyFile::mapped`] makes it.
 ///
-/// It is saved without write permission, which is what makes mapping it sound: nobody changes it by accident, and the
-/// next result replaces it and leaves what is mapped as it is. A file that has write permission all the same, lies in a
-/// world-writable folder or on a network file system, is copied into memory behind the same type, and
+/// The file is saved without write permission, which makes mapping it sound: it isn't changed by accident, and the
+/// next result replaces it and leaves mapped arrays as they are. A file that has write permission, or is in a
+/// world-writable folder or on a network file system, is copied into memory and returned as the same type, and
 /// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts it.
 ///
 /// ```
@@ -127,12 +129,12 @@ arrays! {
 
 /// Writes an array as a `.npy` file that NumPy reads and maps: `np.load(path)`.
 ///
-/// Takes any array of ndarray by reference, owned, shared or mapped, and views of them. The file has the array's shape
-/// and dtype, little-endian, and its memory order: an array in C or Fortran order is written as it lies, without a copy;
-/// any other is copied into C order first. [`read_npy`] gives back an equal array of the same order.
+/// It takes any array of ndarray by reference, owned, shared or mapped, and views. The file has the array's shape,
+/// dtype and memory order, little-endian: an array in C or Fortran order is written without a copy; any other is
+/// copied into C order first. [`read_npy`] returns an equal array in the same order.
 ///
-/// Whatever file is at `path` is replaced in one step, as [`replace_file`](super::replace_file) does it: whoever reads it
-/// sees the old one or the new one, whole, and an error leaves the old one. The folder has to be there.
+/// A file at `path` is replaced in one step, as by [`replace_file`](super::replace_file): a reader sees the old file
+/// or the new one, whole, and an error leaves the old one. The folder must exist.
 ///
 /// # Errors
 ///

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Where and how [`Memory::make`](crate::Memory::make) keeps the result of a build step: a format, and a path in it.
+/// How [`Memory::make`](crate::Memory::make) saves the result of a build step: a format, and a path.
 ///
-/// [`NpyFile`](crate::make::NpyFile), [`MsgpackFile`](crate::make::MsgpackFile) and [`NoOutput`](crate::make::NoOutput) are there, and
-/// with the feature `nifti` `NiftiFile` and `MappedNiftiFile`. One's own format is two functions:
+/// There are [`NpyFile`](crate::make::NpyFile), [`MsgpackFile`](crate::make::MsgpackFile) and
+/// [`NoOutput`](crate::make::NoOutput), and with the feature `nifti` `NiftiFile` and `MappedNiftiFile`. Your own
+/// format needs two functions:
 ///
 /// ```
 /// use std::io::Write;
@@ -53,43 +54,48 @@ use crate::error::{Error, Result};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Persister<T> {
-    /// What a saved value comes back as.
+    /// The type of a loaded value.
     type Loaded;
 
-    /// Saves the value, in place of what was there.
+    /// Saves the value, in place of the old one.
     ///
-    /// [`replace_file`](crate::make::replace_file) leaves the old file until the new one is whole, and tells the step which
-    /// file it is, if it is called on the thread of `save`. Any other way, a file that somebody else puts there before
-    /// `save` returns is taken for the one that was saved. `save` is called again when somebody else has replaced what
-    /// it left.
+    /// [`replace_file`](crate::make::replace_file) keeps the old file until the new one is complete, and tells the
+    /// step which file it is, if it is called on the thread of `save`. If `save` writes in another way, a file that
+    /// something else puts there before `save` returns is taken for the saved one. `save` is called again if its file
+    /// was replaced by something else.
     ///
     /// # Errors
-    /// Returns an error when the value can't be saved; `?` takes those of `std::io`, and [`Error::other`] wraps
-    /// those of others.
+    ///
+    /// Returns an error when the value can't be saved; `?` converts errors of `std::io`, and [`Error::other`] wraps
+    /// others.
     fn save(&self, value: &T) -> Result<()>;
 
     /// Loads what was saved.
     ///
     /// # Errors
-    /// Returns an error when it isn't there, or isn't what `save` writes.
+    ///
+    /// Returns an error when it doesn't exist, or isn't what `save` writes.
     fn load(&self) -> Result<Self::Loaded>;
 
-    /// The one file that is written, if there is one. It stays the same while a step is made; an absolute path does,
-    /// whatever becomes of the current folder. A step without a path is known by its [`name`](Self::name).
+    /// Returns the one file that is written, if there is one. It must stay the same while a step is made; an absolute
+    /// path does, even if the current folder changes. A step without a path is identified by its
+    /// [`name`](Self::name).
     fn path(&self) -> Option<&Path>;
 
-    /// What tells several steps of one function apart that have no path; unless said, there is one such step.
+    /// Returns a name that distinguishes several steps of one function without a path; by default there is one such
+    /// step.
     fn name(&self) -> &str {
         ""
     }
 
-    /// The format in which the value is saved, with its settings: a step whose target was saved in another one is made
-    /// again. Unless said, the name of the type. A persister that has settings, such as a precision, says them here.
+    /// Returns the format in which the value is saved, with its settings: a step whose target was saved in another
+    /// format is made again. The default is the name of the type. A persister with settings, such as a precision,
+    /// includes them here.
     fn format(&self) -> Cow<'_, str> {
         std::any::type_name::<Self>().into()
     }
 
-    /// Why the value isn't one to be saved, such as the `Err` of a [`Fallible`] step.
+    /// Returns why the value must not be saved, such as the `Err` of a [`Fallible`] step.
     fn refusal(&self, _value: &T) -> Option<Error> {
         None
     }
@@ -123,7 +129,7 @@ impl<T, P: Persister<T> + ?Sized> Persister<T> for &P {
     }
 }
 
-/// The target of a step that may fail: saves what is in an `Ok`. An `Err` is the error of
+/// The target of a step that may fail: saves the content of an `Ok`. An `Err` is the error of
 /// [`Memory::make`](crate::Memory::make), and leaves the old target.
 ///
 /// ```

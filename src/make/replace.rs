@@ -30,26 +30,27 @@ pub(super) const WRITABLE: u32 = 0o666;
 /// The mode of a new file that may be mapped: without write permission.
 pub(super) const READ_ONLY: u32 = 0o444;
 
-/// Writes a file and puts it at `path`, in place of whatever file is there, in one step.
+/// Writes a file and puts it at `path` in one step, in place of the file that is there.
 ///
-/// For the [`save`](crate::make::Persister::save) of one's own [`Persister`](crate::make::Persister). `write` gets a buffered file
-/// beside `path`, hidden and with a name of its own; once it is written and closed it is renamed. A reader of `path`
-/// sees the old file or the new one, whole; after an error, a panic or a crash the old one stands. A crash may leave
-/// the temporary file, which a later call for the same path removes after a day. Each call lists the folder of `path` to
-/// find such files.
+/// It is meant for the [`save`](crate::make::Persister::save) of your own [`Persister`](crate::make::Persister).
+/// `write` gets a buffered file next to `path`, hidden and with a unique name; when it is written and closed it is
+/// renamed. A reader of `path` sees the old file or the new one, whole; after an error, a panic or a crash the old
+/// one stays. A crash may leave the temporary file, which a later call for the same path removes after a day. Each
+/// call lists the folder of `path` to find such files.
 ///
-/// The file is flushed as the [`Durability`](crate::policy::Durability) of this thread's memory says: inside of
-/// [`Memory::make`](crate::Memory::make) and [`Memory::with`](crate::Memory::with) that of this memory, else that of
-/// [`Memory::set_global`](crate::Memory::set_global); without a memory it isn't flushed. On a network file system it
-/// always is.
+/// The file is flushed as the [`Durability`](crate::policy::Durability) of this thread's memory says: inside
+/// [`Memory::make`](crate::Memory::make) and [`Memory::with`](crate::Memory::with) that of this memory, otherwise
+/// that of [`Memory::set_global`](crate::Memory::set_global); without a memory it isn't flushed. On a network file
+/// system it is always flushed.
 ///
 /// The new file has the permissions of the old one, and its owner, group and extended attributes as far as the system
-/// allows; of a file with several hard links only the one at `path` leads to the new file, and a symbolic link is
+/// allows. If the old file has several hard links, only the one at `path` leads to the new file; a symbolic link is
 /// replaced by a file.
 ///
 /// # Errors
-/// Returns an error that names the file when it can't be written, and the one of `write`; so it does where the process's
-/// limit on file sizes (`ulimit -f`) is reached; without that check the system would end the process by a signal.
+///
+/// Returns an error that names the file when it can't be written, and the error of `write`. Exceeding the process's
+/// limit on file sizes (`ulimit -f`) is such an error, too; the process doesn't get the signal that would end it.
 ///
 /// ```
 /// use std::io::Write;

@@ -15,38 +15,42 @@ use crate::memory::Memory;
 use crate::record::StepRecord;
 
 impl Memory {
-    /// Makes what `target` is to hold: runs `call` and saves its result, unless that is there already. Returns what
+    /// Makes the target of a build step: runs `call` and saves its result, unless it is there already. Returns what
     /// `target` loads, on the first call as on later ones.
     ///
-    /// A build step: the result is at a path that the user names, in a format that others read. The function runs
-    /// again when its code or its arguments have changed since, by the rules of any cached call, or when the target is
-    /// missing or was changed by somebody else. Whether it was is told by its size, times and inode, and by its content
-    /// where they don't tell: so a `touch` makes nothing again. Only the last result is kept: changed and
-    /// changed back, the function runs twice. What stands at the path before the first call is replaced.
+    /// The result of a build step is at a path that the user chooses, in a format that others read. The function runs
+    /// again when its code or its arguments have changed, by the rules of any cached call, or when the target is
+    /// missing or was changed by something else. Such a change is found by size, times and inode, and if they differ,
+    /// by the content: after a `touch` the function doesn't run. Only the last result is kept: if an argument is
+    /// changed and changed back, the function runs twice. A file that is at the path before the first call is
+    /// replaced.
     ///
-    /// A file is made by one function. It may be made by another one once it has been removed. Steps without a path
-    /// are told apart by function and [`name`](Persister::name).
+    /// Each file belongs to one function; after it was removed, another function may make it. Steps without a path
+    /// are identified by function and [`name`](Persister::name).
     ///
-    /// A step whose function returns a `Result` takes [`Fallible(target)`](crate::make::Fallible): an `Err` isn't saved,
-    /// leaves the old target and is the error here.
+    /// A step whose function returns a `Result` takes [`Fallible(target)`](crate::make::Fallible): an `Err` isn't
+    /// saved, leaves the old target and is returned as the error of this method.
     ///
-    /// A step is no entry: [`contains`](Self::contains), [`explain`](Self::explain), [`entry`](Self::entry) and
-    /// [`lineage`](Self::lineage) look for entries of the cache, and don't see that the step was made. The options
-    /// `validate`, `expires` and `min_duration` are about entries, and say nothing here. Of the modes, `Refresh`
-    /// makes each step again once; `ReadOnly` loads what is up to date, and anything else is an error, since
-    /// nothing may be written; `Off`, and a disabled memory, make and save each time and remember nothing. Threads
-    /// and processes that make one target at once wait for one another. Those of several caches don't know of each
-    /// other: what was replaced before it was loaded is saved again, and is an error if that goes on.
+    /// A step isn't an entry: [`contains`](Self::contains), [`explain`](Self::explain), [`entry`](Self::entry) and
+    /// [`lineage`](Self::lineage) look for entries of the cache, and don't see steps. The options `validate`,
+    /// `expires` and `min_duration` are for entries, and have no effect here. In mode `Refresh` each step is made
+    /// again once. In mode `ReadOnly` a target that is up to date is loaded, and any other is an error, since nothing
+    /// may be written. In mode `Off`, and with a disabled memory, each step is made and saved each time, and nothing
+    /// is recorded. Threads and processes that make one target at the same time wait for one another. Those of
+    /// different caches don't know of each other: a target that was replaced before it was loaded is saved again, and
+    /// if this continues, it is an error.
     ///
     /// # Errors
-    /// Returns an error when the target's folder isn't there or can't be written to, which is found before the
-    /// function runs; when something else than a file is in its place, or a file that another function makes; when the
-    /// result can't be saved or loaded again, or somebody else replaces it all the time; when the persister's path
-    /// becomes another one meanwhile, as a relative one does; and when the memory is read-only and the target isn't up
-    /// to date. A fault of the cache itself is counted and logged, and the step is then made again next time.
+    ///
+    /// Returns an error when the target's folder doesn't exist or can't be written to, which is found before the
+    /// function runs; when the target isn't a regular file, or belongs to another function; when the result can't be
+    /// saved or loaded again, or something else keeps replacing it; when the persister's path changes in the
+    /// meantime, as a relative one may; and when the memory is read-only and the target isn't up to date. A fault of
+    /// the cache itself is counted and logged, and the step is then made again next time.
     ///
     /// # Panics
-    /// Panics if the function or the persister does; the old target stands then.
+    ///
+    /// Panics if the function or the persister panics; the old target then stays.
     ///
     /// ```
     /// use ndarray::{Array1, Array2};

@@ -16,9 +16,10 @@ use crate::memory::{Engine, Memory};
 use crate::stats::{Explanation, Reason};
 
 impl Memory {
-    /// Whether `call` would hit. Nothing is computed, written or counted, and its arguments are hashed at most once.
+    /// Returns whether `call` would hit. It computes, writes and counts nothing, and hashes the arguments at most
+    /// once.
     ///
-    /// Its record is read and its files are looked at, but not into.
+    /// It reads the record and checks that the files exist, but doesn't read them.
     pub fn contains<A, R>(&self, call: &Call<A, R>) -> bool {
         self.would_hit(call)
     }
@@ -27,11 +28,12 @@ impl Memory {
         self.0.as_ref().is_some_and(|engine| matches!(engine.check(call), Ok(Look::Found(()))))
     }
 
-    /// The stored result of `call`; `None` if it isn't stored, or isn't good: expired, damaged, due to be refreshed.
+    /// Returns the stored result of `call`, or `None` if it isn't stored or isn't valid: expired, damaged, due to be
+    /// refreshed.
     ///
-    /// Nothing is computed, and no computation under way is waited for. A result that is found is a hit like any other:
-    /// loaded and verified as by [`eval`](Self::eval), tallied, and noted as used. One that isn't found is tallied
-    /// nowhere. A function that asks inside another makes what that one returns depend on the state of the cache.
+    /// It computes nothing, and doesn't wait for a computation under way. A result that is found is a hit like any
+    /// other: loaded and verified as by [`eval`](Self::eval), counted, and marked as used. A result that isn't found
+    /// isn't counted. If a cached function uses this method inside, its own result depends on the state of the cache.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -68,11 +70,11 @@ impl Memory {
         look.found()
     }
 
-    /// The stored entry of `call`, without its value; `None` if there is none.
+    /// Returns the stored entry of `call`, without its value, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, or its entry can't be read.
+    /// Returns an error when the call has no key, or its entry can't be read.
     pub fn entry<A, R>(&self, call: &Call<A, R>) -> Result<Option<Entry>> {
         self.entry_of(call)
     }
@@ -82,9 +84,9 @@ impl Memory {
         engine.entry(&engine.site(call)?.record())
     }
 
-    /// Says whether `call` would hit; and if not, why: compares it with at most 1,000 stored calls of its function.
+    /// Says whether `call` would hit, and if not, why: compares it with at most 1,000 stored calls of its function.
     ///
-    /// Nothing is computed, written or counted.
+    /// It computes, writes and counts nothing.
     pub fn explain<A, R>(&self, call: &Call<A, R>) -> Explanation {
         self.explanation_of(call)
     }

@@ -24,55 +24,57 @@ use crate::record::nanoseconds;
 use crate::stats::verbose::{MissReport, Storing};
 
 impl Memory {
-    /// The result of `call`, which is `f::call(x)` and not `f(x)`: loaded if it is stored, else computed and stored.
+    /// Returns the result of `call`: loads it if it is stored, else computes and stores it. `call` is `f::call(x)`,
+    /// not `f(x)`.
     ///
-    /// The result's type chooses how it comes back: an `Array2<f64>` is read into memory and verified against its
-    /// digest, a [`Mapped2<f64>`](crate::Mapped2) is memory-mapped, on the first call as on later ones. Results are
-    /// normalised before they are stored and returned: arrays keep C or Fortran order, any other becomes C, so that
-    /// the first call returns what later ones do; what only serde knows comes back as serde reads it again. `Err` is not stored unless the function says `cache_err`.
+    /// The type of the result chooses how it is returned: an `Array2<f64>` is read into memory and verified against
+    /// its digest; a [`Mapped2<f64>`](crate::Mapped2) is memory-mapped, by the first call as by later ones. Results
+    /// are normalised before they are stored and returned, so that the first call returns what later ones do: arrays
+    /// keep C or Fortran order, and arrays in another order become C; a result that is stored through serde is
+    /// returned as serde deserializes it. An `Err` isn't stored, unless the function has the option `cache_err`.
     ///
-    /// A fault of the cache (a full disk, a damaged entry) never costs the result: it is counted in [`Memory::stats`],
-    /// logged once per function at `warn`, and the computed value is returned. Threads and processes that need one
-    /// key compute it once.
+    /// A fault of the cache (a full disk, a damaged entry) never loses the result: the computed value is returned,
+    /// and the fault is counted in [`Memory::stats`] and logged once for each function at `warn`. Threads and
+    /// processes that need the same key compute it once.
     ///
     /// # Panics
     ///
-    /// Panics if the function does; nothing is stored then.
+    /// Panics if the function panics; then nothing is stored.
     pub fn eval<A, R>(&self, call: Call<A, R>) -> R {
         self.evaluate(call, Owned).value
     }
 
-    /// The result of `call`, as [`Memory::eval`] returns it; but a fault of the cache is an error.
+    /// Returns the result of `call` like [`Memory::eval`], but returns an error if the cache fails.
     ///
     /// # Errors
     ///
-    /// Returns an error when the result was computed and could not be stored, or when the call could not be keyed.
-    /// A damaged entry that was computed again and replaced is no error.
+    /// Returns an error when the result was computed and couldn't be stored, or when the call has no key. A damaged
+    /// entry that was computed again and replaced isn't an error.
     pub fn try_eval<A, R>(&self, call: Call<A, R>) -> Result<R> {
         let evaluated = self.evaluate(call, Owned);
         evaluated.fault.map_or(Ok(evaluated.value), Err)
     }
 
-    /// The result of `call`, its arrays memory-mapped: `Array2<f64>` comes back as [`Mapped2<f64>`](crate::Mapped2).
+    /// Returns the result of `call` with its arrays memory-mapped: an `Array2<f64>` is returned as
+    /// [`Mapped2<f64>`](crate::Mapped2).
     ///
-    /// Read-only and shared; takes the time of a few system calls, whatever the size. Arrays in `Result`, `Option`
-    /// and tuples are mapped, too. A struct that derives `Payload` comes back as it is: give the fields that are to be
-    /// mapped a `Mapped` type.
+    /// Mapped arrays are read-only and shared; mapping takes the time of a few system calls, whatever the size.
+    /// Arrays in `Result`, `Option` and tuples are mapped, too. A struct that derives `Payload` is returned as it is:
+    /// give the fields that should be mapped a `Mapped` type.
     ///
-    /// Where mapping isn't offered (`docs/guarantees.md`), and for arrays of at most 128 KiB, the file's header
-    /// included, for which reading is faster, the same type holds a copy;
-    /// [`Mapped::is_mapped`](crate::Mapped::is_mapped) tells.
+    /// Where mapping isn't possible (see `docs/guarantees.md`), and for files of at most 128 KiB, which are faster to
+    /// read, the same type holds a copy; [`Mapped::is_mapped`](crate::Mapped::is_mapped) says which.
     pub fn mmap<A, R: Mappable>(&self, call: Call<A, R>) -> R::Mapped {
         self.evaluate(call, Shared).value
     }
 
-    /// The result of `call`, memory-mapped copy-on-write: writable in memory, never on disk.
+    /// Returns the result of `call`, memory-mapped copy-on-write: it can be changed in memory, but not on disk.
     pub fn mmap_cow<A, R: CopyOnWrite>(&self, call: Call<A, R>) -> R::Cow {
         self.evaluate(call, Writable).value
     }
 
-    /// Computes `call` whether or not it is stored, and stores the result in place of what was there; returned as
-    /// [`eval`](Self::eval) does. [`Call::refresh`] does so for the other forms of a result.
+    /// Computes `call`, whether or not it is stored, and stores the result in place of the old one; returns it like
+    /// [`eval`](Self::eval). [`Call::refresh`] does this for the other forms of a result.
     pub fn refresh<A, R>(&self, call: Call<A, R>) -> R {
         self.eval(call.refresh())
     }

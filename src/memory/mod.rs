@@ -57,13 +57,13 @@ use crate::store::{Disk, Locks};
 use crate::threads::fork::ForkMutex;
 use crate::tier::{Outbox, Tiers};
 
-/// A cache folder: looks calls up in it, computes what is missing, and stores the results.
+/// A cache folder: looks up calls in it, computes missing results, and stores them.
 ///
-/// Cheap to clone; the clones share one folder, its settings and its counters. Many memories, in many processes, may
-/// share a folder.
+/// A memory is cheap to clone; the clones share one folder, its settings and its counters. Many memories, in many
+/// processes, may share a folder.
 ///
-/// What was hit is remembered, up to some megabytes a thread: the same hit again takes no system call. What another
-/// process removes, refreshes or edits is seen after at most a second, what this memory does at once.
+/// Results that were hit are remembered, up to some megabytes for each thread: hitting them again takes no system
+/// call. Changes by another process are noticed within a second, changes by this memory at once.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -199,59 +199,59 @@ fn rules_of(settings: &Settings) -> Rules {
 }
 
 impl Memory {
-    /// Opens the cache folder `folder`, and creates it if it isn't there.
+    /// Opens the cache folder `folder`, and creates it if it doesn't exist.
     ///
-    /// No environment variable is looked at; [`Memory::from_env`] does that. A folder that can't be written to opens
-    /// as [`Mode::ReadOnly`], with a warning.
+    /// No environment variable is read; [`Memory::from_env`] does that. A folder that can't be written to opens as
+    /// [`Mode::ReadOnly`], with a warning.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be made, or isn't a folder.
+    /// Returns an error when the folder can't be created, or isn't a folder.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         Self::builder(folder).open()
     }
 
-    /// Opens the cache folder that the environment names, else `folder`.
+    /// Opens the cache folder that the environment names, or else `folder`.
     ///
     /// `NDCACHE_DIR` replaces the folder. `NDCACHE_MODE` is `read-write`, `read-only`, `refresh` or `off`.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be made or isn't one, or when `NDCACHE_MODE` is not a mode.
+    /// Returns an error when the folder can't be created or isn't a folder, or when `NDCACHE_MODE` isn't a mode.
     pub fn from_env(folder: impl AsRef<Path>) -> Result<Self> {
         Self::builder(folder).env().open()
     }
 
-    /// The settings of a memory in `folder`, to be opened.
+    /// Returns a builder for a memory in `folder`, to change its settings before it is opened.
     pub fn builder(folder: impl AsRef<Path>) -> MemoryBuilder {
         MemoryBuilder::new(folder.as_ref())
     }
 
-    /// A memory that never looks up nor stores: every function just runs.
+    /// Returns a memory that neither looks up nor stores: every function simply runs.
     #[must_use]
     pub fn disabled() -> Self {
         Self(None, None)
     }
 
-    /// The cache folder; `None` if the memory is disabled.
+    /// Returns the cache folder, or `None` if the memory is disabled.
     #[must_use]
     pub fn location(&self) -> Option<&Path> {
         self.0.as_ref().map(|engine| engine.archive.disk.path())
     }
 
-    /// Whether the memory looks up and stores.
+    /// Returns the mode, which says whether the memory looks up and stores.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.0.as_ref().map_or(Mode::Off, |engine| engine.settings.mode)
     }
 
-    /// How the memory stores arrays.
+    /// Returns how the memory stores arrays.
     #[must_use]
     pub fn compression(&self) -> Compression {
         self.0.as_ref().map_or(Compression::None, |engine| engine.settings.compression)
     }
 
-    /// How often the memory hit, missed and failed so far, all clones together.
+    /// Returns how many calls hit, missed and failed so far, for all clones together.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.as_ref().map_or_else(Stats::default, |engine| engine.recorder.counters.snapshot())

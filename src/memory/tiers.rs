@@ -85,11 +85,11 @@ fn is_shareable(call: &dyn AnyCall) -> bool {
 }
 
 impl Memory {
-    /// Sends to the tiers what this user's processes have computed and not sent yet, for at most so long.
+    /// Sends results that this user's processes have computed and not yet sent to the tiers, for at most `timeout`.
     ///
-    /// Results go there by themselves, some seconds after they were computed; what a process leaves when it ends goes with
-    /// the next one. This is for the last step of a job on a machine that is thrown away. It tries tiers that have failed
-    /// again, until the time is over.
+    /// Results are sent automatically, some seconds after they were computed; those that a process leaves when it
+    /// ends are sent by the next one. This method is for the last step of a job on a machine that is discarded
+    /// afterwards. It tries tiers that have failed again, until the time is over.
     ///
     /// ```
     /// use std::time::Duration;
@@ -112,7 +112,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory has tiers and is read-only. What couldn't be sent is in what is returned.
+    /// Returns an error when the memory has tiers and is read-only. Results that couldn't be sent are in the returned
+    /// value.
     pub fn flush(&self, timeout: Duration) -> Result<Flushed> {
         match self.with_tiers("send results to tiers")? {
             Some(tiers) => Ok(tiers.core().flush(timeout)),
@@ -120,13 +121,13 @@ impl Memory {
         }
     }
 
-    /// Sends what is in the folder already to the tiers that may be written, as far as it is of this user, was computed
-    /// and is what `filter` says.
+    /// Sends results that are already in the folder to the tiers that may be written to: those that belong to this
+    /// user, were computed, and match `filter`.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory has tiers and is read-only, or none of its tiers may be written. Whatever can't be
-    /// sent is in what is returned.
+    /// Returns an error when the memory has tiers and is read-only, or when none of its tiers may be written to.
+    /// Results that couldn't be sent are in the returned value.
     pub fn push(&self, filter: &Filter) -> Result<Moved> {
         match self.with_tiers("send results to tiers")? {
             Some(tiers) => tiers.core().push(filter),
@@ -134,13 +135,13 @@ impl Memory {
         }
     }
 
-    /// Fetches into the folder what the tiers have and `filter` says: on a machine that is about to need it. An object that
-    /// is foreign or damaged is left out and told.
+    /// Fetches the results that match `filter` from the tiers into the folder, for a machine that is about to need
+    /// them. Foreign or damaged objects are skipped and reported.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory has tiers and is read-only, and when none of them can be listed. Whatever can't be
-    /// fetched is in what is returned.
+    /// Returns an error when the memory has tiers and is read-only, or when none of them can be listed. Results that
+    /// couldn't be fetched are in the returned value.
     pub fn pull(&self, filter: &Filter) -> Result<Moved> {
         match self.with_tiers("fetch results from tiers")? {
             Some(tiers) => tiers.core().pull(filter),
@@ -148,25 +149,26 @@ impl Memory {
         }
     }
 
-    /// Removes what `filter` says from the tiers that may be written, from this folder and, within ten minutes, from the
-    /// folder of every machine that has these tiers: for results that are wrong.
+    /// Removes the results that match `filter` from the tiers that may be written to, from this folder and, within
+    /// ten minutes, from the folder of every machine that has these tiers: for results that are wrong.
     ///
-    /// What is computed afterwards is stored and shared as ever, by the old program too: raise
+    /// Results that are computed afterwards are stored and shared as usual, also by the old program: raise
     /// [`#[cache(version = n)]`](macro@crate::cache) in the new one.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told: then
-    /// the results may come back from there; and when a result may still be in this folder. Purge again.
+    /// Returns an error when the memory is read-only, has no tier that may be written to, when a tier couldn't be
+    /// written to (its results may then come back), or when a result may still be in this folder. In the last two
+    /// cases purge again.
     pub fn purge(&self, filter: &Filter) -> Result<Purged> {
         let none = || Error::unsupported("can't purge: the memory has no tiers");
         self.with_tiers("purge results")?.ok_or_else(none)?.core().purge(filter)
     }
 
-    /// Lifts purges on the tiers that may be written: those of `what`, which is the path of a function or the name of a
-    /// [`Purge`](crate::tier::Purge); all, if it is `None`. What they removed is computed anew; what is still there, or was
-    /// computed under a clock that differs, is good again, on every machine within ten minutes. Returns how many were in
-    /// force.
+    /// Cancels purges on the tiers that may be written to: those of `what`, which is the path of a function or the
+    /// name of a [`Purge`](crate::tier::Purge), or all if it is `None`. Results that they removed are computed again;
+    /// results that still exist, or were computed under a clock that differs, are valid again, on every machine
+    /// within ten minutes. Returns how many purges were in force.
     ///
     /// ```
     /// use ndcache::Memory;
@@ -183,13 +185,14 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, has no tier that it may write, or when one of them can't be told.
+    /// Returns an error when the memory is read-only, has no tier that may be written to, or when a tier couldn't be
+    /// written to.
     pub fn lift_purge(&self, what: Option<&str>) -> Result<u64> {
         let none = || Error::unsupported("can't lift a purge: the memory has no tiers");
         self.with_tiers("lift a purge")?.ok_or_else(none)?.core().lift_purge(what)
     }
 
-    /// The tiers, in the order in which they are asked, without asking them anything.
+    /// Returns the tiers, in the order in which they are asked, without asking them anything.
     ///
     /// ```
     /// use ndcache::Memory;
@@ -207,23 +210,23 @@ impl Memory {
         self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().status())
     }
 
-    /// Tries of each tier what it is used for, whether or not it is left alone after a failure: an object and a folder that
-    /// aren't there have to be said to be absent, and where it is written to a small object is put, read back and deleted.
-    /// Takes five seconds for one that is silent.
+    /// Tries each operation that a tier is used for, whether or not it failed recently: an object and a folder that
+    /// don't exist must be reported as absent, and if the tier may be written to, a small object is put, read back
+    /// and deleted. Takes five seconds for a tier that doesn't answer.
     #[must_use]
     pub fn probe_tiers(&self) -> Vec<TierProbe> {
         self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().probe())
     }
 
-    /// How many results of this user wait to be sent to places that no tier of this memory is: one of another share, say, or
-    /// one that is no longer named.
+    /// Returns how many results of this user wait to be sent to places that aren't tiers of this memory, for example
+    /// one of another share, or one that is no longer named.
     #[must_use]
     pub fn queued_elsewhere(&self) -> u64 {
         self.all_tiers().map_or(0, |tiers| tiers.core().outbox.queued_elsewhere())
     }
 
-    /// The paths of the functions of which each tier has results, sorted, with the tier's place; an error for one that
-    /// can't be listed. Lists each tier whole and reads a record of each function.
+    /// Returns the paths of the functions of which each tier has results, sorted, with the tier's place; an error for
+    /// a tier that can't be listed. Lists each tier completely and reads a record of each function.
     #[must_use]
     pub fn tier_functions(&self) -> Vec<(String, Result<Vec<String>>)> {
         self.all_tiers().map_or_else(Vec::new, |tiers| tiers.core().functions())

@@ -29,10 +29,11 @@ impl Engine {
 }
 
 impl Memory {
-    /// All entries, of every function and in no order, without their values.
+    /// Returns all entries, of every function and in no order, without their values.
     ///
-    /// Each step reads one record; after a thousand, several threads read some hundreds ahead. Entries that vanish
-    /// meanwhile are left out; a record or a folder that can't be read is an error, after which the iteration goes on.
+    /// Each step reads one record; after a thousand, several threads read some hundreds ahead. Entries that are
+    /// removed in the meantime are left out; a record or folder that can't be read is an error, after which the
+    /// iteration continues.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry>> {
         self.0.iter().flat_map(|engine| {
             engine.archive.reopen(false);
@@ -40,12 +41,12 @@ impl Memory {
         })
     }
 
-    /// Removes the entry of `call`, and says whether there was one. Arrays that are mapped keep their bytes.
+    /// Removes the entry of `call`, and returns whether there was one. Mapped arrays keep their bytes.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, or the function is by its own mode; when the call can't be keyed, or
-    /// the entry can't be removed.
+    /// Returns an error when the memory or the function is read-only, when the call has no key, or when the entry
+    /// can't be removed.
     pub fn remove<A, R>(&self, call: &Call<A, R>) -> Result<bool> {
         self.remove_entry_of(call)
     }
@@ -59,23 +60,23 @@ impl Memory {
         engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 
-    /// Removes all entries of `function`, of every version of its code, and returns how many they were.
+    /// Removes all entries of `function`, of every version of its code, and returns how many there were.
     ///
     /// A disabled memory has none.
     ///
     /// # Errors
     ///
-    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    /// Returns an error when an entry can't be removed; all others are removed nevertheless.
     pub fn clear_function(&self, function: &Function) -> Result<Evicted> {
         self.clear_function_named(function.path())
     }
 
-    /// Removes all entries of the function with this path, as [`clear_function`](Self::clear_function) does.
+    /// Removes all entries of the function with this path, like [`clear_function`](Self::clear_function).
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, and when something of it can't be removed; what can is removed all the
-    /// same.
+    /// Returns an error when the memory is read-only, or when an entry can't be removed; all others are removed
+    /// nevertheless.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -93,10 +94,11 @@ impl Memory {
         self.clear_tree("clear a function", &Target::of_function(function), &key::folder(function))
     }
 
-    /// Removes everything that was stored, the folders `f/` and `m/` and nothing else of the cache folder, and returns
-    /// how many entries that were. The bytes are those of all files, what is remembered of build steps included.
+    /// Removes everything that was stored, that is the folders `f/` and `m/` and nothing else of the cache folder,
+    /// and returns how many entries there were. The number of bytes is that of all files, with the records of build
+    /// steps.
     ///
-    /// A disabled memory has nothing.
+    /// A disabled memory has nothing to remove.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -116,7 +118,7 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    /// Returns an error when a file can't be removed; all others are removed nevertheless.
     pub fn clear(&self) -> Result<Evicted> {
         let Some(engine) = self.writable("clear the cache")? else { return Ok(Evicted::default()) };
         mark(&engine.archive.disk, &Target::All);
@@ -126,10 +128,10 @@ impl Memory {
         Ok(Evicted { items: entries.records, bytes: entries.bytes + steps.bytes })
     }
 
-    /// Removes all entries, the folder `f/` and nothing else: what is remembered of build steps stays. Returns how many
-    /// entries that were, and the bytes of their files; reads none of them.
+    /// Removes all entries, that is the folder `f/` and nothing else: records of build steps stay. Returns how many
+    /// entries there were, and the bytes of their files, none of which it reads.
     ///
-    /// A disabled memory has nothing.
+    /// A disabled memory has nothing to remove.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -147,7 +149,7 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when something of it can't be removed; what can is removed all the same.
+    /// Returns an error when a file can't be removed; all others are removed nevertheless.
     pub fn clear_entries(&self) -> Result<Evicted> {
         self.clear_tree("clear the entries", &Target::All, "f")
     }
@@ -175,24 +177,25 @@ impl Memory {
         }
     }
 
-    /// Evicts entries until all `limits` hold, and sweeps out garbage.
+    /// Evicts entries until all `limits` hold, and removes garbage.
     ///
-    /// Those go first that the [`EvictPolicy`](crate::policy::EvictPolicy) policy of the memory says, least recently used unless it was told otherwise;
-    /// an entry counts by the lengths of all its files. Entries used since they were counted stay. Results published by
-    /// hand (`edited`) and entries of newer versions count, and are never removed: with these alone a limit may stay
-    /// exceeded. Arrays that are mapped keep their bytes.
+    /// The [`EvictPolicy`](crate::policy::EvictPolicy) of the memory says which entries are evicted first, by default
+    /// the least recently used. The size of an entry is the length of all its files. Entries that were used since
+    /// they were read stay. Edited results and entries of newer versions are part of the sum, but are never evicted:
+    /// if there are only these, a limit may remain exceeded. Mapped arrays keep their bytes.
     ///
-    /// Also removed, whatever the limits: files that no record names and records that can't be read, once they are a
-    /// day old; above a limit such records go before any entry.
+    /// Files that no record names and records that can't be read are also removed, whatever the limits, once they are
+    /// a day old; above a limit such records are removed before any entry.
     ///
-    /// Reads every record, on several threads; twice where more than 65,536 entries go. Takes some 100 bytes of memory,
-    /// on each of these threads, for each entry that goes and for up to 65,536 others, however many there are. Lookups
-    /// and writers go on meanwhile; what they add is not counted. A disabled memory evicts nothing.
+    /// It reads every record, on several threads, and twice if more than 65,536 entries have to go. Each of these
+    /// threads takes some 100 bytes of memory for each evicted entry and for up to 65,536 others, however many there
+    /// are. Lookups and writers continue; what they add in the meantime isn't part of the sum. A disabled memory
+    /// evicts nothing.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, and the first one of what couldn't be listed or removed, after
-    /// everything else was.
+    /// Returns an error when the memory is read-only, or when something couldn't be listed or removed: the first such
+    /// error, after everything else was done.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -218,17 +221,18 @@ impl Memory {
         }
     }
 
-    /// Checks every entry: its record, and each of its files, by length, mode, header and the digest of its bytes.
+    /// Checks every entry: its record, and the length, mode, header and digest of each of its files.
     ///
-    /// Reads the whole cache, on several threads, a mebibyte at a time; nothing is mapped. Others may go on meanwhile:
-    /// an entry that is replaced or removed in between is no problem. With [`Repair::Remove`] damaged entries are
-    /// removed, unless they changed meanwhile; those of newer versions and those that the file system failed to read
-    /// stay. `make` slots aren't checked. A disabled memory has nothing to check.
+    /// It reads the whole cache, on several threads, a mebibyte at a time, and maps nothing. Other processes may
+    /// continue: an entry that is replaced or removed in the meantime isn't a problem. With [`Repair::Remove`]
+    /// damaged entries are removed, unless they changed in the meantime; entries of newer versions, and entries that
+    /// the file system failed to read, stay. Records of build steps aren't checked. A disabled memory has nothing to
+    /// check.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be listed, and when damaged entries are to be removed from a memory that
-    /// is read-only. What is wrong with single files, and with folders in it that can't be listed, is in the report.
+    /// Returns an error when the folder can't be listed, or when damaged entries should be removed from a read-only
+    /// memory. Problems of single files, and of folders in it that can't be listed, are in the report.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -251,14 +255,15 @@ impl Memory {
         self.verify_with(repair, |_| {})
     }
 
-    /// Checks every entry, as [`verify`](Self::verify) does, and calls `progress` after each.
+    /// Checks every entry, like [`verify`](Self::verify), and calls `progress` after each.
     ///
-    /// It is called by several threads, with what all of them have checked so far; two calls may come in either order.
+    /// `progress` is called by several threads, with what all of them have checked so far; two calls may come in
+    /// either order.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be listed, and when damaged entries are to be removed from a memory that
-    /// is read-only.
+    /// Returns an error when the folder can't be listed, or when damaged entries should be removed from a read-only
+    /// memory.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -303,10 +308,11 @@ impl Engine {
 }
 
 impl Memory {
-    /// What was written down of the calls that went through the folder, by any process, since `since`, or ever.
+    /// Returns the recorded counts of calls that used the folder, by any process, since `since` or since the
+    /// beginning.
     ///
-    /// What this process has counted since it last wrote is written down first. Reads all that is there: some
-    /// milliseconds for each mebibyte. Lines that were torn by a kill are left out, and counted.
+    /// The counts of this process are recorded first. It reads the whole log, in some milliseconds for each mebibyte.
+    /// Lines that were torn by a kill are skipped, and counted.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -325,16 +331,16 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be listed. A disabled memory has an empty history.
+    /// Returns an error when the folder can't be listed. The history of a disabled memory is empty.
     pub fn history(&self, since: Option<SystemTime>) -> Result<History> {
         let Some(engine) = &self.0 else { return Ok(History::default()) };
         engine.recorder.history(since)
     }
 
-    /// Replaces lines of the [`history`](Self::history) that were set aside more than an hour ago by one for each day,
-    /// in which runs and machines aren't told apart any more.
+    /// Replaces lines of the [`history`](Self::history) that were rotated out of `s/log` more than an hour ago by one
+    /// line for each day, in which runs and machines aren't distinguished any more.
     ///
-    /// It is done without being asked each time that 4 MiB were written.
+    /// This is done automatically each time that 4 MiB were written.
     ///
     /// # Errors
     ///
@@ -343,7 +349,7 @@ impl Memory {
         self.0.as_ref().map_or(Ok(()), |engine| engine.recorder.fold_history())
     }
 
-    /// Removes the [`history`](Self::history), what this process hasn't written down yet included.
+    /// Deletes the [`history`](Self::history), with the counts that this process hasn't recorded yet.
     ///
     /// # Errors
     ///

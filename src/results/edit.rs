@@ -25,19 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 type Save<A, D> = fn(&ArrayRef<A, D>, &mut Writer<'_>) -> Result<()>;
 
 impl Memory {
-    /// The result of `call`, to be edited: writable in memory, and published by [`MappedMut::commit`].
+    /// Returns the result of `call` for editing: it can be changed in memory, and published by [`MappedMut::commit`].
     ///
-    /// The result is computed and stored first, if it isn't yet; an edited one stays so. Takes the time of a few
-    /// system calls for a hit; pages that are written to take memory. The function returns one array: an `Array`, an
-    /// `ArcArray` or a [`Mapped`](crate::Mapped).
+    /// The result is computed and stored first if it isn't stored yet; if it was edited before, the edited one is
+    /// returned. A hit takes the time of a few system calls; pages that are written to take memory. The function must
+    /// return one array: an `Array`, an `ArcArray` or a [`Mapped`](crate::Mapped).
     ///
-    /// An edited entry is a hit as any other until it is removed or [refreshed](Self::refresh).
-    /// [`Entry::edited`](crate::Entry::edited) and [`explain`](Self::explain) tell it from a computed one.
+    /// An edited entry is a hit like any other until it is removed or [refreshed](Self::refresh).
+    /// [`Entry::edited`](crate::Entry::edited) and [`explain`](Self::explain) distinguish it from a computed one.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is disabled or read-only, or the function is by its own mode, at once and not only
-    /// when the edits are to be committed; when the call can't be keyed; and when its result can't be stored.
+    /// Returns an error when the memory is disabled or read-only, or the function is read-only, now and not only at
+    /// the commit; when the call has no key; or when its result can't be stored.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -25,11 +25,11 @@ pub use dependents::Dependents;
 /// How many entries an argument names at most, where many hold its array: those that were made first.
 const SOURCES: usize = 8;
 
-/// The stored calls whose results went into a result, from [`Memory::lineage`].
+/// The lineage of a result: the stored calls whose results went into it, from [`Memory::lineage`].
 ///
-/// Prints as a tree: a line for each entry with its function, its arguments, its key, when it was computed and how long
-/// that took, and that it was edited if it was; below it, by the name of the argument, the entries that hold that
-/// argument. What was printed before isn't spelled out again.
+/// It prints as a tree: a line for each entry with its function, its arguments, its key, when it was computed, how
+/// long that took, and whether it was edited; below it, by the name of the argument, the entries that hold that
+/// argument. An entry that was printed before isn't expanded again.
 #[derive(Clone, Debug)]
 pub struct Lineage {
     /// The result's own first, then in the order in which they were come to.
@@ -55,9 +55,9 @@ struct Input {
     more: usize,
 }
 
-/// An argument of a stored call, and an entry that holds it.
+/// An argument of a stored call, with an entry that holds it.
 ///
-/// [`Lineage::links`] returns it.
+/// [`Lineage::links`] returns links.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
     call: &'a Entry,
@@ -66,19 +66,20 @@ pub struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// The call that took the argument.
+    /// Returns the call that took the argument.
     #[must_use]
     pub fn call(&self) -> &'a Entry {
         self.call
     }
 
-    /// The argument.
+    /// Returns the argument.
     #[must_use]
     pub fn argument(&self) -> &'a Argument {
         self.argument
     }
 
-    /// The entry that holds it; `None` if none does: the array came from elsewhere, or its entry was removed.
+    /// Returns the entry that holds it; `None` if there is none, because the array came from elsewhere, or its entry
+    /// was removed.
     #[must_use]
     pub fn source(&self) -> Option<&'a Entry> {
         self.source
@@ -86,21 +87,21 @@ impl<'a> Link<'a> {
 }
 
 impl Lineage {
-    /// The entries, each once: the result's own first.
+    /// Returns the entries, each once, the result's own first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.nodes.iter().map(|node| &node.entry)
     }
 
-    /// Why the first folder of the cache couldn't be listed, if there is such a one: entries may lie in it that would be
-    /// here, too.
+    /// Returns why a folder of the cache couldn't be listed (the first one, if there are several): entries in it may
+    /// be missing here.
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
     }
 
-    /// Each argument that is an array or a stored result, with each entry that holds it (at most eight).
+    /// Returns each argument that is an array or a stored result, with each entry that holds it (at most eight).
     ///
-    /// Leaves out arguments that are rounded (`round(x = 1e-9)`): they are keyed by other numbers than any entry holds.
+    /// Rounded arguments (`round(x = 1e-9)`) are left out, because their key holds other numbers than any entry.
     pub fn links(&self) -> impl Iterator<Item = Link<'_>> {
         self.nodes.iter().flat_map(move |node| {
             node.inputs.iter().flat_map(move |input| {
@@ -114,21 +115,21 @@ impl Lineage {
 }
 
 impl Memory {
-    /// Which stored results went into the result of `call`; `None` if that isn't stored.
+    /// Returns which stored results went into the result of `call`, or `None` if that isn't stored.
     ///
-    /// An argument is joined with each entry that holds it by digest: an array with entries of which it is an array, a
-    /// [`Shelved`](crate::shelve::Shelved) result with the entry of its content. So it doesn't matter how the array came from
-    /// one function to the other; and an array that two functions return, all zeros say, is joined with both. Arrays
-    /// inside arguments of other types, tuples say, aren't seen. A line ends where no entry holds an array: it came from
-    /// elsewhere, or its entry was evicted. Each entry is followed once.
+    /// Arguments are matched with entries by digest: an array with each entry that has it among its arrays, a
+    /// [`Shelved`](crate::shelve::Shelved) result with the entry of its content. So it doesn't matter how an array
+    /// came from one function to another; and an array that two functions return, such as all zeros, is matched with
+    /// both. Arrays inside arguments of other types, such as tuples, aren't seen. A branch ends where no entry holds
+    /// an array, because it came from elsewhere or its entry was evicted. Each entry is followed once.
     ///
-    /// Reads all records of the cache, on several threads, and no array; none where all arguments are numbers and texts,
-    /// which no entry holds. Nothing is written or counted.
+    /// It reads all records of the cache, on several threads, and no arrays; if all arguments are numbers and texts,
+    /// which are no results, it reads no other records. It writes and counts nothing.
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, when its entry can't be read, or when the folder can't be listed. A
-    /// folder in it that can't be is in [`Lineage::unread`].
+    /// Returns an error when the call has no key, when its entry can't be read, or when the cache folder can't be
+    /// listed. If a folder in it can't be listed, [`Lineage::unread`] says so.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -23,11 +23,11 @@ use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
 use crate::tier::{Target, mark};
 
-/// A small reference to a result in a cache: which call it is of, and which content it has.
+/// A small reference to a result in a cache: it identifies the call and the content of its result.
 ///
-/// [`Memory::shelve`] makes it. It is cheap to clone, can be sent to another thread, and serialized for another
-/// process that opens the same folder. It stands for one content: if the entry was removed or evicted since, or
-/// replaced by another content, using it is an error of the kind [`Changed`](ErrorKind::Changed).
+/// [`Memory::shelve`] makes it. It is cheap to clone, can be sent to another thread, and can be serialized for
+/// another process that opens the same folder. It refers to one content: if the entry was removed, evicted or
+/// replaced by another content, using the reference is an error of the kind [`Changed`](ErrorKind::Changed).
 ///
 /// ```
 /// use ndarray::Array1;
@@ -53,15 +53,15 @@ use crate::tier::{Target, mark};
 ///
 /// # As an argument
 ///
-/// A shelved array counts as that array, and any other shelved result by its content; neither is read for that. To
-/// *store* something under such a content's digest, this process has to have verified the bytes: through the memory that
-/// shelved the result, or, of a reference from another process, through the one that evaluates the call. Where they
-/// can't be verified, the call is computed, not stored, and counted as a fault.
+/// A shelved array has the digest of the array, and any other shelved result the digest of its content; neither is
+/// read to find it. Before something is *stored* under a key with such a digest, this process must have verified the
+/// bytes: through the memory that shelved the result, or, for a reference from another process, through the memory
+/// that evaluates the call. If they can't be verified, the call is computed, not stored, and counted as a fault.
 ///
 /// # Without an entry
 ///
-/// Where nothing is stored (the memory is disabled or read-only, the call can't be keyed, the disk is full) the
-/// reference keeps a copy of the result in itself. Then any memory will do to load it, and it can't be serialized.
+/// If the result can't be stored (the memory is disabled or read-only, the call has no key, the disk is full) the
+/// reference itself keeps a copy of the result. Then any memory can load it, and it can't be serialized.
 pub struct Shelved<R> {
     reference: Arc<Reference>,
     codec: Codec<R>,
@@ -100,15 +100,15 @@ impl ShelvedEntry {
 }
 
 impl Memory {
-    /// A reference to the result of `call`, which is computed and stored if it isn't yet.
+    /// Returns a reference to the result of `call`, which is computed and stored first if it isn't stored yet.
     ///
-    /// On a hit nothing is loaded: the record is read, and the lengths of its array files are compared. Where nothing can be stored, a copy
-    /// of the result is kept in the reference, which takes as much memory.
+    /// A hit loads nothing: it reads the record and compares the lengths of its array files. If the result can't be
+    /// stored, the reference keeps a copy of it, which takes as much memory.
     ///
     /// # Errors
     ///
-    /// Returns an error when the result neither is stored nor can be kept: an `Err` of a function without `cache_err`, or a value that
-    /// refuses to serialize.
+    /// Returns an error when the result can neither be stored nor kept: an `Err` of a function without `cache_err`,
+    /// or a value that can't be serialized.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -182,12 +182,12 @@ impl<R> Form<R> for Shelving<'_, R> {
 }
 
 impl<R> Shelved<R> {
-    /// The result, read into memory and verified.
+    /// Reads the result into memory and verifies it.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry isn't in `memory`'s folder any more,
-    /// or has another content; any other when it can't be read.
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry isn't in `memory`'s folder any
+    /// more, or has another content; of another kind when it can't be read.
     pub fn load(&self, memory: &Memory) -> Result<R> {
         match &self.reference.referent {
             Referent::InMemory { in_memory, .. } => in_memory.load(|reader| self.codec.load(reader)),
@@ -197,11 +197,11 @@ impl<R> Shelved<R> {
         }
     }
 
-    /// The result, its arrays memory-mapped as [`Memory::mmap`] does.
+    /// Returns the result with its arrays memory-mapped, like [`Memory::mmap`].
     ///
     /// # Errors
     ///
-    /// Returns an error when [`load`](Self::load) does.
+    /// Returns an error in the same cases as [`load`](Self::load).
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -232,15 +232,15 @@ impl<R> Shelved<R> {
         }
     }
 
-    /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.
+    /// Removes the entry, and returns whether there was one. Mapped arrays keep their bytes.
     ///
-    /// A result that is kept in the reference itself goes with it: there is no entry to remove. A damaged entry is removed
-    /// whatever it held, which can't be told any more.
+    /// If the reference keeps a copy of the result, there is no entry to remove. A damaged entry is removed whatever
+    /// its content was, since that can't be found out any more.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content, which stays; and
-    /// when it can't be removed.
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content, which stays;
+    /// of another kind when it can't be removed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -281,7 +281,7 @@ impl<R> Shelved<R> {
         }
     }
 
-    /// The path of the function whose result it is.
+    /// Returns the path of the function that computed the result.
     ///
     /// ```
     /// #[ndcache::cache(name = "double")]
@@ -298,10 +298,10 @@ impl<R> Shelved<R> {
         &self.reference.function
     }
 
-    /// The key of the call.
+    /// Returns the key of the call.
     ///
-    /// A call that has none, because its memory is disabled or its arguments can't be keyed, gets one that is made of
-    /// function and result, and under which nothing is stored.
+    /// A call without a key, because its memory is disabled or its arguments can't be keyed, gets one that is made
+    /// from function and result, and under which nothing is stored.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -320,12 +320,13 @@ impl<R> Shelved<R> {
         self.reference.key()
     }
 
-    /// The entry without its value; `None` if it is gone, if there never was one, or if `memory` is disabled.
+    /// Returns the entry without its value, or `None` if it was removed, if there never was one, or if `memory` is
+    /// disabled.
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content; any other when it
-    /// can't be read.
+    /// Returns an error of the kind [`Changed`](ErrorKind::Changed) when the entry has another content; of another
+    /// kind when it can't be read.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -9,12 +9,12 @@ use crate::map::Staged;
 use crate::memory::Engine;
 use crate::memory::ambient;
 
-/// An array of zeros that already lives in a file of the cache, for a cached function to fill and to return as a
-/// [`Mapped`](crate::Mapped): `.into()`.
+/// Makes an array of zeros in a file of the cache, for a cached function to fill and to return as a
+/// [`Mapped`](crate::Mapped) by `.into()`.
 ///
-/// Storing that result takes the file over; its bytes are written once and read once, to be hashed. So a result may be
-/// larger than memory: what doesn't fit is written to the file by the operating system while the function computes.
-/// The shape is what [`Array::zeros`](ndarray::Array::zeros) takes, `.f()` for Fortran order too.
+/// Storing that result takes over the file; its bytes are written once, and read once to be hashed. So a result may
+/// be larger than memory: the operating system writes what doesn't fit to the file while the function computes. The
+/// shape is given as to [`Array::zeros`](ndarray::Array::zeros), with `.f()` for Fortran order.
 ///
 /// ```
 /// use ndarray::prelude::*;
@@ -39,19 +39,21 @@ use crate::memory::ambient;
 /// ```
 ///
 /// # When it is an array in memory
-/// It is a file only if it has more than 128 KiB, the file's header included, and on the thread on which a cached
-/// call is computed whose result is to be stored in a folder that offers mapping (`docs/guarantees.md`, "Mapping"),
-/// on a file system that reserves blocks, with room for it. Else the same type is an array in memory, which is
-/// stored as any other: the result is the same. [`Staged::is_mapped`] tells.
 ///
-/// A file that can't be made on a full disk counts as a fault in [`Memory::stats`](crate::Memory::stats). An array that
-/// is dropped takes its file with it; that of a killed process is removed with other garbage, after a day.
+/// The array is in a file only if the file has more than 128 KiB, on the thread that computes a cached call whose
+/// result will be stored, in a folder from which files can be mapped (`docs/guarantees.md`, "Mapping"), and on a file
+/// system that reserves blocks and has room for it. Otherwise the same type is an array in memory, which is stored
+/// like any other: the result is the same. [`Staged::is_mapped`] says which.
 ///
-/// The array may be stored under another call than the one that made it, or in another folder, or twice: what can't
-/// take the file over copies it. So does a memory that compresses.
+/// If a file can't be made because the disk is full, that is a fault in [`Memory::stats`](crate::Memory::stats). When
+/// the array is dropped its file is removed; the file of a killed process is removed with other garbage, after a day.
+///
+/// The array may be stored by another call than the one that made it, or in another folder, or twice: if the file
+/// can't be taken over, it is copied. A memory that compresses copies, too.
 ///
 /// # Panics
-/// Panics as `Array::zeros` does, when no memory could hold the array.
+///
+/// Panics like `Array::zeros` when no memory could hold the array.
 pub fn zeros<A: Element, Sh: ShapeBuilder>(shape: Sh) -> Staged<A, Sh::Dim> {
     let shape = shape.into_shape_with_order();
     let staged = ambient::staging_site().and_then(|(memory, site)| memory.0.as_deref()?.stage(&site, &shape));

@@ -20,19 +20,21 @@ use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::text::Text;
 use crate::error::{Error, Result};
 
-/// A file as an argument that counts by what the file holds, not by where it is.
+/// A file as an argument that is identified by its content, not by its path.
 ///
-/// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read when it is opened here, once: a
-/// process remembers the digests of up to 65,536 files, and opening a file again reads nothing as long as its size,
-/// both its times, its inode and its device are what they were. One file more, and all of them are forgotten. The times have to be older than two seconds when the file is
-/// read, since a younger file may change once more without a sign in its times. What another process writes through a
-/// mapping isn't noticed until the system puts down its time.
+/// A copy or a renamed file hits the same entry, an edited one doesn't. The file is read once, by
+/// [`open`](Self::open). A process remembers the digests of up to 65,536 files (with one more it forgets all of
+/// them), and opening a file again reads nothing as long as its size, both times, inode and device are unchanged.
+/// This requires that the times are more than two seconds old when the file is read, since a younger file may change
+/// once more without a sign in its times. What another process writes through a mapping isn't noticed until the
+/// system updates the file's time.
 ///
-/// A function reads the file later than that. When it has returned the file is looked at once more, and the result isn't
-/// stored if size, times, inode or device are others by then, or if the file is gone: who knows which content the
-/// function has read. A file that was younger than two seconds is read once more.
+/// The function reads the file later than that. When it has returned, the file is checked once more; if size, times,
+/// inode or device have changed, or the file is gone, the result isn't stored, because it isn't known which content
+/// the function has read. A file that was younger than two seconds is read once more.
 ///
-/// [`FileStamp`](crate::FileStamp) counts by size and times alone. A bare [`Path`] counts by its text.
+/// [`FileStamp`](crate::FileStamp) identifies a file by size and times alone. A bare [`Path`] as an argument is
+/// identified by its text.
 ///
 /// ```
 /// use ndcache::{FileContent, digest};
@@ -57,16 +59,18 @@ pub struct FileContent {
 }
 
 impl FileContent {
-    /// Reads the file and keeps the digest of what it holds: one pass, a megabyte of memory; or a single system call
-    /// for a file that this process has read before and that hasn't changed.
+    /// Reads the file and keeps the digest of its content: one pass, with a megabyte of memory; or a single system
+    /// call for a file that this process has read before and that hasn't changed.
     ///
     /// # Errors
+    ///
     /// Returns an error when the file can't be opened or read, or isn't a regular file.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         Self::open_with(absolute(path.into()), Remembered::of_process(), SystemTime::now())
     }
 
-    /// Where the file was when it was read: an absolute path, whatever becomes of the current folder.
+    /// Returns the absolute path of the file at the time when it was read, even if the current folder has changed
+    /// since.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

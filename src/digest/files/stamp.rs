@@ -72,22 +72,24 @@ fn of_regular(metadata: std::io::Result<Metadata>, path: &Path) -> Result<(Stamp
     Ok((Stamp::of(&metadata), FileId { device: metadata.dev(), inode: metadata.ino() }))
 }
 
-/// A file as an argument that counts by its size, its times of modification and change, and its inode, and isn't read.
+/// A file as an argument that is identified by its size, its times of modification and change, and its inode, and
+/// isn't read.
 ///
-/// For files that are too large to be read at each call. What that means:
+/// It is for files that are too large to be read at each call. The consequences:
 ///
-/// * An edited file, and one that was replaced, is another argument; and so is one that was only touched, or whose mode
-///   or number of links changed, though its content is the same.
-/// * A copy has another key than the file, on another machine too, and so has a file that came back from a backup. A
-///   renamed one has on most file systems.
-/// * A file that was changed within the last two seconds before it was opened may change once more in the same step of
-///   the clock. It is read, and counts by its content as well; once it has settled it counts by its stamp alone, which
-///   is another key.
-/// * The inode is unique on one file system. Files of two file systems that agree in it, in their size and in both
-///   times to the nanosecond are one argument.
-/// * What another process writes through a mapping is seen when the system puts down its time, up to half a minute later.
+/// * A file that was edited or replaced is another argument, and so is one that was only touched, or whose mode or
+///   number of links changed, though its content is the same.
+/// * A copy has another key than the file, also on another machine, and so has a file that was restored from a
+///   backup. On most file systems a renamed file has another key, too.
+/// * A file that changed within the last two seconds before it was opened may change once more in the same step of
+///   the clock. It is read, and identified by its content as well; after two seconds it is identified by its stamp
+///   alone, which is another key.
+/// * The inode is unique on one file system. Files of two file systems with the same inode, size and both times to
+///   the nanosecond are one argument.
+/// * What another process writes through a mapping is noticed when the system updates the file's time, up to half a
+///   minute later.
 ///
-/// [`FileContent`](crate::FileContent) counts by what the file holds, wherever it is.
+/// [`FileContent`](crate::FileContent) identifies a file by its content, wherever it is.
 ///
 /// ```
 /// use ndcache::{FileStamp, digest};
@@ -110,17 +112,19 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// Asks the file system for the stamp, in one system call. A result isn't stored if the file has another one, or is
-    /// gone, when the function has returned.
+    /// Asks the file system for the stamp, in one system call. A result isn't stored if the file has another stamp,
+    /// or is gone, when the function has returned.
     ///
     /// # Errors
-    /// Returns an error when the file can't be found, isn't a regular file, or, having changed within the last two
-    /// seconds, can't be read.
+    ///
+    /// Returns an error when the file can't be found, isn't a regular file, or changed within the last two seconds
+    /// and can't be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         Self::open_at(absolute(path.into()), SystemTime::now())
     }
 
-    /// Where the file was when it was looked at: an absolute path, whatever becomes of the current folder.
+    /// Returns the absolute path of the file at the time when the stamp was taken, even if the current folder has
+    /// changed since.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -28,16 +28,17 @@ pub(crate) use names::{Head, Kind, Name};
 pub(crate) use rows::Row;
 pub(crate) use unordered::Sum;
 
-/// The stream that a value is digested as: what [`ContentHash::content_hash`](crate::ContentHash::content_hash) feeds.
+/// The stream over which a value's digest is computed:
+/// [`ContentHash::content_hash`](crate::ContentHash::content_hash) writes the value into it.
 ///
-/// Whatever is fed is marked with what it is, and with where it ends. So two values have the same digest only if they
-/// are fed alike: `("ab", "c")` differs from `("a", "bc")`, `Some(None)` from `None`, `1_u8` from `1_u16`.
+/// Whatever is written is marked with its type and its end. So two values have the same digest only if the same was
+/// written for both: `("ab", "c")` differs from `("a", "bc")`, `Some(None)` from `None`, `1_u8` from `1_u16`.
 ///
-/// A value that is one array, or a reference to one, has that array's digest; within other values arrays count by their
-/// digest, so that none is read whose digest is known already.
+/// A value that is one array, or a reference to one, has that array's digest. Within other values an array enters by
+/// its digest, so that no array is read whose digest is already known.
 ///
 /// # Implementing `ContentHash` by hand
-/// `#[derive(ContentHash)]` feeds the full name of the type and each field with its name:
+/// `#[derive(ContentHash)]` writes the full name of the type and each field with its name:
 ///
 /// ```
 /// use ndcache::hash::ContentHasher;
@@ -65,8 +66,8 @@ pub(crate) use unordered::Sum;
 /// assert_eq!(digest(&hann), digest(&plotted));
 /// ```
 ///
-/// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. What has no order, such as a set of one's
-/// own, goes through [`set`](Self::set) or [`map`](Self::map).
+/// An enum begins with [`begin_variant_of`](Self::begin_variant_of) instead. Collections without an order, such as a
+/// set type of your own, use [`set`](Self::set) or [`map`](Self::map).
 pub struct ContentHasher {
     pub(crate) stream: ByteStream<SHORT>,
     /// The leaf that was fed first, as long as nothing else was.
@@ -103,7 +104,7 @@ const SHORT: usize = 128;
 const DOMAIN: &[u8] = b"value:";
 
 impl ContentHasher {
-    /// An empty stream. It rests on no array digest that this process hasn't verified.
+    /// Makes an empty stream. It depends on no array digest that this process hasn't verified.
     #[must_use]
     pub fn new() -> Self {
         Self::with(true, false)
@@ -154,16 +155,16 @@ impl ContentHasher {
         self.claimed
     }
 
-    /// The error of the first part that failed to serialize, if any did.
+    /// Returns the error of the first part that failed to serialize, if there was one.
     #[must_use]
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
 
-    /// The digest of all that was fed.
+    /// Returns the digest of everything that was written.
     ///
-    /// That of the array if it was one array and nothing else. If a part [failed](Self::failure) to serialize it is a
-    /// digest that equals no other.
+    /// If that was one array and nothing else, it is the array's digest. If a part [failed](Self::failure) to
+    /// serialize, it is a digest that equals no other.
     #[must_use]
     #[inline]
     pub fn finish(self) -> Digest {
@@ -179,9 +180,10 @@ impl ContentHasher {
         }
     }
 
-    /// The digest of all that was fed.
+    /// Returns the digest of everything that was written.
     ///
     /// # Errors
+    ///
     /// Returns an error when a part failed to serialize.
     pub fn try_finish(mut self) -> Result<Digest> {
         self.take()
@@ -227,58 +229,59 @@ numbers! {
 
 /// Parts that have none.
 impl ContentHasher {
-    /// Feeds an integer, as 64 bits.
+    /// Writes an integer, as 64 bits.
     #[inline]
     pub fn usize(&mut self, value: usize) {
         self.tagged_number(Tag::Usize, (value as u64).to_le_bytes());
     }
 
-    /// Feeds an integer, as 64 bits.
+    /// Writes an integer, as 64 bits.
     pub fn isize(&mut self, value: isize) {
         self.tagged_number(Tag::Isize, (value as i64).to_le_bytes());
     }
 
-    /// Feeds a truth value.
+    /// Writes a truth value.
     #[inline]
     pub fn bool(&mut self, value: bool) {
         self.tagged_number(Tag::Bool, [u8::from(value)]);
     }
 
-    /// Feeds a character.
+    /// Writes a character.
     #[inline]
     pub fn char(&mut self, value: char) {
         self.tagged_number(Tag::Char, u32::from(value).to_le_bytes());
     }
 
-    /// Feeds a text.
+    /// Writes a text.
     pub fn str(&mut self, value: &str) {
         self.tagged_str(Tag::Str, value);
     }
 
-    /// Feeds bytes, which are another thing than a text, or a slice of `u8`.
+    /// Writes bytes, which have another digest than a text, or a slice of `u8`.
     pub fn bytes(&mut self, value: &[u8]) {
         self.tag(Tag::Bytes);
         self.length_and(value);
     }
 
-    /// Feeds the one value of a type that has no other.
+    /// Writes the only value of a type with one value.
     pub fn unit(&mut self) {
         self.tag(Tag::Unit);
     }
 
-    /// Feeds the absence of a value.
+    /// Writes the absence of a value.
     #[inline]
     pub fn none(&mut self) {
         self.tag(Tag::None);
     }
 
-    /// Marks the presence of a value, which is fed next.
+    /// Marks the presence of a value, which is written next.
     #[inline]
     pub fn some(&mut self) {
         self.tag(Tag::Some);
     }
 
-    /// Feeds something whose digest is known, as an array's may be. If nothing else is fed, it is this one's digest.
+    /// Writes something whose digest is known, such as an array's. If nothing else is written, this is the digest of
+    /// the stream.
     ///
     /// For a value that *is* a digest, use its [`ContentHash`](crate::ContentHash).
     #[inline]
@@ -348,10 +351,10 @@ impl ContentHasher {
         }
     }
 
-    /// Feeds what serde knows of a value, for types that aren't [`ContentHash`](crate::ContentHash).
+    /// Writes a value as serde serializes it, for types that don't implement [`ContentHash`](crate::ContentHash).
     ///
-    /// What counts is what counts in [`digest_serde`](crate::hash::digest_serde): names, widths and variants count, and the order of map
-    /// entries doesn't. When the type refuses to serialize, the stream [fails](Self::failure).
+    /// As in [`digest_serde`](crate::hash::digest_serde), names, widths and variants matter, and the order of map
+    /// entries doesn't. If the type refuses to serialize, the stream [fails](Self::failure).
     pub fn serialize<T: Serialize>(&mut self, value: &T) {
         if let Err(error) = canonical::feed(value, self, false) {
             self.fail(error);

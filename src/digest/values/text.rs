@@ -9,9 +9,9 @@ use crate::digest::values::outline::Outline;
 /// The most characters that a [`Text`] holds.
 pub(super) const LIMIT: usize = 120;
 
-/// A text of at most 120 characters, for people, of what a value is: `f64[1797, 64] C`, `"hann"`, `3`.
+/// A description of a value for people, of at most 120 characters: `f64[1797, 64] C`, `"hann"`, `3`.
 ///
-/// What is longer ends with `…`. Writing to it fails from then on, so that describing a long value stops early.
+/// A longer one ends with `…`. After that, writing to it fails, so that describing a long value stops early.
 ///
 /// ```
 /// use ndcache::hash::Text;
@@ -30,43 +30,43 @@ pub struct Text {
 }
 
 impl Text {
-    /// An empty text.
+    /// Makes an empty text.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What has been written.
+    /// Returns what has been written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What has been written, as a `String`.
+    /// Returns what has been written, as a `String`.
     #[must_use]
     pub fn into_string(self) -> String {
         self.text
     }
 
-    /// Was something cut off? Then nothing more is taken.
+    /// Returns whether something was cut off; then nothing more is accepted.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.full
     }
 
-    /// Adds what `value` prints, as far as there is room.
+    /// Adds the `Display` text of `value`, as far as it fits.
     pub fn display(&mut self, value: impl Display) {
         // It fails when it is full, and that is seen by the `…`.
         let _ = write!(self, "{value}");
     }
 
-    /// Adds what `value` prints for programmers, as far as there is room.
+    /// Adds the `Debug` text of `value`, as far as it fits.
     pub fn debug(&mut self, value: impl Debug) {
         let _ = write!(self, "{value:?}");
     }
 
-    /// Adds items between `open` and `close`, separated by commas, as far as there is room. They are no parts by which a
-    /// miss could say what has changed.
+    /// Adds items between `open` and `close`, separated by commas, as far as they fit. A miss can't name single items
+    /// of them as changed.
     pub fn list<I: IntoIterator>(
         &mut self,
         open: &str,

@@ -14,14 +14,15 @@ use crate::error::Result;
 use crate::map::layout::{array_from_vec, normalise, shape_of};
 use crate::map::mapping::PrivateMapping;
 
-/// A writable array over a file of the cache, which stays as it is: a page that is written to is copied first.
+/// A writable array over a file of the cache that doesn't change the file: a page is copied into memory before it is
+/// written to.
 ///
-/// [`Memory::mmap_cow`](crate) returns it. Reading is as for [`Mapped`](super::Mapped); writing costs memory for the
-/// pages that are touched, and is seen by nobody else. Where a file can't be mapped, the same type holds a copy in
-/// memory.
+/// [`Memory::mmap_cow`](crate) returns it. Reading is as for [`Mapped`](super::Mapped); writing takes memory for the
+/// pages that are written to, and isn't visible to others. Where a file can't be mapped, the same type holds a copy
+/// in memory.
 ///
-/// It derefs to [`ndarray::ArrayRef`], mutably too. A clone is a copy in memory. Its content may change, so that its
-/// digest is never remembered: as an argument it is hashed each time.
+/// It derefs to [`ndarray::ArrayRef`], also mutably. A clone is a copy in memory. Its content may change, so its
+/// digest isn't remembered: as an argument it is hashed each time.
 ///
 /// ```
 /// use ndarray::array;
@@ -34,9 +35,10 @@ use crate::map::mapping::PrivateMapping;
 /// assert_eq!(m, array![[6.0, 3.0], [1.0, 1.0]]);
 /// ```
 ///
-/// # What it can't do
-/// What [`Mapped`](super::Mapped#what-it-cant-do) can't. And two of them can be swapped, but not what they deref to,
-/// or each would refer to the memory that the other owns:
+/// # Limitations
+///
+/// It has those of [`Mapped`](super::Mapped#limitations). Two of them can be swapped, but not the arrays to which
+/// they deref, or each would refer to the memory that the other owns:
 ///
 /// ```compile_fail,E0277
 /// # use ndcache::mapped::MappedCow1;
@@ -97,7 +99,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         Self { view, bytes: Bytes::Heap(array) }
     }
 
-    /// Whether the elements are in a file of the cache, rather than in memory.
+    /// Returns whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # use ndcache::mapped::MappedCow1;
@@ -108,7 +110,8 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         matches!(self.bytes, Bytes::File(_))
     }
 
-    /// The digest of the present content, as [`digest`](crate::digest()) gives it for the same array in memory.
+    /// Returns the digest of the present content, as [`digest`](crate::digest()) computes it for the same array in
+    /// memory.
     ///
     /// Reads the whole array.
     ///
@@ -123,7 +126,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         crate::digest::digest(self)
     }
 
-    /// A copy in memory, in the same order if that is contiguous.
+    /// Returns a copy in memory, in the same order if that is contiguous.
     ///
     /// ```
     /// # use ndcache::mapped::MappedCow1;
@@ -134,7 +137,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         self.as_array().to_owned()
     }
 
-    /// A view that borrows this array; the same as [`ArrayRef::view`](ndarray::ArrayRef::view).
+    /// Returns a view that borrows this array, like [`ArrayRef::view`](ndarray::ArrayRef::view).
     ///
     /// ```
     /// # use ndcache::mapped::MappedCow1;
@@ -146,7 +149,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         self.as_array().view()
     }
 
-    /// A writable view that borrows this array; the same as [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
+    /// Returns a writable view that borrows this array, like [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
     ///
     /// ```
     /// # use ndcache::mapped::MappedCow1;
@@ -179,14 +182,15 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
 impl<A: Element + RefUnwindSafe, D: Dimension + UnwindSafe> UnwindSafe for MappedCow<A, D> {}
 
 impl<A: Element, D: Dimension> Clone for MappedCow<A, D> {
-    /// A copy in memory, of the whole array.
+    /// Copies the whole array into memory.
     fn clone(&self) -> Self {
         Self::from_array(self.to_owned())
     }
 }
 
 impl<A: Element, D: Dimension> From<ArrayBase<OwnedRepr<A>, D>> for MappedCow<A, D> {
-    /// Takes the array's memory over. An array that is contiguous in neither C nor Fortran order is copied to C order.
+    /// Takes over the array's memory. An array that is contiguous in neither C nor Fortran order is copied to C
+    /// order.
     fn from(mut array: Array<A, D>) -> Self {
         normalise(&mut array);
         Self::from_array(array)

@@ -12,15 +12,16 @@ use crate::error::Result;
 use crate::map::layout::{array_from_vec, normalise, shape_of};
 use crate::map::mapping::Mapping;
 
-/// A read-only array that owns its bytes: a mapped file of the cache, or memory.
+/// A read-only array whose elements are in a mapped file of the cache, or in memory.
 ///
-/// It is what a cached function returns to have its result memory-mapped: `fn f(…) -> Mapped2<f64>`, whose body ends
-/// in `.into()`; a large one is filled where it will be stored, if it is made by [`zeros`](crate::zeros()). Pages are
-/// read from disk when they are touched, and shared with every process that maps the same entry; removing or replacing
-/// the entry leaves the array as it is. Where a file can't be mapped (a network file system,
-/// [`MapPolicy::Never`](crate)), the same type holds a copy in memory: [`is_mapped`](Self::is_mapped) tells.
+/// A cached function returns it to have its result memory-mapped: `fn f(…) -> Mapped2<f64>`, whose body ends in
+/// `.into()`. A large result can be filled in the file where it will be stored, if it is made by
+/// [`zeros`](crate::zeros()). Pages are read from disk when they are accessed, and shared with every process that
+/// maps the same entry; removing or replacing the entry leaves the array as it is. Where a file can't be mapped (on a
+/// network file system, with [`MapPolicy::Never`](crate)), the same type holds a copy in memory;
+/// [`is_mapped`](Self::is_mapped) says which.
 ///
-/// It derefs to [`ndarray::ArrayRef`], so that indexing, slicing, reductions and maps are ndarray's. A clone costs a
+/// It derefs to [`ndarray::ArrayRef`], so that indexing, slicing, reductions and maps are ndarray's. A clone takes a
 /// reference count. Order and strides are those of a new array in C or Fortran order.
 ///
 /// ```
@@ -43,14 +44,15 @@ use crate::map::mapping::Mapping;
 /// ```
 ///
 /// # As an argument
-/// The digest of a live `Mapped` is known, or computed once and then known: a cached function that takes it, or any
-/// `&ArrayRef` of the whole of it, needs not hash it again. It equals that of the same array in memory.
+/// The digest of a `Mapped` is known, or computed once and then known: a cached function that takes it, or an
+/// `&ArrayRef` of all of it, doesn't hash it again. It equals the digest of the same array in memory.
 ///
-/// # What it can't do
-/// * It isn't an `ArrayBase`: where a function asks for `&Array2<A>`, pass `&m.to_owned()`, which copies, or let the
-///   function take `&ArrayRef2<A>`. Where it asks for a view, pass `m.view()`.
-/// * Arithmetic takes it by reference: `&m + 1.0`. By value there would be no buffer to reuse.
-/// * `IntoIterator` is implemented for `&Mapped` only: an iterator by value would have nothing to give out.
+/// # Limitations
+///
+/// * It isn't an `ArrayBase`: if a function takes `&Array2<A>`, pass `&m.to_owned()`, which copies, or let the
+///   function take `&ArrayRef2<A>`. If it takes a view, pass `m.view()`.
+/// * Arithmetic takes it by reference, `&m + 1.0`, because it has no buffer that could be reused.
+/// * `IntoIterator` is implemented only for `&Mapped`, because its elements can't be moved out.
 pub struct Mapped<A: Element, D: Dimension> {
     /// Points into `owner`; its lifetime must not get out of this room.
     view: ArrayView<'static, A, D>,
@@ -129,7 +131,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes, stage }) }
     }
 
-    /// Whether the elements are in a file of the cache, rather than in memory.
+    /// Returns whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # use ndcache::Mapped1;
@@ -140,9 +142,9 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         matches!(self.owner.bytes, Bytes::File(_))
     }
 
-    /// The digest of the content, as [`digest`](crate::digest()) gives it for the same array in memory.
+    /// Returns the digest of the content, as [`digest`](crate::digest()) computes it for the same array in memory.
     ///
-    /// Computed at most once for the array and its clones, and never taken from a record alone.
+    /// It is computed at most once for the array and its clones, and never taken from a record alone.
     ///
     /// ```
     /// # use ndcache::Mapped1;
@@ -154,7 +156,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         crate::digest::digest(self)
     }
 
-    /// A copy in memory, in the same order.
+    /// Returns a copy in memory, in the same order.
     ///
     /// ```
     /// # use ndcache::Mapped1;
@@ -167,7 +169,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         self.as_array().to_owned()
     }
 
-    /// A view that borrows this array; the same as [`ArrayRef::view`](ndarray::ArrayRef::view).
+    /// Returns a view that borrows this array, like [`ArrayRef::view`](ndarray::ArrayRef::view).
     ///
     /// ```
     /// # use ndcache::Mapped1;
@@ -208,7 +210,8 @@ impl<A: Element, D: Dimension> Clone for Mapped<A, D> {
 }
 
 impl<A: Element, D: Dimension> From<ArrayBase<OwnedRepr<A>, D>> for Mapped<A, D> {
-    /// Takes the array's memory over. An array that is contiguous in neither C nor Fortran order is copied to C order.
+    /// Takes over the array's memory. An array that is contiguous in neither C nor Fortran order is copied to C
+    /// order.
     fn from(mut array: Array<A, D>) -> Self {
         normalise(&mut array);
         Self::from_array(array, Arc::new(Known::unknown()))

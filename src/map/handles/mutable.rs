@@ -11,13 +11,13 @@ use crate::error::Result;
 /// Publishes an array in place of a stored one. What that takes is known to whoever made it.
 type Commit<A, D> = Box<dyn Fn(&ArrayRef<A, D>) -> Result<()> + Send + Sync>;
 
-/// A stored array that is being edited: written to in memory, and on disk only when it is [committed](Self::commit).
+/// A stored array that is being edited: in memory, and on disk only when it is [committed](Self::commit).
 ///
-/// [`Memory::mmap_mut`](crate::Memory::mmap_mut) returns it. Until the commit it is what a
-/// [`MappedCow`](crate::MappedCow) is: the file stays as it is, and a page that is written to is copied into memory
-/// first. Dropped without a commit, it leaves nothing behind; nor does a crash.
+/// [`Memory::mmap_mut`](crate::Memory::mmap_mut) returns it. Until the commit it behaves like a
+/// [`MappedCow`](crate::MappedCow): the file doesn't change, and a page is copied into memory before it is written
+/// to. If it is dropped without a commit, or the process crashes, nothing is left behind.
 ///
-/// It derefs to [`ndarray::ArrayRef`], mutably too. Its digest is never remembered: as an argument it is hashed each
+/// It derefs to [`ndarray::ArrayRef`], also mutably. Its digest isn't remembered: as an argument it is hashed each
 /// time.
 ///
 /// ```
@@ -53,20 +53,20 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         Self { array, commit }
     }
 
-    /// Publishes the array as it is now, in place of the stored result, which is marked as edited.
+    /// Publishes the present content of the array in place of the stored result, and marks the entry as edited.
     ///
-    /// What is stored is the logical array: with its axes as they are now, and of the shape that it has now. It is
-    /// written to a new file and published in one step: another reader sees the old result or the new one, and one that
-    /// has the old file mapped keeps its bytes. Of two that commit, the last one wins. The array can be edited on, and
-    /// committed again.
+    /// The logical array is stored, with its present axes and shape. It is written to a new file and published in one
+    /// step: another reader sees the old result or the new one, and arrays that map the old file keep its bytes. Of
+    /// two commits the last one wins. After a commit the array can be edited further, and committed again.
     ///
-    /// Costs what storing the array costs. A result that was removed meanwhile is published all the same.
+    /// A commit takes the time of storing the array. It also publishes the array if the result was removed in the
+    /// meantime.
     ///
     /// # Errors
     ///
-    /// Returns an error when the array can't be stored: on a full disk, say. The old result stays, and so does this
-    /// array, so that it can be committed again. Under [`Durability::Full`](crate::policy::Durability::Full) the folder may fail
-    /// to be flushed after the array was published.
+    /// Returns an error when the array can't be stored, for example on a full disk. The old result stays, and so does
+    /// this array, so that it can be committed again. Under [`Durability::Full`](crate::policy::Durability::Full)
+    /// flushing the folder may fail after the array was published.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -87,7 +87,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         (self.commit)(self.as_array())
     }
 
-    /// Lets go of the edits; the same as dropping it.
+    /// Discards the edits; the same as dropping the array.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -105,7 +105,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
     /// ```
     pub fn discard(self) {}
 
-    /// Whether the elements are in a file of the cache, rather than in memory.
+    /// Returns whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -123,7 +123,8 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         self.array.is_mapped()
     }
 
-    /// The digest of the present content, as [`digest`](crate::digest()) gives it for the same array in memory.
+    /// Returns the digest of the present content, as [`digest`](crate::digest()) computes it for the same array in
+    /// memory.
     ///
     /// Reads the whole array.
     ///
@@ -144,7 +145,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         crate::digest::digest(self)
     }
 
-    /// A copy in memory, in the same order if that is contiguous.
+    /// Returns a copy in memory, in the same order if that is contiguous.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -161,7 +162,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         self.array.to_owned()
     }
 
-    /// A view that borrows this array; the same as [`ArrayRef::view`](ndarray::ArrayRef::view).
+    /// Returns a view that borrows this array, like [`ArrayRef::view`](ndarray::ArrayRef::view).
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -178,7 +179,7 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
         self.array.view()
     }
 
-    /// A writable view that borrows this array; the same as [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
+    /// Returns a writable view that borrows this array, like [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -19,15 +19,15 @@ use crate::map::mapping::SharedMapping;
 /// rooms that store entries know what it is.
 pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
-/// A new array that is filled where it will be stored: in a file of the cache, which a cached function then returns as
-/// a [`Mapped`] without a copy.
+/// A new array that is filled in the file where it will be stored; a cached function returns it as a [`Mapped`]
+/// without a copy.
 ///
-/// [`zeros`](crate::zeros()) makes it. It derefs to [`ndarray::ArrayRef`], mutably too. Converted into a [`Mapped`] it
-/// can't be written to any more, and storing that takes the file over; dropped, in a panic too, it is gone with its
-/// file. Where there is no call to be stored, or no file to be had, the same type is an array in memory.
+/// [`zeros`](crate::zeros()) makes it. It derefs to [`ndarray::ArrayRef`], also mutably. Converted into a [`Mapped`]
+/// it is read-only, and storing that takes over the file. If it is dropped, also by a panic, its file is removed.
+/// Where no call is to be stored, or no file can be made, the same type is an array in memory.
 ///
-/// What is stored is the logical array. If safe code of its own changes shape or strides (`swap_axes`,
-/// `slice_collapse`, `invert_axis`), the conversion copies it into memory, since the file is another array then.
+/// The logical array is stored. If its shape or strides are changed (`swap_axes`, `slice_collapse`, `invert_axis`),
+/// the file no longer has its layout, and the conversion copies the array into memory.
 ///
 /// ```
 /// use ndarray::{Array2, Axis, Zip};
@@ -42,8 +42,10 @@ pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 /// let table: Mapped2<f64> = table.into();
 /// ```
 ///
-/// # What it can't do
-/// Two of them can be swapped, but not what they deref to, or each would refer to the memory that the other owns:
+/// # Limitations
+///
+/// Two of them can be swapped, but not the arrays to which they deref, or each would refer to the memory that the
+/// other owns:
 ///
 /// ```compile_fail,E0277
 /// let mut a = ndcache::zeros::<f64, _>(2);
@@ -127,7 +129,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         Ok(Self { view, bytes: Bytes::File(InFile { mapping, offset, first: first.addr(), meta, stage }) })
     }
 
-    /// Whether the elements are in a file of the cache, rather than in memory.
+    /// Returns whether the elements are in a file of the cache, rather than in memory.
     ///
     /// ```
     /// assert!(!ndcache::zeros::<f64, _>(3).is_mapped()); // outside of a cached call
@@ -137,7 +139,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         matches!(self.bytes, Bytes::File(_))
     }
 
-    /// The array in memory: the same one if it is there, else a copy. Its file goes.
+    /// Returns the array in memory: the same one if it is in memory, else a copy. Its file is removed.
     ///
     /// ```
     /// let mut counts = ndcache::zeros::<u32, _>(3);
@@ -152,7 +154,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         }
     }
 
-    /// A copy in memory, in the same order if that is contiguous.
+    /// Returns a copy in memory, in the same order if that is contiguous.
     ///
     /// ```
     /// assert_eq!(ndcache::zeros::<u8, _>(2).to_owned(), ndarray::array![0, 0]);
@@ -162,7 +164,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         self.as_array().to_owned()
     }
 
-    /// A view that borrows this array; the same as [`ArrayRef::view`](ndarray::ArrayRef::view).
+    /// Returns a view that borrows this array, like [`ArrayRef::view`](ndarray::ArrayRef::view).
     ///
     /// ```
     /// assert_eq!(ndcache::zeros::<u8, _>(2).view().into_iter().sum::<u8>(), 0);
@@ -172,7 +174,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         self.as_array().view()
     }
 
-    /// A writable view that borrows this array; the same as [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
+    /// Returns a writable view that borrows this array, like [`ArrayRef::view_mut`](ndarray::ArrayRef::view_mut).
     ///
     /// ```
     /// let mut ones = ndcache::zeros::<u8, _>(2);

@@ -20,13 +20,13 @@ thread_local! {
 }
 
 impl Memory {
-    /// Makes this the memory that every `#[cache]` function of the process goes through from here on.
+    /// Makes this the memory of the process, which every `#[cache]` function uses from here on.
     ///
-    /// Libraries annotate their functions and leave this to the application, which decides where its cache lives.
+    /// Libraries annotate their functions and leave this call to the application, which decides where its cache lies.
     ///
     /// # Errors
     ///
-    /// Returns an error when the process has a memory already.
+    /// Returns an error when the process already has a memory.
     pub fn set_global(&self) -> Result<()> {
         GLOBAL.set(self.clone()).map_err(|memory| {
             let first = GLOBAL.get().map_or_else(String::new, |first| format!(" (`{}`)", first.place()));
@@ -36,10 +36,10 @@ impl Memory {
         Ok(())
     }
 
-    /// Runs `body` with this memory in place of the process's, on this thread.
+    /// Runs `body` with this memory, in place of the process's, on this thread.
     ///
-    /// What was before comes back when `body` returns or panics. It does not reach threads that `body` starts, nor
-    /// rayon's workers: parallel code passes `&Memory` and calls `memory.eval(f::call(…))`.
+    /// The previous memory is restored when `body` returns or panics. Threads that `body` starts, and rayon's worker
+    /// threads, don't use this memory: parallel code passes `&Memory` and calls `memory.eval(f::call(…))`.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

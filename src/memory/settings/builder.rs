@@ -16,7 +16,7 @@ use crate::payload::Compression;
 use crate::store::{Disk, Durability, expanded};
 use crate::tier::Tier;
 
-/// The settings of a memory that is about to be opened, from [`Memory::builder`].
+/// The settings of a memory before it is opened, made by [`Memory::builder`].
 ///
 /// ```
 /// use ndcache::{Memory, Mode};
@@ -42,12 +42,12 @@ impl MemoryBuilder {
     /// Lets `NDCACHE_DIR` replace the folder, and `NDCACHE_MODE` make the mode stricter; all other settings are those
     /// of the builder.
     ///
-    /// `NDCACHE_MODE` is `read-write`, `refresh`, `read-only` or `off`; an empty variable counts as none.
+    /// `NDCACHE_MODE` is `read-write`, `refresh`, `read-only` or `off`; an empty variable is ignored.
     ///
-    /// `NDCACHE_REMOTE` adds [`tiers`](Self::tier) behind those of the builder: `rw:/nfs/team/cache,/nfs/main` are two folders,
-    /// of which only the first is written to. `NDCACHE_REMOTE_SHARE` is `target`, `any` or a name
-    /// ([`Share`](crate::tier::Share)); `NDCACHE_REMOTE_WAIT` says for how many seconds the end of the memory waits for what
-    /// is to be sent to them, and is 0 unless said.
+    /// `NDCACHE_REMOTE` adds [`tiers`](Self::tier) after those of the builder: `rw:/nfs/team/cache,/nfs/main` names
+    /// two folders, of which only the first is written to. `NDCACHE_REMOTE_SHARE` is `target`, `any` or a name
+    /// ([`Share`](crate::tier::Share)). `NDCACHE_REMOTE_WAIT` is the number of seconds that the memory waits, when it
+    /// is dropped, for results to be sent; the default is 0.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -59,84 +59,85 @@ impl MemoryBuilder {
         self
     }
 
-    /// Whether the memory looks up, computes and stores; `ReadWrite` unless said.
+    /// Sets whether the memory looks up, computes and stores; the default is `ReadWrite`.
     pub fn mode(mut self, mode: Mode) -> Self {
         self.settings.mode = mode;
         self
     }
 
-    /// A text that enters every key: memories with different salts share a folder and no entry.
+    /// Adds a text to every key: memories with different salts can share a folder, but share no entries.
     pub fn salt(mut self, salt: impl fmt::Display) -> Self {
         self.settings.salt = salt.to_string();
         self
     }
 
-    /// When arrays are mapped; on local file systems unless said.
+    /// Sets when arrays are mapped; by default on local file systems.
     pub fn map(mut self, policy: MapPolicy) -> Self {
         self.settings.map = policy;
         self
     }
 
-    /// Maps arrays on network file systems too.
+    /// Maps arrays on network file systems, too.
     ///
     /// # Safety
     ///
-    /// While a mapped array lives, no other machine may remove, truncate or rewrite its file: reading the array
-    /// would be a bus error, or see bytes change behind a shared reference.
+    /// While a mapped array lives, no other machine may remove, truncate or rewrite its file: reading the array could
+    /// cause a bus error, or see bytes change behind a shared reference.
     #[allow(unsafe_code)] // A declaration: what it allows is done in `map/`.
     pub unsafe fn map_network(mut self) -> Self {
         self.settings.map_network = true;
         self
     }
 
-    /// When mapped bytes are verified; `Boot` unless said.
+    /// Sets when mapped bytes are verified; the default is `Boot`.
     pub fn verify(mut self, verify: VerifyPolicy) -> Self {
         self.settings.verify = verify;
         self
     }
 
-    /// What a stored entry survives; `Buffered` unless said.
+    /// Sets whether stored entries are flushed to disk; the default is `Buffered`, which doesn't.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.settings.durability = durability;
         self
     }
 
-    /// How arrays are stored, of functions that don't say so themselves; plain unless said. What is stored already is
-    /// found either way.
+    /// Sets how arrays are stored, for functions without their own `compress`; by default they aren't compressed.
+    /// Entries are found whatever their compression.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.settings.compression = compression;
         self
     }
 
-    /// Arrays of at most this many bytes stay inside the record, unless their type is `Mapped`; 0 gives each array
-    /// its file, 4096 is the default. Of a result with more than 64 arrays in files, further ones of up to 64 KiB lie
-    /// together in one file, but for 0.
+    /// Sets up to how many bytes an array is stored inside the record, unless its type is `Mapped`; the default is
+    /// 4096, and with 0 each array gets its own file. If a result has more than 64 arrays in files, further arrays of
+    /// up to 64 KiB share one file, except with 0.
     pub fn inline(mut self, bytes: u64) -> Self {
         self.settings.inline = bytes;
         self
     }
 
-    /// How long to wait for another thread or process that computes the same key; as long as it lives unless said.
+    /// Sets how long to wait for another thread or process that computes the same key; by default as long as it
+    /// lives.
     ///
-    /// After that the value is computed here, too.
+    /// After that time the value is computed here, too.
     pub fn wait(mut self, limit: Duration) -> Self {
         self.settings.wait = Some(limit);
         self
     }
 
-    /// Keeps the cache within `limits`, in the background; no limits unless said.
+    /// Keeps the cache within `limits`, in the background; by default there are no limits.
     ///
-    /// A memory that has written a tenth of a limit counts what is there, on a thread of its own, and evicts until four
-    /// fifths of the limit are left, so that there is room for what is written until the next count; each other process
-    /// that writes meanwhile may need another tenth. Entries that are too old go in the same way, once in a tenth of
-    /// the longest age. Storing a result never waits for that, and opening a memory counts nothing. The first count of
-    /// each memory comes at a random point of its first tenth, so that many processes that write a little each count
-    /// as often as one that writes a lot. Of the processes that share a folder one counts at a time, where there are
-    /// locks.
+    /// After a memory has written a tenth of a limit, it sums up the folder on a thread of its own, and evicts
+    /// entries until four fifths of the limit are left. This leaves room for what is written until the next time;
+    /// each other process that writes in the meantime may need another tenth. Entries that are too old are evicted in
+    /// the same way, once in a tenth of the longest age. Storing a result never waits for this, and opening a memory
+    /// sums up nothing. A memory does it for the first time at a random point of its first tenth, so that many
+    /// processes that each write a little do it as often as one that writes a lot. Of the processes that share a
+    /// folder only one does it at a time, if the file system has locks.
     ///
-    /// When the last clone of the memory is dropped it waits for a count under way. A process that ends in the middle
-    /// of one loses nothing, and leaves the rest to the next. If the disk is full, a tenth of the limit is evicted at
-    /// once, and storing is tried again; that at most once a minute.
+    /// When the last clone of the memory is dropped, it waits until an eviction under way has ended. If a process
+    /// ends in the middle of one, nothing is lost, and the next process does the rest. If the disk is full, a tenth
+    /// of the limit is evicted at once, and the result is stored again; this happens at most once a minute.
     ///
     /// ```
     /// use ndcache::{Limits, Memory};
@@ -150,18 +151,19 @@ impl MemoryBuilder {
         self
     }
 
-    /// Which entries go first when a limit is reached, and in [`Memory::reduce_size`]; the least recently used ones
-    /// unless said.
+    /// Sets which entries are evicted first when a limit is reached, and by [`Memory::reduce_size`]; by default the
+    /// least recently used ones.
     pub fn evict(mut self, policy: EvictPolicy) -> Self {
         self.settings.evict = policy;
         self
     }
 
-    /// Looks at each entry before it is used: `false` makes the call a miss, which is computed and replaces the entry.
+    /// Calls `validate` for each entry before it is used: if it returns `false`, the call is a miss, and its result
+    /// replaces the entry.
     ///
-    /// A function's own `validate` is asked in place of this one. It is asked at every lookup, by
-    /// [`Memory::contains`] and [`Memory::explain`] too, and may be asked twice for one call; its panics are the call's.
-    /// Entries that it refuses stay where they are until they are replaced.
+    /// A function's own `validate` replaces this one. It is called at every lookup, also by [`Memory::contains`] and
+    /// [`Memory::explain`], and may be called twice for one call; if it panics, the call panics. Entries that it
+    /// refuses stay in the folder until they are replaced.
     ///
     /// ```
     /// use std::time::Duration;
@@ -183,11 +185,11 @@ impl MemoryBuilder {
         self
     }
 
-    /// How long results are good for after they were computed, of functions that don't say so themselves; for ever
-    /// unless said.
+    /// Sets for how long results are valid after they were computed, for functions without their own `expires`; by
+    /// default forever.
     ///
-    /// It counts at the lookup: entries that are stored already expire, too, and none is removed. An entry expires no
-    /// later than the cached calls that were made inside it, on its thread.
+    /// The lifetime is applied at the lookup: entries that are already stored expire, too, and none is removed. An
+    /// entry expires no later than the cached calls that were made inside it, on its thread.
     ///
     /// ```
     /// use std::time::Duration;
@@ -207,9 +209,10 @@ impl MemoryBuilder {
         self
     }
 
-    /// Doesn't store what took less time to compute, for functions that don't say so themselves; 0 unless said.
+    /// Doesn't store results that took less time to compute, for functions without their own `min_duration`; the
+    /// default is 0.
     ///
-    /// A result that is stored already is replaced whatever the new one took.
+    /// A result that is already stored is replaced, however long the new one took.
     ///
     /// ```
     /// use std::time::Duration;
@@ -229,17 +232,17 @@ impl MemoryBuilder {
         self
     }
 
-    /// How much is printed on stderr; 0, nothing, unless said.
+    /// Sets what is printed on stderr; the default is 0, nothing.
     ///
-    /// * 1: a line for each computation: the function, its arguments in short, the time, the bytes that were stored, and
-    ///   why the call missed, as [`Memory::explain`] has it. For that each miss reads up to 1,000 records. And a line for
-    ///   each warning that is given once for a function or once for a memory: what can't be stored, a tier that fails, a
-    ///   folder that was removed.
-    /// * 2: a line for each hit, too, with what was loaded.
-    /// * 3: below each line the key and the entry's files.
+    /// * 1: a line for each computation, with the function, its arguments in short, the time, the stored bytes, and
+    ///   why the call missed, as in [`Memory::explain`]. To find this out each miss reads up to 1,000 records. Also a
+    ///   line for each warning that is given once for a function or for a memory: what can't be stored, a tier that
+    ///   fails, a folder that was deleted.
+    /// * 2: also a line for each hit, with what was loaded.
+    /// * 3: also the key and the entry's files below each line.
     ///
-    /// What can't be printed is lost, and fails no call. `tracing` gets the same as events, whatever the level: `miss`
-    /// and `computed` at `info`, `hit` at `debug`, with `function`, `key`, `reason`, `seconds` and `bytes`.
+    /// If a line can't be printed it is lost; no call fails. The same messages are `tracing` events at every level:
+    /// `miss` and `computed` at `info`, `hit` at `debug`, with `function`, `key`, `reason`, `seconds` and `bytes`.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -257,12 +260,12 @@ impl MemoryBuilder {
         self
     }
 
-    /// Gives array files names that say what they are, `features(n=3,k=0.5)-<key>.<nonce>.npy`, for functions that
-    /// don't say so themselves; off unless said.
+    /// Puts the function and its arguments into the names of array files, `features(n=3,k=0.5)-<key>.<nonce>.npy`,
+    /// for functions without their own `readable`; off by default.
     ///
-    /// The names hold the function's last name and its arguments, escaped, and have at most 200 bytes; what is too long
-    /// ends with `...`. They are for people and for `ls`: entries are found by their records, whose names never change,
-    /// and what is stored either way is found either way.
+    /// The names hold the last part of the function's path and its arguments, escaped, and have at most 200 bytes;
+    /// longer ones are cut and end with `...`. They are only for people: entries are found by their records, whose
+    /// names don't change, whatever the names of array files.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -283,13 +286,13 @@ impl MemoryBuilder {
         self
     }
 
-    /// Whether the values of arguments are told in short: in records, in the lines of [`verbose`](Self::verbose), in
-    /// explanations, events and readable file names; they are unless said.
+    /// Sets whether the values of arguments are recorded and shown in short: in records, in the lines of
+    /// [`verbose`](Self::verbose), in explanations, events and readable file names. They are by default.
     ///
-    /// Without them only names and digests of arguments are kept, and a miss says which argument changed and not from
-    /// what to what. Entries are found either way; what was stored before keeps its texts. A user who may read the folder can
-    /// still tell whether a guessed value was an argument: it has the digest that the record holds.
-    /// `#[cache(secret(token))]` says so of single arguments.
+    /// With `false` only names and digests of arguments are recorded, and a miss says which argument changed, but not
+    /// its values. Entries are found in both cases; entries that are already stored keep their texts. A user who may
+    /// read the folder can still test whether a guessed value was an argument, because the record holds its digest.
+    /// `#[cache(secret(token))]` does the same for single arguments.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -309,13 +312,13 @@ impl MemoryBuilder {
         self
     }
 
-    /// Whether calls are counted for good, in the folder's `s/log`, for [`Memory::history`]; they are unless said.
+    /// Sets whether calls are counted in the folder, in `s/log`, for [`Memory::history`]; they are by default.
     ///
-    /// A repeated hit costs nothing more for it. A line of at most 4 KiB is appended after a miss, at most once a
-    /// second, and otherwise once a minute, when a thread ends and when the last memory of the folder is dropped; a kill
-    /// loses what came after the last one. What can't be written is dropped, and fails no call. The lines hold names of
-    /// functions, the machine's name and, by function, why the last call missed, in which arguments are told as
-    /// [`texts`](Self::texts) says; no limit counts them, and [`Memory::clear`] leaves them.
+    /// A repeated hit takes no more time for it. A line of at most 4 KiB is appended after a miss, at most once a
+    /// second, and otherwise once a minute, when a thread ends, and when the last memory of the folder is dropped; a
+    /// kill loses what was counted after the last line. If a line can't be written it is lost; no call fails. The
+    /// lines hold names of functions, the machine's name and, for each function, why the last call missed, with
+    /// arguments as [`texts`](Self::texts) says. The log isn't part of any limit, and [`Memory::clear`] leaves it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -327,26 +330,28 @@ impl MemoryBuilder {
         self
     }
 
-    /// Recomputes this share of the hits, from 0.0 to 1.0, and compares with what is stored; none unless said.
+    /// Computes this share of the hits again, from 0.0 to 1.0, and compares with the stored result; the default is 0.
     ///
-    /// A difference is an event at the level `error` that names the function and its arguments: the function isn't pure
-    /// (it reads a clock, a file, random numbers), or code that it calls has changed and isn't named in `depends(…)`. Of a
-    /// result that came from a tier or was imported the event also names what computed it, since the other machine may be
-    /// what differs; [`Stats::foreign_mismatches`](crate::stats::Stats::foreign_mismatches) counts these.
-    /// The stored result is the one that is returned, as to any other reader, and it stays; [`Memory::refresh`] or
-    /// [`Memory::remove`] is what to do about it. [`Stats::rechecks`](crate::stats::Stats::rechecks) and
-    /// [`Stats::mismatches`](crate::stats::Stats::mismatches) count.
+    /// A difference is an event at the level `error` that names the function and its arguments. It means that the
+    /// function isn't pure (it reads a clock, a file, random numbers), or that code which it calls has changed and
+    /// isn't named in `depends(…)`. If the stored result came from a tier or was imported, the event also names what
+    /// computed it, since the other machine may be the reason;
+    /// [`Stats::foreign_mismatches`](crate::stats::Stats::foreign_mismatches) counts these.
+    /// [`Stats::rechecks`](crate::stats::Stats::rechecks) and [`Stats::mismatches`](crate::stats::Stats::mismatches)
+    /// count all. The stored result is returned, and stays; call [`Memory::refresh`] or [`Memory::remove`] to replace
+    /// it.
     ///
-    /// A recheck costs what the function costs, and the memory for a second result. It compares the digests of the
-    /// results as they would be stored, so each bit counts: a sum whose order depends on threads differs, and a call with
-    /// an argument under `#[cache(round(…))]` may differ by the rounding alone. It writes
-    /// nothing; but the cached calls inside the function go through the memory as ever: they hit, and are rechecked by
-    /// the same share, though each key at most once, on whichever threads, and no deeper than 32 inside one another: of a
-    /// memory so many rechecks are under way at most, and hits that are chosen meanwhile pass without. A panic of the
-    /// recomputation is a difference, too, and ends there (unless panics abort). The order of a map that serde writes
-    /// doesn't count; that of a set does, since serde writes a sequence: return a `BTreeSet`. Mapped arguments that only a
-    /// record vouches for are verified first; damage in them is a fault of the cache. Results published by hand aren't
-    /// rechecked. Which hits it meets is chosen anew in each process.
+    /// A recheck takes the time of the function, and memory for a second result. It compares the digests of the
+    /// results in the form in which they would be stored, so each bit matters: a sum whose order depends on threads
+    /// differs, and with `#[cache(round(…))]` the rounding alone may cause a difference. The order of a map that
+    /// serde serializes doesn't matter; that of a set does, because serde serializes it as a sequence: return a
+    /// `BTreeSet`. A panic of the recomputation is a difference, too, and isn't passed on (unless panics abort).
+    ///
+    /// A recheck writes nothing. Cached calls inside the function use the memory as usual: they hit, and are
+    /// rechecked with the same share, but each key at most once, on whichever threads, and at most 32 levels deep. A
+    /// memory runs at most 32 rechecks at a time; hits that are chosen in the meantime aren't rechecked. Mapped
+    /// arguments whose digest only a record states are verified first; damage in them is a fault of the cache. Edited
+    /// results aren't rechecked. Each process chooses the hits anew.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -366,10 +371,11 @@ impl MemoryBuilder {
         self
     }
 
-    /// Adds a place behind the folder that machines share: what is missing in the folder is fetched from the tiers, in the
-    /// order in which they were added, before it is computed, and what is computed goes to those that may be written.
+    /// Adds a tier, a place that machines share. A result that is missing in the folder is looked for in the tiers,
+    /// in the order in which they were added, before it is computed; computed results are sent to the tiers that may
+    /// be written to.
     ///
-    /// [`ndcache::tier`](crate::tier) says how that works; a hit in the folder asks no tier.
+    /// [`ndcache::tier`](crate::tier) says how this works; a hit in the folder asks no tier.
     ///
     /// ```
     /// use ndcache::Memory;
@@ -384,8 +390,8 @@ impl MemoryBuilder {
         self
     }
 
-    /// For how long the end of the memory waits for what is still to be sent to [tiers](Self::tier), as
-    /// `NDCACHE_REMOTE_WAIT` says; not at all unless said.
+    /// Sets how long the memory waits, when it is dropped, for results to be sent to its [tiers](Self::tier), like
+    /// `NDCACHE_REMOTE_WAIT`; by default it doesn't wait.
     ///
     /// ```
     /// use std::time::Duration;
@@ -411,19 +417,20 @@ impl MemoryBuilder {
         self
     }
 
-    /// Opens the memory; creates the folder if it isn't there.
+    /// Opens the memory; creates the folder if it doesn't exist.
     ///
-    /// A folder that begins with `~/`, or is `~`, is in the user's home folder, as a shell and joblib have it, whether
-    /// it comes from the program or from `NDCACHE_DIR`; one that is really named `~` is reached by `./~`. Another user's
-    /// home, `~bob/x`, is an error; Python's package looks it up. If the folder is removed while the memory is open, it is made anew for the next result that is stored; if it is moved, the memory
-    /// goes with it.
+    /// A folder that is `~`, or begins with `~/`, is in the user's home folder, as in a shell and in joblib, whether
+    /// it is given by the program or by `NDCACHE_DIR`; a folder that is really named `~` is written `./~`. Another
+    /// user's home, `~bob/x`, is an error. If the folder is deleted while the memory is open, it is created again for
+    /// the next stored result; if it is moved, the memory follows it.
     ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be made or isn't one, when `NDCACHE_MODE` is not a mode, when there is
-    /// no such level of compression, when the home folder that `~` stands for isn't known, or when the share of hits to recheck isn't from 0 to 1.
+    /// Returns an error when the folder can't be created or isn't a folder, when `NDCACHE_MODE` isn't a mode, when
+    /// the level of compression doesn't exist, when the home folder of `~` isn't known, or when the share of hits to
+    /// recheck isn't from 0 to 1.
     pub fn open(mut self) -> Result<Memory> {
         self.settings.compression.check()?;
         if !(0.0..=1.0).contains(&self.settings.recheck) {

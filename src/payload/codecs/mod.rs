@@ -93,7 +93,7 @@ pub(crate) fn codec_named(name: &str) -> Option<&'static dyn ArrayCodec> {
 
 /// How the arrays of a result are stored.
 ///
-/// Compression is no part of a key: an entry that was stored with one is found, and read, with any other.
+/// Compression isn't part of a key: an entry is found and read whatever its compression.
 ///
 /// ```
 /// use ndcache::{Compression, Memory};
@@ -109,10 +109,11 @@ pub enum Compression {
     /// Plain `.npy`, which can be memory-mapped.
     #[default]
     None,
-    /// `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; from level 0, nothing is saved, to 9.
+    /// `.npy.gz`, which Python reads by `np.load(gzip.open(path))`; the level is from 0, which compresses nothing, to
+    /// 9.
     ///
-    /// Compressed and inflated by as many threads as there are cores, or as `RAYON_NUM_THREADS` says. A compressed array
-    /// can't be mapped: where that is asked for, the same type holds a copy in memory, which
+    /// Arrays are compressed and decompressed by as many threads as there are cores, or as `RAYON_NUM_THREADS` says.
+    /// A compressed array can't be mapped: the same type then holds a copy in memory, which
     /// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts.
     Gzip(u32),
 }
