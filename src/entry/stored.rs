@@ -22,9 +22,9 @@ use crate::store::Disk;
 /// The length of the blocks in which an array is read piece by piece, in bytes.
 const BLOCK: usize = 16 * LEAF;
 
-/// An array of a stored result, without its elements: from [`Entry::arrays`].
+/// An array of a stored result, without its elements, from [`Entry::arrays`].
 ///
-/// Those in files of their own come first, in the order of the value, then those inside the record.
+/// Arrays in files come first, in the order of the value, then those inside the record.
 #[derive(Clone)]
 pub struct StoredArray {
     disk: Arc<Disk>,
@@ -42,7 +42,7 @@ enum StoredIn {
 
 /// An array of any dtype, read into memory.
 ///
-/// From [`StoredArray::open`]. A dtype that is no [`Element`] is [`Other`](Self::Other); so is `<f2`
+/// [`StoredArray::open`] returns it. An array whose dtype isn't an [`Element`] is [`Other`](Self::Other); so is `<f2`
 /// without the feature `half`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -86,13 +86,13 @@ pub enum AnyArray {
 }
 
 impl Entry {
-    /// The arrays of its result: those in files in the order of the value, then those inside the record.
+    /// Returns the arrays of its result: those in files in the order of the value, then those inside the record.
     ///
-    /// Opens no array. Reads the record anew where the result is long.
+    /// It opens no array. If the result is long, it reads the record again.
     ///
     /// # Errors
     ///
-    /// Returns an error when the record is no longer there or can't be read.
+    /// Returns an error when the record doesn't exist any more or can't be read.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -133,14 +133,14 @@ impl Entry {
         Ok(files.chain(inline).collect())
     }
 
-    /// Its result as a tree, whatever its type; arrays are referred to and not read.
+    /// Returns its result as a tree, whatever its type; arrays are referred to and not read.
     ///
-    /// Reads the record anew where the result is long; takes some ten times its bytes.
+    /// If the result is long, it reads the record again; it takes some ten times the bytes of the result.
     ///
     /// # Errors
     ///
-    /// Returns an error when the record is no longer there or can't be read, and when the value has more than 2^24
-    /// parts.
+    /// Returns an error when the record doesn't exist any more or can't be read, and when the value has more than
+    /// 2^24 parts.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -187,25 +187,25 @@ impl Entry {
 }
 
 impl StoredArray {
-    /// NumPy's `dtype.str`, `<f8` say; of a structured dtype the list as it stands in a `.npy`.
+    /// Returns NumPy's `dtype.str`, such as `<f8`; for a structured dtype the list as in a `.npy` file.
     #[must_use]
     pub fn descr(&self) -> &str {
         &self.meta.descr
     }
 
-    /// The lengths of its axes.
+    /// Returns the lengths of its axes.
     #[must_use]
     pub fn shape(&self) -> &[u64] {
         &self.meta.shape
     }
 
-    /// Whether the last axis varies fastest, or the first.
+    /// Returns whether the last axis varies fastest, or the first.
     #[must_use]
     pub fn order(&self) -> Order {
         self.meta.order
     }
 
-    /// The bytes of its elements.
+    /// Returns the bytes of its elements.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match (&self.place, self.meta.byte_len()) {
@@ -215,7 +215,7 @@ impl StoredArray {
         }
     }
 
-    /// The bytes that it takes on the disk: those of its file, or those inside the record.
+    /// Returns the bytes that it takes on disk: those of its file, or those inside the record.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         match &self.place {
@@ -224,13 +224,13 @@ impl StoredArray {
         }
     }
 
-    /// Its digest, as [`digest`](fn@crate::digest) gives it.
+    /// Returns its digest, as computed by [`digest`](fn@crate::digest).
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// How its file is encoded: `npy`, or `npy.gz`; `inline` inside the record.
+    /// Returns how its file is encoded: `npy`, or `npy.gz`; `inline` inside the record.
     #[must_use]
     pub fn codec(&self) -> &str {
         match &self.place {
@@ -239,7 +239,7 @@ impl StoredArray {
         }
     }
 
-    /// Its file; `None` inside the record.
+    /// Returns its file; `None` if it is inside the record.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match &self.place {
@@ -250,11 +250,11 @@ impl StoredArray {
 
     /// Reads it into memory, and compares it with its digest.
     ///
-    /// Takes the memory of its elements; large ones are read by several threads.
+    /// It takes the memory of the elements; large ones are read by several threads.
     ///
     /// # Errors
     ///
-    /// Returns an error that names the file when it is missing, isn't what was written, or can't be read.
+    /// Returns an error that names the file when it is missing, differs from what was written, or can't be read.
     pub fn open(&self) -> Result<AnyArray> {
         Ok(match &*self.meta.descr {
             "|b1" => AnyArray::Bool(self.elements()?),
@@ -276,16 +276,16 @@ impl StoredArray {
         })
     }
 
-    /// Shows the bytes of its elements to `see`, in memory order and in blocks of at most 16 MiB, and then compares
-    /// them with its digest: for arrays that are longer than memory.
+    /// Passes the bytes of its elements to `see`, in memory order and in blocks of at most 16 MiB, and then compares
+    /// them with its digest: for arrays that are larger than memory.
     ///
-    /// All blocks but the last hold a multiple of 1 MiB, so that no element of 2^n bytes is cut. Reads on this thread;
-    /// compressed ones are inflated by several.
+    /// All blocks except the last hold a multiple of 1 MiB, so that no element of 2^n bytes is cut. It reads on this
+    /// thread; compressed arrays are decompressed by several.
     ///
     /// # Errors
     ///
-    /// Returns an error that names the file when it is missing, isn't what was written, or can't be read: what `see`
-    /// was shown then may be wrong.
+    /// Returns an error that names the file when it is missing, differs from what was written, or can't be read; then
+    /// the bytes that were passed to `see` may be wrong.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

@@ -9,10 +9,11 @@ use crate::folder::limits::Evicted;
 use crate::key::Key;
 use crate::store::Stat;
 
-/// What would be removed from a cache, and what it would cost to compute it again.
+/// Which entries and files would be removed from a cache, and how long it would take to compute them again.
 ///
-/// [`Memory::plan_reduce`](crate::Memory::plan_reduce) and its kin make it; nothing is removed, and no lock held, until
-/// [`Memory::execute`](crate::Memory::execute) is called with it. A plan takes some 150 bytes for each entry in it.
+/// [`Memory::plan_reduce`](crate::Memory::plan_reduce) and similar methods make it. Nothing is removed, and no lock
+/// is held, until [`Memory::execute`](crate::Memory::execute) is called with it. A plan takes some 150 bytes for each
+/// entry in it.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -88,13 +89,13 @@ pub(super) struct Garbage {
 pub enum PlanReason {
     /// It was last used longer ago than the limit allows.
     Age,
-    /// There are more bytes or entries than the limits say, and it is among those that go first.
+    /// The limits on bytes or entries are exceeded, and it is among the first to be evicted.
     Size,
-    /// It belongs to older code, and wasn't used since the newest was first stored.
+    /// It was computed by older code, and wasn't used since the first entry of the newest code was stored.
     Superseded,
     /// Its record can't be read.
     Damaged,
-    /// It was asked for by name.
+    /// It was named by the user.
     Named,
 }
 
@@ -117,33 +118,34 @@ pub struct PlannedEntry<'a> {
     item: &'a Item,
 }
 
-/// The entries of one function in a [`Plan`], added up.
+/// The sums of the entries of one function in a [`Plan`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedFunction {
-    /// Its path; the name of its folder where no record of it can be read.
+    /// The function's path; the name of its folder if none of its records can be read.
     pub function: String,
-    /// How many of its entries go.
+    /// The number of its entries in the plan.
     pub entries: u64,
     /// The bytes of their files.
     pub bytes: u64,
-    /// How long they took to compute, all together.
+    /// The time that it took to compute them.
     pub duration: Duration,
-    /// When the last of them was used.
+    /// When the last of them was last used.
     pub used: SystemTime,
-    /// Why the first of them goes.
+    /// Why the first of them is in the plan.
     pub reason: PlanReason,
 }
 
-/// What [`Memory::execute`](crate::Memory::execute) has done with a [`Plan`].
+/// What [`Memory::execute`](crate::Memory::execute) did with a [`Plan`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Executed {
-    /// The entries that were removed; and the bytes of all files, those that no entry named among them.
+    /// The number of entries that were removed, and the bytes of all removed files, with those that belonged to no
+    /// entry.
     pub removed: Evicted,
-    /// Entries that stay, since they were used, replaced, edited or pinned after the plan was made.
+    /// The number of entries that stayed, because they were used, replaced, edited or pinned after the plan was made.
     pub kept: u64,
-    /// Entries that somebody else had removed.
+    /// The number of entries that were already removed by others.
     pub gone: u64,
 }
 
@@ -155,62 +157,62 @@ impl Plan {
         Self { root, functions, items, garbage, total, unread: None, spared: 0 }
     }
 
-    /// How many entries would go.
+    /// Returns the number of entries in the plan.
     #[must_use]
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether nothing would go: no entry, and no file that no entry names.
+    /// Returns whether the plan is empty: no entries, and no files that belong to no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.garbage.is_empty()
     }
 
-    /// The bytes of all files that would go.
+    /// Returns the bytes of all files in the plan.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.items.iter().map(|item| item.bytes).sum::<u64>() + self.garbage().bytes
     }
 
-    /// How long it took to compute what would go, all together.
+    /// Returns the time that it took to compute the entries in the plan.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.items.iter().fold(0, |sum, item| sum.saturating_add(item.duration)))
     }
 
-    /// The files that no entry names and that would go, and their bytes.
+    /// Returns the files in the plan that belong to no entry, and their bytes.
     #[must_use]
     pub fn garbage(&self) -> Evicted {
         let bytes = self.garbage.iter().map(|garbage| garbage.stat.len).sum();
         Evicted { items: self.garbage.len() as u64, bytes }
     }
 
-    /// All entries that there are, and their bytes.
+    /// Returns the number of all entries in the cache, and their bytes.
     #[must_use]
     pub fn total(&self) -> Evicted {
         self.total
     }
 
-    /// The first thing in the cache that couldn't be read when the plan was made, if any; what can't be read stays.
+    /// Returns the first thing in the cache that couldn't be read when the plan was made, if there was one; it stays.
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
     }
 
-    /// How many entries of older code stay that [`plan_superseded`](crate::Memory::plan_superseded) looked at: they were
-    /// used since the newest code was first stored, or too lately, or are pinned or edited.
+    /// Returns how many entries of older code [`plan_superseded`](crate::Memory::plan_superseded) left out: they were
+    /// used since the newest code was first stored, or too recently, or are pinned or edited.
     #[must_use]
     pub fn spared(&self) -> u64 {
         self.spared
     }
 
-    /// The entries that would be removed, in the order in which they would go.
+    /// Returns the entries in the plan, in the order in which they would be removed.
     pub fn entries(&self) -> impl Iterator<Item = PlannedEntry<'_>> {
         self.items.iter().map(|item| PlannedEntry { plan: self, item })
     }
 
-    /// The sums for each function whose entries would be removed, the one with the most bytes first.
+    /// Returns the sums for each function with entries in the plan, the one with the most bytes first.
     #[must_use]
     pub fn by_function(&self) -> Vec<PlannedFunction> {
         let mut functions = BTreeMap::new();
@@ -240,7 +242,7 @@ impl Plan {
         self.items = kept;
     }
 
-    /// All that either of two plans for one cache would remove; an entry in both keeps the reason that this one has.
+    /// Returns the union of two plans for one cache; an entry in both keeps the reason of this one.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -287,13 +289,13 @@ impl Plan {
 }
 
 impl<'a> PlannedEntry<'a> {
-    /// Its key.
+    /// Returns its key.
     #[must_use]
     pub fn key(&self) -> Key {
         self.item.key
     }
 
-    /// The path of its function; the name of its folder where no record of it can be read.
+    /// Returns the path of its function; the name of its folder if none of its records can be read.
     #[must_use]
     pub fn function(&self) -> &'a str {
         let folder = self.plan.functions.get(self.item.function as usize);
@@ -305,25 +307,25 @@ impl<'a> PlannedEntry<'a> {
         self.plan.folder(self.item)
     }
 
-    /// The bytes of its files.
+    /// Returns the bytes of its files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.item.bytes
     }
 
-    /// How long it took to compute.
+    /// Returns how long it took to compute.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.item.duration)
     }
 
-    /// When it was last used.
+    /// Returns when it was last used.
     #[must_use]
     pub fn used(&self) -> SystemTime {
         self.item.stat.modified
     }
 
-    /// Why it would go.
+    /// Returns why it is in the plan.
     #[must_use]
     pub fn reason(&self) -> PlanReason {
         self.item.reason

@@ -9,11 +9,12 @@ use crate::stats::reason::{Difference, Explanation, Reason};
 const NONE: &str = "none";
 
 impl Entry {
-    /// How another stored call differs from this one, in function, code or arguments, explained as a miss is.
+    /// Explains how another stored call differs from this one, in function, code or arguments, by the rules for a
+    /// miss.
     ///
-    /// Code comes before arguments: [`differing_arguments`](Self::differing_arguments) lists those in any case. One
-    /// and the same key is a [`Hit`](Reason::Hit), another function a [`NewFunction`](Reason::NewFunction); an empty
-    /// [`Argument`](Reason::Argument) is another salt or result type. Values aren't compared.
+    /// Code comes before arguments; [`differing_arguments`](Self::differing_arguments) lists arguments in any case.
+    /// The same key is a [`Hit`](Reason::Hit), another function a [`NewFunction`](Reason::NewFunction); an empty
+    /// [`Argument`](Reason::Argument) means another salt or result type. Values aren't compared.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -41,7 +42,7 @@ impl Entry {
         Explanation { edited: reason == Reason::Hit && now.edited(), reason, tiers: None }
     }
 
-    /// The arguments in which another stored call differs from this one, whatever else differs.
+    /// Returns the arguments in which another stored call differs from this one, whatever else differs.
     #[must_use]
     pub fn differing_arguments(&self, now: &Entry) -> Vec<Difference> {
         let of = |entry: &'_ Entry, name: &str| entry.arguments().iter().find(|it| it.name() == name).cloned();

@@ -24,9 +24,9 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What names an entry: a [`Key`], an [`Entry`], one of a [`Plan`](crate::inspect::Plan), or a text with the key's first
-/// hexadecimal digits, at least four of them and in either case. With the path of its function before it, as in
-/// `("study::fit", key)`, a key says where the entry is, and no folder is listed. The trait is sealed.
+/// Identifies an entry: a [`Key`], an [`Entry`], one of a [`Plan`](crate::inspect::Plan), or a text with the first
+/// hexadecimal digits of the key, at least four and in either case. A key together with the path of its function, as
+/// in `("study::fit", key)`, finds the entry without listing a folder. The trait is sealed.
 pub trait EntryId: sealed::Sealed {
     /// The digits that are known of the key.
     #[doc(hidden)]
@@ -102,9 +102,9 @@ impl<T: EntryId + ?Sized> EntryId for &T {
 }
 
 impl Memory {
-    /// The paths of all functions that have entries, in alphabetical order.
+    /// Returns the paths of all functions that have entries, in alphabetical order.
     ///
-    /// Reads a record of each. A function none of whose records can be read is left out.
+    /// It reads one record of each. A function is left out if none of its records can be read.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Memory {
         Ok(names)
     }
 
-    /// The entries of the function with this path, as [`entries`](Self::entries) gives those of all: reads no others.
+    /// Returns the entries of the function with this path, like [`entries`](Self::entries), and reads no others.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -158,16 +158,15 @@ impl Memory {
         })
     }
 
-    /// The entry whose key begins with `id`, without its value; `None` if there is none.
+    /// Returns the entry whose key begins with `id`, without its value, or `None` if there is none.
     ///
-    /// Lists one shard of each function, and reads one record; lists nothing for an `id` that says of which function the
-    /// entry is. Where a shard can't be listed the others are looked through all the same.
+    /// It lists one shard of each function, and reads one record; if `id` includes the function, it lists nothing. If
+    /// a shard can't be listed, the others are searched nevertheless.
     ///
     /// # Errors
     ///
-    /// Returns an error when `id` is shorter than four hexadecimal digits or something else; when more than one key
-    /// begins with it, which the error lists; when the record can't be read; and when there is none where one could look,
-    /// and a folder couldn't be listed.
+    /// Returns an error when `id` isn't at least four hexadecimal digits; when several keys begin with it, which the
+    /// error lists; when the record can't be read; and when no entry was found and a folder couldn't be listed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -195,12 +194,12 @@ impl Memory {
         engine.entry_at(&site)
     }
 
-    /// Removes the entry whose key begins with `id`, a damaged one too, and says whether there was one. Arrays that are
-    /// mapped keep their bytes.
+    /// Removes the entry whose key begins with `id`, also a damaged one, and returns whether there was one. Mapped
+    /// arrays keep their bytes.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, when `id` isn't right or not unique as for
+    /// Returns an error when the memory is read-only, when `id` is invalid or not unique as in
     /// [`entry_by_id`](Self::entry_by_id), and when the entry can't be removed.
     ///
     /// ```
@@ -225,14 +224,16 @@ impl Memory {
         engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 
-    /// Removes the entry whose key begins with `id` if it is damaged still, and says whether it was removed: one that was
-    /// stored anew meanwhile stays. Unlike after [`remove_entry`](Self::remove_entry), a tier may give it back.
+    /// Removes the entry whose key begins with `id` if it is still damaged, and returns whether it was removed: one
+    /// that was stored again in the meantime stays. Unlike after [`remove_entry`](Self::remove_entry), a tier may
+    /// supply it again.
     ///
-    /// Reads the record and all arrays of the entry. A copy of its record in another function's folder is damage, too.
+    /// It reads the record and all arrays of the entry. A copy of its record in another function's folder is damage,
+    /// too.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, when `id` isn't right or not unique as for
+    /// Returns an error when the memory is read-only, when `id` is invalid or not unique as in
     /// [`entry_by_id`](Self::entry_by_id), and when the entry can't be read or removed.
     ///
     /// ```

@@ -27,7 +27,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// The longest path of a function.
 const PATH_MAX: usize = 65_536;
 
-/// Where an entry came from that no call made in this folder. Prints as records have it.
+/// How a foreign entry came into this folder. Prints as in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
@@ -46,20 +46,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What became of an entry from elsewhere.
+/// The result of publishing a foreign entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
     /// Its key.
     pub key: Key,
-    /// Whether it was published; if not, there was an entry of that key already, which stays.
+    /// Whether it was published; if not, there was already an entry with that key, which stays.
     pub is_new: bool,
-    /// The bytes of its files, the record aside.
+    /// The bytes of its files, without the record.
     pub bytes: u64,
 }
 
-/// An entry from elsewhere that has been verified and isn't published yet: from
-/// [`Memory::stage_foreign`]. Its files are removed when it is dropped.
+/// A foreign entry that was verified and isn't published yet, from [`Memory::stage_foreign`]. Its files are removed
+/// when it is dropped.
 pub struct Foreign {
     memory: Memory,
     site: Site,
@@ -70,24 +70,24 @@ pub struct Foreign {
 }
 
 impl Memory {
-    /// Verifies an entry from elsewhere, and publishes it here; an entry of that key that is here already stays.
+    /// Verifies a foreign entry and publishes it in this folder; an existing entry with that key stays.
     ///
-    /// `record` are the bytes of its record ([`Entry::record_bytes`](crate::Entry::record_bytes)), and `open_file` opens
-    /// the files that this names, each by its plain name without a folder; no name leads anywhere else. Each file is
-    /// copied, and has to have the length, the header and the digest that the record says; what follows it is damage. The
-    /// callers see to it that what they open is a regular file.
+    /// `record` are the bytes of its record ([`Entry::record_bytes`](crate::Entry::record_bytes)). `open_file` opens
+    /// the files that the record names, each by its plain name without a folder; no name leads to another folder.
+    /// Each file is copied, and must have the length, the header and the digest of the record; further bytes are
+    /// damage. The caller must make sure that what it opens is a regular file.
     ///
-    /// The entry says by [`origin`](crate::Entry::origin) that it came from elsewhere: an object that Python pickled is
-    /// not loaded from it unless the user has said so. One that came by a tier before goes on saying that, and is sent to
-    /// none.
+    /// [`origin`](crate::Entry::origin) then marks the entry as foreign: an object pickled by Python isn't loaded
+    /// from it unless the user allows it. An entry that once came from a tier keeps that mark, and is sent to no
+    /// tier.
     ///
-    /// Takes the time to write the files and to read them once.
+    /// It takes the time to write the files and to read them once.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only or disabled; of kind [`Damaged`](ErrorKind::Damaged) when record or
-    /// files aren't what they should be, of kind [`Newer`](ErrorKind::Newer) when a newer version wrote them; and when a
-    /// file can't be opened, read or written. Nothing is published then.
+    /// Returns an error when the memory is read-only or disabled; of kind [`Damaged`](ErrorKind::Damaged) when the
+    /// record or a file is invalid; of kind [`Newer`](ErrorKind::Newer) when a newer version wrote them; and when a
+    /// file can't be opened, read or written. Then nothing is published.
     ///
     /// ```
     /// # let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -117,8 +117,8 @@ impl Memory {
         self.stage_foreign(record, origin, open_file)?.publish()
     }
 
-    /// Copies an entry from elsewhere into the folder and verifies it, as [`publish_foreign`](Self::publish_foreign)
-    /// does, and doesn't publish it yet: of several entries all may be verified before the first one is published.
+    /// Copies a foreign entry into the folder and verifies it, like [`publish_foreign`](Self::publish_foreign), but
+    /// doesn't publish it yet: so several entries can be verified before the first one is published.
     ///
     /// # Errors
     ///
@@ -159,19 +159,19 @@ impl Engine {
 }
 
 impl Foreign {
-    /// Its key.
+    /// Returns its key.
     #[must_use]
     pub fn key(&self) -> Key {
         self.site.key()
     }
 
-    /// The path of its function.
+    /// Returns the path of its function.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.record.function
     }
 
-    /// The digest of the code that made it.
+    /// Returns the digest of the code that computed it.
     #[must_use]
     pub fn code(&self) -> Digest {
         self.record.code

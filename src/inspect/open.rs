@@ -8,14 +8,14 @@ use crate::memory::Memory;
 use crate::store::Disk;
 
 impl Memory {
-    /// Opens a cache that is there, for reading only: creates nothing, stamps nothing, and writes nothing later.
+    /// Opens an existing cache for reading only: creates and stamps nothing, and never writes.
     ///
-    /// A folder is a cache if it has its tag, or if there is an `f/` with the folder of a function (`<stem>-<16 hex>`)
-    /// in it. No environment variable is looked at.
+    /// A folder is a cache if it has the tag file, or a subfolder `f/` with the folder of a function (`<stem>-<16
+    /// hex>`). No environment variable is read.
     ///
     /// # Errors
     ///
-    /// Returns an error when there is no such folder, when it can't be read, and when it is no cache.
+    /// Returns an error when there is no such folder, when it can't be read, or when it isn't a cache.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -33,15 +33,15 @@ impl Memory {
         Ok(Self::builder(folder).mode(Mode::ReadOnly).open_disk(disk))
     }
 
-    /// Opens a cache that is there, for writing: creates and tags nothing, and makes no other one in its place when it
-    /// is removed.
+    /// Opens an existing cache for writing: creates and tags nothing, and creates no folder again when it was
+    /// deleted.
     ///
-    /// What counts as a cache is said at [`inspect`](Self::inspect). Removing and evicting create the file `locks` where
-    /// it is missing.
+    /// A folder is a cache by the rules of [`inspect`](Self::inspect). Removing and evicting create the file `locks`
+    /// if it is missing.
     ///
     /// # Errors
     ///
-    /// Returns an error when there is no such folder, when it can't be written, and when it is no cache.
+    /// Returns an error when there is no such folder, when it can't be written to, or when it isn't a cache.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ impl Memory {
         Ok(Self::builder(folder).open_disk(disk))
     }
 
-    /// Why the arrays of this folder are copied into memory where they could be mapped: `policy`, `network` or
+    /// Returns why the arrays of this folder are copied into memory instead of mapped: `policy`, `network` or
     /// `world-writable`; `None` if they are mapped, as far as the folder decides it.
     ///
     /// ```

@@ -14,12 +14,12 @@ use crate::store::Durability;
 const NAME_MAX: usize = 200;
 
 impl Memory {
-    /// Pins entries under a name, beside those that are pinned under it already: no limit and no plan takes them, unless
-    /// they are named in it.
+    /// Pins entries under a name, in addition to those that are already pinned under it: no limit and no plan removes
+    /// them, unless the user names them.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, when the name can't be one of a file or ends in `.tmp`, and when
+    /// Returns an error when the memory is read-only, when the name can't be a file name or ends in `.tmp`, and when
     /// the list can't be read or written.
     ///
     /// ```
@@ -60,11 +60,12 @@ impl Memory {
         disk.replace(&file, &text, Durability::Buffered)
     }
 
-    /// Removes the list of pins of this name, and says whether there was one; the entries stay, as any others.
+    /// Removes the list of pins with this name, and returns whether there was one; the entries stay, and aren't
+    /// pinned any more.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only, when the name can't be one, and when the list can't be removed.
+    /// Returns an error when the memory is read-only, when the name is invalid, and when the list can't be removed.
     pub fn unpin(&self, name: &str) -> Result<bool> {
         let file = file(name)?;
         match self.writable("unpin entries")? {
@@ -73,7 +74,7 @@ impl Memory {
         }
     }
 
-    /// The keys that are pinned, by the names of their lists. Keys need not have an entry.
+    /// Returns the pinned keys, by the names of their lists. Keys needn't have an entry.
     ///
     /// # Errors
     ///

@@ -11,21 +11,22 @@ use crate::memory::Memory;
 use crate::tier::{Target, mark};
 
 impl Memory {
-    /// What [`reduce_size`](Self::reduce_size) would remove, and what it would cost to compute that again.
+    /// Plans what [`reduce_size`](Self::reduce_size) would remove, and sums up how long it would take to compute that
+    /// again.
     ///
-    /// Reads every record, on several threads; removes, locks and stamps nothing, so that a memory that is read-only can
-    /// be asked, too. Without limits only those files would go that no entry needs, and records that can't be read, once
-    /// they are a day old. [`execute`](Self::execute) removes what the plan says.
+    /// It reads every record, on several threads, and removes, locks and stamps nothing, so a read-only memory can
+    /// make a plan, too. Without limits the plan holds only files that belong to no entry, and records that can't be
+    /// read, once they are a day old. [`execute`](Self::execute) carries out the plan.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder or its pins can't be read, or the memory is disabled. What else can't be read
-    /// is in [`Plan::unread`], and stays.
+    /// Returns an error when the folder or its pins can't be read, or the memory is disabled. [`Plan::unread`] names
+    /// the first other thing that can't be read; such things stay.
     pub fn plan_reduce(&self, limits: Limits) -> Result<Plan> {
         self.see(None).map(|seen| seen.reduce(&limits))
     }
 
-    /// What would go if the limits were for the entries of one function alone, by its path.
+    /// Plans what would be removed if the limits held for the entries of one function alone, by its path.
     ///
     /// # Errors
     ///
@@ -34,10 +35,10 @@ impl Memory {
         self.see(Some(&key::folder(function))).map(|seen| seen.reduce(&limits))
     }
 
-    /// The entries of older code: those that weren't used since the newest code of their function was first stored, nor
-    /// for as long as `unused`.
+    /// Plans to remove the entries of older code: those that weren't used since the newest code of their function was
+    /// first stored, nor for `unused`.
     ///
-    /// The newest code is that of the entry that was made last. Edited and pinned entries aren't in the plan.
+    /// The newest code is that of the entry that was created last. Edited and pinned entries aren't in the plan.
     ///
     /// # Errors
     ///
@@ -46,9 +47,10 @@ impl Memory {
         self.see(None).map(|seen| seen.superseded(unused))
     }
 
-    /// What limits would remove, and with `superseded` also what is of older code and wasn't used for as long: the union
-    /// of [`plan_reduce`](Self::plan_reduce) and [`plan_superseded`](Self::plan_superseded), of one look at each record;
-    /// with a `function`, by its path, of its entries alone. `limits` is told how many entries and bytes there are.
+    /// Plans what limits would remove and, with `superseded`, also entries of older code that weren't used for that
+    /// time: the union of [`plan_reduce`](Self::plan_reduce) and [`plan_superseded`](Self::plan_superseded), while
+    /// reading each record once; with a `function`, by its path, only for its entries. `limits` is called with the
+    /// number of entries and bytes.
     ///
     /// # Errors
     ///
@@ -81,8 +83,8 @@ impl Memory {
         })
     }
 
-    /// The plan by which these entries go, which this memory, or another one for the same folder, has listed; pinned and
-    /// edited ones, too.
+    /// Plans to remove the given entries, which this memory, or another one for the same folder, has listed; also
+    /// pinned and edited ones.
     ///
     /// # Errors
     ///
@@ -92,16 +94,16 @@ impl Memory {
         Ok(named(&engine.archive.disk, entries))
     }
 
-    /// Removes what a plan says and nothing else, and says what was done.
+    /// Removes what a plan holds and nothing else, and returns what was done.
     ///
-    /// Each entry is looked at once more: one whose record was used, replaced or touched since then stays and is counted,
-    /// and so does one that was pinned or edited, unless it was named. Uses are noted once an hour at most: what this
-    /// very hour has been used before isn't seen. Arrays that are mapped keep their bytes.
+    /// Each entry is checked once more: one whose record was used, replaced or touched since then stays and is
+    /// counted, and so does one that was pinned or edited, unless it was named. Uses are recorded at most once an
+    /// hour, so a use isn't seen if the entry was already used in the hour before. Mapped arrays keep their bytes.
     ///
     /// # Errors
     ///
-    /// Returns an error when the memory is read-only or disabled, when the plan is for another folder, and the first one
-    /// of what couldn't be removed, after everything else was.
+    /// Returns an error when the memory is read-only or disabled, when the plan is for another folder, or when
+    /// something couldn't be removed: the first such error, after everything else was removed.
     pub fn execute(&self, plan: &Plan) -> Result<Executed> {
         let engine = self.writable("execute a plan")?.ok_or_else(disabled)?;
         // What a limit takes may come back from a tier; what somebody has named may not.

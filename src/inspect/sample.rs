@@ -12,15 +12,15 @@ use crate::memory::Memory;
 use crate::store::Disk;
 
 impl Memory {
-    /// A share of the entries, or of those of one function: evenly spread over their keys, the same ones each time, at
-    /// least one where there are any; each with the path of its record, which may be one that can't be read. Folders that
-    /// can't be listed come first, whatever the share: each with its path and an error.
+    /// Returns a share of the entries, or of those of one function: evenly spread over their keys, the same ones each
+    /// time, at least one if there are any; each with the path of its record, which may be one that can't be read.
+    /// Folders that can't be listed come first, whatever the share, each with its path and an error.
     ///
-    /// Lists all folders, and reads no record before it is asked for: those of the share alone.
+    /// It lists all folders, and reads only the records of the share, when the iterator reaches them.
     ///
     /// # Errors
     ///
-    /// Returns an error when `share` isn't above 0 and at most 1, and when the folder of functions can't be listed.
+    /// Returns an error when `share` isn't above 0 and at most 1, or when the folder of functions can't be listed.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

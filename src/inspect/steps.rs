@@ -14,19 +14,19 @@ use crate::record::{Argument, RECORD_MAX, StepRecord};
 /// The folder of their records.
 const FOLDER: &str = "m";
 
-/// A build step of [`Memory::make`] as it was made last: from [`Memory::steps`].
+/// A build step of [`Memory::make`], as it was last made: from [`Memory::steps`].
 #[derive(Clone)]
 pub struct Step(StepRecord);
 
 impl Memory {
-    /// The build steps that the cache remembers, by the paths of their targets; those without a path come first.
+    /// Returns the recorded build steps, by the paths of their targets; those without a path come first.
     ///
-    /// Reads one record for each, and no target.
+    /// It reads one record for each, and no target.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder of steps can't be listed. A record that can't be read is an item of its own, and
-    /// comes last.
+    /// Returns an error when the folder of steps can't be listed. A record that can't be read is an item of its own,
+    /// and comes last.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -82,43 +82,43 @@ impl Engine {
 }
 
 impl Step {
-    /// The key of the call that made it.
+    /// Returns the key of the call that made it.
     #[must_use]
     pub fn key(&self) -> Key {
         Key::from_digest(self.0.key)
     }
 
-    /// The path of its function.
+    /// Returns the path of its function.
     #[must_use]
     pub fn function(&self) -> &str {
         &self.0.function
     }
 
-    /// The arguments of the call.
+    /// Returns the arguments of the call.
     #[must_use]
     pub fn arguments(&self) -> &[Argument] {
         &self.0.arguments
     }
 
-    /// Where its target is; `None` for a step without one.
+    /// Returns the path of its target; `None` for a step without one.
     #[must_use]
     pub fn target(&self) -> Option<&Path> {
         self.0.target.as_ref().map(|target| Path::new(OsStr::from_bytes(&target.path)))
     }
 
-    /// The bytes that the target had when it was made.
+    /// Returns the length of the target when it was made, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.target.as_ref().map_or(0, |target| target.length)
     }
 
-    /// When it was made.
+    /// Returns when it was made.
     #[must_use]
     pub fn created(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_nanos(self.0.created)
     }
 
-    /// How long its function took.
+    /// Returns how long its function took.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_nanos(self.0.duration)

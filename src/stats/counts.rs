@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use crate::stats::tiers::TierCounts;
 use crate::threads::fork::ForkMutex;
 
-/// How often a memory hit, missed and failed so far, as [`Memory::stats`](crate::Memory::stats) gives it.
+/// How often a memory hit, missed and failed so far, from [`Memory::stats`](crate::Memory::stats).
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -27,8 +27,8 @@ use crate::threads::fork::ForkMutex;
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 ///
-/// It prints as a table of at most 100 columns, a line for each function, those first that spent and saved most, and
-/// one for their sum; where tiers were asked, another table has a line for each of them:
+/// It prints as a table of at most 100 columns, with a line for each function, those with the most time spent and
+/// saved first, and a line for their sum; if tiers were asked, another table has a line for each of them:
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -63,101 +63,103 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Values that came from the cache: first hits of a key and repeats alike, which a
-    /// [`History`](crate::stats::History) counts apart, as `hits` and `repeats`.
+    /// Calls whose value came from the cache: first hits of a key and repeats together, which a
+    /// [`History`](crate::stats::History) counts separately, as `hits` and `repeats`.
     pub hits: u64,
-    /// Values that were computed.
+    /// Calls whose value was computed.
     pub misses: u64,
-    /// Hits whose value came from a tier for it: what is fetched is no miss.
+    /// Hits whose value was fetched from a tier for this call; such a call isn't a miss.
     pub fetched: u64,
-    /// Times that the cache failed: a value wasn't stored, a stored one couldn't be read, or an array that was to be
+    /// Faults of the cache: a value wasn't stored, a stored one couldn't be read, or an array that should be
     /// [staged](crate::zeros()) was made in memory.
     pub faults: u64,
-    /// Hits that were computed again, as [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) says.
+    /// Hits that were computed again because of [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck).
     pub rechecks: u64,
-    /// Those of them that gave another result.
+    /// Rechecks that gave another result.
     pub mismatches: u64,
-    /// Those of these whose stored result was computed elsewhere, and came from a tier or was imported: there the other
-    /// machine may be what differs, and not the function.
+    /// Mismatches whose stored result came from a tier or was imported: the reason may be the other machine, and not
+    /// the function.
     pub foreign_mismatches: u64,
-    /// What the computations took.
+    /// The time that the computations took.
     pub spent: Duration,
-    /// What computing the results took when they were stored that were loaded from the disk since: each once in a
-    /// process, since a further hit saves no further computation. A memory that may not write, or that keeps no
-    /// [statistics](crate::MemoryBuilder::statistics), counts a result each time that it is read.
+    /// The computing time that hits saved: the time that computing the loaded results took when they were stored,
+    /// each once in a process, since further hits save no further computation. A memory that may not write, or that
+    /// keeps no [statistics](crate::MemoryBuilder::statistics), counts a result each time that it is read.
     pub saved: Duration,
-    /// Bytes of values, with their arrays, that were stored, or loaded as [`saved`](Self::saved) counts them.
+    /// Bytes of values, with their arrays, that were stored, or loaded and counted in [`saved`](Self::saved).
     pub bytes: u64,
 }
 
 impl Stats {
-    /// Values that came from the cache: first hits of a key and repeats alike, which a
-    /// [`History`](crate::stats::History) counts apart, as `hits` and `repeats`.
+    /// Returns how many calls' values came from the cache: first hits of a key and repeats together, which a
+    /// [`History`](crate::stats::History) counts separately, as `hits` and `repeats`.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.functions.values().map(|counts| counts.hits).sum()
     }
 
-    /// Values that were computed.
+    /// Returns how many calls' values were computed.
     #[must_use]
     pub fn misses(&self) -> u64 {
         self.functions.values().map(|counts| counts.misses).sum()
     }
 
-    /// Times that the cache failed, and the value was returned all the same.
+    /// Returns how often the cache failed; the value was returned nevertheless.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.functions.values().map(|counts| counts.faults).sum()
     }
 
-    /// Hits that were computed again, as [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) says.
+    /// Returns how many hits were computed again because of
+    /// [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck).
     #[must_use]
     pub fn rechecks(&self) -> u64 {
         self.functions.values().map(|counts| counts.rechecks).sum()
     }
 
-    /// Hits that were computed again and gave another result: functions that aren't pure, or whose code has changed
-    /// where nobody looked.
+    /// Returns how many rechecked hits gave another result: their functions aren't pure, or depend on changed code
+    /// that isn't part of the key.
     #[must_use]
     pub fn mismatches(&self) -> u64 {
         self.functions.values().map(|counts| counts.mismatches).sum()
     }
 
-    /// Those of the [`mismatches`](Self::mismatches) whose stored result was computed elsewhere, and came from a tier or was
-    /// imported: machines that compute otherwise, say, as processors of different abilities do in the last bits.
+    /// Returns for how many of the [`mismatches`](Self::mismatches) the stored result came from a tier or was
+    /// imported: the machines may differ, for example in the last bits because of different processors.
     #[must_use]
     pub fn foreign_mismatches(&self) -> u64 {
         self.functions.values().map(|counts| counts.foreign_mismatches).sum()
     }
 
-    /// The counts of each function, by its path.
+    /// Returns the counts of each function, by its path.
     #[must_use]
     pub fn by_function(&self) -> &BTreeMap<String, Counts> {
         &self.functions
     }
 
-    /// How many calls had each outcome, by [`Reason::name`](crate::explain::Reason::name); `target` counts the steps of
-    /// [`make`](crate::Memory::make) whose target was missing or changed.
+    /// Returns how many calls had each outcome, by [`Reason::name`](crate::explain::Reason::name); `target` counts
+    /// the steps of [`make`](crate::Memory::make) whose target was missing or changed.
     ///
-    /// Unless somebody listens to misses at the level `info`, which then are explained in full, a function's code is
-    /// compared with a few of its stored calls only, at its first miss.
+    /// Misses are explained in full only if messages at the level `info` are wanted. Otherwise a function's code is
+    /// compared only with a few of its stored calls, at its first miss.
     #[must_use]
     pub fn by_reason(&self) -> &BTreeMap<&'static str, u64> {
         &self.reasons
     }
 
-    /// Arrays that were to be memory-mapped and came as a copy in memory instead.
+    /// Returns how many arrays should have been memory-mapped and were copied into memory instead.
     ///
-    /// Those of at most 128 KiB, the file's header included, don't count: reading them is faster, wherever they are.
+    /// Files of at most 128 KiB aren't counted: reading them is faster, wherever they are.
     #[must_use]
     pub fn copies(&self) -> u64 {
         self.copies.values().sum()
     }
 
-    /// Why [`copies`](Self::copies) weren't mapped: `policy` ([`MapPolicy::Never`](crate::policy::MapPolicy)), `network` (the
-    /// file system), `world-writable` (the folder), `compressed` (the file), `mode` (the file has write permission,
-    /// and isn't ours to change); of the targets of [`make`](crate::Memory::make) also `empty`, and of volumes
-    /// `converted` (byte order, scaling or type) and `alignment`.
+    /// Returns why [`copies`](Self::copies) weren't mapped: `policy`
+    /// ([`MapPolicy::Never`](crate::policy::MapPolicy)), `network` (the file system), `world-writable` (the folder),
+    /// `compressed` (the file), `mode` (the file has write permission, and belongs to another user); for targets of
+    /// [`make`](crate::Memory::make) also `empty`, and for volumes `converted` (byte order, scaling or type) and
+    /// `alignment`.
     ///
     /// ```
     /// use ndcache::{Compression, Memory};
@@ -177,7 +179,7 @@ impl Stats {
         &self.copies
     }
 
-    /// What each tier was asked for, by its [`place`](crate::tier::Backend::place); only those that were asked.
+    /// Returns the counts of each tier that was asked, by its [`place`](crate::tier::Backend::place).
     #[must_use]
     pub fn by_tier(&self) -> &BTreeMap<String, TierCounts> {
         &self.tiers

@@ -8,11 +8,10 @@ use crate::digest::escaped;
 
 /// Why a call would hit or miss, from [`Memory::explain`](crate::Memory::explain).
 ///
-/// Prints as a short phrase: `hit`, `hit (edited)` for a result that was published by hand, ``argument `k`: 10 → 12``,
-/// `p.steps[3]: 10 → 12` for a part of the argument `p`,
-/// ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`, `expired 3 h ago`. Behind it stands what each
-/// tier said when it was last asked for the result: `new function (tiers: /nfs/team: it doesn't have it)`,
-/// `hit (tiers: it came from one)`.
+/// It prints as a short phrase: `hit`, `hit (edited)` for an edited result, ``argument `k`: 10 → 12``, `p.steps[3]:
+/// 10 → 12` for a part of the argument `p`, ``code of `window` (depends) changed``, `package version 0.1.0 → 0.2.0`,
+/// `expired 3 h ago`. After it comes the last answer of each tier for the result: `new function (tiers: /nfs/team: it
+/// doesn't have it)`, `hit (tiers: it came from one)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub(crate) reason: Reason,
@@ -23,7 +22,7 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason.clone()
@@ -65,25 +64,25 @@ pub enum Reason {
     Hit,
     /// No call of this function is stored.
     NewFunction,
-    /// Calls of this function are stored, of other code. What of it has changed since the nearest one, each in words
-    /// (``code of `window` (depends) changed``); empty if that isn't known.
+    /// Calls of this function are stored, but with other code. The changes since the most similar code, each in words
+    /// (``code of `window` (depends) changed``); empty if they aren't known.
     Code(Vec<String>),
-    /// The nearest stored call had other arguments.
+    /// The most similar stored call had other arguments.
     Argument(Vec<Difference>),
-    /// What is stored is no longer good, in words: `expired 3 h ago`, ``refused by `validate` ``.
+    /// The stored result is no longer valid, in words: `expired 3 h ago`, ``refused by `validate` ``.
     Expired(String),
-    /// What is stored can't be used: it isn't what was written.
+    /// The stored entry can't be used: it differs from what was written.
     Damaged(String),
-    /// What is stored can't be read, which says nothing of it: no descriptor or no memory is left, a permission is
-    /// missing, the disk fails.
+    /// The stored entry can't be read, which doesn't mean that it is damaged: there is no descriptor or memory left,
+    /// a permission is missing, the disk fails.
     Unreadable(String),
-    /// What is stored was written by a newer version, and is left alone.
+    /// The stored entry was written by a newer version, and is left alone.
     Newer(String),
-    /// What is stored is right, and holds what no Rust type takes: an object that Python pickled, say.
+    /// The stored entry is correct, but holds a value that no Rust type loads, such as an object pickled by Python.
     Unsupported(String),
-    /// The call can't be keyed, and runs as if there were no cache.
+    /// The call has no key, and runs without the cache.
     Bypassed(String),
-    /// The memory computes every key anew, once.
+    /// The memory computes every key again, once.
     Refresh,
     /// The memory is disabled, or the mode is `Off`.
     Off,
@@ -92,19 +91,19 @@ pub enum Reason {
 /// How many differences are printed.
 const SHOWN: usize = 8;
 
-/// An argument, or a part of one, that differs from that of the nearest stored call.
+/// An argument, or a part of one, that differs from that of the most similar stored call.
 ///
-/// Prints as ``argument `k`: 10 → 12``, or `p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }`.
+/// It prints as ``argument `k`: 10 → 12``, or `p.kind: Ridge(1.0) → Lasso { alpha: 1.0 }`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The parameter's name.
     pub name: String,
-    /// Where in its value, if it is a part of it that differs: `kind`, `steps[3]`, `weights["a"]`; else empty.
+    /// Which part of its value differs: `kind`, `steps[3]`, `weights["a"]`; empty if it is the whole value.
     pub path: String,
-    /// What it was then, in words.
+    /// The stored value, in words.
     pub before: String,
-    /// What it is now, in words.
+    /// The present value, in words.
     pub now: String,
 }
 
@@ -128,7 +127,7 @@ pub(crate) fn is_same_file(before: &str, now: &str) -> bool {
 }
 
 impl Reason {
-    /// A short name, without what differs: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
+    /// Returns a short name, without the difference: the key of [`Stats::by_reason`](crate::stats::Stats::by_reason).
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What was asked of one tier, from [`Stats::by_tier`](crate::stats::Stats::by_tier).
+/// The requests to one tier, from [`Stats::by_tier`](crate::stats::Stats::by_tier).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct TierCounts {
@@ -13,20 +13,21 @@ pub struct TierCounts {
     pub hits: u64,
     /// Results that it doesn't have.
     pub absent: u64,
-    /// Results that it has and that aren't good any more: expired, removed here, or refused by `validate`.
+    /// Results that it has but that aren't valid any more: expired, removed here, or refused by `validate`.
     pub stale: u64,
-    /// Results that it has and that weren't fetched: fetching takes longer than computing, say, or there is no room.
+    /// Results that it has but that weren't fetched, because fetching takes longer than computing, or there is no
+    /// space.
     pub left: u64,
-    /// Results that it has and that aren't what was put there.
+    /// Results that it has but that differ from what was put there.
     pub damaged: u64,
     /// Bytes of arrays that came from it.
     pub fetched_bytes: u64,
-    /// How much longer computing the results took, where they were computed, than fetching them.
+    /// How much longer computing the fetched results took, when they were computed, than fetching them.
     pub saved: Duration,
     /// Results that were put there.
     pub uploads: u64,
     /// Bytes of all objects that were put there.
     pub uploaded_bytes: u64,
-    /// How often it failed, by [`Fault::class`](crate::tier::Fault::class). A failure is no miss.
+    /// How often it failed, by [`Fault::class`](crate::tier::Fault::class). A failure isn't a miss.
     pub errors: BTreeMap<&'static str, u64>,
 }

@@ -7,18 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::tier::{Advice, Fault};
 
-/// A place that keeps objects by name: a folder, an object store, a server of one's own.
+/// A store of objects by name: a folder, an object store, or your own server.
 ///
-/// A tier calls it on threads of its own, several at a time. No call has to be fast, and none is waited for longer than
-/// its [`Deadline`]; a call that panics turns the tier off in this process. What it returns is verified: wrong bytes cost
-/// a computation, never a wrong result.
+/// A tier calls it on threads of its own, several at a time. No call has to be fast, but none is waited for longer
+/// than its [`Deadline`]; a call that panics turns the tier off in this process. Whatever it returns is verified:
+/// wrong bytes cause a computation, never a wrong result.
 ///
-/// Names are relative paths of ASCII characters, with `/` between their components, none of which is empty, `.` or `..`.
+/// Names are relative paths of ASCII characters, with `/` between their components, none of which is empty, `.` or
+/// `..`.
 ///
-/// Its one promise: **an object is seen whole or not at all**. While one is put in place of another, each reader gets all
-/// of the old one or all of the new one.
+/// It must keep one promise: **a reader sees an object whole or not at all**. While one object replaces another, each
+/// reader gets all of the old one or all of the new one.
 ///
-/// [`conformance`](crate::tier::conformance()) checks that, and the rest of what is said here:
+/// [`conformance`](crate::tier::conformance()) checks this, and everything else on this page:
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -65,98 +66,100 @@ use crate::tier::{Advice, Fault};
 /// # Ok::<(), ndcache::Error>(())
 /// ```
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
-    /// Which place it is: the same text in every process that means the same place, another one for every other place.
+    /// Identifies the place: the same text in every process that means the same place, and another text for every
+    /// other place.
     ///
-    /// It names the queue of what is to be sent there, and stands in logs and statistics: it holds no secret, and names the
-    /// server that was resolved, not only a bucket of it.
+    /// It names the queue of results to be sent there, and appears in logs and statistics: it must contain no secret,
+    /// and must name the actual server, not only a bucket on it.
     fn place(&self) -> String;
 
-    /// Writes an object, or the part of it that is asked for, to `out`, front to back.
+    /// Writes an object, or the requested part of it, to `out`, from beginning to end.
     ///
     /// An error of `out` ends the call: the reader wants no more.
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::Absent`] when there is no such object, and any other fault when that isn't known, or not all was
-    /// written.
+    /// Returns [`Fault::Absent`] when there is no such object, and any other fault when that isn't known, or when not
+    /// everything was written.
     fn get(&self, get: &Get<'_>, out: &mut dyn io::Write) -> Result<Got, Fault>;
 
-    /// Puts an object there, in place of one that has the name.
+    /// Puts an object, in place of one with this name.
     ///
-    /// With [`When::IfAbsent`] a place that can tell leaves an object that is there, and says [`Fault::Exists`]; one that
-    /// can't puts the object all the same.
+    /// With [`When::IfAbsent`], a place that supports conditions leaves an existing object, and returns
+    /// [`Fault::Exists`]; one that doesn't puts the object nevertheless.
     ///
     /// # Errors
     ///
-    /// Returns an error when the object isn't there as a whole; what was there before is there still. An error of `body`
-    /// is one of these.
+    /// Returns an error when the object wasn't put as a whole; then the old one must still be there. An error of
+    /// `body` is such an error.
     fn put(&self, put: &Put<'_>, body: &dyn Body) -> Result<Stored, Fault>;
 
-    /// Removes an object. That it isn't there is no error; [`Fault::Absent`] is taken as none, too.
+    /// Removes an object. If it doesn't exist, that isn't an error; [`Fault::Absent`] is accepted, too.
     ///
     /// # Errors
     ///
-    /// Returns an error when it may be there still.
+    /// Returns an error when the object may still exist.
     fn delete(&self, name: &str, until: Deadline) -> Result<(), Fault>;
 
-    /// Calls `each` for the objects below a folder, in no order; those that are put or deleted meanwhile may be left out.
+    /// Calls `each` for the objects below a folder, in no order; objects that are put or deleted in the meantime may
+    /// be left out.
     ///
-    /// A token says that there are more, which a call with this token in [`List::after`] lists.
+    /// A returned token says that there are more; a call with this token in [`List::after`] lists them.
     ///
     /// # Errors
     ///
-    /// Returns [`Fault::Unsupported`] when the place can't list, which is what this does unless it is replaced; and the
-    /// error of `each`.
+    /// Returns [`Fault::Unsupported`] when the place can't list, as the default implementation does; and the error of
+    /// `each`.
     fn list(&self, list: &List<'_>, each: Each<'_>) -> Result<Option<Token>, Fault> {
         let _ = (list, each);
         Err(Fault::Unsupported)
     }
 
-    /// What this place knows of the cause of a fault that it has just returned, and of what helps: for messages. It is asked
-    /// nothing, and returns at once. Nothing unless said.
+    /// Returns what this place knows of the cause of a fault that it has just returned, and of the remedy, for
+    /// messages. It must return at once, without asking the server. The default is nothing.
     fn advice(&self, fault: &Fault) -> Option<Advice> {
         let _ = fault;
         None
     }
 
-    /// Whether [`get`](Self::get) gives parts of objects; otherwise it is only asked for whole ones. They don't unless
-    /// said.
+    /// Returns whether [`get`](Self::get) can return parts of objects; otherwise it is only called for whole ones.
+    /// The default is `false`.
     fn ranges(&self) -> bool {
         false
     }
 }
 
-/// What [`Backend::get`] is asked for.
+/// The arguments of [`Backend::get`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Get<'a> {
     /// The object's name.
     pub name: &'a str,
-    /// The bytes that are wanted, counted from 0; all of them if it is `None`, as it is for a place without
-    /// [`ranges`](Backend::ranges). They lie within the object, unless it is shorter than it was when it was put: then those
-    /// that are there will do, or any fault.
+    /// The requested bytes, counted from 0; `None`, always for a place without [`ranges`](Backend::ranges), means
+    /// all. They are within the object, unless it is shorter than when it was put: then `get` may return the existing
+    /// ones, or any fault.
     pub range: Option<Range<u64>>,
-    /// The most bytes that the reader takes. It fails to take another one; who knows beforehand that there are more needn't
-    /// send any.
+    /// The maximum number of bytes that the reader takes. It returns an error for another byte; a place that knows
+    /// beforehand that there are more needn't send any.
     pub at_most: u64,
-    /// When the reader stops to wait.
+    /// When the reader stops waiting.
     pub until: Deadline,
 }
 
 impl<'a> Get<'a> {
-    /// A whole object of at most so many bytes.
+    /// Requests a whole object of at most this many bytes.
     #[must_use]
     pub fn new(name: &'a str, at_most: u64, until: Deadline) -> Self {
         Self { name, range: None, at_most, until }
     }
 
-    /// A part of the object, which is all that the reader takes.
+    /// Requests a part of the object, which is all that the reader takes.
     #[must_use]
     pub fn range(self, range: Range<u64>) -> Self {
         Self { at_most: range.end.saturating_sub(range.start), range: Some(range), ..self }
     }
 
-    /// The part of the whole object that is asked for, as far as it is there.
+    /// Returns the requested part of a whole object, as far as it exists.
     #[must_use]
     pub fn part_of<'b>(&self, whole: &'b [u8]) -> &'b [u8] {
         let Some(range) = &self.range else { return whole };
@@ -165,7 +168,7 @@ impl<'a> Get<'a> {
     }
 }
 
-/// What [`Backend::get`] says of an object that it has written.
+/// What [`Backend::get`] returns for an object that it has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Got {
@@ -176,78 +179,78 @@ pub struct Got {
 }
 
 impl Got {
-    /// What was got of an object of `len` bytes in all.
+    /// Describes an object of `len` bytes in all.
     #[must_use]
     pub fn of(len: u64) -> Self {
         Self { len: Some(len), modified: None }
     }
 
-    /// One that was put then.
+    /// Adds when it was put.
     #[must_use]
     pub fn modified(self, modified: SystemTime) -> Self {
         Self { modified: Some(modified), ..self }
     }
 }
 
-/// What [`Backend::put`] is asked for.
+/// The arguments of [`Backend::put`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Put<'a> {
     /// The object's name.
     pub name: &'a str,
-    /// Whether an object that is there stays.
+    /// Whether an existing object stays.
     pub when: When,
-    /// When the writer stops to wait.
+    /// When the writer stops waiting.
     pub until: Deadline,
 }
 
 impl<'a> Put<'a> {
-    /// An object in place of one that may be there.
+    /// Puts an object in place of an existing one.
     #[must_use]
     pub fn new(name: &'a str, until: Deadline) -> Self {
         Self { name, when: When::Always, until }
     }
 
-    /// Only if no object of the name is there, as far as the place can tell.
+    /// Puts only if there is no object with this name, as far as the place supports that.
     #[must_use]
     pub fn if_absent(self) -> Self {
         Self { when: When::IfAbsent, ..self }
     }
 }
 
-/// Whether an object is put where there is one.
+/// Whether an object is put if there is one with its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum When {
-    /// It takes the other one's place.
+    /// The new one replaces it.
     Always,
-    /// The other one stays. Nothing depends on it: of equal results one is enough.
+    /// The old one stays. Correctness doesn't depend on this, because both results are equal.
     IfAbsent,
 }
 
-/// What [`Backend::put`] says of an object that is there now.
+/// What [`Backend::put`] returns for an object that was put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {}
 
-/// The bytes of an object that is put: as many as it says, read as often and in whichever order the place likes.
+/// The bytes of an object to put: `len` of them, read as often and in whatever order the place likes.
 pub trait Body: Sync {
-    /// How many bytes.
+    /// Returns the number of bytes.
     fn len(&self) -> u64;
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Fills all of `buffer` with the bytes from `offset` on.
+    /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
     ///
     /// Returns an error when they can't be read, or are fewer: then nothing may be put.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
 
-    /// All of them in memory.
+    /// Reads all of them into memory.
     ///
     /// # Errors
     ///
@@ -282,7 +285,7 @@ impl Body for Vec<u8> {
     }
 }
 
-/// What [`Backend::list`] is asked for.
+/// The arguments of [`Backend::list`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct List<'a> {
@@ -290,18 +293,18 @@ pub struct List<'a> {
     pub folder: &'a str,
     /// Where an earlier listing ended.
     pub after: Option<&'a Token>,
-    /// When the reader stops to wait.
+    /// When the reader stops waiting.
     pub until: Deadline,
 }
 
 impl<'a> List<'a> {
-    /// From the beginning.
+    /// Lists from the beginning.
     #[must_use]
     pub fn new(folder: &'a str, until: Deadline) -> Self {
         Self { folder, after: None, until }
     }
 
-    /// From where an earlier listing of the folder ended.
+    /// Lists from where an earlier listing of the folder ended.
     #[must_use]
     pub fn after(self, token: &'a Token) -> Self {
         Self { after: Some(token), ..self }
@@ -312,7 +315,7 @@ impl<'a> List<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Listed<'a> {
-    /// Its whole name, the folder included.
+    /// Its whole name, with the folder.
     pub name: &'a str,
     /// Its length in bytes.
     pub len: u64,
@@ -321,40 +324,40 @@ pub struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// An object of this name and so many bytes.
+    /// Describes an object with this name and length.
     #[must_use]
     pub fn new(name: &'a str, len: u64) -> Self {
         Self { name, len, modified: None }
     }
 
-    /// One that was put then.
+    /// Adds when it was put.
     #[must_use]
     pub fn modified(self, modified: SystemTime) -> Self {
         Self { modified: Some(modified), ..self }
     }
 }
 
-/// What hears of each object that [`Backend::list`] finds; its error ends the listing.
+/// Called for each object that [`Backend::list`] finds; its error ends the listing.
 pub type Each<'a> = &'a mut dyn FnMut(Listed<'_>) -> Result<(), Fault>;
 
-/// Where a listing goes on.
+/// Where a listing continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// What the place itself makes of it.
+    /// Makes a token from a text that only the place interprets.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The token's text.
+    /// Returns the token's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The moment at which a caller stops to wait.
+/// The moment at which a caller stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
@@ -362,25 +365,25 @@ pub struct Deadline(Instant);
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl Deadline {
-    /// The moment that is `wait` from now.
+    /// Returns the moment that is `wait` from now.
     #[must_use]
     pub fn after(wait: Duration) -> Self {
         Self(Instant::now() + wait.min(LONGEST))
     }
 
-    /// What is left until then; nothing once it has passed.
+    /// Returns the time that is left; zero if the moment has passed.
     #[must_use]
     pub fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Whether it has passed.
+    /// Returns whether the moment has passed.
     #[must_use]
     pub fn has_passed(self) -> bool {
         self.left().is_zero()
     }
 
-    /// The moment itself.
+    /// Returns the moment as an `Instant`.
     #[must_use]
     pub fn instant(self) -> Instant {
         self.0

@@ -12,10 +12,10 @@ use crate::tier::{Backend, Body, Deadline, Fault, Get, List, Put};
 /// How long each call may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Checks that a backend does what [`Backend`] says, and returns an error that names the first thing it doesn't.
+/// Checks that a backend behaves as [`Backend`] requires, and returns an error that names the first deviation.
 ///
-/// Puts some objects of up to 5 MiB below a new folder `conformance-…` of the place, and deletes them again. Takes as long
-/// as some sixty calls.
+/// It puts some objects of up to 5 MiB below a new folder `conformance-…` of the place, and deletes them again. It
+/// takes the time of some sixty calls.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// Returns an error when something isn't as it should be, and when the place can't be reached.
+/// Returns an error when the backend deviates, or when the place can't be reached.
 pub fn conformance(backend: &dyn Backend) -> Result<()> {
     let folder = format!("conformance-{}", nonce());
     let suite = Suite { backend, folder };

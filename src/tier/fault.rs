@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// Why a [`Backend`](crate::tier::Backend) didn't do what it was asked.
+/// Why a [`Backend`](crate::tier::Backend) couldn't do what it was asked.
 ///
 /// `?` turns an error of `std::io` into one: not found is [`Absent`](Self::Absent), permission denied
 /// [`Denied`](Self::Denied), already exists [`Exists`](Self::Exists), timed out [`Late`](Self::Late), and any other
@@ -26,25 +26,25 @@ pub enum Fault {
     Exists,
     /// The place itself isn't there: no such folder, no such bucket.
     NoPlace,
-    /// The credentials are missing or wrong, or don't allow it.
+    /// The credentials are missing, wrong, or don't permit the request.
     Denied,
-    /// It has too much to do, and says when to ask again, if it does.
+    /// The place is busy, and says when to ask again, if it does.
     Busy(Option<Duration>),
     /// It didn't answer in time.
     Late,
-    /// It can't do that, ever.
+    /// The place doesn't support the request.
     Unsupported,
     /// Anything else.
     Other(Box<dyn Error + Send + Sync>),
 }
 
 impl Fault {
-    /// Anything else, by an error or a text.
+    /// Makes a fault of class `other` from an error or a text.
     pub fn other(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(error.into())
     }
 
-    /// A short name: `absent`, `exists`, `no place`, `denied`, `busy`, `late`, `unsupported` or `other`.
+    /// Returns a short name: `absent`, `exists`, `no place`, `denied`, `busy`, `late`, `unsupported` or `other`.
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {

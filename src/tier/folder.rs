@@ -9,10 +9,10 @@ use crate::tier::{Advice, Backend, Body, Deadline, Each, Fault, Get, Got, List, 
 
 /// A folder, on a file server or another disk.
 ///
-/// A cache folder that many machines share is one as it is, with [`Share::Any`](crate::tier::Share::Any). Objects are
-/// files below the folder, put there by renaming a complete one; no symbolic link below it is followed. The folder itself
-/// is made by the first object that is put there if the folder above it exists: where a file server isn't mounted, nothing
-/// is made.
+/// A cache folder that many machines share can be used as it is, with [`Share::Any`](crate::tier::Share::Any).
+/// Objects are files below the folder, put there by renaming a complete one; symbolic links below it aren't followed.
+/// If the folder is missing, the first put creates it, but not the folder above it: where a file server isn't
+/// mounted, nothing is created.
 #[derive(Clone)]
 pub struct Folder {
     path: PathBuf,
@@ -25,13 +25,13 @@ const BLOCK: usize = 1 << 20;
 const DEPTH: usize = 8;
 
 impl Folder {
-    /// The folder at `path`, in the user's home if it begins with `~/` or is `~`. It isn't looked at before something is
-    /// asked of it: a file server may be asleep.
+    /// Makes a backend for the folder at `path`, in the user's home folder if it is `~` or begins with `~/`. The
+    /// folder isn't accessed before it is used, because a file server may take time to wake up.
     ///
     /// # Errors
     ///
-    /// Returns an error when the path is empty, begins with another user's home (`~bob`), or is relative to a folder that
-    /// isn't known.
+    /// Returns an error when the path is empty, begins with another user's home (`~bob`), or is relative and the
+    /// current folder isn't known.
     pub fn new(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.as_os_str().is_empty() {
@@ -42,7 +42,7 @@ impl Folder {
         Ok(Self { path })
     }
 
-    /// The folder, absolute.
+    /// Returns the absolute path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

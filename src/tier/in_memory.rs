@@ -9,9 +9,11 @@ use std::time::SystemTime;
 use crate::threads::fork::ForkMutex;
 use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
 
-/// Objects in the memory of this process, for tests and examples: what one memory puts there, others of the process get.
+/// Objects in the memory of this process, for tests and examples: what one memory puts there, others in the process
+/// get.
 ///
-/// Clones share their objects, and so do all that [`named`](Self::named) makes with one name in this process.
+/// Clones share their objects, and so do all backends that [`named`](Self::named) makes with the same name in this
+/// process.
 ///
 /// ```
 /// use ndcache::Memory;
@@ -45,14 +47,14 @@ static NAMED: LazyLock<ForkMutex<BTreeMap<String, Shared>>> = LazyLock::new(Fork
 const PAGE: usize = 1000;
 
 impl MemoryBackend {
-    /// A place of its own, without objects.
+    /// Makes a place without objects, separate from all others.
     #[must_use]
     pub fn new() -> Self {
         Self { name: crate::store::nonce(), objects: Arc::default() }
     }
 
-    /// The place of this name, which has the objects that were put there in this process, whoever put them and whether or
-    /// not there still is a handle on it. What is left in a queue for a place of that name goes there.
+    /// Returns the place with this name, with the objects that were put there in this process, even if all earlier
+    /// handles on it were dropped. Results in a queue for a place with this name are sent there.
     ///
     /// ```
     /// use std::time::Duration;
@@ -68,7 +70,7 @@ impl MemoryBackend {
         Self { name, objects }
     }
 
-    /// The names of its objects, in order.
+    /// Returns the names of its objects, in order.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.objects.lock().keys().cloned().collect()

@@ -1,14 +1,14 @@
 //! Tiers: places behind the cache folder that many machines share, such as a folder on a file server or a bucket.
 //!
-//! A memory with tiers looks into its own folder first, as ever. What is missing there it fetches from the tiers, in the
-//! order in which they were given, before it computes; what it computes goes to the tiers that it may write, later and by
-//! a thread of its own. Whatever is fetched is verified. A tier that is slow, away or broken costs no result and little
-//! time, and a hit in the own folder knows nothing of tiers.
+//! A memory with tiers first looks into its own folder. A result that is missing there is fetched from the tiers, in
+//! the order in which they were given, before it is computed; a computed result is sent to the tiers that may be
+//! written to, later and by a thread of its own. Everything fetched is verified. A tier that is slow, unavailable or
+//! broken loses no result and takes little time, and a hit in the folder doesn't use tiers.
 //!
-//! What lies in a tier is a cache folder: names and bytes are those of `docs/format.md`, below a folder for the kind of
+//! A tier has the names and bytes of a cache folder, those of `docs/format.md`, below a folder for the kind of
 //! machine ([`Share`]). The page `docs/tiers.md` of the repository says how to set one up.
 //!
-//! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or one's own.
+//! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or your own.
 
 // * `backend`, `fault`: what is asked of a place; `trouble`: what is told of its faults; `conformance`: whether it does that; `folder`, `in_memory`: two places.
 // * `settings`: how a tier is used; `tiers`: those of one memory; `place`: one of them, as this process sees it.

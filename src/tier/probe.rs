@@ -9,33 +9,33 @@ use crate::tier::place::{Answer, Place};
 use crate::tier::tiers::Core;
 use crate::tier::{Access, Backend, Deadline, Fault, Get, List, Trouble};
 
-/// What was tried of one tier, from [`Memory::probe_tiers`](crate::Memory::probe_tiers).
+/// The results of the trial of one tier, from [`Memory::probe_tiers`](crate::Memory::probe_tiers).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TierProbe {
-    /// Which place it is.
+    /// The place.
     pub place: String,
     /// Whether it is written to.
     pub access: Access,
-    /// What was tried, in this order; what follows a step that failed isn't tried.
+    /// The steps that were tried, in this order; after a step that failed no more are tried.
     pub steps: Vec<ProbeStep>,
 }
 
-/// Something that a tier was asked for.
+/// One request to a tier.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProbeStep {
-    /// `get` of an object and `list` of a folder that aren't there; of a tier that is written to also `put` of a small object,
-    /// `get back` and `delete` of it.
+    /// `get` of an object and `list` of a folder that don't exist; for a tier that is written to also `put` of a
+    /// small object, `get back` and `delete`.
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,
-    /// What is wrong; of class `unsupported` where a place can't list, which only `pull` and `purge` do.
+    /// What is wrong; of class `unsupported` if a place can't list, which only `pull` and `purge` need.
     pub trouble: Option<Trouble>,
 }
 
 impl TierProbe {
-    /// Whether all was as it should be.
+    /// Returns whether every step was as expected.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         self.steps.iter().all(ProbeStep::is_fine)

@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::{Error, Result};
 use crate::tier::{Backend, Folder};
 
-/// A place behind the cache folder, and how a memory uses it: for
-/// [`MemoryBuilder::tier`](crate::MemoryBuilder::tier).
+/// A place that machines share, and how a memory uses it: for [`MemoryBuilder::tier`](crate::MemoryBuilder::tier).
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,31 +38,31 @@ pub struct Tier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Access {
-    /// It fetches what is there.
+    /// It only fetches results.
     #[default]
     ReadOnly,
-    /// It also puts there what it computes. Whoever may write is trusted by all who read.
+    /// It also puts results there. All who read a tier trust those who may write to it.
     ReadWrite,
 }
 
 /// Which machines share results in one place.
 ///
-/// The last bits of a result may depend on what the processor and its libraries can do: a result that comes from a tier
-/// is what the function returned on the machine that computed it.
+/// The last bits of a result may depend on the processor and its libraries: a result from a tier is what the function
+/// returned on the machine that computed it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Share {
-    /// Those of this one's target triple, such as `x86_64-unknown-linux-gnu`.
+    /// Machines with the same target triple, such as `x86_64-unknown-linux-gnu`.
     #[default]
     Target,
-    /// Those that say this name: of letters, digits, `-`, `_` and `.`, and neither empty nor `f`, `m`, `s`, `t` or `p`. A
-    /// name that isn't known before the program runs is made by `String::leak`.
+    /// Machines that give the same name: of letters, digits, `-`, `_` and `.`, and neither empty nor `f`, `m`, `s`,
+    /// `t` or `p`. A name that is only known at run time is made by `String::leak`.
     Named(&'static str),
-    /// All, as with a cache folder on a file server that many machines open.
+    /// All machines, as with a cache folder on a file server that many machines open.
     Any,
 }
 
-/// Which entries are meant: those for which all of this holds.
+/// Selects entries: those for which all of these conditions hold.
 ///
 /// ```
 /// use ndcache::tier::Filter;
@@ -73,16 +72,16 @@ pub enum Share {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// They are results of this function, by its path.
+    /// They are results of the function with this path.
     pub function: Option<String>,
-    /// They were computed then or later.
+    /// They were computed at this time or later.
     pub since: Option<SystemTime>,
-    /// Each has at most so many bytes in all its files.
+    /// Each has at most this many bytes in all its files.
     pub max_bytes: Option<u64>,
 }
 
 impl Tier {
-    /// A tier at this place: read-only, for machines of this one's target triple, without limits.
+    /// Makes a tier at this place: read-only, for machines with the same target triple, without limits.
     pub fn new(backend: impl Backend) -> Self {
         // Who may read such a folder may as well read the cache folder: they are people of one house.
         let is_folder = type_of(&backend) == TypeId::of::<Folder>();
@@ -98,48 +97,48 @@ impl Tier {
         }
     }
 
-    /// Whether results are put there; [`Access::ReadOnly`] unless said.
+    /// Sets whether results are put there; the default is [`Access::ReadOnly`].
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
     }
 
-    /// With which machines results are shared; [`Share::Target`] unless said.
+    /// Sets which machines share results; the default is [`Share::Target`].
     pub fn share(mut self, share: Share) -> Self {
         self.share = share;
         self
     }
 
-    /// Puts no result there that took less time to compute; 0 unless said.
+    /// Puts no results there that took less time to compute; the default is 0.
     pub fn min_duration(mut self, least: Duration) -> Self {
         self.min_duration = least;
         self
     }
 
-    /// Neither fetches nor puts results of more bytes; no limit unless said.
+    /// Neither fetches nor puts results of more bytes; by default there is no limit.
     pub fn max_bytes(mut self, most: u64) -> Self {
         self.max_bytes = most;
         self
     }
 
-    /// Whether the values of arguments go there in short, as records of the cache folder have them; only to a [`Folder`]
-    /// unless said.
+    /// Sets whether the values of arguments are sent there in short, as in records of the cache folder; by default
+    /// only to a [`Folder`].
     ///
-    /// Names and digests of arguments go there in any case: who may read them can tell whether a value that they guess was
-    /// an argument. Names of functions are a part of the names of objects.
+    /// Names and digests of arguments are sent in any case: whoever may read them can test whether a guessed value
+    /// was an argument. The names of objects contain names of functions.
     pub fn texts(mut self, texts: bool) -> Self {
         self.texts = texts;
         self
     }
 
-    /// Whether results are fetched that hold an object which Python has pickled, and which only Python loads: whoever may
-    /// write to the tier runs code of theirs in a program that loads one. They aren't unless said.
+    /// Sets whether results are fetched that hold an object pickled by Python, which only Python loads: whoever may
+    /// write to the tier can run code in a program that loads one. By default they aren't fetched.
     pub fn pickles(mut self, pickles: bool) -> Self {
         self.pickles = pickles;
         self
     }
 
-    /// Whether the names of machines go there; only to a [`Folder`] unless said.
+    /// Sets whether the names of machines are sent there; by default only to a [`Folder`].
     pub fn host(mut self, host: bool) -> Self {
         self.host = host;
         self
@@ -151,14 +150,14 @@ fn type_of<T: 'static>(_: &T) -> TypeId {
 }
 
 impl Tier {
-    /// The tiers that the environment names: `NDCACHE_REMOTE`, shared as `NDCACHE_REMOTE_SHARE` says.
+    /// Returns the tiers that the environment names by `NDCACHE_REMOTE`, shared as `NDCACHE_REMOTE_SHARE` says.
     ///
-    /// [`MemoryBuilder::env`](crate::MemoryBuilder::env) adds them to a memory; this is for tools that have another way to
-    /// their folder.
+    /// [`MemoryBuilder::env`](crate::MemoryBuilder::env) adds them to a memory; this function is for tools that open
+    /// the folder in another way.
     ///
     /// # Errors
     ///
-    /// Returns an error when a variable isn't as it should be, or names a place that this build can't use.
+    /// Returns an error when a variable is invalid, or names a place that this build doesn't support.
     pub fn from_env() -> Result<Vec<Self>> {
         let text_of = |variable: &str| {
             let text = std::env::var_os(variable).map(|text| text.to_string_lossy().into_owned());

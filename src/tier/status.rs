@@ -11,17 +11,17 @@ use crate::tier::{Access, Share};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TierStatus {
-    /// Which place it is.
+    /// The place.
     pub place: String,
     /// Whether it is written to.
     pub access: Access,
-    /// With which machines it is shared.
+    /// Which machines share results there.
     pub share: Share,
-    /// How many results of this user are still to be sent there.
+    /// The number of results of this user that are still to be sent there.
     pub queued: u64,
-    /// How long it isn't asked for yet, after a failure; nothing if it is asked.
+    /// How long it won't be asked, because of a failure; zero if it is asked.
     pub left_alone: Duration,
-    /// The purges in force, as this folder has last heard of them, which is ten minutes ago at most where a memory is open.
+    /// The purges in force, as last read by this folder, at most ten minutes ago if a memory is open.
     pub purges: Vec<Purge>,
 }
 
@@ -31,7 +31,7 @@ pub struct TierStatus {
 pub struct Purge {
     /// What was purged, as the list of the tier has it: the name of a function's folder, a key, or `all`.
     pub what: String,
-    /// What was computed until then isn't good.
+    /// Results that were computed until then are invalid.
     pub until: SystemTime,
 }
 

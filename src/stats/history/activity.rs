@@ -6,45 +6,45 @@ use std::time::{Duration, SystemTime};
 
 use crate::stats::history::line;
 
-/// What calls did in some time: how many hit and missed, and what that cost and saved.
+/// What calls did in some period: how many hit and missed, and how much time they took and saved.
 ///
 /// Times are those of whole calls on the machines that made them; bytes are those of values with their arrays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Activity {
-    /// First hits: for each run of a program and each key the first call that was loaded. Each saved a computation.
+    /// First hits: for each run of a program and each key the first call that hit. Each saved a computation.
     pub hits: u64,
-    /// Hits of a key that the run had hit before.
+    /// Further hits of a key in the same run.
     pub repeats: u64,
-    /// First hits whose value came from a tier for them.
+    /// First hits whose value was fetched from a tier for them.
     pub fetched: u64,
-    /// Calls that were computed.
+    /// Calls whose value was computed.
     pub misses: u64,
-    /// Times that the cache failed, and the value was returned all the same.
+    /// Faults of the cache; the value was returned nevertheless.
     pub faults: u64,
-    /// What the computations of the first hits took when they were made.
+    /// The time that computing the results of the first hits took when they were stored.
     pub saved: Duration,
-    /// What the computations of the misses took.
+    /// The time that the computations of the misses took.
     pub spent: Duration,
-    /// Time that digests of arguments took, of first hits and misses.
+    /// The time for hashing arguments, of first hits and misses.
     pub hashing: Duration,
-    /// Time that loading took, of first hits.
+    /// The time for loading, of first hits.
     pub loading: Duration,
-    /// Time that storing took.
+    /// The time for storing.
     pub storing: Duration,
     /// Bytes that first hits loaded or mapped.
     pub loaded: u64,
     /// Bytes that were stored.
     pub stored: u64,
-    /// How many misses had each reason, by [`Reason::name`](crate::explain::Reason::name). About: a miss that nobody
-    /// listens to is compared with few stored calls.
+    /// How many misses had each reason, by [`Reason::name`](crate::explain::Reason::name). Approximate, because a
+    /// miss is compared with few stored calls if no messages are wanted.
     pub reasons: BTreeMap<String, u64>,
-    /// The last miss, in words of at most 120 characters.
+    /// The reason of the last miss, in at most 120 characters.
     pub last_miss: Option<String>,
 }
 
 impl Activity {
-    /// Adds what `other`, which came later, has counted.
+    /// Adds the counts of `other`, which is later.
     pub fn add(&mut self, other: &Self) {
         self.hits = self.hits.saturating_add(other.hits);
         self.repeats = self.repeats.saturating_add(other.repeats);
@@ -72,24 +72,23 @@ impl Activity {
     }
 }
 
-/// What one process did in some time with a cache folder, or what several did on one day.
+/// What one process did in some period with a cache folder, or what several did on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Period {
-    /// 16 hex digits that the periods of one process share; `None` where several were folded into one.
+    /// 16 hex digits that are the same for all periods of a process; `None` if several periods were folded into one.
     pub run: Option<String>,
-    /// The machine's name; empty where several were folded into one.
+    /// The machine's name; empty if several periods were folded into one.
     pub host: String,
     /// When the counting began.
     pub from: SystemTime,
-    /// When it was written down.
+    /// When the counts were written.
     pub to: SystemTime,
-    /// What was counted, for each path of a function as [`History::logged_name`] gives it.
+    /// The counts of each function, by its path as [`History::logged_name`] returns it.
     pub functions: BTreeMap<String, Activity>,
 }
 
-/// What was written down of the calls that went through a cache folder, from
-/// [`Memory::history`](crate::Memory::history).
+/// The recorded counts of calls that used a cache folder, from [`Memory::history`](crate::Memory::history).
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -114,25 +113,25 @@ pub struct History {
 }
 
 impl History {
-    /// The periods, in the order of their ends.
+    /// Returns the periods, ordered by their ends.
     #[must_use]
     pub fn periods(&self) -> &[Period] {
         &self.periods
     }
 
-    /// How many lines were left out: torn by a kill, damaged, or of a newer version.
+    /// Returns how many lines were skipped: torn by a kill, damaged, or of a newer version.
     #[must_use]
     pub fn unread(&self) -> u64 {
         self.unread
     }
 
-    /// When the first period began; `None` if nothing was written down.
+    /// Returns when the first period began; `None` if nothing was recorded.
     #[must_use]
     pub fn begin(&self) -> Option<SystemTime> {
         self.periods.iter().map(|period| period.from).min()
     }
 
-    /// All functions in all periods.
+    /// Returns the sum over all functions and periods.
     #[must_use]
     pub fn total(&self) -> Activity {
         let mut total = Activity::default();
@@ -140,8 +139,8 @@ impl History {
         total
     }
 
-    /// The name under which the calls of the function with this path are counted: the path, or where that has more than
-    /// 200 bytes its beginning, with `~` and 16 digits of its digest behind.
+    /// Returns the name under which the calls of the function with this path are counted: the path, or if it has more
+    /// than 200 bytes its beginning, followed by `~` and 16 digits of its digest.
     ///
     /// ```
     /// use ndcache::stats::History;
@@ -156,19 +155,19 @@ impl History {
         line::logged_name(path)
     }
 
-    /// All periods, by the function's path as [`logged_name`](Self::logged_name) gives it.
+    /// Returns the sums over all periods, by the function's path as [`logged_name`](Self::logged_name) returns it.
     #[must_use]
     pub fn by_function(&self) -> BTreeMap<String, Activity> {
         self.grouped(|_, function| Some(function.to_owned()))
     }
 
-    /// All functions, by the run of a program; without those that were folded.
+    /// Returns the sums over all functions, by the run of a program; without folded periods.
     #[must_use]
     pub fn by_run(&self) -> BTreeMap<String, Activity> {
         self.grouped(|period, _| period.run.clone())
     }
 
-    /// All functions, by the machine's name; without those that were folded.
+    /// Returns the sums over all functions, by the machine's name; without folded periods.
     #[must_use]
     pub fn by_host(&self) -> BTreeMap<String, Activity> {
         self.grouped(|period, _| Some(period.host.clone()).filter(|host| !host.is_empty()))

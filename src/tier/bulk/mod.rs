@@ -22,21 +22,22 @@ use crate::tier::{Fault, Filter, Trouble};
 
 pub use purge::Purged;
 
-/// What [`Memory::push`](crate::Memory::push) and [`Memory::pull`](crate::Memory::pull) have done.
+/// What [`Memory::push`](crate::Memory::push) and [`Memory::pull`](crate::Memory::pull) did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Moved {
-    /// Results that were sent or fetched.
+    /// The number of results that were sent or fetched.
     pub moved: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Results that were there already.
+    /// The number of results that were already there.
     pub there: u64,
-    /// Results that aren't shared: edited by hand, of another user, too large.
+    /// The number of results that aren't shared: edited, of another user, too large.
     pub skipped: u64,
-    /// Results that couldn't be sent or fetched, and objects that stand in the place of one and are none.
+    /// The number of results that couldn't be sent or fetched, and of objects that have the name of a result but
+    /// aren't one.
     pub failed: u64,
-    /// Why: once for each tier and cause, and with its name for what concerns one object; a hundred at most.
+    /// The reasons: one for each tier and cause; for a single object with its name; at most a hundred.
     pub troubles: Vec<Trouble>,
 }
 

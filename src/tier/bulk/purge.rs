@@ -13,17 +13,18 @@ use crate::tier::tiers::Core;
 use crate::tier::trouble::add;
 use crate::tier::{Deadline, Fault, Filter, Trouble};
 
-/// What [`Memory::purge`](crate::Memory::purge) has removed.
+/// What [`Memory::purge`](crate::Memory::purge) removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Purged {
-    /// Results in this folder.
+    /// The number of results in this folder.
     pub here: u64,
-    /// Results in tiers, as far as those can be listed; others stay there and are fetched by nobody.
+    /// The number of results in tiers, as far as these can be listed; purged results in other tiers stay there, but
+    /// aren't fetched.
     pub there: u64,
-    /// Tiers that were told.
+    /// The number of tiers into which the purge was written.
     pub tiers: u64,
-    /// Why something stays in a tier, or wasn't looked at there: it is fetched by nobody all the same.
+    /// Why a result stays in a tier, or a tier wasn't searched; purged results aren't fetched in any case.
     pub troubles: Vec<Trouble>,
 }
 

@@ -38,8 +38,8 @@ use line::{Line, Message};
 use options::{Options, Store};
 use running::Running;
 
-/// An object store, or a folder of one: S3 and what speaks like it, Google Cloud Storage, Azure, a server of HTTP with or
-/// without WebDAV.
+/// An object store, or a folder in it: S3 and compatible stores, Google Cloud Storage, Azure, or an HTTP server with
+/// or without WebDAV.
 ///
 /// | URL | place |
 /// | --- | --- |
@@ -50,11 +50,12 @@ use running::Running;
 /// | `file:///folder` | as [`Folder`] |
 /// | `memory:///` | as [`MemoryBackend`] |
 ///
-/// Credentials are those of the environment: `AWS_ACCESS_KEY_ID` and others that begin with `AWS_`, `GOOGLE_` or `AZURE_`,
-/// what a cloud gives its machines, or what [`credentials`](Self::credentials) says. Files in `~/.aws` aren't read.
+/// Credentials are read from the environment, `AWS_ACCESS_KEY_ID` and other variables that begin with `AWS_`,
+/// `GOOGLE_` or `AZURE_`; or they are those that a cloud gives its machines, or those of
+/// [`credentials`](Self::credentials). Files in `~/.aws` aren't read.
 ///
-/// Nothing is asked of the server before a tier is used. Connections, and the thread that has them, are made when they are
-/// needed, by each process its own.
+/// The server isn't contacted before the tier is used. Each process makes its own connections, and the thread for
+/// them, when they are needed.
 ///
 /// ```no_run
 /// use ndcache::Memory;
@@ -82,22 +83,22 @@ struct Remote {
 }
 
 impl ObjectStore {
-    /// The store at a URL, with what the environment says of it.
+    /// Makes a store from a URL, with the settings of the environment.
     ///
     /// # Errors
     ///
-    /// Returns an error when the URL isn't one of those above, holds a password or a signature, or the environment leaves
-    /// open what is asked.
+    /// Returns an error when the URL isn't one of those above, holds a password or a signature, or when the
+    /// environment lacks a required setting.
     pub fn new(url: impl AsRef<str>) -> Result<Self> {
         Self::with(url, std::iter::empty::<(&str, &str)>())
     }
 
-    /// The store at a URL, with options that go before what the environment says.
+    /// Makes a store from a URL, with options that take precedence over the environment.
     ///
-    /// They are called as those of the crate `object_store`: `endpoint`, `region`, `access_key_id`, `secret_access_key`,
-    /// `account_name`, `service_account`, `skip_signature`, … Of its client there are `allow_http`, without which nothing
-    /// goes to a server unencrypted unless the URL begins with `http:`, and `proxy_url`; a server of HTTP also has
-    /// `username`, `password` and `bearer_token`.
+    /// The names of options are those of the crate `object_store`: `endpoint`, `region`, `access_key_id`,
+    /// `secret_access_key`, `account_name`, `service_account`, `skip_signature`, … Of the options of its client there
+    /// are `allow_http`, without which nothing is sent unencrypted unless the URL begins with `http:`, and
+    /// `proxy_url`. An HTTP server also has `username`, `password` and `bearer_token`.
     ///
     /// ```
     /// use ndcache::tier::{Backend, ObjectStore};
@@ -110,7 +111,7 @@ impl ObjectStore {
     ///
     /// # Errors
     ///
-    /// Returns an error when the URL isn't right, as [`new`](Self::new) does, or an option isn't known.
+    /// Returns an error in the cases of [`new`](Self::new), or when an option isn't known.
     pub fn with<K: AsRef<str>, V: Into<String>>(
         url: impl AsRef<str>,
         options: impl IntoIterator<Item = (K, V)>,
@@ -120,10 +121,10 @@ impl ObjectStore {
         Self::of(address, Options { pairs, source: None })
     }
 
-    /// Asks for credentials here rather than in the environment: when they are needed first, and whenever those that were
-    /// given have ended.
+    /// Calls `source` for credentials, instead of reading the environment: when they are first needed, and whenever
+    /// the last ones have expired.
     ///
-    /// It is called on a thread of its own, and what it takes is part of the time that a request may take.
+    /// It is called on a thread of its own, and its time is part of the time that a request may take.
     ///
     /// ```no_run
     /// use ndcache::tier::{Credentials, ObjectStore};
