@@ -9,7 +9,7 @@ use crate::key::{ArgumentDigest, interned};
 use crate::payload::raw::Array;
 use crate::record::SECRET;
 
-/// An argument: its name, the digest that it counts by, and its value in words.
+/// An argument: its name, the digest that identifies its value, and a text that describes it.
 ///
 /// ```
 /// use ndcache::digest;
@@ -34,12 +34,12 @@ pub struct RunTimeArgument {
 }
 
 impl RunTimeArgument {
-    /// An argument of this digest. [`digest`](fn@crate::digest) makes those that arguments of `#[cache]` functions have,
-    /// [`digest_array`](super::digest_array) those of arrays of any dtype; whatever else a digest is made of has to
-    /// differ wherever the values do.
+    /// Makes an argument with this digest. [`digest`](fn@crate::digest) computes the digests that arguments of
+    /// `#[cache]` functions have, [`digest_array`](super::digest_array) those of arrays of any dtype; any other
+    /// digest must differ wherever the values do.
     ///
-    /// `text` is for people; its first 120 characters are stored. `name` is kept for as long as the process runs: it is
-    /// meant to be that of a parameter.
+    /// `text` is for people; its first 120 characters are stored. `name` is kept as long as the process runs: it
+    /// should be the name of a parameter.
     #[must_use]
     pub fn new(name: &str, digest: Digest, text: &str) -> Self {
         let mut words = Text::new();
@@ -55,12 +55,12 @@ impl RunTimeArgument {
         }
     }
 
-    /// A Rust value, as an argument of a `#[cache]` function. A [`FileContent`](crate::FileContent) is looked at once
-    /// more before a result is stored.
+    /// Makes an argument from a Rust value, as for a `#[cache]` function. A [`FileContent`](crate::FileContent) is
+    /// checked once more before a result is stored.
     ///
     /// # Errors
     ///
-    /// Returns an error when the value can't be hashed: a file can't be read, say.
+    /// Returns an error when the value can't be hashed, for example because a file can't be read.
     pub fn of<T: ContentHash + ?Sized>(name: &str, value: &T) -> Result<Self> {
         let hash = || {
             let mut hasher = ContentHasher::strict();
@@ -74,16 +74,17 @@ impl RunTimeArgument {
         Ok(Self { told, files, ..Self::new(name, digest, "") })
     }
 
-    /// An array of any dtype. One that was mapped from a cache has its digest already; before a result is stored under
-    /// it, the bytes are compared with it.
+    /// Makes an argument from an array of any dtype. An array that was mapped from a cache already has its digest;
+    /// before a result is stored under it, the bytes are compared with it.
     #[must_use]
     pub fn of_array(name: &str, array: &Array) -> Self {
         let text = format!("{}{:?} {}", shown_dtype(array.descr()), array.shape(), array.order());
         Self { array: Some(array.clone()), ..Self::new(name, array.digest(), &text) }
     }
 
-    /// The files that `value` stands for, or that are in it, lie inside this argument: they are looked at once more before
-    /// a result is stored, and results of [`FileStamp`](crate::FileStamp)s go to no tier. They enter no key: `digest` has to.
+    /// Declares that `value`, and the files in it, are inside this argument: they are checked once more before a
+    /// result is stored, and results of [`FileStamp`](crate::FileStamp)s are sent to no tier. They aren't part of the
+    /// key: `digest` must cover them.
     ///
     /// ```
     /// use ndcache::dynamic::RunTimeArgument;
@@ -97,14 +98,15 @@ impl RunTimeArgument {
     ///
     /// # Errors
     ///
-    /// Returns an error when the value can't be hashed: a file can't be read, say.
+    /// Returns an error when the value can't be hashed, for example because a file can't be read.
     pub fn holding<T: ContentHash + ?Sized>(mut self, value: &T) -> Result<Self> {
         self.files.extend(Self::of(self.name, value)?.files);
         Ok(self)
     }
 
-    /// A part of its value, by where it is in it (`kind`, `steps[3]`): so that [`explain`](super::RunTimeCall::explain) can say
-    /// which part has changed. It enters no key; of an argument's parts no two are at one place.
+    /// Adds a part of its value, with its place (`kind`, `steps[3]`), so that
+    /// [`explain`](super::RunTimeCall::explain) can say which part has changed. It isn't part of the key; each part
+    /// of an argument has another place.
     #[must_use]
     pub fn part(mut self, path: &str, digest: Digest, text: &str) -> Self {
         let mut words = Text::new();
@@ -113,19 +115,20 @@ impl RunTimeArgument {
         self
     }
 
-    /// An argument that counts but isn't recorded: neither its text nor its own digest is stored, nor any of its parts.
+    /// Makes the argument secret: it is part of the key, but neither its text nor its own digest is stored, nor any
+    /// of its parts.
     #[must_use]
     pub fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
-    /// An argument that doesn't count, and of which nothing is stored.
+    /// Makes the argument ignored: it isn't part of the key, and nothing of it is stored.
     #[must_use]
     pub fn ignored(self) -> Self {
         Self { ignored: true, ..self }
     }
 
-    /// The digest by which it counts.
+    /// Returns the digest that identifies its value.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest

@@ -27,9 +27,9 @@ use crate::store::Stat;
 /// The name of the result's type, where none is given.
 const ANY: &str = "any";
 
-/// A call with its arguments, of a function that [`FunctionBuilder`](super::FunctionBuilder) or a macro has made.
+/// A call with its arguments, of a function made by [`FunctionBuilder`](super::FunctionBuilder) or by a macro.
 ///
-/// Cheap to make: what is hashed are the digests of the arguments. See the [module](super) for an example.
+/// It is cheap to make: only the digests of the arguments are hashed. See the [module](super) for an example.
 pub struct RunTimeCall {
     function: &'static Function,
     arguments: Vec<RunTimeArgument>,
@@ -41,8 +41,8 @@ pub struct RunTimeCall {
 }
 
 impl RunTimeCall {
-    /// A call of `function` with these arguments, in the order of its parameters; the type arguments of a `#[cache]`
-    /// function are arguments as well, see "Keys" in `docs/format.md`.
+    /// Makes a call of `function` with these arguments, in the order of its parameters; the type arguments of a
+    /// `#[cache]` function are arguments as well, see "Keys" in `docs/format.md`.
     #[must_use]
     pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = RunTimeArgument>) -> Self {
         let mut arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
@@ -51,45 +51,45 @@ impl RunTimeCall {
         Self { function, arguments, outlines, options: Arc::default(), anew: false, identity }
     }
 
-    /// The name of the result's type, `any` unless it is given: a part of the key. Functions of Rust have those that
-    /// [`result_name`](super::result_name) tells.
+    /// Sets the name of the result's type, by default `any`, which is part of the key.
+    /// [`result_name`](super::result_name) returns those of Rust types.
     #[must_use]
     pub fn result(self, name: &str) -> Self {
         let identity = identity(self.function, name, &self.arguments);
         Self { identity, ..self }
     }
 
-    /// What the function says about its calls.
+    /// Sets the function's options.
     #[must_use]
     pub fn options(self, options: Arc<Options>) -> Self {
         Self { options, ..self }
     }
 
-    /// A call that is computed although it is stored.
+    /// Makes the call computed even if its result is stored.
     #[must_use]
     pub fn refresh(self) -> Self {
         Self { anew: true, ..self }
     }
 
-    /// The function that is called.
+    /// Returns the function that is called.
     #[must_use]
     pub fn function(&self) -> &'static Function {
         self.function
     }
 
-    /// The key of the call in `memory`; `None` where that is disabled.
+    /// Returns the key of the call in `memory`, or `None` if that is disabled.
     ///
     /// # Errors
     ///
-    /// Returns an error when the function can't be cached, or counts its build (`code = "build"`).
+    /// Returns an error when the function can't be cached, or has `code = "build"`.
     pub fn key(&self, memory: &Memory) -> Result<Option<Key>> {
         let identity = self.identity.as_ref().map_err(Error::again)?;
         Ok(memory.0.as_ref().map(|engine| identity.key(&engine.settings.salt)))
     }
 
-    /// The stored result, if there is one; counted as a hit. A miss is not counted before [`lead`](Self::lead).
+    /// Returns the stored result, if there is one, and counts a hit. A miss is counted only by [`lead`](Self::lead).
     ///
-    /// A repeated hit takes no system call as long as the arrays are small, or mapped and still held by somebody.
+    /// A repeated hit takes no system call if the arrays are small, or mapped and still in use.
     #[must_use]
     pub fn look_up(&self, memory: &Memory, form: Form) -> Option<RawValue> {
         let (engine, site, mode) = self.looked_for(memory)?;
@@ -101,30 +101,30 @@ impl RunTimeCall {
         }
     }
 
-    /// Whether the call would hit. Nothing is written or counted.
+    /// Returns whether the call would hit. It writes and counts nothing.
     #[must_use]
     pub fn contains(&self, memory: &Memory) -> bool {
         memory.would_hit(self)
     }
 
-    /// Says whether the call would hit; and if not, why: which argument, or which part of the code, differs from those
-    /// of the nearest stored call. Compares with at most 1,000 of them.
+    /// Says whether the call would hit, and if not, why: which argument, or which part of the code, differs from the
+    /// most similar stored call. It compares with at most 1,000 of them.
     #[must_use]
     pub fn explain(&self, memory: &Memory) -> Explanation {
         memory.explanation_of(self)
     }
 
-    /// The stored entry, without its value; `None` if there is none.
+    /// Returns the stored entry, without its value, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, or its entry can't be read.
+    /// Returns an error when the call has no key, or its entry can't be read.
     pub fn entry(&self, memory: &Memory) -> Result<Option<Entry>> {
         memory.entry_of(self)
     }
 
-    /// The file that the call's record has in `memory`, whether or not there is one; `None` where the call can't be keyed
-    /// or `memory` is disabled. Reads nothing.
+    /// Returns the path that the call's record has in `memory`, whether or not it exists; `None` if the call has no
+    /// key or `memory` is disabled. It reads nothing.
     ///
     /// ```
     /// use ndcache::dynamic::{FunctionBuilder, RunTimeArgument, RunTimeCall};
@@ -145,11 +145,11 @@ impl RunTimeCall {
         Some(engine.archive.disk.path_of(&site.record()))
     }
 
-    /// Removes the entry, and says whether there was one. Arrays that are mapped keep their bytes.
+    /// Removes the entry, and returns whether there was one. Mapped arrays keep their bytes.
     ///
     /// # Errors
     ///
-    /// Returns an error when the call can't be keyed, the memory is read-only, or the entry can't be removed.
+    /// Returns an error when the call has no key, the memory is read-only, or the entry can't be removed.
     pub fn remove(&self, memory: &Memory) -> Result<bool> {
         memory.remove_entry_of(self)
     }

@@ -23,7 +23,7 @@ use crate::payload::raw::{Form, RawValue, Untyped};
 use crate::record::nanoseconds_since_1970;
 use crate::stats::verbose::{MissReport, Storing};
 
-/// How long, and on whose behalf, a call waits for others that compute its key.
+/// How long a call waits for others that compute its key, and on whose behalf.
 ///
 /// ```
 /// use ndcache::dynamic::{TaskId, Wait};
@@ -38,19 +38,20 @@ pub struct Wait<'a> {
 }
 
 impl<'a> Wait<'a> {
-    /// A wait as long as the memory allows, on behalf of this thread.
+    /// Makes a wait as long as the memory allows, on behalf of this thread.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asked on this thread at least every 50 ms while it waits; `true` ends the wait with [`Turn::Interrupted`].
+    /// Sets a function that is called on this thread at least every 50 ms while it waits; if it returns `true`, the
+    /// wait ends with [`Turn::Interrupted`].
     #[must_use]
     pub fn interrupt(self, interrupt: &'a dyn Fn() -> bool) -> Self {
         Self { interrupt: Some(interrupt), ..self }
     }
 
-    /// On behalf of a task that goes from thread to thread: other waits see the task, and not the thread.
+    /// Waits on behalf of a task that moves between threads: other waits see the task, and not the thread.
     #[must_use]
     pub fn task(self, task: TaskId) -> Self {
         Self { task: Some(task), ..self }
@@ -63,20 +64,20 @@ impl fmt::Debug for Wait<'_> {
     }
 }
 
-/// What a call is to do that needs its result.
+/// What a call that needs its result must do.
 #[derive(Debug)]
 pub enum Turn {
-    /// There is nothing to compute: the result was stored, or somebody has computed it meanwhile.
+    /// Nothing: the result was stored, or another call has computed it in the meantime.
     Found(RawValue),
-    /// The caller is to compute it. Others that need it wait until the lead stores it, or is dropped.
+    /// Compute the result. Others that need it wait until the lead stores it, or is dropped.
     Compute(Box<Lead>),
     /// The wait was interrupted: nothing was found.
     Interrupted,
 }
 
-/// The turn to compute a call: the others that need its result wait for this, in threads and processes.
+/// The turn to compute a call: others that need its result wait for this, in threads and processes.
 ///
-/// It may go to another thread. Dropped without a result, by a panic too, it lets one of the others compute.
+/// It may move to another thread. If it is dropped without a result, also by a panic, one of the others computes.
 #[must_use = "the others wait until it is dropped"]
 pub struct Lead {
     memory: Memory,
@@ -99,23 +100,23 @@ enum Destination {
     Nowhere { missed: Option<MissReport>, why: &'static str },
 }
 
-/// What became of a computed value.
+/// The outcome of storing a computed value.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Stored {
-    /// The value in the form that was asked for.
+    /// The value in the requested form.
     pub value: RawValue,
-    /// Why it isn't stored, where that is as it should be.
+    /// Why it isn't stored, if it shouldn't be.
     pub reason: Option<&'static str>,
-    /// The fault of the cache, where it isn't stored and should be; it is counted and logged.
+    /// The fault of the cache, if it should be stored and isn't; the fault is counted and logged.
     pub fault: Option<Error>,
 }
 
 impl RunTimeCall {
-    /// The stored result, or the turn to compute it: of all threads and processes that need it one computes, and the
-    /// others wait for what it stores.
+    /// Returns the stored result, or the turn to compute it: of all threads and processes that need it one computes,
+    /// and the others wait for what it stores.
     ///
-    /// A miss is counted here. A wait that would be a deadlock ends in the turn to compute beside the other.
+    /// A miss is counted here. If a wait would be a deadlock, the call gets the turn to compute beside the other.
     #[must_use]
     pub fn lead(&self, memory: &Memory, form: Form, wait: &Wait<'_>) -> Turn {
         match wait.task {
@@ -182,9 +183,9 @@ impl RunTimeCall {
         }
     }
 
-    /// The stored result, else what `compute` returns, which is stored unless it is an `Err`.
+    /// Returns the stored result, or else the result of `compute`, which is stored unless it is an `Err`.
     ///
-    /// A fault of the cache costs nothing but the time: it is counted and logged.
+    /// A fault of the cache is counted and logged, and takes only time.
     ///
     /// # Errors
     ///
@@ -217,9 +218,9 @@ impl Lead {
         Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None }
     }
 
-    /// Runs what computes the result: `#[cache]` functions that it calls go through this memory, what they inherit to
-    /// this result (when the first of them expires) is noted, and the time is taken. What is computed in several parts
-    /// takes the time of all, and expires with the first call in any.
+    /// Runs the computation: `#[cache]` functions that it calls use this memory, the time at which the first of them
+    /// expires is recorded for this result, and the computing time is measured. A computation in several parts takes
+    /// the time of all, and expires with the first call in any.
     ///
     /// The thread that runs it is the one that computes the key: the same call inside doesn't wait for itself.
     pub fn compute<T>(&mut self, compute: impl FnOnce() -> T) -> T {
@@ -248,9 +249,9 @@ impl Lead {
         value
     }
 
-    /// Says when the first of the cached calls inside expires, for what wasn't run by [`compute`](Self::compute), or made
-    /// cached calls on other threads, too; and passes that on, with the function's own `expires`, to the cached function
-    /// that called on this thread.
+    /// Sets when the first of the cached calls inside expires, for a computation that wasn't run by
+    /// [`compute`](Self::compute), or that made cached calls on other threads, too; and passes this, with the
+    /// function's own `expires`, to the cached function that called on this thread.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -273,22 +274,22 @@ impl Lead {
         Frame::expires(self.lifetime.and_then(good_until));
     }
 
-    /// Says how long it took, for what wasn't run by [`compute`](Self::compute). Else it is the time since the lead was
-    /// given.
+    /// Sets the computing time, for a computation that wasn't run by [`compute`](Self::compute). The default is the
+    /// time since the lead was given.
     pub fn took(&mut self, duration: Duration) {
         self.duration = Some(duration);
     }
 
-    /// Whether a result is going to be stored, as far as is known before it is there.
+    /// Returns whether a result will be stored, as far as this is known before it is computed.
     #[must_use]
     pub fn will_store(&self) -> bool {
         matches!(self.to, Destination::Entry { .. })
     }
 
-    /// Stores the result, and gives it back in this form: a mapped one from its files.
+    /// Stores the result, and returns it in this form: a mapped one from its files.
     ///
-    /// The arrays are written and hashed in one pass, each to a file of its own unless it is small. A result that can't
-    /// be stored is returned all the same.
+    /// The arrays are written and hashed in one pass, each to its own file unless it is small. A result that can't be
+    /// stored is returned nevertheless.
     pub fn store(self, value: RawValue, form: Form) -> Stored {
         let duration = self.duration();
         let Self { memory, function, to, expires, .. } = self;
@@ -326,7 +327,8 @@ impl Lead {
         }
     }
 
-    /// Lets the others go on without a result, for this reason: it is an error, or the function has changed an argument.
+    /// Lets the others continue without a result, for this reason: it is an error, or the function has changed an
+    /// argument.
     pub fn discard(self, why: &str) {
         let duration = self.duration();
         let missed = match &self.to {

@@ -1,11 +1,11 @@
 //! Functions that are known only when the program runs: those of another language, of a tool.
 //!
-//! A `#[cache]` function is known when it is compiled. What isn't, has the same cache by this module: a function by its
-//! path and the digest of its code ([`FunctionBuilder`]), arguments by name and digest ([`RunTimeArgument`]), results as
-//! MessagePack with arrays of any dtype that NumPy has ([`RawValue`], [`Array`]). A call is looked up, computed by one of all
-//! threads and processes that need it, and stored ([`RunTimeCall`], [`Lead`]). Key, entry, limits, verification and explanations
-//! are those of `#[cache]` functions: where path, package, code, arguments and result type agree, each finds the other's
-//! results.
+//! A `#[cache]` function is known when it is compiled. This module caches functions that aren't: a function is given
+//! by its path and the digest of its code ([`FunctionBuilder`]), arguments by name and digest ([`RunTimeArgument`]),
+//! results as MessagePack with arrays of any NumPy dtype ([`RawValue`], [`Array`]). A call is looked up, computed
+//! once for all threads and processes that need it, and stored ([`RunTimeCall`], [`Lead`]). Keys, entries, limits,
+//! verification and explanations are those of `#[cache]` functions: if path, package, code, arguments and result type
+//! agree, each finds the other's results.
 //!
 //! ```
 //! use ndcache::dynamic::{RunTimeArgument, RunTimeCall, Form, FunctionBuilder, RawValue};
@@ -37,7 +37,7 @@
 //! # Ok::<(), ndcache::Error>(())
 //! ```
 //!
-//! A binding that can't run the computation in a closure takes the steps one by one:
+//! A binding that can't run the computation in a closure takes the steps separately:
 //!
 //! ```
 //! use ndcache::dynamic::{RunTimeArgument, RunTimeCall, Form, FunctionBuilder, Turn, RawValue, Wait};
@@ -57,8 +57,8 @@
 //! # Ok::<(), ndcache::Error>(())
 //! ```
 //!
-//! What [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) asks for isn't done here: of a call the memory knows no
-//! more than what was computed.
+//! [`MemoryBuilder::recheck`](crate::MemoryBuilder::recheck) has no effect on these calls, because the memory can't
+//! run them.
 
 mod argument;
 mod call;

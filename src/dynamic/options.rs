@@ -8,7 +8,7 @@ use crate::call::request::CallOptions;
 use crate::entry::{Entry, Mode};
 use crate::payload::Compression;
 
-/// What one function says about its calls, beside what the memory says about all; none of it enters a key.
+/// The options of one function, in addition to the memory's; none of them is part of a key.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -24,22 +24,22 @@ use crate::payload::Compression;
 pub struct Options {
     /// The mode of these calls, if it is stricter than the memory's.
     pub mode: Option<Mode>,
-    /// Whether a stored result is still good; asked at each hit, in place of the memory's `validate`.
+    /// Whether a stored result is still valid; called at each hit, in place of the memory's `validate`.
     pub validate: Option<Validate>,
-    /// How long results are good for; asked at each hit and each computation, in place of the memory's `expires`.
+    /// How long results are valid; called at each hit and each computation, in place of the memory's `expires`.
     pub expires: Option<Lifetime>,
     /// Results that took less time aren't stored.
     pub min_duration: Option<Duration>,
     /// How arrays are stored.
     pub compression: Option<Compression>,
-    /// Whether array files have names that people can read.
+    /// Whether the names of array files hold the function and its arguments.
     pub readable: Option<bool>,
 }
 
-/// Decides whether a stored result is still good.
+/// Decides whether a stored result is still valid.
 pub type Validate = Arc<dyn Fn(&Entry) -> bool + Send + Sync>;
 
-/// Says how long a result is good for.
+/// Says how long a result is valid.
 pub type Lifetime = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 impl CallOptions for Options {

@@ -46,7 +46,7 @@ impl Waiter {
     }
 }
 
-/// A task that computes and waits, on whichever threads: a coroutine, say. No two of a process are the same.
+/// A task that computes and waits, on whichever threads, such as a coroutine. Each task of a process is different.
 ///
 /// ```
 /// use ndcache::dynamic::TaskId;
@@ -57,7 +57,7 @@ impl Waiter {
 pub struct TaskId(u64);
 
 impl TaskId {
-    /// A task that there wasn't before.
+    /// Makes a new task.
     #[must_use]
     pub fn unique() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -66,8 +66,8 @@ impl TaskId {
 
     /// Runs `body`, in which this thread waits and computes on behalf of the task.
     ///
-    /// A wait for a key that the task computes is a wait for the task, and not for a thread: a wait of the task for a
-    /// key that it computes itself is found to be a deadlock, whichever threads it runs on.
+    /// A wait for a key that the task computes is a wait for the task, and not for a thread: if the task waits for a
+    /// key that it computes itself, this is recognised as a deadlock, whichever threads it runs on.
     pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
         let before = TASK.try_with(|task| task.replace(Some(self))).ok();
         let _restore = Restore(before);

@@ -7,16 +7,16 @@ use crate::memory::Memory;
 use crate::results::{Dependents, Lineage};
 
 impl Memory {
-    /// Which stored results went into the result of an entry, as [`lineage`](Self::lineage) finds them; `None` if there
-    /// is no such entry.
+    /// Returns which stored results went into the result of an entry, like [`lineage`](Self::lineage), or `None` if
+    /// there is no such entry.
     ///
-    /// Reads all records of the cache, on several threads, and no array; only its own where all its arguments are numbers
-    /// and texts, which no entry holds.
+    /// It reads all records of the cache, on several threads, and no arrays; if all arguments of the entry are
+    /// numbers and texts, which are no results, it reads only its own record.
     ///
     /// # Errors
     ///
-    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed. A folder
-    /// in it that can't be is in [`Lineage::unread`].
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), or when the cache folder can't be listed.
+    /// If a folder in it can't be listed, [`Lineage::unread`] says so.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -44,13 +44,14 @@ impl Memory {
         engine.trace([entry]).map(Some)
     }
 
-    /// These entries, and those whose results went into them, each once.
+    /// Returns these entries, and those whose results went into them, each once.
     ///
-    /// Reads all records of the cache once, however many entries are asked for; else as [`lineage_of`](Self::lineage_of).
+    /// It reads all records of the cache once, however many entries are given; otherwise it is like
+    /// [`lineage_of`](Self::lineage_of).
     ///
     /// # Errors
     ///
-    /// Returns an error when a folder can't be listed: what lies in it may be missing.
+    /// Returns an error when a folder can't be listed, because entries in it could be missing.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -87,15 +88,16 @@ impl Memory {
         }
     }
 
-    /// Which stored results were made of the result of an entry, and what of those; `None` if there is no such entry.
+    /// Returns which stored results were computed from the result of an entry, and which from those; `None` if there
+    /// is no such entry.
     ///
-    /// Arguments are joined as by [`lineage`](Self::lineage). Reads all records of the cache, on several
-    /// threads, and no array.
+    /// Arguments are matched as by [`lineage`](Self::lineage). It reads all records of the cache, on several threads,
+    /// and no arrays.
     ///
     /// # Errors
     ///
-    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), and when the folder can't be listed. A folder
-    /// in it that can't be is in [`Dependents::unread`].
+    /// Returns an error in the cases of [`entry_by_id`](Self::entry_by_id), or when the cache folder can't be listed.
+    /// If a folder in it can't be listed, [`Dependents::unread`] says so.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

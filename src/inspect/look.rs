@@ -10,72 +10,73 @@ use crate::folder::verify::check_array;
 use crate::key::Part;
 use crate::record::RECORD_MAX;
 
-/// A part of the code of a stored call, as it was when the call was stored: from [`Entry::code_parts`].
+/// A part of the code of a stored call, as it was when the call was stored, from [`Entry::code_parts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPart(Part);
 
 impl StoredPart {
-    /// Its name: the path of a helper in its crate, or as `depends(…)` names it; empty for the function itself.
+    /// Returns its name: the path of a helper in its crate, or its name in `depends(…)`; empty for the function
+    /// itself.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What of it is part of the key: `auto`, `package`, `body`, `version` or `build`, as `code = "…"` says; `found` for
-    /// a helper.
+    /// Returns what of it is part of the key: `auto`, `package`, `body`, `version` or `build`, as in `code = "…"`;
+    /// `found` for a helper.
     #[must_use]
     pub fn counts(&self) -> &str {
         &self.0.counts
     }
 
-    /// The version of its package, where that is part of the key.
+    /// Returns the version of its package, if that is part of the key.
     #[must_use]
     pub fn package(&self) -> Option<&str> {
         self.0.package.as_deref()
     }
 
-    /// `version = …`, if it has one.
+    /// Returns its `version = …`, if it has one.
     #[must_use]
     pub fn version(&self) -> Option<u64> {
         self.0.version
     }
 
-    /// The digest of its tokens, or of the build; `None` where only the version is part of the key.
+    /// Returns the digest of its tokens, or of the build; `None` if only the version is part of the key.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.0.body
     }
 
-    /// What it takes from the build, each with its value: `cfg(unix)` with `true`. Of variables and included files the
-    /// value is a digest.
+    /// Returns the facts that it takes from the build, each with its value: `cfg(unix)` with `true`. For variables
+    /// and included files the value is a digest.
     pub fn facts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
 impl Entry {
-    /// The digest of its function's code, as far as that is part of the key.
+    /// Returns the digest of its function's code, as far as that is part of the key.
     #[must_use]
     pub fn code(&self) -> Digest {
         self.record().code
     }
 
-    /// How it came into this folder, if no call made it here: `import` or `tier`.
+    /// Returns how it came into this folder, if no call stored it here: `import` or `tier`.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.record().origin.as_deref()
     }
 
-    /// Whether its value holds an object that Python pickled, which only Python can load.
+    /// Returns whether its value holds an object pickled by Python, which only Python can load.
     #[must_use]
     pub fn holds_pickle(&self) -> bool {
         self.record().has_pickle()
     }
 
-    /// What its code was made of: the function itself, then what counts with it; empty where that isn't known.
+    /// Returns the parts of the code that are part of its key, the function itself first; empty if they aren't known.
     ///
-    /// Reads one file, which all entries of one code share; it is missing where an entry was stored by a memory that
-    /// couldn't write it.
+    /// It reads one file, which all entries of one code share; the file is missing if the memory that stored the
+    /// entry couldn't write it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -101,8 +102,8 @@ impl Entry {
         code_parts(self.disk(), function, self.function(), self.code())
     }
 
-    /// The bytes of the file that says what its code was made of, which it shares with all entries of that code; at most
-    /// 4 MiB. `None` if there is none. Nothing but [`code_parts`](Self::code_parts) and explanations needs it.
+    /// Returns the bytes of the file that lists the parts of its code, which all entries of that code share; at most
+    /// 4 MiB. `None` if there is none. Only [`code_parts`](Self::code_parts) and explanations need this file.
     ///
     /// # Errors
     ///
@@ -113,16 +114,17 @@ impl Entry {
         code_record(self.disk(), function, self.function(), self.code())
     }
 
-    /// The names of all its files beside the record: its arrays, and what of its value is too long for the record.
+    /// Returns the names of all its files except the record: its arrays, and the part of its value that is too long
+    /// for the record.
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
         self.record().files()
     }
 
-    /// Opens one of its files, by the name that [`file_names`](Self::file_names) gives.
+    /// Opens one of its files, by a name from [`file_names`](Self::file_names).
     ///
     /// # Errors
     ///
-    /// Returns an error when it has no such file, when that is gone, and when it can't be opened.
+    /// Returns an error when it has no such file, when the file was removed, or when it can't be opened.
     pub fn open_file(&self, name: &str) -> Result<File> {
         if !self.file_names().any(|file| file == name) {
             let (path, name) = (self.path().display(), name.escape_debug());
@@ -133,13 +135,13 @@ impl Entry {
         opened.map(|(file, _)| file).ok_or_else(gone)
     }
 
-    /// The bytes of its record, as they stand in its file by now; at most 64 KiB. With those of its
-    /// [files](Self::file_names) they are all that there is of an entry, and what
-    /// [`Memory::publish_foreign`](crate::Memory::publish_foreign) takes in another folder.
+    /// Returns the present bytes of its record; at most 64 KiB. Together with its [files](Self::file_names) they are
+    /// the whole entry, and [`Memory::publish_foreign`](crate::Memory::publish_foreign) publishes them in another
+    /// folder.
     ///
     /// # Errors
     ///
-    /// Returns an error when the record is gone or was replaced, and when it can't be read.
+    /// Returns an error when the record was removed or replaced, or can't be read.
     pub fn record_bytes(&self) -> Result<Vec<u8>> {
         let name = self.name();
         let gone = || {
@@ -152,13 +154,14 @@ impl Entry {
         if is_same { Ok(blob.bytes) } else { Err(gone()) }
     }
 
-    /// Checks its record and each of its files, as [`Memory::verify`](crate::Memory::verify) does; returns the bytes
-    /// that are right.
+    /// Checks its record and each of its files, like [`Memory::verify`](crate::Memory::verify), and returns the
+    /// number of correct bytes.
     ///
     /// # Errors
     ///
-    /// Returns an error of kind [`Damaged`](crate::ErrorKind::Damaged) that names the file when one isn't what was
-    /// written, of kind [`Changed`](crate::ErrorKind::Changed) when the entry is gone, and when one can't be read.
+    /// Returns an error of kind [`Damaged`](crate::ErrorKind::Damaged) that names the file when one differs from what
+    /// was written; of kind [`Changed`](crate::ErrorKind::Changed) when the entry was removed; and when a file can't
+    /// be read.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

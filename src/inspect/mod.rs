@@ -2,10 +2,11 @@
 //! remove, and entries from elsewhere.
 //!
 //! [`Memory::inspect`] opens a cache for reading and [`Memory::existing`] for writing; neither creates anything.
-//! [`Memory::entry_by_id`] finds an entry by its key or the beginning of it; [`Entry::arrays`], [`Entry::value`],
-//! [`Entry::code_parts`] and [`Entry::difference`] look into it, [`Memory::lineage_of`] and [`Memory::dependents_of`]
-//! beside it. [`Memory::plan_reduce`] says what would go, and [`Memory::execute`] removes just that.
-//! [`Memory::publish_foreign`] takes in an entry from elsewhere.
+//! [`Memory::entry_by_id`] finds an entry by its key or the first digits of it. [`Entry::arrays`], [`Entry::value`],
+//! [`Entry::code_parts`] and [`Entry::difference`] read it; [`Memory::lineage_of`] and [`Memory::dependents_of`] find
+//! the entries that it was computed from, and those computed from it. [`Memory::plan_reduce`] says what would be
+//! removed, and [`Memory::execute`] removes exactly that. [`Memory::publish_foreign`] publishes an entry from another
+//! cache.
 //!
 //! ```
 //! # let folder = tempfile::tempdir().unwrap();

@@ -9,15 +9,16 @@ use crate::error::{Error, Result};
 use crate::map::digest_file;
 use crate::payload::npy_meta_any;
 
-/// The digest of the array in a `.npy` file, of any dtype but objects: for those of [`Element`](crate::Element) the
-/// one that [`digest`](fn@crate::digest) gives for the array in memory.
+/// Computes the digest of the array in a `.npy` file, of any dtype except objects; for dtypes of
+/// [`Element`](crate::Element) it equals [`digest`](fn@crate::digest) of the array in memory.
 ///
-/// Reads the file once, a mebibyte at a time. Big-endian and structured dtypes count by their bytes as they stand there.
+/// It reads the file once, a mebibyte at a time. Big-endian and structured dtypes are hashed by their bytes in the
+/// file.
 ///
 /// # Errors
 ///
-/// Returns an error that names the file when it can't be read, isn't a regular one or no `.npy`, holds objects, or isn't
-/// as long as its header says.
+/// Returns an error that names the file when it can't be read, isn't a regular `.npy` file, holds objects, or doesn't
+/// have the length that its header says.
 ///
 /// ```
 /// use ndarray::array;

@@ -445,9 +445,9 @@ pub fn called<F>(base: &'static Function, _: &F) -> &'static Function {
 
 /// The named closure `base` in the function in which the closure `_here` stands.
 ///
-/// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left
-/// out of the name, since those of one function share theirs. What is captured counts by its type, too: the values of
-/// several may count alike, as their `None` does.
+/// The name of a closure has module, type, trait and type arguments of all that it stands in. Closures around it are left out
+/// of the name, since those of one function share theirs. What is captured counts by its type, too: the values of several may
+/// count alike, as their `None` does.
 #[must_use]
 pub fn within<F, C>(base: &'static Function, _here: &F, _captured: &C) -> &'static Function {
     of_type::<F>(base, |name, number| {

@@ -15,9 +15,9 @@ const GIVEN: &str = "given";
 /// The longest path, in bytes: a record has to have room for it.
 const PATH_MAX: usize = 4096;
 
-/// A function that is known when the program runs, and not when it is compiled.
+/// A function that is defined at run time, and not when the program is compiled.
 ///
-/// Its calls have the keys that those of a `#[cache]` function have with the same path, package, code digest, arguments
+/// Its calls have the same keys as those of a `#[cache]` function with the same path, package, code digest, arguments
 /// and result type, so that both find the same entries.
 ///
 /// ```
@@ -51,57 +51,58 @@ pub(super) struct RunTime {
 }
 
 impl FunctionBuilder {
-    /// A function of this path (`module.name`, `package/module::name`) and this code.
+    /// Makes a function with this path (`module.name`, `package/module::name`) and this code.
     ///
-    /// `code` has to differ wherever the function may compute something else: it is the digest of all that counts as its
-    /// code, helpers included.
+    /// `code` must differ wherever the function may compute something else: it is the digest of its code with its
+    /// helpers.
     #[must_use]
     pub fn new(path: impl Into<String>, code: Digest) -> Self {
         Self { path: path.into(), code, member: String::new(), mark: String::new(), body: None, parts: Vec::new() }
     }
 
-    /// The package that the function is in. Of the version counts what incompatible ones differ in (`1` of 1.2.3, `0.2`
-    /// of 0.2.5), as it does for a `#[cache]` function.
+    /// Sets the package that the function is in. The part of its version that changes when compatibility breaks is
+    /// part of the key (`1` of 1.2.3, `0.2` of 0.2.5), as for a `#[cache]` function.
     #[must_use]
     pub fn package(self, name: &str, version: &str) -> Self {
         let mark = format!("{name}@{}", compatible(version));
         self.mark(mark)
     }
 
-    /// What tells the function's package from others, in full: `kern@0.2/tests`; see "mark" in `docs/format.md`.
+    /// Sets the mark of the function's package in full: `kern@0.2/tests`; see "mark" in `docs/format.md`.
     #[must_use]
     pub fn mark(self, mark: impl Into<String>) -> Self {
         Self { mark: mark.into(), ..self }
     }
 
-    /// The type that the function is a method of, for one whose path doesn't say it; see "member" in `docs/format.md`.
+    /// Sets the type of which the function is a method, if its path doesn't say it; see "member" in `docs/format.md`.
     #[must_use]
     pub fn member(self, member: impl Into<String>) -> Self {
         Self { member: member.into(), ..self }
     }
 
-    /// The digest of the function's own body, without its helpers: so that
-    /// [`explain`](super::super::dynamic::RunTimeCall::explain) can say whether that has changed, too, where a helper has. It
-    /// enters no key.
+    /// Sets the digest of the function's own body, without its helpers, so that
+    /// [`explain`](super::super::dynamic::RunTimeCall::explain) can say whether the body has changed, too, when a
+    /// helper has. It isn't part of the key.
     #[must_use]
     pub fn body(self, body: Digest) -> Self {
         Self { body: Some(body), ..self }
     }
 
-    /// A helper that the code digest covers, by name: so that [`explain`](super::super::dynamic::RunTimeCall::explain) can say
-    /// which of them has changed. It enters no key.
+    /// Adds a helper that the code digest covers, by name, so that
+    /// [`explain`](super::super::dynamic::RunTimeCall::explain) can say which helper has changed. It isn't part of
+    /// the key.
     #[must_use]
     pub fn part(mut self, name: impl Into<String>, digest: Digest) -> Self {
         self.parts.push((name.into(), digest));
         self
     }
 
-    /// The function: the same one for the same path, package, member and code, whose parts are those that were given
-    /// first. It is kept for as long as the process runs, some hundred bytes for each code of a function.
+    /// Returns the function: the same one for the same path, package, member and code, with the parts that were given
+    /// first. It is kept as long as the process runs, and takes some hundred bytes for each code of a function.
     ///
     /// # Errors
     ///
-    /// Returns an error when the path is empty, has control characters, or more than 4,096 bytes.
+    /// Returns an error when the path is empty, has control characters, or has more than 4,096 bytes.
     pub fn build(self) -> Result<&'static Function> {
         type Known = HashMap<(String, String, String, Digest), &'static Function>;
         static KNOWN: LazyLock<ForkMutex<Known>> = LazyLock::new(ForkMutex::default);

@@ -1,9 +1,8 @@
 //! Build steps: results in files that the user names, in formats that others read, made again only when they have to.
 //!
-//! [`Memory::make`](crate::Memory::make) runs a step. A target is a [`Persister`]: [`NpyFile`] and [`MappedNpyFile`] for
-//! arrays, [`MsgpackFile`] for other values, [`NoOutput`] for what leaves no file, or one of your own, for which
-//! [`replace_file`] writes a file atomically. [`read_npy`] reads an array of somebody else's, and [`write_npy`] writes one
-//! without a step.
+//! [`Memory::make`](crate::Memory::make) runs a step. A target is a [`Persister`]: [`NpyFile`] and [`MappedNpyFile`]
+//! for arrays, [`MsgpackFile`] for other values, [`NoOutput`] for steps without a file, or your own, for which
+//! [`replace_file`] writes a file atomically. [`read_npy`] and [`write_npy`] read and write an array without a step.
 
 // * `step`: the way of a call to its target.
 // * `persister`: what saves and loads; `no_output`: for what leaves no file.

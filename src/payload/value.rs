@@ -79,10 +79,10 @@ pub enum Outcome {
     None,
 }
 
-/// A value whose arrays can be memory-mapped instead of loaded.
+/// A result type whose arrays can be memory-mapped instead of loaded.
 ///
-/// An `Array` becomes a [`Mapped`](crate::Mapped); `Option`, `Result`, tuples and collections those of what is
-/// in them; numbers, strings and types that derive [`Payload`] stay what they are.
+/// An `Array` becomes a [`Mapped`](crate::Mapped); `Option`, `Result`, tuples and collections become those of their
+/// mapped contents; numbers, strings and types that derive [`Payload`] stay as they are.
 ///
 /// ```
 /// fn maps_to<T: ndcache::mapped::Mappable<Mapped = M>, M>() {}
@@ -111,7 +111,7 @@ pub trait Mappable: Sized {
     }
 }
 
-/// A result that is one array, which can be mapped writable in memory.
+/// A result type that is one array, which can be mapped copy-on-write.
 ///
 /// ```
 /// fn copies_to<T: ndcache::mapped::CopyOnWrite<Cow = M>, M>() {}
@@ -132,7 +132,7 @@ pub trait CopyOnWrite: Sized {
     fn into_cow(self) -> Self::Cow;
 }
 
-/// A result that is one array and nothing else, which can be edited and stored again.
+/// A result type that is one array and nothing else, which can be edited and stored again.
 ///
 /// ```
 /// fn is_edited_as<T: ndcache::mapped::OneArray<Element = A>, A>() {}
@@ -142,7 +142,7 @@ pub trait CopyOnWrite: Sized {
 /// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` isn't one array and nothing else")]
 pub trait OneArray: CopyOnWrite<Cow = MappedCow<Self::Element, Self::Axes>> {
-    /// What the array holds.
+    /// The type of its elements.
     type Element: Element;
     /// The type of its shape.
     type Axes: Dimension + 'static;

@@ -54,21 +54,21 @@ impl Argument {
         Self { name: name.to_owned(), digest, text: text.to_owned(), leaves: Vec::new(), secret: false }
     }
 
-    /// The parameter's name; `<T>` for a type or const argument.
+    /// Returns the parameter's name; `<T>` for a type or const argument.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The digest of its value.
+    /// Returns the digest of its value.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Its value in at most 120 characters: `Params { kind: Lasso { alpha: 1.0 }, steps: [3, 10], x: f64[1797, 64] }`; of
-    /// an array dtype, shape and memory order. Equal values have equal texts. `(secret)` for one that is
-    /// secret, empty if the memory that stored the entry keeps no texts.
+    /// Returns a description of its value in at most 120 characters: `Params { kind: Lasso { alpha: 1.0 }, steps: [3,
+    /// 10], x: f64[1797, 64] }`; for an array dtype, shape and memory order. Equal values have equal texts. It is
+    /// `(secret)` for a secret argument, and empty if the memory that stored the entry records no texts.
     #[must_use]
     pub fn text(&self) -> &str {
         if self.secret { SECRET } else { &self.text }

@@ -20,25 +20,25 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// The version of ndcache.
+    /// Returns the version of ndcache.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The compiler, as it calls itself.
+    /// Returns the compiler's name and version.
     #[must_use]
     pub fn rustc(&self) -> &str {
         &self.rustc
     }
 
-    /// The target that it compiled for.
+    /// Returns the target triple.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The name of the machine.
+    /// Returns the name of the machine.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host

@@ -38,21 +38,21 @@ pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::{Medium, is_on_network};
 pub(crate) use name::nonce;
 
-/// How much of a power cut an entry survives.
+/// How much of an entry survives a power cut.
 ///
-/// No choice here can make a crash of the *process* lose or damage an entry: that takes the machine. What a power cut
-/// may leave under [`Durability::Buffered`] is found by the entry's digest, which is checked once in each boot.
+/// With every choice an entry survives a crash of the *process*. Damage that a power cut may leave under
+/// [`Durability::Buffered`] is found by the entry's digest, which is checked once after each boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Nothing waits for the disk; after a power cut the entries of the last seconds may be missing or, found by
-    /// their digest, damaged: both are computed again.
+    /// Nothing waits for the disk; after a power cut the entries of the last seconds may be missing or damaged, which
+    /// their digests show: both are computed again.
     #[default]
     Buffered,
     /// Arrays and record are flushed (`fsync`) before they are published: after a power cut an entry is complete or
-    /// absent. Costs one to ten milliseconds per entry on an SSD, more on a spinning disk.
+    /// absent. This takes one to ten milliseconds for each entry on an SSD, more on a spinning disk.
     Synced,
-    /// What [`Durability::Synced`] flushes, and the folders, too: an entry that was stored is there after a power
+    /// Like [`Durability::Synced`], and the folders are flushed, too: an entry that was stored is there after a power
     /// cut.
     Full,
 }

@@ -12,17 +12,17 @@ use crate::digest::values::hasher::{ContentHasher, Head, Kind, Name, Sum};
 use crate::digest::values::tag::Tag;
 use crate::error::{Error, Result};
 
-/// The digest of what serde knows of a value.
+/// Computes the digest of a value as serde serializes it.
 ///
-/// Names, variants, the width of integers, and `Some` count, so that values of different meaning differ: `Some(None)`
-/// and `None`, `Metres(1.0)` and `Feet(1.0)`, the variants of an enum. The entries of a map count in no order; those of
-/// a set do, since serde calls it a sequence.
+/// Names, variants, the width of integers, and `Some` are part of it, so that values of different meaning differ:
+/// `Some(None)` and `None`, `Metres(1.0)` and `Feet(1.0)`, the variants of an enum. The order of the entries of a map
+/// doesn't matter; that of a set does, since serde serializes it as a sequence.
 ///
-/// **What `Serialize` hides doesn't count**, and two values that differ in nothing else have one digest: a field with
-/// `#[serde(skip)]`, or left out by `skip_serializing_if` (of a tuple struct, which one), what `serialize_with`
-/// drops, the variants of an untagged enum that serialize alike unless the enum is `value` itself. So as arguments:
-/// only the elements of a `Vec`, slice, array, `Option`, `Box`, or tuple of two to four are looked at one by one.
-/// `#[derive(ContentHash)]` hides nothing, and takes fields that only serde knows.
+/// **What `Serialize` hides isn't part of it**, and two values that differ only in that have one digest: a field with
+/// `#[serde(skip)]`, or left out by `skip_serializing_if` (in a tuple struct, which field), what `serialize_with`
+/// drops, and the variants of an untagged enum that serialize alike, unless the enum is `value` itself. The same
+/// holds for arguments; only the elements of a `Vec`, slice, array, `Option`, `Box`, or tuple of two to four are
+/// hashed one by one. `#[derive(ContentHash)]` hides nothing, and accepts fields that only implement serde's traits.
 ///
 /// ```
 /// use ndcache::hash::digest_serde;
@@ -38,7 +38,7 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the value refuses to serialize.
+/// Returns an error of kind [`Invalid`](crate::ErrorKind::Invalid) when the value can't be serialized.
 pub fn digest_serde<T: Serialize>(value: &T) -> Result<Digest> {
     let mut hasher = ContentHasher::new();
     feed(value, &mut hasher, false)?;

@@ -34,7 +34,7 @@ use crate::digest::values::text::Text;
     note = "`#[derive(ndcache::ContentHash)]` makes a struct or an enum usable here"
 )]
 pub trait ContentHash {
-    /// Feeds the value to `hasher`.
+    /// Writes the value to `hasher`.
     fn content_hash(&self, hasher: &mut ContentHasher);
 
     /// Feeds the value as one of several types that share a `dyn`: with the type that it has.
@@ -63,8 +63,8 @@ pub trait ContentHash {
         hasher.whole_row(|hasher| self.content_hash(hasher));
     }
 
-    /// Says for people what the value is, without reading arrays; by default the name of its type. The derive names the
-    /// fields.
+    /// Describes the value for people, without reading arrays; by default by the name of its type. The derive also
+    /// describes the fields.
     fn describe(&self, text: &mut Text) {
         text.display(std::any::type_name::<Self>());
     }
@@ -127,14 +127,14 @@ pub trait ContentHash {
     }
 }
 
-/// The digest of a value's content.
+/// Computes the digest of a value's content.
 ///
-/// The digest of an array says its dtype, shape, memory order and elements, and is the same whatever owns the array:
-/// so it is for slices and `Vec`s of elements, too, which count as 1-d arrays. Arrays are read once, at about the speed
-/// of memory and in parallel when they are large; a `Mapped` array that was digested before isn't read at all.
+/// The digest of an array covers its dtype, shape, memory order and elements, and is the same whatever owns the
+/// array: also for slices and `Vec`s of elements, which are hashed as 1-d arrays. Arrays are read once, at about
+/// memory bandwidth, and in parallel when they are large; a `Mapped` array that was hashed before isn't read at all.
 ///
-/// A value of which a part failed to serialize has a digest that equals no other;
-/// [`ContentHasher::try_finish`] tells.
+/// If a part of a value fails to serialize, its digest equals no other; [`ContentHasher::try_finish`] returns the
+/// error.
 ///
 /// ```
 /// use ndarray::{Array2, ShapeBuilder};

@@ -14,12 +14,12 @@ use crate::digest::absolute;
 use crate::error::Result;
 use crate::map::Mapped;
 
-/// A target that is a NIfTI-1 file: of a step whose result is a [`Volume`], or an array. Compressed if its name ends in
-/// `.gz`.
+/// A NIfTI-1 file as the target of a step whose result is a [`Volume`], or an array. It is compressed if its name
+/// ends in `.gz`.
 ///
-/// The voxels are stored as they are, without scaling, the first axis fastest; they are loaded in that order, into
-/// memory. An array alone is saved with the grid on which voxel indices are coordinates. A volume of more than 7 axes,
-/// of none, or with an axis that is empty or longer than 32,767 can't be saved.
+/// The voxels are stored without scaling, the first axis fastest, and are loaded into memory in that order. An array
+/// alone is saved with a grid on which voxel indices are coordinates. A volume with more than 7 axes, with none, or
+/// with an axis that is empty or longer than 32,767 can't be saved.
 ///
 /// ```
 /// use ndarray::Array3;
@@ -45,17 +45,18 @@ pub struct NiftiFile {
 }
 
 impl NiftiFile {
-    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
+    /// Makes a target at `path`, relative to the current folder at this moment; its folder must exist when it is
+    /// made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: absolute(path.into()) }
     }
 }
 
-/// A target that is a NIfTI-1 file, as [`NiftiFile`] is, and whose voxels are memory-mapped where they are in the file.
+/// A NIfTI-1 file as a target, like [`NiftiFile`], whose voxels are memory-mapped in the file.
 ///
-/// It is saved without write permission, which is what makes mapping it sound, and no scaling. A file that has write
-/// permission all the same, lies in a world-writable folder or on a network file system, is compressed, of the other
-/// byte order or scaled, is copied into memory behind the same type, and
+/// The file is saved without scaling and without write permission, which makes mapping it sound. A file that has
+/// write permission, is in a world-writable folder or on a network file system, is compressed, has the other byte
+/// order or is scaled, is copied into memory and returned as the same type, and
 /// [`Stats::by_copy`](crate::stats::Stats::by_copy) counts it.
 ///
 /// ```
@@ -80,7 +81,8 @@ pub struct MappedNiftiFile {
 }
 
 impl MappedNiftiFile {
-    /// The file at `path`, as seen from the current folder of now; its folder has to be there when it is made.
+    /// Makes a target at `path`, relative to the current folder at this moment; its folder must exist when it is
+    /// made.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: absolute(path.into()) }
     }

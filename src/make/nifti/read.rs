@@ -22,15 +22,17 @@ const CHUNK: usize = 1 << 20;
 
 /// Reads a NIfTI-1 file, `.nii` or `.nii.gz`, into memory.
 ///
-/// The voxels keep the file's order: the first axis is the fastest. Of either byte order. If the header scales
-/// (`scl_slope`, `scl_inter`), they are real numbers: `A` is `f32` or `f64`, and each is computed in double precision.
-/// Else `A` is what is stored; `f64` takes every real type, `f32` those that lose nothing. Integers beyond 2⁵³ round
-/// as `f64`. Axes of length 1 at the end are left out if the file has more axes than `D`.
+/// The voxels keep the file's order, the first axis fastest; files of both byte orders are read. If the header has
+/// scaling (`scl_slope`, `scl_inter`), the voxels are real numbers: `A` must be `f32` or `f64`, and each is computed
+/// in double precision. Otherwise `A` must be the stored type; `f64` accepts every real type, `f32` those that lose
+/// nothing. Integers beyond 2⁵³ are rounded in `f64`. Axes of length 1 at the end are left out if the file has more
+/// axes than `D`.
 ///
 /// # Errors
+///
 /// Returns an error that names the file when it can't be read, isn't a NIfTI-1 file with its voxels in it, or ends
-/// before its last voxel; when its voxels are of another type (which it names, with the scaling), or of one that no
-/// element is: RGB, long double; and when it has another number of axes.
+/// before its last voxel; when its voxels have another type (which the error names, with the scaling), or a type that
+/// isn't supported as an element, such as RGB or long double; and when it has another number of axes.
 ///
 /// ```
 /// use ndarray::Ix4;

@@ -13,10 +13,10 @@ const CODES: RangeInclusive<i16> = 1..=5;
 /// taken for it: three units in the last place of 1, as in nibabel.
 const HALF_TURN: f64 = 3.0 * f32::EPSILON as f64;
 
-/// A volume: its voxels, and where they are in space.
+/// A volume: its voxels, and their positions in space.
 ///
-/// What [`read_nifti`](crate::make::read_nifti) returns, and what a step may return whose target is a NIfTI file. As an
-/// argument it counts by both.
+/// [`read_nifti`](crate::make::read_nifti) returns it, and a step may return it whose target is a NIfTI file. As an
+/// argument it is identified by both.
 ///
 /// ```
 /// use ndarray::{Array3, ShapeBuilder};
@@ -28,9 +28,9 @@ const HALF_TURN: f64 = 3.0 * f32::EPSILON as f64;
 /// ```
 #[derive(Clone, PartialEq, Payload, ContentHash)]
 pub struct Volume<V> {
-    /// The voxels: an `Array` or a [`Mapped`](crate::Mapped), the first axis fastest in memory if it was loaded.
+    /// The voxels: an `Array` or a [`Mapped`](crate::Mapped), if loaded with the first axis fastest in memory.
     pub voxels: V,
-    /// Where they are.
+    /// Their positions.
     pub grid: Grid,
 }
 
@@ -40,9 +40,9 @@ impl<V> fmt::Debug for Volume<V> {
     }
 }
 
-/// Where the voxels of a volume are, and how far apart: what a NIfTI header says of it, as it says it.
+/// Where the voxels of a volume are, and how far apart: the fields of a NIfTI header, unchanged.
 ///
-/// A grid that was read is written back to the bit, sampling time and units of length and time included.
+/// A grid that was read is written back bit for bit, with sampling time and units of length and time.
 #[derive(Clone, PartialEq, Payload, ContentHash)]
 pub struct Grid {
     /// `sform_code` and `srow_x`, `srow_y`, `srow_z`
@@ -64,9 +64,9 @@ impl Default for Grid {
 }
 
 impl Grid {
-    /// The grid that maps voxel indices (i, j, k, 1) to coordinates by these three rows, in single precision.
+    /// Makes the grid that maps voxel indices (i, j, k, 1) to coordinates by these three rows, in single precision.
     ///
-    /// Its units are unknown, as `sform` with the code 2 (aligned); the voxels' edges follow from it.
+    /// Its units are unknown, and it is a `sform` with the code 2 (aligned); the voxels' edges follow from it.
     #[must_use]
     pub fn from_affine(rows: [[f32; 4]; 3]) -> Self {
         let mut pixdim = [1.0; 8];
@@ -77,11 +77,11 @@ impl Grid {
         Self { sform: 2, rows, qform: 0, quaternion: [0.0; 3], offset: [0.0; 3], pixdim, xyzt_units: 0 }
     }
 
-    /// The rows of the matrix that maps voxel indices (i, j, k, 1) to coordinates (x, y, z, 1).
+    /// Returns the rows of the matrix that maps voxel indices (i, j, k, 1) to coordinates (x, y, z, 1).
     ///
-    /// The matrix that the standard prefers: `sform` if there is one, else `qform`, else the voxels' edges alone. (For
-    /// the last case nibabel puts the origin at the centre of the volume, and turns the first axis round.) A code that
-    /// the standard doesn't have says that there is none, and edges are as [`steps`](Self::steps) has them.
+    /// It is the matrix that the standard prefers: `sform` if there is one, else `qform`, else the voxels' edges
+    /// alone. (In the last case nibabel puts the origin at the centre of the volume, and flips the first axis.) A
+    /// code that the standard doesn't define means that there is none, and edges are those of [`steps`](Self::steps).
     #[must_use]
     pub fn affine(&self) -> [[f64; 4]; 4] {
         let rows = match (CODES.contains(&self.sform), CODES.contains(&self.qform)) {
@@ -96,10 +96,11 @@ impl Grid {
         [rows[0], rows[1], rows[2], [0.0, 0.0, 0.0, 1.0]]
     }
 
-    /// The edges of a voxel, and behind them the steps of the further axes, such as the seconds between two scans.
+    /// Returns the edges of a voxel, followed by the steps of the further axes, such as the seconds between two
+    /// scans.
     ///
-    /// An edge is positive: of one that the header says to be negative its length counts, and one of 0 is 1, as in
-    /// nibabel. A direction is what `sform` and `qform` say.
+    /// An edge is positive: if the header has a negative one, its absolute value is used, and 0 means 1, as in
+    /// nibabel. Directions are in `sform` and `qform`.
     #[must_use]
     pub fn steps(&self) -> [f32; 7] {
         let [_, mut steps @ ..] = self.pixdim;

@@ -46,8 +46,8 @@ impl MemoryBuilder {
     ///
     /// `NDCACHE_REMOTE` adds [`tiers`](Self::tier) after those of the builder: `rw:/nfs/team/cache,/nfs/main` names
     /// two folders, of which only the first is written to. `NDCACHE_REMOTE_SHARE` is `target`, `any` or a name
-    /// ([`Share`](crate::tier::Share)). `NDCACHE_REMOTE_WAIT` is the number of seconds that the memory waits, when it
-    /// is dropped, for results to be sent; the default is 0.
+    /// ([`Share`](crate::tier::Share)). `NDCACHE_REMOTE_WAIT` is the number of seconds that the memory waits, when it is
+    /// dropped, for results to be sent; the default is 0.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -108,9 +108,9 @@ impl MemoryBuilder {
         self
     }
 
-    /// Sets up to how many bytes an array is stored inside the record, unless its type is `Mapped`; the default is
-    /// 4096, and with 0 each array gets its own file. If a result has more than 64 arrays in files, further arrays of
-    /// up to 64 KiB share one file, except with 0.
+    /// Sets up to how many bytes an array is stored inside the record, unless its type is `Mapped`; the default is 4096, and
+    /// with 0 each array gets its own file. If a result has more than 64 arrays in files, further arrays of up to 64 KiB
+    /// share one file, except with 0.
     pub fn inline(mut self, bytes: u64) -> Self {
         self.settings.inline = bytes;
         self
@@ -127,17 +127,16 @@ impl MemoryBuilder {
 
     /// Keeps the cache within `limits`, in the background; by default there are no limits.
     ///
-    /// After a memory has written a tenth of a limit, it sums up the folder on a thread of its own, and evicts
-    /// entries until four fifths of the limit are left. This leaves room for what is written until the next time;
-    /// each other process that writes in the meantime may need another tenth. Entries that are too old are evicted in
-    /// the same way, once in a tenth of the longest age. Storing a result never waits for this, and opening a memory
-    /// sums up nothing. A memory does it for the first time at a random point of its first tenth, so that many
-    /// processes that each write a little do it as often as one that writes a lot. Of the processes that share a
-    /// folder only one does it at a time, if the file system has locks.
+    /// After a memory has written a tenth of a limit, it sums up the folder on a thread of its own, and evicts entries until
+    /// four fifths of the limit are left. This leaves room for what is written until the next time; each other process that
+    /// writes in the meantime may need another tenth. Entries that are too old are evicted in the same way, once in a tenth
+    /// of the longest age. Storing a result never waits for this, and opening a memory sums up nothing. A memory does it for
+    /// the first time at a random point of its first tenth, so that many processes that each write a little do it as often as
+    /// one that writes a lot. Of the processes that share a folder only one does it at a time, if the file system has locks.
     ///
-    /// When the last clone of the memory is dropped, it waits until an eviction under way has ended. If a process
-    /// ends in the middle of one, nothing is lost, and the next process does the rest. If the disk is full, a tenth
-    /// of the limit is evicted at once, and the result is stored again; this happens at most once a minute.
+    /// When the last clone of the memory is dropped, it waits until an eviction under way has ended. If a process ends in the
+    /// middle of one, nothing is lost, and the next process does the rest. If the disk is full, a tenth of the limit is
+    /// evicted at once, and the result is stored again; this happens at most once a minute.
     ///
     /// ```
     /// use ndcache::{Limits, Memory};
@@ -162,8 +161,8 @@ impl MemoryBuilder {
     /// replaces the entry.
     ///
     /// A function's own `validate` replaces this one. It is called at every lookup, also by [`Memory::contains`] and
-    /// [`Memory::explain`], and may be called twice for one call; if it panics, the call panics. Entries that it
-    /// refuses stay in the folder until they are replaced.
+    /// [`Memory::explain`], and may be called twice for one call; if it panics, the call panics. Entries that it refuses stay
+    /// in the folder until they are replaced.
     ///
     /// ```
     /// use std::time::Duration;
@@ -263,9 +262,9 @@ impl MemoryBuilder {
     /// Puts the function and its arguments into the names of array files, `features(n=3,k=0.5)-<key>.<nonce>.npy`,
     /// for functions without their own `readable`; off by default.
     ///
-    /// The names hold the last part of the function's path and its arguments, escaped, and have at most 200 bytes;
-    /// longer ones are cut and end with `...`. They are only for people: entries are found by their records, whose
-    /// names don't change, whatever the names of array files.
+    /// The names hold the last part of the function's path and its arguments, escaped, and have at most 200 bytes; longer
+    /// ones are cut and end with `...`. They are only for people: entries are found by their records, whose names don't
+    /// change, whatever the names of array files.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -289,9 +288,9 @@ impl MemoryBuilder {
     /// Sets whether the values of arguments are recorded and shown in short: in records, in the lines of
     /// [`verbose`](Self::verbose), in explanations, events and readable file names. They are by default.
     ///
-    /// With `false` only names and digests of arguments are recorded, and a miss says which argument changed, but not
-    /// its values. Entries are found in both cases; entries that are already stored keep their texts. A user who may
-    /// read the folder can still test whether a guessed value was an argument, because the record holds its digest.
+    /// With `false` only names and digests of arguments are recorded, and a miss says which argument changed, but not its
+    /// values. Entries are found in both cases; entries that are already stored keep their texts. A user who may read the
+    /// folder can still test whether a guessed value was an argument, because the record holds its digest.
     /// `#[cache(secret(token))]` does the same for single arguments.
     ///
     /// ```
@@ -314,11 +313,11 @@ impl MemoryBuilder {
 
     /// Sets whether calls are counted in the folder, in `s/log`, for [`Memory::history`]; they are by default.
     ///
-    /// A repeated hit takes no more time for it. A line of at most 4 KiB is appended after a miss, at most once a
-    /// second, and otherwise once a minute, when a thread ends, and when the last memory of the folder is dropped; a
-    /// kill loses what was counted after the last line. If a line can't be written it is lost; no call fails. The
-    /// lines hold names of functions, the machine's name and, for each function, why the last call missed, with
-    /// arguments as [`texts`](Self::texts) says. The log isn't part of any limit, and [`Memory::clear`] leaves it.
+    /// A repeated hit takes no more time for it. A line of at most 4 KiB is appended after a miss, at most once a second, and
+    /// otherwise once a minute, when a thread ends, and when the last memory of the folder is dropped; a kill loses what was
+    /// counted after the last line. If a line can't be written it is lost; no call fails. The lines hold names of functions,
+    /// the machine's name and, for each function, why the last call missed, with arguments as [`texts`](Self::texts) says.
+    /// The log isn't part of any limit, and [`Memory::clear`] leaves it.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -332,26 +331,24 @@ impl MemoryBuilder {
 
     /// Computes this share of the hits again, from 0.0 to 1.0, and compares with the stored result; the default is 0.
     ///
-    /// A difference is an event at the level `error` that names the function and its arguments. It means that the
-    /// function isn't pure (it reads a clock, a file, random numbers), or that code which it calls has changed and
-    /// isn't named in `depends(…)`. If the stored result came from a tier or was imported, the event also names what
-    /// computed it, since the other machine may be the reason;
-    /// [`Stats::foreign_mismatches`](crate::stats::Stats::foreign_mismatches) counts these.
-    /// [`Stats::rechecks`](crate::stats::Stats::rechecks) and [`Stats::mismatches`](crate::stats::Stats::mismatches)
-    /// count all. The stored result is returned, and stays; call [`Memory::refresh`] or [`Memory::remove`] to replace
-    /// it.
+    /// A difference is an event at the level `error` that names the function and its arguments. It means that the function
+    /// isn't pure (it reads a clock, a file, random numbers), or that code which it calls has changed and isn't named in
+    /// `depends(…)`. If the stored result came from a tier or was imported, the event also names what computed it, since the
+    /// other machine may be the reason; [`Stats::foreign_mismatches`](crate::stats::Stats::foreign_mismatches) counts these.
+    /// [`Stats::rechecks`](crate::stats::Stats::rechecks) and [`Stats::mismatches`](crate::stats::Stats::mismatches) count
+    /// all. The stored result is returned, and stays; call [`Memory::refresh`] or [`Memory::remove`] to replace it.
     ///
-    /// A recheck takes the time of the function, and memory for a second result. It compares the digests of the
-    /// results in the form in which they would be stored, so each bit matters: a sum whose order depends on threads
-    /// differs, and with `#[cache(round(…))]` the rounding alone may cause a difference. The order of a map that
-    /// serde serializes doesn't matter; that of a set does, because serde serializes it as a sequence: return a
-    /// `BTreeSet`. A panic of the recomputation is a difference, too, and isn't passed on (unless panics abort).
+    /// A recheck takes the time of the function, and memory for a second result. It compares the digests of the results in
+    /// the form in which they would be stored, so each bit matters: a sum whose order depends on threads differs, and with
+    /// `#[cache(round(…))]` the rounding alone may cause a difference. The order of a map that serde serializes doesn't
+    /// matter; that of a set does, because serde serializes it as a sequence: return a `BTreeSet`. A panic of the
+    /// recomputation is a difference, too, and isn't passed on (unless panics abort).
     ///
-    /// A recheck writes nothing. Cached calls inside the function use the memory as usual: they hit, and are
-    /// rechecked with the same share, but each key at most once, on whichever threads, and at most 32 levels deep. A
-    /// memory runs at most 32 rechecks at a time; hits that are chosen in the meantime aren't rechecked. Mapped
-    /// arguments whose digest only a record states are verified first; damage in them is a fault of the cache. Edited
-    /// results aren't rechecked. Each process chooses the hits anew.
+    /// A recheck writes nothing. Cached calls inside the function use the memory as usual: they hit, and are rechecked with
+    /// the same share, but each key at most once, on whichever threads, and at most 32 levels deep. A memory runs at most 32
+    /// rechecks at a time; hits that are chosen in the meantime aren't rechecked. Mapped arguments whose digest only a record
+    /// states are verified first; damage in them is a fault of the cache. Edited results aren't rechecked. Each process
+    /// chooses the hits anew.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -371,9 +368,8 @@ impl MemoryBuilder {
         self
     }
 
-    /// Adds a tier, a place that machines share. A result that is missing in the folder is looked for in the tiers,
-    /// in the order in which they were added, before it is computed; computed results are sent to the tiers that may
-    /// be written to.
+    /// Adds a tier, a place that machines share. A result that is missing in the folder is looked for in the tiers, in the
+    /// order in which they were added, before it is computed; computed results are sent to the tiers that may be written to.
     ///
     /// [`ndcache::tier`](crate::tier) says how this works; a hit in the folder asks no tier.
     ///
@@ -419,18 +415,18 @@ impl MemoryBuilder {
 
     /// Opens the memory; creates the folder if it doesn't exist.
     ///
-    /// A folder that is `~`, or begins with `~/`, is in the user's home folder, as in a shell and in joblib, whether
-    /// it is given by the program or by `NDCACHE_DIR`; a folder that is really named `~` is written `./~`. Another
-    /// user's home, `~bob/x`, is an error. If the folder is deleted while the memory is open, it is created again for
-    /// the next stored result; if it is moved, the memory follows it.
+    /// A folder that is `~`, or begins with `~/`, is in the user's home folder, as in a shell and in joblib, whether it is
+    /// given by the program or by `NDCACHE_DIR`; a folder that is really named `~` is written `./~`. Another user's home,
+    /// `~bob/x`, is an error. If the folder is deleted while the memory is open, it is created again for the next stored
+    /// result; if it is moved, the memory follows it.
     ///
     /// A folder that can't be written to opens as `ReadOnly`, with a warning.
     ///
     /// # Errors
     ///
-    /// Returns an error when the folder can't be created or isn't a folder, when `NDCACHE_MODE` isn't a mode, when
-    /// the level of compression doesn't exist, when the home folder of `~` isn't known, or when the share of hits to
-    /// recheck isn't from 0 to 1.
+    /// Returns an error when the folder can't be created or isn't a folder, when `NDCACHE_MODE` isn't a mode, when the level
+    /// of compression doesn't exist, when the home folder of `~` isn't known, or when the share of hits to recheck isn't from
+    /// 0 to 1.
     pub fn open(mut self) -> Result<Memory> {
         self.settings.compression.check()?;
         if !(0.0..=1.0).contains(&self.settings.recheck) {

@@ -11,9 +11,9 @@ use crate::digest::{
 };
 use crate::error::{Error, Result};
 
-/// An array of any dtype that NumPy has, but for objects: by its dtype, shape, memory order and bytes.
+/// An array of any NumPy dtype except objects: its dtype, shape, memory order and bytes.
 ///
-/// It has the digest of an ndarray of the same dtype, shape, order and elements. Clones share the bytes.
+/// Its digest equals that of an ndarray with the same dtype, shape, order and elements. Clones share the bytes.
 ///
 /// ```
 /// use ndcache::digest;
@@ -35,16 +35,16 @@ pub struct Array {
 }
 
 impl Array {
-    /// An array of this dtype and shape.
+    /// Makes an array of this dtype and shape.
     ///
-    /// `descr` is NumPy's `dtype.str` (`<f8`, `|S7`, `<M8[ns]`, `>i4`), of a structured dtype the text of `dtype.descr`
-    /// as it stands in a `.npy` file: `[('a', '<f4'), ('b', '<i8', (2,))]`. `itemsize` are the bytes of one element,
-    /// `bytes` all elements as they lie in memory, in C or Fortran order, without gaps.
+    /// `descr` is NumPy's `dtype.str` (`<f8`, `|S7`, `<M8[ns]`, `>i4`), for a structured dtype the text of
+    /// `dtype.descr` as in a `.npy` file: `[('a', '<f4'), ('b', '<i8', (2,))]`. `itemsize` is the number of bytes of
+    /// one element; `bytes` are all elements as in memory, in C or Fortran order, without gaps.
     ///
     /// # Errors
     ///
-    /// Returns an error when [`dtype_itemsize`] does, when an element has other than `itemsize` bytes, and when shape and
-    /// bytes don't fit each other.
+    /// Returns an error in the cases of [`dtype_itemsize`], when an element doesn't have `itemsize` bytes, or when
+    /// shape and bytes don't match.
     pub fn new(descr: &str, itemsize: u64, shape: &[u64], order: Order, bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         let meta = checked(descr, itemsize, shape, order)?;
@@ -66,45 +66,45 @@ impl Array {
         &self.meta
     }
 
-    /// The dtype, as in [`new`](Self::new).
+    /// Returns the dtype, as in [`new`](Self::new).
     #[must_use]
     pub fn descr(&self) -> &str {
         &self.meta.descr
     }
 
-    /// The lengths of the axes.
+    /// Returns the lengths of the axes.
     #[must_use]
     pub fn shape(&self) -> &[u64] {
         &self.meta.shape
     }
 
-    /// The memory order; C where it is both.
+    /// Returns the memory order; C if the array is in both.
     #[must_use]
     pub fn order(&self) -> Order {
         self.meta.order
     }
 
-    /// The bytes of one element.
+    /// Returns the bytes of one element.
     #[must_use]
     pub fn itemsize(&self) -> u64 {
         self.meta.itemsize().unwrap_or_default()
     }
 
-    /// All elements, as they lie in memory. Of a loaded array they are aligned as the allocator aligns bytes, of a mapped
-    /// one to 64 bytes.
+    /// Returns all elements, as in memory. For a loaded array they are aligned as the allocator aligns bytes, for a
+    /// mapped one to 64 bytes.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The elements alone.
+    /// Returns only the elements.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
-    /// The file in which a mapped array lies, and where in it its elements begin; of a small one that was to be mapped and
-    /// was read instead, too, so that somebody else may map it.
+    /// Returns the file of a mapped array, and the offset of its elements in it; also for a small array that should
+    /// have been mapped and was read instead, so that the caller may map it.
     #[must_use]
     pub fn file(&self) -> Option<(&Path, u64)> {
         self.file.as_deref().map(|(path, offset)| (path.as_path(), *offset))

@@ -12,12 +12,12 @@ use crate::payload::{
     ArraySink, ArraySource, Format, MappedFile, Normaliser, Outcome, Payload, PrivateFile, Reader, TypeName, Writer,
 };
 
-/// A value of a function that is known at run time: MessagePack, in which arrays stand by their numbers.
+/// A value of a run-time function: MessagePack, in which arrays are referred to by number.
 ///
-/// What each Rust value is in MessagePack stands in `docs/format.md`, "Values". An array is extension 1, its number in
-/// [`arrays`](Self::arrays) in 4 bytes, big-endian: what [`array_reference`] writes. An object that Python has pickled is
-/// extension 3, MessagePack `[stream, buffers]`, where `buffers` are numbers of arrays. The arrays occur one after the
-/// other, each once.
+/// `docs/format.md`, "Values", says how each Rust value is encoded. An array is extension 1 with its number in
+/// [`arrays`](Self::arrays) in 4 bytes, big-endian, as [`array_reference`] writes it. An object pickled by Python is
+/// extension 3, MessagePack `[stream, buffers]`, where `buffers` are numbers of arrays. Each array occurs once, in
+/// the order of the numbers.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -43,7 +43,7 @@ pub struct RawValue {
     pub(super) expires: Option<u64>,
 }
 
-/// Whose the record of a loaded value was, by the descriptor that it was read from.
+/// The owner of the record of a loaded value, by the descriptor that it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Owner {
@@ -55,40 +55,40 @@ pub struct Owner {
     pub mode: u32,
 }
 
-/// How the arrays of a stored value come back.
+/// The form in which the arrays of a stored value are returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// Read into memory, and compared with their digests.
+    /// Read into memory, and verified against their digests.
     #[default]
     Owned,
-    /// Memory-mapped, read-only; small arrays, and those that may not be mapped, as `Owned`.
+    /// Memory-mapped, read-only; small arrays, and those that can't be mapped, as with `Owned`.
     Mapped,
 }
 
 impl RawValue {
-    /// A value of this MessagePack, with these arrays.
+    /// Makes a value from this MessagePack, with these arrays.
     ///
     /// # Errors
     ///
-    /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than 1, 3,
-    /// 4 and 5, or doesn't refer to its arrays one after the other.
+    /// Returns an error when `message` isn't one MessagePack value of at most 128 levels, has extensions other than
+    /// 1, 3, 4 and 5, or doesn't refer to its arrays in order, each once.
     pub fn new(message: Vec<u8>, arrays: Vec<Array>) -> Result<Self> {
         let value = Self::made(message, arrays);
         save::check(&value)?;
         Ok(value)
     }
 
-    /// An array and nothing else.
+    /// Makes a value that is an array and nothing else.
     #[must_use]
     pub fn of_array(array: Array) -> Self {
         Self::made(array_reference(0).to_vec(), vec![array])
     }
 
-    /// A Rust value, copied: what a `#[cache]` function of that result type would store.
+    /// Makes a value from a copy of a Rust value: what a `#[cache]` function with that result type would store.
     ///
     /// # Errors
     ///
-    /// Returns an error when it can't be stored: it is nested too deep, say.
+    /// Returns an error when it can't be stored, for example because it is nested too deep.
     pub fn of<R: Payload>(value: &R) -> Result<Self> {
         let mut arrays = Copied(Vec::new());
         let mut out = Writer::new(&mut arrays, 0);
@@ -99,11 +99,11 @@ impl RawValue {
         load(&mut Reader::new(&message, &source), Form::Owned)
     }
 
-    /// The value as that of a Rust type, for one that such a function has stored, or could have.
+    /// Converts the value to a Rust type that such a function has stored, or could have.
     ///
     /// # Errors
     ///
-    /// Returns an error when it isn't one of this type.
+    /// Returns an error when it isn't a value of this type.
     pub fn take<R: Payload>(&self) -> Result<R> {
         let mut reader = Reader::new(&self.message, self);
         let value = R::load(&mut reader)?;
@@ -111,59 +111,61 @@ impl RawValue {
         Ok(value)
     }
 
-    /// With what tells Python's types apart where MessagePack doesn't. It is stored beside the value, and comes back;
-    /// Rust doesn't read it.
+    /// Adds the marks that distinguish Python's types where MessagePack doesn't. They are stored beside the value and
+    /// returned with it; Rust doesn't read them.
     #[must_use]
     pub fn with_python(self, python: Vec<u8>) -> Self {
         Self { python, ..self }
     }
 
-    /// Gives the value's arrays files of their own when it is stored, however small they are, so that they can be
-    /// mapped; of a value with more than 64 arrays only those that are large.
+    /// Stores the value's arrays in files of their own, however small they are, so that they can be mapped; of a
+    /// value with more than 64 arrays only the large ones.
     #[must_use]
     pub fn with_files(self) -> Self {
         Self { filed: true, ..self }
     }
 
-    /// The MessagePack, as in [`new`](Self::new).
+    /// Returns the MessagePack, as in [`new`](Self::new).
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message
     }
 
-    /// The arrays, in the order of their numbers.
+    /// Returns the arrays, in the order of their numbers.
     #[must_use]
     pub fn arrays(&self) -> &[Array] {
         &self.arrays
     }
 
-    /// The MessagePack and the arrays, for their caller alone.
+    /// Returns the MessagePack and the arrays, and gives them up.
     #[must_use]
     pub fn into_parts(self) -> (Vec<u8>, Vec<Array>) {
         (self.message, self.arrays)
     }
 
-    /// What [`with_python`](Self::with_python) was given; empty if nothing was.
+    /// Returns what [`with_python`](Self::with_python) was given; empty if nothing was.
     #[must_use]
     pub fn python(&self) -> &[u8] {
         &self.python
     }
 
-    /// How the entry came into the folder: `import` or `tier`; `None` where a call made it there. A pickle of another
-    /// origin is somebody else's: loading it runs their code.
+    /// Returns how the entry came into the folder: `import` or `tier`; `None` if a call stored it there. A pickle
+    /// from elsewhere may be another user's: loading it runs their code.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.origin.as_deref()
     }
 
-    /// Whose the record was that the value was loaded from; `None` of one that this process has made, or has just stored.
+    /// Returns the owner of the record from which the value was loaded; `None` for a value that this process has
+    /// made, or has just stored.
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         self.owner
     }
 
-    /// When the first of the cached calls that were made inside the computation expires, and this with it; `None` if none
-    /// does, and of a value that comes from no entry. What the function's own `expires` says isn't in it.
+    /// Returns when the first of the cached calls that were made inside the computation expires, and this value with
+    /// it; `None` if none does, and for a value that wasn't loaded from an entry. The function's own `expires` isn't
+    /// part of it.
     #[must_use]
     pub fn expires(&self) -> Option<SystemTime> {
         self.expires.map(|at| SystemTime::UNIX_EPOCH + Duration::from_nanos(at))
@@ -197,7 +199,7 @@ impl fmt::Debug for RawValue {
     }
 }
 
-/// The MessagePack of a reference to the array of this number: extension 1.
+/// Returns the MessagePack of a reference to the array with this number: extension 1.
 ///
 /// ```
 /// assert_eq!(ndcache::dynamic::array_reference(2), [0xd6, 1, 0, 0, 0, 2]);
