@@ -158,8 +158,7 @@ impl Function {
         }
     }
 
-    /// Returns the function's path: package, binary or example if it is in one, and item; or the text of `name =
-    /// "…"`.
+    /// Returns the function's path: package, binary or example if it is in one, and item; or its `name`, if it has one.
     ///
     /// A function that moves from a binary to the library, or to another module, has another path and so other keys,
     /// unless it has a `name`.
@@ -267,8 +266,7 @@ impl Function {
         })
     }
 
-    /// Returns the parts of the code that are part of its key: the function itself, its helpers and what `depends(…)`
-    /// names, each with the reason.
+    /// Returns the parts of its code in the key: itself, its helpers and what `depends(…)` names, each with the reason.
     #[must_use]
     pub fn parts(&self) -> Vec<CodePart> {
         match &self.origin {

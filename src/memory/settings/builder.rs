@@ -116,10 +116,8 @@ impl MemoryBuilder {
         self
     }
 
-    /// Sets how long to wait for another thread or process that computes the same key; by default as long as it
-    /// lives.
-    ///
-    /// After that time the value is computed here, too.
+    /// Sets how long to wait for another thread or process that computes the same key, before computing it here, too; by
+    /// default as long as the other lives.
     pub fn wait(mut self, limit: Duration) -> Self {
         self.settings.wait = Some(limit);
         self
