@@ -24,7 +24,7 @@ _MOST_MADE = 512
 
 
 class expires_after:  # noqa: N801 - joblib's name
-    """A validation callback: results are used for so long after they were computed."""
+    """A validation callback: results are valid for this time after they were computed."""
 
     def __init__(
         self, days: float = 0, seconds: float = 0, microseconds: float = 0, milliseconds: float = 0,
@@ -225,7 +225,7 @@ def cache(
 ) -> Any:  # fmt: skip
     """Caches a function in the memory that the application sets with `set_memory`, or that ``NDCACHE_DIR`` names.
 
-    Without either the function just runs: a library annotates, the application decides.
+    Without either the function simply runs: a library decorates its functions, the application decides where results are stored.
     """
     return decorate(ANY, func, ignore, verbose, mmap_mode, cache_validation_callback, **options)
 
@@ -239,7 +239,7 @@ def _default_memory() -> Any:
 
 
 def set_memory(memory: Any) -> None:
-    """Sets where functions decorated with `cache` keep their results: a `Memory`, a folder, or ``None`` for nowhere."""
+    """Sets where functions decorated with `cache` store their results: a `Memory`, a folder, or ``None`` for nowhere."""
     from ._memory import Memory
 
     if memory is not None and not isinstance(memory, _core.CoreMemory):
@@ -250,7 +250,7 @@ def set_memory(memory: Any) -> None:
 
 
 def register_hasher(type: type, hasher: Any = None) -> Any:
-    """Has values of a type, and of its subclasses, count by what ``hasher(value)`` returns; without one, a decorator of it.
+    """Identifies values of a type, and of its subclasses, by what ``hasher(value)`` returns; without a hasher, returns a decorator.
 
     Returns the hasher. Raises `TypeError` for the types that have digests of their own.
     """
@@ -264,7 +264,7 @@ TIERS = "; ndcache keeps results in folders alone, and reaches other machines by
 
 
 def register_store_backend(name: str, backend: Any) -> None:
-    """Raises: where results are kept isn't a matter of backends; other machines are reached by tiers."""
+    """Raises: ndcache has no store backends; machines share results through tiers."""
     if not isinstance(name, str):
         raise ValueError(f"Store backend name should be a string: {name!r} given{TIERS}")
     if not isinstance(backend, type) or not any(base.__name__ == "StoreBackendBase" for base in backend.__mro__):

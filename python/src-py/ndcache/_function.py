@@ -21,7 +21,7 @@ _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__annotations__
 
 
 class CachedFunction(_core.CoreFunction):
-    """A function whose results are kept. Calling it computes once, then loads."""
+    """A cached function: the first call with some arguments computes, later ones load the result."""
 
     __class_getitem__ = classmethod(types.GenericAlias)
 
@@ -38,7 +38,7 @@ class CachedFunction(_core.CoreFunction):
     # -- joblib's methods
 
     def call(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Computes anew, stores, and returns (result, metadata)."""
+        """Computes again, stores, and returns (result, metadata)."""
         value = self.compute_anew(args, kwargs)
         return value, self._metadata(args, kwargs)
 
@@ -53,7 +53,7 @@ class CachedFunction(_core.CoreFunction):
         return {"duration": entry.duration, "time": entry.created, "input_args": dict(entry.arguments)}
 
     def check_call_in_cache(self, *args: Any, **kwargs: Any) -> bool:
-        """Returns whether a call would be a hit. Looks only: removes and writes nothing."""
+        """Returns whether a call would hit. Removes and writes nothing."""
         return self.contains(args, kwargs) or self._never_fits(args, kwargs)
 
     def _never_fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -85,7 +85,7 @@ class CachedFunction(_core.CoreFunction):
 
     @property
     def ignore(self) -> list[str]:
-        """The parameters that don't count."""
+        """The parameters that aren't part of the key."""
         return list(self.__dict__["_options"].get("ignore") or [])
 
     @property
@@ -108,7 +108,7 @@ class CachedFunction(_core.CoreFunction):
     # -- ours
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
-        """Says whether a call would hit, and if not, in what it differs from the nearest stored one."""
+        """Says whether a call would hit, and if not, how it differs from the most similar stored call."""
         return Explanation(self.explanation(args, kwargs))
 
     @property
@@ -117,7 +117,7 @@ class CachedFunction(_core.CoreFunction):
         return reworded(_core.CoreFunction.why.__get__(self))
 
     def code(self) -> Code:
-        """Returns all that the keys depend on beside the arguments, and what they don't; print it."""
+        """Returns what the keys depend on beside the arguments, and what they can't see; print it."""
         return self.__dict__["_resolver"].describe()
 
     def remove(self, *args: Any, **kwargs: Any) -> bool:
@@ -125,11 +125,11 @@ class CachedFunction(_core.CoreFunction):
         return self.remove_call(args, kwargs)
 
     def refresh(self, *args: Any, **kwargs: Any) -> Any:
-        """Computes anew, stores, and returns the result."""
+        """Computes again, stores, and returns the result."""
         return self.compute_anew(args, kwargs)
 
     def path(self, *args: Any, **kwargs: Any) -> str | None:
-        """Returns the file that describes the stored result of a call, ``None`` if there is none."""
+        """Returns the path of the record of a call's stored result, ``None`` if there is none."""
         entry = self.entry(args, kwargs)
         return None if entry is None else os.fspath(entry.path)
 
@@ -176,7 +176,7 @@ def _rebuild(memory: Any, func: Any, options: dict[str, Any], path: str, signatu
 
 
 class Explanation:
-    """Why a call would hit or miss; print it."""
+    """Says why a call would hit or miss when printed."""
 
     def __init__(self, core: Any) -> None:
         self.is_hit: bool = core.is_hit
@@ -296,7 +296,7 @@ async def _waited(loop: Any, wait: Callable[[], tuple[bool, Any]]) -> tuple[bool
 
 
 class AsyncCachedFunction(CachedFunction):
-    """A cached coroutine function: each call is awaited. What is awaited twice at once is computed once."""
+    """A cached coroutine function: each call is awaited. Concurrent awaits of one call compute once."""
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         is_hit, found = self.peek(args, kwargs)
@@ -335,11 +335,11 @@ class AsyncCachedFunction(CachedFunction):
         return lead.store(value)
 
     async def call(self, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:  # type: ignore[override]
-        """Computes anew, stores, and returns (result, metadata)."""
+        """Computes again, stores, and returns (result, metadata)."""
         return await self.refresh(*args, **kwargs), self._metadata(args, kwargs)
 
     async def refresh(self, *args: Any, **kwargs: Any) -> Any:
-        """Computes anew, stores, and returns the result."""
+        """Computes again, stores, and returns the result."""
         return await self._missed(args, kwargs, self.key(args, kwargs), True)
 
     async def call_and_shelve(self, *args: Any, **kwargs: Any) -> Any:
@@ -351,7 +351,7 @@ class AsyncCachedFunction(CachedFunction):
 
 
 class LibraryFunction(CachedFunction):
-    """A function that `ndcache.cache` has decorated: it goes through the memory that the application sets, or just runs."""
+    """A function decorated with `ndcache.cache`: it uses the memory that the application sets, or simply runs."""
 
     def set_memory(self, memory: Any) -> None:
         """Lets the function go through another memory from now on; ``None`` for none."""
@@ -393,7 +393,7 @@ LibraryFunction.why = property(lambda self: self._of.why, doc=CachedFunction.why
 
 
 class BoundFunction:
-    """A cached function bound to an instance, which counts by its value and its class."""
+    """A cached function bound to an instance, which is identified by its value and its class."""
 
     __slots__ = ("__func__", "__self__", "__weakref__")
 

@@ -31,26 +31,26 @@ class _LooksLikeJoblibs:
 
 
 class Memory(_LooksLikeJoblibs, CoreMemory):
-    """A cache in a folder. Results are stored below `location`, and found there by any other process.
+    """A cache folder. Results are stored below `location`, where any other process finds them.
 
-    `Memory(None)` caches nothing. The first six parameters are joblib's; by keyword:
+    `Memory(None)` caches nothing. The first six parameters are joblib's; the others are keywords:
 
-    limits: a size (`"100G"`), or a dict of `bytes`, `items`, `age`; what was used longest ago goes first.
-    expires: seconds or `timedelta` for which results are good.
-    min_duration: results that took fewer seconds aren't stored.
+    limits: a size (`"100G"`), or a dict of `bytes`, `items`, `age`; the least recently used results are evicted first.
+    expires: seconds or `timedelta` for which results are valid.
+    min_duration: results that took fewer seconds to compute aren't stored.
     mode: "read-write", "refresh", "read-only", "off".
     pickle: whose pickles are loaded: "own", "any", "never".
-    shared: whether others may enter the folder, if it is made here.
-    texts: whether arguments are told in short in records and messages.
+    shared: whether other users may enter the folder, if it is created here.
+    texts: whether records and messages show the values of arguments in short.
     wait: seconds to wait for another process that computes the same call.
     recheck: share of hits that are computed again and compared.
     durability: "buffered", "synced", "full".
-    readable: whether array files are named by function and arguments.
-    remote: folders that machines share, `"rw:/nfs/team,/nfs/main"`: asked before a call is computed.
-    share: with which machines: "target" (those of this target triple), "any", or a name that they have in common.
-    remote_wait: seconds for which the program's end waits for what is still to be sent there.
-    salt: a text that is part of every key: memories of other salts share nothing.
-    statistics: whether what calls cost and saved is written down in the folder.
+    readable: whether the names of array files hold the function and its arguments.
+    remote: folders that machines share, `"rw:/nfs/team,/nfs/main"`, searched before a call is computed.
+    share: which machines share results: "target" (those with the same target triple), "any", or a common name.
+    remote_wait: seconds that the end of the program waits for results to be sent there.
+    salt: a text that is part of every key: memories with different salts share no results.
+    statistics: whether hits, misses and times are recorded in the folder.
     """
 
     def __new__(
@@ -81,7 +81,7 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
 
     @classmethod
     def from_env(cls, location: str | os.PathLike[str] | None = None, **options: Any) -> "Memory":
-        """A memory in `NDCACHE_DIR`, else in `location`; `NDCACHE_MODE` may make its mode stricter.
+        """Returns a memory in `NDCACHE_DIR`, or else in `location`; `NDCACHE_MODE` may make its mode stricter.
 
         `NDCACHE_REMOTE`, shared as `NDCACHE_REMOTE_SHARE` says, is its `remote` unless one is given; `NDCACHE_REMOTE_WAIT` is
         its `remote_wait`.
@@ -122,7 +122,7 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         self, func: Callable[..., Any] | None = None, ignore: Any = None, verbose: int | None = None, mmap_mode: Any = False,
         cache_validation_callback: Any = None, **options: Any,
     ) -> Any:  # fmt: skip
-        """A function whose calls go through this memory; without `func`, a decorator.
+        """Returns a function that is cached in this memory; without `func`, a decorator.
 
         The parameters are joblib's, in its order: ignore, verbose, mmap_mode, cache_validation_callback; by keyword also
         version, name, depends, ignore_globals, code, key, secret, min_duration, expires, compress, readable.
@@ -142,7 +142,7 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         return self.remove_all()
 
     def reduce_size(self, bytes_limit: Any = None, items_limit: int | None = None, age_limit: Any = None) -> tuple[int, int]:
-        """Removes what was used longest ago until these limits hold; returns how many entries and bytes went."""
+        """Removes the least recently used results until these limits hold; returns how many entries and bytes were removed."""
         if self.location is None or not self.enabled:
             return 0, 0
         if age_limit is not None and age_limit.total_seconds() < 0:
@@ -150,10 +150,10 @@ class Memory(_LooksLikeJoblibs, CoreMemory):
         return self.reduce(bytes_limit, items_limit, age_limit)
 
     def flush(self, timeout: Any = 60) -> dict[str, Any]:
-        """Sends what is left to be sent to `remote`, for so many seconds or a `timedelta`.
+        """Sends the remaining results to `remote`, for at most `timeout`, in seconds or a `timedelta`.
 
-        Returns how many results were `uploaded` since the memory was made or last flushed, how many are `left` and how many
-        attempts have `failed`, and `troubles`, which say why.
+        Returns how many results were `uploaded` since the memory was made or last flushed, how many are `left`, how many
+        attempts `failed`, and the reasons in `troubles`.
         """
         return self.flush_tiers(timeout)
 
