@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// Looks into a cache of ndcache: what is stored and where it comes from, what may go and what that would cost.
+/// Inspects and manages a cache of ndcache: what is stored, where it comes from, what can be removed at what cost.
 #[derive(Debug, Parser)]
 #[command(name = "ndcache", version, max_term_width = 100)]
 #[command(
-    after_help = "ENTRY is the beginning of a key (`3f2a`), a path of a `.record` or `.npy`, or `smooth@1`, the latest \
-                        entry of `smooth`.\nFUNCTION is its path or the end of it: `smooth`, `filters.smooth` or `pipeline.filters.smooth`.\nExit codes: 0; 1 something was found; 2 usage; 3 can't read, or no cache; 130 Ctrl-C."
+    after_help = "ENTRY is the first digits of a key (`3f2a`), the path of a `.record` or `.npy`, or `smooth@1`, the latest \
+                        entry of `smooth`.\nFUNCTION is the path of a function or the end of it: `smooth`, `filters.smooth` or `pipeline.filters.smooth`.\nExit codes: 0 success; 1 something was found; 2 wrong usage; 3 the cache can't be read, or there is none; 130 Ctrl-C."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -25,25 +25,25 @@ const COMMON: &str = "Common options";
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
-    /// The cache; else `NDCACHE_DIR`, else, for reading only, the nearest one upward
+    /// The cache folder; otherwise `NDCACHE_DIR`, otherwise, for reading only, the nearest one upward
     #[arg(short = 'C', long = "cache", value_name = "FOLDER", global = true, help_heading = COMMON)]
     pub(crate) folder: Option<PathBuf>,
-    /// One JSON document
+    /// Prints one JSON document
     #[arg(long, global = true, help_heading = COMMON, conflicts_with = "jsonl")]
     pub(crate) json: bool,
-    /// A JSON document in each line, for lists of any length
+    /// Prints one JSON document per line, for lists of any length
     #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) jsonl: bool,
     /// Whether to use colours
     #[arg(long, global = true, help_heading = COMMON, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: When,
-    /// Says nothing but the result
+    /// Prints only the result
     #[arg(short, long, global = true, help_heading = COMMON, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Says more: each entry that would go, of every one the arguments
+    /// Prints more: each entry that would be removed, with its arguments
     #[arg(short, long, global = true, help_heading = COMMON)]
     pub(crate) verbose: bool,
-    /// Shows no progress
+    /// Shows no progress bars
     #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) no_progress: bool,
 }
@@ -62,64 +62,64 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Shows an entry: its arguments and where they come from, its result, its arrays
     Show(Show),
-    /// Says in what two entries differ
+    /// Says how two entries differ
     Diff(Diff),
-    /// Says why an entry was computed, against the nearest one that was there
+    /// Says why an entry was computed, compared with the most similar earlier one
     Why(Why),
-    /// Shows what went into an entry, or what was made of it
+    /// Shows what an entry was computed from, or what was computed from it
     Tree(Tree),
     /// Shows the calls of a function as a table: arguments and results
     Table(TableArgs),
-    /// Says what calls hit, missed, saved and cost
+    /// Shows hits, misses, and the time saved and spent
     Stats(Stats),
-    /// Writes the whole cache on one page, for a browser
+    /// Writes a report of the whole cache as one page for a browser
     Report(Report),
     /// Checks every stored byte
     Verify(Verify),
-    /// Removes what limits take, after saying what that is
+    /// Removes entries that exceed limits, after listing them
     Gc(Gc),
     /// Removes entries
     Rm(Rm),
     /// Removes everything that is stored
     Clear(Clear),
-    /// Pins entries under a name, so that no limit takes them
+    /// Pins entries under a name, so that no limit removes them
     Pin(Pin),
     /// Removes a list of pins; its entries stay
     Unpin(Unpin),
     /// Writes entries into an archive, or an array into a file
     Export(Export),
-    /// Takes entries from an archive, once all of them are verified
+    /// Imports entries from an archive, after verifying all of them
     Import(Import),
     /// Prints the digests of arrays in `.npy` files
     Hash(Hash),
-    /// Looks at tiers, and moves results to them and from them
+    /// Shows tiers, and moves results to and from them
     #[command(subcommand)]
     Tier(Tier),
-    /// Says how the cache is: its file system, room, permissions, clock, and what is being computed
+    /// Checks the cache's file system, free space, permissions and clock, and lists what is being computed
     Doctor,
     /// Measures how fast this machine hashes arrays
     Bench(Bench),
-    /// Prints a script that completes commands
+    /// Prints a script for command completion
     Completions {
-        /// For which shell
+        /// The shell
         shell: Shell,
     },
     /// Writes the manual pages
     Man {
-        /// The folder for them
+        /// The folder to write them to
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
     },
 }
 
-/// Which entries are meant.
+/// Selects entries.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Selection {
-    /// Those with such an argument: `sigma>1`, `name=a`, `kind!=b`, `path~part`; `*` is any, and a value may be the
-    /// beginning of an array's digest
+    /// Entries with such an argument: `sigma>1`, `name=a`, `kind!=b`, `path~part`; `*` is any argument, and a value may be the
+    /// first digits of an array's digest
     #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) conditions: Vec<String>,
-    /// Those that weren't used for so long: `30d`, `12h`
+    /// Entries that weren't used for this time: `30d`, `12h`
     #[arg(long, value_name = "AGE")]
     pub(crate) older: Option<String>,
 }
@@ -130,10 +130,10 @@ pub(crate) struct Order {
     /// What to sort by
     #[arg(long, value_name = "BY")]
     pub(crate) sort: Option<Sort>,
-    /// The other way round
+    /// Reverses the order
     #[arg(short, long)]
     pub(crate) reverse: bool,
-    /// At most so many
+    /// The maximum number
     #[arg(short = 'n', value_name = "COUNT")]
     pub(crate) count: Option<usize>,
 }
@@ -155,9 +155,9 @@ impl Order {
 
 #[derive(Args, Debug)]
 pub(crate) struct Ls {
-    /// The function, by its path or the end of it
+    /// The function, by its path or the end of the path
     pub(crate) function: Option<String>,
-    /// The entries of all functions, and not the functions
+    /// Lists the entries of all functions instead of the functions
     #[arg(short, long, conflicts_with = "steps")]
     pub(crate) entries: bool,
     /// Full keys and paths, and more columns
@@ -177,7 +177,7 @@ pub(crate) enum Sort {
     Size,
     Used,
     Created,
-    /// The time that hits have saved, of functions; of entries the time that a hit saves
+    /// The time that hits have saved, for functions; for entries the time that a hit saves
     Saved,
     /// The time that it took to compute
     Took,
@@ -194,17 +194,17 @@ pub(crate) struct Show {
 
 #[derive(Args, Debug)]
 pub(crate) struct Diff {
-    /// The one
+    /// The first entry
     pub(crate) before: String,
-    /// The other; without it the one is compared with the nearest that was there before it
+    /// The second entry; by default the most similar one that was stored before the first
     pub(crate) now: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Why {
-    /// An entry, or a function, of which the last misses and the last entries are told
+    /// An entry; or a function, for its last misses and last entries
     pub(crate) what: String,
-    /// The most entries of one function
+    /// The maximum number of entries of one function
     #[arg(short = 'n', value_name = "COUNT", default_value_t = 10)]
     pub(crate) count: usize,
 }
@@ -212,10 +212,10 @@ pub(crate) struct Why {
 #[derive(Args, Debug)]
 pub(crate) struct Tree {
     pub(crate) entry: String,
-    /// What was made of it
+    /// Shows what was computed from it
     #[arg(long)]
     pub(crate) down: bool,
-    /// All of it: at a terminal many calls of one function are counted else
+    /// Shows everything: otherwise many calls of one function are shown as a count at a terminal
     #[arg(long)]
     pub(crate) all: bool,
     /// Prints a graph for Graphviz
@@ -225,9 +225,9 @@ pub(crate) struct Tree {
 
 #[derive(Args, Debug)]
 pub(crate) struct TableArgs {
-    /// The function, by its path or the end of it
+    /// The function, by its path or the end of the path
     pub(crate) function: String,
-    /// With commas
+    /// Prints comma-separated values
     #[arg(long)]
     pub(crate) csv: bool,
     #[command(flatten)]
@@ -238,19 +238,19 @@ pub(crate) struct TableArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct Stats {
-    /// Only what was recorded since: `7d`
+    /// Only what was recorded within this time: `7d`
     #[arg(long, value_name = "AGE")]
     pub(crate) since: Option<String>,
-    /// What to add up by
+    /// What to group by
     #[arg(long, value_name = "BY", default_value = "function")]
     pub(crate) by: By,
     /// Only one run of a program: `last`, or its digits
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
-    /// Forgets what was recorded
+    /// Deletes what was recorded
     #[arg(long)]
     pub(crate) reset: bool,
-    /// Asks nothing
+    /// Doesn't ask for confirmation
     #[arg(long, requires = "reset")]
     pub(crate) yes: bool,
 }
@@ -267,7 +267,7 @@ pub(crate) enum By {
 
 #[derive(Args, Debug)]
 pub(crate) struct Report {
-    /// The file for it, which is replaced; else stdout
+    /// The file to write, which is replaced; by default stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The format of the report
@@ -276,10 +276,10 @@ pub(crate) struct Report {
     /// Shows texts of arguments and results, the folder and the hosts
     #[arg(long)]
     pub(crate) texts: bool,
-    /// Draws arrays: at most 60
+    /// Draws at most 60 arrays
     #[arg(long)]
     pub(crate) pictures: bool,
-    /// Writes more than 10 MiB, too
+    /// Writes a report of more than 10 MiB, too
     #[arg(long)]
     pub(crate) big: bool,
 }
@@ -299,41 +299,41 @@ pub(crate) struct Verify {
     /// Removes what is damaged
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Only this share of the entries: `5%`
+    /// Checks only this share of the entries: `5%`
     #[arg(long, value_name = "SHARE")]
     pub(crate) sample: Option<String>,
-    /// Removes nothing: says what `--repair` would remove
+    /// Removes nothing, and lists what `--repair` would remove
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Asks nothing
+    /// Doesn't ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Gc {
-    /// At most so many bytes: `20G`, `60MB`, `60MiB`, all by 1024; or `50%` of what is stored
+    /// The maximum size: `20G`, `60MB`, `60MiB`, all in powers of 1024; or `50%` of the present size
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
-    /// At most so many entries
+    /// The maximum number of entries
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_items: Option<u64>,
-    /// None that wasn't used for so long: `60d`
+    /// Removes entries that weren't used for this time: `60d`
     #[arg(long, value_name = "AGE")]
     pub(crate) unused: Option<String>,
-    /// None of older code that wasn't used since the newest was first stored, nor for so long
+    /// Removes entries of older code that weren't used since the newest was first stored, nor for this time
     #[arg(long, value_name = "AGE", num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
     pub(crate) superseded: Option<String>,
-    /// What goes first above `--max-size` and `--max-items`
+    /// Which entries are removed first above `--max-size` and `--max-items`
     #[arg(long, value_name = "BY", default_value = "used")]
     pub(crate) by: First,
-    /// Only of this function, for which the limits are then
+    /// Applies the limits to this function alone
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
-    /// Only says what would go; without any limit that is what no entry needs
+    /// Only lists what would be removed; without any limit that is files that belong to no entry
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Asks nothing
+    /// Doesn't ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -341,9 +341,9 @@ pub(crate) struct Gc {
 /// What limits take first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum First {
-    /// What was used longest ago, as `MemoryBuilder::limits` has it
+    /// The least recently used entries, as with `MemoryBuilder::limits`
     Used,
-    /// What saves the least computing time for its bytes
+    /// The entries that save the least computing time per byte
     Value,
 }
 
@@ -351,25 +351,25 @@ pub(crate) enum First {
 pub(crate) struct Rm {
     /// The entries
     pub(crate) entries: Vec<String>,
-    /// All of this function, or those of it that are selected
+    /// All entries of this function, or those of it that are selected
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Only says what would go
+    /// Only lists what would be removed
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Asks nothing
+    /// Doesn't ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Clear {
-    /// Leaves build steps
+    /// Keeps the records of build steps
     #[arg(long)]
     pub(crate) keep_steps: bool,
-    /// Asks nothing
+    /// Doesn't ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -380,7 +380,7 @@ pub(crate) struct Pin {
     pub(crate) name: String,
     #[arg(required = true)]
     pub(crate) entries: Vec<String>,
-    /// What went into them, too
+    /// Also the entries that they were computed from
     #[arg(long)]
     pub(crate) lineage: bool,
 }
@@ -388,23 +388,23 @@ pub(crate) struct Pin {
 /// What is done with the tiers that `NDCACHE_REMOTE` names.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tier {
-    /// Says which there are, and what is still to be sent there
+    /// Lists the tiers, and the number of results still to be sent there
     Status,
-    /// Tries of each what it is used for, and says what is wrong and what helps
+    /// Tries each operation that a tier is used for, and says what is wrong and what to do
     Doctor,
-    /// Sends what was computed and isn't sent yet
+    /// Sends results that were computed and not yet sent
     Flush {
-        /// For so many seconds at most
+        /// The maximum time in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 60)]
         timeout: u64,
     },
-    /// Sends what is in the cache already
+    /// Sends results that are already in the cache
     Push(TierFilter),
-    /// Fetches what the tiers have, and makes a cache where there is none yet
+    /// Fetches results from the tiers, and makes a cache if there is none yet
     Pull {
         #[command(flatten)]
         filter: TierFilter,
-        /// Objects that Python pickled, too: who loads them runs what they say
+        /// Also pickled Python objects: loading them runs their code
         #[arg(long)]
         with_pickles: bool,
     },
@@ -412,25 +412,25 @@ pub(crate) enum Tier {
     Purge {
         #[command(flatten)]
         filter: TierFilter,
-        /// Lifts purges instead: those of the function, or all
+        /// Cancels purges instead: those of the function, or all
         #[arg(long, conflicts_with_all = ["since", "max_bytes"])]
         lift: bool,
-        /// Asks nothing
+        /// Doesn't ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Which results are meant; all, unless it is said.
+/// Selects results; by default all.
 #[derive(Args, Debug)]
 pub(crate) struct TierFilter {
-    /// Those of this function, by its path or the end of it
+    /// Results of this function, by its path or the end of the path
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
-    /// Those that were computed within that time: `30d`, `12h`
+    /// Results that were computed within this time: `30d`, `12h`
     #[arg(long, value_name = "AGE")]
     pub(crate) since: Option<String>,
-    /// Those of at most so many bytes each: `20G`, `60MB`, `60MiB`, all by 1024
+    /// Results of at most this size each: `20G`, `60MB`, `60MiB`, all in powers of 1024
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_bytes: Option<String>,
 }
@@ -445,21 +445,21 @@ pub(crate) struct Unpin {
 pub(crate) struct Export {
     /// The entries
     pub(crate) entries: Vec<String>,
-    /// All of this function, or those of it that are selected
+    /// All entries of this function, or those of it that are selected
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) function: Option<String>,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// What went into them, too
+    /// Also the entries that they were computed from
     #[arg(long)]
     pub(crate) lineage: bool,
-    /// Objects that Python pickled, too
+    /// Also pickled Python objects
     #[arg(long)]
     pub(crate) with_pickles: bool,
-    /// The archive, which is a new file
+    /// The archive to create
     #[arg(short, long, value_name = "FILE", required_unless_present = "npy")]
     pub(crate) output: Option<PathBuf>,
-    /// Writes the one array of an entry into this new file instead
+    /// Writes the only array of an entry to this new file instead
     #[arg(long, value_name = "FILE", conflicts_with = "output")]
     pub(crate) npy: Option<PathBuf>,
 }
@@ -468,10 +468,10 @@ pub(crate) struct Export {
 pub(crate) struct Import {
     /// The archive
     pub(crate) archive: PathBuf,
-    /// Only verifies, and says what would come
+    /// Only verifies, and says what would be imported
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Objects that Python pickled, too: who loads them runs what they say
+    /// Also pickled Python objects: loading them runs their code
     #[arg(long)]
     pub(crate) with_pickles: bool,
 }
@@ -480,14 +480,14 @@ pub(crate) struct Import {
 pub(crate) struct Hash {
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// The files hold digests, as this command prints them, to be compared with those of the arrays that they name
+    /// Reads digests, as this command prints them, from the files, and compares them with those of the named arrays
     #[arg(long)]
     pub(crate) check: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
-    /// Up to arrays of so many mebibytes
+    /// The largest array, in mebibytes
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) largest: usize,
 }
