@@ -1,14 +1,15 @@
 //! Handwritten digits, recognised by their nearest neighbours, with every step cached.
 //!
 //! `cargo run --release -p ndcache-examples --example digits` reads 1797 images, standardizes their pixels, projects them onto their
-//! principal components and asks, for several k, how often the k nearest other images agree with an image's label.
-//! The first run computes each step; the second one finds them all. Then change something and see what is done again:
+//! principal components and computes, for several k, how often the k nearest other images agree with an image's label.
+//! The first run computes each step; the second one finds all results. Then change something and see what is computed again:
 //!
-//! * `cargo run --release -p ndcache-examples --example digits -- 1 2 4` – other k: only their accuracies are new
-//! * `cargo run --release -p ndcache-examples --example digits -- --weights rank` – the accuracies alone, told by the field
-//!   that is another
-//! * `cargo run --release -p ndcache-examples --example digits -- --components 10` – from the projection on
-//! * a line in `standardize` – from there on; one in `squared_distance`, a helper – from the neighbours on
+//! * `cargo run --release -p ndcache-examples --example digits -- 1 2 4` – other k: only their accuracies
+//! * `cargo run --release -p ndcache-examples --example digits -- --weights rank` – only the accuracies; the miss
+//!   names the field that differs
+//! * `cargo run --release -p ndcache-examples --example digits -- --components 10` – the projection and all later steps
+//! * a line in `standardize` – this step and all later ones; a line in `squared_distance`, a helper – the neighbours and
+//!   all later steps
 //!
 //! The results are `.npy` files below `cache/`, or below `NDCACHE_DIR` if it is set.
 

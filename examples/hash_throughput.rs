@@ -1,8 +1,9 @@
 //! How fast this machine hashes an array, by its size: on one core, on all, and how fast it can be read at all.
 //!
 //! `cargo run --release -p ndcache-examples --example hash_throughput` goes up to 1 GiB, or a quarter of the free memory
-//! if that is less; `-- 64` goes up to 64 MiB. The bytes are as warm as the caches can hold them. Other work on the
-//! machine shows: the figures are the best of several rounds, in which the three take turns.
+//! if that is less; `-- 64` goes up to 64 MiB. The bytes are in the processor's caches as far as they
+//! fit. The figures are the best of several rounds, in which the three measurements alternate; other work on the machine
+//! affects them.
 
 #[path = "../benches/read/mod.rs"]
 mod read;

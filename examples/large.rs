@@ -1,7 +1,7 @@
 //! A result larger than one wants to copy: made once, then memory-mapped.
 //!
-//! `cargo run --release -p ndcache-examples --example large -- 1024` stores 1024 MiB and maps them; run it again, and nothing is computed,
-//! read or hashed but what is looked at. The results are below `cache/`, or below `NDCACHE_DIR` if it is set.
+//! `cargo run --release -p ndcache-examples --example large -- 1024` stores 1024 MiB and maps them; a second
+//! run computes and hashes nothing, and reads only the pages that it accesses. The results are below `cache/`, or below `NDCACHE_DIR` if it is set.
 
 mod report;
 

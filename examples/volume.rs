@@ -9,8 +9,8 @@
 //! * `… --example volume -- data/example4d.nii.gz` – everything, from another scan
 //! * remove or edit one of the files – that one, and what follows if it comes out differently
 //!
-//! What was made of what is remembered below `cache/`, or below `NDCACHE_DIR` if it is set. The files are for any
-//! program that reads NIfTI: `nibabel.load("volume/mask.nii.gz")`.
+//! The records of the steps are below `cache/`, or below `NDCACHE_DIR` if it is set. Any program that reads NIfTI can read
+//! the files: `nibabel.load("volume/mask.nii.gz")`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
