@@ -9,11 +9,11 @@ use crate::map::MappedCow;
 
 /// A value that can be stored in a cache entry: what a `#[cache]` function may return.
 ///
-/// Implemented for numbers, `bool`, `char`, `String`, tuples, `Option`, `Result`, `Vec` and the other collections of
-/// std, `Duration`, `PathBuf`, and the arrays of this crate and of ndarray; derive it for your own types. Arrays,
-/// wherever they are in a value, get files of their own when they are large: each one can be memory-mapped, and read
-/// by NumPy. A type that serde can write and read is stored, too, without being a `Payload`; its arrays then are part
-/// of it.
+/// It is implemented for numbers, `bool`, `char`, `String`, tuples, `Option`, `Result`, `Vec` and the other
+/// collections of std, `Duration`, `PathBuf`, and the arrays of this crate and of ndarray; derive it for your own
+/// types. Large arrays, wherever they are in a value, are stored in files of their own, which can be memory-mapped,
+/// and which NumPy reads. A type that serde can serialize and deserialize is stored, too, without implementing
+/// `Payload`; its arrays are then stored as a part of it.
 ///
 /// An array that is contiguous in neither C nor Fortran order is stored, and returned, as its copy in C order.
 ///

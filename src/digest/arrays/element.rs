@@ -9,11 +9,11 @@ use crate::digest::values::content::ContentHash;
 
 const _: () = assert!(size_of::<usize>() == 8, "`usize` is stored as `<u8`");
 
-/// An element of the arrays that can be keyed, stored and memory-mapped.
+/// An element type of arrays that can be arguments, be stored and be memory-mapped.
 ///
-/// The integers from `i8` to `u64`, `isize` and `usize` (as 64-bit integers), `f32`, `f64`, `bool`,
-/// `Complex<f32>`, `Complex<f64>`, and with the feature `half` `half::f16`. The trait is sealed: what a type is called
-/// in a `.npy` file is part of the format.
+/// These are the integers from `i8` to `u64`, `isize` and `usize` (as 64-bit integers), `f32`, `f64`, `bool`,
+/// `Complex<f32>`, `Complex<f64>`, and with the feature `half` `half::f16`. The trait is sealed, because the name of
+/// a type in a `.npy` file is part of the format.
 ///
 /// ```
 /// use ndcache::Element;

@@ -10,16 +10,16 @@ use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::tag::Tag;
 use crate::digest::values::text::Text;
 
-/// A value that can be part of a key: equal content feeds the hasher alike, different content differently.
+/// A value that can be part of a key: equal content gives the same digest, different content a different one.
 ///
-/// Arrays, numbers, texts, paths, and the containers of the standard library are; `#[derive(ContentHash)]` makes a
-/// struct or an enum so, and [`ContentHasher`] shows how to do it by hand. Arguments of other types are keyed by what
-/// they serialize.
+/// Arrays, numbers, texts, paths, and the containers of the standard library implement it; `#[derive(ContentHash)]`
+/// implements it for a struct or an enum, and [`ContentHasher`] shows how to do so by hand. Arguments of other types
+/// are identified by what they serialize.
 ///
-/// A value counts by what it holds: a reference, a `Box` or an `Arc` like what it points to, a `Vec<f64>` like the
-/// slice and the 1-d array of its elements. Behind a `dyn` it counts by its type, too: a function may see by the methods
-/// of the trait what it is. Hash sets and hash maps count independent of order. A path counts by its
-/// text: for the content of a file there is [`FileContent`](crate::FileContent).
+/// A value is identified by its content: a reference, a `Box` or an `Arc` like what it points to, a `Vec<f64>` like
+/// the slice and the 1-d array of its elements. Behind a `dyn` its type is part of its digest, too, because the
+/// methods of the trait may reveal the type. The order of hash sets and hash maps doesn't matter. A path is
+/// identified by its text: to use the content of a file there is [`FileContent`](crate::FileContent).
 ///
 /// ```
 /// use ndarray::array;
