@@ -84,18 +84,8 @@ const UNSAFE: &[&[&str]] = &[&["map"], &["digest", "xxh3"]];
 
 /// The modules of a room that import one another, which is one thing in several files (docs/design.md, "Why do some modules
 /// of a room import one another?").
-const CIRCLES: &[(&str, &str)] = &[
-    ("store", "disk, files, lock, root"),
-    ("digest", "arrays, stream, values"),
-    ("key", "code, helpers"),
-    ("key", "function, run_time"),
-    ("record", "arguments, code, decode, sealed, step_record"),
-    ("payload", "by_serde, codecs, format, kinds, name, value, wire"),
-    ("call", "arguments, describe, lazy"),
-    ("stats", "explain, recorder, verbose"),
-    ("memo", "handles, table"),
-    ("tier", "place, read, removed, tiers, write"),
-];
+const CIRCLES: &[(&str, &str)] =
+    &[("digest", "arrays, values"), ("payload", "by_serde, format, kinds, name, value, wire")];
 
 /// How often `unsafe` stands outside of them: in the declaration of `map_network`, which leaves a promise to its caller and
 /// does nothing unsafe itself.

@@ -13,7 +13,7 @@ use crate::out::Out;
 /// The folder that programs put their cache into, below which it is looked for upward, too.
 const USUAL: &str = "cache";
 
-/// Opens the cache for reading: the one that was named, else the nearest one upward, which is then told.
+/// Opens the cache for reading: the one that was named, else the nearest one upward, which is then named.
 pub(crate) fn for_reading(out: &mut Out) -> Outcome<Memory> {
     if let Some(folder) = named(out) {
         return Memory::inspect(&folder).map_err(Failure::unreadable);
@@ -90,7 +90,7 @@ fn at_home(folder: &Path) -> PathBuf {
     }
 }
 
-/// What was written down of calls, since then or ever. Where that can't be read it is told, and nothing was.
+/// What was written down of calls, since then or ever. Where that can't be read, that is reported, and nothing was.
 pub(crate) fn history(memory: &Memory, since: Option<SystemTime>, out: &mut Out) -> History {
     memory.history(since).unwrap_or_else(|error| {
         out.note(format!("what calls have saved isn't known: {error}"));
@@ -111,7 +111,7 @@ pub(crate) fn file_system(folder: &Path) -> Option<String> {
     over.enumerate().max_by_key(|(at, (place, _))| (place.len(), *at)).map(|(_, (_, kind))| kind.to_owned())
 }
 
-/// The folder of a memory, as people are told of it.
+/// The folder of a memory, as it is shown to people.
 pub(crate) fn place(memory: &Memory) -> String {
     memory.location().map_or_else(String::new, |folder| folder.display().to_string())
 }

@@ -1,4 +1,4 @@
-//! Entries as they are named, listed and told.
+//! Entries as they are named, listed and described.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::cache;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, safe_json, short, shown};
+use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, safe_json, short};
 
 /// The longest text of a result.
 const RESULT: usize = 60;
@@ -56,8 +56,8 @@ fn no_id(memory: &Memory, id: &str) -> Failure {
         Failure::usage(format!("entry is `{}`, expected {expected}{advice}", safe(id)))
     };
     match function(memory, id) {
-        Ok(function) => wrong(&format!("{}@1", safe(&shown(&function))), ""),
-        Err(Failure::Told { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
+        Ok(function) => wrong(&format!("{}@1", safe(&shown_path(&function))), ""),
+        Err(Failure::WithMessage { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
         Err(failure) => failure,
     }
 }
@@ -110,7 +110,7 @@ fn key_of_file(path: &str) -> Outcome<String> {
     }
 }
 
-/// All entries that can be read; what can't is told to `bad`.
+/// All entries that can be read; what can't is handed to `bad`.
 pub(crate) fn all(memory: &Memory, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
     let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
     memory.entries().filter_map(keep).collect()
@@ -153,13 +153,13 @@ pub(crate) fn meant(name: &str, functions: &[String], place: &str, [advice, furt
     if functions.iter().any(|path| path == name) {
         return Ok(name.to_owned());
     }
-    let is_whole: Vec<&String> = functions.iter().filter(|path| shown(path) == name).collect();
+    let is_whole: Vec<&String> = functions.iter().filter(|path| shown_path(path) == name).collect();
     let meant = || functions.iter().filter(|path| names(name, path)).collect();
     // What a command has shown is taken, though it may be the end of another one, too.
     let meant: Vec<&String> = if is_whole.len() == 1 { is_whole } else { meant() };
     match meant.as_slice() {
         [] => {
-            let shown: Vec<_> = functions.iter().map(|path| shown(path)).collect();
+            let shown: Vec<_> = functions.iter().map(|path| shown_path(path)).collect();
             let ends = shown.iter().flat_map(|path| [&**path, last(path)]);
             let advice = match closest(name, ends) {
                 Some(close) => format!("did you mean `{}`? {advice}", safe(close)),
@@ -185,7 +185,7 @@ pub(crate) fn names(name: &str, path: &str) -> bool {
         let rest = path.strip_suffix(name);
         rest.is_some_and(|rest| rest.is_empty() || DIVIDERS.iter().any(|divider| rest.ends_with(divider)))
     };
-    is_end(path) || is_end(&shown(path))
+    is_end(path) || is_end(&shown_path(path))
 }
 
 /// The last part of a function's path.
@@ -416,7 +416,7 @@ mod tests {
     use super::*;
 
     #[ndcache::cache]
-    fn told(text: &str, n: f64) -> String {
+    fn described(text: &str, n: f64) -> String {
         format!("{text} {n}")
     }
 
@@ -430,7 +430,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let memory = Memory::open(folder.path().join("a \"folder\"")).unwrap();
         for text in ["", "plain", "\"quoted\" \\ and a\nline", "größe \u{202e}\u{1b}[31m", "\u{7f}"] {
-            memory.eval(told::call(text, 1.5));
+            memory.eval(described::call(text, 1.5));
         }
         memory.eval(named::call());
         let lines = memory

@@ -25,25 +25,23 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// Nobody reads stdout any more.
     ClosedPipe,
-    Told {
-        exit: Exit,
-        message: String,
-    },
+    /// With a message for stderr.
+    WithMessage { exit: Exit, message: String },
 }
 
 pub(crate) type Outcome<T = Exit> = Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn found(message: impl Display) -> Self {
-        Self::Told { exit: Exit::Found, message: message.to_string() }
+        Self::WithMessage { exit: Exit::Found, message: message.to_string() }
     }
 
     pub(crate) fn usage(message: impl Display) -> Self {
-        Self::Told { exit: Exit::Usage, message: message.to_string() }
+        Self::WithMessage { exit: Exit::Usage, message: message.to_string() }
     }
 
     pub(crate) fn unreadable(message: impl Display) -> Self {
-        Self::Told { exit: Exit::Unreadable, message: message.to_string() }
+        Self::WithMessage { exit: Exit::Unreadable, message: message.to_string() }
     }
 }
 

@@ -32,7 +32,7 @@ struct Condition {
 }
 
 /// What the arguments were like that a condition was held against: a condition that no argument could have met is a
-/// mistake, and is told as one.
+/// mistake, and is reported as one.
 #[derive(Default)]
 struct Met {
     /// One had the name.

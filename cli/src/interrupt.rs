@@ -59,7 +59,7 @@ impl Unfinished {
             came if came == SIGTERM as usize => Exit::Terminated,
             _ => Exit::Interrupted,
         };
-        Err(Failure::Told { exit, message: "interrupted; nothing of it is left".to_owned() })
+        Err(Failure::WithMessage { exit, message: "interrupted; nothing of it is left".to_owned() })
     }
 }
 

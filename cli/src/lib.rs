@@ -16,7 +16,6 @@ mod filter;
 mod interrupt;
 mod numbers;
 mod out;
-mod progress;
 mod table;
 mod text;
 
@@ -58,7 +57,7 @@ pub fn run<A: Into<OsString> + Clone>(args: impl IntoIterator<Item = A>) -> u8 {
     match done {
         Ok(exit) => exit as u8,
         Err(Failure::ClosedPipe) => Exit::Fine as u8,
-        Err(Failure::Told { exit, message }) => {
+        Err(Failure::WithMessage { exit, message }) => {
             out.fail(exit, &message);
             exit as u8
         }

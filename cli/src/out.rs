@@ -1,13 +1,15 @@
 //! Where results go, and how they look there.
 
+mod progress;
+
 use std::io::{self, BufRead, BufWriter, IsTerminal, StderrLock, StdoutLock, Write};
 
 use serde_json::{Value, json};
 
 use crate::args::{Common, When};
 use crate::exit::{Exit, Outcome};
-use crate::progress::Bar;
 use crate::text::{count, safe, safe_json};
+use progress::Bar;
 
 /// The version of what `--json` prints. Fields are only ever added.
 const SCHEMA: u64 = 1;

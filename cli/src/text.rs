@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use ndcache::Limits;
+use ndcache::inspect::shown_path;
 use unicode_width::UnicodeWidthStr;
 
 use crate::exit::{Failure, Outcome};
@@ -173,7 +174,7 @@ fn is_odd(char: char) -> bool {
     char.is_control() || is_mark(char) || matches!(char, '\u{2028}' | '\u{2029}')
 }
 
-/// The same document, whose texts tell a terminal nothing: what JSON lets stand and is odd is escaped.
+/// A JSON document for a terminal, in which what JSON lets stand and a terminal would obey is escaped.
 pub(crate) fn safe_json(document: String) -> String {
     let is_odd = |char: char| !char.is_ascii_whitespace() && is_odd(char);
     if document.is_ascii() && !document.contains('\u{7f}') || !document.contains(is_odd) {
@@ -203,15 +204,6 @@ pub(crate) fn short(function: &str) -> &str {
     function
 }
 
-/// A function's path for a reader, as the library's messages have it, without the word of the crate twice: `app::load` of
-/// `app/app::load`, and of the binary `app/app/app::load`; `app/tool::load` of `app/tool/tool::load`.
-pub(crate) fn shown(path: &str) -> Cow<'_, str> {
-    let Some((before, item)) = path.rsplit_once('/') else { return path.into() };
-    let Some((krate, _)) = item.split_once("::") else { return path.into() };
-    let words = before.split('/').filter(|word| word.replace('-', "_") != krate);
-    words.chain([item]).collect::<Vec<_>>().join("/").into()
-}
-
 /// What is shown of several functions of one list, so that it tells none of them from another.
 pub(crate) struct Alike(HashSet<String>);
 
@@ -219,7 +211,7 @@ impl Alike {
     pub(crate) fn among<'a>(paths: impl IntoIterator<Item = &'a str>) -> Self {
         let paths: HashSet<&str> = paths.into_iter().collect();
         let (mut seen, mut alike) = (HashSet::new(), HashSet::new());
-        for name in paths.into_iter().map(shown) {
+        for name in paths.into_iter().map(shown_path) {
             if !seen.insert(name.clone()) {
                 alike.insert(name.into_owned());
             }
@@ -229,7 +221,7 @@ impl Alike {
 
     /// A function's path for a reader, in full where that of another one would look the same.
     pub(crate) fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        let shown = shown(path);
+        let shown = shown_path(path);
         if self.0.contains(&*shown) { path.into() } else { shown }
     }
 }
@@ -402,7 +394,7 @@ mod tests {
             ("squares, first edition", "squares, first edition"),
             ("a/b", "a/b"),
         ] {
-            assert_eq!(shown(path), expected);
+            assert_eq!(shown_path(path), expected);
         }
         let alike = Alike::among(["app/app::f", "app/app/app::f", "app/app::g", "app/app::g"]);
         assert_eq!((alike.shown("app/app::f"), alike.shown("app/app::g")), ("app/app::f".into(), "app::g".into()));

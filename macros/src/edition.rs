@@ -1,4 +1,4 @@
-//! What the compiler was told of the calling crate: its edition, and the crates that it may name.
+//! What the arguments of the compiler say of the calling crate: its edition, and the crates that it may name.
 
 use std::sync::OnceLock;
 

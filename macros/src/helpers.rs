@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use ndcache_source::{Copies, Fact, Index, Named, Part, Place, Reached, Resolver, Session, Sought, Unseen, Why};
+use ndcache_source::{Copies, Fact, Index, Named, Part, Position, Reached, Resolver, Session, Sought, Unseen, Why};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::ext::IdentExt as _;
@@ -16,7 +16,7 @@ use crate::cache::{CodeScope, Helpers, Options};
 /// The crate that is compiled.
 struct Sources {
     name: String,
-    /// The folders that files are told by, so that no path of a machine is: of the package, of its build script, and of the
+    /// The folders that files are named by, so that no path of a machine is: of the package, of its build script, and of the
     /// packages that it uses by path.
     folders: Vec<PathBuf>,
     resolver: Resolver<'static>,
@@ -35,7 +35,7 @@ pub(crate) struct Found {
     /// What macros of the crate do to its text.
     pub(crate) copies: Copies,
     /// Where the item stands, if its crate's sources tell.
-    place: Option<Place>,
+    place: Option<Position>,
     parts: Vec<Part>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn of_closure(name: &syn::LitStr, private: &TokenStream) -> Found {
     reached(place(name.span(), &name.token().to_string(), Sought::Closure), &[], private).told_apart(private)
 }
 
-fn reached(place: Option<Place>, without: &[String], private: &TokenStream) -> Found {
+fn reached(place: Option<Position>, without: &[String], private: &TokenStream) -> Found {
     let Some(place) = place else { return Found::package("helpers: no file of this crate holds the code", private) };
     SOURCES.with(|sources| match sources.get_or_init(read) {
         Ok(sources) => sources.reached(place, without, private),
@@ -159,13 +159,19 @@ fn unfound(unseen: &str, private: &TokenStream) -> TokenStream {
 }
 
 /// `None` where the compiler doesn't say: in a documentation test, and in a macro of another crate.
-fn place(span: Span, name: &str, sought: Sought) -> Option<Place> {
+fn place(span: Span, name: &str, sought: Sought) -> Option<Position> {
     if !proc_macro::is_available() {
         return None;
     }
     let span = span.unwrap();
     let start = span.start();
-    Some(Place { file: span.local_file()?, line: start.line(), column: start.column(), name: name.to_owned(), sought })
+    Some(Position {
+        file: span.local_file()?,
+        line: start.line(),
+        column: start.column(),
+        name: name.to_owned(),
+        sought,
+    })
 }
 
 /// Where a text stands whose parts begin at `spans`, as a number that it shares with its copies alone; 0 where each copy
@@ -195,7 +201,7 @@ fn read() -> Result<Sources, String> {
 }
 
 impl Sources {
-    fn reached(&self, place: Place, without: &[String], private: &TokenStream) -> Found {
+    fn reached(&self, place: Position, without: &[String], private: &TokenStream) -> Found {
         // A mistake in the search must not keep a crate from being compiled.
         let reached = catch_unwind(AssertUnwindSafe(|| self.resolver.reach(&place, without)));
         match reached {
@@ -244,7 +250,7 @@ impl Sources {
             let [name, why] = [&part.name, &part.why.to_string()].map(|text| text.replace(['\t', '\n'], " "));
             let _ = writeln!(parts, "{}\t{name}\t{}\t{why}", hex(&part.digest), self.shown(&part.file));
         }
-        let unseen: Vec<String> = reached.unseen.iter().map(|unseen| self.told(unseen)).collect();
+        let unseen: Vec<String> = reached.unseen.iter().map(|unseen| self.in_words(unseen)).collect();
         let (unseen, digest, is_whole_crate) = (unseen.join("\n"), &reached.digest, reached.whole_crate);
         quote_spanned! {Span::mixed_site()=>
             #private::Helpers {
@@ -257,7 +263,7 @@ impl Sources {
         }
     }
 
-    fn told(&self, unseen: &Unseen) -> String {
+    fn in_words(&self, unseen: &Unseen) -> String {
         match unseen {
             Unseen::File(path) => Unseen::File(PathBuf::from(self.shown(path))).to_string(),
             other => other.to_string(),
@@ -377,7 +383,7 @@ enum Taken {
 
 /// Which facts of a part are listed: all of a helper, and of the item at the place those that aren't looked up beside
 /// its tokens.
-fn taken(part: &Part, place: &Place, reached: &Reached) -> Taken {
+fn taken(part: &Part, place: &Position, reached: &Reached) -> Taken {
     let is_own = match place.sought {
         Sought::Function => part.name.rsplit("::").next() == Some(&place.name) && part.name == reached.parts[0].name,
         Sought::Item | Sought::Closure => part.why == Why::Function,

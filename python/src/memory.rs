@@ -80,7 +80,7 @@ impl CoreMemory {
             Ok(options.get_item(name)?.filter(|value| !value.is_none()))
         };
         let mmap = match get("mmap_mode")? {
-            Some(mode) => MmapMode::told(&mode)?,
+            Some(mode) => MmapMode::with_warning(&mode)?,
             None => MmapMode::Owned,
         };
         let trust = match get("pickle")? {
@@ -207,12 +207,12 @@ impl CoreMemory {
         let wait = timeout.map_or(Ok(Duration::from_secs(60)), |timeout| duration(&timeout, "timeout"))?;
         let memory = Arc::clone(&self.memory);
         let flushed = py.detach(|| memory.flush(wait)).map_err(|error| raised(&error))?;
-        let told = PyDict::new(py);
-        told.set_item("uploaded", flushed.uploaded)?;
-        told.set_item("left", flushed.left)?;
-        told.set_item("failed", flushed.failed)?;
-        told.set_item("troubles", flushed.troubles.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        Ok(told)
+        let fields = PyDict::new(py);
+        fields.set_item("uploaded", flushed.uploaded)?;
+        fields.set_item("left", flushed.left)?;
+        fields.set_item("failed", flushed.failed)?;
+        fields.set_item("troubles", flushed.troubles.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        Ok(fields)
     }
 
     /// The stored calls, of one function if its path is given.
@@ -295,7 +295,7 @@ impl CoreMemory {
 
 /// What was asked of a tier, by the names of its counts.
 fn tier_counts<'py>(py: Python<'py>, counts: &TierCounts) -> PyResult<Bound<'py, PyDict>> {
-    let told = PyDict::new(py);
+    let fields = PyDict::new(py);
     let numbers = [
         ("asked", counts.asked),
         ("hits", counts.hits),
@@ -307,9 +307,9 @@ fn tier_counts<'py>(py: Python<'py>, counts: &TierCounts) -> PyResult<Bound<'py,
         ("uploads", counts.uploads),
         ("uploaded_bytes", counts.uploaded_bytes),
     ];
-    numbers.into_iter().try_for_each(|(name, number)| told.set_item(name, number))?;
-    told.set_item("errors", counts.errors.clone())?;
-    Ok(told)
+    numbers.into_iter().try_for_each(|(name, number)| fields.set_item(name, number))?;
+    fields.set_item("errors", counts.errors.clone())?;
+    Ok(fields)
 }
 
 impl CoreMemory {

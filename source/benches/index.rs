@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use ndcache_source::{Index, Place, Resolver, Session};
+use ndcache_source::{Index, Position, Resolver, Session};
 
 /// Lines of one module.
 const MODULE: usize = 500;
@@ -56,7 +56,7 @@ fn measure(lines: usize, runs: usize) -> Duration {
     }
     std::fs::write(&root, names).expect("a file");
     let session = Session { root, edition: 2024, ..Session::default() };
-    let places: Vec<Place> = (0..50).map(|at| place(folder.path(), at, modules)).collect();
+    let places: Vec<Position> = (0..50).map(|at| place(folder.path(), at, modules)).collect();
     let (mut indexed, mut reached) = (Duration::MAX, Duration::MAX);
     let mut parts = 0;
     for _ in 0..runs {
@@ -82,12 +82,12 @@ fn now() -> Duration {
     spent.unwrap_or_else(|| BEGIN.elapsed())
 }
 
-fn place(folder: &std::path::Path, at: usize, modules: usize) -> Place {
+fn place(folder: &std::path::Path, at: usize, modules: usize) -> Position {
     let file = folder.join(format!("m{}.rs", at % modules));
     let name = format!("f{}", at / modules % 12);
     let text = std::fs::read_to_string(&file).expect("a file");
     let line = text.lines().position(|line| line.starts_with(&format!("pub fn {name}("))).expect("a function") + 1;
-    Place { file, line, name, ..Place::default() }
+    Position { file, line, name, ..Position::default() }
 }
 
 /// A module such as people write: documented functions of a dozen lines, a type with methods, an operator.

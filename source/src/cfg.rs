@@ -5,7 +5,7 @@ use crate::lex::Kind;
 use crate::session::Session;
 use crate::symbol::{Symbol, Symbols};
 
-/// Names that the compiler sets itself: their values aren't told by its arguments.
+/// Names that the compiler sets itself: its arguments don't say their values.
 const BUILT_IN: [&str; 14] = [
     "debug_assertions",
     "unix",

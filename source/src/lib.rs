@@ -26,5 +26,5 @@ mod symbol;
 
 pub use error::Error;
 pub use index::Index;
-pub use reach::{Copies, Fact, Named, Part, Place, Reached, Resolver, Sought, Unseen, Why};
+pub use reach::{Copies, Fact, Named, Part, Position, Reached, Resolver, Sought, Unseen, Why};
 pub use session::Session;

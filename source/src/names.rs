@@ -418,8 +418,8 @@ impl<'a> Names<'a> {
 
 /// The names that a crate has for others: those that the compiler was given, and those of the standard library.
 fn externs(index: &Index, krate: &Krate) -> Vec<Symbol> {
-    let told = krate.session.externs.iter().map(String::as_str);
-    let externs = told.chain(["std", "core", "alloc", "proc_macro", "test"]);
+    let given = krate.session.externs.iter().map(String::as_str);
+    let externs = given.chain(["std", "core", "alloc", "proc_macro", "test"]);
     externs.filter_map(|name| index.symbols.find(name)).collect()
 }
 

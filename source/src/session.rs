@@ -1,4 +1,4 @@
-//! What the compiler was told: the crate's root file, its `cfg`s, its edition, its dependencies.
+//! What the compiler was given: the crate's root file, its `cfg`s, its edition, its dependencies.
 //!
 //! A procedural macro runs in the compiler's process, so that `std::env::args()` are the compiler's arguments.
 
@@ -27,7 +27,7 @@ pub struct Session {
     /// The folder that Cargo has the compiler run in, from which it names the files of a workspace: known where the
     /// crate's root is named from there, too.
     pub folder: Option<PathBuf>,
-    /// Whether the crate may have been compiled with other `cfg`s than those that are told.
+    /// Whether the crate may have been compiled with other `cfg`s than those that it was given.
     pub is_cfg_open: bool,
     /// The variables of the environment that the crate has looked up, where that was in another process than this one.
     pub variables: Option<BTreeMap<String, Option<String>>>,

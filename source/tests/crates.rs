@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ndcache_source::{Index, Place, Reached, Resolver, Session};
+use ndcache_source::{Index, Position, Reached, Resolver, Session};
 use tempfile::TempDir;
 
 /// A crate in a folder of its own; its root is the first file.
@@ -50,13 +50,18 @@ impl Crate {
     }
 }
 
-fn place<'a>(files: impl Iterator<Item = &'a Path>, name: &str) -> Option<Place> {
+fn place<'a>(files: impl Iterator<Item = &'a Path>, name: &str) -> Option<Position> {
     for file in files {
         let text = fs::read_to_string(file).unwrap();
         let signature = format!("fn {name}");
         let is_it = |line: &str| line.split(&signature).skip(1).any(|rest| rest.starts_with(['(', '<']));
         if let Some(line) = text.lines().position(is_it) {
-            return Some(Place { file: file.to_owned(), line: line + 1, name: name.to_owned(), ..Place::default() });
+            return Some(Position {
+                file: file.to_owned(),
+                line: line + 1,
+                name: name.to_owned(),
+                ..Position::default()
+            });
         }
     }
     None

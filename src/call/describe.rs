@@ -5,7 +5,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::call::keyed::Keyed;
-use crate::call::lazy::Call;
 use crate::digest::{Leaf, PartStep, Text};
 
 /// An argument in words.
@@ -34,16 +33,6 @@ impl Described {
         let mut text = Text::new();
         text.display(words);
         Self { text: text.into_string(), leaves: Vec::new() }
-    }
-}
-
-impl<A, R> Call<A, R> {
-    /// The arguments with their leaves, in the order of their digests: found out once, and while they are there.
-    pub(crate) fn outlines(&self) -> &[Described] {
-        match self.identity() {
-            Ok(identity) => identity.outlines.get_or_init(|| self.described(true)),
-            Err(_) => &[],
-        }
     }
 }
 

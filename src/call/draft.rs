@@ -1,4 +1,4 @@
-//! How arguments are told in records and in words.
+//! How arguments are described in records and in words.
 
 use crate::digest::{CUT, Digest, Leaf};
 
@@ -9,7 +9,7 @@ pub(super) const LEAF_BYTES: usize = 24 << 10;
 /// How a memory tells of arguments.
 #[derive(Clone, Copy)]
 pub(crate) struct DescribeOptions<'a> {
-    /// Whether their values are told in short.
+    /// Whether their values are described in short.
     pub(crate) texts: bool,
     /// The memory's salt, by which the digest of a secret argument is hidden.
     pub(crate) salt: &'a str,

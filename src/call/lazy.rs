@@ -253,8 +253,16 @@ impl<A, R> Call<A, R> {
         }
     }
 
+    /// The arguments with their leaves, in the order of their digests: found out once, and while they are there.
+    pub(crate) fn outlines(&self) -> &[Described] {
+        match self.identity() {
+            Ok(identity) => identity.outlines.get_or_init(|| self.described(true)),
+            Err(_) => &[],
+        }
+    }
+
     /// The arguments in words, in the order of their digests. For their leaves, arrays inside of structs are read.
-    pub(super) fn described(&self, leaves: bool) -> Vec<Described> {
+    fn described(&self, leaves: bool) -> Vec<Described> {
         let mut arguments = Arguments(Pass::Text { described: Vec::new(), leaves });
         (self.digest)(&self.arguments, &mut arguments);
         match arguments.0 {

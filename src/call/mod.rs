@@ -5,7 +5,7 @@
 //! * `arguments`: the arguments of a call, digested or put in words; `keyed`: how one of some type is digested;
 //!   `by_parts`: containers of what only serde knows; `rounding`: arguments that count by multiples of a step;
 //!   `mutable_arguments`: those that are refused.
-//! * `describe`: arguments in words; `draft`: what of them records hold; `secret`: those that are told nowhere.
+//! * `describe`: arguments in words; `draft`: what of them records hold; `secret`: those whose values are recorded and shown nowhere.
 
 pub(crate) mod arguments;
 mod by_parts;

@@ -56,16 +56,16 @@ pub(crate) trait AnyCall {
         function.build().map(|build| (build, Types::new(function, identity.other_types)))
     }
 
-    /// The texts that are told of the arguments, in the order of their digests: empty ones where nothing is told.
+    /// The texts of the arguments, in the order of their digests: empty ones where none are recorded.
     fn described_arguments(&self, options: DescribeOptions<'_>) -> Vec<String> {
-        let untold = |identity: &Identity| vec![String::new(); identity.arguments.len()];
+        let no_texts = |identity: &Identity| vec![String::new(); identity.arguments.len()];
         match options.texts {
             true => self.argument_texts(),
-            false => self.identity().map(untold).unwrap_or_default(),
+            false => self.identity().map(no_texts).unwrap_or_default(),
         }
     }
 
-    /// What is told of the arguments of a call that misses, in the order of their digests; nothing where nothing is told.
+    /// The descriptions of the arguments of a call that misses, in the order of their digests; none where none are recorded.
     fn descriptions<'a>(&'a self, options: DescribeOptions<'_>) -> Descriptions<'a> {
         const NOTHING: &Described = &Described { text: String::new(), leaves: Vec::new() };
         let outlines = if options.texts { self.outlines() } else { &[] };
@@ -80,9 +80,9 @@ pub(crate) trait AnyCall {
     fn draft(&self, options: DescribeOptions<'_>) -> Result<Draft> {
         let identity = self.identity().map_err(Error::again)?;
         let mut room = LEAF_BYTES;
-        let arguments = identity.arguments.iter().zip(self.descriptions(options)).map(|(argument, told)| {
-            let leaves = within(&told.leaves, &mut room);
-            Argument::of(argument, told.text.clone(), leaves, options.salt)
+        let arguments = identity.arguments.iter().zip(self.descriptions(options)).map(|(argument, described)| {
+            let leaves = within(&described.leaves, &mut room);
+            Argument::of(argument, described.text.clone(), leaves, options.salt)
         });
         let arguments = arguments.collect::<Vec<_>>().into();
         let (function, types) = (self.function(), self.types());

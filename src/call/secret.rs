@@ -1,4 +1,4 @@
-//! Arguments that count and are told nowhere.
+//! Arguments that are part of the key and are recorded and shown nowhere.
 
 use crate::call::arguments::{Arguments, Pass};
 use crate::call::describe::Described;

@@ -4,8 +4,8 @@
 //! fixes it. Three domains never meet, because the hashed bytes begin differently: arrays with `ndarray:` (`arrays`),
 //! files with `file:` (`files`), every other value with `value:` (`values`).
 //!
-//! * `value`: [`Digest`] itself; `stream`: bytes that come in pieces, hashed as one; `progress`: who is told of a pass
-//!   that lasts.
+//! * `value`: [`Digest`] itself; `tree`: buffers, leaf by leaf; `stream`: bytes that come in pieces, hashed as
+//!   one; `progress`: where a pass that lasts is shown.
 //! * `arrays`: arrays as arguments and results; `values`: everything else, by its tagged stream; `files`: files as
 //!   arguments.
 
@@ -13,6 +13,7 @@ pub(crate) mod arrays;
 pub(crate) mod files;
 mod progress;
 mod stream;
+mod tree;
 mod value;
 pub(crate) mod values;
 mod xxh3;
@@ -28,7 +29,6 @@ pub(crate) use arrays::element::{itemsize, known_dtype, shown_dtype};
 pub use arrays::meta::Order;
 pub(crate) use arrays::meta::{ArrayMeta, array_text, memory_order};
 pub use arrays::rounded::{Roundable, Step};
-pub(crate) use arrays::tree::{LEAF, TreeHasher, combine, leaf, tree};
 pub(crate) use arrays::trust::{Known, Registration};
 pub use files::file::FileContent;
 pub(crate) use files::file::absolute;
@@ -39,6 +39,7 @@ pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};
 pub(crate) use stream::ByteStream;
+pub(crate) use tree::{LEAF, TreeHasher, combine, leaf, tree};
 pub use value::Digest;
 pub(crate) use value::DigestHash;
 pub use values::canonical::digest_serde;
@@ -48,7 +49,7 @@ pub use values::content::{ContentHash, digest};
 pub use values::hasher::ContentHasher;
 pub(crate) use values::hasher::Row;
 pub(crate) use values::outline::by_serde::serialized;
-pub(crate) use values::outline::{CUT, Leaf, Step as PartStep};
+pub(crate) use values::outline::{CUT, Leaf, PartStep};
 pub(crate) use values::shallow::PlainKey;
 pub use values::text::Text;
 pub(crate) use values::text::escaped;

@@ -1,4 +1,4 @@
-//! Work that may last, told piece by piece to whoever shows it. Without the feature `progress` it is told to nobody.
+//! Work that may last, reported piece by piece to what shows it. Without the feature `progress` nothing does.
 
 #[cfg(feature = "progress")]
 pub(crate) use shown::{Show, Work, show_by};
@@ -78,11 +78,11 @@ mod shown {
 
         /// Notes that `bytes` more are done.
         pub(crate) fn add(&self, bytes: u64) {
-            let Some(told) = &self.0 else { return };
-            let done = told.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-            let lasts = told.begun.elapsed();
-            if lasts >= told.patience {
-                told.shown.get_or_init(|| (told.begin)(told.name, told.total, lasts)).advance(done);
+            let Some(pass) = &self.0 else { return };
+            let done = pass.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            let lasts = pass.begun.elapsed();
+            if lasts >= pass.patience {
+                pass.shown.get_or_init(|| (pass.begin)(pass.name, pass.total, lasts)).advance(done);
             }
         }
     }

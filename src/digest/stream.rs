@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::arrays::tree::leaf;
+use super::tree::leaf;
 use super::value::Digest;
 use super::xxh3::Stream;
 

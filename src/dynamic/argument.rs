@@ -24,7 +24,7 @@ use crate::record::SECRET;
 pub struct RunTimeArgument {
     pub(super) name: &'static str,
     pub(super) digest: Digest,
-    pub(super) told: Described,
+    pub(super) described: Described,
     pub(super) secret: bool,
     pub(super) ignored: bool,
     /// An array whose digest may be but claimed by a record.
@@ -47,7 +47,7 @@ impl RunTimeArgument {
         Self {
             name: interned(name),
             digest,
-            told: Described { text: words.into_string(), leaves: Vec::new() },
+            described: Described { text: words.into_string(), leaves: Vec::new() },
             secret: false,
             ignored: false,
             array: None,
@@ -70,8 +70,8 @@ impl RunTimeArgument {
         let (digest, files) = files_seen(hash).map_err(|error| error.at(format_args!("argument `{name}`")))?;
         let mut text = Text::new();
         value.describe(&mut text);
-        let told = Described { text: text.into_string(), leaves: Vec::new() };
-        Ok(Self { told, files, ..Self::new(name, digest, "") })
+        let described = Described { text: text.into_string(), leaves: Vec::new() };
+        Ok(Self { described, files, ..Self::new(name, digest, "") })
     }
 
     /// Makes an argument from an array of any dtype. An array that was mapped from a cache already has its digest;
@@ -111,7 +111,7 @@ impl RunTimeArgument {
     pub fn part(mut self, path: &str, digest: Digest, text: &str) -> Self {
         let mut words = Text::new();
         words.display(text);
-        self.told.leaves.push(Leaf { path: path.to_owned(), digest, text: words.into_string() });
+        self.described.leaves.push(Leaf { path: path.to_owned(), digest, text: words.into_string() });
         self
     }
 
@@ -134,10 +134,10 @@ impl RunTimeArgument {
         self.digest
     }
 
-    /// What is told of it; nothing of a secret one.
-    pub(super) fn take_told(&mut self) -> Described {
-        let told = std::mem::take(&mut self.told);
-        if self.secret { Described { text: SECRET.to_owned(), leaves: Vec::new() } } else { told }
+    /// It in words; nothing of a secret one.
+    pub(super) fn take_description(&mut self) -> Described {
+        let described = std::mem::take(&mut self.described);
+        if self.secret { Described { text: SECRET.to_owned(), leaves: Vec::new() } } else { described }
     }
 
     pub(super) fn counted(&self) -> ArgumentDigest {
@@ -148,7 +148,7 @@ impl RunTimeArgument {
 
 impl fmt::Debug for RunTimeArgument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = if self.secret { SECRET } else { &self.told.text };
+        let text = if self.secret { SECRET } else { &self.described.text };
         write!(f, "{}={text}", self.name)
     }
 }

@@ -46,7 +46,7 @@ impl RunTimeCall {
     #[must_use]
     pub fn new(function: &'static Function, arguments: impl IntoIterator<Item = RunTimeArgument>) -> Self {
         let mut arguments: Vec<_> = arguments.into_iter().filter(|argument| !argument.ignored).collect();
-        let outlines = arguments.iter_mut().map(RunTimeArgument::take_told).collect();
+        let outlines = arguments.iter_mut().map(RunTimeArgument::take_description).collect();
         let identity = identity(function, ANY, &arguments);
         Self { function, arguments, outlines, options: Arc::default(), anew: false, identity }
     }
@@ -142,7 +142,7 @@ impl RunTimeCall {
     pub fn path(&self, memory: &Memory) -> Option<PathBuf> {
         let engine = memory.0.as_deref()?;
         let site = self.site(&engine.settings.salt).ok()?;
-        Some(engine.archive.disk.path_of(&site.record()))
+        Some(engine.archive.record_path(&site))
     }
 
     /// Removes the entry, and returns whether there was one. Mapped arrays keep their bytes.
@@ -233,7 +233,7 @@ impl Request for RunTimeCall {
     }
 }
 
-impl form::Form<RawValue> for Form {
+impl form::ResultForm<RawValue> for Form {
     type Out = RawValue;
 
     fn load(self, entry: &StoredEntry<'_>, _: Codec<RawValue>) -> Result<RawValue> {
@@ -255,8 +255,8 @@ impl form::Form<RawValue> for Form {
 impl fmt::Debug for RunTimeCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(", self.function.path())?;
-        for (n, (argument, told)) in self.arguments.iter().zip(&self.outlines).enumerate() {
-            write!(f, "{}{}={}", if n == 0 { "" } else { ", " }, argument.name, told.text)?;
+        for (n, (argument, described)) in self.arguments.iter().zip(&self.outlines).enumerate() {
+            write!(f, "{}{}={}", if n == 0 { "" } else { ", " }, argument.name, described.text)?;
         }
         write!(f, ")")
     }

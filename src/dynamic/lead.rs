@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::flight::{Look, Need};
 use crate::key::Function;
 use crate::memory::eval::expiring;
-use crate::memory::form::{Form as _, StoredEntry};
+use crate::memory::form::{ResultForm as _, StoredEntry};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{ComputeTurn, Prepared, Waited};

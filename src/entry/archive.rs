@@ -17,6 +17,8 @@ use crate::threads::fork::ForkMutex;
 ///
 /// It knows no call and no counter. What others have to hear of, it tells its [`Observer`].
 pub(crate) struct Archive {
+    /// The folder itself, which holds more than entries: build steps, marks, pins, queues, the log. Their rooms use it; what
+    /// concerns an entry goes through the archive.
     pub(crate) disk: Arc<Disk>,
     pub(crate) rules: Rules,
     /// Array files whose bytes were verified in this process.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
-use crate::key::Stream;
+use crate::key::KeyStream;
 use crate::map::Spare;
 use crate::payload::{ArraySink, ArraySource, MappedFile, Normal, PrivateFile, Reader, SoleArray, sole_array};
 use crate::record::Record;
@@ -25,7 +25,7 @@ impl Content {
 
     /// The content of a value as it is stored, with the digests of its arrays.
     pub(crate) fn new(value: &[u8], mut arrays: impl ExactSizeIterator<Item = Digest> + Clone) -> Self {
-        let mut stream = Stream::new("ndcache-content:1");
+        let mut stream = KeyStream::new("ndcache-content:1");
         stream.bytes(value);
         stream.length(arrays.len());
         arrays.clone().for_each(|array| stream.digest(array));
@@ -59,7 +59,7 @@ struct InMemoryArray {
 impl InMemoryEntry {
     /// Copies the value; arrays of at most `inline` bytes go where an entry would have them.
     pub(crate) fn of<R>(value: &Normal<'_, R>, inline: u64) -> Result<Self> {
-        let mut arrays = Arrays(Vec::new());
+        let mut arrays = LiftedArrays(Vec::new());
         let value = value.save(&mut arrays, inline)?;
         Ok(Self { value, arrays: arrays.0, content: OnceLock::new() })
     }
@@ -110,9 +110,9 @@ impl ArraySource for InMemoryEntry {
     }
 }
 
-struct Arrays(Vec<InMemoryArray>);
+struct LiftedArrays(Vec<InMemoryArray>);
 
-impl ArraySink for Arrays {
+impl ArraySink for LiftedArrays {
     fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
         let index = u32::try_from(self.0.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
         let digest = known.map_or_else(OnceLock::new, OnceLock::from);

@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::digest::Digest;
+use crate::entry::archive::Archive;
 use crate::entry::read::find::Found;
+use crate::entry::site::Site;
+use crate::error::Result;
 use crate::key::Key;
 use crate::record::{Argument, Producer, Record, rfc3339};
 use crate::store::{Disk, Stat};
@@ -26,6 +29,26 @@ pub struct Entry {
     files: Vec<PathBuf>,
     /// Without its value, if that is long.
     record: Box<Record>,
+}
+
+impl Archive {
+    /// What was found as the record of this name, as an entry.
+    pub(crate) fn entry(&self, record: &str, found: Found) -> Entry {
+        Entry::new(&self.disk, record, found)
+    }
+
+    /// What the file system says of the record at `site`; `None` if none is there.
+    ///
+    /// # Errors
+    /// Returns an error when the file system can't say.
+    pub(crate) fn record_stat(&self, site: &Site) -> Result<Option<Stat>> {
+        self.disk.stat(&site.record())
+    }
+
+    /// Where the record at `site` is, or would be.
+    pub(crate) fn record_path(&self, site: &Site) -> PathBuf {
+        self.disk.path_of(&site.record())
+    }
 }
 
 /// Values of at most so many bytes stay with an entry that is listed.

@@ -25,7 +25,7 @@ impl Archive {
     pub(super) fn forget_removed(&self) {
         let reopened = self.disk.reopened();
         if self.reopened.swap(reopened, Ordering::Relaxed) != reopened {
-            self.warn(&self.disk.told_replaced());
+            self.warn(&self.disk.replacement());
             self.observer.replaced();
             self.verified.lock().clear();
             self.forget_codes();

@@ -24,7 +24,7 @@ pub(super) const INTERRUPT: Duration = Duration::from_millis(50);
 /// A folder, by the number that it has in this process: its path may change while it is open.
 pub(crate) type FolderId = (u64, u64);
 
-/// No folder: what is computed here is told to no other process.
+/// No folder: what is computed here is announced to no other process.
 pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
 
 /// What a flight is about; memories of one folder share their flights.
@@ -70,7 +70,7 @@ impl TaskId {
     /// key that it computes itself, this is recognised as a deadlock, whichever threads it runs on.
     pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
         let before = TASK.try_with(|task| task.replace(Some(self))).ok();
-        let _restore = Restore(before);
+        let _restore = RestoreWait(before);
         body()
     }
 }
@@ -81,9 +81,9 @@ thread_local! {
 }
 
 /// Puts the task back that there was before, in a panic too.
-struct Restore(Option<Option<TaskId>>);
+struct RestoreWait(Option<Option<TaskId>>);
 
-impl Drop for Restore {
+impl Drop for RestoreWait {
     fn drop(&mut self) {
         if let Some(before) = self.0 {
             let _ = TASK.try_with(|task| task.set(before));

@@ -20,12 +20,12 @@ const FREE_PARTS: u64 = 2;
 const EMERGENCY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Evicts when enough was written; waits, when it is dropped, for its thread.
-pub(crate) struct AutoEvict(Arc<Shared>);
+pub(crate) struct AutoEvict(Arc<EvictState>);
 
 /// Hears, in words, that the limits can't be kept.
 pub(crate) type Warn = Box<dyn Fn(&str) + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
-struct Shared {
+struct EvictState {
     evictor: Arc<Evictor>,
     limits: Limits,
     warn: Warn,
@@ -59,7 +59,7 @@ enum Rounds {
 
 impl AutoEvict {
     pub(crate) fn new(evictor: Arc<Evictor>, limits: Limits, warn: Warn) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(EvictState {
             evictor,
             limits,
             warn,
@@ -149,7 +149,7 @@ impl Worker {
     }
 }
 
-impl Shared {
+impl EvictState {
     fn work(&self, rounds: Rounds) {
         let ended = Ended(self);
         loop {
@@ -214,7 +214,7 @@ impl Shared {
 }
 
 /// Says so when the thread panics, that another may be started.
-struct Ended<'a>(&'a Shared);
+struct Ended<'a>(&'a EvictState);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use crate::digest::Digest;
 use crate::entry::write::code_parts::FOLDER;
 use crate::error::{ErrorKind, Result};
-use crate::folder::survey::{State, is_nonce_with};
+use crate::folder::survey::{RecordState, is_nonce_with};
 use crate::folder::sweep::is_garbage;
-use crate::store::{Disk, Kind, Stat};
+use crate::store::{Disk, FileKind, Stat};
 
 /// The code digests of each function's entries, by the index of its folder; `None` if not all of them are known.
 #[derive(Default)]
@@ -16,12 +16,12 @@ pub(crate) struct CodesInUse(HashMap<usize, Option<HashSet<Digest>>>);
 
 impl CodesInUse {
     /// Adds the code digest that a record of a function states.
-    pub(crate) fn add(&mut self, function: usize, state: &State) {
+    pub(crate) fn add(&mut self, function: usize, state: &RecordState) {
         let codes = self.0.entry(function).or_insert_with(|| Some(HashSet::new()));
         match (state, codes) {
-            (State::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
+            (RecordState::Entry(found), Some(codes)) => drop(codes.insert(found.record.code)),
             // An entry that can't be read may use any of them.
-            (State::Newer(_) | State::Unreadable(_), codes) => *codes = None,
+            (RecordState::Newer(_) | RecordState::Unreadable(_), codes) => *codes = None,
             _ => {}
         }
     }
@@ -82,7 +82,7 @@ impl CodesInUse {
 fn unused(disk: &Disk, folder: &str, used: &HashSet<Digest>, now: SystemTime) -> Result<Vec<(String, Stat)>> {
     let folder = format!("{folder}/{FOLDER}");
     let mut files = Vec::new();
-    for item in disk.list(&folder)?.iter().filter(|item| item.kind != Kind::Folder && is_unused(&item.name, used)) {
+    for item in disk.list(&folder)?.iter().filter(|item| item.kind != FileKind::Folder && is_unused(&item.name, used)) {
         let path = format!("{folder}/{}", item.name);
         let Some(stat) = disk.stat(&path)? else { continue };
         if is_garbage(&stat, now) {

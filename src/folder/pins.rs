@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Key;
-use crate::store::{Disk, Kind};
+use crate::store::{Disk, FileKind};
 
 const FOLDER: &str = "p";
 
@@ -24,7 +24,9 @@ pub(crate) fn read(disk: &Disk) -> Result<HashSet<Key>> {
 /// The keys of pinned entries by the names of the files in which they stand.
 pub(crate) fn lists(disk: &Disk) -> Result<BTreeMap<String, Vec<Key>>> {
     let mut lists = BTreeMap::new();
-    for item in disk.list(FOLDER)?.into_iter().filter(|item| item.kind == Kind::File && !item.name.ends_with(".tmp")) {
+    for item in
+        disk.list(FOLDER)?.into_iter().filter(|item| item.kind == FileKind::File && !item.name.ends_with(".tmp"))
+    {
         let read = disk.read(&format!("{FOLDER}/{}", item.name), FILE_MAX);
         if let Some(blob) = read.map_err(|error| error.at("pinned entries"))? {
             lists.insert(item.name, parse(&blob.bytes).collect());

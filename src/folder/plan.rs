@@ -41,8 +41,8 @@ use crate::store::Stat;
 pub struct Plan {
     /// The cache folder.
     pub(super) root: PathBuf,
-    pub(super) functions: Vec<Folder>,
-    pub(super) items: Vec<Item>,
+    pub(super) functions: Vec<PlanFolder>,
+    pub(super) items: Vec<PlanItem>,
     pub(super) garbage: Vec<Garbage>,
     /// All entries of the cache, and their bytes.
     pub(super) total: Evicted,
@@ -53,7 +53,7 @@ pub struct Plan {
 
 /// Where the entries of a function are.
 #[derive(Clone)]
-pub(super) struct Folder {
+pub(super) struct PlanFolder {
     /// `f/<stem>-<hash>`
     pub(super) name: String,
     /// The function's path, if a record in it could be read.
@@ -62,7 +62,7 @@ pub(super) struct Folder {
 
 /// An entry to be removed.
 #[derive(Clone)]
-pub(super) struct Item {
+pub(super) struct PlanItem {
     /// The index in `functions`.
     pub(super) function: u32,
     pub(super) key: Key,
@@ -115,7 +115,7 @@ impl fmt::Display for PlanReason {
 #[derive(Clone, Copy)]
 pub struct PlannedEntry<'a> {
     plan: &'a Plan,
-    item: &'a Item,
+    item: &'a PlanItem,
 }
 
 /// The sums of the entries of one function in a [`Plan`].
@@ -262,7 +262,7 @@ impl Plan {
             let folder = &other.functions[item.function as usize];
             if !known.contains(&(folder.name.clone(), item.key)) {
                 let function = self.function(folder);
-                self.items.push(Item { function, ..item.clone() });
+                self.items.push(PlanItem { function, ..item.clone() });
             }
         }
         self.garbage.extend(other.garbage.into_iter().filter(|garbage| !names.contains(&garbage.name)));
@@ -272,7 +272,7 @@ impl Plan {
     }
 
     /// The index of a function's folder in the list, to which it is added if it is new.
-    pub(super) fn function(&mut self, folder: &Folder) -> u32 {
+    pub(super) fn function(&mut self, folder: &PlanFolder) -> u32 {
         let known = self.functions.iter().position(|known| known.name == folder.name);
         let at = known.unwrap_or_else(|| {
             self.functions.push(folder.clone());
@@ -283,7 +283,7 @@ impl Plan {
     }
 
     /// The folder of an entry's function.
-    pub(super) fn folder(&self, item: &Item) -> &str {
+    pub(super) fn folder(&self, item: &PlanItem) -> &str {
         self.functions.get(item.function as usize).map_or("", |folder| &folder.name)
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards, Unlisted, threads};
 use crate::key::{self, Key};
 use crate::record::CODEC_NAMES;
-use crate::store::{Disk, Kind, OpenFolder};
+use crate::store::{Disk, FileKind, OpenFolder};
 
 /// One of the folders in which a function's entries lie, with what is in it.
 pub(crate) struct Shard<'a> {
@@ -19,16 +19,16 @@ pub(crate) struct Shard<'a> {
     pub(crate) function: usize,
     pub(crate) name: String,
     open: Option<OpenFolder>,
-    pub(crate) items: Vec<Listed>,
+    pub(crate) items: Vec<ShardItem>,
     /// A function whose folder this is: most entries are of one.
     known: OnceCell<String>,
 }
 
 /// Something that lies in a shard: a file; or a FIFO, say.
-pub(crate) struct Listed {
+pub(crate) struct ShardItem {
     pub(crate) name: String,
     pub(crate) role: FileRole,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileKind,
 }
 
 /// What a file is by its name (docs/format.md, "Layout").
@@ -104,7 +104,7 @@ pub(crate) fn is_nonce_with(rest: &str, endings: &[&str]) -> bool {
 }
 
 /// What a record turns out to be.
-pub(crate) enum State {
+pub(crate) enum RecordState {
     Entry(Box<Found>),
     Damaged(Error),
     /// A newer version has stored it, and it is to be left alone.
@@ -115,7 +115,7 @@ pub(crate) enum State {
     Gone,
 }
 
-impl State {
+impl RecordState {
     /// Reads the record `name` of `key`, in the function folder `folder`.
     pub(crate) fn read(disk: &Disk, name: &str, key: Key, folder: &str) -> Self {
         Self::of(read_record(disk, name), disk, name, key, |function| key::folder(function) == folder)
@@ -150,9 +150,9 @@ impl<'a> Shard<'a> {
     fn of(disk: &'a Disk, listing: Listing) -> Self {
         let Listing { function, name, open, items } = listing;
         let digits = name.rsplit_once('/').map_or("", |(_, digits)| digits);
-        let items = items.into_iter().map(|item| Listed {
+        let items = items.into_iter().map(|item| ShardItem {
             role: match FileRole::of(&item.name, digits) {
-                FileRole::Data(_) | FileRole::Staged(_) if item.kind == Kind::Folder => FileRole::Foreign,
+                FileRole::Data(_) | FileRole::Staged(_) if item.kind == FileKind::Folder => FileRole::Foreign,
                 role => role,
             },
             name: item.name,
@@ -168,10 +168,10 @@ impl<'a> Shard<'a> {
     }
 
     /// What stands in a record, of `key`, in the folder that was listed: another one may have taken its place.
-    pub(crate) fn listed_state(&self, key: Key, record: &Listed) -> State {
+    pub(crate) fn listed_state(&self, key: Key, record: &ShardItem) -> RecordState {
         let name = self.path(&record.name);
         let read = read_record_in(self.disk, self.open.as_ref(), &name);
-        State::of(read, self.disk, &name, key, |function| self.is_home(function))
+        RecordState::of(read, self.disk, &name, key, |function| self.is_home(function))
     }
 
     fn is_home(&self, function: &str) -> bool {
@@ -191,12 +191,12 @@ impl<'a> Shard<'a> {
     }
 
     /// What stands now in the record of `key`.
-    pub(crate) fn state(&self, key: Key) -> State {
-        State::read(self.disk, &self.path(&format!("{key}.record")), key, self.folder())
+    pub(crate) fn state(&self, key: Key) -> RecordState {
+        RecordState::read(self.disk, &self.path(&format!("{key}.record")), key, self.folder())
     }
 
     /// Its records, with their keys.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (Key, &Listed)> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Key, &ShardItem)> {
         self.items.iter().filter_map(|item| match item.role {
             FileRole::Record(key) => Some((key, item)),
             _ => None,

@@ -7,10 +7,10 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use crate::error::Result;
-use crate::folder::survey::{FileRole, Shard, State, is_nonce_with};
+use crate::folder::survey::{FileRole, RecordState, Shard, is_nonce_with};
 use crate::key::Key;
 use crate::planted;
-use crate::store::{Disk, GARBAGE_AGE, Kind, Stat};
+use crate::store::{Disk, FileKind, GARBAGE_AGE, Stat};
 
 /// What the records of a shard say about its other files.
 #[derive(Default)]
@@ -23,16 +23,16 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(crate) fn add(&mut self, key: Key, state: &State) {
+    pub(crate) fn add(&mut self, key: Key, state: &RecordState) {
         match state {
-            State::Entry(found) => self.files.extend(found.record.files().map(str::to_owned)),
-            State::Newer(_) => self.newer = true,
-            State::Damaged(_) | State::Unreadable(_) => drop(self.silent.insert(key)),
-            State::Gone => {}
+            RecordState::Entry(found) => self.files.extend(found.record.files().map(str::to_owned)),
+            RecordState::Newer(_) => self.newer = true,
+            RecordState::Damaged(_) | RecordState::Unreadable(_) => drop(self.silent.insert(key)),
+            RecordState::Gone => {}
         }
     }
 
-    /// The names that no record claims, as far as that can be told, with the entries that they would belong to.
+    /// The names that no record claims, as far as that is known, with the entries that they would belong to.
     pub(crate) fn orphans<'a>(&'a self, shard: &'a Shard<'_>) -> impl Iterator<Item = (&'a str, Key)> {
         let unclaimed = shard.items.iter().filter(move |item| !self.newer && !self.files.contains(&item.name));
         unclaimed.filter_map(|item| match item.role {
@@ -66,11 +66,11 @@ fn is_claimed(shard: &Shard<'_>, file: &str, key: Key) -> bool {
 }
 
 /// Whether a record names a file of its key, or may.
-pub(crate) fn is_claimed_by(state: &State, file: &str) -> bool {
+pub(crate) fn is_claimed_by(state: &RecordState, file: &str) -> bool {
     match state {
-        State::Entry(found) => found.record.files().any(|name| name == file),
-        State::Gone => false,
-        State::Damaged(_) | State::Newer(_) | State::Unreadable(_) => true,
+        RecordState::Entry(found) => found.record.files().any(|name| name == file),
+        RecordState::Gone => false,
+        RecordState::Damaged(_) | RecordState::Newer(_) | RecordState::Unreadable(_) => true,
     }
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn old_step_records(disk: &Disk, now: SystemTime) -> Result<Vec<(Stri
     let mut records = Vec::new();
     for item in disk.list("m")? {
         let staged = item.name.split_once(".record.").is_some_and(|(_, rest)| is_nonce_with(rest, &["tmp"]));
-        if item.kind == Kind::Folder || !staged {
+        if item.kind == FileKind::Folder || !staged {
             continue;
         }
         let path = format!("m/{}", item.name);

@@ -14,7 +14,7 @@ use crate::entry::read::arrays::encoded_file;
 use crate::entry::read::find::Found;
 use crate::entry::write::remove::remove;
 use crate::error::{Error, ErrorKind, Result};
-use crate::folder::survey::{FileRole, Shard, State, survey};
+use crate::folder::survey::{FileRole, RecordState, Shard, survey};
 use crate::folder::sweep::Claims;
 use crate::folder::walk::Unlisted;
 use crate::key::Key;
@@ -83,12 +83,12 @@ pub struct VerifyReport {
 
 fn listed<S: Serializer>(problems: &[(PathBuf, Problem)], serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Listed<'a> {
+    struct ListedFolder<'a> {
         path: Cow<'a, str>,
         problem: &'static str,
         text: String,
     }
-    serializer.collect_seq(problems.iter().map(|(path, problem)| Listed {
+    serializer.collect_seq(problems.iter().map(|(path, problem)| ListedFolder {
         path: path.to_string_lossy(),
         problem: problem.name(),
         text: problem.to_string(),
@@ -172,7 +172,7 @@ pub struct Checked {
     pub bytes: u64,
 }
 
-/// How far a check has come, and the function that is told so.
+/// How far a check has come, and the function that hears of it.
 pub(crate) struct Watcher<'a> {
     entries: AtomicU64,
     bytes: AtomicU64,
@@ -198,7 +198,7 @@ impl<'a> Watcher<'a> {
 /// Returns an error when the folder can't be listed; one in it that can't be is a problem.
 pub(crate) fn verify(disk: &Disk, repair: Repair, watcher: &Watcher<'_>) -> Result<VerifyReport> {
     let checked =
-        survey(disk, |report: &mut VerifyReport, shard| Check { disk, repair, report, watcher }.shard(shard))?;
+        survey(disk, |report: &mut VerifyReport, shard| FolderCheck { disk, repair, report, watcher }.shard(shard))?;
     let mut report = checked.tallies.into_iter().fold(VerifyReport::default(), VerifyReport::merge);
     report.problems.extend(
         checked
@@ -211,14 +211,14 @@ pub(crate) fn verify(disk: &Disk, repair: Repair, watcher: &Watcher<'_>) -> Resu
 }
 
 /// The check of one shard, whose findings go into a report.
-struct Check<'a> {
+struct FolderCheck<'a> {
     disk: &'a Disk,
     repair: Repair,
     report: &'a mut VerifyReport,
     watcher: &'a Watcher<'a>,
 }
 
-impl Check<'_> {
+impl FolderCheck<'_> {
     fn shard(mut self, shard: &Shard<'_>) {
         let mut claims = Claims::default();
         for (key, _) in shard.records() {
@@ -229,15 +229,17 @@ impl Check<'_> {
     }
 
     /// Checks an entry, and again if it was replaced meanwhile; returns what its record was in the end.
-    fn record(&mut self, shard: &Shard<'_>, key: Key) -> State {
+    fn record(&mut self, shard: &Shard<'_>, key: Key) -> RecordState {
         let (noted, before) = (self.report.problems.len(), self.report.bytes);
         loop {
             self.report.problems.truncate(noted);
             let state = shard.state(key);
             let checked = match &state {
-                State::Entry(found) => self.files(shard, found),
-                State::Gone => return state,
-                State::Damaged(error) | State::Newer(error) | State::Unreadable(error) => Err(error.again()),
+                RecordState::Entry(found) => self.files(shard, found),
+                RecordState::Gone => return state,
+                RecordState::Damaged(error) | RecordState::Newer(error) | RecordState::Unreadable(error) => {
+                    Err(error.again())
+                }
             };
             if checked.is_ok() || is_same(&state, &shard.state(key)) {
                 self.report.entries += 1;
@@ -264,7 +266,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn wrong(&mut self, shard: &Shard<'_>, key: Key, state: &State, error: &Error) {
+    fn wrong(&mut self, shard: &Shard<'_>, key: Key, state: &RecordState, error: &Error) {
         let name = format!("{key}.record");
         let problem = match error.kind() {
             ErrorKind::Newer => {
@@ -284,8 +286,8 @@ impl Check<'_> {
     }
 
     /// Removes a damaged entry: its record first, then the files that it names.
-    fn remove(&mut self, shard: &Shard<'_>, name: &str, state: &State) {
-        let record = if let State::Entry(found) = state { Some(&found.record) } else { None };
+    fn remove(&mut self, shard: &Shard<'_>, name: &str, state: &RecordState) {
+        let record = if let RecordState::Entry(found) = state { Some(&found.record) } else { None };
         let files = record.into_iter().flat_map(|record| record.files()).map(|file| shard.path(file));
         let mut left = Vec::new();
         let stays = |file: &str, error| left.push((file.to_owned(), error));
@@ -315,12 +317,12 @@ impl Check<'_> {
 }
 
 /// Whether a record is the one that it was.
-fn is_same(was: &State, now: &State) -> bool {
+fn is_same(was: &RecordState, now: &RecordState) -> bool {
     match (was, now) {
-        (State::Entry(was), State::Entry(now)) => was.record == now.record,
-        (State::Damaged(was), State::Damaged(now))
-        | (State::Newer(was), State::Newer(now))
-        | (State::Unreadable(was), State::Unreadable(now)) => was.to_string() == now.to_string(),
+        (RecordState::Entry(was), RecordState::Entry(now)) => was.record == now.record,
+        (RecordState::Damaged(was), RecordState::Damaged(now))
+        | (RecordState::Newer(was), RecordState::Newer(now))
+        | (RecordState::Unreadable(was), RecordState::Unreadable(now)) => was.to_string() == now.to_string(),
         _ => false,
     }
 }

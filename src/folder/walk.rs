@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::entry::site::is_shard;
 use crate::error::{Error, Result};
-use crate::store::{Disk, Item, Kind, OpenFolder};
+use crate::store::{Disk, FileKind, Item, OpenFolder};
 use crate::threads::lock;
 
 /// A walk waits for the file system more than it computes: two threads help on one core, and more than these add
@@ -21,11 +21,11 @@ pub(crate) fn threads() -> usize {
 pub(crate) struct Shards {
     /// The folders of the functions.
     functions: Vec<String>,
-    queue: Mutex<Queue>,
+    queue: Mutex<ShardQueue>,
 }
 
 #[derive(Default)]
-struct Queue {
+struct ShardQueue {
     /// The next one to be listed.
     function: usize,
     /// The shards of the function before it.
@@ -87,6 +87,6 @@ impl Shards {
 
 /// What is in `folder`, by its names below the root; files aside, but not links, which are errors when they are listed.
 fn folders(disk: &Disk, folder: &str, wanted: fn(&str) -> bool) -> Result<Vec<String>> {
-    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != Kind::File && wanted(&item.name));
+    let items = disk.list(folder)?.into_iter().filter(|item| item.kind != FileKind::File && wanted(&item.name));
     Ok(items.map(|item| format!("{folder}/{}", item.name)).collect())
 }

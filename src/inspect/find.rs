@@ -5,14 +5,14 @@ use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::PlannedEntry;
 use crate::folder::list::Entries;
-use crate::folder::survey::{FileRole, State};
+use crate::folder::survey::{FileRole, RecordState};
 use crate::folder::verify::check_array;
 use crate::folder::walk::Shards;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::record::ArrayRecord;
-use crate::store::{Disk, Kind};
-use crate::tier::{Target, mark};
+use crate::store::{Disk, FileKind};
+use crate::tier::{RemovedScope, mark};
 
 /// The shortest beginning of a key that is looked for.
 const SHORTEST: usize = 4;
@@ -220,7 +220,7 @@ impl Memory {
         let Some(engine) = self.writable("remove an entry")? else { return Ok(false) };
         let Some(site) = engine.find_site(&id)? else { return Ok(false) };
         let found = engine.archive.read_record(&site.record()).ok().flatten();
-        mark(&engine.archive.disk, &Target::Key(site.key()));
+        mark(&engine.archive.disk, &RemovedScope::Key(site.key()));
         engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 
@@ -266,7 +266,7 @@ impl Engine {
     pub(super) fn find_site(&self, id: &impl EntryId) -> Result<Option<Site>> {
         let mut found = self.find_sites(id)?;
         // Somebody may have put a copy of a record into another function's folder, where it isn't an entry.
-        let home = found.iter().position(|site| found.len() == 1 || matches!(self.state(site), State::Entry(_)));
+        let home = found.iter().position(|site| found.len() == 1 || matches!(self.state(site), RecordState::Entry(_)));
         Ok((!found.is_empty()).then(|| found.swap_remove(home.unwrap_or(0))))
     }
 
@@ -291,9 +291,9 @@ impl Engine {
         loop {
             let Some(before) = disk.stat(&name)? else { return Ok(false) };
             let (found, error) = match self.state(site) {
-                State::Gone | State::Newer(_) => return Ok(false),
-                State::Damaged(error) | State::Unreadable(error) => (None, error),
-                State::Entry(found) => {
+                RecordState::Gone | RecordState::Newer(_) => return Ok(false),
+                RecordState::Damaged(error) | RecordState::Unreadable(error) => (None, error),
+                RecordState::Entry(found) => {
                     let check = |array: &ArrayRecord| check_array(disk, &site.file(&array.file), array).map(drop);
                     match found.record.arrays.iter().try_for_each(check) {
                         Ok(()) => return Ok(false),
@@ -311,22 +311,22 @@ impl Engine {
         }
     }
 
-    fn state(&self, site: &Site) -> State {
-        State::read(&self.archive.disk, &site.record(), site.key(), site.folder())
+    fn state(&self, site: &Site) -> RecordState {
+        RecordState::read(&self.archive.disk, &site.record(), site.key(), site.folder())
     }
 
     /// The entry at `site`; an error if its record is no entry.
     pub(super) fn entry_at(&self, site: &Site) -> Result<Option<Entry>> {
         match self.state(site) {
-            State::Entry(found) => Ok(Some(Entry::new(&self.archive.disk, &site.record(), *found))),
-            State::Gone => Ok(None),
-            State::Damaged(error) | State::Newer(error) | State::Unreadable(error) => Err(error),
+            RecordState::Entry(found) => Ok(Some(self.archive.entry(&site.record(), *found))),
+            RecordState::Gone => Ok(None),
+            RecordState::Damaged(error) | RecordState::Newer(error) | RecordState::Unreadable(error) => Err(error),
         }
     }
 
     fn ambiguous(&self, digits: &str, found: &[Site], count: usize) -> Error {
         let candidates = found.iter().take(LISTED).map(|site| match self.state(site) {
-            State::Entry(found) => format!("{} ({})", site.key(), crate::digest::escaped(&found.record.function)),
+            RecordState::Entry(found) => format!("{} ({})", site.key(), crate::digest::escaped(&found.record.function)),
             _ => site.key().to_string(),
         });
         let mut listed = candidates.collect::<Vec<_>>().join(", ");
@@ -362,7 +362,7 @@ fn candidates(disk: &Disk, digits: &str, folder: Option<String>) -> Result<Vec<S
     let folders = match folder {
         Some(folder) => vec![folder],
         None => {
-            let functions = disk.list("f")?.into_iter().filter(|item| item.kind == Kind::Folder);
+            let functions = disk.list("f")?.into_iter().filter(|item| item.kind == FileKind::Folder);
             functions.map(|item| format!("f/{}", item.name)).collect()
         }
     };

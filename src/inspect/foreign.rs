@@ -15,7 +15,7 @@ use crate::entry::write::code_parts::{is_code_record, keep_code_record};
 use crate::entry::write::put::Sink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::arrival::{self, take_array, take_overflow};
-use crate::folder::survey::State;
+use crate::folder::survey::RecordState;
 use crate::key::{self, Key};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Compression, any_value};
@@ -150,10 +150,10 @@ impl Memory {
 impl Engine {
     /// Whether a good record stands at `site`.
     fn has(&self, site: &Site) -> Result<bool> {
-        match State::read(&self.archive.disk, &site.record(), site.key(), site.folder()) {
-            State::Entry(_) => Ok(true),
-            State::Newer(error) | State::Unreadable(error) => Err(error),
-            State::Damaged(_) | State::Gone => Ok(false),
+        match RecordState::read(&self.archive.disk, &site.record(), site.key(), site.folder()) {
+            RecordState::Entry(_) => Ok(true),
+            RecordState::Newer(error) | RecordState::Unreadable(error) => Err(error),
+            RecordState::Damaged(_) | RecordState::Gone => Ok(false),
         }
     }
 }

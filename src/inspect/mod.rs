@@ -49,7 +49,7 @@ use crate::{entry::Entry, memory::Memory};
 pub use crate::digest::Order;
 pub use crate::entry::{AnyArray, StoredArray};
 pub use crate::folder::{Checked, Executed, Plan, PlanReason, PlannedEntry, PlannedFunction};
-pub use crate::key::{CodePart, Function};
+pub use crate::key::{CodePart, Function, shown_path};
 pub use crate::payload::Value;
 pub use crate::record::{Argument, Producer};
 pub use crate::results::{Dependents, Lineage, Link};

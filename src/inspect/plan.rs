@@ -8,7 +8,7 @@ use crate::folder::evict::planning::{Seen, named};
 use crate::folder::{Evicted, Executed, Limits, Plan, PlanReason};
 use crate::key;
 use crate::memory::Memory;
-use crate::tier::{Target, mark};
+use crate::tier::{RemovedScope, mark};
 
 impl Memory {
     /// Plans what [`reduce_size`](Self::reduce_size) would remove, and sums up how long it would take to compute that
@@ -108,7 +108,7 @@ impl Memory {
         let engine = self.writable("execute a plan")?.ok_or_else(disabled)?;
         // What a limit takes may come back from a tier; what somebody has named may not.
         let named = plan.entries().filter(|entry| entry.reason() == PlanReason::Named);
-        named.for_each(|entry| mark(&engine.archive.disk, &Target::Key(entry.key())));
+        named.for_each(|entry| mark(&engine.archive.disk, &RemovedScope::Key(entry.key())));
         let executed = engine.evictor.execute(plan);
         engine.archive.forget_codes();
         executed

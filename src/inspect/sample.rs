@@ -43,15 +43,15 @@ impl Memory {
         if !(share > 0.0 && share <= 1.0) {
             return Err(Error::invalid(format!("share is {share}, expected more than 0 and at most 1")));
         }
-        let (mut listed, mut unlisted) = (Listed::default(), Vec::new());
+        let (mut listed, mut unlisted) = (Places::default(), Vec::new());
         if let Some(engine) = &self.0 {
             engine.archive.reopen(false);
             let disk = &engine.archive.disk;
             let bad = |folder: Unlisted| unlisted.push((disk.path_of(&folder.name), Err(folder.error)));
-            listed = Listed::of(disk, function, bad)?;
+            listed = Places::of(disk, function, bad)?;
             spread(&mut listed.places, share);
         }
-        let Listed { folders, places } = listed;
+        let Places { folders, places } = listed;
         Ok(unlisted.into_iter().chain(places.into_iter().filter_map(move |(key, folder)| {
             let engine = self.0.as_ref()?;
             let site = Site::new(folders[folder as usize].clone(), key);
@@ -64,14 +64,14 @@ impl Memory {
 
 /// Where records are, in a few bytes each.
 #[derive(Default)]
-struct Listed {
+struct Places {
     /// The folders of functions.
     folders: Vec<String>,
     /// The key of each, and the index of its folder: in the order of the keys, which are random.
     places: Vec<(Key, u32)>,
 }
 
-impl Listed {
+impl Places {
     /// The records of a function, or of all; `bad` hears of folders that can't be listed.
     fn of(disk: &Disk, function: Option<&str>, mut bad: impl FnMut(Unlisted)) -> Result<Self> {
         let shards = match function {

@@ -11,7 +11,7 @@ pub(crate) struct ArgumentDigest {
     pub(crate) digest: Digest,
     /// The digest rests on the claim of a record that this process hasn't verified.
     pub(crate) claimed: bool,
-    /// Nothing of its value is told.
+    /// Nothing of its value is recorded or shown.
     pub(crate) secret: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The digest of a function's code and of the code it names in `depends(…)`.
 
 use super::part::Part;
-use super::{CodePart, Helpers, Stream, object, text_digest};
+use super::{CodePart, Fact, Helpers, KeyStream, object};
 use crate::digest::Digest;
 use crate::error::Result;
 
@@ -60,20 +60,6 @@ enum How {
     Body,
 }
 
-/// Something the tokens refer to and don't contain.
-pub enum Fact {
-    /// The edition of the crate, which decides what some texts mean.
-    Edition(&'static str),
-    /// The value of a `cfg` predicate.
-    Cfg(&'static str, bool),
-    /// The value of an `env!` or `option_env!`.
-    Env(&'static str, Option<&'static str>),
-    /// The bytes of an `include_str!`, `include_bytes!` or `include!`.
-    Include(&'static str, &'static [u8]),
-    /// The value of `module_path!()`.
-    Module(&'static str),
-}
-
 /// Gives every type the answer "no code", which the inherent constants of companions and `#[code]` types shadow.
 pub trait HasCode {
     /// The code of the item itself.
@@ -92,7 +78,7 @@ impl Code {
     /// What the root leaves out it leaves out everywhere: under `"body"` the packages' versions, under `"version"`
     /// everything else. Under `"auto"` it is the version of its own crate, whose helpers it has found.
     pub(crate) fn digest(&'static self) -> Result<Digest> {
-        let mut stream = Stream::new("ndcache-code:1");
+        let mut stream = KeyStream::new("ndcache-code:1");
         let counted = match self.counts {
             CodeScope::Version => vec![self],
             _ => self.reachable(),
@@ -123,17 +109,17 @@ impl Code {
         parts
     }
 
-    /// What is told of [`Self::parts`], with the reasons.
+    /// The names of [`Self::parts`], with the reason why each counts.
     pub(crate) fn code_parts(&'static self, path: &str) -> Vec<CodePart> {
-        let mut told: Vec<CodePart> = self.helpers.code_parts().collect();
-        if told.is_empty() {
-            told.push(CodePart { name: path.to_owned(), file: None, why: "the function itself".to_owned() });
+        let mut parts: Vec<CodePart> = self.helpers.code_parts().collect();
+        if parts.is_empty() {
+            parts.push(CodePart { name: path.to_owned(), file: None, why: "the function itself".to_owned() });
         }
         if !matches!(self.counts, CodeScope::Version) {
             let named = self.named().into_iter().skip(1);
-            told.extend(named.map(|(name, _)| CodePart { name, file: None, why: "named in `depends(…)`".to_owned() }));
+            parts.extend(named.map(|(name, _)| CodePart { name, file: None, why: "named in `depends(…)`".to_owned() }));
         }
-        told
+        parts
     }
 
     /// How `code` enters this digest.
@@ -191,7 +177,7 @@ impl Code {
     }
 
     fn own_digest(&self, how: How) -> Result<Digest> {
-        let mut stream = Stream::new("ndcache-item:1");
+        let mut stream = KeyStream::new("ndcache-item:1");
         match self.counts {
             _ if how == How::Body => {
                 stream.text("body");
@@ -222,7 +208,7 @@ impl Code {
         Ok(stream.finish())
     }
 
-    fn feed_body(&self, stream: &mut Stream) {
+    fn feed_body(&self, stream: &mut KeyStream) {
         stream.bytes(&self.tokens);
         stream.length(self.facts.len());
         for fact in self.facts {
@@ -236,49 +222,5 @@ impl Dependency {
         let kinds = ["", "impl "].into_iter().chain(std::iter::repeat("impl "));
         let codes = self.codes.iter().zip(kinds);
         codes.filter_map(|(code, kind)| code.map(|code_of| (format!("{kind}{}", self.name), code_of())))
-    }
-}
-
-impl Fact {
-    /// Name and value, in words. What may be long or nobody's business counts by its digest.
-    pub(super) fn part(&self) -> (String, String) {
-        match self {
-            Fact::Edition(edition) => ("edition".to_owned(), (*edition).to_owned()),
-            Fact::Cfg(predicate, value) => (format!("cfg({predicate})"), value.to_string()),
-            Fact::Env(name, value) => {
-                (format!("env({name})"), value.map_or_else(String::new, |value| text_digest(value).to_string()))
-            }
-            Fact::Include(name, bytes) => (format!("include({name})"), Digest::of(bytes).to_string()),
-            Fact::Module(path) => ("module_path".to_owned(), (*path).to_owned()),
-        }
-    }
-
-    pub(super) fn feed(&self, stream: &mut Stream) {
-        match self {
-            Fact::Edition(edition) => {
-                stream.text("edition");
-                stream.text(edition);
-            }
-            Fact::Cfg(predicate, value) => {
-                stream.text("cfg");
-                stream.text(predicate);
-                stream.number(u64::from(*value));
-            }
-            Fact::Env(name, value) => {
-                stream.text("env");
-                stream.text(name);
-                stream.length(value.iter().len());
-                stream.text(value.unwrap_or(""));
-            }
-            Fact::Include(name, bytes) => {
-                stream.text("include");
-                stream.text(name);
-                stream.bytes(bytes);
-            }
-            Fact::Module(path) => {
-                stream.text("module");
-                stream.text(path);
-            }
-        }
     }
 }

@@ -7,9 +7,9 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::{LazyLock, OnceLock, RwLock};
 
-use super::path::{folder, is_plain_path, shown};
-use super::run_time::RunTime;
-use super::{Code, CodePart, CodeScope, Part, Stream, object};
+use super::path::{folder, is_plain_path, shown_path};
+use super::run_time::{FunctionDigests, RunTime, function_stream};
+use super::{Code, CodePart, CodeScope, Part, object};
 use crate::digest::{Digest, TypeSequence, ambiguity, number_of, strip_lifetimes, type_number};
 use crate::error::{Error, Result};
 use crate::threads::fork::ForkMutex;
@@ -122,14 +122,7 @@ struct Resolved {
     path: String,
     folder: String,
     /// The digests of path and code; or why the function can't be cached.
-    digests: Result<Digests>,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) struct Digests {
-    pub(crate) code: Digest,
-    /// The digest of path and code together.
-    pub(crate) function: Digest,
+    digests: Result<FunctionDigests>,
 }
 
 impl Function {
@@ -185,7 +178,7 @@ impl Function {
 
     /// Its path for a reader: no word of package, binary and crate twice.
     pub(crate) fn shown(&self) -> Cow<'_, str> {
-        shown(self.path())
+        shown_path(self.path())
     }
 
     /// The folder of its entries, below the cache's root.
@@ -194,7 +187,7 @@ impl Function {
     }
 
     /// The digests of its code and of path and code, or the reason why its calls bypass the cache.
-    pub(crate) fn digests(&self) -> Result<Digests, &Error> {
+    pub(crate) fn digests(&self) -> Result<FunctionDigests, &Error> {
         self.resolved().digests.as_ref().copied()
     }
 
@@ -253,7 +246,7 @@ impl Function {
         self.macro_code().is_some_and(|code| matches!(code.counts, CodeScope::Build(_)))
     }
 
-    /// The digest of the id of the build that it belongs to, if that can be told.
+    /// The digest of the id of the build that it belongs to, if that is known.
     pub(crate) fn build(&self) -> Option<Digest> {
         // Without a wait: a forked child doesn't have the thread that it would wait for.
         self.build.get().copied().unwrap_or_else(|| {
@@ -348,7 +341,7 @@ impl Function {
             if self.counts_build() {
                 stream.number(self.type_numbers()[1]);
             }
-            Digests { code, function: stream.finish() }
+            FunctionDigests { code, function: stream.finish() }
         });
         Resolved { folder: folder(&path), path, digests }
     }
@@ -410,16 +403,6 @@ impl Function {
     }
 }
 
-/// What names a function: path, type that it belongs to, package and code.
-pub(super) fn function_stream(path: &str, member: &str, mark: &str, code: Digest) -> Stream {
-    let mut stream = Stream::new("ndcache-function:1");
-    stream.text(path);
-    stream.text(member);
-    stream.text(mark);
-    stream.digest(code);
-    stream
-}
-
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Function({})", self.path())
@@ -464,11 +447,11 @@ fn of_type<T: ?Sized>(base: &'static Function, member: fn(&'static str, u64) -> 
     }
 }
 
-type Members = HashMap<(usize, TypeId), &'static Function, BuildHasherDefault<DefaultHasher>>;
+type MemberFunctions = HashMap<(usize, TypeId), &'static Function, BuildHasherDefault<DefaultHasher>>;
 
 /// The functions that each type was given; nobody waits for it: another thread may have held it when this process was
 /// forked. A function that isn't found here is looked for among those that were made.
-static MEMBERS: RwLock<Members> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
+static MEMBERS: RwLock<MemberFunctions> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 fn interned(base: &'static Function, id: TypeId, member: impl FnOnce() -> Member) -> &'static Function {
     let of = (std::ptr::from_ref(base).addr(), id);
@@ -485,7 +468,7 @@ fn made(
     of: (usize, TypeId),
     member: impl FnOnce() -> Member,
 ) -> &'static Function {
-    static MADE: LazyLock<ForkMutex<Members>> = LazyLock::new(ForkMutex::default);
+    static MADE: LazyLock<ForkMutex<MemberFunctions>> = LazyLock::new(ForkMutex::default);
     // A function that was made at run time is of no type.
     let Some(&definition) = base.macro_definition() else { return base };
     let make = || Box::leak(Box::new(Function { member: Some(member()), ..Function::new(definition) })) as &_;

@@ -1,6 +1,6 @@
 //! What `#[cache]` has found of the code that a function reaches in its crate.
 
-use super::{Fact, Part, Stream};
+use super::{Fact, KeyStream, Part};
 
 /// The helpers of one function, as the macro writes them down; a constant.
 pub struct Helpers {
@@ -40,7 +40,7 @@ pub struct CodePart {
 
 /// A line of `parts`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Line {
+struct PartLine {
     digest: &'static str,
     name: &'static str,
     file: &'static str,
@@ -51,7 +51,7 @@ impl Helpers {
     /// Where none are looked for.
     pub const NONE: Self = Self { digest: [0; 16], facts: &[], parts: "", unseen: "", is_whole_crate: false };
 
-    pub(super) fn feed(&self, stream: &mut Stream) {
+    pub(super) fn feed(&self, stream: &mut KeyStream) {
         stream.bytes(&self.digest);
         stream.length(self.facts.len());
         for HelperFact { item, fact, .. } in self.facts {
@@ -67,7 +67,7 @@ impl Helpers {
 
     /// The function itself, as the sources have it, and its helpers.
     pub(super) fn code_parts(&self) -> impl Iterator<Item = CodePart> {
-        let lines = self.lines().map(|Line { name, file, why, .. }| CodePart {
+        let lines = self.lines().map(|PartLine { name, file, why, .. }| CodePart {
             name: name.to_owned(),
             file: (!file.is_empty()).then(|| file.to_owned()),
             why: why.to_owned(),
@@ -88,14 +88,14 @@ impl Helpers {
     pub(super) fn hold(&self, other: &Self, path: &str) -> bool {
         let inner = other.lines().next();
         let path = path.split_once("::").map(|(_, path)| path);
-        let is_it = |line: Line| match inner {
+        let is_it = |line: PartLine| match inner {
             Some(inner) => inner.digest == line.digest && inner.name == line.name,
             None => path == Some(line.name),
         };
         self.is_whole_crate || self.lines().any(is_it)
     }
 
-    fn part(&self, line: Line) -> Part {
+    fn part(&self, line: PartLine) -> Part {
         let facts = self.facts.iter().filter(|fact| fact.helper == line.name).map(|fact| fact.fact.part());
         Part {
             name: line.name.to_owned(),
@@ -107,10 +107,10 @@ impl Helpers {
         }
     }
 
-    fn lines(&self) -> impl Iterator<Item = Line> + use<> {
+    fn lines(&self) -> impl Iterator<Item = PartLine> + use<> {
         self.parts.lines().filter_map(|line| {
             let mut fields = line.splitn(4, '\t');
-            Some(Line { digest: fields.next()?, name: fields.next()?, file: fields.next()?, why: fields.next()? })
+            Some(PartLine { digest: fields.next()?, name: fields.next()?, file: fields.next()?, why: fields.next()? })
         })
     }
 }

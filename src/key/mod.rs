@@ -3,7 +3,9 @@
 //! `docs/format.md` ("Keys") fixes every byte. No clock, no environment and no path of a machine enters a key.
 
 mod arguments;
+mod builder;
 mod code;
+mod fact;
 mod function;
 mod helpers;
 mod object;
@@ -13,13 +15,15 @@ mod run_time;
 mod types;
 
 pub(crate) use arguments::{ArgumentDigest, ArgumentDigests};
-pub use code::{Code, CodeOf, CodeScope, Dependency, Fact, HasCode};
+pub use builder::FunctionBuilder;
+pub(crate) use builder::interned;
+pub use code::{Code, CodeOf, CodeScope, Dependency, HasCode};
+pub use fact::Fact;
 pub use function::{Definition, Function, Naming, called, member, within};
 pub use helpers::{CodePart, HelperFact, Helpers};
 pub(crate) use part::{Part, changes};
-pub(crate) use path::{folder, shown};
-pub use run_time::FunctionBuilder;
-pub(crate) use run_time::interned;
+pub(crate) use path::folder;
+pub use path::shown_path;
 pub(crate) use types::Types;
 
 use std::fmt;
@@ -33,7 +37,7 @@ use crate::error::{Error, Result};
 /// Raised only when the rules of this module change; every older entry is then a miss.
 const KEY_VERSION: &str = "ndcache-key:1";
 
-/// Begins what secret arguments are told by in records.
+/// Begins the digests by which records know secret arguments.
 const SECRET_VERSION: &str = "ndcache-secret:1";
 
 /// Identifies one call: the same function, code, arguments and salt have the same key, in any process, on any
@@ -97,7 +101,7 @@ impl fmt::Debug for Key {
 
 /// The digest of all that names a call but the memory's salt; with its types, where the build is a part of the code.
 pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDigest], types: Option<u64>) -> Digest {
-    let mut stream = Stream::new(KEY_VERSION);
+    let mut stream = KeyStream::new(KEY_VERSION);
     stream.digest(function);
     stream.digest(result);
     stream.length(arguments.len());
@@ -113,7 +117,7 @@ pub(crate) fn unsalted(function: Digest, result: Digest, arguments: &[ArgumentDi
 
 /// A call's key in a memory with this salt.
 pub(crate) fn salted(unsalted: Digest, salt: &str) -> Key {
-    let mut stream = Stream::new(KEY_VERSION);
+    let mut stream = KeyStream::new(KEY_VERSION);
     stream.digest(unsalted);
     stream.text(salt);
     Key(stream.finish())
@@ -121,19 +125,19 @@ pub(crate) fn salted(unsalted: Digest, salt: &str) -> Key {
 
 /// What a record says of a secret argument of this digest, in a memory with this salt.
 pub(crate) fn secret_digest(digest: Digest, salt: &str) -> Digest {
-    let mut stream = Stream::new(SECRET_VERSION);
+    let mut stream = KeyStream::new(SECRET_VERSION);
     stream.text(salt);
     stream.digest(digest);
     stream.finish()
 }
 
 /// An unambiguous byte stream, hashed in one piece: lengths before texts, digests as they are.
-pub(crate) struct Stream(ByteStream<SHORT>);
+pub(crate) struct KeyStream(ByteStream<SHORT>);
 
 /// A key of a few arguments; XXH3 hashes that many bytes at once, by ways of its own.
 const SHORT: usize = 240;
 
-impl Stream {
+impl KeyStream {
     #[inline]
     pub(crate) fn new(domain: &str) -> Self {
         let mut stream = Self(ByteStream::new());

@@ -38,14 +38,14 @@ impl Part {
         self.name.rsplit("::").next().unwrap_or(&self.name)
     }
 
-    /// Whether it is a helper that `depends(…)` names as well, which is told of as that.
-    fn is_told(&self, named: &[Part]) -> bool {
+    /// Whether it is a helper that `depends(…)` names as well, which is shown as that.
+    fn is_shown(&self, named: &[Part]) -> bool {
         let last = self.last_name();
         self.is_found() && named.iter().any(|part| !part.is_found() && part.last_name() == last)
     }
 }
 
-/// What has changed from one code to another, each in words; empty where that can't be told.
+/// What has changed from one code to another, each in words; empty where that isn't known.
 pub(crate) fn changes(before: &[Part], now: &[Part]) -> Vec<String> {
     // What was before comes from a record.
     in_words(before, now).iter().map(|change| escaped(change).into_owned()).collect()
@@ -61,9 +61,9 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
         // Of the helpers then counts something else, too.
         return vec![format!("what counts as code: {} → {}", old.counts, new.counts)];
     }
-    let is_told = |part: &&Part| !part.is_told(before) && !part.is_told(now);
-    let mut left: Vec<&Part> = before.iter().filter(is_told).collect();
-    let mut now: Vec<&Part> = now.iter().filter(is_told).collect();
+    let is_shown = |part: &&Part| !part.is_shown(before) && !part.is_shown(now);
+    let mut left: Vec<&Part> = before.iter().filter(is_shown).collect();
+    let mut now: Vec<&Part> = now.iter().filter(is_shown).collect();
     // A helper that was moved is the one that has its digest, or else its name.
     let mut pairs = Vec::new();
     for is_same in [same_name, same_body, same_last_name] {

@@ -12,9 +12,20 @@ pub(super) fn is_plain_path(name: &str) -> bool {
     !name.is_empty() && head.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '#')
 }
 
-/// `app::load::table` of `app/app::load::table`, and of the binary `app/app/app::load::table`; `app/tool::load::table` of
-/// `app/tool/tool::load::table`.
-pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+/// A function's path for a reader, without the word of its crate twice, as messages and the command have it.
+///
+/// Two paths may look alike so: a list of several functions shows those in full. Costs no more than a copy of the path.
+///
+/// ```
+/// use ndcache::inspect::shown_path;
+///
+/// assert_eq!(shown_path("app/app::load::table"), "app::load::table");
+/// assert_eq!(shown_path("app/app/app::load::table"), "app::load::table"); // of a binary
+/// assert_eq!(shown_path("app/tool/tool::load::table"), "app/tool::load::table");
+/// assert_eq!(shown_path("a name of one's own"), "a name of one's own");
+/// ```
+#[must_use]
+pub fn shown_path(path: &str) -> Cow<'_, str> {
     let Some((before, item)) = path.rsplit_once('/') else { return path.into() };
     let Some((krate, _)) = item.split_once("::") else { return path.into() };
     let mut words: Vec<&str> = before.split('/').filter(|word| word.replace('-', "_") != krate).collect();
@@ -69,7 +80,7 @@ mod tests {
             ("squares, first edition", "squares, first edition"),
             ("a/b", "a/b"),
         ] {
-            assert_eq!(shown(path), expected);
+            assert_eq!(shown_path(path), expected);
         }
     }
 

@@ -30,7 +30,7 @@ impl Types {
         stored.is_none_or(|stored| self.agree(stored)) || build.is_none() || build != function.build()
     }
 
-    /// What a call is told whose key is that of other types.
+    /// The error of a call whose key is that of other types.
     pub(crate) fn disagreement(function: &str) -> Error {
         Error::unsupported(format!(
             "what is stored for this call of function `{function}` is of other types with the same names; derive \

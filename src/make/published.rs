@@ -1,4 +1,4 @@
-//! Which file `replace` put at a target's path, told to the step that saves it.
+//! Which file `replace` put at a target's path, reported to the step that saves it.
 
 use std::cell::RefCell;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use super::folder_of;
 
 /// The file that came to a target's path.
 #[derive(Debug)]
-pub(super) struct Published {
+pub(super) struct PublishedTarget {
     device: u64,
     inode: u64,
     /// Open, so that no other file gets its inode.
@@ -21,7 +21,7 @@ pub(super) struct Published {
 struct Watch {
     folder: PathBuf,
     name: OsString,
-    published: Option<Published>,
+    published: Option<PublishedTarget>,
 }
 
 thread_local! {
@@ -39,7 +39,7 @@ impl Drop for Guard {
 }
 
 /// Runs `save`, and tells which file this thread has put at `path` meanwhile. `path` is one of `Target`.
-pub(super) fn watch<T>(path: &Path, save: impl FnOnce() -> T) -> (T, Option<Published>) {
+pub(super) fn watch<T>(path: &Path, save: impl FnOnce() -> T) -> (T, Option<PublishedTarget>) {
     let watch = Watch {
         folder: folder_of(path).to_owned(),
         name: path.file_name().unwrap_or_default().to_owned(),
@@ -61,12 +61,12 @@ pub(super) fn note(path: &Path, file: File) {
     let (Ok(folder), Ok(found)) = (fs::canonicalize(folder_of(path)), file.metadata()) else { return };
     WATCHES.with_borrow_mut(|watches| {
         if let Some(watch) = watches.last_mut().filter(|watch| watch.folder == folder) {
-            watch.published = Some(Published { device: found.dev(), inode: found.ino(), _file: file });
+            watch.published = Some(PublishedTarget { device: found.dev(), inode: found.ino(), _file: file });
         }
     });
 }
 
-impl Published {
+impl PublishedTarget {
     pub(super) fn is(&self, found: &Metadata) -> bool {
         found.dev() == self.device && found.ino() == self.inode
     }

@@ -83,7 +83,7 @@ impl Memory {
             Some(file) => StepName::Path(file.bytes()),
             None => StepName::Name { function, name: target.name() },
         };
-        let step = Step { memory: self, records, place, file: file.as_ref(), target: &target };
+        let step = StepRun { memory: self, records, place, file: file.as_ref(), target: &target };
         match records.key(&call, &target.format()) {
             Ok(key) => step.make(call, key),
             Err(error) if records.writes() => {
@@ -151,7 +151,7 @@ impl Memory {
 }
 
 /// One step whose call has a key.
-struct Step<'a, P> {
+struct StepRun<'a, P> {
     memory: &'a Memory,
     records: StepRecords<'a>,
     place: StepName<'a>,
@@ -159,7 +159,7 @@ struct Step<'a, P> {
     target: &'a P,
 }
 
-impl<P> Step<'_, P> {
+impl<P> StepRun<'_, P> {
     fn make<A, R>(&self, call: Call<A, R>, key: Key) -> Result<P::Loaded>
     where
         P: Persister<R>,

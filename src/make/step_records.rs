@@ -10,7 +10,7 @@ use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{EVERY_FOLDER, FlightOutcome, Flights, Lead, Look, Need};
-use crate::key::{Function, Key, Stream, Types, changes};
+use crate::key::{Function, Key, KeyStream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec};
@@ -42,7 +42,7 @@ impl StepName<'_> {
     }
 
     fn digest(self) -> Digest {
-        let mut stream = Stream::new(SLOT_VERSION);
+        let mut stream = KeyStream::new(SLOT_VERSION);
         match self {
             Self::Path(path) => {
                 stream.text("path");
@@ -241,7 +241,7 @@ impl StepRecords<'_> {
         if format.is_empty() {
             return Ok(key);
         }
-        let mut stream = Stream::new(SLOT_VERSION);
+        let mut stream = KeyStream::new(SLOT_VERSION);
         stream.text("format");
         stream.text(format);
         stream.digest(key.digest());
@@ -411,7 +411,7 @@ fn named(place: StepName<'_>) -> (Digest, String) {
 
 /// The key by which `Mode::Refresh` notes that a call was made at a place; no key of a call.
 fn made_key(key: Key, place: StepName<'_>) -> Key {
-    let mut stream = Stream::new(SLOT_VERSION);
+    let mut stream = KeyStream::new(SLOT_VERSION);
     stream.text("made");
     stream.digest(key.digest());
     stream.digest(place.digest());

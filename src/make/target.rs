@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::folder_of;
 use super::mapping;
-use super::published::Published;
+use super::published::PublishedTarget;
 use crate::digest::{CLOCK_STEP, Digest, FileContent, digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::TargetRecord;
@@ -102,11 +102,11 @@ impl Target {
     }
 
     /// How the file looks that was just saved; `None` if somebody else has replaced or removed it since, as far as
-    /// that can be told.
+    /// that can be known.
     ///
     /// # Errors
     /// Returns an error when there is none, and never was.
-    pub(super) fn saved_as(&self, published: Option<&Published>) -> Result<Option<FileFacts>> {
+    pub(super) fn saved_as(&self, published: Option<&PublishedTarget>) -> Result<Option<FileFacts>> {
         match published {
             None => self.saved().map(|found| Some(FileFacts::of(&found))),
             Some(published) => Ok(self.stat()?.filter(|found| published.is(found)).map(|found| FileFacts::of(&found))),
@@ -116,7 +116,7 @@ impl Target {
     /// Whether what stands there is the file that looked so.
     ///
     /// # Errors
-    /// Returns an error when that can't be told.
+    /// Returns an error when that can't be found out.
     pub(super) fn is_still(&self, before: FileFacts) -> Result<bool> {
         Ok(self.stat()?.is_some_and(|found| FileFacts::of(&found) == before))
     }
@@ -173,7 +173,7 @@ impl Target {
     /// Compares what stands there with what was made; `trusted` says that no restart came in between.
     ///
     /// # Errors
-    /// Returns an error when that can't be told.
+    /// Returns an error when that can't be found out.
     pub(super) fn compare(&self, made: &TargetRecord, trusted: bool) -> Result<TargetState> {
         let Some(found) = self.stat()? else { return Ok(TargetState::Other("the target is missing".to_owned())) };
         let path = self.path.display();

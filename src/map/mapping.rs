@@ -19,9 +19,9 @@ use crate::error::{Error, Result};
 ///
 /// Nothing is read ahead and no advice is given: a page is read when it is first touched.
 #[derive(Clone)]
-pub(crate) struct Mapping(Arc<Mapped>);
+pub(crate) struct Mapping(Arc<MappedRegion>);
 
-struct Mapped {
+struct MappedRegion {
     /// The registration of the first array that was made of the bytes: it lasts as long as they do, so that the same
     /// array made again is registered already. Declared before the bytes, so that it is dropped before them.
     registration: OnceLock<Option<Registration>>,
@@ -57,7 +57,7 @@ impl Mapping {
     }
 
     fn new(bytes: Mmap) -> Self {
-        Self(Arc::new(Mapped { registration: OnceLock::new(), bytes }))
+        Self(Arc::new(MappedRegion { registration: OnceLock::new(), bytes }))
     }
 
     /// Registers an array of these bytes; `None` if that is done, for as long as they last.
@@ -131,7 +131,7 @@ impl SharedMapping {
 }
 
 /// A mapping that somebody else keeps.
-pub(crate) struct WeakMapping(Weak<Mapped>);
+pub(crate) struct WeakMapping(Weak<MappedRegion>);
 
 impl WeakMapping {
     /// The mapping, unless it is gone.

@@ -8,43 +8,43 @@ use std::os::fd::AsRawFd;
 
 /// What a lock keeps from others.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum LockKind {
     Read,
     Write,
     Unlock,
 }
 
 /// A lock of another open file.
-pub(crate) struct Found {
-    pub(crate) kind: Kind,
+pub(crate) struct FoundLock {
+    pub(crate) kind: LockKind,
     pub(crate) offset: i64,
 }
 
 /// Locks these bytes for this open file, or gives them back; an error if another one has them.
 #[cfg(target_os = "linux")]
-pub(crate) fn set(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<()> {
+pub(crate) fn set(file: &File, kind: LockKind, offset: i64, length: i64) -> std::io::Result<()> {
     control(file, libc::F_OFD_SETLK, kind, offset, length).map(drop)
 }
 
 /// A lock on these bytes that another open file has, and that excludes one of this kind: any excludes a write lock, and
 /// only a write lock excludes a read lock.
 #[cfg(target_os = "linux")]
-pub(crate) fn find(file: &File, kind: Kind, offset: i64, length: i64) -> std::io::Result<Option<Found>> {
+pub(crate) fn find(file: &File, kind: LockKind, offset: i64, length: i64) -> std::io::Result<Option<FoundLock>> {
     let found = control(file, libc::F_OFD_GETLK, kind, offset, length)?;
     let kind = match i32::from(found.l_type) {
         libc::F_UNLCK => return Ok(None),
-        libc::F_RDLCK => Kind::Read,
-        _ => Kind::Write,
+        libc::F_RDLCK => LockKind::Read,
+        _ => LockKind::Write,
     };
-    Ok(Some(Found { kind, offset: found.l_start }))
+    Ok(Some(FoundLock { kind, offset: found.l_start }))
 }
 
 #[cfg(target_os = "linux")]
-fn control(file: &File, command: i32, kind: Kind, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
+fn control(file: &File, command: i32, kind: LockKind, offset: i64, length: i64) -> std::io::Result<libc::flock64> {
     let kind = match kind {
-        Kind::Read => libc::F_RDLCK,
-        Kind::Write => libc::F_WRLCK,
-        Kind::Unlock => libc::F_UNLCK,
+        LockKind::Read => libc::F_RDLCK,
+        LockKind::Write => libc::F_WRLCK,
+        LockKind::Unlock => libc::F_UNLCK,
     };
     let mut range = libc::flock64 {
         l_type: kind as libc::c_short,
@@ -80,11 +80,11 @@ pub(crate) fn open_anew(_: &File) -> std::io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn set(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<()> {
+pub(crate) fn set(_: &File, _: LockKind, _: i64, _: i64) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn find(_: &File, _: Kind, _: i64, _: i64) -> std::io::Result<Option<Found>> {
+pub(crate) fn find(_: &File, _: LockKind, _: i64, _: i64) -> std::io::Result<Option<FoundLock>> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -6,7 +6,10 @@ use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
 use crate::digest::{Digest, DigestHash};
-use crate::memo::table::{BYTES, ENTRY, MemoHandle};
+use crate::memo::entry::{ENTRY, MemoHandle};
+
+/// What a stripe may hold on to, in bytes of memory and of mapped files.
+pub(super) const BYTES: u64 = 8 << 20;
 
 /// The share of the one that came last. What is heavier has its place among the others, who refuse it if they must.
 const NEWEST: u64 = BYTES / 4;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::digest::PlainKey;
 use crate::key::Key;
 use crate::memo::clock;
-use crate::memo::table::{Memo, MemoEntry, MemoHandle};
+use crate::memo::entry::{MemoEntry, MemoHandle};
+use crate::memo::table::Memo;
 use crate::payload::Reader;
 use crate::stats::counts::Tally;
 

@@ -97,13 +97,13 @@ impl Memory {
             Some(engine) => engine.explain(call),
         };
         if reason != Reason::Hit {
-            return Explanation { reason, edited: false, tiers: self.told_by_tiers(call) };
+            return Explanation { reason, edited: false, tiers: self.tier_answers(call) };
         }
         let entry = self.entry_of(call).ok().flatten();
         let edited = entry.as_ref().is_some_and(Entry::edited);
         let is_from_tier = entry.is_some_and(|entry| entry.origin() == Some("tier"));
-        let told = is_from_tier.then(|| self.told_by_tiers(call).unwrap_or_else(|| "it came from one".to_owned()));
-        Explanation { reason, edited, tiers: told }
+        let tiers = is_from_tier.then(|| self.tier_answers(call).unwrap_or_else(|| "it came from one".to_owned()));
+        Explanation { reason, edited, tiers }
     }
 }
 
@@ -130,7 +130,7 @@ impl Engine {
             None if self.archive.reopen(false) => self.archive.read_record(name)?,
             found => found,
         };
-        Ok(found.map(|found| Entry::new(&self.archive.disk, name, found)))
+        Ok(found.map(|found| self.archive.entry(name, found)))
     }
 
     pub(crate) fn explain<C: Request>(&self, call: &C) -> Reason {

@@ -13,8 +13,8 @@ use crate::entry::write::put::Draft;
 use crate::error::{Error, Result};
 use crate::flight::Look;
 use crate::key::Function;
-use crate::memo::table::{MemoEntry, MemoHandle};
-use crate::memory::form::{Evaluated, Form, Owned, Shared, StoredEntry, Writable};
+use crate::memo::entry::{MemoEntry, MemoHandle};
+use crate::memory::form::{Evaluated, Owned, ResultForm, Shared, StoredEntry, Writable};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
 use crate::memory::turn::{ComputeTurn, NeededCall, Prepared, Waited};
@@ -81,7 +81,7 @@ impl Memory {
 }
 
 impl Memory {
-    pub(crate) fn evaluate<A, R, S: Form<R>>(&self, call: Call<A, R>, form: S) -> Evaluated<S::Out> {
+    pub(crate) fn evaluate<A, R, S: ResultForm<R>>(&self, call: Call<A, R>, form: S) -> Evaluated<S::Out> {
         let Some(engine) = &self.0 else {
             let expires = call.options().expires().map(|expires| nanoseconds(expires()));
             return self.run_uncached(call, form, expires);
@@ -137,14 +137,19 @@ impl Memory {
 
     /// Runs a function that looks nothing up: through this memory still, so that the cached calls inside know their mode.
     /// What is good for `lifetime` is so for the cached function that called, too.
-    fn run_uncached<A, R, S: Form<R>>(&self, call: Call<A, R>, form: S, lifetime: Option<u64>) -> Evaluated<S::Out> {
+    fn run_uncached<A, R, S: ResultForm<R>>(
+        &self,
+        call: Call<A, R>,
+        form: S,
+        lifetime: Option<u64>,
+    ) -> Evaluated<S::Out> {
         let value = form.keep(self.with(|| call.compute().0));
         Frame::expires(lifetime.and_then(good_until));
         Evaluated { value, fault: None }
     }
 
     /// Computes `call` unless another thread or process does so meanwhile, and stores the result.
-    fn compute_once<A, R, S: Form<R>>(
+    fn compute_once<A, R, S: ResultForm<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
@@ -169,7 +174,7 @@ impl Memory {
     }
 
     /// Computes without storing.
-    fn compute_only<A, R, S: Form<R>>(
+    fn compute_only<A, R, S: ResultForm<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
@@ -187,7 +192,7 @@ impl Memory {
         }
     }
 
-    fn compute_and_put<A, R, S: Form<R>>(
+    fn compute_and_put<A, R, S: ResultForm<R>>(
         &self,
         engine: &Engine,
         call: Call<A, R>,
@@ -283,7 +288,7 @@ impl Engine {
     }
 
     /// The stored result of a call that this thread has hit before; else the key that it is to be remembered by.
-    pub(crate) fn recall<A, R, S: Form<R>>(
+    pub(crate) fn recall<A, R, S: ResultForm<R>>(
         &self,
         call: &Call<A, R>,
         mode: Mode,
@@ -311,7 +316,7 @@ impl Engine {
 
     /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
     /// now.
-    fn again<C: Request, S: Form<C::Result>>(
+    fn again<C: Request, S: ResultForm<C::Result>>(
         &self,
         call: &C,
         site: &Site,
@@ -328,7 +333,12 @@ impl Engine {
     }
 
     /// The stored result of `call`.
-    pub(crate) fn hit<C: Request, S: Form<C::Result>>(&self, call: &C, site: &Site, form: S) -> Look<S::Out, Missing> {
+    pub(crate) fn hit<C: Request, S: ResultForm<C::Result>>(
+        &self,
+        call: &C,
+        site: &Site,
+        form: S,
+    ) -> Look<S::Out, Missing> {
         if call.is_refreshed() || self.is_due(site.key(), self.mode(call.options())) {
             return Look::Missing(Missing::Due);
         }
@@ -345,7 +355,7 @@ impl Engine {
 
     /// The result of `call` from the disk, where the entry may be replaced while it is read; from then on it is
     /// remembered, in place of what `was` remembered.
-    fn load<C: Request, S: Form<C::Result>>(
+    fn load<C: Request, S: ResultForm<C::Result>>(
         &self,
         call: &C,
         site: &Site,

@@ -3,7 +3,7 @@
 use crate::entry::read::arrays::Remembered;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::memo::table::MemoEntry;
+use crate::memo::entry::MemoEntry;
 use crate::memory::Engine;
 use crate::payload::{Codec, CopyOnWrite, Mappable, Reader};
 use crate::record::Record;
@@ -15,7 +15,7 @@ pub(crate) struct Evaluated<T> {
 }
 
 /// The form in which a result is asked for.
-pub(crate) trait Form<R>: Copy {
+pub(crate) trait ResultForm<R>: Copy {
     type Out;
     /// Loads the result of an entry.
     fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<Self::Out>;
@@ -39,7 +39,7 @@ pub(crate) struct Shared;
 #[derive(Clone, Copy)]
 pub(crate) struct Writable;
 
-impl<R> Form<R> for Owned {
+impl<R> ResultForm<R> for Owned {
     type Out = R;
 
     fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R> {
@@ -59,7 +59,7 @@ impl<R> Form<R> for Owned {
     }
 }
 
-impl<R: Mappable> Form<R> for Shared {
+impl<R: Mappable> ResultForm<R> for Shared {
     type Out = R::Mapped;
 
     fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R::Mapped> {
@@ -83,7 +83,7 @@ impl<R: Mappable> Form<R> for Shared {
     }
 }
 
-impl<R: CopyOnWrite> Form<R> for Writable {
+impl<R: CopyOnWrite> ResultForm<R> for Writable {
     type Out = R::Cow;
 
     fn load(self, entry: &StoredEntry<'_>, codec: Codec<R>) -> Result<R::Cow> {

@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use crate::call::request::CallOptions;
-use crate::entry::info::Entry;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::memory::Engine;
@@ -35,7 +34,7 @@ impl Engine {
     }
 
     fn is_valid(&self, options: &impl CallOptions, site: &Site, found: &Found) -> bool {
-        let entry = || Entry::new(&self.archive.disk, &site.record(), found.clone());
+        let entry = || self.archive.entry(&site.record(), found.clone());
         match (options.validate(), &self.settings.validate) {
             (Some(validate), _) => validate(&entry()),
             (None, Some(validate)) => validate.accepts(&entry()),

@@ -175,7 +175,7 @@ impl Engine {
         flights
     }
 
-    /// How arguments are told of.
+    /// How arguments are described.
     pub(crate) fn describe_options(&self) -> DescribeOptions<'_> {
         DescribeOptions { texts: self.settings.texts, salt: &self.settings.salt }
     }

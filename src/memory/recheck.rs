@@ -66,7 +66,7 @@ impl Memory {
         let Some(found) = engine.archive.find(site, function.path()).ok().filter(|found| !found.record.edited) else {
             return;
         };
-        let Some(_turn) = Turn::take(&engine.rechecks.turns, site.key()) else { return };
+        let Some(_turn) = RecheckTurn::take(&engine.rechecks.turns, site.key()) else { return };
         let key = site.key();
         let arguments = found.record.arguments.iter().map(ToString::to_string);
         let arguments = escaped(&arguments.collect::<Vec<_>>().join(", ")).into_owned();
@@ -165,7 +165,7 @@ impl Engine {
 
     /// A value as this memory would store it; no array is copied.
     fn fingerprint<R>(&self, value: &Normal<'_, R>) -> Result<Fingerprint> {
-        let mut arrays = Digests(Vec::new());
+        let mut arrays = ArrayDigests(Vec::new());
         let value = value.save(&mut arrays, self.settings.inline)?;
         Ok(Fingerprint { value, arrays: arrays.0 })
     }
@@ -191,9 +191,9 @@ impl Fingerprint {
 }
 
 /// Keeps of the arrays their digests, made of their bytes.
-struct Digests(Vec<Digest>);
+struct ArrayDigests(Vec<Digest>);
 
-impl ArraySink for Digests {
+impl ArraySink for ArrayDigests {
     fn put(&mut self, meta: &ArrayMeta, data: &[u8], known: Option<Digest>) -> Result<u32> {
         let index = u32::try_from(self.0.len()).map_err(|_| Error::unsupported("more than 2^32 arrays"))?;
         self.0.push(known.unwrap_or_else(|| meta.digest(tree(data))));
@@ -212,12 +212,12 @@ pub(crate) struct Turns {
 }
 
 /// The turn of one key: inside a recheck each key has one, so that recursion doesn't recheck again and again.
-struct Turn<'a> {
+struct RecheckTurn<'a> {
     turns: &'a ForkMutex<Turns>,
     outermost: bool,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> RecheckTurn<'a> {
     /// `None` if the key had its turn, or too many have theirs.
     fn take(turns: &'a ForkMutex<Turns>, key: Key) -> Option<Self> {
         let mut now = turns.lock();
@@ -234,7 +234,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for RecheckTurn<'_> {
     fn drop(&mut self) {
         let mut now = self.turns.lock();
         now.under_way = now.under_way.saturating_sub(1);
@@ -264,20 +264,20 @@ mod tests {
     #[test]
     fn inside_a_recheck_each_key_has_one_turn() {
         let turns = ForkMutex::default();
-        let outer = Turn::take(&turns, key("outer"));
-        assert!(outer.is_some() && Turn::take(&turns, key("outer")).is_none());
-        std::thread::scope(|scope| drop(scope.spawn(|| drop(Turn::take(&turns, key("inner")).unwrap())).join()));
-        assert!(Turn::take(&turns, key("inner")).is_none(), "on whichever thread");
+        let outer = RecheckTurn::take(&turns, key("outer"));
+        assert!(outer.is_some() && RecheckTurn::take(&turns, key("outer")).is_none());
+        std::thread::scope(|scope| drop(scope.spawn(|| drop(RecheckTurn::take(&turns, key("inner")).unwrap())).join()));
+        assert!(RecheckTurn::take(&turns, key("inner")).is_none(), "on whichever thread");
         drop(outer);
-        assert!(Turn::take(&turns, key("inner")).is_some());
+        assert!(RecheckTurn::take(&turns, key("inner")).is_some());
     }
 
     #[test]
     fn so_many_rechecks_are_under_way_at_most() {
         let turns = ForkMutex::default();
-        let mut held: Vec<_> = (0..AT_ONCE).map(|n| Turn::take(&turns, key(&n.to_string())).unwrap()).collect();
-        assert!(Turn::take(&turns, key("one more")).is_none());
+        let mut held: Vec<_> = (0..AT_ONCE).map(|n| RecheckTurn::take(&turns, key(&n.to_string())).unwrap()).collect();
+        assert!(RecheckTurn::take(&turns, key("one more")).is_none());
         held.pop();
-        assert!(Turn::take(&turns, key("one more")).is_some());
+        assert!(RecheckTurn::take(&turns, key("one more")).is_some());
     }
 }

@@ -237,9 +237,9 @@ impl Memory {
     }
 
     /// What tiers said of a call when they were last asked for it by this memory.
-    pub(crate) fn told_by_tiers(&self, call: &dyn AnyCall) -> Option<String> {
+    pub(crate) fn tier_answers(&self, call: &dyn AnyCall) -> Option<String> {
         let engine = self.0.as_ref()?;
-        engine.tiers.as_ref()?.core().told(engine.site(call).ok()?.key())
+        engine.tiers.as_ref()?.core().last_answers(engine.site(call).ok()?.key())
     }
 
     /// The tiers, for what takes a memory that may write.

@@ -12,7 +12,7 @@ use crate::folder::{Checked, Evicted, Limits, Repair, VerifyReport};
 use crate::key::{self, Function};
 use crate::memory::{Engine, Memory};
 use crate::stats::History;
-use crate::tier::{Target, mark};
+use crate::tier::{RemovedScope, mark};
 
 impl Engine {
     /// # Errors
@@ -56,7 +56,7 @@ impl Memory {
         engine.expect_writes(call.function(), call.options(), "remove an entry")?;
         let site = engine.site(call)?;
         let found = engine.archive.find(&site, call.function().path()).ok();
-        mark(&engine.archive.disk, &Target::Key(site.key()));
+        mark(&engine.archive.disk, &RemovedScope::Key(site.key()));
         engine.archive.remove(&site, found.as_ref().map(|found| &*found.record))
     }
 
@@ -91,7 +91,7 @@ impl Memory {
     /// # Ok::<(), ndcache::Error>(())
     /// ```
     pub fn clear_function_named(&self, function: &str) -> Result<Evicted> {
-        self.clear_tree("clear a function", &Target::of_function(function), &key::folder(function))
+        self.clear_tree("clear a function", &RemovedScope::of_function(function), &key::folder(function))
     }
 
     /// Removes everything that was stored, that is the folders `f/` and `m/` and nothing else of the cache folder,
@@ -121,7 +121,7 @@ impl Memory {
     /// Returns an error when a file can't be removed; all others are removed nevertheless.
     pub fn clear(&self) -> Result<Evicted> {
         let Some(engine) = self.writable("clear the cache")? else { return Ok(Evicted::default()) };
-        mark(&engine.archive.disk, &Target::All);
+        mark(&engine.archive.disk, &RemovedScope::All);
         let (entries, steps) = (engine.archive.disk.remove_tree("f"), engine.archive.disk.remove_tree("m"));
         engine.forget_all();
         let (entries, steps) = (entries?, steps?);
@@ -151,11 +151,11 @@ impl Memory {
     ///
     /// Returns an error when a file can't be removed; all others are removed nevertheless.
     pub fn clear_entries(&self) -> Result<Evicted> {
-        self.clear_tree("clear the entries", &Target::All, "f")
+        self.clear_tree("clear the entries", &RemovedScope::All, "f")
     }
 
     /// Removes a folder of entries with all that is in it, and marks that it was removed by hand.
-    fn clear_tree(&self, action: &str, target: &Target, folder: &str) -> Result<Evicted> {
+    fn clear_tree(&self, action: &str, target: &RemovedScope, folder: &str) -> Result<Evicted> {
         let Some(engine) = self.writable(action)? else { return Ok(Evicted::default()) };
         mark(&engine.archive.disk, target);
         let removed = engine.archive.disk.remove_tree(folder);

@@ -70,7 +70,7 @@ pub(crate) type InlineArray = (ArrayMeta, Vec<u8>);
 /// Returns an error of kind `Damaged` when the bytes are no stored value, and when it refers to an array that isn't
 /// there.
 pub(crate) fn any_value(bytes: &[u8], files: usize) -> Result<(Value, Vec<InlineArray>)> {
-    let mut tree = Tree { rest: bytes, files, inline: Vec::new(), parts: 0 };
+    let mut tree = ValueTree { rest: bytes, files, inline: Vec::new(), parts: 0 };
     let value = tree.value(0)?;
     match tree.rest.len() {
         0 => Ok((value, tree.inline)),
@@ -78,14 +78,14 @@ pub(crate) fn any_value(bytes: &[u8], files: usize) -> Result<(Value, Vec<Inline
     }
 }
 
-struct Tree<'a> {
+struct ValueTree<'a> {
     rest: &'a [u8],
     files: usize,
     inline: Vec<InlineArray>,
     parts: usize,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> ValueTree<'a> {
     fn value(&mut self, depth: u32) -> Result<Value> {
         // A value of our own nests that deep at most, and a variant adds a map.
         if depth > 2 * MAX_DEPTH {
@@ -228,7 +228,7 @@ impl<'a> Tree<'a> {
 
 /// `[stream, buffers]`
 fn pickled(bytes: &[u8]) -> Result<Value> {
-    let mut tree = Tree { rest: bytes, files: 0, inline: Vec::new(), parts: 0 };
+    let mut tree = ValueTree { rest: bytes, files: 0, inline: Vec::new(), parts: 0 };
     match tree.value(0)? {
         Value::List(items) => match items.as_slice() {
             [Value::Bytes(stream), Value::List(_)] => Ok(Value::Pickle(stream.len() as u64)),

@@ -28,7 +28,7 @@ pub(super) type Everything = (
     std::time::Duration,
 );
 
-pub(super) type BySerde = (Vec<Option<String>>, HashMap<u8, f32>, Option<Option<u128>>, Anything);
+pub(super) type AnyBySerde = (Vec<Option<String>>, HashMap<u8, f32>, Option<Option<u128>>, Anything);
 
 /// What describes itself, as JSON does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub fn values(bytes: &[u8]) {
         load(bytes, ArrayD::<f64>::load).map(drop),
         load(bytes, Vec::<[bool; 2]>::load).map(drop),
         load(bytes, std::time::SystemTime::load).map(drop),
-        load(bytes, <ViaSerde as Format<BySerde>>::load).map(drop),
+        load(bytes, <ViaSerde as Format<AnyBySerde>>::load).map(drop),
         load(bytes, <ViaSerde as Format<Anything>>::load).map(drop),
     ];
     for error in results.into_iter().filter_map(Result::err) {

@@ -1,6 +1,6 @@
 //! What lies inside a stored value, whatever the value is: its arrays, and its form without the order of its maps.
 
-use super::scan::{Item, next};
+use super::scan::{ScanItem, next};
 use super::wire::{Ext, MAX_DEPTH};
 use crate::digest::Digest;
 use crate::digest::tree;
@@ -14,7 +14,7 @@ pub(crate) fn inline_arrays(value: &[u8]) -> Vec<Digest> {
     let mut found = Vec::new();
     let mut rest = value;
     while let Some(item) = next(&mut rest) {
-        if let Item::Extension(kind, bytes) = item
+        if let ScanItem::Extension(kind, bytes) = item
             && i32::from(kind) == Ext::Inline as i32
             && let Ok(ReadArray::Inline(meta, elements)) = inline_array(bytes)
         {
@@ -32,7 +32,9 @@ pub(crate) fn check_inline_arrays(value: &[u8]) -> Result<()> {
     let mut rest = value;
     while !rest.is_empty() {
         match next(&mut rest) {
-            Some(Item::Extension(kind, bytes)) if i32::from(kind) == Ext::Inline as i32 => drop(inline_array(bytes)?),
+            Some(ScanItem::Extension(kind, bytes)) if i32::from(kind) == Ext::Inline as i32 => {
+                drop(inline_array(bytes)?)
+            }
             Some(_) => {}
             None => return Err(Error::damaged("value is cut off")),
         }
@@ -60,13 +62,13 @@ fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
     }
     let before = *rest;
     let item = next(rest)?;
-    if matches!(item, Item::Extension(kind, _) if is_leaf_digest(kind)) {
+    if matches!(item, ScanItem::Extension(kind, _) if is_leaf_digest(kind)) {
         return Some(());
     }
     out.extend_from_slice(&before[..before.len() - rest.len()]);
     match item {
-        Item::Array(len) => (0..len).try_for_each(|_| push_sorted(rest, depth + 1, out)),
-        Item::Map(len) => {
+        ScanItem::Array(len) => (0..len).try_for_each(|_| push_sorted(rest, depth + 1, out)),
+        ScanItem::Map(len) => {
             let entry = |rest: &mut &[u8]| {
                 let mut entry = Vec::new();
                 push_sorted(rest, depth + 1, &mut entry)?;
@@ -78,7 +80,7 @@ fn push_sorted(rest: &mut &[u8], depth: u32, out: &mut Vec<u8>) -> Option<()> {
             entries.iter().for_each(|entry| out.extend_from_slice(entry));
             Some(())
         }
-        Item::Extension(..) | Item::Text(_) | Item::Other => Some(()),
+        ScanItem::Extension(..) | ScanItem::Text(_) | ScanItem::Other => Some(()),
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Scan<'a> {
     ///
     /// # Errors
     /// Returns an error when the value isn't whole, nests too deep, has a text that isn't UTF-8, or something follows it.
-    pub(super) fn next(&mut self) -> Result<Option<(Item<'a>, &'a [u8])>> {
+    pub(super) fn next(&mut self) -> Result<Option<(ScanItem<'a>, &'a [u8])>> {
         while self.missing.pop_if(|missing| *missing == 0).is_some() {}
         let (before, at) = (self.rest, self.total - self.rest.len());
         let Some(missing) = self.missing.last_mut() else {
@@ -37,13 +37,13 @@ impl<'a> Scan<'a> {
         };
         *missing -= 1;
         match item {
-            Item::Array(len) => self.enter(len as u64)?,
+            ScanItem::Array(len) => self.enter(len as u64)?,
             // At most 2^32 entries.
-            Item::Map(len) => self.enter(2 * len as u64)?,
-            Item::Text(text) if std::str::from_utf8(text).is_err() => {
+            ScanItem::Map(len) => self.enter(2 * len as u64)?,
+            ScanItem::Text(text) if std::str::from_utf8(text).is_err() => {
                 return Err(Error::damaged(format!("value has a text that isn't UTF-8 at byte {at}")));
             }
-            Item::Extension(..) | Item::Text(_) | Item::Other => {}
+            ScanItem::Extension(..) | ScanItem::Text(_) | ScanItem::Other => {}
         }
         Ok(Some((item, &before[..before.len() - self.rest.len()])))
     }
@@ -58,7 +58,7 @@ impl<'a> Scan<'a> {
 }
 
 /// One item of MessagePack.
-pub(super) enum Item<'a> {
+pub(super) enum ScanItem<'a> {
     /// The head of an array of so many.
     Array(usize),
     /// The head of a map of so many entries.
@@ -70,26 +70,26 @@ pub(super) enum Item<'a> {
 }
 
 /// Takes one item off, of an array or map its head alone; `None` at the end, and where it is cut off.
-pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
+pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<ScanItem<'a>> {
     let marker = Marker::from_u8(take(rest, 1)?[0]);
     let skipped = match marker {
         Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => 0,
         // No value begins with it.
         Marker::Reserved => return None,
-        Marker::FixArray(len) => return Some(Item::Array(usize::from(len))),
-        Marker::FixMap(len) => return Some(Item::Map(usize::from(len))),
-        Marker::Array16 => return length(rest, 2).map(Item::Array),
-        Marker::Array32 => return length(rest, 4).map(Item::Array),
-        Marker::Map16 => return length(rest, 2).map(Item::Map),
-        Marker::Map32 => return length(rest, 4).map(Item::Map),
+        Marker::FixArray(len) => return Some(ScanItem::Array(usize::from(len))),
+        Marker::FixMap(len) => return Some(ScanItem::Map(usize::from(len))),
+        Marker::Array16 => return length(rest, 2).map(ScanItem::Array),
+        Marker::Array32 => return length(rest, 4).map(ScanItem::Array),
+        Marker::Map16 => return length(rest, 2).map(ScanItem::Map),
+        Marker::Map32 => return length(rest, 4).map(ScanItem::Map),
         Marker::U8 | Marker::I8 => 1,
         Marker::U16 | Marker::I16 => 2,
         Marker::U32 | Marker::I32 | Marker::F32 => 4,
         Marker::U64 | Marker::I64 | Marker::F64 => 8,
-        Marker::FixStr(len) => return take(rest, len.into()).map(Item::Text),
-        Marker::Str8 => return length(rest, 1).and_then(|len| take(rest, len)).map(Item::Text),
-        Marker::Str16 => return length(rest, 2).and_then(|len| take(rest, len)).map(Item::Text),
-        Marker::Str32 => return length(rest, 4).and_then(|len| take(rest, len)).map(Item::Text),
+        Marker::FixStr(len) => return take(rest, len.into()).map(ScanItem::Text),
+        Marker::Str8 => return length(rest, 1).and_then(|len| take(rest, len)).map(ScanItem::Text),
+        Marker::Str16 => return length(rest, 2).and_then(|len| take(rest, len)).map(ScanItem::Text),
+        Marker::Str32 => return length(rest, 4).and_then(|len| take(rest, len)).map(ScanItem::Text),
         Marker::Bin8 => length(rest, 1)?,
         Marker::Bin16 => length(rest, 2)?,
         Marker::Bin32 => length(rest, 4)?,
@@ -102,12 +102,12 @@ pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Option<Item<'a>> {
         Marker::Ext16 => return length(rest, 2).and_then(|len| extension(rest, len)),
         Marker::Ext32 => return length(rest, 4).and_then(|len| extension(rest, len)),
     };
-    take(rest, skipped).map(|_| Item::Other)
+    take(rest, skipped).map(|_| ScanItem::Other)
 }
 
-fn extension<'a>(rest: &mut &'a [u8], len: usize) -> Option<Item<'a>> {
+fn extension<'a>(rest: &mut &'a [u8], len: usize) -> Option<ScanItem<'a>> {
     let kind = take(rest, 1)?[0].cast_signed();
-    take(rest, len).map(|bytes| Item::Extension(kind, bytes))
+    take(rest, len).map(|bytes| ScanItem::Extension(kind, bytes))
 }
 
 /// A length of so many bytes, most significant first.

@@ -1,12 +1,9 @@
-//! The arguments of a stored call, which a hit doesn't read.
+//! An argument of a stored call, as its record describes it.
 
 use std::fmt;
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::decode;
 use crate::digest::Digest;
 pub(crate) use crate::digest::Leaf;
 use crate::key::{ArgumentDigest, secret_digest};
@@ -82,53 +79,5 @@ impl fmt::Display for Argument {
             "" => f.write_str(&self.name),
             text => write!(f, "{}={text}", self.name),
         }
-    }
-}
-
-/// A list of arguments; that of a record is decoded when it is first asked for. Clones of a list that isn't a record's
-/// share it.
-#[derive(Clone, Default)]
-pub(crate) struct Arguments {
-    /// The bytes of the list in a record, which the decoder has passed over.
-    bytes: Box<[u8]>,
-    list: OnceLock<Arc<Vec<Argument>>>,
-}
-
-impl Arguments {
-    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), list: OnceLock::new() }
-    }
-}
-
-impl From<Vec<Argument>> for Arguments {
-    fn from(list: Vec<Argument>) -> Self {
-        Self { bytes: Box::default(), list: Arc::new(list).into() }
-    }
-}
-
-impl Deref for Arguments {
-    type Target = [Argument];
-
-    fn deref(&self) -> &[Argument] {
-        self.list.get_or_init(|| Arc::new(decode::arguments(&self.bytes).unwrap_or_default()))
-    }
-}
-
-impl fmt::Debug for Arguments {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl PartialEq for Arguments {
-    fn eq(&self, other: &Self) -> bool {
-        let same_bytes = !self.bytes.is_empty() && self.bytes == other.bytes;
-        same_bytes || **self == **other
-    }
-}
-
-impl Serialize for Arguments {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
     }
 }

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::decode;
-use super::sealed::{FORMAT, is_ours, seal, verify_up_to};
+use super::sealed::{FORMAT, seal};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Part;
@@ -35,12 +34,5 @@ impl CodeRecord {
     /// Returns an error if that takes more than [`CODE_MAX`] bytes.
     pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         seal(self, &self.function, PART_LEN * (1 + self.parts.len()), CODE_MAX)
-    }
-
-    /// The parts that these bytes hold of a code of `function`; none if they are anything else, or of a later version.
-    pub(crate) fn parts_of(bytes: &[u8], function: &str, code: Digest) -> Vec<Part> {
-        let read = verify_up_to(CODE_MAX, bytes).ok().and_then(|body| decode::code(body).ok());
-        let fits = |read: &Self| is_ours(read.format, &read.requires) && read.function == function && read.code == code;
-        read.filter(fits).map_or_else(Vec::new, |read| read.parts)
     }
 }

@@ -17,7 +17,7 @@ const RESERVED: usize = 8;
 
 /// Why bytes aren't what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum DecodeFault {
     /// They end too early, hold a value of another type, or a text that isn't UTF-8.
     Value,
     /// The map lacks this field.
@@ -30,9 +30,9 @@ pub(super) enum Fault {
     Depth,
 }
 
-pub(super) type Result<T> = std::result::Result<T, Fault>;
+pub(super) type Result<T> = std::result::Result<T, DecodeFault>;
 
-impl fmt::Display for Fault {
+impl fmt::Display for DecodeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value => f.write_str("a value is cut short or of another type"),
@@ -44,37 +44,37 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DecodeFault {}
 
 /// What is left of the bytes.
 pub(super) struct Cursor<'a>(&'a [u8]);
 
 /// How MessagePack writes a number or a length: as one byte of `fix`, or in some bytes behind one of `wide`. Read here
 /// and not by `rmp`, whose errors are large: a first hit takes 2 % more instructions with it (2026-11).
-struct Kind {
+struct LengthKind {
     fix: Range<u8>,
     wide: Range<u8>,
     /// The bytes behind the first of `wide`, as a power of two; behind the next ones are twice as many each.
     least: u8,
 }
 
-const NUMBER: Kind = Kind { fix: 0x00..0x80, wide: 0xcc..0xd0, least: 0 };
-const STR: Kind = Kind { fix: 0xa0..0xc0, wide: 0xd9..0xdc, least: 0 };
-const BIN: Kind = Kind { fix: 0..0, wide: 0xc4..0xc7, least: 0 };
-const LIST: Kind = Kind { fix: 0x90..0xa0, wide: 0xdc..0xde, least: 1 };
-const MAP: Kind = Kind { fix: 0x80..0x90, wide: 0xde..0xe0, least: 1 };
+const NUMBER: LengthKind = LengthKind { fix: 0x00..0x80, wide: 0xcc..0xd0, least: 0 };
+const STR: LengthKind = LengthKind { fix: 0xa0..0xc0, wide: 0xd9..0xdc, least: 0 };
+const BIN: LengthKind = LengthKind { fix: 0..0, wide: 0xc4..0xc7, least: 0 };
+const LIST: LengthKind = LengthKind { fix: 0x90..0xa0, wide: 0xdc..0xde, least: 1 };
+const MAP: LengthKind = LengthKind { fix: 0x80..0x90, wide: 0xde..0xe0, least: 1 };
 
 /// Decodes one value that takes all of `bytes`.
 pub(super) fn whole<'a, T>(bytes: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Result<T>) -> Result<T> {
     let mut cursor = Cursor(bytes);
     let value = read(&mut cursor)?;
-    if cursor.rest().is_empty() { Ok(value) } else { Err(Fault::Trailing) }
+    if cursor.rest().is_empty() { Ok(value) } else { Err(DecodeFault::Trailing) }
 }
 
 /// Takes the value of a field, which a map holds once.
 #[inline]
 pub(super) fn once<T>(field: &mut Option<T>, value: T) -> Result<()> {
-    if field.replace(value).is_none() { Ok(()) } else { Err(Fault::Twice) }
+    if field.replace(value).is_none() { Ok(()) } else { Err(DecodeFault::Twice) }
 }
 
 impl<'a> Cursor<'a> {
@@ -146,7 +146,7 @@ impl<'a> Cursor<'a> {
         match self.take(1)? {
             [0xc2] => Ok(false),
             [0xc3] => Ok(true),
-            _ => Err(Fault::Value),
+            _ => Err(DecodeFault::Value),
         }
     }
 
@@ -202,20 +202,20 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn len(&mut self, kind: &Kind) -> Result<usize> {
+    fn len(&mut self, kind: &LengthKind) -> Result<usize> {
         self.head(kind)?.try_into().map_err(value)
     }
 
     /// A number, or the length of what follows.
     #[inline]
-    fn head(&mut self, kind: &Kind) -> Result<u64> {
-        let (first, rest) = self.0.split_first().ok_or(Fault::Value)?;
+    fn head(&mut self, kind: &LengthKind) -> Result<u64> {
+        let (first, rest) = self.0.split_first().ok_or(DecodeFault::Value)?;
         self.0 = rest;
         if kind.fix.contains(first) {
             return Ok(u64::from(first - kind.fix.start));
         }
         if !kind.wide.contains(first) {
-            return Err(Fault::Value);
+            return Err(DecodeFault::Value);
         }
         self.number(1 << (kind.least + first - kind.wide.start))
     }
@@ -234,14 +234,14 @@ impl<'a> Cursor<'a> {
     /// A big-endian number of `WIDTH` bytes: one instruction, as the compiler knows the width.
     #[inline]
     fn number_of<const WIDTH: usize>(&mut self) -> Result<u64> {
-        let (bytes, rest) = self.0.split_first_chunk::<WIDTH>().ok_or(Fault::Value)?;
+        let (bytes, rest) = self.0.split_first_chunk::<WIDTH>().ok_or(DecodeFault::Value)?;
         self.0 = rest;
         Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
     #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.rest().split_at_checked(len).ok_or(Fault::Value)?;
+        let (taken, rest) = self.rest().split_at_checked(len).ok_or(DecodeFault::Value)?;
         self.0 = rest;
         Ok(taken)
     }
@@ -253,7 +253,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_within(&mut self, depth: usize) -> Result<()> {
-        let depth = depth.checked_sub(1).ok_or(Fault::Depth)?;
+        let depth = depth.checked_sub(1).ok_or(DecodeFault::Depth)?;
         let marker = Marker::from_u8(self.take(1)?[0]);
         let bytes = match marker {
             Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null | Marker::True | Marker::False => 0,
@@ -280,7 +280,7 @@ impl<'a> Cursor<'a> {
             Marker::FixMap(len) => return self.skip_each(2 * usize::from(len), depth),
             Marker::Map16 => return self.len16().and_then(|len| self.skip_each(2 * len, depth)),
             Marker::Map32 => return self.len32().and_then(|len| self.skip_each(len.saturating_mul(2), depth)),
-            Marker::Reserved => return Err(Fault::Value),
+            Marker::Reserved => return Err(DecodeFault::Value),
         };
         self.take(bytes).map(drop)
     }
@@ -303,6 +303,6 @@ impl<'a> Cursor<'a> {
 }
 
 /// Whatever a decoder of MessagePack finds fault with. What it says of it isn't kept: its errors are large.
-pub(super) fn value<E>(_: E) -> Fault {
-    Fault::Value
+pub(super) fn value<E>(_: E) -> DecodeFault {
+    DecodeFault::Value
 }

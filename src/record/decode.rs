@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use super::cursor::{Cursor, Fault, Result, once, value, whole};
-use super::{Argument, Arguments, ArrayRecord, CODEC_NAMES, Leaf, Overflow, Overflowed, Producer, Record};
+use serde::{Serialize, Serializer};
+
+use super::cursor::{Cursor, DecodeFault, Result, once, value, whole};
+use super::{Argument, ArrayRecord, CODEC_NAMES, Leaf, Overflow, Overflowed, Producer, Record};
 use super::{StepRecord, TargetRecord};
 use crate::digest::{ArrayMeta, Order, known_dtype};
 use crate::key::{Part, Types};
@@ -19,7 +23,7 @@ thread_local! {
     static FUNCTION: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
-/// Reads a map of named fields into variables of their names, each an `Option`. Fields in the order in which they are told
+/// Reads a map of named fields into variables of their names, each an `Option`. Fields in the order in which they stand
 /// here, which is that in which they are written, take one comparison each; they may come in any other. Each stands once
 /// at most, and those of other names are passed over.
 macro_rules! fields {
@@ -45,6 +49,54 @@ macro_rules! fields {
     };
 }
 
+/// The arguments of a stored call. A hit doesn't read them: the list of a record is decoded when it is first asked for. Clones of a list that isn't a record's
+/// share it.
+#[derive(Clone, Default)]
+pub(crate) struct ArgumentList {
+    /// The bytes of the list in a record, which the decoder has passed over.
+    bytes: Box<[u8]>,
+    list: OnceLock<Arc<Vec<Argument>>>,
+}
+
+impl ArgumentList {
+    fn of_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), list: OnceLock::new() }
+    }
+}
+
+impl From<Vec<Argument>> for ArgumentList {
+    fn from(list: Vec<Argument>) -> Self {
+        Self { bytes: Box::default(), list: Arc::new(list).into() }
+    }
+}
+
+impl Deref for ArgumentList {
+    type Target = [Argument];
+
+    fn deref(&self) -> &[Argument] {
+        self.list.get_or_init(|| Arc::new(arguments(&self.bytes).unwrap_or_default()))
+    }
+}
+
+impl fmt::Debug for ArgumentList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl PartialEq for ArgumentList {
+    fn eq(&self, other: &Self) -> bool {
+        let same_bytes = !self.bytes.is_empty() && self.bytes == other.bytes;
+        same_bytes || **self == **other
+    }
+}
+
+impl Serialize for ArgumentList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
 pub(super) fn record(body: &[u8]) -> Result<Box<Record>> {
     whole(body, |cursor| cursor.record())
 }
@@ -63,8 +115,8 @@ pub(super) fn overflowed(bytes: &[u8]) -> Result<Overflowed> {
     })
 }
 
-/// The list that `Arguments` has kept the bytes of.
-pub(super) fn arguments(bytes: &[u8]) -> Result<Vec<Argument>> {
+/// The list that an [`ArgumentList`] has kept the bytes of.
+fn arguments(bytes: &[u8]) -> Result<Vec<Argument>> {
     whole(bytes, |cursor| cursor.list(Cursor::argument))
 }
 
@@ -114,7 +166,7 @@ pub(super) fn requires(body: &[u8]) -> Option<Vec<String>> {
 }
 
 fn needed<T>(field: Option<T>, name: &'static str) -> Result<T> {
-    field.ok_or(Fault::Missing(name))
+    field.ok_or(DecodeFault::Missing(name))
 }
 
 impl Cursor<'_> {
@@ -201,17 +253,17 @@ impl Cursor<'_> {
     fn types(&mut self) -> Result<Types> {
         match self.array_len()? {
             3 => Ok(Types::from_numbers([self.u64()?, self.u64()?, self.u64()?])),
-            _ => Err(Fault::Value),
+            _ => Err(DecodeFault::Value),
         }
     }
 
     /// Passes over the arguments, which a hit has no use for, once they are seen to be some.
-    fn arguments(&mut self) -> Result<Arguments> {
+    fn arguments(&mut self) -> Result<ArgumentList> {
         let before = self.rest();
         for _ in 0..self.array_len()? {
             self.check_argument()?;
         }
-        Ok(Arguments::of_bytes(self.since(before)))
+        Ok(ArgumentList::of_bytes(self.since(before)))
     }
 
     /// Whether an argument comes next, without memory for it.
@@ -279,7 +331,7 @@ impl Cursor<'_> {
     }
 
     fn fact(&mut self) -> Result<(String, String)> {
-        if self.array_len()? == 2 { Ok((self.text()?, self.text()?)) } else { Err(Fault::Value) }
+        if self.array_len()? == 2 { Ok((self.text()?, self.text()?)) } else { Err(DecodeFault::Value) }
     }
 
     fn array(&mut self) -> Result<ArrayRecord> {
@@ -322,7 +374,7 @@ impl Cursor<'_> {
         match self.str()? {
             "C" => Ok(Order::C),
             "F" => Ok(Order::F),
-            _ => Err(Fault::Value),
+            _ => Err(DecodeFault::Value),
         }
     }
 

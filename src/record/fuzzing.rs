@@ -75,7 +75,7 @@ pub fn overflow(bytes: &[u8]) {
         key: digest,
         function: "package/function".into(),
         code: digest,
-        arguments: super::Arguments::default(),
+        arguments: super::ArgumentList::default(),
         created: 1,
         duration: 2,
         expires: None,

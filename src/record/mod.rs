@@ -6,7 +6,7 @@
 use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest, TreeHasher, known_dtype, stored_itemsize};
 use crate::error::{Error, Result};
-use crate::key::Types;
+use crate::key::{Part, Types};
 use rmp::encode;
 use rmp::encode::ByteBuf;
 use serde::{Serialize, Serializer};
@@ -30,14 +30,16 @@ mod tests;
 mod time;
 
 pub use arguments::Argument;
-pub(crate) use arguments::{Arguments, Leaf, SECRET, stored_digest};
+pub(crate) use arguments::{Leaf, SECRET, stored_digest};
 pub(crate) use code::{CODE_MAX, CodeRecord};
+pub(crate) use decode::ArgumentList;
 pub use producer::Producer;
 pub(crate) use sealed::{FORMAT, RECORD_MAX, required};
 pub(crate) use step_record::{StepRecord, TargetRecord};
 pub(crate) use time::{nanoseconds, nanoseconds_since_1970, rfc3339};
 
-use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, reject, seal, verify};
+use cursor::DecodeFault;
+use sealed::{DTYPE, PICKLE, bytes, is_ours, pack, seal, unknown, verify, verify_up_to};
 
 /// How array files are encoded; also what their names end with.
 pub(crate) const CODEC_NAMES: &[&str] = &[NPY, "npy.gz"];
@@ -79,7 +81,7 @@ pub(crate) struct Record {
     #[serde(serialize_with = "text")]
     pub(crate) function: Arc<str>,
     pub(crate) code: Digest,
-    pub(crate) arguments: Arguments,
+    pub(crate) arguments: ArgumentList,
     /// Nanoseconds since 1970.
     pub(crate) created: u64,
     /// Nanoseconds that the function took.
@@ -397,4 +399,56 @@ fn check_name(name: &str, suffix: &str) -> Result<()> {
 
 fn listed(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl StepRecord {
+    /// Reads a slot's record. `path` is for messages.
+    ///
+    /// # Errors
+    /// Returns an error of kind `Newer` for one that a later version has written, of kind `Damaged` for one that no
+    /// version has.
+    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path.display())))
+    }
+
+    fn open(bytes: &[u8]) -> Result<Self> {
+        let body = verify(bytes)?;
+        match decode::step_record(body) {
+            Ok(step) if is_ours(step.format, &step.requires) => Ok(step),
+            decoded => Err(reject(body, decoded.err())),
+        }
+    }
+}
+
+impl CodeRecord {
+    /// The parts that these bytes hold of a code of `function`; none if they are anything else, or of a later version.
+    pub(crate) fn parts_of(bytes: &[u8], function: &str, code: Digest) -> Vec<Part> {
+        let read = verify_up_to(CODE_MAX, bytes).ok().and_then(|body| decode::code(body).ok());
+        let fits = |read: &Self| is_ours(read.format, &read.requires) && read.function == function && read.code == code;
+        read.filter(fits).map_or_else(Vec::new, |read| read.parts)
+    }
+}
+
+/// Why an intact record isn't one of ours. A later format may have changed every other field, so each step decodes no
+/// more than it needs.
+fn reject(body: &[u8], cause: Option<DecodeFault>) -> Error {
+    match decode::format(body) {
+        Some(format) if format > u64::from(FORMAT) => {
+            return Error::newer(format!("entry format is {format}, this version reads {FORMAT}"));
+        }
+        Some(format) if format < u64::from(FORMAT) => {
+            return Error::damaged(format!("entry format is {format}, expected {FORMAT}"));
+        }
+        _ => {}
+    }
+    if let Some(requires) = decode::requires(body)
+        && let Some(feature) = unknown(&requires)
+    {
+        return Error::newer(format!("entry requires `{}`, which this version doesn't know", feature.escape_debug()));
+    }
+    let error = Error::damaged("it can't be decoded");
+    match cause {
+        Some(cause) => error.because(cause),
+        None => error,
+    }
 }

@@ -266,9 +266,9 @@ impl TargetMap {
 }
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    struct Bytes;
+    struct ByteList;
 
-    impl Visitor<'_> for Bytes {
+    impl Visitor<'_> for ByteList {
         type Value = Vec<u8>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -279,5 +279,5 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error
             Ok(bytes.to_vec())
         }
     }
-    deserializer.deserialize_bytes(Bytes)
+    deserializer.deserialize_bytes(ByteList)
 }

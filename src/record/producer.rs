@@ -62,7 +62,7 @@ impl fmt::Display for Producer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, rustc, target, host, .. } = self;
         write!(f, "ndcache {version}, {rustc}, {target}")?;
-        // What came from a tier that isn't told of machines has none.
+        // What came from a tier to which no machine's name goes has none.
         if host.is_empty() { Ok(()) } else { write!(f, ", on host `{host}`") }
     }
 }

@@ -3,8 +3,6 @@
 
 use serde::Serialize;
 
-use super::cursor::Fault;
-use super::decode;
 use crate::digest::tree;
 use crate::error::{Error, Result};
 
@@ -82,36 +80,13 @@ pub(super) fn verify_up_to(most: usize, bytes: &[u8]) -> Result<&[u8]> {
     Ok(body)
 }
 
-/// Why an intact record isn't one of ours. A later format may have changed every other field, so each step decodes no
-/// more than it needs.
-pub(super) fn reject(body: &[u8], cause: Option<Fault>) -> Error {
-    match decode::format(body) {
-        Some(format) if format > u64::from(FORMAT) => {
-            return Error::newer(format!("entry format is {format}, this version reads {FORMAT}"));
-        }
-        Some(format) if format < u64::from(FORMAT) => {
-            return Error::damaged(format!("entry format is {format}, expected {FORMAT}"));
-        }
-        _ => {}
-    }
-    if let Some(requires) = decode::requires(body)
-        && let Some(feature) = unknown(&requires)
-    {
-        return Error::newer(format!("entry requires `{}`, which this version doesn't know", feature.escape_debug()));
-    }
-    let error = Error::damaged("it can't be decoded");
-    match cause {
-        Some(cause) => error.because(cause),
-        None => error,
-    }
-}
-
 /// Whether a record of this format, which requires these features, is one that this version reads.
 pub(super) fn is_ours(format: u32, requires: &[String]) -> bool {
     format == FORMAT && unknown(requires).is_none()
 }
 
-fn unknown(requires: &[String]) -> Option<&String> {
+/// The first of these features that this version doesn't know.
+pub(super) fn unknown(requires: &[String]) -> Option<&String> {
     requires.iter().find(|feature| !FEATURES.contains(&feature.as_str()))
 }
 

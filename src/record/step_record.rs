@@ -1,11 +1,9 @@
 //! The record of a slot of `make`: what was made last, and the file that holds it.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use super::sealed::{bytes, is_ours, reject, seal, verify};
-use super::{Argument, Producer, RECORD_LEN, RECORD_MAX, decode};
+use super::sealed::{bytes, seal};
+use super::{Argument, Producer, RECORD_LEN, RECORD_MAX};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::{Part, Types};
@@ -74,29 +72,15 @@ impl StepRecord {
             sealed => sealed,
         }
     }
-
-    /// Reads a slot's record. `path` is for messages.
-    ///
-    /// # Errors
-    /// Returns an error of kind `Newer` for one that a later version has written, of kind `Damaged` for one that no
-    /// version has.
-    pub(crate) fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        Self::open(bytes).map_err(|error| error.at(format_args!("record `{}`", path.display())))
-    }
-
-    fn open(bytes: &[u8]) -> Result<Self> {
-        let body = verify(bytes)?;
-        match decode::step_record(body) {
-            Ok(step) if is_ours(step.format, &step.requires) => Ok(step),
-            decoded => Err(reject(body, decoded.err())),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::error::ErrorKind;
+    use crate::record::sealed::verify;
     use crate::record::{FORMAT, Record};
 
     fn step() -> StepRecord {

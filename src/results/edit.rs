@@ -12,7 +12,7 @@ use crate::entry::write::names::stem_of;
 use crate::entry::write::put::Sink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::map::MappedMut;
-use crate::memory::form::{Form, StoredEntry};
+use crate::memory::form::{ResultForm, StoredEntry};
 use crate::memory::{Engine, Memory};
 use crate::payload::{Codec, OneArray, Writer};
 use crate::record::{Record, nanoseconds_since_1970};
@@ -89,7 +89,7 @@ impl Memory {
 #[derive(Clone, Copy)]
 struct Editable;
 
-impl<R: OneArray> Form<R> for Editable {
+impl<R: OneArray> ResultForm<R> for Editable {
     type Out = Option<(R::Cow, Record)>;
 
     fn load(self, entry: &StoredEntry<'_>, _: Codec<R>) -> Result<Self::Out> {

@@ -9,7 +9,7 @@ use crate::entry::in_memory::Content;
 use crate::entry::info::Entry;
 use crate::entry::site::Site;
 use crate::error::Result;
-use crate::folder::survey::{State, survey};
+use crate::folder::survey::{RecordState, survey};
 use crate::key::Key;
 use crate::memory::{Engine, Memory};
 use crate::payload::inline_arrays;
@@ -186,7 +186,7 @@ impl Engine {
     fn index<T: Send>(&self, find: impl Fn(&Record, Holder, &mut Vec<(Digest, T)>) + Sync) -> Result<Index<T>> {
         let survey = survey(&self.archive.disk, |found: &mut Vec<(Digest, T)>, shard| {
             for (key, item) in shard.records() {
-                let State::Entry(entry) = shard.listed_state(key, item) else { continue };
+                let RecordState::Entry(entry) = shard.listed_state(key, item) else { continue };
                 let place = Holder { created: entry.record.created, function: shard.function, key };
                 find(&entry.record, place, found);
             }

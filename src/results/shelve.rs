@@ -15,13 +15,13 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::INLINE;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Function, Key, Stream, folder, shown};
-use crate::memory::form::{Form, StoredEntry};
+use crate::key::{Function, Key, KeyStream, folder, shown_path};
+use crate::memory::form::{ResultForm, StoredEntry};
 use crate::memory::scope::ambient::ambient;
 use crate::memory::{Engine, Memory};
 use crate::payload::{Check, Codec, Mappable};
 use crate::record::Record;
-use crate::tier::{Target, mark};
+use crate::tier::{RemovedScope, mark};
 
 /// A small reference to a result in a cache: it identifies the call and the content of its result.
 ///
@@ -160,7 +160,7 @@ impl<R> Shelving<'_, R> {
     }
 }
 
-impl<R> Form<R> for Shelving<'_, R> {
+impl<R> ResultForm<R> for Shelving<'_, R> {
     type Out = Result<Shelved<R>>;
 
     fn load(self, entry: &StoredEntry<'_>, _: Codec<R>) -> Result<Self::Out> {
@@ -261,7 +261,7 @@ impl<R> Shelved<R> {
         let Some(engine) = memory.writable("remove an entry")? else { return Ok(false) };
         let (site, disk) = (self.reference.site(entry), &engine.archive.disk);
         loop {
-            let seen = disk.stat(&site.record())?;
+            let seen = engine.archive.record_stat(&site)?;
             let found = match engine.archive.find(&site, &self.reference.function) {
                 Ok(found) => {
                     self.reference.expect_content(entry, &found.record)?;
@@ -272,7 +272,7 @@ impl<R> Shelved<R> {
                 Err(Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off) => return Ok(false),
                 Err(missing) => return Err(self.reference.unusable(missing, engine)),
             };
-            mark(disk, &Target::Key(entry.key));
+            mark(disk, &RemovedScope::Key(entry.key));
             // Another content may have been published since the record was read.
             if !seen.is_some_and(|seen| disk.is_still(&site.record(), &seen)) {
                 continue;
@@ -346,7 +346,7 @@ impl<R> Shelved<R> {
         match engine.archive.find(&site, &self.reference.function) {
             Ok(found) => {
                 self.reference.expect_content(entry, &found.record)?;
-                Ok(Some(Entry::new(&engine.archive.disk, &site.record(), found)))
+                Ok(Some(engine.archive.entry(&site.record(), found)))
             }
             Err(Missing::Absent) => Ok(None),
             Err(missing) => Err(self.reference.unusable(missing, engine)),
@@ -360,7 +360,7 @@ impl Reference {
             Referent::Entry(entry) => entry.key,
             Referent::InMemory { key: Some(key), .. } => *key,
             Referent::InMemory { key: None, in_memory } => {
-                let mut stream = Stream::new("ndcache-kept:1");
+                let mut stream = KeyStream::new("ndcache-kept:1");
                 stream.text(&self.function);
                 stream.digest(in_memory.content().digest);
                 Key::from_digest(stream.finish())
@@ -444,7 +444,7 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "result `{}` of function `{}`", self.key(), shown(&self.function))
+        write!(f, "result `{}` of function `{}`", self.key(), shown_path(&self.function))
     }
 }
 

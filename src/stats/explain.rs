@@ -1,17 +1,17 @@
 //! What a miss differs in from what is stored.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::call::describe::Described;
 use crate::call::request::AnyCall;
-use crate::digest::{Digest, DigestHash, Leaf, escaped};
+use crate::digest::{Digest, Leaf, escaped};
 use crate::entry::read::find::Missing;
 use crate::key::{ArgumentDigest, Function, changes};
 use crate::record::{Argument, Record, stored_digest};
 use crate::stats::reason::{Difference, Reason, is_same_file};
-use crate::stats::recorder::Recorder;
+use crate::stats::recorder::{OtherCode, Recorder};
 use crate::stats::value_parts::{Changed, changed_parts};
 
 /// What stands for an argument that one of two calls doesn't have.
@@ -26,9 +26,6 @@ const GLANCE: usize = 64;
 /// How far the nearest call of a code is: by arguments, by those of them that aren't a file that has changed, by parts of
 /// them, by age.
 type Near = (usize, usize, usize, u64);
-
-/// The arguments of stored calls of other code.
-pub(super) type OtherCode = HashSet<Digest, DigestHash>;
 
 /// How many codes of a function are looked at to find the nearest.
 const CODES: usize = 16;
@@ -100,12 +97,12 @@ impl Recorder {
         let same_path = records.filter(|record| *record.function == *call.function().path());
         let distance = |record: &Record| -> Near {
             let (mut arguments, mut others, mut parts) = (0, 0, 0);
-            for (argument, told) in identity.arguments.iter().zip(call.descriptions(self.describe_options())) {
+            for (argument, described) in identity.arguments.iter().zip(call.descriptions(self.describe_options())) {
                 let old = record.arguments.iter().find(|old| old.name == argument.name);
                 if old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt)) {
                     arguments += 1;
-                    others += usize::from(!old.is_some_and(|old| is_same_file(old.text(), &told.text)));
-                    parts += old.map_or(0, |old| changed_parts(&old.leaves, &told.leaves).len());
+                    others += usize::from(!old.is_some_and(|old| is_same_file(old.text(), &described.text)));
+                    parts += old.map_or(0, |old| changed_parts(&old.leaves, &described.leaves).len());
                 }
             }
             (arguments, others, parts, u64::MAX - record.created)
@@ -147,10 +144,10 @@ impl Recorder {
         now: &[ArgumentDigest],
         call: &dyn AnyCall,
     ) -> Vec<Difference> {
-        let changed = now.iter().zip(call.descriptions(self.describe_options())).flat_map(|(argument, told)| {
+        let changed = now.iter().zip(call.descriptions(self.describe_options())).flat_map(|(argument, described)| {
             let old = before.iter().find(|old| old.name == argument.name);
             let changed = old.is_none_or(|old| old.digest != stored_digest(argument, &self.salt));
-            if changed { self.difference(argument, old, told) } else { Vec::new() }
+            if changed { self.difference(argument, old, described) } else { Vec::new() }
         });
         let gone = before.iter().filter(|old| !now.iter().any(|argument| argument.name == old.name));
         let gone = gone.map(|old| Difference::new(&old.name, old.text(), NONE));
@@ -158,11 +155,11 @@ impl Recorder {
     }
 
     /// How an argument differs from the stored one: part by part, where its parts are known.
-    fn difference(&self, argument: &ArgumentDigest, old: Option<&Argument>, told: &Described) -> Vec<Difference> {
+    fn difference(&self, argument: &ArgumentDigest, old: Option<&Argument>, described: &Described) -> Vec<Difference> {
         let name = argument.name;
-        let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &told.leaves));
+        let parts = old.map_or(Vec::new(), |old| changed_parts(&old.leaves, &described.leaves));
         if parts.is_empty() || parts.iter().any(|part| part.path.is_empty()) {
-            return vec![Difference::new(name, old.map_or(NONE, Argument::text), &told.text)];
+            return vec![Difference::new(name, old.map_or(NONE, Argument::text), &described.text)];
         }
         let text = |leaf: Option<&Leaf>| leaf.map_or(NONE.to_owned(), |leaf| leaf.text.clone());
         let difference = |part: &Changed<'_>| Difference::at(name, part.path, &text(part.before), &text(part.now));

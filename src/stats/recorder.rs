@@ -10,15 +10,16 @@ use crate::call::request::AnyCall;
 use crate::digest::{Digest, DigestHash};
 use crate::entry::archive::Archive;
 use crate::error::Result;
-use crate::key::{Key, shown};
+use crate::key::{Key, shown_path};
 use crate::record::Record;
 use crate::stats::counts::{Counters, Tally};
-use crate::stats::explain::OtherCode;
 use crate::stats::history::run::{FirstHit, Miss, Run};
 use crate::stats::history::{History, log};
 use crate::stats::printer::Printer;
-use crate::stats::verbose::value_bytes;
 use crate::threads::fork::ForkMutex;
+
+/// The arguments of stored calls of other code.
+pub(super) type OtherCode = HashSet<Digest, DigestHash>;
 
 /// Counts what happens to the calls of one memory, finds out why they miss, and says so.
 pub(crate) struct Recorder {
@@ -27,7 +28,7 @@ pub(crate) struct Recorder {
     /// What is counted for good, unless nothing is.
     pub(super) run: Option<Arc<Run>>,
     pub(super) printer: Printer,
-    /// Whether the values of arguments are told.
+    /// Whether the values of arguments are shown and recorded.
     texts: bool,
     pub(super) salt: String,
     /// Functions, by where their paths are, with their code, that have missed: after its first miss a function is known,
@@ -59,7 +60,7 @@ impl Recorder {
         }
     }
 
-    /// How arguments are told of.
+    /// How arguments are described.
     pub(super) fn describe_options(&self) -> DescribeOptions<'_> {
         DescribeOptions { texts: self.texts, salt: &self.salt }
     }
@@ -126,11 +127,16 @@ impl Recorder {
     pub(crate) fn fault(&self, function: &str, error: &dyn Display, what: &str) {
         if self.counters.fault(function) {
             tracing::warn!(function, %error, "{what}");
-            self.warn(&format!("{}: {what}: {error}", shown(function)));
+            self.warn(&format!("{}: {what}: {error}", shown_path(function)));
         } else {
             tracing::debug!(function, %error, "{what}");
         }
     }
+}
+
+/// The bytes of a value and its arrays, without what the record says of them.
+pub(crate) fn value_bytes(record: &Record) -> u64 {
+    record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 
 impl Drop for Recorder {

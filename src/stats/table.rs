@@ -19,7 +19,7 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut functions: Vec<_> = self.by_function().iter().collect();
         functions.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.spent.saturating_add(counts.saved)));
-        let mut rows: Vec<_> = functions.into_iter().map(|(path, counts)| (shown(path), *counts)).collect();
+        let mut rows: Vec<_> = functions.into_iter().map(|(path, counts)| (shown_path(path), *counts)).collect();
         if rows.is_empty() {
             return f.write_str("no calls yet");
         }
@@ -70,8 +70,8 @@ fn added(sum: Counts, counts: &Counts) -> Counts {
 }
 
 /// A function's name.
-fn shown(path: &str) -> String {
-    cut(&key::shown(path))
+fn shown_path(path: &str) -> String {
+    cut(&key::shown_path(path))
 }
 
 /// A name, of a long one only its end, where functions and places differ most.

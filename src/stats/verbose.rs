@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::stats::history::run::Miss;
 use crate::stats::printer::{print, push_line};
 use crate::stats::reason::Reason;
-use crate::stats::recorder::Recorder;
+use crate::stats::recorder::{Recorder, value_bytes};
 use crate::stats::units::size;
 
 /// The level from which on each computation is printed.
@@ -29,7 +29,7 @@ const FILES: u8 = 3;
 /// How many characters of an argument are shown.
 const ARGUMENT: usize = 40;
 
-/// A call that missed, to be told of when it has been computed.
+/// A call that missed, to be reported when it has been computed.
 pub(crate) struct MissReport {
     function: &'static Function,
     /// `None` for a call that can't be keyed.
@@ -56,7 +56,7 @@ impl MissReport {
     }
 
     /// With what tiers said when they were asked for it, if they were.
-    pub(crate) fn told_by_tiers(mut self, tiers: Option<String>) -> Self {
+    pub(crate) fn with_tier_answers(mut self, tiers: Option<String>) -> Self {
         if let Some(call) = &mut self.call {
             call.tiers = tiers;
         }
@@ -91,13 +91,13 @@ impl Recorder {
     pub(crate) fn miss(&self, call: &dyn AnyCall, site: &Site, missing: Missing) -> MissReport {
         let damaged = matches!(missing, Missing::Damaged(_) | Missing::Fault(_));
         // Comparing with what is stored reads records: only if somebody reads the result.
-        let told = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
-        let reason = if told { self.reason(call, missing) } else { self.outline(call, missing) };
+        let in_full = self.prints(COMPUTATIONS) || tracing::enabled!(tracing::Level::INFO);
+        let reason = if in_full { self.reason(call, missing) } else { self.outline(call, missing) };
         let function = call.function();
         if damaged {
             self.fault(function.path(), &reason, "a stored result can't be used");
         }
-        MissReport { in_full: told, ..self.missed(call, Some(site.key()), reason) }
+        MissReport { in_full, ..self.missed(call, Some(site.key()), reason) }
     }
 
     /// Counts a call that can't be keyed.
@@ -110,7 +110,7 @@ impl Recorder {
         self.counters.miss(function.path(), reason.name());
         tracing::info!(function = function.path(), key = key.map(tracing::field::display), %reason, "miss");
         if key.is_some() && self.prints(COMPUTATIONS) {
-            // Its record will ask for all that is told of them: so they are described once.
+            // Its record will hold the same words: so they are described once.
             let _ = call.descriptions(self.describe_options());
         }
         MissReport {
@@ -178,7 +178,7 @@ impl Recorder {
         self.print(&line, *key, site.zip(record));
     }
 
-    /// The present moment, if a hit is to be told of when it has been loaded.
+    /// The present moment, if a hit is to be reported when it has been loaded.
     pub(crate) fn hits_from(&self) -> Option<Instant> {
         (self.prints(HITS) || tracing::enabled!(tracing::Level::DEBUG)).then(Instant::now)
     }
@@ -248,7 +248,7 @@ impl Recorder {
 }
 
 impl Recorder {
-    /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`; only their names where no texts are told.
+    /// A function with its arguments: `app/fir(x: f64[1797, 64] C, k: 12)`; only their names where no texts are shown.
     pub(super) fn in_short(&self, call: &dyn AnyCall) -> String {
         let names = call.identity().map(|identity| identity.arguments.iter().map(|argument| argument.name).collect());
         let names: Vec<&str> = names.unwrap_or_default();
@@ -267,7 +267,7 @@ impl Recorder {
     }
 }
 
-/// A text of at most `ARGUMENT` characters, cut in the middle: of a path the file's name is told.
+/// A text of at most `ARGUMENT` characters, cut in the middle: of a path the file's name is shown.
 fn cut(value: &str) -> Cow<'_, str> {
     let count = value.chars().count();
     if count <= ARGUMENT {
@@ -276,11 +276,6 @@ fn cut(value: &str) -> Cow<'_, str> {
     let at = |nth: usize| value.char_indices().nth(nth).map_or(value.len(), |(at, _)| at);
     let head = ARGUMENT / 2;
     format!("{}…{}", &value[..at(head)], &value[at(count - (ARGUMENT - head - 1))..]).into()
-}
-
-/// The bytes of a value and its arrays, without what the record says of them.
-pub(crate) fn value_bytes(record: &Record) -> u64 {
-    record.arrays.iter().map(|array| array.length).sum::<u64>() + record.value.len() as u64
 }
 
 /// `898.4 KiB: f64[1797, 64], f64[64]`.

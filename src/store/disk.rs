@@ -1,15 +1,14 @@
 //! A store in a folder: opening it, and what concerns single blobs by name.
 
-use super::name::Name;
+use super::name::BlobName;
 use super::root::{self, Root};
-use super::{Locks, Medium};
+use super::{Locks, Medium, lock};
 use crate::error::{Error, Result};
-use crate::store::files::at;
-use crate::store::files::at::Folder;
-use crate::store::files::between::between;
-use crate::store::files::stat::Stat;
+use crate::store::system::at;
+use crate::store::system::between::between;
+use crate::store::system::stat::Stat;
 use crate::threads::fork::ForkMutex;
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -40,6 +39,22 @@ pub(crate) struct Disk {
     pub(crate) made_anew: AtomicBool,
     /// Folders that gained an entry when the root was created, and were not flushed since.
     pub(crate) unsynced: ForkMutex<Vec<PathBuf>>,
+}
+
+/// A folder on the way to a blob: the root itself, or one below it.
+#[derive(Debug)]
+pub(crate) enum ParentFolder {
+    Root(Arc<Root>),
+    Below(OwnedFd),
+}
+
+impl AsFd for ParentFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Root(root) => root.as_fd(),
+            Self::Below(folder) => folder.as_fd(),
+        }
+    }
 }
 
 impl Disk {
@@ -134,7 +149,12 @@ impl Disk {
             return known;
         }
         // Opened while nothing is held, since it may log: two threads may both open them, and the later ones stay.
-        root.keep_locks(Locks::open(self))
+        root.keep_locks(self.open_locks())
+    }
+
+    /// The locks of this folder, by a file of their own; `None` where there are none to be had.
+    pub(crate) fn open_locks(&self) -> Option<Locks> {
+        if cfg!(target_os = "linux") { Locks::of(self.lock_file(lock::NAME)) } else { None }
     }
 
     /// Where `name` lies, for messages and for other programs.
@@ -147,7 +167,7 @@ impl Disk {
 
     /// Opens a blob for reading: a regular file, reached through no symbolic link.
     pub(crate) fn open_file(&self, name: &str) -> Result<Option<(File, Stat)>> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         let Some((file, stat)) = self.look_up("open", &name, || self.open_with_stat(&name))? else {
             return Ok(None);
         };
@@ -157,7 +177,7 @@ impl Disk {
 
     /// Opens a blob for reading, whatever it is: the caller examines it before anything else.
     pub(crate) fn open_unseen(&self, name: &str) -> Result<Option<File>> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.look_up("open", &name, || {
             at::open(self.root().as_fd(), name.whole, at::READ, Mode::empty()).map(File::from)
         })
@@ -165,7 +185,7 @@ impl Disk {
 
     /// Opens a file that processes lock; made if it is missing, never removed while a store may be open.
     pub(crate) fn lock_file(&self, name: &str) -> Result<File> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("lock", &name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let open = || self.open_making_folders(&name, flags, Mode::from_raw_mode(0o600));
@@ -189,7 +209,7 @@ impl Disk {
         let is_ours = || stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
         if stat.st_mode & 0o7777 != bits
             && is_ours()
-            && let Err(errno) = fs::fchmod(file, mode(bits as u16))
+            && let Err(errno) = fs::fchmod(file, at::mode(bits as u16))
         {
             tracing::debug!(%errno, "a lock file keeps its mode");
         }
@@ -197,7 +217,7 @@ impl Disk {
 
     /// What stands at `name`, links themselves included.
     pub(crate) fn stat(&self, name: &str) -> Result<Option<Stat>> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.look_up("stat", &name, || {
             let stat = fs::statat(self.folder(name.folder())?, name.leaf(), AtFlags::SYMLINK_NOFOLLOW)?;
             Ok(Stat::of(&stat))
@@ -214,7 +234,7 @@ impl Disk {
 
     /// Removes a blob; `false` if it was gone.
     pub(crate) fn remove(&self, name: &str) -> Result<bool> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("remove", &name)?;
         let removed =
             self.look_up("remove", &name, || fs::unlinkat(self.folder(name.folder())?, name.leaf(), AtFlags::empty()))?;
@@ -226,7 +246,7 @@ impl Disk {
     /// Both times are set although only one is wanted: `UTIME_NOW` for both is what a member of the owner's group may
     /// do; one alone takes the owner. A stamp that can't be set is no error, and one on a vanished blob neither.
     pub(crate) fn touch(&self, name: &str) -> Result<()> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         if !self.writable {
             return Ok(());
         }
@@ -254,7 +274,7 @@ impl Disk {
         if stat.is_read_only() || !self.writable || !owned {
             return Ok(stat.is_read_only());
         }
-        match fs::fchmod(file, mode(stat.mode & 0o555)) {
+        match fs::fchmod(file, at::mode(stat.mode & 0o555)) {
             Ok(()) | Err(Errno::PERM | Errno::ROFS | Errno::NOTSUP) => {}
             Err(errno) => return Err(error(errno)),
         }
@@ -274,16 +294,16 @@ impl Disk {
     }
 
     /// The folder of a name, to be looked up in.
-    pub(crate) fn folder(&self, folder: &str) -> rustix::io::Result<Folder> {
+    pub(crate) fn folder(&self, folder: &str) -> rustix::io::Result<ParentFolder> {
         let root = self.root();
         if folder.is_empty() {
-            return Ok(Folder::Root(root));
+            return Ok(ParentFolder::Root(root));
         }
-        at::open(root.as_fd(), folder, at::SEARCH, Mode::empty()).map(Folder::Below)
+        at::open(root.as_fd(), folder, at::SEARCH, Mode::empty()).map(ParentFolder::Below)
     }
 
     /// The folder of a name, made with its parents if missing. A sweep may take an empty one away at any time.
-    pub(crate) fn made_folder(&self, name: &Name<'_>) -> rustix::io::Result<Folder> {
+    pub(crate) fn made_folder(&self, name: &BlobName<'_>) -> rustix::io::Result<ParentFolder> {
         for _ in 0..TRIES {
             match self.folder(name.folder()) {
                 Err(Errno::NOENT) => self.make_folders(name)?,
@@ -296,7 +316,7 @@ impl Disk {
     /// Opens a new or existing file; its folders are made only once they are missed.
     pub(crate) fn open_making_folders(
         &self,
-        name: &Name<'_>,
+        name: &BlobName<'_>,
         flags: OFlags,
         mode: Mode,
     ) -> rustix::io::Result<OwnedFd> {
@@ -310,7 +330,7 @@ impl Disk {
     }
 
     /// Makes the folders of a name, as far as nobody takes them away meanwhile: then the caller tries again.
-    fn make_folders(&self, name: &Name<'_>) -> rustix::io::Result<()> {
+    fn make_folders(&self, name: &BlobName<'_>) -> rustix::io::Result<()> {
         let root = self.root();
         let bits = root.medium().of_folders();
         // As a rule only the last one is missing.
@@ -320,19 +340,19 @@ impl Disk {
         {
             return Ok(());
         }
-        let mut at = Folder::Root(Arc::clone(&root));
+        let mut at = ParentFolder::Root(Arc::clone(&root));
         for component in name.folders() {
             match fs::mkdirat(&at, component, bits) {
                 Ok(()) | Err(Errno::EXIST) => {}
                 // Nothing can be made in a folder that was removed: in the root no more than in one below it.
-                Err(errno) if at::is_absent(errno) && matches!(at, Folder::Root(_)) => {
+                Err(errno) if at::is_absent(errno) && matches!(at, ParentFolder::Root(_)) => {
                     return self.replace_removed(&root, errno);
                 }
                 Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => return Err(errno),
             }
             match at::step(at.as_fd(), component, at::SEARCH, Mode::empty()) {
-                Ok(folder) => at = Folder::Below(folder),
+                Ok(folder) => at = ParentFolder::Below(folder),
                 Err(Errno::NOENT) => return Ok(()),
                 Err(errno) => return Err(errno),
             }
@@ -340,7 +360,7 @@ impl Disk {
         Ok(())
     }
 
-    pub(crate) fn open_with_stat(&self, name: &Name<'_>) -> rustix::io::Result<(File, Stat)> {
+    pub(crate) fn open_with_stat(&self, name: &BlobName<'_>) -> rustix::io::Result<(File, Stat)> {
         let file = at::open(self.root().as_fd(), name.whole, at::READ, Mode::empty())?;
         let stat = Stat::of(&fs::fstat(&file)?);
         Ok((File::from(file), stat))
@@ -351,7 +371,7 @@ impl Disk {
     pub(crate) fn look_up<T>(
         &self,
         action: &str,
-        name: &Name<'_>,
+        name: &BlobName<'_>,
         mut attempt: impl FnMut() -> rustix::io::Result<T>,
     ) -> Result<Option<T>> {
         between();
@@ -367,20 +387,15 @@ impl Disk {
         }
     }
 
-    pub(crate) fn fault(&self, action: &str, name: &Name<'_>, errno: Errno) -> Error {
+    pub(crate) fn fault(&self, action: &str, name: &BlobName<'_>, errno: Errno) -> Error {
         at::fault(action, &self.path_of(name.whole), errno)
     }
 
-    pub(crate) fn expect_regular(&self, name: &Name<'_>, stat: &Stat) -> Result<()> {
+    pub(crate) fn expect_regular(&self, name: &BlobName<'_>, stat: &Stat) -> Result<()> {
         if stat.regular { Ok(()) } else { Err(at::not_regular(&self.path_of(name.whole))) }
     }
 
-    pub(crate) fn expect_writable(&self, action: &str, name: &Name<'_>) -> Result<()> {
+    pub(crate) fn expect_writable(&self, action: &str, name: &BlobName<'_>) -> Result<()> {
         if self.writable { Ok(()) } else { Err(self.fault(action, name, Errno::ROFS)) }
     }
-}
-
-#[allow(clippy::useless_conversion)] // `RawMode` has 16 bits on macOS
-pub(crate) fn mode(bits: u16) -> Mode {
-    Mode::from_raw_mode(bits.into())
 }

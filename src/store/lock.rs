@@ -1,21 +1,20 @@
 //! Locks between processes, one byte of one file each. They save work and never carry correctness.
 //!
-//! Only a write lock is a holder's: it takes a descriptor that may write, and so the permission to write to the file. Who
-//! may only read can still lock for reading, on purpose, as a backup or as a file server. Such a lock keeps others from
-//! the byte, and announces nothing: nobody waits for it.
+//! Only a write lock is a holder's: it takes a descriptor that may write, and so the permission to write to the file. A
+//! user who may only read can still lock for reading, on purpose, as a backup or as a file server. Such a lock keeps
+//! others from the byte, and announces nothing: nobody waits for it.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, MutexGuard};
 
-use super::Disk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::range_locks::{Found, Kind, find, open_anew, set};
+use crate::range_locks::{FoundLock, LockKind, find, open_anew, set};
 use crate::threads::fork::{ForkMutex, Process};
 
 /// The file whose bytes are locked; created once, never written, never removed.
-const NAME: &str = "locks";
+pub(super) const NAME: &str = "locks";
 
 /// The locks of a cache folder.
 ///
@@ -63,12 +62,9 @@ impl LockFile {
 }
 
 impl Locks {
-    /// The locks of `disk`; `None` where there are none to be had.
-    pub(crate) fn open(disk: &Disk) -> Option<Self> {
-        if !cfg!(target_os = "linux") {
-            return None;
-        }
-        match disk.lock_file(NAME) {
+    /// The locks of the folder that this file is in; `None` where there are none to be had.
+    pub(super) fn of(file: Result<File>) -> Option<Self> {
+        match file {
             Ok(file) => Some(Self(LockFile::new(file))),
             // Somebody has put something else there.
             Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -93,7 +89,7 @@ impl Locks {
         if !self.is_ours_to_lock(offset) {
             return Ok(Some(LockedKey { of: None }));
         }
-        let locked = set(&self.0.file, Kind::Write, offset, 1);
+        let locked = set(&self.0.file, LockKind::Write, offset, 1);
         let held = Held { file: Arc::clone(&self.0), offset, holder: Process::current() };
         match locked {
             Ok(()) => Ok(Some(LockedKey { of: Some(held) })),
@@ -120,9 +116,9 @@ impl Locks {
 
     /// Fails if the byte is locked for reading: such a lock isn't a holder's, and needn't end.
     fn expect_holder(&self, offset: i64) -> Result<()> {
-        let found = find(&self.0.file, Kind::Write, offset, 1);
+        let found = find(&self.0.file, LockKind::Write, offset, 1);
         match found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))? {
-            Some(Found { kind: Kind::Read, .. }) => Err(Error::unsupported(format!(
+            Some(FoundLock { kind: LockKind::Read, .. }) => Err(Error::unsupported(format!(
                 "byte {offset} of `{NAME}` is locked for reading by another process, expected a lock for writing"
             ))),
             // Nothing: it has just been given back.
@@ -153,7 +149,7 @@ impl Held {
 impl Drop for LockedKey {
     fn drop(&mut self) {
         let Some(held) = self.of.take().filter(|held| held.holder.is_current()) else { return };
-        if let Err(error) = set(&held.file.file, Kind::Unlock, held.offset, 1) {
+        if let Err(error) = set(&held.file.file, LockKind::Unlock, held.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }
         held.forget();
@@ -170,7 +166,7 @@ impl Drop for AnnouncedWaits {
         if !self.1.is_current() {
             return;
         }
-        if let Err(error) = set(&self.0, Kind::Unlock, waits(0), TO_THE_END) {
+        if let Err(error) = set(&self.0, LockKind::Unlock, waits(0), TO_THE_END) {
             tracing::debug!(%error, "what was announced stays until the file is closed");
         }
     }
@@ -191,7 +187,7 @@ impl Locks {
         let opened = File::options().read(true).write(true).open(&path);
         let file = opened.map_err(|error| Error::io("open once more", path.as_ref(), error))?;
         for held in held {
-            match set(&file, Kind::Write, waits(*held) + i64::from(awaited), 1) {
+            match set(&file, LockKind::Write, waits(*held) + i64::from(awaited), 1) {
                 // Another process announces the same.
                 Err(error) if is_taken(&error) => self.expect_holder(waits(*held) + i64::from(awaited))?,
                 locked => locked.map_err(|error| Error::io("lock a byte of", NAME.as_ref(), error))?,
@@ -207,7 +203,7 @@ impl Locks {
             if start >= end {
                 continue;
             }
-            let found = find(&self.0.file, Kind::Read, waits(held) + start, end - start);
+            let found = find(&self.0.file, LockKind::Read, waits(held) + start, end - start);
             let found = found.map_err(|error| Error::io("look for a lock on", NAME.as_ref(), error))?;
             // The system says one of them, in no order: the others are before it and behind it.
             if let Some(stub) = found.map(|found| found.offset - waits(held)).filter(|stub| (start..end).contains(stub))
@@ -249,7 +245,7 @@ impl Locks {
     /// Keeps everybody from announcing a wait, as a lock for reading does.
     pub(crate) fn read_waits(&self) -> File {
         let file = File::open(format!("/proc/self/fd/{}", self.0.file.as_raw_fd())).unwrap();
-        set(&file, Kind::Read, waits(0), TO_THE_END).unwrap();
+        set(&file, LockKind::Read, waits(0), TO_THE_END).unwrap();
         file
     }
 }
@@ -257,13 +253,14 @@ impl Locks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Disk;
 
     #[test]
     fn a_key_is_locked_by_one_holder_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
         // Two open files stand for two processes.
-        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let (one, other) = (disk.open_locks().unwrap(), disk.open_locks().unwrap());
         let held = one.try_lock([1; 16]).unwrap();
         assert!(held.is_some());
         assert!(other.try_lock([1; 16]).unwrap().is_none());
@@ -276,7 +273,7 @@ mod tests {
     fn what_a_process_waits_for_is_told_to_others_and_to_itself() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let (one, other) = (disk.open_locks().unwrap(), disk.open_locks().unwrap());
         let stubs = [0, 1, 7, u32::MAX >> 1];
         let key = one.try_lock([255; 16]).unwrap();
         for awaited in stubs {
@@ -296,7 +293,7 @@ mod tests {
     fn what_a_process_waited_for_is_taken_back_from_its_children_too() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let (one, other) = (disk.open_locks().unwrap(), disk.open_locks().unwrap());
         let announced = one.announce(&[1, 2], 7).unwrap();
         // As a fork does.
         let child = announced.0.try_clone().unwrap();
@@ -309,7 +306,7 @@ mod tests {
     fn what_several_processes_wait_for_is_told_by_each() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let locks = Locks::open(&disk).unwrap();
+        let locks = disk.open_locks().unwrap();
         let stubs = [4, 0, u32::MAX >> 1, 5, 9];
         let _announced = stubs.map(|awaited| locks.announce(&[1, 2], awaited).unwrap());
         let mut found = locks.waits_of(1).unwrap();
@@ -321,7 +318,7 @@ mod tests {
     /// With a lock for reading on the whole of `locks`, of a descriptor that may do no more.
     fn read_locked(disk: &Disk) -> File {
         let file = File::open(disk.path_of(NAME)).unwrap();
-        set(&file, Kind::Read, 0, TO_THE_END).unwrap();
+        set(&file, LockKind::Read, 0, TO_THE_END).unwrap();
         file
     }
 
@@ -329,14 +326,14 @@ mod tests {
     fn a_lock_for_reading_is_nobodys_who_computes() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let (one, other) = (Locks::open(&disk).unwrap(), Locks::open(&disk).unwrap());
+        let (one, other) = (disk.open_locks().unwrap(), disk.open_locks().unwrap());
         let held = one.try_lock([1; 16]).unwrap();
         let announced = one.announce(&[4], 5).unwrap();
         let reader = File::open(disk.path_of(NAME)).unwrap();
         // What is held can't be locked for reading, and what isn't can.
-        assert!(set(&reader, Kind::Read, 0, TO_THE_END).is_err());
+        assert!(set(&reader, LockKind::Read, 0, TO_THE_END).is_err());
         for free in [0, offset([2; 16]), waits(4), waits(7)] {
-            set(&reader, Kind::Read, free, 1).unwrap();
+            set(&reader, LockKind::Read, free, 1).unwrap();
         }
         assert!(other.try_lock([1; 16]).unwrap().is_none(), "a holder's");
         assert!(other.try_lock([2; 16]).is_err() && other.try_lock([0; 16]).is_err());
@@ -351,7 +348,7 @@ mod tests {
     fn what_cannot_be_announced_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let locks = Locks::open(&disk).unwrap();
+        let locks = disk.open_locks().unwrap();
         let reader = read_locked(&disk);
         assert!(locks.announce(&[1], 2).is_err());
         assert!(locks.waits_of(1).unwrap().is_empty());

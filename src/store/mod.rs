@@ -11,7 +11,7 @@
 //! rename is a file that no record names, which a later sweep removes.
 //!
 //! Every name is resolved from the descriptor of the root without following a symbolic link, so that no planted one
-//! leads out of it; see `files::at`.
+//! leads out of it; see `system::at`.
 
 mod disk;
 pub(crate) mod files;
@@ -19,24 +19,26 @@ mod home;
 mod lock;
 mod medium;
 mod name;
+mod reopen;
 mod root;
+mod system;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use disk::Disk;
 pub(crate) use files::append::Appended;
-#[cfg(test)]
-pub(crate) use files::between::set_between;
 pub(crate) use files::blob::NewBlob;
-pub use files::limited::LimitedFile;
-pub(crate) use files::limited::takes;
 pub(crate) use files::staged::StagedBlob;
-pub(crate) use files::stat::Stat;
-pub(crate) use files::walk::{GARBAGE_AGE, Item, Kind, OpenFolder};
+pub(crate) use files::walk::{FileKind, GARBAGE_AGE, Item, OpenFolder};
 pub(crate) use home::expanded;
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::{Medium, is_on_network};
 pub(crate) use name::nonce;
+#[cfg(test)]
+pub(crate) use system::between::set_between;
+pub use system::limited::LimitedFile;
+pub(crate) use system::limited::takes;
+pub(crate) use system::stat::Stat;
 
 /// How much of an entry survives a power cut.
 ///

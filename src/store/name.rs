@@ -10,11 +10,11 @@ const COMPONENT_MAX: usize = 255;
 
 /// A checked name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Name<'a> {
+pub(crate) struct BlobName<'a> {
     pub(crate) whole: &'a str,
 }
 
-impl<'a> Name<'a> {
+impl<'a> BlobName<'a> {
     pub(crate) fn new(whole: &'a str) -> Result<Self> {
         if !is_plainly_right(whole) {
             if whole.contains('\0') {
@@ -59,7 +59,7 @@ pub(crate) fn check_folder(folder: &str) -> Result<()> {
     if folder.is_empty() {
         return Ok(());
     }
-    Name::new(folder).map(drop)
+    BlobName::new(folder).map(drop)
 }
 
 /// Whether a look at each byte and its neighbour says that all components are right; every look-up has a name.
@@ -115,10 +115,10 @@ mod tests {
 
     #[test]
     fn a_name_is_split_at_its_last_slash() {
-        let name = Name::new("f/stem-0123/ab/key.record").unwrap();
+        let name = BlobName::new("f/stem-0123/ab/key.record").unwrap();
         assert_eq!((name.folder(), name.leaf()), ("f/stem-0123/ab", "key.record"));
         assert_eq!(name.folders().collect::<Vec<_>>(), ["f", "stem-0123", "ab"]);
-        let name = Name::new("locks").unwrap();
+        let name = BlobName::new("locks").unwrap();
         assert_eq!((name.folder(), name.leaf(), name.folders().count()), ("", "locks", 0));
     }
 
@@ -126,11 +126,11 @@ mod tests {
     fn names_that_lead_astray_are_refused() {
         let long = format!("f/{}", "x".repeat(256));
         for name in ["", "/", "/etc/passwd", "f/", "f//x", ".", "..", "f/../x", "f/./x", "a\0b", long.as_str()] {
-            let error = Name::new(name).unwrap_err();
+            let error = BlobName::new(name).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{name:?}");
         }
-        assert!(Name::new(&"x".repeat(255)).is_ok());
-        assert!(Name::new("...").is_ok());
+        assert!(BlobName::new(&"x".repeat(255)).is_ok());
+        assert!(BlobName::new("...").is_ok());
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
             let plain = components.iter().all(|c| matches!(c, Component::Normal(_)));
             let spelled = components.iter().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/");
             let expected = !name.is_empty() && plain && spelled == name && !name.contains('\0');
-            prop_assert_eq!(Name::new(&name).is_ok(), expected, "{:?}", name);
+            prop_assert_eq!(BlobName::new(&name).is_ok(), expected, "{:?}", name);
         }
     }
 }

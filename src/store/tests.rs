@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
-use crate::store::files::walk::{Item, Kind};
+use crate::store::files::walk::{FileKind, Item};
 use rustix::fs::{CWD, FileType, Mode};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -48,8 +48,8 @@ fn files(disk: &Disk) -> Vec<String> {
         for item in disk.list(folder).unwrap() {
             let name = if folder.is_empty() { item.name } else { format!("{folder}/{}", item.name) };
             match item.kind {
-                Kind::Folder => walk(disk, &name, found),
-                Kind::File | Kind::Other => found.push(name),
+                FileKind::Folder => walk(disk, &name, found),
+                FileKind::File | FileKind::Other => found.push(name),
             }
         }
     }

@@ -37,9 +37,9 @@ pub(crate) fn ordered<P, S, T: Send, E: Send>(
         let mut own = None;
         loop {
             match belt.turn() {
-                Turn::HandOver(made) => out(made?)?,
-                Turn::Make(n, part) => belt.put(n, make(own.get_or_insert_with(&scratch), part)),
-                Turn::End => return Ok(()),
+                OutputTurn::HandOver(made) => out(made?)?,
+                OutputTurn::Make(n, part) => belt.put(n, make(own.get_or_insert_with(&scratch), part)),
+                OutputTurn::End => return Ok(()),
             }
         }
     };
@@ -65,7 +65,7 @@ struct OrderedState<I: Iterator, R> {
 }
 
 /// What the one that asked does next.
-enum Turn<P, R> {
+enum OutputTurn<P, R> {
     HandOver(R),
     Make(usize, P),
     End,
@@ -85,20 +85,20 @@ impl<I: Iterator, R> Belt<I, R> {
         state.unwrap_or_else(PoisonError::into_inner).next(self.most)
     }
 
-    fn turn(&self) -> Turn<I::Item, R> {
+    fn turn(&self) -> OutputTurn<I::Item, R> {
         let mut state = lock(&self.state);
         loop {
             let next = state.handed_over;
             if let Some(made) = state.made.remove(&next) {
                 state.handed_over += 1;
                 self.changed.notify_all();
-                return Turn::HandOver(made);
+                return OutputTurn::HandOver(made);
             }
             if let Some((n, part)) = state.next(self.most) {
-                return Turn::Make(n, part);
+                return OutputTurn::Make(n, part);
             }
             if state.lost || state.begun == state.handed_over {
-                return Turn::End;
+                return OutputTurn::End;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

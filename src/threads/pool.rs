@@ -122,7 +122,7 @@ impl HelperPool {
         let taken = self.take(others);
         let busy = AtomicUsize::new(taken.helpers.len());
         let help = || {
-            let _done = Done(&busy);
+            let _done = JobEnd(&busy);
             help();
         };
         let lead = || {
@@ -140,7 +140,7 @@ impl HelperPool {
 
     /// Takes those that are free, and begins others where there are too few: at most `most`, or as many as the system
     /// gives.
-    fn take(&self, most: usize) -> Taken<'_> {
+    fn take(&self, most: usize) -> TakenHelpers<'_> {
         let mut state = lock(&self.state);
         let kept = state.free.len().saturating_sub(most);
         let mut helpers = state.free.split_off(kept);
@@ -149,7 +149,7 @@ impl HelperPool {
             helpers.push(helper);
             state.begun += 1;
         }
-        Taken { helpers, pool: self }
+        TakenHelpers { helpers, pool: self }
     }
 
     /// Ends those that nobody has taken.
@@ -175,21 +175,21 @@ fn beside<T, L: FnOnce() -> T>(helpers: &[Helper], help: &(impl Fn() + Sync), le
 }
 
 /// Helpers of one caller, until its work returns or panics.
-struct Taken<'a> {
+struct TakenHelpers<'a> {
     helpers: Vec<Helper>,
     pool: &'a HelperPool,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for TakenHelpers<'_> {
     fn drop(&mut self) {
         lock(&self.pool.state).free.append(&mut mem::take(&mut self.helpers));
     }
 }
 
 /// Says that a helper has returned or panicked.
-struct Done<'a>(&'a AtomicUsize);
+struct JobEnd<'a>(&'a AtomicUsize);
 
-impl Drop for Done<'_> {
+impl Drop for JobEnd<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

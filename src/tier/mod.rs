@@ -10,19 +10,21 @@
 //!
 //! A [`Backend`] is a place: [`Folder`], [`MemoryBackend`], or your own.
 
-// * `backend`, `fault`: what is asked of a place; `trouble`: what is told of its faults; `conformance`: whether it does that; `folder`, `in_memory`: two places.
-// * `settings`: how a tier is used; `tiers`: those of one memory; `place`: one of them, as this process sees it.
-// * `read`: results that come from tiers; `write`: results that go there; `removed`: those that must do neither; `bulk`: many at once; `status`: how
-//   the tiers are; `probe`: whether they work.
+// * `backend`: what is asked of a place, two places, and whether one does what is asked; `fault`: why it doesn't; `trouble`:
+//   its faults in words; `object_store`: object stores and servers of HTTP.
+// * `settings`: how a tier is used; `place`: one of them, as this process sees it; `core`: those of one memory, for the
+//   threads that work for them; `tiers`: the same with the thread that sends.
+// * `read`: results that come from tiers; `outbox`: what is to go there; `write`: its way; `removed`: what must do neither;
+//   `deny`: the list of what was purged; `bulk`: many at once; `status`: how the tiers are; `probe`: whether they work.
 
 mod backend;
 mod bulk;
-mod conformance;
+mod core;
+mod deny;
 mod fault;
-mod folder;
-mod in_memory;
 #[cfg(feature = "remote")]
 mod object_store;
+mod outbox;
 mod place;
 mod probe;
 mod read;
@@ -35,20 +37,21 @@ mod tiers;
 mod trouble;
 mod write;
 
+pub use backend::conformance::conformance;
+pub use backend::folder::Folder;
+pub use backend::in_memory::MemoryBackend;
 pub use backend::{Backend, Body, Deadline, Each, Get, Got, List, Listed, Put, Stored, Token, When};
 pub use bulk::{Moved, Purged};
-pub use conformance::conformance;
+pub(crate) use deny::RemovedScope;
 pub use fault::Fault;
-pub use folder::Folder;
-pub use in_memory::MemoryBackend;
 #[cfg(feature = "remote")]
 pub use object_store::{Credentials, ObjectStore};
+pub(crate) use outbox::Outbox;
 pub use probe::{ProbeStep, TierProbe};
 pub(crate) use read::{Fetched, Sought};
-pub(crate) use removed::{Target, mark};
+pub(crate) use removed::mark;
 pub use settings::{Access, Filter, Share, Tier};
 pub use status::{Purge, TierStatus};
 pub(crate) use tiers::Tiers;
 pub use trouble::{Advice, Trouble};
 pub use write::Flushed;
-pub(crate) use write::outbox::Outbox;

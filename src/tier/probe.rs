@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::store::nonce;
+use crate::tier::core::Core;
 use crate::tier::place::calls::Calls;
 use crate::tier::place::pipe::Capped;
 use crate::tier::place::{Answer, Place};
-use crate::tier::tiers::Core;
 use crate::tier::{Access, Backend, Deadline, Fault, Get, List, Trouble};
 
 /// The results of the trial of one tier, from [`Memory::probe_tiers`](crate::Memory::probe_tiers).
@@ -51,7 +51,7 @@ impl ProbeStep {
 /// How long a step may take.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// So much of an answer is looked at.
+/// How many bytes of an answer are looked at.
 const MOST: u64 = 1024;
 
 impl Core {

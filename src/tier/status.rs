@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::tier::core::Core;
+use crate::tier::deny::Deny;
 use crate::tier::place::Place;
-use crate::tier::removed::Deny;
-use crate::tier::tiers::Core;
 use crate::tier::{Access, Share};
 
 /// A tier of a memory, from [`Memory::tiers`](crate::Memory::tiers).

@@ -1,18 +1,12 @@
 //! The tiers of one memory.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::entry::archive::Archive;
-use crate::error::{ErrorKind, Result};
-use crate::threads::fork::ForkMutex;
-use crate::tier::Deadline;
-use crate::tier::place::{Answer, Place};
-use crate::tier::read::Told;
-use crate::tier::removed::{self, Deny};
-use crate::tier::write::outbox::Outbox;
+use crate::tier::core::Core;
+use crate::tier::outbox::Outbox;
 use crate::tier::write::sender::Sender;
 
 /// The tiers of one memory, and the thread that sends to them what the memory computes.
@@ -25,40 +19,10 @@ pub(crate) struct Tiers {
     open: Arc<()>,
 }
 
-/// What threads share that work for the tiers of a memory.
-pub(crate) struct Core {
-    pub(crate) archive: Arc<Archive>,
-    pub(crate) outbox: Arc<Outbox>,
-    /// The most bytes of a result that is fetched.
-    pub(super) room: Option<u64>,
-    pub(super) told: ForkMutex<Told>,
-    /// Functions whose pickled results were warned of.
-    pub(super) pickled: ForkMutex<HashSet<String>>,
-    /// The lists that could not be applied to the folder yet, by the ids of their tiers. The copies don't say what they say,
-    /// so that it is applied later; nothing that they deny is fetched meanwhile.
-    pub(super) unapplied: ForkMutex<HashMap<String, Deny>>,
-    /// The tiers whose lists are too long to be read: nothing is fetched while it can't be known what was purged.
-    pub(super) unknown: ForkMutex<HashSet<String>>,
-    /// One renewal of the deny list at a time.
-    renewing: ForkMutex<()>,
-}
-
-/// How long the deny lists of all tiers are waited for.
-const DENY_WAIT: Duration = Duration::from_secs(2);
-
 impl Tiers {
     /// The tiers of a memory whose results are put into `outbox`; its folder may hold `limit` bytes.
     pub(crate) fn new(archive: &Arc<Archive>, outbox: Arc<Outbox>, limit: Option<u64>, wait: Duration) -> Self {
-        let core = Arc::new(Core {
-            archive: Arc::clone(archive),
-            outbox,
-            room: limit.map(|limit| limit / 4),
-            told: ForkMutex::default(),
-            pickled: ForkMutex::default(),
-            unapplied: ForkMutex::default(),
-            unknown: ForkMutex::default(),
-            renewing: ForkMutex::default(),
-        });
+        let core = Arc::new(Core::new(archive, outbox, limit));
         let sender = Sender::new(&core);
         let tiers = Self { core, sender, wait, open: Arc::default() };
         if !wait.is_zero() {
@@ -90,11 +54,11 @@ impl Drop for Tiers {
 }
 
 thread_local! {
-    static AT_END: AtEnd = const { AtEnd(RefCell::new(Vec::new())) };
+    static AT_END: FlushAtEnd = const { FlushAtEnd(RefCell::new(Vec::new())) };
 }
 
 /// The memories that this thread has opened whose end waits for what is to be sent.
-struct AtEnd(RefCell<Vec<Waiting>>);
+struct FlushAtEnd(RefCell<Vec<Waiting>>);
 
 struct Waiting {
     core: Weak<Core>,
@@ -113,95 +77,13 @@ fn flush_at_end_of_thread(core: &Arc<Core>, open: &Arc<()>, wait: Duration) {
     });
 }
 
-impl Drop for AtEnd {
+impl Drop for FlushAtEnd {
     fn drop(&mut self) {
         for Waiting { core, open, wait } in self.0.take() {
             if let Some(core) = core.upgrade().filter(|_| open.strong_count() > 0) {
                 core.flush(wait);
             }
         }
-    }
-}
-
-impl Core {
-    /// Renews the copies of what was purged from tiers that are ten minutes old, and removes that here.
-    pub(crate) fn renew_deny(&self) {
-        let disk = &self.archive.disk;
-        let is_old = |place: &&Place| removed::age(disk, &place.id).is_none_or(|age| age >= removed::RENEWED);
-        if !self.outbox.places.iter().any(|place| is_old(&place)) {
-            return;
-        }
-        let _one = self.renewing.lock();
-        let until = Deadline::after(DENY_WAIT);
-        let old = self.outbox.places.iter().filter(is_old).filter(|place| place.circuit.may_ask());
-        // All at once: behind one server that is silent there may be several tiers.
-        let asked: Vec<_> = old.map(|place| (place, place.ask_deny_list(removed::DENY_MAX, until))).collect();
-        for (place, asked) in asked {
-            match place.deny_list(asked) {
-                Ok((Answer::Bytes(bytes), modified)) => self.renew_copy(place, Deny::of_place(&bytes, modified)),
-                Ok((Answer::Absent, _)) => self.renew_copy(place, Deny::default()),
-                Ok((Answer::TooLong, _)) => {
-                    tracing::warn!(
-                        tier = place.name,
-                        "its list of what was purged is too long: nothing is fetched from there"
-                    );
-                    self.unknown.lock().insert(place.id.clone());
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn renew_copy(&self, place: &Place, list: Deny) {
-        self.unknown.lock().remove(&place.id);
-        self.put_back(place, &list);
-        if let Err(error) = self.keep_deny(place, list) {
-            tracing::warn!(tier = place.name, %error, "what was purged from a tier can't be removed here: it is tried again");
-        }
-    }
-
-    /// Puts back what the list of a tier has lost and this folder's copy says: two purges at the same time may each have
-    /// written one without the other's lines.
-    fn put_back(&self, place: &Place, list: &Deny) {
-        let known = Deny::read(&self.archive.disk, &place.id);
-        if !place.writes() || !known.says_more_than(list) {
-            return;
-        }
-        let mut all = list.clone();
-        all.merge(known);
-        let text = all.text();
-        if text.len() as u64 > removed::DENY_MAX {
-            return;
-        }
-        if let Err(fault) = place.put(removed::DENY.to_owned(), text.into_bytes(), false, DENY_WAIT) {
-            tracing::debug!(tier = place.name, %fault, "what its list of purges has lost isn't put back yet");
-        }
-    }
-
-    /// Removes what a tier denies now and didn't, and adds it to the copy of its list; returns how many entries went.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error when one of them may still be here. Then the copy stays as old as it is, so that the next renewal
-    /// tries again.
-    pub(super) fn keep_deny(&self, place: &Place, list: Deny) -> Result<u64> {
-        let known = match Deny::try_read(&self.archive.disk, &place.id) {
-            Err(error) if error.kind() != ErrorKind::Io => Deny::default(),
-            known => known?,
-        };
-        let mut all = known.clone();
-        all.merge(list);
-        let applied = all.apply(&self.archive, &known);
-        match &applied {
-            Ok(_) => drop(self.unapplied.lock().remove(&place.id)),
-            Err(_) => drop(self.unapplied.lock().insert(place.id.clone(), all.clone())),
-        }
-        let removed = applied?;
-        if let Err(error) = all.write(&self.archive.disk, &place.id) {
-            tracing::warn!(%error, "the list of what was purged from tiers can't be kept");
-        }
-        // What a fetch has published before it could see the list.
-        Ok(removed + all.apply(&self.archive, &known)?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What kept a tier from doing what it was asked, told to whoever has to mend it.
+//! What kept a tier from doing what it was asked, in words for whoever has to mend it.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::tier::Fault;
 /// Why a tier, or one object of it, didn't do what it was asked: with the cause, and what helps.
 ///
 /// Prints as ``tier `s3://cache/main at https://s3.example.org`: denied: `InvalidAccessKeyId`, HTTP 403; check …``. Whatever
-/// concerns a tier as a whole is told once for each cause, what concerns one object with its name.
+/// concerns a tier as a whole is reported once for each cause, what concerns one object with its name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Trouble {
@@ -47,7 +47,7 @@ impl Advice {
 /// How a fault begins that says that nobody answers at an address.
 pub(super) const NO_CONNECTION: &str = "can't connect to";
 
-/// The most troubles that are told; the others are only counted.
+/// The most troubles that are reported; the others are only counted.
 const MOST: usize = 100;
 
 impl Trouble {
@@ -96,7 +96,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Adds a trouble to those that are told, unless the same was.
+/// Adds a trouble to those that are reported, unless the same was.
 pub(super) fn add(troubles: &mut Vec<Trouble>, trouble: Trouble) {
     if troubles.len() < MOST && !troubles.contains(&trouble) {
         troubles.push(trouble);
@@ -139,8 +139,8 @@ mod tests {
         (0..3).for_each(|_| add(&mut troubles, denied.clone()));
         assert_eq!(troubles.len(), 1);
         let advice = Some(Advice::new("`NoSuchBucket`", "make it"));
-        let told = Trouble::of_fault("s3://b", &Fault::NoPlace, advice).at("f/x").to_string();
-        assert_eq!(told, "tier `s3://b`: object `f/x`: no place: `NoSuchBucket`; make it");
+        let text = Trouble::of_fault("s3://b", &Fault::NoPlace, advice).at("f/x").to_string();
+        assert_eq!(text, "tier `s3://b`: object `f/x`: no place: `NoSuchBucket`; make it");
         let refused = Fault::other(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
         assert_eq!(Trouble::of_fault("x", &refused, None).class, "unreachable");
         let unknown = Fault::other("invalid peer certificate: UnknownIssuer");

@@ -22,7 +22,7 @@ pub(super) struct Argument {
     /// Its name inside the closures.
     pub(super) local: Ident,
     pub(super) ignored: bool,
-    /// Its value is told nowhere.
+    /// Its value is recorded and shown nowhere.
     pub(super) secret: bool,
     /// The step by whose multiples it counts.
     pub(super) step: Option<Expr>,

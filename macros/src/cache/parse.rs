@@ -13,7 +13,7 @@ use crate::fragment::opened_list;
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) ignore: Vec<Ident>,
-    /// Arguments whose values are told nowhere.
+    /// Arguments whose values are recorded and shown nowhere.
     pub(crate) secret: Vec<Ident>,
     /// Arguments that count by their nearest multiple of a step, and the steps.
     pub(crate) round: Vec<(Ident, Expr)>,

@@ -1,4 +1,4 @@
-//! Where a function stands, which an attribute isn't told.
+//! Where a function stands, which the compiler doesn't say to an attribute.
 //!
 //! In an `impl` of a trait the generated methods would be strangers to the trait, and without `method` the companion type
 //! can't be declared in an `impl`; the compiler's messages for both say nothing of the cause. So the source file is

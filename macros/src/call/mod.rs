@@ -173,7 +173,7 @@ fn closure_call(name: &LitStr, closure: &ExprClosure, options: &Options, private
     Ok(lazy.expand(private))
 }
 
-/// Marks the captures whose values are told nowhere.
+/// Marks the captures whose values are recorded and shown nowhere.
 fn mark_secrets(captures: &mut [Capture], options: &Options) -> Result<()> {
     for ident in &options.secret {
         let name = syn::ext::IdentExt::unraw(ident).to_string();

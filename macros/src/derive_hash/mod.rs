@@ -1,5 +1,5 @@
 //! `#[derive(ContentHash)]`: a value counts by its type's package and full name and, field by field, by name and content;
-//! in words it is told the same way.
+//! in words it is described the same way.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};

@@ -285,7 +285,7 @@ impl Search {
         }
     }
 
-    /// The facts stand in the module of the item, so that they are told what it is.
+    /// The facts stand in the module of the item, so that they name it.
     fn push_module(&mut self, guards: &[TokenStream]) {
         let (name, tokens) = (String::new(), TokenStream::new());
         self.found.push(Fact { name, kind: Kind::Module, tokens, guards: guards.to_vec() });

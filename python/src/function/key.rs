@@ -157,11 +157,11 @@ fn unkeyable<'py>(py: Python<'py>, what: &str, error: PyErr) -> PyResult<Outcome
     if !is_exit(py, &error) {
         let reason = error.value(py).to_string();
         // The place in the value follows the name of the argument.
-        let told = match reason.strip_prefix('`').and_then(|rest| rest.split_once("`: ")) {
+        let why = match reason.strip_prefix('`').and_then(|rest| rest.split_once("`: ")) {
             Some((place, reason)) => format!("{}{place}`: {reason}", what.trim_end_matches('`')),
             None => format!("{what}: {reason}"),
         };
-        return Ok(Outcome::Unkeyable(told));
+        return Ok(Outcome::Unkeyable(why));
     }
     Err(error)
 }

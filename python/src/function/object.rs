@@ -137,7 +137,7 @@ impl CoreFunction {
         };
         let options = engine_options(get)?;
         let mmap = match given.get_item("mmap_mode")? {
-            Some(mode) if !mode.is(missing(py)) => Some(MmapMode::told(&mode)?),
+            Some(mode) if !mode.is(missing(py)) => Some(MmapMode::with_warning(&mode)?),
             _ => None,
         };
         let signature = match get("signature")? {
@@ -251,7 +251,7 @@ impl CoreFunction {
                 self.set_why(String::new());
                 (true, Some(value))
             }
-            // What is wrong with a key is told by whoever needs it.
+            // What is wrong with a key is reported where the key is needed.
             Found::Nothing | Found::Refused => {
                 let key = self.key_in_memory(py, &keyed).ok().flatten();
                 (false, key.map(|key| PyString::new(py, &key).into_any()))

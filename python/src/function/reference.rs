@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::key::Keyed;
 use super::object::CoreFunction;
 use crate::memory::{CoreMemory, changed, raised};
-use crate::value::{Loaded, MmapMode, Place, decode};
+use crate::value::{Loaded, MmapMode, ResultSite, decode};
 
 /// A small, picklable reference to a stored result: `get()` loads it.
 #[pyclass(frozen, subclass, name = "CoreReference", module = "ndcache._core")]
@@ -67,7 +67,7 @@ impl CoreReference {
             ))
         };
         let value = py.detach(|| call.look_up(&core.memory, self.mode.form())).ok_or_else(gone)?;
-        match decode(py, value, self.mode, core.trust, &Place::of(&call, &core.memory))? {
+        match decode(py, value, self.mode, core.trust, &ResultSite::of(&call, &core.memory))? {
             Loaded::Value(value) => Ok(value),
             Loaded::Refused(why) => Err(pyo3::exceptions::PyPermissionError::new_err(format!(
                 "the result of `{}` isn't loaded: {why}",

@@ -15,7 +15,7 @@ use super::lead::followed;
 use super::object::CoreFunction;
 use crate::memory::{CoreMemory, changed, changes};
 use crate::python;
-use crate::value::{Loaded, MmapMode, Place, decode, decode_own, encode};
+use crate::value::{Loaded, MmapMode, ResultSite, decode, decode_own, encode};
 use crate::walk::digest_of;
 
 /// Arguments of more bytes aren't digested again after the computation.
@@ -164,7 +164,7 @@ impl CoreFunction {
         let Some(memory) = self.memory(py) else { return Ok(Found::Nothing) };
         let core = memory.get();
         let expires = value.expires().is_some();
-        match decode(py, value, self.mmap(py), core.trust, &Place::of(call, &core.memory)) {
+        match decode(py, value, self.mmap(py), core.trust, &ResultSite::of(call, &core.memory)) {
             Ok(Loaded::Value(value)) => Ok(Found::Value(value, expires)),
             Ok(Loaded::Refused(why)) => {
                 self.say_refused(py, &why)?;

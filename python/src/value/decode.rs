@@ -8,7 +8,7 @@ use rmp::Marker;
 use rmp::decode as wire;
 
 use super::arrays::numpy_array;
-use super::{MmapMode, Place, Trust, ext, mark};
+use super::{MmapMode, ResultSite, Trust, ext, mark};
 use crate::python;
 
 /// What became of a stored value.
@@ -27,7 +27,7 @@ pub(crate) fn decode<'py>(
     value: RawValue,
     mode: MmapMode,
     trust: Trust,
-    place: &Place<'_>,
+    place: &ResultSite<'_>,
 ) -> PyResult<Loaded<'py>> {
     if holds_pickle(&value)
         && let Some(why) = trust.refuses(py, &value, place)?

@@ -10,7 +10,7 @@ mod trust;
 
 pub(crate) use decode::{Loaded, decode, decode_own};
 pub(crate) use encode::encode;
-pub(crate) use trust::{Place, Trust};
+pub(crate) use trust::{ResultSite, Trust};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -44,7 +44,7 @@ pub(crate) enum MmapMode {
 }
 
 impl MmapMode {
-    /// What joblib calls it; `r+` and `w+` are `c`, which is told.
+    /// What joblib calls it; `r+` and `w+` are `c`, with a warning.
     pub(crate) fn of(mode: &Bound<'_, PyAny>) -> PyResult<(Self, bool)> {
         if mode.is_none() || mode.extract::<bool>().is_ok_and(|mode| !mode) {
             return Ok((Self::Owned, false));
@@ -60,7 +60,7 @@ impl MmapMode {
     }
 
     /// [`of`](Self::of), which tells once of a mode that is taken as another.
-    pub(crate) fn told(mode: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn with_warning(mode: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (known, is_another) = Self::of(mode)?;
         if is_another {
             python::messages(mode.py())?.getattr("warn_once")?.call1((

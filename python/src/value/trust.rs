@@ -19,12 +19,12 @@ pub(crate) enum Trust {
 }
 
 /// Where a value was loaded from.
-pub(crate) struct Place<'a> {
+pub(crate) struct ResultSite<'a> {
     call: &'a RunTimeCall,
     memory: &'a Memory,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ResultSite<'a> {
     pub(crate) fn of(call: &'a RunTimeCall, memory: &'a Memory) -> Self {
         Self { call, memory }
     }
@@ -52,7 +52,7 @@ impl Trust {
     }
 
     /// Why the pickle in `value`, of this record in a cache in `root`, isn't loaded, with the cure.
-    pub(crate) fn refuses(self, py: Python<'_>, value: &RawValue, place: &Place<'_>) -> PyResult<Option<String>> {
+    pub(crate) fn refuses(self, py: Python<'_>, value: &RawValue, place: &ResultSite<'_>) -> PyResult<Option<String>> {
         Ok(match (self, value.origin(), value.owner()) {
             (Self::Any, ..) => None,
             (Self::Never, ..) => Some("it is a pickle, and `pickle=\"never\"` loads none".to_owned()),

@@ -213,7 +213,7 @@ impl<'py> Walker<'py> {
                 Parts::Several(parts) => {
                     match std::mem::replace(&mut parts[next], Part::Value(self.py.None().into_bound(self.py))) {
                         Part::Value(value) => {
-                            // Told in errors.
+                            // Errors name it.
                             if matches!(frame.place, PartName::Key | PartName::Attribute) && next % 2 == 0 {
                                 parts[next] = Part::Value(value.clone());
                             }
@@ -385,8 +385,8 @@ impl<'py> Walker<'py> {
                 } else {
                     error.value(self.py).str().map_or_else(|_| "its methods raise".to_owned(), |text| text.to_string())
                 };
-                let told = if place.is_empty() { reason } else { format!("`{place}`: {reason}") };
-                let raised = Unkeyable::new_err(told);
+                let message = if place.is_empty() { reason } else { format!("`{place}`: {reason}") };
+                let raised = Unkeyable::new_err(message);
                 raised.set_cause(self.py, Some(error));
                 raised
             }

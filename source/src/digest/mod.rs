@@ -136,7 +136,7 @@ pub(crate) fn items(mut contents: Vec<[u8; 16]>) -> [u8; 16] {
 }
 
 /// Every file of the crate as one: the place of each in its crate with its tokens, sorted, and each `cfg` that the
-/// compiler was told.
+/// compiler was given.
 pub(crate) fn files(index: &Index) -> [u8; 16] {
     let mut all: Vec<(String, [u8; 16])> =
         (0..index.files.len()).map(|file| (place(index, file), stream::file(index, file))).collect();

@@ -124,7 +124,7 @@ pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<Guarde
             found.push(GuardedPath { path: path.into_owned(), guards });
         }
     }
-    let sure = found.iter().any(|told| told.guards.is_empty());
+    let sure = found.iter().any(|path| path.guards.is_empty());
     (found, sure)
 }
 

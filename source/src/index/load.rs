@@ -344,17 +344,17 @@ fn inline(index: &mut Index, mut context: Context, raw: &Raw, body: usize) -> Re
         return Ok(());
     }
     index.scopes[context.scope as usize].is_of_tests |= is_of_tests(&index.files[context.file as usize], &inner);
-    let (told, sure) = paths(index, context.file, &raw.attributes);
+    let (given, sure) = paths(index, context.file, &raw.attributes);
     let (folders, base) = (context.paths.clone(), context.children.join(named));
-    for told in &told {
-        let context = under(&context, &told.guards);
-        let folder = folders.join(&told.path);
+    for path_attribute in &given {
+        let context = under(&context, &path_attribute.guards);
+        let folder = folders.join(&path_attribute.path);
         level(index, &Context { children: folder.clone(), paths: folder, ..context }, from, to)?;
     }
     if sure {
         return Ok(());
     }
-    let context = told.iter().fold(context, |context, told| under(&context, &told.guards));
+    let context = given.iter().fold(context, |context, path| under(&context, &path.guards));
     level(index, &Context { children: base.clone(), paths: base, ..context }, from, to)
 }
 
@@ -367,18 +367,18 @@ fn under(context: &Context, guards: &[Guard]) -> Context {
 
 fn files(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
     let name = index.symbols.text(raw.name).trim_start_matches("r#").to_owned();
-    let (told, sure) = paths(index, context.file, &raw.attributes);
+    let (given, sure) = paths(index, context.file, &raw.attributes);
     let mut read = false;
-    for told in &told {
-        let path = context.paths.join(&told.path);
+    for path_attribute in &given {
+        let path = context.paths.join(&path_attribute.path);
         if path.is_file() {
-            module_file(index, &under(context, &told.guards), &path, folder(&path))?;
+            module_file(index, &under(context, &path_attribute.guards), &path, folder(&path))?;
             read = true;
         }
     }
     let flat = context.children.join(format!("{name}.rs"));
     let nested = context.children.join(&name).join("mod.rs");
-    let by_name = told.iter().fold(context.clone(), |context, told| under(&context, &told.guards));
+    let by_name = given.iter().fold(context.clone(), |context, path| under(&context, &path.guards));
     if !sure && flat.is_file() {
         module_file(index, &by_name, &flat, context.children.join(&name))?;
         read = true;
@@ -387,7 +387,7 @@ fn files(index: &mut Index, context: &Context, raw: &Raw) -> Result<()> {
         read = true;
     }
     if !read {
-        missing(index, context, told.first().map_or(flat, |told| context.paths.join(&told.path)));
+        missing(index, context, given.first().map_or(flat, |path| context.paths.join(&path.path)));
     }
     Ok(())
 }

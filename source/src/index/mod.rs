@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::file::File;
 use crate::library::{Libraries, package};
-use crate::reach::{Place, Sought};
+use crate::reach::{Position, Sought};
 use crate::reads::Reads;
 use crate::session::Session;
 use crate::symbol::{Map, Set, Symbol, Symbols};
@@ -173,7 +173,7 @@ impl Index {
     /// # Errors
     ///
     /// Returns an error when a file of the crate can't be read or isn't Rust. A module whose file is missing is no error:
-    /// it may be one that isn't compiled, and is told as unseen. So is another crate that can't be read.
+    /// it may be one that isn't compiled, and is reported as unseen. So is another crate that can't be read.
     pub fn read(session: Session) -> Result<Index> {
         let mut index = Index {
             crates: Vec::new(),
@@ -252,7 +252,7 @@ impl Index {
     }
 
     /// Every function, constant and static of the crate with its path, as the parts of a function are named.
-    pub fn values(&self) -> impl Iterator<Item = (Place, String)> {
+    pub fn values(&self) -> impl Iterator<Item = (Position, String)> {
         let values = self.items.iter().enumerate().filter(|(_, item)| {
             let is_value = matches!(item.kind, ItemKind::Fn | ItemKind::Const | ItemKind::Static);
             is_value && item.name != Symbol::UNDERSCORE && item.name != Symbol::NONE && self.is_own(item)
@@ -261,7 +261,7 @@ impl Index {
             let file = self.file_of(item);
             let name = self.symbols.text(item.name).trim_start_matches("r#").to_owned();
             let line = file.line(item.keyword as usize);
-            let place = Place { file: file.path.clone(), line, column: 0, name, sought: Sought::Item };
+            let place = Position { file: file.path.clone(), line, column: 0, name, sought: Sought::Item };
             (place, self.path(id as ItemId))
         })
     }

@@ -1,6 +1,6 @@
 //! Crates that the compiled one uses and whose sources are at hand: the package's own library, and crates by path.
 //!
-//! The compiler is told the file of each crate that is used. Beside it lies the list of the sources that it was compiled
+//! The compiler is given the file of each crate that is used. Beside it lies the list of the sources that it was compiled
 //! from (`name-hash.d`), which the compiler writes before the crate's users are compiled. Sources that have changed since
 //! then are those of the next build: such a crate is followed no further, and neither is one of a registry or of a
 //! repository, whose sources change with its version.

@@ -9,7 +9,7 @@ use crate::index::{Guarded, Index, ItemId, after_visibility};
 use crate::symbol::{Map, Set, Symbol};
 
 /// A vertex for each node, and behind them one for each question that has answers: however many items call `.len()`,
-/// what it leads to is told once.
+/// what it leads to is said once.
 pub(super) fn vertices(resolver: &Resolver<'_>, growth: &Growth<'_>, imports: &[&Guarded]) -> Vec<Vertex> {
     let twins = twins(resolver, growth);
     let mut graph = Graph { resolver, growth, twins, questions: Map::default(), answers: Vec::new() };

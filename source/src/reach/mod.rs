@@ -8,9 +8,9 @@ mod guarded;
 mod header;
 mod named;
 mod part;
-mod place;
+mod position;
+mod report;
 mod step;
-mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use crate::symbol::{Map, Set, Symbol};
 
 pub use named::Named;
 pub use part::{Fact, Part, Reached, Unseen, Why};
-pub use place::{Copies, Place, Sought};
+pub use position::{Copies, Position, Sought};
 
 /// The steps of each mention.
 type Steps = Vec<Vec<Step>>;
@@ -87,7 +87,7 @@ impl<'a> Resolver<'a> {
             about: Map::default(),
             unknown: Map::default(),
             calls,
-            items_by_file: place::items_by_file(index),
+            items_by_file: position::items_by_file(index),
             steps: RefCell::default(),
             contents: RefCell::default(),
             facts: RefCell::default(),
@@ -138,21 +138,21 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// What the item at `place` reaches; `without` names items, by paths as the item would write them, that are left out
+    /// What the item at `position` reaches; `without` names items, by paths as the item would write them, that are left out
     /// together with what only they lead to.
     ///
     /// # Errors
     ///
-    /// Returns an error when nothing that is sought, and no macro call that could make it, stands at the place.
-    pub fn reach(&self, place: &Place, without: &[String]) -> Result<Reached> {
-        let found = place::roots(self.index, &self.items_by_file, place)?;
+    /// Returns an error when nothing that is sought, and no macro call that could make it, stands at the position.
+    pub fn reach(&self, position: &Position, without: &[String]) -> Result<Reached> {
+        let found = position::roots(self.index, &self.items_by_file, position)?;
         let mut roots = found.items.clone();
-        while let Some(callers) = place::callers(self.index, &roots).filter(|_| !found.is_sought) {
+        while let Some(callers) = position::callers(self.index, &roots).filter(|_| !found.is_sought) {
             roots.extend(callers);
         }
         let without = self.left_out(roots[0], without);
-        let reached = self.reached(&roots, &without, place::blocks(self.index, &found, place));
-        Ok(Reached { copies: place::copies(self.index, roots[0], place), ..reached })
+        let reached = self.reached(&roots, &without, position::blocks(self.index, &found, position));
+        Ok(Reached { copies: position::copies(self.index, roots[0], position), ..reached })
     }
 
     /// What `roots` reach, and the blocks that a body declares around what was sought.
@@ -173,10 +173,10 @@ impl<'a> Resolver<'a> {
         let mut unseen = growth.unseen.clone();
         unseen.extend(hidden);
         unseen.extend(self.missing_files(&growth));
-        unseen.extend(told::settings(self, &growth));
-        unseen.extend(told::imports(self, &growth));
-        unseen.extend(told::lookups(self, &growth));
-        let mut parts = told::parts(self, &growth);
+        unseen.extend(report::settings(self, &growth));
+        unseen.extend(report::imports(self, &growth));
+        unseen.extend(report::lookups(self, &growth));
+        let mut parts = report::parts(self, &growth);
         parts[0].passed.extend(facts);
         Reached { parts, unseen: unseen.into_iter().collect(), digest, whole_crate: false, copies: Copies::One }
     }
@@ -220,7 +220,7 @@ impl<'a> Resolver<'a> {
 
     fn whole_crate(&self, growth: &Growth<'_>) -> Reached {
         Reached {
-            parts: vec![told::whole(self, growth)],
+            parts: vec![report::whole(self, growth)],
             unseen: growth.unseen.iter().cloned().chain(self.missing_files(growth)).collect(),
             digest: digest::files(self.index),
             whole_crate: true,

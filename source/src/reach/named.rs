@@ -1,7 +1,7 @@
 //! What a path in `depends(…)` names.
 
 use super::header::Head;
-use super::place::{self, Place};
+use super::position::{self, Position};
 use super::{Reached, Resolver};
 use crate::digest;
 use crate::index::{ItemId, ItemKind, OWN, ScopeId};
@@ -25,14 +25,14 @@ pub enum Named {
     Nothing(Vec<String>),
     /// An item of another crate, with a mark or without.
     Elsewhere,
-    /// An item with a mark, or what can't be told.
+    /// An item with a mark, or what can't be known.
     Other,
 }
 
 impl Resolver<'_> {
-    /// What the path `path`, written at `place`, leads to; of one that begins with `::` the first name is empty.
-    pub fn named(&self, place: &Place, path: &[String]) -> Named {
-        let Ok(roots) = place::roots(self.index, &self.items_by_file, place) else { return Named::Other };
+    /// What the path `path`, written at `position`, leads to; of one that begins with `::` the first name is empty.
+    pub fn named(&self, position: &Position, path: &[String]) -> Named {
+        let Ok(roots) = position::roots(self.index, &self.items_by_file, position) else { return Named::Other };
         let scope = self.index.item(roots.items[0]).scope;
         let (is_global, path) = match path {
             [first, rest @ ..] if first.is_empty() => (true, rest),

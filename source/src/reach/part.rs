@@ -1,9 +1,9 @@
-//! What is told of the items that count, and of what can't be followed.
+//! The items that count, and what can't be followed, in words.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use super::place::Copies;
+use super::position::Copies;
 
 /// What a function's code reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Part {
     pub guards: Vec<String>,
     /// What its tokens take from the build.
     pub facts: Vec<Fact>,
-    /// What macros of this crate that it calls look up in the build by what it gives them, as far as that may be told; of
+    /// What macros of this crate that it calls look up in the build by what it gives them, as far as that is known; of
     /// the function also the predicates of imports that lead to its parts.
     pub passed: Vec<Fact>,
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ndcache_source::{Fact, Place, Resolver};
+use ndcache_source::{Fact, Position, Resolver};
 
 use crate::crates::Crate;
 
@@ -329,7 +329,7 @@ fn built(from: &str, to: &str) -> Option<Built> {
     let main = std::fs::read_to_string(krate.path("main.rs")).unwrap();
     let digest = |name: &&str| {
         let line = main.lines().position(|line| line.starts_with(&format!("fn {name}("))).unwrap() + 1;
-        let place = Place { file: krate.path("main.rs"), line, name: (*name).to_owned(), ..Place::default() };
+        let place = Position { file: krate.path("main.rs"), line, name: (*name).to_owned(), ..Position::default() };
         let reached = resolver.reach(&place, &[]).unwrap();
         let facts = reached.parts.iter().flat_map(|part| &part.facts);
         let included = facts.filter_map(|fact| match fact {

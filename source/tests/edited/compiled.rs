@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ndcache_source::{Index, Place, Reached, Resolver, Why};
+use ndcache_source::{Index, Position, Reached, Resolver, Why};
 
 use super::pinned::{self, Pinned};
 
@@ -91,13 +91,13 @@ fn names(reached: &Reached, which: impl Fn(&Why) -> bool) -> BTreeSet<&str> {
 
 /// The functions, constants and statics of the sources.
 struct Known {
-    values: Vec<(Place, String)>,
+    values: Vec<(Position, String)>,
     by_name: HashMap<String, Vec<usize>>,
 }
 
 impl Known {
     fn of(index: &Index) -> Known {
-        let values: Vec<(Place, String)> = index.values().collect();
+        let values: Vec<(Position, String)> = index.values().collect();
         let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, (place, _)) in values.iter().enumerate() {
             by_name.entry(place.name.clone()).or_default().push(number);
@@ -105,18 +105,18 @@ impl Known {
         Known { values, by_name }
     }
 
-    fn named(&self, name: &str) -> impl Iterator<Item = &(Place, String)> {
+    fn named(&self, name: &str) -> impl Iterator<Item = &(Position, String)> {
         self.by_name.get(name).into_iter().flatten().map(|&number| &self.values[number])
     }
 
     /// The function whose body the MIR calls `path`; of one inside of another, that other one.
-    fn place(&self, path: &str) -> Option<Place> {
+    fn place(&self, path: &str) -> Option<Position> {
         if let Some((_, method)) = path.split_once("<impl at ") {
             let (at, rest) = method.split_once(">::")?;
             let name = rest.split("::").next()?;
             let mut numbers = at.splitn(3, ':');
             let (file, line) = (numbers.next()?, numbers.next()?.parse::<usize>().ok()?);
-            let after = |place: &&(Place, String)| place.0.line >= line && place.0.file == Path::new(file);
+            let after = |place: &&(Position, String)| place.0.line >= line && place.0.file == Path::new(file);
             return self.named(name).filter(after).min_by_key(|(place, _)| place.line).map(|(place, _)| place.clone());
         }
         let mut path = path;
@@ -132,7 +132,7 @@ impl Known {
     /// What a callee may be: the items of its name that its path allows.
     fn candidates(&self, callee: &str) -> Vec<String> {
         let (owner, implemented, name) = parsed(callee);
-        let allowed = |(_, path): &&(Place, String)| {
+        let allowed = |(_, path): &&(Position, String)| {
             let label = path.strip_suffix(&format!("::{name}")).unwrap_or("");
             let label = label.rsplit_once("<impl").map_or(label, |(_, label)| label);
             match (&implemented, &owner) {
@@ -142,9 +142,9 @@ impl Known {
                 (None, None) => !path.contains("<impl"),
             }
         };
-        let all: Vec<&(Place, String)> = self.named(&name).filter(allowed).collect();
+        let all: Vec<&(Position, String)> = self.named(&name).filter(allowed).collect();
         let arguments = arguments_of_trait(callee);
-        let of_type = |(_, path): &&&(Place, String)| {
+        let of_type = |(_, path): &&&(Position, String)| {
             let implementor = path.rsplit_once(" for ").map_or(path.as_str(), |(_, implementor)| implementor);
             // `Index<usize>` for a `Vec` isn't `Index<SmallIndex>`; one letter is a parameter.
             let has = words(of_trait(path, implemented.as_deref()));
@@ -152,9 +152,9 @@ impl Known {
             owner.as_ref().is_some_and(|owner| words(implementor).contains(&owner.as_str()))
                 && (arguments.is_empty() || arguments.iter().any(is_of))
         };
-        let exact: Vec<&(Place, String)> = all.iter().filter(of_type).copied().collect();
+        let exact: Vec<&(Position, String)> = all.iter().filter(of_type).copied().collect();
         // What another crate's trait does for another crate's type is that crate's.
-        let declares = |(_, path): &&&(Place, String)| !path.contains("<impl");
+        let declares = |(_, path): &&&(Position, String)| !path.contains("<impl");
         let is_foreign = implemented.is_some() && !all.iter().any(|value| declares(&value));
         let found = if implemented.is_some() && (is_foreign || !exact.is_empty()) { exact } else { all };
         found.iter().map(|(_, path)| path.clone()).collect()
@@ -247,12 +247,12 @@ fn without_generics(path: &str) -> String {
 /// What a function calls, and what each may be.
 type Called = BTreeMap<String, Vec<String>>;
 
-type Graph = Vec<(Place, Called)>;
+type Graph = Vec<(Position, Called)>;
 
 /// For each function that the sources have, what it calls or takes of this crate.
 fn graph(pinned: &Pinned, root: &Path, known: &Known) -> Graph {
     let text = mir(pinned, root);
-    let mut graph: HashMap<(PathBuf, usize), (Place, Called)> = HashMap::new();
+    let mut graph: HashMap<(PathBuf, usize), (Position, Called)> = HashMap::new();
     let mut current = None;
     for line in text.lines() {
         if let Some(header) = line.strip_prefix("fn ") {

@@ -173,7 +173,7 @@ fn a_function_is_found_by_a_relative_path() {
     let krate = Crate::new(&FILES);
     let index = krate.index();
     let place =
-        ndcache_source::Place { file: "src/lib.rs".into(), line: 6, name: "root".to_owned(), ..Default::default() };
+        ndcache_source::Position { file: "src/lib.rs".into(), line: 6, name: "root".to_owned(), ..Default::default() };
     let relative = ndcache_source::Resolver::new(&index).reach(&place, &[]).unwrap();
     assert_eq!(relative, krate.reached());
     fs::remove_file(krate.path("src/lib.rs")).unwrap();

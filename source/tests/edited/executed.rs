@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use ndcache_source::{Index, Part, Place, Reached, Resolver, Session, Why};
+use ndcache_source::{Index, Part, Position, Reached, Resolver, Session, Why};
 
 /// What each function of a crate executed, by the line on which the function stands.
 type Executed = BTreeMap<usize, BTreeSet<usize>>;
@@ -52,7 +52,7 @@ fn lines<'a>(parts: impl Iterator<Item = &'a Part>) -> BTreeSet<usize> {
 fn reached(resolver: &Resolver<'_>, root: &Path, text: &str, line: usize) -> Reached {
     let function = text.lines().nth(line - 1).unwrap();
     let name = function.split("fn ").nth(1).unwrap().split(['(', '<']).next().unwrap().to_owned();
-    let place = Place { file: root.to_owned(), line, name, ..Place::default() };
+    let place = Position { file: root.to_owned(), line, name, ..Position::default() };
     resolver.reach(&place, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndcache_source::{Index, Place, Resolver, Session};
+use ndcache_source::{Index, Position, Resolver, Session};
 
 use super::pinned::Pinned;
 use crate::crates::names;
@@ -16,7 +16,7 @@ fn the_functions_of_the_digits_example_have_their_helpers_and_no_more() {
     let resolver = Resolver::new(&index);
     let cached: Vec<(usize, String)> = cached(&text);
     let found = cached.into_iter().map(|(line, name)| {
-        let place = Place { file: root.clone(), line, name: name.clone(), ..Place::default() };
+        let place = Position { file: root.clone(), line, name: name.clone(), ..Position::default() };
         let reached = resolver.reach(&place, &[]).unwrap();
         format!("{name}: {}", names(&reached).join(", "))
     });
@@ -85,6 +85,6 @@ fn assert_precise(name: &str, crates: &[Pinned], most: usize) {
 }
 
 /// Neither a method nor a constant.
-fn is_free_function((place, path): &(Place, String)) -> bool {
+fn is_free_function((place, path): &(Position, String)) -> bool {
     !path.contains('<') && place.name.starts_with(|first: char| first.is_ascii_lowercase())
 }

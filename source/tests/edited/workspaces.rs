@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use ndcache_source::{Fact, Index, Place, Reached, Resolver, Session};
+use ndcache_source::{Fact, Index, Position, Reached, Resolver, Session};
 use tempfile::TempDir;
 
 use self::files::FILES;
@@ -105,7 +105,7 @@ impl Workspace {
         let is_it = |line: &str| line.contains(&format!("fn {name}(")) || line.contains(&format!("fn {name}<"));
         let line = text.lines().position(is_it).unwrap() + 1;
         let index = Index::read(session).unwrap();
-        let place = Place { file: main, line, name: name.to_owned(), ..Place::default() };
+        let place = Position { file: main, line, name: name.to_owned(), ..Position::default() };
         Resolver::new(&index).reach(&place, &[]).unwrap()
     }
 

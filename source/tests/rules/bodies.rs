@@ -1,6 +1,6 @@
 //! What the body around a closure, an `impl` or a function declares.
 
-use ndcache_source::{Place, Reached, Resolver, Sought};
+use ndcache_source::{Position, Reached, Resolver, Sought};
 
 use crate::crates::{Crate, names};
 
@@ -10,13 +10,13 @@ pub(super) fn reach(text: &str, name: &str, sought: Sought, nth: usize) -> Reach
     let lines = text.lines().enumerate().filter(|(_, line)| line.contains(name));
     let line = lines.map(|(at, _)| at + 1).nth(nth).unwrap_or_else(|| panic!("`{name}` stands nowhere"));
     let name = name.trim_start_matches("fn ").to_owned();
-    let place = Place { file: krate.path("src/lib.rs"), line, name, sought, ..Place::default() };
+    let place = Position { file: krate.path("src/lib.rs"), line, name, sought, ..Position::default() };
     Resolver::new(&index).reach(&place, &[]).unwrap()
 }
 
-fn closure_in_line(krate: &Crate, line: usize) -> Place {
+fn closure_in_line(krate: &Crate, line: usize) -> Position {
     let (name, sought) = ("\"c\"".to_owned(), Sought::Closure);
-    Place { file: krate.path("src/lib.rs"), line, name, sought, ..Place::default() }
+    Position { file: krate.path("src/lib.rs"), line, name, sought, ..Position::default() }
 }
 
 fn closure(text: &str) -> [u8; 16] {
@@ -318,7 +318,7 @@ fn in_columns(text: &str, name: &str, sought: Sought) -> Vec<[u8; 16]> {
     let reached = |from: usize| {
         let column = line[..from + name_at].chars().count() + 1;
         let name = name[name_at..].to_owned();
-        let place = Place { file: krate.path("src/lib.rs"), line: at + 1, column, name, sought };
+        let place = Position { file: krate.path("src/lib.rs"), line: at + 1, column, name, sought };
         resolver.reach(&place, &[]).unwrap().digest
     };
     line.match_indices(name).map(|(from, _)| reached(from)).collect()

@@ -1,13 +1,13 @@
 //! What may be asked about beside functions: items of any kind, named closures, and paths in `depends(…)`.
 
-use ndcache_source::{Named, Place, Reached, Resolver, Sought};
+use ndcache_source::{Named, Position, Reached, Resolver, Sought};
 
 use crate::crates::{Crate, names};
 
-fn ask<T>(text: &str, line: usize, name: &str, sought: Sought, with: impl FnOnce(&Resolver<'_>, &Place) -> T) -> T {
+fn ask<T>(text: &str, line: usize, name: &str, sought: Sought, with: impl FnOnce(&Resolver<'_>, &Position) -> T) -> T {
     let krate = Crate::new(&[("src/lib.rs", text)]);
     let index = krate.index();
-    let place = Place { file: krate.path("src/lib.rs"), line, name: name.to_owned(), sought, ..Place::default() };
+    let place = Position { file: krate.path("src/lib.rs"), line, name: name.to_owned(), sought, ..Position::default() };
     with(&Resolver::new(&index), &place)
 }
 
@@ -214,7 +214,7 @@ fn what_has_a_mark_or_may_be_anything_is_left_to_the_compiler() {
     let with_glob = DEPENDS.replace("use ndcache::{cache, code};", "use ndarray::prelude::*;");
     let krate = Crate::new(&[("src/lib.rs", &with_glob)]).with(|session| session.externs = vec!["ndarray".to_owned()]);
     let index = krate.index();
-    let place = Place { file: krate.path("src/lib.rs"), line: 2, name: "root".to_owned(), ..Place::default() };
+    let place = Position { file: krate.path("src/lib.rs"), line: 2, name: "root".to_owned(), ..Position::default() };
     assert_eq!(Resolver::new(&index).named(&place, &["missing".to_owned()]), Named::Other);
 }
 

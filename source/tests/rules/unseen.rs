@@ -133,7 +133,7 @@ fn a_place_without_a_function_is_an_error() {
     let krate = Crate::new(&[("src/lib.rs", "fn root() {}\n\nstruct S;")]);
     let index = krate.index();
     let place =
-        ndcache_source::Place { file: "src/lib.rs".into(), line: 3, name: "root".to_owned(), ..Default::default() };
+        ndcache_source::Position { file: "src/lib.rs".into(), line: 3, name: "root".to_owned(), ..Default::default() };
     let error = ndcache_source::Resolver::new(&index).reach(&place, &[]).unwrap_err();
     assert_eq!(
         error.to_string(),

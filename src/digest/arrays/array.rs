@@ -10,7 +10,7 @@ use ndarray::{ArrayRef, ArrayView1, ArrayViewD, Dimension, IxDyn};
 use crate::digest::arrays::element::Element;
 use crate::digest::arrays::gather::{gather, leaves_at_once};
 use crate::digest::arrays::meta::{array_text, memory_order};
-use crate::digest::arrays::tree::{LEAF, SERIAL_GATHERED, TreeHasher, combine, leaf, runs, tree};
+use crate::digest::tree::{LEAF, SERIAL_GATHERED, TreeHasher, combine, leaf, runs, tree};
 use crate::digest::value::Digest;
 use crate::digest::values::hasher::ContentHasher;
 

@@ -48,7 +48,7 @@ fn parse(descr: &str, may_be_long: bool) -> Parsed<u64> {
     if !descr.starts_with('[') {
         return simple(descr);
     }
-    let mut parser = Parser { rest: descr, depth: 0, may_be_long };
+    let mut parser = DtypeParser { rest: descr, depth: 0, may_be_long };
     let size = parser.fields()?;
     if parser.rest.is_empty() { Ok(size) } else { Err(UNKNOWN) }
 }
@@ -97,7 +97,7 @@ fn is_number(word: &str) -> bool {
 }
 
 /// The format of a field.
-struct Format {
+struct DtypeFormat {
     size: u64,
     /// It is a field of no name's, between others.
     may_be_padding: bool,
@@ -106,13 +106,13 @@ struct Format {
 }
 
 /// A parser of Python's literals, as far as they occur in dtypes.
-struct Parser<'a> {
+struct DtypeParser<'a> {
     rest: &'a str,
     depth: usize,
     may_be_long: bool,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> DtypeParser<'a> {
     /// A list of fields: their bytes.
     fn fields(&mut self) -> Parsed<u64> {
         let (mut size, mut names) = (0, BTreeSet::new());
@@ -152,9 +152,9 @@ impl<'a> Parser<'a> {
         Ok(name)
     }
 
-    fn format(&mut self) -> Parsed<Format> {
+    fn format(&mut self) -> Parsed<DtypeFormat> {
         if self.is_next('[') {
-            return Ok(Format { size: self.fields()?, may_be_padding: false, may_repeat: true });
+            return Ok(DtypeFormat { size: self.fields()?, may_be_padding: false, may_repeat: true });
         }
         if self.is_next('(') {
             self.open('(')?;
@@ -168,11 +168,11 @@ impl<'a> Parser<'a> {
         let text: Option<String> = text.into_iter().map(char::from_u32).collect();
         let text = text.ok_or(UNKNOWN)?;
         let size = simple(&text)?;
-        Ok(Format { size, may_be_padding: text.as_bytes().get(1) == Some(&b'V'), may_repeat: size > 0 })
+        Ok(DtypeFormat { size, may_be_padding: text.as_bytes().get(1) == Some(&b'V'), may_repeat: size > 0 })
     }
 
     /// A shape, of which each element is of this format.
-    fn repeated(&mut self, format: &Format) -> Parsed<Format> {
+    fn repeated(&mut self, format: &DtypeFormat) -> Parsed<DtypeFormat> {
         let (mut axes, mut count) = (0, Some(1_u64));
         let last_comma = self.several('(', ')', |parser| {
             let axis = parser.axis()?;
@@ -185,7 +185,7 @@ impl<'a> Parser<'a> {
         let is_tuple = axes != 1 || last_comma;
         match size {
             Some(size) if is_tuple && axes <= AXES && format.may_repeat => {
-                Ok(Format { size, may_be_padding: true, may_repeat: size > 0 })
+                Ok(DtypeFormat { size, may_be_padding: true, may_repeat: size > 0 })
             }
             _ => Err(UNKNOWN),
         }

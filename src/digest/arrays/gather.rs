@@ -3,7 +3,7 @@
 use ndarray::{ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, Slice};
 
 use crate::digest::arrays::element::Element;
-use crate::digest::arrays::tree::LEAF;
+use crate::digest::tree::LEAF;
 
 /// The bytes that a processor reads from memory at once.
 const CACHE_LINE: usize = 64;

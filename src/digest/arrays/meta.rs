@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::digest::arrays::dtype::stored_itemsize;
 use crate::digest::arrays::element::{Element, itemsize, shown_dtype};
 use crate::digest::value::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The memory order of a stored array: there are no others. Prints as `C` or `F`.
 ///
@@ -73,6 +73,33 @@ impl ArrayMeta {
         itemsize(&self.descr).or(self.itemsize).ok_or_else(|| {
             Error::unsupported(format!("dtype `{}` isn't one that can be read", self.descr.escape_debug()))
         })
+    }
+
+    /// The number of elements.
+    ///
+    /// # Errors
+    /// Returns an error where [`byte_len`](Self::byte_len) does.
+    pub(crate) fn count(&self) -> Result<usize> {
+        // `byte_len` fits an `isize`.
+        Ok((self.byte_len()? / self.itemsize()?) as usize)
+    }
+
+    /// Checks that it is an array of this type.
+    ///
+    /// # Errors
+    /// Returns an error of this kind for any other.
+    pub(crate) fn check<A: Element, D: Dimension>(&self, kind: ErrorKind) -> Result<()> {
+        if self.descr != A::DESCR {
+            let (found, expected) = (shown_dtype(&self.descr).escape_debug(), A::NAME);
+            return Err(Error::new(kind, format!("dtype is `{found}`, expected `{expected}`")));
+        }
+        match D::NDIM {
+            Some(expected) if expected != self.shape.len() => {
+                let found = &self.shape;
+                Err(Error::new(kind, format!("shape is {found:?}, expected {expected} axes")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The bytes of all elements.
@@ -191,7 +218,7 @@ pub(crate) fn array_text(
         long.resize(most, 0);
         &mut long
     };
-    let mut text = Text { bytes, len: 0 };
+    let mut text = MetaText { bytes, len: 0 };
     text.push(u64::from_le_bytes(*b"ndarray:"), WORD);
     text.short(descr.as_bytes());
     text.numbers(shape);
@@ -205,7 +232,7 @@ pub(crate) fn array_text(
 
 /// A text in the making: some bytes, a word longer than it will be. Nothing but the bytes is ever handed on, so that the
 /// length is no memory that is waited for: for a small array that takes longer than hashing it.
-struct Text<'a> {
+struct MetaText<'a> {
     bytes: &'a mut [u8],
     len: usize,
 }
@@ -216,7 +243,7 @@ const WORD: usize = size_of::<u64>();
 /// More than seven digits say: with what follows them a word.
 const SEVEN_DIGITS: u64 = 10_000_000;
 
-impl Text<'_> {
+impl MetaText<'_> {
     /// The first `len` bytes of `word`. The next ones are written over the others.
     #[inline(always)]
     fn push(&mut self, word: u64, len: usize) {
@@ -292,7 +319,7 @@ mod tests {
     use ndarray::s;
 
     use super::*;
-    use crate::digest::arrays::tree::tree;
+    use crate::digest::tree::tree;
     use crate::digest::values::content::digest;
 
     fn meta(descr: &'static str, shape: &[u64], order: Order) -> ArrayMeta {

@@ -1,6 +1,6 @@
 //! Digests of arrays: their elements as a tree of leaves, with dtype, shape and memory order.
 //!
-//! * `element`: what an array may hold; `dtype`: what else NumPy's may, by its text; `meta`: shape and memory order; `tree`: buffers, leaf by leaf.
+//! * `element`: what an array may hold; `dtype`: what else NumPy's may, by its text; `meta`: shape and memory order.
 //! * `array`: ndarray's arrays, in any layout; `gather`: their elements in logical order; `rounded`: numbers that count by multiples of a step.
 //! * `trust`: live mapped arrays whose digest is known.
 
@@ -10,5 +10,4 @@ pub(crate) mod element;
 mod gather;
 pub(crate) mod meta;
 pub(crate) mod rounded;
-pub(crate) mod tree;
 pub(crate) mod trust;

@@ -9,7 +9,7 @@ use ndarray::{ArrayBase, ArrayRef, ArrayView1, ArrayViewD, Data, Dimension};
 use crate::digest::arrays::element::Element;
 use crate::digest::arrays::gather::gather;
 use crate::digest::arrays::meta::{array_text, memory_order};
-use crate::digest::arrays::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves};
+use crate::digest::tree::{LEAF, SERIAL_GATHERED, combine, leaf, leaves};
 use crate::digest::value::Digest;
 use crate::digest::values::content::ContentHash;
 use crate::digest::values::hasher::ContentHasher;

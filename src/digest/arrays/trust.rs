@@ -74,9 +74,9 @@ impl Known {
 }
 
 /// One array in the table; dropping it takes the array out, which must happen before its bytes go.
-pub(crate) struct Registration(Arc<Entry>);
+pub(crate) struct Registration(Arc<KnownArray>);
 
-struct Entry {
+struct KnownArray {
     /// The bytes are still there.
     live: AtomicBool,
     address: usize,
@@ -86,7 +86,7 @@ struct Entry {
     known: Arc<Known>,
 }
 
-impl Entry {
+impl KnownArray {
     fn is_of<A: Element, D: Dimension>(&self, array: &ArrayRef<A, D>) -> bool {
         self.address == array.as_ptr().addr() && self.covers(array)
     }
@@ -100,7 +100,7 @@ impl Entry {
 }
 
 /// The live arrays by address, of which each may have several: a file may be mapped, and registered, more than once.
-type Table = HashMap<usize, Vec<Arc<Entry>>, BuildHasherDefault<AddressHasher>>;
+type KnownArrays = HashMap<usize, Vec<Arc<KnownArray>>, BuildHasherDefault<AddressHasher>>;
 
 /// An address, spread over all bits by one multiplication: each mapped argument of each call is looked up here, and
 /// nobody chooses addresses to make that slow.
@@ -129,7 +129,7 @@ impl Hasher for AddressHasher {
 /// How often the table has changed; written to while its lock is held.
 static CHANGES: AtomicU64 = AtomicU64::new(0);
 
-static TABLE: RwLock<Table> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
+static TABLE: RwLock<KnownArrays> = RwLock::new(HashMap::with_hasher(BuildHasherDefault::new()));
 
 /// How many arrays are in the table: without any, which is so in most programs, nobody needs its lock.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -140,11 +140,11 @@ const SPINS: usize = 200;
 // Nothing panics while it holds the lock, but for a failed allocation; the table is whole at every step.
 //
 // A forked child may have been copied while another thread held the lock, which it never gives back there: `None`.
-fn read() -> Option<RwLockReadGuard<'static, Table>> {
+fn read() -> Option<RwLockReadGuard<'static, KnownArrays>> {
     acquire(|| TABLE.try_read(), || TABLE.read())
 }
 
-fn write() -> Option<RwLockWriteGuard<'static, Table>> {
+fn write() -> Option<RwLockWriteGuard<'static, KnownArrays>> {
     acquire(|| TABLE.try_write(), || TABLE.write())
 }
 
@@ -172,7 +172,7 @@ impl Registration {
             return None;
         }
         PROCESS.get_or_init(Process::current);
-        let entry = Arc::new(Entry {
+        let entry = Arc::new(KnownArray {
             live: AtomicBool::new(true),
             address: array.as_ptr().addr(),
             element: TypeId::of::<A>(),
@@ -256,7 +256,10 @@ fn is_unknown<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> bool {
 }
 
 /// One of the arrays at this place, a verified one if there is one, and whether there is no other.
-fn best<'a, A: Element, D: Dimension>(table: &'a Table, array: &ArrayRef<A, D>) -> Option<(&'a Arc<Entry>, bool)> {
+fn best<'a, A: Element, D: Dimension>(
+    table: &'a KnownArrays,
+    array: &ArrayRef<A, D>,
+) -> Option<(&'a Arc<KnownArray>, bool)> {
     let here = table.get(&array.as_ptr().addr())?;
     let covering = || here.iter().filter(|entry| entry.covers(array));
     let best = covering().find(|entry| entry.known.is_verified()).or_else(|| covering().next())?;

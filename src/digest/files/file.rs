@@ -9,11 +9,11 @@ use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
-use crate::digest::arrays::tree::{LEAF, TreeHasher, leaf};
-use crate::digest::files::remembered::Remembered;
+use crate::digest::files::remembered::RememberedDigests;
 use crate::digest::files::seen::{SeenFile, see};
 use crate::digest::files::stamp::{FileId, Stamp, stat, status};
 use crate::digest::progress::Work;
+use crate::digest::tree::{LEAF, TreeHasher, leaf};
 use crate::digest::value::Digest;
 use crate::digest::values::content::ContentHash;
 use crate::digest::values::hasher::ContentHasher;
@@ -66,7 +66,7 @@ impl FileContent {
     ///
     /// Returns an error when the file can't be opened or read, or isn't a regular file.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::open_with(absolute(path.into()), Remembered::of_process(), SystemTime::now())
+        Self::open_with(absolute(path.into()), RememberedDigests::of_process(), SystemTime::now())
     }
 
     /// Returns the absolute path of the file at the time when it was read, even if the current folder has changed
@@ -77,12 +77,12 @@ impl FileContent {
     }
 
     /// `now` is taken before the file is looked at.
-    fn open_with(path: PathBuf, remembered: &Remembered, now: SystemTime) -> Result<Self> {
+    fn open_with(path: PathBuf, remembered: &RememberedDigests, now: SystemTime) -> Result<Self> {
         let (stamp, place) = stat(&path)?;
         if let Some(digest) = remembered.get(place, &stamp) {
             return Ok(Self { path, len: stamp.len, digest, place, stamp, settled: true });
         }
-        // By now the path may lead to another file: what was read is told by its descriptor alone.
+        // By now the path may lead to another file: only its descriptor leads to what was read.
         let read = ReadFile::at(&path)?;
         let settled = read.steady && read.stamp.is_settled(now);
         if settled {
@@ -175,7 +175,7 @@ pub(crate) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// What is told of where a file lies: no path of a machine.
+/// Where a file lies, in words: no path of a machine.
 pub(crate) fn file_name(path: &Path) -> &OsStr {
     path.file_name().unwrap_or(path.as_os_str())
 }
@@ -186,7 +186,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::digest::arrays::tree::tree;
+    use crate::digest::tree::tree;
     use crate::digest::values::content::digest;
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
     }
 
     /// Opens a file, and says whether its digest is remembered then.
-    fn open_at(path: &Path, remembered: &Remembered, now: SystemTime) -> (Digest, bool) {
+    fn open_at(path: &Path, remembered: &RememberedDigests, now: SystemTime) -> (Digest, bool) {
         let file = FileContent::open_with(path.to_owned(), remembered, now).unwrap();
         let (stamp, place) = stat(path).unwrap();
         (digest(&file), remembered.get(place, &stamp) == Some(digest(&file)))
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn only_a_file_that_has_settled_is_remembered() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, remembered) = (dir.path().join("a"), Remembered::new());
+        let (path, remembered) = (dir.path().join("a"), RememberedDigests::new());
         fs::write(&path, "one").unwrap();
         let now = SystemTime::now();
         assert!(!open_at(&path, &remembered, now).1, "just written");
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_file_that_changed_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
-        let (path, other, remembered) = (dir.path().join("a"), dir.path().join("b"), Remembered::new());
+        let (path, other, remembered) = (dir.path().join("a"), dir.path().join("b"), RememberedDigests::new());
         let later = SystemTime::now() + Duration::from_secs(60);
         let mut digests = Vec::new();
         fs::write(&path, "one").unwrap();

@@ -11,15 +11,15 @@ use crate::threads::fork::ForkMutex;
 const LIMIT: usize = 65_536;
 
 /// What each file held when its stamp was this one.
-pub(crate) struct Remembered(ForkMutex<HashMap<FileId, (Stamp, Digest)>>);
+pub(crate) struct RememberedDigests(ForkMutex<HashMap<FileId, (Stamp, Digest)>>);
 
-impl Remembered {
+impl RememberedDigests {
     pub(crate) fn new() -> Self {
         Self(ForkMutex::default())
     }
 
     pub(crate) fn of_process() -> &'static Self {
-        static PROCESS: LazyLock<Remembered> = LazyLock::new(Remembered::new);
+        static PROCESS: LazyLock<RememberedDigests> = LazyLock::new(RememberedDigests::new);
         &PROCESS
     }
 
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_files_is_bounded() {
-        let remembered = Remembered::new();
+        let remembered = RememberedDigests::new();
         let (stamp, digest) = (Stamp::default(), Digest::of(b"file"));
         for inode in 0..=LIMIT as u64 {
             remembered.put(FileId { device: 1, inode }, stamp, digest);

@@ -8,7 +8,7 @@ use std::mem;
 use serde::{Serialize, Serializer, ser};
 
 use crate::digest::value::Digest;
-use crate::digest::values::hasher::{ContentHasher, Head, Kind, Name, Sum};
+use crate::digest::values::hasher::{ContentHasher, Head, HeadKind, Name, Sum};
 use crate::digest::values::tag::Tag;
 use crate::error::{Error, Result};
 
@@ -68,7 +68,7 @@ pub(crate) fn feed<T: Serialize>(value: &T, hasher: &mut ContentHasher, unordere
         return Err(hasher.failure.take().unwrap_or_else(|| refusal::<T>().because(refused)));
     }
     match hasher.spoiled {
-        true => Err(refusal::<T>().because(Refused("it ignores the error of a part".into()))),
+        true => Err(refusal::<T>().because(RefusedValue("it ignores the error of a part".into()))),
         false => Ok(()),
     }
 }
@@ -88,9 +88,9 @@ fn refusal<T: ?Sized>() -> Error {
 
 /// The number of an enum's variant; the same one for all values of other types.
 pub(crate) fn discriminant<T>(value: &T) -> u128 {
-    struct Recorder(u128);
+    struct ValueRecorder(u128);
 
-    impl Hasher for Recorder {
+    impl Hasher for ValueRecorder {
         fn write(&mut self, bytes: &[u8]) {
             self.0 = bytes.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte));
         }
@@ -100,30 +100,30 @@ pub(crate) fn discriminant<T>(value: &T) -> u128 {
         }
     }
 
-    let mut recorder = Recorder(0);
+    let mut recorder = ValueRecorder(0);
     mem::discriminant(value).hash(&mut recorder);
     recorder.0
 }
 
 /// What a `Serialize` implementation said when it refused.
 #[derive(Debug)]
-struct Refused(Cow<'static, str>);
+struct RefusedValue(Cow<'static, str>);
 
-impl Display for Refused {
+impl Display for RefusedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for RefusedValue {}
 
-impl ser::Error for Refused {
+impl ser::Error for RefusedValue {
     fn custom<T: Display>(message: T) -> Self {
         Self(message.to_string().into())
     }
 }
 
-type Fed<T = ()> = Result<T, Refused>;
+type Fed<T = ()> = Result<T, RefusedValue>;
 
 /// How a variant holds its values. The numbers are part of the format.
 #[derive(Clone, Copy)]
@@ -144,11 +144,11 @@ struct Canonical<'a> {
 impl<'a> Canonical<'a> {
     #[inline]
     fn begin_struct(&mut self, name: &'static str) -> Fed {
-        self.begin(Head { name: Name::Static(name), kind: Kind::Struct })
+        self.begin(Head { name: Name::Static(name), kind: HeadKind::Struct })
     }
 
     fn begin_variant(&mut self, holds: Holds, name: &'static str, index: u32, variant: &'static str) -> Fed {
-        let kind = Kind::SerdeVariant(Name::Static(variant), index, holds as u8);
+        let kind = HeadKind::SerdeVariant(Name::Static(variant), index, holds as u8);
         self.begin(Head { name: Name::Static(name), kind })
     }
 
@@ -211,8 +211,8 @@ impl<'a> Canonical<'a> {
 
 /// The error where another one stands for itself.
 #[cold]
-fn over() -> Refused {
-    Refused("nothing is fed any more".into())
+fn over() -> RefusedValue {
+    RefusedValue("nothing is fed any more".into())
 }
 
 macro_rules! plain {
@@ -227,12 +227,12 @@ macro_rules! plain {
 
 impl<'a> Serializer for Canonical<'a> {
     type Ok = ();
-    type Error = Refused;
-    type SerializeSeq = Items<'a>;
+    type Error = RefusedValue;
+    type SerializeSeq = SequenceItems<'a>;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
-    type SerializeMap = Entries<'a>;
+    type SerializeMap = MapEntries<'a>;
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
@@ -301,11 +301,11 @@ impl<'a> Serializer for Canonical<'a> {
         self.end()
     }
 
-    fn serialize_seq(mut self, _len: Option<usize>) -> Fed<Items<'a>> {
+    fn serialize_seq(mut self, _len: Option<usize>) -> Fed<SequenceItems<'a>> {
         self.hasher.begin_stream();
         self.goes_on()?;
         let bag = if self.unordered { Some((self.parts()?, Sum::default())) } else { None };
-        Ok(Items { canonical: self, bag })
+        Ok(SequenceItems { canonical: self, bag })
     }
 
     fn serialize_tuple(self, _len: usize) -> Fed<Self> {
@@ -330,9 +330,9 @@ impl<'a> Serializer for Canonical<'a> {
         Ok(self)
     }
 
-    fn serialize_map(mut self, _: Option<usize>) -> Fed<Entries<'a>> {
+    fn serialize_map(mut self, _: Option<usize>) -> Fed<MapEntries<'a>> {
         let part = self.parts()?;
-        Ok(Entries { canonical: self, has_key: false, keys: Vec::new(), part, sum: Sum::default() })
+        Ok(MapEntries { canonical: self, has_key: false, keys: Vec::new(), part, sum: Sum::default() })
     }
 
     #[inline]
@@ -354,15 +354,15 @@ impl<'a> Serializer for Canonical<'a> {
 }
 
 /// A sequence under way, which has begun in the stream.
-struct Items<'a> {
+struct SequenceItems<'a> {
     canonical: Canonical<'a>,
     /// Where the order doesn't count: the stream of an item, and the sum so far.
     bag: Option<(Box<ContentHasher>, Sum)>,
 }
 
-impl ser::SerializeSeq for Items<'_> {
+impl ser::SerializeSeq for SequenceItems<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = RefusedValue;
 
     #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
@@ -381,7 +381,7 @@ impl ser::SerializeSeq for Items<'_> {
 }
 
 /// A map under way, of which nothing is in the stream yet.
-struct Entries<'a> {
+struct MapEntries<'a> {
     canonical: Canonical<'a>,
     /// A key is in the stream of an entry, and its value isn't yet.
     has_key: bool,
@@ -392,9 +392,9 @@ struct Entries<'a> {
     sum: Sum,
 }
 
-impl ser::SerializeMap for Entries<'_> {
+impl ser::SerializeMap for MapEntries<'_> {
     type Ok = ();
-    type Error = Refused;
+    type Error = RefusedValue;
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Fed {
@@ -434,7 +434,7 @@ macro_rules! compound {
     ($($trait:ident, $method:ident;)*) => {$(
         impl ser::$trait for Canonical<'_> {
             type Ok = ();
-            type Error = Refused;
+            type Error = RefusedValue;
 
             #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Fed {
@@ -458,7 +458,7 @@ macro_rules! fields {
     ($($trait:ident)*) => {$(
         impl ser::$trait for Canonical<'_> {
             type Ok = ();
-            type Error = Refused;
+            type Error = RefusedValue;
 
             #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Fed {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::values::content::{ContentHash, feed};
 use crate::digest::values::hasher::{ContentHasher, Row};
-use crate::digest::values::outline::Step;
+use crate::digest::values::outline::PartStep;
 use crate::digest::values::text::Text;
 
 /// What a pointer leaves to the value behind it.
@@ -249,7 +249,7 @@ macro_rules! tuples {
 
 fn describe_field<T: ContentHash>(text: &mut Text, position: &mut usize, value: &T) {
     text.display(if *position > 0 { ", " } else { "(" });
-    let step = Step::Field(&position.to_string());
+    let step = PartStep::Field(&position.to_string());
     text.part(&step, |text| value.describe(text), |hasher| feed(value, hasher));
     *position += 1;
 }

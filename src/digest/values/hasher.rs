@@ -24,7 +24,7 @@ use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::TypeSequence;
 use crate::error::{Error, Result};
 use names::Names;
-pub(crate) use names::{Head, Kind, Name};
+pub(crate) use names::{Head, HeadKind, Name};
 pub(crate) use rows::Row;
 pub(crate) use unordered::Sum;
 

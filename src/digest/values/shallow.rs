@@ -26,7 +26,7 @@ impl ContentHasher {
     /// Feeds an argument that is a text.
     pub(crate) fn argument_text(&mut self, text: &dyn fmt::Display) {
         // A stream takes what is written.
-        let _ = write!(Plain(self), "{text}");
+        let _ = write!(PlainBytes(self), "{text}");
         self.end_argument();
     }
 
@@ -89,9 +89,9 @@ const ODD: [u64; WORDS / 2] =
     [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f, 0x1656_67b1_9e37_79f9, 0x27d4_eb2f_1656_67c5];
 
 /// Text without a mark. Not the hasher itself: what anyone could feed so would not be told from marks.
-struct Plain<'a>(&'a mut ContentHasher);
+struct PlainBytes<'a>(&'a mut ContentHasher);
 
-impl fmt::Write for Plain<'_> {
+impl fmt::Write for PlainBytes<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.raw(text.as_bytes());
         Ok(())

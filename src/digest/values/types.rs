@@ -2,7 +2,7 @@
 
 use std::any::type_name;
 
-use crate::digest::values::hasher::{ContentHasher, Head, Kind, Name};
+use crate::digest::values::hasher::{ContentHasher, Head, HeadKind, Name};
 use crate::digest::values::tag::Tag;
 use crate::digest::values::type_name::{TypeSequence, ambiguity, strip_lifetimes, type_number};
 use crate::error::Error;
@@ -14,24 +14,24 @@ impl ContentHasher {
     ///
     /// Names in closures aren't unique: the stream of a type that is defined in one [fails](Self::failure).
     pub fn begin_struct_of<T: ?Sized>(&mut self) {
-        self.begin_type::<T>("", Kind::Struct);
+        self.begin_type::<T>("", HeadKind::Struct);
     }
 
     /// Begins a variant of an enum by the full name of its type; see [`begin_struct_of`](Self::begin_struct_of).
     pub fn begin_variant_of<T: ?Sized>(&mut self, variant: &str) {
-        self.begin_type::<T>("", Kind::Variant(Name::Borrowed(variant)));
+        self.begin_type::<T>("", HeadKind::Variant(Name::Borrowed(variant)));
     }
 
     /// Begins a struct whose type is defined in this package.
     #[doc(hidden)]
     pub fn begin_struct_in<T: ?Sized>(&mut self, package: &'static str) {
-        self.begin_type::<T>(package, Kind::Struct);
+        self.begin_type::<T>(package, HeadKind::Struct);
     }
 
     /// Begins a variant of an enum that is defined in this package.
     #[doc(hidden)]
     pub fn begin_variant_in<T: ?Sized>(&mut self, package: &'static str, variant: &'static str) {
-        self.begin_type::<T>(package, Kind::Variant(Name::Static(variant)));
+        self.begin_type::<T>(package, HeadKind::Variant(Name::Static(variant)));
     }
 
     /// Feeds the concrete type of what stands behind a `dyn`.
@@ -46,7 +46,7 @@ impl ContentHasher {
         self.type_itself::<T>();
     }
 
-    fn begin_type<T: ?Sized>(&mut self, package: &'static str, kind: Kind<'_>) {
+    fn begin_type<T: ?Sized>(&mut self, package: &'static str, kind: HeadKind<'_>) {
         self.begin(Head { name: Name::Type { package, printed: type_name::<T>() }, kind });
         self.type_itself::<T>();
     }

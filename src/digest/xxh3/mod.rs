@@ -59,7 +59,7 @@ pub(super) fn hash(bytes: &[u8]) -> u128 {
     if bytes.len() <= SHORT { xxh3_128(bytes) } else { hash_long(bytes, Kernel::detect()) }
 }
 
-/// The same hash, of bytes that are far more than a cache holds.
+/// The hash of more bytes by far than a cache holds, which is the same as by [`hash`].
 ///
 /// Vectors of 512 bits wait for memory no less than those of 256, and by up to 4 % longer (2026-11-30, AMD EPYC).
 #[inline]

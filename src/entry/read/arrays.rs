@@ -57,7 +57,7 @@ impl Archive {
         remembered: Option<&dyn Remembered>,
         load: impl FnOnce(&mut Reader<'_>) -> Result<T>,
     ) -> Result<T> {
-        let source = Source { archive: self, site, record, remembered };
+        let source = ReadSource { archive: self, site, record, remembered };
         let mut reader = Reader::new(&record.value, &source);
         let value = load(&mut reader)?;
         reader.finish()?;
@@ -66,20 +66,20 @@ impl Archive {
 
     /// Reads every array of `record`, and compares it with its digest.
     pub(crate) fn verify(&self, site: &Site, record: &Record) -> Result<()> {
-        let source = Source { archive: self, site, record, remembered: None };
+        let source = ReadSource { archive: self, site, record, remembered: None };
         (0..).take(record.arrays.len()).try_for_each(|index| source.verify_array(index))
     }
 }
 
 /// The array files of one record.
-struct Source<'a> {
+struct ReadSource<'a> {
     archive: &'a Archive,
     site: &'a Site,
     record: &'a Record,
     remembered: Option<&'a dyn Remembered>,
 }
 
-impl Source<'_> {
+impl ReadSource<'_> {
     fn array(&self, index: u32) -> Result<&ArrayRecord> {
         let array = usize::try_from(index).ok().and_then(|index| self.record.arrays.get(index));
         array.ok_or_else(|| {
@@ -203,7 +203,7 @@ impl Source<'_> {
     }
 }
 
-impl ArraySource for Source<'_> {
+impl ArraySource for ReadSource<'_> {
     fn meta(&self, index: u32) -> Result<&ArrayMeta> {
         Ok(&self.array(index)?.meta)
     }

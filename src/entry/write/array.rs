@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use crate::digest::{LEAF, Work};
-use crate::entry::write::hash_while_writing::{Leaves, in_order};
+use crate::entry::write::hash_while_writing::{LeafDigests, in_order};
 use crate::error::Result;
 use crate::payload::{Plain, Written};
 use crate::store::NewBlob;
@@ -15,7 +15,7 @@ const LARGE: usize = 4 << 20;
 /// Writes a `.npy`, and hashes its leaves if they are `hashed`; those of a large array on another thread, too.
 pub(crate) fn write_plain(array: &Plain<'_>, blob: &mut NewBlob<'_>) -> Result<Written> {
     let Plain { header, data, hashed } = *array;
-    let leaves = Leaves::of(if hashed { data } else { &[] });
+    let leaves = LeafDigests::of(if hashed { data } else { &[] });
     let mut own = Vec::new();
     let mut write = || {
         let written = write_blocks(header, data, blob, |n| own.extend(leaves.take(n)));

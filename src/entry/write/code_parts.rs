@@ -6,7 +6,7 @@ use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::{ErrorKind, Result};
-use crate::key::{Part, shown};
+use crate::key::{Part, shown_path};
 use crate::record::{CODE_MAX, CodeRecord};
 use crate::store::{Disk, Durability};
 
@@ -36,7 +36,7 @@ impl Archive {
                 self.codes.lock().leave(draft.function, draft.code);
                 let what = "explanations won't say which part of the code changed";
                 tracing::warn!(function = draft.function, %error, "{what}");
-                self.warn(&format!("{}: {what}: {error}", shown(draft.function)));
+                self.warn(&format!("{}: {what}: {error}", shown_path(draft.function)));
             }
             Err(error) => tracing::debug!(%error, "explanations won't say which part of the code changed"),
             Ok(()) => {}

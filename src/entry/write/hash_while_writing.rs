@@ -8,7 +8,7 @@ use crate::digest::{Digest, LEAF, leaf};
 ///
 /// One thread goes through them as fast as it can. The other one, before it writes a leaf that isn't taken, hashes it,
 /// while it comes through the cache anyway: all of them as long as no core is free for the first.
-pub(crate) struct Leaves<'a> {
+pub(crate) struct LeafDigests<'a> {
     data: &'a [u8],
     /// The first one that isn't taken.
     next: AtomicUsize,
@@ -17,7 +17,7 @@ pub(crate) struct Leaves<'a> {
 /// A leaf's place among the others, and its digest.
 pub(crate) type Hashed = (usize, Digest);
 
-impl<'a> Leaves<'a> {
+impl<'a> LeafDigests<'a> {
     pub(crate) fn of(data: &'a [u8]) -> Self {
         Self { data, next: AtomicUsize::new(0) }
     }
@@ -61,7 +61,7 @@ mod tests {
     fn each_leaf_is_hashed_once_by_either() {
         let bytes: Vec<u8> = (0..7 * LEAF + 5).map(|i| (i % 251) as u8).collect();
         for head_start in 0..=8 {
-            let leaves = Leaves::of(&bytes);
+            let leaves = LeafDigests::of(&bytes);
             let mut ahead = leaves.rest();
             let mut hashed: Vec<_> = ahead.by_ref().take(head_start).collect();
             // One block more than there are leaves.
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn after_a_failed_write_nothing_more_is_hashed() {
         let bytes = vec![0; 3 * LEAF];
-        let leaves = Leaves::of(&bytes);
+        let leaves = LeafDigests::of(&bytes);
         assert!(leaves.take(0).is_some());
         leaves.give_up();
         assert!(leaves.take(1).is_none());

@@ -18,7 +18,7 @@ use crate::map::Stage;
 use crate::payload::npy_header;
 use crate::payload::{ArraySink, Compression, Plain, Savable, Saved};
 use crate::planted;
-use crate::record::{Arguments, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
+use crate::record::{ArgumentList, ArrayRecord, FORMAT, NPY, Record, nanoseconds, nanoseconds_since_1970, required};
 use crate::store::{StagedBlob, nonce};
 
 /// How often an entry is stored that somebody sweeps away under the hands.
@@ -32,7 +32,7 @@ pub(crate) struct Draft {
     pub(crate) function: &'static str,
     pub(crate) code: Digest,
     pub(crate) parts: &'static [Part],
-    pub(crate) arguments: Arguments,
+    pub(crate) arguments: ArgumentList,
     pub(crate) build: Option<Digest>,
     /// Where they mean something.
     pub(crate) types: Option<Types>,

@@ -11,12 +11,12 @@ use crate::entry::write::remove::{left_behind, remove};
 use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::limits::{EvictPolicy, Evicted, Limits};
-use crate::folder::survey::{FileRole, Shard, State, Survey, survey};
+use crate::folder::survey::{FileRole, RecordState, Shard, Survey, survey};
 use crate::folder::sweep::Claims;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
-use crate::store::{Disk, Kind, LockedKey, Stat};
+use crate::store::{Disk, FileKind, LockedKey, Stat};
 use crate::threads::fork::ForkMutex;
 
 pub(crate) mod planning;
@@ -36,13 +36,13 @@ const REMEMBERED: usize = 1 << 16;
 const HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Hears of the key of each entry that was removed.
-pub(crate) type Removed = Box<dyn Fn(Key) + Send + Sync + UnwindSafe + RefUnwindSafe>;
+pub(crate) type OnRemoved = Box<dyn Fn(Key) + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 /// Counts and evicts the entries of one folder.
 pub(crate) struct Evictor {
     disk: Arc<Disk>,
     policy: EvictPolicy,
-    removed: Removed,
+    removed: OnRemoved,
     /// Held by the thread that evicts: the locks of a file don't exclude those of one process that share it.
     turn: ForkMutex<()>,
     /// How many candidates a count remembers at least.
@@ -93,7 +93,7 @@ struct First {
 
 /// What a thread of the survey has seen.
 #[derive(Default)]
-struct Tally {
+struct EvictTally {
     codes: CodesInUse,
     old: Vec<Candidate>,
     first: First,
@@ -104,7 +104,7 @@ struct Tally {
 }
 
 impl Evictor {
-    pub(crate) fn new(disk: Arc<Disk>, policy: EvictPolicy, removed: Removed) -> Self {
+    pub(crate) fn new(disk: Arc<Disk>, policy: EvictPolicy, removed: OnRemoved) -> Self {
         Self { disk, policy, removed, turn: ForkMutex::default(), remembered: REMEMBERED }
     }
 
@@ -156,7 +156,7 @@ impl Evictor {
     fn count(&self, age: Option<Duration>, excess: Evicted) -> Result<Inventory> {
         let question = Question { now: self.begin(), pinned: pins::read(&self.disk)?, age, excess };
         let Survey { functions, tallies, unlisted } =
-            survey(&self.disk, |tally: &mut Tally, shard| self.visit(tally, shard, &question))?;
+            survey(&self.disk, |tally: &mut EvictTally, shard| self.visit(tally, shard, &question))?;
         let error = unlisted.into_iter().next().map(|unlisted| unlisted.error);
         let (old, first) = (Vec::new(), First::default());
         let mut inventory = Inventory { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
@@ -183,10 +183,10 @@ impl Evictor {
         Ok(inventory)
     }
 
-    fn visit(&self, tally: &mut Tally, shard: &Shard<'_>, question: &Question) {
+    fn visit(&self, tally: &mut EvictTally, shard: &Shard<'_>, question: &Question) {
         let mut claims = Claims::default();
         // What can't be removed isn't counted either.
-        for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
+        for (key, item) in shard.records().filter(|(_, item)| item.kind != FileKind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
             tally.codes.add(shard.function, &state);
@@ -206,31 +206,31 @@ impl Evictor {
     /// Counts what a record turned out to be; returns it if it may go.
     fn tally(
         &self,
-        tally: &mut Tally,
+        tally: &mut EvictTally,
         shard: &Shard<'_>,
         key: Key,
-        state: &State,
+        state: &RecordState,
         question: &Question,
     ) -> Result<Option<Candidate>> {
         let now = question.now;
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
         let candidate = match state {
-            State::Gone => None,
-            State::Entry(found) => {
+            RecordState::Gone => None,
+            RecordState::Entry(found) => {
                 let bytes = found.length + stored_bytes(&found.record);
                 let rank = rank(self.policy, found, bytes, now);
                 tally.add(bytes);
                 let stays = found.record.edited || question.pinned.contains(&key);
                 (!stays).then_some(Candidate { rank, modified: found.used, bytes, key, function })
             }
-            State::Newer(_) => {
+            RecordState::Newer(_) => {
                 tally.add(self.bytes_beside(shard, key)?);
                 None
             }
-            State::Damaged(_) | State::Unreadable(_) => {
+            RecordState::Damaged(_) | RecordState::Unreadable(_) => {
                 let name = shard.path(&format!("{key}.record"));
                 let Some(stat) = self.disk.stat(&name)? else { return Ok(None) };
-                let damaged = matches!(state, State::Damaged(_));
+                let damaged = matches!(state, RecordState::Damaged(_));
                 if damaged && sweep::is_garbage(&stat, now) && self.unchanged(&name, &stat)? {
                     tally.evicted.add(u64::from(self.disk.remove(&name)?), stat.len);
                     return Ok(None);
@@ -293,9 +293,9 @@ impl Evictor {
 
     fn evict_one(&self, inventory: &mut Inventory, candidate: &Candidate) {
         match self.remove(&inventory.functions[candidate.function as usize], candidate) {
-            Ok(Removal::Stays) => return,
-            Ok(Removal::Gone) => {}
-            Ok(Removal::Removed) => inventory.evicted.add(1, candidate.bytes),
+            Ok(EvictOutcome::Stays) => return,
+            Ok(EvictOutcome::Gone) => {}
+            Ok(EvictOutcome::Removed) => inventory.evicted.add(1, candidate.bytes),
             Err(error) => {
                 inventory.error.get_or_insert(error);
                 return;
@@ -306,43 +306,43 @@ impl Evictor {
     }
 
     /// Removes an entry, unless it was used or replaced since it was counted: its record first, then its files.
-    fn remove(&self, folder: &str, candidate: &Candidate) -> Result<Removal> {
+    fn remove(&self, folder: &str, candidate: &Candidate) -> Result<EvictOutcome> {
         let key = candidate.key;
         let shard = format!("{folder}/{}", &key.to_string()[..2]);
         let name = format!("{shard}/{key}.record");
-        let state = State::read(&self.disk, &name, key, folder);
-        let Some(stat) = self.disk.stat(&name)? else { return Ok(Removal::Gone) };
+        let state = RecordState::read(&self.disk, &name, key, folder);
+        let Some(stat) = self.disk.stat(&name)? else { return Ok(EvictOutcome::Gone) };
         let files: Vec<String> = match state {
-            State::Entry(found) if found.used == candidate.modified && !found.record.edited => {
+            RecordState::Entry(found) if found.used == candidate.modified && !found.record.edited => {
                 found.record.files().map(|file| format!("{shard}/{file}")).collect()
             }
             // What it named is not known; a later sweep removes that.
-            State::Damaged(_) => Vec::new(),
-            State::Unreadable(error) => return Err(error),
-            State::Entry(_) | State::Newer(_) | State::Gone => return Ok(Removal::Stays),
+            RecordState::Damaged(_) => Vec::new(),
+            RecordState::Unreadable(error) => return Err(error),
+            RecordState::Entry(_) | RecordState::Newer(_) | RecordState::Gone => return Ok(EvictOutcome::Stays),
         };
         if stat.modified != candidate.modified {
-            return Ok(Removal::Stays);
+            return Ok(EvictOutcome::Stays);
         }
         if planted::is("data evicted before its record") {
             files.iter().for_each(|file| drop(self.disk.remove(file)));
         }
         if !remove(&self.disk, &name, files, || (self.removed)(key), left_behind)? {
             assert!(!planted::is("panic at an entry that is gone"), "{name} is gone");
-            return Ok(Removal::Gone);
+            return Ok(EvictOutcome::Gone);
         }
-        Ok(Removal::Removed)
+        Ok(EvictOutcome::Removed)
     }
 }
 
-enum Removal {
+enum EvictOutcome {
     Removed,
     /// Somebody else has removed it.
     Gone,
     Stays,
 }
 
-impl Tally {
+impl EvictTally {
     fn add(&mut self, bytes: u64) {
         self.items += 1;
         self.bytes += bytes;

@@ -11,19 +11,19 @@ use crate::error::{Error, Result};
 use crate::folder::codes::CodesInUse;
 use crate::folder::evict::{Evictor, rank};
 use crate::folder::limits::{Evicted, Limits};
-use crate::folder::plan::{Executed, Folder, Garbage, Item, Plan, PlanReason};
-use crate::folder::survey::{Shard, State, survey};
+use crate::folder::plan::{Executed, Garbage, Plan, PlanFolder, PlanItem, PlanReason};
+use crate::folder::survey::{RecordState, Shard, survey};
 use crate::folder::sweep::Claims;
 use crate::folder::{pins, sweep};
 use crate::key::Key;
 use crate::planted;
-use crate::store::{Disk, Kind, Stat};
+use crate::store::{Disk, FileKind, Stat};
 
 /// All entries of a folder, or of one function, as they were found.
 pub(crate) struct Seen {
     disk: Arc<Disk>,
     now: SystemTime,
-    functions: Vec<Folder>,
+    functions: Vec<PlanFolder>,
     entries: Vec<SeenEntry>,
     /// Files that no entry needs, a day old.
     garbage: Vec<Garbage>,
@@ -56,7 +56,7 @@ enum Health {
 
 /// What a thread of the survey has seen.
 #[derive(Default)]
-struct Tally {
+struct PlanTally {
     codes: CodesInUse,
     entries: Vec<SeenEntry>,
     garbage: Vec<Garbage>,
@@ -66,7 +66,7 @@ struct Tally {
     error: Option<Error>,
 }
 
-impl Tally {
+impl PlanTally {
     /// Keeps the first error; everything else is looked at all the same.
     fn unread(&mut self, seen: Result<()>) {
         if let Err(error) = seen {
@@ -79,12 +79,12 @@ impl Evictor {
     /// Looks at every entry, or at those of the function whose folder is `scope`. Writes nothing.
     pub(crate) fn see(&self, scope: Option<&str>) -> Result<Seen> {
         let (now, pinned) = (SystemTime::now(), pins::read(&self.disk)?);
-        let found = survey(&self.disk, |tally: &mut Tally, shard| {
+        let found = survey(&self.disk, |tally: &mut PlanTally, shard| {
             if scope.is_none_or(|scope| shard.folder() == scope) {
                 self.see_shard(tally, shard, &pinned, now);
             }
         })?;
-        let folder = |name: &String| Folder { name: name.clone(), function: None };
+        let folder = |name: &String| PlanFolder { name: name.clone(), function: None };
         let mut seen = Seen {
             disk: Arc::clone(&self.disk),
             now,
@@ -110,9 +110,9 @@ impl Evictor {
         Ok(seen)
     }
 
-    fn see_shard(&self, tally: &mut Tally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) {
+    fn see_shard(&self, tally: &mut PlanTally, shard: &Shard<'_>, pinned: &HashSet<Key>, now: SystemTime) {
         let mut claims = Claims::default();
-        for (key, item) in shard.records().filter(|(_, item)| item.kind != Kind::Folder) {
+        for (key, item) in shard.records().filter(|(_, item)| item.kind != FileKind::Folder) {
             let state = shard.listed_state(key, item);
             claims.add(key, &state);
             tally.codes.add(shard.function, &state);
@@ -132,17 +132,17 @@ impl Evictor {
 
     fn see_record(
         &self,
-        tally: &mut Tally,
+        tally: &mut PlanTally,
         shard: &Shard<'_>,
         key: Key,
-        state: &State,
+        state: &RecordState,
         pinned: &HashSet<Key>,
         now: SystemTime,
     ) -> Result<()> {
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
         let entry = match state {
-            State::Gone => return Ok(()),
-            State::Entry(found) => {
+            RecordState::Gone => return Ok(()),
+            RecordState::Entry(found) => {
                 let record = &found.record;
                 tally.paths.entry(shard.function).or_insert_with(|| record.function.to_string());
                 let bytes = found.length + stored_bytes(record);
@@ -159,13 +159,13 @@ impl Evictor {
                     state: Health::Good,
                 }
             }
-            State::Newer(_) => {
+            RecordState::Newer(_) => {
                 tally.total.add(1, self.bytes_beside(shard, key)?);
                 return Ok(());
             }
-            State::Damaged(_) | State::Unreadable(_) => {
+            RecordState::Damaged(_) | RecordState::Unreadable(_) => {
                 let Some(stat) = self.disk.stat(&shard.path(&format!("{key}.record")))? else { return Ok(()) };
-                if matches!(state, State::Unreadable(_)) {
+                if matches!(state, RecordState::Unreadable(_)) {
                     tally.total.add(1, stat.len);
                     return Ok(());
                 }
@@ -195,9 +195,9 @@ impl Evictor {
         let (mut done, mut error) = (Executed::default(), None);
         for item in &plan.items {
             match self.remove_planned(plan.folder(item), item, &pinned) {
-                Ok(Outcome::Removed) => done.removed.add(1, item.bytes),
-                Ok(Outcome::Kept) => done.kept += 1,
-                Ok(Outcome::Gone) => done.gone += 1,
+                Ok(PlannedOutcome::Removed) => done.removed.add(1, item.bytes),
+                Ok(PlannedOutcome::Kept) => done.kept += 1,
+                Ok(PlannedOutcome::Gone) => done.gone += 1,
                 Err(fault) => drop(error.get_or_insert(fault)),
             }
         }
@@ -211,31 +211,31 @@ impl Evictor {
         error.map_or(Ok(done), Err)
     }
 
-    fn remove_planned(&self, folder: &str, item: &Item, pinned: &HashSet<Key>) -> Result<Outcome> {
+    fn remove_planned(&self, folder: &str, item: &PlanItem, pinned: &HashSet<Key>) -> Result<PlannedOutcome> {
         let key = item.key;
         // What was named goes, as everything that is removed by hand.
         let is_named = item.reason == PlanReason::Named;
         if !is_named && pinned.contains(&key) {
-            return Ok(Outcome::Kept);
+            return Ok(PlannedOutcome::Kept);
         }
         let shard = format!("{folder}/{}", &key.to_string()[..2]);
         let name = format!("{shard}/{key}.record");
-        let files: Vec<String> = match State::read(&self.disk, &name, key, folder) {
-            State::Entry(found) if is_named || !found.record.edited => {
+        let files: Vec<String> = match RecordState::read(&self.disk, &name, key, folder) {
+            RecordState::Entry(found) if is_named || !found.record.edited => {
                 found.record.files().map(|file| format!("{shard}/{file}")).collect()
             }
             // What it named is not known; a later sweep removes that.
-            State::Damaged(_) => Vec::new(),
-            State::Unreadable(error) => return Err(error),
-            State::Entry(_) | State::Newer(_) => return Ok(Outcome::Kept),
-            State::Gone => return Ok(Outcome::Gone),
+            RecordState::Damaged(_) => Vec::new(),
+            RecordState::Unreadable(error) => return Err(error),
+            RecordState::Entry(_) | RecordState::Newer(_) => return Ok(PlannedOutcome::Kept),
+            RecordState::Gone => return Ok(PlannedOutcome::Gone),
         };
-        let Some(stat) = self.disk.stat(&name)? else { return Ok(Outcome::Gone) };
+        let Some(stat) = self.disk.stat(&name)? else { return Ok(PlannedOutcome::Gone) };
         if stat != item.stat && !planted::is("plan executed blindly") {
-            return Ok(Outcome::Kept);
+            return Ok(PlannedOutcome::Kept);
         }
         let removed = remove(&self.disk, &name, files, || (self.removed)(key), left_behind)?;
-        Ok(if removed { Outcome::Removed } else { Outcome::Gone })
+        Ok(if removed { PlannedOutcome::Removed } else { PlannedOutcome::Gone })
     }
 
     /// Removes a file that no entry needed, unless one does by now; returns its bytes.
@@ -245,7 +245,7 @@ impl Evictor {
         let is_claimed = |folder: &str, key: Key| {
             let file = name.rsplit_once('/').map_or("", |(_, file)| file);
             let record = format!("{folder}/{}/{key}.record", &key.to_string()[..2]);
-            sweep::is_claimed_by(&State::read(&self.disk, &record, key, folder), file)
+            sweep::is_claimed_by(&RecordState::read(&self.disk, &record, key, folder), file)
         };
         if !is_same || owner.as_ref().is_some_and(|(folder, key)| is_claimed(folder, *key)) {
             return Ok(0);
@@ -254,7 +254,7 @@ impl Evictor {
     }
 }
 
-enum Outcome {
+enum PlannedOutcome {
     Removed,
     /// It isn't what it was.
     Kept,
@@ -353,7 +353,7 @@ impl Seen {
     fn plan(&self, going: Vec<(usize, PlanReason)>) -> Plan {
         let items = going.into_iter().map(|(at, reason)| {
             let SeenEntry { function, key, stat, bytes, duration, .. } = self.entries[at];
-            Item { function, key, stat, bytes, duration, reason }
+            PlanItem { function, key, stat, bytes, duration, reason }
         });
         let items = items.collect();
         let functions = self.functions.clone();
@@ -369,11 +369,11 @@ pub(crate) fn named(disk: &Disk, entries: impl IntoIterator<Item = Entry>) -> Pl
     for entry in entries.into_iter().filter(|entry| entry.disk().path() == disk.path()) {
         let folder = entry.folder();
         let name = folder.rsplit_once('/').map_or("", |(function, _)| function).to_owned();
-        let function = plan.function(&Folder { name, function: Some(entry.function().to_owned()) });
+        let function = plan.function(&PlanFolder { name, function: Some(entry.function().to_owned()) });
         if known.insert((function, entry.key())) {
             let (key, stat, bytes) = (entry.key(), *entry.stat(), entry.bytes());
             let duration = entry.record().duration;
-            plan.items.push(Item { function, key, stat, bytes, duration, reason: PlanReason::Named });
+            plan.items.push(PlanItem { function, key, stat, bytes, duration, reason: PlanReason::Named });
         }
     }
     plan.total = Evicted { items: plan.items.len() as u64, bytes: plan.bytes() };

@@ -34,7 +34,7 @@ impl Scaling {
 
 /// What a header says.
 #[derive(Clone, Debug)]
-pub(super) struct Head {
+pub(super) struct VolumeHead {
     pub(super) kind: NiftiType,
     /// At least one axis, and none is empty.
     pub(super) shape: Vec<usize>,
@@ -50,7 +50,7 @@ pub(super) struct Head {
 ///
 /// # Errors
 /// Returns an error when it isn't the one of a NIfTI-1 file with its voxels in it, or says what can't be.
-pub(super) fn parse(bytes: &[u8; HEADER]) -> Result<Head> {
+pub(super) fn parse(bytes: &[u8; HEADER]) -> Result<VolumeHead> {
     let [a, b, c, d, ..] = *bytes;
     match [i32::from_le_bytes([a, b, c, d]), i32::from_le_bytes([d, c, b, a])] {
         [348, _] | [_, 348] => {}
@@ -62,7 +62,7 @@ pub(super) fn parse(bytes: &[u8; HEADER]) -> Result<Head> {
     if header.magic != *b"n+1\0" {
         return Err(Error::unsupported("it is the header of a pair of files, expected one file (`.nii`)"));
     }
-    Ok(Head {
+    Ok(VolumeHead {
         kind: kind(&header)?,
         shape: shape(&header)?,
         offset: offset(header.vox_offset)?,
@@ -143,7 +143,7 @@ pub(super) fn bytes<A: Voxel>(shape: &[usize], grid: &Grid) -> Result<Vec<u8>> {
         }
         *dim = axis as i16;
     }
-    let mut header = Fields(vec![0; VOXELS]);
+    let mut header = HeaderFields(vec![0; VOXELS]);
     header.put(0, &(HEADER as i32).to_le_bytes());
     header.put(38, b"r");
     header.each(40, dim.map(i16::to_le_bytes));
@@ -162,9 +162,9 @@ pub(super) fn bytes<A: Voxel>(shape: &[usize], grid: &Grid) -> Result<Vec<u8>> {
 }
 
 /// The header's bytes, by the offsets of `nifti1.h`.
-struct Fields(Vec<u8>);
+struct HeaderFields(Vec<u8>);
 
-impl Fields {
+impl HeaderFields {
     fn put(&mut self, at: usize, bytes: &[u8]) {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
     }

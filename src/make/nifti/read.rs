@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use ndarray::{Array, Dimension};
 
 use super::super::mapping;
-use super::header::{HEADER, Head, Scaling, parse};
+use super::header::{HEADER, Scaling, VolumeHead, parse};
 use super::voxel::{Way, append, part, size, way};
 use super::write::named;
 use super::{Grid, Volume, Voxel};
@@ -52,7 +52,7 @@ pub fn read_nifti<A: Voxel, D: Dimension>(path: impl AsRef<Path>) -> Result<Volu
 
 fn read<A: Voxel, D: Dimension>(path: &Path) -> Result<Volume<Array<A, D>>> {
     let (file, len) = mapping::open(path)?;
-    let mut source = Source::new(file, path, len)?;
+    let mut source = VolumeSource::new(file, path, len)?;
     let mut bytes = [0; HEADER];
     source.fill(&mut bytes)?;
     let head = parse(&bytes)?;
@@ -102,7 +102,7 @@ fn try_map<A: Voxel, D: Dimension>(path: &Path) -> Result<Option<(Mapped<A, D>, 
 }
 
 /// The array of the type that is asked for.
-fn meta<A: Voxel, D: Dimension>(head: &Head) -> Result<ArrayMeta> {
+fn meta<A: Voxel, D: Dimension>(head: &VolumeHead) -> Result<ArrayMeta> {
     let mut shape = head.shape.clone();
     if let Some(axes) = D::NDIM {
         while shape.len() > axes && shape.last() == Some(&1) {
@@ -117,14 +117,14 @@ fn meta<A: Voxel, D: Dimension>(head: &Head) -> Result<ArrayMeta> {
 }
 
 /// The number of voxels, whose bytes fit this machine.
-fn count(head: &Head) -> Result<usize> {
+fn count(head: &VolumeHead) -> Result<usize> {
     let size = size(head.kind).unwrap_or(usize::MAX);
     let count = head.shape.iter().try_fold(1, |count: usize, &axis| count.checked_mul(axis));
     let fits = |&count: &usize| count.checked_mul(size.max(16)).is_some_and(|len| isize::try_from(len).is_ok());
     count.filter(fits).ok_or_else(|| Error::damaged(format!("volume has shape {:?}, which is too large", head.shape)))
 }
 
-fn expect_length(head: &Head, found: u64) -> Result<()> {
+fn expect_length(head: &VolumeHead, found: u64) -> Result<()> {
     let expected = head.offset + (count(head)? * size(head.kind).unwrap_or(0)) as u64;
     if found < expected { Err(short(found, expected)) } else { Ok(()) }
 }
@@ -137,23 +137,23 @@ fn short(found: u64, expected: u64) -> Error {
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The bytes of a file from the first to the last, inflated if it is compressed.
-struct Source<'a> {
+struct VolumeSource<'a> {
     path: &'a Path,
-    bytes: Bytes,
+    bytes: VolumeBytes,
     read: u64,
 }
 
-enum Bytes {
+enum VolumeBytes {
     Plain(File, u64),
-    Gzip(Members),
+    Gzip(VolumeMembers),
 }
 
 /// The members of a compressed file, inflated one after the other.
 ///
 /// Zeros behind a member are padding, which ends no file: gzip and Python skip them, too.
-struct Members(Option<Box<GzDecoder<BufReader<File>>>>);
+struct VolumeMembers(Option<Box<GzDecoder<BufReader<File>>>>);
 
-impl Members {
+impl VolumeMembers {
     fn of(packed: BufReader<File>) -> Self {
         Self(Some(Box::new(GzDecoder::new(packed))))
     }
@@ -176,7 +176,7 @@ impl Members {
     }
 }
 
-impl Read for Members {
+impl Read for VolumeMembers {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while let Some(member) = &mut self.0 {
             match member.read(out)? {
@@ -188,23 +188,23 @@ impl Read for Members {
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> VolumeSource<'a> {
     /// Decides whether the file is compressed by how it begins, and not by its name.
     fn new(file: File, path: &'a Path, len: u64) -> Result<Self> {
         use std::os::unix::fs::FileExt;
         let mut start = [0; 2];
         let found = file.read_at(&mut start, 0).map_err(|error| Error::io("read", path, error))?;
         let bytes = match found == 2 && start == GZIP {
-            true => Bytes::Gzip(Members::of(BufReader::with_capacity(CHUNK, file))),
-            false => Bytes::Plain(file, len),
+            true => VolumeBytes::Gzip(VolumeMembers::of(BufReader::with_capacity(CHUNK, file))),
+            false => VolumeBytes::Plain(file, len),
         };
         Ok(Self { path, bytes, read: 0 })
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<()> {
         let filled = match &mut self.bytes {
-            Bytes::Plain(file, _) => file.read_exact(out),
-            Bytes::Gzip(packed) => packed.read_exact(out),
+            VolumeBytes::Plain(file, _) => file.read_exact(out),
+            VolumeBytes::Gzip(packed) => packed.read_exact(out),
         };
         let end = self.read + out.len() as u64;
         filled.map_err(|error| self.fault(error, format_args!("before byte {end}")))?;
@@ -214,7 +214,7 @@ impl<'a> Source<'a> {
 
     /// Reads a packed file to its end, where its check sum is.
     fn finish(&mut self) -> Result<()> {
-        let Bytes::Gzip(packed) = &mut self.bytes else { return Ok(()) };
+        let VolumeBytes::Gzip(packed) = &mut self.bytes else { return Ok(()) };
         let rest = io::copy(packed, &mut io::sink());
         rest.map(drop).map_err(|error| self.fault(error, format_args!("before its check sum")))
     }
@@ -230,8 +230,8 @@ impl<'a> Source<'a> {
     }
 
     /// Goes to the voxels, once it is known that a plain file has them all.
-    fn seek(&mut self, head: &Head) -> Result<()> {
-        if let Bytes::Plain(_, len) = self.bytes {
+    fn seek(&mut self, head: &VolumeHead) -> Result<()> {
+        if let VolumeBytes::Plain(_, len) = self.bytes {
             expect_length(head, len)?;
         }
         let mut between = vec![0; CHUNK.min((head.offset - self.read) as usize)];
@@ -243,9 +243,9 @@ impl<'a> Source<'a> {
     }
 
     /// Voxels as they are stored.
-    fn same<A: Voxel>(&mut self, head: &Head, count: usize) -> Result<Vec<A>> {
+    fn same<A: Voxel>(&mut self, head: &VolumeHead, count: usize) -> Result<Vec<A>> {
         self.seek(head)?;
-        if let Bytes::Plain(file, _) = &self.bytes {
+        if let VolumeBytes::Plain(file, _) = &self.bytes {
             return map::vec_of(count, |out| {
                 let out = map::read_at(file, || self.path.to_owned(), head.offset, out)?;
                 to_little_endian(head, out);
@@ -262,7 +262,7 @@ impl<'a> Source<'a> {
     }
 
     /// Voxels as real numbers; grows as the bytes arrive.
-    fn real<A: Voxel>(&mut self, head: &Head, count: usize, scaling: Scaling) -> Result<Vec<A>> {
+    fn real<A: Voxel>(&mut self, head: &VolumeHead, count: usize, scaling: Scaling) -> Result<Vec<A>> {
         self.seek(head)?;
         let mut rest = count * size(head.kind).unwrap_or(0);
         let mut stored = vec![0; CHUNK.min(rest)];
@@ -279,7 +279,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn to_little_endian(head: &Head, bytes: &mut [u8]) {
+fn to_little_endian(head: &VolumeHead, bytes: &mut [u8]) {
     if head.big_endian {
         bytes.chunks_exact_mut(part(head.kind)).for_each(<[u8]>::reverse);
     }

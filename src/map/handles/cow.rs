@@ -49,11 +49,11 @@ use crate::map::mapping::PrivateMapping;
 pub struct MappedCow<A: Element, D: Dimension> {
     /// Points into `bytes`; its lifetime must not get out of this room.
     view: ArrayViewMut<'static, A, D>,
-    bytes: Bytes<A, D>,
+    bytes: CowBytes<A, D>,
 }
 
 /// Held for its drop alone. Its own shape is that of the beginning; the view's may have been changed since.
-enum Bytes<A, D> {
+enum CowBytes<A, D> {
     Heap(#[allow(dead_code, reason = "owns what the view points to")] Array<A, D>),
     File(#[allow(dead_code, reason = "owns what the view points to")] PrivateMapping),
 }
@@ -67,7 +67,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     pub(crate) fn from_file(file: &File, path: &Path, exact_len: u64, offset: usize, meta: &ArrayMeta) -> Result<Self> {
         let mut mapping = PrivateMapping::of(file, path, exact_len)?;
         Self::from_mapping(&mut mapping, offset, meta)
-            .map(|view| Self { view, bytes: Bytes::File(mapping) })
+            .map(|view| Self { view, bytes: CowBytes::File(mapping) })
             .map_err(|error| error.at(format_args!("array `{}`", path.display())))
     }
 
@@ -96,7 +96,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
         // SAFETY: the array owns its buffer alone. The pointer is the raw one of that buffer, which stays where it is
         // when the array is moved beside the view, and which nobody touches but through it until both are dropped.
         let view = unsafe { array.raw_view_mut().deref_into_view_mut() };
-        Self { view, bytes: Bytes::Heap(array) }
+        Self { view, bytes: CowBytes::Heap(array) }
     }
 
     /// Returns whether the elements are in a file of the cache, rather than in memory.
@@ -107,7 +107,7 @@ impl<A: Element, D: Dimension> MappedCow<A, D> {
     /// ```
     #[must_use]
     pub fn is_mapped(&self) -> bool {
-        matches!(self.bytes, Bytes::File(_))
+        matches!(self.bytes, CowBytes::File(_))
     }
 
     /// Returns the digest of the present content, as [`digest`](crate::digest()) computes it for the same array in

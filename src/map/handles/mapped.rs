@@ -56,21 +56,21 @@ use crate::map::mapping::Mapping;
 pub struct Mapped<A: Element, D: Dimension> {
     /// Points into `owner`; its lifetime must not get out of this room.
     view: ArrayView<'static, A, D>,
-    owner: Arc<Owner<A, D>>,
+    owner: Arc<Backing<A, D>>,
 }
 
-struct Owner<A, D> {
+struct Backing<A, D> {
     /// Declared before the bytes, so that it is dropped before them. `None` for an empty array, and for one that is
     /// registered for as long as its mapping lasts.
     _registration: Option<Registration>,
     known: Arc<Known>,
-    bytes: Bytes<A, D>,
+    bytes: MappedBytes<A, D>,
     /// The file that it lies in, if no record names it yet.
     stage: Option<Stage>,
 }
 
 /// Held for its drop alone.
-enum Bytes<A, D> {
+enum MappedBytes<A, D> {
     Heap(#[allow(dead_code, reason = "owns what the view points to")] Array<A, D>),
     File(Mapping),
 }
@@ -90,7 +90,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         // that they fit an `isize`. The bytes stay mapped and unchanged as long as `mapping`, which the view's owner
         // holds; and no one else writes to them, as the head of this room argues.
         let view = unsafe { RawArrayView::from_shape_ptr(shape, first).deref_into_view() };
-        Ok(Self::new(view, Bytes::File(mapping), known))
+        Ok(Self::new(view, MappedBytes::File(mapping), known))
     }
 
     /// The stored array whose elements, in the order of memory, are `elements`; without a copy.
@@ -105,7 +105,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
         // SAFETY: the pointer is the raw one of the array's buffer, which stays where it is when the array is moved
         // into the owner, and which nobody touches until that is dropped.
         let view = unsafe { array.raw_view().deref_into_view() };
-        Self::new(view, Bytes::Heap(array), known)
+        Self::new(view, MappedBytes::Heap(array), known)
     }
 
     /// The array of this shape at `offset` of a file that was filled through a mapping, and that no record names yet.
@@ -115,20 +115,25 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
     pub(super) unsafe fn from_stage(mapping: Mapping, offset: usize, shape: Shape<D>, stage: Stage) -> Self {
         // SAFETY: as in `from_mapping`; the caller promises what that has checked.
         let view = unsafe { RawArrayView::from_shape_ptr(shape, mapping.at(offset).cast()).deref_into_view() };
-        Self::owned(view, Bytes::File(mapping), Arc::new(Known::unknown()), Some(stage))
+        Self::owned(view, MappedBytes::File(mapping), Arc::new(Known::unknown()), Some(stage))
     }
 
     /// `view` points into `bytes`.
-    fn new(view: ArrayView<'static, A, D>, bytes: Bytes<A, D>, known: Arc<Known>) -> Self {
+    fn new(view: ArrayView<'static, A, D>, bytes: MappedBytes<A, D>, known: Arc<Known>) -> Self {
         Self::owned(view, bytes, known, None)
     }
 
-    fn owned(view: ArrayView<'static, A, D>, bytes: Bytes<A, D>, known: Arc<Known>, stage: Option<Stage>) -> Self {
+    fn owned(
+        view: ArrayView<'static, A, D>,
+        bytes: MappedBytes<A, D>,
+        known: Arc<Known>,
+        stage: Option<Stage>,
+    ) -> Self {
         let registration = match &bytes {
-            Bytes::File(mapping) => mapping.register(&view, &known),
-            Bytes::Heap(_) => Registration::new(&view, Arc::clone(&known)),
+            MappedBytes::File(mapping) => mapping.register(&view, &known),
+            MappedBytes::Heap(_) => Registration::new(&view, Arc::clone(&known)),
         };
-        Self { view, owner: Arc::new(Owner { _registration: registration, known, bytes, stage }) }
+        Self { view, owner: Arc::new(Backing { _registration: registration, known, bytes, stage }) }
     }
 
     /// Returns whether the elements are in a file of the cache, rather than in memory.
@@ -139,7 +144,7 @@ impl<A: Element, D: Dimension> Mapped<A, D> {
     /// ```
     #[must_use]
     pub fn is_mapped(&self) -> bool {
-        matches!(self.owner.bytes, Bytes::File(_))
+        matches!(self.owner.bytes, MappedBytes::File(_))
     }
 
     /// Returns the digest of the content, as [`digest`](crate::digest()) computes it for the same array in memory.

@@ -56,11 +56,11 @@ pub(crate) type Stage = Arc<dyn Any + Send + Sync + UnwindSafe + RefUnwindSafe>;
 pub struct Staged<A: Element, D: Dimension> {
     /// Points into `bytes`; its lifetime must not get out of this room.
     view: ArrayViewMut<'static, A, D>,
-    bytes: Bytes<A, D>,
+    bytes: StagedBytes<A, D>,
 }
 
 /// The array as it was made; the view's shape may have been changed since.
-enum Bytes<A, D> {
+enum StagedBytes<A, D> {
     Heap(Array<A, D>),
     File(InFile),
 }
@@ -105,7 +105,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         let mut array = Array::from_shape_vec(shape, elements).expect("as many elements as the shape has");
         // SAFETY: as in `MappedCow::from_array`.
         let view = unsafe { array.raw_view_mut().deref_into_view_mut() };
-        Self { view, bytes: Bytes::Heap(array) }
+        Self { view, bytes: StagedBytes::Heap(array) }
     }
 
     /// Zeros at `offset` of a new file, whose blocks are all allocated, and which `stage` owns.
@@ -126,7 +126,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
         // SAFETY: as in `MappedCow::from_mapping`; that the mapping is shared makes no difference, since no one else
         // has the file, as the head of this room argues.
         let view = unsafe { RawArrayViewMut::from_shape_ptr(shape, first).deref_into_view_mut() };
-        Ok(Self { view, bytes: Bytes::File(InFile { mapping, offset, first: first.addr(), meta, stage }) })
+        Ok(Self { view, bytes: StagedBytes::File(InFile { mapping, offset, first: first.addr(), meta, stage }) })
     }
 
     /// Returns whether the elements are in a file of the cache, rather than in memory.
@@ -136,7 +136,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
     /// ```
     #[must_use]
     pub fn is_mapped(&self) -> bool {
-        matches!(self.bytes, Bytes::File(_))
+        matches!(self.bytes, StagedBytes::File(_))
     }
 
     /// Returns the array in memory: the same one if it is in memory, else a copy. Its file is removed.
@@ -149,7 +149,7 @@ impl<A: Element, D: Dimension> Staged<A, D> {
     #[must_use]
     pub fn into_owned(self) -> Array<A, D> {
         match self.bytes {
-            Bytes::Heap(array) if is_same(&self.view, &array) => array,
+            StagedBytes::Heap(array) if is_same(&self.view, &array) => array,
             _ => self.view.to_owned(),
         }
     }
@@ -213,7 +213,7 @@ impl<A: Element + RefUnwindSafe, D: Dimension + UnwindSafe> UnwindSafe for Stage
 impl<A: Element, D: Dimension> From<Staged<A, D>> for Mapped<A, D> {
     /// Ends the writing. Without a copy, unless shape or strides were changed since the array was made.
     fn from(staged: Staged<A, D>) -> Self {
-        let Staged { view, bytes: Bytes::File(InFile { mapping, offset, first, meta, stage }) } = staged else {
+        let Staged { view, bytes: StagedBytes::File(InFile { mapping, offset, first, meta, stage }) } = staged else {
             return staged.into_owned().into();
         };
         if view.as_ptr().addr() != first || ArrayMeta::of(&view).as_ref() != Some(&meta) {

@@ -1,4 +1,6 @@
 use crate::digest::{ArrayMeta, Order};
+use crate::entry::read::arrays::READ_RATHER;
+use crate::memo::handles::BYTES;
 use crate::memo::table::*;
 use crate::memory::{Engine, Memory};
 use crate::record::ArrayRecord;

@@ -60,22 +60,22 @@ impl Memory {
     /// Runs `body`, which computes a call whose result will be stored at `staging`, with this memory on this thread.
     pub(crate) fn with_staging<T>(&self, staging: Option<StagingSite>, body: impl FnOnce() -> T) -> T {
         EVER.store(true, Ordering::Relaxed);
-        let _restore = Restore::after((self.clone(), staging));
+        let _restore = RestoreFrame::after((self.clone(), staging));
         body()
     }
 }
 
 /// Takes the innermost override away, on unwinding too.
-struct Restore;
+struct RestoreFrame;
 
-impl Restore {
+impl RestoreFrame {
     /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
     fn after(innermost: (Memory, Option<StagingSite>)) -> Option<Self> {
         OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(innermost)).ok().map(|()| Self)
     }
 }
 
-impl Drop for Restore {
+impl Drop for RestoreFrame {
     fn drop(&mut self) {
         // Dropped outside of the borrow: a memory's last clone may log, and a logger may call a cached function.
         let memory = OVERRIDES.try_with(|overrides| overrides.borrow_mut().pop());

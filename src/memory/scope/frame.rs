@@ -8,11 +8,11 @@ use crate::key::Function;
 use crate::memory::Engine;
 use crate::record::nanoseconds_since_1970;
 
-/// Who follows computations that go from thread to thread, which no frame does.
+/// The listener of a caller that follows computations from thread to thread, which no frame does.
 static LISTENER: OnceLock<fn(SystemTime)> = OnceLock::new();
 
-/// From here on `listener` is told when the result of a cached call is good no longer, on the thread that made the call
-/// and before the call returns; of results that don't expire it isn't told. Returns whether there was none before: the
+/// From here on `listener` is called when the result of a cached call is good no longer, on the thread that made the call
+/// and before the call returns; for results that don't expire it isn't called. Returns whether there was none before: the
 /// first one stays.
 ///
 /// An entry expires with the cached calls that its computation made on its own thread. A binding whose computations go
@@ -32,7 +32,7 @@ pub fn on_expiry(listener: fn(SystemTime)) -> bool {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeCall, note_expiry};
+/// use ndcache::dynamic::{ResultForm, FunctionBuilder, RawValue, RunTimeCall, note_expiry};
 /// use ndcache::{Memory, digest};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ pub fn on_expiry(listener: fn(SystemTime)) -> bool {
 ///     note_expiry(SystemTime::now() + Duration::from_secs(60)); // of a price, say
 ///     RawValue::of(&3.5)
 /// };
-/// call.eval(&memory, Form::Owned, compute)?;
+/// call.eval(&memory, ResultForm::Owned, compute)?;
 /// assert!(call.entry(&memory)?.is_some_and(|entry| entry.expires().is_some()));
 /// # Ok::<(), ndcache::Error>(())
 /// ```

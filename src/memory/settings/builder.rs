@@ -1,4 +1,4 @@
-//! How a memory is told its settings, and how it is opened.
+//! How the settings of a memory are chosen, and how it is opened.
 
 use std::env;
 use std::fmt;

@@ -57,6 +57,6 @@ impl Engine {
     /// Whether a result that took `duration`, less than `least`, is too cheap to be stored. One that is stored already
     /// is replaced all the same: a stale one must not outlive its successor.
     pub(crate) fn is_too_cheap(&self, least: Duration, site: &Site, duration: Duration) -> bool {
-        duration < least && self.archive.disk.stat(&site.record()).is_ok_and(|stat| stat.is_none())
+        duration < least && self.archive.record_stat(site).is_ok_and(|stat| stat.is_none())
     }
 }

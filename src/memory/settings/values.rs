@@ -20,7 +20,7 @@ use crate::tier::Tier;
 /// use ndcache::Mode;
 /// use ndcache::policy::Settings;
 ///
-/// let settings = Settings::default(); // those of a builder that is told nothing
+/// let settings = Settings::default(); // those of a builder on which nothing was set
 /// assert_eq!((settings.mode, settings.inline, settings.wait), (Mode::ReadWrite, 4096, None));
 /// ```
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub struct Settings {
     pub verbose: u8,
     /// Whether array files have names that say what they are, of functions that don't say so themselves.
     pub readable: bool,
-    /// Whether the values of arguments are told in short.
+    /// Whether the values of arguments are recorded and shown, in short.
     pub texts: bool,
     /// Whether what calls cost and saved is written down in the cache folder.
     pub statistics: bool,
@@ -104,9 +104,9 @@ impl Default for Settings {
 ///
 /// A memory may be used after a panic of its user's code, and this is the user's code.
 #[derive(Clone)]
-pub struct Validation(Arc<AssertUnwindSafe<Box<Validate>>>);
+pub struct Validation(Arc<AssertUnwindSafe<Box<ValidateEntry>>>);
 
-type Validate = dyn Fn(&Entry) -> bool + Send + Sync;
+type ValidateEntry = dyn Fn(&Entry) -> bool + Send + Sync;
 
 impl Validation {
     pub(super) fn new(validate: impl Fn(&Entry) -> bool + Send + Sync + 'static) -> Self {

@@ -40,7 +40,7 @@ fn a_lock_that_nobody_frees_does_not_delay_what_is_done() {
     let memory = Memory::builder(folder.path()).wait(Duration::from_secs(5)).open().unwrap();
     let key = Key::from_digest(Digest::from_bytes([7; 16]));
     // Another open file stands for another process.
-    let other = Locks::open(&memory.0.as_ref().unwrap().archive.disk).unwrap();
+    let other = memory.0.as_ref().unwrap().archive.disk.open_locks().unwrap();
     let held = other.try_lock(key.digest().to_bytes()).unwrap();
     assert!(held.is_some());
     let begin = Instant::now();
@@ -60,7 +60,7 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
     let stub = |byte| Locks::stub([byte; 16]);
     let (mine, wanted) = (5, 7);
     let _lead = engine.flights().moment(of(mine), Duration::ZERO);
-    let (one, other) = (Locks::open(&engine.archive.disk).unwrap(), Locks::open(&engine.archive.disk).unwrap());
+    let (one, other) = (engine.archive.disk.open_locks().unwrap(), engine.archive.disk.open_locks().unwrap());
     let held = one.try_lock([wanted; 16]).unwrap();
     assert!(held.is_some());
     for elsewhere in [1, 9] {
@@ -72,14 +72,14 @@ fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
     }
 }
 
-/// Whoever can't say what it waits for might be waited for by the one that it waits for.
+/// A process that can't announce what it waits for may be waited for by the one that it waits for.
 #[test]
 fn who_cannot_announce_what_it_waits_for_does_not_wait() {
     let folder = tempfile::tempdir().unwrap();
     let memory = Memory::builder(folder.path()).wait(Duration::from_secs(20)).open().unwrap();
     let engine = memory.0.as_ref().unwrap();
     let of = |byte| Key::from_digest(Digest::from_bytes([byte; 16]));
-    let other = Locks::open(&engine.archive.disk).unwrap();
+    let other = engine.archive.disk.open_locks().unwrap();
     let held = other.try_lock([7; 16]).unwrap();
     let _lead = engine.flights().moment(of(5), Duration::ZERO);
     let _reader = other.read_waits();
@@ -101,7 +101,7 @@ fn whoever_waited_for_a_lock_looks_before_it_computes() {
     let hasty = Memory::builder(folder.path()).wait(Duration::ZERO).open().unwrap();
     let engine = patient.0.as_ref().unwrap();
     let key = engine.site(&counted::call()).unwrap().key();
-    let other = Locks::open(&engine.archive.disk).unwrap();
+    let other = engine.archive.disk.open_locks().unwrap();
     let held = other.try_lock(key.digest().to_bytes()).unwrap();
     assert!(held.is_some());
     std::thread::scope(|scope| {

@@ -104,8 +104,8 @@ impl Engine {
             Missing::OtherType(_) => StoreDecision::No("an entry of other types of the same names stands there"),
             _ => StoreDecision::Yes(sharing),
         };
-        let told = self.tiers.as_ref().and_then(|tiers| tiers.core().told(site.key()));
-        let missed = self.recorder.miss(call, site, missing).told_by_tiers(told);
+        let answers = self.tiers.as_ref().and_then(|tiers| tiers.core().last_answers(site.key()));
+        let missed = self.recorder.miss(call, site, missing).with_tier_answers(answers);
         Waited::Turn(ComputeTurn { missed, decision, _lead: lead })
     }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flight::{Look, Need, ProcessLocks};
 use crate::key::Key;
 use crate::memory::Engine;
-use crate::memory::form::Form;
+use crate::memory::form::ResultForm;
 use crate::store::{self, AnnouncedWaits, LockedKey};
 
 /// A call whose result is awaited in this form.
@@ -18,7 +18,7 @@ pub(crate) struct NeededCall<'a, C, S> {
     pub(crate) form: S,
 }
 
-impl<C: Request, S: Form<C::Result>> Need for NeededCall<'_, C, S> {
+impl<C: Request, S: ResultForm<C::Result>> Need for NeededCall<'_, C, S> {
     type Value = S::Out;
     type Missing = Missing;
 
@@ -34,7 +34,7 @@ impl<C: Request, S: Form<C::Result>> Need for NeededCall<'_, C, S> {
 impl Engine {
     /// Tells whether a record stands there, other than the one that was found to be no good.
     pub(crate) fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
-        let record = || self.archive.disk.stat(&site.record()).ok().flatten();
+        let record = || self.archive.record_stat(site).ok().flatten();
         // What is there and no good doesn't end the wait; what takes its place does.
         let stale = if matches!(missing, Missing::Expired(_) | Missing::Damaged(_) | Missing::Unsupported(_)) {
             record()

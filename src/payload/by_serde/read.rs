@@ -6,7 +6,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::error::{Error, Result};
 use crate::payload::Reader;
-use crate::payload::by_serde::write::Fault;
+use crate::payload::by_serde::write::SerdeFault;
 
 /// Reads one value.
 pub(crate) struct Decoder<'r, 'de>(&'r mut Reader<'de>);
@@ -16,16 +16,16 @@ impl<'r, 'de> Decoder<'r, 'de> {
         Self(input)
     }
 
-    fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn sequence<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         let mut left = self.0.begin_array()?;
-        let value = visitor.visit_seq(Items { input: self.0, left: &mut left })?;
+        let value = visitor.visit_seq(ReadItems { input: self.0, left: &mut left })?;
         self.complete(left, "sequence")?;
         Ok(value)
     }
 
-    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         let mut left = self.0.begin_map()?;
-        let value = visitor.visit_map(Items { input: self.0, left: &mut left })?;
+        let value = visitor.visit_map(ReadItems { input: self.0, left: &mut left })?;
         self.complete(left, "map")?;
         Ok(value)
     }
@@ -40,12 +40,12 @@ impl<'r, 'de> Decoder<'r, 'de> {
 
     /// Reads something that isn't an array or a map of its own, yet counts as a level: such types can be recursive
     /// without taking any input.
-    fn nested<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Result<V, Fault>) -> Result<V, Fault> {
+    fn nested<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Result<V, SerdeFault>) -> Result<V, SerdeFault> {
         self.0.enter()?;
         self.close(read)
     }
 
-    fn close<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Result<V, Fault>) -> Result<V, Fault> {
+    fn close<V>(self, read: impl FnOnce(&mut Reader<'de>) -> Result<V, SerdeFault>) -> Result<V, SerdeFault> {
         let value = read(self.0)?;
         self.0.end();
         Ok(value)
@@ -53,9 +53,9 @@ impl<'r, 'de> Decoder<'r, 'de> {
 }
 
 impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
-    type Error = Fault;
+    type Error = SerdeFault;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         let Some(&head) = self.0.rest().first() else { return Err(self.0.unexpected("a value").into()) };
         match head {
             0xc0 => {
@@ -76,7 +76,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         if self.0.is_nil()? {
             return visitor.visit_none();
         }
@@ -87,15 +87,15 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, SerdeFault> {
         self.nested(|input| visitor.visit_newtype_struct(Decoder(input)))
     }
 
-    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_u128(self.0.wide()?)
     }
 
-    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeFault> {
         visitor.visit_i128(self.0.wide()?.cast_signed())
     }
 
@@ -104,7 +104,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, SerdeFault> {
         match self.0.marker()? {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
                 visitor.visit_enum(Variant { input: self.0, has_content: false })
@@ -127,15 +127,15 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 }
 
 /// The values of an array, or the entries of a map, that are left.
-struct Items<'r, 'de> {
+struct ReadItems<'r, 'de> {
     input: &'r mut Reader<'de>,
     left: &'r mut usize,
 }
 
-impl<'de> SeqAccess<'de> for Items<'_, 'de> {
-    type Error = Fault;
+impl<'de> SeqAccess<'de> for ReadItems<'_, 'de> {
+    type Error = SerdeFault;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, SerdeFault> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         *self.left = left;
         seed.deserialize(Decoder(self.input)).map(Some)
@@ -146,14 +146,14 @@ impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Items<'_, 'de> {
-    type Error = Fault;
+impl<'de> MapAccess<'de> for ReadItems<'_, 'de> {
+    type Error = SerdeFault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, SerdeFault> {
         self.next_element_seed(seed)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, SerdeFault> {
         seed.deserialize(Decoder(self.input))
     }
 
@@ -177,33 +177,33 @@ impl Variant<'_, '_> {
 }
 
 impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
+    type Error = SerdeFault;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), SerdeFault> {
         let name = seed.deserialize(Decoder(self.input))?;
         Ok((name, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
+    type Error = SerdeFault;
 
-    fn unit_variant(self) -> Result<(), Fault> {
+    fn unit_variant(self) -> Result<(), SerdeFault> {
         Ok(self.expect(false)?)
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, SerdeFault> {
         self.expect(true)?;
         seed.deserialize(Decoder(self.input))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, SerdeFault> {
         self.expect(true)?;
         Decoder(self.input).deserialize_any(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, SerdeFault> {
         self.expect(true)?;
         Decoder(self.input).deserialize_any(visitor)
     }

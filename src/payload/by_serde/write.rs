@@ -14,36 +14,36 @@ use crate::payload::wire::{LATE_ARRAY, LATE_MAP, SOME, u32_bytes};
 
 /// An [`Error`] as serde wants it.
 #[derive(Debug)]
-pub(crate) struct Fault(Error);
+pub(crate) struct SerdeFault(Error);
 
-impl Fault {
+impl SerdeFault {
     /// The error again, with the type it is about.
     pub(crate) fn of(self, type_name: &str) -> Error {
         self.0.at(format_args!("type `{type_name}`"))
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for SerdeFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for SerdeFault {}
 
-impl From<Error> for Fault {
+impl From<Error> for SerdeFault {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl ser::Error for Fault {
+impl ser::Error for SerdeFault {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self(Error::unsupported(message.to_string()))
     }
 }
 
-impl serde::de::Error for Fault {
+impl serde::de::Error for SerdeFault {
     fn custom<T: fmt::Display>(message: T) -> Self {
         // It may repeat what the stored bytes say.
         Self(Error::damaged(escaped(&message.to_string()).into_owned()))
@@ -58,7 +58,7 @@ impl<'w, O: Output> Encoder<'w, O> {
         Self(out)
     }
 
-    fn sequence(self, len: Option<usize>, is_variant: bool) -> Result<Compound<'w, O>, Fault> {
+    fn sequence(self, len: Option<usize>, is_variant: bool) -> Result<Compound<'w, O>, SerdeFault> {
         let head = self.0.position();
         match len {
             Some(len) => self.0.array_head(length(len, "sequence")?),
@@ -69,7 +69,7 @@ impl<'w, O: Output> Encoder<'w, O> {
     }
 
     #[inline]
-    fn map(self, len: Option<usize>, is_variant: bool) -> Result<Compound<'w, O>, Fault> {
+    fn map(self, len: Option<usize>, is_variant: bool) -> Result<Compound<'w, O>, SerdeFault> {
         let head = self.0.position();
         match len {
             Some(len) => self.0.map_head(length(len, "map")?),
@@ -85,7 +85,7 @@ impl<'w, O: Output> Encoder<'w, O> {
         name: &'static str,
         index: u32,
         variant: &'static str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SerdeFault> {
         self.0.kind(kind);
         self.0.name(name);
         self.0.number(index);
@@ -98,7 +98,7 @@ impl<'w, O: Output> Encoder<'w, O> {
 macro_rules! numbers {
     ($($method:ident: $type:ty, $kind:ident => $write:ident as $wide:ty;)*) => {$(
         #[inline]
-        fn $method(self, value: $type) -> Result<(), Fault> {
+        fn $method(self, value: $type) -> Result<(), SerdeFault> {
             self.0.kind(Kind::$kind);
             self.0.$write(<$wide>::from(value));
             Ok(())
@@ -108,7 +108,7 @@ macro_rules! numbers {
 
 impl<'w, O: Output> Serializer for Encoder<'w, O> {
     type Ok = ();
-    type Error = Fault;
+    type Error = SerdeFault;
     type SerializeSeq = Compound<'w, O>;
     type SerializeTuple = Compound<'w, O>;
     type SerializeTupleStruct = Compound<'w, O>;
@@ -132,37 +132,37 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         serialize_f64: f64, F64 => f64 as f64;
     }
 
-    fn serialize_i128(self, value: i128) -> Result<(), Fault> {
+    fn serialize_i128(self, value: i128) -> Result<(), SerdeFault> {
         self.0.kind(Kind::I128);
         self.0.wide(value.cast_unsigned());
         Ok(())
     }
 
-    fn serialize_char(self, value: char) -> Result<(), Fault> {
+    fn serialize_char(self, value: char) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Char);
         Ok(self.0.str(value.encode_utf8(&mut [0; 4]))?)
     }
 
     #[inline]
-    fn serialize_str(self, value: &str) -> Result<(), Fault> {
+    fn serialize_str(self, value: &str) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Text);
         Ok(self.0.str(value)?)
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), Fault> {
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Bytes);
         Ok(self.0.bin(value)?)
     }
 
     #[inline]
-    fn serialize_none(self) -> Result<(), Fault> {
+    fn serialize_none(self) -> Result<(), SerdeFault> {
         self.0.kind(Kind::None);
         self.0.nil();
         Ok(())
     }
 
     #[inline]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Some);
         self.0.raw(&SOME);
         self.0.enter()?;
@@ -171,27 +171,27 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         Ok(())
     }
 
-    fn serialize_unit(self) -> Result<(), Fault> {
+    fn serialize_unit(self) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Unit);
         self.0.nil();
         Ok(())
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Fault> {
+    fn serialize_unit_struct(self, name: &'static str) -> Result<(), SerdeFault> {
         self.0.kind(Kind::UnitStruct);
         self.0.name(name);
         self.0.nil();
         Ok(())
     }
 
-    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<(), Fault> {
+    fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<(), SerdeFault> {
         self.0.kind(Kind::UnitVariant);
         self.0.name(name);
         self.0.number(index);
         Ok(self.0.str(variant)?)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Fault> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Newtype);
         self.0.name(name);
         // No level of MessagePack, but one for whoever reads it.
@@ -207,24 +207,24 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), SerdeFault> {
         self.begin_variant(Kind::NewtypeVariant, name, index, variant)?;
         value.serialize(Encoder(&mut *self.0))?;
         self.0.leave();
         Ok(())
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'w, O>, Fault> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'w, O>, SerdeFault> {
         self.0.kind(Kind::Sequence);
         self.sequence(len, false)
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Compound<'w, O>, Fault> {
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'w, O>, SerdeFault> {
         self.0.kind(Kind::Tuple);
         self.sequence(Some(len), false)
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Compound<'w, O>, Fault> {
+    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Compound<'w, O>, SerdeFault> {
         self.0.kind(Kind::TupleStruct);
         self.0.name(name);
         self.sequence(Some(len), false)
@@ -236,18 +236,18 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'w, O>, Fault> {
+    ) -> Result<Compound<'w, O>, SerdeFault> {
         self.begin_variant(Kind::TupleVariant, name, index, variant)?;
         self.sequence(Some(len), true)
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'w, O>, Fault> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'w, O>, SerdeFault> {
         self.0.kind(Kind::Map);
         self.map(len, false)
     }
 
     #[inline]
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'w, O>, Fault> {
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Compound<'w, O>, SerdeFault> {
         self.0.kind(Kind::Struct);
         self.0.name(name);
         self.map(Some(len), false)
@@ -259,7 +259,7 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
         index: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Compound<'w, O>, Fault> {
+    ) -> Result<Compound<'w, O>, SerdeFault> {
         self.begin_variant(Kind::StructVariant, name, index, variant)?;
         self.map(Some(len), true)
     }
@@ -282,18 +282,18 @@ pub(crate) struct Compound<'w, O> {
 
 impl<O: Output> Compound<'_, O> {
     #[inline]
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerdeFault> {
         self.written += 1;
         value.serialize(Encoder(&mut *self.out))
     }
 
     #[inline]
-    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+    fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), SerdeFault> {
         self.out.str(name)?;
         self.item(value)
     }
 
-    fn close(self) -> Result<(), Fault> {
+    fn close(self) -> Result<(), SerdeFault> {
         match self.declared {
             None => self.out.patch(self.head + 1, &u32_bytes(length(self.written, "sequence")?)),
             Some(declared) if declared == self.written => {}
@@ -316,14 +316,14 @@ macro_rules! compounds {
     ($($trait:ident { fn $method:ident($($name:ident: $type:ty)?) => $write:ident })*) => {$(
         impl<O: Output> ser::$trait for Compound<'_, O> {
             type Ok = ();
-            type Error = Fault;
+            type Error = SerdeFault;
 
             #[inline]
-            fn $method<T: Serialize + ?Sized>(&mut self, $($name: $type,)? value: &T) -> Result<(), Fault> {
+            fn $method<T: Serialize + ?Sized>(&mut self, $($name: $type,)? value: &T) -> Result<(), SerdeFault> {
                 self.$write($($name,)? value)
             }
 
-            fn end(self) -> Result<(), Fault> {
+            fn end(self) -> Result<(), SerdeFault> {
                 self.close()
             }
         }
@@ -341,18 +341,18 @@ compounds! {
 
 impl<O: Output> ser::SerializeMap for Compound<'_, O> {
     type Ok = ();
-    type Error = Fault;
+    type Error = SerdeFault;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeFault> {
         key.serialize(Encoder(&mut *self.out))
     }
 
     /// The values are counted: a key without one is found when the value is read again.
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerdeFault> {
         self.item(value)
     }
 
-    fn end(self) -> Result<(), Fault> {
+    fn end(self) -> Result<(), SerdeFault> {
         self.close()
     }
 }

@@ -12,7 +12,6 @@ use crate::digest::{ArrayMeta, Element, Order};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
 use crate::payload::codecs::npy_header::{MAX_HEADER, header, parse, parse_any, preamble};
-use crate::payload::kinds::arrays;
 use crate::planted;
 
 /// Reads a `.npy` file that NumPy, or anyone else, wrote.
@@ -48,13 +47,13 @@ fn read<A: Element, D: Dimension>(path: &Path) -> Result<Array<A, D>> {
     let (file, file_len) = open(path)?;
     let (meta, offset) = read_header(&file, path, file_len)?;
     check_npy::<A, D>(&meta, offset, file_len)?;
-    let elements = map::vec_of(arrays::count(&meta)?, |out| map::read_at(&file, || path.to_owned(), offset, out))?;
+    let elements = map::vec_of(meta.count()?, |out| map::read_at(&file, || path.to_owned(), offset, out))?;
     map::array_from_vec(elements, &meta)
 }
 
 /// Whether the elements at `offset` are an array of this type, and fill a file of this length.
 pub(crate) fn check_npy<A: Element, D: Dimension>(meta: &ArrayMeta, offset: u64, file_len: u64) -> Result<()> {
-    arrays::check::<A, D>(meta, ErrorKind::Invalid)?;
+    meta.check::<A, D>(ErrorKind::Invalid)?;
     let byte_len = meta.byte_len()?;
     if offset.checked_add(byte_len) != Some(file_len) {
         let expected = offset.saturating_add(byte_len);

@@ -67,24 +67,24 @@ pub(crate) fn preamble(start: &[u8], length: &[u8]) -> Result<(u64, usize)> {
 /// Parses the dict. Latin-1 (formats 1 and 2) and UTF-8 (format 3) agree in what a plain dtype needs.
 pub(crate) fn parse(header: &[u8]) -> Result<ArrayMeta> {
     let text = String::from_utf8_lossy(header);
-    Parser { rest: text.trim_end(), any: false }.dict()
+    HeaderParser { rest: text.trim_end(), any: false }.dict()
 }
 
 /// Parses the dict of an array of any dtype, which is kept as it is written: a big-endian one with its `>`, a
 /// structured one as its list.
 pub(crate) fn parse_any(header: &[u8]) -> Result<ArrayMeta> {
     let text = String::from_utf8_lossy(header);
-    Parser { rest: text.trim_end(), any: true }.dict()
+    HeaderParser { rest: text.trim_end(), any: true }.dict()
 }
 
 /// A parser for the one kind of Python literal that occurs.
-struct Parser<'a> {
+struct HeaderParser<'a> {
     rest: &'a str,
     /// Whether dtypes may be others than those of our elements.
     any: bool,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> HeaderParser<'a> {
     fn dict(mut self) -> Result<ArrayMeta> {
         let (mut descr, mut order, mut shape) = (None, None, None);
         self.expect("{")?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ndarray::{Array, ArrayBase, ArrayRef, Dimension, Ix1, OwnedArcRepr, OwnedRepr};
 
-use crate::digest::{ArrayMeta, Digest, Element, Known, Order, shown_dtype};
-use crate::error::{Error, ErrorKind, Result};
+use crate::digest::{ArrayMeta, Digest, Element, Known, Order};
+use crate::error::{ErrorKind, Result};
 use crate::map::{self, Mapped, MappedCow};
 use crate::payload::wire::Ext;
 use crate::payload::wire::read::ReadArray;
@@ -242,8 +242,8 @@ fn read<A: Element, D: Dimension>(input: &Reader<'_>, stored: ReadArray<'_>) -> 
             (&owned, Ok(bytes))
         }
     };
-    check::<A, D>(meta, ErrorKind::Damaged)?;
-    let count = count(meta)?;
+    meta.check::<A, D>(ErrorKind::Damaged)?;
+    let count = meta.count()?;
     let elements = match bytes {
         Ok(bytes) => map::vec_of(count, |out| out.copy_of(bytes)),
         Err(index) => read_lifted(input.source(), index, count),
@@ -276,12 +276,6 @@ fn short_row<'a, A: Element>(input: &mut Reader<'a>) -> Option<(usize, &'a [u8])
     })
 }
 
-/// The number of elements.
-pub(crate) fn count(meta: &ArrayMeta) -> Result<usize> {
-    // `byte_len` fits an `isize`.
-    Ok((meta.byte_len()? / meta.itemsize()?) as usize)
-}
-
 /// The strides of a new array, in elements; ndarray has none but 0 for an empty one.
 fn exact_strides(meta: &ArrayMeta) -> Vec<isize> {
     let mut strides = vec![0; meta.shape.len()];
@@ -295,19 +289,4 @@ fn exact_strides(meta: &ArrayMeta) -> Vec<isize> {
         stride *= meta.shape[axis] as isize;
     }
     strides
-}
-
-/// Checks that it is an array of this type.
-pub(crate) fn check<A: Element, D: Dimension>(meta: &ArrayMeta, kind: ErrorKind) -> Result<()> {
-    if meta.descr != A::DESCR {
-        let (found, expected) = (shown_dtype(&meta.descr).escape_debug(), A::NAME);
-        return Err(Error::new(kind, format!("dtype is `{found}`, expected `{expected}`")));
-    }
-    match D::NDIM {
-        Some(expected) if expected != meta.shape.len() => {
-            let found = &meta.shape;
-            Err(Error::new(kind, format!("shape is {found:?}, expected {expected} axes")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -15,10 +15,10 @@ use crate::payload::{Mappable, Normaliser, Payload, Reader, TypeName, Writer};
 /// Some keys as they are stored, one after the other, and what belongs to each, in the order of their bytes.
 struct Encoded<V> {
     bytes: Vec<u8>,
-    entries: Vec<Entry<V>>,
+    entries: Vec<SavedEntry<V>>,
 }
 
-struct Entry<V> {
+struct SavedEntry<V> {
     /// The first bytes of the key, most significant first: most keys differ in them.
     first: u128,
     key: Range<usize>,
@@ -41,7 +41,7 @@ fn encoded<'a, K: Payload + 'a, V>(
         let begin = out.position() - start;
         out.without_lifting(|out| key.save(out))?;
         let first = wire::first_bytes(out.since(start + begin));
-        Ok(Entry { first, key: begin..out.position() - start, value })
+        Ok(SavedEntry { first, key: begin..out.position() - start, value })
     };
     let mut entries = entries.map(encode).collect::<Result<Vec<_>>>()?;
     let bytes = out.take(start);

@@ -7,7 +7,7 @@ use super::{Array, Bytes, Form, RawValue, array_reference};
 use crate::digest::{Digest, Known};
 use crate::error::{Error, Result};
 use crate::map;
-use crate::payload::scan::{Item, Scan};
+use crate::payload::scan::{Scan, ScanItem};
 use crate::payload::wire::read::{ReadArray, inline_array};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{ArraySource, MappedFile, Reader};
@@ -23,16 +23,16 @@ pub(crate) fn load(input: &mut Reader<'_>, form: Form) -> Result<RawValue> {
     let mut scan = Scan::new(stored);
     while let Some((item, bytes)) = scan.next()? {
         match item {
-            Item::Extension(kind, held) if kind == Ext::Lifted as i8 => {
+            ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => {
                 let index = held.try_into().map(u32_of).map_err(|_| Error::damaged("an array's index isn't one"))?;
                 let number = loading.lifted(index)?;
                 message.extend(array_reference(number));
             }
-            Item::Extension(kind, held) if kind == Ext::Inline as i8 => {
+            ScanItem::Extension(kind, held) if kind == Ext::Inline as i8 => {
                 let number = loading.inline(held)?;
                 message.extend(array_reference(number));
             }
-            Item::Extension(kind, held) if kind == Ext::Pickle as i8 => loading.pickle(held, &mut message)?,
+            ScanItem::Extension(kind, held) if kind == Ext::Pickle as i8 => loading.pickle(held, &mut message)?,
             _ => message.extend_from_slice(bytes),
         }
     }

@@ -4,7 +4,7 @@ use rmp::encode::{self, ByteBuf};
 
 use super::{Array, RawValue};
 use crate::error::{Error, Result};
-use crate::payload::scan::{Item, Scan};
+use crate::payload::scan::{Scan, ScanItem};
 use crate::payload::wire::{Ext, u32_of};
 use crate::payload::{Reader, Writer};
 
@@ -27,20 +27,22 @@ pub(crate) fn save(value: &RawValue, out: &mut Writer<'_>) -> Result<Features> {
     let mut scan = Scan::new(&value.message);
     while let Some((item, bytes)) = scan.next().map_err(not_a_value)? {
         match item {
-            Item::Extension(kind, held) if kind == Ext::Lifted as i8 => {
+            ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => {
                 let array = references.take(held)?;
                 // Where there are no elements nothing tells how long one would be.
                 let may_stay = may_stay && (array.meta().itemsize.is_none() || !array.bytes().is_empty());
                 out.array(array.meta(), array.bytes(), array.verified_digest(), may_stay)?;
             }
-            Item::Extension(kind, held) if kind == Ext::Pickle as i8 => {
+            ScanItem::Extension(kind, held) if kind == Ext::Pickle as i8 => {
                 features.pickle = true;
                 save_pickle(held, &mut references, out)?;
             }
-            Item::Extension(kind, _) if !is_leaf(kind) => {
+            ScanItem::Extension(kind, _) if !is_leaf(kind) => {
                 return Err(Error::invalid(format!("value has extension {kind}, expected 1, 3, 4 or 5")));
             }
-            Item::Extension(..) | Item::Array(_) | Item::Map(_) | Item::Text(_) | Item::Other => out.raw(bytes),
+            ScanItem::Extension(..) | ScanItem::Array(_) | ScanItem::Map(_) | ScanItem::Text(_) | ScanItem::Other => {
+                out.raw(bytes)
+            }
         }
     }
     references.finish()?;
@@ -53,14 +55,14 @@ pub(super) fn check(value: &RawValue) -> Result<()> {
     let mut scan = Scan::new(&value.message);
     while let Some((item, _)) = scan.next().map_err(not_a_value)? {
         match item {
-            Item::Extension(kind, held) if kind == Ext::Lifted as i8 => drop(references.take(held)?),
-            Item::Extension(kind, held) if kind == Ext::Pickle as i8 => {
+            ScanItem::Extension(kind, held) if kind == Ext::Lifted as i8 => drop(references.take(held)?),
+            ScanItem::Extension(kind, held) if kind == Ext::Pickle as i8 => {
                 pickle(held)?.1.into_iter().try_for_each(|number| references.take_number(number).map(drop))?;
             }
-            Item::Extension(kind, _) if !is_leaf(kind) => {
+            ScanItem::Extension(kind, _) if !is_leaf(kind) => {
                 return Err(Error::invalid(format!("value has extension {kind}, expected 1, 3, 4 or 5")));
             }
-            Item::Extension(..) | Item::Array(_) | Item::Map(_) | Item::Text(_) | Item::Other => {}
+            ScanItem::Extension(..) | ScanItem::Array(_) | ScanItem::Map(_) | ScanItem::Text(_) | ScanItem::Other => {}
         }
     }
     references.finish()

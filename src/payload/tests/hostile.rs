@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{plain, save};
 use crate::error::{Error, ErrorKind, Result};
-use crate::payload::fuzzing::{self, Anything, BySerde, Everything};
+use crate::payload::fuzzing::{self, AnyBySerde, Anything, Everything};
 use crate::payload::{Format, Payload, ViaSerde};
 
 #[track_caller]
@@ -165,7 +165,7 @@ fn everything() -> Everything {
 fn any_bytes_are_values_or_damage() {
     let list = vec![Anything::Number(2.5), Anything::Null, Anything::Bool(true), Anything::Text("b".into())];
     let anything = Anything::Map(BTreeMap::from([("a".into(), Anything::List(list))]));
-    let by_serde: BySerde = (vec![Some("a".into())], HashMap::from([(1, 0.5)]), Some(Some(7)), anything);
+    let by_serde: AnyBySerde = (vec![Some("a".into())], HashMap::from([(1, 0.5)]), Some(Some(7)), anything);
     let corpus = [
         save(&everything(), 4096).value,
         super::save_as(&by_serde, ViaSerde, 4096).unwrap().value,

@@ -9,7 +9,7 @@ use crate::digest::tree;
 use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
 use crate::map::Spare;
-use crate::payload::by_serde::leaf::Sealed;
+use crate::payload::by_serde::leaf::LeafSeal;
 use crate::payload::wire;
 use crate::payload::wire::lift::{MappedFile, PrivateFile};
 use crate::payload::wire::{Ext, MAX_DEPTH};
@@ -309,10 +309,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The digest that stands before what only serde knows, and how it was made.
-    pub(crate) fn leaf_digest(&mut self) -> Result<(Sealed, Digest)> {
+    pub(crate) fn leaf_digest(&mut self) -> Result<(LeafSeal, Digest)> {
         let before = self.rest;
         let (kind, len) = self.decode("a digest", ext_head)?;
-        let sealed = [Sealed::Exact, Sealed::Unordered].into_iter().find(|sealed| sealed.ext() as i8 == kind);
+        let sealed = [LeafSeal::Exact, LeafSeal::Unordered].into_iter().find(|sealed| sealed.ext() as i8 == kind);
         let bytes = self.bytes(len)?;
         match (sealed, bytes.try_into()) {
             (Some(sealed), Ok(bytes)) => Ok((sealed, Digest::from_bytes(bytes))),

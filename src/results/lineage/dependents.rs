@@ -18,13 +18,13 @@ use crate::results::lineage::{Holder, Index, held};
 #[derive(Clone, Debug)]
 pub struct Dependents {
     /// The result's own first.
-    pub(super) nodes: Vec<Node>,
+    pub(super) nodes: Vec<DependentNode>,
     /// Why something may be missing.
     pub(super) unread: Option<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(super) struct DependentNode {
     pub(super) entry: Entry,
     /// Those that took its result, by their places, each with the name of an argument.
     pub(super) takers: Vec<(usize, String)>,
@@ -62,7 +62,7 @@ impl Engine {
     pub(crate) fn dependents(&self, root: Entry) -> Result<Dependents> {
         let takers = self.takers()?;
         let mut known = HashMap::from([(root.key(), 0)]);
-        let mut found = Dependents { nodes: vec![Node { entry: root, takers: Vec::new() }], unread: None };
+        let mut found = Dependents { nodes: vec![DependentNode { entry: root, takers: Vec::new() }], unread: None };
         let mut next = 0;
         while next < found.nodes.len() {
             let entry = found.nodes[next].entry.clone();
@@ -110,7 +110,7 @@ impl Engine {
         }
         let site = Site::new(functions[taker.place.function].clone(), key);
         let entry = self.entry(&site.record()).ok().flatten()?;
-        found.nodes.push(Node { entry, takers: Vec::new() });
+        found.nodes.push(DependentNode { entry, takers: Vec::new() });
         known.insert(key, found.nodes.len() - 1);
         Some(found.nodes.len() - 1)
     }

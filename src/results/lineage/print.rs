@@ -11,7 +11,7 @@ use crate::results::lineage::{Entry, Input, Lineage};
 const DEPTH: usize = 64;
 
 /// A line that is yet to be printed.
-struct Line {
+struct TreeLine {
     /// What the lines below it begin with.
     indent: String,
     depth: usize,
@@ -28,7 +28,7 @@ enum What {
 }
 
 /// A tree of entries that is printed: a line for each, and what is below it.
-trait Tree {
+trait ReportTree {
     fn len(&self) -> usize;
 
     fn entry(&self, node: usize) -> &Entry;
@@ -40,7 +40,7 @@ trait Tree {
     const CUT_OFF: &'static str;
 }
 
-impl Tree for Lineage {
+impl ReportTree for Lineage {
     fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -58,7 +58,7 @@ impl Tree for Lineage {
     const CUT_OFF: &'static str = "… and what went into it";
 }
 
-impl Tree for Dependents {
+impl ReportTree for Dependents {
     fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -87,10 +87,10 @@ impl fmt::Display for Dependents {
     }
 }
 
-fn print<T: Tree>(tree: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print<T: ReportTree>(tree: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut printed = vec![false; tree.len()];
     // Not by recursion: a lineage may be deeper than the stack.
-    let mut lines = vec![Line { indent: String::new(), depth: 0, what: What::Node(0, String::new()), last: true }];
+    let mut lines = vec![TreeLine { indent: String::new(), depth: 0, what: What::Node(0, String::new()), last: true }];
     let mut first = true;
     while let Some(line) = lines.pop() {
         let branch = match (line.depth, line.last) {
@@ -130,11 +130,11 @@ fn print<T: Tree>(tree: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Puts what is below a node on the stack, the last of it first.
-fn push(below: Vec<What>, depth: usize, indent: &str, lines: &mut Vec<Line>) {
+fn push(below: Vec<What>, depth: usize, indent: &str, lines: &mut Vec<TreeLine>) {
     let count = below.len();
     let lined = below.into_iter().enumerate().map(|(at, what)| {
         let indent = indent.to_owned();
-        Line { indent, depth, what, last: at + 1 == count }
+        TreeLine { indent, depth, what, last: at + 1 == count }
     });
     lines.extend(lined.collect::<Vec<_>>().into_iter().rev());
 }

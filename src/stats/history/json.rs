@@ -19,11 +19,11 @@ pub(super) fn push_text(line: &mut String, text: &str) {
 }
 
 /// Reads a line from its beginning on; `None` says that it isn't one.
-pub(super) struct Cursor<'a> {
+pub(super) struct JsonCursor<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> JsonCursor<'a> {
     pub(super) fn new(line: &'a [u8]) -> Self {
         Self { rest: line }
     }

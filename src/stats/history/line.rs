@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::digest::Digest;
 use crate::stats::history::activity::{Activity, Period};
-use crate::stats::history::json::{Cursor, push_text};
+use crate::stats::history::json::{JsonCursor, push_text};
 
 /// The version of the grammar.
 const VERSION: u64 = 1;
@@ -122,7 +122,7 @@ fn push_activity(line: &mut String, activity: &Activity) {
 pub(super) fn decode(bytes: &[u8]) -> Result<Line, Unread> {
     let (mut version, mut sources) = (None, None);
     let (mut run, mut host, mut from, mut to, mut functions) = (None, None, None, None, None);
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = JsonCursor::new(bytes);
     let whole = cursor.object(|cursor, name| {
         match &*name {
             "v" => version = Some(cursor.number()?),
@@ -155,7 +155,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Line, Unread> {
     period().map(Line::Counts).ok_or(Unread::Torn)
 }
 
-fn read_functions(cursor: &mut Cursor<'_>) -> Option<BTreeMap<String, Activity>> {
+fn read_functions(cursor: &mut JsonCursor<'_>) -> Option<BTreeMap<String, Activity>> {
     let mut functions = BTreeMap::<String, Activity>::new();
     cursor.object(|cursor, function| {
         let activity = read_activity(cursor)?;
@@ -165,7 +165,7 @@ fn read_functions(cursor: &mut Cursor<'_>) -> Option<BTreeMap<String, Activity>>
     Some(functions)
 }
 
-fn read_activity(cursor: &mut Cursor<'_>) -> Option<Activity> {
+fn read_activity(cursor: &mut JsonCursor<'_>) -> Option<Activity> {
     let mut activity = Activity::default();
     cursor.object(|cursor, name| {
         match &*name {

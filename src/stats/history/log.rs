@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stats::history::activity::{History, Period};
 use crate::stats::history::line::{self, Line, Unread};
-use crate::store::{Appended, Disk, Durability, Kind, nonce};
+use crate::store::{Appended, Disk, Durability, FileKind, nonce};
 use crate::threads::found_once;
 
 const FOLDER: &str = "s";
@@ -107,7 +107,8 @@ fn read_all(disk: &Disk, files: &Files, since: Option<SystemTime>) -> History {
 
 /// Removes what was written down so far.
 pub(crate) fn clear(disk: &Disk) -> Result<()> {
-    for item in disk.list(FOLDER)?.into_iter().filter(|item| item.kind == Kind::File && item.name.starts_with(LOG)) {
+    for item in disk.list(FOLDER)?.into_iter().filter(|item| item.kind == FileKind::File && item.name.starts_with(LOG))
+    {
         disk.remove(&format!("{FOLDER}/{}", item.name))?;
     }
     Ok(())
@@ -211,7 +212,7 @@ impl Files {
     fn list(disk: &Disk) -> Result<Self> {
         let mut files = Self::default();
         for item in disk.list(FOLDER)? {
-            if item.kind != Kind::File || !item.name.starts_with(LOG) {
+            if item.kind != FileKind::File || !item.name.starts_with(LOG) {
                 continue;
             }
             if !item.name.starts_with(FOLDED) {

@@ -39,7 +39,7 @@ type Runs = BTreeMap<u64, Weak<Run>>;
 /// What this process counts in one cache folder.
 pub(crate) struct Run {
     me: Weak<Self>,
-    state: ForkMutex<State>,
+    state: ForkMutex<RunState>,
     begin: Instant,
     /// When the last line was written, in milliseconds since the beginning.
     written: AtomicU64,
@@ -47,7 +47,7 @@ pub(crate) struct Run {
     off: AtomicBool,
 }
 
-struct State {
+struct RunState {
     /// A forked child counts for itself.
     process: Process,
     /// 16 hex digits.
@@ -216,7 +216,7 @@ impl Run {
         u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn state(&self) -> Option<MutexGuard<'_, State>> {
+    fn state(&self) -> Option<MutexGuard<'_, RunState>> {
         if self.off.load(Ordering::Relaxed) {
             return None;
         }
@@ -240,7 +240,7 @@ fn is_passing(error: &crate::error::Error) -> bool {
     error.io_error().is_some_and(|error| matches!(error.kind(), NotFound | StorageFull | QuotaExceeded))
 }
 
-impl Default for State {
+impl Default for RunState {
     fn default() -> Self {
         Self {
             process: Process::current(),
@@ -256,7 +256,7 @@ impl Default for State {
     }
 }
 
-impl State {
+impl RunState {
     /// What the parent hasn't written down yet is the parent's.
     fn begin_as_child(&mut self) {
         self.take();

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
-use crate::store::files::at;
-use crate::store::files::limited::takes;
-use crate::store::files::stat::Stat;
-use crate::store::name::Name;
+use crate::store::name::BlobName;
+use crate::store::system::at;
+use crate::store::system::limited::takes;
+use crate::store::system::stat::Stat;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{self, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -35,7 +35,7 @@ impl Disk {
     /// Returns an error when something else than a regular file stands there, when it can't be opened or made, or when
     /// less than all was written.
     pub(crate) fn append(&self, name: &str, bytes: &[u8], most: u64) -> Result<Appended> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("append to", &name)?;
         let fault = |errno| self.fault("append to", &name, errno);
         let file = self.open_to_append(&name).map_err(fault)?;
@@ -72,7 +72,7 @@ impl Disk {
         }
     }
 
-    fn open_to_append(&self, name: &Name<'_>) -> rustix::io::Result<OwnedFd> {
+    fn open_to_append(&self, name: &BlobName<'_>) -> rustix::io::Result<OwnedFd> {
         let root = self.root();
         let open = || at::open(root.as_fd(), name.whole, APPEND, root.medium().permissions(0o666));
         match open() {
@@ -88,7 +88,7 @@ impl Disk {
 
     /// Gives a file another name in its folder; nothing if it is gone.
     pub(crate) fn rename(&self, name: &str, leaf: &str) -> Result<()> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("rename", &name)?;
         let renamed = self.look_up("rename", &name, || {
             let folder = self.folder(name.folder())?;

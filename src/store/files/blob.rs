@@ -3,12 +3,11 @@
 use crate::error::{Error, Result};
 use crate::planted;
 use crate::store::Durability;
-use crate::store::disk::{Disk, TRIES, mode};
-use crate::store::files::at;
-use crate::store::files::at::Folder;
-use crate::store::files::between::between;
-use crate::store::files::limited::{LimitedFile, size_limit};
-use crate::store::name::{Name, nonce};
+use crate::store::disk::{Disk, ParentFolder, TRIES};
+use crate::store::name::{BlobName, nonce};
+use crate::store::system::at;
+use crate::store::system::between::between;
+use crate::store::system::limited::{LimitedFile, size_limit};
 use crate::threads::fork::Process;
 use rustix::fd::AsFd;
 use rustix::fs::{self, AtFlags, Mode};
@@ -24,14 +23,14 @@ impl Disk {
     ///
     /// `expected_len` is a hint: that much is reserved, so that a full disk is found before anything is written.
     pub(crate) fn create(&self, name: &str, expected_len: u64) -> Result<NewBlob<'_>> {
-        let parsed = Name::new(name)?;
+        let parsed = BlobName::new(name)?;
         self.expect_writable("create", &parsed)?;
         let fault = |errno| self.fault("create", &parsed, errno);
         if expected_len > size_limit() {
             return Err(fault(Errno::FBIG));
         }
         between();
-        let file = self.open_making_folders(&parsed, at::CREATE, mode(0o444)).map_err(fault)?;
+        let file = self.open_making_folders(&parsed, at::CREATE, at::mode(0o444)).map_err(fault)?;
         let blob = NewBlob {
             disk: self,
             name: name.to_owned(),
@@ -52,7 +51,7 @@ impl Disk {
     /// A reader sees the old blob or the new one, whole. After an error the old one stands. That the new one survives
     /// a power cut takes [`Disk::sync_folders_of`], too.
     pub(crate) fn replace(&self, name: &str, bytes: &[u8], durability: Durability) -> Result<()> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("replace", &name)?;
         let staged = staged_beside(&name)?;
         let fault = |errno| self.fault("replace", &name, errno);
@@ -88,12 +87,12 @@ impl Disk {
         durability: Durability,
         fill: &dyn Fn(&mut dyn Write) -> io::Result<()>,
     ) -> Result<bool> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("put", &name)?;
         let staged = staged_beside(&name)?;
         let (fault, path) = (|errno| self.fault("put", &name, errno), self.path_of(name.whole));
         for _ in 0..TRIES {
-            let (stage, file) = self.temp_with(&name, staged.clone(), mode(bits)).map_err(fault)?;
+            let (stage, file) = self.temp_with(&name, staged.clone(), at::mode(bits)).map_err(fault)?;
             let mut file = LimitedFile::new(file);
             fill(&mut file).map_err(|error| Error::io("write", &path, error))?;
             self.flush(file.file(), durability, &path)?;
@@ -108,11 +107,11 @@ impl Disk {
     }
 
     /// Creates the file that is to become `name`, beside it. A sweep may take the folder away before that.
-    fn temp(&self, name: &Name<'_>, staged: String) -> rustix::io::Result<(TempFile, File)> {
+    fn temp(&self, name: &BlobName<'_>, staged: String) -> rustix::io::Result<(TempFile, File)> {
         self.temp_with(name, staged, self.medium().permissions(0o666))
     }
 
-    fn temp_with(&self, name: &Name<'_>, staged: String, bits: Mode) -> rustix::io::Result<(TempFile, File)> {
+    fn temp_with(&self, name: &BlobName<'_>, staged: String, bits: Mode) -> rustix::io::Result<(TempFile, File)> {
         for _ in 0..TRIES {
             let folder = self.made_folder(name)?;
             match at::step(folder.as_fd(), &staged, at::CREATE, bits) {
@@ -155,11 +154,11 @@ impl Disk {
 
     /// Flushes the folders of a blob that was put in place of another, as `durability` asks.
     pub(crate) fn sync_folders_of(&self, name: &str, durability: Durability) -> Result<()> {
-        if durability.syncs_folders() { self.sync_folders(&Name::new(name)?) } else { Ok(()) }
+        if durability.syncs_folders() { self.sync_folders(&BlobName::new(name)?) } else { Ok(()) }
     }
 
     /// A name lasts once every folder on the way to it does.
-    fn sync_folders(&self, name: &Name<'_>) -> Result<()> {
+    fn sync_folders(&self, name: &BlobName<'_>) -> Result<()> {
         let mut folder = name.folder();
         while !folder.is_empty() {
             let opened = at::open(self.root().as_fd(), folder, at::LIST, Mode::empty());
@@ -254,7 +253,7 @@ impl Drop for NewBlob<'_> {
 
 /// A staged file, removed unless it was renamed.
 struct TempFile {
-    folder: Folder,
+    folder: ParentFolder,
     name: String,
     renamed: bool,
 }
@@ -289,9 +288,9 @@ impl Drop for TempFile {
 }
 
 /// A name for the file that is to become `name`, in the same folder.
-fn staged_beside(name: &Name<'_>) -> Result<String> {
+fn staged_beside(name: &BlobName<'_>) -> Result<String> {
     let staged = [name.leaf(), ".", &nonce(), ".tmp"].concat();
-    Name::new(&staged)?;
+    BlobName::new(&staged)?;
     Ok(staged)
 }
 

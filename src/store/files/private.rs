@@ -4,10 +4,10 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::Result;
 use crate::store::Durability;
-use crate::store::disk::{Disk, mode};
-use crate::store::files::at;
-use crate::store::files::between::between;
-use crate::store::name::Name;
+use crate::store::disk::Disk;
+use crate::store::name::BlobName;
+use crate::store::system::at;
+use crate::store::system::between::between;
 use rustix::fd::AsFd;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -16,11 +16,11 @@ impl Disk {
     /// Makes a folder that only its owner may use, and the folders above it; says whether it is that: this user's, and
     /// closed to everybody else.
     pub(crate) fn make_private(&self, folder: &str) -> Result<bool> {
-        let name = Name::new(folder)?;
+        let name = BlobName::new(folder)?;
         self.expect_writable("make", &name)?;
         let fault = |errno| self.fault("make", &name, errno);
         let above = self.made_folder(&name).map_err(fault)?;
-        match fs::mkdirat(&above, name.leaf(), mode(0o700)) {
+        match fs::mkdirat(&above, name.leaf(), at::mode(0o700)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(fault(errno)),
         }
@@ -30,7 +30,7 @@ impl Disk {
 
     /// Whether a folder is there that is this user's, and closed to everybody else.
     pub(crate) fn is_private(&self, folder: &str) -> Result<bool> {
-        let name = Name::new(folder)?;
+        let name = BlobName::new(folder)?;
         let stat =
             self.folder(name.folder()).and_then(|above| fs::statat(above, name.leaf(), AtFlags::SYMLINK_NOFOLLOW));
         match stat {
@@ -43,18 +43,18 @@ impl Disk {
     /// Makes a folder with the folders above it, for whoever may write to the root.
     pub(crate) fn make_folder(&self, folder: &str) -> Result<()> {
         let inside = format!("{folder}/x");
-        let name = Name::new(&inside)?;
+        let name = BlobName::new(&inside)?;
         self.expect_writable("make", &name)?;
         self.made_folder(&name).map(drop).map_err(|errno| self.fault("make", &name, errno))
     }
 
     /// Leaves an empty file in a folder that is there, unless it stands there already.
     pub(crate) fn leave(&self, name: &str) -> Result<()> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.expect_writable("create", &name)?;
         between();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let left = self.open_making_folders(&name, flags, mode(0o600));
+        let left = self.open_making_folders(&name, flags, at::mode(0o600));
         between();
         left.map(drop).map_err(|errno| self.fault("create", &name, errno))
     }
@@ -65,7 +65,7 @@ impl Disk {
     pub(crate) fn mark_now(&self, name: &str) -> Result<()> {
         let now = UNIX_EPOCH.elapsed().unwrap_or_default();
         self.replace(name, b"", Durability::Buffered)?;
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         let now = fs::Timespec { tv_sec: now.as_secs().cast_signed(), tv_nsec: now.subsec_nanos().into() };
         let times = fs::Timestamps { last_access: now, last_modification: now };
         let stamped = self
@@ -80,7 +80,7 @@ impl Disk {
 
     /// Renames a file within its folder, in place of what has that name; `false` if it was gone.
     pub(crate) fn rename_within(&self, from: &str, to: &str) -> Result<bool> {
-        let (from, to) = (Name::new(from)?, Name::new(to)?);
+        let (from, to) = (BlobName::new(from)?, BlobName::new(to)?);
         self.expect_writable("rename", &from)?;
         let renamed = self.look_up("rename", &from, || {
             let folder = at::open(self.root().as_fd(), from.folder(), at::SEARCH, Mode::empty())?;

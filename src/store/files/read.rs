@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
-use crate::store::files::at;
-use crate::store::files::stat::Stat;
 use crate::store::files::walk::OpenFolder;
-use crate::store::name::Name;
+use crate::store::name::BlobName;
+use crate::store::system::at;
+use crate::store::system::stat::Stat;
 use rustix::fd::AsFd;
 use rustix::fs::{self, Mode};
 use rustix::io::Errno;
@@ -22,13 +22,13 @@ pub(crate) struct Blob {
 impl Disk {
     /// Reads a blob of at most `cap` bytes; `None` if there is none. A longer one is damaged, and is not read.
     pub(crate) fn read(&self, name: &str, cap: u64) -> Result<Option<Blob>> {
-        let name = Name::new(name)?;
+        let name = BlobName::new(name)?;
         self.read_by(&name, cap, || self.open_with_stat(&name))
     }
 
     /// Reads the file of a `name` that was listed, looked up in `folder`, which is, or was, its own.
     pub(crate) fn read_in(&self, folder: &OpenFolder, name: &str, cap: u64) -> Result<Option<Blob>> {
-        let name = Name::listed(name);
+        let name = BlobName::listed(name);
         self.read_by(&name, cap, || {
             let file = at::step(folder.as_fd(), name.leaf(), at::READ, Mode::empty())?;
             let stat = Stat::of(&fs::fstat(&file)?);
@@ -38,7 +38,7 @@ impl Disk {
 
     fn read_by(
         &self,
-        name: &Name<'_>,
+        name: &BlobName<'_>,
         cap: u64,
         open: impl Fn() -> rustix::io::Result<(File, Stat)>,
     ) -> Result<Option<Blob>> {
@@ -57,7 +57,7 @@ impl Disk {
         Ok(Some(Blob { bytes, stat }))
     }
 
-    fn expect_length(&self, name: &Name<'_>, expected: u64, found: u64, cap: u64) -> Result<()> {
+    fn expect_length(&self, name: &BlobName<'_>, expected: u64, found: u64, cap: u64) -> Result<()> {
         let fault = match () {
             () if expected > cap => format!("has {expected} bytes, expected at most {cap}"),
             () if expected != found => "changed its length while it was read".to_owned(),

@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::store::Durability;
-use crate::store::disk::{Disk, mode};
-use crate::store::files::limited::size_limit;
-use crate::store::files::stat::Stat;
-use crate::store::name::Name;
+use crate::store::disk::Disk;
+use crate::store::name::BlobName;
+use crate::store::system::at;
+use crate::store::system::limited::size_limit;
+use crate::store::system::stat::Stat;
 use crate::threads::fork::Process;
 use crate::threads::lock;
 use rustix::fs::{self, OFlags};
@@ -42,7 +43,7 @@ impl Disk {
     /// # Errors
     /// Returns an error of the kind `Unsupported` where the file system can't promise that.
     pub(crate) fn create_staged(self: &Arc<Self>, name: &str, head: &[u8], len: u64) -> Result<(StagedBlob, File)> {
-        let parsed = Name::new(name)?;
+        let parsed = BlobName::new(name)?;
         self.expect_writable("create", &parsed)?;
         let fault = |errno| self.fault("create", &parsed, errno);
         if len > size_limit() {
@@ -55,7 +56,7 @@ impl Disk {
         if !self.medium().reserves {
             return Err(unsupported());
         }
-        let file = File::from(self.open_making_folders(&parsed, CREATE, mode(0o444)).map_err(fault)?);
+        let file = File::from(self.open_making_folders(&parsed, CREATE, at::mode(0o444)).map_err(fault)?);
         // From here on it is removed after an error.
         let mut blob = StagedBlob {
             disk: Arc::clone(self),
@@ -86,7 +87,7 @@ impl StagedBlob {
     /// `false` when there is nothing to give: it lies in another root, was given away before, or was swept meanwhile.
     /// After an error it is still to be removed by this.
     pub(crate) fn hand_over(&self, disk: &Disk, name: &str, len: u64, durability: Durability) -> Result<bool> {
-        let to = Name::new(name)?;
+        let to = BlobName::new(name)?;
         if !self.creator.is_current() || self.len != len || !self.disk.has_root_of(disk) {
             return Ok(false);
         }
@@ -96,7 +97,7 @@ impl StagedBlob {
         if stat.ino != self.ino || stat.len != len || !stat.is_read_only() {
             return Ok(false);
         }
-        let from = Name::new(&from)?;
+        let from = BlobName::new(&from)?;
         let moved = disk.made_folder(&to).and_then(|folder| {
             let before = disk.folder(from.folder())?;
             rustix::io::retry_on_intr(|| fs::renameat(&before, from.leaf(), &folder, to.leaf()))

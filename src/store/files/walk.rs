@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::store::disk::Disk;
-use crate::store::files::at;
-use crate::store::files::stat::Stat;
-use crate::store::name::{Name, check_folder};
+use crate::store::name::{BlobName, check_folder};
+use crate::store::system::at;
+use crate::store::system::stat::Stat;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode};
 use rustix::io::Errno;
@@ -31,12 +31,12 @@ const LISTED: usize = 32 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Item {
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileKind,
 }
 
 /// What an item is by itself; a link is never followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     File,
     Folder,
     Other,
@@ -86,7 +86,7 @@ impl Disk {
     /// Others may write into it meanwhile: what they add may stay, and what they remove is no error. The first error
     /// is returned after everything else was tried.
     pub(crate) fn remove_tree(&self, folder: &str) -> Result<Removed> {
-        let name = Name::new(folder)?;
+        let name = BlobName::new(folder)?;
         self.expect_writable("remove", &name)?;
         if !matches!(folder.split('/').next(), Some("f" | "m")) {
             return Err(Error::invalid(format!("`{folder}` is not a folder of entries, expected one in `f` or `m`")));
@@ -95,7 +95,7 @@ impl Disk {
             Err(errno) if at::is_absent(errno) => return Ok(Removed::default()),
             parent => parent.map_err(|errno| self.fault("remove", &name, errno))?,
         };
-        let mut removal = Removal { removed: Removed::default(), error: None };
+        let mut removal = TreeRemoval { removed: Removed::default(), error: None };
         let leaf = CString::new(name.leaf()).map_err(|_| Error::invalid("a folder's name contains a NUL"))?;
         removal.folder(parent.as_fd(), &leaf, &self.path_of(folder), DEPTH_MAX);
         removal.error.map_or(Ok(removal.removed), Err)
@@ -103,7 +103,7 @@ impl Disk {
 
     /// Removes a folder that is empty; one that isn't, or that somebody puts something into meanwhile, stays.
     pub(crate) fn remove_empty(&self, folder: &str) -> Result<()> {
-        let name = Name::new(folder)?;
+        let name = BlobName::new(folder)?;
         self.expect_writable("remove", &name)?;
         let parent = match self.folder(name.folder()) {
             Err(errno) if at::is_absent(errno) => return Ok(()),
@@ -122,7 +122,7 @@ fn stays(errno: Errno) -> bool {
 }
 
 /// Calls `found` with all that is in a folder.
-fn entries(folder: BorrowedFd<'_>, mut found: impl FnMut(&CStr, Kind)) -> rustix::io::Result<()> {
+fn entries(folder: BorrowedFd<'_>, mut found: impl FnMut(&CStr, FileKind)) -> rustix::io::Result<()> {
     each(folder, |name, listed| {
         if name != c"." && name != c".." {
             kind(folder, name, listed)?.into_iter().for_each(|kind| found(name, kind));
@@ -159,7 +159,7 @@ fn each(
 }
 
 /// Some file systems don't say in the listing what an entry is; `None` for what is gone already.
-fn kind(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> rustix::io::Result<Option<Kind>> {
+fn kind(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> rustix::io::Result<Option<FileKind>> {
     let found = match listed {
         FileType::Unknown => match fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(errno) if at::is_absent(errno) => return Ok(None),
@@ -168,9 +168,9 @@ fn kind(folder: BorrowedFd<'_>, name: &CStr, listed: FileType) -> rustix::io::Re
         listed => listed,
     };
     Ok(Some(match found {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Folder,
-        _ => Kind::Other,
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Folder,
+        _ => FileKind::Other,
     }))
 }
 
@@ -186,12 +186,12 @@ pub(crate) struct Removed {
 /// Where a function's folder holds what its codes are made of.
 const CODES: &str = "code";
 
-struct Removal {
+struct TreeRemoval {
     removed: Removed,
     error: Option<Error>,
 }
 
-impl Removal {
+impl TreeRemoval {
     /// Empties and removes the folder `name` in `parent`; a link or file of that name is unlinked itself.
     fn folder(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: &Path, depth: usize) {
         if depth == 0 {
@@ -220,20 +220,20 @@ impl Removal {
         }
     }
 
-    fn contents(&mut self, at: BorrowedFd<'_>, mut listed: Vec<(CString, Kind)>, path: &Path, depth: usize) {
-        listed.sort_by_key(|(name, kind)| (*kind == Kind::Folder, !name.to_bytes().ends_with(COMMITS)));
+    fn contents(&mut self, at: BorrowedFd<'_>, mut listed: Vec<(CString, FileKind)>, path: &Path, depth: usize) {
+        listed.sort_by_key(|(name, kind)| (*kind == FileKind::Folder, !name.to_bytes().ends_with(COMMITS)));
         // Records come first. The files of a key that has none may be those of a put that is about to commit; those
         // of a record that can't be removed are needed.
         let (mut removed, mut kept) = (HashSet::new(), HashSet::new());
         for (name, kind) in &listed {
             let path = below(path, name);
-            if *kind != Kind::Folder && !is_ours(name) {
+            if *kind != FileKind::Folder && !is_ours(name) {
                 continue;
             }
             let commits = name.to_bytes().ends_with(COMMITS);
             match kind {
-                Kind::Folder => self.folder(at, name, &path, depth - 1),
-                Kind::File if !commits => {
+                FileKind::Folder => self.folder(at, name, &path, depth - 1),
+                FileKind::File if !commits => {
                     // One without a suffix is no file of a put, and may stand in a folder's place.
                     let idle = !name.to_bytes().contains(&b'.') || is_old(at, name);
                     let goes = removed.contains(key(name)) || idle && !kept.contains(key(name));
@@ -241,7 +241,7 @@ impl Removal {
                         self.file(at, name, &path);
                     }
                 }
-                Kind::File | Kind::Other => {
+                FileKind::File | FileKind::Other => {
                     let keys = if self.file(at, name, &path) { &mut removed } else { &mut kept };
                     keys.insert(key(name));
                 }

@@ -1,7 +1,7 @@
 //! What others may plant in a cache.
 
 use super::*;
-use crate::store::files::at;
+use crate::store::system::at;
 use rustix::fd::AsFd;
 
 /// Something at `RECORD` that is no file of ours.
@@ -83,7 +83,7 @@ fn a_link_in_a_folders_place_is_not_followed() {
     let missing = "f/stem-0123456789abcdef/cd/cd01.record";
     fails(disk.replace(missing, b"", Durability::Buffered), ErrorKind::Damaged, &disk.path_of(missing));
     fails(disk.list("f/stem-0123456789abcdef"), ErrorKind::Damaged, &disk.path_of("f"));
-    assert_eq!(disk.list("f").unwrap()[0].kind, Kind::Other);
+    assert_eq!(disk.list("f").unwrap()[0].kind, FileKind::Other);
     assert_eq!(fs::read(outside.join("ab/ab01.record")).unwrap(), b"secret");
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 1);
 }

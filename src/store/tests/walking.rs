@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn item(name: &str, kind: Kind) -> Item {
+fn item(name: &str, kind: FileKind) -> Item {
     Item { name: name.to_owned(), kind }
 }
 
@@ -16,8 +16,8 @@ fn a_folder_is_listed_with_kinds() {
     fs::write(disk.path_of("f").join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
     let mut listed = disk.list("f").unwrap();
     listed.sort();
-    let folder = item("stem-0123456789abcdef", Kind::Folder);
-    assert_eq!(listed, [item("file", Kind::File), item("link", Kind::Other), folder]);
+    let folder = item("stem-0123456789abcdef", FileKind::Folder);
+    assert_eq!(listed, [item("file", FileKind::File), item("link", FileKind::Other), folder]);
     assert!(disk.list("f/file").unwrap().is_empty());
 }
 

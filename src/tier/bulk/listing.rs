@@ -1,4 +1,4 @@
-//! What a tier has, object by object: one that is foreign or damaged is told, and the others go on.
+//! What a tier has, object by object: one that is foreign or damaged is reported, and the listing goes on.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::error::{ErrorKind, Result};
 use crate::key::{self, Key};
 use crate::record::{RECORD_MAX, Record};
 use crate::tier::bulk::{WAIT, failed_to};
+use crate::tier::core::Core;
 use crate::tier::place::{Answer, Place};
-use crate::tier::tiers::Core;
 use crate::tier::{Backend, Deadline, Fault, Filter, List, Token, Trouble};
 
 /// After how many objects in a row that can't be read listing is given up: where the place doesn't answer, and where it
@@ -40,7 +40,7 @@ impl Core {
         for name in records {
             left -= 1;
             match read(place, &name) {
-                Ok(Some(Listed { site, record, bytes })) => {
+                Ok(Some(ListedRecord { site, record, bytes })) => {
                     in_a_row = 0;
                     if filter.takes(&record, bytes) {
                         each(&site, &record);
@@ -102,15 +102,15 @@ fn is_of_object(trouble: &Trouble) -> bool {
 }
 
 /// A result that a tier has.
-struct Listed {
+struct ListedRecord {
     site: Site,
     record: Box<Record>,
-    /// Of all its files, the record among them.
+    /// The bytes of all its files, the record among them.
     bytes: u64,
 }
 
 /// The result whose record has this name; `None` if it has gone meanwhile.
-fn read(place: &Place, name: &str) -> Result<Option<Listed>, Trouble> {
+fn read(place: &Place, name: &str) -> Result<Option<ListedRecord>, Trouble> {
     let wrong = |class, cause: String| Trouble::of_object(&place.name, class, cause).at(name);
     let Some(site) = site_of(name, &place.object("")) else {
         return Err(wrong("foreign", "it isn't named as a result is".to_owned()));
@@ -130,10 +130,10 @@ fn read(place: &Place, name: &str) -> Result<Option<Listed>, Trouble> {
         return Err(wrong("foreign", format!("its record is of `{function}` under key {}", record.key)));
     }
     let bytes = stored_bytes(&record) + bytes.len() as u64;
-    Ok(Some(Listed { site, record, bytes }))
+    Ok(Some(ListedRecord { site, record, bytes }))
 }
 
-/// The names of all records of results below a folder of a tier. What ends a listing that has found some is told, and they are taken.
+/// The names of all records of results below a folder of a tier. What ends a listing that has found some is reported, and they are taken.
 fn records(place: &Place, folder: &str, bad: &mut dyn FnMut(Trouble)) -> Result<Vec<String>, Fault> {
     let (mut records, mut token): (Vec<String>, Option<Token>) = (Vec::new(), None);
     loop {

@@ -13,9 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::list::Entries;
 use crate::key;
 use crate::record::{Record, nanoseconds_since_1970};
+use crate::tier::core::Core;
 use crate::tier::place::Place;
-use crate::tier::read::{Outcome, Sought};
-use crate::tier::tiers::Core;
+use crate::tier::read::{FetchOutcome, Sought};
 use crate::tier::trouble::add;
 use crate::tier::write::upload::{Sending, Sent};
 use crate::tier::{Fault, Filter, Trouble};
@@ -104,7 +104,7 @@ impl Core {
 
     /// # Errors
     ///
-    /// Returns an error when no tier can be listed; of several, those that can't are told as troubles.
+    /// Returns an error when no tier can be listed; of several, those that can't are reported as troubles.
     pub(crate) fn pull(&self, filter: &Filter) -> Result<Moved> {
         self.renew_deny();
         let mut moved = Moved::default();
@@ -144,15 +144,15 @@ impl Core {
         let sought = Sought { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));
         match self.take(place, &sought, record) {
-            Outcome::Here => {
+            FetchOutcome::Here => {
                 moved.moved += 1;
                 moved.bytes += bytes;
             }
-            Outcome::Damaged(error) => {
+            FetchOutcome::Damaged(error) => {
                 moved.fail(of_object(Trouble::of_object(&place.name, "damaged", error.to_string())));
             }
-            Outcome::Failed(fault) => moved.fail(of_object(place.trouble(&fault))),
-            Outcome::Local(error) => moved.fail(self.trouble_here(&error)),
+            FetchOutcome::Failed(fault) => moved.fail(of_object(place.trouble(&fault))),
+            FetchOutcome::Local(error) => moved.fail(self.trouble_here(&error)),
             _ => moved.skipped += 1,
         }
     }

@@ -1,4 +1,4 @@
-//! What no machine is to use any more: each tier is told first, then it is removed there and here.
+//! What no machine is to use any more: it is put on the list of each tier first, then removed there and here.
 
 use std::time::SystemTime;
 
@@ -7,9 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::folder::list::Entries;
 use crate::record::{Record, nanoseconds_since_1970};
 use crate::tier::bulk::{WAIT, failed_to, read_only};
+use crate::tier::core::Core;
+use crate::tier::deny::{DENY, DENY_MAX, Deny, RemovedScope};
 use crate::tier::place::{Answer, Place};
-use crate::tier::removed::{DENY, DENY_MAX, Deny, Target};
-use crate::tier::tiers::Core;
 use crate::tier::trouble::add;
 use crate::tier::{Deadline, Fault, Filter, Trouble};
 
@@ -33,11 +33,11 @@ const TRIES: usize = 5;
 
 impl Filter {
     /// What it names as a whole, if it does.
-    fn target(&self) -> Option<Target> {
+    fn target(&self) -> Option<RemovedScope> {
         match self {
             Self { since: Some(_), .. } | Self { max_bytes: Some(_), .. } => None,
-            Self { function: Some(function), .. } => Some(Target::of_function(function)),
-            Self { function: None, .. } => Some(Target::All),
+            Self { function: Some(function), .. } => Some(RemovedScope::of_function(function)),
+            Self { function: None, .. } => Some(RemovedScope::All),
         }
     }
 }
@@ -55,19 +55,19 @@ impl Core {
             Some(target) => deny.add(target, now),
             None => self.name_each(&places, filter, &mut deny, now, &mut purged.troubles)?,
         }
-        let (mut told, mut here) = (Ok(()), Ok(()));
+        let (mut there, mut here) = (Ok(()), Ok(()));
         for place in &places {
             let mut own = deny.clone();
             match deny_there(place, &mut own) {
                 Ok(()) => purged.tiers += 1,
-                Err(error) => told = Err(error),
+                Err(error) => there = Err(error),
             }
             match self.keep_deny(place, own) {
                 Ok(removed) => purged.here += removed,
                 Err(error) => here = Err(error),
             }
         }
-        told?;
+        there?;
         for place in &places {
             purged.there += self.delete_denied(place, filter, &deny, &mut purged.troubles);
         }
@@ -106,13 +106,15 @@ impl Core {
     ) -> Result<()> {
         for entry in Entries::new(&self.archive.disk) {
             match entry {
-                Ok(entry) if filter.takes(entry.record(), entry.bytes()) => deny.add(Target::Key(entry.key()), now),
+                Ok(entry) if filter.takes(entry.record(), entry.bytes()) => {
+                    deny.add(RemovedScope::Key(entry.key()), now)
+                }
                 Ok(_) => {}
                 Err(error) => add(troubles, self.trouble_here(&error)),
             }
         }
         for place in places {
-            let mut each = |site: &Site, _: &Record| deny.add(Target::Key(site.key()), now);
+            let mut each = |site: &Site, _: &Record| deny.add(RemovedScope::Key(site.key()), now);
             match self.each_record(place, filter, &mut each, &mut |trouble| add(troubles, trouble)) {
                 Ok(()) | Err(Fault::NoPlace) => {}
                 Err(fault) => return Err(failed_to("purge", place, &fault)),

@@ -21,7 +21,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::planted;
 use crate::tier::object_store::credentials::Fetcher;
-use crate::tier::object_store::notes::{self, Answer};
+use crate::tier::object_store::notes::{self, HttpAnswer};
 use crate::tier::object_store::resolve::Resolver;
 
 /// A server that isn't there by then isn't waited for.
@@ -59,9 +59,9 @@ impl HttpConnector for Connector {
 
 /// A client that is there already.
 #[derive(Debug)]
-pub(super) struct Shared(pub(super) HttpClient);
+pub(super) struct SharedClient(pub(super) HttpClient);
 
-impl HttpConnector for Shared {
+impl HttpConnector for SharedClient {
     fn connect(&self, _: &ClientOptions) -> ::object_store::Result<HttpClient> {
         Ok(self.0.clone())
     }
@@ -148,13 +148,13 @@ impl HttpService for Client {
         let (mut parts, body) = match sent {
             Ok(answer) => http::Response::<reqwest::Body>::from(answer).into_parts(),
             Err(error) => {
-                notes::note(Answer::none(host, &error));
+                notes::note(HttpAnswer::none(host, &error));
                 return Err(error);
             }
         };
         let body = body.map_err(transport);
         if parts.status.is_success() {
-            notes::note(Answer::success(host, parts.status));
+            notes::note(HttpAnswer::success(host, parts.status));
             let body = if is_object { HttpResponseBody::new(body) } else { limited(body) };
             return Ok(HttpResponse::from_parts(parts, body));
         }
@@ -164,7 +164,7 @@ impl HttpService for Client {
         }
         let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let in_header = parts.headers.get("x-ms-error-code").and_then(|value| value.to_str().ok());
-        let answer = Answer::failure(host, parts.status, in_header, &said, retry_after);
+        let answer = HttpAnswer::failure(host, parts.status, in_header, &said, retry_after);
         parts.headers.remove(LOCATION);
         let code = answer.code.clone();
         notes::note(answer);

@@ -27,12 +27,12 @@ use tokio::sync::{Mutex, oneshot};
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    kind: Kind,
+    kind: CredentialKind,
     expires: Option<SystemTime>,
 }
 
 #[derive(Clone)]
-enum Kind {
+enum CredentialKind {
     Keys { id: String, secret: String, token: Option<String> },
     Bearer(String),
     Basic { user: String, password: String },
@@ -47,20 +47,20 @@ const LASTING: Duration = Duration::from_secs(300);
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Credentials {
-    fn of(kind: Kind) -> Self {
+    fn of(kind: CredentialKind) -> Self {
         Self { kind, expires: None }
     }
 
     /// An access key of S3, and what is secret of it.
     #[must_use]
     pub fn keys(id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self::of(Kind::Keys { id: id.into(), secret: secret.into(), token: None })
+        Self::of(CredentialKind::Keys { id: id.into(), secret: secret.into(), token: None })
     }
 
     /// The token of a session, which temporary [`keys`](Self::keys) of S3 come with; nothing for other credentials.
     #[must_use]
     pub fn session_token(mut self, text: impl Into<String>) -> Self {
-        if let Kind::Keys { token, .. } = &mut self.kind {
+        if let CredentialKind::Keys { token, .. } = &mut self.kind {
             *token = Some(text.into());
         }
         self
@@ -69,25 +69,25 @@ impl Credentials {
     /// A token of OAuth, for Google Cloud Storage, Azure and HTTP servers.
     #[must_use]
     pub fn bearer(token: impl Into<String>) -> Self {
-        Self::of(Kind::Bearer(token.into()))
+        Self::of(CredentialKind::Bearer(token.into()))
     }
 
     /// A user and a password, for HTTP servers.
     #[must_use]
     pub fn basic(user: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::of(Kind::Basic { user: user.into(), password: password.into() })
+        Self::of(CredentialKind::Basic { user: user.into(), password: password.into() })
     }
 
     /// The key of an Azure account, in Base64.
     #[must_use]
     pub fn account_key(key: impl Into<String>) -> Self {
-        Self::of(Kind::AccountKey(key.into()))
+        Self::of(CredentialKind::AccountKey(key.into()))
     }
 
     /// A shared access signature of Azure: the text behind the `?` of its URL.
     #[must_use]
     pub fn shared_access_signature(query: impl Into<String>) -> Self {
-        Self::of(Kind::Sas(query.into()))
+        Self::of(CredentialKind::Sas(query.into()))
     }
 
     /// When they end. Those without an end are asked for again after five minutes.
@@ -97,11 +97,14 @@ impl Credentials {
     }
 
     /// For the header `Authorization` of an HTTP server.
-    pub(super) fn authorize(&self, request: reqwest::RequestBuilder) -> Result<reqwest::RequestBuilder, Refused> {
+    pub(super) fn authorize(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::RequestBuilder, RefusedCredentials> {
         match &self.kind {
-            Kind::Bearer(token) => Ok(request.bearer_auth(token)),
-            Kind::Basic { user, password } => Ok(request.basic_auth(user, Some(password))),
-            _ => Err(Refused("a server of HTTP takes a bearer token, or a user and a password")),
+            CredentialKind::Bearer(token) => Ok(request.bearer_auth(token)),
+            CredentialKind::Basic { user, password } => Ok(request.basic_auth(user, Some(password))),
+            _ => Err(RefusedCredentials("a server of HTTP takes a bearer token, or a user and a password")),
         }
     }
 }
@@ -110,12 +113,12 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
-            Kind::Keys { token: None, .. } => "keys",
-            Kind::Keys { .. } => "keys of a session",
-            Kind::Bearer(_) => "bearer",
-            Kind::Basic { .. } => "basic",
-            Kind::AccountKey(_) => "account key",
-            Kind::Sas(_) => "shared access signature",
+            CredentialKind::Keys { token: None, .. } => "keys",
+            CredentialKind::Keys { .. } => "keys of a session",
+            CredentialKind::Bearer(_) => "bearer",
+            CredentialKind::Basic { .. } => "basic",
+            CredentialKind::AccountKey(_) => "account key",
+            CredentialKind::Sas(_) => "shared access signature",
         };
         f.debug_struct("Credentials").field("kind", &kind).field("expires", &self.expires).finish_non_exhaustive()
     }
@@ -123,40 +126,40 @@ impl fmt::Debug for Credentials {
 
 /// Why there are no credentials.
 #[derive(Debug)]
-pub(super) struct Refused(&'static str);
+pub(super) struct RefusedCredentials(&'static str);
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no credentials: {}", self.0)
     }
 }
 
-impl StdError for Refused {}
+impl StdError for RefusedCredentials {}
 
 /// What a program gives to have credentials when they are needed.
-pub(super) type Source = Arc<dyn Fn() -> Given + Send + Sync>;
+pub(super) type CredentialSource = Arc<dyn Fn() -> Given + Send + Sync>;
 
 type Given = Result<Credentials, Box<dyn StdError + Send + Sync>>;
 
 /// Asks a source, on a thread of its own, whenever what it gave last has ended.
 pub(super) struct Fetcher {
-    source: Source,
-    state: Mutex<State>,
+    source: CredentialSource,
+    state: Mutex<CredentialState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CredentialState {
     last: Option<(Arc<Credentials>, SystemTime)>,
     /// An answer that is still to come: who asked may have stopped waiting for it.
     asked: Option<oneshot::Receiver<Given>>,
 }
 
 impl Fetcher {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(source: CredentialSource) -> Self {
         Self { source, state: Mutex::default() }
     }
 
-    pub(super) async fn get(&self) -> Result<Arc<Credentials>, Refused> {
+    pub(super) async fn get(&self) -> Result<Arc<Credentials>, RefusedCredentials> {
         let mut state = self.state.lock().await;
         if let Some((credentials, until)) = &state.last
             && SystemTime::now() < *until
@@ -166,12 +169,12 @@ impl Fetcher {
         if state.asked.is_none() {
             state.asked = Some(self.ask()?);
         }
-        let Some(asked) = &mut state.asked else { return Err(Refused("nobody gives them")) };
-        let told = asked.await;
+        let Some(asked) = &mut state.asked else { return Err(RefusedCredentials("nobody gives them")) };
+        let replied = asked.await;
         state.asked = None;
         // What its error says may well be secret.
-        let fetched = told.map_err(|_| Refused("who gives them panicked"))?;
-        let fetched = Arc::new(fetched.map_err(|_| Refused("who gives them has failed"))?);
+        let fetched = replied.map_err(|_| RefusedCredentials("who gives them panicked"))?;
+        let fetched = Arc::new(fetched.map_err(|_| RefusedCredentials("who gives them has failed"))?);
         let now = SystemTime::now();
         let until = fetched.expires.map_or(now + LASTING, |end| end.checked_sub(MARGIN).unwrap_or(now));
         state.last = Some((Arc::clone(&fetched), until));
@@ -179,19 +182,23 @@ impl Fetcher {
     }
 
     /// A source may run a program, or ask someone: the thread of the connections doesn't wait for it.
-    fn ask(&self) -> Result<oneshot::Receiver<Given>, Refused> {
-        let (tell, told) = oneshot::channel();
+    fn ask(&self) -> Result<oneshot::Receiver<Given>, RefusedCredentials> {
+        let (reply, replied) = oneshot::channel();
         let source = Arc::clone(&self.source);
-        let ask = move || drop(tell.send(source()));
+        let ask = move || drop(reply.send(source()));
         let asked = thread::Builder::new().name("ndcache-credentials".to_owned()).spawn(ask);
-        asked.map(|_| told).map_err(|_| Refused("there is no thread to ask for them"))
+        asked.map(|_| replied).map_err(|_| RefusedCredentials("there is no thread to ask for them"))
     }
 
-    async fn converted<T>(&self, convert: impl Fn(&Kind) -> Option<T>) -> ::object_store::Result<Arc<T>> {
-        let refused =
-            |refused: Refused| ::object_store::Error::Generic { store: "credentials", source: Box::new(refused) };
+    async fn converted<T>(&self, convert: impl Fn(&CredentialKind) -> Option<T>) -> ::object_store::Result<Arc<T>> {
+        let refused = |refused: RefusedCredentials| ::object_store::Error::Generic {
+            store: "credentials",
+            source: Box::new(refused),
+        };
         let credentials = self.get().await.map_err(refused)?;
-        convert(&credentials.kind).map(Arc::new).ok_or_else(|| refused(Refused("they are of another kind of store")))
+        convert(&credentials.kind)
+            .map(Arc::new)
+            .ok_or_else(|| refused(RefusedCredentials("they are of another kind of store")))
     }
 }
 
@@ -206,8 +213,8 @@ impl CredentialProvider for AwsProvider {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> ::object_store::Result<Arc<AwsCredential>> {
-        let convert = |kind: &Kind| match kind.clone() {
-            Kind::Keys { id, secret, token } => Some(AwsCredential { key_id: id, secret_key: secret, token }),
+        let convert = |kind: &CredentialKind| match kind.clone() {
+            CredentialKind::Keys { id, secret, token } => Some(AwsCredential { key_id: id, secret_key: secret, token }),
             _ => None,
         };
         self.0.converted(convert).await
@@ -219,8 +226,8 @@ impl CredentialProvider for GoogleProvider {
     type Credential = GcpCredential;
 
     async fn get_credential(&self) -> ::object_store::Result<Arc<GcpCredential>> {
-        let convert = |kind: &Kind| match kind {
-            Kind::Bearer(token) => Some(GcpCredential { bearer: token.clone() }),
+        let convert = |kind: &CredentialKind| match kind {
+            CredentialKind::Bearer(token) => Some(GcpCredential { bearer: token.clone() }),
             _ => None,
         };
         self.0.converted(convert).await
@@ -232,10 +239,10 @@ impl CredentialProvider for AzureProvider {
     type Credential = AzureCredential;
 
     async fn get_credential(&self) -> ::object_store::Result<Arc<AzureCredential>> {
-        let convert = |kind: &Kind| match kind {
-            Kind::Bearer(token) => Some(AzureCredential::BearerToken(token.clone())),
-            Kind::AccountKey(key) => AzureAccessKey::try_new(key).ok().map(AzureCredential::AccessKey),
-            Kind::Sas(query) => Some(AzureCredential::SASToken(pairs(query))),
+        let convert = |kind: &CredentialKind| match kind {
+            CredentialKind::Bearer(token) => Some(AzureCredential::BearerToken(token.clone())),
+            CredentialKind::AccountKey(key) => AzureAccessKey::try_new(key).ok().map(AzureCredential::AccessKey),
+            CredentialKind::Sas(query) => Some(AzureCredential::SASToken(pairs(query))),
             _ => None,
         };
         self.0.converted(convert).await

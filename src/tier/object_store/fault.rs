@@ -6,8 +6,8 @@ use ::object_store::client::{HttpError, HttpErrorKind};
 use http::StatusCode;
 
 use crate::tier::object_store::address::{Address, Protocol};
-use crate::tier::object_store::credentials::Refused;
-use crate::tier::object_store::notes::{Answer, Transport, sources};
+use crate::tier::object_store::credentials::RefusedCredentials;
+use crate::tier::object_store::notes::{HttpAnswer, Transport, sources};
 use crate::tier::object_store::options::Store;
 use crate::tier::trouble::NO_CONNECTION;
 use crate::tier::{Advice, Fault};
@@ -26,8 +26,8 @@ impl Judged {
 }
 
 /// The fault that an error of `object_store` is, by the last answer: its own texts may hold what servers repeat.
-pub(super) fn judge(store: &Store, error: &::object_store::Error, answer: Option<&Answer>) -> Judged {
-    if let Some(refused) = sources(error).find_map(|error| error.downcast_ref::<Refused>()) {
+pub(super) fn judge(store: &Store, error: &::object_store::Error, answer: Option<&HttpAnswer>) -> Judged {
+    if let Some(refused) = sources(error).find_map(|error| error.downcast_ref::<RefusedCredentials>()) {
         return Judged::surely(denied(store, &refused.to_string()));
     }
     let of_store = answer.is_none_or(|answer| is_of(&answer.host, &store.host));
@@ -44,7 +44,7 @@ pub(super) fn judge(store: &Store, error: &::object_store::Error, answer: Option
     }
 }
 
-fn answered(store: &Store, status: StatusCode, answer: &Answer) -> Judged {
+fn answered(store: &Store, status: StatusCode, answer: &HttpAnswer) -> Judged {
     let code = answer.code.as_str();
     let said = || match code {
         "" => format!("HTTP {}", status.as_u16()),
@@ -82,7 +82,7 @@ fn within(store: &Store, error: &::object_store::Error) -> Fault {
     }
 }
 
-fn busy(answer: &Answer) -> Fault {
+fn busy(answer: &HttpAnswer) -> Fault {
     Fault::Busy(answer.retry_after)
 }
 
@@ -113,7 +113,7 @@ fn denied(store: &Store, cause: &str) -> Fault {
     Fault::Denied
 }
 
-/// What is told of a fault of the store at this address.
+/// A fault of the store at this address, in words.
 pub(super) fn advice(address: &Address, fault: &Fault, denied: impl Fn() -> Option<String>) -> Option<Advice> {
     let of = |cause: Option<String>, remedy: &str| Some(Advice { cause, remedy: Some(remedy.to_owned()) });
     match fault {

@@ -14,10 +14,10 @@ use url::Url;
 use crate::store::nonce;
 use crate::tier::object_store::address::Address;
 use crate::tier::object_store::fault::Judged;
-use crate::tier::object_store::line::{Gone, Line, Sender};
+use crate::tier::object_store::line::{BodyMaker, Gone, Line};
 use crate::tier::object_store::notes::Notes;
 use crate::tier::object_store::options::Store;
-use crate::tier::object_store::transfer::{Asked, ask, found, no_bucket};
+use crate::tier::object_store::transfer::{Refusal, ask, found, no_bucket};
 use crate::tier::{Fault, When};
 
 /// Folders that lie deeper are somebody's mischief.
@@ -113,9 +113,9 @@ pub(super) async fn put(
 }
 
 /// The body goes past `object_store`, which would have it in memory.
-async fn send(store: &Store, path: &Path, len: u64, only_if_absent: bool, line: Line) -> Result<(), Asked> {
+async fn send(store: &Store, path: &Path, len: u64, only_if_absent: bool, line: Line) -> Result<(), Refusal> {
     let put = async |line: Line| {
-        let notes = Notes::sending(Sender { line, len, only_if_absent });
+        let notes = Notes::sending(BodyMaker { line, len, only_if_absent });
         ask(store, notes, store.objects.put(path, PutPayload::new())).await.map(drop)
     };
     match put(line.clone()).await {
@@ -129,7 +129,7 @@ fn is_of_folders(status: StatusCode) -> bool {
     matches!(status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::CONFLICT)
 }
 
-fn judged(asked: Result<(), Asked>) -> Result<(), Fault> {
+fn judged(asked: Result<(), Refusal>) -> Result<(), Fault> {
     asked.map_err(|(judged, _)| no_bucket(judged.fault))
 }
 

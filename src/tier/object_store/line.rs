@@ -24,22 +24,22 @@ pub(super) enum Message {
     /// A part of the body is wanted.
     Read { at: u64, len: usize, reply: oneshot::Sender<io::Result<Bytes>> },
     /// Some objects of a listing.
-    Listed(Vec<Found>),
+    Listed(Vec<FoundObject>),
     /// There is nothing more.
     Done,
 }
 
 /// An object of a listing.
-pub(super) struct Found {
+pub(super) struct FoundObject {
     pub(super) name: String,
     pub(super) len: u64,
     pub(super) modified: SystemTime,
 }
 
-/// So much of an object waits to be written at most, in bytes.
+/// The most bytes of an object that wait to be written.
 const ROOM: usize = 4 << 20;
 
-/// So much of a body is read at a time.
+/// How many bytes of a body are read at a time.
 const BLOCK: usize = 256 << 10;
 
 /// The end that the thread of the connections has.
@@ -71,7 +71,7 @@ impl Line {
         self.messages.send(Message::Bytes(bytes, room)).map_err(|_| Gone)
     }
 
-    pub(super) fn listed(&self, found: Vec<Found>) -> Result<(), Gone> {
+    pub(super) fn listed(&self, found: Vec<FoundObject>) -> Result<(), Gone> {
         self.messages.send(Message::Listed(found)).map_err(|_| Gone)
     }
 
@@ -91,20 +91,20 @@ impl Line {
 }
 
 /// Makes the body of a request, as often as the request is sent.
-pub(super) struct Sender {
+pub(super) struct BodyMaker {
     pub(super) line: Line,
     pub(super) len: u64,
     pub(super) only_if_absent: bool,
 }
 
-impl Sender {
-    pub(super) fn body(&self) -> Sent {
-        Sent { line: self.line.clone(), len: self.len, only_if_absent: self.only_if_absent, at: 0, asked: None }
+impl BodyMaker {
+    pub(super) fn body(&self) -> StreamedBody {
+        StreamedBody { line: self.line.clone(), len: self.len, only_if_absent: self.only_if_absent, at: 0, asked: None }
     }
 }
 
 /// A body that is read from the caller as it is sent.
-pub(super) struct Sent {
+pub(super) struct StreamedBody {
     line: Line,
     pub(super) len: u64,
     pub(super) only_if_absent: bool,
@@ -112,7 +112,7 @@ pub(super) struct Sent {
     asked: Option<oneshot::Receiver<io::Result<Bytes>>>,
 }
 
-impl HttpBody for Sent {
+impl HttpBody for StreamedBody {
     type Data = Bytes;
     type Error = HttpError;
 

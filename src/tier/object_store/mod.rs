@@ -3,7 +3,7 @@
 //! The protocols are those of the crate `object_store`. It lives on a thread of ours, with connections of the process
 //! that has begun it: a forked child makes its own.
 
-// * `address`: what a URL says; `credentials`, `options`: what a store is told.
+// * `address`: what a URL says; `credentials`, `options`: how a store is configured.
 // * `client`, `resolve`: how it speaks HTTP; `notes`: what it says of each answer; `fault`: what that means;
 //   `http_server`: what it is asked beside.
 // * `running`: the thread of the connections; `line`: between it and who calls; `transfer`: what is done on it.
@@ -35,7 +35,7 @@ pub use credentials::Credentials;
 
 use address::{Address, Protocol};
 use line::{Line, Message};
-use options::{Options, Store};
+use options::{Store, StoreChoices};
 use running::Running;
 
 /// An object store, or a folder in it: S3 and compatible stores, Google Cloud Storage, Azure, or an HTTP server with
@@ -77,7 +77,7 @@ enum Service {
 
 struct Remote {
     address: Address,
-    options: Options,
+    options: StoreChoices,
     place: String,
     running: ForkMutex<Option<Arc<Running>>>,
 }
@@ -118,7 +118,7 @@ impl ObjectStore {
     ) -> Result<Self> {
         let address = Address::parse(url.as_ref())?;
         let pairs = options.into_iter().map(|(key, value)| (key.as_ref().to_owned(), value.into())).collect();
-        Self::of(address, Options { pairs, source: None })
+        Self::of(address, StoreChoices { pairs, source: None })
     }
 
     /// Calls `source` for credentials, instead of reading the environment: when they are first needed, and whenever
@@ -141,12 +141,12 @@ impl ObjectStore {
         F: Fn() -> Result<Credentials, Box<dyn StdError + Send + Sync>> + Send + Sync + 'static,
     {
         let Service::Remote(remote) = self.0 else { return self };
-        let options = Options { source: Some(Arc::new(source)), ..remote.options.clone() };
+        let options = StoreChoices { source: Some(Arc::new(source)), ..remote.options.clone() };
         let remote = Remote { options, ..Remote::at(remote.address.clone(), remote.place.clone()) };
         Self(Service::Remote(Arc::new(remote)))
     }
 
-    fn of(address: Address, options: Options) -> Result<Self> {
+    fn of(address: Address, options: StoreChoices) -> Result<Self> {
         Ok(Self(match address.protocol {
             Protocol::Folder => Service::Folder(Folder::new(format!("/{}", address.prefix))?),
             Protocol::Memory => Service::Memory(MemoryBackend::named(address.prefix.as_ref())),
@@ -211,7 +211,7 @@ impl Backend for ObjectStore {
 
 impl Remote {
     fn at(address: Address, place: String) -> Self {
-        let options = Options { pairs: Vec::new(), source: None };
+        let options = StoreChoices { pairs: Vec::new(), source: None };
         Self { address, options, place, running: ForkMutex::default() }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::object_store::client::{HttpError, HttpErrorKind};
 use http::{Method, StatusCode};
 
-use crate::tier::object_store::line::{Sender, Sent};
+use crate::tier::object_store::line::{BodyMaker, StreamedBody};
 
 tokio::task_local! {
     static NOTES: RefCell<Notes>;
@@ -21,8 +21,8 @@ pub(super) struct Notes {
     /// The host of the store, if the call reads an object: its answer isn't held in memory.
     reads_from: Option<String>,
     /// What is sent in place of the body that `object_store` has.
-    sender: Option<Sender>,
-    last: Option<Answer>,
+    sender: Option<BodyMaker>,
+    last: Option<HttpAnswer>,
 }
 
 impl Notes {
@@ -30,14 +30,14 @@ impl Notes {
         Self { reads_from: Some(host.to_owned()), ..Self::default() }
     }
 
-    pub(super) fn sending(sender: Sender) -> Self {
+    pub(super) fn sending(sender: BodyMaker) -> Self {
         Self { sender: Some(sender), ..Self::default() }
     }
 }
 
 /// What came of a request.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) host: String,
     pub(super) status: Option<StatusCode>,
     /// The code of the error, such as `NoSuchKey`; empty if there is none.
@@ -55,7 +55,7 @@ pub(super) struct Transport {
 }
 
 /// Runs a call with notes of its own, and returns the last answer that was noted.
-pub(super) async fn with<T>(notes: Notes, call: impl Future<Output = T>) -> (T, Option<Answer>) {
+pub(super) async fn with<T>(notes: Notes, call: impl Future<Output = T>) -> (T, Option<HttpAnswer>) {
     NOTES
         .scope(RefCell::new(notes), async {
             let done = call.await;
@@ -64,7 +64,7 @@ pub(super) async fn with<T>(notes: Notes, call: impl Future<Output = T>) -> (T, 
         .await
 }
 
-pub(super) fn note(answer: Answer) {
+pub(super) fn note(answer: HttpAnswer) {
     let _ = NOTES.try_with(|notes| notes.borrow_mut().last = Some(answer));
 }
 
@@ -73,12 +73,12 @@ pub(super) fn is_for_an_object(host: &str) -> bool {
 }
 
 /// The body of a request, from its beginning.
-pub(super) fn body(method: &Method) -> Option<Sent> {
-    let of = |notes: &RefCell<Notes>| notes.borrow().sender.as_ref().map(Sender::body);
+pub(super) fn body(method: &Method) -> Option<StreamedBody> {
+    let of = |notes: &RefCell<Notes>| notes.borrow().sender.as_ref().map(BodyMaker::body);
     if method == Method::PUT { NOTES.try_with(of).ok().flatten() } else { None }
 }
 
-impl Answer {
+impl HttpAnswer {
     pub(super) fn success(host: String, status: StatusCode) -> Self {
         Self { host, status: Some(status), code: String::new(), retry_after: None, transport: None }
     }

@@ -1,4 +1,4 @@
-//! What a store is told: by the environment, by options, and by the program.
+//! What a store is configured by: the environment, options, and the program.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::threads::fork::ForkMutex;
 use crate::tier::object_store::address::{Address, Protocol};
-use crate::tier::object_store::client::{Connector, Shared};
+use crate::tier::object_store::client::{Connector, SharedClient};
 use crate::tier::object_store::credentials::{
-    AwsProvider, AzureProvider, Credentials, Fetcher, GoogleProvider, Source,
+    AwsProvider, AzureProvider, CredentialSource, Credentials, Fetcher, GoogleProvider,
 };
 use crate::tier::object_store::http_server::Server;
 
@@ -36,7 +36,7 @@ pub(super) struct Store {
     /// A server of HTTP, to which bodies are sent as they are read. Elsewhere they are signed, in parts that are in memory.
     pub(super) server: Option<Arc<Server>>,
     /// What has become known of it.
-    pub(super) known: Arc<Known>,
+    pub(super) known: Arc<KnownStore>,
 }
 
 impl Store {
@@ -56,7 +56,7 @@ impl Store {
 
 /// What has become known of a store in this process.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct KnownStore {
     /// There is such a bucket.
     pub(super) is_there: AtomicBool,
     /// Why access was denied last.
@@ -65,15 +65,15 @@ pub(super) struct Known {
 
 /// What is said of a store.
 #[derive(Clone)]
-pub(super) struct Options {
+pub(super) struct StoreChoices {
     pub(super) pairs: Vec<(String, String)>,
-    pub(super) source: Option<Source>,
+    pub(super) source: Option<CredentialSource>,
 }
 
 /// What may be said of the client: other keys of `object_store` are for its own.
 const CLIENT: [ClientConfigKey; 2] = [ClientConfigKey::AllowHttp, ClientConfigKey::ProxyUrl];
 
-impl Options {
+impl StoreChoices {
     /// # Errors
     ///
     /// Returns an error when an option isn't known, or what is said doesn't suffice.
@@ -166,7 +166,7 @@ impl Options {
         }
         let client = self.connector(true, others.fetcher()).connect(&options).map_err(|error| self.refused(&error))?;
         let builder = HttpBuilder::new().with_url(&address.url).with_retry(no_retries());
-        let builder = builder.with_http_connector(Shared(client.clone())).with_client_options(options);
+        let builder = builder.with_http_connector(SharedClient(client.clone())).with_client_options(options);
         let url = Url::parse(&address.url).map_err(|_| Error::invalid("it has no proper URL"))?;
         let (endpoint, host) = endpoint_of(&address.url, Some("true".to_owned()), "")?;
         let objects = Arc::new(builder.build().map_err(|error| self.refused(&error))?);
@@ -208,7 +208,7 @@ fn is_secret(key: &str) -> bool {
     ["key", "secret", "token", "password", "sas", "proxy"].iter().any(|word| key.contains(word))
 }
 
-/// What only an HTTP server is told.
+/// Options that only an HTTP server has.
 #[derive(Default)]
 struct HttpOptions {
     user: Option<String>,
@@ -238,7 +238,7 @@ impl HttpOptions {
     }
 }
 
-fn always(credentials: Credentials) -> Source {
+fn always(credentials: Credentials) -> CredentialSource {
     Arc::new(move || Ok(credentials.clone()))
 }
 

@@ -12,10 +12,10 @@ pub(super) struct Resolver;
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            let (tell, told) = oneshot::channel();
-            let ask = move || drop(tell.send((name.as_str(), 0).to_socket_addrs().map(Vec::from_iter)));
+            let (reply, replied) = oneshot::channel();
+            let ask = move || drop(reply.send((name.as_str(), 0).to_socket_addrs().map(Vec::from_iter)));
             thread::Builder::new().name("ndcache-resolve".to_owned()).spawn(ask)?;
-            let found = told.await??;
+            let found = replied.await??;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }

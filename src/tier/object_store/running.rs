@@ -18,10 +18,10 @@ use crate::tier::{Deadline, Fault};
 /// A store with its connections, and the thread that has them, in the process that has begun it.
 pub(super) struct Running {
     process: Process,
-    parts: Option<Parts>,
+    parts: Option<RunningStore>,
 }
 
-struct Parts {
+struct RunningStore {
     store: Store,
     runtime: Handle,
     /// The thread ends when this is dropped.
@@ -31,18 +31,18 @@ struct Parts {
 impl Running {
     pub(super) fn begin(store: Store) -> Result<Self, Fault> {
         let (stop, stopped) = oneshot::channel();
-        let (tell, told) = mpsc::sync_channel(1);
+        let (reply, replied) = mpsc::sync_channel(1);
         let run = move || match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
-                let _ = tell.send(Ok(runtime.handle().clone()));
+                let _ = reply.send(Ok(runtime.handle().clone()));
                 drop(runtime.block_on(stopped));
                 runtime.shutdown_background();
             }
-            Err(error) => drop(tell.send(Err(error))),
+            Err(error) => drop(reply.send(Err(error))),
         };
         thread::Builder::new().name("ndcache-remote".to_owned()).spawn(run).map_err(no_thread)?;
-        let runtime = told.recv().map_err(|_| Fault::other("the thread of the connections has panicked"))?;
-        let parts = Parts { store, runtime: runtime.map_err(no_thread)?, _stop: stop };
+        let runtime = replied.recv().map_err(|_| Fault::other("the thread of the connections has panicked"))?;
+        let parts = RunningStore { store, runtime: runtime.map_err(no_thread)?, _stop: stop };
         Ok(Self { process: Process::current(), parts: Some(parts) })
     }
 

@@ -16,8 +16,8 @@ use futures_util::stream::FuturesUnordered;
 use crate::tier::object_store::address::Address;
 use crate::tier::object_store::fault::{Judged, judge};
 use crate::tier::object_store::http_server as http;
-use crate::tier::object_store::line::{Found, Gone, Line};
-use crate::tier::object_store::notes::{self, Answer, Notes};
+use crate::tier::object_store::line::{FoundObject, Gone, Line};
+use crate::tier::object_store::notes::{self, HttpAnswer, Notes};
 use crate::tier::object_store::options::Store;
 use crate::tier::{Fault, Got, When};
 
@@ -31,14 +31,14 @@ const PARTS: usize = 4;
 const MOST_PARTS: u64 = 10_000;
 
 /// What came of a request that had no success.
-pub(super) type Asked = (Judged, Option<Answer>);
+pub(super) type Refusal = (Judged, Option<HttpAnswer>);
 
 /// Asks, and judges what came.
 pub(super) async fn ask<T>(
     store: &Store,
     notes: Notes,
     asked: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Asked> {
+) -> Result<T, Refusal> {
     let (done, answer) = notes::with(notes, asked).await;
     done.map_err(|error| (judge(store, &error, answer.as_ref()), answer))
 }
@@ -62,7 +62,7 @@ pub(super) async fn get(
     }
 }
 
-async fn asked_for(store: &Store, path: &Path, range: Option<Range<u64>>) -> Result<GetResult, Asked> {
+async fn asked_for(store: &Store, path: &Path, range: Option<Range<u64>>) -> Result<GetResult, Refusal> {
     let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
     let notes = Notes::reading(&store.host);
     ask(store, notes, store.objects.get_opts(path, options)).await
@@ -106,7 +106,7 @@ async fn conclusive(store: &Store, judged: Judged) -> Fault {
     let one = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
     match ask(store, Notes::default(), pages.list_paginated(None, one)).await {
         Err((Judged { fault: Fault::Absent | Fault::NoPlace, .. }, _)) => Fault::NoPlace,
-        // Who may not list is told of objects all the same.
+        // A client that may not list hears of objects all the same.
         Ok(_) | Err((Judged { fault: Fault::Denied, .. }, _)) => {
             store.known.is_there.store(true, Ordering::Relaxed);
             judged.fault
@@ -173,7 +173,7 @@ async fn send_parts(store: &Store, upload: &mut dyn MultipartUpload, len: u64, l
     ask(store, Notes::default(), upload.complete()).await.map(drop).map_err(|(judged, _)| judged.fault)
 }
 
-fn sent(part: Option<Result<(), Asked>>) -> Result<(), Fault> {
+fn sent(part: Option<Result<(), Refusal>>) -> Result<(), Fault> {
     part.unwrap_or(Ok(())).map_err(|(judged, _)| judged.fault)
 }
 
@@ -210,11 +210,11 @@ pub(super) async fn list(
 }
 
 /// Those with names that a tier may have given.
-pub(super) fn found(address: &Address, objects: &[ObjectMeta]) -> Vec<Found> {
+pub(super) fn found(address: &Address, objects: &[ObjectMeta]) -> Vec<FoundObject> {
     let found = |object: &ObjectMeta| {
         let name = address.name(object.location.as_ref()).filter(|name| !name.ends_with(http::UNFINISHED))?;
         address.path(name).ok()?;
-        Some(Found { name: name.to_owned(), len: object.size, modified: object.last_modified.into() })
+        Some(FoundObject { name: name.to_owned(), len: object.size, modified: object.last_modified.into() })
     };
     objects.iter().filter_map(found).collect()
 }

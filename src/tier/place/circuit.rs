@@ -2,7 +2,7 @@
 //!
 //! Closed: it is asked. Open: it isn't, until a moment that lies 30 s to 10 min after the failure. After that one call of
 //! all processes is let through, and what comes of it closes the circuit or opens it for twice as long. A place that is
-//! busy and says for how long is left alone for that time, which is no failure. Who is denied opens it for itself: others
+//! busy and says for how long is left alone for that time, which is no failure. A process that is denied opens it for itself: others
 //! may have other credentials.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::tier::Fault;
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Of how many latest calls half have to find the tier busy for it to count as busy.
+/// A tier is busy if half of so many latest calls have found it so.
 const RECENT: usize = 20;
 
 /// How many damaged objects in a row open the circuit.
@@ -32,13 +32,13 @@ const FAILED_MAX: u32 = 2;
 const FILE_MAX: u64 = 64;
 
 pub(in crate::tier) struct Circuit {
-    state: ForkMutex<State>,
+    state: ForkMutex<CircuitState>,
     /// Where all processes of the user see its state, unless that is nowhere.
     file: Option<(Arc<Disk>, String)>,
 }
 
 #[derive(Default)]
-struct State {
+struct CircuitState {
     /// The file was read.
     read: bool,
     open_until: Option<SystemTime>,
@@ -76,7 +76,7 @@ impl Circuit {
     }
 
     /// Whether the place is to be asked now that the time is over for which it was left alone.
-    fn may_ask_again(&self, state: &mut State, now: SystemTime) -> bool {
+    fn may_ask_again(&self, state: &mut CircuitState, now: SystemTime) -> bool {
         if state.probed.is_some_and(|since| since.elapsed().is_ok_and(|age| age < FIRST)) {
             return false;
         }
@@ -105,7 +105,7 @@ impl Circuit {
         true
     }
 
-    fn read_once(&self, state: &mut State) {
+    fn read_once(&self, state: &mut CircuitState) {
         if !state.read {
             state.read = true;
             if let Some((until, lasted)) = self.read() {
@@ -186,7 +186,7 @@ impl Circuit {
     }
 
     /// Opens it, for other processes too if that `is_shared`.
-    fn open(&self, state: &mut State, at_least: Duration, is_shared: bool) {
+    fn open(&self, state: &mut CircuitState, at_least: Duration, is_shared: bool) {
         if planted::is("circuit never opens") {
             return;
         }
@@ -206,7 +206,7 @@ impl Circuit {
     }
 
     /// Leaves the place alone for as long as it has asked.
-    fn rest(&self, state: &mut State, wait: Duration) {
+    fn rest(&self, state: &mut CircuitState, wait: Duration) {
         let now = SystemTime::now();
         let until = now + wait.min(LONGEST);
         if state.open_until.is_none_or(|open| open < until || !is_ahead(open, now)) {
@@ -237,7 +237,7 @@ impl Circuit {
     }
 }
 
-impl State {
+impl CircuitState {
     fn note(&mut self, busy: bool) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();

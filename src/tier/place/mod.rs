@@ -13,27 +13,27 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::key::Stream;
+use crate::key::KeyStream;
 use crate::record::RECORD_MAX;
 use crate::stats::counts::Counters;
 use crate::stats::printer::Printer;
 use crate::stats::tiers::TierCounts;
 use crate::store::Disk;
 use crate::threads::fork::ForkMutex;
+use crate::tier::deny::DENY;
 use crate::tier::place::calls::{Calls, Started, caught};
 use crate::tier::place::circuit::Circuit;
 use crate::tier::place::pace::Pace;
 use crate::tier::place::pipe::Capped;
-use crate::tier::removed::DENY;
 use crate::tier::{Access, Backend, Body, Deadline, Fault, Get, Put, Share, Stored, Tier, Trouble};
 
 /// How long a record is waited for, from the first byte that is asked to the last one that comes.
 pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
 
 /// How many causes of failures are warned of; further ones are logged at `debug`.
-const TOLD_MAX: usize = 16;
+const LOGGED_MAX: usize = 16;
 
-/// In place of a name that can't be told.
+/// In place of a name that isn't known.
 const NAMELESS: &str = "a place that panics when it is asked for its name";
 
 /// A tier, as this process sees it.
@@ -53,7 +53,7 @@ pub(crate) struct Place {
     counters: Arc<Counters>,
     pub(super) printer: Printer,
     /// What was warned of already: classes and causes.
-    told: ForkMutex<Vec<(&'static str, String)>>,
+    logged: ForkMutex<Vec<(&'static str, String)>>,
     /// Why nothing is put there any more.
     refused: ForkMutex<Option<Trouble>>,
 }
@@ -95,8 +95,8 @@ impl Place {
         });
         let id = id(&name, &prefix);
         let (circuit, pace) = (Circuit::new(None), Pace::default());
-        let (told, refused) = (ForkMutex::default(), ForkMutex::default());
-        Self { name, id, prefix, calls, circuit, pace, ranges, counters, printer, told, tier, refused }
+        let (logged, refused) = (ForkMutex::default(), ForkMutex::default());
+        Self { name, id, prefix, calls, circuit, pace, ranges, counters, printer, logged, tier, refused }
     }
 
     /// With its circuit in this folder, which is this user's alone.
@@ -236,8 +236,8 @@ impl Place {
         let trouble = self.trouble(fault);
         let Trouble { class, cause, remedy, .. } = &trouble;
         // How much patience it asks for is no other cause.
-        let is_told = self.is_told(class, if let Fault::Busy(_) = fault { "" } else { cause });
-        if is_told {
+        let is_logged = self.is_logged(class, if let Fault::Busy(_) = fault { "" } else { cause });
+        if is_logged {
             tracing::debug!(tier = self.name, %fault, "{what}");
         } else {
             tracing::warn!(tier = self.name, class, cause, remedy, "{what}");
@@ -245,7 +245,7 @@ impl Place {
         }
     }
 
-    /// What is told of a fault of this place.
+    /// A fault of this place, in words.
     pub(super) fn trouble(&self, fault: &Fault) -> Trouble {
         let advice = caught(|| self.tier.backend.advice(fault)).flatten();
         Trouble::of_fault(&self.name, fault, advice)
@@ -262,13 +262,13 @@ impl Place {
     }
 
     /// Whether a cause was warned of before, or so many that there is no end.
-    fn is_told(&self, class: &'static str, cause: &str) -> bool {
-        let mut told = self.told.lock();
-        let is_told = told.len() == TOLD_MAX || told.iter().any(|(of, known)| *of == class && known == cause);
-        if !is_told {
-            told.push((class, cause.to_owned()));
+    fn is_logged(&self, class: &'static str, cause: &str) -> bool {
+        let mut logged = self.logged.lock();
+        let is_logged = logged.len() == LOGGED_MAX || logged.iter().any(|(of, known)| *of == class && known == cause);
+        if !is_logged {
+            logged.push((class, cause.to_owned()));
         }
-        is_told
+        is_logged
     }
 
     pub(super) fn count(&self, count: impl FnOnce(&mut TierCounts)) {
@@ -283,7 +283,7 @@ pub(super) fn queue_folder(id: &str) -> String {
 
 /// The first 16 hex digits of the digest of a place and the share of it that is used.
 fn id(place: &str, prefix: &str) -> String {
-    let mut stream = Stream::new("ndcache-tier:1");
+    let mut stream = KeyStream::new("ndcache-tier:1");
     stream.text(place);
     stream.text(prefix);
     let digest: Digest = stream.finish();

@@ -18,19 +18,19 @@ const CALLS: u32 = 3;
 const MEASURED: u64 = 1 << 20;
 
 #[derive(Default)]
-pub(in crate::tier) struct Pace(ForkMutex<Known>);
+pub(in crate::tier) struct Pace(ForkMutex<KnownFunction>);
 
 #[derive(Default)]
-struct Known {
+struct KnownFunction {
     /// Seconds, and bytes a second.
     latency: Option<f64>,
     throughput: Option<f64>,
     /// How long functions take, by their paths.
-    functions: HashMap<String, Taken>,
+    functions: HashMap<String, CallTimes>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct CallTimes {
     calls: u32,
     seconds: f64,
 }
@@ -52,7 +52,7 @@ impl Pace {
     pub(in crate::tier) fn computed(&self, function: &str, took: Duration) {
         let mut known = self.0.lock();
         if !known.functions.contains_key(function) {
-            known.functions.insert(function.to_owned(), Taken::default());
+            known.functions.insert(function.to_owned(), CallTimes::default());
         }
         let Some(taken) = known.functions.get_mut(function) else { return };
         taken.calls = taken.calls.saturating_add(1);

@@ -110,7 +110,7 @@ pub(in crate::tier) fn fetch(
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<bool, Stop> {
-    let mut leaves = Leaves::of(array);
+    let mut leaves = ArrivedLeaves::of(array);
     arrive(place, name, array.length, &mut leaves, blob, allowance)?;
     match leaves.digest(array.length).map(|tree| array.meta.digest(tree)) {
         Some(digest) if digest != array.digest => Err(Stop::Misfit),
@@ -126,7 +126,7 @@ pub(in crate::tier) fn fetch_overflow(
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<Digest, Stop> {
-    let mut leaves = Leaves { offset: 0, header: Some(Vec::new()), digests: Vec::new() };
+    let mut leaves = ArrivedLeaves { offset: 0, header: Some(Vec::new()), digests: Vec::new() };
     arrive(place, name, length, &mut leaves, blob, allowance)?;
     leaves.digest(length).ok_or(Stop::Misfit)
 }
@@ -136,7 +136,7 @@ fn arrive(
     place: &Place,
     name: String,
     length: u64,
-    leaves: &mut Leaves,
+    leaves: &mut ArrivedLeaves,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
 ) -> Result<(), Stop> {
@@ -159,7 +159,7 @@ fn arrive(
 const HASHED: u64 = 1 << 20;
 
 /// The leaves of a plain array, hashed as they come.
-struct Leaves {
+struct ArrivedLeaves {
     /// Where they begin in the file.
     offset: u64,
     /// What has to stand before them; `None` of a file that is checked when it is there.
@@ -167,7 +167,7 @@ struct Leaves {
     digests: Vec<Option<Digest>>,
 }
 
-impl Leaves {
+impl ArrivedLeaves {
     fn of(array: &ArrayRecord) -> Self {
         let is_plain = array.codec == NPY && array.meta.itemsize.is_none() && array.length >= HASHED;
         let header = if is_plain { npy_header(&array.meta).ok() } else { None };
@@ -249,7 +249,7 @@ fn write(
     from: &Receiver<Piece>,
     blob: &mut NewBlob<'_>,
     allowance: &Allowance<'_>,
-    leaves: &mut Leaves,
+    leaves: &mut ArrivedLeaves,
 ) -> Result<(), Stop> {
     loop {
         match from.recv_timeout(TICK) {

@@ -6,7 +6,6 @@
 
 pub(super) mod array;
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::digest::escaped;
@@ -16,15 +15,16 @@ use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
 use crate::folder::arrival::{Arrival, take_overflow};
-use crate::key::{Key, shown};
+use crate::key::shown_path;
 use crate::payload::any_value;
 use crate::planted;
 use crate::record::{OVERFLOW_MAX, Record};
 use crate::store::Stat;
 use crate::tier::Fault;
+use crate::tier::core::Core;
+use crate::tier::outbox::expires_soon;
 use crate::tier::place::{Answer, Place, RECORD_WAIT};
 use crate::tier::read::array::{Allowance, Stop};
-use crate::tier::tiers::Core;
 
 /// What a call looks for that this folder lacks.
 pub(crate) struct Sought<'a> {
@@ -47,7 +47,7 @@ pub(crate) enum Fetched {
 }
 
 /// What came of asking one tier.
-pub(super) enum Outcome {
+pub(super) enum FetchOutcome {
     Here,
     NotAsked(&'static str),
     Absent,
@@ -61,35 +61,25 @@ pub(super) enum Outcome {
     Local(Error),
 }
 
-/// Results that expire sooner aren't fetched, and aren't put there.
-pub(super) const EXPIRES_SOON: Duration = Duration::from_secs(60);
-
 /// No fetch is worth more time, however long computing took.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// An overflow comes in one piece, and isn't waited for at fewer bytes a second.
 const SLOWEST: u64 = 1 << 20;
 
-/// How many keys are known with what tiers answered.
-const TOLD_MAX: usize = 1024;
-
-/// What tiers said of keys, for those who ask why a call was computed.
-#[derive(Default)]
-pub(super) struct Told(VecDeque<(Key, String)>);
-
 impl Core {
     pub(crate) fn fetch(&self, sought: &Sought<'_>) -> Fetched {
-        let (mut replace, mut told) = (false, Vec::new());
+        let (mut replace, mut answers) = (false, Vec::new());
         for place in &self.outbox.places {
             let outcome = self.fetch_from(place, sought);
-            told.push(format!("{}: {outcome}", place.name));
-            replace |= matches!(outcome, Outcome::Stale(_) | Outcome::Damaged(_));
+            answers.push(format!("{}: {outcome}", place.name));
+            replace |= matches!(outcome, FetchOutcome::Stale(_) | FetchOutcome::Damaged(_));
             match outcome {
-                Outcome::Here => {
-                    self.tell(sought.site.key(), told.join("; "));
+                FetchOutcome::Here => {
+                    self.remember_answers(sought.site.key(), &answers.join("; "));
                     return Fetched::Here(place.name.clone());
                 }
-                Outcome::Local(error) => {
+                FetchOutcome::Local(error) => {
                     tracing::warn!(function = sought.function, %error, "what came from a tier can't be kept");
                     break;
                 }
@@ -99,73 +89,60 @@ impl Core {
                 break;
             }
         }
-        self.tell(sought.site.key(), told.join("; "));
+        self.remember_answers(sought.site.key(), &answers.join("; "));
         Fetched::Nowhere { replace }
     }
 
-    /// What tiers said of a key when it was last asked for.
-    pub(crate) fn told(&self, key: Key) -> Option<String> {
-        self.told.lock().0.iter().rev().find(|(known, _)| *known == key).map(|(_, told)| told.clone())
-    }
-
-    fn tell(&self, key: Key, text: String) {
-        let mut told = self.told.lock();
-        if told.0.len() == TOLD_MAX {
-            told.0.pop_front();
-        }
-        told.0.push_back((key, escaped(&text).into_owned()));
-    }
-
-    fn fetch_from(&self, place: &Place, sought: &Sought<'_>) -> Outcome {
+    fn fetch_from(&self, place: &Place, sought: &Sought<'_>) -> FetchOutcome {
         if place.pace.is_slower_than(sought.function) {
-            return Outcome::NotAsked("the function is faster than it");
+            return FetchOutcome::NotAsked("the function is faster than it");
         }
         if !place.circuit.may_ask() {
-            return Outcome::NotAsked("it is left alone after a failure");
+            return FetchOutcome::NotAsked("it is left alone after a failure");
         }
         let begin = Instant::now();
         let outcome = match place.record(&sought.site.record()) {
             Ok(Answer::Bytes(bytes)) => self.judge(place, sought, &bytes, begin.elapsed()),
-            Ok(Answer::TooLong) => Outcome::Damaged(Error::damaged("its record is too long")),
-            Ok(Answer::Absent) => Outcome::Absent,
-            Err(_) if planted::is("tier error counted as a miss") => Outcome::Absent,
-            Err(fault) => Outcome::Failed(fault),
+            Ok(Answer::TooLong) => FetchOutcome::Damaged(Error::damaged("its record is too long")),
+            Ok(Answer::Absent) => FetchOutcome::Absent,
+            Err(_) if planted::is("tier error counted as a miss") => FetchOutcome::Absent,
+            Err(fault) => FetchOutcome::Failed(fault),
         };
         place.count(|counts| match &outcome {
-            Outcome::Here => counts.hits += 1,
-            Outcome::Absent => counts.absent += 1,
-            Outcome::Stale(_) => counts.stale += 1,
-            Outcome::Left(_) | Outcome::Local(_) => counts.left += 1,
-            Outcome::Damaged(_) => counts.damaged += 1,
-            Outcome::NotAsked(_) | Outcome::Failed(_) => {}
+            FetchOutcome::Here => counts.hits += 1,
+            FetchOutcome::Absent => counts.absent += 1,
+            FetchOutcome::Stale(_) => counts.stale += 1,
+            FetchOutcome::Left(_) | FetchOutcome::Local(_) => counts.left += 1,
+            FetchOutcome::Damaged(_) => counts.damaged += 1,
+            FetchOutcome::NotAsked(_) | FetchOutcome::Failed(_) => {}
         });
         match &outcome {
-            Outcome::Damaged(error) => {
+            FetchOutcome::Damaged(error) => {
                 place.circuit.damaged();
                 tracing::warn!(tier = place.name, function = sought.function, %error, "a tier has a damaged result");
             }
-            Outcome::Here => place.circuit.intact(),
+            FetchOutcome::Here => place.circuit.intact(),
             _ => {}
         }
         outcome
     }
 
     /// Judges a record, which came in so long a time, by all that it says, and fetches the rest.
-    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8], answered: Duration) -> Outcome {
+    fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8], answered: Duration) -> FetchOutcome {
         let record = match decode(bytes, sought) {
             Ok(record) => record,
             Err(outcome) => return outcome,
         };
         if let Err(how) = self.expect_fresh(sought, &record, bytes.len() as u64) {
-            return Outcome::Stale(how);
+            return FetchOutcome::Stale(how);
         }
         let (requests, duration) = (record.files().count() as u64, Duration::from_nanos(record.duration));
         if !place.pace.is_worth(stored_bytes(&record), requests, answered, duration) {
-            return Outcome::Left("computing it is faster than fetching it");
+            return FetchOutcome::Left("computing it is faster than fetching it");
         }
         let begin = Instant::now();
         let outcome = self.take(place, sought, &record);
-        if matches!(outcome, Outcome::Here) {
+        if matches!(outcome, FetchOutcome::Here) {
             let saved = duration.saturating_sub(answered.saturating_add(begin.elapsed()));
             place.count(|counts| counts.saved = counts.saved.saturating_add(saved));
         }
@@ -173,26 +150,26 @@ impl Core {
     }
 
     /// Fetches an entry, unless its record says that it isn't for this folder.
-    pub(super) fn take(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Outcome {
+    pub(super) fn take(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> FetchOutcome {
         if record.edited {
-            return Outcome::Left("it was edited by hand");
+            return FetchOutcome::Left("it was edited by hand");
         }
         if record.has_pickle() && !place.tier.pickles {
             self.warn_of_pickle(sought.function);
-            return Outcome::Left("it holds an object that Python pickled");
+            return FetchOutcome::Left("it holds an object that Python pickled");
         }
         if record.unsupported().is_some() && !sought.site.takes_any_value() {
-            return Outcome::Left("it holds what no Rust type takes");
+            return FetchOutcome::Left("it holds what no Rust type takes");
         }
         if !sought.site.suits(record) {
-            return Outcome::Left("it is of other types of the same names");
+            return FetchOutcome::Left("it is of other types of the same names");
         }
         let bytes = stored_bytes(record);
         if bytes > place.tier.max_bytes || self.room.is_some_and(|room| bytes > room) {
-            return Outcome::Left("it is too large");
+            return FetchOutcome::Left("it is too large");
         }
         match self.fetch_files(place, sought, record) {
-            Ok(()) => Outcome::Here,
+            Ok(()) => FetchOutcome::Here,
             Err(outcome) => outcome,
         }
     }
@@ -213,7 +190,7 @@ impl Core {
         }
     }
 
-    fn fetch_files(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Result<(), Outcome> {
+    fn fetch_files(&self, place: &Place, sought: &Sought<'_>, record: &Record) -> Result<(), FetchOutcome> {
         let (begin, duration) = (Instant::now(), Duration::from_nanos(record.duration).min(LONGEST));
         let bytes = stored_bytes(record);
         let allowance = Allowance::new(duration, bytes, sought.interrupted);
@@ -222,7 +199,7 @@ impl Core {
         let record = match &record.overflow {
             None => record,
             Some(overflow) if overflow.length > OVERFLOW_MAX => {
-                return Err(Outcome::Damaged(Error::damaged("its overflow is longer than any can be")));
+                return Err(FetchOutcome::Damaged(Error::damaged("its overflow is longer than any can be")));
             }
             Some(overflow) if is_long(overflow) => {
                 let mut stop = None;
@@ -232,7 +209,7 @@ impl Core {
                     fetched.map_err(|why| stopped(&mut stop, why))
                 });
                 let value = value.map_err(|error| why_not(place, &overflow.file, stop, error, &allowance))?;
-                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(Outcome::Damaged)?;
+                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(FetchOutcome::Damaged)?;
                 &joined
             }
             Some(overflow) => {
@@ -240,14 +217,16 @@ impl Core {
                 let value = match place.get(object(&overflow.file), overflow.length, wait) {
                     Ok(Answer::Bytes(value)) => value,
                     Ok(Answer::Absent) => return Err(missing(&overflow.file)),
-                    Ok(Answer::TooLong) => return Err(Outcome::Damaged(Error::damaged("its overflow is too long"))),
-                    Err(fault) => return Err(Outcome::Failed(fault)),
+                    Ok(Answer::TooLong) => {
+                        return Err(FetchOutcome::Damaged(Error::damaged("its overflow is too long")));
+                    }
+                    Err(fault) => return Err(FetchOutcome::Failed(fault)),
                 };
-                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(Outcome::Damaged)?;
+                joined = record.clone().join(&value, overflow.file.as_ref()).map_err(FetchOutcome::Damaged)?;
                 &joined
             }
         };
-        any_value(&record.value, record.arrays.len()).map_err(Outcome::Damaged)?;
+        any_value(&record.value, record.arrays.len()).map_err(FetchOutcome::Damaged)?;
         let mut arrival = Arrival::new(&self.archive, sought.site, record, "tier");
         for array in &record.arrays {
             let mut stop = None;
@@ -258,14 +237,14 @@ impl Core {
             taken.map_err(|error| why_not(place, &array.file, stop, error, &allowance))?;
         }
         if !(sought.wanted)() || self.is_removed(sought.site, record) {
-            return Err(Outcome::Left("it was stored or removed here meanwhile"));
+            return Err(FetchOutcome::Left("it was stored or removed here meanwhile"));
         }
-        arrival.publish().map_err(Outcome::Local)?;
+        arrival.publish().map_err(FetchOutcome::Local)?;
         // A removal leaves its mark first: what was removed since the last look is seen by this one.
-        let published = self.archive.read_record(&sought.site.record()).map_err(Outcome::Local)?;
+        let published = self.archive.read_record(&sought.site.record()).map_err(FetchOutcome::Local)?;
         if let Some(found) = published.filter(|found| self.is_removed(sought.site, &found.record)) {
-            self.archive.remove(sought.site, Some(&found.record)).map_err(Outcome::Local)?;
-            return Err(Outcome::Left("it was removed here meanwhile"));
+            self.archive.remove(sought.site, Some(&found.record)).map_err(FetchOutcome::Local)?;
+            return Err(FetchOutcome::Left("it was removed here meanwhile"));
         }
         place.pace.fetched(bytes, begin.elapsed());
         place.count(|counts| counts.fetched_bytes += bytes);
@@ -276,7 +255,7 @@ impl Core {
         if self.pickled.lock().insert(function.to_owned()) {
             let what = "a tier has its result with an object that Python pickled, which isn't loaded from there";
             tracing::warn!(function, "{what}");
-            self.archive.warn(&format!("{}: {what}", shown(function)));
+            self.archive.warn(&format!("{}: {what}", shown_path(function)));
         }
     }
 }
@@ -288,51 +267,45 @@ fn stopped(stop: &mut Option<Stop>, why: Stop) -> Error {
 }
 
 /// What it comes to that `file` didn't come: because of the place by `stop`, else because of this folder or of the file.
-fn why_not(place: &Place, file: &str, stop: Option<Stop>, error: Error, allowance: &Allowance<'_>) -> Outcome {
+fn why_not(place: &Place, file: &str, stop: Option<Stop>, error: Error, allowance: &Allowance<'_>) -> FetchOutcome {
     match (stop, error.kind()) {
         (Some(Stop::Fault(Fault::Absent)), _) => missing(file),
         (Some(Stop::Fault(fault)), _) => {
             place.fault(&fault);
-            Outcome::Failed(fault)
+            FetchOutcome::Failed(fault)
         }
         (Some(Stop::Misfit), _) => {
-            Outcome::Damaged(Error::damaged(format!("`{}` isn't what its record says", file.escape_debug())))
+            FetchOutcome::Damaged(Error::damaged(format!("`{}` isn't what its record says", file.escape_debug())))
         }
         (Some(Stop::GivenUp), _) => {
             let (arrived, took) = allowance.so_far();
             place.pace.fetched(arrived, took);
-            Outcome::Left("fetching it takes too long")
+            FetchOutcome::Left("fetching it takes too long")
         }
-        (Some(Stop::Local(error)), _) => Outcome::Local(error),
-        (None, ErrorKind::Io) => Outcome::Local(error),
-        (None, _) => Outcome::Damaged(error),
+        (Some(Stop::Local(error)), _) => FetchOutcome::Local(error),
+        (None, ErrorKind::Io) => FetchOutcome::Local(error),
+        (None, _) => FetchOutcome::Damaged(error),
     }
 }
 
 /// The record, if it is one of the call that looks for it.
-fn decode(bytes: &[u8], sought: &Sought<'_>) -> Result<Box<Record>, Outcome> {
+fn decode(bytes: &[u8], sought: &Sought<'_>) -> Result<Box<Record>, FetchOutcome> {
     let record = Record::decode(bytes, || "of a tier".into()).map_err(|error| match error.kind() {
-        ErrorKind::Newer => Outcome::Left("a newer version has put it there"),
-        _ => Outcome::Damaged(error),
+        ErrorKind::Newer => FetchOutcome::Left("a newer version has put it there"),
+        _ => FetchOutcome::Damaged(error),
     })?;
     if record.key != sought.site.key().digest() || *record.function != *sought.function {
         let what = format!("its record is of `{}` under key {}", escaped(&record.function), record.key);
-        return Err(Outcome::Damaged(Error::damaged(what)));
+        return Err(FetchOutcome::Damaged(Error::damaged(what)));
     }
     Ok(record)
 }
 
-/// Whether a call made inside it expires within a minute.
-pub(super) fn expires_soon(record: &Record) -> bool {
-    let soon = std::time::SystemTime::now() + EXPIRES_SOON;
-    record.expires.is_some_and(|at| at < crate::record::nanoseconds_since_1970(soon))
+fn missing(file: &str) -> FetchOutcome {
+    FetchOutcome::Damaged(Error::damaged(format!("file `{}` is missing", file.escape_debug())))
 }
 
-fn missing(file: &str) -> Outcome {
-    Outcome::Damaged(Error::damaged(format!("file `{}` is missing", file.escape_debug())))
-}
-
-impl std::fmt::Display for Outcome {
+impl std::fmt::Display for FetchOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Here => f.write_str("it came from there"),

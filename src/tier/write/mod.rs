@@ -1,12 +1,9 @@
 //! Writing: what this folder's users compute goes to the tiers that they may write, later and never by the caller.
 //!
-//! * `outbox`: what is to be sent, noted just before an entry is published; `queue`: the notes of one tier.
 //! * `object`: an entry as it lies in a tier; `upload`: its way there; `sender`: the thread that sends, and how long it
 //!   waits in between.
 
 pub(super) mod object;
-pub(crate) mod outbox;
-pub(in crate::tier) mod queue;
 pub(super) mod sender;
 pub(in crate::tier) mod upload;
 

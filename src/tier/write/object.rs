@@ -42,7 +42,7 @@ impl Object {
             named.push(ArrayRecord { file: name.clone(), ..array.clone() });
             arrays.push((name, body));
         }
-        let record = Record { arrays: named, overflow: None, ..told(record, tier) };
+        let record = Record { arrays: named, overflow: None, ..shareable(record, tier) };
         // The name of an overflow, which is as long as any, follows from its bytes.
         let name = |n: &str| format!("{}.{n}.msgpack", site.key());
         let Some(overflow) = record.split(|| name("0000000000000000"))?.overflow else {
@@ -67,18 +67,19 @@ impl Object {
     }
 }
 
-/// The record without what isn't to be told there.
-fn told(record: &Record, tier: &Tier) -> Record {
-    let mut told = record.clone();
+/// The record without what isn't to go there.
+fn shareable(record: &Record, tier: &Tier) -> Record {
+    let mut shared = record.clone();
     if !tier.texts {
-        let untold = |argument: &Argument| Argument { text: String::new(), leaves: Vec::new(), ..argument.clone() };
-        told.arguments = told.arguments.iter().map(untold).collect::<Vec<_>>().into();
+        let without_text =
+            |argument: &Argument| Argument { text: String::new(), leaves: Vec::new(), ..argument.clone() };
+        shared.arguments = shared.arguments.iter().map(without_text).collect::<Vec<_>>().into();
     }
     if !tier.host {
-        let producer = Producer::clone(&told.producer);
-        told.producer = Arc::new(Producer { host: String::new(), session: String::new(), ..producer });
+        let producer = Producer::clone(&shared.producer);
+        shared.producer = Arc::new(Producer { host: String::new(), session: String::new(), ..producer });
     }
-    told
+    shared
 }
 
 /// The first 16 hex digits of the digest of a file's bytes and its length.

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::threads::fork::{ForkMutex, Process};
-use crate::tier::removed;
-use crate::tier::tiers::Core;
-use crate::tier::write::upload::Pass;
+use crate::tier::core::Core;
+use crate::tier::deny;
+use crate::tier::write::upload::SendPass;
 
 /// The first entry is sent within so long, at random: many processes may begin at once.
 const JITTER: Duration = Duration::from_secs(2);
@@ -66,9 +66,9 @@ fn send(core: &Core, over: &AtomicBool) {
             continue;
         }
         thread::park_timeout(match pass {
-            Pass { early: 1.., .. } => SOON,
-            Pass { left: 1.., .. } => AGAIN,
-            _ => removed::RENEWED,
+            SendPass { early: 1.., .. } => SOON,
+            SendPass { left: 1.., .. } => AGAIN,
+            _ => deny::RENEWED,
         });
     }
 }

@@ -8,11 +8,11 @@ use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind};
 use crate::planted;
 use crate::record::Record;
+use crate::tier::core::Core;
+use crate::tier::outbox::expires_soon;
+use crate::tier::outbox::queue::{Claim, Queue};
 use crate::tier::place::{Answer, Place};
-use crate::tier::read::expires_soon;
-use crate::tier::tiers::Core;
 use crate::tier::write::object::Object;
-use crate::tier::write::queue::{Claim, Queue};
 use crate::tier::{Body, Fault, Trouble, removed, trouble};
 
 /// What became of sending an entry.
@@ -64,7 +64,7 @@ impl Sending<'_> {
 
 /// What came of a pass through the queues.
 #[derive(Clone, Default)]
-pub(super) struct Pass {
+pub(super) struct SendPass {
     pub(super) failed: u64,
     /// What isn't published yet.
     pub(super) early: u64,
@@ -140,8 +140,8 @@ impl Core {
 
     /// Sends what nobody else has taken, until `over`; one that is left alone after a failure is only asked if `hurry`. No
     /// request goes on for long after `until`.
-    pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool, until: Option<Instant>) -> Pass {
-        let mut pass = Pass::default();
+    pub(super) fn pass(&self, hurry: bool, over: &dyn Fn() -> bool, until: Option<Instant>) -> SendPass {
+        let mut pass = SendPass::default();
         for (place, queue) in self.outbox.queues() {
             let (jobs, taken) = match queue.jobs() {
                 Ok(jobs) => jobs,
@@ -295,7 +295,7 @@ impl Core {
         Sent::Put(bytes)
     }
 
-    /// What is told of an error of this folder.
+    /// An error of this folder, in words.
     pub(in crate::tier) fn trouble_here(&self, error: &Error) -> Trouble {
         Trouble::here(&self.archive.disk.path().display().to_string(), error)
     }

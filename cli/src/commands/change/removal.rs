@@ -1,7 +1,7 @@
 //! What all commands have in common that remove something: they say what, they ask, and they do just that.
 
 use ndcache::Memory;
-use ndcache::inspect::{Plan, PlanReason};
+use ndcache::inspect::{Plan, PlanReason, shown_path};
 use serde_json::{Value as Json, json};
 
 use crate::cache;
@@ -9,7 +9,7 @@ use crate::entry::call;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::{Out, item_text};
 use crate::table::{Hide, Left, PIECE, Right, Table};
-use crate::text::{Alike, ago, count, duration, entries, idle, nanoseconds, several, shown, size};
+use crate::text::{Alike, ago, count, duration, entries, idle, nanoseconds, several, size};
 
 /// Whether something is removed, and whether that is asked before.
 #[derive(Clone, Copy)]
@@ -123,7 +123,7 @@ fn list(memory: &Memory, plan: &Plan, out: &mut Out) -> Outcome<()> {
         }
         let key = entry.key().to_string()[..8].to_owned();
         let found = memory.entry_by_id(entry).ok().flatten();
-        let call = found.map_or_else(|| shown(entry.function()).into_owned(), |found| call(&found));
+        let call = found.map_or_else(|| shown_path(entry.function()).into_owned(), |found| call(&found));
         let (size, again) = (size(entry.bytes()), duration(entry.duration()));
         table.row([key, call, size, again, ago(entry.used()), entry.reason().to_string()]);
     }

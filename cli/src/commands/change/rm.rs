@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
     let consent = Consent { dry_run: args.dry_run, yes: args.yes };
     let chosen = chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out);
     let entries = match (chosen, args.entries.as_slice()) {
-        (Err(Failure::Told { exit: Exit::Found, message }), [id]) => {
+        (Err(Failure::WithMessage { exit: Exit::Found, message }), [id]) => {
             return damaged(&memory, id, &message, consent, out);
         }
         (entries, _) => entries?,

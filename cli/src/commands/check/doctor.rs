@@ -18,10 +18,10 @@ use crate::text::{count, duration, safe, several, size};
 /// Clocks that differ by more may confuse ages.
 const SKEW: Duration = Duration::from_secs(2);
 
-/// Less room than this is told.
+/// Less room than this is reported.
 const ROOM: u64 = 1 << 30;
 
-/// Fewer inodes than this are told.
+/// Fewer inodes than this are reported.
 const INODES: u64 = 10_000;
 
 /// The most keys that are being computed and shown.
@@ -76,7 +76,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
 #[derive(Default)]
 struct Found {
     good: u64,
-    /// Of a later format.
+    /// Entries of a later format.
     newer: u64,
     /// Others that can't be read.
     bad: u64,

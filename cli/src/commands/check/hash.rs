@@ -69,9 +69,9 @@ fn check(args: &Hash, out: &mut Out) -> Outcome {
                 exit = Exit::Found;
             }
             let state = safe(&state).into_owned();
-            let told = if is_same { state.clone() } else { out.styled(Style::Bad, &state) };
+            let shown = if is_same { state.clone() } else { out.styled(Style::Bad, &state) };
             if !out.is_json() {
-                out.line(format!("{}: {told}", safe(path)))?;
+                out.line(format!("{}: {shown}", safe(path)))?;
             }
             files.push(json!({ "path": path, "expected": expected.to_string(), "ok": is_same, "state": state }));
         }

@@ -155,7 +155,7 @@ fn problem(error: &ndcache::Error) -> Problem {
     }
 }
 
-/// Removes those of the damaged entries that are damaged still; returns how many. What can't be removed is told.
+/// Removes those of the damaged entries that are damaged still; returns how many. What can't be removed is reported.
 fn repair(memory: &Memory, damaged: &[&Path], out: &mut Out) -> u64 {
     let mut removed = HashSet::new();
     for key in damaged.iter().filter_map(|path| key(path)) {

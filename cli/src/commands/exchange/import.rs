@@ -95,11 +95,11 @@ fn stage(
     unfinished: &Unfinished,
 ) -> Outcome<(Foreign, Option<Vec<u8>>)> {
     unfinished.check()?;
-    let told = |error: &dyn std::fmt::Display| {
+    let message = |error: &dyn std::fmt::Display| {
         let archive = args.archive.display();
         format!("archive `{archive}`: `{}`: {error}; nothing was taken", safe(name))
     };
-    let refuse = |error: &dyn std::fmt::Display| Failure::found(told(error));
+    let refuse = |error: &dyn std::fmt::Display| Failure::found(message(error));
     let mut record = Vec::new();
     archive.read(name)?.take(RECORD_MAX + 1).read_to_end(&mut record)?;
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -114,7 +114,7 @@ fn stage(
     unfinished.check()?;
     let foreign = staged.map_err(|error| match error.kind() {
         // A full disk, say, which is no fault of the archive.
-        ErrorKind::Io if !is_lacking.get() => Failure::unreadable(told(&error)),
+        ErrorKind::Io if !is_lacking.get() => Failure::unreadable(message(&error)),
         _ => refuse(&error),
     })?;
     let key = foreign.key().to_string();

@@ -1,33 +1,33 @@
 //! `ndcache diff`: in what two entries differ.
 
 use ndcache::explain::Reason;
-use ndcache::inspect::{StoredArray, Value};
+use ndcache::inspect::{StoredArray, Value, shown_path};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Diff;
 use crate::commands::look::elements;
 use crate::commands::look::show::name;
-use crate::commands::look::why::Told;
+use crate::commands::look::why::WithNearest;
 use crate::entry::{array, find, open_for, scalar};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{Alike, count, safe, shown};
+use crate::text::{Alike, count, safe};
 
 /// Larger arrays aren't compared element by element.
 const LARGEST: u64 = 1 << 30;
 
 /// The most differences of values that are printed.
-const TOLD: usize = 20;
+const LISTED: usize = 20;
 
 /// An entry, and before it the one that it is explained against.
 fn against_nearest(memory: &Memory, id: &str, out: &mut Out) -> Outcome<(Entry, Entry)> {
     let now = find(memory, id)?;
-    let (told, _) = Told::all(memory, vec![now.clone()]);
-    let Some(before) = told.into_iter().find_map(Told::nearest) else {
+    let (explained, _) = WithNearest::all(memory, vec![now.clone()]);
+    let Some(before) = explained.into_iter().find_map(WithNearest::nearest) else {
         return Err(Failure::found(format!(
             "no other call of `{}` was stored before it",
-            safe(&shown(now.function()))
+            safe(&shown_path(now.function()))
         )));
     };
     out.note(format!("{} against {}", name(&now), name(&before)));
@@ -60,8 +60,8 @@ pub(crate) fn run(args: &Diff, out: &mut Out) -> Outcome {
     }
     let mut results = Vec::new();
     compare(&before, &now, &mut results)?;
-    let more = results.len().saturating_sub(TOLD);
-    lines.extend(results.into_iter().take(TOLD).map(|result| ("result", result)));
+    let more = results.len().saturating_sub(LISTED);
+    lines.extend(results.into_iter().take(LISTED).map(|result| ("result", result)));
     if more > 0 {
         lines.push(("result", format!("result: and {} more differences", count(more as u64))));
     }
@@ -122,7 +122,7 @@ impl Both {
             }
             (before, now) if same(before, now) => Ok(()),
             (before, now) => {
-                found.push(format!("{place}: {} → {}", told(before), told(now)));
+                found.push(format!("{place}: {} → {}", in_words(before), in_words(now)));
                 Ok(())
             }
         }
@@ -155,7 +155,7 @@ fn difference(before: &StoredArray, now: &StoredArray, place: &str) -> Outcome<S
     let (mut a, mut b) = (Vec::new(), Vec::new());
     before.read(|block| a.extend_from_slice(block))?;
     now.read(|block| b.extend_from_slice(block))?;
-    Ok(format!("{place}: {}", elements::told(before.descr(), &a, &b)))
+    Ok(format!("{place}: {}", elements::difference(before.descr(), &a, &b)))
 }
 
 /// Whether two values are the same, NaNs among them.
@@ -167,7 +167,7 @@ fn same(before: &Value, now: &Value) -> bool {
     }
 }
 
-fn told(value: &Value) -> String {
+fn in_words(value: &Value) -> String {
     match value {
         Value::List(items) => format!("a list of {}", items.len()),
         Value::Map(entries) => format!("a map of {}", entries.len()),

@@ -6,7 +6,7 @@ use crate::text::count;
 /// The difference of two elements.
 #[derive(Clone, Copy)]
 enum Delta {
-    /// Of whole numbers: all digits.
+    /// A whole number, with all its digits.
     Whole(u128),
     Real(f64),
 }
@@ -15,7 +15,7 @@ enum Delta {
 type DecodeWhole = fn(&[u8]) -> i128;
 
 /// In what two arrays differ, in words; `before` and `now` are their elements as they lie in the files.
-pub(super) fn told(descr: &str, before: &[u8], now: &[u8]) -> String {
+pub(super) fn difference(descr: &str, before: &[u8], now: &[u8]) -> String {
     let Some((len, _)) = decoder(descr) else { return "other elements".to_owned() };
     let (mut total, mut differ, mut nan, mut most) = (0_u64, 0_u64, 0_u64, None::<Delta>);
     for (before, now) in before.chunks_exact(len).zip(now.chunks_exact(len)) {
@@ -114,7 +114,7 @@ mod tests {
 
     fn of<const N: usize, T>(descr: &str, bytes: fn(&T) -> [u8; N], before: &[T], now: &[T]) -> String {
         let [before, now] = [before, now].map(|elements| elements.iter().flat_map(bytes).collect::<Vec<u8>>());
-        told(descr, &before, &now)
+        difference(descr, &before, &now)
     }
 
     fn reals(before: &[f64], now: &[f64]) -> String {
@@ -125,7 +125,7 @@ mod tests {
     fn complex(before: &[f64], now: &[f64]) -> String {
         let [before, now] =
             [before, now].map(|parts| parts.iter().flat_map(|it| it.to_le_bytes()).collect::<Vec<u8>>());
-        told("<c16", &before, &now)
+        difference("<c16", &before, &now)
     }
 
     #[test]
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(infinite, "100 % of elements differ, max |Δ| 2");
         assert_eq!(complex(&[f64::INFINITY, f64::NAN], &[0.0, 0.0]), "100 % of elements differ, NaN in 1 of them");
         let bytes = |parts: [f32; 2]| parts.map(f32::to_le_bytes).concat();
-        assert_eq!(told("<c8", &bytes([0.0, 1.0]), &bytes([0.0, -1.0])), "100 % of elements differ, max |Δ| 2");
+        assert_eq!(difference("<c8", &bytes([0.0, 1.0]), &bytes([0.0, -1.0])), "100 % of elements differ, max |Δ| 2");
     }
 
     #[test]
@@ -174,6 +174,6 @@ mod tests {
 
     #[test]
     fn what_is_no_number_has_other_elements() {
-        assert_eq!(told("<U1", &[0; 4], &[1; 4]), "other elements");
+        assert_eq!(difference("<U1", &[0; 4], &[1; 4]), "other elements");
     }
 }

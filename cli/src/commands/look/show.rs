@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ndcache::inspect::{StoredArray, Value};
+use ndcache::inspect::{StoredArray, Value, shown_path};
 use ndcache::{Entry, Key, Memory};
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ use crate::entry::{array, array_json, call, entry_json, find, open_for, scalar, 
 use crate::exit::{Exit, Outcome};
 use crate::numbers::Summary;
 use crate::out::{Out, Style};
-use crate::text::{ago, count, duration, moment, safe, short, shown, size};
+use crate::text::{ago, count, duration, moment, safe, short, size};
 
 /// Larger arrays aren't read unless that is asked for.
 const LARGEST: u64 = 1 << 30;
@@ -133,7 +133,7 @@ fn print(
     numbers: &[Looked],
     out: &mut Out,
 ) -> Outcome<()> {
-    let head = format!("{}  {}", out.styled(Style::Key, &entry.key().to_string()), safe(&shown(entry.function())));
+    let head = format!("{}  {}", out.styled(Style::Key, &entry.key().to_string()), safe(&shown_path(entry.function())));
     out.line(head)?;
     let sources = sources(memory, entry, out);
     for argument in entry.arguments() {

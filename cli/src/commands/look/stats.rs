@@ -162,8 +162,8 @@ fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty
         [name.to_owned()].into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
     };
     let alike = Alike::among(groups.keys().map(String::as_str));
-    let told = |name: &str| if by == By::Function { alike.shown(name).into_owned() } else { name.to_owned() };
-    groups.iter().for_each(|(name, it)| table.row(row(&told(name), &|(_, of)| of(it))));
+    let shown = |name: &str| if by == By::Function { alike.shown(name).into_owned() } else { name.to_owned() };
+    groups.iter().for_each(|(name, it)| table.row(row(&shown(name), &|(_, of)| of(it))));
     table.row(match is_empty {
         // Never counted is not 0.
         true => row("all", &|_| "–".to_owned()),

@@ -151,7 +151,7 @@ impl Row {
             column => match self.value(column) {
                 None | Some(Value::Nil) => String::new(),
                 Some(Value::Text(text)) => text.clone(),
-                Some(value) => self.told(value, usize::MAX),
+                Some(value) => self.in_words(value, usize::MAX),
             },
         }
     }
@@ -170,7 +170,7 @@ impl Row {
         Some(inside('"').or_else(|| inside('\'')).map_or_else(|| text.to_owned(), unescaped))
     }
 
-    fn told(&self, value: &Value, room: usize) -> String {
+    fn in_words(&self, value: &Value, room: usize) -> String {
         match value {
             Value::Array(index) => self.arrays.get(*index).map_or_else(|| "array".to_owned(), array),
             Value::List(_) | Value::Map(_) => {
@@ -188,7 +188,7 @@ impl Row {
             Column::Created => moment(self.entry.created()),
             Column::Key(_) => self.entry.key().to_string()[..8].to_owned(),
             Column::Argument(name) => self.argument(name).unwrap_or_default(),
-            column => self.value(column).map(|value| self.told(value, ROOM)).unwrap_or_default(),
+            column => self.value(column).map(|value| self.in_words(value, ROOM)).unwrap_or_default(),
         }
     }
 

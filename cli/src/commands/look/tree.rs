@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ndcache::inspect::Dependents;
+use ndcache::inspect::{Dependents, shown_path};
 use ndcache::{Entry, Key};
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use crate::args::Tree;
 use crate::entry::{call, entry_json, find, open_for};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
-use crate::text::{count as number, duration, moment, safe, shown};
+use crate::text::{count as number, duration, moment, safe};
 
 /// An entry, one that took it as an argument, and the name of that.
 type Edge = (Key, Key, String);
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Tree, out: &mut Out) -> Outcome {
 /// How many calls of one function are listed below an entry.
 const MANY: usize = 20;
 
-/// Of more than that so many are, and the others are counted.
+/// How many are shown where there are more than that; the others are counted.
 const FEW: usize = 5;
 
 /// Deeper entries aren't listed.
@@ -83,7 +83,7 @@ fn folded(dependents: &Dependents) -> String {
                 text.push_str(&format!(
                     "… and {} more of `{}`: `--all` lists them",
                     number(count as u64),
-                    shown(function)
+                    shown_path(function)
                 ));
             }
             Line::Entry(at, argument) => {

@@ -23,10 +23,10 @@ const RUN: usize = 8;
 pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
     let memory = open_for(out, &args.what)?;
     let (meant, function) = meant(&memory, args)?;
-    let (told, bad) = Told::all(&memory, meant);
+    let (explained, bad) = WithNearest::all(&memory, meant);
     let logged = function.map_or_else(Vec::new, |function| logged(&memory, args, function, out));
     if out.is_json() {
-        let misses: Vec<Json> = told.iter().map(Told::json).collect();
+        let misses: Vec<Json> = explained.iter().map(WithNearest::json).collect();
         let logged: Vec<Json> = logged.iter().map(Logged::json).collect();
         out.document(json!({ "misses": misses, "logged": logged }))?;
         return Ok(Exit::Fine);
@@ -36,14 +36,14 @@ pub(crate) fn run(args: &Why, out: &mut Out) -> Outcome {
         let last = if miss.misses == 1 { String::new() } else { format!("the last of {misses}: ") };
         out.line(format!("logged    {}  run {}  {last}{}", moment(miss.at), safe(run), safe(&miss.reason)))?;
     }
-    for told in &told {
-        told.print(out)?;
+    for explained in &explained {
+        explained.print(out)?;
     }
     out.unread(bad);
     Ok(Exit::Fine)
 }
 
-/// The entries that are to be told of, which are of one function; and that, if it was named, and no entry.
+/// The entries that are to be explained, which are of one function; and that, if it was named, and no entry.
 fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Option<String>)> {
     let failure = match find(memory, &args.what) {
         Ok(entry) => return Ok((vec![entry], None)),
@@ -52,7 +52,7 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Option<String>)> {
     // It may name a function, which has no digits of a key, or happens to have.
     match function(memory, &args.what) {
         Ok(function) => Ok((latest(memory, &function, args.count), Some(function))),
-        Err(ambiguous @ Failure::Told { exit: Exit::Usage, .. }) => Err(ambiguous),
+        Err(ambiguous @ Failure::WithMessage { exit: Exit::Usage, .. }) => Err(ambiguous),
         Err(none) if is_name(&args.what) => Err(none),
         Err(_) => Err(failure),
     }
@@ -117,17 +117,17 @@ fn differing(before: &Entry, now: &Entry) -> (usize, usize) {
     (differing + gone, others + gone)
 }
 
-/// An entry, and the nearest one that was there when it was made, of those that were looked at.
-pub(crate) struct Told {
+/// An entry with the nearest one that was there when it was made, of those that were looked at.
+pub(crate) struct WithNearest {
     entry: Entry,
     nearest: Option<(Distance, Entry)>,
 }
 
-/// How far an entry is from the one that is told: which code and which arguments differ; of those equally far the newest
+/// How far an entry is from the one that is explained: which code and which arguments differ; of those equally far the newest
 /// one is the nearest.
 type Distance = (u8, usize, usize, Reverse<SystemTime>, Key);
 
-impl Told {
+impl WithNearest {
     pub(crate) fn new(entry: Entry) -> Self {
         Self { entry, nearest: None }
     }
@@ -135,17 +135,17 @@ impl Told {
     /// These entries, which are of one function, against all of it; and how much of it can't be read.
     pub(crate) fn all(memory: &Memory, entries: Vec<Entry>) -> (Vec<Self>, u64) {
         let function = entries.first().map(|entry| entry.function().to_owned());
-        let (mut told, mut bad): (Vec<Self>, u64) = (entries.into_iter().map(Self::new).collect(), 0);
+        let (mut explained, mut bad): (Vec<Self>, u64) = (entries.into_iter().map(Self::new).collect(), 0);
         for other in function.iter().flat_map(|function| memory.entries_named(function)) {
             match other {
-                Ok(other) => told.iter_mut().for_each(|told| told.look_at(&other)),
+                Ok(other) => explained.iter_mut().for_each(|explained| explained.look_at(&other)),
                 Err(_) => bad += 1,
             }
         }
-        (told, bad)
+        (explained, bad)
     }
 
-    /// The entry that is told.
+    /// The entry that is explained.
     pub(crate) fn entry(&self) -> &Entry {
         &self.entry
     }

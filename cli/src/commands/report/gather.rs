@@ -9,17 +9,17 @@ use ndcache::stats::History;
 use ndcache::{Limits, Memory};
 
 use crate::cache;
-use crate::commands::look::why::Told;
+use crate::commands::look::why::WithNearest;
 use crate::commands::report::model::{Day, Function, Lineage, Model, Sum, UNUSED_DAYS};
 use crate::commands::report::private::Texts;
 use crate::commands::report::survey::Survey;
 use crate::out::Out;
 use crate::text::{date, now};
 
-/// Of so many functions it is told why their newest entry was computed.
-pub(crate) const TOLD: usize = 10;
+/// The number of functions of which the report says why their newest entry was computed.
+pub(crate) const EXPLAINED: usize = 10;
 
-/// Reads the whole cache: all records, the log, and the arrays of pictures. What can't be read is counted or told.
+/// Reads the whole cache: all records, the log, and the arrays of pictures. What can't be read is counted or reported.
 pub(crate) fn gather(memory: &Memory, texts: Texts, pictures: bool, out: &mut Out) -> Model {
     let mut survey = Survey::of(memory, texts, pictures);
     let history = cache::history(memory, None, out);
@@ -54,12 +54,13 @@ fn explain(survey: &mut Survey, memory: &Memory, texts: Texts) -> Lineage {
     let mut most: Vec<usize> = (0..survey.functions.len()).collect();
     let by = |at: &usize| (&survey.functions[*at].name, survey.functions[*at].spent());
     most.sort_by(|a, b| (by(b).1, by(a).0).cmp(&(by(a).1, by(b).0)));
-    most.truncate(TOLD);
+    most.truncate(EXPLAINED);
     most.retain(|&at| survey.newest(at).is_some());
-    let mut told: Vec<Told> = most.iter().filter_map(|&at| survey.newest(at).cloned()).map(Told::new).collect();
-    let lineage = survey.read_again(memory, &mut told);
-    for (at, told) in most.into_iter().zip(told) {
-        let why = told.explanation().map_or_else(|| "new function".to_owned(), |it| texts.why(&it));
+    let mut explained: Vec<WithNearest> =
+        most.iter().filter_map(|&at| survey.newest(at).cloned()).map(WithNearest::new).collect();
+    let lineage = survey.read_again(memory, &mut explained);
+    for (at, explained) in most.into_iter().zip(explained) {
+        let why = explained.explanation().map_or_else(|| "new function".to_owned(), |it| texts.why(&it));
         survey.functions[at].why = Some(why);
     }
     lineage
@@ -87,7 +88,7 @@ fn superseded(memory: &Memory, functions: &mut [Function]) {
     if functions.iter().all(|function| function.versions.len() < 2) {
         return;
     }
-    // Why there is no plan was told of what is unused.
+    // Why there is no plan was reported with what is unused.
     let plan = memory.plan_superseded(Duration::ZERO);
     for going in plan.iter().flat_map(Plan::by_function) {
         if let Some(function) = functions.iter_mut().find(|function| function.name == going.function) {

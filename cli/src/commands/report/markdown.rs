@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::commands::report::gather::TOLD;
+use crate::commands::report::gather::EXPLAINED;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::text::{Alike, count, day, duration, entries, moment, safe, size};
 
@@ -90,7 +90,7 @@ fn misses(model: &Model, text: &mut String) {
     table(
         text,
         &["Function", "Spent", "Misses", "Why the newest entry was computed"],
-        most.into_iter().take(TOLD).map(row),
+        most.into_iter().take(EXPLAINED).map(row),
     );
 }
 

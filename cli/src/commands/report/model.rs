@@ -13,7 +13,7 @@ use crate::commands::report::pictures::Picture;
 use crate::commands::report::survey::Age;
 use crate::text::{nanoseconds, rfc3339};
 
-/// Entries that weren't used for so many days are told as what may go.
+/// Entries that weren't used for so many days are listed as what may go.
 pub(crate) const UNUSED_DAYS: u64 = 60;
 
 /// One report of one cache.

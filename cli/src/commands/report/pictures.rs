@@ -85,7 +85,7 @@ impl Picture {
 /// The arrays that may be drawn: of each function those of its newest entries.
 #[derive(Default)]
 pub(crate) struct Gallery {
-    /// By the function's place.
+    /// The pictures, by the place of their function.
     functions: BTreeMap<usize, Vec<Candidate>>,
     /// All arrays that there are.
     count: u64,

@@ -11,7 +11,7 @@ use ndcache::stats::History;
 use ndcache::{Digest, Entry, Key, Memory};
 use rayon::prelude::*;
 
-use crate::commands::look::why::Told;
+use crate::commands::look::why::WithNearest;
 use crate::commands::report::model::{Edge, Function, Lineage, Row, Sum, Version};
 use crate::commands::report::pictures::Gallery;
 use crate::commands::report::private::Texts;
@@ -206,16 +206,17 @@ impl Survey {
     }
 
     /// Reads all entries again: joins arguments with the arrays of results that have their digests, and shows each entry
-    /// to those that are told of its function.
-    pub(crate) fn read_again(&self, memory: &Memory, told: &mut [Told]) -> Lineage {
+    /// to those of its function that are explained.
+    pub(crate) fn read_again(&self, memory: &Memory, explained: &mut [WithNearest]) -> Lineage {
         let mut edges: BTreeMap<(usize, usize), (u64, u64)> = BTreeMap::new();
         // An array that many calls took is one array.
         let mut known: HashSet<(usize, usize, Digest)> = HashSet::new();
-        let is_needed = !self.makers.is_empty() || !told.is_empty();
+        let is_needed = !self.makers.is_empty() || !explained.is_empty();
         for entry in is_needed.then(|| memory.entries()).into_iter().flatten().filter_map(Result::ok) {
-            told.iter_mut()
-                .filter(|told| told.entry().function() == entry.function())
-                .for_each(|told| told.look_at(&entry));
+            explained
+                .iter_mut()
+                .filter(|explained| explained.entry().function() == entry.function())
+                .for_each(|explained| explained.look_at(&entry));
             let Some(&to) = self.places.get(entry.function()) else { continue };
             for argument in entry.arguments() {
                 let Some(maker) = self.makers.get(&argument.digest()).filter(|maker| maker.age.1 != entry.key()) else {

@@ -92,7 +92,7 @@ fn function_there(memory: &Memory, name: &str, places: &[String], out: &mut Out)
     };
     let there = format!("`{}` or its tiers", cache::place(memory));
     match meant(name, &known, &there, [&which, ""]) {
-        Err(Failure::Told { exit: Exit::Found, .. }) if !unknown.is_empty() => {
+        Err(Failure::WithMessage { exit: Exit::Found, .. }) if !unknown.is_empty() => {
             for (place, error) in unknown {
                 out.note(format!("it isn't known of which functions tier `{}` has results: {error}", safe(&place)));
             }

@@ -29,11 +29,11 @@ fn tell(probe: &TierProbe, out: &mut Out) -> Outcome<()> {
     let works = if probe.is_fine() { "works" } else { "doesn't work" };
     out.line(format!("{}: {access}, {works}", safe(&probe.place)))?;
     for step in &probe.steps {
-        let told = match &step.trouble {
+        let outcome = match &step.trouble {
             None => format!("as it should, in {}", duration(step.took)),
             Some(trouble) => format!("{}: {}; {}", trouble.class, safe(&trouble.cause), safe(&trouble.remedy)),
         };
-        out.line(format!("  {:<8}  {told}", step.name))?;
+        out.line(format!("  {:<8}  {outcome}", step.name))?;
     }
     Ok(())
 }

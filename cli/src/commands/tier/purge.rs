@@ -15,7 +15,7 @@ pub(super) fn run(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out
     let written = memory.tiers().into_iter().filter(|tier| tier.access == Access::ReadWrite);
     let places: Vec<_> = written.map(|tier| tier.place).collect();
     let path = filter.function.as_deref().map(|name| function_there(memory, name, &places, out)).transpose()?;
-    let what = told(path.as_deref(), filter);
+    let what = in_words(path.as_deref(), filter);
     // What is wrong with the filter is said before anything is asked.
     let selected = selected(filter, path)?;
     if !agreed(memory, Consent { dry_run: false, yes }, &format!("purge {what} on every machine?"), out)? {
@@ -40,7 +40,7 @@ pub(super) fn run(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out
 }
 
 /// What is purged, in words.
-fn told(function: Option<&str>, filter: &TierFilter) -> String {
+fn in_words(function: Option<&str>, filter: &TierFilter) -> String {
     let what = function.map_or("everything".to_owned(), |function| format!("`{}`", safe(function)));
     let since = filter.since.as_ref().map(|since| format!(" of the last {}", safe(since)));
     let size = filter.max_bytes.as_ref().map(|size| format!(" of at most {} each", safe(size)));
@@ -50,8 +50,8 @@ fn told(function: Option<&str>, filter: &TierFilter) -> String {
 /// Lifts the purges of a function, or all.
 pub(super) fn lift(memory: &Memory, filter: &TierFilter, yes: bool, out: &mut Out) -> Outcome {
     let what = filter.function.as_deref().map(|name| purged(memory, name, out)).transpose()?;
-    let told = what.as_ref().map_or("all purges".to_owned(), |what| format!("the purge of `{}`", safe(what)));
-    if !agreed(memory, Consent { dry_run: false, yes }, &format!("lift {told} on every machine?"), out)? {
+    let purge = what.as_ref().map_or("all purges".to_owned(), |what| format!("the purge of `{}`", safe(what)));
+    if !agreed(memory, Consent { dry_run: false, yes }, &format!("lift {purge} on every machine?"), out)? {
         return Ok(Exit::Found);
     }
     let lifted = memory.lift_purge(what.as_deref())?;

@@ -18,7 +18,7 @@ pub(super) fn run(memory: &Memory, out: &mut Out) -> Outcome {
         return Ok(Exit::Fine);
     }
     for tier in &tiers {
-        out.line(told(tier))?;
+        out.line(line(tier))?;
         for purge in tier.purges.iter().filter(|_| out.common.verbose).collect::<Vec<_>>() {
             out.line(format!("  purged {} of until {}", safe(&purge.what), rfc3339(purge.until)))?;
         }
@@ -48,7 +48,7 @@ fn purge(purge: &Purge) -> Json {
 }
 
 /// `/nfs/team/cache: read-write, share any, 3 to be sent`
-fn told(tier: &TierStatus) -> String {
+fn line(tier: &TierStatus) -> String {
     let access = if tier.access == Access::ReadWrite { "read-write" } else { "read-only" };
     let left_alone = match tier.left_alone {
         Duration::ZERO => String::new(),

@@ -7,14 +7,14 @@ use std::sync::atomic::Ordering;
 use ndarray::{ArrayRef, Dimension};
 
 use crate::digest::arrays::element::Element;
-use crate::digest::arrays::trust::{CHANGES, Entry};
+use crate::digest::arrays::trust::{CHANGES, KnownArray};
 use crate::digest::value::Digest;
 
 /// The most arrays that are kept, each at the place that its address leads to.
 const PLACES: usize = 8;
 
 /// The number of changes to the table, and an entry that was then the only one at its address.
-type Recent = Option<(u64, Arc<Entry>)>;
+type Recent = Option<(u64, Arc<KnownArray>)>;
 
 thread_local! {
     static RECENT: RefCell<[Recent; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
@@ -34,7 +34,7 @@ pub(crate) fn digest<A: Element, D: Dimension>(array: &ArrayRef<A, D>) -> Option
 }
 
 /// Notes an entry, the only one of its address.
-pub(crate) fn note(entry: &Arc<Entry>, changes: u64) {
+pub(crate) fn note(entry: &Arc<KnownArray>, changes: u64) {
     let _ = RECENT.try_with(|recent| {
         if let Ok(mut recent) = recent.try_borrow_mut() {
             recent[place(entry.address)] = Some((changes, Arc::clone(entry)));

@@ -15,7 +15,7 @@ use ndarray::{IxDyn, s};
 use num_complex::Complex;
 use proptest::prelude::*;
 
-use crate::digest::arrays::tree::leaf;
+use crate::digest::tree::leaf;
 use crate::digest::values::content::*;
 
 fn text_of<T: ContentHash + ?Sized>(value: &T) -> String {

@@ -127,12 +127,12 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) name: Name<'a>,
-    pub(crate) kind: Kind<'a>,
+    pub(crate) kind: HeadKind<'a>,
 }
 
 /// What has a name, and fields.
 #[derive(Clone, Copy)]
-pub(crate) enum Kind<'a> {
+pub(crate) enum HeadKind<'a> {
     Struct,
     Variant(Name<'a>),
     /// A variant as serde describes it: its name, its index, and how it holds its values.
@@ -166,7 +166,7 @@ impl Head<'_> {
 }
 
 /// A head that was written.
-struct Written {
+struct WrittenHead {
     mark: Mark,
     /// The bytes that are written where the name is written in full.
     bytes: Box<[u8]>,
@@ -181,7 +181,7 @@ struct Written {
     ambiguous: Option<&'static str>,
 }
 
-impl Written {
+impl WrittenHead {
     fn of(head: Head<'_>) -> Self {
         Self {
             mark: head.mark(),
@@ -221,9 +221,9 @@ impl Head<'_> {
     /// The head as it is written in full.
     pub(crate) fn bytes(self) -> Vec<u8> {
         let tag = match self.kind {
-            Kind::Struct => Tag::Struct,
-            Kind::Variant(_) => Tag::Variant,
-            Kind::SerdeVariant(..) => Tag::SerdeVariant,
+            HeadKind::Struct => Tag::Struct,
+            HeadKind::Variant(_) => Tag::Variant,
+            HeadKind::SerdeVariant(..) => Tag::SerdeVariant,
         };
         let mut bytes = vec![tag as u8];
         push_text(&mut bytes, &self.name.text());
@@ -237,7 +237,7 @@ impl Head<'_> {
     }
 }
 
-impl<'a> Kind<'a> {
+impl<'a> HeadKind<'a> {
     #[inline]
     fn parts(self) -> (Option<Name<'a>>, Option<(u32, u8)>) {
         match self {
@@ -270,7 +270,7 @@ impl Open {
 /// A table may have been that of another stream, as the entries of a map have one each: what it held then is kept as a
 /// guess, which takes no memory anew where it is right.
 pub(crate) struct Names {
-    written: Vec<Written>,
+    written: Vec<WrittenHead>,
     /// How many have come in this stream; those after them are a guess.
     seen: usize,
     /// The addresses of the names of fields that were written before: comparing them is enough where fields come in the
@@ -362,7 +362,7 @@ impl Names {
     /// Adds a head behind all others, for a guess if there is no room.
     fn add(&mut self, head: Head<'_>) -> usize {
         self.written.truncate(NUMBERED - 1);
-        self.written.push(Written { next: self.seen + 1, ..Written::of(head) });
+        self.written.push(WrittenHead { next: self.seen + 1, ..WrittenHead::of(head) });
         self.written.len() - 1
     }
 

@@ -1,7 +1,7 @@
 //! Parts that have parts: what they begin with, how deep they may be nested, and where they end.
 
 use crate::digest::values::hasher::ContentHasher;
-use crate::digest::values::hasher::names::{Head, Kind, Name, Names};
+use crate::digest::values::hasher::names::{Head, HeadKind, Name, Names};
 use crate::digest::values::tag::Tag;
 use crate::error::Error;
 
@@ -17,24 +17,24 @@ const HOPS: u32 = 4 * DEPTH;
 impl ContentHasher {
     /// Begins a struct of that name; its fields follow, each after its [`field`](Self::field).
     pub fn begin_struct(&mut self, name: &str) {
-        self.begin(Head { name: Name::Borrowed(name), kind: Kind::Struct });
+        self.begin(Head { name: Name::Borrowed(name), kind: HeadKind::Struct });
     }
 
     /// Begins a variant of an enum; its fields follow as those of a struct do.
     pub fn begin_variant(&mut self, name: &str, variant: &str) {
-        self.begin(Head { name: Name::Borrowed(name), kind: Kind::Variant(Name::Borrowed(variant)) });
+        self.begin(Head { name: Name::Borrowed(name), kind: HeadKind::Variant(Name::Borrowed(variant)) });
     }
 
     /// Begins a struct whose name is a static text, which is found again by its address.
     #[inline]
     pub(crate) fn begin_struct_named(&mut self, name: &'static str) {
-        self.begin(Head { name: Name::Static(name), kind: Kind::Struct });
+        self.begin(Head { name: Name::Static(name), kind: HeadKind::Struct });
     }
 
     /// Begins a variant whose names are static texts.
     #[inline]
     pub(crate) fn begin_variant_named(&mut self, name: &'static str, variant: &'static str) {
-        self.begin(Head { name: Name::Static(name), kind: Kind::Variant(Name::Static(variant)) });
+        self.begin(Head { name: Name::Static(name), kind: HeadKind::Variant(Name::Static(variant)) });
     }
 
     /// Names the field whose value is fed next; fields of tuples are called `0`, `1`, and so on.
@@ -190,12 +190,12 @@ impl ContentHasher {
         self.expect_one_of_its_name(head, head.name.ambiguity());
         let name = head.name.text();
         match head.kind {
-            Kind::Struct => self.tagged_str(Tag::Struct, &name),
-            Kind::Variant(variant) => {
+            HeadKind::Struct => self.tagged_str(Tag::Struct, &name),
+            HeadKind::Variant(variant) => {
                 self.tagged_str(Tag::Variant, &name);
                 self.length_and(variant.text().as_bytes());
             }
-            Kind::SerdeVariant(variant, index, kind) => {
+            HeadKind::SerdeVariant(variant, index, kind) => {
                 self.tagged_str(Tag::SerdeVariant, &name);
                 self.raw(&index.to_le_bytes());
                 self.length_and(variant.text().as_bytes());

@@ -46,7 +46,7 @@ impl ContentHash for Fed {
                 // The same by a name that stays and by one that is lent.
                 match fields.len() % 2 {
                     0 => hasher.begin_struct(name),
-                    _ => hasher.begin(Head { name: Name::Static(name), kind: Kind::Struct }),
+                    _ => hasher.begin(Head { name: Name::Static(name), kind: HeadKind::Struct }),
                 }
                 feed_fields(fields, hasher);
             }

@@ -68,13 +68,13 @@ pub(super) struct Outline {
 }
 
 /// The way from a value to one of its parts.
-pub(crate) enum Step<'a> {
+pub(crate) enum PartStep<'a> {
     Field(&'a str),
     Index(usize),
     Key(&'a str),
 }
 
-impl Step<'_> {
+impl PartStep<'_> {
     fn path(&self) -> String {
         match self {
             Self::Field(name) if name.chars().all(|char| char.is_alphanumeric() || char == '_') => (*name).to_owned(),
@@ -156,7 +156,7 @@ impl Text {
     /// Describes a part. `digest` is called if the part turns out to be a leaf and has no digest yet.
     pub(crate) fn part(
         &mut self,
-        step: &Step<'_>,
+        step: &PartStep<'_>,
         describe: impl FnOnce(&mut Self),
         digest: impl FnOnce(&mut ContentHasher),
     ) {
@@ -186,7 +186,7 @@ impl Text {
     }
 
     /// Takes over the text and the leaves of a described part.
-    fn take(&mut self, step: &Step<'_>, part: Self) {
+    fn take(&mut self, step: &PartStep<'_>, part: Self) {
         self.outline.has_parts = true;
         self.display(&part.text);
         if !self.outline.collects {
@@ -270,7 +270,7 @@ impl Text {
         self.display("[");
         for (position, item) in items.enumerate() {
             self.comma(position);
-            self.part(&Step::Index(position), |part| describe(item, part), |hasher| feed(item, hasher));
+            self.part(&PartStep::Index(position), |part| describe(item, part), |hasher| feed(item, hasher));
         }
         self.display("]");
     }

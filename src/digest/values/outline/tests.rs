@@ -380,7 +380,7 @@ fn trees() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// The same value, whose maps have been filled in another order.
+/// A value equal to another one, whose maps have been filled in another order.
 fn rebuilt(tree: &Tree) -> Tree {
     let boxed = |tree: &Tree| Box::new(rebuilt(tree));
     match tree {

@@ -3,7 +3,7 @@
 use crate::digest::value::Digest;
 use crate::digest::values::content::{ContentHash, feed};
 use crate::digest::values::hasher::ContentHasher;
-use crate::digest::values::outline::{CUT, LISTED, Step};
+use crate::digest::values::outline::{CUT, LISTED, PartStep};
 use crate::digest::values::text::Text;
 
 /// The place of a key among others: texts by their letters, then numbers by their value. Keys whose texts are alike,
@@ -65,7 +65,7 @@ impl Text {
         for (position, (rank, part)) in entries.into_iter().enumerate() {
             self.comma(position);
             self.display(format_args!("{}: ", rank.text));
-            self.take(&Step::Key(&rank.path()), part);
+            self.take(&PartStep::Key(&rank.path()), part);
         }
         self.display("}");
     }

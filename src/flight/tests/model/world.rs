@@ -17,11 +17,11 @@ use super::sync::LazyLock;
 pub(super) struct Flaw {
     /// A flight that lands wakes one of those that wait.
     pub(super) wakes_one: bool,
-    /// Who leads doesn't look again.
+    /// The leader doesn't look again.
     pub(super) trusts_its_first_look: bool,
     /// The lead is given up before the result is published.
     pub(super) lands_early: bool,
-    /// Who waits for another process doesn't hear what that one waits for.
+    /// A process that waits for another one doesn't hear what that one waits for.
     pub(super) tells_nothing: bool,
     /// The lock of a process outlives it, and who waits for it doesn't look whether the result is there.
     pub(super) waits_for_the_lock_alone: bool,
@@ -57,7 +57,7 @@ pub(super) enum Missing {
     Expired,
 }
 
-/// Whoever computes `held` waits for `awaited`.
+/// The process that computes `held` waits for `awaited`.
 #[derive(Clone, Copy, PartialEq)]
 struct Wait {
     process: Process,

@@ -48,17 +48,17 @@ fn by_debug<T: Debug>(value: &T, again: &T) -> Comparison {
 
 /// The digest of the `Debug` text; `None` if `..` or `…` is in it, by which such texts leave something out.
 fn shown<T: Debug>(value: &T) -> Option<Digest> {
-    let mut text = Shown { stream: ByteStream::new(), ends_in_dot: false };
+    let mut text = DebugText { stream: ByteStream::new(), ends_in_dot: false };
     write!(text, "{value:?}").ok()?;
     Some(text.stream.digest())
 }
 
-struct Shown {
+struct DebugText {
     stream: ByteStream<128>,
     ends_in_dot: bool,
 }
 
-impl fmt::Write for Shown {
+impl fmt::Write for DebugText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let begins_in_dot = self.ends_in_dot && text.starts_with('.');
         if begins_in_dot || text.contains("..") || text.contains('…') {

@@ -27,14 +27,14 @@ pub(crate) type Compare<T> = fn(&T, &T) -> Comparison;
 
 /// How the digest of a leaf was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sealed {
+pub(crate) enum LeafSeal {
     /// A digest of the bytes, which a value that was read from them becomes again.
     Exact,
     /// A digest of the value, sequences and maps in any order: it has a set, or a map without an order.
     Unordered,
 }
 
-impl Sealed {
+impl LeafSeal {
     pub(crate) fn ext(self) -> Ext {
         match self {
             Self::Exact => Ext::ExactLeaf,
@@ -76,13 +76,13 @@ where
 }
 
 /// The digest that tells a value from others, once what was read again has it, too.
-fn seal<T: Serialize>(value: &T, again: &T, bytes: &[u8], signature: u64) -> Result<(Sealed, Digest)> {
+fn seal<T: Serialize>(value: &T, again: &T, bytes: &[u8], signature: u64) -> Result<(LeafSeal, Digest)> {
     if signature_of(again, bytes) == Some(signature) {
-        return Ok((Sealed::Exact, exact(signature, bytes)));
+        return Ok((LeafSeal::Exact, exact(signature, bytes)));
     }
     let digest = digest_serde_unordered(value)?;
     match digest_serde_unordered(again)? == digest {
-        true => Ok((Sealed::Unordered, digest)),
+        true => Ok((LeafSeal::Unordered, digest)),
         false => Err(another_content::<T>()),
     }
 }
@@ -148,8 +148,8 @@ pub(crate) fn load<T: DeserializeOwned + Serialize>(input: &mut Reader<'_>) -> R
     let bytes = &before[..before.len() - input.rest().len()];
     input.end();
     let found = match sealed {
-        Sealed::Exact => signature_of(&value, bytes).map(|signature| exact(signature, bytes)),
-        Sealed::Unordered => Some(digest_serde_unordered(&value)?),
+        LeafSeal::Exact => signature_of(&value, bytes).map(|signature| exact(signature, bytes)),
+        LeafSeal::Unordered => Some(digest_serde_unordered(&value)?),
     };
     match found {
         Some(found) if found == stored => Ok(value),

@@ -38,7 +38,7 @@ pub(crate) fn days(model: &Model) -> Option<Chart> {
     let below = columns.iter().map(|column| column.below).fold(0.0, f64::max);
     let scale = HEIGHT / (above + below).max(f64::MIN_POSITIVE);
     let axis = TOP + above * scale;
-    let told = |value: f64| if is_counted { time(value) } else { count(value as u64) };
+    let amount = |value: f64| if is_counted { time(value) } else { count(value as u64) };
     let mut svg = Svg::new(WIDTH, TOP + HEIGHT + BOTTOM);
     grid(&mut svg, above, below, scale, is_counted);
     let step = ((WIDTH - LEFT) / columns.len() as f64).min(WIDEST);
@@ -48,10 +48,10 @@ pub(crate) fn days(model: &Model) -> Option<Chart> {
         let mut y = axis;
         for (class, function, value) in stack(column, &ranks) {
             y -= value * scale;
-            svg.area(&class, area(y, value * scale), &format!("{day}: {function} {}", told(value)));
+            svg.area(&class, area(y, value * scale), &format!("{day}: {function} {}", amount(value)));
         }
         if column.below > 0.0 {
-            svg.area("spent", area(axis, column.below * scale), &format!("{day}: spent {}", told(column.below)));
+            svg.area("spent", area(axis, column.below * scale), &format!("{day}: spent {}", amount(column.below)));
         }
     }
     svg.path("axis", &format!("M{LEFT} {axis:.1}H{WIDTH}"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::report::charts::{COLORS, Chart, WIDTH, color, label, legend};
-use crate::commands::report::gather::TOLD;
+use crate::commands::report::gather::EXPLAINED;
 use crate::commands::report::model::{Function, Model};
 use crate::commands::report::svg::{Anchor, Area, Svg};
 use crate::text::{count, safe};
@@ -19,8 +19,8 @@ pub(crate) fn reasons(model: &Model) -> Option<Chart> {
     };
     let mut functions: Vec<&Function> = model.functions.iter().filter(|function| sum(function) > 0).collect();
     functions.sort_by(|a, b| (sum(b), &a.name).cmp(&(sum(a), &b.name)));
-    let left_out = functions.len().saturating_sub(TOLD);
-    functions.truncate(TOLD);
+    let left_out = functions.len().saturating_sub(EXPLAINED);
+    functions.truncate(EXPLAINED);
     let most = sum(functions.first()?);
     let ranks = ranks(&functions);
     let mut svg = Svg::new(WIDTH, functions.len() as f64 * BAR + 4.0);
@@ -39,7 +39,8 @@ pub(crate) fn reasons(model: &Model) -> Option<Chart> {
     names.extend((ranks.len() > COLORS).then(|| (color(COLORS), "all others")));
     let mut legend = legend(names);
     if left_out > 0 {
-        legend.push_str(&format!("<p>The {TOLD} functions with most misses are drawn; {left_out} more aren't.</p>"));
+        legend
+            .push_str(&format!("<p>The {EXPLAINED} functions with most misses are drawn; {left_out} more aren't.</p>"));
     }
     Some(Chart { svg: svg.finish("Misses by function and reason"), legend })
 }

@@ -1,7 +1,7 @@
 //! The parts of a page.
 
 use crate::commands::report::charts::{self, Chart};
-use crate::commands::report::gather::TOLD;
+use crate::commands::report::gather::EXPLAINED;
 use crate::commands::report::model::{Function, Model, UNUSED_DAYS};
 use crate::commands::report::page::columns::DIGITS;
 use crate::commands::report::survey::ROWS;
@@ -149,9 +149,9 @@ fn misses(model: &Model) -> Option<String> {
             escaped(function.why.as_deref().unwrap_or("–")).into_owned(),
         ])
     };
-    let rows: String = most.iter().take(TOLD).map(row).collect();
+    let rows: String = most.iter().take(EXPLAINED).map(row).collect();
     let head = ["Function", "Computed", "Spent", "What is stored took", "Why the newest entry was computed"];
-    let title = format!("The {TOLD} functions that compute most");
+    let title = format!("The {EXPLAINED} functions that compute most");
     Some(format!(
         "{reasons}<h3>{title}</h3>{}{}{}",
         plain_table(&title, &head, &rows),
@@ -274,7 +274,7 @@ fn space(model: &Model) -> Option<String> {
         format!("<h3>Size against last use</h3>{}", scrolled("Size against last use", &svg))
     });
     let unused = model.unused;
-    let told = match unused.entries {
+    let text = match unused.entries {
         0 => format!("No entry was unused for {UNUSED_DAYS} days."),
         _ => format!(
             "{} unused for {UNUSED_DAYS} days: {}, which took {} to compute.",
@@ -284,15 +284,15 @@ fn space(model: &Model) -> Option<String> {
         ),
     };
     let gc = command(&format!("ndcache gc --unused {UNUSED_DAYS}d --dry-run"));
-    Some(format!("{treemap}{age}<p>{told}</p>{gc}"))
+    Some(format!("{treemap}{age}<p>{text}</p>{gc}"))
 }
 
 fn lineage(model: &Model) -> Option<String> {
     let drawn = charts::lineage(model);
     let none = "No stored array is an argument of another stored call.";
     let drawn = drawn.map_or_else(|| format!("<p>{none}</p>"), |svg| {
-        let told = "Arrays that one function returned and another one took. Edges are as wide as the bytes are many, the bar in a node is as long as its function computed.";
-        format!("<p>{told}</p>{}", scrolled("Lineage by function", &svg))
+        let text = "Arrays that one function returned and another one took. Edges are as wide as the bytes are many, the bar in a node is as long as its function computed.";
+        format!("<p>{text}</p>{}", scrolled("Lineage by function", &svg))
     });
     let left_out = match model.lineage.left_out {
         0 => String::new(),
@@ -312,12 +312,12 @@ fn pictures(model: &Model) -> Option<String> {
         )
     };
     let figures: String = pictures.drawn.iter().map(figure).collect();
-    let mut told = "Colours go from the 2nd to the 98th percentile; NaN is magenta.".to_owned();
+    let mut text = "Colours go from the 2nd to the 98th percentile; NaN is magenta.".to_owned();
     if pictures.left_out > 0 {
-        told.push_str(&format!(" Not drawn: {} more.", several(pictures.left_out, "array")));
+        text.push_str(&format!(" Not drawn: {} more.", several(pictures.left_out, "array")));
     }
     if pictures.unreadable > 0 {
-        told.push_str(&format!(" {} can't be read: see <code>ndcache verify</code>.", count(pictures.unreadable)));
+        text.push_str(&format!(" {} can't be read: see <code>ndcache verify</code>.", count(pictures.unreadable)));
     }
-    Some(format!("<p>{told}</p><div class=\"pictures\">{figures}</div>"))
+    Some(format!("<p>{text}</p><div class=\"pictures\">{figures}</div>"))
 }

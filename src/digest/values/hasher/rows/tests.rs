@@ -9,7 +9,7 @@ use ndcache_macros::ContentHash;
 use proptest::prelude::*;
 use serde::Serialize;
 
-use crate::digest::arrays::tree::leaf;
+use crate::digest::tree::leaf;
 use crate::digest::values::content::{ContentHash, digest};
 use crate::digest::values::hasher::rows::tests::model::{Model, Names, Tree, alike_of, in_row, stream};
 use crate::digest::values::hasher::*;
@@ -62,7 +62,7 @@ impl<A: Model, B: Model> Model for (A, B) {
     }
 }
 
-/// Of what is no element of arrays.
+/// A type that is no element of arrays.
 impl<T: Model> Model for Vec<T> {
     const ALIKE: bool = false;
     fn tree(&self) -> Tree {

@@ -12,7 +12,7 @@ use crate::digest::values::tag::Tag;
 use crate::digest::values::text::Text;
 
 /// A map under way.
-pub(super) struct Entries<'a> {
+pub(super) struct OutlineEntries<'a> {
     pub(super) text: &'a mut Text,
     pub(super) hasher: &'a mut ContentHasher,
     pub(super) key: Option<(Rank, Digest)>,
@@ -28,7 +28,7 @@ fn digest_of<T: Serialize + ?Sized>(value: &T) -> Done<Digest> {
     hasher.take().map_err(|_| Stopped)
 }
 
-impl ser::SerializeMap for Entries<'_> {
+impl ser::SerializeMap for OutlineEntries<'_> {
     type Ok = ();
     type Error = Stopped;
 

@@ -6,19 +6,19 @@ use serde::{Serialize, ser};
 
 use crate::digest::values::canonical::feed_bare;
 use crate::digest::values::hasher::ContentHasher;
-use crate::digest::values::outline::Step;
+use crate::digest::values::outline::PartStep;
 use crate::digest::values::outline::by_serde::{Done, Outliner, Stopped, serialized};
 use crate::digest::values::text::Text;
 
 /// Fields under way, behind the name of what has them.
-pub(super) struct Fields<'a> {
+pub(super) struct OutlineFields<'a> {
     pub(super) text: &'a mut Text,
     pub(super) open: &'static str,
     pub(super) close: &'static str,
     pub(super) position: usize,
 }
 
-impl Fields<'_> {
+impl OutlineFields<'_> {
     fn field<T: Serialize + ?Sized>(&mut self, name: Option<&'static str>, value: &T) -> Done {
         let position = self.position.to_string();
         self.text.display(if self.position > 0 { ", " } else { self.open });
@@ -26,7 +26,7 @@ impl Fields<'_> {
         if let Some(name) = name {
             self.text.display(format_args!("{name}: "));
         }
-        self.text.serde_part(&Step::Field(name.unwrap_or(&position)), value);
+        self.text.serde_part(&PartStep::Field(name.unwrap_or(&position)), value);
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl Fields<'_> {
 
 macro_rules! fields {
     ($($trait:ident $method:ident ($($name:ident)?);)*) => {$(
-        impl ser::$trait for Fields<'_> {
+        impl ser::$trait for OutlineFields<'_> {
             type Ok = ();
             type Error = Stopped;
 
@@ -64,7 +64,7 @@ fields! {
 
 /// A struct under way.
 pub(super) enum Struct<'a> {
-    Plain(Fields<'a>),
+    Plain(OutlineFields<'a>),
     /// What looks like an array of ndarray: `v`, its version; `dim`, the lengths of its axes; `data`, its elements.
     Array {
         text: &'a mut Text,

@@ -7,11 +7,11 @@ use serde::{Serialize, ser};
 use crate::digest::values::canonical::feed_bare;
 use crate::digest::values::hasher::ContentHasher;
 use crate::digest::values::outline::by_serde::{Done, Stopped, element, serialized};
-use crate::digest::values::outline::{LISTED, Step};
+use crate::digest::values::outline::{LISTED, PartStep};
 use crate::digest::values::text::Text;
 
 /// A sequence, an array or a tuple under way.
-pub(super) struct Items<'a> {
+pub(super) struct OutlineItems<'a> {
     pub(super) text: &'a mut Text,
     pub(super) hasher: &'a mut ContentHasher,
     /// Whether the items are parts; else they are one leaf.
@@ -24,7 +24,7 @@ pub(super) struct Items<'a> {
     pub(super) position: usize,
 }
 
-impl Items<'_> {
+impl OutlineItems<'_> {
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let position = self.position;
         self.position += 1;
@@ -45,8 +45,8 @@ impl Items<'_> {
         }
         self.text.comma(position);
         match self.named {
-            true => self.text.serde_part(&Step::Field(&position.to_string()), value),
-            false => self.text.serde_part(&Step::Index(position), value),
+            true => self.text.serde_part(&PartStep::Field(&position.to_string()), value),
+            false => self.text.serde_part(&PartStep::Index(position), value),
         }
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Items<'_> {
     }
 }
 
-impl ser::SerializeSeq for Items<'_> {
+impl ser::SerializeSeq for OutlineItems<'_> {
     type Ok = ();
     type Error = Stopped;
 
@@ -95,7 +95,7 @@ impl ser::SerializeSeq for Items<'_> {
     }
 }
 
-impl ser::SerializeTuple for Items<'_> {
+impl ser::SerializeTuple for OutlineItems<'_> {
     type Ok = ();
     type Error = Stopped;
 

@@ -14,11 +14,11 @@ use serde::{Serialize, Serializer, ser};
 
 use crate::digest::values::canonical::feed_bare;
 use crate::digest::values::hasher::{ContentHasher, Sum};
-use crate::digest::values::outline::{CUT, LISTED, Step};
+use crate::digest::values::outline::{CUT, LISTED, PartStep};
 use crate::digest::values::text::Text;
-use entries::Entries;
-use fields::{Fields, Struct};
-use items::Items;
+use entries::OutlineEntries;
+use fields::{OutlineFields, Struct};
+use items::OutlineItems;
 
 /// Describes what serde knows of a value.
 pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T, text: &mut Text) {
@@ -39,7 +39,7 @@ impl Text {
     }
 
     /// Describes a part that serde knows.
-    fn serde_part<T: Serialize + ?Sized>(&mut self, step: &Step<'_>, value: &T) {
+    fn serde_part<T: Serialize + ?Sized>(&mut self, step: &PartStep<'_>, value: &T) {
         self.part(step, |part| serialized(value, part), |hasher| feed_bare(value, hasher));
     }
 }
@@ -109,12 +109,12 @@ impl<'a> Outliner<'a> {
         done
     }
 
-    fn fields(self, name: &str, open: &'static str, close: &'static str) -> Fields<'a> {
+    fn fields(self, name: &str, open: &'static str, close: &'static str) -> OutlineFields<'a> {
         self.text.display(name);
-        Fields { text: self.text, open, close, position: 0 }
+        OutlineFields { text: self.text, open, close, position: 0 }
     }
 
-    fn items(self, len: usize, brackets: [&'static str; 2], named: bool) -> Items<'a> {
+    fn items(self, len: usize, brackets: [&'static str; 2], named: bool) -> OutlineItems<'a> {
         let Self { text, hasher, axes, .. } = self;
         let [open, close] = brackets;
         let listed = axes.is_none() && len <= LISTED;
@@ -123,7 +123,7 @@ impl<'a> Outliner<'a> {
             text.display(open);
         }
         let label = axes.unwrap_or_else(|| len.to_string());
-        Items { text, hasher, listed, label, close, named, position: 0 }
+        OutlineItems { text, hasher, listed, label, close, named, position: 0 }
     }
 }
 
@@ -140,13 +140,13 @@ macro_rules! numbers {
 impl<'a> Serializer for Outliner<'a> {
     type Ok = ();
     type Error = Stopped;
-    type SerializeSeq = Items<'a>;
-    type SerializeTuple = Items<'a>;
-    type SerializeTupleStruct = Fields<'a>;
-    type SerializeTupleVariant = Fields<'a>;
-    type SerializeMap = Entries<'a>;
+    type SerializeSeq = OutlineItems<'a>;
+    type SerializeTuple = OutlineItems<'a>;
+    type SerializeTupleStruct = OutlineFields<'a>;
+    type SerializeTupleVariant = OutlineFields<'a>;
+    type SerializeMap = OutlineEntries<'a>;
     type SerializeStruct = Struct<'a>;
-    type SerializeStructVariant = Fields<'a>;
+    type SerializeStructVariant = OutlineFields<'a>;
 
     numbers! {
         serialize_bool, bool, bool;
@@ -220,31 +220,37 @@ impl<'a> Serializer for Outliner<'a> {
         self.holds(variant, variant, value)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Done<Items<'a>> {
+    fn serialize_seq(self, len: Option<usize>) -> Done<OutlineItems<'a>> {
         Ok(self.items(len.unwrap_or(0), ["[", "]"], false))
     }
 
-    fn serialize_tuple(self, len: usize) -> Done<Items<'a>> {
+    fn serialize_tuple(self, len: usize) -> Done<OutlineItems<'a>> {
         let is_array = self.of.trim_start_matches('&').starts_with('[');
         Ok(self.items(len, if is_array { ["[", "]"] } else { ["(", ")"] }, !is_array))
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Done<Fields<'a>> {
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Done<OutlineFields<'a>> {
         Ok(self.fields(name, "(", ")"))
     }
 
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Done<Fields<'a>> {
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Done<OutlineFields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, "(", ")"))
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Done<Entries<'a>> {
+    fn serialize_map(self, len: Option<usize>) -> Done<OutlineEntries<'a>> {
         let Self { text, hasher, .. } = self;
         let sum = len.filter(|&len| len > LISTED).map(|_| Sum::default());
         if sum.is_some() {
             text.display(format_args!("map of {}", len.unwrap_or_default()));
         }
-        Ok(Entries { text, hasher, key: None, sum, listed: Vec::new() })
+        Ok(OutlineEntries { text, hasher, key: None, sum, listed: Vec::new() })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Done<Struct<'a>> {
@@ -254,7 +260,13 @@ impl<'a> Serializer for Outliner<'a> {
         Ok(Struct::Plain(self.fields(name, " { ", " }")))
     }
 
-    fn serialize_struct_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Done<Fields<'a>> {
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Done<OutlineFields<'a>> {
         self.text.head(format_args!("variant {variant}"));
         Ok(self.fields(variant, " { ", " }"))
     }

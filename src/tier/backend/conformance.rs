@@ -73,17 +73,22 @@ impl Suite<'_> {
 
     fn nothing(&self) -> Result<()> {
         let absent = self.get(NAMES[1], None);
-        expect(matches!(absent, Err(Fault::Absent)), "`get` of what isn't there", "`Fault::Absent`", &told(&absent))?;
+        expect(
+            matches!(absent, Err(Fault::Absent)),
+            "`get` of what isn't there",
+            "`Fault::Absent`",
+            &outcome(&absent),
+        )?;
         let deleted = self.delete(NAMES[1]);
         let is_right = matches!(deleted, Ok(()) | Err(Fault::Absent));
-        expect(is_right, "`delete` of what isn't there", "no error", &told(&deleted))
+        expect(is_right, "`delete` of what isn't there", "no error", &outcome(&deleted))
     }
 
     /// An object is what was put last.
     fn there_and_back(&self, name: &str, len: usize) -> Result<()> {
         for (seed, len) in [(1, len), (2, len / 2), (3, len + 3), (4, len)] {
             let put = self.put(name, &painted(seed, len));
-            expect(put.is_ok(), "`put`", "no error", &told(&put))?;
+            expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
             self.expect_object(name, &painted(seed, len))?;
         }
         Ok(())
@@ -96,13 +101,13 @@ impl Suite<'_> {
         let expected = match put {
             Err(Fault::Exists) => &old,
             Ok(_) => &new,
-            put => return expect(false, "`put` with `IfAbsent` of what is there", "`Fault::Exists`", &told(&put)),
+            put => return expect(false, "`put` with `IfAbsent` of what is there", "`Fault::Exists`", &outcome(&put)),
         };
         self.expect_object(name, expected)?;
         let deleted = self.delete(name);
-        expect(deleted.is_ok(), "`delete`", "no error", &told(&deleted))?;
+        expect(deleted.is_ok(), "`delete`", "no error", &outcome(&deleted))?;
         let put = self.backend.put(&Put::new(&self.of(name), until()).if_absent(), &new);
-        expect(put.is_ok(), "`put` with `IfAbsent` of what isn't there", "no error", &told(&put))?;
+        expect(put.is_ok(), "`put` with `IfAbsent` of what isn't there", "no error", &outcome(&put))?;
         self.expect_object(name, &new)
     }
 
@@ -112,12 +117,12 @@ impl Suite<'_> {
         }
         let whole = painted(6, 100_000);
         let put = self.put(name, &whole);
-        expect(put.is_ok(), "`put`", "no error", &told(&put))?;
+        expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
         for (from, to) in [(0, 1), (0, 100_000), (99_999, 100_000), (4096, 70_001)] {
             let what = format!("`get` of the range {from}..{to}");
             let part = self.get(name, Some((from, to)));
             let is_right = part.as_ref().is_ok_and(|part| *part == whole[from..to]);
-            expect(is_right, &what, "these bytes", &told(&part))?;
+            expect(is_right, &what, "these bytes", &outcome(&part))?;
         }
         Ok(())
     }
@@ -126,18 +131,18 @@ impl Suite<'_> {
     fn cancelled(&self, name: &str) -> Result<()> {
         let (whole, mut few) = (painted(4, 5 << 20), Few { left: 1000 });
         let put = self.put(name, &whole);
-        expect(put.is_ok(), "`put`", "no error", &told(&put))?;
+        expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
         let got = self.backend.get(&Get::new(&self.of(name), 1000, until()), &mut few);
-        expect(got.is_err(), "`get` for a reader that takes no more", "an error", &told(&got))
+        expect(got.is_err(), "`get` for a reader that takes no more", "an error", &outcome(&got))
     }
 
     /// What can't be read isn't put, and what was there stays.
     fn body_that_fails(&self, name: &str) -> Result<()> {
         let old = painted(7, 4000);
         let put = self.put(name, &old);
-        expect(put.is_ok(), "`put`", "no error", &told(&put))?;
+        expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
         let put = self.backend.put(&Put::new(&self.of(name), until()), &Torn);
-        expect(put.is_err(), "`put` of a body that can't be read", "an error", &told(&put))?;
+        expect(put.is_err(), "`put` of a body that can't be read", "an error", &outcome(&put))?;
         self.expect_object(name, &old)
     }
 
@@ -155,7 +160,7 @@ impl Suite<'_> {
                 Err(Fault::Unsupported) => return Ok(()),
                 Ok(None) => break,
                 Ok(more) => token = more,
-                Err(_) => return expect(false, "`list`", "no error", &told(&listed)),
+                Err(_) => return expect(false, "`list`", "no error", &outcome(&listed)),
             }
         }
         found.sort();
@@ -165,14 +170,14 @@ impl Suite<'_> {
         let len = found.iter().find(|(name, _)| *name == self.of(NAMES[1])).map(|(_, len)| *len);
         expect(len == Some(4000), "`list`", "4000 bytes of an object", &format!("{len:?}"))?;
         let stopped = self.backend.list(&List::new(&self.folder, until()), &mut |_| Err(Fault::Late));
-        expect(stopped.is_err(), "`list` for a reader that wants no more", "an error", &told(&stopped))
+        expect(stopped.is_err(), "`list` for a reader that wants no more", "an error", &outcome(&stopped))
     }
 
     /// Readers see one of those that are put at the same time.
     fn whole_or_not_at_all(&self, name: &str) -> Result<()> {
         let bodies: Vec<_> = (0..3).map(|seed| painted(20 + seed, 300_000 + usize::from(seed))).collect();
         let put = self.put(name, &bodies[0]);
-        expect(put.is_ok(), "`put`", "no error", &told(&put))?;
+        expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
         let seen: Vec<_> = thread::scope(|scope| {
             for body in &bodies {
                 scope.spawn(|| (0..4).for_each(|_| drop(self.put(name, body))));
@@ -181,15 +186,15 @@ impl Suite<'_> {
         });
         seen.iter().chain([&self.get(name, None)]).try_for_each(|seen| {
             let is_right = seen.as_ref().is_ok_and(|seen| bodies.contains(seen));
-            expect(is_right, "`get` while others put", "one of the objects, whole", &told(seen))
+            expect(is_right, "`get` while others put", "one of the objects, whole", &outcome(seen))
         })
     }
 
     fn gone(&self, name: &str) -> Result<()> {
         let deleted = self.delete(name);
-        expect(deleted.is_ok(), "`delete`", "no error", &told(&deleted))?;
+        expect(deleted.is_ok(), "`delete`", "no error", &outcome(&deleted))?;
         let absent = self.get(name, None);
-        expect(matches!(absent, Err(Fault::Absent)), "`get` of what was deleted", "`Fault::Absent`", &told(&absent))
+        expect(matches!(absent, Err(Fault::Absent)), "`get` of what was deleted", "`Fault::Absent`", &outcome(&absent))
     }
 
     fn clean(&self) {
@@ -227,7 +232,7 @@ impl Suite<'_> {
     fn expect_object(&self, name: &str, expected: &[u8]) -> Result<()> {
         let got = self.get(name, None);
         let is_right = got.as_ref().is_ok_and(|got| got == expected);
-        expect(is_right, "`get`", &format!("the {} bytes that were put last", expected.len()), &told(&got))
+        expect(is_right, "`get`", &format!("the {} bytes that were put last", expected.len()), &outcome(&got))
     }
 }
 
@@ -278,7 +283,7 @@ fn painted(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8 ^ seed).collect()
 }
 
-fn told<T>(found: &Result<T, Fault>) -> String {
+fn outcome<T>(found: &Result<T, Fault>) -> String {
     match found {
         Ok(_) => "something else, or no error".to_owned(),
         Err(fault) => format!("{}: {fault}", fault.class()),

@@ -2,12 +2,10 @@
 
 use crate::error::Error;
 use crate::store::name::split;
-use crate::store::root::Root;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, Result, retry_on_intr};
 use std::path::Path;
-use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,22 +24,6 @@ pub(crate) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFl
 /// A blob that nobody else has: never another's file, never what a link points to.
 pub(crate) const CREATE: OFlags = OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::CLOEXEC);
 
-/// A folder on the way to a blob: the root itself, or one below it.
-#[derive(Debug)]
-pub(crate) enum Folder {
-    Root(Arc<Root>),
-    Below(OwnedFd),
-}
-
-impl AsFd for Folder {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Root(root) => root.as_fd(),
-            Self::Below(folder) => folder.as_fd(),
-        }
-    }
-}
-
 /// Opens `name`, a checked one, below `root`. A symbolic link anywhere on the way, at the end too, is `ELOOP`.
 pub(crate) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     #[cfg(target_os = "linux")]
@@ -57,7 +39,7 @@ pub(crate) fn open(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) 
     open_stepwise(root, name, flags, mode)
 }
 
-/// Whether this process has been told that the system has no `openat2`.
+/// Whether this process has seen that the system has no `openat2`.
 #[cfg(target_os = "linux")]
 static LACKS_OPENAT2: AtomicBool = AtomicBool::new(false);
 
@@ -65,7 +47,7 @@ static LACKS_OPENAT2: AtomicBool = AtomicBool::new(false);
 fn open_at_once(root: BorrowedFd<'_>, name: &str, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     // `O_NOFOLLOW` is left out on purpose: with it a link in a folder's place is `ENOTDIR`, without it `ELOOP`.
     //
-    // `RESOLVE_BENEATH` would say nothing more: a `Name` has no `..` and doesn't begin at the file system's root, so
+    // `RESOLVE_BENEATH` would say nothing more: a `BlobName` has no `..` and doesn't begin at the file system's root, so
     // that only a link could lead out. It takes 0.16 µs, of 2.3.
     retry_on_intr(|| fs::openat2(root, name, flags, mode, fs::ResolveFlags::NO_SYMLINKS))
 }
@@ -112,4 +94,10 @@ pub(crate) fn fault(action: &str, path: &Path, errno: Errno) -> Error {
 
 pub(crate) fn not_regular(path: &Path) -> Error {
     Error::damaged(format!("`{}` is not a regular file", path.display()))
+}
+
+/// Permission bits, as the system takes them.
+#[allow(clippy::useless_conversion)] // `RawMode` has 16 bits on macOS
+pub(crate) fn mode(bits: u16) -> Mode {
+    Mode::from_raw_mode(bits.into())
 }

@@ -1,21 +1,26 @@
-//! What is to be sent to the tiers of one memory.
+//! What is to be sent to the tiers of one memory, noted just before an entry is published; `queue` has the notes of one
+//! tier.
+
+pub(super) mod queue;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
-use crate::record::Record;
+use crate::record::{Record, nanoseconds_since_1970};
 use crate::stats::counts::Counters;
 use crate::stats::printer::Printer;
-use crate::store::{Disk, Kind};
+use crate::store::{Disk, FileKind};
 use crate::threads::fork::ForkMutex;
 use crate::tier::place::{Place, queue_folder};
-use crate::tier::read::expires_soon;
-use crate::tier::write::queue::{Job, Queue};
 use crate::tier::{Tier, Trouble};
+use queue::{Job, Queue};
+
+/// Results that expire sooner aren't fetched, and aren't put there.
+const EXPIRES_SOON: Duration = Duration::from_secs(60);
 
 /// The tiers of a memory, with the queues of those that it may write.
 pub(crate) struct Outbox {
@@ -128,7 +133,7 @@ impl Outbox {
     pub(crate) fn queued_elsewhere(&self) -> u64 {
         let own = queue_folder("");
         let own = own.rsplit('/').next().unwrap_or_default();
-        let ids = self.disk.list("t").unwrap_or_default().into_iter().filter(|item| item.kind == Kind::Folder);
+        let ids = self.disk.list("t").unwrap_or_default().into_iter().filter(|item| item.kind == FileKind::Folder);
         let others = ids.map(|item| format!("t/{}/{own}", item.name));
         let others = others.filter(|path| !self.folders.iter().any(|folder| folder.path == *path));
         let private = others.filter(|path| self.disk.is_private(path).unwrap_or(false));
@@ -175,3 +180,9 @@ impl Outbox {
 // A backend that panics isn't asked again.
 impl std::panic::UnwindSafe for Outbox {}
 impl std::panic::RefUnwindSafe for Outbox {}
+
+/// Whether a call made inside it expires within a minute.
+pub(super) fn expires_soon(record: &Record) -> bool {
+    let soon = SystemTime::now() + EXPIRES_SOON;
+    record.expires.is_some_and(|at| at < nanoseconds_since_1970(soon))
+}

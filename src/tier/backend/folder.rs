@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Disk, Durability, Kind, expanded};
+use crate::store::{Disk, Durability, FileKind, expanded};
 use crate::tier::{Advice, Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, Put, Stored, Token, When};
 
 /// A folder, on a file server or another disk.
@@ -190,9 +190,9 @@ impl FolderWalk<'_> {
         for item in items {
             let name = if folder.is_empty() { item.name } else { format!("{folder}/{}", item.name) };
             match item.kind {
-                Kind::Folder if depth > 0 => self.below(&name, depth - 1)?,
+                FileKind::Folder if depth > 0 => self.below(&name, depth - 1)?,
                 // One that isn't whole yet is no object.
-                Kind::File if !name.ends_with(".tmp") => self.file(&name)?,
+                FileKind::File if !name.ends_with(".tmp") => self.file(&name)?,
                 _ => {}
             }
         }

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::entry::site::Site;
 use crate::error::Result;
 use crate::key::Key;
-use crate::store::{Disk, Kind};
+use crate::store::{Disk, FileKind};
 use crate::threads::fork::Process;
 
 /// How long a process may take for one file of an entry before another one takes over.
@@ -19,32 +19,32 @@ const STALE: Duration = Duration::from_secs(900);
 
 /// An entry that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Job {
+pub(in crate::tier) struct Job {
     /// Its function's folder, without `f/`.
     function: String,
     key: Key,
     /// When the entry was made that is to be sent: an older one that stands there is about to be replaced.
-    pub(super) created: Option<u64>,
+    pub(in crate::tier) created: Option<u64>,
     /// In place of what is there.
-    pub(super) replace: bool,
+    pub(in crate::tier) replace: bool,
 }
 
 /// A job that this process has taken, and the file that says so.
-pub(super) struct Claim {
-    pub(super) job: Job,
+pub(in crate::tier) struct Claim {
+    pub(in crate::tier) job: Job,
     file: String,
     /// When it was noted; known as long as it is young.
-    pub(super) noted: SystemTime,
+    pub(in crate::tier) noted: SystemTime,
 }
 
 impl Claim {
     /// When the entry was made that is to be sent.
-    pub(super) fn made(&self) -> SystemTime {
+    pub(in crate::tier) fn made(&self) -> SystemTime {
         self.job.created.map_or(self.noted, |created| SystemTime::UNIX_EPOCH + Duration::from_nanos(created))
     }
 
     /// Whether it was noted within that time.
-    pub(super) fn is_younger_than(&self, age: Duration) -> bool {
+    pub(in crate::tier) fn is_younger_than(&self, age: Duration) -> bool {
         match SystemTime::now().duration_since(self.noted) {
             Ok(since) => since < age,
             // By the clock of a file server that is ahead.
@@ -54,12 +54,12 @@ impl Claim {
 }
 
 impl Job {
-    pub(super) fn new(site: &Site, created: u64, replace: bool) -> Self {
+    pub(in crate::tier) fn new(site: &Site, created: u64, replace: bool) -> Self {
         let function = site.folder().strip_prefix("f/").unwrap_or(site.folder()).to_owned();
         Self { function, key: site.key(), created: Some(created), replace }
     }
 
-    pub(super) fn site(&self) -> Site {
+    pub(in crate::tier) fn site(&self) -> Site {
         Site::new(format!("f/{}", self.function), self.key)
     }
 
@@ -85,20 +85,20 @@ impl Job {
 /// The notes of one tier.
 #[derive(Clone, Copy)]
 pub(in crate::tier) struct Queue<'a> {
-    pub(super) disk: &'a Disk,
+    pub(in crate::tier) disk: &'a Disk,
     /// Its folder.
-    pub(super) folder: &'a str,
+    pub(in crate::tier) folder: &'a str,
 }
 
 impl Queue<'_> {
-    pub(super) fn add(&self, job: &Job) -> Result<()> {
+    pub(in crate::tier) fn add(&self, job: &Job) -> Result<()> {
         self.disk.leave(&self.path(&job.name()))
     }
 
     /// What nobody has taken, and how many others there are. What was taken by a process that is gone is given back.
-    pub(super) fn jobs(&self) -> Result<(Vec<Job>, u64)> {
+    pub(in crate::tier) fn jobs(&self) -> Result<(Vec<Job>, u64)> {
         let (mut jobs, mut taken) = (Vec::new(), 0);
-        for item in self.disk.list(self.folder)?.into_iter().filter(|item| item.kind == Kind::File) {
+        for item in self.disk.list(self.folder)?.into_iter().filter(|item| item.kind == FileKind::File) {
             match item.name.strip_suffix(".c").and_then(|name| name.rsplit_once('.')) {
                 None => jobs.extend(Job::parse(&item.name)),
                 Some((name, owner)) => match Job::parse(name) {
@@ -121,11 +121,11 @@ impl Queue<'_> {
             Job::parse(taken.map_or(name, |(name, _)| name)).is_some()
         };
         let items = self.disk.list(self.folder).unwrap_or_default();
-        items.iter().filter(|item| item.kind == Kind::File && is_job(&item.name)).count() as u64
+        items.iter().filter(|item| item.kind == FileKind::File && is_job(&item.name)).count() as u64
     }
 
     /// Takes a job; `None` if another one was faster.
-    pub(super) fn claim(&self, job: &Job) -> Result<Option<Claim>> {
+    pub(in crate::tier) fn claim(&self, job: &Job) -> Result<Option<Claim>> {
         let file = self.path(&format!("{}.{}.c", job.name(), self.owner()));
         if !self.disk.rename_within(&self.path(&job.name()), &file)? {
             return Ok(None);
@@ -139,17 +139,17 @@ impl Queue<'_> {
     }
 
     /// Says that it is under way still.
-    pub(super) fn hold(&self, claim: &Claim) {
+    pub(in crate::tier) fn hold(&self, claim: &Claim) {
         let _ = self.disk.touch(&claim.file);
     }
 
     /// There is nothing to be done for it any more.
-    pub(super) fn done(&self, claim: &Claim) -> Result<()> {
+    pub(in crate::tier) fn done(&self, claim: &Claim) -> Result<()> {
         self.disk.remove(&claim.file).map(drop)
     }
 
     /// Leaves it to be done later.
-    pub(super) fn give_back(&self, claim: &Claim) -> Result<()> {
+    pub(in crate::tier) fn give_back(&self, claim: &Claim) -> Result<()> {
         self.disk.rename_within(&claim.file, &self.path(&claim.job.name())).map(drop)
     }
 

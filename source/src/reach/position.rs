@@ -14,7 +14,7 @@ use crate::symbol::Symbol;
 pub use copies::Copies;
 pub(super) use copies::copies;
 
-/// What is looked for at a place.
+/// What is looked for at a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sought {
     /// A function, or the macro that makes it.
@@ -26,9 +26,9 @@ pub enum Sought {
     Closure,
 }
 
-/// Where an item's name stands, as the compiler tells a macro.
+/// Where an item's name stands, as the compiler reports it to a macro.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// The file, relative to the compiler's folder or not.
     pub file: PathBuf,
     /// The line, counted from one.
@@ -50,27 +50,27 @@ pub(super) fn items_by_file(index: &Index) -> Vec<Vec<ItemId>> {
     items
 }
 
-/// What is found at a place.
+/// What is found at a position.
 pub(super) struct Roots {
     pub(super) items: Vec<ItemId>,
     /// Whether it is what was looked for, and not what makes it or what it stands in.
     pub(super) is_sought: bool,
 }
 
-/// The functions of that name whose lines hold the place, the innermost ones; else the macro, or the call of one, that
+/// The functions of that name whose lines hold the position, the innermost ones; else the macro, or the call of one, that
 /// makes the function; else the item in whose body it stands. A file that two modules have gives one of each.
-pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place) -> Result<Roots> {
-    let name = index.symbols.find_name(&place.name);
+pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], position: &Position) -> Result<Roots> {
+    let name = index.symbols.find_name(&position.name);
     let mut sought = Vec::new();
     let (mut calls, mut around) = (Vec::new(), Vec::new());
-    for file in files(index, &place.file) {
+    for file in files(index, &position.file) {
         for &id in &items_by_file[file] {
             let item = index.item(id);
-            if !holds(index, item, place.line) {
+            if !holds(index, item, position.line) {
                 continue;
             }
             match item.kind {
-                _ if is_sought(index, item, place, name) => sought.push(id),
+                _ if is_sought(index, item, position, name) => sought.push(id),
                 ItemKind::Call | ItemKind::Macro => calls.push(id),
                 ItemKind::Fn | ItemKind::Const | ItemKind::Static => around.push(id),
                 _ => {}
@@ -78,61 +78,61 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], place: &Place)
         }
     }
     let is_sought = !sought.is_empty();
-    let exact = |&id: &ItemId| is_at_column(index, index.item(id), place);
+    let exact = |&id: &ItemId| is_at_column(index, index.item(id), position);
     if sought.iter().any(exact) {
         sought.retain(exact);
     }
     let found = [sought, calls, around].into_iter().find(|found| !found.is_empty());
     let items = innermost(index, found.unwrap_or_default());
-    let items = items.ok_or_else(|| Error::nowhere(&place.file, place.line, &place.name))?;
+    let items = items.ok_or_else(|| Error::nowhere(&position.file, position.line, &position.name))?;
     Ok(Roots { items, is_sought })
 }
 
 /// What the blocks declare that stand around an item which a body declares: in a sibling block another one may stand that
 /// looks the same.
-pub(super) fn blocks(index: &Index, roots: &Roots, place: &Place) -> Vec<Step> {
+pub(super) fn blocks(index: &Index, roots: &Roots, position: &Position) -> Vec<Step> {
     let mut found = Vec::new();
     for &id in roots.items.iter().filter(|_| !roots.is_sought) {
         let item = index.item(id);
-        if let Some(at) = token(index, item.file, (item.keyword as usize + 2, item.to as usize), place) {
+        if let Some(at) = token(index, item.file, (item.keyword as usize + 2, item.to as usize), position) {
             found.extend(elsewhere::blocks(index, id, (at as u32, at as u32 + 1)));
         }
     }
     found
 }
 
-/// The token between `from` and `to` that says the name where the place is; if none has the column, the first of the line.
-fn token(index: &Index, file: u32, (from, to): (usize, usize), place: &Place) -> Option<usize> {
-    let (file, name) = (&index.files[file as usize], index.symbols.find_name(&place.name));
-    let says = |at: usize| match place.sought {
-        Sought::Closure => file.tokens[at].kind == Kind::Literal && file.text_of(at) == place.name,
+/// The token between `from` and `to` that says the name where the position is; if none has the column, the first of the line.
+fn token(index: &Index, file: u32, (from, to): (usize, usize), position: &Position) -> Option<usize> {
+    let (file, name) = (&index.files[file as usize], index.symbols.find_name(&position.name));
+    let says = |at: usize| match position.sought {
+        Sought::Closure => file.tokens[at].kind == Kind::Literal && file.text_of(at) == position.name,
         Sought::Function | Sought::Item => Some(file.symbol(at)) == name,
     };
-    let on_line: Vec<usize> = (from..to).filter(|&at| says(at) && file.line(at) == place.line).collect();
-    on_line.iter().find(|&&at| file.column(at) == place.column).or(on_line.first()).copied()
+    let on_line: Vec<usize> = (from..to).filter(|&at| says(at) && file.line(at) == position.line).collect();
+    on_line.iter().find(|&&at| file.column(at) == position.column).or(on_line.first()).copied()
 }
 
-/// Whether what names the item stands in the column of the place: several of one name may stand in a line.
-fn is_at_column(index: &Index, item: &Item, place: &Place) -> bool {
+/// Whether what names the item stands in the column of the position: several of one name may stand in a line.
+fn is_at_column(index: &Index, item: &Item, position: &Position) -> bool {
     let file = index.file_of(item);
     let named = match item.kind {
         ItemKind::Closure => item.from as usize - 2,
         ItemKind::Impl => item.keyword as usize,
         _ => item.keyword as usize + 1,
     };
-    file.line(named) == place.line && file.column(named) == place.column
+    file.line(named) == position.line && file.column(named) == position.column
 }
 
-fn is_sought(index: &Index, item: &Item, place: &Place, name: Option<Symbol>) -> bool {
+fn is_sought(index: &Index, item: &Item, position: &Position, name: Option<Symbol>) -> bool {
     let file = index.file_of(item);
     let is_named = Some(item.name) == name && item.name != Symbol::NONE;
-    match (place.sought, item.kind) {
-        (_, ItemKind::Fn) => is_named && place.sought != Sought::Closure,
+    match (position.sought, item.kind) {
+        (_, ItemKind::Fn) => is_named && position.sought != Sought::Closure,
         (Sought::Closure, ItemKind::Closure) => {
             let literal = item.from as usize - 2;
-            file.text_of(literal) == place.name && file.line(literal) == place.line
+            file.text_of(literal) == position.name && file.line(literal) == position.line
         }
-        (Sought::Item, ItemKind::Impl) => place.name == "impl" && file.line(item.keyword as usize) == place.line,
+        (Sought::Item, ItemKind::Impl) => position.name == "impl" && file.line(item.keyword as usize) == position.line,
         (
             Sought::Item,
             ItemKind::Const

@@ -34,14 +34,14 @@ use crate::tier::{Backend, Body, Deadline, Each, Fault, Get, Got, List, Listed, 
 #[derive(Clone)]
 pub struct MemoryBackend {
     name: String,
-    objects: Shared,
+    objects: SharedObjects,
 }
 
 type Objects = BTreeMap<String, (Arc<[u8]>, SystemTime)>;
-type Shared = Arc<ForkMutex<Objects>>;
+type SharedObjects = Arc<ForkMutex<Objects>>;
 
 /// The places that have a name, which last as long as the process: one name is one place, as its queue has it.
-static NAMED: LazyLock<ForkMutex<BTreeMap<String, Shared>>> = LazyLock::new(ForkMutex::default);
+static NAMED: LazyLock<ForkMutex<BTreeMap<String, SharedObjects>>> = LazyLock::new(ForkMutex::default);
 
 /// How many objects one page of a list has.
 const PAGE: usize = 1000;

@@ -14,8 +14,8 @@ use crate::symbol::{Set, Symbol};
 
 /// One part for each item, however many scopes it counts in.
 pub(super) fn parts(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Part> {
-    let mut told: Set<ItemId> = Set::default();
-    let firsts = growth.grown.iter().enumerate().filter(|(_, grown)| told.insert(grown.node.item));
+    let mut seen: Set<ItemId> = Set::default();
+    let firsts = growth.grown.iter().enumerate().filter(|(_, grown)| seen.insert(grown.node.item));
     firsts.map(|(number, _)| part(resolver, growth, number)).collect()
 }
 
@@ -34,7 +34,7 @@ pub(super) fn part(resolver: &Resolver<'_>, growth: &Growth<'_>, number: usize) 
         digest: resolver.content(grown.node.item),
         guards: guards(index, grown.node.item)
             .into_iter()
-            .filter(|guard| is_told(index, grown.node.item, guard))
+            .filter(|guard| is_given(index, grown.node.item, guard))
             .collect(),
         facts: seen(resolver, grown.node.item, resolver.facts(grown.node.item)),
         passed: seen(resolver, grown.node.item, resolver.passed(grown.node.item).facts),
@@ -47,7 +47,7 @@ fn guards(index: &Index, id: ItemId) -> Vec<String> {
 }
 
 /// Whether the crate that is compiled can look a predicate up.
-fn is_told(index: &Index, id: ItemId, predicate: &str) -> bool {
+fn is_given(index: &Index, id: ItemId, predicate: &str) -> bool {
     let file = index.file_of(index.item(id));
     file.krate == OWN || cfg::is_shared(predicate, index.session_of(file))
 }
@@ -60,7 +60,7 @@ fn seen(resolver: &Resolver<'_>, id: ItemId, facts: Vec<Fact>) -> Vec<Fact> {
     }
     let session = index.session_of(index.file_of(index.item(id)));
     let facts = facts.into_iter().filter(|fact| match fact {
-        Fact::Cfg(predicate, None) => is_told(index, id, predicate),
+        Fact::Cfg(predicate, None) => is_given(index, id, predicate),
         _ => true,
     });
     let facts = facts.map(|fact| match fact {
@@ -81,7 +81,7 @@ pub(super) fn settings(resolver: &Resolver<'_>, growth: &Growth<'_>) -> Vec<Unse
             _ => None,
         });
         let name = &index.session_of(index.file_of(index.item(id))).crate_name;
-        let hidden = undecided.chain(guards(index, id)).filter(|predicate| !is_told(index, id, predicate));
+        let hidden = undecided.chain(guards(index, id)).filter(|predicate| !is_given(index, id, predicate));
         found.extend(hidden.map(|predicate| Unseen::Setting(name.clone(), predicate)));
     }
     found

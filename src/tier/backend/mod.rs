@@ -1,4 +1,10 @@
 //! What a tier asks of a place that keeps objects: five verbs, and no protocol.
+//!
+//! `folder` and `in_memory` are two places; `conformance` tries whether one does what is asked of it.
+
+pub(super) mod conformance;
+pub(super) mod folder;
+pub(super) mod in_memory;
 
 use std::fmt;
 use std::io;

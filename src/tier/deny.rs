@@ -13,20 +13,67 @@ use crate::entry::archive::Archive;
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::folder::walk::{Listing, Shards};
-use crate::key::Key;
+use crate::key::{self, Key};
 use crate::record::nanoseconds_since_1970;
 use crate::store::{Disk, Durability};
-use crate::tier::removed::{DENY_MAX, Target};
 
-/// So much clocks may differ before a line counts as one of the future.
-pub(in crate::tier) const SKEW: Duration = Duration::from_secs(600);
+/// The name of the list in a tier, above its shares.
+pub(super) const DENY: &str = "deny";
+
+/// How old a copy may be.
+pub(super) const RENEWED: Duration = Duration::from_secs(600);
+
+/// The longest list.
+pub(super) const DENY_MAX: u64 = 4 << 20;
+
+/// How far clocks may differ before a line is one of the future.
+pub(super) const SKEW: Duration = Duration::from_secs(600);
 
 /// No clock that is only wrong by some years says so; and there is room above what one does say.
 const LAST: u64 = 1 << 63;
 
+/// What stands in a list or is the name of a mark.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RemovedScope {
+    All,
+    /// A function's folder, without `f/`.
+    Function(String),
+    Key(Key),
+}
+
+impl RemovedScope {
+    pub(crate) fn of_function(path: &str) -> Self {
+        Self::of_folder(&key::folder(path))
+    }
+
+    pub(crate) fn of_folder(folder: &str) -> Self {
+        Self::Function(folder.strip_prefix("f/").unwrap_or(folder).to_owned())
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        if text == "all" {
+            return Some(Self::All);
+        }
+        if let Ok(key) = text.parse() {
+            return Some(Self::Key(key));
+        }
+        let (stem, hex) = text.rsplit_once('-')?;
+        let is_folder = !stem.is_empty() && hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_folder && !text.contains('/')).then(|| Self::Function(text.to_owned()))
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::Function(folder) => folder.clone(),
+            Self::Key(key) => key.to_string(),
+        }
+    }
+}
+
 /// What was purged, and when: entries that were computed until then aren't good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::tier) struct Deny(BTreeMap<Target, PurgeLine>);
+pub(super) struct Deny(BTreeMap<RemovedScope, PurgeLine>);
 
 /// A purge, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,16 +107,16 @@ impl PurgeLine {
 
 impl Deny {
     /// This folder's copy of the list of the tier with this id; an empty list where it can't be read.
-    pub(in crate::tier) fn read(disk: &Disk, id: &str) -> Self {
+    pub(super) fn read(disk: &Disk, id: &str) -> Self {
         Self::try_read(disk, id).unwrap_or_default()
     }
 
-    pub(in crate::tier) fn try_read(disk: &Disk, id: &str) -> Result<Self> {
+    pub(super) fn try_read(disk: &Disk, id: &str) -> Result<Self> {
         Ok(disk.read(&copy(id), DENY_MAX)?.map(|blob| Self::parse(&blob.bytes)).unwrap_or_default())
     }
 
     /// Lines that mean nothing are left out.
-    pub(in crate::tier) fn parse(bytes: &[u8]) -> Self {
+    pub(super) fn parse(bytes: &[u8]) -> Self {
         let mut deny = Self::default();
         for line in String::from_utf8_lossy(bytes).lines() {
             if let Some((target, line)) = parse_line(line) {
@@ -80,7 +127,7 @@ impl Deny {
     }
 
     /// The list of a place that was last written then, by the place's clock.
-    pub(in crate::tier) fn of_place(bytes: &[u8], modified: Option<SystemTime>) -> Self {
+    pub(super) fn of_place(bytes: &[u8], modified: Option<SystemTime>) -> Self {
         let last = modified.unwrap_or_else(SystemTime::now).checked_add(SKEW);
         let last = last.map_or(u64::MAX, nanoseconds_since_1970);
         let mut deny = Self::parse(bytes);
@@ -88,27 +135,27 @@ impl Deny {
         deny
     }
 
-    pub(in crate::tier) fn add(&mut self, target: Target, until: u64) {
+    pub(super) fn add(&mut self, target: RemovedScope, until: u64) {
         self.merge_line(target, PurgeLine { until, denies: until, lifted: 0 });
     }
 
-    fn merge_line(&mut self, target: Target, line: PurgeLine) {
+    fn merge_line(&mut self, target: RemovedScope, line: PurgeLine) {
         let known = self.0.entry(target).or_default();
         *known = known.merged(line);
     }
 
-    pub(in crate::tier) fn merge(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         other.0.into_iter().for_each(|(target, line)| self.merge_line(target, line));
     }
 
-    pub(in crate::tier) fn denies(&self, folder: &str, key: Key, created: u64) -> bool {
-        let targets = [Target::Key(key), Target::of_folder(folder), Target::All];
+    pub(super) fn denies(&self, folder: &str, key: Key, created: u64) -> bool {
+        let targets = [RemovedScope::Key(key), RemovedScope::of_folder(folder), RemovedScope::All];
         let denies = |line: &PurgeLine| line.is_in_force() && created <= line.denies;
         targets.iter().any(|target| self.0.get(target).is_some_and(denies))
     }
 
     /// Whether it says all that another one says.
-    pub(in crate::tier) fn covers(&self, other: &Self) -> bool {
+    pub(super) fn covers(&self, other: &Self) -> bool {
         let covers = |known: &PurgeLine, line: &PurgeLine| {
             known.lifted >= line.lifted && (!line.is_in_force() || known.is_in_force() && known.until >= line.until)
         };
@@ -116,7 +163,7 @@ impl Deny {
     }
 
     /// Whether it has a purge, or the end of one, that another list knows nothing of.
-    pub(in crate::tier) fn says_more_than(&self, other: &Self) -> bool {
+    pub(super) fn says_more_than(&self, other: &Self) -> bool {
         self.0.iter().any(|(target, line)| {
             let known = other.0.get(target).copied().unwrap_or_default();
             line.lifted > known.lifted || line.is_in_force() && line.until > known.until.max(known.lifted)
@@ -124,7 +171,7 @@ impl Deny {
     }
 
     /// Puts its purges behind those of another list, whose clocks may have been ahead: a purge has to act.
-    pub(in crate::tier) fn overtake(&mut self, other: &Self) {
+    pub(super) fn overtake(&mut self, other: &Self) {
         for (target, line) in self.0.iter_mut().filter(|(_, line)| line.is_in_force()) {
             let Some(known) = other.0.get(target) else { continue };
             let is_ahead = known.until > line.until + SKEW.as_nanos() as u64;
@@ -136,7 +183,7 @@ impl Deny {
     }
 
     /// Dates its purges anew that were made by a clock that is behind that of the place, at which they are there now.
-    pub(in crate::tier) fn catch_up(&mut self, modified: Option<SystemTime>) -> bool {
+    pub(super) fn catch_up(&mut self, modified: Option<SystemTime>) -> bool {
         let Some(place) = modified.and_then(|modified| modified.checked_sub(SKEW)) else { return false };
         let (least, now) = (nanoseconds_since_1970(place), nanoseconds_since_1970(place + SKEW));
         let behind = self.0.values_mut().filter(|line| line.is_in_force() && line.denies < least);
@@ -145,20 +192,20 @@ impl Deny {
 
     /// Lifts the purges in force that are of `what`: the name of a target or the path of a function; all, if it is `None`.
     /// Returns how many these are.
-    pub(in crate::tier) fn lift(&mut self, what: Option<&str>) -> u64 {
-        let function = what.map(Target::of_function);
+    pub(super) fn lift(&mut self, what: Option<&str>) -> u64 {
+        let function = what.map(RemovedScope::of_function);
         let is_meant =
-            |target: &Target| what.is_none_or(|what| target.name() == what || function.as_ref() == Some(target));
+            |target: &RemovedScope| what.is_none_or(|what| target.name() == what || function.as_ref() == Some(target));
         let meant = self.0.iter_mut().filter(|(target, line)| line.is_in_force() && is_meant(target));
         meant.map(|(_, line)| line.lifted = line.until).count() as u64
     }
 
     /// What is in force: the target's name, and until when what was computed isn't good.
-    pub(in crate::tier) fn in_force(&self) -> impl Iterator<Item = (String, u64)> {
+    pub(super) fn in_force(&self) -> impl Iterator<Item = (String, u64)> {
         self.0.iter().filter(|(_, line)| line.is_in_force()).map(|(target, line)| (target.name(), line.denies))
     }
 
-    pub(in crate::tier) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (target, line) in &self.0 {
             let (name, PurgeLine { until, denies, lifted }) = (target.name(), line);
@@ -174,7 +221,7 @@ impl Deny {
         text
     }
 
-    pub(in crate::tier) fn write(&self, disk: &Disk, id: &str) -> Result<()> {
+    pub(super) fn write(&self, disk: &Disk, id: &str) -> Result<()> {
         disk.replace(&copy(id), self.text().as_bytes(), Durability::Buffered)
     }
 
@@ -183,22 +230,22 @@ impl Deny {
     /// # Errors
     ///
     /// Returns the first error after everything else was tried: an entry that it denies may still be there.
-    pub(in crate::tier) fn apply(&self, archive: &Archive, known: &Self) -> Result<u64> {
-        let is_known = |target: &Target, line: &PurgeLine| {
+    pub(super) fn apply(&self, archive: &Archive, known: &Self) -> Result<u64> {
+        let is_known = |target: &RemovedScope, line: &PurgeLine| {
             known.0.get(target).is_some_and(|old| old.is_in_force() && old.denies >= line.denies)
         };
         let new = self.0.iter().filter(|(target, line)| line.is_in_force() && !is_known(target, line));
-        let new: Vec<&Target> = new.map(|(target, _)| target).collect();
-        let mut removal = Removal { deny: self, archive, removed: 0, error: None };
-        if new.contains(&&Target::All) {
+        let new: Vec<&RemovedScope> = new.map(|(target, _)| target).collect();
+        let mut removal = PurgeRemoval { deny: self, archive, removed: 0, error: None };
+        if new.contains(&&RemovedScope::All) {
             removal.shards(Shards::of(&archive.disk)?);
             return removal.finish();
         }
         for target in new {
             match target {
-                Target::Function(folder) => removal.shards(Shards::of_function(format!("f/{folder}"))),
-                Target::Key(key) => removal.key(*key, Shards::of(&archive.disk)?.into_functions()),
-                Target::All => {}
+                RemovedScope::Function(folder) => removal.shards(Shards::of_function(format!("f/{folder}"))),
+                RemovedScope::Key(key) => removal.key(*key, Shards::of(&archive.disk)?.into_functions()),
+                RemovedScope::All => {}
             }
         }
         removal.finish()
@@ -206,14 +253,14 @@ impl Deny {
 }
 
 /// The removal of what a list denies.
-struct Removal<'a> {
+struct PurgeRemoval<'a> {
     deny: &'a Deny,
     archive: &'a Archive,
     removed: u64,
     error: Option<Error>,
 }
 
-impl Removal<'_> {
+impl PurgeRemoval<'_> {
     fn finish(self) -> Result<u64> {
         self.error.map_or(Ok(self.removed), Err)
     }
@@ -267,18 +314,18 @@ fn copy(id: &str) -> String {
 }
 
 /// `1764460800000000000 all`, and behind it until when it denies, if that is before; `1764460800000000000 -all` lifts it.
-fn parse_line(text: &str) -> Option<(Target, PurgeLine)> {
+fn parse_line(text: &str) -> Option<(RemovedScope, PurgeLine)> {
     let mut fields = text.split(' ');
     let (until, name) = (fields.next()?.parse().ok().filter(|&until: &u64| until < LAST)?, fields.next()?);
     if let Some(name) = name.strip_prefix('-') {
-        return Some((Target::parse(name)?, PurgeLine { until: 0, denies: 0, lifted: until }));
+        return Some((RemovedScope::parse(name)?, PurgeLine { until: 0, denies: 0, lifted: until }));
     }
     let denies = fields.next().map_or(Some(until), |denies| denies.parse().ok())?;
-    Some((Target::parse(name)?, PurgeLine { until, denies: denies.min(until), lifted: 0 }))
+    Some((RemovedScope::parse(name)?, PurgeLine { until, denies: denies.min(until), lifted: 0 }))
 }
 
 /// How long ago the copy for the tier with this id was renewed; `None` if it never was.
-pub(in crate::tier) fn age(disk: &Disk, id: &str) -> Option<Duration> {
+pub(super) fn age(disk: &Disk, id: &str) -> Option<Duration> {
     let stat = disk.stat(&copy(id)).ok()??;
     // One from the future, by a clock that was ahead, counts as old.
     Some(SystemTime::now().duration_since(stat.modified).unwrap_or(Duration::MAX))
@@ -313,7 +360,7 @@ mod tests {
 
     fn all_until(until: u64) -> Deny {
         let mut deny = Deny::default();
-        deny.add(Target::All, until);
+        deny.add(RemovedScope::All, until);
         deny
     }
 
@@ -324,9 +371,9 @@ mod tests {
     #[test]
     fn a_list_is_read_as_it_was_written_and_nonsense_is_left_out() {
         let mut deny = Deny::default();
-        deny.add(Target::Key(key()), 5);
-        deny.add(Target::Key(key()), 3);
-        deny.add(Target::Function("a-0123456789abcdef".to_owned()), 7);
+        deny.add(RemovedScope::Key(key()), 5);
+        deny.add(RemovedScope::Key(key()), 3);
+        deny.add(RemovedScope::Function("a-0123456789abcdef".to_owned()), 7);
         assert_eq!(Deny::parse(deny.text().as_bytes()), deny);
         assert!(deny.denies("f/b-0123456789abcdef", key(), 5) && !deny.denies("f/b-0123456789abcdef", key(), 6));
         assert!(deny.denies("f/a-0123456789abcdef", Key::from_digest(crate::digest::Digest::of(b"")), 7));
@@ -376,7 +423,7 @@ mod tests {
     fn a_purge_that_is_lifted_denies_nothing_and_the_next_one_does() {
         let now = now();
         let mut deny = all_until(now + 1000 * HOUR);
-        deny.add(Target::of_function("app::f"), now);
+        deny.add(RemovedScope::of_function("app::f"), now);
         let before = deny.clone();
         assert_eq!((deny.lift(Some("app::f")), deny.lift(Some("app::g")), deny.lift(None)), (1, 0, 1));
         assert_eq!(Deny::parse(deny.text().as_bytes()).in_force().count(), 0, "{}", deny.text());

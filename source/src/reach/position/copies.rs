@@ -1,9 +1,9 @@
-//! Whether macros of the crate put the text at a place into several blocks of one function.
+//! Whether macros of the crate put the text at a position into several blocks of one function.
 //!
 //! Where such blocks declare things of one name, the text means another thing in each, and neither its tokens nor its path
 //! tell. Nothing is expanded: what a macro may do counts.
 
-use super::{Place, Sought, callers, token};
+use super::{Position, Sought, callers, token};
 use crate::file::File;
 use crate::index::{Index, Item, ItemId, ItemKind, begins_statement, blocks, called_macro, named_closures, names_item};
 use crate::lex::Kind;
@@ -13,7 +13,7 @@ use crate::reach::elsewhere;
 use crate::reads::call;
 use crate::symbol::Symbol;
 
-/// What macros of the crate do to the text at a place.
+/// What macros of the crate do to the text at a position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Copies {
     /// Nothing that is known: it stands once in its function.
@@ -25,12 +25,12 @@ pub enum Copies {
     Apart,
 }
 
-/// What is done to the text at `place`, which the item `root` holds or makes.
-pub(in crate::reach) fn copies(index: &Index, root: ItemId, place: &Place) -> Copies {
+/// What is done to the text at `position`, which the item `root` holds or makes.
+pub(in crate::reach) fn copies(index: &Index, root: ItemId, position: &Position) -> Copies {
     let around = index.item(outermost(index, root));
     let range = (around.from as usize, around.to as usize);
-    let Some(at) = token(index, around.file, range, place) else { return Copies::One };
-    let mut search = Search { index, place, is_repeated: false, declares: false };
+    let Some(at) = token(index, around.file, range, position) else { return Copies::One };
+    let mut search = Search { index, position, is_repeated: false, declares: false };
     match defining(index, around.file, at) {
         Some(id) => {
             search.given(index.item(id), at, true);
@@ -62,7 +62,7 @@ fn outermost(index: &Index, id: ItemId) -> ItemId {
 
 struct Search<'a> {
     index: &'a Index,
-    place: &'a Place,
+    position: &'a Position,
     /// Whether the text may stand several times in a function.
     is_repeated: bool,
     /// Whether macros, or blocks into which they put it, declare anything.
@@ -70,7 +70,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks at the macros of the crate that are given the token at `at`, which may be the place itself.
+    /// Looks at the macros of the crate that are given the token at `at`, which may be the position itself.
     fn given(&mut self, item: &Item, at: usize, is_place: bool) {
         let file = self.index.file_of(item);
         let groups = file.groups_around(item.from as usize, at);
@@ -164,7 +164,7 @@ impl Search<'_> {
 
     /// Whether the variable at `at` is what names a function, or a closure.
     fn puts_name(&self, file: &File, at: usize) -> bool {
-        match self.place.sought {
+        match self.position.sought {
             Sought::Closure => file.symbol(at + 1) == Symbol::COMMA && file.symbol(at.wrapping_sub(3)) == Symbol::BANG,
             Sought::Function | Sought::Item => file.symbol(at.wrapping_sub(2)) == Symbol::FN,
         }
