@@ -22,7 +22,7 @@ const EXPLANATION_MAX: usize = 120;
 
 /// A line, as it was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum LogLine {
     Counts(Period),
     /// The last line of a file of folded lines: the files that they stand for.
     Sources(Vec<String>),
@@ -36,10 +36,10 @@ pub(super) enum Unread {
 }
 
 /// The lines of `line`, each to be written at once: a newline before it, so that a torn line ends there, and one behind.
-pub(super) fn encode(line: &Line) -> Vec<Vec<u8>> {
+pub(super) fn encode(line: &LogLine) -> Vec<Vec<u8>> {
     match line {
-        Line::Counts(period) => encode_period(period),
-        Line::Sources(sources) => {
+        LogLine::Counts(period) => encode_period(period),
+        LogLine::Sources(sources) => {
             let mut text = format!("\n{{\"v\":{VERSION},\"sources\":[");
             for (n, source) in sources.iter().enumerate() {
                 text.push_str(if n > 0 { "," } else { "" });
@@ -119,7 +119,7 @@ fn push_activity(line: &mut String, activity: &Activity) {
 }
 
 /// The line that these bytes are, without newlines.
-pub(super) fn decode(bytes: &[u8]) -> Result<Line, Unread> {
+pub(super) fn decode(bytes: &[u8]) -> Result<LogLine, Unread> {
     let (mut version, mut sources) = (None, None);
     let (mut run, mut host, mut from, mut to, mut functions) = (None, None, None, None, None);
     let mut cursor = JsonCursor::new(bytes);
@@ -146,13 +146,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Line, Unread> {
         _ => return Err(Unread::Torn),
     }
     if let Some(sources) = sources {
-        return Ok(Line::Sources(sources));
+        return Ok(LogLine::Sources(sources));
     }
     let period = || {
         let run = Some(run?).filter(|run| !run.is_empty());
         Some(Period { run, host: host?, from: from?, to: to?, functions: functions? })
     };
-    period().map(Line::Counts).ok_or(Unread::Torn)
+    period().map(LogLine::Counts).ok_or(Unread::Torn)
 }
 
 fn read_functions(cursor: &mut JsonCursor<'_>) -> Option<BTreeMap<String, Activity>> {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::stats::history::activity::{History, Period};
-use crate::stats::history::line::{self, Line, Unread};
+use crate::stats::history::line::{self, LogLine, Unread};
 use crate::store::{Appended, Disk, Durability, FileKind, nonce};
 use crate::threads::found_once;
 
@@ -152,9 +152,9 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
     let sources: Vec<String> = read.iter().map(|(_, name, _)| name.clone()).collect();
     let mut lines: Vec<Vec<u8>> = days(read.into_iter().flat_map(|(.., lines)| lines.periods))
         .into_iter()
-        .flat_map(|period| line::encode(&Line::Counts(period)))
+        .flat_map(|period| line::encode(&LogLine::Counts(period)))
         .collect();
-    lines.extend(line::encode(&Line::Sources(sources.clone())));
+    lines.extend(line::encode(&LogLine::Sources(sources.clone())));
     if Files::list(disk)?.sources.iter().any(|source| sources.contains(source)) {
         return Ok(()); // another process was first
     }
@@ -285,8 +285,8 @@ fn read_lines(disk: &Disk, name: &str) -> Result<Option<Lines>> {
     for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         let read = if line.len() <= LINE_MAX { line::decode(line) } else { Err(Unread::Torn) };
         match read {
-            Ok(Line::Counts(period)) => lines.periods.push(period),
-            Ok(Line::Sources(sources)) => lines.sources = Some(sources),
+            Ok(LogLine::Counts(period)) => lines.periods.push(period),
+            Ok(LogLine::Sources(sources)) => lines.sources = Some(sources),
             Err(Unread::Torn | Unread::Newer) => lines.unread += 1,
         }
     }

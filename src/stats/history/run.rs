@@ -17,7 +17,7 @@ use crate::digest::{Digest, DigestHash};
 use crate::key::Key;
 use crate::stats::counts::Counters;
 use crate::stats::history::activity::{Activity, Period};
-use crate::stats::history::line::{self, Line};
+use crate::stats::history::line::{self, LogLine};
 use crate::stats::history::log;
 use crate::store::{Disk, nonce};
 use crate::threads::fork::{ForkMutex, Process};
@@ -196,7 +196,7 @@ impl Run {
         self.written.store(self.age(), Ordering::Relaxed);
         let (Some(period), Some(disk)) = (state.take(), state.disk.clone()) else { return };
         drop(state);
-        for line in line::encode(&Line::Counts(period)) {
+        for line in line::encode(&LogLine::Counts(period)) {
             if let Err(error) = log::append(&disk, &line) {
                 tracing::debug!(%error, "calls aren't counted");
                 self.off.store(!is_passing(&error), Ordering::Relaxed);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use proptest::prelude::*;
 
 use super::activity::{Activity, History, Period};
-use super::line::{self, Line, Unread};
+use super::line::{self, LogLine, Unread};
 use super::log;
 use crate::fuzz::fuzz;
 use crate::store::Disk;
@@ -55,7 +55,7 @@ fn read_back(line: &[u8]) -> Period {
     let text = line.strip_prefix(b"\n").and_then(|line| line.strip_suffix(b"\n")).expect("newlines around it");
     assert!(!text.contains(&b'\n'), "one line");
     match line::decode(text) {
-        Ok(Line::Counts(period)) => period,
+        Ok(LogLine::Counts(period)) => period,
         other => panic!("{other:?} in {}", String::from_utf8_lossy(text)),
     }
 }
@@ -64,7 +64,7 @@ proptest! {
     /// What is written in as many lines as it needs is read back, each function once.
     #[test]
     fn lines_are_read_as_they_were_written(period in period()) {
-        let lines = line::encode(&Line::Counts(period.clone()));
+        let lines = line::encode(&LogLine::Counts(period.clone()));
         let mut functions = BTreeMap::new();
         for line in &lines {
             prop_assert!(line.len() <= 4096, "{} bytes", line.len());
@@ -79,7 +79,7 @@ proptest! {
     /// A line that lost its end is torn, wherever it lost it, and never another line.
     #[test]
     fn a_torn_line_is_no_line(period in period(), at in any::<prop::sample::Index>()) {
-        for line in line::encode(&Line::Counts(period)) {
+        for line in line::encode(&LogLine::Counts(period)) {
             let whole = line.trim_ascii();
             let torn = &whole[..at.index(whole.len())];
             prop_assert_eq!(line::decode(torn), Err(Unread::Torn));
@@ -96,7 +96,7 @@ proptest! {
 
 #[test]
 fn any_bytes_are_a_line_or_none() {
-    let sources = line::encode(&Line::Sources(vec!["log.a".into()])).concat();
+    let sources = line::encode(&LogLine::Sources(vec!["log.a".into()])).concat();
     let corpus = [line_of("app/f", 7, 1), sources].map(|line| line.trim_ascii().to_vec());
     fuzz("stats::history::tests::any_bytes_are_a_line_or_none", Some("line"), 20_000, &corpus, super::any_line);
 }
@@ -107,7 +107,7 @@ fn names_and_explanations_are_cut_and_newer_lines_are_left() {
     let functions = BTreeMap::from([("ß".repeat(500), activity)]);
     let (from, to) = (UNIX_EPOCH, UNIX_EPOCH + Duration::from_nanos(7));
     let period = Period { run: None, host: "\u{1b}[2J\n\"".into(), from, to, functions };
-    let [line] = &line::encode(&Line::Counts(period))[..] else { panic!("one line") };
+    let [line] = &line::encode(&LogLine::Counts(period))[..] else { panic!("one line") };
     let read = read_back(line);
     assert_eq!(read.host, "\u{1b}[2J\n\"");
     let (function, activity) = read.functions.first_key_value().unwrap();
@@ -118,7 +118,7 @@ fn names_and_explanations_are_cut_and_newer_lines_are_left() {
     assert_eq!(line::decode(br#"{"v":2,"f":[{"a":null}]}"#), Err(Unread::Newer));
     let with_more =
         br#"{"v":1,"run":"","host":"h","from":1,"to":2,"tier":{"a":[1.5e3,true]},"f":{"g":{"hit":3,"new":-1}}}"#;
-    let Ok(Line::Counts(read)) = line::decode(with_more) else { panic!("fields are added") };
+    let Ok(LogLine::Counts(read)) = line::decode(with_more) else { panic!("fields are added") };
     assert_eq!(read.functions["g"].hits, 3);
     for bad in ["", "{}", "[1]", r#"{"v":1}"#, r#"{"v":0,"run":"","host":"","from":1,"to":2,"f":{}}"#] {
         assert_eq!(line::decode(bad.as_bytes()), Err(Unread::Torn), "{bad}");
@@ -135,7 +135,7 @@ fn line_of(function: &str, hits: u64, from: u64) -> Vec<u8> {
     let functions = BTreeMap::from([(function.to_owned(), Activity { hits, ..Activity::default() })]);
     let (from, to) = (UNIX_EPOCH + Duration::from_secs(from), UNIX_EPOCH + Duration::from_secs(from + 1));
     let period = Period { run: Some("0123456789abcdef".into()), host: "h".into(), from, to, functions };
-    line::encode(&Line::Counts(period)).concat()
+    line::encode(&LogLine::Counts(period)).concat()
 }
 
 /// Sets a file back by two hours.
