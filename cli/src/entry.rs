@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ndcache::inspect::{StoredArray, Value};
+use ndcache::inspect::{StoredArray, Value, shown_path};
 use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
