@@ -1,4 +1,4 @@
-//! Making functions that are known only when the program runs: of another language, of a tool.
+//! Builds functions that are defined at run time: of another language, of a tool.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
