@@ -111,7 +111,7 @@ fn against_one_call() {
 
 /// Where all cores begin to pay: leaves of 1 MiB hashed by the caller and threads that have to wake, after a while in
 /// which the cores slept, or that are awake from the round before, against one core. `SERIAL` in
-/// `src/digest/arrays/tree.rs` is chosen by this.
+/// `src/digest/tree.rs` is chosen by this.
 fn around_the_cut_off() {
     let others = (rayon::current_num_threads() - 1).max(1);
     let pool = ThreadPoolBuilder::new().num_threads(others).build().expect("threads");
