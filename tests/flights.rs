@@ -9,6 +9,8 @@ use ndarray::prelude::*;
 use ndcache::{Memory, cache};
 use rayon::prelude::*;
 
+mod unstored;
+
 use crate::support::{child, fresh, in_child};
 
 #[test]

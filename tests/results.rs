@@ -352,6 +352,50 @@ fn a_field_that_serde_skips_comes_back_or_is_not_stored() {
     assert_eq!(memory.eval(fit::call()), fit::compute());
 }
 
+/// Where the content lies is none of its business.
+#[test]
+fn a_cow_is_stored_borrowed_or_owned_and_counts_by_its_content() {
+    use std::borrow::Cow;
+    #[cache]
+    fn label(n: u32) -> Cow<'static, str> {
+        if n == 0 { Cow::Borrowed("none") } else { Cow::Owned(format!("{n} of them")) }
+    }
+    #[cache]
+    fn length(text: Cow<'static, str>) -> usize {
+        text.len()
+    }
+    let (_folder, memory) = fresh();
+    for _ in 0..2 {
+        assert_eq!(memory.try_eval(label::call(0)).unwrap(), "none");
+        assert_eq!(memory.try_eval(label::call(7)).unwrap(), "7 of them");
+        assert_eq!(memory.eval(length::call(Cow::Borrowed("four"))), 4);
+        assert_eq!(memory.eval(length::call(Cow::Owned("four".to_owned()))), 4);
+    }
+    assert_eq!((memory.stats().misses(), memory.stats().hits()), (3, 5));
+}
+
+#[test]
+fn a_deque_comes_back_in_one_piece_as_it_does_at_first() {
+    use std::collections::VecDeque;
+    #[cache]
+    fn ring() -> VecDeque<f64> {
+        let mut ring: VecDeque<_> = [0.0, 1.0, 2.0, 3.0].into();
+        while ring.as_slices().1.is_empty() {
+            let first = ring.pop_front().unwrap();
+            ring.push_back(first + 4.0);
+        }
+        ring
+    }
+    assert!(!ring::compute().as_slices().1.is_empty());
+    let (_folder, memory) = fresh();
+    for _ in 0..2 {
+        let ring = memory.eval(ring::call());
+        assert_eq!(ring, ring::compute());
+        assert_eq!(ring.as_slices().0.len(), ring.len());
+    }
+    assert_eq!(memory.stats().hits(), 1);
+}
+
 #[test]
 fn what_is_cleared_is_counted() {
     #[cache]

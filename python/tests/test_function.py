@@ -485,6 +485,52 @@ def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
         first.communicate()
 
 
+def test_awaits_of_what_raises_go_on_at_once(memory):
+    """All that wait for it run it at the same time; what was cancelled is run by one of them."""
+    calls, running, most = [], [], []
+
+    async def run(seconds):
+        calls.append(0)
+        running.append(0)
+        most.append(len(running))
+        try:
+            for _ in range(int(100 * seconds)):
+                await asyncio.sleep(0.01)
+                if len(calls) > 1 and max(most) > 1:
+                    break
+        finally:
+            running.pop()
+
+    @memory.cache
+    async def f(x):
+        await run(3 if calls else 0.3)
+        raise ValueError(x)
+
+    async def raised():
+        return await asyncio.gather(*(f(1) for _ in range(6)), return_exceptions=True)
+
+    assert [type(error) for error in asyncio.run(raised())] == [ValueError] * 6
+    assert len(calls) == 6 and max(most) > 1
+    calls.clear()
+    most.clear()
+
+    @memory.cache
+    async def g(x):
+        await run(0.3 if calls else 60)
+        return x
+
+    async def cancelled():
+        first = asyncio.create_task(g(1))
+        await asyncio.sleep(0.05)
+        others = [asyncio.create_task(g(1)) for _ in range(5)]
+        await asyncio.sleep(0.3)
+        first.cancel()
+        return await asyncio.gather(*others)
+
+    assert asyncio.run(cancelled()) == [1] * 5
+    assert len(calls) == 2 and max(most) == 1
+
+
 def test_outside_of_asyncio_a_coroutine_runs_without_the_cache(tmp_path):
     program = """
     import asyncio, json, sys, warnings, ndcache

@@ -35,6 +35,7 @@ use crate::stats::verbose::{MissReport, Storing};
 pub struct Wait<'a> {
     interrupt: Option<&'a dyn Fn() -> bool>,
     task: Option<TaskId>,
+    is_hasty: bool,
 }
 
 impl<'a> Wait<'a> {
@@ -55,6 +56,12 @@ impl<'a> Wait<'a> {
     #[must_use]
     pub fn task(self, task: TaskId) -> Self {
         Self { task: Some(task), ..self }
+    }
+
+    /// Doesn't wait: while another call computes the same key, this one computes beside it.
+    #[must_use]
+    pub fn at_once(self) -> Self {
+        Self { is_hasty: true, ..self }
     }
 }
 
@@ -77,7 +84,8 @@ pub enum Turn {
 
 /// The turn to compute a call: others that need its result wait for this, in threads and processes.
 ///
-/// It may move to another thread. If it is dropped without a result, also by a panic, one of the others computes.
+/// It may move to another thread. If it is dropped without a result after [`compute`](Self::compute) has begun, also by a
+/// panic, all waiting calls compute at once; if it is dropped before, one of them computes.
 #[must_use = "the others wait until it is dropped"]
 pub struct Lead {
     memory: Memory,
@@ -90,6 +98,7 @@ pub struct Lead {
     duration: Option<Duration>,
     /// When the first of the cached calls inside expires.
     expires: Option<u64>,
+    in_vain: bool,
 }
 
 /// Where a result goes.
@@ -144,7 +153,7 @@ impl RunTimeCall {
             interrupted.get()
         };
         let interrupt = wait.interrupt.map(|_| &ask as &dyn Fn() -> bool);
-        let need = NeededValue { engine, call: self, site: &site, form, interrupt };
+        let need = NeededValue { engine, call: self, site: &site, form, interrupt, is_hasty: wait.is_hasty };
         let fresh = |found: &Found| engine.fresh(self.options(), &site, found).map(drop);
         let turn = match engine.wait_for_turn(self, &site, missing, &need, &fresh) {
             Waited::Found(value) => return Turn::Found(value),
@@ -153,7 +162,7 @@ impl RunTimeCall {
         };
         let prepared = memory.prepare(engine, self, &turn);
         let to = match turn.left_alone() {
-            Some(why) => Destination::Nowhere { missed: Some(turn.missed), why },
+            Some(why) => Destination::Nowhere { missed: Some(turn.into_missed()), why },
             None => Destination::Entry { site, turn, prepared },
         };
         Turn::Compute(Box::new(Lead::new(self, memory, wait, to)))
@@ -215,7 +224,22 @@ impl Lead {
     fn new(call: &RunTimeCall, memory: &Memory, wait: &Wait<'_>, to: Destination) -> Self {
         let lifetime = memory.0.as_ref().and_then(|engine| engine.expires(call.options()));
         let (memory, function, begin) = (memory.clone(), call.function(), Instant::now());
-        Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None }
+        let in_vain = matches!(&to, Destination::Entry { turn, .. } if turn.was_in_vain());
+        Self { memory, function, to, task: wait.task, lifetime, begin, duration: None, expires: None, in_vain }
+    }
+
+    /// Whether the call had waited for another one, which then stored nothing. Calls that queue behind this one needn't
+    /// wait for it, either: see [`Wait::at_once`].
+    #[must_use]
+    pub fn waited_in_vain(&self) -> bool {
+        self.in_vain
+    }
+
+    /// Says whether waiting calls are told, if the lead ends now, that nothing was stored.
+    fn lands_empty(&self, is_empty: bool) {
+        if let Destination::Entry { turn, .. } = &self.to {
+            turn.lands_empty(is_empty);
+        }
     }
 
     /// Runs the computation: `#[cache]` functions that it calls use this memory, the time at which the first of them
@@ -231,6 +255,7 @@ impl Lead {
     }
 
     fn compute_here<T>(&mut self, compute: impl FnOnce() -> T) -> T {
+        self.lands_empty(true);
         let _leads = match &self.to {
             Destination::Entry { turn, .. } => Some(turn.take_over()),
             Destination::Nowhere { .. } => None,
@@ -291,6 +316,7 @@ impl Lead {
     /// The arrays are written and hashed in one pass, each to its own file unless it is small. A result that can't be
     /// stored is returned nevertheless.
     pub fn store(self, value: RawValue, form: Form) -> Stored {
+        self.lands_empty(true);
         let duration = self.duration();
         let Self { memory, function, to, expires, .. } = self;
         let Some(engine) = memory.0.as_deref() else { return Stored::not_because("there is no cache", value) };
@@ -311,10 +337,11 @@ impl Lead {
             return Stored::not_because(why, value);
         }
         let draft = prepared.draft.map(|draft| expiring(draft, expires));
-        let record = match engine.put_computed(&turn.missed, &site, draft, &value, duration) {
+        let record = match engine.put_computed(&turn, &site, draft, &value, duration) {
             Ok(record) => record,
             Err(fault) => return Stored::faulted(engine, function, value, fault),
         };
+        engine.note_refreshed(site.key(), prepared.refreshes);
         if form == Form::Owned {
             return Stored { value, reason: None, fault: None };
         }
@@ -327,9 +354,34 @@ impl Lead {
         }
     }
 
-    /// Lets the others continue without a result, for this reason: it is an error, or the function has changed an
-    /// argument.
+    /// Lets waiting calls continue without a result, for this reason: it is an error, or the function has changed an
+    /// argument. All of them compute, at once.
     pub fn discard(self, why: &str) {
+        self.lands_empty(true);
+        self.end(why);
+    }
+
+    /// Lets one of the waiting calls compute, for this reason, while the others keep waiting: for a computation that was
+    /// stopped, and might have succeeded.
+    ///
+    /// ```
+    /// use ndcache::Memory;
+    /// use ndcache::dynamic::{Form, FunctionBuilder, RunTimeCall, Turn, Wait};
+    /// use ndcache::digest;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let memory = Memory::open(folder.path())?;
+    /// let call = RunTimeCall::new(FunctionBuilder::new("report", digest("1")).build()?, []);
+    /// let Turn::Compute(lead) = call.lead(&memory, Form::Owned, &Wait::new()) else { panic!("it isn't stored") };
+    /// lead.hand_on("a signal has come");
+    /// # Ok::<(), ndcache::Error>(())
+    /// ```
+    pub fn hand_on(self, why: &str) {
+        self.lands_empty(false);
+        self.end(why);
+    }
+
+    fn end(self, why: &str) {
         let duration = self.duration();
         let missed = match &self.to {
             Destination::Entry { turn, .. } => Some(&turn.missed),
@@ -378,6 +430,7 @@ struct NeededValue<'a> {
     site: &'a Site,
     form: Form,
     interrupt: Option<&'a dyn Fn() -> bool>,
+    is_hasty: bool,
 }
 
 impl Need for NeededValue<'_> {
@@ -394,5 +447,13 @@ impl Need for NeededValue<'_> {
 
     fn interrupt(&self) -> Option<&dyn Fn() -> bool> {
         self.interrupt
+    }
+
+    fn still_waits(&self, for_whom: &str, waited: Duration) {
+        self.engine.still_waits(self.call.function().path(), for_whom, waited);
+    }
+
+    fn is_hasty(&self) -> bool {
+        self.is_hasty
     }
 }

@@ -1,11 +1,11 @@
 //! The entries of a folder, with its rules and those who hear of changes.
 
-use std::collections::HashSet;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use crate::entry::codes_seen::CodesSeen;
+use crate::entry::recent::RecentNames;
 use crate::entry::rules::{MapPolicy, Rules, Sharing};
 use crate::entry::site::Site;
 use crate::key::Key;
@@ -21,8 +21,8 @@ pub(crate) struct Archive {
     /// concerns an entry goes through the archive.
     pub(crate) disk: Arc<Disk>,
     pub(crate) rules: Rules,
-    /// Array files whose bytes were verified in this process.
-    pub(super) verified: ForkMutex<HashSet<String>>,
+    /// Array files whose bytes were verified in this process: the last ones.
+    pub(super) verified: ForkMutex<RecentNames>,
     /// Codes whose parts this process has found on the disk, or has written.
     pub(super) codes: ForkMutex<CodesSeen>,
     /// How often the folder had been opened anew when what is remembered of it was last forgotten.
@@ -46,6 +46,9 @@ pub(crate) trait Observer: Send + Sync + UnwindSafe + RefUnwindSafe {
 
     /// A computed entry is about to be published that may be shared.
     fn committing(&self, site: &Site, record: &Record, sharing: Sharing);
+
+    /// It is published, however long that took.
+    fn committed(&self, site: &Site, record: &Record, sharing: Sharing);
 
     /// `bytes` bytes were stored.
     fn stored(&self, bytes: u64);

@@ -11,6 +11,7 @@ mod codes_seen;
 pub(crate) mod in_memory;
 pub(crate) mod info;
 pub(crate) mod read;
+mod recent;
 mod reopen;
 pub(crate) mod rules;
 pub(crate) mod site;

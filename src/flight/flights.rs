@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use super::processes::{ProcessLocks, wait_for_lock};
+use super::processes::{HeldKey, ProcessLocks, wait_for_lock};
 use super::waits::{Announcement, FolderId, PATIENCE, TakenOver, Turn, Wait, take_turn};
 use crate::key::Key;
 use crate::planted;
@@ -34,6 +34,14 @@ pub(crate) trait Need {
     fn interrupt(&self) -> Option<&dyn Fn() -> bool> {
         None
     }
+
+    /// Called once a minute, under no lock, with the process that the task still waits for, and the time that it has waited.
+    fn still_waits(&self, _for_whom: &str, _waited: Duration) {}
+
+    /// Whether the task computes without waiting.
+    fn is_hasty(&self) -> bool {
+        false
+    }
 }
 
 /// What a look at a key finds.
@@ -62,9 +70,10 @@ pub(crate) enum FlightOutcome<T, M, Held> {
 /// Holds a key in this process and, where there are locks, in all of them. A task that went on alone holds nothing, but
 /// lets those that wait look again when it has stored.
 pub(crate) struct Lead<Held> {
-    _lock: Option<Held>,
+    lock: Option<Held>,
     // After the lock: a task that is woken finds the lock free.
-    _announcement: Announcement,
+    announcement: Announcement,
+    in_vain: bool,
 }
 
 /// How the wait for another process ended.
@@ -86,12 +95,14 @@ impl<L: ProcessLocks> Flights<L> {
         missing: W::Missing,
         need: &W,
     ) -> FlightOutcome<W::Value, W::Missing, L::Held> {
-        self.lead_within(self.limit, key, missing, need)
+        let limit = if need.is_hasty() { Some(Duration::ZERO) } else { self.limit };
+        self.lead_within(&Wait::new(limit, self.patience, need.interrupt()), key, missing, need)
     }
 
     /// Waits for a moment, `limit` at most, until nobody else computes or replaces `key`.
     pub(crate) fn moment(&self, key: Key, limit: Duration) -> Lead<L::Held> {
-        match self.lead_within(Some(limit), key, (), &Moment) {
+        let wait = Wait::new(Some(limit), self.patience, None).minding_none();
+        match self.lead_within(&wait, key, (), &Moment) {
             FlightOutcome::Compute((), lead) => lead,
             FlightOutcome::Found(never) => match never {},
         }
@@ -99,21 +110,19 @@ impl<L: ProcessLocks> Flights<L> {
 
     fn lead_within<W: Need>(
         &self,
-        limit: Option<Duration>,
+        wait: &Wait<'_>,
         key: Key,
         mut missing: W::Missing,
         need: &W,
     ) -> FlightOutcome<W::Value, W::Missing, L::Held> {
-        let wait = Wait::new(limit, self.patience, need.interrupt());
+        let lead = |lock, announcement| Lead { lock, announcement, in_vain: wait.was_in_vain() };
         loop {
-            let lead = match take_turn((self.folder, key), &wait) {
-                Turn::Alone(announcement) => {
-                    return FlightOutcome::Compute(missing, Lead { _lock: None, _announcement: announcement });
-                }
+            let lead = match take_turn((self.folder, key), wait) {
+                Turn::Alone(announcement) => return FlightOutcome::Compute(missing, lead(None, announcement)),
                 Turn::LookAgain => None,
-                Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, need, &wait) {
+                Turn::Lead(flight) => match self.wait_for_others(key, &flight, &missing, need, wait) {
                     AfterWait::Found(value) => return FlightOutcome::Found(value),
-                    AfterWait::Over(lock) => Some(Lead { _lock: lock, _announcement: flight }),
+                    AfterWait::Over(lock) => Some(lead(lock, flight)),
                 },
             };
             let skips = planted::is("no second look under the lock") && lead.is_some();
@@ -144,7 +153,8 @@ impl<L: ProcessLocks> Flights<L> {
         let looked = OnceCell::new();
         let look = || need.look().found();
         let is_done = || is_replaced() || looked.get_or_init(look).is_some();
-        let held = wait_for_lock(locks, (self.folder, key), flight, wait, &is_done);
+        let hear = |whom: &str, waited| need.still_waits(whom, waited);
+        let held = wait_for_lock(locks, (self.folder, key), flight, wait, &is_done, &hear);
         looked.into_inner().flatten().map_or(AfterWait::Over(held), AfterWait::Found)
     }
 }
@@ -176,18 +186,35 @@ impl<L> Flights<L> {
 impl<Held> Lead<Held> {
     /// Says that this thread computes the key, until the guard is dropped: a lead may go from thread to thread.
     pub(crate) fn take_over(&self) -> TakenOver<'_> {
-        self._announcement.take_over()
+        self.announcement.take_over()
     }
 
     /// Whether it was given while another one computes the key.
     pub(crate) fn is_alone(&self) -> bool {
-        self._announcement.is_beside()
+        self.announcement.is_beside()
+    }
+
+    /// Whether this task had waited for a flight that landed empty.
+    pub(crate) fn was_in_vain(&self) -> bool {
+        self.in_vain
+    }
+}
+
+impl<Held: HeldKey> Lead<Held> {
+    /// Says whether the flight lands empty if it ends now, in a panic too: its function has begun, and no result is
+    /// stored. Then all waiting tasks compute at once if they find no result: to wait for a second run, one after the
+    /// other, would help none of them. Otherwise, and if the process is killed, one of them computes.
+    pub(crate) fn lands_empty(&self, is_empty: bool) {
+        if let Some(lock) = &self.lock {
+            lock.lands_empty(is_empty);
+        }
+        self.announcement.lands_empty(is_empty);
     }
 }
 
 #[cfg(test)]
 impl<Held> Lead<Held> {
     pub(crate) fn has_lock(&self) -> bool {
-        self._lock.is_some()
+        self.lock.is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! Single flight: of the threads and processes that need a key, one computes it, and the others wait for what it makes.
 //!
-//! * `flights`: the one way to wait for a key; `waits`: who computes and who waits, in this process; `processes`: the
-//!   locks of the others; `sync`: what these take of the system.
+//! * `flights`: the one way to wait for a key; `waits`: who computes and who waits, in this process; `tasks`: threads and
+//!   what goes from thread to thread; `processes`: the locks of the others; `sync`: what these take of the system.
 //!
 //! A flight only saves work. A task that can't wait, because that would be a deadlock or has lasted too long, computes, and two
 //! equal results are stored one after the other. This room knows no file and no record.
@@ -33,17 +33,25 @@
 //!    key; nor, without workers, is a cycle through two folders and two processes. There the limit on waits
 //!    (`MemoryBuilder::wait`) ends the wait, and so does the caller's [interrupt](Need::interrupt).
 //!
+//! # When nothing is stored
+//!
+//! A flight *lands empty* if its function has run and no result was stored: an `Err`, a panic, a full disk. A task that
+//! waited for such a flight and finds no result doesn't wait again: all these tasks compute, at once. Within a process the
+//! flight tells them. Among processes the leader notes it, where waiting processes look, before it releases the lock. A
+//! killed process has noted nothing: one of the waiting tasks gets the lock and computes, and the others keep waiting.
+//!
 //! The table's lock is held across no call to anything outside this room.
 
 mod flights;
 mod processes;
 mod sync;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waits;
 
 pub(crate) use flights::{FlightOutcome, Flights, Lead, Look, Need};
-pub(crate) use processes::ProcessLocks;
+pub(crate) use processes::{HeldKey, ProcessLocks};
+pub use tasks::TaskId;
 pub(crate) use waits::EVERY_FOLDER;
 pub(crate) use waits::TakenOver;
-pub use waits::TaskId;

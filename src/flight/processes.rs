@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// The locks between the processes that share a folder.
 pub(crate) trait ProcessLocks {
     /// A key that this process has, until it is dropped or the process ends.
-    type Held;
+    type Held: HeldKey;
     /// What a task waits for, announced to other processes until it is dropped.
     type Announced;
     /// What of a key is announced.
@@ -30,7 +30,21 @@ pub(crate) trait ProcessLocks {
     fn announce(&self, held: &[Self::Stub], awaited: Self::Stub) -> Result<Self::Announced>;
     /// What those who compute `held` wait for, as far as that was announced: two may do so beside each other.
     fn waits_of(&self, held: Self::Stub) -> Result<Vec<Self::Stub>>;
+    /// The number of the last empty landing of `key`, a new one each time; `None` if none is known.
+    fn last_empty(&self, key: Key) -> Option<u64>;
+    /// The process that has `key`, in words, if the system shows it.
+    fn holder(&self, key: Key) -> Option<String>;
 }
+
+/// A key that a process has.
+pub(crate) trait HeldKey {
+    /// Says whether other processes are told, when the key is released, that no result was stored. A killed process tells
+    /// them nothing.
+    fn lands_empty(&self, is_empty: bool);
+}
+
+/// Called with the process that a task still waits for, and the time that it has waited.
+type Hear<'a> = dyn Fn(&str, Duration) + 'a;
 
 /// Waits for the lock of `key`, which this task leads, unless what it is for is done meanwhile: an orphaned lock must not
 /// delay that. A wait that would be a deadlock ends, too.
@@ -40,14 +54,18 @@ pub(super) fn wait_for_lock<L: ProcessLocks>(
     flight: &Announcement,
     wait: &Wait<'_>,
     is_done: &dyn Fn() -> bool,
+    hear: &Hear<'_>,
 ) -> Option<L::Held> {
     match locks.try_lock(key.1) {
-        Ok(None) => {}
+        Ok(None) if !wait.is_over() => {}
         locked => return unless_refused(locked),
     }
     flight.suspend(true);
-    let held = wait_in_turns(locks, key, wait, is_done);
+    let held = wait_in_turns(locks, key, wait, is_done, hear);
     flight.suspend(false);
+    if wait.was_in_vain() {
+        flight.pass_on_empty();
+    }
     held
 }
 
@@ -56,8 +74,10 @@ fn wait_in_turns<L: ProcessLocks>(
     key: FolderKey,
     wait: &Wait<'_>,
     is_done: &dyn Fn() -> bool,
+    hear: &Hear<'_>,
 ) -> Option<L::Held> {
     let is_done = || is_done() && !planted::is("no look beside a held lock");
+    let before = locks.last_empty(key.1);
     let mut announced = None;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -69,10 +89,19 @@ fn wait_in_turns<L: ProcessLocks>(
             tracing::debug!(key = %key.1, "another process may wait for what this one computes");
             return None;
         }
-        wait.report(key.1, "another process");
+        if let Some(waited) = wait.is_to_tell() {
+            let whom = locks.holder(key.1).unwrap_or_else(|| "another process".to_owned());
+            tracing::warn!(key = %key.1, seconds = waited.as_secs(), "still waiting for {whom}");
+            hear(&whom, waited);
+        }
         sleep(pause.min(wait.left()));
         pause = (pause * 2).min(LONGEST_PAUSE);
-        match locks.try_lock(key.1) {
+        let locked = locks.try_lock(key.1);
+        // Read after the attempt at the lock: a leader notes an empty landing before it releases the lock.
+        if locks.last_empty(key.1) != before {
+            wait.set_in_vain();
+        }
+        match locked {
             Ok(None) => {}
             locked => return unless_refused(locked),
         }

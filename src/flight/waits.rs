@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::sync::{Condvar, ForkMutex, Instant, LazyLock, MutexGuard, PoisonError, ThreadId, current, is_worker};
+use super::sync::{Condvar, ForkMutex, Instant, LazyLock, MutexGuard, PoisonError, is_worker};
+use super::tasks::Waiter;
 use crate::digest::DigestHash;
 use crate::key::Key;
 use crate::threads::fork::Process;
@@ -29,67 +30,6 @@ pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
 
 /// What a flight is about; memories of one folder share their flights.
 pub(super) type FolderKey = (FolderId, Key);
-
-/// A task that computes or waits: a thread, whose identifier no later thread gets, or a task that brings its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Waiter {
-    Thread(ThreadId),
-    Task(TaskId),
-}
-
-impl Waiter {
-    fn current() -> Self {
-        match TASK.try_with(Cell::get).ok().flatten() {
-            Some(task) => Self::Task(task),
-            None => Self::Thread(current().id()),
-        }
-    }
-}
-
-/// A task that computes and waits, on whichever threads, such as a coroutine. Each task of a process is different.
-///
-/// ```
-/// use ndcache::dynamic::TaskId;
-///
-/// assert_ne!(TaskId::unique(), TaskId::unique());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TaskId(u64);
-
-impl TaskId {
-    /// Makes a new task.
-    #[must_use]
-    pub fn unique() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Runs `body`, in which this thread waits and computes on behalf of the task.
-    ///
-    /// A wait for a key that the task computes is a wait for the task, and not for a thread: if the task waits for a
-    /// key that it computes itself, this is recognised as a deadlock, whichever threads it runs on.
-    pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
-        let before = TASK.try_with(|task| task.replace(Some(self))).ok();
-        let _restore = RestoreWait(before);
-        body()
-    }
-}
-
-thread_local! {
-    /// On behalf of which task this thread acts, if not on its own.
-    static TASK: Cell<Option<TaskId>> = const { Cell::new(None) };
-}
-
-/// Puts the task back that there was before, in a panic too.
-struct RestoreWait(Option<Option<TaskId>>);
-
-impl Drop for RestoreWait {
-    fn drop(&mut self) {
-        if let Some(before) = self.0 {
-            let _ = TASK.try_with(|task| task.set(before));
-        }
-    }
-}
 
 #[derive(Default)]
 struct Waits {
@@ -117,8 +57,15 @@ struct Flight {
     release_at: Duration,
     /// The workers that wait, each with its number among all waits; the youngest last.
     workers: Vec<(u64, Waiter)>,
-    /// Wakes the tasks that wait for this key, and no others. Made by the first of them.
-    changed: Option<Arc<Condvar>>,
+    /// The tasks that wait for this key, and no others. Made by the first of them.
+    crowd: Option<Arc<Crowd>>,
+}
+
+/// The tasks that wait for one flight.
+struct Crowd {
+    changed: Condvar,
+    /// The number of empty landings: of this flight, or of another process's that its leader waited for.
+    empty: AtomicU64,
 }
 
 static WAITS: LazyLock<ForkMutex<Waits>> = LazyLock::new(ForkMutex::default);
@@ -138,6 +85,8 @@ pub(super) struct Announcement {
     key: FolderKey,
     /// The flight that ends with it; `None` beside the leader.
     leads: Option<u64>,
+    /// Whether the flight, if it ended now, would have computed and stored nothing.
+    is_empty: AtomicBool,
     /// A child that was forked in between drops its copy of this, too, and has flights of its own.
     process: Process,
 }
@@ -157,11 +106,30 @@ pub(super) struct Wait<'a> {
     interrupt: Option<&'a dyn Fn() -> bool>,
     begin: Cell<Option<Instant>>,
     next_report: Cell<Duration>,
+    /// Whether a flight that it was for has landed empty. Then it is over.
+    in_vain: Cell<bool>,
+    /// Whether an empty landing ends it.
+    minds_empty: bool,
 }
 
 impl<'a> Wait<'a> {
     pub(super) fn new(limit: Option<Duration>, patience: Duration, interrupt: Option<&'a dyn Fn() -> bool>) -> Self {
-        Self { limit, patience, interrupt, begin: Cell::new(None), next_report: Cell::new(REPORT) }
+        let (begin, next_report) = (Cell::new(None), Cell::new(REPORT));
+        Self { limit, patience, interrupt, begin, next_report, in_vain: Cell::new(false), minds_empty: true }
+    }
+
+    /// Doesn't end the wait when a flight lands empty: for a task that computes nothing.
+    pub(super) fn minding_none(self) -> Self {
+        Self { minds_empty: false, ..self }
+    }
+
+    /// Whether a flight that was waited for has landed empty.
+    pub(super) fn was_in_vain(&self) -> bool {
+        self.in_vain.get()
+    }
+
+    pub(super) fn set_in_vain(&self) {
+        self.in_vain.set(self.minds_empty);
     }
 
     /// How long this wait has lasted, whatever it was for: a task that looks again goes on with the same wait.
@@ -172,7 +140,7 @@ impl<'a> Wait<'a> {
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.limit.is_some_and(|limit| self.waited() >= limit)
+        self.in_vain.get() || self.limit.is_some_and(|limit| self.waited() >= limit)
     }
 
     /// Until the next moment at which the wait may end by itself or has something to say.
@@ -187,12 +155,29 @@ impl<'a> Wait<'a> {
         self.interrupt.is_some_and(|interrupt| interrupt())
     }
 
-    pub(super) fn report(&self, key: Key, whom: &str) {
+    /// The time that the wait has lasted, if it is to be reported now: once a minute.
+    pub(super) fn is_to_tell(&self) -> Option<Duration> {
         let waited = self.waited();
-        if waited >= self.next_report.get() {
-            tracing::warn!(%key, seconds = waited.as_secs(), "still waiting for {whom}");
+        let is_time = waited >= self.next_report.get();
+        if is_time {
             self.next_report.set(self.next_report.get() + REPORT);
         }
+        is_time.then_some(waited)
+    }
+
+    pub(super) fn report(&self, key: Key, whom: &str) {
+        if let Some(waited) = self.is_to_tell() {
+            tracing::warn!(%key, seconds = waited.as_secs(), "still waiting for {whom}");
+        }
+    }
+}
+
+#[cfg(test)]
+impl Wait<'_> {
+    /// Tells for whom it waits at once, so that a test takes less than a minute.
+    pub(super) fn telling_at_once(self) -> Self {
+        self.next_report.set(Duration::ZERO);
+        self
     }
 }
 
@@ -200,9 +185,11 @@ impl<'a> Wait<'a> {
 pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
     let (me, worker) = (Waiter::current(), is_worker());
     let mut waits = lock();
-    let Some(met) = waits.flights.get(&key).map(Flight::state) else {
+    let Some(flight) = waits.flights.get_mut(&key) else {
         return Turn::Lead(waits.begin(key, me, wait.patience));
     };
+    let (met, crowd) = (flight.state(), flight.crowd());
+    let empty = crowd.empty();
     if worker {
         waits.enter(&key, me);
     }
@@ -221,7 +208,7 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
         }
         wait.report(key.1, "another thread");
         let interrupted;
-        (waits, interrupted) = sleep(waits, key, me, wait);
+        (waits, interrupted) = sleep(waits, &crowd, key, me, wait);
         if interrupted {
             break Turn::Alone(Announcement::new(key, None));
         }
@@ -229,25 +216,28 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
     if worker && let Some(flight) = waits.flights.get_mut(&key) {
         flight.workers.retain(|(_, task)| *task != me);
     }
+    if crowd.empty() != empty {
+        wait.set_in_vain();
+    }
     turn
 }
 
 /// Sleeps until something may have changed; whether the caller has interrupted the wait meanwhile.
 fn sleep(
     mut waits: MutexGuard<'static, Waits>,
+    crowd: &Crowd,
     key: FolderKey,
     me: Waiter,
     wait: &Wait<'_>,
 ) -> (MutexGuard<'static, Waits>, bool) {
     let until_release = waits.until_release(wait.patience);
-    let Some(flight) = waits.flights.get_mut(&key) else { return (waits, false) };
+    let Some(flight) = waits.flights.get(&key) else { return (waits, false) };
     let left = match flight.until_due() {
         Some(due) if flight.has(me) => due.max(until_release).min(wait.left()),
         _ => wait.left(),
     };
-    let changed = Arc::clone(flight.changed.get_or_insert_with(|| Arc::new(Condvar::new())));
     waits.waiting.insert(me, key);
-    let mut waits = changed.wait_timeout(waits, left).unwrap_or_else(PoisonError::into_inner).0;
+    let mut waits = crowd.changed.wait_timeout(waits, left).unwrap_or_else(PoisonError::into_inner).0;
     waits.waiting.remove(&me);
     if wait.interrupt.is_none() {
         return (waits, false);
@@ -305,10 +295,15 @@ impl Waits {
             begun: Some(Instant::now()),
             release_at: patience,
             workers: Vec::new(),
-            changed: None,
+            crowd: None,
         };
         self.flights.insert(key, flight);
         Announcement::new(key, Some(number))
+    }
+
+    /// The flight that ends with this; `None` if it leads none.
+    fn led_by(&mut self, announcement: &Announcement) -> Option<&mut Flight> {
+        self.flights.get_mut(&announcement.key).filter(|flight| Some(flight.number) == announcement.leads)
     }
 
     /// Lets a worker wait.
@@ -386,17 +381,51 @@ impl Flight {
         }
     }
 
+    fn crowd(&mut self) -> Arc<Crowd> {
+        let new = || Arc::new(Crowd { changed: Condvar::new(), empty: AtomicU64::new(0) });
+        Arc::clone(self.crowd.get_or_insert_with(new))
+    }
+
     fn wake(&self) {
         // A wake-up for nobody is a system call, too.
-        if let Some(changed) = &self.changed {
-            changed.notify_all();
+        if let Some(crowd) = &self.crowd {
+            crowd.changed.notify_all();
         }
+    }
+
+    /// Tells the waiting tasks that nothing was stored. Only under the lock of the table, under which they read it.
+    fn land_empty(&self) {
+        if let Some(crowd) = &self.crowd {
+            crowd.empty.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Crowd {
+    fn empty(&self) -> u64 {
+        self.empty.load(Ordering::Relaxed)
     }
 }
 
 impl Announcement {
     fn new(key: FolderKey, leads: Option<u64>) -> Self {
-        Self { key, leads, process: Process::current() }
+        Self { key, leads, is_empty: AtomicBool::new(false), process: Process::current() }
+    }
+
+    /// Says whether the flight lands empty if it ends now. If it doesn't, the waiting tasks look again, and one of them
+    /// leads if there is no result.
+    pub(super) fn lands_empty(&self, is_empty: bool) {
+        self.is_empty.store(is_empty, Ordering::Relaxed);
+    }
+
+    /// Tells the waiting tasks that the other process's flight, which this one waited for, has landed empty.
+    pub(super) fn pass_on_empty(&self) {
+        let mut waits = lock();
+        if let Some(flight) = waits.led_by(self) {
+            flight.announced += 1;
+            flight.land_empty();
+            flight.wake();
+        }
     }
 
     /// Says that this thread or task computes what another one has announced, until the guard is dropped. Nobody waits
@@ -408,16 +437,13 @@ impl Announcement {
     /// The task that led before; `None` if this leads no flight.
     fn lead_by(&self, leader: Waiter) -> Option<Waiter> {
         let mut waits = lock();
-        let flight = waits.flights.get_mut(&self.key).filter(|flight| Some(flight.number) == self.leads)?;
-        Some(std::mem::replace(&mut flight.leader, leader))
+        Some(std::mem::replace(&mut waits.led_by(self)?.leader, leader))
     }
 
     /// Whether the leader waits for another process, during which its flight releases nobody.
     pub(super) fn suspend(&self, is_suspended: bool) {
         let mut waits = lock();
-        let Some(flight) = waits.flights.get_mut(&self.key).filter(|flight| Some(flight.number) == self.leads) else {
-            return;
-        };
+        let Some(flight) = waits.led_by(self) else { return };
         flight.begun = if is_suspended { None } else { Some(Instant::now()) };
         flight.wake();
     }
@@ -449,7 +475,13 @@ impl Drop for Announcement {
                 flight.get_mut().announced += 1;
                 flight.get().wake();
             }
-            Some(number) if number == flight.get().number => flight.remove().wake(),
+            Some(number) if number == flight.get().number => {
+                let flight = flight.remove();
+                if *self.is_empty.get_mut() {
+                    flight.land_empty();
+                }
+                flight.wake();
+            }
             Some(_) => {}
         }
     }

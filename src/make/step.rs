@@ -177,7 +177,7 @@ impl<P> StepRun<'_, P> {
             Ok(Look::Missing(stale)) => Look::Missing(stale),
             Err(error) => Look::Found(Err(error)),
         };
-        let (stale, _lead) = match self.records.lead(self.place, stale, look) {
+        let (stale, _lead) = match self.records.lead(call.function().path(), self.place, stale, look) {
             FlightOutcome::Found(found) => return found,
             FlightOutcome::Compute(stale, lead) => (stale, lead),
         };

@@ -132,6 +132,8 @@ pub(crate) struct Made {
 /// What a step is to make, and looks for.
 struct NeededStep<'a, F> {
     records: StepRecords<'a>,
+    /// The path of the function.
+    function: &'static str,
     /// The name of the slot's record.
     name: String,
     look: F,
@@ -148,6 +150,10 @@ impl<T, F: Fn() -> Look<T, Stale>> Need for NeededStep<'_, F> {
     fn watch(&self, _: &Stale) -> impl Fn() -> bool {
         let before = self.record();
         move || self.record() != before
+    }
+
+    fn still_waits(&self, for_whom: &str, waited: Duration) {
+        self.records.engine.still_waits(self.function, for_whom, waited);
     }
 }
 
@@ -299,7 +305,7 @@ impl StepRecords<'_> {
         made: Result<Made>,
         target: Option<TargetRecord>,
     ) -> Result<()> {
-        self.engine.refreshed.lock().insert(made_key(key, place));
+        self.engine.note_refreshed(made_key(key, place), self.mode == Mode::Refresh);
         let Made { draft, duration } = made?;
         self.write(
             place,
@@ -343,12 +349,14 @@ impl StepRecords<'_> {
     /// Waits for whoever makes `place`, which was `stale`, and looks again after each of them.
     pub(crate) fn lead<T>(
         self,
+        function: &'static str,
         place: StepName<'_>,
         stale: Stale,
         look: impl Fn() -> Look<T, Stale>,
     ) -> FlightOutcome<T, Stale, LockedKey> {
         let (digest, name) = named(place);
-        self.engine.flights().lead(Key::from_digest(digest), stale, &NeededStep { records: self, name, look })
+        let need = NeededStep { records: self, function, name, look };
+        self.engine.flights().lead(Key::from_digest(digest), stale, &need)
     }
 
     /// Counts and says that `what` is up to date.

@@ -167,6 +167,14 @@ impl Engine {
         }
     }
 
+    /// Remembers, if `refreshes`, that a key was computed and is due no more. Only `Mode::Refresh` asks for it; what other
+    /// modes compute isn't remembered, as it would grow with the number of results.
+    pub(crate) fn note_refreshed(&self, key: Key, refreshes: bool) {
+        if refreshes {
+            self.refreshed.lock().insert(key);
+        }
+    }
+
     /// Whether `Mode::Refresh` hasn't computed `key` yet.
     pub(crate) fn is_due(&self, key: Key, mode: Mode) -> bool {
         mode == Mode::Refresh && !self.refreshed.lock().contains(&key)

@@ -168,7 +168,7 @@ impl Memory {
             Waited::Turn(turn) => turn,
         };
         if let Some(why) = turn.left_alone() {
-            return self.compute_only(engine, call, form, &turn.missed, why);
+            return self.compute_only(engine, call, form, &turn.into_missed(), why);
         }
         self.compute_and_put(engine, call, site, form, &turn)
     }
@@ -201,7 +201,8 @@ impl Memory {
         turn: &ComputeTurn,
     ) -> Evaluated<S::Out> {
         let (function, codec, check, missed) = (call.function(), call.codec(), call.options().check(), &turn.missed);
-        let Prepared { least, draft } = self.prepare(engine, &call, turn);
+        let Prepared { least, refreshes, draft } = self.prepare(engine, &call, turn);
+        turn.lands_empty(true);
         let Computed { result: mut value, changed, duration, expires } = self.compute(engine, call, Some(site));
         // Before and whatever becomes of storing it: what a call returns must not depend on a full disk.
         let normal = codec.normalise(&mut value, check);
@@ -216,12 +217,13 @@ impl Memory {
             Some(argument) => Err(changed_argument(function, argument)),
             None => draft.map(|draft| expiring(draft, expires)),
         };
-        let stored = engine.put_computed(missed, site, draft, &normal, duration);
+        let stored = engine.put_computed(turn, site, draft, &normal, duration);
         drop(normal);
         let record = match stored {
             Ok(record) => record,
             Err(error) => return engine.faulted(function, form.keep(value), error),
         };
+        engine.note_refreshed(site.key(), refreshes);
         if !form.reloads(codec) {
             return Evaluated { value: form.keep(value), fault: None };
         }

@@ -39,6 +39,12 @@ impl Observer for Listeners {
         }
     }
 
+    fn committed(&self, site: &Site, record: &Record, sharing: Sharing) {
+        if let Some(outbox) = &self.outbox {
+            outbox.add_if_late(site, record, sharing);
+        }
+    }
+
     fn stored(&self, bytes: u64) {
         if let Some(auto_evict) = &self.auto_evict {
             auto_evict.wrote(bytes);

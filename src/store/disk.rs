@@ -1,5 +1,6 @@
 //! A store in a folder: opening it, and what concerns single blobs by name.
 
+use super::access::share;
 use super::name::BlobName;
 use super::root::{self, Root};
 use super::{Locks, Medium, lock};
@@ -154,7 +155,7 @@ impl Disk {
 
     /// The locks of this folder, by a file of their own; `None` where there are none to be had.
     pub(crate) fn open_locks(&self) -> Option<Locks> {
-        if cfg!(target_os = "linux") { Locks::of(self.lock_file(lock::NAME)) } else { None }
+        if cfg!(target_os = "linux") { Locks::of(self.lock_file(lock::NAME), self.root().folder()) } else { None }
     }
 
     /// Where `name` lies, for messages and for other programs.
@@ -195,24 +196,8 @@ impl Disk {
         })?;
         let stat = fs::fstat(&file).map_err(|errno| self.fault("stat", &name, errno))?;
         self.expect_regular(&name, &Stat::of(&stat))?;
-        self.share_lock_file(&file, &stat);
+        share(self.root().as_fd(), &file, &stat);
         Ok(File::from(file))
-    }
-
-    /// Gives access to a lock file to those who may put files into the root as owner or group, and to nobody else, who
-    /// could make others wait by a lock. Done whatever the umask, and for files that were made with other modes, too.
-    fn share_lock_file(&self, file: &OwnedFd, stat: &fs::Stat) {
-        let Ok(root) = fs::fstat(self.root()) else { return };
-        let shared = root.st_mode & 0o020 != 0 && root.st_gid == stat.st_gid;
-        let bits = if shared { 0o660 } else { 0o600 };
-        // What has content, or a second name, was put there by somebody, and its mode means something elsewhere.
-        let is_ours = || stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1 && stat.st_size == 0;
-        if stat.st_mode & 0o7777 != bits
-            && is_ours()
-            && let Err(errno) = fs::fchmod(file, at::mode(bits as u16))
-        {
-            tracing::debug!(%errno, "a lock file keeps its mode");
-        }
     }
 
     /// What stands at `name`, links themselves included.

@@ -7,8 +7,13 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
+use rustix::fd::OwnedFd;
+
+use super::holders::holder;
+use super::landings::Landings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::range_locks::{FoundLock, LockKind, find, open_anew, set};
 use crate::threads::fork::{ForkMutex, Process};
@@ -27,6 +32,7 @@ pub(crate) struct Locks(Arc<LockFile>);
 struct LockFile {
     file: File,
     holders: ForkMutex<Holders>,
+    landings: Landings,
 }
 
 /// The holder of an open file's locks. A forked child has its parent's open file, whose locks are no obstacle to it: it opens
@@ -41,8 +47,8 @@ struct Holders {
 }
 
 impl LockFile {
-    fn new(file: File) -> Arc<Self> {
-        let made = Self { file, holders: ForkMutex::default() };
+    fn new(file: File, landings: Landings) -> Arc<Self> {
+        let made = Self { file, holders: ForkMutex::default(), landings };
         made.holders.lock().process = Some(Process::current());
         Arc::new(made)
     }
@@ -63,9 +69,9 @@ impl LockFile {
 
 impl Locks {
     /// The locks of the folder that this file is in; `None` where there are none to be had.
-    pub(super) fn of(file: Result<File>) -> Option<Self> {
+    pub(super) fn of(file: Result<File>, folder: Arc<OwnedFd>) -> Option<Self> {
         match file {
-            Ok(file) => Some(Self(LockFile::new(file))),
+            Ok(file) => Some(Self(LockFile::new(file, Landings::new(folder)))),
             // Somebody has put something else there.
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 tracing::warn!(%error, "going on without locks: other processes may compute the same");
@@ -90,7 +96,8 @@ impl Locks {
             return Ok(Some(LockedKey { of: None }));
         }
         let locked = set(&self.0.file, LockKind::Write, offset, 1);
-        let held = Held { file: Arc::clone(&self.0), offset, holder: Process::current() };
+        let (file, is_empty) = (Arc::clone(&self.0), AtomicBool::new(false));
+        let held = Held { file, key, offset, holder: Process::current(), is_empty };
         match locked {
             Ok(()) => Ok(Some(LockedKey { of: Some(held) })),
             Err(error) => {
@@ -101,6 +108,17 @@ impl Locks {
                 Err(Error::io("lock a byte of", NAME.as_ref(), error))
             }
         }
+    }
+
+    /// The number of the last time that `key` was released with nothing stored, a new one each time. For a process that
+    /// waits for it.
+    pub(crate) fn last_empty(&self, key: [u8; 16]) -> Option<u64> {
+        self.0.landings.last(key)
+    }
+
+    /// The process that holds the byte of `key`, in words, if the system shows it. Takes milliseconds.
+    pub(crate) fn holder(&self, key: [u8; 16]) -> Option<String> {
+        holder(&self.0.file, NAME, offset(key))
     }
 
     /// Notes that a thread is about to lock the byte: a child that is forked from now on knows of it. False for one that a
@@ -135,9 +153,12 @@ pub(crate) struct LockedKey {
 
 struct Held {
     file: Arc<LockFile>,
+    key: [u8; 16],
     offset: i64,
     /// A child that was forked meanwhile has a copy of this, too: the lock is its parent's to give back.
     holder: Process,
+    /// Whether waiting processes are told at its release that nothing was stored.
+    is_empty: AtomicBool,
 }
 
 impl Held {
@@ -146,9 +167,22 @@ impl Held {
     }
 }
 
+impl LockedKey {
+    /// Says whether waiting processes are told, when the key is released, that nothing was stored.
+    pub(crate) fn lands_empty(&self, is_empty: bool) {
+        if let Some(held) = &self.of {
+            held.is_empty.store(is_empty, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for LockedKey {
     fn drop(&mut self) {
         let Some(held) = self.of.take().filter(|held| held.holder.is_current()) else { return };
+        // Before the lock is free, so that the process which gets it can see it.
+        if held.is_empty.load(Ordering::Relaxed) {
+            held.file.landings.note(held.key);
+        }
         if let Err(error) = set(&held.file.file, LockKind::Unlock, held.offset, 1) {
             tracing::debug!(%error, "a lock stays until the process ends");
         }

@@ -13,9 +13,12 @@
 //! Every name is resolved from the descriptor of the root without following a symbolic link, so that no planted one
 //! leads out of it; see `system::at`.
 
+mod access;
 mod disk;
 pub(crate) mod files;
+mod holders;
 mod home;
+mod landings;
 mod lock;
 mod medium;
 mod name;

@@ -90,13 +90,18 @@ fn fault(whole: &str, what: &str) -> Error {
 }
 
 /// 16 hex digits that no other call, thread, process or host draws.
+pub(crate) fn nonce() -> String {
+    hex(random())
+}
+
+/// A number that no other call, thread, process or host draws.
 ///
 /// The random part is the operating system's, by way of [`RandomState`], which std documents to be keyed anew for each
 /// instance. The process id and the clock enter because a forked child inherits the state of its parent's generator.
 /// Only speed depends on it: files are always created with `O_EXCL`.
-pub(crate) fn nonce() -> String {
+pub(super) fn random() -> u64 {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    hex(RandomState::new().hash_one((Process::id(), clock)))
+    RandomState::new().hash_one((Process::id(), clock))
 }
 
 /// The number in 16 hex digits, without the detour by formatting.

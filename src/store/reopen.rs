@@ -25,7 +25,7 @@ const SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 const TAG_MAX: u64 = 4096;
 
 /// What else stands in a root (docs/format.md, "Layout").
-const NAMES: &[&str] = &["f", "m", "s", "t", "p", "locks"];
+const NAMES: &[&str] = &["f", "m", "s", "t", "p", "locks", "landings"];
 
 /// How long one thread waits for another one that opens a root.
 const PATIENCE: Duration = Duration::from_secs(5);

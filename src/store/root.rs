@@ -59,6 +59,10 @@ impl Root {
         self.medium
     }
 
+    pub(super) fn folder(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.folder)
+    }
+
     /// The boot and the mount that this root is of.
     pub(crate) fn session(&self) -> Arc<str> {
         Arc::clone(self.session.get_or_init(|| medium::session(&self.folder).into()))

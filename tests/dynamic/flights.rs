@@ -220,3 +220,59 @@ fn a_task_computes_on_its_own_behalf() {
     let inside = held.compute(|| call.lead(&memory, Form::Owned, &Wait::new()));
     assert!(matches!(inside, Turn::Compute(_)), "{inside:?}");
 }
+
+/// Of three calls that wait for a lead, so many go on at once when it ends, and no other one.
+fn assert_go_on(call: &RunTimeCall, memory: &Memory, number: usize, end: impl FnOnce()) {
+    let (sender, turns) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let sender = sender.clone();
+            scope.spawn(move || sender.send(call.lead(memory, Form::Owned, &Wait::new())).unwrap());
+        }
+        thread::sleep(Duration::from_millis(500));
+        assert!(turns.try_recv().is_err(), "they wait");
+        end();
+        let next = |wait| turns.recv_timeout(wait);
+        let leads: Vec<_> = (0..number).map(|_| next(Duration::from_secs(30)).expect("it goes on")).collect();
+        assert!(next(Duration::from_millis(300)).is_err(), "another one goes on");
+        let in_vain = |turn: &Turn| matches!(turn, Turn::Compute(lead) if lead.waited_in_vain());
+        assert!(leads.iter().all(|turn| in_vain(turn) == (number > 1)), "{leads:?}");
+        drop((leads, sender));
+        turns.iter().for_each(drop);
+    });
+}
+
+#[test]
+fn what_is_discarded_lets_all_go_on_and_what_is_handed_on_one() {
+    let (_folder, memory) = fresh();
+    let call = call("ends", 1);
+    let held = lead(&call, &memory, &Wait::new());
+    assert_go_on(&call, &memory, 3, || held.discard("it is an error"));
+    let held = lead(&call, &memory, &Wait::new());
+    assert_go_on(&call, &memory, 1, || held.hand_on("it was stopped"));
+    let mut held = lead(&call, &memory, &Wait::new());
+    held.compute(|| ());
+    assert_go_on(&call, &memory, 1, || held.hand_on("it was stopped"));
+    let held = lead(&call, &memory, &Wait::new());
+    // It hadn't begun.
+    assert_go_on(&call, &memory, 1, || drop(held));
+    let mut held = lead(&call, &memory, &Wait::new());
+    held.compute(|| ());
+    assert_go_on(&call, &memory, 3, || drop(held));
+}
+
+#[test]
+fn what_waits_for_nobody_computes_at_once() {
+    let (_folder, memory) = fresh();
+    let call = call("at once", 1);
+    let held = lead(&call, &memory, &Wait::new());
+    let (sender, turns) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| sender.send(call.lead(&memory, Form::Owned, &Wait::new().at_once())).unwrap());
+        let Ok(Turn::Compute(beside)) = turns.recv_timeout(Duration::from_secs(30)) else { panic!("it waits") };
+        assert!(!beside.waited_in_vain());
+        beside.store(value(3), Form::Owned);
+    });
+    drop(held);
+    assert!(matches!(call.lead(&memory, Form::Owned, &Wait::new().at_once()), Turn::Found(_)));
+}

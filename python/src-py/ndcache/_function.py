@@ -241,17 +241,22 @@ def _outcome(wait: Callable[[], tuple[bool, Any]]) -> tuple[bool, Any, BaseExcep
 def _let_go(is_hit: bool, value: Any, error: BaseException | None) -> None:
     """Lets others have the turn that nobody awaits any more."""
     if not is_hit and value is not None:
-        value.discard("its await was cancelled")
+        value.hand_on("its await was cancelled")
 
 
-# The locks of the calls that are waited for, by loop, folder and key: of a thousand awaits one has a thread.
-_WAITS: weakref.WeakValueDictionary[tuple[Any, ...], Any] = weakref.WeakValueDictionary()
+class _Queue:
+    """The awaits of one call in one loop: of a thousand one has a thread, in which it waits for what others compute."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self.turn = asyncio.Lock()
+        self.in_vain = 0
+        """How often what an await had waited for stored nothing. Those behind it then wait for nobody."""
 
 
-def _one_at_a_time(*call: Any) -> Any:
-    import asyncio
-
-    return _WAITS.setdefault(call, asyncio.Lock())
+# By loop, folder and key.
+_QUEUES: weakref.WeakValueDictionary[tuple[Any, ...], _Queue] = weakref.WeakValueDictionary()
 
 
 async def _waited(loop: Any, wait: Callable[[], tuple[bool, Any]]) -> tuple[bool, Any]:
@@ -310,8 +315,13 @@ class AsyncCachedFunction(CachedFunction):
         if loop is None:
             warn_once("asyncio", f"{self.function_path} is awaited outside of asyncio's tasks: it runs without the cache there")
             return await self._uncached(args, kwargs)
-        async with _one_at_a_time(loop, self.memory.location, key):
-            is_hit, value = await _waited(loop, functools.partial(self.lead, args, kwargs, anew))
+        queue = _QUEUES.setdefault((loop, self.memory.location, key), _Queue())
+        before = queue.in_vain
+        async with queue.turn:
+            at_once = queue.in_vain != before
+            is_hit, value = await _waited(loop, functools.partial(self.lead, args, kwargs, anew, at_once))
+            if not is_hit and value is not None and value.waited_in_vain:
+                queue.in_vain += 1
         if is_hit:
             return value
         return await (self._uncached(args, kwargs) if value is None else self._lead(value, args, kwargs))
@@ -330,7 +340,8 @@ class AsyncCachedFunction(CachedFunction):
         try:
             value = await _followed(lead.inherited, self._run(args, kwargs))
         except BaseException as error:
-            lead.discard(type(error).__name__)
+            is_stopped = isinstance(error, MemoryError) or not isinstance(error, Exception)
+            (lead.hand_on if is_stopped else lead.discard)(type(error).__name__)
             raise
         return lead.store(value)
 

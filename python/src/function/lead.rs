@@ -65,12 +65,25 @@ impl CoreLead {
         self.function.get().finish(py, &keyed, lead, Ok(value), self.begin.elapsed())
     }
 
-    /// Lets the others go on without a result.
+    /// Lets the others go on without a result: all of them compute.
     #[pyo3(signature = (why="it has raised"))]
     fn discard(&self, why: &str) -> PyResult<()> {
         let (lead, _) = self.take()?;
         lead.discard(why);
         Ok(())
+    }
+
+    /// Lets one of the others compute: this one was stopped.
+    fn hand_on(&self, why: &str) -> PyResult<()> {
+        let (lead, _) = self.take()?;
+        lead.hand_on(why);
+        Ok(())
+    }
+
+    /// Whether the call had waited for another one, which then stored nothing.
+    #[getter]
+    fn waited_in_vain(&self) -> bool {
+        python::lock(&self.state).as_ref().is_some_and(|(lead, _)| lead.waited_in_vain())
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use ndcache::Entry;
-use ndcache::dynamic::Options;
+use ndcache::dynamic::{Options, TaskId};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -15,7 +15,7 @@ use super::bind::Signature;
 use super::front::{Front, counter};
 use super::key::Outcome;
 use super::resolved::Resolved;
-use super::run::{Found, Led, Way};
+use super::run::{Found, Led, Waiting, Way};
 use super::validation::is_valid;
 use super::{CoreExplanation, CoreLead, CoreReference, missing};
 use crate::memory::{CoreMemory, changed, raised};
@@ -260,13 +260,15 @@ impl CoreFunction {
     }
 
     /// `(True, value)` if the call is stored, or becomes so while this waits; else `(False, turn)`: a `Lead`, on which
-    /// the others wait, or None where nothing can be stored. If `anew`, whatever is stored is left and computed again.
-    #[pyo3(name = "lead", signature = (args, kwargs=None, anew=false))]
+    /// the others wait, or None where nothing can be stored. If `anew`, whatever is stored is left and computed again; if
+    /// `at_once`, nobody is waited for.
+    #[pyo3(name = "lead", signature = (args, kwargs=None, anew=false, at_once=false))]
     fn lead_py<'py>(
         slf: &Bound<'py, Self>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
         anew: bool,
+        at_once: bool,
     ) -> PyResult<(bool, Option<Bound<'py, PyAny>>)> {
         let py = slf.py();
         let this = slf.get();
@@ -291,7 +293,7 @@ impl CoreFunction {
             Found::Nothing => {}
         }
         let way = if anew { Way::Anew } else { Way::Eval };
-        match this.lead(py, &keyed, way, Some(ndcache::dynamic::TaskId::unique()))? {
+        match this.lead(py, &keyed, way, Waiting { task: Some(TaskId::unique()), at_once })? {
             Led::Value(value) => Ok((true, Some(value))),
             Led::Turn(lead) => {
                 let lead = Bound::new(py, CoreLead::new(py, slf.clone().unbind(), keyed, lead)?)?;

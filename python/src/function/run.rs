@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use ndcache::dynamic::{Lead, RawValue, RunTimeCall, Turn, Wait};
+use ndcache::dynamic::{Lead, RawValue, RunTimeCall, TaskId, Turn, Wait};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -42,6 +42,15 @@ pub(super) enum Way {
     Eval,
     /// Compute it, whatever is stored.
     Anew,
+}
+
+/// How a call waits for others that compute it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Waiting {
+    /// On whose behalf, if not on that of the thread.
+    pub(super) task: Option<TaskId>,
+    /// For nobody.
+    pub(super) at_once: bool,
 }
 
 /// What a lookup came to.
@@ -216,7 +225,7 @@ impl CoreFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
         way: Way,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut lead = match self.lead(py, keyed, way, None)? {
+        let mut lead = match self.lead(py, keyed, way, Waiting::default())? {
             Led::Value(value) => return self.hit(py, keyed, args, kwargs, value),
             Led::Turn(lead) => lead,
             Led::Alone => return self.run_uncached(py, args, kwargs),
@@ -235,7 +244,7 @@ impl CoreFunction {
         py: Python<'py>,
         keyed: &Keyed<'py>,
         way: Way,
-        task: Option<ndcache::dynamic::TaskId>,
+        waiting: Waiting,
     ) -> PyResult<Led<'py>> {
         let Some(memory) = self.memory(py) else { return Ok(Led::Alone) };
         let core = memory.get();
@@ -247,13 +256,13 @@ impl CoreFunction {
         };
         raise_kept()?;
         self.set_why(why.clone());
-        let lead = match self.turn(py, &call, core, task)? {
+        let lead = match self.turn(py, &call, core, waiting)? {
             Turn::Found(value) => match self.decoded(py, &call, value)? {
                 Found::Value(value, _) => return Ok(Led::Value(value)),
                 // The others' result isn't one for us.
                 Found::Nothing | Found::Refused => {
                     let call = keyed.call(self, core.texts).refresh();
-                    match self.turn(py, &call, core, task)? {
+                    match self.turn(py, &call, core, waiting)? {
                         Turn::Compute(lead) => return Ok(Led::Turn(lead)),
                         Turn::Found(_) | Turn::Interrupted => return Ok(Led::Alone),
                     }
@@ -277,7 +286,7 @@ impl CoreFunction {
         py: Python<'_>,
         call: &RunTimeCall,
         core: &CoreMemory,
-        task: Option<ndcache::dynamic::TaskId>,
+        waiting: Waiting,
     ) -> PyResult<Turn> {
         let raised = Mutex::new(None);
         let form = self.mmap(py).form();
@@ -293,12 +302,11 @@ impl CoreFunction {
                 // Without an interpreter, at the program's end, nobody waits any more.
                 Python::try_attach(is_interrupted).unwrap_or(true)
             };
-            let wait = Wait::new().interrupt(&interrupt);
-            let wait = match task {
-                Some(task) => wait.task(task),
-                None => wait,
-            };
-            call.lead(&core.memory, form, &wait)
+            let mut wait = Wait::new().interrupt(&interrupt);
+            if let Some(task) = waiting.task {
+                wait = wait.task(task);
+            }
+            call.lead(&core.memory, form, &if waiting.at_once { wait.at_once() } else { wait })
         });
         raise_kept()?;
         let raised = python::lock(&raised).take();
@@ -330,7 +338,9 @@ impl CoreFunction {
         let result = match result {
             Ok(result) => result,
             Err(error) => {
-                lead.discard("it has raised");
+                // Whoever has stopped this one hasn't stopped the others, and one of them will do.
+                let end = if is_exit(py, &error) { Lead::hand_on } else { Lead::discard };
+                end(*lead, "it has raised");
                 return Err(error);
             }
         };
@@ -381,7 +391,10 @@ impl CoreFunction {
         }
         let encoded = match encode(&result) {
             Ok(encoded) => encoded,
-            Err(error) if is_exit(py, &error) => return Err(error),
+            Err(error) if is_exit(py, &error) => {
+                lead.hand_on("it was stopped");
+                return Err(error);
+            }
             Err(error) => {
                 let text = format!("{}: the result can't be stored: {error}", self.path);
                 self.say_once(py, "encode", &text)?;

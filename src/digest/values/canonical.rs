@@ -1,5 +1,6 @@
 //! Values that only serde knows, fed without losing what a compact format would leave out.
 
+use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::hash::{Hash, Hasher};
@@ -83,11 +84,19 @@ pub(crate) fn feed_bare<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHa
 
 #[cold]
 fn refusal<T: ?Sized>() -> Error {
-    Error::invalid(format!("can't serialize `{}`", std::any::type_name::<T>()))
+    Error::invalid(format!("can't serialize `{}`", type_name::<T>()))
 }
 
-/// The number of an enum's variant; the same one for all values of other types.
+/// The number of `Cow::Owned`.
+const OWNED: u128 = 1;
+
+/// The number of an enum's variant. It is the same one for all values of other types, and of `Cow`, whose variants only
+/// say where the content lies: a borrowed one is deserialized as an owned one.
+#[inline]
 pub(crate) fn discriminant<T>(value: &T) -> u128 {
+    if type_name::<T>().starts_with("alloc::borrow::Cow<") {
+        return OWNED;
+    }
     struct ValueRecorder(u128);
 
     impl Hasher for ValueRecorder {

@@ -197,7 +197,7 @@ impl ReadSource<'_> {
         }
         // Nobody asks about one that is never mapped.
         if array.length > READ_RATHER {
-            self.archive.verified.lock().insert(name.to_owned());
+            self.archive.verified.lock().insert(name);
         }
         Ok(())
     }

@@ -132,6 +132,9 @@ impl Archive {
             self.observer.committing(site, &record, draft.sharing);
         }
         sink.publish(&record)?;
+        if draft.sharing != Sharing::No {
+            self.observer.committed(site, &record, draft.sharing);
+        }
         self.keep_code(site, draft);
         Ok(record)
     }

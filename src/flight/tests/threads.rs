@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::flights::{FlightOutcome, Flights, Look, Need};
-use super::super::processes::ProcessLocks;
+use super::super::processes::{HeldKey, ProcessLocks, wait_for_lock};
 use super::super::waits::{FolderId, PATIENCE, Turn, Wait, take_turn, waiting_workers};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -214,6 +214,18 @@ impl ProcessLocks for Taken {
     fn waits_of(&self, _: u8) -> Result<Vec<u8>> {
         Ok(Vec::new())
     }
+
+    fn last_empty(&self, _: Key) -> Option<u64> {
+        None
+    }
+
+    fn holder(&self, _: Key) -> Option<String> {
+        Some("process 1 (init)".to_owned())
+    }
+}
+
+impl HeldKey for () {
+    fn lands_empty(&self, _: bool) {}
 }
 
 /// Waits in vain, until the third time that it is asked whether it is interrupted.
@@ -267,4 +279,15 @@ fn an_interrupt_that_panics_leaves_nothing_behind() {
         drop(flight);
         assert!(waits.join().unwrap());
     });
+}
+
+#[test]
+fn whoever_waits_for_another_process_says_for_which() {
+    let key = (folder(), key(1));
+    let Turn::Lead(flight) = take_turn(key, &Wait::new(None, PATIENCE, None)) else { panic!("the first leads") };
+    let told = std::cell::RefCell::new(Vec::new());
+    let hear = |whom: &str, _: Duration| told.borrow_mut().push(whom.to_owned());
+    let wait = Wait::new(Some(Duration::from_millis(300)), PATIENCE, None).telling_at_once();
+    assert!(wait_for_lock(&Taken, key, &flight, &wait, &|| false, &hear).is_none());
+    assert_eq!(*told.borrow(), ["process 1 (init)"], "once, and then a minute later");
 }

@@ -2,6 +2,7 @@
 
 mod codes;
 mod formats;
+mod kept;
 #[cfg(target_os = "linux")]
 mod leads;
 mod publish;

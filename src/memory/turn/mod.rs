@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
 use crate::entry::read::find::{Found, Missing};
-use crate::entry::rules::Sharing;
+use crate::entry::rules::{Mode, Sharing};
 use crate::entry::site::Site;
 use crate::entry::write::put::Draft;
 use crate::error::Result;
@@ -27,7 +27,8 @@ use crate::store::LockedKey;
 pub(crate) struct ComputeTurn {
     pub(crate) missed: MissReport,
     decision: StoreDecision,
-    _lead: Lead<LockedKey>,
+    /// Boxed: calls nest, and while the function runs the stack is the callers'.
+    lead: Box<Lead<LockedKey>>,
 }
 
 /// What becomes of the result.
@@ -47,9 +48,25 @@ impl ComputeTurn {
         }
     }
 
+    /// Gives up the turn before the function runs, so that waiting calls go on: its result isn't going to be stored.
+    pub(crate) fn into_missed(self) -> MissReport {
+        self.missed
+    }
+
+    /// Says whether the function has begun and nothing is stored if the turn ends now: then all waiting calls compute, and
+    /// not only one of them.
+    pub(crate) fn lands_empty(&self, is_empty: bool) {
+        self.lead.lands_empty(is_empty);
+    }
+
+    /// Whether the call had waited for a computation that stored nothing.
+    pub(crate) fn was_in_vain(&self) -> bool {
+        self.lead.was_in_vain()
+    }
+
     /// Says that this thread computes the call, until the guard is dropped.
     pub(crate) fn take_over(&self) -> TakenOver<'_> {
-        self._lead.take_over()
+        self.lead.take_over()
     }
 
     /// Whether the result goes to tiers.
@@ -71,6 +88,8 @@ pub(crate) enum Waited<T> {
 pub(crate) struct Prepared {
     /// What takes less time isn't stored.
     pub(crate) least: Duration,
+    /// Whether the memory computes each key once, whatever is stored, and so has to remember the key.
+    pub(crate) refreshes: bool,
     /// Boxed: calls nest, and while the function runs the stack is the callers'.
     pub(crate) draft: Result<Box<(Draft, Compression)>>,
 }
@@ -106,13 +125,13 @@ impl Engine {
         };
         let answers = self.tiers.as_ref().and_then(|tiers| tiers.core().last_answers(site.key()));
         let missed = self.recorder.miss(call, site, missing).with_tier_answers(answers);
-        Waited::Turn(ComputeTurn { missed, decision, _lead: lead })
+        Waited::Turn(ComputeTurn { missed, decision, lead: Box::new(lead) })
     }
 
     /// Stores what a call that missed has computed in `duration`, and says so.
     pub(crate) fn put_computed(
         &self,
-        missed: &MissReport,
+        turn: &ComputeTurn,
         site: &Site,
         draft: Result<Box<(Draft, Compression)>>,
         value: &dyn Savable,
@@ -127,10 +146,10 @@ impl Engine {
         });
         match &stored {
             Ok(record) => {
-                self.computed(missed, duration, &Storing::Stored(site, record, begin.elapsed()));
-                self.refreshed.lock().insert(site.key());
+                turn.lands_empty(false);
+                self.computed(&turn.missed, duration, &Storing::Stored(site, record, begin.elapsed()));
             }
-            Err(error) => self.computed(missed, duration, &Storing::failed(error)),
+            Err(error) => self.computed(&turn.missed, duration, &Storing::failed(error)),
         }
         stored
     }
@@ -140,15 +159,16 @@ impl Memory {
     /// Gathers, before the function runs, how its result is to be stored and what the record will say of the call. A
     /// function of its own, so that its stack frame is gone when calls nest.
     pub(crate) fn prepare(&self, engine: &Engine, call: &impl Request, turn: &ComputeTurn) -> Prepared {
+        let refreshes = engine.mode(call.options()) == Mode::Refresh;
         let draft = self.with(|| call.verify_claims()).and_then(|()| call.draft(engine.describe_options()));
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
                 let local = engine.is_local(call);
                 let draft = draft.map(|draft| draft.readable(readable).shared(turn.sharing(), local));
                 let draft = draft.map(|draft| Box::new((draft, compression)));
-                Prepared { least, draft }
+                Prepared { least, refreshes, draft }
             }
-            Err(error) => Prepared { least: Duration::ZERO, draft: draft.and(Err(error)) },
+            Err(error) => Prepared { least: Duration::ZERO, refreshes, draft: draft.and(Err(error)) },
         }
     }
 }

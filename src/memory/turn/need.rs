@@ -1,10 +1,12 @@
 //! A call that misses and the locks of its folder, as single flight sees them.
 
+use std::time::Duration;
+
 use crate::call::request::Request;
 use crate::entry::read::find::Missing;
 use crate::entry::site::Site;
 use crate::error::Result;
-use crate::flight::{Look, Need, ProcessLocks};
+use crate::flight::{HeldKey, Look, Need, ProcessLocks};
 use crate::key::Key;
 use crate::memory::Engine;
 use crate::memory::form::ResultForm;
@@ -29,9 +31,19 @@ impl<C: Request, S: ResultForm<C::Result>> Need for NeededCall<'_, C, S> {
     fn watch(&self, missing: &Missing) -> impl Fn() -> bool {
         self.engine.watch(self.site, missing)
     }
+
+    fn still_waits(&self, for_whom: &str, waited: Duration) {
+        self.engine.still_waits(self.call.function().path(), for_whom, waited);
+    }
 }
 
 impl Engine {
+    /// Prints for which other process a call still waits.
+    pub(crate) fn still_waits(&self, function: &str, for_whom: &str, waited: Duration) {
+        let seconds = waited.as_secs();
+        self.recorder.warn(&format!("{function}: still waiting for {for_whom}, for {seconds} s now"));
+    }
+
     /// Tells whether a record stands there, other than the one that was found to be no good.
     pub(crate) fn watch(&self, site: &Site, missing: &Missing) -> impl Fn() -> bool {
         let record = || self.archive.record_stat(site).ok().flatten();
@@ -64,5 +76,19 @@ impl ProcessLocks for store::Locks {
 
     fn waits_of(&self, held: u32) -> Result<Vec<u32>> {
         self.waits_of(held)
+    }
+
+    fn last_empty(&self, key: Key) -> Option<u64> {
+        self.last_empty(key.digest().to_bytes())
+    }
+
+    fn holder(&self, key: Key) -> Option<String> {
+        self.holder(key.digest().to_bytes())
+    }
+}
+
+impl HeldKey for LockedKey {
+    fn lands_empty(&self, is_empty: bool) {
+        self.lands_empty(is_empty);
     }
 }

@@ -102,11 +102,8 @@ impl<T: Payload> Payload for VecDeque<T> {
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        self.iter_mut().for_each(|item| item.normalise(by));
-    }
-
-    fn is_always_normal() -> bool {
-        T::is_always_normal()
+        // As it is loaded.
+        self.make_contiguous().iter_mut().for_each(|item| item.normalise(by));
     }
 
     fn save(&self, out: &mut Writer<'_>) -> Result<()> {

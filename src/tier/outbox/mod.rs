@@ -22,6 +22,14 @@ use queue::{Job, Queue};
 /// Results that expire sooner aren't fetched, and aren't put there.
 const EXPIRES_SOON: Duration = Duration::from_secs(60);
 
+/// An entry is noted before it is published. If it isn't there, the sender waits for it that long; a writer that publishes
+/// it later notes it once more.
+pub(super) const EARLY: Duration = Duration::from_secs(10);
+
+/// The age from which on a sender may have given up an entry that wasn't published. Half of its limit, for clocks that
+/// run differently.
+const LATE: Duration = Duration::from_secs(EARLY.as_secs() / 2);
+
 /// The tiers of a memory, with the queues of those that it may write.
 pub(crate) struct Outbox {
     disk: Arc<Disk>,
@@ -111,6 +119,16 @@ impl Outbox {
         }
         if added && !self.added.swap(true, Ordering::Relaxed) {
             self.wake();
+        }
+    }
+
+    /// Notes an entry once more if so much time has passed since it was first noted that a sender may have given it up
+    /// before it was published: on a slow disk, in a stopped process, on a sleeping machine.
+    pub(crate) fn add_if_late(&self, site: &Site, record: &Record, sharing: Sharing) {
+        let made = SystemTime::UNIX_EPOCH + Duration::from_nanos(record.created);
+        // If the clock was set back, the time is unknown.
+        if SystemTime::now().duration_since(made).map_or(true, |took| took >= LATE) {
+            self.add(site, record, sharing);
         }
     }
 

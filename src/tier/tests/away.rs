@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::dynamic;
 use crate::memory::Memory;
 use crate::stats::printer::Printer;
+use crate::store::set_between;
 use crate::tier::place::Place;
 use crate::tier::{Access, Backend, Body, Deadline, Fault, Folder, Get, Got, MemoryBackend, Put, Share, Stored, Tier};
 
@@ -280,4 +281,35 @@ fn the_end_of_the_thread_that_opened_a_global_memory_waits_for_what_is_to_be_sen
     let memory = super::open(&other, Folder::new(team.path()).unwrap(), Access::ReadOnly);
     (0..5).for_each(|n| assert_eq!(memory.eval(next::call(n)), n + 1));
     assert_eq!(memory.stats().misses(), 0, "{output:?}");
+}
+
+/// The folder in which a result takes long to be published.
+static SLOW: Mutex<Option<std::path::PathBuf>> = Mutex::new(None);
+
+/// Once something is noted that isn't published: time passes, and whoever sends has given it up.
+fn let_time_pass() {
+    let Some(folder) = SLOW.lock().unwrap().clone() else { return };
+    let queues = std::fs::read_dir(folder.join("t")).unwrap().map(|tier| tier.unwrap().path());
+    let queues = queues.filter_map(|tier| std::fs::read_dir(tier).ok()).flatten().map(|item| item.unwrap().path());
+    let queues = queues.filter(|path| path.is_dir());
+    let jobs: Vec<_> =
+        queues.flat_map(|queue| std::fs::read_dir(queue).unwrap()).map(|job| job.unwrap().path()).collect();
+    if !jobs.is_empty() {
+        *SLOW.lock().unwrap() = None;
+        thread::sleep(Duration::from_millis(5100));
+        jobs.iter().for_each(|job| drop(std::fs::remove_file(job)));
+    }
+}
+
+#[test]
+fn what_takes_long_to_be_published_is_sent_all_the_same() {
+    let (place, folder) = (MemoryBackend::new(), TempDir::new().unwrap());
+    let memory = super::open(&folder, place.clone(), Access::ReadWrite);
+    *SLOW.lock().unwrap() = Some(folder.path().to_owned());
+    set_between(Some(let_time_pass));
+    assert_eq!(memory.eval(next::call(70)), 71);
+    set_between(None);
+    assert!(SLOW.lock().unwrap().is_none(), "it was noted before it was published");
+    assert_eq!(memory.flush(Duration::from_secs(60)).unwrap().left, 0);
+    assert!(place.names().iter().any(|name| name.ends_with(".record")));
 }

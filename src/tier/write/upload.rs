@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind};
 use crate::planted;
 use crate::record::Record;
 use crate::tier::core::Core;
-use crate::tier::outbox::expires_soon;
 use crate::tier::outbox::queue::{Claim, Queue};
+use crate::tier::outbox::{EARLY, expires_soon};
 use crate::tier::place::{Answer, Place};
 use crate::tier::write::object::Object;
 use crate::tier::{Body, Fault, Trouble, removed, trouble};
@@ -35,9 +35,6 @@ impl Sent {
         Self::Failed(Box::new(trouble))
     }
 }
-
-/// An entry is noted before it is published: one that isn't there is waited for that long.
-const EARLY: Duration = Duration::from_secs(10);
 
 /// How long putting an object may take: so long and, at the worst, at so many bytes a second.
 const PUT_WAIT: Duration = Duration::from_secs(20);

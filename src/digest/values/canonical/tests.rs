@@ -127,6 +127,27 @@ fn a_variant_is_told_by_its_number_where_serde_does_not_tell() {
     assert_ne!(unordered(&Length::Metres(1.0)), unordered(&Length::Feet(1.0)));
 }
 
+/// A type by that name of one's own isn't it.
+#[test]
+fn a_cow_counts_by_its_content_borrowed_or_owned() {
+    mod own {
+        #[derive(serde::Serialize)]
+        #[serde(untagged)]
+        pub(super) enum Cow {
+            Borrowed(u8),
+            Owned(u8),
+        }
+    }
+    let (borrowed, owned) = (Cow::Borrowed("a"), Cow::<str>::Owned("a".to_owned()));
+    assert_eq!((serde(&borrowed), unordered(&borrowed)), (serde(&owned), unordered(&owned)));
+    // As it was before all of them had this one.
+    assert_eq!((discriminant(&borrowed), discriminant(&owned)), (1, 1));
+    assert_ne!(serde(&borrowed), serde(&Cow::Borrowed("b")));
+    let (lists, other) = (Cow::Borrowed(&[1, 2][..]), Cow::<[i32]>::Owned(vec![1, 2]));
+    assert_eq!(serde(&lists), serde(&other));
+    assert_ne!(serde(&own::Cow::Borrowed(1)), serde(&own::Cow::Owned(1)));
+}
+
 #[test]
 fn sequences_count_in_order_unless_they_might_be_sets() {
     assert_ne!(serde(&vec![1, 2]), serde(&vec![2, 1]));

@@ -1,7 +1,9 @@
 //! That the checker finds what it looks for: each flaw makes some schedule fail.
 
 use super::check::{RUNS, is_caught, is_caught_in};
-use super::scenarios::{orphan, peace, two_processes};
+use super::scenarios::{
+    eviction, misfortune, orphan, peace, three_processes_in_vain, three_threads_in_vain, two_processes,
+};
 use super::world::Flaw;
 
 #[test]
@@ -35,8 +37,27 @@ fn a_circle_of_processes_that_nobody_looks_for_is_caught() {
 }
 
 #[test]
+fn a_flight_that_lands_empty_though_it_stores_is_caught() {
+    let flaw = Flaw { lands_empty_though_it_stores: true, ..Flaw::default() };
+    assert!(is_caught(flaw, eviction));
+}
+
+#[test]
+fn a_kill_that_is_taken_for_an_empty_landing_is_caught() {
+    let flaw = Flaw { kills_are_empty: true, ..Flaw::default() };
+    assert!(is_caught(flaw, misfortune));
+}
+
+#[test]
+fn an_empty_landing_that_other_processes_do_not_hear_of_is_caught() {
+    let flaw = Flaw { lands_in_silence: true, ..Flaw::default() };
+    assert!(is_caught(flaw, three_processes_in_vain));
+}
+
+#[test]
 fn what_has_no_flaw_is_not_caught() {
-    for scenario in [three_threads, peace, orphan] {
+    for scenario in [three_threads, peace, orphan, misfortune, eviction, three_threads_in_vain, three_processes_in_vain]
+    {
         assert!(!is_caught_in(RUNS, Flaw::default(), scenario));
     }
 }

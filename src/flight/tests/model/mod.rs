@@ -17,6 +17,11 @@ mod processes;
 mod scenarios;
 mod sync;
 #[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
+#[allow(dead_code, reason = "the model has no tasks but threads")]
+#[allow(unreachable_pub, reason = "what callers of the crate have of it, nobody has of the model")]
+#[path = "../../tasks.rs"]
+mod tasks;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
 #[allow(dead_code, reason = "the model has no steps of `make`")]
 #[allow(unreachable_pub, reason = "what callers of the crate have of it, nobody has of the model")]
 #[path = "../../waits.rs"]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shuttle::thread::{JoinHandle, spawn};
 
 use super::flights::{FlightOutcome, Flights, Look, Need};
-use super::processes::ProcessLocks;
+use super::processes::{HeldKey, ProcessLocks};
 use super::world::{Announced, Held, Killed, Missing, flaw, world};
 use crate::digest::Digest;
 use crate::error::Result as CacheResult;
@@ -38,6 +38,14 @@ impl Process {
 
     /// The result of a function that makes these calls inside.
     pub(super) fn get(&self, key: u8, inside: &dyn Fn()) {
+        self.get_if(key, &|| {
+            inside();
+            true
+        });
+    }
+
+    /// The result of a function that says whether it is to be stored.
+    pub(super) fn get_if(&self, key: u8, inside: &dyn Fn() -> bool) {
         if self.limit.is_some() {
             world().hurry();
         }
@@ -48,12 +56,16 @@ impl Process {
         let digest = Key::from_digest(Digest::from_bytes([key; 16]));
         let FlightOutcome::Compute(_, lead) = flights.lead(digest, missing, &asked) else { return };
         let mut lead = Some(lead);
+        lead.iter().for_each(|lead| lead.lands_empty(true));
         world().compute(self.number, key);
-        inside();
+        let is_stored = inside();
         if flaw().lands_early {
             lead = None;
         }
-        world().publish(self.number, key);
+        if is_stored {
+            world().publish(self.number, key);
+            lead.iter().for_each(|lead| lead.lands_empty(flaw().lands_empty_though_it_stores));
+        }
         drop(lead);
     }
 }
@@ -84,6 +96,20 @@ impl ProcessLocks for Process {
 
     fn waits_of(&self, held: u8) -> CacheResult<Vec<u8>> {
         Ok(world().waits_of(self.number, held))
+    }
+
+    fn last_empty(&self, key: Key) -> Option<u64> {
+        world().last_empty(self.number, Self::stub(key))
+    }
+
+    fn holder(&self, _: Key) -> Option<String> {
+        None
+    }
+}
+
+impl HeldKey for Held {
+    fn lands_empty(&self, is_empty: bool) {
+        self.set_empty(is_empty);
     }
 }
 

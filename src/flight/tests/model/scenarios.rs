@@ -4,8 +4,8 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
+use shuttle::sync::{Barrier, Mutex};
 
 use super::check::check;
 use super::process::{Panicked, Process, join, thread};
@@ -36,20 +36,85 @@ fn threads_and_processes_compute_a_key_once_however_they_meet() {
     });
 }
 
+/// A process is killed, and what is stored is evicted, at any time.
+pub(super) fn misfortune() {
+    let killer = thread(|| world().kill(1, false));
+    let evictions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&evictions);
+    let evictor = thread(move || {
+        for _ in 0..2 {
+            counted.fetch_add(usize::from(world().evict(1)), Ordering::SeqCst);
+        }
+    });
+    everybody([1, 2].map(Process::new), 2);
+    join([killer, evictor]);
+    assert!(world().computed(1) <= 1 + 1 + evictions.load(Ordering::SeqCst));
+}
+
+/// What is stored first is evicted, perhaps before any of those that wait for it has looked.
+pub(super) fn eviction() {
+    let evictor = thread(|| {
+        while !world().evict(1) {
+            shuttle::thread::yield_now();
+        }
+    });
+    everybody([Process::new(1)], 3);
+    join([evictor]);
+    assert!(world().computed(1) <= 2);
+}
+
 #[test]
 fn a_kill_or_an_eviction_costs_one_computation_at_most() {
+    check(misfortune);
+    check(eviction);
+}
+
+/// Of these processes, with so many threads each, one computes and the others wait; it stores nothing, and neither do
+/// they. Stands still unless all that waited compute at once.
+fn in_vain(processes: &[u64], threads: usize) {
+    let waiting = processes.len() * threads - 1;
+    let (runs, meeting) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(waiting)));
+    let everybody = processes.iter().flat_map(|number| std::iter::repeat_n(*number, threads)).map(|number| {
+        let (runs, meeting) = (Arc::clone(&runs), Arc::clone(&meeting));
+        thread(move || {
+            let run = || {
+                if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                    world().until_others_wait(waiting);
+                } else {
+                    meeting.wait();
+                }
+                false
+            };
+            Process::new(number).get_if(1, &run);
+        })
+    });
+    join(everybody);
+    assert_eq!(world().computed(1), waiting + 1);
+}
+
+pub(super) fn three_threads_in_vain() {
+    in_vain(&[1], 3);
+}
+
+pub(super) fn three_processes_in_vain() {
+    in_vain(&[1, 2, 3], 1);
+}
+
+#[test]
+fn all_that_wait_for_what_is_not_stored_compute_at_once() {
+    check(three_threads_in_vain);
+    check(three_processes_in_vain);
+    check(|| in_vain(&[1, 2], 2));
+}
+
+/// However they meet: some of them store what they compute, others can't.
+#[test]
+fn a_flight_that_lands_empty_lets_everybody_go_on() {
     check(|| {
-        let killer = thread(|| world().kill(1, false));
-        let evictions = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&evictions);
-        let evictor = thread(move || {
-            for _ in 0..2 {
-                counted.fetch_add(usize::from(world().evict(1)), Ordering::SeqCst);
-            }
-        });
-        everybody([1, 2].map(Process::new), 2);
-        join([killer, evictor]);
-        assert!(world().computed(1) <= 1 + 1 + evictions.load(Ordering::SeqCst));
+        let calls = [(1, false), (1, true), (2, false), (2, true), (3, false)];
+        join(calls.map(|(number, is_stored)| thread(move || Process::new(number).get_if(1, &|| is_stored))));
+        assert!((1..=5).contains(&world().computed(1)));
+        assert!(world().look(1, 1).is_ok());
     });
 }
 
@@ -60,7 +125,8 @@ fn whoever_waits_for_a_function_that_panics_goes_on() {
         let threads = [panics(), panics(), thread(|| Process::new(1).get(1, &|| {}))];
         everybody([2].map(Process::new), 1);
         join(threads);
-        assert!((1..=3).contains(&world().computed(1)));
+        // Whoever has waited for one that panics waits for no other one.
+        assert!((1..=4).contains(&world().computed(1)));
         assert!(world().look(1, 1).is_ok());
     });
 }

@@ -69,6 +69,7 @@ impl Condvar {
     ) -> LockResult<(MutexGuard<'a, T>, ())> {
         let MutexGuard(guard, mutex) = guard;
         if limit >= REPORT {
+            world().note_wait();
             world().wake();
             let guard = self.0.wait(guard).unwrap_or_else(PoisonError::into_inner);
             return Ok((MutexGuard(guard, mutex), ()));

@@ -25,6 +25,12 @@ pub(super) struct Flaw {
     pub(super) tells_nothing: bool,
     /// The lock of a process outlives it, and who waits for it doesn't look whether the result is there.
     pub(super) waits_for_the_lock_alone: bool,
+    /// A flight that has stored its result says that it hasn't.
+    pub(super) lands_empty_though_it_stores: bool,
+    /// A process that was killed is taken for one that had nothing to store.
+    pub(super) kills_are_empty: bool,
+    /// Whoever gives a lock back with nothing stored says so to nobody.
+    pub(super) lands_in_silence: bool,
 }
 
 thread_local! {
@@ -77,6 +83,8 @@ struct Folder {
     version: u64,
     seen: HashMap<ThreadId, u64>,
     generation: u64,
+    /// How often each key was given back with nothing stored.
+    empty: HashMap<u8, u64>,
 }
 
 /// What is no point of a schedule: never locked across one.
@@ -85,6 +93,8 @@ struct Threads {
     clock: Duration,
     workers: HashSet<ThreadId>,
     hurried: HashSet<ThreadId>,
+    /// Those that have waited for a thread or a process.
+    waited: HashSet<ThreadId>,
 }
 
 pub(super) struct World {
@@ -101,11 +111,20 @@ pub(super) fn world() -> &'static World {
     LazyLock::force(&WORLD)
 }
 
-/// A key that a process has locked.
-pub(super) struct Held(Process, u8);
+/// A key that a process has locked, and whether it has nothing to store.
+pub(super) struct Held(Process, u8, Cell<bool>);
+
+impl Held {
+    pub(super) fn set_empty(&self, is_empty: bool) {
+        self.2.set(is_empty);
+    }
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
+        if self.2.get() {
+            world().land_empty(self.0, self.1);
+        }
         let mut folder = world().folder();
         if !folder.dead.contains(&self.0) && folder.locks.get(&self.1) == Some(&self.0) {
             folder.locks.remove(&self.1);
@@ -157,7 +176,19 @@ impl World {
         let version = folder.version;
         folder.seen.insert(current().id(), version);
         let holder = *folder.locks.entry(key).or_insert(process);
-        (holder == process).then(|| Held(process, key))
+        (holder == process).then(|| Held(process, key, Cell::new(false)))
+    }
+
+    pub(super) fn last_empty(&self, process: Process, key: u8) -> Option<u64> {
+        self.enter(process).empty.get(&key).copied()
+    }
+
+    fn land_empty(&self, process: Process, key: u8) {
+        let mut folder = self.folder();
+        if !folder.dead.contains(&process) && !flaw().lands_in_silence {
+            *folder.empty.entry(key).or_default() += 1;
+            self.touch(folder);
+        }
     }
 
     pub(super) fn announce(&self, process: Process, held: &[u8], awaited: u8) -> Announced {
@@ -228,6 +259,11 @@ impl World {
     pub(super) fn kill(&self, process: Process, orphans: bool) {
         let mut folder = self.folder();
         folder.dead.insert(process);
+        if flaw().kills_are_empty {
+            let held: Vec<_> =
+                folder.locks.iter().filter(|(_, holder)| **holder == process).map(|(key, _)| *key).collect();
+            held.into_iter().for_each(|key| *folder.empty.entry(key).or_default() += 1);
+        }
         if !orphans {
             folder.locks.retain(|_, holder| *holder != process);
             folder.announced.retain(|wait| wait.process != process);
@@ -239,8 +275,20 @@ impl World {
         self.folder().computed.get(&key).copied().unwrap_or(0)
     }
 
+    /// Until so many threads have begun to wait for one another.
+    pub(super) fn until_others_wait(&self, number: usize) {
+        while self.threads().waited.len() < number {
+            shuttle::thread::yield_now();
+        }
+    }
+
+    pub(super) fn note_wait(&self) {
+        self.threads().waited.insert(current().id());
+    }
+
     /// Until something has changed since this thread last tried a lock.
     pub(super) fn sleep(&self) {
+        self.note_wait();
         let mut folder = self.folder();
         while folder.seen.get(&current().id()) == Some(&folder.version) {
             folder = self.changed.wait(folder).unwrap_or_else(PoisonError::into_inner);
