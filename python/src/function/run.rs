@@ -281,13 +281,7 @@ impl CoreFunction {
     }
 
     /// Waits for the turn to compute, or for what others compute. What a signal raises meanwhile is raised.
-    fn turn(
-        &self,
-        py: Python<'_>,
-        call: &RunTimeCall,
-        core: &CoreMemory,
-        waiting: Waiting,
-    ) -> PyResult<Turn> {
+    fn turn(&self, py: Python<'_>, call: &RunTimeCall, core: &CoreMemory, waiting: Waiting) -> PyResult<Turn> {
         let raised = Mutex::new(None);
         let form = self.mmap(py).form();
         let turn = py.detach(|| {
