@@ -2,6 +2,7 @@
 
 mod binding;
 mod dtypes;
+mod entries;
 mod explain;
 mod flights;
 mod forms;

@@ -164,7 +164,7 @@ impl RunTimeCall {
     }
 }
 
-fn owner(stat: &Stat) -> Owner {
+pub(super) fn owner(stat: &Stat) -> Owner {
     Owner { uid: stat.uid, gid: stat.gid, mode: stat.mode.into() }
 }
 

@@ -62,6 +62,7 @@
 
 mod argument;
 mod call;
+mod entry_value;
 mod lead;
 mod options;
 
@@ -75,5 +76,6 @@ pub use crate::payload::raw::{
 pub use crate::threads::end_helpers;
 pub use argument::RunTimeArgument;
 pub use call::RunTimeCall;
+pub use entry_value::EntryValue;
 pub use lead::{Lead, Stored, Turn, Wait};
 pub use options::{Lifetime, Options, Validate};

@@ -167,7 +167,7 @@ impl Entry {
     }
 
     /// Its record with the value: the one that was read if that has it, else the one that stands there by now.
-    fn whole_record(&self) -> Result<Cow<'_, Record>> {
+    pub(crate) fn whole_record(&self) -> Result<Cow<'_, Record>> {
         if !self.record().value.is_empty() {
             return Ok(Cow::Borrowed(self.record()));
         }
