@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use super::codecs::gzip::Members;
 use super::{Format, Payload, Reader, ViaSerde, read_npy};
 use crate::digest::tree;
-use crate::digest::{ArrayMeta, Digest, Order};
+use crate::digest::{ArrayMeta, Digest, Order, itemsize, stored_itemsize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::map;
 use crate::payload::npy_header;
+use crate::payload::raw;
 use crate::payload::wire::read::NoArrays;
 
 pub(super) type Everything = (
@@ -55,11 +56,26 @@ pub fn values(bytes: &[u8]) {
         load(bytes, <ViaSerde as Format<AnyBySerde>>::load).map(drop),
         load(bytes, <ViaSerde as Format<Anything>>::load).map(drop),
     ];
-    for error in results.into_iter().filter_map(Result::err) {
+    let untyped = load(bytes, |input| raw::load(input, raw::Form::Owned)).map(|value| {
+        value.arrays().iter().for_each(is_of_bytes);
+    });
+    for error in results.into_iter().chain([untyped]).filter_map(Result::err) {
         // Of the kind `Io` where memory is refused.
         let expected = error.kind() != ErrorKind::Other && error.kind() != ErrorKind::Newer;
         assert!(expected, "{error}");
     }
+}
+
+/// Whether an array that anybody may have made is one of plain bytes, as many as its elements have in NumPy.
+fn is_of_bytes(array: &raw::Array) {
+    let descr = array.descr();
+    let expected = itemsize(descr).or_else(|| stored_itemsize(descr).ok());
+    assert_eq!(expected, Some(array.itemsize()), "`{descr}`");
+    let count = array.shape().iter().fold(1_u64, |count, &len| count.saturating_mul(len));
+    assert_eq!(array.bytes().len() as u64, count * array.itemsize(), "`{descr}`");
+    // Of a structure names, which may be any, stand in quotes as well.
+    let is_word = !descr.starts_with('[');
+    assert!(!is_word || descr.as_bytes().get(1).is_some_and(|kind| b"biufcSUVMm".contains(kind)), "`{descr}`");
 }
 
 fn load<T>(bytes: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T>) -> Result<T> {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::sealed::sealed;
-use super::{CodeRecord, NAME_MAX, Overflow, Producer, Record, StepRecord, decode, oracle};
-use crate::digest::Digest;
+use super::{ArrayRecord, CodeRecord, NAME_MAX, Overflow, Producer, Record, StepRecord, decode, oracle};
 use crate::digest::tree;
+use crate::digest::{Digest, itemsize, stored_itemsize};
 use crate::error::{Error, ErrorKind};
 
 fn path() -> PathBuf {
@@ -19,6 +19,15 @@ fn is_refused(error: &Error) {
     assert!(text.contains("`/cache/f/x/ab/key.record`"), "{text}");
 }
 
+/// Whether an array that anybody may have described is one of plain bytes, as many as its elements have in NumPy.
+fn is_of_bytes(array: &ArrayRecord) {
+    let descr = &*array.meta.descr;
+    let expected = itemsize(descr).or_else(|| stored_itemsize(descr).ok());
+    assert!(expected.is_some() && expected == array.meta.itemsize().ok(), "`{descr}`");
+    let is_word = !descr.starts_with('[');
+    assert!(!is_word || descr.as_bytes().get(1).is_some_and(|kind| b"biufcSUVMm".contains(kind)), "`{descr}`");
+}
+
 /// The body of a record: what lies between magic and trailer.
 pub fn record(body: &[u8]) {
     let bytes = sealed(body);
@@ -29,6 +38,7 @@ pub fn record(body: &[u8]) {
     match Record::decode(&bytes, path) {
         Ok(record) => {
             assert!(record.files().all(|file| !file.contains(['/', '\0']) && file.len() <= NAME_MAX));
+            record.arrays.iter().for_each(is_of_bytes);
             let again = record.encode().and_then(|bytes| Record::decode(&bytes, path));
             assert_eq!(again.expect("what was read can be written"), record);
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{plain, save};
 use crate::error::{Error, ErrorKind, Result};
 use crate::payload::fuzzing::{self, AnyBySerde, Anything, Everything};
-use crate::payload::{Format, Payload, ViaSerde};
+use crate::payload::{Format, Payload, ViaSerde, raw};
 
 #[track_caller]
 fn error<T: Payload + std::fmt::Debug>(bytes: &[u8]) -> Error {
@@ -161,6 +161,42 @@ fn everything() -> Everything {
     )
 }
 
+/// Dtypes that somebody has put into a value, each with so many bytes in one array of two elements: right ones, those of
+/// objects, and those of elements of other lengths.
+const FORGED: &[(&str, usize)] = &[
+    ("<M8[D]", 16),
+    ("[('a', '<f4'), ('b', '|V4')]", 16),
+    ("|O", 16),
+    ("O8", 16),
+    ("object", 16),
+    ("[('a', '|O')]", 16),
+    ("[('a', [('b', 'O')])]", 16),
+    ("[(\"a\", \"|O\")]", 16),
+    ("|S1", 30),
+    ("|S15", 2),
+    ("[('a', '<f4')]", 16),
+];
+
+/// An array of two elements inside of a value.
+fn inline(descr: &str, len: usize) -> Vec<u8> {
+    let mut inner = vec![0x94, 0xd9, descr.len() as u8];
+    inner.extend(descr.as_bytes());
+    inner.extend([0xa1, b'C', 0x91, 2, 0xc4, len as u8]);
+    inner.resize(inner.len() + len, 0x41);
+    [&[0xc7, inner.len() as u8, 2], inner.as_slice()].concat()
+}
+
+#[test]
+fn a_forged_dtype_inside_of_a_value_is_damage() {
+    let load = |bytes: &[u8]| plain(bytes).read(|input| raw::load(input, raw::Form::Owned));
+    for (number, &(descr, len)) in FORGED.iter().enumerate() {
+        match load(&inline(descr, len)) {
+            Ok(value) => assert!(number < 2 && value.arrays()[0].descr() == descr, "{descr}"),
+            Err(error) => assert!(number >= 2 && error.kind() == ErrorKind::Damaged, "{descr}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn any_bytes_are_values_or_damage() {
     let list = vec![Anything::Number(2.5), Anything::Null, Anything::Bool(true), Anything::Text("b".into())];
@@ -173,6 +209,7 @@ fn any_bytes_are_values_or_damage() {
         save(&ArrayD::<f64>::zeros(vec![2, 3, 4]), 4096).value,
         save(&std::time::SystemTime::UNIX_EPOCH, 4096).value,
     ];
+    let corpus: Vec<_> = corpus.into_iter().chain(FORGED.iter().map(|&(descr, len)| inline(descr, len))).collect();
     let name = "payload::tests::hostile::any_bytes_are_values_or_damage";
     crate::fuzz::fuzz(name, Some("values"), 40_000, &corpus, fuzzing::values);
 }

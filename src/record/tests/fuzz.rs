@@ -13,7 +13,40 @@ fn bodies() -> Vec<Vec<u8>> {
         large.split(|| "0123.msgpack".to_owned()).unwrap().record,
         include_bytes!("../../../data/format1.record").to_vec(),
     ];
-    sealed.iter().map(|bytes| verify(bytes).unwrap().to_vec()).collect()
+    sealed.iter().map(|bytes| verify(bytes).unwrap().to_vec()).chain(forged()).collect()
+}
+
+/// With dtypes of arrays that somebody has changed: to objects, however they are spelled, and to elements of other lengths.
+fn forged() -> impl Iterator<Item = Vec<u8>> {
+    let dtypes = [
+        ("<M8[D]", "object"),
+        ("|V8", "|O8"),
+        ("|V8", "|V9"),
+        ("<U2", "|S2"),
+        ("[('a', '|V8')]", "[('a', '|O8')]"),
+        ("[('abc', '|V8')]", "[(\"abcd\", \"|O\")]"),
+        ("[('a', '<M8[D]')]", "[('a', 'object')]"),
+        ("[('abcd', '|V8')]", "[('a', [('b','O')])]"),
+        ("[('a', '<f8')]", "[('a', '<f4')]"),
+    ];
+    dtypes.into_iter().map(|(right, forged)| {
+        let mut record = full();
+        record.arrays[0].meta.descr = right.into();
+        record.arrays[0].meta.itemsize = Some(8);
+        let body = verify(&record.encode().unwrap()).unwrap().to_vec();
+        let text = |descr: &str| [&[0xa0 | descr.len() as u8], descr.as_bytes()].concat();
+        let (right, forged) = (text(right), text(forged));
+        let at = body.windows(right.len()).position(|window| window == right).expect("its dtype");
+        [&body[..at], &forged, &body[at + right.len()..]].concat()
+    })
+}
+
+#[test]
+fn a_forged_dtype_is_refused() {
+    for body in forged() {
+        let refused = Record::decode(&sealed(&body), PathBuf::new).unwrap_err().to_string();
+        assert!(refused.contains("dtype") || refused.contains("bytes"), "{refused}");
+    }
 }
 
 /// With every field that a record may have.
