@@ -5,10 +5,6 @@ use std::time::UNIX_EPOCH;
 
 use ndcache::Entry;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
-
-/// Digests by name.
-type Named<'a, 'py> = Vec<(&'a str, Bound<'py, PyBytes>)>;
 
 /// A stored call: its function, arguments and files, without its value. Times are seconds since 1970.
 #[pyclass(frozen, name = "Entry", module = "ndcache._core")]
@@ -32,8 +28,6 @@ pub(crate) struct CoreEntry {
     created: f64,
     #[pyo3(get)]
     used: f64,
-    code: ndcache::Digest,
-    digests: Vec<(String, ndcache::Digest)>,
 }
 
 impl CoreEntry {
@@ -54,22 +48,12 @@ impl CoreEntry {
             duration: entry.duration().as_secs_f64(),
             created: seconds(entry.created()),
             used: seconds(entry.used()),
-            code: entry.code(),
-            digests: entry.arguments().iter().map(|argument| (argument.name().to_owned(), argument.digest())).collect(),
         }
     }
 }
 
 #[pymethods]
 impl CoreEntry {
-    /// What names the call beside its folder: the function's path, the digest of its code, those of its arguments.
-    #[getter]
-    fn call_id<'py>(&self, py: Python<'py>) -> (&str, Bound<'py, PyBytes>, Named<'_, 'py>) {
-        let bytes = |digest: ndcache::Digest| PyBytes::new(py, &digest.to_bytes());
-        let arguments = self.digests.iter().map(|(name, digest)| (name.as_str(), bytes(*digest))).collect();
-        (&self.function, bytes(self.code), arguments)
-    }
-
     fn __repr__(&self) -> String {
         let arguments: Vec<_> = self.arguments.iter().map(|(name, text)| format!("{name}={text}")).collect();
         format!("Entry({}({}), {} bytes, {:.3} s)", self.function, arguments.join(", "), self.bytes, self.duration)

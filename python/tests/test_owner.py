@@ -227,3 +227,34 @@ def test_a_dtype_comes_back_from_its_text():
     for dtype in ["<f8", "|S7", "<M8[25s]", [("a", "<f4"), ("b", "<i8", (2,))]]:
         dtype = np.dtype(dtype)
         assert _hashers.dtype_of(_hashers.plain_descr(dtype)) == dtype
+
+
+WALLS = """
+import sys, warnings, numpy as np, ndcache
+from ndcache import Memory, _hashers
+memory = Memory(sys.argv[1], verbose=0, mmap_mode=None)
+f = memory.cache(lambda n: np.full(n, np.datetime64("2020-01-01", "D")), name="f")
+n = int(sys.argv[2])
+f(n)
+spoilt = {
+    "dtype of objects": ("dtype_of", lambda descr: np.dtype(object)),
+    "dtype of fewer bytes": ("dtype_of", lambda descr: np.dtype("i2")),
+    "dtype of more bytes": ("dtype_of", lambda descr: np.dtype("V80")),
+    "array of objects": ("empty", lambda shape, dtype, order: np.empty(shape, object)),
+    "array of fewer bytes": ("empty", lambda shape, dtype, order: np.empty(shape, "i2")),
+    "array of fewer elements": ("empty", lambda shape, dtype, order: np.empty(1, dtype)),
+}
+name, spoil = spoilt[sys.argv[3]]
+setattr(_hashers, name, spoil)
+try:
+    print("loaded", ndcache.read(f.path(n)).dtype)
+except ValueError as error:
+    print("refused:", error)
+"""
+
+
+@pytest.mark.parametrize("wall", ["dtype of objects", "dtype of fewer bytes", "dtype of more bytes", "array of objects",
+                                  "array of fewer bytes", "array of fewer elements"])  # fmt: skip
+def test_an_array_whose_dtype_numpy_takes_otherwise_than_its_record_is_refused(tmp_path, wall):
+    """Behind the engine, which lets none through: no bytes become objects, and none are copied past an array's end."""
+    assert run(WALLS, tmp_path / "c", 1000, wall).startswith("refused: ")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import collections
 import os
+import pathlib
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -413,13 +415,51 @@ def test_damaged_entries_are_computed_anew(memory):
     assert out.strip() == "True"
 
 
-@pytest.mark.parametrize("settings, options", [({"salt": "s"}, {}), ({}, {"secret": ["x"]})])
-def test_reading_a_record_whose_key_needs_more_says_so(tmp_path, settings, options):
-    f = Memory(tmp_path / "c", verbose=0, **settings).cache(**options)(lambda x: np.full(100_000, x))
-    f(1.0)
-    with pytest.raises(LookupError, match="is there, but can't be read by its file alone"):
-        ndcache.read(f.path(1.0))
-    (file,) = f.entry((1.0,)).files
-    assert np.array_equal(ndcache.read(file), np.full(100_000, 1.0))
-    plain = Memory(tmp_path / "plain", verbose=0).cache(lambda x: x + 1)
-    assert plain(1) == ndcache.read(plain.path(1)) == 2
+@pytest.mark.parametrize("make", [
+    lambda: list(np.arange(70_000.0)),
+    lambda: [np.float64(0.5)] * 70_000,
+    lambda: {"a": tuple(np.arange(70_000)), "b": [1, (2, [3])], "c": list(np.arange(2000.0))},
+    lambda: [(np.float32(n), [n]) for n in range(400)] + list(np.arange(70_000, dtype="u1")),
+    lambda: [x for n in range(40_000) for x in (np.float64(n), np.array([n]))],
+], ids=["arange", "one", "nested", "mixed", "in turns"])  # fmt: skip
+def test_any_number_of_numpys_scalars_is_stored(memory, make):
+    calls = []
+    cached = memory.cache(lambda x: calls.append(1) or make(), name="scalars", ignore_globals=["make", "calls"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first = cached(1)
+    again = cached(1)
+    assert len(calls) == 1
+    assert digest(first) == digest(again) == digest(make())
+
+
+@pytest.mark.parametrize("number", [1, 1023, 1024, 1025, 5000])
+def test_lists_tuples_and_scalars_are_told_apart_however_many_there_are(memory, number):
+    value = [np.float64(0.5)] * number + [(1, [2]), np.array(3.0), [np.int8(4), ()]]
+    cached = memory.cache(lambda x: value, name="told", ignore_globals=["value"])
+    cached(1)
+    again = cached(1)
+    assert digest(again) == digest(value) and memory.stats()["hits"] == 1
+    assert [type(item) for item in again] == [type(item) for item in value]
+
+
+FROZEN = pathlib.Path(__file__).parents[2] / "data" / "v1"
+
+
+@pytest.mark.parametrize("record", sorted(FROZEN.glob("f/*/??/*.record")), ids=lambda path: path.parts[-3])
+def test_results_that_rust_has_stored_are_read_by_their_records(record):
+    value = ndcache.read(record)
+    arrays = [np.load(file) for file in sorted(record.parent.glob(f"{record.stem}.*.npy"))]
+    found = value if isinstance(value, (list, tuple)) else [value]
+    for array in arrays:
+        assert any(isinstance(item, np.ndarray) and item.shape == array.shape for item in _leaves(found))
+
+
+def _leaves(value):
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        yield from _leaves(list(value.values()))
+    else:
+        yield value

@@ -59,6 +59,14 @@ def warn(text: str) -> None:
     warnings.warn(text, CacheWarning, stacklevel=_level())
 
 
+def unsaid(error: Exception) -> None:
+    """Writes to stderr what can't be said otherwise: the result is there, and an error in its place would lose it."""
+    try:
+        print(f"ndcache: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    except Exception:
+        pass  # What can't be written is lost, and fails no call.
+
+
 def warn_once(kind: str, text: str) -> None:
     if kind not in _said:
         _said.add(kind)

@@ -11,13 +11,13 @@ def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
 
     ``path`` is what ``f.path(x)`` or ``entry.path`` says, or one of ``entry.files``. With ``mmap_mode`` "r" or "c" arrays
     that have files are mapped. Raises `FileNotFoundError` if there is no such entry (any more), `PermissionError` if its
-    value is a pickle of somebody else's, and `LookupError` for a record of a memory with a salt, of a secret argument, or
-    of Rust: of these only the arrays' files can be read.
+    value is a pickle of somebody else's, and `KeyError` if it is damaged. It needs neither the function nor the memory's salt;
+    of a function of Rust tuples come back as lists, structures as dicts.
     """
     import numpy as np
 
+    from . import _core
     from ._memory import Memory
-    from ._reference import Reference
 
     name = os.path.abspath(os.fspath(path))
     if name.endswith(".npy"):
@@ -33,13 +33,7 @@ def read(path: str | os.PathLike[str], mmap_mode: str | None = None) -> Any:
     if not name.endswith(".record") or not os.path.exists(name):
         raise FileNotFoundError(f"`{name}` is no record of a cache folder, expected what `f.path(…)` says")
     memory = Memory(folder, mmap_mode=mmap_mode, verbose=0, mode="read-only")
-    for entry in memory.entries():
-        if os.path.samefile(entry.path, name):
-            reference = Reference(memory, *entry.call_id, mmap_mode)
-            if reference.key != entry.key:
-                raise LookupError(
-                    f"the entry of `{name}` is there, but can't be read by its file alone: its key is of a memory with a salt, of "
-                    "a secret argument, or of Rust; call the function, or read the arrays in `entry.files`"
-                )
-            return reference.get()
-    raise FileNotFoundError(f"the entry of `{name}` isn't there any more")
+    found = _core.read_record(memory, name)
+    if found is None:
+        raise FileNotFoundError(f"the entry of `{name}` isn't there any more")
+    return found[0]

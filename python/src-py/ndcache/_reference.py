@@ -23,7 +23,8 @@ class _LooksLikeJoblibs:
 class Reference(_LooksLikeJoblibs, CoreReference):
     """A reference to a stored result: ``get()`` loads it, ``clear()`` removes it.
 
-    As an argument it counts by the call whose result it stands for, so that nothing is loaded or hashed.
+    As an argument it counts by the content of that result, of which but the record is read, and what is computed from it
+    expires with it.
     """
 
     __class_getitem__ = classmethod(types.GenericAlias)
@@ -31,7 +32,7 @@ class Reference(_LooksLikeJoblibs, CoreReference):
     @property
     def store_backend(self) -> Store:
         """The folder and how arrays are loaded from it, as joblib's programs ask for them."""
-        mode = self.__reduce__()[1][4]
+        mode = self.__reduce__()[1][3]
         return Store(self.memory.location, mode if isinstance(mode, str) else None)
 
     @property
@@ -44,12 +45,12 @@ class Reference(_LooksLikeJoblibs, CoreReference):
     @property
     def _call_id(self) -> tuple[Any, ...]:
         """What `ndcache.joblib.MemorizedResult` makes a reference of again, beside the folder."""
-        return tuple(self.__reduce__()[1][1:4])
+        return tuple(self.__reduce__()[1][1:3])
 
     @property
     def args_id(self) -> str:
         """The key of the call, in hex."""
-        return self.key or ""
+        return self.key
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Reference) and self.key == other.key and self.memory.location == other.memory.location

@@ -1,6 +1,7 @@
 //! A call with its digests.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use ndcache::Digest;
 use ndcache::dynamic::{RunTimeArgument, RunTimeCall};
@@ -14,7 +15,13 @@ use super::run::is_exit;
 use super::validation;
 use crate::files::HeldFile;
 use crate::memory::raised;
-use crate::walk::{Claims, Unkeyable, digest_of, short_text, try_digest_of};
+use crate::walk::{Claims, Unkeyable, digest_of, sample_of, short_text, try_digest_of};
+
+/// Arguments of at most so many bytes are digested again after the computation, however short it was.
+const CHECKED: u64 = 64 << 20;
+
+/// Longer ones are if that takes less than the computation by this factor.
+const SHARE: u32 = 10;
 
 /// A call whose arguments are digested.
 pub(crate) struct Keyed<'py> {
@@ -22,6 +29,8 @@ pub(crate) struct Keyed<'py> {
     /// The arguments that count, by name, with the digests that they had.
     pub(crate) counted: Vec<Counted<'py>>,
     pub(crate) claims: Claims,
+    /// How long digesting took; known once there is something to compute.
+    pub(super) digesting: Duration,
 }
 
 pub(crate) struct Counted<'py> {
@@ -32,23 +41,37 @@ pub(crate) struct Counted<'py> {
     /// A function says what counts of it.
     pub(crate) by_key: bool,
     unordered: bool,
+    /// The digest of a sample, where it may be all that there is time for after the computation.
+    sample: Option<Digest>,
     /// Those that lie in what counts of it.
     files: Vec<HeldFile>,
 }
 
 /// A [`Counted`] outside of the interpreter, of a call whose turn to compute it has come: the turn has the files.
-pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 2]);
+pub(crate) type UnboundCounted = (String, Py<PyAny>, Digest, [bool; 2], Option<Digest>);
 
 impl<'py> Counted<'py> {
     /// The form that outlives this stay in the interpreter.
     pub(super) fn unbind(self) -> UnboundCounted {
-        (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered])
+        (self.name, self.value.unbind(), self.digest, [self.by_key, self.unordered], self.sample)
     }
 
-    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags): &UnboundCounted) -> Self {
+    pub(super) fn bind(py: Python<'py>, (name, value, digest, flags, sample): &UnboundCounted) -> Self {
         let [by_key, unordered] = *flags;
         let (name, value, files) = (name.clone(), value.bind(py).clone(), Vec::new());
-        Self { name, value, digest: *digest, by_key, unordered, files }
+        Self { name, value, digest: *digest, by_key, unordered, sample: *sample, files }
+    }
+
+    /// Whether the function could have changed it. What another function says of it is its own affair.
+    fn may_change(&self) -> bool {
+        !(self.by_key || is_immutable(&self.value))
+    }
+
+    fn is_changed(&self, whole: bool) -> bool {
+        if whole {
+            return digest_of(&self.value, false).is_ok_and(|now| now != self.digest);
+        }
+        self.sample.is_some_and(|was| sample_of(&self.value).is_ok_and(|now| now != was))
     }
 }
 
@@ -109,7 +132,12 @@ impl CoreFunction {
             },
             None => as_given(args, kwargs)?,
         };
-        let mut keyed = Keyed { resolved, counted: Vec::with_capacity(bound.len()), claims: Claims::default() };
+        let mut keyed = Keyed {
+            resolved,
+            counted: Vec::with_capacity(bound.len()),
+            claims: Claims::default(),
+            digesting: Duration::ZERO,
+        };
         let captured = keyed.resolved.clone();
         for (at, Bound1 { name, value, unordered }) in bound.into_iter().enumerate() {
             let value = match self.ignored.contains(&name) {
@@ -148,7 +176,7 @@ impl CoreFunction {
         // What is in no order is sorted by name already.
         let digest = try_digest_of(&counts, false, &mut keyed.claims)?;
         let files = std::mem::take(&mut keyed.claims.files);
-        keyed.counted.push(Counted { name, value, digest, by_key, unordered, files });
+        keyed.counted.push(Counted { name, value, digest, by_key, unordered, sample: None, files });
         Ok(())
     }
 }
@@ -192,13 +220,29 @@ impl Keyed<'_> {
         words.join(", ")
     }
 
-    /// The first argument that doesn't have the digest any more that it had.
-    pub(crate) fn changed(&self, result: &Bound<'_, PyAny>) -> Option<&str> {
+    /// Prepares for a look at long arguments after the computation, when there may be time for a sample alone.
+    pub(super) fn watch(&mut self, digesting: Duration) {
+        self.digesting = digesting;
+        let Claims { bytes, sampled, walked, .. } = self.claims;
+        // What isn't in long arrays is walked as a whole for a sample, too.
+        if bytes <= CHECKED || bytes - sampled + walked > CHECKED {
+            return;
+        }
+        for counted in self.counted.iter_mut().filter(|counted| counted.may_change()) {
+            counted.sample = sample_of(&counted.value).ok();
+        }
+    }
+
+    /// Until when the first of the results is good that arguments refer to.
+    pub(super) fn until(&self) -> Option<SystemTime> {
+        self.claims.references.iter().filter_map(|referred| referred.until).min()
+    }
+
+    /// The first argument that doesn't have the digest any more that it had, after a computation that took so long.
+    pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> Option<&str> {
+        let whole = self.claims.bytes <= CHECKED || self.digesting <= took / SHARE;
         let changed = |counted: &&Counted<'_>| {
-            // What a function says is its own affair.
-            let may_change = !(counted.by_key || is_immutable(&counted.value));
-            let now = || digest_of(&counted.value, false);
-            may_change && now().is_ok_and(|now| now != counted.digest) && !holds(result, &counted.value, 2)
+            counted.may_change() && counted.is_changed(whole) && !holds(result, &counted.value, 2)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())
     }

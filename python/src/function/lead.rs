@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use ndcache::Memory;
-use ndcache::dynamic::{Lead, RunTimeCall, note_expiry, on_expiry};
+use ndcache::Entry;
+use ndcache::dynamic::{Lead, note_expiry, on_expiry};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -27,6 +27,7 @@ pub(crate) struct CoreLead {
     function: Py<CoreFunction>,
     resolved: Arc<Resolved>,
     counted: Vec<UnboundCounted>,
+    digesting: Duration,
     begin: Instant,
     state: Mutex<Option<(Box<Lead>, Claims)>>,
     inherited: Py<Inherited>,
@@ -34,10 +35,10 @@ pub(crate) struct CoreLead {
 
 impl CoreLead {
     pub(super) fn new(py: Python<'_>, function: Py<CoreFunction>, keyed: Keyed<'_>, lead: Box<Lead>) -> PyResult<Self> {
-        let Keyed { resolved, counted, claims } = keyed;
+        let Keyed { resolved, counted, claims, digesting } = keyed;
         let counted = counted.into_iter().map(Counted::unbind).collect();
         let (state, inherited) = (Mutex::new(Some((lead, claims))), Py::new(py, Inherited::new())?);
-        Ok(Self { function, resolved, counted, begin: Instant::now(), state, inherited })
+        Ok(Self { function, resolved, counted, digesting, begin: Instant::now(), state, inherited })
     }
 
     /// The turn, with what it inherits: what has called inherits it in turn.
@@ -61,7 +62,7 @@ impl CoreLead {
     fn store<'py>(&self, py: Python<'py>, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let (lead, claims) = self.take()?;
         let counted = self.counted.iter().map(|counted| Counted::bind(py, counted)).collect();
-        let keyed = Keyed { resolved: Arc::clone(&self.resolved), counted, claims };
+        let keyed = Keyed { resolved: Arc::clone(&self.resolved), counted, claims, digesting: self.digesting };
         self.function.get().finish(py, &keyed, lead, Ok(value), self.begin.elapsed())
     }
 
@@ -173,8 +174,7 @@ impl CoreFunction {
     }
 
     /// Notes until when the stored result of a call is good.
-    pub(super) fn note_entry(&self, py: Python<'_>, call: &RunTimeCall, memory: &Memory) {
-        let Ok(Some(entry)) = py.detach(|| call.entry(memory)) else { return };
+    pub(super) fn note_entry(&self, py: Python<'_>, entry: &Entry) {
         self.note_lifetime(py, entry.created());
         entry.expires().into_iter().for_each(note_expiry);
     }

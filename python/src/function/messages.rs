@@ -2,12 +2,25 @@
 
 use std::sync::atomic::Ordering;
 
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::key::Keyed;
 use super::object::CoreFunction;
+use super::run::is_exit;
 use crate::python;
+
+/// Says something once there is a result, by a function of the package's messages. Where warnings are errors the result is
+/// there all the same: raised is what ends the program alone.
+pub(super) fn say_late<'py, A: PyCallArgs<'py>>(py: Python<'py>, what: &str, args: A) -> PyResult<()> {
+    let messages = python::messages(py)?;
+    let told = messages.getattr(what)?.call1(args).map(drop);
+    told.or_else(|error| match is_exit(py, &error) {
+        true => Err(error),
+        false => messages.getattr("unsaid")?.call1((error,)).map(drop),
+    })
+}
 
 impl CoreFunction {
     pub(super) fn set_why(&self, why: String) {
@@ -20,6 +33,12 @@ impl CoreFunction {
             python::messages(py)?.getattr("warn")?.call1((text,))?;
         }
         Ok(())
+    }
+
+    /// [`say_once`](Self::say_once) of what is found when the result is there already: that costs no result.
+    pub(super) fn say_once_late(&self, py: Python<'_>, kind: &'static str, text: &str) -> PyResult<()> {
+        let is_new = python::lock(&self.said).insert(kind);
+        if is_new { say_late(py, "warn", (text,)) } else { Ok(()) }
     }
 
     pub(super) fn say_unkeyable(&self, py: Python<'_>, why: &str) -> PyResult<()> {

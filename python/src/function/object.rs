@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ndcache::Entry;
 use ndcache::dynamic::{Options, TaskId};
@@ -275,7 +275,8 @@ impl CoreFunction {
         if !this.is_enabled(py) {
             return Ok((false, None));
         }
-        let keyed = match this.keyed(py, args, kwargs)? {
+        let begin = Instant::now();
+        let mut keyed = match this.keyed(py, args, kwargs)? {
             Outcome::Keyed(keyed) => keyed,
             Outcome::Misfit => return Ok((false, None)),
             Outcome::Unkeyable(why) => {
@@ -283,6 +284,7 @@ impl CoreFunction {
                 return Ok((false, None));
             }
         };
+        keyed.watch(begin.elapsed());
         let found = if anew { Found::Nothing } else { this.look_up(py, &keyed)? };
         match found {
             Found::Value(value, _) => {
@@ -357,18 +359,24 @@ impl CoreFunction {
         let Some(memory) = this.memory(py) else { return Ok((None, Some(this.run(py, args, kwargs)?))) };
         let core = &memory.get().memory;
         let call = keyed.call(this, false);
-        let mut value = None;
-        if py.detach(|| call.contains(core)) {
-            this.set_why(String::new());
-            this.note_entry(py, &call, core);
-        } else {
-            value = Some(this.evaluate(py, args, kwargs, Way::Eval)?);
-            if !py.detach(|| call.contains(core)) {
-                return Ok((None, value));
+        let stored = || py.detach(|| if call.contains(core) { call.entry(core).ok().flatten() } else { None });
+        let (entry, value) = match stored() {
+            Some(entry) => {
+                this.set_why(String::new());
+                this.note_entry(py, &entry);
+                (Some(entry), None)
             }
+            None => {
+                let value = this.evaluate(py, args, kwargs, Way::Eval)?;
+                (stored(), Some(value))
+            }
+        };
+        let refer = |entry: &Entry| CoreReference::of(py, memory.clone().unbind(), this, entry).ok();
+        match (entry.as_ref().and_then(refer), value) {
+            // Gone since it was looked for.
+            (None, None) => Ok((None, Some(this.evaluate(py, args, kwargs, Way::Eval)?))),
+            found => Ok(found),
         }
-        let reference = CoreReference::of(py, memory.clone().unbind(), this, &keyed)?;
-        Ok((Some(reference), value))
     }
 
     /// Removes the stored result of the call, and says whether there was one.

@@ -17,7 +17,6 @@ use crate::python;
 /// What the Python side has said of a function.
 pub(crate) struct Resolved {
     pub(crate) function: &'static Function,
-    pub(crate) code: Digest,
     pub(crate) body: Digest,
     pub(crate) parts: Vec<(String, Digest)>,
     pub(crate) guards: Guards,
@@ -47,7 +46,7 @@ impl Resolved {
             builder = builder.part(name.clone(), *digest);
         }
         let function = builder.build().map_err(|error| raised(&error))?;
-        Ok(Arc::new(Self { function, code, body, parts, guards, captured, signature }))
+        Ok(Arc::new(Self { function, body, parts, guards, captured, signature }))
     }
 }
 

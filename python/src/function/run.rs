@@ -12,14 +12,12 @@ use pyo3::types::{PyDict, PyTuple};
 use super::front::small;
 use super::key::{Keyed, Outcome};
 use super::lead::followed;
+use super::messages::say_late;
 use super::object::CoreFunction;
 use crate::memory::{CoreMemory, changed, changes};
 use crate::python;
 use crate::value::{Loaded, MmapMode, ResultSite, decode, decode_own, encode};
 use crate::walk::digest_of;
-
-/// Arguments of more bytes aren't digested again after the computation.
-const CHECKED: u64 = 64 << 20;
 
 thread_local! {
     /// What a callback of the user's has raised, where Rust had to go on.
@@ -95,7 +93,7 @@ impl CoreFunction {
             return self.run_uncached(py, args, kwargs);
         }
         let (at, since) = (changes(), Instant::now());
-        let keyed = match self.keyed(py, args, kwargs)? {
+        let mut keyed = match self.keyed(py, args, kwargs)? {
             Outcome::Keyed(keyed) => keyed,
             Outcome::Misfit => return self.run(py, args, kwargs).map_err(|error| self.misfit(py, error)),
             Outcome::Unkeyable(why) => {
@@ -116,6 +114,7 @@ impl CoreFunction {
                 Found::Nothing => {}
             }
         }
+        keyed.watch(since.elapsed());
         self.miss(py, &keyed, args, kwargs, way)
     }
 
@@ -211,7 +210,7 @@ impl CoreFunction {
                     self.path,
                     keyed.words(self)
                 );
-                python::messages(py)?.getattr("mismatch")?.call1((text,))?;
+                say_late(py, "mismatch", (text,))?;
             }
         }
         Ok(value)
@@ -329,6 +328,7 @@ impl CoreFunction {
         result: PyResult<Bound<'py, PyAny>>,
         took: Duration,
     ) -> PyResult<Bound<'py, PyAny>> {
+        lead.inherit(keyed.until());
         let result = match result {
             Ok(result) => result,
             Err(error) => {
@@ -341,10 +341,9 @@ impl CoreFunction {
         lead.took(took);
         python::lock(&self.spent).1 += took;
         let verbose = self.verbose(py);
-        let (result, not_stored) = self.stored(py, keyed, lead, result)?;
+        let (result, not_stored) = self.stored(py, keyed, lead, result, took)?;
         if verbose > 0 {
-            let args = (&self.path, keyed.words(self), took.as_secs_f64(), not_stored, verbose);
-            python::messages(py)?.getattr("computed")?.call1(args)?;
+            say_late(py, "computed", (&self.path, keyed.words(self), took.as_secs_f64(), not_stored, verbose))?;
         }
         Ok(result)
     }
@@ -355,14 +354,20 @@ impl CoreFunction {
         keyed: &Keyed<'py>,
         lead: Box<Lead>,
         result: Bound<'py, PyAny>,
+        took: Duration,
     ) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
         if !lead.will_store() {
             lead.discard("it isn't to be stored");
             return Ok((result, Some("nothing is written in this mode".to_owned())));
         }
-        if keyed.claims.bytes <= CHECKED
-            && let Some(name) = keyed.changed(&result)
-        {
+        if let Some(why) = keyed.claims.references.iter().find_map(|referred| referred.fault(py)) {
+            let text =
+                format!("{}: an argument refers to a result that can't be told to be the one it was: {why}", self.path);
+            self.say_once_late(py, "reference", &text)?;
+            lead.discard("an argument refers to another result by now");
+            return Ok((result, Some(why)));
+        }
+        if let Some(name) = keyed.changed(&result, took) {
             let what = match name.strip_prefix("captured ") {
                 Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
                 None => format!("its argument `{name}`"),
@@ -372,14 +377,14 @@ impl CoreFunction {
                 self.path,
                 cure(name)
             );
-            self.say_once(py, "mutates", &text)?;
+            self.say_once_late(py, "mutates", &text)?;
             lead.discard("it has changed an argument");
             return Ok((result, Some(format!("it has changed {what}"))));
         }
         // Digests that only a record vouches for.
         if let Some(error) = keyed.claims.arrays.iter().find_map(|array| py.detach(|| array.verify()).err()) {
             let text = format!("{}: an argument is a damaged array of a cache: {error}", self.path);
-            self.say_once(py, "claim", &text)?;
+            self.say_once_late(py, "claim", &text)?;
             lead.discard("an argument is damaged");
             return Ok((result, Some(error.to_string())));
         }
@@ -391,7 +396,7 @@ impl CoreFunction {
             }
             Err(error) => {
                 let text = format!("{}: the result can't be stored: {error}", self.path);
-                self.say_once(py, "encode", &text)?;
+                self.say_once_late(py, "encode", &text)?;
                 lead.discard("it can't be stored");
                 return Ok((result, Some(error.to_string())));
             }
@@ -407,7 +412,7 @@ impl CoreFunction {
         });
         let why = stored.reason.map(str::to_owned).or_else(|| stored.fault.as_ref().map(ToString::to_string));
         if let Some(fault) = &stored.fault {
-            self.say_once(py, "store", &format!("{}: the result isn't stored: {fault}", self.path))?;
+            self.say_once_late(py, "store", &format!("{}: the result isn't stored: {fault}", self.path))?;
         }
         if !reloads {
             return Ok((result, why));

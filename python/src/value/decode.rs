@@ -8,6 +8,7 @@ use rmp::Marker;
 use rmp::decode as wire;
 
 use super::arrays::numpy_array;
+use super::marks::Marks;
 use super::{MmapMode, ResultSite, Trust, ext, mark};
 use crate::python;
 
@@ -42,7 +43,7 @@ pub(crate) fn decode<'py>(
 /// # Errors
 /// Raises as [`decode`] does.
 pub(crate) fn decode_own<'py>(py: Python<'py>, value: RawValue, mode: MmapMode) -> PyResult<Bound<'py, PyAny>> {
-    let marks = marks(value.python())?;
+    let marks = Marks::of(value.python())?;
     let (message, arrays) = value.into_parts();
     let mut decoder = Decoder { py, rest: &message, arrays: arrays.into_iter().map(Some).collect(), marks, mode };
     decoder.value(0)
@@ -128,24 +129,11 @@ fn broken<E>(_: E) -> PyErr {
     damaged("isn't MessagePack")
 }
 
-/// One mark for each array and each MessagePack array; those that are missing are `PLAIN`.
-fn marks(python: &[u8]) -> PyResult<std::vec::IntoIter<u8>> {
-    if python.is_empty() {
-        return Ok(Vec::new().into_iter());
-    }
-    let mut rest = python;
-    match wire::read_bin_len(&mut rest) {
-        Ok(len) if len as usize == rest.len() => Ok(Vec::from(rest).into_iter()),
-        // Of a later version of this package.
-        _ => Err(PyValueError::new_err("the stored value was written by a newer version of ndcache for Python")),
-    }
-}
-
 struct Decoder<'a, 'py> {
     py: Python<'py>,
     rest: &'a [u8],
     arrays: Vec<Option<Array>>,
-    marks: std::vec::IntoIter<u8>,
+    marks: Marks,
     mode: MmapMode,
 }
 
@@ -221,7 +209,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 return self.value(depth + 1);
             }
         }
-        let mark = self.marks.next().unwrap_or(mark::PLAIN);
+        let mark = self.marks.next()?;
         let items: Vec<_> = (0..len).map(|_| self.value(depth + 1)).collect::<PyResult<_>>()?;
         Ok(match mark {
             mark::PLAIN => PyList::new(self.py, items)?.into_any(),
@@ -236,7 +224,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
             ext::ARRAY => {
                 let number: [u8; 4] = held.try_into().map_err(|_| damaged("refers to no array"))?;
                 let array = self.array(u32::from_be_bytes(number) as usize)?;
-                match self.marks.next().unwrap_or(mark::PLAIN) {
+                match self.marks.next()? {
                     mark::PLAIN => numpy_array(self.py, array, self.mode),
                     _ => numpy_array(self.py, array, MmapMode::Owned)?.get_item(PyTuple::empty(self.py)),
                 }

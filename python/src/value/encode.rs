@@ -9,12 +9,16 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyT
 use rmp::encode as wire;
 
 use super::arrays::stored_array;
+use super::marks::packed;
 use super::{ext, mark};
 use crate::python;
 
 /// The most containers of a plain value, and how deep they nest.
 const CONTAINERS: usize = 1000;
 const DEPTH: usize = 64;
+
+/// The most bytes of its marks: they have to fit into a record beside all else.
+const MARKS: usize = 32 * 1024;
 
 /// A result as it is stored.
 pub(crate) struct Encoded {
@@ -31,23 +35,17 @@ pub(crate) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Encoded> {
     let mut encoder = Encoder::default();
     if encoder.plain(value, 0)? {
         let Encoder { message, arrays, marks, differs, .. } = encoder;
-        let value = RawValue::new(message, arrays).map_err(invalid)?;
-        let value =
-            if marks.iter().all(|&mark| mark == mark::PLAIN) { value } else { value.with_python(packed(&marks)) };
-        return Ok(Encoded { value, differs });
+        let python = packed(&marks);
+        if python.len() <= MARKS {
+            let value = RawValue::new(message, arrays).map_err(invalid)?;
+            return Ok(Encoded { value: value.with_python(python), differs });
+        }
     }
     pickled(value)
 }
 
 fn invalid(error: ndcache::Error) -> PyErr {
     pyo3::exceptions::PyValueError::new_err(error.to_string())
-}
-
-/// The marks as one MessagePack value.
-fn packed(marks: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(marks.len() + 5);
-    let _ = wire::write_bin(&mut bytes, marks);
-    bytes
 }
 
 #[derive(Default)]

@@ -1,11 +1,13 @@
 //! Results, to and from what is stored.
 //!
 //! * `encode`: plain values become MessagePack with arrays beside it, anything else a pickle with its arrays beside it;
-//!   `decode`: the way back; `arrays`: NumPy's arrays, owned and mapped; `trust`: whose pickles are loaded.
+//!   `decode`: the way back; `arrays`: NumPy's arrays, owned and mapped;
+//!   `marks`: what tells Python's types apart; `trust`: whose pickles are loaded.
 
 mod arrays;
 mod decode;
 mod encode;
+mod marks;
 mod trust;
 
 pub(crate) use decode::{Loaded, decode, decode_own};

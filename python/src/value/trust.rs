@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use ndcache::Memory;
 use ndcache::dynamic::{RawValue, RunTimeCall};
+use ndcache::{Entry, Memory};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -20,17 +20,30 @@ pub(crate) enum Trust {
 
 /// Where a value was loaded from.
 pub(crate) struct ResultSite<'a> {
-    call: &'a RunTimeCall,
+    source: Source<'a>,
     memory: &'a Memory,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Call(&'a RunTimeCall),
+    Entry(&'a Entry),
 }
 
 impl<'a> ResultSite<'a> {
     pub(crate) fn of(call: &'a RunTimeCall, memory: &'a Memory) -> Self {
-        Self { call, memory }
+        Self { source: Source::Call(call), memory }
+    }
+
+    pub(crate) fn of_entry(entry: &'a Entry, memory: &'a Memory) -> Self {
+        Self { source: Source::Entry(entry), memory }
     }
 
     fn record(&self) -> Option<PathBuf> {
-        self.call.path(self.memory)
+        match self.source {
+            Source::Call(call) => call.path(self.memory),
+            Source::Entry(entry) => Some(entry.path().to_owned()),
+        }
     }
 
     fn root(&self) -> Option<&'a Path> {

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
+use super::stream::{SAMPLED, digest_of_sample};
 use super::walker::Claims;
 use crate::python;
 
@@ -116,7 +117,9 @@ pub(crate) fn array_digest(array: &Bound<'_, PyUntypedArray>, claims: &mut Claim
         return Ok(Some(digest));
     }
     let Some((layout, gapless)) = layout(array)? else { return Ok(None) };
-    claims.bytes += array.len() as u64 * layout.itemsize;
+    let bytes = array.len() as u64 * layout.itemsize;
+    claims.bytes += bytes;
+    claims.sampled += if bytes > SAMPLED as u64 { bytes } else { 0 };
     if !gapless || python::has_padding(&layout.descr, layout.itemsize) {
         let copied = python::hashers(array.py())?.getattr("tidy")?.call1((array,))?;
         let copied = copied.cast_into::<PyUntypedArray>()?;
@@ -125,6 +128,22 @@ pub(crate) fn array_digest(array: &Bound<'_, PyUntypedArray>, claims: &mut Claim
         return digest(&copied, &Layout { shape, axes, ..layout }).map(Some);
     }
     digest(array, &layout).map(Some)
+}
+
+/// The digest of a sample of a long array of a plain dtype; `None` of any other, of which [`array_digest`] knows.
+pub(super) fn sample_digest(array: &Bound<'_, PyUntypedArray>) -> PyResult<Option<Digest>> {
+    if mapped_array(array)?.is_some() {
+        return Ok(None);
+    }
+    let Some((layout, gapless)) = layout(array)? else { return Ok(None) };
+    if array.len() as u64 * layout.itemsize <= SAMPLED as u64 {
+        return Ok(None);
+    }
+    if gapless {
+        return Ok(Some(digest_of_sample(elements(array, layout.itemsize))));
+    }
+    let sample = python::hashers(array.py())?.getattr("sample")?.call1((array,))?.cast_into::<PyUntypedArray>()?;
+    Ok(Some(digest_of_sample(elements(&sample, layout.itemsize))))
 }
 
 fn digest(array: &Bound<'_, PyUntypedArray>, layout: &Layout) -> PyResult<Digest> {

@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple, PyType};
 
-use super::arrays::{array_digest, descr_of};
+use super::arrays::{array_digest, descr_of, sample_digest};
 use super::classes::{feed_class, module_of, unkeyable};
 use super::stream::tag;
 use super::walker::{Part, PartName, Parts, Stop, Walker};
 use crate::files::file_of;
-use crate::function::CoreFunction;
+use crate::function::{CoreFunction, CoreReference};
 use crate::python::{self, Types};
 
 /// Types that the user has registered hashers for.
@@ -103,6 +103,14 @@ impl<'py> Walker<'py> {
         }
         if let Some(hasher) = hasher_of(&class)? {
             return self.hashed(value, &class, hasher.call1((value,))?);
+        }
+        if let Ok(reference) = value.cast::<CoreReference>() {
+            let referred = CoreReference::referred(reference)?;
+            self.stream.begin("py:reference");
+            self.stream.raw(&referred.content.to_bytes());
+            self.stream.end();
+            self.claims.references.push(referred);
+            return Ok(());
         }
         if value.is_instance_of::<CoreFunction>() {
             return self.code(value, "py:function");
@@ -334,7 +342,11 @@ impl<'py> Walker<'py> {
         if let Some(&digest) = self.arrays.get(&id) {
             return Ok(Some(digest));
         }
-        let digest = array_digest(array, &mut self.claims)?;
+        let sample = if self.sampling { sample_digest(array)? } else { None };
+        let digest = match sample {
+            Some(sample) => Some(sample),
+            None => array_digest(array, &mut self.claims)?,
+        };
         if let Some(digest) = digest
             && array.len() > 256
         {

@@ -104,6 +104,25 @@ pub(super) fn digest_of_parts(head: &[u8], rest: &[u8]) -> Digest {
     Digest::from_bytes(hash.digest128().to_be_bytes())
 }
 
+/// Of what is longer a sample is of so many blocks of so many bytes each.
+pub(super) const SAMPLED: usize = 4 << 20;
+const BLOCKS: usize = 512;
+const BLOCK: usize = 4096;
+
+/// The digest of blocks that are spread evenly over `bytes`, the first and the last ones among them; of all of what isn't
+/// long.
+pub(super) fn digest_of_sample(bytes: &[u8]) -> Digest {
+    let mut hash = Xxh3::new();
+    if bytes.len() <= SAMPLED {
+        hash.update(bytes);
+    } else {
+        let at = |block: usize| (bytes.len() - BLOCK) / (BLOCKS - 1) * block;
+        (0..BLOCKS - 1).for_each(|block| hash.update(&bytes[at(block)..][..BLOCK]));
+        hash.update(&bytes[bytes.len() - BLOCK..]);
+    }
+    Digest::from_bytes(hash.digest128().to_be_bytes())
+}
+
 /// The digest of a value of this stream.
 fn digest_of_stream(bytes: &[u8]) -> Digest {
     const SHORT: usize = 240;

@@ -12,6 +12,7 @@ use super::Unkeyable;
 use super::stream::{LONG, Stream};
 use super::text::short_text;
 use crate::files::HeldFile;
+use crate::function::Referred;
 use crate::python;
 
 /// From this depth on it is looked for cycles.
@@ -30,6 +31,12 @@ pub(crate) struct Claims {
     pub(crate) arrays: Vec<Array>,
     /// How many bytes were digested.
     pub(crate) bytes: u64,
+    /// How many of these a sample leaves out but for a few MiB.
+    pub(crate) sampled: u64,
+    /// The bytes of parts without arrays that count by their digest; `bytes` has none of them.
+    pub(crate) walked: u64,
+    /// References to stored results, which count by their content.
+    pub(crate) references: Vec<Referred>,
     /// Files that stand for what they held.
     pub(crate) files: Vec<HeldFile>,
 }
@@ -45,18 +52,26 @@ pub(crate) fn digest_of(value: &Bound<'_, PyAny>, unordered: bool) -> PyResult<D
 
 /// [`digest_of`], which adds to `claims` the arrays that only a record vouches for.
 pub(crate) fn try_digest_of(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
-    python::guarded(|| walk(value, unordered, claims))
+    python::guarded(|| walk(value, [unordered, false], claims))
 }
 
-fn walk(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
-    let mut walker = Walker::new(value.py(), unordered, false);
+/// The digest of a sample of `value`: of blocks that are spread over its long arrays, and of all else.
+///
+/// # Errors
+/// Raises as [`digest_of`] does.
+pub(crate) fn sample_of(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
+    python::guarded(|| walk(value, [false, true], &mut Claims::default()))
+}
+
+fn walk(value: &Bound<'_, PyAny>, [unordered, sampling]: [bool; 2], claims: &mut Claims) -> PyResult<Digest> {
+    let mut walker = Walker { sampling, ..Walker::new(value.py(), unordered, false) };
     match walker.run(value) {
         Ok(digest) => {
             claims.add(walker);
             Ok(digest)
         }
         Err(Stop::Cycle) => {
-            let mut walker = Walker::new(value.py(), unordered, true);
+            let mut walker = Walker { sampling, ..Walker::new(value.py(), unordered, true) };
             let digest = walker.run(value).map_err(|stop| walker.raised(stop))?;
             claims.add(walker);
             Ok(digest)
@@ -68,7 +83,10 @@ fn walk(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyRes
 impl Claims {
     fn add(&mut self, walker: Walker<'_>) {
         self.bytes += walker.claims.bytes + walker.stream.len() as u64;
+        self.sampled += walker.claims.sampled;
+        self.walked += walker.claims.walked;
         self.arrays.extend(walker.claims.arrays);
+        self.references.extend(walker.claims.references);
         self.files.extend(walker.claims.files);
     }
 }
@@ -150,6 +168,8 @@ pub(super) struct Walker<'py> {
     pub(super) py: Python<'py>,
     pub(super) stream: Stream,
     pub(super) unordered: bool,
+    /// Of long arrays some blocks count alone.
+    pub(super) sampling: bool,
     pub(super) claims: Claims,
     frames: Vec<Frame<'py>>,
     /// Digests of values that count by it, and have ended.
@@ -174,6 +194,7 @@ impl<'py> Walker<'py> {
             py,
             stream: Stream::default(),
             unordered,
+            sampling: false,
             claims: Claims::default(),
             frames: Vec::new(),
             known: HashMap::new(),
@@ -197,6 +218,7 @@ impl<'py> Walker<'py> {
                 && frame.next % groups.size == 0
             {
                 groups.digests.push(self.stream.digest_from(self.py, groups.start));
+                self.claims.walked += (self.stream.len() - groups.start) as u64;
                 self.stream.cut(groups.start);
             }
             let next = frame.next;
@@ -352,6 +374,7 @@ impl<'py> Walker<'py> {
         let long = self.stream.len() - frame.start > LONG;
         if !self.frames.is_empty() && (frame.apart || long) {
             let digest = self.stream.digest_from(self.py, frame.start);
+            self.claims.walked += (self.stream.len() - frame.start) as u64;
             self.stream.cut(frame.start);
             self.stream.leaf(digest);
             if self.numbers.is_none() && self.known.insert(id, digest).is_none() {
