@@ -9,7 +9,7 @@ use crate::entry::in_memory::Content;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::key::{Stream, folder};
+use crate::key::{KeyStream, folder};
 use crate::memory::{Engine, Memory};
 use crate::payload::raw::{Form, RawValue, load};
 use crate::record::Record;
@@ -127,7 +127,7 @@ impl<'a> EntryValue<'a> {
 
 /// The digest of what a record holds, for Python (docs/format.md, "Content").
 fn content(record: &Record) -> Digest {
-    let mut stream = Stream::new("ndcache-python-content:1");
+    let mut stream = KeyStream::new("ndcache-python-content:1");
     stream.digest(Content::of(record).counts_as());
     stream.bytes(&record.python);
     stream.finish()
