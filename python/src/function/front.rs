@@ -1,7 +1,8 @@
 //! Small results that a function remembers by small arguments: a hit that asks nobody else.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ndcache::Memory;
@@ -9,11 +10,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::memory::changes;
+use crate::memory::{CoreMemory, changes};
 use crate::python;
 
 /// How often a memory's function was hit, by the memory's address and the function's path.
-type Hits = HashMap<(usize, String), std::sync::Arc<std::sync::atomic::AtomicU64>>;
+type Hits = HashMap<(usize, String), Arc<AtomicU64>>;
 
 /// How long what another process has done may go unseen.
 const GOOD: Duration = Duration::from_millis(900);
@@ -26,6 +27,23 @@ const LONGEST: usize = 64;
 
 /// The most arguments.
 const ARGUMENTS: usize = 6;
+
+/// Where a function's results are.
+pub(super) struct Placed {
+    pub(super) memory: Py<CoreMemory>,
+    /// Hits of the front.
+    pub(super) hits: Arc<AtomicU64>,
+    /// Small results may be remembered by their arguments.
+    pub(super) fronts: bool,
+}
+
+impl Placed {
+    pub(super) fn of(memory: Py<CoreMemory>, path: &str) -> Arc<Self> {
+        let core = memory.get();
+        let fronts = core.expires.is_none() && core.recheck == 0.0 && core.verbose < 2;
+        Arc::new(Self { hits: counter(&core.memory, path), fronts, memory })
+    }
+}
 
 /// The results of calls whose arguments are small and immutable, by these.
 #[derive(Default)]
@@ -144,14 +162,14 @@ impl Front {
 static HITS: Mutex<Option<Hits>> = Mutex::new(None);
 
 /// The counter of a function's hits.
-pub(crate) fn counter(memory: &std::sync::Arc<Memory>, path: &str) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
-    let place = (std::sync::Arc::as_ptr(memory) as usize, path.to_owned());
-    std::sync::Arc::clone(python::lock(&HITS).get_or_insert_default().entry(place).or_default())
+fn counter(memory: &Arc<Memory>, path: &str) -> Arc<AtomicU64> {
+    let place = (Arc::as_ptr(memory) as usize, path.to_owned());
+    Arc::clone(python::lock(&HITS).get_or_insert_default().entry(place).or_default())
 }
 
 /// The hits of the fronts of a memory's functions, by path.
-pub(crate) fn front_hits(memory: &std::sync::Arc<Memory>) -> HashMap<String, u64> {
-    let of = std::sync::Arc::as_ptr(memory) as usize;
+pub(crate) fn front_hits(memory: &Arc<Memory>) -> HashMap<String, u64> {
+    let of = Arc::as_ptr(memory) as usize;
     let hits = python::lock(&HITS);
     let hits = hits.iter().flatten().filter(|((memory, _), _)| *memory == of);
     hits.map(|((_, path), hits)| (path.clone(), hits.load(std::sync::atomic::Ordering::Relaxed))).collect()

@@ -1,7 +1,7 @@
 //! A cached function, as Python sees it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::bind::Signature;
-use super::front::{Front, counter};
+use super::front::{Front, Placed};
 use super::key::Outcome;
 use super::resolved::Resolved;
 use super::run::{Found, Led, Waiting, Way};
@@ -47,23 +47,6 @@ pub(crate) struct CoreFunction {
     /// What explaining misses took, and what computing them took.
     pub(super) spent: Mutex<(Duration, Duration)>,
     pub(super) said: Mutex<HashSet<&'static str>>,
-}
-
-/// Where a function's results are.
-pub(super) struct Placed {
-    memory: Py<CoreMemory>,
-    /// Hits of the front.
-    pub(super) hits: Arc<AtomicU64>,
-    /// Small results may be remembered by their arguments.
-    fronts: bool,
-}
-
-impl Placed {
-    fn of(memory: Py<CoreMemory>, path: &str) -> Arc<Self> {
-        let core = memory.get();
-        let fronts = core.expires.is_none() && core.recheck == 0.0 && core.verbose < 2;
-        Arc::new(Self { hits: counter(&core.memory, path), fronts, memory })
-    }
 }
 
 /// The names of the options.
