@@ -360,33 +360,9 @@ impl CoreFunction {
             lead.discard("it isn't to be stored");
             return Ok((result, Some("nothing is written in this mode".to_owned())));
         }
-        if let Some(why) = keyed.claims.references.iter().find_map(|referred| referred.fault(py)) {
-            let text =
-                format!("{}: an argument refers to a result that can't be told to be the one it was: {why}", self.path);
-            self.say_once_late(py, "reference", &text)?;
-            lead.discard("an argument refers to another result by now");
+        if let Some((short, why)) = self.unfit(py, keyed, &result, took)? {
+            lead.discard(short);
             return Ok((result, Some(why)));
-        }
-        if let Some(name) = keyed.changed(&result, took) {
-            let what = match name.strip_prefix("captured ") {
-                Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
-                None => format!("its argument `{name}`"),
-            };
-            let text = format!(
-                "{} has changed {what}: its result isn't stored, as a hit won't change it{}",
-                self.path,
-                cure(name)
-            );
-            self.say_once_late(py, "mutates", &text)?;
-            lead.discard("it has changed an argument");
-            return Ok((result, Some(format!("it has changed {what}"))));
-        }
-        // Digests that only a record vouches for.
-        if let Some(error) = keyed.claims.arrays.iter().find_map(|array| py.detach(|| array.verify()).err()) {
-            let text = format!("{}: an argument is a damaged array of a cache: {error}", self.path);
-            self.say_once_late(py, "claim", &text)?;
-            lead.discard("an argument is damaged");
-            return Ok((result, Some(error.to_string())));
         }
         let encoded = match encode(&result) {
             Ok(encoded) => encoded,
@@ -418,6 +394,42 @@ impl CoreFunction {
             return Ok((result, why));
         }
         Ok((decode_own(py, stored.value, mode).unwrap_or(result), why))
+    }
+
+    /// Why a result isn't to be stored as that of its arguments, in short and in the words of the function, which are said.
+    fn unfit<'py>(
+        &self,
+        py: Python<'py>,
+        keyed: &Keyed<'py>,
+        result: &Bound<'py, PyAny>,
+        took: Duration,
+    ) -> PyResult<Option<(&'static str, String)>> {
+        if let Some(why) = keyed.claims.references.iter().find_map(|referred| referred.fault(py)) {
+            let text =
+                format!("{}: an argument refers to a result that can't be told to be the one it was: {why}", self.path);
+            self.say_once_late(py, "reference", &text)?;
+            return Ok(Some(("an argument refers to another result by now", why)));
+        }
+        if let Some(name) = keyed.changed(result, took) {
+            let what = match name.strip_prefix("captured ") {
+                Some(global) => format!("`{}`, which its code reads", global.trim_matches('`')),
+                None => format!("its argument `{name}`"),
+            };
+            let text = format!(
+                "{} has changed {what}: its result isn't stored, as a hit won't change it{}",
+                self.path,
+                cure(name)
+            );
+            self.say_once_late(py, "mutates", &text)?;
+            return Ok(Some(("it has changed an argument", format!("it has changed {what}"))));
+        }
+        // Digests that only a record vouches for.
+        if let Some(error) = keyed.claims.arrays.iter().find_map(|array| py.detach(|| array.verify()).err()) {
+            let text = format!("{}: an argument is a damaged array of a cache: {error}", self.path);
+            self.say_once_late(py, "claim", &text)?;
+            return Ok(Some(("an argument is damaged", error.to_string())));
+        }
+        Ok(None)
     }
 
     /// Whether this hit is one of those that are computed again.

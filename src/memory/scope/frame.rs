@@ -32,7 +32,7 @@ pub fn on_expiry(listener: fn(SystemTime)) -> bool {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use ndcache::dynamic::{ResultForm, FunctionBuilder, RawValue, RunTimeCall, note_expiry};
+/// use ndcache::dynamic::{Form, FunctionBuilder, RawValue, RunTimeCall, note_expiry};
 /// use ndcache::{Memory, digest};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ pub fn on_expiry(listener: fn(SystemTime)) -> bool {
 ///     note_expiry(SystemTime::now() + Duration::from_secs(60)); // of a price, say
 ///     RawValue::of(&3.5)
 /// };
-/// call.eval(&memory, ResultForm::Owned, compute)?;
+/// call.eval(&memory, Form::Owned, compute)?;
 /// assert!(call.entry(&memory)?.is_some_and(|entry| entry.expires().is_some()));
 /// # Ok::<(), ndcache::Error>(())
 /// ```
