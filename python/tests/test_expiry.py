@@ -14,11 +14,6 @@ from ndcache import Memory
 
 
 @pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
-
-
-@pytest.fixture
 def price(memory):
     @memory.cache(expires=3600, name="price")
     def price(x):

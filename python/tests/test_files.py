@@ -10,12 +10,7 @@ import warnings
 
 import ndcache
 import pytest
-from ndcache import FileContent, FileStamp, Memory
-
-
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
+from ndcache import FileContent, FileStamp
 
 
 @dataclasses.dataclass

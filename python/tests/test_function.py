@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import copy
 import functools
 import inspect
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import textwrap
@@ -21,7 +18,6 @@ import warnings
 import ndcache
 import numpy as np
 import pytest
-import support
 from ndcache import Memory
 from patch_cases import LIB, PATCHES
 from support import run
@@ -55,11 +51,6 @@ def test_a_change_while_it_runs_is_seen(name, tmp_path):
     (tmp_path / "prog.py").write_text(text)
     done = subprocess.run([sys.executable, "prog.py", "cache"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
 
 
 CALLS: list[object] = []
@@ -137,20 +128,6 @@ def test_after_a_hit_there_is_no_reason_whatever_came_before(memory):
     double(4)
     double.call_and_shelve(1)
     assert double.why == ""
-
-
-def test_after_an_awaited_hit_there_is_no_reason(memory):
-    @memory.cache
-    async def double(x):
-        return x * 2
-
-    async def calls():
-        await double(1)
-        await double(2)
-        assert double.why != ""
-        assert await double(1) == 2 and double.why == ""
-
-    asyncio.run(calls())
 
 
 def test_an_edited_helper_is_named(tmp_path):
@@ -281,52 +258,6 @@ def test_an_argument_that_changes_isnt_stored_but_in_the_result(memory):
     assert fitted(Fit(), 3)[1].mean == 3
 
 
-def test_what_isnt_counted_is_warned_of_once_with_the_cure(tmp_path):
-    program = """
-class Odd:
-    def __init__(self): self.file = open("/dev/null")
-ODD = Odd()
-@memory.cache
-def f(x): return x if ODD else 0
-@memory.cache(ignore_globals=["ODD"])
-def g(x): return x if ODD else 0
-"""
-    scope = {"memory": Memory(tmp_path, verbose=0), "__name__": "odd"}
-    exec(program, scope)
-    with pytest.warns(ndcache.CacheWarning, match=r'depends=\["ODD"\]') as told:
-        assert scope["f"](1) == 1
-    assert len(told) == 1 and "ignore_globals" in str(told[0].message)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert [scope["f"](1), scope["f"](2), scope["g"](1)] == [1, 2, 1]
-
-
-def test_depends_and_modes_of_code(tmp_path):
-    program = """
-import numpy as np
-TABLE = list(range(5000))
-def helper(x): return x + TABLE[0]
-@memory.cache(depends=["TABLE"])
-def f(x): return helper(x)
-@memory.cache(code="body")
-def g(x): return helper(x)
-@memory.cache(code="version", version=1)
-def h(x): return helper(x)
-"""
-    scope = {"memory": Memory(tmp_path, verbose=0), "__name__": "modes"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(program, scope)
-        assert [scope[name](1) for name in "fgh"] == [1, 1, 1]
-        scope["TABLE"][0] = 5
-        assert [scope[name](1) for name in "fgh"] == [6, 1, 1]
-        scope["helper"].__code__ = (lambda x: x + 100).__code__
-        assert [scope[name](1) for name in "fgh"] == [101, 1, 1]
-        scope["g"].func.__code__ = (lambda x: x + 7).__code__
-        scope["h"].func.__code__ = (lambda x: x + 7).__code__
-        assert [scope[name](1) for name in "gh"] == [8, 1]
-
-
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -353,211 +284,6 @@ def test_ignored_and_keyed_arguments(memory):
         return name.lower()
 
     assert [f("A"), f("a", verbose=True), f("a", other=1)] == ["a", "a", "a"] and calls == ["A"]
-
-
-async def _five(f):
-    return await asyncio.gather(*(f(3) for _ in range(5)))
-
-
-def test_five_awaits_compute_once(memory):
-    calls = []
-
-    @memory.cache
-    async def f(x):
-        calls.append(x)
-        await asyncio.sleep(0.05)
-        return x * 2
-
-    assert asyncio.run(_five(f)) == [6] * 5
-    assert asyncio.run(_five(f)) == [6] * 5
-    assert calls == [3]
-    assert asyncio.run(f.call_and_shelve(3)).get() == 6
-    assert asyncio.run(f.call(3))[0] == 6 and calls == [3, 3]
-
-    @memory.cache
-    async def fails(x):
-        raise KeyError(x)
-
-    for _ in range(2):
-        with pytest.raises(KeyError):
-            asyncio.run(fails(1))
-
-
-def test_a_cancelled_await_leaves_the_key_free(memory):
-    @memory.cache
-    async def f(x):
-        await asyncio.sleep(x)
-        return x
-
-    async def cancelled():
-        task = asyncio.create_task(f(0.2))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        return await asyncio.wait_for(f(0.2), 5)
-
-    assert asyncio.run(cancelled()) == 0.2
-
-
-def test_many_awaits_leave_the_threads_of_the_loop_to_what_they_wait_for(memory):
-    @memory.cache
-    async def f(x):
-        return await asyncio.to_thread(slowly, x)
-
-    def slowly(x):
-        time.sleep(0.1)
-        return x + 1
-
-    async def many():
-        asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(2))
-        before = threading.active_count()
-        awaits = asyncio.gather(*(f(1) for _ in range(100)))
-        most, end = 0, time.monotonic() + 30
-        while not awaits.done() and time.monotonic() < end:
-            most = max(most, threading.active_count() - before)
-            await asyncio.sleep(0.001)
-        return await asyncio.wait_for(awaits, 0.1), most
-
-    results, most = asyncio.run(many())
-    assert results == [2] * 100 and most <= 4  # two of the pool, one that waits, one that ends
-
-
-def test_a_cancelled_wait_ends_at_once_and_takes_no_turn(memory):
-    calls = []
-
-    @memory.cache(ignore=["let"])
-    async def f(x, let):
-        calls.append(x)
-        await let.wait()
-        if len(calls) == 1:
-            raise KeyError(x)
-        return x
-
-    async def cancelled():
-        let = asyncio.Event()
-        first = asyncio.create_task(f(1, let))
-        while not calls:
-            await asyncio.sleep(0.01)
-        for _ in range(5):
-            with pytest.raises(asyncio.TimeoutError):
-                await asyncio.wait_for(f(1, let), 0.1)
-        assert not first.done() and calls == [1]
-        let.set()
-        with pytest.raises(KeyError):
-            await first
-        return await asyncio.wait_for(f(1, let), 30)
-
-    assert asyncio.run(cancelled()) == 1 and calls == [1, 1]
-
-
-AWAITS = """
-import asyncio, sys, ndcache
-
-@ndcache.Memory(sys.argv[1], verbose=0).cache
-async def slow(x):
-    print("computing", flush=True)
-    await asyncio.sleep(100)
-
-async def main():
-    task = asyncio.create_task(slow(1))
-    await asyncio.sleep(1)
-    print("awaiting", flush=True)
-    await task
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
-def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
-    first = support.start(AWAITS, tmp_path / "cache")
-    assert first.stdout.readline() == "computing\n"
-    second = support.start(AWAITS, tmp_path / "cache")
-    try:
-        assert second.stdout.readline() == "awaiting\n"
-        second.send_signal(signal.SIGINT)
-        _, err = second.communicate(timeout=30)
-        assert err.strip().endswith("KeyboardInterrupt") and "panicked" not in err and second.returncode == -signal.SIGINT
-        assert first.poll() is None
-    finally:
-        first.kill(), second.kill()
-        first.communicate()
-
-
-def test_awaits_of_what_raises_go_on_at_once(memory):
-    """All that wait for it run it at the same time; what was cancelled is run by one of them."""
-    calls, running, most = [], [], []
-
-    async def run(seconds):
-        calls.append(0)
-        running.append(0)
-        most.append(len(running))
-        try:
-            for _ in range(int(100 * seconds)):
-                await asyncio.sleep(0.01)
-                if len(calls) > 1 and max(most) > 1:
-                    break
-        finally:
-            running.pop()
-
-    @memory.cache
-    async def f(x):
-        await run(3 if calls else 0.3)
-        raise ValueError(x)
-
-    async def raised():
-        return await asyncio.gather(*(f(1) for _ in range(6)), return_exceptions=True)
-
-    assert [type(error) for error in asyncio.run(raised())] == [ValueError] * 6
-    assert len(calls) == 6 and max(most) > 1
-    calls.clear()
-    most.clear()
-
-    @memory.cache
-    async def g(x):
-        await run(0.3 if calls else 60)
-        return x
-
-    async def cancelled():
-        first = asyncio.create_task(g(1))
-        await asyncio.sleep(0.05)
-        others = [asyncio.create_task(g(1)) for _ in range(5)]
-        await asyncio.sleep(0.3)
-        first.cancel()
-        return await asyncio.gather(*others)
-
-    assert asyncio.run(cancelled()) == [1] * 5
-    assert len(calls) == 2 and max(most) == 1
-
-
-def test_outside_of_asyncio_a_coroutine_runs_without_the_cache(tmp_path):
-    program = """
-    import asyncio, json, sys, warnings, ndcache
-
-    memory, calls = ndcache.Memory(sys.argv[1], verbose=0), []
-
-    @memory.cache
-    async def f(x):
-        calls.append(x)
-        return x + 1
-
-    def stepped(x):
-        try:
-            f(x).send(None)
-        except StopIteration as end:
-            return end.value
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        results = [stepped(1), stepped(1), stepped(2)]
-        asyncio.run(f(1))
-        results.append(stepped(1))  # a hit needs no loop
-    print(json.dumps([results, calls, [str(w.message) for w in told]]))
-    """
-    results, calls, told = support.answer(program, tmp_path / "cache")
-    assert results == [2, 2, 3, 2] and calls == [1, 1, 2, 1]
-    assert len(told) == 1 and "without the cache" in told[0]
 
 
 def test_two_threads_compute_once(memory):
@@ -712,17 +438,6 @@ def test_how_it_looks_in_a_notebook(memory):
     assert "argument" in f.explain(3)._repr_html_()
 
 
-def test_arrays_of_closures_count(memory):
-    def make(table):
-        @memory.cache
-        def f(i):
-            return float(table[i])
-
-        return f
-
-    assert [make(np.arange(3.0))(1), make(np.arange(3.0) * 2)(1), make(np.arange(3.0))(1)] == [1.0, 2.0, 1.0]
-
-
 def test_a_callback_that_refuses_a_result_is_asked_once_and_it_is_computed_anew(tmp_path):
     memory, asked = Memory(tmp_path, verbose=0), []
 
@@ -738,95 +453,3 @@ def test_a_callback_that_refuses_a_result_is_asked_once_and_it_is_computed_anew(
     assert now(1) != first and len(asked) == 1, "refused, and computed anew"
     again = now(1)
     assert len(asked) == 2 and again == now(1), "taken from then on"
-
-
-def test_methods_that_a_method_finds_through_an_ignored_self_count(tmp_path):
-    memory = Memory(tmp_path, verbose=0)
-
-    class Base:
-        def __init__(self, n=0):
-            self.n = n
-
-        def helper(self, x):
-            return x + 1
-
-        @memory.cache(ignore=["self"])
-        def run(self, x):
-            return self.helper(x)
-
-    class Other(Base):
-        def helper(self, x):
-            return 50
-
-    assert (Base().run(1), Other().run(1)) == (2, 50)
-    assert Base(7).run(1) == 2 and Base.run.why == "", "what it holds is ignored"
-    Base.helper = lambda self, x: x + 2
-    assert (Base().run(1), Other().run(1)) == (3, 50)
-
-
-def test_a_changed_global_is_told_with_the_cure(tmp_path):
-    run(COUNTS, cwd=tmp_path)
-
-
-COUNTS = """
-import warnings
-from ndcache import Memory
-memory = Memory("cache", verbose=0)
-class Seen:
-    def __init__(self): self.known = {}
-    def __call__(self, x):
-        self.known[x] = x * 2
-        return self.known[x]
-seen = Seen()
-@memory.cache
-def f(x): return seen(x)
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    assert f(3) == 6
-assert any('ignore_globals=["seen"]' in str(one.message) for one in caught), [str(one.message) for one in caught]
-"""
-
-
-def test_what_depends_names_counts_whoever_changes_it(tmp_path):
-    memory = Memory(tmp_path, verbose=0)
-    table = {"k": 1}
-
-    class Reg:
-        table = {"a": 1}
-        k = 1
-
-        @classmethod
-        def add(cls, name, value):
-            cls.table[name] = value
-
-        @classmethod
-        def set(cls, k):
-            cls.k = k
-
-    def look(name):
-        return table.setdefault(name, 0)
-
-    functions = [
-        memory.cache(lambda x: look("k") * x, name="a", depends=[table]),
-        memory.cache(lambda x: Reg.table["a"] * x or Reg.add("b", 1), name="b", depends=["Reg.table"]),
-        memory.cache(lambda x: Reg.k * x or Reg.set(0), name="c", depends=["Reg"]),
-        memory.cache(lambda x: Reg.k * x or Reg.set(0), name="d", depends=[Reg]),
-    ]
-    assert [f(2) for f in functions] == [2, 2, 2, 2]
-    assert [f(2) for f in functions] == [2, 2, 2, 2] and not any(f.why for f in functions)
-    table["k"] = 5
-    Reg.add("a", 5)
-    Reg.set(5)
-    assert [f(2) for f in functions] == [10, 10, 10, 10]
-
-
-def test_what_depends_names_is_not_warned_of_and_has_a_digest(tmp_path):
-    import contextvars
-
-    memory, spline, variable = Memory(tmp_path, verbose=0), np.poly1d([1, 2]), contextvars.ContextVar("variable")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert memory.cache(lambda x: spline(x), name="a", depends=["spline"])(1) == 3
-        assert memory.cache(lambda x: spline(x), name="b", depends=[spline])(1) == 3
-    with pytest.warns(ndcache.CacheWarning, match="`depends` names `variable`, of type ContextVar, whose value has no digest"):
-        assert memory.cache(lambda x: variable.get(x), name="c", depends=["variable"])(1) == 1

@@ -17,11 +17,6 @@ from ndcache import Memory
 LARGE = 10_000_000
 
 
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
-
-
 def test_an_argument_of_any_size_that_changes_has_no_result(memory):
     @memory.cache
     def bump(a, seconds):

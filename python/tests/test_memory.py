@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import pathlib
 import subprocess
@@ -12,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from support import PACKAGE, answer, run
+from support import PACKAGE, run
 
 import ndcache
 from ndcache import Memory

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from support import run
 
-import ndcache
 from ndcache import Memory, _decorate, _hashers, _pickling
 from ndcache.__main__ import main as _  # the command is in the package
 

@@ -16,11 +16,6 @@ from support import answer
 from test_expiry import has_end
 
 
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
-
-
 class Feed:
     """A function whose results change although its arguments don't."""
 

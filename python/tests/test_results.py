@@ -69,11 +69,6 @@ OTHER = {
 }
 
 
-@pytest.fixture
-def memory(tmp_path):
-    return Memory(tmp_path / "cache", verbose=0)
-
-
 def identity(value):
     return value
 
