@@ -3,7 +3,7 @@
 //! * `npy`, `npy_header`: NumPy's format; `gzip`: the same compressed, written and read in parallel.
 //!
 //! A codec is a file here that implements [`ArrayCodec`], a place in [`CODECS`] with a [`Compression`] that asks for it,
-//! and its name in `record/mod.rs`, which knows by it what a later version has written.
+//! and its name in `record/mod.rs`, by which a record with a codec of a later version is recognised.
 
 pub(crate) mod gzip;
 pub(crate) mod npy;
@@ -21,6 +21,9 @@ use crate::map::Spare;
 /// How the bytes of an array lie in its file, where that isn't the plain `.npy`.
 pub(crate) trait ArrayCodec: Sync {
     /// What records call it, and what the names of its files end with.
+    ///
+    /// It ends with `npy` only if `np.load` reads the file, and with `npy.gz` only if it does so through gzip: Python's
+    /// `ndcache.read` goes by that.
     fn name(&self) -> &'static str;
 
     /// Hands what the file consists of to `out`, piece by piece and in order.
