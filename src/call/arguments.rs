@@ -1,4 +1,4 @@
-//! The arguments of a call, one after another: digested, found again, or put in words.
+//! The arguments of a call, one after another: hashed for the memo, digested for the key, or put in words.
 
 use std::any::type_name;
 use std::fmt::{self, Write as _};
@@ -10,26 +10,24 @@ use crate::digest::{ByteStream, ContentHasher, TypeSequence, ambiguity, strip_li
 use crate::error::Error;
 use crate::key::{ArgumentDigest, ArgumentDigests};
 
-/// What the macro's closure hands the arguments of a call to, one by one; it digests or describes them.
+/// Takes the arguments of a call, which the macro's closure adds one by one, and hashes, digests or describes them.
 pub struct Arguments(pub(super) Pass);
 
 pub(super) enum Pass {
     /// Feeds all of them into one hasher, which leaves out what would take long: for the memo key.
     Shallow(ContentHasher),
+    /// Digests each by itself: for the key and the record.
     Digest(Digesting),
     /// Describes them in words, with their leaves if these are wanted.
-    Text {
-        described: Vec<Described>,
-        leaves: bool,
-    },
+    Text { described: Vec<Described>, leaves: bool },
 }
 
 /// The arguments that were digested so far.
 pub(super) struct Digesting {
     trust: Trust,
     pub(super) digests: ArgumentDigests,
-    /// The types that two equal digests may differ in: those keyed by serde, those behind `dyn` references, and type
-    /// arguments.
+    /// Types that the digests don't tell apart for certain: of arguments keyed by serde, of values behind `dyn`
+    /// references, and of type arguments.
     pub(super) types: TypeSequence,
     pub(super) failure: Option<Error>,
 }
@@ -59,8 +57,8 @@ impl Digesting {
         }
     }
 
-    /// Counts a type argument. Fails the call if the type's name may be another's too, or if the type lends mutably, which
-    /// a hit wouldn't change.
+    /// Counts a type argument. Fails the call if another type may have the same name, or if the type lends mutably: a
+    /// hit wouldn't change what is lent.
     fn add_type<T: ?Sized>(&mut self, name: &'static str) {
         self.types.push(type_number::<T>());
         let type_name = type_name::<T>();
@@ -80,7 +78,7 @@ pub(super) enum Trust {
 }
 
 impl Arguments {
-    /// An argument, keyed as `how` says.
+    /// Adds an argument, keyed as `how` says.
     #[inline]
     pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
         if !K::COUNTS {
@@ -96,12 +94,12 @@ impl Arguments {
         }
     }
 
-    /// Whether an argument can't be digested.
+    /// Whether one of the arguments so far couldn't be digested.
     pub(super) fn has_failed(&self) -> bool {
         matches!(&self.0, Pass::Digest(Digesting { failure: Some(_), .. }))
     }
 
-    /// The type argument of this name.
+    /// Adds the type argument of this name.
     pub fn type_argument<T: ?Sized>(&mut self, name: &'static str) {
         match &mut self.0 {
             Pass::Shallow(hasher) => return hasher.argument_type(type_number::<T>()),
@@ -111,12 +109,12 @@ impl Arguments {
         self.add_text(name, &strip_lifetimes(type_name::<T>()));
     }
 
-    /// The type of the `impl Trait` argument of this name.
+    /// Adds the type of the `impl Trait` argument of this name.
     pub fn type_of<T: ?Sized>(&mut self, name: &'static str, _: &T) {
         self.type_argument::<T>(name);
     }
 
-    /// The value of the const argument of this name.
+    /// Adds the value of the const argument of this name.
     pub fn const_argument(&mut self, name: &'static str, value: &dyn fmt::Debug) {
         self.add_text(name, &format_args!("{value:?}"));
     }
@@ -127,7 +125,7 @@ impl Arguments {
             Pass::Text { described, .. } => described.push(Described::in_words(text)),
             Pass::Digest(Digesting { digests, .. }) => {
                 let mut stream = ByteStream::<128>::new();
-                // A stream takes what is written.
+                // Writing to a stream never fails.
                 let _ = write!(stream, "{text}");
                 digests.push(ArgumentDigest { name, digest: stream.digest(), claimed: false, secret: false });
             }
@@ -143,7 +141,7 @@ pub struct MutationCheck {
 }
 
 impl MutationCheck {
-    /// A by-reference argument as it is after the call.
+    /// Checks a by-reference argument as it is after the call.
     pub fn add<T: ?Sized, K: Keyed<T>>(&mut self, name: &'static str, value: &T, how: K) {
         let Some(expected) = self.expected.iter().find(|argument| argument.name == name) else { return };
         let mut hasher = ContentHasher::trusting();

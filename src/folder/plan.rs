@@ -1,4 +1,4 @@
-//! Plans: the entries that would be removed, listed before anything is, so that somebody can be asked about them.
+//! Plans: which entries would be removed, so that somebody can be asked before any is.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -194,7 +194,8 @@ impl Plan {
         self.total
     }
 
-    /// Returns the first thing in the cache that couldn't be read when the plan was made, if there was one; it stays.
+    /// Returns the error for the first thing in the cache that couldn't be read when the plan was made, if there was
+    /// one; such things stay.
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()

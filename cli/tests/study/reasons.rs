@@ -1,4 +1,4 @@
-//! Why entries were computed: what has changed is told, and not what happens to be nearest.
+//! Why entries were computed: what has changed is told, even where another entry is more alike.
 
 use crate::study::{Made, array, empty, file, number, store};
 use crate::support::Scene;
@@ -20,11 +20,12 @@ fn changed_code_is_told_of_every_entry_that_was_there_before() {
         |code: u8| ["a", "b", "c"].into_iter().flat_map(move |scan| [features(code, scan, 4), features(code, scan, 8)]);
     store(&scene, all(1).collect());
     store(&scene, all(2).collect());
+    // The latest ten of twelve: six of the new code, then four of the old.
     let why = reasons(&scene, "features");
     assert_eq!(why.len(), 10);
     assert!(why[..6].iter().all(|reason| reason.contains("code changed")), "{why:?}");
     assert!(why[6..].iter().all(|reason| reason.starts_with("argument")), "{why:?}");
-    // With other arguments and other code, what is nearest of the same code counts.
+    // Where all entries differ in arguments, one of the same code is compared with.
     store(&scene, vec![features(2, "a", 16)]);
     assert_eq!(reasons(&scene, "features@1"), ["argument `width`: 8 → 16"]);
     let by_reason = scene.run(&["stats", "--by", "reason"]).stdout;

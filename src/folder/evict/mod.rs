@@ -142,9 +142,9 @@ impl Evictor {
         }
     }
 
-    /// Notes that entries are counted, and says when: on a network file system, by the clock of the server, whose
-    /// times are those of the files. Where it can't be noted that server's last answer counts, by which files look
-    /// younger than they are: that removes too little.
+    /// Notes, by the time of `locks`, that entries are counted, and says when: on a network file system by the clock of
+    /// the server, as the files' times are. Where that time may not be set its old value counts: files then look
+    /// younger than they are, and too little is removed. Where it can't be opened, this machine's clock counts.
     fn begin(&self) -> SystemTime {
         let touched = self.disk.lock_file(COUNTED).and_then(|_| self.disk.touch(COUNTED));
         let server = self.counted().filter(|_| touched.is_ok() && self.disk.medium().network);

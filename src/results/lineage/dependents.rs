@@ -17,7 +17,7 @@ use crate::results::lineage::{Holder, Index, held};
 /// result, each by the name of the argument.
 #[derive(Clone, Debug)]
 pub struct Dependents {
-    /// The result's own first.
+    /// The entries, the result's own first.
     pub(super) nodes: Vec<DependentNode>,
     /// Why something may be missing.
     pub(super) unread: Option<String>,
@@ -26,24 +26,24 @@ pub struct Dependents {
 #[derive(Clone, Debug)]
 pub(super) struct DependentNode {
     pub(super) entry: Entry,
-    /// Those that took its result, by their places, each with the name of an argument.
+    /// Those that took its result, by their indices in `nodes`, each with the name of the argument.
     pub(super) takers: Vec<(usize, String)>,
 }
 
 impl Dependents {
-    /// The entries, each once: the result's own first.
+    /// Returns the entries, each once, the result's own first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.nodes.iter().map(|node| &node.entry)
     }
 
-    /// Why the first folder of the cache couldn't be listed, if there is such a one: entries may lie in it that would be
-    /// here, too.
+    /// Returns why a folder of the cache couldn't be listed (the first one, if there are several): entries in it may
+    /// be missing here.
     #[must_use]
     pub fn unread(&self) -> Option<&str> {
         self.unread.as_deref()
     }
 
-    /// Each entry with one that took its result, and the name of the argument as which it did.
+    /// Returns each entry with each one that took its result, and the name of the argument.
     pub fn links(&self) -> impl Iterator<Item = (&Entry, &Entry, &str)> {
         self.nodes.iter().flat_map(move |node| {
             node.takers.iter().map(move |(taker, argument)| (&node.entry, &self.nodes[*taker].entry, argument.as_str()))
@@ -67,7 +67,7 @@ impl Engine {
         while next < found.nodes.len() {
             let entry = found.nodes[next].entry.clone();
             let mut below = Vec::new();
-            // One that has vanished by now has nothing below it.
+            // One that has vanished by now, or can't be read, has nothing below it.
             let digests = entry.read_anew().map(|found| held(&found.record)).unwrap_or_default();
             for taker in digests.iter().filter_map(|digest| takers.by_digest.get(digest)).flatten() {
                 if taker.place.key != entry.key()
@@ -84,7 +84,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// The calls that took an argument, for each digest of an argument.
+    /// For each digest of an argument, the calls that took it.
     fn takers(&self) -> Result<Index<Taker>> {
         let mut index = self.index(|record, place, takers| {
             let taker = |it: &Argument| (it.digest(), Taker { place, argument: it.name().to_owned() });
