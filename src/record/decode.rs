@@ -15,11 +15,11 @@ use crate::digest::{ArrayMeta, Order, known_dtype};
 use crate::key::{Part, Types};
 
 thread_local! {
-    /// The producer of the record that this thread decoded before, and its bytes. Most records of a folder have one
-    /// producer, whose texts are a third of the work.
+    /// The producer that this thread decoded last, and the bytes that it was decoded from. Most records of a folder have the
+    /// same one, whose texts are a third of the work.
     static PRODUCER: RefCell<Option<(Vec<u8>, Arc<Producer>)>> = const { RefCell::new(None) };
 
-    /// The function's path of that record, which the next one shares as a rule.
+    /// The path of a function that this thread decoded last; as a rule the next record has the same.
     static FUNCTION: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
@@ -49,11 +49,11 @@ macro_rules! fields {
     };
 }
 
-/// The arguments of a stored call. A hit doesn't read them: the list of a record is decoded when it is first asked for. Clones of a list that isn't a record's
-/// share it.
+/// The arguments of a stored call. A hit doesn't read them: those of a record are decoded when they are first asked for.
+/// Clones made after that share them.
 #[derive(Clone, Default)]
 pub(crate) struct ArgumentList {
-    /// The bytes of the list in a record, which the decoder has passed over.
+    /// The bytes of the list in a record, which [`Cursor::arguments`] has checked; none if the list has no record.
     bytes: Box<[u8]>,
     list: OnceLock<Arc<Vec<Argument>>>,
 }
@@ -74,6 +74,7 @@ impl Deref for ArgumentList {
     type Target = [Argument];
 
     fn deref(&self) -> &[Argument] {
+        // No error is lost: bytes that were checked are a list, and where there are none it is empty.
         self.list.get_or_init(|| Arc::new(arguments(&self.bytes).unwrap_or_default()))
     }
 }
@@ -120,7 +121,7 @@ fn arguments(bytes: &[u8]) -> Result<Vec<Argument>> {
     whole(bytes, |cursor| cursor.list(Cursor::argument))
 }
 
-/// Function, code digest and parts of a record of code.
+/// All that a record of code holds.
 pub(super) fn code(body: &[u8]) -> Result<super::CodeRecord> {
     whole(body, |cursor| {
         fields!(cursor:
@@ -257,7 +258,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// Passes over the arguments, which a hit has no use for, once they are seen to be some.
+    /// Checks the arguments and passes over them: a hit has no use for them.
     fn arguments(&mut self) -> Result<ArgumentList> {
         let before = self.rest();
         for _ in 0..self.array_len()? {
@@ -266,7 +267,7 @@ impl Cursor<'_> {
         Ok(ArgumentList::of_bytes(self.since(before)))
     }
 
-    /// Whether an argument comes next, without memory for it.
+    /// Checks that an argument comes next, without memory for it: with the fields of [`argument`](Self::argument).
     fn check_argument(&mut self) -> Result<()> {
         fields!(self:
             name = self.check_str()?,
@@ -279,7 +280,7 @@ impl Cursor<'_> {
         needed(digest, "digest").map(drop)
     }
 
-    /// Whether a leaf comes next, without memory for it.
+    /// Checks that a leaf comes next, without memory for it: with the fields of [`leaf`](Self::leaf).
     fn check_leaf(&mut self) -> Result<()> {
         fields!(self:
             path = self.check_str()?,
@@ -391,7 +392,7 @@ impl Cursor<'_> {
         })
     }
 
-    /// The function's path that comes next, in the memory of the one before if it is that.
+    /// The function's path that comes next; if it is the one before, in the same memory.
     fn shared_function(&mut self) -> Result<Arc<str>> {
         let bytes = self.str_bytes()?;
         let again = FUNCTION.try_with(|last| last.borrow().clone().filter(|last| last.as_bytes() == bytes));
@@ -403,8 +404,8 @@ impl Cursor<'_> {
         Ok(function)
     }
 
-    /// The producer that comes next; not decoded anew if it has the bytes of the one before. No value's bytes begin with
-    /// another's.
+    /// The producer that comes next. It isn't decoded anew if its bytes begin with those of the one before: then they are
+    /// the same, as no value of MessagePack is the beginning of another one.
     fn shared_producer(&mut self) -> Result<Arc<Producer>> {
         let again = PRODUCER.try_with(|last| {
             let last = last.borrow();

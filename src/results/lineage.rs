@@ -167,6 +167,7 @@ impl Memory {
 
 /// Which entries hold an array or a value, by what it counts as in an argument; or took it as one.
 struct Index<T> {
+    /// The folders of the functions.
     functions: Vec<String>,
     by_digest: HashMap<Digest, Vec<T>>,
     /// Why a folder couldn't be listed.
@@ -177,6 +178,7 @@ struct Index<T> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Holder {
     created: u64,
+    /// The index of its function's folder in [`Index::functions`].
     function: usize,
     key: Key,
 }
@@ -261,7 +263,8 @@ impl Engine {
         inputs
     }
 
-    /// The node of the entry at `place`, made if it is new; `None` if the entry has vanished meanwhile.
+    /// The node of the entry at `place`, made if it is new; `None` if the entry has vanished meanwhile, or can't be read
+    /// any more.
     fn node(
         &self,
         place: &Holder,

@@ -9,7 +9,8 @@ use syn::{Attribute, Expr, Ident, Lit, LitInt, LitStr, Path, Result, Signature, 
 use super::words::{elsewhere, unknown};
 use crate::fragment::opened_list;
 
-/// What stands in the parentheses of `#[cache(…)]` or `#[code(…)]`.
+/// What stands in the parentheses of `#[cache(…)]`, `#[code(…)]` and the derives' `#[ndcache(…)]`, or behind the call in
+/// `call!(…)`.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) ignore: Vec<Ident>,
@@ -29,7 +30,7 @@ pub(crate) struct Options {
     /// Where the calling crate finds ndcache.
     pub(crate) krate: Option<Path>,
     pub(crate) trust_serde: bool,
-    /// Those that take an expression and are the library's to read, by name.
+    /// The others, by name: each takes an expression, which the library evaluates.
     pub(crate) expressions: Vec<(Ident, Expr)>,
 }
 
@@ -43,7 +44,7 @@ pub(crate) enum CodeScope {
     Build,
 }
 
-/// What of its crate counts with a function beside what `depends` names.
+/// Which helpers in its crate are part of a function's code digest, beside those that `depends` names.
 pub(crate) enum Helpers {
     /// `helpers = "named"`: nothing.
     Named,
@@ -51,7 +52,7 @@ pub(crate) enum Helpers {
     Without(Vec<Path>),
 }
 
-/// A function whose body isn't parsed: it is the compiler's, which reads more than syn may know.
+/// A function whose body isn't parsed: the compiler may know more syntax than syn.
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) visibility: Visibility,
@@ -209,6 +210,7 @@ fn krate(input: ParseStream<'_>) -> Result<Path> {
     }
 }
 
+/// `= 2`, or `= VERSION`, whose type the compiler checks.
 fn version(input: ParseStream<'_>) -> Result<Expr> {
     input.parse::<Token![=]>()?;
     let value: Expr = input.parse()?;
@@ -229,6 +231,7 @@ fn is_u64(number: &LitInt) -> bool {
     number.base10_parse::<u64>().is_ok() && ["", "u64"].contains(&number.suffix())
 }
 
+/// `= "package"`
 fn counts(input: ParseStream<'_>) -> Result<(CodeScope, Span)> {
     input.parse::<Token![=]>()?;
     let value: LitStr = input.parse()?;

@@ -69,6 +69,7 @@ impl Engine {
             let mut below = Vec::new();
             // One that has vanished by now, or can't be read, has nothing below it.
             let digests = entry.read_anew().map(|found| held(&found.record)).unwrap_or_default();
+            // A function that returns its argument unchanged holds it, too, and didn't take it from itself.
             for taker in digests.iter().filter_map(|digest| takers.by_digest.get(digest)).flatten() {
                 if taker.place.key != entry.key()
                     && let Some(node) = self.taker_node(taker, &takers.functions, &mut known, &mut found)
@@ -96,7 +97,7 @@ impl Engine {
         Ok(index)
     }
 
-    /// The node of a taker, made if it is new; `None` if its entry has vanished meanwhile.
+    /// The node of a taker, made if it is new; `None` if its entry has vanished meanwhile, or can't be read any more.
     fn taker_node(
         &self,
         taker: &Taker,

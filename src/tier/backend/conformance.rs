@@ -175,7 +175,7 @@ impl Suite<'_> {
         expect(stopped.is_err(), "`list` for a reader that wants no more", "an error", &outcome(&stopped))
     }
 
-    /// Readers see one of those that are put at the same time.
+    /// While several objects are put under one name, a reader gets one of them.
     fn whole_or_not_at_all(&self, name: &str) -> Result<()> {
         let bodies: Vec<_> = (0..3).map(|seed| painted(20 + seed, 300_000 + usize::from(seed))).collect();
         let put = self.put(name, &bodies[0]);
