@@ -46,6 +46,17 @@ fn functions_and_files_are_short() {
 }
 
 #[test]
+fn python_files_are_short() {
+    let mut long = Vec::new();
+    let files = files_below(&["python/src-py", "python/tests", "python/benches", "python/examples"], "py");
+    for path in &files {
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        long.extend((lines > FILE_MAX).then(|| format!("`{}` has {lines} lines", path.display())));
+    }
+    assert!(files.len() > 50 && long.is_empty(), "{} files; {}", files.len(), long.join("\n"));
+}
+
+#[test]
 fn functions_are_measured() {
     let text = "fn a() {}\n\nimpl A {\n    pub(super) const fn b(\n        x: u8,\n    ) -> u8 {\n        x\n    }\n\
                 \n    async fn c();\n}\ntrait T {\n    fn d(\n        &self,\n    ) -> u8;\n}\n";
@@ -122,6 +133,10 @@ fn all_code() -> Vec<PathBuf> {
 
 /// The Rust files below these folders.
 fn code_below(folders: &[&str]) -> Vec<PathBuf> {
+    files_below(folders, "rs")
+}
+
+fn files_below(folders: &[&str], extension: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut todo: Vec<_> = folders.iter().map(|folder| root.join(folder)).collect();
     let mut code = Vec::new();
@@ -130,7 +145,7 @@ fn code_below(folders: &[&str]) -> Vec<PathBuf> {
             let path = item.unwrap().path();
             if path.is_dir() && !path.ends_with("target") {
                 todo.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|found| found == extension) {
                 code.push(path);
             }
         }

@@ -65,7 +65,7 @@ fn try_map(path: &Path) -> Result<Result<(File, Mapping), &'static str>> {
     Ok(Ok((file, mapping)))
 }
 
-/// What kind of ground the file's folder is; a link to the file leads to another folder, which is the one that counts.
+/// What kind of ground the file's folder is; of a link to the file, the folder that it leads to.
 fn medium(path: &Path) -> Result<Medium> {
     let whole = std::fs::canonicalize(path).map_err(|error| Error::io("find", path, error))?;
     let folder = folder_of(&whole);

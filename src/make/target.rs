@@ -215,8 +215,8 @@ impl FileFacts {
     }
 }
 
-/// Whether the file hadn't been changed for long enough when its digest was taken. The change time can't be set back,
-/// so it is the one that counts.
+/// Whether the file hadn't been changed for long enough when its digest was taken: by its change time, which can't be set
+/// back.
 fn is_settled(made: &TargetRecord) -> bool {
     i64::try_from(made.seen).is_ok_and(|seen| seen.saturating_sub(made.changed) >= CLOCK_STEP.as_nanos() as i64)
 }

@@ -144,7 +144,7 @@ pub(super) fn code(body: &[u8]) -> Result<super::CodeRecord> {
 /// The field `format`, whatever else the map holds. A later format may have changed every other field.
 pub(super) fn format(body: &[u8]) -> Option<u64> {
     let mut format = None;
-    // What was found before a fault counts: it is the fault of another field, or of what follows.
+    // What was found before a fault is right: it is the fault of another field, or of what follows.
     let _ = whole(body, |cursor| {
         cursor.map(|cursor, name| match name {
             "format" => once(&mut format, cursor.u64()?),

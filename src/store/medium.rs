@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 /// Facts about the root that decide what may be trusted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Medium {
-    /// Another machine can change it: no locks, no mapping, flush before close. Anything unknown counts.
+    /// Another machine can change it: no locks, no mapping, flush before close. Anything unknown is taken for it.
     pub(crate) network: bool,
     /// Anyone may put files here, sticky bit or not: nothing is mapped.
     pub(crate) world_writable: bool,

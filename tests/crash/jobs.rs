@@ -89,7 +89,7 @@ pub(crate) const LINES: u64 = 1100;
 pub(crate) const FEW_LINES: u64 = 100;
 const SET_ASIDE: &str = "log.00000000000000000001-0123456789abcdef";
 
-/// How a file of somebody ends who is about to store an entry.
+/// How the name of a file ends that another process has begun, to store an entry.
 pub(crate) const YOUNG: &str = ".aaaaaaaaaaaaaaaa.npy";
 
 /// An operation on the folder.

@@ -34,7 +34,7 @@ impl Bar {
         Self(Some(Mutex::new(State { total, done: 0, begun: Instant::now(), drawn: None })))
     }
 
-    /// Says that `done` bytes are done; the largest number that a thread says counts.
+    /// Says that `done` bytes are done; of what several threads say, the largest number is shown.
     pub(crate) fn reach(&self, done: u64) {
         self.update(|state| state.done = state.done.max(done));
     }

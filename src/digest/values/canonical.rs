@@ -167,8 +167,8 @@ impl<'a> Canonical<'a> {
         self.goes_on()
     }
 
-    /// An error where nothing counts any more, for one that there has been or because it would take long: it ends the
-    /// recursion through a value that is nested too deep.
+    /// An error once the digest has failed, or would take too long: it ends the recursion through a value that is nested
+    /// too deep.
     #[inline]
     fn goes_on(&self) -> Fed {
         if self.hasher.is_over() { Err(over()) } else { Ok(()) }

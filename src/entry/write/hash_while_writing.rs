@@ -24,7 +24,7 @@ impl<'a> LeafDigests<'a> {
 
     /// All that aren't taken, one after the other.
     pub(crate) fn rest(&self) -> impl Iterator<Item = Hashed> {
-        // The order of leaves is all that counts, and not what is written beside.
+        // Relaxed: only the leaves have an order, and nothing that is written beside.
         std::iter::from_fn(|| self.hashed(self.next.fetch_add(1, Ordering::Relaxed)))
     }
 

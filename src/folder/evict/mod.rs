@@ -143,8 +143,8 @@ impl Evictor {
     }
 
     /// Notes, by the time of `locks`, that entries are counted, and says when: on a network file system by the clock of
-    /// the server, as the files' times are. Where that time may not be set its old value counts: files then look
-    /// younger than they are, and too little is removed. Where it can't be opened, this machine's clock counts.
+    /// the server, as the files' times are. Where that time may not be set its old value is taken: files then look
+    /// younger than they are, and too little is removed. Where it can't be opened, this machine's clock is asked.
     fn begin(&self) -> SystemTime {
         let touched = self.disk.lock_file(COUNTED).and_then(|_| self.disk.touch(COUNTED));
         let server = self.counted().filter(|_| touched.is_ok() && self.disk.medium().network);

@@ -133,7 +133,7 @@ fn a_count_leaves_its_time_on_the_file_of_locks() {
 
 #[test]
 fn a_candidate_takes_no_more_than_its_documentation_says() {
-    // Twice, while the counts of the threads are brought together.
+    // Each is there twice while what the threads have found is brought together.
     assert!(2 * size_of::<Candidate>() <= 112);
 }
 

@@ -486,7 +486,7 @@ impl MemoryBuilder {
     }
 }
 
-/// What an environment variable says; an empty one counts as none.
+/// What an environment variable says; an empty one says nothing.
 fn text_of(variable: &str) -> Option<String> {
     env::var_os(variable).map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }

@@ -32,7 +32,7 @@ pub struct Writer<'a> {
 
 /// The number of array files of a value from which on further small arrays stay inside it.
 const MANY: u32 = 64;
-/// The longest array that counts as small, in bytes.
+/// The longest small array, in bytes.
 const SMALL: u64 = 64 << 10;
 /// What small arrays may take together: they are in memory until the value is stored, and one after another if they
 /// have files.

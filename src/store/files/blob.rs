@@ -305,7 +305,7 @@ fn write_all(file: &mut LimitedFile, bytes: &[u8], path: &Path) -> Result<()> {
 /// Reserves room without changing the file's length. A longer length would be a promise: after a power cut such a file
 /// is full of zeros and looks complete.
 ///
-/// Only a verdict on room counts; that a file system can't reserve doesn't.
+/// Only too little room is an error; that a file system can't reserve is none.
 #[cfg(target_os = "linux")]
 fn reserve(file: &File, len: u64) -> rustix::io::Result<()> {
     if len == 0 {

@@ -66,7 +66,7 @@ impl Stat {
     }
 }
 
-/// A clock that runs wild (before 1970, or past what the platform can hold) counts as 1970.
+/// 1970 for the times of a clock that runs wild: before 1970, or past what the platform can hold.
 fn time(seconds: i64, nanoseconds: u64) -> SystemTime {
     u64::try_from(seconds)
         .ok()

@@ -64,6 +64,11 @@ impl Core {
         self.outbox.places.iter().for_each(|place| place.pace.computed(function, duration));
     }
 
+    /// Sends this folder's results to all tiers that may be written.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when there is no such tier.
     pub(crate) fn push(&self, filter: &Filter) -> Result<Moved> {
         if !self.outbox.places.iter().any(Place::writes) {
             return Err(read_only("push"));
@@ -102,6 +107,8 @@ impl Core {
         Ok(moved)
     }
 
+    /// Fetches the results of all tiers that this folder lacks.
+    ///
     /// # Errors
     ///
     /// Returns an error when no tier can be listed; of several, those that can't are reported as troubles.
@@ -139,7 +146,7 @@ impl Core {
         let bytes = stored_bytes(record);
         let wanted = || !is_there() && !self.is_removed(site, record);
         let function = &record.function;
-        // Python may be who needs it, with what no Rust type takes.
+        // Of values that no Rust type takes, too: Python may need them.
         let any = site.clone().of_any_value();
         let sought = Sought { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));
@@ -158,7 +165,7 @@ impl Core {
     }
 }
 
-/// What takes a tier that may be written, where there is none.
+/// The error of an action that needs a tier that may be written, where there is none.
 fn read_only(action: &str) -> Error {
     let remedy = "say `rw:` before one in `NDCACHE_REMOTE`, or give it `Access::ReadWrite`";
     Error::unsupported(format!("can't {action}: the memory has no tier that it may write; {remedy}"))

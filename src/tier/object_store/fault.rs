@@ -12,10 +12,10 @@ use crate::tier::object_store::options::Store;
 use crate::tier::trouble::NO_CONNECTION;
 use crate::tier::{Advice, Fault};
 
-/// A fault, and whether it is known to be this one.
+/// A fault, and whether it is certain which one it is.
 pub(super) struct Judged {
     pub(super) fault: Fault,
-    /// Whether "not found" is said of the object: of a bucket that is missing some servers say the same.
+    /// False of a "not found" that may mean the object or the bucket: some servers say the same of both.
     pub(super) is_conclusive: bool,
 }
 
@@ -70,7 +70,8 @@ fn answered(store: &Store, status: StatusCode, answer: &HttpAnswer) -> Judged {
     })
 }
 
-/// What a success says of one of several requests in it, or of a body that isn't proper.
+/// The fault in an answer whose status is a success: one of the several requests that were sent in one has failed, or the
+/// body can't be read.
 fn within(store: &Store, error: &::object_store::Error) -> Fault {
     match error {
         ::object_store::Error::NotFound { .. } => Fault::Absent,

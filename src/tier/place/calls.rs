@@ -129,7 +129,7 @@ impl<T> Started<T> {
     }
 }
 
-/// A call that is given up before its end counts as hanging.
+/// A call that is given up before its end is taken for one that hangs.
 impl<T> Drop for Started<T> {
     fn drop(&mut self) {
         if !self.over && self.state.swap(ABANDONED, Ordering::AcqRel) == RUNNING {
@@ -198,7 +198,7 @@ mod tests {
         drop(together);
         (0..20).for_each(|_| assert!(matches!(start(), Err(Fault::Late))));
         drop(release);
-        // All come back, and none is left that counts.
+        // All come back, and none is left that hangs.
         assert!((0..500).any(|_| {
             thread::sleep(Duration::from_millis(10));
             Hanging::count(&calls.hanging, 0) == 0

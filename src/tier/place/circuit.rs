@@ -215,7 +215,7 @@ impl Circuit {
         }
     }
 
-    /// Tells other processes; in seconds, of which the last one counts in full.
+    /// Tells other processes; in whole seconds, rounded up.
     fn write(&self, until: SystemTime, lasts: Duration) -> bool {
         let Some((disk, file)) = &self.file else { return false };
         let until = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -18,7 +18,7 @@ pub(super) const CODE: &str = "code";
 /// The longest of these.
 const CODE_MAX: u64 = 4 << 20;
 
-/// In which a tar counts; two of zeros are its end.
+/// The unit of a tar, in bytes; two of zeros are its end.
 const BLOCK: u64 = 512;
 
 /// How a file begins that `gzip` made.

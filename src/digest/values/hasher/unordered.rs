@@ -132,8 +132,8 @@ impl ContentHasher {
         }
     }
 
-    /// A stream for parts, one after the other; it is as strict. `None` if they would be nested too deep, or nothing
-    /// counts any more.
+    /// A stream for parts, one after the other; it is as strict. `None` if they would be nested too deep, or the
+    /// digest is given up.
     pub(crate) fn part(&mut self) -> Option<Self> {
         if self.depth >= crate::digest::values::hasher::nested::DEPTH {
             self.too_deep();

@@ -50,7 +50,7 @@ impl Normaliser {
 
     /// Replaces a part that only serde knows by what serde brings back of it.
     ///
-    /// Its methods are the program's own, and may panic where the computed value is all that counts.
+    /// Its methods are the program's own, and may panic where nothing is wanted but the computed value.
     pub(crate) fn leaf<T>(&mut self, value: &mut T, compare: Compare<T>)
     where
         T: Serialize + DeserializeOwned,
