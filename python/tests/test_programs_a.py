@@ -233,6 +233,75 @@ def test_workers_share_the_entries_of_a_function_of_main(tmp_path):
     assert run(tmp_path, WORKERS) == (expected, 0)
 
 
+SPAWNED = """
+import logging
+from dataclasses import dataclass
+@dataclass
+class Step:
+    k: int
+@dataclass
+class Plan:
+    steps: list[Step]
+def said(x):
+    logging.getLogger(__name__).debug("%s", x)
+    return x
+@memory.cache
+def f(x, plan):
+    count()
+    return Plan([Step(said(x) * step.k) for step in plan.steps])
+def planned(x): return f(x, Plan([Step(2)]))
+if __name__ == "__main__":
+    if not os.path.exists("pooled"):
+        open("pooled", "w").close()
+        import multiprocessing
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            assert pool.map(planned, [1, 2]) == [Plan([Step(2)]), Plan([Step(4)])]
+    print(json.dumps([planned(1) == Plan([Step(2)]), planned(2) == Plan([Step(4)])]))
+"""
+
+
+def test_a_script_is_one_module_in_its_workers(tmp_path):
+    """By spawn they run it as `__mp_main__`, which a later process hasn't."""
+    assert run(tmp_path, SPAWNED) == ([True, True], 2)
+    assert run(tmp_path, SPAWNED) == ([True, True], 0)
+
+
+CLASSES = """
+import enum
+from dataclasses import dataclass
+class Mode(enum.Enum):
+    EVEN = 0
+    ODD = 1
+@dataclass
+class Fit:
+    mode: Mode
+    x: int
+@memory.cache
+def fit(x):
+    count()
+    return Fit(Mode(x % 2), x)
+def is_right(found, x):
+    return isinstance(found, Fit) and found.mode is Mode(x % 2) and found == Fit(Mode(x % 2), x)
+def tried(x):
+    found = fit(x)
+    return is_right(found, x), found
+if __name__ == "__main__":
+    from joblib import Parallel, delayed
+    values = [is_right(fit(0), 0)]
+    for x, (there, found) in enumerate(Parallel(2)(delayed(tried)(x) for x in range(4))):
+        values += [there, is_right(found, x)]
+    values += [is_right(fit(x), x) for x in range(4)]
+    print(json.dumps(all(values) or values))
+"""
+
+
+def test_results_are_of_the_scripts_own_classes_whoever_has_stored_them(tmp_path):
+    """joblib's workers haven't run the script: they have its classes by value."""
+    assert run(tmp_path, CLASSES) == (True, 4)
+    assert run(tmp_path, CLASSES) == (True, 0)
+    assert run(tmp_path, CLASSES.replace("x: int", "x: int\n    def twice(self): return 2 * self.x")) == (True, 4)
+
+
 SEARCH = """
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin

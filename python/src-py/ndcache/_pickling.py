@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import mmap
 import os
 import pickle
 import shlex
+import sys
 import weakref
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -58,10 +61,9 @@ def dumps(value) -> tuple[bytes, list[np.ndarray], bool]:
 
 
 def _by_cloudpickle(value, error):
-    """Objects of `__main__` that another process hasn't: local classes, lambdas."""
-    try:
-        import cloudpickle
-    except ImportError:
+    """Objects of `__main__` that another process hasn't: local classes, lambdas, and in workers the script's own classes."""
+    cloudpickle = _cloudpickle()
+    if cloudpickle is None:
         return None
     buffers: list[np.ndarray] = []
 
@@ -71,15 +73,69 @@ def _by_cloudpickle(value, error):
         buffers.append(np.frombuffer(buffer.raw(), np.uint8))
         return False
 
+    class Pickler(cloudpickle.CloudPickler):
+        def reducer_override(self, item):
+            if isinstance(item, type) and item.__module__ == "__main__" and "<locals>" not in item.__qualname__:
+                return _class_of_script, (item.__qualname__, cloudpickle.dumps(item, protocol=5))
+            return super().reducer_override(item)
+
+    file = io.BytesIO()
     try:
-        stream = cloudpickle.dumps(value, protocol=5, buffer_callback=keep)
+        Pickler(file, protocol=5, buffer_callback=keep).dump(value)
     except Exception:
         raise error from None
-    return stream, buffers, False
+    return file.getvalue(), buffers, False
+
+
+def _cloudpickle():
+    """The package, or joblib's copy of it: by one of them workers have the script's classes. ``None`` if there is neither."""
+    for name in ("joblib.externals.cloudpickle", "cloudpickle"):
+        if name in sys.modules:
+            return sys.modules[name]
+    try:
+        import cloudpickle
+    except ImportError:
+        return None
+    return cloudpickle
+
+
+def _class_of_script(name: str, stream: bytes):
+    """The script's class of this name, as in what the script itself stores; where there is none, a copy of the stored one.
+
+    Stored pickles name this function.
+    """
+    return next(_named_by_script(name), None) or pickle.loads(stream)
+
+
+def _named_by_script(name: str) -> Iterator[object]:
+    """Yields what the script calls so; in a worker, which hasn't run the script, the classes that cloudpickle has brought."""
+    try:
+        yield functools.reduce(getattr, name.split("."), sys.modules["__main__"])
+    except AttributeError:
+        pass
+    for module in ("joblib.externals.cloudpickle.cloudpickle", "cloudpickle.cloudpickle"):
+        brought = getattr(sys.modules.get(module), "_DYNAMIC_CLASS_TRACKER_BY_ID", {})
+        yield from (cls for cls in reversed(list(brought.values())) if (cls.__module__, cls.__qualname__) == ("__main__", name))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the script's classes in workers, too, and those that workers of `multiprocessing` have stored.
+
+    There the script is another module than `__main__`.
+    """
+
+    def find_class(self, module: str, name: str):
+        if module in ("__main__", "__mp_main__"):
+            for found in _named_by_script(name):
+                return found
+        return super().find_class(module, name)
 
 
 def loads(stream: bytes, buffers: list[np.ndarray]):
-    return pickle.loads(stream, buffers=[_flat(buffer) for buffer in buffers])
+    flat = [_flat(buffer) for buffer in buffers]
+    if b"main__" in stream:
+        return _Unpickler(io.BytesIO(stream), buffers=flat).load()
+    return pickle.loads(stream, buffers=flat)
 
 
 def _flat(buffer: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ import re
 from types import FunctionType
 from typing import Any
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+#: What isn't the same in all processes: addresses, and the name by which workers know a script.
+_PASSING = re.compile(r" at 0x[0-9a-f]+|(?<=\b__)mp_(?=main__\.)")
 #: Names of what reads the annotations of functions.
 READERS = frozenset({"__annotations__", "annotation", "get_annotations", "get_type_hints", "getfullargspec"})
 
@@ -33,7 +34,7 @@ def of_function(value: Any) -> list[tuple[str, str]]:
 
 
 def _texts(annotations: Any) -> list[tuple[str, str]]:
-    return [(str(name), _ADDRESS.sub("", item if isinstance(item, str) else _name(item))) for name, item in annotations.items()]
+    return [(str(name), _PASSING.sub("", item if isinstance(item, str) else _name(item))) for name, item in annotations.items()]
 
 
 def _name(item: Any) -> str:

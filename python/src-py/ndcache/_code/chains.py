@@ -120,6 +120,8 @@ def _follow(graph: Graph, chain: Chain, value: Any, slot: Slot, reader: str, sil
             return ("stored", _text(chain))
         graph.guard_slot(slot, value)
     text = ".".join([_root_name(chain), *done])
+    if type(value) is str and text.endswith("__name__"):
+        value = origin.lasting_name(value)
     if foreign is not None:
         last = _foreign_edge(graph, foreign, chain.attributes[done_before:], value, text, slot, reader)
     elif value is MISSING:

@@ -313,7 +313,7 @@ class Graph:
     def _wrapper_edge(self, value: Any, attribute: str, inner: Any, name: str, reader: str) -> Any:
         """Returns the edge to the function inside an installed library's object, and to the settings beside it."""
         self.guard("attr", value, attribute, inner)
-        if isinstance(inner, FunctionType) and not inner.__closure__ and origin.kind_of_code(inner.__code__) != "user":
+        if isinstance(inner, FunctionType) and not inner.__closure__ and origin.kind_of_function(inner) != "user":
             return ("builtin", self.external(value))
         settings = {} if captured.is_own(value) else getattr(value, "__dict__", {})
         named = [(key, item) for key, item in list(settings.items()) if isinstance(key, str) and not key.startswith("__")]
@@ -327,8 +327,8 @@ class Graph:
 
     def _annotations(self, wrapper: Any, inner: Any) -> Any:
         """Returns the annotations of what an installed package's decorator wraps: they may be what it checks."""
-        module = getattr(wrapper, "__code__", type(wrapper))
-        kind = origin.kind_of_class(module) if isinstance(module, type) else origin.kind_of_code(module)
+        has_code = isinstance(getattr(wrapper, "__code__", None), types.CodeType)
+        kind = origin.kind_of_function(wrapper) if has_code else origin.kind_of_class(type(wrapper))
         texts = annotated.of_function(inner) if kind == "installed" and not captured.is_own(wrapper) else []
         return ("annotations", texts) if texts else None
 
@@ -348,7 +348,7 @@ class Graph:
     def _function_edge(self, function: FunctionType, name: str, reader: str) -> Any:
         if not self.is_whole:
             self.direct.add(id(function))
-        if origin.kind_of_code(function.__code__) == "user":
+        if origin.kind_of_function(function) == "user":
             return self.node(function, function.__qualname__, "code") if self.follow else self._body_edge(function)
         edges = []
         if hasattr(function, "registry") and hasattr(function, "dispatch"):
@@ -410,7 +410,7 @@ class Graph:
     def module_edge(self, module: ModuleType) -> Any:
         """Returns the edge to a module that is used as a whole."""
         if origin.kind_of_module(module) == "user" and self.follow:
-            return self.node(module, f"module {module.__name__}", "module")
+            return self.node(module, f"module {origin.lasting_name(module.__name__)}", "module")
         self.version_of(module.__name__)
         return ("module", module.__name__)
 
@@ -430,7 +430,7 @@ class Graph:
             module = type(value).__module__
         self.version_of(module)
         name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None) or type(value).__qualname__
-        return ("__main__" if module == "__mp_main__" else module, str(name))
+        return (origin.lasting_name(module), str(name))
 
     def version_of(self, module: str) -> None:
         """Counts the version of the distribution that a module belongs to, or the content of an extension of the user."""

@@ -86,7 +86,7 @@ def _runs_code_of_the_user(cls: type) -> bool:
 def _has_hook(base: type) -> bool:
     """Returns whether a class says itself how it is pickled; what `dataclasses` or attrs writes only reads attributes."""
     hooks = [vars(base)[name] for name in _HOOKS if name in vars(base)]
-    return any(not isinstance(hook, types.FunctionType) or origin.kind_of_code(hook.__code__) == "user" for hook in hooks)
+    return any(not isinstance(hook, types.FunctionType) or origin.kind_of_function(hook) == "user" for hook in hooks)
 
 
 def _bytes_of(item: Any) -> int:

@@ -10,12 +10,14 @@ import site
 import sys
 import sysconfig
 import types
-from types import CodeType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 _MAIN = frozenset({"__main__", "__mp_main__"})
 _SITE = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
 _CELL = re.compile(r"^<|[\\/]ipykernel_\d+[\\/]")
+#: The file of all code that cloudpickle has brought.
+_BROUGHT = "<dynamic-code>"
 #: Distributions whose release doesn't change what a result means: a new one keeps the results of the old one.
 STABLE = frozenset({"numpy", "pandas", "scipy"})
 _COMPILERS = ("_cython", "cython", "pybind11", "nanobind", "swig")
@@ -53,9 +55,15 @@ def kind_of_file(file: str) -> str:
     return "stdlib" if file.startswith(_STDLIB) or real.startswith(_STDLIB) else "user"
 
 
-def kind_of_code(code: CodeType) -> str:
-    """Returns whether a code object is "user", "installed" or "stdlib" code."""
-    return kind_of_file(code.co_filename)
+def kind_of_function(function: FunctionType) -> str:
+    """Returns whether a function is "user", "installed" or "stdlib" code."""
+    return kind_of_file(_file_of(function) or "<unknown>")
+
+
+def _file_of(function: FunctionType) -> str | None:
+    """Returns the file of a function: cloudpickle, which brings functions to workers, leaves it to the module alone."""
+    file = function.__code__.co_filename
+    return file if file != _BROUGHT else getattr(function, "__globals__", {}).get("__file__")
 
 
 def kind_of_module(module: ModuleType) -> str:
@@ -165,6 +173,11 @@ def _distributions_by_module() -> dict[str, list[str]]:
     return {name: list(owners) for name, owners in importlib.metadata.packages_distributions().items()}
 
 
+def lasting_name(module: str) -> str:
+    """Returns the name of a module; that of a script's is ``__main__`` in workers, too, which run it as another."""
+    return "__main__" if module == "__mp_main__" else module
+
+
 def path_of(function: Any) -> str:
     """Returns the path that names a function in the cache, as ``module.qualname``.
 
@@ -175,7 +188,7 @@ def path_of(function: Any) -> str:
     module = getattr(target, "__module__", None) or "builtins"
     name = getattr(target, "__qualname__", None) or getattr(target, "__name__", None) or type(target).__qualname__
     if module in _MAIN:
-        module = _main_name(getattr(target, "__code__", None))
+        module = _main_name(target)
     return f"{module}.{name}"
 
 
@@ -192,8 +205,8 @@ def _named(function: Any) -> Any:
             return getattr(type(function), "__call__")
 
 
-def _main_name(code: CodeType | None) -> str:
-    file = code.co_filename if code is not None else getattr(sys.modules.get("__main__"), "__file__", None)
+def _main_name(target: Any) -> str:
+    file = _file_of(target) if isinstance(target, FunctionType) else getattr(sys.modules.get("__main__"), "__file__", None)
     if not file or _CELL.search(file):
         return "__main__"
     return os.path.splitext(os.path.basename(file))[0]

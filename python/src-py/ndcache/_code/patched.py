@@ -59,4 +59,4 @@ def _functions(item: Any) -> list[Any]:
 
 
 def _is_users(function: Any) -> bool:
-    return isinstance(function, FunctionType) and origin.kind_of_code(function.__code__) == "user"
+    return isinstance(function, FunctionType) and origin.kind_of_function(function) == "user"

@@ -135,7 +135,7 @@ class Resolver:
 
     def _examine(self, graph: Graph, root: Part) -> None:
         function = self.function
-        if isinstance(function, FunctionType) and origin.kind_of_code(function.__code__) == "user":
+        if isinstance(function, FunctionType) and origin.kind_of_function(function) == "user":
             graph.adopt(function, root)
             if _defaults(function) != self._first_defaults:
                 root.content.append(("new defaults", follow.defaults(graph, function, self.path, follow.reach_of(function.__code__))))
@@ -239,7 +239,7 @@ def function_digest(function: Any) -> tuple[bytes | None, list[Any], list[Any]]:
     if isinstance(function, ModuleType):
         named = origin.kind_of_module(function) != "user"
         return (None, [], []) if named else _value_digest(function, f"module {function.__name__}")
-    if isinstance(function, FunctionType) and origin.kind_of_code(function.__code__) != "user" and not function.__closure__:
+    if isinstance(function, FunctionType) and origin.kind_of_function(function) != "user" and not function.__closure__:
         return None, [], []
     return _value_digest(function, getattr(function, "__qualname__", "function"))
 
