@@ -3,8 +3,9 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
+use super::limits::Wait;
 use super::processes::{HeldKey, ProcessLocks, wait_for_lock};
-use super::waits::{Announcement, FolderId, PATIENCE, TakenOver, Turn, Wait, take_turn};
+use super::waits::{Announcement, FolderId, PATIENCE, TakenOver, Turn, take_turn};
 use crate::key::Key;
 use crate::planted;
 
@@ -26,7 +27,8 @@ pub(crate) trait Need {
 
     fn look(&self) -> Look<Self::Value, Self::Missing>;
 
-    /// Returns a check for whether something is stored there now, other than what was `missing` because it is no good.
+    /// Returns a check for whether something new is stored there since it was `missing`: an entry that was found to be no
+    /// good, and still stands there, isn't new.
     fn watch(&self, missing: &Self::Missing) -> impl Fn() -> bool;
 
     /// Asked at least every 50 ms of a wait, on the thread that waits and under no lock; `true` ends the wait as its
@@ -63,7 +65,7 @@ impl<T, M> Look<T, M> {
 pub(crate) enum FlightOutcome<T, M, Held> {
     /// Another task has made it.
     Found(T),
-    /// This task is to make what is missing, and others wait for it while the lead lives.
+    /// This task is to make what is missing. Others wait for it while the lead lives, unless it [is alone](Lead::is_alone).
     Compute(M, Lead<Held>),
 }
 

@@ -1,7 +1,8 @@
 //! Single flight: of the threads and processes that need a key, one computes it, and the others wait for what it makes.
 //!
-//! * `flights`: the one way to wait for a key; `waits`: who computes and who waits, in this process; `tasks`: threads and
-//!   what goes from thread to thread; `processes`: the locks of the others; `sync`: what these take of the system.
+//! * `flights`: the one way to wait for a key; `waits`: who computes and who waits, in this process; `limits`: how long;
+//!   `tasks`: threads and what goes from thread to thread; `processes`: the locks of the others; `sync`: what these take of
+//!   the system.
 //!
 //! A flight only saves work. A task that can't wait, because that would be a deadlock or has lasted too long, computes, and two
 //! equal results are stored one after the other. This room knows no file and no record.
@@ -43,6 +44,7 @@
 //! The table's lock is held across no call to anything outside this room.
 
 mod flights;
+mod limits;
 mod processes;
 mod sync;
 mod tasks;
@@ -53,5 +55,4 @@ mod waits;
 pub(crate) use flights::{FlightOutcome, Flights, Lead, Look, Need};
 pub(crate) use processes::{HeldKey, ProcessLocks};
 pub use tasks::TaskId;
-pub(crate) use waits::EVERY_FOLDER;
-pub(crate) use waits::TakenOver;
+pub(crate) use waits::{NO_FOLDER, TakenOver};

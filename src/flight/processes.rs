@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::limits::{Wait, report};
 use super::sync::sleep;
-use super::waits::{Announcement, FolderKey, Wait, held_up};
+use super::waits::{Announcement, FolderKey, held_up};
 use crate::error::Result;
 use crate::key::Key;
 use crate::planted;
@@ -89,9 +90,9 @@ fn wait_in_turns<L: ProcessLocks>(
             tracing::debug!(key = %key.1, "another process may wait for what this one computes");
             return None;
         }
-        if let Some(waited) = wait.is_to_tell() {
+        if let Some(waited) = wait.due_report() {
             let whom = locks.holder(key.1).unwrap_or_else(|| "another process".to_owned());
-            tracing::warn!(key = %key.1, seconds = waited.as_secs(), "still waiting for {whom}");
+            report(key.1, &whom, waited);
             hear(&whom, waited);
         }
         sleep(pause.min(wait.left()));

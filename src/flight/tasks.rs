@@ -45,7 +45,7 @@ impl TaskId {
     /// key that it computes itself, this is recognised as a deadlock, whichever threads it runs on.
     pub fn on_this_thread<T>(self, body: impl FnOnce() -> T) -> T {
         let before = TASK.try_with(|task| task.replace(Some(self))).ok();
-        let _restore = RestoreWait(before);
+        let _restore = RestoreTask(before);
         body()
     }
 }
@@ -56,9 +56,9 @@ thread_local! {
 }
 
 /// Puts the task back that there was before, in a panic too.
-struct RestoreWait(Option<Option<TaskId>>);
+struct RestoreTask(Option<Option<TaskId>>);
 
-impl Drop for RestoreWait {
+impl Drop for RestoreTask {
     fn drop(&mut self) {
         if let Some(before) = self.0 {
             let _ = TASK.try_with(|task| task.set(before));

@@ -1,12 +1,12 @@
 //! The tasks of this process that compute a key, and those that wait for it.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::limits::{Wait, report};
 use super::sync::{Condvar, ForkMutex, Instant, LazyLock, MutexGuard, PoisonError, is_worker};
 use super::tasks::Waiter;
 use crate::digest::DigestHash;
@@ -17,16 +17,13 @@ use crate::threads::fork::Process;
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// The longest time between two releases of one flight: from this age on the age of the next isn't doubled any more.
 const LONGEST_STEP: Duration = Duration::from_secs(64);
-/// How often a long wait is reported.
-pub(super) const REPORT: Duration = Duration::from_secs(60);
-/// How often a wait that can be interrupted asks whether it is.
-pub(super) const INTERRUPT: Duration = Duration::from_millis(50);
 
-/// A folder, by the number that it has in this process: its path may change while it is open.
+/// A folder, by 0 and the number that it has in this process: its path may change while it is open. Tests keep apart by
+/// other first numbers.
 pub(crate) type FolderId = (u64, u64);
 
-/// No folder: what is computed here is announced to no other process.
-pub(crate) const EVERY_FOLDER: FolderId = (u64::MAX, u64::MAX);
+/// For keys that belong to no folder: other processes are told nothing of them.
+pub(crate) const NO_FOLDER: FolderId = (u64::MAX, u64::MAX);
 
 /// What a flight is about; memories of one folder share their flights.
 pub(super) type FolderKey = (FolderId, Key);
@@ -38,8 +35,8 @@ struct Waits {
     flights: HashMap<FolderKey, Flight, DigestHash>,
     /// Which key each task waits for, while it sleeps.
     waiting: HashMap<Waiter, FolderKey>,
-    /// How many flights and waits of workers there were.
-    count: u64,
+    /// The last number that was given to a flight or to a wait of a worker.
+    last_number: u64,
     /// When a worker was last released, by any flight.
     released: Option<Instant>,
 }
@@ -87,7 +84,7 @@ pub(super) struct Announcement {
     leads: Option<u64>,
     /// Whether the flight, if it ended now, would have computed and stored nothing.
     is_empty: AtomicBool,
-    /// A child that was forked in between drops its copy of this, too, and has flights of its own.
+    /// A child that is forked meanwhile has a copy of this, which means nothing among the child's own flights.
     process: Process,
 }
 
@@ -98,92 +95,11 @@ impl Announcement {
     }
 }
 
-/// What bounds a task's wait.
-pub(super) struct Wait<'a> {
-    limit: Option<Duration>,
-    /// After which workers are no longer patient.
-    pub(super) patience: Duration,
-    interrupt: Option<&'a dyn Fn() -> bool>,
-    begin: Cell<Option<Instant>>,
-    next_report: Cell<Duration>,
-    /// Whether a flight that it was for has landed empty. Then it is over.
-    in_vain: Cell<bool>,
-    /// Whether an empty landing ends it.
-    minds_empty: bool,
-}
-
-impl<'a> Wait<'a> {
-    pub(super) fn new(limit: Option<Duration>, patience: Duration, interrupt: Option<&'a dyn Fn() -> bool>) -> Self {
-        let (begin, next_report) = (Cell::new(None), Cell::new(REPORT));
-        Self { limit, patience, interrupt, begin, next_report, in_vain: Cell::new(false), minds_empty: true }
-    }
-
-    /// Doesn't end the wait when a flight lands empty: for a task that computes nothing.
-    pub(super) fn minding_none(self) -> Self {
-        Self { minds_empty: false, ..self }
-    }
-
-    /// Whether a flight that was waited for has landed empty.
-    pub(super) fn was_in_vain(&self) -> bool {
-        self.in_vain.get()
-    }
-
-    pub(super) fn set_in_vain(&self) {
-        self.in_vain.set(self.minds_empty);
-    }
-
-    /// How long this wait has lasted, whatever it was for: a task that looks again goes on with the same wait.
-    pub(super) fn waited(&self) -> Duration {
-        let begin = self.begin.get().unwrap_or_else(Instant::now);
-        self.begin.set(Some(begin));
-        begin.elapsed()
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.in_vain.get() || self.limit.is_some_and(|limit| self.waited() >= limit)
-    }
-
-    /// Until the next moment at which the wait may end by itself or has something to say.
-    pub(super) fn left(&self) -> Duration {
-        let report = self.next_report.get();
-        let left = self.limit.map_or(report, |limit| limit.min(report)).saturating_sub(self.waited());
-        if self.interrupt.is_some() { left.min(INTERRUPT) } else { left }
-    }
-
-    /// Asks the caller, under no lock, whether it wants to wait no longer.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.interrupt.is_some_and(|interrupt| interrupt())
-    }
-
-    /// The time that the wait has lasted, if it is to be reported now: once a minute.
-    pub(super) fn is_to_tell(&self) -> Option<Duration> {
-        let waited = self.waited();
-        let is_time = waited >= self.next_report.get();
-        if is_time {
-            self.next_report.set(self.next_report.get() + REPORT);
-        }
-        is_time.then_some(waited)
-    }
-
-    pub(super) fn report(&self, key: Key, whom: &str) {
-        if let Some(waited) = self.is_to_tell() {
-            tracing::warn!(%key, seconds = waited.as_secs(), "still waiting for {whom}");
-        }
-    }
-}
-
-#[cfg(test)]
-impl Wait<'_> {
-    /// Tells for whom it waits at once, so that a test takes less than a minute.
-    pub(super) fn telling_at_once(self) -> Self {
-        self.next_report.set(Duration::ZERO);
-        self
-    }
-}
-
 /// Asks for the turn to compute `key`; waits while another task of this process computes it.
 pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
     let (me, worker) = (Waiter::current(), is_worker());
+    // Dropped after the guard of the table, whose lock it takes.
+    let _waiting_worker = if worker { Some(WaitingWorker { key, me }) } else { None };
     let mut waits = lock();
     let Some(flight) = waits.flights.get_mut(&key) else {
         return Turn::Lead(waits.begin(key, me, wait.patience));
@@ -202,27 +118,37 @@ pub(super) fn take_turn(key: FolderKey, wait: &Wait<'_>) -> Turn {
             break Turn::LookAgain;
         };
         let is_released = worker && !flight.has(me);
-        // Asked before each sleep: while a wait is interrupted it is no link of a cycle.
+        // Looked for before each sleep: a task that is awake, as while it asks its caller, is no link of a chain.
         if is_released || wait.is_over() || waits.closes_cycle(me, &key) {
             break Turn::Alone(Announcement::new(key, None));
         }
-        wait.report(key.1, "another thread");
         let interrupted;
         (waits, interrupted) = sleep(waits, &crowd, key, me, wait);
         if interrupted {
             break Turn::Alone(Announcement::new(key, None));
         }
     };
-    if worker && let Some(flight) = waits.flights.get_mut(&key) {
-        flight.workers.retain(|(_, task)| *task != me);
-    }
     if crowd.empty() != empty {
         wait.set_in_vain();
     }
     turn
 }
 
-/// Sleeps until something may have changed; whether the caller has interrupted the wait meanwhile.
+/// A worker that waits for a flight until this is dropped: in a panic of the caller's interrupt, too.
+struct WaitingWorker {
+    key: FolderKey,
+    me: Waiter,
+}
+
+impl Drop for WaitingWorker {
+    fn drop(&mut self) {
+        if let Some(flight) = lock().flights.get_mut(&self.key) {
+            flight.workers.retain(|(_, task)| *task != self.me);
+        }
+    }
+}
+
+/// Sleeps until something may have changed, then reports the wait if that is due, and asks whether it is interrupted.
 fn sleep(
     mut waits: MutexGuard<'static, Waits>,
     crowd: &Crowd,
@@ -239,11 +165,15 @@ fn sleep(
     waits.waiting.insert(me, key);
     let mut waits = crowd.changed.wait_timeout(waits, left).unwrap_or_else(PoisonError::into_inner).0;
     waits.waiting.remove(&me);
-    if wait.interrupt.is_none() {
+    let due_report = wait.due_report();
+    if !wait.can_be_interrupted() && due_report.is_none() {
         return (waits, false);
     }
-    // The caller's code may do anything, such as need another key.
     drop(waits);
+    if let Some(waited) = due_report {
+        report(key.1, "another thread", waited);
+    }
+    // The caller's code may do anything, such as need another key.
     let interrupted = wait.is_interrupted();
     (lock(), interrupted)
 }
@@ -267,7 +197,7 @@ pub(super) fn held_up((folder, awaited): FolderKey, is_patient: bool) -> HeldUp 
     let here = others().filter(|key| key.0 == folder && (widely || waits.closes_cycle(me, key)));
     let mut keys: Vec<_> = here.map(|key| key.1).collect();
     keys.sort_unstable();
-    HeldUp { keys, widely, elsewhere: widely && others().any(|key| key.0 != folder && key.0 != EVERY_FOLDER) }
+    HeldUp { keys, widely, elsewhere: widely && others().any(|key| key.0 != folder && key.0 != NO_FOLDER) }
 }
 
 fn lock() -> MutexGuard<'static, Waits> {
@@ -286,8 +216,8 @@ pub(super) fn waiting_workers(key: FolderKey) -> usize {
 
 impl Waits {
     fn begin(&mut self, key: FolderKey, leader: Waiter, patience: Duration) -> Announcement {
-        self.count += 1;
-        let number = self.count;
+        self.last_number += 1;
+        let number = self.last_number;
         let flight = Flight {
             number,
             leader,
@@ -301,9 +231,11 @@ impl Waits {
         Announcement::new(key, Some(number))
     }
 
-    /// The flight that ends with this; `None` if it leads none.
+    /// The flight that ends with this announcement; `None` if it leads none, or is a forked child's copy: the child
+    /// numbers its flights anew.
     fn led_by(&mut self, announcement: &Announcement) -> Option<&mut Flight> {
-        self.flights.get_mut(&announcement.key).filter(|flight| Some(flight.number) == announcement.leads)
+        let flight = self.flights.get_mut(&announcement.key).filter(|_| announcement.process.is_current())?;
+        Some(flight).filter(|flight| Some(flight.number) == announcement.leads)
     }
 
     /// Lets a worker wait.
@@ -313,8 +245,8 @@ impl Waits {
             // Nobody was there to be released at the ages that have passed.
             flight.schedule();
         }
-        self.count += 1;
-        flight.workers.push((self.count, me));
+        self.last_number += 1;
+        flight.workers.push((self.last_number, me));
     }
 
     /// How soon any flight may release a worker: not before the last one that was released has had time to free others.
@@ -446,6 +378,14 @@ impl Announcement {
         let Some(flight) = waits.led_by(self) else { return };
         flight.begun = if is_suspended { None } else { Some(Instant::now()) };
         flight.wake();
+    }
+}
+
+#[cfg(test)]
+impl Announcement {
+    /// The copy that a forked child has of it.
+    pub(super) fn inherited(&self) -> Self {
+        Self { process: Process::OTHER, ..Self::new(self.key, self.leads) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{EVERY_FOLDER, FlightOutcome, Flights, Lead, Look, Need};
+use crate::flight::{NO_FOLDER, FlightOutcome, Flights, Lead, Look, Need};
 use crate::key::{Function, Key, KeyStream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};
@@ -38,7 +38,7 @@ impl StepName<'_> {
     /// Waits until no other thread of this process saves this target, whichever cache it is for. A thread that
     /// can't wait goes on.
     pub(crate) fn turn(self) -> Lead<LockedKey> {
-        Flights::<Locks>::new(EVERY_FOLDER, None, None).moment(Key::from_digest(self.digest()), TURN)
+        Flights::<Locks>::new(NO_FOLDER, None, None).moment(Key::from_digest(self.digest()), TURN)
     }
 
     fn digest(self) -> Digest {

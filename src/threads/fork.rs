@@ -142,13 +142,19 @@ impl<T: Default> Generation<T> {
 }
 
 #[cfg(test)]
+impl Process {
+    /// One that isn't this.
+    pub(crate) const OTHER: Self = Self(u64::MAX);
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     impl<T: Default> ForkMutex<T> {
         /// A mutex of a parent process, as its child finds it.
         fn inherited() -> Self {
-            Self { creator: Process(u64::MAX), ..Self::default() }
+            Self { creator: Process::OTHER, ..Self::default() }
         }
     }
 
@@ -156,7 +162,7 @@ mod tests {
     fn a_process_is_the_same_on_all_its_threads() {
         let here = Process::current();
         let there = thread::scope(|scope| scope.spawn(Process::current).join().unwrap());
-        assert!(here == there && here.is_current() && !Process(u64::MAX).is_current());
+        assert!(here == there && here.is_current() && !Process::OTHER.is_current());
         assert_eq!([Process::id(), Process::id()], [std::process::id(); 2]);
     }
 

@@ -1,14 +1,16 @@
 //! Waiting threads: who computes, who waits, and who goes on alone.
 
 use std::cell::Cell;
-use std::sync::Barrier;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::flights::{FlightOutcome, Flights, Look, Need};
+use super::super::limits::Wait;
 use super::super::processes::{HeldKey, ProcessLocks, wait_for_lock};
-use super::super::waits::{FolderId, PATIENCE, Turn, Wait, take_turn, waiting_workers};
+use super::super::waits::{FolderId, PATIENCE, Turn, held_up, take_turn, waiting_workers};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::key::Key;
@@ -290,4 +292,53 @@ fn whoever_waits_for_another_process_says_for_which() {
     let wait = Wait::new(Some(Duration::from_millis(300)), PATIENCE, None).telling_at_once();
     assert!(wait_for_lock(&Taken, key, &flight, &wait, &|| false, &hear).is_none());
     assert_eq!(*told.borrow(), ["process 1 (init)"], "once, and then a minute later");
+}
+
+// ---- what waits leave alone
+
+#[test]
+fn whoever_waits_for_another_thread_says_so_under_no_lock() {
+    let folder = folder();
+    let _flight = turn(folder, 1, None);
+    let (told, told_there) = mpsc::channel();
+    let needs_the_table = move || {
+        let (done, is_done) = mpsc::channel();
+        thread::spawn(move || done.send(waiting_workers((folder, key(1)))));
+        told.send(is_done.recv_timeout(Duration::from_secs(20)).is_ok()).unwrap();
+        std::io::sink()
+    };
+    // With a single listener, an event that another thread without one meets first would be off for this one, too.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let subscriber = tracing_subscriber::fmt().with_writer(needs_the_table).finish();
+    let waits = || {
+        let wait = Wait::new(Some(Duration::from_millis(300)), PATIENCE, None).telling_at_once();
+        let turn = tracing::subscriber::with_default(subscriber, || take_turn((folder, key(1)), &wait));
+        matches!(turn, Turn::Alone(_))
+    };
+    thread::scope(|scope| assert!(scope.spawn(waits).join().unwrap()));
+    assert_eq!(told_there.try_iter().collect::<Vec<_>>(), [true], "once, and then a minute later");
+}
+
+#[test]
+fn a_worker_whose_interrupt_panics_waits_no_more() {
+    let folder = folder();
+    let _flight = turn(folder, 1, None);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let panics = || {
+        pool.install(|| {
+            let interrupt = || -> bool { panic!("on purpose") };
+            drop(take_turn((folder, key(1)), &Wait::new(None, PATIENCE, Some(&interrupt))));
+        });
+    };
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+    assert_eq!(waiting_workers((folder, key(1))), 0);
+}
+
+#[test]
+fn what_a_child_inherits_changes_none_of_its_flights() {
+    let folder = folder();
+    let Turn::Lead(flight) = turn(folder, 1, None) else { panic!("the first leads") };
+    let inherited = flight.inherited();
+    thread::scope(|scope| scope.spawn(|| std::mem::forget(inherited.take_over())).join().unwrap());
+    assert_eq!(held_up((folder, key(2)), true).keys, [key(1)], "it is this thread's still");
 }

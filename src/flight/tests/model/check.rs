@@ -6,7 +6,8 @@ use std::time::Instant;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use super::waits::{EVERY_FOLDER, PATIENCE, Wait, take_turn};
+use super::limits::Wait;
+use super::waits::{NO_FOLDER, PATIENCE, take_turn};
 use super::world::{Flaw, set_flaw, world};
 use crate::digest::Digest;
 use crate::key::Key;
@@ -72,7 +73,7 @@ fn begun(scenario: fn()) -> impl Fn() + Send + Sync + 'static {
     move || {
         world();
         let key = Key::from_digest(Digest::from_bytes([0; 16]));
-        drop(take_turn((EVERY_FOLDER, key), &Wait::new(None, PATIENCE, None)));
+        drop(take_turn((NO_FOLDER, key), &Wait::new(None, PATIENCE, None)));
         scenario();
     }
 }

@@ -10,6 +10,10 @@ mod flaws;
 #[allow(dead_code, reason = "the model has no steps of `make`, and no test that sets the patience")]
 #[path = "../../flights.rs"]
 mod flights;
+#[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
+#[allow(dead_code, reason = "the model has no test that a wait is told of")]
+#[path = "../../limits.rs"]
+mod limits;
 mod process;
 #[allow(clippy::duplicate_mod, reason = "once more, beside another `sync`")]
 #[path = "../../processes.rs"]

@@ -9,7 +9,7 @@ use shuttle::lazy_static::Lazy;
 use shuttle::rand::{Rng, thread_rng};
 pub(super) use shuttle::thread::{ThreadId, current};
 
-use super::waits::REPORT;
+use super::limits::REPORT;
 use super::world::{flaw, world};
 
 /// Made anew for each schedule.
