@@ -385,7 +385,7 @@ impl Announcement {
 impl Announcement {
     /// The copy that a forked child has of it.
     pub(super) fn inherited(&self) -> Self {
-        Self { process: Process::OTHER, ..Self::new(self.key, self.leads) }
+        Self { key: self.key, leads: self.leads, is_empty: AtomicBool::new(false), process: Process::OTHER }
     }
 }
 
