@@ -214,14 +214,20 @@ impl Evictor {
     ) -> Result<Option<Candidate>> {
         let now = question.now;
         let function = u32::try_from(shard.function).map_err(|_| Error::unsupported("more than 2^32 functions"))?;
+        let pinned = question.pinned.contains(&key);
         let candidate = match state {
             RecordState::Gone => None,
             RecordState::Entry(found) => {
                 let bytes = found.length + stored_bytes(&found.record);
                 let rank = rank(self.policy, found, bytes, now);
                 tally.add(bytes);
-                let stays = found.record.edited || question.pinned.contains(&key);
-                (!stays).then_some(Candidate { rank, modified: found.used, bytes, key, function })
+                (!pinned && !found.record.edited).then_some(Candidate {
+                    rank,
+                    modified: found.used,
+                    bytes,
+                    key,
+                    function,
+                })
             }
             RecordState::Newer(_) => {
                 tally.add(self.bytes_beside(shard, key)?);
@@ -230,13 +236,14 @@ impl Evictor {
             RecordState::Damaged(_) | RecordState::Unreadable(_) => {
                 let name = shard.path(&format!("{key}.record"));
                 let Some(stat) = self.disk.stat(&name)? else { return Ok(None) };
-                let damaged = matches!(state, RecordState::Damaged(_));
-                if damaged && sweep::is_garbage(&stat, now) && self.unchanged(&name, &stat)? {
+                // While the record of a pinned entry is there, nobody removes its arrays, either.
+                let may_go = matches!(state, RecordState::Damaged(_)) && !pinned;
+                if may_go && sweep::is_garbage(&stat, now) && self.unchanged(&name, &stat)? {
                     tally.evicted.add(u64::from(self.disk.remove(&name)?), stat.len);
                     return Ok(None);
                 }
                 tally.add(stat.len);
-                damaged.then_some(Candidate { rank: 0, modified: stat.modified, bytes: stat.len, key, function })
+                may_go.then_some(Candidate { rank: 0, modified: stat.modified, bytes: stat.len, key, function })
             }
         };
         Ok(candidate)

@@ -171,7 +171,18 @@ impl Evictor {
                 }
                 let state = if sweep::is_garbage(&stat, now) { Health::Garbage } else { Health::Damaged };
                 let (bytes, code) = (stat.len, Digest::from_bytes([0; 16]));
-                SeenEntry { function, key, stat, bytes, duration: 0, created: 0, code, rank: 0, stays: false, state }
+                SeenEntry {
+                    function,
+                    key,
+                    stat,
+                    bytes,
+                    duration: 0,
+                    created: 0,
+                    code,
+                    rank: 0,
+                    stays: pinned.contains(&key),
+                    state,
+                }
             }
         };
         tally.total.add(1, entry.bytes);

@@ -259,6 +259,24 @@ fn a_pinned_entry_goes_when_it_is_removed_by_hand() {
     assert!(left(&memory, &LENGTHS).is_empty());
 }
 
+#[test]
+fn a_pinned_entry_stays_when_its_record_is_damaged_for_a_plan_and_for_an_eviction() {
+    let (folder, memory) = stored(&[10]);
+    let entry = memory.entries().next().unwrap().unwrap();
+    pin(&memory, "mine", &[10]);
+    std::fs::write(entry.path(), "damaged").unwrap();
+    let day = SystemTime::now() - Duration::from_secs(25 * 60 * 60);
+    std::fs::File::options().write(true).open(entry.path()).unwrap().set_modified(day).unwrap();
+    let everything = || Limits::default().items(0).age(Duration::ZERO);
+    assert!(memory.plan_reduce(everything()).unwrap().is_empty());
+    assert_eq!(memory.reduce_size(everything()).unwrap().items, 0);
+    assert!(entry.path().exists());
+    std::fs::remove_dir_all(folder.path().join("p")).unwrap();
+    let plan = memory.plan_reduce(everything()).unwrap();
+    assert_eq!((plan.len(), memory.execute(&plan).unwrap().removed.items), (1, 1));
+    assert!(!entry.path().exists());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

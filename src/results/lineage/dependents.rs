@@ -1,6 +1,6 @@
 //! What was made of a result: the calls that took it as an argument, and those that took their results.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::entry::info::Entry;
 use crate::entry::site::Site;
@@ -66,14 +66,14 @@ impl Engine {
         let mut next = 0;
         while next < found.nodes.len() {
             let entry = found.nodes[next].entry.clone();
-            let mut below = Vec::new();
+            let (mut below, mut listed) = (Vec::new(), HashSet::new());
             // One that has vanished by now, or can't be read, has nothing below it.
             let digests = entry.read_anew().map(|found| held(&found.record)).unwrap_or_default();
             // A function that returns its argument unchanged holds it, too, and didn't take it from itself.
             for taker in digests.iter().filter_map(|digest| takers.by_digest.get(digest)).flatten() {
                 if taker.place.key != entry.key()
                     && let Some(node) = self.taker_node(taker, &takers.functions, &mut known, &mut found)
-                    && !below.contains(&(node, taker.argument.clone()))
+                    && listed.insert((node, taker.argument.as_str()))
                 {
                     below.push((node, taker.argument.clone()));
                 }

@@ -86,9 +86,10 @@ fn shortened(text: &str) -> String {
 fn is_array(text: &str) -> bool {
     let array = ["C", "F", "strided"].iter().find_map(|order| text.strip_suffix(order)?.strip_suffix("] "));
     let Some((dtype, shape)) = array.and_then(|array| array.split_once('[')) else { return false };
-    let dtypes = ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64", "c32", "c64"];
+    let real = ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "f32", "f64"];
+    let is_dtype = real.contains(&dtype) || ["Complex<f32>", "Complex<f64>"].contains(&dtype);
     let is_shape = shape.bytes().all(|byte| byte.is_ascii_digit() || byte == b',' || byte == b' ');
-    dtypes.contains(&dtype) && is_shape
+    is_dtype && is_shape
 }
 
 #[cfg(test)]
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_what_can_not_be_private_is_taken_for_an_array() {
-        for text in ["f64[2, 3] C", "bool[] F", "c64[5] strided"] {
+        for text in ["f64[2, 3] C", "bool[] F", "Complex<f64>[5] strided"] {
             assert!(is_array(text), "{text}");
         }
         for text in ["", "1.5", "\"f64[2] C\"", "name[2] C", "f64[2; secret] C", "f64[2] D", "f64 C", "x f64[2] C"] {
