@@ -2,7 +2,7 @@
 //!
 //! A file that has grown gets another name, by which nobody appends to it any more; after an hour it is *folded*: its
 //! lines become one for each day, in a file that names its sources in its last line. From the moment in which that
-//! line is whole the sources don't count any more, whether or not they are removed yet.
+//! line is whole the sources aren't read any more, whether or not they are removed yet.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ const FOLDER: &str = "s";
 /// Each file of lines begins with this.
 const LOG: &str = "log";
 
-/// What is folded; no file of a machine's own is called so, which ends with a user's number.
+/// A file that others are folded into is called so, and then as the oldest of them was set aside.
 const FOLDED: &str = "log.folded.";
 
 /// A longer file is rotated.
@@ -60,9 +60,9 @@ fn append_to(disk: &Disk, name: &str, line: &[u8]) -> Result<()> {
     if disk.append(name, line, ROTATE)? == Appended::Done {
         return Ok(());
     }
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let leaf = name.rsplit_once('/').map_or(name, |(_, leaf)| leaf);
-    disk.rename(name, &format!("{leaf}.{since:020}-{}", nonce()))?;
+    disk.rename(name, &format!("{leaf}.{now:020}-{}", nonce()))?;
     if let Err(error) = fold(disk, SystemTime::now()) {
         tracing::debug!(%error, "counts of calls aren't folded");
     }
@@ -126,19 +126,15 @@ pub(crate) fn fold(disk: &Disk, now: SystemTime) -> Result<()> {
         return Ok(());
     }
     files.remove_leftovers(disk, now)?;
-    let is_old =
-        |name: &String| modified(disk, name).is_some_and(|at| now.duration_since(at).is_ok_and(|it| it >= SETTLED));
-    let is_open = |name: &String| !files.sources.contains(name);
-    let old: Vec<String> =
-        files.logs.iter().filter(|name| rotation(name).is_some() && is_open(name) && is_old(name)).cloned().collect();
-    let mut old: Vec<(&str, String)> =
-        old.iter().map(|name| (rotation(name).unwrap_or_default(), name.clone())).collect();
+    let is_due = |name: &&String| !files.sources.contains(*name) && is_settled(disk, name, now);
+    let rotated = files.logs.iter().filter_map(|name| Some((rotation(name)?, name)));
+    let mut old: Vec<(&str, &String)> = rotated.filter(|(_, name)| is_due(name)).collect();
     old.sort_unstable();
     old.truncate(SOURCES_MAX);
     let mut read = Vec::new();
     for (at, name) in old {
-        match read_lines(disk, &name) {
-            Ok(Some(lines)) => read.push((at, name, lines)),
+        match read_lines(disk, name) {
+            Ok(Some(lines)) => read.push((at, name.clone(), lines)),
             // Folding leaves what is no log. What can't be read now, or seems to be gone, is folded another time; of the
             // oldest file each has to make the same, as the result is named after it.
             Err(error) if error.kind() == ErrorKind::Damaged => {}
@@ -215,7 +211,7 @@ impl Files {
             if item.kind != FileKind::File || !item.name.starts_with(LOG) {
                 continue;
             }
-            if !item.name.starts_with(FOLDED) {
+            if !is_folded(&item.name) {
                 files.logs.push(item.name);
                 continue;
             }
@@ -239,10 +235,8 @@ impl Files {
     /// Removes what a kill has left: sources that are folded, and a file that was never finished, whose name somebody
     /// else needs.
     fn remove_leftovers(&mut self, disk: &Disk, now: SystemTime) -> Result<()> {
-        let is_old =
-            |name: &String| modified(disk, name).is_some_and(|at| now.duration_since(at).is_ok_and(|it| it >= SETTLED));
         let folded = self.logs.iter().filter(|name| self.sources.contains(*name));
-        for name in folded.chain(self.unfinished.iter().filter(|name| is_old(name))) {
+        for name in folded.chain(self.unfinished.iter().filter(|name| is_settled(disk, name, now))) {
             disk.remove(&format!("{FOLDER}/{name}"))?;
         }
         Ok(())
@@ -252,13 +246,21 @@ impl Files {
 /// What a file was given in addition to its name when it was rotated: when, and a random part.
 fn rotation(name: &str) -> Option<&str> {
     let (_, rotation) = name.rsplit_once('.')?;
-    let (since, random) = rotation.split_once('-')?;
-    let is_rotated = since.len() == 20 && random.len() == 16 && since.bytes().all(|byte| byte.is_ascii_digit());
+    let (when, random) = rotation.split_once('-')?;
+    let is_rotated = when.len() == 20 && random.len() == 16 && when.bytes().all(|byte| byte.is_ascii_digit());
     is_rotated.then_some(rotation)
 }
 
-fn modified(disk: &Disk, name: &str) -> Option<SystemTime> {
-    disk.stat(&format!("{FOLDER}/{name}")).ok().flatten().map(|stat| stat.modified)
+/// Whether others are folded into a file of this name. The log of a machine's own may begin alike, if the machine is
+/// called `folded.…`, but ends with a user's number.
+fn is_folded(name: &str) -> bool {
+    rotation(name).is_some_and(|rotation| name.strip_prefix(FOLDED) == Some(rotation))
+}
+
+/// Whether nobody has written to the file for so long that nobody does any more.
+fn is_settled(disk: &Disk, name: &str, now: SystemTime) -> bool {
+    let stat = disk.stat(&format!("{FOLDER}/{name}")).ok().flatten();
+    stat.is_some_and(|stat| now.duration_since(stat.modified).is_ok_and(|age| age >= SETTLED))
 }
 
 /// The lines of one file.

@@ -290,6 +290,19 @@ fn two_that_fold_at_once_count_all_lines_once() {
     assert_eq!(log::read(&disk, None).unwrap().total(), total);
 }
 
+/// The log of a machine that is called `folded.lab`, for a user who may not write to the common one.
+#[test]
+fn the_log_of_a_machine_is_read_whatever_its_name_begins_with() {
+    let (folder, disk) = disk();
+    log::append(&disk, &line_of("f", 1, 0)).unwrap();
+    let path = folder.path().join("s/log.folded.lab-1000");
+    fs::write(&path, line_of("f", 3, 0)).unwrap();
+    age(&path);
+    assert_eq!(log::read(&disk, None).unwrap().total().hits, 4);
+    log::fold(&disk, SystemTime::now()).unwrap();
+    assert_eq!(log::read(&disk, None).unwrap().total().hits, 4);
+}
+
 #[test]
 fn what_is_no_log_is_neither_read_nor_written() {
     let (folder, disk) = disk();
