@@ -102,6 +102,11 @@ impl Archive {
         self.codes.lock().clear();
     }
 
+    /// Whether another machine can change the folder.
+    pub(crate) fn is_on_network(&self) -> bool {
+        self.disk.medium().network
+    }
+
     /// Why no array of this folder may be mapped; `None` where arrays may be (docs/guarantees.md, "Mapping").
     pub(crate) fn unmappable(&self) -> Option<&'static str> {
         let medium = self.disk.medium();

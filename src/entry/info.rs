@@ -45,6 +45,11 @@ impl Archive {
         self.disk.stat(&site.record())
     }
 
+    /// Whether the record at `site` is as it was when `seen` was said of it.
+    pub(crate) fn is_record_still(&self, site: &Site, seen: &Stat) -> bool {
+        self.disk.is_still(&site.record(), seen)
+    }
+
     /// Where the record at `site` is, or would be.
     pub(crate) fn record_path(&self, site: &Site) -> PathBuf {
         self.disk.path_of(&site.record())

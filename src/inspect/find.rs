@@ -273,7 +273,7 @@ impl Engine {
     /// Where records are whose keys begin with `id`: all of one key.
     fn find_sites(&self, id: &impl EntryId) -> Result<Vec<Site>> {
         self.archive.reopen(false);
-        let is_there = |site: &Site| matches!(self.archive.disk.stat(&site.record()), Ok(Some(_)));
+        let is_there = |site: &Site| matches!(self.archive.record_stat(site), Ok(Some(_)));
         if let Some(site) = known_site(id).filter(is_there) {
             return Ok(vec![site]);
         }
@@ -287,13 +287,13 @@ impl Engine {
 
     /// Removes what is at `site` unless it is whole, gone or of a newer version.
     fn remove_damaged_at(&self, site: &Site) -> Result<bool> {
-        let (disk, name) = (&self.archive.disk, site.record());
         loop {
-            let Some(before) = disk.stat(&name)? else { return Ok(false) };
+            let Some(before) = self.archive.record_stat(site)? else { return Ok(false) };
             let (found, error) = match self.state(site) {
                 RecordState::Gone | RecordState::Newer(_) => return Ok(false),
                 RecordState::Damaged(error) | RecordState::Unreadable(error) => (None, error),
                 RecordState::Entry(found) => {
+                    let disk = &self.archive.disk;
                     let check = |array: &ArrayRecord| check_array(disk, &site.file(&array.file), array).map(drop);
                     match found.record.arrays.iter().try_for_each(check) {
                         Ok(()) => return Ok(false),
@@ -302,7 +302,7 @@ impl Engine {
                 }
             };
             // What was used or stored anew since it was looked at is looked at again.
-            if disk.stat(&name)? == Some(before) {
+            if self.archive.record_stat(site)? == Some(before) {
                 return match error.kind() {
                     ErrorKind::Io => Err(error),
                     _ => self.archive.remove(site, found.as_ref().map(|found| &*found.record)),
@@ -311,7 +311,8 @@ impl Engine {
         }
     }
 
-    fn state(&self, site: &Site) -> RecordState {
+    /// What stands at `site`.
+    pub(super) fn state(&self, site: &Site) -> RecordState {
         RecordState::read(&self.archive.disk, &site.record(), site.key(), site.folder())
     }
 

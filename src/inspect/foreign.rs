@@ -150,7 +150,7 @@ impl Memory {
 impl Engine {
     /// Whether a good record stands at `site`.
     fn has(&self, site: &Site) -> Result<bool> {
-        match RecordState::read(&self.archive.disk, &site.record(), site.key(), site.folder()) {
+        match self.state(site) {
             RecordState::Entry(_) => Ok(true),
             RecordState::Newer(error) | RecordState::Unreadable(error) => Err(error),
             RecordState::Damaged(_) | RecordState::Gone => Ok(false),

@@ -124,7 +124,7 @@ impl Memo {
                 return Err(missing);
             }
         };
-        let settled = !self.archive.disk.medium().network && before.is_settled(&found);
+        let settled = !self.archive.is_on_network() && before.is_settled(&found);
         let unchanged = was.filter(|was| was.memo_entry.found.record == found.record);
         let memo_entry = MemoEntry {
             generation: before.generation,
@@ -157,7 +157,7 @@ impl Memo {
             return false;
         }
         if now.saturating_sub(memo_entry.checked.load(Ordering::Relaxed)) >= clock::ticks(CHECK) {
-            if !memo_entry.settled || !self.archive.disk.is_still(&site.record(), &memo_entry.found.stat) {
+            if !memo_entry.settled || !self.archive.is_record_still(site, &memo_entry.found.stat) {
                 return false;
             }
             memo_entry.checked.store(now, Ordering::Relaxed);

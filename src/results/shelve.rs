@@ -259,7 +259,7 @@ impl<R> Shelved<R> {
     pub fn remove(&self, memory: &Memory) -> Result<bool> {
         let Referent::Entry(entry) = &self.reference.referent else { return Ok(false) };
         let Some(engine) = memory.writable("remove an entry")? else { return Ok(false) };
-        let (site, disk) = (self.reference.site(entry), &engine.archive.disk);
+        let site = self.reference.site(entry);
         loop {
             let seen = engine.archive.record_stat(&site)?;
             let found = match engine.archive.find(&site, &self.reference.function) {
@@ -272,9 +272,9 @@ impl<R> Shelved<R> {
                 Err(Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off) => return Ok(false),
                 Err(missing) => return Err(self.reference.unusable(missing, engine)),
             };
-            mark(disk, &RemovedScope::Key(entry.key));
+            mark(&engine.archive.disk, &RemovedScope::Key(entry.key));
             // Another content may have been published since the record was read.
-            if !seen.is_some_and(|seen| disk.is_still(&site.record(), &seen)) {
+            if !seen.is_some_and(|seen| engine.archive.is_record_still(&site, &seen)) {
                 continue;
             }
             return engine.archive.remove(&site, found.as_ref().map(|found| &*found.record));
