@@ -9,7 +9,7 @@ use ndcache::explain::Reason;
 use ndcache::{Entry, Memory, MemoryBuilder, Mode, cache};
 use tempfile::TempDir;
 
-use crate::support::{child, files, fresh, in_child, snapshot};
+use crate::support::{children, files, fresh, in_child, snapshot};
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONGER: Duration = Duration::from_millis(500);
@@ -177,10 +177,7 @@ fn processes_that_need_what_is_no_longer_good_compute_it_once() {
     Memory::open(folder.path().join("cache")).unwrap().eval(logged::call(path));
     let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos().to_string();
     let variables = [("FOLDER", path), ("START", &start)];
-    let children: Vec<_> = (0..4).map(|_| child(NAME, &variables).spawn().unwrap()).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
+    children(4, NAME, &variables);
     assert_eq!(files(folder.path(), ".ran").len(), 2, "by this process, and by one of the others");
 }
 

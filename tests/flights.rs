@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 mod unstored;
 
-use crate::support::{child, fresh, in_child};
+use crate::support::{child, children, fresh, in_child};
 
 #[test]
 fn threads_that_need_one_key_compute_it_once() {
@@ -54,10 +54,7 @@ fn processes_that_need_one_key_compute_it_once() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let children: Vec<_> = (0..4).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
+    children(4, NAME, &[("FOLDER", path)]);
     let ran = std::fs::read_dir(path)
         .unwrap()
         .filter(|item| item.as_ref().unwrap().file_name().to_str().unwrap().ends_with(".ran"));
@@ -255,10 +252,7 @@ fn workers_of_several_processes_compute_a_slow_key_as_often_as_those_of_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
         let begin = Instant::now();
-        let children: Vec<_> = (0..processes).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
-        for mut child in children {
-            assert!(child.wait().unwrap().success());
-        }
+        children(processes, NAME, &[("FOLDER", path)]);
         let most = 1 + releases(begin.elapsed());
         let names = std::fs::read_dir(path).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
         let ran = names.filter(|name| name.ends_with(".ran")).count();

@@ -59,6 +59,12 @@ pub(crate) fn child(name: &str, variables: &[(&str, &str)]) -> Command {
     command
 }
 
+/// Starts so many processes of [`child`] at once, and checks that each of them succeeds.
+pub(crate) fn children(number: usize, name: &str, variables: &[(&str, &str)]) {
+    let children: Vec<_> = (0..number).map(|_| child(name, variables).spawn().expect("a process")).collect();
+    children.into_iter().for_each(|mut child| assert!(child.wait().expect("its end").success()));
+}
+
 /// The value of `variable` in a process that [`child`] started for the test `name`; `None` in any other.
 pub(crate) fn in_child(name: &str, variable: &str) -> Option<String> {
     let mine = std::env::var("NDCACHE_TEST_CHILD").is_ok_and(|child| child == name);

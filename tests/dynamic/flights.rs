@@ -10,7 +10,7 @@ use ndcache::Memory;
 use ndcache::dynamic::{Form, RawValue, RunTimeArgument, RunTimeCall, TaskId, Turn, Wait};
 
 use super::{Computed, call, function};
-use crate::support::{child, fresh, in_child};
+use crate::support::{children, fresh, in_child};
 
 /// The turn, which nobody else has.
 fn lead(call: &RunTimeCall, memory: &Memory, wait: &Wait<'_>) -> Box<ndcache::dynamic::Lead> {
@@ -60,10 +60,7 @@ fn processes_that_need_one_key_compute_it_once() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let children: Vec<_> = (0..2).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
+    children(2, NAME, &[("FOLDER", path)]);
     let ran = std::fs::read_dir(path).unwrap().filter(|item| item.as_ref().unwrap().path().extension().is_some());
     assert_eq!(ran.count(), 1);
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ndcache::{Memory, cache};
 
-use crate::support::{child, fresh, in_child};
+use crate::support::{child, children, fresh, in_child};
 
 /// How many asked at once, and how many runs there were.
 const THREADS: usize = 8;
@@ -170,10 +170,7 @@ fn processes_that_wait_for_what_is_not_stored_compute_at_once() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let children: Vec<_> = (0..4).map(|_| child(NAME, &[("FOLDER", path)]).spawn().unwrap()).collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
+    children(4, NAME, &[("FOLDER", path)]);
     assert_eq!(noted(folder.path(), ".begun").len(), 4, "none is stored");
     assert!(!noted(folder.path(), ".together").is_empty(), "one after the other");
 }

@@ -216,8 +216,9 @@ fn tree(value: &Value, arrays: &[StoredArray], name: &str, depth: usize, lines: 
 fn print_array(at: usize, stored: &StoredArray, looked: &Looked, out: &mut Out) -> Outcome<()> {
     let (order, bytes) = (stored.order(), size(stored.bytes()));
     let head = format!("array #{at}  {} {order}  {bytes}  {}", safe(&array(stored)), stored.codec());
-    let compressed = stored.codec() == "npy.gz";
-    let stored = if compressed { format!(" {}", size(stored.stored_bytes())) } else { String::new() };
+    // The bytes of other files are those of the elements, and a header.
+    let encoded = !matches!(stored.codec(), "npy" | "inline");
+    let stored = if encoded { format!(" {}", size(stored.stored_bytes())) } else { String::new() };
     let state = match looked {
         Looked::Numbers(_) | Looked::Other => "verified".to_owned(),
         Looked::TooLarge => "not read: it is large, `--all` reads it".to_owned(),
