@@ -98,8 +98,10 @@ fn wait_in_turns<L: ProcessLocks>(
         sleep(pause.min(wait.left()));
         pause = (pause * 2).min(LONGEST_PAUSE);
         let locked = locks.try_lock(key.1);
-        // Read after the attempt at the lock: a leader notes an empty landing before it releases the lock.
-        if locks.last_empty(key.1) != before {
+        // Read after the attempt at the lock: a leader notes an empty landing before it releases the lock. None is no news:
+        // another key's landing may have taken the place of the one before this wait.
+        let last = locks.last_empty(key.1);
+        if last.is_some() && last != before {
             wait.set_in_vain();
         }
         match locked {

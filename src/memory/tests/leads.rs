@@ -50,6 +50,36 @@ fn a_lock_that_nobody_frees_does_not_delay_what_is_done() {
     assert!(gets_lock(&memory, key, || false));
 }
 
+/// That the key landed empty before this wait must not be taken for news once its slot says something else.
+#[test]
+fn a_slot_that_another_landing_takes_or_that_is_lost_ends_no_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Memory::builder(folder.path()).wait(Duration::from_secs(60)).open().unwrap();
+    let other = memory.0.as_ref().unwrap().archive.disk.open_locks().unwrap();
+    let land = |key| {
+        let held = other.try_lock(key).unwrap().unwrap();
+        held.lands_empty(true);
+    };
+    let (key, mut neighbour) = ([7; 16], [8; 16]);
+    neighbour[15] = key[15];
+    let lose = || std::fs::write(folder.path().join("landings"), []).unwrap();
+    for change in [&(|| land(neighbour)) as &dyn Fn(), &lose] {
+        assert_eq!(other.last_empty(key), None);
+        land(key);
+        assert!(other.last_empty(key).is_some());
+        let (held, turns) = (other.try_lock(key).unwrap(), AtomicUsize::new(0));
+        let is_done = || {
+            let turn = turns.fetch_add(1, Ordering::Relaxed);
+            if turn == 2 {
+                change();
+            }
+            turn == 4
+        };
+        assert!(held.is_some() && !gets_lock(&memory, Key::from_digest(Digest::from_bytes(key)), is_done));
+        assert_eq!(turns.into_inner(), 5, "it went on before what it waited for was done");
+    }
+}
+
 /// Two processes may compute one key, after a wait of one of them has ended: each says what it waits for.
 #[test]
 fn a_circle_is_seen_through_either_of_two_that_compute_one_key() {
