@@ -98,6 +98,7 @@ pub(crate) trait AnyCall {
             files: identity.files.clone(),
             sharing: Sharing::No,
             local: false,
+            edited: None,
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::memory::eval::expiring;
 use crate::memory::form::{ResultForm as _, StoredEntry};
 use crate::memory::fresh::good_until;
 use crate::memory::scope::frame::Frame;
-use crate::memory::turn::{ComputeTurn, Prepared, Waited};
+use crate::memory::turn::{ComputeTurn, EDITED, Prepared, Waited};
 use crate::memory::{Engine, Memory};
 use crate::payload::Codec;
 use crate::payload::raw::{Form, RawValue, Untyped};
@@ -338,7 +338,8 @@ impl Lead {
         }
         let draft = prepared.draft.map(|draft| expiring(draft, expires));
         let record = match engine.put_computed(&turn, &site, draft, &value, duration) {
-            Ok(record) => record,
+            Ok(Some(record)) => record,
+            Ok(None) => return Stored::not_because(EDITED, value),
             Err(fault) => return Stored::faulted(engine, function, value, fault),
         };
         engine.note_refreshed(site.key(), prepared.refreshes);

@@ -220,7 +220,8 @@ impl Memory {
         let stored = engine.put_computed(turn, site, draft, &normal, duration);
         drop(normal);
         let record = match stored {
-            Ok(record) => record,
+            Ok(Some(record)) => record,
+            Ok(None) => return Evaluated { value: form.keep(value), fault: None },
             Err(error) => return engine.faulted(function, form.keep(value), error),
         };
         engine.note_refreshed(site.key(), refreshes);

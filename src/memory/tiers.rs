@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
+use crate::entry::in_memory::Content;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::Sharing;
 use crate::entry::site::Site;
@@ -21,6 +22,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site,
     /// Whether an entry is good, by the rules of function and memory.
     pub(crate) fresh: &'a dyn Fn(&Found) -> Result<(), Missing>,
+    /// What somebody had edited there, and it replaces.
+    pub(crate) edited: Option<Content>,
     /// Another task computes it, too.
     pub(crate) is_alone: bool,
 }
@@ -35,7 +38,7 @@ impl Engine {
         missing: Missing,
         need: &W,
     ) -> Result<W::Value, (Missing, Sharing)> {
-        let &Ask { call, site, fresh, is_alone } = ask;
+        let &Ask { call, site, fresh, edited, is_alone } = ask;
         if !is_shareable(call) {
             return Err((missing, Sharing::No));
         }
@@ -45,8 +48,10 @@ impl Engine {
             return Err((missing, if is_bad { Sharing::Replace } else { Sharing::Yes }));
         }
         let interrupted = || need.interrupt().is_some_and(|interrupt| interrupt());
-        let sought =
-            Sought { site, function: call.function().path(), fresh, interrupted: &interrupted, wanted: &|| true };
+        let function = call.function().path();
+        // An edit is by hand: nothing is fetched over it.
+        let wanted = || self.archive.edited(site, function) == edited;
+        let sought = Sought { site, function, fresh, interrupted: &interrupted, wanted: &wanted };
         let begin = Instant::now();
         match tiers.core().fetch(&sought) {
             Fetched::Here(place) => match need.look() {

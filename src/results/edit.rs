@@ -115,7 +115,7 @@ impl Engine {
         base: &Record,
         save: impl Fn(&mut Writer<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.archive.put_whole(site, || self.commit_once(site, options, base, &save)).map(drop)
+        self.archive.put_whole(site, || self.commit_once(site, options, base, &save).map(Some)).map(drop)
     }
 
     fn commit_once(
@@ -154,7 +154,8 @@ impl Engine {
             let what = "its result is computed anew just now; commit the edited one when that has ended";
             return Err(Error::new(ErrorKind::Other, format!("function `{}`: {what}", base.function)));
         }
-        sink.publish(&record)?;
+        // Of two edits the last one wins.
+        sink.publish(&record, |_| true)?;
         Ok(record)
     }
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::digest::escaped;
 use crate::entry::archive::Archive;
+use crate::entry::in_memory::Content;
 use crate::entry::read::extent::{expect_overflow, misfit};
 use crate::entry::site::{Site, is_shard};
 use crate::error::{Error, ErrorKind, Result};
@@ -123,6 +124,12 @@ impl Archive {
     pub(crate) fn stands(&self, site: &Site, record: &Record) -> bool {
         let found = self.read_record(&site.record());
         found.is_ok_and(|found| found.is_some_and(|found| found.record.arrays == record.arrays))
+    }
+
+    /// What somebody has made by hand of the entry at `site`; `None` if it is as it was computed, or isn't there.
+    pub(crate) fn edited(&self, site: &Site, function: &str) -> Option<Content> {
+        let found = self.find_in_open(site, function).ok().filter(|found| found.record.edited)?;
+        Some(Content::of(&found.record))
     }
 
     /// Notes that the entry was used, by its record's modification time and at most once an hour.

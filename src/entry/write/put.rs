@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::digest::{ArrayMeta, Digest, SeenFile, combine};
 use crate::entry::archive::Archive;
+use crate::entry::in_memory::Content;
 use crate::entry::info::stored_bytes;
 use crate::entry::read::find::Missing;
 use crate::entry::rules::Sharing;
@@ -42,6 +43,8 @@ pub(crate) struct Draft {
     pub(crate) sharing: Sharing,
     /// It means nothing on another machine.
     pub(crate) local: bool,
+    /// What somebody had edited where it is to be stored, before the function ran.
+    pub(crate) edited: Option<Content>,
 }
 
 impl Draft {
@@ -51,9 +54,19 @@ impl Draft {
         self.files.iter().try_for_each(SeenFile::expect_unchanged).map_err(at)
     }
 
+    /// An edit is by hand, and can't be computed again.
+    fn may_replace(&self, previous: &Record) -> bool {
+        !previous.edited || self.edited == Some(Content::of(previous))
+    }
+
     /// Sets whether the result goes to tiers now, and whether it never does.
     pub(crate) fn shared(self, sharing: Sharing, local: bool) -> Self {
         Self { sharing: if local { Sharing::No } else { sharing }, local, ..self }
+    }
+
+    /// Sets what is replaced though somebody has edited it. What is edited after the function has begun stays.
+    pub(crate) fn over(self, edited: Option<Content>) -> Self {
+        Self { edited, ..self }
     }
 
     /// Sets whether array files get names that say what they are.
@@ -64,7 +77,7 @@ impl Draft {
 
 impl Archive {
     /// Stores `value` at `site`, its arrays in this compression, and removes the files of the entry that it replaces.
-    /// On a full disk, limits make room.
+    /// On a full disk, limits make room. `None` if somebody has edited that entry since the function began: it stays.
     pub(crate) fn put(
         &self,
         site: &Site,
@@ -72,7 +85,7 @@ impl Archive {
         value: &dyn Savable,
         duration: Duration,
         compression: Compression,
-    ) -> Result<Record> {
+    ) -> Result<Option<Record>> {
         let put = || self.put_whole(site, || self.put_once(site, draft, value, duration, compression));
         match put() {
             Err(error) if is_full(&error) && self.observer.make_room() => put(),
@@ -82,17 +95,18 @@ impl Archive {
 
     /// Somebody who clears the folder meanwhile may have taken files of the entry before its record was there to say
     /// whose they are: then it is stored again.
-    pub(crate) fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Record>) -> Result<Record> {
-        let mut record = put()?;
+    pub(crate) fn put_whole(&self, site: &Site, put: impl Fn() -> Result<Option<Record>>) -> Result<Option<Record>> {
+        let mut stored = put()?;
         self.forget_removed();
         for _ in 1..TRIES {
             // What was evicted at once went with its record.
-            if self.is_whole(site, &record).is_ok() || !self.stands(site, &record) {
+            let is_torn = |record| self.is_whole(site, record).is_err() && self.stands(site, record);
+            if !stored.as_ref().is_some_and(is_torn) {
                 break;
             }
-            record = put()?;
+            stored = put()?;
         }
-        Ok(record)
+        Ok(stored)
     }
 
     fn put_once(
@@ -102,7 +116,7 @@ impl Archive {
         value: &dyn Savable,
         duration: Duration,
         compression: Compression,
-    ) -> Result<Record> {
+    ) -> Result<Option<Record>> {
         compression.check()?;
         let stem = stem_of(draft.readable, draft.function, &draft.arguments);
         let mut sink = Sink::new(self, site, compression, stem);
@@ -131,12 +145,14 @@ impl Archive {
         if draft.sharing != Sharing::No {
             self.observer.committing(site, &record, draft.sharing);
         }
-        sink.publish(&record)?;
+        if !sink.publish(&record, |previous| draft.may_replace(previous))? {
+            return Ok(None);
+        }
         if draft.sharing != Sharing::No {
             self.observer.committed(site, &record, draft.sharing);
         }
         self.keep_code(site, draft);
-        Ok(record)
+        Ok(Some(record))
     }
 
     fn publish(&self, site: &Site, record: &Record) -> Result<()> {
@@ -176,12 +192,16 @@ impl<'a> Sink<'a> {
         Self { archive, site, compression, stem, arrays: Vec::new(), adopted: Vec::new(), published: false }
     }
 
-    /// Publishes the record that names the arrays, and removes the files of the entry that it replaces.
-    pub(crate) fn publish(mut self, record: &Record) -> Result<()> {
+    /// Publishes the record that names the arrays, and removes the files of the entry that it replaces; `false` if it
+    /// `may` not replace that.
+    pub(crate) fn publish(mut self, record: &Record, may: impl FnOnce(&Record) -> bool) -> Result<bool> {
         let previous = match self.archive.find_in_open(self.site, &record.function) {
             Err(Missing::Newer(error) | Missing::OtherType(error)) => return Err(error),
             found => found.ok(),
         };
+        if previous.as_ref().is_some_and(|previous| !may(&previous.record)) {
+            return Ok(false);
+        }
         let files = record.files().map(|file| self.archive.disk.path_of(&self.site.file(file)));
         let late = planted::late("record before data", files);
         self.archive.publish(self.site, record)?;
@@ -193,7 +213,7 @@ impl<'a> Sink<'a> {
             self.archive.remove_files(self.site, &previous.record);
         }
         self.archive.observer.stored(stored_bytes(record) + record.value.len() as u64 + RECORD_LEN);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -57,7 +57,8 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
     ///
     /// The logical array is stored, with its present axes and shape. It is written to a new file and published in one
     /// step: another reader sees the old result or the new one, and arrays that map the old file keep its bytes. Of
-    /// two commits the last one wins. After a commit the array can be edited further, and committed again.
+    /// two commits the last one wins. After a commit the array can be edited further, and committed again. A computation
+    /// of the same call that began before the commit doesn't replace it.
     ///
     /// A commit takes the time of storing the array. It also publishes the array if the result was removed in the
     /// meantime.

@@ -123,6 +123,7 @@ fn the_parts_of_much_code_are_written_in_full_and_those_of_too_much_are_not() {
             files: Vec::new(),
             sharing: Sharing::No,
             local: false,
+            edited: None,
         };
         let site = Site::new(function.folder(), Key::from_digest(code));
         (0..2).for_each(|_| archive.keep_code(&site, &draft));

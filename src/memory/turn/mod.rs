@@ -9,6 +9,7 @@ pub(super) use need::NeededCall;
 use std::time::{Duration, Instant};
 
 use crate::call::request::{AnyCall, Request};
+use crate::entry::in_memory::Content;
 use crate::entry::read::find::{Found, Missing};
 use crate::entry::rules::{Mode, Sharing};
 use crate::entry::site::Site;
@@ -27,9 +28,14 @@ use crate::store::LockedKey;
 pub(crate) struct ComputeTurn {
     pub(crate) missed: MissReport,
     decision: StoreDecision,
+    /// What somebody had edited there, before the function runs.
+    edited: Option<Box<Content>>,
     /// Boxed: calls nest, and while the function runs the stack is the callers'.
     lead: Box<Lead<LockedKey>>,
 }
+
+/// Why a result isn't stored in place of an edit.
+pub(crate) const EDITED: &str = "the stored one was edited while it was computed";
 
 /// What becomes of the result.
 enum StoreDecision {
@@ -108,10 +114,15 @@ impl Engine {
             flight::FlightOutcome::Found(value) => return Waited::Found(value),
             flight::FlightOutcome::Compute(missing, lead) => (missing, lead),
         };
+        let edited = match missing {
+            Missing::Absent => None,
+            _ => self.archive.edited(site, call.function().path()).map(Box::new),
+        };
         let (missing, sharing) = match &self.tiers {
             None => (missing, Sharing::No),
             Some(tiers) => {
-                match self.ask_tiers(tiers, &Ask { call, site, fresh, is_alone: lead.is_alone() }, missing, wanted) {
+                let ask = Ask { call, site, fresh, edited: edited.as_deref().copied(), is_alone: lead.is_alone() };
+                match self.ask_tiers(tiers, &ask, missing, wanted) {
                     Ok(value) => return Waited::Found(value),
                     Err(still) => still,
                 }
@@ -125,10 +136,10 @@ impl Engine {
         };
         let answers = self.tiers.as_ref().and_then(|tiers| tiers.core().last_answers(site.key()));
         let missed = self.recorder.miss(call, site, missing).with_tier_answers(answers);
-        Waited::Turn(ComputeTurn { missed, decision, lead: Box::new(lead) })
+        Waited::Turn(ComputeTurn { missed, decision, edited, lead: Box::new(lead) })
     }
 
-    /// Stores what a call that missed has computed in `duration`, and says so.
+    /// Stores what a call that missed has computed in `duration`, and says so; `None` if an edit stays instead.
     pub(crate) fn put_computed(
         &self,
         turn: &ComputeTurn,
@@ -136,7 +147,7 @@ impl Engine {
         draft: Result<Box<(Draft, Compression)>>,
         value: &dyn Savable,
         duration: Duration,
-    ) -> Result<Record> {
+    ) -> Result<Option<Record>> {
         let mut begin = Instant::now();
         let stored = draft.and_then(|draft| {
             let (draft, compression) = &*draft;
@@ -145,10 +156,11 @@ impl Engine {
             self.archive.put(site, draft, value, duration, *compression)
         });
         match &stored {
-            Ok(record) => {
+            Ok(Some(record)) => {
                 turn.lands_empty(false);
                 self.computed(&turn.missed, duration, &Storing::Stored(site, record, begin.elapsed()));
             }
+            Ok(None) => self.computed(&turn.missed, duration, &Storing::NotStored(EDITED.into())),
             Err(error) => self.computed(&turn.missed, duration, &Storing::failed(error)),
         }
         stored
@@ -164,7 +176,9 @@ impl Memory {
         match engine.store_options(call.options()) {
             Ok(StoreOptions { compression, readable, least }) => {
                 let local = engine.is_local(call);
-                let draft = draft.map(|draft| draft.readable(readable).shared(turn.sharing(), local));
+                let draft = draft.map(|draft| {
+                    draft.readable(readable).shared(turn.sharing(), local).over(turn.edited.as_deref().copied())
+                });
                 let draft = draft.map(|draft| Box::new((draft, compression)));
                 Prepared { least, refreshes, draft }
             }

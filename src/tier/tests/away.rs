@@ -313,3 +313,25 @@ fn what_takes_long_to_be_published_is_sent_all_the_same() {
     assert_eq!(memory.flush(Duration::from_secs(60)).unwrap().left, 0);
     assert!(place.names().iter().any(|name| name.ends_with(".record")));
 }
+
+/// As a call of another process commits it: this one waits for what is fetched.
+#[test]
+fn an_edit_that_is_made_while_its_result_is_fetched_stays() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().to_owned();
+    let edit = move |request: &str, _| {
+        if request.ends_with(".npy") {
+            let mut memory = Memory::open(&path).unwrap();
+            Arc::get_mut(memory.0.as_mut().unwrap()).unwrap().apart = Some(1);
+            let mut edited = memory.mmap_mut(super::line::call(super::ELEMENTS)).unwrap();
+            edited[0] = -17.0;
+            edited.commit().unwrap();
+        }
+        Ok(())
+    };
+    let place = Flawed { objects: super::filled(), ..Flawed::new(edit) };
+    let memory = place.open(&folder, Access::ReadOnly);
+    assert_eq!(memory.eval(super::line::call(super::ELEMENTS))[0], 0.0);
+    assert!(place.count("get", ".npy") > 0);
+    assert_eq!(memory.eval(super::line::call(super::ELEMENTS))[0], -17.0);
+}
