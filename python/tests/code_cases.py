@@ -368,4 +368,79 @@ OBJECTS = [
     value("generator in a class", "import numpy as np\nclass C:\n    r = np.random.default_rng(1)\n    def m(self): return self.r.normal()\ndef f(x): return C().m()", "rng(1)", "rng(2)", "same"),
 ]
 
-ALL = SEEN + VALUES + OBJECTS + UNSEEN
+#: A local name stands for a copy by the time the copy is changed: what it was made of counts.
+COPIES = [
+    value("default that a list is made of", "def g(x, w=[1]):\n    w = list(w)\n    w.append(x)\n    return w\ndef f(x): return g(x)", "[1]", "[2]"),
+    value("tuple as default that a list is made of", "def g(x, w=(1,)):\n    w = list(w)\n    w.append(x)\n    return w\ndef f(x): return g(x)", "(1,)", "(2,)"),
+    value("number as default that an array is made of", "import numpy as np\ndef g(x, n=3):\n    n = np.zeros(n)\n    n[0] = x\n    return n\ndef f(x): return g(x)", "n=3", "n=4"),
+    value("list that another is made of", "W = [1]\ndef f(x):\n    w = W\n    w = list(w)\n    w.append(x)\n    return w", "[1]", "[2]"),
+    value("array that another is made of", "import numpy as np\nW = np.array([1.0, 2.0])\ndef f(x):\n    w = W\n    w = w / w.sum()\n    w[0] = x\n    return w", "1.0", "3.0"),
+    value("dict for want of another", "D = {'k': 1}\ndef f(x, o=None):\n    o = o or D\n    o = dict(o)\n    o['z'] = x\n    return o", "'k': 1", "'k': 2"),
+    value("entry that another dict is made of", "T = [{'k': 1}]\ndef f(x):\n    r = T[0]\n    r = {**r}\n    r['z'] = x\n    return r", "'k': 1", "'k': 2"),
+    value("attribute of an object that is copied", "import copy\nclass S:\n    def __init__(self, k): self.k = k\nS = S(1)\ndef f(x):\n    c = S\n    c = copy.copy(c)\n    k = c.k\n    c.k = x\n    return k", "S(1)", "S(2)"),
+    value("list that a comprehension adds to a copy of", "W = [1]\ndef f(x):\n    w = W\n    w = list(w)\n    [w.append(y) for y in x]\n    return w", "[1]", "[2]"),
+    value("dict of a class that an object has a copy of", "class C:\n    o = {'k': 1}\n    def __init__(self, x):\n        self.o = dict(self.o)\n        self.o.update(z=x)\n    def m(self): return self.o\ndef f(x): return C(x).m()", "'k': 1", "'k': 2"),
+    value("list of a class that a base's method copies", "class B:\n    o = []\n    def __init__(self): self.o = list(self.o)\nclass C(B):\n    o = [1]\n    def add(self, x): self.o.append(x)\ndef f(x):\n    c = C()\n    c.add(x)\n    return c.o", "[1]", "[2]"),
+    value("default of the name of a nested parameter", "def g(x, w=[1]):\n    def inner(w): w.append(x)\n    inner(list(w))\n    return w\ndef f(x): return g(x)", "[1]", "[2]"),
+    value("log by another name", "L = [1]\ndef f(x):\n    log = L\n    log.append(x)\n    return x", "[1]", "[2]", "same"),
+    value("log by another name in a loop", "L = [1]\ndef f(x):\n    log = L\n    for y in x:\n        log.append(y)\n        log = L\n    return x", "[1]", "[2]", "same"),
+    value("log by another name that grows in place", "L = [1]\ndef f(x):\n    log = L\n    log += [x]\n    log.append(x)\n    return x", "[1]", "[2]", "same"),
+    value("log that a comprehension adds to", "L = [1]\ndef f(x):\n    log = L\n    return [log.append(y) for y in x]", "[1]", "[2]", "same"),
+    value("log as a default", "def g(x, log=[1]):\n    log.append(x)\n    return x\ndef f(x): return g(x)", "[1]", "[2]", "same"),
+    value("memory of a class", "class C:\n    known = {1: 1}\n    def m(self, x):\n        self.known[x] = x\n        return x\ndef f(x): return C().m(x)", "1: 1", "1: 2", "same"),
+]
+
+_ENUM = "import enum, functools\nclass E(enum.Enum):\n    A = (1, 'x')\n"
+_LABELS = "    def __new__(cls, value, label):\n        self = object.__new__(cls)\n        self._value_, self.label = value, label\n        return self\n"
+#: What an enum has beside the values of its members.
+ENUMS = [
+    value("attribute that __new__ gives to a member", _ENUM + _LABELS + "def f(x): return E.A.label", "'x'", "'y'"),
+    value("attribute of a captured member", _ENUM + _LABELS + "M = E.A\ndef f(x): return M.label", "'x'", "'y'"),
+    value("attribute that a member is given later", _ENUM + "E.A.label = 1\ndef f(x): return E.A.label", "label = 1", "label = 2"),
+    value("number that a member is beside its value", _ENUM.replace("enum.Enum", "int, enum.Enum") + "    def __new__(cls, value, label):\n        self = int.__new__(cls, value)\n        self._value_ = label\n        return self\ndef f(x): return E.A + x", "(1,", "(2,"),
+    value("what is no member", _ENUM + "    K = enum.nonmember(1)\ndef f(x): return E.K", "nonmember(1)", "nonmember(2)"),
+    value("private dict of an enum", _ENUM + "    __labels = {1: 'a'}\n    def m(self): return self.__labels\ndef f(x): return E.A.m()", "'a'", "'b'"),
+    value("dict that an enum is given later", _ENUM + "E.labels = {1: 'a'}\ndef f(x): return E.labels", "'a'", "'b'"),
+    value("cached method of an enum", _ENUM + "    @functools.lru_cache\n    def m(self): return 1\ndef f(x): return E.A.m()", "return 1", "return 2"),
+    value("enum.property", _ENUM + "    @enum.property\n    def m(self): return 1\ndef f(x): return E.A.m", "return 1", "return 2"),
+    value("single dispatch in an enum", _ENUM + "    @functools.singledispatchmethod\n    def m(self, x): return 1\ndef f(x): return E.A.m(x)", "return 1", "return 2"),
+    value("counter of a member", _ENUM + "    def m(self):\n        self.n = getattr(self, 'n', 0) + 1\n        return 1\nE.A.n = 1\ndef f(x): return E.A.m()", "A.n = 1", "A.n = 2", "same"),
+    value("order of an enum's methods", _ENUM + "    def a(self): return 1\n    def b(self): return 2\ndef f(x): return E.A.a()", "    def a(self): return 1\n    def b(self): return 2", "    def b(self): return 2\n    def a(self): return 1", "same"),
+]
+
+#: What methods keep in their class is state, by whatever way they come to it.
+_KEEPS = "class C:\n    n, known = 0, {}\n    def m(self, x):\n        "
+KEPT = [
+    value("counter by type(self)", _KEEPS + "type(self).n += 1\n        return x\nC.n = 1\ndef f(x): return C().m(x)", "C.n = 1", "C.n = 2", "same"),
+    value("memory by type(self)", _KEEPS + "type(self).known[x] = x\n        return x\nC.known[1] = 1\ndef f(x): return C().m(x)", "[1] = 1", "[1] = 2", "same"),
+    value("memory by __class__", _KEEPS + "self.__class__.known[x] = x\n        return x\nC.known[1] = 1\ndef f(x): return C().m(x)", "[1] = 1", "[1] = 2", "same"),
+    value("counter that a subclass gets", _KEEPS + "type(self).n += 1\n        return x\nclass D(C):\n    def k(self): return 1\nD.n = 1\ndef f(x): return D().m(x)", "D.n = 1", "D.k", "same"),
+    value("setting beside a counter by type(self)", _KEEPS + "type(self).n += 1\n        return self.k\nC.k = 1\ndef f(x): return C().m(x)", "C.k = 1", "C.k = 2"),
+]
+
+#: As pydantic keeps the fields of a model.
+_MODEL = """
+class Field:
+    __module__, __slots__ = "numpy.fake", ("default", "metadata")
+    def __init__(self, default, metadata): self.default, self.metadata = default, metadata
+class Gt:
+    __module__ = "numpy.fake"
+    def __init__(self, n): self.n = n
+    def __reduce__(self): return int, (self.n,)
+class C:
+    @classmethod
+    def make(cls): return cls.__pydantic_fields__["k"].default
+C.__pydantic_fields__ = {"k": Field(default=1, metadata=[Gt(0)])}
+"""
+#: Others' names, and arguments of bases.
+NAMES = [
+    ("module named as one of Python's", {_P: "def f(x):\n    import profile\n    return profile.K", "profile.py": "K = 1"}, [("profile.py", "K = 1", "K = 2")], "changed"),
+    ("package named as one of Python's", {_P: "def f(x):\n    from test.deep import K\n    return K", "test/__init__.py": "", "test/deep.py": "K = 1"}, [("test/deep.py", "K = 1", "K = 2")], "changed"),
+    value("attribute of a partial", "import functools\ndef g(a, x): return a\np = functools.partial(g, 1)\np.k = 1\ndef f(x): return p.k", "p.k = 1", "p.k = 2"),
+    value("method of a protocol", "import typing\nclass P(typing.Protocol):\n    o: dict\n    def m(self): return 1\nclass C(P):\n    def __init__(self): self.o = {}\ndef f(x): return C().m()", "return 1", "return 2"),
+    value("default of a field of pydantic", _MODEL + "def f(x): return C.make()", "default=1", "default=2"),
+    value("limit of a field of pydantic", _MODEL + "def f(x): return C.make()", "Gt(0)", "Gt(1)"),
+    value("argument of a base", "import typing\nT = typing.TypeVar('T')\nclass B(typing.Generic[T]):\n    def m(self): return typing.get_args(type(self).__orig_bases__[0])\nclass C(B[int]): pass\ndef f(x): return C().m()", "B[int]", "B[str]"),
+]
+
+ALL = SEEN + VALUES + OBJECTS + COPIES + ENUMS + KEPT + NAMES + UNSEEN

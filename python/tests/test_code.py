@@ -13,6 +13,7 @@ import types
 
 import pytest
 from code_cases import ALL
+from ndcache._code import annotated
 from ndcache._code.body import body
 
 STATE = pathlib.Path(__file__).with_name("code_state.py")
@@ -59,6 +60,14 @@ def test_an_edit_is_seen_exactly_if_it_matters(number, outcomes):
     assert not third.startswith("failed"), third
     assert first == second, "another process, with another hash seed, sees other code"
     assert (first == third) == (ALL[number][3] == "same"), f"{first}\n{third}"
+
+
+def test_annotations_are_the_same_texts_in_workers():
+    def texts(main):
+        item = type("Item", (), {"__module__": main})
+        return annotated.of_class(type("C", (), {"__annotations__": {"items": list[item], "mp_main__": int}}))
+
+    assert texts("__main__") == texts("__mp_main__") == [("items", "list[__main__.Item]"), ("mp_main__", "int")]
 
 
 def bodies(code: types.CodeType) -> list[object]:

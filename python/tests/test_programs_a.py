@@ -417,6 +417,37 @@ print(json.dumps(f(1)))
     assert [run(tmp_path, program.format(k)) for k in (1, 2, 1, 2)] == [(2, 1), (3, 1), (2, 0), (3, 0)]
 
 
+def test_what_a_cached_helper_says_of_itself_counts_for_who_calls_it(tmp_path):
+    program = """
+K, L = {}, 0
+@memory.cache(version={}, depends=["K"])
+def g(x): return x
+class C:
+    @memory.cache(version={}, depends=["L", g])
+    def m(self, x): return x
+@memory.cache
+def f(x):
+    count()
+    return g(C().m(x))
+print(json.dumps(f(1)))
+"""
+    versions = [(1, 1, 1), (1, 1, 1), (2, 1, 1), (1, 2, 1), (1, 1, 2), (1, 1, 1)]
+    assert [run(tmp_path, program.format(*version))[1] for version in versions] == [1, 0, 1, 1, 1, 0]
+
+
+def test_cached_functions_may_depend_on_each_other(tmp_path):
+    program = """
+def h(x): return x
+g = memory.cache(h, depends=["f"])
+@memory.cache(depends=[g])
+def f(x):
+    count()
+    return g(x)
+print(json.dumps(f(1)))
+"""
+    assert [run(tmp_path, program) for _ in range(2)] == [(1, 1), (1, 0)]
+
+
 def test_a_pickled_function_keeps_its_path(tmp_path):
     program = """
 import pickle, cloudpickle

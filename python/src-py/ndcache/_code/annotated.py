@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 #: What isn't the same in all processes: addresses, and the name by which workers know a script.
-_PASSING = re.compile(r" at 0x[0-9a-f]+|(?<=\b__)mp_(?=main__\.)")
+_PASSING = re.compile(r" at 0x[0-9a-f]+|(?<=\b__)mp_(?=main__\b)")
 #: Names of what reads the annotations of functions.
 READERS = frozenset({"__annotations__", "annotation", "get_annotations", "get_type_hints", "getfullargspec"})
 
@@ -31,6 +31,12 @@ def of_function(value: Any) -> list[tuple[str, str]]:
         own = []
     inner = value.__dict__.get("__wrapped__")
     return own + (of_function(inner) if inner is not value else [])
+
+
+def of_bases(value: type) -> list[str]:
+    """Returns the bases of a class as they are written, with their arguments: ``Table[Row]``."""
+    written = value.__dict__.get("__orig_bases__", ())
+    return [text for _, text in _texts(dict(enumerate(written)))]
 
 
 def _texts(annotations: Any) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ _CODE: tuple[type, ...] = (
     types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, type, functools.partial,
     types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
     staticmethod, classmethod, property, functools.cached_property, functools.singledispatchmethod,
-    functools.partialmethod,
+    functools.partialmethod, types.DynamicClassAttribute,
 )  # fmt: skip
 _DESCRIPTORS = (types.MethodWrapperType, types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
 #: What holds elements, or attributes and nothing else.
@@ -202,7 +202,9 @@ def _is_atom(item: Any) -> bool:
 
 def _is_plain(item: Any) -> bool:
     """Returns whether an atom is of the type itself; an instance of a user's subclass has a state of its own."""
-    return not hasattr(item, "__dict__") or isinstance(item, (datetime.tzinfo, re.Pattern)) or is_one_of(item, ("pathlib", "PurePath"))
+    if not hasattr(item, "__dict__") or isinstance(item, re.Pattern) or is_one_of(item, ("pathlib", "PurePath")):
+        return True
+    return isinstance(item, datetime.tzinfo) and kind_of_class(type(item)) != "user"
 
 
 def _is_scalar_of_library(item: Any) -> bool:

@@ -38,6 +38,9 @@ _BY_NAME = frozenset({"import_module", "__import__"})
 # Methods that run where a class is made; those of a metaclass, too.
 _MAKES_CLASSES = frozenset({"__init_subclass__", "__set_name__"})
 _OF_METACLASS = frozenset({"__new__", "__init__", "__prepare__"})
+# What pydantic makes of the values of a model's fields.
+_OF_FIELDS = ("default", "default_factory", "metadata", "alias", "validation_alias", "validate_default", "frozen", "discriminator")
+_OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 _METHODS = (FunctionType, staticmethod, classmethod, property, functools.cached_property)
 
 
@@ -170,9 +173,12 @@ def note_changes(graph: Graph) -> None:
     for value, found, names in graph.changes:
         inputs = read if id(value) in graph.makers else frozenset()
         _note(graph, names, found, is_called(graph.entry_names.get(id(value), value.__name__), value), inputs)
+    kept = _kept_in_instances(graph)
     for owner, name, value, found, is_of_class in graph.methods:
         inputs = read if id(value) in graph.makers else frozenset()
-        _note_class_changes(graph, owner, value, found, is_of_class, is_called(name, value), inputs)
+        _note_class_stores(graph, owner, value, found, is_of_class, is_called(name, value), inputs)
+        own = {name for cls, names in kept if not is_of_class and cls in owner.__mro__ for name in names}
+        _note_class_changes(graph, owner, value, found, is_called(name, value), inputs | own)
 
 
 def tell_of_entries(graph: Graph, is_alone: bool) -> None:
@@ -204,13 +210,14 @@ def _note(graph: Graph, names: chains.Names, found: Reach, is_called: bool, inpu
 
 def defaults(graph: Graph, value: FunctionType, reader: str, found: Reach) -> Any:
     """Returns the edges to the defaults of a function's parameters; one that the function changes is state."""
-    changed = {chain.name for chain, _ in found.mutated if chain.kind == "param" and not chain.attributes}
+    changes = [(chain.name, method) for chain, method in found.mutated if chain.kind == "param" and not chain.attributes]
     code = value.__code__
     positional = value.__defaults__ or ()
     first = code.co_argcount - len(positional)
     pairs = list(zip(code.co_varnames[first : code.co_argcount], positional))
     pairs += sorted((value.__kwdefaults__ or {}).items())
     _guard_keyword_defaults(graph, value)
+    changed = {name for name, item in pairs if any(name == of and _is_changed(item, method) for of, method in changes)}
     return [
         (name, ("changed",) if name in changed else graph.capture(item, f"{reader}({name}=)", boxed(item), reader, strict=True))
         for name, item in pairs
@@ -236,8 +243,12 @@ def cls(graph: Graph, value: type, part: Part) -> None:
         part.content.append(("metaclass", graph.code_edge(type(value), "metaclass", boxed(type(value)), part.name)))
     _add_methods(graph, value)
     for name, item in _entries(value):
-        part.content.append((name, _entry(graph, entries, value, name, item, part)))
+        # What reached code stores may be there or not yet.
+        if not graph.is_skipped(("slot", value, name)):
+            part.content.append((name, _entry(graph, entries, value, name, item, part)))
     part.content.append(("annotations", annotated.of_class(value)))
+    if written := annotated.of_bases(value):
+        part.content.append(("bases", written))
     if settings := _field_settings(graph, value, part):
         part.content.append(("fields", settings))
 
@@ -246,7 +257,22 @@ def _field_settings(graph: Graph, value: type, part: Part) -> list[Any]:
     """Returns the edges to what the user has said of a dataclass's fields beside their types and defaults."""
     fields = value.__dict__.get("__dataclass_fields__") or {}
     said = [(name, tuple(field.metadata.items())) for name, field in fields.items() if getattr(field, "metadata", None)]
-    return [(name, graph.capture(items, f"{value.__qualname__}.{name}.metadata", boxed(items), part.name)) for name, items in said]
+    edges = [(name, graph.capture(items, f"{value.__qualname__}.{name}.metadata", boxed(items), part.name)) for name, items in said]
+    return edges + _fields_of_models(graph, value, part)
+
+
+def _fields_of_models(graph: Graph, value: type, part: Part) -> list[Any]:
+    """Returns the edges to the defaults and limits of a pydantic model's fields, which are no entries of the class."""
+    edges = []
+    for kept in ("__pydantic_fields__", "__private_attributes__"):
+        fields = value.__dict__.get(kept)
+        for name, field in sorted(fields.items()) if type(fields) is dict else ():
+            for key in _OF_FIELDS:
+                if (item := captured.attribute(field, key)) is not None:
+                    graph.guard("attr", field, key, item)
+                    text = f"{value.__qualname__}.{name}.{key}"
+                    edges.append((name, key, graph.capture(item, text, ("attr", field, key), part.name, silent=True)))
+    return edges
 
 
 def read_annotations(graph: Graph) -> list[Any]:
@@ -257,11 +283,23 @@ def read_annotations(graph: Graph) -> list[Any]:
 
 
 def _entries(value: type) -> list[tuple[str, Any]]:
-    """Returns what counts of a class by name: a class that cloudpickle brought has other places for its entries."""
+    """Returns what counts of a class by name: a class that cloudpickle brought has other places for its entries.
+
+    The members of an enum come first, in their order.
+    """
     entries = [(name, item) for name, item in list(value.__dict__.items()) if name not in _BOOKKEEPING]
+    members: list[tuple[str, Any]] = []
     if issubclass(value, Enum):
-        return [(name, item) for name, item in entries if isinstance(item, (*_METHODS, value)) and not name.startswith("_generate_")]
-    return sorted(((name, item) for name, item in entries if not _is_seeded(name, item)), key=lambda entry: entry[0])
+        members = [(name, item) for name, item in entries if isinstance(item, value)]
+        entries = [(name, item) for name, item in entries if not isinstance(item, value) and not _is_of_enums(name, item)]
+    others = [(name, item) for name, item in entries if not _is_seeded(name, item)]
+    return members + sorted(others, key=lambda entry: entry[0])
+
+
+def _is_of_enums(name: str, item: Any) -> bool:
+    """Returns whether `EnumType` keeps an entry for itself; what it has made of the user's texts are the members."""
+    is_sunder = name[:1] == name[-1:] == "_" and name[:2] != "__"
+    return (is_sunder and not isinstance(item, _METHODS)) or name.startswith("_generate_")
 
 
 def _is_seeded(name: str, item: Any) -> bool:
@@ -271,14 +309,11 @@ def _is_seeded(name: str, item: Any) -> bool:
 
 def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: Part) -> Any:
     slot = ("slot", entries, name)
-    if graph.is_skipped((slot[0], owner, name)):
-        return ("stored", name)
     graph.guard_slot(slot, item)
     graph.entry_names[id(getattr(item, "__func__", item))] = name
     text, is_dunder = f"{owner.__qualname__}.{name}", name.startswith("__") and name.endswith("__")
     if isinstance(item, Enum) and isinstance(item, owner):
-        value = item._value_
-        return ("member", graph.capture(value, text, boxed(value), part.name, silent=True))
+        return ("member", _member(graph, item, text, part))
     is_librarys = hasattr(type(item), "__get__") and origin.kind_of_class(type(item)) != "user"
     if (is_dunder or is_librarys) and captured.way_of(item) is Way.UNKNOWN:
         return graph.framework_edge(item, text, part.name, is_dunder)
@@ -286,6 +321,33 @@ def _entry(graph: Graph, entries: Any, owner: type, name: str, item: Any, part: 
     edge = graph.capture(item, text, slot, part.name, silent=True)
     graph.entries += [(name, told) for told in graph.uncounted[before:] if told.reason != CHANGED]
     return edge
+
+
+def _member(graph: Graph, item: Enum, text: str, part: Part) -> list[Any]:
+    """Returns the edges to the value of a member of an enum, to what it is beside that, and to its attributes."""
+    kind = next((kind for kind in (int, str, bytes, float) if isinstance(item, kind)), None)
+    held = [item._value_] if kind is None else [item._value_, kind.__getnewargs__(item)]
+    edges = [graph.capture(value, text, boxed(value), part.name, silent=True) for value in held]
+    entries, kept = vars(item), _OF_MEMBERS | _set_by_methods(type(item))
+    for name, value in sorted(entries.items()):
+        slot = ("slot", entries, name)
+        if name not in kept and not graph.is_skipped(slot):
+            graph.guard_slot(slot, value)
+            edges.append((name, graph.capture(value, f"{text}.{name}", slot, part.name, silent=True)))
+    return edges
+
+
+def _set_by_methods(owner: type) -> set[str]:
+    """Returns the attributes that methods of a class set in their object, beside the one that makes it: counters."""
+    methods = [item for name, item in list(vars(owner).items()) if isinstance(item, FunctionType) and name != "__init__"]
+    return set().union(*(_stored_in_first(method.__code__) for method in methods))
+
+
+def _stored_in_first(code: types.CodeType) -> set[str]:
+    """Returns the attributes that code sets in its first parameter."""
+    first = code.co_varnames[:1]
+    found = reach_of(code).stored
+    return {chain.attributes[0] for chain in found if chain.kind == "param" and chain.name in first and len(chain.attributes) == 1}
 
 
 def _add_methods(graph: Graph, owner: type) -> None:
@@ -299,22 +361,45 @@ def _add_methods(graph: Graph, owner: type) -> None:
         graph.methods.append((owner, name, method, reach_of(method.__code__), isinstance(item, classmethod) or name in _MAKES_CLASSES))
 
 
-def _note_class_changes(graph: Graph, owner: type, method: FunctionType, found: Reach, is_of_class: bool, is_called: bool, inputs: AbstractSet[str]) -> None:
-    """Notes the entries of a class that a method of it stores to through ``cls``, or changes through ``self``."""
+def _kept_in_instances(graph: Graph) -> list[tuple[type, set[str]]]:
+    """Returns for each class the names that its methods store to in ``self``: it is a copy that they change by these."""
+    methods = [(owner, method) for owner, _, method, _, is_of_class in graph.methods if not is_of_class]
+    return [(owner, _stored_in_first(method.__code__)) for owner, method in methods]
+
+
+def _note_class_stores(graph: Graph, owner: type, method: FunctionType, found: Reach, is_of_class: bool, is_called: bool, inputs: AbstractSet[str]) -> None:
+    """Notes the entries of a class that a method of it stores to through ``cls``."""
     first = method.__code__.co_varnames[0]
     for chain in found.stored:
         name = _stored_in_class(chain, first, is_of_class)
         if name and name not in inputs and (is_called or chain in found.read):
-            graph.stored.slots[(id(owner), name)] = owner
+            heirs = {cls for cls, *_ in graph.methods if owner in cls.__mro__}
+            graph.stored.slots.update({(id(cls), name): cls for cls in (owner, *heirs)})
+
+
+def _note_class_changes(graph: Graph, owner: type, method: FunctionType, found: Reach, is_called: bool, inputs: AbstractSet[str]) -> None:
+    """Notes the entries of a class that a method of it changes through ``cls`` or ``self``."""
+    first = method.__code__.co_varnames[0]
     for chain, kind in found.mutated:
-        if chain.kind == "param" and chain.name == first and len(chain.attributes) == 1 and (is_called or kind in _ADDS):
-            changed = owner.__dict__.get(chain.attributes[0], MISSING)
-            if chain.attributes[0] not in inputs and _is_changed(changed, kind):
-                graph.stored.objects[id(changed)] = changed
+        name = _changed_in_class(chain, first, inputs)
+        changed = owner.__dict__.get(name, MISSING) if name and (is_called or kind in _ADDS) else MISSING
+        if _is_changed(changed, kind):
+            graph.stored.objects[id(changed)] = changed
+
+
+def _changed_in_class(chain: Chain, first: str, inputs: AbstractSet[str]) -> str | None:
+    """Returns the name of what is changed by ``self.known``, ``cls.known`` or ``type(self).known``."""
+    if chain.kind != "param" or chain.name != first:
+        return None
+    if len(chain.attributes) == 1 and chain.attributes[0] not in inputs:
+        return chain.attributes[0]
+    return chain.attributes[1] if len(chain.attributes) == 2 and chain.attributes[0] == "__class__" else None
 
 
 def _is_changed(value: Any, method: str | None) -> bool:
-    return value is not MISSING and not captured.is_code(value) and captured.is_changed_by(value, method)
+    if value is MISSING or captured.is_code(value) or captured.is_immutable(value):
+        return False
+    return captured.is_changed_by(value, method)
 
 
 def _stored_in_class(chain: Chain, first: str, is_of_class: bool) -> str | None:

@@ -117,6 +117,8 @@ class Graph:
         self._queue: deque[tuple[Any, Part]] = deque()
         self._guarded: set[tuple[Any, ...]] = set()
         self._dynamic_of: dict[tuple[str, int, Any], str] = {}
+        #: Cached functions that have said what they depend on.
+        self._heard: dict[int, Any] = {}
         self._rests: dict[int, tuple[objects.Rest, Any]] = {}
 
     # -- parts
@@ -299,7 +301,7 @@ class Graph:
             return ("method", self.code_edge(value.__func__, name, slot, reader), of)
         if isinstance(value, (staticmethod, classmethod)):
             return (type(value).__name__, self.capture(value.__func__, name, boxed(value.__func__), reader, silent=True))
-        if isinstance(value, property):
+        if isinstance(value, (property, types.DynamicClassAttribute)):
             return ("property", [self._optional(f, name, reader) for f in (value.fget, value.fset, value.fdel)])
         if isinstance(value, (functools.partial, functools.partialmethod)):
             return self._partial_edge(value, name, reader)
@@ -323,7 +325,18 @@ class Graph:
             self.guard("slot", settings, key, item)
         edges += self._slots_of_wrapper(value, attribute, name, reader)
         edges += filter(None, [self._annotations(value, inner)])
+        edges += self._said_of_cached(value, name, reader)
         return ("wrapper", self.external(value), edges, self.capture(inner, name, boxed(inner), reader, silent=True))
+
+    def _said_of_cached(self, value: Any, name: str, reader: str) -> list[Any]:
+        """Returns the edges to what a cached function says that it depends on: who calls it depends on that, too."""
+        resolver = getattr(value, "_resolver", None) if captured.is_own(value) else None
+        if resolver is None or id(value) in self._heard:
+            return []
+        self._heard[id(value)] = value
+        version = resolver.version
+        said = [] if version is None else [("version", self.capture(version, f"{name}.version", boxed(version), reader, strict=True))]
+        return said + resolver.dependencies(self, reader)
 
     def _annotations(self, wrapper: Any, inner: Any) -> Any:
         """Returns the annotations of what an installed package's decorator wraps: they may be what it checks."""
@@ -400,7 +413,20 @@ class Graph:
             (key, self.capture(item, f"{name}.keywords[{key!r}]", boxed(item), reader, strict=True))
             for key, item in sorted(value.keywords.items())
         ]
-        return ("partial", function, arguments, keywords)
+        return ("partial", function, arguments, keywords, self._attached(value, name, reader))
+
+    def _attached(self, value: Any, name: str, reader: str) -> list[Any]:
+        """Returns the edges to the attributes that the user has given to a partial function."""
+        entries = vars(value) if isinstance(value, functools.partial) else {}
+        if isinstance(value, functools.partial):
+            self.guard("len", entries, len(entries))
+        edges = []
+        for key, item in sorted(entries.items()):
+            slot: Slot = ("slot", entries, key)
+            if not key.startswith("__") and not self.is_skipped(slot):
+                self.guard_slot(slot, item)
+                edges.append((key, self.capture(item, f"{name}.{key}", slot, reader, silent=True)))
+        return edges
 
     def _class_edge(self, cls: type) -> Any:
         if origin.kind_of_class(cls) == "user" and self.follow:

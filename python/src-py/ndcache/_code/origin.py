@@ -87,12 +87,13 @@ def kind_of_name(module: str) -> str:
     if isinstance(loaded, ModuleType):
         return kind_of_module(loaded)
     top = module.partition(".")[0]
-    if top in sys.stdlib_module_names:
-        return "stdlib"
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError, AttributeError):
         spec = None
+    # A file of the user's may have the name of a module of Python: `profile.py`, `code.py`.
+    if top in sys.stdlib_module_names and (spec is None or not spec.has_location or spec.origin == "frozen"):
+        return "stdlib"
     if spec is None:
         return "absent"
     folders = [os.path.join(folder, "") for folder in spec.submodule_search_locations or ()]

@@ -2,6 +2,9 @@
 
 A linear pass over the instructions keeps a stack of symbols, as the interpreter keeps a stack of values. Where it loses
 track, a symbol becomes unknown: then a name counts as used as a whole, never as unused.
+
+A local name is read as all that it ever stands for. What is changed by it is only what it stands for at that place: after
+``w = TABLE`` and ``w = w.copy()`` it is a copy that ``w[0] = 1`` changes.
 """
 
 from __future__ import annotations
@@ -52,9 +55,10 @@ class Chain:
 
 @dataclass(eq=False)
 class Symbol:
-    """A value on the stack that is known by name; the chains are alternatives."""
+    """A value on the stack that is known by name; the chains are alternatives. ``now`` are those that it may be here."""
 
     chains: tuple[Chain, ...]
+    now: tuple[Chain, ...]
 
 
 @dataclass(eq=False)
@@ -83,7 +87,7 @@ def reach(code: CodeType) -> Reach:
     """Returns what the code reaches by name, in the order of its instructions."""
     found = Reach()
     names = {name: (Chain("free", name),) for name in code.co_freevars}
-    _scan_nested(code, names, found)
+    _scan_nested(code, names, names, found, False)
     return found
 
 
@@ -92,32 +96,44 @@ def _parameters(code: CodeType) -> list[str]:
     return list(code.co_varnames[:count])
 
 
-def _scan_nested(code: CodeType, outer: dict[str, tuple[Chain, ...]], found: Reach) -> None:
-    names = dict(outer)
-    for parameter in _parameters(code):
-        names[parameter] = (Chain("param", parameter),)
+_Names = dict[str, tuple[Chain, ...]]
+
+
+def _scan_nested(code: CodeType, outer: _Names, now: _Names, found: Reach, is_nested: bool) -> None:
+    # Parameters of nested functions are their own, whatever their names.
+    parameters = {name: () if is_nested else (Chain("param", name),) for name in _parameters(code)}
+    names, now = {**outer, **parameters}, {**now, **parameters}
     # Twice: a loop may read a local name before the instruction that binds it.
-    _Scan(code, names, Reach()).run()
-    _Scan(code, names, found).run()
+    first = _Scan(code, names, now, Reach(), {})
+    first.run()
+    scan = _Scan(code, names, now, found, first.now_at)
+    scan.run()
     found.names.update(code.co_names)
     found.names.update(text for text in code.co_consts if isinstance(text, str) and text.isidentifier())
-    inner = {name: chains for name, chains in names.items() if name in code.co_cellvars or name in code.co_freevars}
+    cells = {*code.co_cellvars, *code.co_freevars}
+    inner, inner_now = ({name: chains for name, chains in of.items() if name in cells} for of in (names, scan.shared))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            _scan_nested(constant, inner, found)
+            _scan_nested(constant, inner, inner_now, found, True)
 
 
 class _Scan:
     """One pass over the instructions of one code object."""
 
-    def __init__(self, code: CodeType, names: dict[str, tuple[Chain, ...]], found: Reach) -> None:
+    def __init__(self, code: CodeType, names: _Names, now: _Names, found: Reach, now_at: dict[int, _Names]) -> None:
         self.code = code
         self.names = names
+        #: What the names stand for here, where jumps lead to, and in nested functions that hold them.
+        self.now = dict(now)
+        self.now_at = now_at
+        self.shared: _Names = {}
         self.found = found
         self.stack: list[Symbol | Constant | None] = []
         self.symbols: dict[Symbol, None] = {}
         self.at_target: dict[int, list[Symbol | Constant | None]] = {}
         self.is_dead = False
+        #: What a call that was prepared gives: Python 3.11 does so by an instruction of its own.
+        self.type_of: Symbol | None = None
 
     def run(self) -> None:
         for instruction in dis.get_instructions(self.code):
@@ -129,6 +145,7 @@ class _Scan:
     def _step(self, instruction: dis.Instruction) -> None:
         if self.is_dead or instruction.is_jump_target:
             self.stack = list(self.at_target.get(instruction.offset, [] if self.is_dead else self.stack))
+            self._arrive(instruction.offset)
             self.is_dead = False
         name = instruction.opname
         if instruction.opcode in _JUMPS:
@@ -151,18 +168,29 @@ class _Scan:
     def _push(self, *values: Symbol | Constant | None) -> None:
         self.stack.extend(values)
 
-    def _symbol(self, chains: tuple[Chain, ...]) -> Symbol | None:
+    def _symbol(self, chains: tuple[Chain, ...], now: tuple[Chain, ...] | None = None) -> Symbol | None:
         if not chains:
             return None
-        symbol = Symbol(chains)
+        symbol = Symbol(chains, chains if now is None else now)
         self.symbols[symbol] = None
         return symbol
+
+    def _of_name(self, name: str) -> Symbol | None:
+        return self._symbol(self.names.get(name, ()), self.now.get(name, ()))
 
     def _jump(self, instruction: dis.Instruction) -> None:
         taken = list(self.stack)
         _apply(taken, _effect(instruction, True), False)
         self.at_target.setdefault(instruction.argval, taken)
+        _join(self.now_at.setdefault(instruction.argval, {}), self.now)
         _apply(self.stack, _effect(instruction, False), False)
+
+    def _arrive(self, offset: int) -> None:
+        """Takes what the names stand for where jumps lead to. Where an exception does, they may stand for anything."""
+        if self.is_dead:
+            self.now = dict(self.now_at.get(offset, self.names))
+        else:
+            _join(self.now, self.now_at.get(offset, {}))
 
     def _generic(self, instruction: dis.Instruction) -> None:
         effect = _effect(instruction, None)
@@ -182,14 +210,15 @@ class _Scan:
 
     def _load_name(self, instruction: dis.Instruction) -> None:
         name = instruction.argval
-        self._push(self._symbol(self.names.get(name) or (Chain("global", name),)))
+        chains = self.names.get(name) or (Chain("global", name),)
+        self._push(self._symbol(chains, self.now.get(name, chains)))
 
     def _load_from_dict_or_globals(self, instruction: dis.Instruction) -> None:
         self._pop()
         self._load_name(instruction)
 
     def _load_deref(self, instruction: dis.Instruction) -> None:
-        self._push(self._symbol(self.names.get(instruction.argval, ())))
+        self._push(self._of_name(instruction.argval))
 
     _load_classderef = _load_deref
 
@@ -198,6 +227,11 @@ class _Scan:
         self._load_deref(instruction)
 
     def _load_closure(self, instruction: dis.Instruction) -> None:
+        self._share(instruction.argval)
+
+    def _share(self, name: str) -> None:
+        """Gives a local name to a nested function, where it stands for what is bound to it later, too."""
+        _join(self.shared, {name: self.now.get(name, ())})
         self._push(None)
 
     def _load_const(self, instruction: dis.Instruction) -> None:
@@ -207,14 +241,16 @@ class _Scan:
 
     def _load_names(self, instruction: dis.Instruction) -> None:
         for name in _names(instruction):
-            is_cell = name in self.code.co_cellvars or name in self.code.co_freevars
-            self._push(None if is_cell else self._symbol(self.names.get(name, ())))
+            if name in self.code.co_cellvars or name in self.code.co_freevars:
+                self._share(name)
+            else:
+                self._push(self._of_name(name))
 
     def _store_names(self, instruction: dis.Instruction) -> None:
         names = _names(instruction)
         if instruction.opname == "STORE_FAST_LOAD_FAST":
             self._bind(names[0])
-            self._push(self._symbol(self.names.get(names[1], ())))
+            self._push(self._of_name(names[1]))
             return
         for name in names:
             self._bind(name)
@@ -222,6 +258,9 @@ class _Scan:
     def _bind(self, name: str) -> None:
         """Binds a local name: from here on it stands for what was stored, too."""
         value = self._pop()
+        self.now[name] = value.now if isinstance(value, Symbol) else ()
+        if name in self.shared:
+            _join(self.shared, {name: self.now[name]})
         if isinstance(value, Symbol):
             self.symbols.pop(value, None)
             self.found.bound.update(dict.fromkeys(chain for chain in value.chains if chain.kind != "param"))
@@ -259,11 +298,11 @@ class _Scan:
         self.symbols.pop(value, None)
         if attribute in MUTATORS:
             self._mark_mutated(value, attribute)
-        return self._symbol(tuple(chain.then(attribute) for chain in value.chains))
+        return self._symbol(_then(value.chains, attribute), _then(value.now, attribute))
 
     def _mark_mutated(self, value: Symbol | Constant | None, method: str | None = None) -> None:
         if isinstance(value, Symbol):
-            for chain in value.chains:
+            for chain in value.now:
                 self.found.mutated.setdefault((chain.base(), method))
 
     def _load_attr(self, instruction: dis.Instruction) -> None:
@@ -279,8 +318,9 @@ class _Scan:
         if isinstance(value, Symbol):
             self.symbols.pop(value, None)
             self._mark_mutated(value)
-            for chain in value.chains:
+            for chain in value.now:
                 self.found.stored.setdefault(chain.then(instruction.argval).base())
+            for chain in value.chains:
                 if chain.attributes:
                     self.found.uses.setdefault(chain.base())
         self._pop()
@@ -293,13 +333,17 @@ class _Scan:
     def _binary_subscr(self, _instruction: dis.Instruction) -> None:
         self._pop()
         container = self._pop()
-        chains = tuple(chain.then(ELEMENT) for chain in container.chains) if isinstance(container, Symbol) else ()
-        self._push(Symbol(chains) if chains else None)
+        is_known = isinstance(container, Symbol) and container.chains
+        self._push(Symbol(_then(container.chains, ELEMENT), _then(container.now, ELEMENT)) if is_known else None)
 
     def _binary_op(self, instruction: dis.Instruction) -> None:
         if instruction.argrepr == "[]":
             return self._binary_subscr(instruction)
-        return self._generic(instruction)
+        self._pop()
+        left = self._pop()
+        # `w += 1` may change the object in place.
+        is_same = isinstance(left, Symbol) and instruction.argrepr.endswith("=")
+        return self._push(Symbol(left.chains, left.now) if is_same else None)
 
     def _store_subscr(self, _instruction: dis.Instruction) -> None:
         self._pop()
@@ -316,6 +360,27 @@ class _Scan:
         self._mark_mutated(self._pop())
         self._pop()
 
+    def _precall(self, instruction: dis.Instruction) -> None:
+        self.type_of = self._type_of(instruction)
+        self._generic(instruction)
+
+    def _call(self, instruction: dis.Instruction) -> None:
+        found, self.type_of = self.type_of or self._type_of(instruction), None
+        self._generic(instruction)
+        if found is not None:
+            self.stack[-1] = found
+
+    def _type_of(self, instruction: dis.Instruction) -> Symbol | None:
+        """Returns ``self.__class__`` for ``type(self)``, before the call."""
+        depth = 3 if _NULL_ABOVE else 2
+        if instruction.arg != 1 or len(self.stack) < depth:
+            return None
+        callee, argument = self.stack[-depth], self.stack[-1]
+        if not isinstance(argument, Symbol) or not isinstance(callee, Symbol) or callee.chains != (Chain("global", "type"),):
+            return None
+        chains, now = (tuple(chain for chain in of if chain.kind == "param") for of in (argument.chains, argument.now))
+        return self._symbol(_then(chains, "__class__"), _then(now, "__class__"))
+
     def _import_name(self, instruction: dis.Instruction) -> None:
         names, level = self._pop(), self._pop()
         is_from = bool(isinstance(names, Constant) and names.value)
@@ -326,7 +391,7 @@ class _Scan:
         module = self.stack[-1] if self.stack else None
         if isinstance(module, Symbol):
             self.symbols.pop(module, None)
-            self._push(self._symbol(tuple(chain.then(instruction.argval) for chain in module.chains)))
+            self._push(self._symbol(_then(module.chains, instruction.argval), _then(module.now, instruction.argval)))
         else:
             self._push(None)
 
@@ -340,6 +405,17 @@ class _Scan:
             self.stack[-1], self.stack[-depth] = self.stack[-depth], self.stack[-1]
         else:
             self.stack.clear()
+
+
+def _then(chains: tuple[Chain, ...], attribute: str) -> tuple[Chain, ...]:
+    return tuple(chain.then(attribute) for chain in chains)
+
+
+def _join(names: _Names, more: _Names) -> None:
+    """Lets the names stand for more."""
+    for name, chains in more.items():
+        known = names.get(name, ())
+        names[name] = known + tuple(chain for chain in chains if chain not in known)
 
 
 def _names(instruction: dis.Instruction) -> tuple[str, ...]:

@@ -114,8 +114,7 @@ class Resolver:
         self._examine(graph, root)
         if self.version is not None:
             graph.part("version", "value").content.append(_core.digest_value(self.version))
-        for number, item in enumerate(self.depends):
-            self._depend(graph, root, number, item)
+        root.content += self.dependencies(graph, self.path)
         graph.run(follow.function, follow.cls, follow.module)
         self._add_patches(graph, root)
         follow.note_changes(graph)
@@ -147,16 +146,20 @@ class Resolver:
             call = getattr(type(function), "__call__")
             root.content.append(graph.code_edge(call, "__call__", boxed(call), self.path))
 
-    def _depend(self, graph: Graph, root: Part, number: int, item: Any) -> None:
+    def dependencies(self, graph: Graph, reader: str) -> list[Any]:
+        """Returns the edges to what ``depends`` names."""
+        return [("depends", self._depend(graph, reader, number, item)) for number, item in enumerate(self.depends)]
+
+    def _depend(self, graph: Graph, reader: str, number: int, item: Any) -> Any:
         if isinstance(item, str):
             name, slot, value = item, *self._named(item)
             graph.guard_slot(slot, value)
         else:
             name, slot, value = getattr(item, "__name__", f"depends[{number}]"), boxed(item), item
-        edge = graph.capture(value, str(name), slot, self.path, strict=True)
+        edge = graph.capture(value, str(name), slot, reader, strict=True)
         if edge[0] == "uncounted":
             raise ValueError(f"`depends` names `{name}`, of type {type(value).__qualname__}, whose value has no digest")
-        root.content.append(("depends", edge))
+        return edge
 
     def _named(self, text: str) -> tuple[Any, Any]:
         """Returns the slot and the value of a name in ``depends``, as the function sees it."""
