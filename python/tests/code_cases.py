@@ -420,6 +420,7 @@ KEPT = [
 
 #: As pydantic keeps the fields of a model.
 _MODEL = """
+import os
 class Field:
     __module__, __slots__ = "numpy.fake", ("default", "metadata")
     def __init__(self, default, metadata): self.default, self.metadata = default, metadata
@@ -431,6 +432,7 @@ class C:
     @classmethod
     def make(cls): return cls.__pydantic_fields__["k"].default
 C.__pydantic_fields__ = {"k": Field(default=1, metadata=[Gt(0)])}
+C.__pydantic_core_schema__ = {"ref": os.getpid(), "class": Gt, "schema": Field(os.getpid(), [])}
 """
 #: Others' names, and arguments of bases.
 NAMES = [

@@ -38,6 +38,8 @@ _BY_NAME = frozenset({"import_module", "__import__"})
 # Methods that run where a class is made; those of a metaclass, too.
 _MAKES_CLASSES = frozenset({"__init_subclass__", "__set_name__"})
 _OF_METACLASS = frozenset({"__new__", "__init__", "__prepare__"})
+# What follows from the fields and methods of a model, with addresses in it.
+_OF_PYDANTIC = "__pydantic_"
 # What pydantic makes of the values of a model's fields.
 _OF_FIELDS = ("default", "default_factory", "metadata", "alias", "validation_alias", "validate_default", "frozen", "discriminator")
 _OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
@@ -292,7 +294,7 @@ def _entries(value: type) -> list[tuple[str, Any]]:
     if issubclass(value, Enum):
         members = [(name, item) for name, item in entries if isinstance(item, value)]
         entries = [(name, item) for name, item in entries if not isinstance(item, value) and not _is_of_enums(name, item)]
-    others = [(name, item) for name, item in entries if not _is_seeded(name, item)]
+    others = [(name, item) for name, item in entries if not _is_seeded(name, item) and not name.startswith(_OF_PYDANTIC)]
     return members + sorted(others, key=lambda entry: entry[0])
 
 
