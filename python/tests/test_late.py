@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import time
 import warnings
 
@@ -29,6 +30,20 @@ def test_an_argument_of_any_size_that_changes_has_no_result(memory):
     assert not bump.check_call_in_cache(np.zeros(LARGE), 0)
     again = np.zeros(LARGE)
     assert bump(again, 0) == 1.0 and again[-1] == 1.0
+
+
+def test_an_argument_that_has_no_digest_any_more_has_changed(memory):
+    class Box:
+        pass
+
+    @memory.cache
+    def close(box):
+        box.lock = threading.Lock()
+        return 1
+
+    with pytest.warns(ndcache.CacheWarning, match="has changed its argument `box`"):
+        assert close(Box()) == 1
+    assert not close.check_call_in_cache(Box())
 
 
 def test_where_it_takes_little_beside_the_computation_all_of_a_large_argument_is_looked_at(memory):

@@ -435,6 +435,35 @@ print(json.dumps(f(1)))
     assert [run(tmp_path, program.format(*version))[1] for version in versions] == [1, 0, 1, 1, 1, 0]
 
 
+def test_what_a_cached_property_computes_is_no_change_of_an_argument(tmp_path):
+    program = """
+import functools
+class C:
+    def __init__(self, k): self.k = k
+    @functools.cached_property
+    def double(self): return self.k * 2
+class Empty:
+    @functools.cached_property
+    def double(self): return 7
+class Held:
+    def __init__(self, held): self.held, self.n = held, 0
+@memory.cache
+def f(c):
+    count()
+    return c.double
+@memory.cache
+def g(h, n):
+    count()
+    h.n += n
+    return h.held[0].double
+warnings.simplefilter("ignore")
+print(json.dumps([f(C(1)), f(C(1)), f(C(2)), f(Empty()), f(Empty()), g(Held([C(3)]), 0), g(Held([C(3)]), 1)]))
+"""
+    assert run(tmp_path, program) == ([2, 2, 4, 7, 7, 6, 6], 5)
+    # The last one has changed its argument.
+    assert run(tmp_path, program) == ([2, 2, 4, 7, 7, 6, 6], 1)
+
+
 def test_cached_functions_may_depend_on_each_other(tmp_path):
     program = """
 def h(x): return x

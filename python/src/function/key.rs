@@ -15,7 +15,7 @@ use super::run::is_exit;
 use super::validation;
 use crate::files::HeldFile;
 use crate::memory::raised;
-use crate::walk::{Claims, Unkeyable, digest_of, sample_of, short_text, try_digest_of};
+use crate::walk::{Claims, Unkeyable, digest_of, digest_without_cached, sample_of, short_text, try_digest_of};
 
 /// Arguments of at most so many bytes are digested again after the computation, however short it was.
 const CHECKED: u64 = 64 << 20;
@@ -67,11 +67,14 @@ impl<'py> Counted<'py> {
         !(self.by_key || is_immutable(&self.value))
     }
 
+    /// What has no digest any more isn't what it was. A cached property that is computed meanwhile changes nothing: it
+    /// follows from what was there before.
     fn is_changed(&self, whole: bool) -> bool {
         if whole {
-            return digest_of(&self.value, false).is_ok_and(|now| now != self.digest);
+            let was = Some(self.digest);
+            return digest_of(&self.value, false).ok() != was && digest_without_cached(&self.value).ok() != was;
         }
-        self.sample.is_some_and(|was| sample_of(&self.value).is_ok_and(|now| now != was))
+        self.sample.is_some_and(|was| sample_of(&self.value).ok() != Some(was))
     }
 }
 

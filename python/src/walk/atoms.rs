@@ -3,7 +3,7 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple, PyType};
 
 use super::stream::{LONG, digest_of_parts, tag};
 use super::walker::{Part, PartName, Parts, Stop, Walker};
@@ -246,15 +246,28 @@ impl<'py> Walker<'py> {
         self.begin_unordered(value, start, items, 1)
     }
 
+    /// The attributes of an object that count, by name: all but what cached properties have left, where these don't.
+    pub(super) fn counting(
+        &self,
+        class: &Bound<'py, PyType>,
+        attributes: &Bound<'py, PyDict>,
+    ) -> PyResult<Attributes<'py>> {
+        let mut counting = Vec::with_capacity(attributes.len());
+        for (name, value) in attributes.iter() {
+            let text = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok().map(str::to_owned));
+            if !self.uncached || !is_cached(class, &name)? {
+                counting.push((text, name, value));
+            }
+        }
+        Ok(counting)
+    }
+
     /// Feeds the attributes of an object: sorted by name, as functions don't see their order.
     pub(super) fn attributes(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Stop> {
         let start = self.stream.len();
         self.stream.begin("py:attributes");
-        let mut named = Vec::with_capacity(dict.len());
-        for (name, value) in dict.iter() {
-            let text = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok().map(str::to_owned));
-            named.push((text, name, value));
-        }
+        let class = self.class_begun().unwrap_or_else(|| dict.get_type());
+        let mut named = self.counting(&class, dict)?;
         if named.iter().all(|(text, ..)| text.is_some()) {
             named.sort_by(|(a, ..), (b, ..)| a.cmp(b));
         }
@@ -265,6 +278,16 @@ impl<'py> Walker<'py> {
         let parts = parts.collect();
         self.begin(dict.as_any(), start, Parts::Several(parts), PartName::Attribute, false)
     }
+}
+
+/// Attributes, each with its name as text.
+pub(super) type Attributes<'py> = Vec<(Option<String>, Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
+/// Whether an attribute of this name is what a cached property of the class has computed.
+fn is_cached(class: &Bound<'_, PyType>, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Ok(name) = name.cast::<PyString>() else { return Ok(false) };
+    let kind = class.py().import("functools")?.getattr("cached_property")?;
+    class.getattr_opt(name).ok().flatten().map_or(Ok(false), |held| held.is_instance(&kind))
 }
 
 /// Keys and values in turn, as they are now.

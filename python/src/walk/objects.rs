@@ -418,6 +418,10 @@ impl<'py> Walker<'py> {
         let state = item(2)?;
         let sees_order = class.as_any().getattr_opt("__setstate__")?.is_some() || !item(5)?.is_none();
         let state = match state.cast_into::<PyDict>() {
+            // An object has no state as long as it has no attributes.
+            Ok(dict) if self.uncached && self.counting(class, &dict)?.is_empty() => {
+                Part::Value(py.None().into_bound(py))
+            }
             Ok(dict) if !sees_order => Part::Attributes(dict),
             Ok(dict) => Part::Value(dict.into_any()),
             Err(error) => Part::Value(error.into_inner()),

@@ -6,7 +6,7 @@ use ndcache::Digest;
 use ndcache::dynamic::Array;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRecursionError, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::Unkeyable;
 use super::stream::{LONG, Stream};
@@ -52,7 +52,12 @@ pub(crate) fn digest_of(value: &Bound<'_, PyAny>, unordered: bool) -> PyResult<D
 
 /// [`digest_of`], which adds to `claims` the arrays that only a record vouches for.
 pub(crate) fn try_digest_of(value: &Bound<'_, PyAny>, unordered: bool, claims: &mut Claims) -> PyResult<Digest> {
-    python::guarded(|| walk(value, [unordered, false], claims))
+    python::guarded(|| walk(value, Manner { unordered, ..Manner::default() }, claims))
+}
+
+/// [`digest_of`], in which no attribute counts that a `functools.cached_property` has left in its object.
+pub(crate) fn digest_without_cached(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
+    python::guarded(|| walk(value, Manner { uncached: true, ..Manner::default() }, &mut Claims::default()))
 }
 
 /// The digest of a sample of `value`: of blocks that are spread over its long arrays, and of all else.
@@ -60,18 +65,29 @@ pub(crate) fn try_digest_of(value: &Bound<'_, PyAny>, unordered: bool, claims: &
 /// # Errors
 /// Raises as [`digest_of`] does.
 pub(crate) fn sample_of(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
-    python::guarded(|| walk(value, [false, true], &mut Claims::default()))
+    python::guarded(|| walk(value, Manner { sampling: true, ..Manner::default() }, &mut Claims::default()))
 }
 
-fn walk(value: &Bound<'_, PyAny>, [unordered, sampling]: [bool; 2], claims: &mut Claims) -> PyResult<Digest> {
-    let mut walker = Walker { sampling, ..Walker::new(value.py(), unordered, false) };
+/// What of a value counts.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    /// The order of dicts doesn't.
+    unordered: bool,
+    /// Of long arrays some blocks do alone.
+    sampling: bool,
+    /// What cached properties have left in their objects doesn't.
+    uncached: bool,
+}
+
+fn walk(value: &Bound<'_, PyAny>, manner: Manner, claims: &mut Claims) -> PyResult<Digest> {
+    let mut walker = Walker::new(value.py(), manner, false);
     match walker.run(value) {
         Ok(digest) => {
             claims.add(walker);
             Ok(digest)
         }
         Err(Stop::Cycle) => {
-            let mut walker = Walker { sampling, ..Walker::new(value.py(), unordered, true) };
+            let mut walker = Walker::new(value.py(), manner, true);
             let digest = walker.run(value).map_err(|stop| walker.raised(stop))?;
             claims.add(walker);
             Ok(digest)
@@ -168,8 +184,8 @@ pub(super) struct Walker<'py> {
     pub(super) py: Python<'py>,
     pub(super) stream: Stream,
     pub(super) unordered: bool,
-    /// Of long arrays some blocks count alone.
     pub(super) sampling: bool,
+    pub(super) uncached: bool,
     pub(super) claims: Claims,
     frames: Vec<Frame<'py>>,
     /// Digests of values that count by it, and have ended.
@@ -189,12 +205,14 @@ pub(super) struct Walker<'py> {
 }
 
 impl<'py> Walker<'py> {
-    fn new(py: Python<'py>, unordered: bool, cyclic: bool) -> Self {
+    fn new(py: Python<'py>, manner: Manner, cyclic: bool) -> Self {
+        let Manner { unordered, sampling, uncached } = manner;
         Self {
             py,
             stream: Stream::default(),
             unordered,
-            sampling: false,
+            sampling,
+            uncached,
             claims: Claims::default(),
             frames: Vec::new(),
             known: HashMap::new(),
@@ -345,7 +363,8 @@ impl<'py> Walker<'py> {
     fn in_some_order(&self, parts: Vec<Bound<'py, PyAny>>, size: usize) -> Result<Vec<Bound<'py, PyAny>>, Stop> {
         let mut groups = Vec::new();
         for group in parts.chunks(size) {
-            let mut walker = Walker::new(self.py, self.unordered, false);
+            let manner = Manner { unordered: self.unordered, uncached: self.uncached, ..Manner::default() };
+            let mut walker = Walker::new(self.py, manner, false);
             walker.deepest = 3;
             let tuple = PyTuple::new(self.py, group)?;
             groups.push((walker.run(tuple.as_any())?, group.to_vec()));
@@ -381,6 +400,11 @@ impl<'py> Walker<'py> {
                 self.kept.push(frame.owner);
             }
         }
+    }
+
+    /// The class of the value that has begun last.
+    pub(super) fn class_begun(&self) -> Option<Bound<'py, PyType>> {
+        self.frames.last().map(|frame| frame.owner.get_type())
     }
 
     /// Keeps what a map knows by its address.
