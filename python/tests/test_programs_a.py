@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 
-
 HEAD = """
 import json, os, sys, warnings
 from ndcache import Memory
@@ -459,9 +458,8 @@ def g(h, n):
 warnings.simplefilter("ignore")
 print(json.dumps([f(C(1)), f(C(1)), f(C(2)), f(Empty()), f(Empty()), g(Held([C(3)]), 0), g(Held([C(3)]), 1)]))
 """
-    assert run(tmp_path, program) == ([2, 2, 4, 7, 7, 6, 6], 5)
-    # The last one has changed its argument.
-    assert run(tmp_path, program) == ([2, 2, 4, 7, 7, 6, 6], 1)
+    # The last one changes its argument, and so isn't stored.
+    assert [run(tmp_path, program) for _ in range(2)] == [([2, 2, 4, 7, 7, 6, 6], 5), ([2, 2, 4, 7, 7, 6, 6], 1)]
 
 
 def test_cached_functions_may_depend_on_each_other(tmp_path):
