@@ -51,6 +51,27 @@ fn a_read_only_memory_hits_and_computes_and_writes_nothing() {
     assert_eq!(snapshot(folder.path()), before);
 }
 
+#[test]
+fn a_read_only_memory_without_a_folder_computes_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nothing was restored");
+    let open = || Memory::builder(&path).mode(Mode::ReadOnly).open();
+    let warned = warnings(|| {
+        let memory = open().unwrap();
+        assert_eq!((memory.mode(), memory.eval(outer::call(3000))), (Mode::Off, 1500.0));
+    });
+    assert!(!path.exists());
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains(path.to_str().unwrap()), "{warned:?}");
+    // What is there and no folder is somebody's mistake.
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(open().unwrap_err().kind(), ErrorKind::Io);
+    std::fs::remove_file(&path).unwrap();
+    Memory::open(&path).unwrap().eval(outer::call(3000));
+    let memory = open().unwrap();
+    assert_eq!((memory.mode(), memory.eval(outer::call(3000)), memory.stats().hits()), (Mode::ReadOnly, 1500.0, 1));
+}
+
 const WRITES: &str = "write,pwrite64,writev,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,utimensat,chmod,\
                       fchmod,fchmodat,fallocate,ftruncate,link,linkat,symlink,symlinkat,fcntl,flock,openat,openat2";
 

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::entry::rules::{MapPolicy, Mode};
 use crate::entry::write::put::Draft;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{NO_FOLDER, FlightOutcome, Flights, Lead, Look, Need};
+use crate::flight::{FlightOutcome, Flights, Lead, Look, NO_FOLDER, Need};
 use crate::key::{Function, Key, KeyStream, Types, changes};
 use crate::memory::eval::{Computed, changed_argument, unstored};
 use crate::memory::{Engine, Memory};

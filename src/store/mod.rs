@@ -37,6 +37,7 @@ pub(crate) use home::expanded;
 pub(crate) use lock::{AnnouncedWaits, LockedKey, Locks};
 pub(crate) use medium::{Medium, is_on_network};
 pub(crate) use name::nonce;
+pub(crate) use root::is_missing;
 #[cfg(test)]
 pub(crate) use system::between::set_between;
 pub use system::limited::LimitedFile;

@@ -1,6 +1,5 @@
 //! How the settings of a memory are chosen, and how it is opened.
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,8 @@ use crate::folder::limits::{EvictPolicy, Limits};
 use crate::memory::settings::{Settings, Validation};
 use crate::memory::{Engine, Memory};
 use crate::payload::Compression;
-use crate::store::{Disk, Durability, expanded};
+use crate::stats::printer::Printer;
+use crate::store::{Disk, Durability, expanded, is_missing};
 use crate::tier::Tier;
 
 /// The settings of a memory before it is opened, made by [`Memory::builder`].
@@ -29,7 +29,7 @@ use crate::tier::Tier;
 #[derive(Clone)]
 #[must_use = "a memory is opened by `open()`"]
 pub struct MemoryBuilder {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     environment: bool,
     pub(crate) settings: Settings,
 }
@@ -418,7 +418,8 @@ impl MemoryBuilder {
     /// `~bob/x`, is an error. If the folder is deleted while the memory is open, it is created again for the next stored
     /// result; if it is moved, the memory follows it.
     ///
-    /// A folder that can't be written to opens as `ReadOnly`, with a warning.
+    /// A folder that can't be written to opens as `ReadOnly`, with a warning. One that doesn't exist isn't created for
+    /// `ReadOnly`: the memory is `Off`, with a warning.
     ///
     /// # Errors
     ///
@@ -440,7 +441,13 @@ impl MemoryBuilder {
         }
         let folder = expanded(&self.folder, "cache folder")?;
         let disk = match self.settings.mode {
-            Mode::ReadOnly => Disk::open_read_only(&folder)?,
+            Mode::ReadOnly => match Disk::open_read_only(&folder) {
+                Err(error) if is_missing(&error) => {
+                    let folder = folder.into_owned();
+                    return Ok(self.without(&folder));
+                }
+                disk => disk?,
+            },
             _ => Disk::open(&folder)?,
         };
         let is_denied = !disk.writable() && self.settings.mode != Mode::ReadOnly;
@@ -455,40 +462,20 @@ impl MemoryBuilder {
         Ok(Memory(Some(Arc::new(engine)), None))
     }
 
+    /// A memory for a folder that isn't there and may not be made: of a run, say, for which no cache was restored.
+    fn without(mut self, folder: &Path) -> Memory {
+        let what =
+            format!("cache folder `{}` doesn't exist, and isn't made for reading: nothing is cached", folder.display());
+        tracing::warn!("{what}");
+        Printer::new(self.settings.verbose).warn(&what);
+        self.settings.mode = Mode::Off;
+        Memory(None, Some(Arc::new(self.settings)))
+    }
+
     /// A memory with these settings in a folder that is open.
     pub(crate) fn open_disk(self, disk: Disk) -> Memory {
         Memory(Some(Arc::new(Engine::new(disk, self.settings))), None)
     }
-
-    fn read_environment(&mut self) -> Result<()> {
-        if let Some(folder) = env::var_os("NDCACHE_DIR").filter(|folder| !folder.is_empty()) {
-            self.folder = folder.into();
-        }
-        if let Some(mode) = env::var_os("NDCACHE_MODE").filter(|mode| !mode.is_empty()) {
-            let mode: Mode = mode.to_string_lossy().parse().map_err(|error: Error| error.at("`NDCACHE_MODE`"))?;
-            self.settings.mode = self.settings.mode.max(mode);
-        }
-        self.read_remote()
-    }
-
-    /// Tiers that the environment names come behind those of the builder.
-    fn read_remote(&mut self) -> Result<()> {
-        self.settings.tiers.extend(Tier::from_env()?);
-        if let Some(wait) = text_of("NDCACHE_REMOTE_WAIT") {
-            let seconds = wait.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            let wrong = || {
-                let wait = wait.escape_debug();
-                Error::invalid(format!("`NDCACHE_REMOTE_WAIT` is `{wait}`, expected a number of seconds"))
-            };
-            self.settings.tier_wait = seconds.ok_or_else(wrong)?;
-        }
-        Ok(())
-    }
-}
-
-/// What an environment variable says; an empty one says nothing.
-fn text_of(variable: &str) -> Option<String> {
-    env::var_os(variable).map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
 }
 
 /// Names the folder and the mode that was asked for.

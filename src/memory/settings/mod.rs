@@ -1,9 +1,10 @@
 //! The settings of the folder, and of one function.
 //!
-//! * `values`: the settings, with their defaults; `builder`: how they are set; `store_options`: what they come to for one
-//!   result.
+//! * `values`: the settings, with their defaults; `builder`: how they are set, `environment`: what the environment
+//!   says of them; `store_options`: what they come to for one result.
 
 mod builder;
+mod environment;
 pub(crate) mod store_options;
 mod values;
 
