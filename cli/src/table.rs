@@ -105,11 +105,13 @@ impl Table {
         if !self.is_begun {
             self.is_begun = true;
             let head: Vec<String> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
-            let line = self.line(&head, &widths);
+            let line = self.line(&head, &widths, &[]);
             out.line(out.styled(Style::Head, &line))?;
         }
         let rows = std::mem::take(&mut self.rows);
-        rows.iter().try_for_each(|row| out.line(self.line(row, &widths)))
+        let cut = self.list.filter(|list| widths[*list] < self.widths[*list]);
+        let same = cut.map(|list| same_in_all(rows.iter().map(|row| row[list].as_str()))).unwrap_or_default();
+        rows.iter().try_for_each(|row| out.line(self.line(row, &widths, &same)))
     }
 
     /// The widths with which the table is so wide at most, as far as its columns give way; a hidden one has none.
@@ -137,14 +139,15 @@ impl Table {
         widths
     }
 
-    fn line(&self, row: &[String], widths: &[usize]) -> String {
+    /// A row; `same` is of the column of lists.
+    fn line(&self, row: &[String], widths: &[usize], same: &[bool]) -> String {
         let mut line = String::with_capacity(widths.iter().sum::<usize>() + 2 * widths.len());
         for (at, ((cell, &most), (_, align))) in row.iter().zip(widths).zip(&self.head).enumerate() {
             if most == 0 {
                 continue;
             }
             let cell = match Some(at) {
-                column if column == self.list => cut_list(cell, most),
+                column if column == self.list => cut_list(cell, most, same),
                 column if column == self.path => cut_front(cell, most),
                 _ => cut(cell, most),
             };
@@ -189,29 +192,45 @@ fn cut_front(text: &str, most: usize) -> Cow<'_, str> {
 /// The narrowest that an item of a list is cut to.
 const ITEM: usize = 6;
 
-/// What is left of an array where there is no room at all.
+/// What is left of an item that tells few calls apart where there is no room at all.
 const NAME: usize = 2;
 
+/// Which items are the same in all lists, by their places; none where all are, as in a table of one row.
+fn same_in_all<'a>(mut lists: impl Iterator<Item = &'a str>) -> Vec<bool> {
+    let first = lists.next().map(items).unwrap_or_default();
+    let mut same = vec![true; first.len()];
+    for list in lists {
+        let list = items(list);
+        for (at, same) in same.iter_mut().enumerate() {
+            *same &= list.get(at) == first.get(at);
+        }
+    }
+    if same.iter().all(|same| *same) { Vec::new() } else { same }
+}
+
 /// A list, `sigma=1.5, name="a, b"`, that is so wide at most: its widest items are cut, so that each has its beginning.
-fn cut_list(text: &str, room: usize) -> Cow<'_, str> {
+/// Items that are the `same` in all rows are cut first.
+fn cut_list<'a>(text: &'a str, room: usize, same: &[bool]) -> Cow<'a, str> {
     if width(text) <= room {
         return text.into();
     }
-    let items: Vec<(&str, usize)> = items(text).into_iter().map(|item| (item, width(item))).collect();
     // The shape of an array tells few calls apart, and so is cut before any number is.
-    let most = |item: &str, (arrays, others)| if item.contains('[') { arrays } else { others };
+    let tells_little = |at: usize, item: &str| same.get(at) == Some(&true) || item.contains('[');
+    let items: Vec<(&str, usize, bool)> =
+        items(text).into_iter().enumerate().map(|(at, item)| (item, width(item), tells_little(at, item))).collect();
+    let most = |tells_little, (few, others)| if tells_little { few } else { others };
     let fits = |limits: &(usize, usize)| {
-        let wide = items.iter().map(|&(item, wide)| wide.min(most(item, *limits))).sum::<usize>();
+        let wide = items.iter().map(|&(_, wide, little)| wide.min(most(little, *limits))).sum::<usize>();
         wide + 2 * (items.len() - 1) <= room
     };
-    let arrays = (ITEM..room).rev().map(|most| (most, room));
-    let all = (ITEM..room).rev().map(|most| (ITEM, most));
-    // A name alone says that there is one.
+    let few = (ITEM..room).rev().map(|most| (most, room));
+    let all = (2 * ITEM..room).rev().map(|most| (ITEM, most));
+    // A name alone says that there is one, and leaves more of the others.
     let names = (ITEM..room).rev().map(|most| (NAME, most));
-    match arrays.chain(all).chain(names).find(fits) {
+    match few.chain(all).chain(names).find(fits) {
         None => cut(text, room),
         Some(limits) => {
-            let cut: Vec<_> = items.iter().map(|&(item, _)| cut(item, most(item, limits))).collect();
+            let cut: Vec<_> = items.iter().map(|&(item, _, little)| cut(item, most(little, limits))).collect();
             cut.join(", ").into()
         }
     }
@@ -251,14 +270,27 @@ mod tests {
     #[test]
     fn a_list_is_cut_where_it_is_widest() {
         let list = "features=float64[4096], alpha=0.7531380753138075, order=2";
-        assert_eq!(cut_list(list, 80), list);
-        assert_eq!(cut_list(list, 40), "featu…, alpha=0.75313807531380…, order=2");
-        assert_eq!(cut_list("a=\"x, y\", b=[1, 2], c=3", 23), "a=\"x, y\", b=[1, 2], c=3");
+        assert_eq!(cut_list(list, 80, &[]), list);
+        assert_eq!(cut_list(list, 40, &[]), "featu…, alpha=0.75313807531380…, order=2");
+        assert_eq!(cut_list("a=\"x, y\", b=[1, 2], c=3", 23, &[]), "a=\"x, y\", b=[1, 2], c=3");
         assert_eq!(items("a=\"x, y\", b=[1, 2], c={d: 3, e: 4}, f='g, h'").len(), 4);
-        assert_eq!(cut_list("aaaaaaaa, bbbbbbbb, cccccccc", 12), "aaaaaaaa, b…", "there is room for no more");
+        assert_eq!(cut_list("aaaaaaaa, bbbbbbbb, cccccccc", 12, &[]), "aaaaaaaa, b…", "there is room for no more");
         for room in 8..60 {
-            assert!(width(&cut_list(list, room)) <= room, "{room}");
+            assert!(width(&cut_list(list, room, &[])) <= room, "{room}");
         }
+    }
+
+    #[test]
+    fn of_a_list_what_is_the_same_everywhere_is_cut_first() {
+        let lists = ["x=float64[9], alpha=0.070707, order=2", "x=float64[9], alpha=0.9, order=2"];
+        let same = same_in_all(lists.into_iter());
+        assert_eq!(same, [true, false, true]);
+        assert_eq!(cut_list(lists[0], 30, &same), "x=flo…, alpha=0.070707, order…");
+        assert_eq!(cut_list(lists[0], 26, &same), "x…, alpha=0.070707, o…");
+        assert_eq!(cut_list(lists[0], 20, &same), "x…, alpha=0.070…, o…");
+        assert_eq!(cut_list(lists[1], 26, &same), "x=flo…, alpha=0.9, order…");
+        assert_eq!(same_in_all(lists[..1].iter().copied()), [false; 0], "of one row nothing is cut first");
+        assert_eq!(same_in_all(["a=1, b=2", "a=1"].into_iter()), [true, false]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use crate::store::files::walk::OpenFolder;
 use crate::store::name::BlobName;
 use crate::store::system::at;
 use crate::store::system::stat::Stat;
+use rustix::buffer::spare_capacity;
 use rustix::fd::AsFd;
 use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{self, Read};
 
 /// A blob that was read whole.
 #[derive(Clone, Debug)]
@@ -68,24 +68,19 @@ impl Disk {
 }
 
 /// Reads `len` bytes, and one more if the file has grown. Allocates no more than that, and reports what it can't get.
-fn read_up_to(mut file: &File, len: u64) -> rustix::io::Result<Vec<u8>> {
+fn read_up_to(file: &File, len: u64) -> rustix::io::Result<Vec<u8>> {
     let len = usize::try_from(len).map_err(|_| Errno::NOMEM)?;
     let size = len.checked_add(1).ok_or(Errno::NOMEM)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| Errno::NOMEM)?;
-    bytes.resize(size, 0);
-    let mut filled = 0;
-    while filled < size {
-        match file.read(&mut bytes[filled..]) {
+    while bytes.len() < size {
+        match rustix::io::read(file, spare_capacity(&mut bytes)) {
             Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
-        }
-        if filled == len {
-            break; // a regular file's short read is its end
+            // A regular file's short read is its end.
+            Ok(_) if bytes.len() == len => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
         }
     }
-    bytes.truncate(filled);
     Ok(bytes)
 }
