@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use crate::cache;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::filter::Filter;
 use crate::out::Out;
 use crate::text::{Alike, closest, listed, nanoseconds, rfc3339, safe, safe_json, short};
 
@@ -110,24 +111,42 @@ fn key_of_file(path: &str) -> Outcome<String> {
     }
 }
 
-/// All entries that can be read; what can't is handed to `bad`.
-pub(crate) fn all(memory: &Memory, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
-    let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
-    memory.entries().filter_map(keep).collect()
-}
-
-/// The entries of a function that is named by its path or by the end of it.
-///
-/// # Errors
-/// Returns a failure when there is none, or several, which it lists.
-pub(crate) fn of_function(memory: &Memory, name: &str, bad: &mut dyn FnMut(String)) -> Outcome<Vec<Entry>> {
-    Ok(of_path(memory, &function(memory, name)?, bad))
-}
-
 /// The entries of the function with this path.
 pub(crate) fn of_path(memory: &Memory, function: &str, bad: &mut dyn FnMut(String)) -> Vec<Entry> {
     let keep = |entry: ndcache::Result<Entry>| entry.map_err(|error| bad(error.to_string())).ok();
     memory.entries_named(function).filter_map(keep).collect()
+}
+
+/// Hands over the entries that are meant, one after the other: those that are named, or those of a function, or of all,
+/// that a filter takes. There may be more than memory holds.
+///
+/// # Errors
+/// Returns a failure when one that is named isn't there, when there is no such function, when a condition can't be met,
+/// and the one of `take`.
+pub(crate) fn chosen<T>(
+    memory: &Memory,
+    named: &[String],
+    of: Option<&str>,
+    filter: &mut Filter,
+    out: &mut Out,
+    take: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> Outcome<T>,
+) -> Outcome<T> {
+    if !named.is_empty() {
+        let found = named.iter().map(|id| find(memory, id)).collect::<Outcome<Vec<_>>>()?;
+        return take(&mut found.into_iter());
+    }
+    let path = of.map(|name| function(memory, name)).transpose()?;
+    let entries: Box<dyn Iterator<Item = ndcache::Result<Entry>>> = match &path {
+        Some(path) => Box::new(memory.entries_named(path)),
+        None => Box::new(memory.entries()),
+    };
+    let mut bad = 0;
+    let readable = entries.filter_map(|entry| entry.map_err(|_| bad += 1).ok());
+    let taken = take(&mut readable.filter(|entry| filter.takes(entry)))?;
+    filter.check()?;
+    // Whether they would be meant nobody knows.
+    out.unread(bad);
+    Ok(taken)
 }
 
 /// The path of a function that is named by it or by the end of it.

@@ -4,13 +4,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ndcache::Entry;
 use ndcache::inspect::Argument;
-use ndcache::{Entry, Memory};
 
 use crate::args::Selection;
-use crate::entry::{all, find, of_function};
 use crate::exit::{Failure, Outcome};
-use crate::out::Out;
 use crate::text::{closest, listed, now, parse_duration, safe};
 
 /// Conditions that all have to hold.
@@ -378,32 +376,6 @@ fn is_array(text: &str) -> bool {
     let shape = rest.split_once(']').map_or("", |(shape, _)| shape);
     let is_shape = rest.contains(']') && shape.chars().all(|char| char.is_ascii_digit() || matches!(char, ',' | ' '));
     is_shape && !dtype.is_empty() && dtype.chars().all(|char| char.is_ascii_alphanumeric() || matches!(char, '_' | '.'))
-}
-
-/// The entries that are meant: those that are named, or those of a function, or of all, that a filter takes.
-///
-/// # Errors
-/// Returns a failure when one that is named isn't there, when there is no such function, and when a condition can't be
-/// met.
-pub(crate) fn chosen(
-    memory: &Memory,
-    named: &[String],
-    function: Option<&str>,
-    filter: &mut Filter,
-    out: &mut Out,
-) -> Outcome<Vec<Entry>> {
-    if !named.is_empty() {
-        return named.iter().map(|id| find(memory, id)).collect();
-    }
-    let mut bad = 0;
-    let mut entries = match function {
-        Some(function) => of_function(memory, function, &mut |_| bad += 1)?,
-        None => all(memory, &mut |_| bad += 1),
-    };
-    filter.apply(&mut entries)?;
-    // Whether they would be meant nobody knows.
-    out.unread(bad);
-    Ok(entries)
 }
 
 #[cfg(test)]

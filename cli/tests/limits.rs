@@ -1,7 +1,7 @@
 //! What is held however large a cache is: time, with room, and the rows and bytes of a report.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,6 +111,37 @@ fn lines_come_while_most_entries_are_unread() {
     assert!(before < stored / 2, "{before} bytes of {stored} were read for the first lines");
     assert_eq!(lines.map_while(Result::ok).count() as u64, ENTRIES - 1);
     assert!(child.wait().expect("its end").success());
+}
+
+/// The most memory that a command has taken for itself, in bytes; asked while it waits with a long document that nobody
+/// reads, and so before it is done.
+fn memory_taken(arguments: &[&str]) -> u64 {
+    let mut command = MANY.command();
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the program runs");
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut [0; 64]).expect("the document begins");
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("Linux");
+    let kibibytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        line.trim_end_matches("kB").trim().parse::<u64>().expect("a number")
+    };
+    io::copy(&mut stdout, &mut io::sink()).expect("the rest of it");
+    assert!(child.wait().expect("its end").success(), "{arguments:?}");
+    // The program's own pages are shared, and there are many in a debug build.
+    (kibibytes("VmHWM:") - kibibytes("RssFile:")) << 10
+}
+
+#[test]
+fn what_selects_all_entries_takes_less_than_a_kibibyte_for_each() {
+    for arguments in [
+        &["export", "--older", "0d", "--json", "-o", "all.tar"][..],
+        &["rm", "--older", "0d", "--dry-run", "--json"],
+        &["gc", "--max-items", "0", "--dry-run", "--json"],
+    ] {
+        let (taken, most) = (memory_taken(arguments), (8 << 20) + (ENTRIES << 10));
+        assert!(taken <= most, "{arguments:?} took {taken} bytes, expected at most {most}");
+    }
 }
 
 #[test]

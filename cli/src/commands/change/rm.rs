@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::args::Rm;
 use crate::cache;
 use crate::commands::change::removal::{Consent, agreed, carry_out};
+use crate::entry::chosen;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::filter::{Filter, chosen};
+use crate::filter::Filter;
 use crate::out::Out;
 use crate::text::size;
 
@@ -22,15 +23,15 @@ pub(crate) fn run(args: &Rm, out: &mut Out) -> Outcome {
     }
     let memory = if args.dry_run { cache::for_reading(out)? } else { cache::for_writing(out)? };
     let consent = Consent { dry_run: args.dry_run, yes: args.yes };
-    let chosen = chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out);
-    let entries = match (chosen, args.entries.as_slice()) {
+    let plan = chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out, |entries| {
+        Ok(memory.plan_removal(entries)?)
+    });
+    match (plan, args.entries.as_slice()) {
         (Err(Failure::WithMessage { exit: Exit::Found, message }), [id]) => {
-            return damaged(&memory, id, &message, consent, out);
+            damaged(&memory, id, &message, consent, out)
         }
-        (entries, _) => entries?,
-    };
-    let plan = memory.plan_removal(entries)?;
-    carry_out(&memory, &plan, consent, out)
+        (plan, _) => carry_out(&memory, &plan?, consent, out),
+    }
 }
 
 /// Removes an entry whose record can't be read, by its whole key; `message` says why it can't.

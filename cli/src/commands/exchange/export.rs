@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use ndcache::{Entry, Key, Memory};
 use serde_json::json;
 
 use crate::args::Export;
 use crate::commands::exchange::archive::CODE;
-use crate::entry::open_for;
+use crate::entry::{chosen, open_for};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::filter::{self, Filter};
+use crate::filter::Filter;
 use crate::interrupt::Unfinished;
-use crate::out::Out;
+use crate::out::{Out, item_text};
 use crate::text::{entries, rfc3339, safe, size};
 
 /// How often an entry is read that is replaced meanwhile.
@@ -28,27 +29,49 @@ pub(crate) fn run(args: &Export, out: &mut Out) -> Outcome {
         return Err(Failure::usage(format!("which entries are to be exported? {what}")));
     }
     let memory = open_for(out, args.entries.first().map_or("", String::as_str))?;
-    let entries = filter::chosen(&memory, &args.entries, args.function.as_deref(), &mut filter, out)?;
-    if entries.is_empty() {
+    let (named, function) = (&args.entries, args.function.as_deref());
+    let chosen = chosen(&memory, named, function, &mut filter, out, |entries| match args.lineage {
+        true => Chosen::of(memory.with_lineage(entries)?, args),
+        false => Chosen::of(entries, args),
+    })?;
+    if chosen.0.is_empty() {
         return Err(Failure::found("no entry is selected, and nothing was written"));
     }
-    let chosen = with_lineage(&memory, args, entries)?;
     match (&args.npy, &args.output) {
-        (Some(npy), _) => export_npy(&chosen, npy, out),
-        (None, Some(output)) => export_tar(&memory, args, chosen, output, out),
+        (Some(npy), _) => export_npy(&memory, &chosen, npy, out),
+        (None, Some(output)) => export_tar(&memory, args, &chosen, output, out),
         (None, None) => Err(Failure::usage("expected `-o` with a name for the archive, or `--npy`")),
     }
 }
 
-/// The entries by their keys, and what went into them if that is wanted.
-fn with_lineage(memory: &Memory, args: &Export, entries: Vec<Entry>) -> Outcome<BTreeMap<Key, Entry>> {
-    let entries = if args.lineage { memory.with_lineage(entries)? } else { entries };
-    let chosen: BTreeMap<Key, Entry> = entries.into_iter().map(|entry| (entry.key(), entry)).collect();
-    if let Some(entry) = chosen.values().find(|entry| entry.holds_pickle() && !args.with_pickles) {
-        let key = entry.key();
-        return Err(Failure::usage(format!("entry {key} holds an object that Python pickled: say `--with-pickles`")));
+/// The keys of the entries, and the paths of their functions. There may be very many: each is read again once it is
+/// packed.
+struct Chosen(BTreeMap<Key, Arc<str>>);
+
+impl Chosen {
+    /// # Errors
+    /// Returns a failure when one of them holds what Python pickled, unless that is wanted.
+    fn of(entries: impl IntoIterator<Item = Entry>, args: &Export) -> Outcome<Self> {
+        let (mut chosen, mut functions) = (BTreeMap::new(), BTreeSet::<Arc<str>>::new());
+        for entry in entries {
+            let key = entry.key();
+            if entry.holds_pickle() && !args.with_pickles {
+                return Err(Failure::usage(format!(
+                    "entry {key} holds an object that Python pickled: say `--with-pickles`"
+                )));
+            }
+            let function = functions.get(entry.function()).cloned().unwrap_or_else(|| entry.function().into());
+            functions.insert(Arc::clone(&function));
+            chosen.insert(key, function);
+        }
+        Ok(Self(chosen))
     }
-    Ok(chosen)
+}
+
+/// One of those that were chosen, as it is by now.
+fn read(memory: &Memory, key: Key, function: &str) -> Outcome<Entry> {
+    let entry = memory.entry_by_id((function, key))?;
+    entry.ok_or_else(|| Failure::found(format!("entry {key} was removed meanwhile")))
 }
 
 /// A file that wasn't there; removed again unless it is finished.
@@ -95,10 +118,11 @@ impl Drop for NewFile<'_> {
     }
 }
 
-fn export_npy(chosen: &BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
-    let Some(entry) = chosen.values().next().filter(|_| chosen.len() == 1) else {
+fn export_npy(memory: &Memory, chosen: &Chosen, path: &Path, out: &mut Out) -> Outcome {
+    let Some((key, function)) = chosen.0.first_key_value().filter(|_| chosen.0.len() == 1) else {
         return Err(Failure::usage("`--npy` writes the array of one entry"));
     };
+    let entry = read(memory, *key, function)?;
     let arrays = entry.arrays()?;
     let [array] = arrays.as_slice() else {
         let (key, count) = (entry.key(), arrays.len());
@@ -141,27 +165,25 @@ fn header(array: &ndcache::inspect::StoredArray) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00".as_slice(), &[low, high], dict.as_bytes()].concat()
 }
 
-fn export_tar(memory: &Memory, args: &Export, chosen: BTreeMap<Key, Entry>, path: &Path, out: &mut Out) -> Outcome {
+fn export_tar(memory: &Memory, args: &Export, chosen: &Chosen, path: &Path, out: &mut Out) -> Outcome {
     let unfinished = Unfinished::begin();
     let mut file = NewFile::create(path)?;
     let mut archive = tar::Builder::new(&mut file);
     let mut codes = BTreeSet::new();
-    for (key, entry) in &chosen {
+    for (key, function) in &chosen.0 {
         unfinished.check()?;
-        pack(memory, args, *key, entry, &mut codes, &mut archive)?;
+        pack(memory, args, *key, function, &mut codes, &mut archive)?;
     }
     archive.finish()?;
     drop(archive);
     let bytes = file.finish()?;
-    let count = chosen.len() as u64;
-    match out.is_json() {
-        true => {
-            let keys: Vec<_> = chosen.keys().map(Key::to_string).collect();
-            out.document(json!({ "path": path.display().to_string(), "bytes": bytes, "keys": keys }))?;
-        }
-        false => {
-            out.line(format!("wrote {} to `{}`, {}", entries(count), safe(&path.display().to_string()), size(bytes)))?
-        }
+    if out.is_json() {
+        let mut keys = out.begin_list(json!({ "path": path.display().to_string(), "bytes": bytes }), "keys")?;
+        chosen.0.keys().try_for_each(|key| out.list_item(&mut keys, &item_text(&json!(key.to_string()))))?;
+        out.end_list(keys)?;
+    } else {
+        let count = chosen.0.len() as u64;
+        out.line(format!("wrote {} to `{}`, {}", entries(count), safe(&path.display().to_string()), size(bytes)))?;
     }
     Ok(Exit::Fine)
 }
@@ -171,11 +193,11 @@ fn pack(
     memory: &Memory,
     args: &Export,
     key: Key,
-    entry: &Entry,
+    function: &str,
     codes: &mut BTreeSet<String>,
     archive: &mut tar::Builder<impl Write>,
 ) -> Outcome<()> {
-    let mut entry = entry.clone();
+    let mut entry = read(memory, key, function)?;
     for _ in 0..TRIES {
         let opened = entry.record_bytes().and_then(|record| {
             let files = entry.file_names().map(|name| Ok((name.to_owned(), entry.open_file(name)?)));
@@ -194,7 +216,7 @@ fn pack(
             pack_code(&entry, &folder, codes, archive)?;
             return Ok(());
         }
-        entry = memory.entry_by_id(key)?.ok_or_else(|| Failure::found(format!("entry {key} was removed meanwhile")))?;
+        entry = read(memory, key, function)?;
     }
     entry.record_bytes()?;
     Err(Failure::found(format!("entry {key} has files that can't be opened: see `ndcache verify`")))
