@@ -9,6 +9,7 @@ use ndcache::{Memory, Mode};
 
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
+use crate::text::safe;
 
 /// The folder that programs put their cache into, below which it is looked for upward, too.
 const USUAL: &str = "cache";
@@ -19,16 +20,18 @@ pub(crate) fn for_reading(out: &mut Out) -> Outcome<Memory> {
         return Memory::inspect(&folder).map_err(Failure::unreadable);
     }
     let here = env::current_dir()?;
-    for folder in here.ancestors() {
-        for folder in [folder.to_owned(), folder.join(USUAL)] {
-            if let Ok(memory) = Memory::inspect(&folder) {
-                out.note(format!("the cache is `{}`", folder.display()));
-                return Ok(memory);
-            }
-        }
+    if let Some((folder, memory)) = nearest(&here) {
+        out.note(format!("the cache is `{}`", folder.display()));
+        return Ok(memory);
     }
     let here = here.display();
     Err(Failure::unreadable(format!("there is no cache in `{here}` nor above: name one with `-C` or `NDCACHE_DIR`")))
+}
+
+/// The nearest cache upward.
+fn nearest(here: &Path) -> Option<(PathBuf, Memory)> {
+    let mut folders = here.ancestors().flat_map(|folder| [folder.to_owned(), folder.join(USUAL)]);
+    folders.find_map(|folder| Some((folder.clone(), Memory::inspect(&folder).ok()?)))
 }
 
 /// Opens the cache in which a file lies that names an entry, unless another one is named.
@@ -51,7 +54,11 @@ pub(crate) fn for_writing(out: &mut Out) -> Outcome<Memory> {
 /// The folder that a command changes: one that was named, unless the mode forbids it.
 pub(crate) fn changeable(out: &Out) -> Outcome<PathBuf> {
     let Some(folder) = named(out) else {
-        return Err(Failure::usage("this changes the cache, which has to be named with `-C` or `NDCACHE_DIR`"));
+        let nearest = env::current_dir().ok().and_then(|here| nearest(&here));
+        let nearest =
+            nearest.map(|(folder, _)| format!("; the nearest one is `{}`", safe(&folder.display().to_string())));
+        let which = "this changes the cache, which has to be named with `-C` or `NDCACHE_DIR`";
+        return Err(Failure::usage(format!("{which}{}", nearest.unwrap_or_default())));
     };
     if let Some(mode) = env::var_os("NDCACHE_MODE").filter(|mode| !mode.is_empty()) {
         let mode: Mode =

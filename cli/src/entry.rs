@@ -33,6 +33,16 @@ fn is_path(id: &str) -> bool {
 
 /// The entry that is named: by the beginning of its key, by a file of it, or as the latest ones of a function.
 pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
+    find_else(memory, id, |function| format!("; `ndcache ls {function}` lists all of them"))
+}
+
+/// [`find`] for a command that takes all entries of a function with `--function`, too.
+pub(crate) fn find_one_of(memory: &Memory, id: &str) -> Outcome<Entry> {
+    find_else(memory, id, |function| format!("; all of them are `--function {function}`"))
+}
+
+/// [`find`], where a function without a number gets an advice.
+fn find_else(memory: &Memory, id: &str, advice: impl Fn(&str) -> String) -> Outcome<Entry> {
     let none = || none(memory, id);
     if is_path(id) {
         let entry = memory.entry_by_id(key_of_file(id)?)?.ok_or_else(none)?;
@@ -44,20 +54,24 @@ pub(crate) fn find(memory: &Memory, id: &str) -> Outcome<Entry> {
         return Ok(entry);
     }
     if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(no_id(memory, id));
+        return Err(no_id(memory, id, advice));
     }
     memory.entry_by_id(id)?.ok_or_else(none)
 }
 
 /// Says what is expected in place of a text that names no entry: a function's name lacks a number.
-fn no_id(memory: &Memory, id: &str) -> Failure {
+fn no_id(memory: &Memory, id: &str, advice: impl Fn(&str) -> String) -> Failure {
     let wrong = |latest: &str, advice: &str| {
         let expected =
             format!("the beginning of a key, a file of an entry, or `{latest}` for the latest of a function");
         Failure::usage(format!("entry is `{}`, expected {expected}{advice}", safe(id)))
     };
     match function(memory, id) {
-        Ok(function) => wrong(&format!("{}@1", safe(&shown_path(&function))), ""),
+        Ok(function) => {
+            let function = shown_path(&function);
+            let function = safe(&function);
+            wrong(&format!("{function}@1"), &advice(&function))
+        }
         Err(Failure::WithMessage { exit: Exit::Found, message }) => wrong("smooth@1", &format!("; {message}")),
         Err(failure) => failure,
     }
@@ -132,7 +146,7 @@ pub(crate) fn chosen<T>(
     take: impl FnOnce(&mut dyn Iterator<Item = Entry>) -> Outcome<T>,
 ) -> Outcome<T> {
     if !named.is_empty() {
-        let found = named.iter().map(|id| find(memory, id)).collect::<Outcome<Vec<_>>>()?;
+        let found = named.iter().map(|id| find_one_of(memory, id)).collect::<Outcome<Vec<_>>>()?;
         return take(&mut found.into_iter());
     }
     let path = of.map(|name| function(memory, name)).transpose()?;

@@ -344,6 +344,10 @@ fn counts_are_those_of_the_calls() {
         check(&scene.json(&["stats", "--by", by, "--run", "last"]), &schema()["$defs"]["stats"], &schema(), "stats");
     }
     assert_eq!(scene.json(&[])["week_misses"], 10);
+    let mut later = scene.command();
+    later.args(["stats", "--since", "1d"]).env("SOURCE_DATE_EPOCH", "4102444800");
+    let later = scene.told(later.output().expect("the program runs"));
+    assert!(later.stderr.contains("nothing was recorded within 1d"), "{later:?}");
     assert_eq!(scene.run(&["stats", "--run", "ffff"]).code, 1);
     assert_eq!(scene.run(&["stats", "--reset"]).code, 2, "nobody was asked");
     assert_eq!(scene.run(&["stats", "--reset", "--yes"]).code, 0);

@@ -99,7 +99,12 @@ fn commands_end_with_a_code_that_says_how() {
         (&["ls", "nowhere"][..], 1, "no function `nowhere`"),
         (&["show", "ffff0000"], 1, "there is no entry `ffff0000`"),
         (&["show", "fff"], 2, "at least 4"),
-        (&["show", "frozen fit"], 2, "or `frozen fit@1` for the latest"),
+        (
+            &["show", "frozen fit"],
+            2,
+            "or `frozen fit@1` for the latest of a function; `ndcache ls frozen fit` lists all",
+        ),
+        (&["rm", "fit"], 2, "for the latest of a function; all of them are `--function frozen fit`"),
         (&["show", "frozen fit@0"], 2, "expected such as"),
         (&["show", "frozen fit@99"], 1, "there is no entry"),
         (&["show", "cache/f/nowhere.npy"], 2, "no key in its name"),
@@ -155,7 +160,8 @@ fn a_cache_is_found_upward_for_reading_and_never_for_changing() {
     assert_eq!(run(&["ls", "-q"]).stderr, "");
     let refused = run(&["clear", "--yes"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("named with `-C` or `NDCACHE_DIR`"), "{refused:?}");
+    let which = "named with `-C` or `NDCACHE_DIR`; the nearest one is `/data/cache`";
+    assert!(refused.stderr.contains(which), "{refused:?}");
     assert!(scene.files().count() > 10);
     // A file of an entry names its cache, too.
     let record = scene.files().find(|path| path.extension().is_some_and(|it| it == "record")).expect("a record");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use ndcache::Memory;
 use ndcache::stats::{Activity, History};
 use serde_json::{Value as Json, json};
 
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
         print(args.by, &groups, &total, is_empty, out)?;
     }
     match history.begin() {
-        None => out.note("nothing was recorded in this cache, or since then"),
+        None => out.note(nothing(args.since.as_deref(), &memory)),
         Some(begin) => {
             out.note(format!(
                 "hits since {}: the first of each key in a run; repeats saved nothing more",
@@ -60,6 +61,14 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
         out.note(format!("{} of the log can't be read", several(history.unread(), "line")));
     }
     Ok(Exit::Fine)
+}
+
+/// Says that there are no counts: within that time, or at all.
+fn nothing(since: Option<&str>, memory: &Memory) -> String {
+    match since.filter(|_| memory.history(None).is_ok_and(|history| history.begin().is_some())) {
+        Some(since) => format!("nothing was recorded within {}", safe(since)),
+        None => "nothing was recorded in this cache".to_owned(),
+    }
 }
 
 fn reset(args: &Stats, out: &mut Out) -> Outcome {
