@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Removes everything that is stored
     Clear(Clear),
-    /// Pins entries under a name, so that no limit removes them
+    /// Pins entries in a named list, so that no limit removes them, or shows the lists
     Pin(Pin),
     /// Removes a list of pins; its entries stay
     Unpin(Unpin),
@@ -376,9 +376,9 @@ pub(crate) struct Clear {
 
 #[derive(Args, Debug)]
 pub(crate) struct Pin {
-    /// The name of the list
-    pub(crate) name: String,
-    #[arg(required = true)]
+    /// The name of the list; without one, all lists are shown
+    pub(crate) name: Option<String>,
+    /// What to pin; without any, the entries of the list are shown
     pub(crate) entries: Vec<String>,
     /// Also the entries that they were computed from
     #[arg(long)]

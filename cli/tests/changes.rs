@@ -114,6 +114,29 @@ fn pinned_entries_stay_until_they_are_unpinned() {
 }
 
 #[test]
+fn lists_of_pins_are_shown_with_what_is_in_them_and_what_is_gone() {
+    let scene = Scene::new();
+    let shown = scene.run(&["pin"]);
+    assert_eq!((shown.code, shown.stdout.as_str()), (0, ""));
+    assert!(shown.stderr.contains("nothing is pinned"), "{shown:?}");
+    let keys = scene.json(&["pin", "paper", "frozen fit@1", "frozen sum@1"])["keys"].clone();
+    assert_eq!(scene.json(&["pin", "talk", "frozen fit@1"])["keys"].as_array().map(Vec::len), Some(1));
+    let lists = scene.json(&["pin"])["pins"].clone();
+    assert_eq!((&lists[0]["name"], &lists[0]["keys"], &lists[1]["name"]), (&"paper".into(), &keys, &"talk".into()));
+    assert_eq!(scene.json(&["pin", "paper"])["keys"], keys);
+    assert_eq!(scene.json(&["show", "frozen fit@1"])["pins"], serde_json::json!(["paper", "talk"]));
+    assert!(scene.run(&["show", "frozen sum@1"]).stdout.contains("pinned as `paper`\n"));
+    // What is pinned no limit takes; who names it removes it.
+    assert_eq!(scene.run(&["rm", "frozen fit@1", "--yes"]).code, 0);
+    let list = scene.run(&["pin", "paper"]).stdout;
+    assert!(list.contains("  no entry any more\n") && list.contains("  frozen sum("), "{list}");
+    for arguments in [&["pin", "papr"][..], &["unpin", "papr"]] {
+        let run = scene.run(arguments);
+        assert!(run.code == 1 && run.stderr.contains("the lists are `paper`, `talk`"), "{run:?}");
+    }
+}
+
+#[test]
 fn only_what_is_damaged_is_repaired_away() {
     let scene = Scene::new();
     let all = keys(&scene);

@@ -117,6 +117,8 @@ fn documents_of_what_changes_are_as_the_schema_says() {
     let (scene, schema) = (Scene::new(), schema());
     for (arguments, name) in [
         (&["pin", "paper", "frozen fit@1"][..], "pin"),
+        (&["pin", "paper"], "pin"),
+        (&["pin"], "pins"),
         (&["unpin", "paper"], "pin"),
         (&["export", "frozen mapped@1", "-o", "out.tar"], "export"),
         (&["export", "frozen mapped@1", "--npy", "out.npy"], "export"),

@@ -137,6 +137,8 @@ const SHOWN: &[&[&str]] = &[
     &["rm", "frozen fit@1", "--yes"],
     &["clear", "--yes"],
     &["pin", "paper", "frozen sum@1", "--lineage"],
+    &["pin"],
+    &["pin", "kept"],
     &["unpin", "kept"],
     &["export", "frozen sum@1", "--lineage", "-o", "out.tar"],
     &["export", "frozen mapped@1", "--npy", "out.npy"],

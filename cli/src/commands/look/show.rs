@@ -1,6 +1,6 @@
 //! `ndcache show`: one entry.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ndcache::inspect::{StoredArray, Value, shown_path};
 use ndcache::{Entry, Key, Memory};
@@ -29,7 +29,8 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Outcome {
     let numbers: Vec<_> = arrays.iter().map(|array| Looked::at(array, args.all)).collect();
     let is_whole = numbers.iter().all(|looked| !matches!(looked, Looked::Damaged(_)));
     if out.is_json() {
-        document(&entry, &value, &arrays, &numbers, &sources(&memory, &entry, out), out)?;
+        let (sources, pins) = (sources(&memory, &entry, out), pins(&memory, &entry, out));
+        document(&entry, &value, &arrays, &numbers, &sources, &pins, out)?;
     } else {
         print(&memory, &entry, &value, &arrays, &numbers, out)?;
     }
@@ -80,12 +81,22 @@ fn sources(memory: &Memory, entry: &Entry, out: &mut Out) -> HashMap<String, Vec
     sources
 }
 
+/// The lists of pins in which an entry is; none, with a note, where they can't be read.
+fn pins(memory: &Memory, entry: &Entry, out: &mut Out) -> Vec<String> {
+    let pins = memory.pins().unwrap_or_else(|error| {
+        out.note(format!("whether it is pinned isn't known: {error}"));
+        BTreeMap::new()
+    });
+    pins.into_iter().filter(|(_, keys)| keys.contains(&entry.key())).map(|(name, _)| name).collect()
+}
+
 fn document(
     entry: &Entry,
     value: &Value,
     arrays: &[StoredArray],
     numbers: &[Looked],
     sources: &HashMap<String, Vec<(Key, String)>>,
+    pins: &[String],
     out: &mut Out,
 ) -> Outcome<()> {
     let mut document = entry_json(entry);
@@ -112,6 +123,7 @@ fn document(
         })
     };
     document["arrays"] = arrays.collect();
+    document["pins"] = json!(pins);
     document["sources"] = sources.collect::<serde_json::Map<_, _>>().into();
     document["value"] = value_json(value);
     document["code"] = json!(entry.code().to_string());
@@ -147,6 +159,7 @@ fn print(
     out.line(format!("took      {took}, {}, last used {}", moment(entry.created()), ago(entry.used())))?;
     out.line(format!("by        {}", safe(&entry.producer().to_string())))?;
     let mut notes = Vec::new();
+    notes.extend(pins(memory, entry, out).into_iter().map(|name| format!("pinned as `{name}`")));
     notes.extend(entry.edited().then(|| "edited by hand".to_owned()));
     notes.extend(entry.origin().map(|origin| format!("came by {origin}")));
     notes.extend(entry.expires().map(|at| format!("expires {}", moment(at))));
