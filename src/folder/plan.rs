@@ -134,6 +134,8 @@ pub struct PlannedFunction {
     pub used: SystemTime,
     /// Why the first of them is in the plan.
     pub reason: PlanReason,
+    /// Why they are in the plan, and how many are for each reason, in the order in which they would be removed.
+    pub reasons: Vec<(PlanReason, u64)>,
 }
 
 /// What [`Memory::execute`](crate::Memory::execute) did with a [`Plan`].
@@ -225,7 +227,12 @@ impl Plan {
                 duration: Duration::ZERO,
                 used: SystemTime::UNIX_EPOCH,
                 reason: entry.reason(),
+                reasons: Vec::new(),
             });
+            match sum.reasons.iter_mut().find(|(reason, _)| *reason == entry.reason()) {
+                Some((_, entries)) => *entries += 1,
+                None => sum.reasons.push((entry.reason(), 1)),
+            }
             sum.entries += 1;
             sum.bytes += entry.bytes();
             sum.duration = sum.duration.saturating_add(entry.duration());

@@ -76,12 +76,36 @@ fn both_codes() -> Scene {
     scene
 }
 
+/// Where the record of an entry is.
+fn record(scene: &Scene, id: &str) -> String {
+    let shown = scene.json(&["show", id]);
+    shown["path"].as_str().expect("a path").replace("/data/cache", &scene.cache().display().to_string())
+}
+
 fn touch(scene: &Scene, id: &str, time: std::time::SystemTime) {
-    let path = scene.json(&["show", id])["path"]
-        .as_str()
-        .expect("a path")
-        .replace("/data", &scene.root().display().to_string());
-    fs::File::open(path).and_then(|file| file.set_modified(time)).expect("its stamp");
+    fs::File::open(record(scene, id)).and_then(|file| file.set_modified(time)).expect("its stamp");
+}
+
+#[test]
+fn each_reason_is_told_with_the_number_that_goes_for_it() {
+    let scene = study();
+    let damaged = record(&scene, "fit@1");
+    fs::write(&damaged, "damaged").expect("written");
+    // What was used longest ago goes first.
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    fs::File::open(&damaged).and_then(|file| file.set_modified(long_ago)).expect("its stamp");
+    let collect = ["gc", "--max-items", "0", "--dry-run"];
+    let shown = scene.run(&collect).stdout;
+    let why = |function: &str| {
+        let line = shown.lines().find(|line| line.starts_with(function)).unwrap_or_else(|| panic!("{shown}"));
+        line.rsplit("  ").next().map(str::to_owned)
+    };
+    assert_eq!(why("pipeline.fit").as_deref(), Some("1 damaged, 8 above the limit"), "{shown}");
+    assert_eq!(why("pipeline.load").as_deref(), Some("above the limit"), "{shown}");
+    let plan = scene.json(&collect);
+    let functions = plan["functions"].as_array().expect("a list");
+    let fit = functions.iter().find(|it| it["name"] == "pipeline.fit").expect("the function");
+    assert_eq!(fit["reasons"], serde_json::json!({ "damaged": 1, "above the limit": 8 }));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What all commands have in common that remove something: they say what, they ask, and they do just that.
 
 use ndcache::Memory;
-use ndcache::inspect::{Plan, PlanReason, shown_path};
-use serde_json::{Value as Json, json};
+use ndcache::inspect::{Plan, PlanReason, PlannedFunction, shown_path};
+use serde_json::{Map, Value as Json, json};
 
 use crate::cache;
 use crate::entry::call;
@@ -96,17 +96,25 @@ fn tell(plan: &Plan, out: &mut Out) -> Outcome<()> {
     let functions = plan.by_function();
     let alike = Alike::among(functions.iter().map(|function| function.function.as_str()));
     for function in &functions {
-        let why = match function.reason {
-            PlanReason::Age => format!("unused for {}", idle(function.used)),
-            reason => reason.to_string(),
-        };
         let (name, again) = (alike.shown(&function.function).into_owned(), duration(function.duration));
-        table.row([name, count(function.entries), size(function.bytes), again, why]);
+        table.row([name, count(function.entries), size(function.bytes), again, why(function)]);
     }
     table.print(out)?;
     match garbage.items {
         0 => Ok(()),
         _ => out.line(format!("and {unneeded}")),
+    }
+}
+
+/// Why entries of a function go; how many for each reason, if there are several.
+fn why(function: &PlannedFunction) -> String {
+    match function.reasons.as_slice() {
+        [(PlanReason::Age, _)] => format!("unused for {}", idle(function.used)),
+        [(reason, _)] => reason.to_string(),
+        reasons => {
+            let each = reasons.iter().map(|(reason, entries)| format!("{} {reason}", count(*entries)));
+            each.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -135,13 +143,16 @@ fn document(plan: &Plan, executed: Json, out: &mut Out) -> Outcome<()> {
     if !out.is_json() {
         return Ok(());
     }
-    let function = |it: &ndcache::inspect::PlannedFunction| {
+    let function = |it: &PlannedFunction| {
+        let reasons: Map<String, Json> =
+            it.reasons.iter().map(|(reason, entries)| (reason.to_string(), json!(entries))).collect();
         json!({
             "name": it.function,
             "entries": it.entries,
             "bytes": it.bytes,
             "duration_ns": nanoseconds(it.duration),
             "reason": it.reason.to_string(),
+            "reasons": reasons,
         })
     };
     let document = json!({
