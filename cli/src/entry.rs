@@ -336,7 +336,7 @@ pub(crate) fn scalar(value: &Value, room: usize) -> String {
         }
         Value::Text(value) => format!("{value:?}"),
         Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Value::Pickle(length) => format!("a pickle of {length} bytes"),
+        Value::Pickle { bytes, .. } => format!("a pickle of {bytes} bytes"),
         _ => "…".to_owned(),
     }
 }
@@ -357,7 +357,7 @@ pub(crate) fn value_json(value: &Value) -> Json {
         Value::Float64(value) => json!(value.to_string()),
         Value::Text(value) => json!(value),
         Value::Bytes(bytes) => json!({ "bytes": bytes.len() }),
-        Value::Pickle(length) => json!({ "pickle": length }),
+        Value::Pickle { bytes, .. } => json!({ "pickle": bytes }),
         Value::Array(index) => json!({ "array": index }),
         Value::List(items) => items.iter().map(value_json).collect(),
         Value::Map(entries) => {

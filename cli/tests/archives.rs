@@ -86,10 +86,11 @@ fn what_is_exported_can_be_imported() {
 }
 
 /// `[stream, buffers]` as extension 3, which is how a value holds what Python pickled.
-fn pickle(stream: &[u8]) -> Vec<u8> {
+pub(crate) fn pickle(stream: &[u8], buffers: &[u8]) -> Vec<u8> {
     let mut held = vec![0x92, 0xc4, stream.len() as u8];
     held.extend(stream);
-    held.push(0x90);
+    held.push(0x90 | buffers.len() as u8);
+    held.extend(buffers);
     [&[0xc7, held.len() as u8, 3], &held[..]].concat()
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn store_pickled(scene: &Scene) {
     let function =
         FunctionBuilder::new("study.load", ndcache::Digest::from_bytes([7; 16])).build().expect("a function");
     let call = RunTimeCall::new(function, [RunTimeArgument::of("n", &1).expect("an argument")]);
-    let value = RawValue::new(pickle(b"\x80\x05."), vec![]).expect("a value");
+    let value = RawValue::new(pickle(b"\x80\x05.", &[]), vec![]).expect("a value");
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
 }
 

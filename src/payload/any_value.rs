@@ -3,8 +3,9 @@
 use rmp::Marker;
 
 use super::wire::{Ext, MAX_DEPTH};
-use crate::digest::ArrayMeta;
+use crate::digest::{ArrayMeta, Digest};
 use crate::error::{Error, Result};
+use crate::payload::raw::pickle;
 use crate::payload::wire::read::{ReadArray, inline_array};
 
 /// How many parts a value may have to become a tree, which takes many times the memory of its bytes.
@@ -57,8 +58,15 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// An array: its index in [`Entry::arrays`](crate::Entry::arrays).
     Array(usize),
-    /// An object that Python pickled: the length of its stream in bytes. It is never unpickled here.
-    Pickle(u64),
+    /// An object that Python pickled. It is never unpickled here.
+    Pickle {
+        /// The length of its stream in bytes.
+        bytes: u64,
+        /// The digest of its stream.
+        digest: Digest,
+        /// The arrays that the stream leaves out: their indices in [`Entry::arrays`](crate::Entry::arrays).
+        arrays: Vec<usize>,
+    },
 }
 
 /// An array that lies inside a value, with its elements.
@@ -204,7 +212,7 @@ impl<'a> ValueTree<'a> {
         match i32::from(kind) {
             lifted if lifted == Ext::Lifted as i32 => self.lifted(bytes),
             inline if inline == Ext::Inline as i32 => self.inline_array(bytes),
-            pickle if pickle == i32::from(PICKLE) => pickled(bytes),
+            pickle if pickle == i32::from(PICKLE) => self.pickled(bytes),
             _ => Err(Error::damaged(format!("value has extension {kind}, which this version doesn't know"))),
         }
     }
@@ -224,17 +232,14 @@ impl<'a> ValueTree<'a> {
         self.inline.push((meta, elements.to_owned()));
         Ok(Value::Array(self.files + self.inline.len() - 1))
     }
-}
 
-/// `[stream, buffers]`
-fn pickled(bytes: &[u8]) -> Result<Value> {
-    let mut tree = ValueTree { rest: bytes, files: 0, inline: Vec::new(), parts: 0 };
-    match tree.value(0)? {
-        Value::List(items) => match items.as_slice() {
-            [Value::Bytes(stream), Value::List(_)] => Ok(Value::Pickle(stream.len() as u64)),
-            _ => Err(Error::damaged("value has a pickle that isn't a stream and its buffers")),
-        },
-        _ => Err(Error::damaged("value has a pickle that isn't a stream and its buffers")),
+    fn pickled(&self, bytes: &[u8]) -> Result<Value> {
+        let (stream, buffers) = pickle(bytes)?;
+        let is_there = |index: &usize| *index < self.files;
+        let arrays = buffers.into_iter().map(|number| usize::try_from(number).ok().filter(is_there));
+        let arrays = arrays.collect::<Option<Vec<usize>>>();
+        let arrays = arrays.ok_or_else(|| Error::damaged("value has a pickle with a buffer that isn't there"))?;
+        Ok(Value::Pickle { bytes: stream.len() as u64, digest: Digest::of(stream), arrays })
     }
 }
 
@@ -258,7 +263,9 @@ mod tests {
         });
         let leaf = [&[0x92, 0xd8, 4][..], &[7; 16], &[0xa1, b'x']].concat();
         assert_eq!(read(&leaf), Value::Text("x".into()));
-        assert_eq!(read(&[0xc7, 5, 3, 0x92, 0xc4, 1, 9, 0x90]), Value::Pickle(1));
+        let pickle = |arrays| Value::Pickle { bytes: 1, digest: Digest::of(&[9]), arrays };
+        assert_eq!(read(&[0xc7, 5, 3, 0x92, 0xc4, 1, 9, 0x90]), pickle(vec![]));
+        assert_eq!(read(&[0xc7, 7, 3, 0x92, 0xc4, 1, 9, 0x92, 1, 0]), pickle(vec![1, 0]));
         // The array of four bytes [1, 2] inside the value.
         let inline = [&[0xc7, 13, 2, 0x94, 0xa3][..], b"|u1", &[0xa1, b'C', 0x91, 2, 0xc4, 2, 1, 2]].concat();
         let (value, arrays) = any_value(&inline, 2).unwrap();
@@ -279,10 +286,25 @@ mod tests {
             &[0xc6, 0xff, 0xff, 0xff, 0xff],
             &[0x91; 100_000],
             &[0xc7, 1, 3, 0xc0],
+            &[0xc7, 6, 3, 0x92, 0xc4, 1, 9, 0x91, 2],
         ] {
             let error = any_value(bytes, 2).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Damaged, "{error}");
         }
+    }
+
+    #[test]
+    fn pickles_in_pickles_are_damaged_however_deep_they_nest() {
+        const LAYERS: usize = 100_000;
+        // Each has a list of buffers with the next one in it, the last one with the number 0.
+        let around = [0x92_u8, 0xc4, 1, 9, 0x91];
+        let mut bytes = Vec::new();
+        for inside in (0..LAYERS).rev() {
+            let held = u32::try_from(inside * (6 + around.len()) + around.len() + 1).unwrap();
+            bytes.extend([&[0xc9][..], &held.to_be_bytes(), &[3], &around].concat());
+        }
+        bytes.push(0);
+        assert_eq!(any_value(&bytes, 2).unwrap_err().kind(), crate::ErrorKind::Damaged);
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! Why entries were computed: what has changed is told, even where another entry is more alike.
 
+use crate::archives::pickle;
 use crate::study::{Made, array, empty, file, number, store};
 use crate::support::Scene;
 
@@ -140,4 +141,35 @@ fn one_entry_is_compared_with_the_nearest_before_it() {
     assert_eq!(scene.json(&["diff", "features@1"]), scene.json(&["diff", "features@3", "features@1"]));
     // Of a function whose own body isn't known nothing is said of that.
     assert!(!run.stdout.contains("itself"), "{run:?}");
+}
+
+#[test]
+fn pickled_results_differ_by_their_bytes_and_by_their_arrays() {
+    use ndcache::dynamic::{Array, Form, FunctionBuilder, Order, RawValue, RunTimeCall};
+    use ndcache::{Digest, Memory};
+    let scene = empty();
+    let memory = Memory::open(scene.cache()).expect("a cache");
+    let function = FunctionBuilder::new("study.train", Digest::from_bytes([1; 16])).build().expect("a function");
+    let train = |n: i64, stream: &[u8], last: f64| {
+        let elements: Vec<u8> = [1.0, last].iter().flat_map(|element: &f64| element.to_le_bytes()).collect();
+        let weights = Array::new("<f8", 8, &[2], Order::C, elements).expect("an array");
+        let value = RawValue::new(pickle(stream, &[0]), vec![weights]).expect("a value");
+        let call = RunTimeCall::new(function, [number("n", n)]);
+        call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value)).expect("stored");
+    };
+    train(1, b"\x80\x05a.", 2.0);
+    train(2, b"\x80\x05a.", 2.0);
+    train(3, b"\x80\x05b.", 2.0);
+    train(4, b"\x80\x05b.", 5.0);
+    train(5, b"\x80\x05long.", 2.0);
+    drop(memory);
+    let results = |before: &str, now: &str| {
+        let shown = scene.run(&["diff", before, now]).stdout;
+        shown.lines().filter(|line| line.starts_with("result")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let array = "result array #0: 50 % of elements differ, max |Δ| 3";
+    assert_eq!(results("train@5", "train@4"), [""; 0]);
+    assert_eq!(results("train@4", "train@3"), ["result: a pickle of 4 bytes, of other content"]);
+    assert_eq!(results("train@3", "train@2"), [array]);
+    assert_eq!(results("train@2", "train@1"), ["result: a pickle of 4 bytes → a pickle of 7 bytes", array]);
 }

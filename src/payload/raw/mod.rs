@@ -12,6 +12,6 @@ mod value;
 pub use array::{Array, digest_array, dtype_itemsize};
 pub use bytes::Bytes;
 pub(crate) use load::load;
-pub(crate) use save::{Features, save};
+pub(crate) use save::{Features, pickle, save};
 pub(crate) use value::Untyped;
 pub use value::{Form, Owner, RawValue, array_reference, result_name};

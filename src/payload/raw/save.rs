@@ -88,7 +88,7 @@ fn save_pickle(held: &[u8], references: &mut References<'_>, out: &mut Writer<'_
 }
 
 /// The stream, and the numbers of its buffers.
-pub(super) fn pickle(held: &[u8]) -> Result<(&[u8], Vec<u64>)> {
+pub(crate) fn pickle(held: &[u8]) -> Result<(&[u8], Vec<u64>)> {
     let mut reader = Reader::of_plain(held);
     reader.begin_array_of(2, "pickle")?;
     let stream = reader.bin()?;

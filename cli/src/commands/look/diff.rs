@@ -120,6 +120,19 @@ impl Both {
                     self.values(a, b, &format!("{place} `{name}`"), found)
                 })
             }
+            (
+                Value::Pickle { bytes, digest, arrays },
+                Value::Pickle { bytes: bytes_now, digest: digest_now, arrays: arrays_now },
+            ) if arrays.len() == arrays_now.len() => {
+                // What a pickle holds can't be told without running it.
+                match bytes == bytes_now {
+                    true if digest == digest_now => {}
+                    true => found.push(format!("{place}: {}, of other content", in_words(now))),
+                    false => found.push(format!("{place}: {} → {}", in_words(before), in_words(now))),
+                }
+                let pairs = arrays.iter().zip(arrays_now);
+                pairs.into_iter().try_for_each(|(a, b)| self.arrays(*a, *b, &format!("{place} array #{b}"), found))
+            }
             (before, now) if same(before, now) => Ok(()),
             (before, now) => {
                 found.push(format!("{place}: {} → {}", in_words(before), in_words(now)));

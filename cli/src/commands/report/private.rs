@@ -67,7 +67,7 @@ fn kind(value: &Value, arrays: &[StoredArray]) -> String {
         Value::Float32(_) | Value::Float64(_) => "float".to_owned(),
         Value::Text(_) => "text".to_owned(),
         Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Value::Pickle(_) => "a pickle".to_owned(),
+        Value::Pickle { .. } => "a pickle".to_owned(),
         Value::Array(index) => arrays.get(*index).map_or_else(|| "array".to_owned(), array),
         Value::List(items) => with_arrays(format!("a list of {}", items.len())),
         Value::Map(items) => with_arrays(format!("a map of {}", items.len())),
