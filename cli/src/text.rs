@@ -128,6 +128,12 @@ pub(crate) fn moment(time: SystemTime) -> String {
     time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
 }
 
+/// `2026-10-02 09:12`
+pub(crate) fn minute(time: SystemTime) -> String {
+    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
+    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
 /// The day, for sums.
 pub(crate) fn day(time: SystemTime) -> String {
     let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));

@@ -358,3 +358,34 @@ fn counts_are_those_of_the_calls() {
     assert!(summary["week_hits"].is_null() && summary["week_spent_ns"].is_null(), "{summary}");
     check(&summary, &schema()["$defs"]["summary"], &schema(), "summary");
 }
+
+#[test]
+fn runs_are_told_as_they_began_with_their_hosts() {
+    let scene = Scene::new();
+    fs::create_dir_all(scene.cache().join("s")).expect("a folder");
+    let line = |run: &str, host: &str, from: u64| {
+        let hit = r#""f":{"frozen fit":{"hit":1,"saved":1000000000}}"#;
+        let to = from + 60;
+        format!(r#"{{"v":1,"run":"{run}","host":"{host}","from":{from}000000000,"to":{to}000000000,{hit}}}"#) + "\n"
+    };
+    // The first run has the higher digits, and has written twice.
+    let log = [
+        line("ffff222233334444", "node-2", 1_795_950_000),
+        line("0000111122223333", "node-1", 1_796_036_400),
+        line("ffff222233334444", "node-2", 1_796_037_000),
+    ];
+    fs::write(scene.cache().join("s/log"), log.concat()).expect("written");
+    let shown = scene.run(&["stats", "--by", "run"]).stdout;
+    let rows: Vec<Vec<_>> = shown.lines().skip(1).map(|line| line.split_whitespace().take(4).collect()).collect();
+    assert_eq!(rows[0], ["ffff2222", "2026-11-29", "11:00", "node-2"], "{shown}");
+    assert_eq!(rows[1], ["00001111", "2026-11-30", "11:00", "node-1"], "{shown}");
+    let runs = scene.json(&["stats", "--by", "run"]);
+    check(&runs, &schema()["$defs"]["stats"], &schema(), "stats");
+    let groups = runs["groups"].as_array().expect("a list").iter();
+    let told: Vec<_> = groups.map(|run| (run["from"].as_str(), run["host"].as_str(), run["hits"].as_u64())).collect();
+    let first = (Some("2026-11-29T11:00:00Z"), Some("node-2"), Some(2));
+    assert_eq!(told, [first, (Some("2026-11-30T11:00:00Z"), Some("node-1"), Some(1))]);
+    // The time says more of a run than the host.
+    let (_, narrow) = scene.terminal_of(40, &["stats", "--by", "run", "--color", "never"], "");
+    assert!(narrow.contains("ffff2222  2026-11-29 11:00") && !narrow.contains("node-2"), "{narrow}");
+}

@@ -13,7 +13,9 @@ use crate::commands::change::removal::{Consent, agreed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out::Out;
 use crate::table::{Hide, Left, Right, Table};
-use crate::text::{Alike, count, day, duration, moment, nanoseconds, now, parse_duration, rfc3339, safe, several};
+use crate::text::{
+    Alike, count, day, duration, minute, moment, nanoseconds, now, parse_duration, rfc3339, safe, several,
+};
 
 pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
     if args.reset {
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &Stats, out: &mut Out) -> Outcome {
         table.row(["all".to_owned(), all]);
         table.print(out)?;
     } else {
-        print(args.by, &groups, &total, is_empty, out)?;
+        print(args.by, &history, &groups, &total, is_empty, out)?;
     }
     match history.begin() {
         None => out.note(nothing(args.since.as_deref(), &memory)),
@@ -100,9 +102,39 @@ fn one_run(history: &History, run: &str) -> Outcome<String> {
     }
 }
 
+/// Runs that were folded into one, whose digits and hosts aren't known any more.
+const FOLDED: &str = "(folded)";
+
+/// The digits of a run that a table has, as `why` has them: `--run` takes the first ones.
+const DIGITS: usize = 8;
+
+/// Since when a run was counted, and on which host.
+type Run<'a> = (SystemTime, &'a str);
+
+/// The runs, if that is what is grouped by.
+fn runs(history: &History, by: By) -> BTreeMap<&str, Run<'_>> {
+    let mut runs = BTreeMap::new();
+    for period in history.periods().iter().filter(|_| by == By::Run) {
+        let name = period.run.as_deref().unwrap_or(FOLDED);
+        let run = runs.entry(name).or_insert((period.from, period.host.as_str()));
+        run.0 = run.0.min(period.from);
+    }
+    runs
+}
+
+/// The groups as they are shown: runs as they began, all others by name.
+fn ordered<'a>(
+    groups: &'a BTreeMap<String, Activity>,
+    runs: &BTreeMap<&str, Run<'_>>,
+) -> Vec<(&'a String, &'a Activity)> {
+    let mut groups: Vec<_> = groups.iter().collect();
+    groups.sort_by_key(|(name, _)| runs.get(name.as_str()).map(|(from, _)| *from));
+    groups
+}
+
 fn sums(history: &History, by: By, run: Option<&str>) -> BTreeMap<String, Activity> {
     let mut sums = BTreeMap::<String, Activity>::new();
-    let folded = || "(folded)".to_owned();
+    let folded = || FOLDED.to_owned();
     for period in history.periods() {
         if run.is_some_and(|run| period.run.as_deref() != Some(run)) {
             continue;
@@ -152,9 +184,16 @@ const COLUMNS: [Column; 7] = [
 const FETCHED: &str = "FETCHED";
 
 /// The columns that give way where a terminal is narrow, the first one first.
-const GIVES: [&str; 5] = ["REPEATS", "FAULTS", "SPENT", FETCHED, "MISSES"];
+const GIVES: [&str; 6] = ["REPEATS", "FAULTS", "SPENT", FETCHED, "HOST", "MISSES"];
 
-fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty: bool, out: &mut Out) -> Outcome<()> {
+fn print(
+    by: By,
+    history: &History,
+    groups: &BTreeMap<String, Activity>,
+    total: &Activity,
+    is_empty: bool,
+    out: &mut Out,
+) -> Outcome<()> {
     let name = match by {
         By::Day => "DAY",
         By::Run => "RUN",
@@ -163,20 +202,33 @@ fn print(by: By, groups: &BTreeMap<String, Activity>, total: &Activity, is_empty
     };
     let columns: Vec<&Column> = COLUMNS.iter().filter(|(head, _)| *head != FETCHED || total.fetched > 0).collect();
     let mut head = vec![(name, Left)];
+    if by == By::Run {
+        head.extend([("FROM", Left), ("HOST", Left)]);
+    }
     head.extend(columns.iter().map(|(head, _)| (*head, Right)));
-    let gives: Vec<_> =
-        GIVES.iter().filter_map(|give| head.iter().position(|(head, _)| head == give)).map(Hide).collect();
+    // What is grouped by stays.
+    let place = |give: &&str| head.iter().skip(1).position(|(head, _)| head == give).map(|at| Hide(at + 1));
+    let gives: Vec<_> = GIVES.iter().filter_map(place).collect();
     let mut table = Table::new(&head, 0).paths(0).gives(&gives);
-    let row = |name: &str, tell: &dyn Fn(&Column) -> String| {
-        [name.to_owned()].into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
+    let row = |names: Vec<String>, tell: &dyn Fn(&Column) -> String| {
+        names.into_iter().chain(columns.iter().map(|column| tell(column))).collect::<Vec<_>>()
     };
-    let alike = Alike::among(groups.keys().map(String::as_str));
-    let shown = |name: &str| if by == By::Function { alike.shown(name).into_owned() } else { name.to_owned() };
-    groups.iter().for_each(|(name, it)| table.row(row(&shown(name), &|(_, of)| of(it))));
+    let (alike, runs) = (Alike::among(groups.keys().map(String::as_str)), runs(history, by));
+    let shown = |name: &str| match (by, runs.get(name)) {
+        (By::Function, _) => vec![alike.shown(name).into_owned()],
+        (_, Some((from, host))) => {
+            let host = if host.is_empty() { "–".to_owned() } else { (*host).to_owned() };
+            vec![name.chars().take(DIGITS).collect(), minute(*from), host]
+        }
+        (_, None) => vec![name.to_owned()],
+    };
+    ordered(groups, &runs).into_iter().for_each(|(name, it)| table.row(row(shown(name), &|(_, of)| of(it))));
+    let mut all = vec!["all".to_owned()];
+    all.resize(if by == By::Run { 3 } else { 1 }, String::new());
     table.row(match is_empty {
         // Never counted is not 0.
-        true => row("all", &|_| "–".to_owned()),
-        false => row("all", &|(_, of)| of(total)),
+        true => row(all, &|_| "–".to_owned()),
+        false => row(all, &|(_, of)| of(total)),
     });
     table.print(out)
 }
@@ -213,19 +265,24 @@ fn document(
     groups: &BTreeMap<String, Activity>,
     out: &mut Out,
 ) -> Outcome<()> {
-    let list = |sums: &BTreeMap<String, Activity>| {
+    let list = |sums: &BTreeMap<String, Activity>, runs: &BTreeMap<&str, Run<'_>>| {
         let item = |(name, activity): (&String, &Activity)| {
             let mut fields = activity_json(activity);
             fields.insert("name".to_owned(), json!(name));
+            if let Some((from, host)) = runs.get(name.as_str()) {
+                fields.insert("from".to_owned(), json!(rfc3339(*from)));
+                fields.insert("host".to_owned(), json!(host));
+            }
             Json::Object(fields)
         };
-        sums.iter().map(item).collect::<Vec<Json>>()
+        ordered(sums, runs).into_iter().map(item).collect::<Vec<Json>>()
     };
     let mut fields = activity_json(total);
     if history.periods().is_empty() {
         // What was never counted is null, and not 0.
         fields.values_mut().for_each(|value| *value = Json::Null);
     }
+    let runs = runs(history, by);
     let by = match by {
         By::Function => "function",
         By::Day => "day",
@@ -236,8 +293,8 @@ fn document(
     fields.insert("folder".to_owned(), json!(folder));
     fields.insert("begin".to_owned(), json!(history.begin().map(rfc3339)));
     fields.insert("unread".to_owned(), json!(history.unread()));
-    fields.insert("functions".to_owned(), list(functions).into());
+    fields.insert("functions".to_owned(), list(functions, &BTreeMap::new()).into());
     fields.insert("by".to_owned(), json!(by));
-    fields.insert("groups".to_owned(), list(groups).into());
+    fields.insert("groups".to_owned(), list(groups, &runs).into());
     out.document(Json::Object(fields))
 }
