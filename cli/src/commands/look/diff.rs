@@ -6,7 +6,7 @@ use ndcache::{Entry, Memory};
 use serde_json::{Value as Json, json};
 
 use crate::args::Diff;
-use crate::commands::look::elements;
+use crate::commands::look::element_differences;
 use crate::commands::look::show::name;
 use crate::commands::look::why::WithNearest;
 use crate::entry::{array, find, open_for, scalar};
@@ -168,7 +168,7 @@ fn difference(before: &StoredArray, now: &StoredArray, place: &str) -> Outcome<S
     let (mut a, mut b) = (Vec::new(), Vec::new());
     before.read(|block| a.extend_from_slice(block))?;
     now.read(|block| b.extend_from_slice(block))?;
-    Ok(format!("{place}: {}", elements::difference(before.descr(), &a, &b)))
+    Ok(format!("{place}: {}", element_differences::difference(before.descr(), &a, &b)))
 }
 
 /// Whether two values are the same, NaNs among them.

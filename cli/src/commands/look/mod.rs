@@ -1,7 +1,7 @@
 //! Commands that read: what is stored, where it comes from, in what it differs, what was counted.
 
 pub(crate) mod diff;
-mod elements;
+mod element_differences;
 pub(crate) mod ls;
 pub(crate) mod ranking;
 pub(crate) mod show;
