@@ -13,7 +13,7 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 
 /// Statistics of the elements of an array; of complex ones, of their magnitudes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Summary {
+pub(crate) struct Statistics {
     /// How many elements there are, whatever they hold.
     pub(crate) count: u64,
     pub(crate) nan: u64,
@@ -131,7 +131,7 @@ fn power_of_two(value: f64) -> f64 {
     f64::from_bits(value.to_bits() & f64::INFINITY.to_bits())
 }
 
-impl Summary {
+impl Statistics {
     /// Reads an array twice: for its range, and for its histogram; the second time only if it has a finite element.
     /// `None` if its elements are no numbers; they are verified all the same.
     ///
@@ -326,10 +326,10 @@ mod tests {
         ] {
             assert_eq!(word(descr, bytes), text, "{descr}");
         }
-        let numbers = |count, first: &[&str]| Summary {
+        let numbers = |count, first: &[&str]| Statistics {
             count,
             first: first.iter().map(ToString::to_string).collect(),
-            ..Summary::default()
+            ..Statistics::default()
         };
         assert_eq!(numbers(2, &["1", "-2"]).values(), "values 1 -2");
         assert_eq!(numbers(1003, &["1", "2", "3"]).values(), "values 1 2 3 … and 1,000 more");
@@ -365,11 +365,11 @@ mod tests {
 
     #[test]
     fn the_tallest_bar_is_full_and_one_element_is_seen() {
-        let numbers = Summary { histogram: vec![0, 1, 500, 1000], ..Summary::default() };
+        let numbers = Statistics { histogram: vec![0, 1, 500, 1000], ..Statistics::default() };
         assert_eq!(numbers.bars(), " ▁▄█");
     }
 
-    fn of(elements: &[f64]) -> Summary {
+    fn of(elements: &[f64]) -> Statistics {
         let bytes: Vec<u8> = elements.iter().flat_map(|element| element.to_le_bytes()).collect();
         let (len, decode) = decoder("<f8").unwrap();
         // In two blocks, as those of a file.
@@ -379,7 +379,7 @@ mod tests {
             see(second);
             Ok(())
         };
-        Summary::of_blocks(len, decode, read).unwrap()
+        Statistics::of_blocks(len, decode, read).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::args::Show;
 use crate::entry::{array, array_json, call, entry_json, find, open_for, scalar, tell, value_json};
 use crate::exit::{Exit, Outcome};
-use crate::numbers::Summary;
+use crate::numbers::Statistics;
 use crate::out::{Out, Style};
 use crate::text::{ago, count, duration, moment, safe, short, size};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Outcome {
 
 /// What a look at an array has brought.
 enum Looked {
-    Numbers(Summary),
+    Numbers(Statistics),
     /// It is right, and holds no numbers.
     Other,
     TooLarge,
@@ -51,7 +51,7 @@ impl Looked {
         if array.bytes() > LARGEST && !all {
             return Self::TooLarge;
         }
-        match Summary::of(array) {
+        match Statistics::of(array) {
             Ok(Some(numbers)) => Self::Numbers(numbers),
             Ok(None) => Self::Other,
             Err(error) => Self::Damaged(error.to_string()),
