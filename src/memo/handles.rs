@@ -11,11 +11,12 @@ use crate::memo::entry::{ENTRY, MemoHandle};
 /// What a stripe may hold on to, in bytes of memory and of mapped files.
 pub(super) const BYTES: u64 = 8 << 20;
 
-/// The share of the one that came last. What is heavier has its place among the others, who refuse it if they must.
+/// The largest share of these bytes that the newest handle may take. A heavier one goes to the other handles at once,
+/// and is dropped if it is too heavy for them.
 const NEWEST: u64 = BYTES / 4;
 
-/// A table that holds so many as there is room for, and the one that came last before it: a process that hits once
-/// makes no table.
+/// The newest handle, and a table of as many others as there is room for. The newest stands beside the table, so that a
+/// process that hits once makes none.
 #[derive(Default)]
 pub(crate) struct MemoHandles {
     newest: Option<(Digest, Arc<MemoHandle>)>,

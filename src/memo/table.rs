@@ -32,11 +32,11 @@ const STRIPES: usize = 16;
 /// their files again.
 const GENERATIONS: usize = 256;
 
-/// Longer values are read at each hit, which takes longer than opening them.
+/// Longer values aren't remembered: each hit reads their file, and beside that opening it takes little time.
 const VALUE: usize = 256 << 10;
 
-/// A file that was changed so shortly before it was read may change again and look the same: by the ticks of the
-/// clock that times files, 10 ms apart at most.
+/// A file that was changed less than this before it was read may change again and look the same: the clock that times
+/// files ticks only every 10 ms on some systems.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// [`SETTLED`] where files have times of whole seconds, as on ext3, or of two, as on FAT.
@@ -55,7 +55,7 @@ pub(crate) struct Table {
     /// The table's number, which no other table of this process ever has.
     id: u64,
     stripes: [Stripe; STRIPES],
-    /// The stripes that ever held something, by their bits.
+    /// One bit for each stripe: whether it has ever held something.
     used: AtomicU32,
     generations: [AtomicU64; GENERATIONS],
 }
@@ -75,7 +75,7 @@ impl Memo {
         Self { table, archive, counters, run }
     }
 
-    /// What this thread remembers by `memo_key`, and what the clock says; nothing that changed since.
+    /// What this thread remembers by `memo_key`, with its site and the present time; `None` if that isn't current.
     pub(crate) fn recalled(
         &self,
         memo_key: Digest,
@@ -87,8 +87,8 @@ impl Memo {
         self.is_current(&handle.memo_entry, &site, now).then_some((handle, site, now))
     }
 
-    /// What is remembered of the entry at `site`, and what the clock says; else what this thread remembers of it, though
-    /// that may have changed since.
+    /// What is remembered of the entry at `site`, and the present time. If that isn't current, the error is what this
+    /// thread remembers.
     pub(crate) fn remembered(
         &self,
         site: &Site,
@@ -107,7 +107,7 @@ impl Memo {
         }
     }
 
-    /// The entry at `site` from the disk, to be remembered in place of what `was`.
+    /// Reads the entry at `site` from the disk, and remembers it in place of `was`, which was remembered before.
     pub(crate) fn look_up(
         &self,
         site: &Site,
@@ -138,7 +138,7 @@ impl Memo {
         Ok(self.handle_of(memo_key, Arc::new(memo_entry), function))
     }
 
-    /// How long it still needs no stamp.
+    /// How long the last use of a found entry needn't be stamped yet.
     fn unstamped(&self, found: &Found, now: SystemTime) -> Duration {
         self.archive.rules.stamp_interval.saturating_sub(now.duration_since(found.used).unwrap_or_default())
     }
@@ -176,14 +176,14 @@ impl Memo {
         if now >= memo_entry.stamp_due.load(Ordering::Relaxed) {
             self.archive.stamp(site, memo_entry.found.used);
             let left = self.unstamped(&memo_entry.found, SystemTime::now());
-            // Once stamped, it is read again at the next check.
+            // A stamp changes the file's state, so that the next check reads the entry again.
             let left = if left.is_zero() { self.archive.rules.stamp_interval } else { left };
             memo_entry.stamp_due.store(now.saturating_add(clock::ticks(left)), Ordering::Relaxed);
         }
     }
 }
 
-/// What was so before an entry was read.
+/// The generation of a key and the time, by two clocks, just before its entry was read.
 struct Before {
     generation: u64,
     now: u64,
@@ -222,7 +222,7 @@ impl Table {
     /// Makes what was read of `key` so far unusable, in every thread and at once.
     pub(crate) fn forget(&self, key: Key) {
         self.generation_of(key).fetch_add(1, Ordering::AcqRel);
-        // What is found by something else than its key stays until it is asked for, or others take its place.
+        // A handle whose memo key isn't the digest of its key stays until it is asked for, or others take its place.
         for stripe in self.used() {
             if let Some(mut handles) = spin(&stripe.0) {
                 handles.remove(key.digest());
@@ -250,7 +250,7 @@ impl Table {
     }
 
     fn generation_of(&self, key: Key) -> &AtomicU64 {
-        // A byte that no hash table's place is made of.
+        // `DigestHasher` reads the first bytes: the last one doesn't decide the place in a hash table.
         &self.generations[usize::from(key.digest().to_bytes()[15])]
     }
 
@@ -261,7 +261,7 @@ impl Table {
         if holds { spin(&self.stripes[at].0)?.get(memo_key).cloned() } else { None }
     }
 
-    /// What another thread has found.
+    /// What another thread remembers by `memo_key`.
     fn elsewhere(&self, memo_key: Digest) -> Option<Arc<MemoEntry>> {
         self.used().find_map(|stripe| spin(&stripe.0)?.peek(memo_key).map(|handle| Arc::clone(&handle.memo_entry)))
     }
@@ -274,7 +274,7 @@ impl Table {
         }
     }
 
-    /// Locks all stripes, as threads would that don't go on.
+    /// Locks all stripes, like threads that hold the locks and don't go on.
     #[cfg(test)]
     pub(crate) fn held(&self) -> impl Sized {
         self.stripes.each_ref().map(|stripe| stripe.0.lock())

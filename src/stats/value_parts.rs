@@ -12,8 +12,8 @@ pub(super) struct Changed<'a> {
     pub(super) now: Option<&'a Leaf>,
 }
 
-/// The parts by which two values differ, as far as their leaves tell; the value itself, with an empty path, if its head
-/// is another one. What is inside of a part that is another one isn't compared.
+/// The parts in which two values differ, as far as their leaves tell; the whole value, with an empty path, if their
+/// heads differ. Parts inside of a part that both values have and that differs aren't listed.
 pub(super) fn changed_parts<'a>(before: &'a [Leaf], now: &'a [Leaf]) -> Vec<Changed<'a>> {
     // Where leaves are missing, nobody knows whether the other value has such a part.
     let whole = |leaves: &[Leaf]| !leaves.is_empty() && leaves.iter().all(|leaf| leaf.path != CUT);
@@ -31,11 +31,11 @@ pub(super) fn changed_parts<'a>(before: &'a [Leaf], now: &'a [Leaf]) -> Vec<Chan
     let gone = before.iter().filter(|leaf| whole && !new.contains_key(&*leaf.path));
     let gone = gone.map(|leaf| Changed { path: &leaf.path, before: Some(leaf), now: None });
     let all: Vec<_> = changed.chain(gone).collect();
-    let replaced: Vec<&str> = all.iter().filter(|part| part.is_other()).map(|part| part.path).collect();
+    let replaced: Vec<&str> = all.iter().filter(|part| part.is_in_both()).map(|part| part.path).collect();
     all.into_iter().filter(|part| !replaced.iter().any(|path| is_inside(part.path, path))).collect()
 }
 
-/// The leaves by their paths; `None` for a path that several have, since it tells none of them.
+/// The leaves by their paths; `None` for a path that several leaves have, since it doesn't tell them apart.
 fn by_path(leaves: &[Leaf]) -> HashMap<&str, Option<&Leaf>> {
     let mut found = HashMap::new();
     for leaf in leaves.iter().filter(|leaf| leaf.path != CUT) {
@@ -46,7 +46,7 @@ fn by_path(leaves: &[Leaf]) -> HashMap<&str, Option<&Leaf>> {
 
 impl Changed<'_> {
     /// Whether both values have the part.
-    fn is_other(&self) -> bool {
+    fn is_in_both(&self) -> bool {
         self.before.is_some() && self.now.is_some()
     }
 }

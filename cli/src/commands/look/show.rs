@@ -13,7 +13,7 @@ use crate::numbers::Statistics;
 use crate::out::{Out, Style};
 use crate::text::{ago, count, duration, moment, safe, short, size};
 
-/// Larger arrays aren't read unless that is asked for.
+/// Larger arrays are read only with `--all`.
 const LARGEST: u64 = 1 << 30;
 
 /// The most lines of a value that are shown.
@@ -37,10 +37,10 @@ pub(crate) fn run(args: &Show, out: &mut Out) -> Outcome {
     Ok(if is_whole { Exit::Fine } else { Exit::Found })
 }
 
-/// What a look at an array has brought.
+/// What reading an array has shown.
 enum Looked {
     Numbers(Statistics),
-    /// It is right, and holds no numbers.
+    /// It is undamaged, and its elements aren't numbers.
     Other,
     TooLarge,
     Damaged(String),
@@ -59,7 +59,8 @@ impl Looked {
     }
 }
 
-/// Which entries hold which arguments, by the names of these; none, with a note, where not all of the cache can be read.
+/// The entries that arguments came from, by the arguments' names. Where not all of the cache can be read, some may be
+/// missing, which a note says.
 fn sources(memory: &Memory, entry: &Entry, out: &mut Out) -> HashMap<String, Vec<(Key, String)>> {
     let mut sources: HashMap<String, Vec<(Key, String)>> = HashMap::new();
     let lineage = match memory.lineage_of(entry) {
@@ -187,7 +188,7 @@ fn print(
     Ok(())
 }
 
-/// A value in lines, each part below what it is a part of.
+/// A value as lines, with the parts of each value below it.
 fn tree(value: &Value, arrays: &[StoredArray], name: &str, depth: usize, lines: &mut Vec<String>) {
     let indent = "  ".repeat(depth);
     let named = if name.is_empty() { String::new() } else { format!("{name}: ") };
@@ -229,7 +230,7 @@ fn tree(value: &Value, arrays: &[StoredArray], name: &str, depth: usize, lines: 
 fn print_array(at: usize, stored: &StoredArray, looked: &Looked, out: &mut Out) -> Outcome<()> {
     let (order, bytes) = (stored.order(), size(stored.bytes()));
     let head = format!("array #{at}  {} {order}  {bytes}  {}", safe(&array(stored)), stored.codec());
-    // The bytes of other files are those of the elements, and a header.
+    // A plain file has the bytes of the elements and a header, so that its length says nothing new.
     let encoded = !matches!(stored.codec(), "npy" | "inline");
     let stored = if encoded { format!(" {}", size(stored.stored_bytes())) } else { String::new() };
     let state = match looked {

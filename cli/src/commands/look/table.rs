@@ -28,11 +28,11 @@ enum Column {
     Argument(String),
     /// The whole result.
     Result,
-    /// A field of it, and whether an argument has its name.
+    /// A field of the result, and whether an argument has the same name.
     Field(String, bool),
     Took,
     Created,
-    /// The key of the entry, and whether an argument has that name.
+    /// The key of the entry, and whether an argument is named `key`.
     Key(bool),
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     let mut entries = of_path(&memory, &function, &mut |_| bad += 1);
     filter.apply(&mut entries)?;
     match args.order.sort {
-        // As they were made, each below those before it: a table is read and drawn in that order.
+        // The oldest first: this is the order in which a table is read, and its values are plotted.
         None => entries.sort_by_key(|entry| (entry.created(), entry.key())),
         Some(by) => sort(&mut entries, by),
     }
@@ -80,7 +80,8 @@ pub(crate) fn run(args: &TableArgs, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// The arguments that any call has, in order; then the fields of the results, if all are structs, or the results.
+/// The arguments that any call has, in order; then the fields of the results, or the results if not all are structs;
+/// then what every entry has.
 fn columns(rows: &[Row]) -> Vec<Column> {
     let (mut columns, mut known) = (Vec::new(), HashSet::new());
     let mut add = |column: Column| {
@@ -162,7 +163,7 @@ impl Row {
         Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).to_owned())
     }
 
-    /// An argument's text as the program had it, if it is one.
+    /// An argument's text; of a string the string itself, without quotes and escapes.
     fn plain_argument(&self, name: &str) -> Option<String> {
         let argument = self.entry.arguments().iter().find(|argument| argument.name() == name)?;
         let text = argument.text();
@@ -232,7 +233,7 @@ fn print(columns: &[Column], rows: &[Row], out: &mut Out) -> Outcome<()> {
     Ok(())
 }
 
-/// The widths with which the table is so wide at most, as far as columns can be cut: the widest ones first.
+/// Cuts columns, the widest first, until the table is no wider than `room` or no column can be cut further.
 fn fitted(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
     let between = 2 * widths.len().saturating_sub(1);
     while widths.iter().sum::<usize>() + between > room {
@@ -242,7 +243,7 @@ fn fitted(mut widths: Vec<usize>, room: usize) -> Vec<usize> {
     widths
 }
 
-/// A field of a CSV, by RFC 4180, in one line; one that a spreadsheet would take for a formula gets a quote before it.
+/// A field of a CSV, by RFC 4180, in one line. A text that a spreadsheet would take for a formula gets a `'` before it.
 fn quoted(text: &str) -> String {
     let text = &*safe(text);
     let is_formula = text.starts_with(['=', '+', '@']) || text.starts_with('-') && text.parse::<f64>().is_err();

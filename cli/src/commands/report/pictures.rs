@@ -11,7 +11,7 @@ use crate::commands::report::survey::Age;
 use crate::entry;
 use crate::numbers::{Decode, decoder, number};
 
-/// At most so many are drawn.
+/// The most arrays that are drawn.
 const MOST: usize = 60;
 
 /// Larger arrays aren't read.
@@ -24,7 +24,7 @@ const SLICE_SIDE: usize = 56;
 /// The most places along a line.
 const PLACES: usize = 180;
 
-/// Ranges and histograms are those of about so many elements.
+/// The most elements that a range and a histogram are taken from.
 const SAMPLE: usize = 1 << 16;
 
 /// How many bars a histogram has.
@@ -39,7 +39,7 @@ pub(crate) struct Picture {
     pub(crate) array: String,
     pub(crate) shape: Vec<u64>,
     pub(crate) drawn: Drawn,
-    /// From the 2nd to the 98th percentile of what is finite.
+    /// From the 2nd to the 98th percentile of the finite elements.
     pub(crate) range: Option<(f64, f64)>,
     pub(crate) nan: u64,
     pub(crate) sampled: u64,
@@ -54,7 +54,7 @@ pub(crate) enum Drawn {
     Images(Vec<Image>),
 }
 
-/// Values row by row; NaN where one of those is that a pixel stands for.
+/// The values of the pixels row by row; NaN if any of the elements that the pixel stands for is.
 pub(crate) struct Image {
     pub(crate) width: usize,
     pub(crate) values: Vec<f64>,
@@ -87,7 +87,7 @@ impl Picture {
 pub(crate) struct Gallery {
     /// The pictures, by the place of their function.
     functions: BTreeMap<usize, Vec<Candidate>>,
-    /// All arrays that there are.
+    /// How many arrays were given, whether or not they may be drawn.
     count: u64,
 }
 
@@ -119,7 +119,7 @@ impl Gallery {
         }
     }
 
-    /// Gives the functions the places that they have now.
+    /// Gives each function its new place: `now` has it at the old one.
     pub(crate) fn renumber(&mut self, now: &[usize]) {
         self.functions = std::mem::take(&mut self.functions).into_iter().map(|(at, of)| (now[at], of)).collect();
     }
@@ -165,7 +165,7 @@ fn picture(key: Key, function: usize, array: &StoredArray) -> Option<Picture> {
     let mut bytes = Vec::with_capacity(usize::try_from(array.bytes()).ok()?);
     array.read(|block| bytes.extend_from_slice(block)).ok()?;
     let shape: Vec<usize> = array.shape().iter().map(|&axis| usize::try_from(axis).ok()).collect::<Option<_>>()?;
-    // Else a header would have claimed what isn't there.
+    // A shape may claim more elements than there are bytes for.
     let count = shape.iter().try_fold(1_usize, |count, &axis| count.checked_mul(axis))?;
     let elements = Elements { bytes: &bytes, len, decode, shape: &shape, order: array.order() };
     if count == 0 || count.checked_mul(len)? != bytes.len() {
@@ -187,7 +187,7 @@ fn picture(key: Key, function: usize, array: &StoredArray) -> Option<Picture> {
     })
 }
 
-/// The 2nd and the 98th percentile of what is finite.
+/// The 2nd and the 98th percentile of the finite elements.
 fn range(sample: &[f64]) -> Option<(f64, f64)> {
     let mut finite: Vec<f64> = sample.iter().copied().filter(|value| value.is_finite()).collect();
     finite.sort_by(f64::total_cmp);
@@ -206,9 +206,9 @@ fn histogram(sample: &[f64], range: Option<(f64, f64)>) -> Vec<u64> {
     bars
 }
 
-/// Where a value lies in a range: 0 at its begin and below, 1 at its end and above.
+/// Where a value lies in a range: 0 at its low end and below, 1 at its high end and above.
 pub(crate) fn share(value: f64, low: f64, high: f64) -> f64 {
-    // Halves, since a range may be wider than any number.
+    // Half the width: the width of a range may be larger than any `f64`.
     let width = high / 2.0 - low / 2.0;
     if width > 0.0 { ((value / 2.0 - low / 2.0) / width).clamp(0.0, 1.0) } else { 0.5 }
 }
@@ -270,13 +270,13 @@ impl Elements<'_> {
         [[1, 2], [0, 2], [0, 1]].map(slice).into()
     }
 
-    /// What lies along two axes from the element `first` on: of each pixel the mean of the elements that it stands for.
+    /// The image along two axes from the element `first` on: a pixel is the mean of elements of the block that it shows.
     fn image(&self, first: usize, axes: [usize; 2], side: usize) -> Image {
         let (strides, lengths) = (self.strides(), axes.map(|axis| self.shape[axis]));
         let [height, width] = lengths.map(|length| length.min(side));
         let part = |at: usize, pixels: usize, axis: usize| {
             let (begin, end) = (at * lengths[axis] / pixels, (at + 1) * lengths[axis] / pixels);
-            // Of a large block every so many elements, so that a picture costs no more than reading.
+            // At most eight places along each axis of a block, so that drawing takes no longer than reading.
             (begin..end).step_by((end - begin).div_ceil(8).max(1))
         };
         let mut values = Vec::with_capacity(height * width);

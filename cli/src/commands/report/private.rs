@@ -12,7 +12,7 @@ const LONGEST: usize = 160;
 /// Stands for a text that isn't shown.
 const HIDDEN: &str = "…";
 
-/// Whether texts of arguments and results are shown, or what they are of.
+/// Whether texts of arguments and results are shown; if not, a result is described by its kind.
 #[derive(Clone, Copy)]
 pub(crate) struct Texts(pub(crate) bool);
 
@@ -53,7 +53,7 @@ impl Texts {
     }
 }
 
-/// What a value is, without anything that stands in it but the dtypes and shapes of arrays.
+/// The kind of a value; of its content only lengths, and the dtypes and shapes of arrays.
 fn kind(value: &Value, arrays: &[StoredArray]) -> String {
     let with_arrays = |what: String| {
         let shown: Vec<_> = arrays.iter().take(3).map(array).collect();
@@ -82,7 +82,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Whether a text is that of an array and of nothing else: `f64[1797, 64] C`. One of a string has quotes.
+/// Whether a text can only be that of an array: `f64[1797, 64] C`. The text of a string has quotes.
 fn is_array(text: &str) -> bool {
     let array = ["C", "F", "strided"].iter().find_map(|order| text.strip_suffix(order)?.strip_suffix("] "));
     let Some((dtype, shape)) = array.and_then(|array| array.split_once('[')) else { return false };

@@ -30,7 +30,7 @@ pub(crate) struct Chart {
     pub(crate) legend: String,
 }
 
-/// The class of the colour of a place in a ranking.
+/// The CSS class of the colour that belongs to a rank.
 fn color(rank: usize) -> String {
     format!("s{}", rank.min(COLORS))
 }
@@ -47,7 +47,7 @@ fn legend<'a>(names: impl IntoIterator<Item = (String, &'a str)>) -> String {
     if items.is_empty() { items } else { format!("<ul class=\"legend\">{items}</ul>") }
 }
 
-/// The name of a function in so many columns.
+/// The name of a function, cut to `columns` columns.
 fn label(function: &str, columns: usize) -> String {
     cut(&safe(short(function)), columns).into_owned()
 }

@@ -49,7 +49,8 @@ fn part(function: &Function) -> (String, u64, String) {
     (function.name.clone(), bytes, tip)
 }
 
-/// Areas as large as the sizes, which fall, and as square as can be (Bruls, Huizing and van Wijk, 2000).
+/// Areas in proportion to `sizes`, the largest of which comes first, and as square as can be (Bruls, Huizing and
+/// van Wijk, 2000).
 fn squarified(sizes: &[f64], mut rest: Area) -> Vec<Area> {
     let total: f64 = sizes.iter().sum();
     let factor = rest.width * rest.height / total.max(f64::MIN_POSITIVE);
@@ -67,14 +68,14 @@ fn squarified(sizes: &[f64], mut rest: Area) -> Vec<Area> {
     areas
 }
 
-/// How far the least square of these is from a square, where they lie along a side.
+/// The largest ratio of length to width among areas of these sizes that fill a strip along `side`.
 fn worst(sizes: &[f64], side: f64) -> f64 {
     let sum: f64 = sizes.iter().sum();
     let (most, least) = sizes.iter().fold((0.0_f64, f64::INFINITY), |(most, least), &it| (most.max(it), least.min(it)));
     (side * side * most / (sum * sum)).max(sum * sum / (side * side * least))
 }
 
-/// Lays these along the shorter side; returns what remains.
+/// Lays areas of these sizes along the shorter side of `rest`; returns what is still free.
 fn fill(sizes: &[f64], rest: Area, areas: &mut Vec<Area>) -> Area {
     let sum: f64 = sizes.iter().sum();
     let mut done = 0.0;
