@@ -196,7 +196,7 @@ fn hold_against(this: &Path, revision: &str) {
     assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
 }
 
-/// A way to count something of so many calls of one kind, by a program that is this bench.
+/// Counts something of a number of calls of one kind, by the program at a path, which is this bench.
 type Tool = fn(&Path, &str, u64) -> Option<f64>;
 
 /// What the calls of each kind take that is wanted.

@@ -27,7 +27,7 @@ fn polynomial(x: f64) -> f64 {
     (x * 2.5 + 1.0) * x - 3.0
 }
 
-/// Hits for so many seconds from the word of the parent on, and prints how often, and how long that took.
+/// Hits for `seconds`, as soon as the parent says so, and prints how often, and how long that took.
 fn hit(kind: &str, folder: &Path, seconds: f64) {
     let memory = Memory::open(folder).expect("a memory");
     memory.eval(polynomial::call(1.5));
@@ -54,7 +54,7 @@ fn hit(kind: &str, folder: &Path, seconds: f64) {
     println!("{hits} {}", start.elapsed().as_secs_f64());
 }
 
-/// Hits a second of so many processes together.
+/// Hits a second of `processes` processes together.
 fn rate(kind: &str, folder: &Path, processes: usize) -> f64 {
     let seconds = if ratio::is_test() { 0.02 } else { SECONDS };
     let start = || {
@@ -104,7 +104,7 @@ fn other(n: usize) -> usize {
     n + 1
 }
 
-/// Misses while so many threads want one slow key: seconds of each.
+/// Seconds that each miss takes while `threads` threads want one slow key.
 fn miss_beside(memory: &Memory, threads: usize, numbers: &mut impl Iterator<Item = usize>) -> f64 {
     let round = numbers.next().expect("as many as are wanted");
     set_ended(false);

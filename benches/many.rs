@@ -32,7 +32,7 @@ fn number(n: u64) -> u64 {
     n ^ 0x5555
 }
 
-/// A folder with so many entries, stored by all cores.
+/// A folder with `entries` entries, stored by all cores.
 fn filled(entries: u64) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let memory = Memory::open(folder.path()).expect("a memory");

@@ -224,7 +224,7 @@ fn work_stealing_inside_a_flight_does_not_lock_up() {
     assert!(begin.elapsed() < Duration::from_secs(60), "no worker waits for long");
 }
 
-/// How often a flight of so many seconds releases a worker: when it is 1, 2, 4 … seconds old.
+/// How often a flight that lasts for `time` releases a worker: when it is 1, 2, 4 … seconds old.
 fn releases(time: Duration) -> usize {
     (0..).take_while(|n| Duration::from_secs(1 << n) <= time).count()
 }

@@ -17,7 +17,7 @@ use ndcache::{Limits, Mapped1, Memory, cache};
 
 use crate::support::{child, fresh, in_child, skip};
 
-/// After so long, what another process did has to be seen.
+/// After how long what another process did has to be seen.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Another value at each computation, and in each process.

@@ -47,7 +47,7 @@ fn set_back(path: &Path, age: Duration) {
     File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
 }
 
-/// Stores the ramp of `n`, last used so long ago.
+/// Stores the ramp of `n`, last used an `age` ago.
 fn store(memory: &Memory, n: usize, age: Duration) {
     memory.eval(ramp::call(n));
     set_back(&record(memory, n), age);

@@ -59,7 +59,7 @@ pub(crate) fn child(name: &str, variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Starts so many processes of [`child`] at once, and checks that each of them succeeds.
+/// Starts `number` processes of [`child`] at once, and checks that each of them succeeds.
 pub(crate) fn children(number: usize, name: &str, variables: &[(&str, &str)]) {
     let children: Vec<_> = (0..number).map(|_| child(name, variables).spawn().expect("a process")).collect();
     children.into_iter().for_each(|mut child| assert!(child.wait().expect("its end").success()));

@@ -38,7 +38,8 @@ const ASKED: [(&[&str], u64); 12] = [
     (&["gc", "--max-items", "10", "--dry-run"], 320),
 ];
 
-/// The most that it may take on an idle machine, of so many entries; `None` where only memory has a bound.
+/// The longest that a command may take on an idle machine, in a cache of `entries` entries; `None` where only memory
+/// has a bound.
 fn limit(arguments: &[&str], entries: u64) -> Option<Duration> {
     match arguments {
         ["--version"] => Some(Duration::from_millis(5)),

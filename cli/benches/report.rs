@@ -47,7 +47,7 @@ fn score(spectrum: &ArrayRef2<f32>, name: &str, threshold: f64) -> f64 {
     spectrum.iter().filter(|value| f64::from(**value) > threshold).count() as f64 + name.len() as f64
 }
 
-/// A study of about so many entries.
+/// A study of about `entries` entries.
 fn study(memory: &Memory, entries: u64) {
     let sigmas = [0.5, 1.0, 1.5, 2.0, 3.0];
     // A subject has one signal, five smoothed ones, three spectra (sigmas are rounded up), and six scores of these.

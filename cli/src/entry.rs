@@ -93,7 +93,7 @@ fn numbered(memory: &Memory, id: &str) -> Outcome<Option<Entry>> {
     }
 }
 
-/// The latest entries of the function with this path, as far as they can be read: the newest first, at most so many.
+/// The latest entries of the function with this path, as far as they can be read: at most `most`, the newest first.
 pub(crate) fn latest(memory: &Memory, function: &str, most: usize) -> Vec<Entry> {
     let newest_first = |entry: &Entry| (Reverse(entry.created()), entry.key());
     let mut latest: Vec<Entry> = Vec::new();
@@ -290,7 +290,7 @@ pub(crate) fn dtype(descr: &str) -> &str {
     }
 }
 
-/// Writes a value in one line, up to about so many characters.
+/// Writes a value in one line, up to about `room` characters.
 pub(crate) fn tell(value: &Value, arrays: &[StoredArray], room: usize, text: &mut String) {
     let is_full = |text: &String| text.chars().count() >= room;
     let list =

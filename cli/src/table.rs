@@ -114,7 +114,7 @@ impl Table {
         rows.iter().try_for_each(|row| out.line(self.line(row, &widths, &same)))
     }
 
-    /// The widths with which the table is so wide at most, as far as its columns give way; a hidden one has none.
+    /// The widths with which the table fits into `room`, as far as its columns give way; a hidden column has none.
     fn fitted(&self, natural: Vec<usize>, room: usize) -> Vec<usize> {
         let mut widths = natural.clone();
         let total = |widths: &[usize]| {
@@ -162,7 +162,7 @@ impl Table {
     }
 }
 
-/// The beginning of a text that is so wide at most, with `…` where it is cut.
+/// The beginning of a text, at most `most` columns wide, with `…` where it is cut.
 pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return text.into();
@@ -179,7 +179,7 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     short.into()
 }
 
-/// The end of a text that is so wide at most, with `…` where it is cut.
+/// The end of a text, at most `most` columns wide, with `…` where it is cut.
 fn cut_front(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return text.into();
@@ -208,7 +208,7 @@ fn same_in_all<'a>(mut lists: impl Iterator<Item = &'a str>) -> Vec<bool> {
     if same.iter().all(|same| *same) { Vec::new() } else { same }
 }
 
-/// A list, `sigma=1.5, name="a, b"`, that is so wide at most: its widest items are cut, so that each has its beginning.
+/// A list, `sigma=1.5, name="a, b"`, cut to `room` columns: the widest items are cut, so that all keep their beginning.
 /// Items that are the `same` in all rows are cut first.
 fn cut_list<'a>(text: &'a str, room: usize, same: &[bool]) -> Cow<'a, str> {
     if width(text) <= room {

@@ -121,7 +121,7 @@ impl Scene {
         self.terminal_of(100, arguments, input)
     }
 
-    /// Runs the program on a terminal of so many columns.
+    /// Runs the program on a terminal of `columns` columns.
     pub(crate) fn terminal_of(&self, columns: usize, arguments: &[&str], input: &str) -> (i32, String) {
         let (mut controller, mut child) = self.begun(columns, arguments, None);
         controller.write_all(input.as_bytes()).expect("typing");

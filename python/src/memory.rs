@@ -200,8 +200,8 @@ impl CoreMemory {
         python::lock(&self.misses).iter().cloned().collect()
     }
 
-    /// Sends what is left to be sent to tiers, for so many seconds: a dict of how many were `uploaded`, are `left` and have
-    /// `failed`, and of `troubles`, which say why.
+    /// Sends what is left to be sent to tiers, for at most `timeout` seconds: a dict of how many were `uploaded`, are
+    /// `left` and have `failed`, and of `troubles`, which say why.
     #[pyo3(signature = (timeout=None))]
     fn flush_tiers<'py>(&self, py: Python<'py>, timeout: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyDict>> {
         let wait = timeout.map_or(Ok(Duration::from_secs(60)), |timeout| duration(&timeout, "timeout"))?;

@@ -44,7 +44,7 @@ fn state(what: &str, found: &str, wanted: &str, is_met: bool) {
     writeln!(rows, "{row}").expect("`NDCACHE_BENCH_ROWS` can be written to");
 }
 
-/// The least time that the index of a crate of so many lines takes.
+/// The shortest of `runs` times that indexing a crate of `lines` lines takes.
 fn measure(lines: usize, runs: usize) -> Duration {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("lib.rs");

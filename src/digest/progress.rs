@@ -35,7 +35,7 @@ mod shown {
         fn advance(&self, done: u64);
     }
 
-    /// Begins to show work of that name and so many bytes, which has lasted for a while.
+    /// Begins to show work: its name, its bytes, and how long it has lasted.
     pub(crate) type Begin = fn(&'static str, u64, Duration) -> Box<dyn Show>;
 
     static BEGIN: OnceLock<Begin> = OnceLock::new();

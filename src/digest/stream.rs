@@ -147,7 +147,7 @@ impl<const SHORT: usize> ByteStream<SHORT> {
         }
     }
 
-    /// Whether so many bytes more fit where it stands.
+    /// Whether `bytes` more bytes fit into the short buffer.
     #[inline]
     pub(super) fn has_room(&self, bytes: usize) -> bool {
         bytes <= SHORT - self.len

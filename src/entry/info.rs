@@ -56,7 +56,7 @@ impl Archive {
     }
 }
 
-/// Values of at most so many bytes stay with an entry that is listed.
+/// The most bytes of a value that an entry keeps in memory when it is listed.
 const VALUE_KEPT: usize = 256;
 
 impl Entry {

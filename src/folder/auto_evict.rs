@@ -201,7 +201,7 @@ impl EvictState {
             || self.limits.items.is_some_and(|limit| written(&self.items, limit))
     }
 
-    /// Whether no process has counted for so long. Asks the file system no more often than that.
+    /// Whether no process has counted the folder for `interval`. Asks the file system at most once in that time.
     fn is_long_ago(&self, interval: Duration) -> bool {
         let mut asked = self.asked.lock();
         if asked.is_some_and(|asked| asked.elapsed() < interval) {

@@ -53,7 +53,7 @@ fn digest(path: &Path) -> Result<Digest> {
     digest_file(&file, || path.to_owned(), offset, length).map(|tree| meta.digest(tree))
 }
 
-/// Whether so many bytes are the elements of such an array, as far as its dtype says how long they are.
+/// Checks that elements of `length` bytes are those of such an array, as far as its dtype says how long each is.
 fn expect_length(meta: &ArrayMeta, length: u64) -> Result<()> {
     let is_empty = meta.shape.contains(&0);
     let elements = meta.shape.iter().try_fold(1, |product: u64, &axis| product.checked_mul(axis));

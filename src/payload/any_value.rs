@@ -151,12 +151,12 @@ impl<'a> ValueTree<'a> {
         Ok(taken)
     }
 
-    /// Reads a big-endian number of so many bytes.
+    /// Reads a big-endian number of `bytes` bytes.
     fn number(&mut self, bytes: usize) -> Result<u64> {
         Ok(self.take(bytes)?.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
-    /// Reads an item that begins with its length, a number of so many bytes.
+    /// Reads an item that begins with its length, a number of `bytes` bytes.
     fn long(&mut self, bytes: usize, read: impl FnOnce(&mut Self, usize) -> Result<Value>) -> Result<Value> {
         let len = usize::try_from(self.number(bytes)?).map_err(|_| Error::damaged("value is cut off"))?;
         read(self, len)

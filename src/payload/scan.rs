@@ -59,9 +59,9 @@ impl<'a> Scan<'a> {
 
 /// One item of MessagePack.
 pub(super) enum ScanItem<'a> {
-    /// The head of an array of so many.
+    /// The head of an array, with the number of its items.
     Array(usize),
-    /// The head of a map of so many entries.
+    /// The head of a map, with the number of its entries.
     Map(usize),
     Extension(i8, &'a [u8]),
     /// The bytes of a text, which may not be UTF-8.
@@ -110,7 +110,7 @@ fn extension<'a>(rest: &mut &'a [u8], len: usize) -> Option<ScanItem<'a>> {
     take(rest, len).map(|bytes| ScanItem::Extension(kind, bytes))
 }
 
-/// A length of so many bytes, most significant first.
+/// A length that is stored in `bytes` bytes, most significant first.
 fn length(rest: &mut &[u8], bytes: usize) -> Option<usize> {
     take(rest, bytes).map(|bytes| bytes.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)))
 }

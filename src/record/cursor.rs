@@ -220,7 +220,7 @@ impl<'a> Cursor<'a> {
         self.number(1 << (kind.least + first - kind.wide.start))
     }
 
-    /// A number of so many bytes, the most significant first.
+    /// A number of `width` bytes, the most significant first.
     #[inline]
     fn number(&mut self, width: usize) -> Result<u64> {
         match width {

@@ -32,8 +32,8 @@ pub(crate) fn required(pickle: bool, dtype: bool) -> Vec<String> {
     [(pickle, PICKLE), (dtype, DTYPE)].into_iter().filter(|(is, _)| *is).map(|(_, name)| name.to_owned()).collect()
 }
 
-/// A record of `function`, with magic and trailer around its MessagePack: at most so many bytes, and about as many as
-/// there is to be `room` for.
+/// A record of `function`, with magic and trailer around its MessagePack: at most `most` bytes. Memory is taken for
+/// `room` bytes at once, which is about how many there will be.
 pub(super) fn seal(record: &impl Serialize, function: &str, room: usize, most: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(room);
     bytes.extend_from_slice(&MAGIC);
@@ -63,7 +63,7 @@ pub(super) fn verify(bytes: &[u8]) -> Result<&[u8]> {
     verify_up_to(RECORD_MAX, bytes)
 }
 
-/// The MessagePack between magic and trailer of a record that has at most so many bytes.
+/// The MessagePack between magic and trailer of a record that has at most `most` bytes.
 pub(super) fn verify_up_to(most: usize, bytes: &[u8]) -> Result<&[u8]> {
     if bytes.len() > most {
         return Err(Error::damaged(format!("it has {} bytes, expected at most {most}", bytes.len())));

@@ -86,7 +86,7 @@ impl Recorder {
         self.run.as_ref().is_none_or(|run| run.first_hit(call.function().path(), key, hit))
     }
 
-    /// Counts a build step that was made before, and took so long then.
+    /// Counts a build step that was made before, and took `took` then.
     pub(crate) fn made_before(&self, call: &dyn AnyCall, step: Key, took: Duration) {
         let hit = || FirstHit { saved: took, hashing: call.hashing(), loading: Duration::ZERO, bytes: 0 };
         if self.is_first(call, step, hit) {

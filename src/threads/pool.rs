@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// How often a pool of so many runs what may be done by `others`.
+    /// How often a pool runs work that at most `others` threads may share with the caller.
     fn runs(pool: &HelperPool, others: usize) -> usize {
         let runs = AtomicUsize::new(0);
         let run = || {

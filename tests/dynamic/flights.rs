@@ -218,7 +218,7 @@ fn a_task_computes_on_its_own_behalf() {
     assert!(matches!(inside, Turn::Compute(_)), "{inside:?}");
 }
 
-/// Of three calls that wait for a lead, so many go on at once when it ends, and no other one.
+/// Of three calls that wait for a lead, `number` go on at once when it ends, and no other one.
 fn assert_go_on(call: &RunTimeCall, memory: &Memory, number: usize, end: impl FnOnce()) {
     let (sender, turns) = mpsc::channel();
     thread::scope(|scope| {

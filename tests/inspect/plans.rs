@@ -27,7 +27,7 @@ fn set_back(path: &Path, age: Duration) {
     File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
 }
 
-/// Stores the bytes of `n`, last used so many hours ago.
+/// Stores the bytes of `n`, last used `hours` hours ago.
 fn store(memory: &Memory, n: usize, hours: u64) -> Key {
     memory.eval(bytes::call(n));
     let entry = memory.entry(&bytes::call(n)).unwrap().unwrap();

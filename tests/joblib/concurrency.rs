@@ -9,7 +9,7 @@ use ndcache::{Memory, cache, call};
 
 use crate::support::{child, fresh, in_child};
 
-/// Starts the test `name` in so many processes at once, and waits until all have succeeded.
+/// Starts the test `name` in `processes` processes at once, and waits until all have succeeded.
 fn at_once(name: &str, folder: &Path, processes: usize) {
     let folder = folder.to_str().unwrap();
     let start = |part: usize| child(name, &[("FOLDER", folder), ("PART", &part.to_string())]).spawn().unwrap();

@@ -18,7 +18,7 @@ fn kilobyte(n: u64) -> Array1<u64> {
     Array1::from_elem(64, n)
 }
 
-/// Ten entries, last used so many hours ago as their number says.
+/// Ten entries, each last used as many hours ago as its number says.
 fn ten() -> (TempDir, Memory) {
     let (folder, memory) = fresh();
     for n in 0..10 {

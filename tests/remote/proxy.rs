@@ -21,11 +21,11 @@ pub(crate) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Pass,
-    /// The connection ends after so many bytes.
+    /// After how many bytes the connection ends.
     Cut(usize),
-    /// Nothing more comes after so many bytes.
+    /// After how many bytes nothing more comes.
     Stall(usize),
-    /// So many bytes come every 50 ms.
+    /// How many bytes come every 50 ms.
     Drip(usize),
     /// One bit of this byte is another one.
     Flip(usize),

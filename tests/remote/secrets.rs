@@ -106,7 +106,7 @@ fn halves(n: usize) -> Vec<f64> {
     (0..n).map(|i| i as f64 / 2.0).collect()
 }
 
-/// All that a memory says of its tier and of what went wrong there, which it tries for so long.
+/// All that a memory says of its tier and of what went wrong there, after it has tried for `wait`.
 fn tell_of_memory(told: &mut String, memory: &Memory, wait: Duration) {
     let mut add = |text: fmt::Arguments<'_>| writeln!(told, "{text}").expect("a text");
     add(format_args!("{:?}", memory.eval(halves::call(100)).len()));

@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     /// Of each function.
     pub(crate) keys: u64,
     pub(crate) least: Duration,
-    /// Goes on until there have been so many.
+    /// How many operations there are before the test ends.
     pub(crate) operations: u64,
 }
 

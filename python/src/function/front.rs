@@ -141,7 +141,7 @@ impl Front {
         good.then(|| known.result.bind(py).clone())
     }
 
-    /// Remembers a result that was looked up when there were so many changes.
+    /// Remembers a result that was looked up when the number of changes was `at`.
     pub(crate) fn put(&mut self, arguments: Arguments, result: &Bound<'_, PyAny>, at: u64, since: Instant) {
         if !is_shareable(result) {
             return;

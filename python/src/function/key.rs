@@ -17,10 +17,10 @@ use crate::files::HeldFile;
 use crate::memory::raised;
 use crate::walk::{Claims, Unkeyable, digest_of, digest_without_cached, sample_of, short_text, try_digest_of};
 
-/// Arguments of at most so many bytes are digested again after the computation, however short it was.
+/// The most bytes of arguments that are digested again in full after any computation, however short it was.
 const CHECKED: u64 = 64 << 20;
 
-/// Longer ones are if that takes less than the computation by this factor.
+/// More bytes are digested again in full only if the computation took at least this many times as long as digesting.
 const SHARE: u32 = 10;
 
 /// A call whose arguments are digested.
@@ -241,7 +241,7 @@ impl Keyed<'_> {
         self.claims.references.iter().filter_map(|referred| referred.until).min()
     }
 
-    /// The first argument that doesn't have the digest any more that it had, after a computation that took so long.
+    /// The first argument whose digest has changed since the call began; `took` is the time of the computation.
     pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> Option<&str> {
         let whole = self.claims.bytes <= CHECKED || self.digesting <= took / SHARE;
         let changed = |counted: &&Counted<'_>| {

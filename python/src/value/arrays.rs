@@ -13,7 +13,7 @@ use super::MmapMode;
 use crate::python;
 use crate::walk;
 
-/// Arrays of at most so many bytes are copied into memory of NumPy's own.
+/// The most bytes of an array that is copied into memory of NumPy's own.
 const COPIED: usize = 64 * 1024;
 
 /// The elements of an array that Python holds.
@@ -118,7 +118,7 @@ fn owned<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
                 array.descr()
             )));
         }
-        // SAFETY: it has just so many bytes, without gaps and none of them an address, and nobody else has it yet.
+        // SAFETY: it has the length of `bytes`, without gaps and without an address in it, and nobody else has it yet.
         unsafe {
             let data = (*target.as_array_ptr()).fields.data.cast::<u8>();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());

@@ -8,7 +8,7 @@ use rmp::encode;
 
 use super::mark;
 
-/// Marks of at most so many bytes stand there one by one.
+/// More marks are written as runs of equal ones, if that is shorter.
 const FEW: usize = 1024;
 
 /// The marks as one MessagePack value; nothing where all are `PLAIN`.

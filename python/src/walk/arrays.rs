@@ -14,7 +14,7 @@ use super::stream::{SAMPLED, digest_of_sample};
 use super::walker::Claims;
 use crate::python;
 
-/// From so many bytes on arrays are hashed without the interpreter's lock.
+/// Arrays of more bytes are hashed without the interpreter's lock.
 const LARGE: usize = 16 * 1024;
 
 /// An array whose elements lie in memory without gaps.
@@ -160,7 +160,7 @@ pub(crate) fn elements<'a>(array: &'a Bound<'_, PyUntypedArray>, itemsize: u64) 
     if len == 0 {
         return &[];
     }
-    // SAFETY: the array has so many elements without gaps, which live as long as it does. A program that changes them from
+    // SAFETY: the array has `len` bytes without gaps, which live as long as it does. A program that changes them from
     // another thread meanwhile races, as with any other reader of NumPy's.
     unsafe { std::slice::from_raw_parts((*array.as_array_ptr()).fields.data.cast::<u8>(), len) }
 }

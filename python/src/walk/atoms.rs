@@ -119,7 +119,7 @@ impl<'py> Walker<'py> {
         }
         let bytes: &[u8] = match buffer.item_count() {
             0 => &[],
-            // SAFETY: it has so many bytes, which stay where they are for as long as `buffer` lives. Whoever changes them
+            // SAFETY: it has `len` bytes, which stay where they are for as long as `buffer` lives. Whoever changes them
             // meanwhile races, as with any other reader of a buffer.
             len => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), len) },
         };

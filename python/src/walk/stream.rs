@@ -104,13 +104,13 @@ pub(super) fn digest_of_parts(head: &[u8], rest: &[u8]) -> Digest {
     Digest::from_bytes(hash.digest128().to_be_bytes())
 }
 
-/// Of what is longer a sample is of so many blocks of so many bytes each.
+/// The most bytes that are read whole; of more, a sample is `BLOCKS` blocks of `BLOCK` bytes each.
 pub(super) const SAMPLED: usize = 4 << 20;
 const BLOCKS: usize = 512;
 const BLOCK: usize = 4096;
 
-/// The digest of blocks that are spread evenly over `bytes`, the first and the last ones among them; of all of what isn't
-/// long.
+/// The digest of `bytes`; of more than `SAMPLED`, that of blocks which are spread evenly over them, with the first and
+/// the last ones.
 pub(super) fn digest_of_sample(bytes: &[u8]) -> Digest {
     let mut hash = Xxh3::new();
     if bytes.len() <= SAMPLED {

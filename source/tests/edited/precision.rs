@@ -64,8 +64,8 @@ fn an_edit_of_one_item_rarely_changes_a_function_of_the_libraries_of_ripgrep() {
     assert_precise("libraries of ripgrep", &libraries, 70);
 }
 
-/// Of 1,000 pairs of a free function and an item of its crate at most so many count: an edit of an item, drawn at random,
-/// changes the key of a function with this probability.
+/// Of 1,000 pairs of a free function and an item of its crate at most `most` count: with this probability an edit of an
+/// item, drawn at random, changes the key of a function.
 fn assert_precise(name: &str, crates: &[Pinned], most: usize) {
     let (mut functions, mut counted, mut pairs) = (0, 0, 0);
     for pinned in crates {

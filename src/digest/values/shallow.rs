@@ -65,7 +65,7 @@ impl ContentHasher {
     }
 }
 
-/// A call in so many bytes: those that were fed, their number, and zeros.
+/// A call in `WORDS` words of 64 bits: the bytes that were fed, their number, and zeros.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlainKey([u64; WORDS]);
 

@@ -8,7 +8,7 @@ use crate::map::{DENSE, Examined, digest_file};
 use crate::record::Overflow;
 use crate::store::Disk;
 
-/// Whether an overflow is so long that it is hashed before room is made for it.
+/// Whether an overflow is hashed before memory is taken for it, because it is long.
 pub(crate) fn is_long(overflow: &Overflow) -> bool {
     overflow.length > DENSE
 }

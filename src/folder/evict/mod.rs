@@ -75,7 +75,7 @@ struct Question {
     now: SystemTime,
     /// Keys whose entries stay.
     pinned: HashSet<Key>,
-    /// Entries that weren't used for so long go, whatever else there is.
+    /// How long an entry may be unused: it is removed after that, whatever else there is.
     age: Option<Duration>,
     /// How much more than that goes, as far as it is known.
     excess: Evicted,

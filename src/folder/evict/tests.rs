@@ -137,7 +137,7 @@ fn a_candidate_takes_no_more_than_its_documentation_says() {
     assert!(2 * size_of::<Candidate>() <= 112);
 }
 
-/// The evictor of a memory, which remembers but so many candidates.
+/// The evictor of a memory, which remembers only `remembered` candidates.
 fn forgetful(memory: &Memory, remembered: usize) -> Evictor {
     let engine = engine(memory);
     let evictor = Evictor::new(Arc::clone(&engine.archive.disk), EvictPolicy::default(), Box::new(|_| ()));

@@ -161,7 +161,7 @@ fn everything() -> Everything {
     )
 }
 
-/// Dtypes that somebody has put into a value, each with so many bytes in one array of two elements: right ones, those of
+/// Dtypes that somebody has put into a value, each with the bytes of one array of two elements: right ones, those of
 /// objects, and those of elements of other lengths.
 const FORGED: &[(&str, usize)] = &[
     ("<M8[D]", 16),

@@ -239,7 +239,7 @@ impl<'a> Reader<'a> {
         Ok(len as usize)
     }
 
-    /// An array of so many values.
+    /// The head of an array of `len` values.
     pub(crate) fn begin_array_of(&mut self, len: usize, what: &str) -> Result<()> {
         let at = self.position();
         match self.begin_array()? {
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A map with so many entries.
+    /// The head of a map of `len` entries.
     pub(crate) fn begin_map_of(&mut self, len: usize, what: &str) -> Result<()> {
         let at = self.position();
         match self.begin_map()? {
@@ -275,7 +275,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Passes over the extension of so many bytes that [`short_ext`](Self::short_ext) has seen.
+    /// Passes over the extension of `len` bytes that [`short_ext`](Self::short_ext) has seen.
     pub(crate) fn skip_short_ext(&mut self, len: usize) {
         let head = if self.rest.first() == Some(&EXT_8) { 3 } else { 2 };
         self.rest = &self.rest[head + len..];
@@ -391,7 +391,7 @@ impl Reader<'_> {
         self.nil()
     }
 
-    /// A struct with so many named fields, or those of a variant: they follow, then [`end`](Self::end).
+    /// The head of a struct or variant with `fields` named fields: they follow, then [`end`](Self::end).
     pub fn begin_struct(&mut self, name: &'static str, fields: usize) -> Result<()> {
         self.begin_map_of(fields, name)
     }
@@ -407,7 +407,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A tuple struct with so many fields, or those of a variant: they follow, then [`end`](Self::end).
+    /// The head of a tuple struct or variant with `fields` fields: they follow, then [`end`](Self::end).
     pub fn begin_tuple(&mut self, name: &'static str, fields: usize) -> Result<()> {
         self.begin_array_of(fields, name)
     }

@@ -16,9 +16,9 @@ use crate::payload::{ArraySink, Format, Normaliser};
 pub struct Writer<'a> {
     out: ByteBuf,
     sink: &'a mut (dyn ArraySink + 'a),
-    /// Arrays of at most so many bytes stay inside the value.
+    /// The most bytes of an array that stays inside the value.
     inline: u64,
-    /// Whether larger ones are lifted out of it.
+    /// Whether larger arrays are lifted out of the value.
     lifts: bool,
     depth: u32,
     /// What is known of the value's parts that only serde knows.
@@ -295,7 +295,7 @@ impl Writer<'_> {
         self.nil();
     }
 
-    /// A struct with so many named fields, or those of a variant: they follow, then [`end`](Self::end).
+    /// The head of a struct or variant with `fields` named fields: they follow, then [`end`](Self::end).
     pub fn begin_struct(&mut self, fields: usize) -> Result<()> {
         self.begin_map(fields)
     }
@@ -305,7 +305,7 @@ impl Writer<'_> {
         self.item(value, format)
     }
 
-    /// A tuple struct with so many fields, or those of a variant: they follow, then [`end`](Self::end).
+    /// The head of a tuple struct or variant with `fields` fields: they follow, then [`end`](Self::end).
     pub fn begin_tuple(&mut self, fields: usize) -> Result<()> {
         self.begin_array(fields)
     }

@@ -257,7 +257,7 @@ fn is_folded(name: &str) -> bool {
     rotation(name).is_some_and(|rotation| name.strip_prefix(FOLDED) == Some(rotation))
 }
 
-/// Whether nobody has written to the file for so long that nobody does any more.
+/// Whether the last write to the file is so long ago that nobody is still writing to it.
 fn is_settled(disk: &Disk, name: &str, now: SystemTime) -> bool {
     let stat = disk.stat(&format!("{FOLDER}/{name}")).ok().flatten();
     stat.is_some_and(|stat| now.duration_since(stat.modified).is_ok_and(|age| age >= SETTLED))

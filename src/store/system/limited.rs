@@ -15,7 +15,7 @@ pub(crate) fn size_limit() -> u64 {
     getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX)
 }
 
-/// Whether so much can be written at the position of an open file, which others may share.
+/// Whether `len` bytes can be written at the position of an open file, which others may share.
 pub(crate) fn takes(file: impl AsFd, len: u64) -> bool {
     let limit = size_limit();
     limit == u64::MAX || end(file, len).is_ok_and(|end| end.is_none_or(|end| end <= limit))

@@ -238,7 +238,7 @@ impl Suite<'_> {
     }
 }
 
-/// A reader of so many bytes.
+/// A writer that takes no more than `left` bytes.
 struct Few {
     left: usize,
 }

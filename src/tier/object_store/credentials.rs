@@ -40,10 +40,10 @@ enum CredentialKind {
     Sas(String),
 }
 
-/// Credentials without an end are asked for again after so long.
+/// After how long credentials that have no end are asked for again.
 const LASTING: Duration = Duration::from_secs(300);
 
-/// Credentials that end sooner than this aren't used any more.
+/// Credentials that end within this time aren't used any more.
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Credentials {

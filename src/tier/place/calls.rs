@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::threads::fork::{ForkMutex, Process};
 use crate::tier::{Backend, Deadline, Fault};
 
-/// When so many calls are left hanging, the place isn't called before one of them returns. Beside them hang those that were
-/// begun with them: the streams of an array, calls of other threads.
+/// How many calls may be left hanging: then the place isn't called before one of them returns. More may hang that were
+/// begun together with them: the streams of an array, calls of other threads.
 const ABANDONED_MAX: usize = 2;
 
 /// How long a call may be over its time: it knows its deadline itself.

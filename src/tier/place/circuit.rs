@@ -19,7 +19,7 @@ use crate::tier::Fault;
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// A tier is busy if half of so many latest calls have found it so.
+/// Of how many latest calls half must have found a tier busy, for it to be taken as busy.
 const RECENT: usize = 20;
 
 /// How many damaged objects in a row open the circuit.

@@ -261,7 +261,7 @@ impl Place {
         self.refused.lock().clone()
     }
 
-    /// Whether a cause was warned of before, or so many that there is no end.
+    /// Whether this cause was warned of before, or so many other causes that no more warnings follow.
     fn is_logged(&self, class: &'static str, cause: &str) -> bool {
         let mut logged = self.logged.lock();
         let is_logged = logged.len() == LOGGED_MAX || logged.iter().any(|(of, known)| *of == class && known == cause);

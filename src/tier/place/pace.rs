@@ -36,7 +36,7 @@ struct CallTimes {
 }
 
 impl Pace {
-    /// A small object took so long.
+    /// Notes that a small object took `took`.
     pub(super) fn answered(&self, took: Duration) {
         average(&mut self.0.lock().latency, took.as_secs_f64());
     }
@@ -67,8 +67,9 @@ impl Pace {
         taken.zip(known.latency).is_some_and(|(taken, latency)| taken.calls >= CALLS && taken.seconds < latency)
     }
 
-    /// Whether fetching so many bytes by so many requests, one after the other, is worth it for a result that took so long
-    /// to compute. The place has just `answered` in that time: a mean of many better ones, or of none, says less.
+    /// Whether fetching `bytes` by `requests`, one after the other, is worth it for a result that took `duration` to
+    /// compute. Each request is expected to take the mean of earlier ones, but no less than `answered`, the time that
+    /// the place has just taken.
     pub(in crate::tier) fn is_worth(&self, bytes: u64, requests: u64, answered: Duration, duration: Duration) -> bool {
         let known = self.0.lock();
         let latency = known.latency.unwrap_or(0.0).max(answered.as_secs_f64());

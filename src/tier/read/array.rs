@@ -31,7 +31,7 @@ const WAITING: usize = 16;
 /// How often a caller looks how far it is.
 const TICK: Duration = Duration::from_millis(50);
 
-/// After so long without a byte, or at a speed that will never do, it is given up.
+/// After how long without a byte fetching is given up; at a speed that can't suffice it is given up, too.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How much longer than computing fetching may take in the end.
@@ -64,7 +64,7 @@ pub(in crate::tier) struct Allowance<'a> {
 }
 
 impl<'a> Allowance<'a> {
-    /// For files of so many bytes, of a result that took `duration` to compute.
+    /// For files of `bytes` bytes, of a result that took `duration` to compute.
     pub(in crate::tier) fn new(duration: Duration, bytes: u64, interrupted: &'a dyn Fn() -> bool) -> Self {
         let most = duration.saturating_add(OVERTIME);
         let begin = Instant::now();
@@ -190,7 +190,7 @@ impl ArrivedLeaves {
         self.digests[nth] = Some(piece.leaf);
     }
 
-    /// The digest of the leaves of a file of so many bytes, if all of them are known.
+    /// The digest of the leaves of a file of `length` bytes, if all of them are known.
     fn digest(&self, length: u64) -> Option<Digest> {
         self.header.as_ref()?;
         let leaves: Vec<_> = self.digests.iter().copied().collect::<Option<_>>()?;

@@ -127,7 +127,7 @@ impl Core {
         outcome
     }
 
-    /// Judges a record, which came in so long a time, by all that it says, and fetches the rest.
+    /// Judges a record, which took `answered` to come, by all that it says, and fetches the rest.
     fn judge(&self, place: &Place, sought: &Sought<'_>, bytes: &[u8], answered: Duration) -> FetchOutcome {
         let record = match decode(bytes, sought) {
             Ok(record) => record,

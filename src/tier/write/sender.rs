@@ -11,7 +11,7 @@ use crate::tier::core::Core;
 use crate::tier::deny;
 use crate::tier::write::upload::SendPass;
 
-/// The first entry is sent within so long, at random: many processes may begin at once.
+/// The longest that the first entry waits, at random: many processes may begin at once.
 const JITTER: Duration = Duration::from_secs(2);
 
 /// How often it looks whether a tier that is left alone may be asked again.
@@ -73,7 +73,7 @@ fn send(core: &Core, over: &AtomicBool) {
     }
 }
 
-/// Sleeps so long, whoever wakes it, unless it is over.
+/// Sleeps for `wait`, even if it is woken, or until `is_over`.
 fn sleep(wait: Duration, is_over: &dyn Fn() -> bool) {
     let begin = Instant::now();
     while let Some(left) = wait.checked_sub(begin.elapsed()).filter(|left| !left.is_zero() && !is_over()) {

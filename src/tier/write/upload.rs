@@ -18,7 +18,7 @@ use crate::tier::{Body, Fault, Trouble, removed, trouble};
 /// What became of sending an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tier) enum Sent {
-    /// It is there, of so many bytes.
+    /// It was put there; its bytes.
     Put(u64),
     /// It was there.
     There,
@@ -36,11 +36,11 @@ impl Sent {
     }
 }
 
-/// How long putting an object may take: so long and, at the worst, at so many bytes a second.
+/// How long putting an object may take: this time, and the time of its bytes at `SLOWEST` bytes a second.
 const PUT_WAIT: Duration = Duration::from_secs(20);
 const SLOWEST: u64 = 256 << 10;
 
-/// What is on its way when a flush ends is given up no sooner than after so long: a tier that is well answers in that time.
+/// The least time that an upload gets which is under way when a flush ends: a tier that is well answers within it.
 const LEAST: Duration = Duration::from_secs(2);
 
 /// How an entry is sent.
@@ -97,7 +97,7 @@ pub struct Flushed {
 }
 
 impl Core {
-    /// Sends what is to be sent, for so long, whether or not a tier is left alone after a failure.
+    /// Sends what is to be sent, for at most `wait`, whether or not a tier is left alone after a failure.
     pub(crate) fn flush(&self, wait: Duration) -> Flushed {
         let (begin, mut flushed) = (Instant::now(), Flushed::default());
         flushed.troubles = self.outbox.withheld();

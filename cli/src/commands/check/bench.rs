@@ -16,10 +16,10 @@ use crate::text::{several, size};
 
 const MIB: usize = 1 << 20;
 
-/// Each figure is the best of so many rounds.
+/// How many rounds there are, of which the best gives the figure.
 const ROUNDS: usize = 5;
 
-/// A round runs that long at least, so that the clock counts little.
+/// The least time of a round, beside which reading the clock takes little.
 const ROUND: Duration = Duration::from_millis(2);
 
 /// What one size gives, in bytes a second.
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Bench, out: &mut Out) -> Outcome {
     Ok(Exit::Fine)
 }
 
-/// How many bytes a second go through `work`, which takes so many.
+/// How many bytes a second go through `work`, which reads `bytes` of them each time.
 fn speed<T>(bytes: usize, mut work: impl FnMut() -> T) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..ROUNDS {

@@ -16,7 +16,7 @@ use crate::table::PIECE;
 /// How many entries are kept as they were read, in 1 to 2 KiB each.
 const WHOLE: usize = 16_384;
 
-/// Those that `-n` leaves out are dropped once there are so many, or twice as many as stay.
+/// Entries that `-n` leaves out are dropped whenever this many are kept; or twice as many as stay, if that is more.
 const LEFT_OUT: usize = 1024;
 
 /// Entries in an order, those alone that `-n` asks for.

@@ -13,7 +13,7 @@ use crate::commands::report::pictures::Picture;
 use crate::commands::report::survey::Age;
 use crate::text::{nanoseconds, rfc3339};
 
-/// Entries that weren't used for so many days are listed as what may go.
+/// After how many days without use an entry is listed among those that may be removed.
 pub(crate) const UNUSED_DAYS: u64 = 60;
 
 /// One report of one cache.

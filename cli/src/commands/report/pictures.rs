@@ -270,7 +270,7 @@ impl Elements<'_> {
         [[1, 2], [0, 2], [0, 1]].map(slice).into()
     }
 
-    /// The image along two axes from the element `first` on: a pixel is the mean of elements of the block that it shows.
+    /// The image along two axes from the element `first`: a pixel is the mean of elements of the block that it covers.
     fn image(&self, first: usize, axes: [usize; 2], side: usize) -> Image {
         let (strides, lengths) = (self.strides(), axes.map(|axis| self.shape[axis]));
         let [height, width] = lengths.map(|length| length.min(side));

@@ -17,13 +17,13 @@ use crate::commands::report::pictures::Gallery;
 use crate::commands::report::private::Texts;
 use crate::text::date;
 
-/// At most so many entries are listed.
+/// The most entries that are listed.
 pub(crate) const ROWS: usize = 20_000;
 
-/// At most so many functions are in the lineage.
+/// The most functions in the lineage.
 const NODES: usize = 200;
 
-/// How many entries are looked at at once.
+/// How many entries are looked at together.
 const PIECE: usize = 4096;
 
 /// The order of entries in a report: the newest one is the least, whatever the order in which a folder is read.

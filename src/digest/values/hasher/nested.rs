@@ -65,7 +65,7 @@ impl ContentHasher {
         self.tag(Tag::Tuple);
     }
 
-    /// Begins a sequence of so many elements, which follow.
+    /// Begins a sequence of `len` elements, which follow.
     pub fn begin_seq(&mut self, len: usize) {
         self.deeper();
         self.tagged(Tag::Seq, &(len as u64).to_le_bytes());

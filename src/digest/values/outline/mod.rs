@@ -26,7 +26,7 @@ use crate::digest::values::text::Text;
 /// The most leaves that are kept of a value.
 pub(crate) const LEAVES: usize = 64;
 
-/// Sequences, sets and maps of at most so many items are listed, and their items are leaves.
+/// The most items of a sequence, set or map that is listed item by item, each of which is a leaf.
 pub(crate) const LISTED: usize = 32;
 
 /// How deep a description goes; it bounds the stack, too.

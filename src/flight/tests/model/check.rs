@@ -18,7 +18,7 @@ pub(super) const RUNS: usize = 500;
 /// How many runs a scenario on files has; where others have more runs, these have in proportion.
 const RUNS_ON_FILES: usize = 60;
 
-/// At most so many turns of bad luck make a bug of the kind that PCT looks for.
+/// How many changes of thread at just the wrong places a bug may need, for PCT to look for it.
 const DEPTH: usize = 4;
 
 /// Tries the schedules of this test; a failing one is printed.

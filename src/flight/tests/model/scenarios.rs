@@ -69,8 +69,8 @@ fn a_kill_or_an_eviction_costs_one_computation_at_most() {
     check(eviction);
 }
 
-/// Of these processes, with so many threads each, one computes and the others wait; it stores nothing, and neither do
-/// they. Stands still unless all that waited compute at once.
+/// Of `processes`, with `threads` threads each, one thread computes and the others wait. It stores nothing, and neither
+/// do they. The scenario stands still unless all that waited compute at once.
 fn in_vain(processes: &[u64], threads: usize) {
     let waiting = processes.len() * threads - 1;
     let (runs, meeting) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(waiting)));

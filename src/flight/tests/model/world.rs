@@ -275,7 +275,7 @@ impl World {
         self.folder().computed.get(&key).copied().unwrap_or(0)
     }
 
-    /// Until so many threads have begun to wait for one another.
+    /// Goes on when `number` threads have begun to wait for one another.
     pub(super) fn until_others_wait(&self, number: usize) {
         while self.threads().waited.len() < number {
             shuttle::thread::yield_now();

@@ -10,10 +10,10 @@ use crate::commands::report::model::Model;
 use crate::commands::report::svg::{Anchor, Area, Svg};
 use crate::text::{count, duration, safe};
 
-/// At most so many columns; of more days several are in one.
+/// The most columns. If there are more days, a column stands for several.
 const COLUMNS: i64 = 36;
 
-/// A column is no wider.
+/// The greatest width of a column.
 const WIDEST: f64 = 64.0;
 
 const LEFT: f64 = 76.0;
