@@ -44,6 +44,6 @@ pub fn aside<R>(body: impl FnOnce() -> R) -> R {
 
 /// What `depends(…)` finds under a name that is no type.
 pub mod unmarked {
-    /// No code.
+    /// A type without values or code.
     pub enum Dependency {}
 }

@@ -114,7 +114,7 @@ pub(crate) fn file_system(folder: &Path) -> Option<String> {
         Some((before.split(' ').nth(4)?, after.split(' ').next()?))
     });
     let over = mounts.filter(|(place, _)| folder.starts_with(place));
-    // Of two at one place the later one is on top.
+    // Of two file systems at one place the later one is on top.
     over.enumerate().max_by_key(|(at, (place, _))| (place.len(), *at)).map(|(_, (_, kind))| kind.to_owned())
 }
 

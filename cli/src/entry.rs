@@ -99,7 +99,7 @@ pub(crate) fn latest(memory: &Memory, function: &str, most: usize) -> Vec<Entry>
     let mut latest: Vec<Entry> = Vec::new();
     for entry in memory.entries_named(function).filter_map(Result::ok) {
         latest.push(entry);
-        // Of a function with very many entries few are kept.
+        // A function may have very many entries, of which only few are kept in memory.
         if latest.len() >= most.saturating_mul(2).max(FEW) {
             latest.sort_unstable_by_key(newest_first);
             latest.truncate(most);

@@ -152,8 +152,8 @@ impl Condition {
         Ok(Self { text, name, operator, value: Value::parse(value), met: Met::default() })
     }
 
-    /// Whether an argument of this name is so; one that is secret, or of which no text is kept, never is. For `!=` none
-    /// may be equal, and none so long that it might be.
+    /// Whether an argument of this name meets the condition. One that is secret, or whose text isn't kept, never does.
+    /// For `!=` no argument of the name may be equal, or have a text that was cut off and might be.
     fn holds(&mut self, entry: &Entry) -> bool {
         let Self { name, operator, value, met, .. } = self;
         let (mut yes, mut no) = (false, false);

@@ -136,7 +136,7 @@ impl Session {
         match option {
             "--cfg" => {
                 let cfg = without_spaces(value);
-                // As Cargo has it where a test brings its own `main`.
+                // Cargo passes this instead of `--test` where a test brings its own `main`.
                 self.test |= cfg == "test";
                 self.cfg.push(cfg);
             }

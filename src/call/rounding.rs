@@ -12,7 +12,7 @@ impl<T: Roundable + ?Sized> Keyed<T> for ByStep {
     }
 
     fn describe(&self, value: &T, text: &mut Text) {
-        // No parts: their digests would be those of what isn't rounded.
+        // Parts aren't described: their digests would be those of the values before rounding.
         text.list("", [value], "", |value, text| value.describe(text));
         self.0.describe(text);
     }

@@ -191,7 +191,7 @@ impl<Held> Lead<Held> {
         self.announcement.take_over()
     }
 
-    /// Whether it was given while another one computes the key.
+    /// Whether this lead was given while another task computes the key.
     pub(crate) fn is_alone(&self) -> bool {
         self.announcement.is_beside()
     }

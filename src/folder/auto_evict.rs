@@ -119,7 +119,7 @@ impl AutoEvict {
         *worker = Worker { running: true, thread, process: Some(Process::current()) };
         drop(worker);
         if is_alone {
-            // As on a thread of its own, a panic costs no computation.
+            // A panic must not reach the computation; on a thread of its own it wouldn't.
             let _ = catch_unwind(AssertUnwindSafe(|| self.0.work(Rounds::One)));
         }
     }

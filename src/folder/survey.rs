@@ -111,7 +111,7 @@ pub(crate) enum RecordState {
     Newer(Error),
     /// The file system failed.
     Unreadable(Error),
-    /// No longer there.
+    /// It is no longer there.
     Gone,
 }
 

@@ -352,7 +352,7 @@ pub(crate) fn check_array(disk: &Disk, name: &str, array: &ArrayRecord) -> Resul
 /// Whether a plain file begins with the header of its array.
 fn check_header(file: &File, path: &Path, array: &ArrayRecord, len: u64) -> Result<()> {
     if array.meta.itemsize.is_some() {
-        // Of a dtype that isn't parsed: byte for byte, as it is written.
+        // Its dtype isn't parsed: the header has to be that which we write, byte for byte.
         let (mut found, expected) = (Vec::new(), npy_header(&array.meta)?);
         let read = file.take(expected.len() as u64).read_to_end(&mut found);
         read.map_err(|error| Error::io("read", path, error))?;

@@ -58,7 +58,7 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
     if let (Some(old), Some(new)) = (before.first(), now.first())
         && old.counts != new.counts
     {
-        // Of the helpers then counts something else, too.
+        // Then other helpers count as well, and their differences say nothing.
         return vec![format!("what counts as code: {} → {}", old.counts, new.counts)];
     }
     let is_shown = |part: &&Part| !part.is_shown(before) && !part.is_shown(now);

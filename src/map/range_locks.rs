@@ -20,7 +20,7 @@ pub(crate) struct FoundLock {
     pub(crate) offset: i64,
 }
 
-/// Locks these bytes for this open file, or gives them back; an error if another one has them.
+/// Locks these bytes for this open file, or gives them back; an error if another open file has them.
 #[cfg(target_os = "linux")]
 pub(crate) fn set(file: &File, kind: LockKind, offset: i64, length: i64) -> std::io::Result<()> {
     control(file, libc::F_OFD_SETLK, kind, offset, length).map(drop)

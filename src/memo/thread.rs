@@ -222,7 +222,7 @@ mod tests {
             assert_eq!(memory.eval(curious::call(7)).0, 7);
         }
         let now = memory.stats();
-        // Of the inner one the first misses.
+        // Only the first of the cached calls inside misses.
         assert_eq!((now.hits() - before.hits(), now.misses() - before.misses()), (4 + 11, 1));
         MEMORY.take();
     }

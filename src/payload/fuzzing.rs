@@ -60,7 +60,7 @@ pub fn values(bytes: &[u8]) {
         value.arrays().iter().for_each(is_of_bytes);
     });
     for error in results.into_iter().chain([untyped]).filter_map(Result::err) {
-        // Of the kind `Io` where memory is refused.
+        // The kind is `Io` where memory is refused.
         let expected = error.kind() != ErrorKind::Other && error.kind() != ErrorKind::Newer;
         assert!(expected, "{error}");
     }

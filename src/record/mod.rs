@@ -374,7 +374,7 @@ impl ArrayRecord {
             (Ok(expected), Some(found)) => {
                 damaged(format_args!("of dtype `{descr}` has elements of {found} bytes, expected {expected}"))
             }
-            // Of another build, which has a type for it.
+            // Another build stored it, which has an element type for this dtype.
             (Ok(_), None) => Ok(()),
         }
     }

@@ -186,7 +186,7 @@ impl fmt::Display for Difference {
             path => write!(f, "{name}.{path}")?,
         }
         match (&**before, &**now) {
-            // No texts are kept, or none of the one or the other.
+            // Of one of the two, or of both, no text is kept.
             ("", _) | (_, "") => f.write_str(" changed"),
             (before, now) if is_same_file(before, now) => write!(f, ": the content of {now} changed"),
             // Arrays of one shape, say.

@@ -101,7 +101,7 @@ mod tests {
             assert!(!seen[..seen.len() - 1].contains(&one.last([7; 16])));
         }
         assert_eq!(seen[0], None);
-        // In the same slot, and in another one.
+        // Of a key in the same slot, and of one in another slot, nothing is known.
         let mut neighbour = [8; 16];
         neighbour[15] = 7;
         assert_eq!((one.last(neighbour), one.last([9; 16])), (None, None));

@@ -329,7 +329,7 @@ mod tests {
         let disk = Disk::open(folder.path()).unwrap();
         let (one, other) = (disk.open_locks().unwrap(), disk.open_locks().unwrap());
         let announced = one.announce(&[1, 2], 7).unwrap();
-        // As a fork does.
+        // A fork shares the open file in the same way.
         let child = announced.0.try_clone().unwrap();
         drop(announced);
         assert!([1, 2].iter().all(|&held| other.waits_of(held).unwrap().is_empty()));

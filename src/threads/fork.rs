@@ -180,7 +180,7 @@ mod tests {
         let mutex = ForkMutex::<u64>::inherited();
         let mut place = &mutex.first;
         for n in 0..3 {
-            // As by threads of the parent.
+            // Locked for ever, as by a thread of the parent that this process doesn't have.
             std::mem::forget(place.state.lock());
             thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| *mutex.lock() += 1))));
             assert_eq!(*mutex.lock(), 4, "instead of state {n}");

@@ -55,7 +55,7 @@ struct Belt<I: Iterator, R> {
 }
 
 struct OrderedState<I: Iterator, R> {
-    /// `None` when nobody begins another one.
+    /// `None` when no further item is begun.
     rest: Option<Enumerate<I>>,
     begun: usize,
     handed_over: usize,

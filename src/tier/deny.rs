@@ -154,7 +154,7 @@ impl Deny {
         targets.iter().any(|target| self.0.get(target).is_some_and(denies))
     }
 
-    /// Whether it says all that another one says.
+    /// Whether this list says all that `other` says.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let covers = |known: &PurgeLine, line: &PurgeLine| {
             known.lifted >= line.lifted && (!line.is_in_force() || known.is_in_force() && known.until >= line.until)
@@ -291,7 +291,7 @@ impl PurgeRemoval<'_> {
     /// Removes the entry whose record has this name, if it is denied.
     fn remove(&self, name: &str) -> Result<bool> {
         let found = match self.archive.read_record(name) {
-            // No lookup finds it either.
+            // A record that can't be read isn't found by lookups either.
             Err(error) if error.kind() != ErrorKind::Io => return Ok(false),
             found => found?,
         };

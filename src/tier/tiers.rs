@@ -69,7 +69,7 @@ struct Waiting {
 
 /// A global memory is never dropped, and the end of the main thread is the end of the program.
 fn flush_at_end_of_thread(core: &Arc<Core>, open: &Arc<()>, wait: Duration) {
-    // Not while the thread ends.
+    // Once the thread's variables are gone, it is too late to wait at its end.
     let _ = AT_END.try_with(|end| {
         let Ok(mut opened) = end.0.try_borrow_mut() else { return };
         opened.retain(|waiting| waiting.open.strong_count() > 0);

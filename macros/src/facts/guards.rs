@@ -65,7 +65,7 @@ impl Guards {
     pub(super) fn leave(&mut self, token: &Token) {
         if token.is_operator(";") || token.group(Delimiter::Brace).is_some() {
             self.predicates.truncate(self.outer);
-            // Not by the braces of `where A<{ N }>: B`.
+            // The braces of `where A<{ N }>: B` don't end the clause.
             self.seen.clause &= self.seen.angles > 0;
         }
     }

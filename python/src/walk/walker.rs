@@ -31,7 +31,7 @@ pub(crate) struct Claims {
     pub(crate) arrays: Vec<Array>,
     /// How many bytes were digested.
     pub(crate) bytes: u64,
-    /// How many of these a sample leaves out but for a few MiB.
+    /// How many of these bytes lie in arrays of which a sample takes only a few MiB.
     pub(crate) sampled: u64,
     /// The bytes of parts without arrays that count by their digest; `bytes` has none of them.
     pub(crate) walked: u64,
@@ -71,11 +71,11 @@ pub(crate) fn sample_of(value: &Bound<'_, PyAny>) -> PyResult<Digest> {
 /// What of a value counts.
 #[derive(Clone, Copy, Default)]
 struct Manner {
-    /// The order of dicts doesn't.
+    /// The order of dicts doesn't count.
     unordered: bool,
-    /// Of long arrays some blocks do alone.
+    /// Only some blocks of long arrays count.
     sampling: bool,
-    /// What cached properties have left in their objects doesn't.
+    /// What cached properties have left in their objects doesn't count.
     uncached: bool,
 }
 

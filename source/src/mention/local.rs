@@ -25,7 +25,7 @@ struct Bound {
 #[derive(Default)]
 pub(super) struct Locals {
     bound: Map<Symbol, Bound>,
-    /// Whether the body may hold an `impl`, whose `self` is another one.
+    /// Whether the body may hold an `impl`, in which `self` is another variable.
     has_impl: bool,
     /// A variable and the tokens from which it is seen.
     sights: Vec<(Symbol, usize, usize)>,

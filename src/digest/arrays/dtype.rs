@@ -64,7 +64,7 @@ fn simple(text: &str) -> Parsed<u64> {
         (b'b', b"1") => Some(1),
         (b'M' | b'm', [b'8', unit @ ..]) => is_unit(unit).then_some(8),
         (b'i' | b'u', _) => decimal(size).filter(|size| matches!(size, 1 | 2 | 4 | 8)),
-        // Of 12 and 24 on processors of 32 bits.
+        // 12, and 24 for a complex number, are sizes on processors of 32 bits.
         (b'f', _) => decimal(size).filter(|size| matches!(size, 2 | 4 | 8 | 12 | 16)),
         (b'c', _) => decimal(size).filter(|size| matches!(size, 8 | 16 | 24 | 32)),
         (b'S' | b'V', _) => decimal(size),

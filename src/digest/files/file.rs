@@ -285,7 +285,7 @@ mod tests {
             0,
         )
         .unwrap();
-        // As it is opened by who has seen a regular file there before.
+        // Opened as after a look that has found a regular file there.
         let error = ReadFile::at(&path).err().unwrap();
         assert!(error.to_string().ends_with("is no regular file, expected a regular file"), "{error}");
     }

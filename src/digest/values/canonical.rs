@@ -218,7 +218,7 @@ impl<'a> Canonical<'a> {
     }
 }
 
-/// The error where another one stands for itself.
+/// The error of a value that isn't fed, since an earlier one was refused; the earlier error says why.
 #[cold]
 fn over() -> RefusedValue {
     RefusedValue("nothing is fed any more".into())

@@ -76,7 +76,7 @@ fn push(stem: &mut String, text: &str, room: usize) -> bool {
             }
         }
         if stem.len() > room {
-            // Not a part of an escaped character.
+            // An escaped character isn't cut in the middle.
             stem.truncate(before);
             return false;
         }

@@ -207,7 +207,7 @@ fn is_same<A, D: Dimension>(view: &ArrayRef<A, D>, array: &ArrayRef<A, D>) -> bo
     view.as_ptr() == array.as_ptr() && view.shape() == array.shape() && view.strides() == array.strides()
 }
 
-// As for `MappedCow`.
+// It owns its elements, like `MappedCow`.
 impl<A: Element + RefUnwindSafe, D: Dimension + UnwindSafe> UnwindSafe for Staged<A, D> {}
 
 impl<A: Element, D: Dimension> From<Staged<A, D>> for Mapped<A, D> {

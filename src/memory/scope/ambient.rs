@@ -69,7 +69,7 @@ impl Memory {
 struct RestoreFrame;
 
 impl RestoreFrame {
-    /// Sets an override; none where the thread's variables are gone, as in the destructor of another one.
+    /// Sets an override; none where this thread-local variable is gone, as it may be in the destructor of another.
     fn after(innermost: (Memory, Option<StagingSite>)) -> Option<Self> {
         OVERRIDES.try_with(|overrides| overrides.borrow_mut().push(innermost)).ok().map(|()| Self)
     }

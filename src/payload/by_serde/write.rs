@@ -194,7 +194,7 @@ impl<'w, O: Output> Serializer for Encoder<'w, O> {
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), SerdeFault> {
         self.0.kind(Kind::Newtype);
         self.0.name(name);
-        // No level of MessagePack, but one for whoever reads it.
+        // MessagePack has no level for it, but whoever reads it goes one deeper.
         self.0.enter()?;
         value.serialize(Encoder(&mut *self.0))?;
         self.0.leave();

@@ -252,7 +252,7 @@ fn plain_descr(text: &str) -> Result<Cow<'static, str>> {
         (_, Some(kind @ ("b1" | "i1" | "u1"))) => Ok(format!("|{kind}").into()),
         (Some('>'), Some(_)) => Err(Error::unsupported(format!("dtype `{shown}` is big-endian"))),
         (_, Some(kind)) => Ok(format!("<{kind}").into()),
-        // Of no element, but of a dtype that is written so.
+        // No element type has this dtype, but NumPy writes it in this form.
         (Some(_), None) if written_itemsize(text).is_ok() => Ok(text.to_owned().into()),
         (_, None) => Err(Error::unsupported(format!("dtype `{shown}` is unknown"))),
     }

@@ -102,7 +102,7 @@ impl<T: Payload> Payload for VecDeque<T> {
     }
 
     fn normalise(&mut self, by: &mut Normaliser) {
-        // As it is loaded.
+        // Contiguous, as it is when it is loaded.
         self.make_contiguous().iter_mut().for_each(|item| item.normalise(by));
     }
 

@@ -317,7 +317,7 @@ thread_local! {
 
 /// A global memory is never dropped, and the end of the main thread is the end of the program.
 fn write_at_end_of_thread(run: &Weak<Run>, opened: bool) {
-    // Not while the thread ends.
+    // Once the thread's variables are gone, it is too late to write at its end.
     let _ = AT_END.try_with(|end| {
         let Ok(mut runs) = end.0.try_borrow_mut() else { return };
         match runs.iter_mut().find(|known| known.run.ptr_eq(run)) {

@@ -24,7 +24,7 @@ const CREATE: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::EXCL).un
 #[derive(Debug)]
 pub(crate) struct StagedBlob {
     disk: Arc<Disk>,
-    /// `None` once it is another's.
+    /// `None` once the file belongs to another owner, such as an entry.
     name: Mutex<Option<String>>,
     len: u64,
     /// The inode's number, which no other file has as long as this one is mapped.

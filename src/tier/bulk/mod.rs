@@ -146,7 +146,7 @@ impl Core {
         let bytes = stored_bytes(record);
         let wanted = || !is_there() && !self.is_removed(site, record);
         let function = &record.function;
-        // Of values that no Rust type takes, too: Python may need them.
+        // Values that no Rust type takes are fetched, too: Python may need them.
         let any = site.clone().of_any_value();
         let sought = Sought { site: &any, function, fresh: &|_| Ok(()), interrupted: &|| false, wanted: &wanted };
         let of_object = |trouble: Trouble| trouble.at(place.object(&site.record()));

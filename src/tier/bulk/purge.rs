@@ -83,7 +83,7 @@ impl Core {
         let mut lifted = 0;
         for place in places {
             let (mut list, _) = list_of(place, "lift a purge")?;
-            // Of what the list has lost, too, and this folder still knows.
+            // Purges that the list has lost, and this folder still knows, are lifted, too.
             list.merge(Deny::read(&self.archive.disk, &place.id));
             let here = list.lift(what);
             if here > 0 {

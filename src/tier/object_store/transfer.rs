@@ -27,7 +27,7 @@ const PART: u64 = 8 << 20;
 /// How many parts are sent at a time.
 const PARTS: usize = 4;
 
-/// No upload has more parts.
+/// The most parts of an upload.
 const MOST_PARTS: u64 = 10_000;
 
 /// What came of a request that had no success.

@@ -51,7 +51,7 @@ pub(super) enum FetchOutcome {
     Here,
     NotAsked(&'static str),
     Absent,
-    /// It isn't good any more, and to be replaced.
+    /// It isn't good any more, and is to be replaced.
     Stale(String),
     /// It is good, and stays there.
     Left(&'static str),
@@ -61,10 +61,10 @@ pub(super) enum FetchOutcome {
     Local(Error),
 }
 
-/// No fetch is worth more time, however long computing took.
+/// The most computing time that fetching is weighed against, however long computing took.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// An overflow comes in one piece, and isn't waited for at fewer bytes a second.
+/// The least bytes a second at which an overflow, which comes in one piece, is waited for.
 const SLOWEST: u64 = 1 << 20;
 
 impl Core {

@@ -49,7 +49,7 @@ fn collection(
     let memory = match args.by {
         First::Used => memory,
         First::Value => {
-            // Only the plan is by value, and a plan writes nothing.
+            // This memory only makes the plan, and a plan writes nothing.
             let builder = Memory::builder(memory.location().unwrap_or(Path::new("")));
             by_value = builder.mode(Mode::ReadOnly).evict(EvictPolicy::LeastValuable).open()?;
             &by_value

@@ -187,7 +187,7 @@ fn print(memory: &Memory, found: &Found, owners: &HashMap<String, Entry>, out: &
             let key = out.styled(Style::Key, &owner.key().to_string()[..8]);
             out.line(format!("{key}  {}", safe(&call(owner))))?;
         }
-        // Of a record that can't be read the message has the path.
+        // The message about a record that can't be read has the path already.
         let (path, problem_text) = (path.display().to_string(), problem.to_string());
         let text = if problem_text.contains(&path) { problem_text } else { format!("{path}: {problem_text}") };
         let text = safe(&text);

@@ -15,7 +15,7 @@ use crate::text::safe;
 /// The folder of the records of codes.
 pub(super) const CODE: &str = "code";
 
-/// The longest of these.
+/// The longest record of a code.
 const CODE_MAX: u64 = 4 << 20;
 
 /// The unit of a tar, in bytes; two of zeros are its end.

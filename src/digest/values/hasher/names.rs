@@ -173,9 +173,9 @@ struct WrittenHead {
     fields: Vec<Field>,
     /// How many of the fields have come in this stream.
     named: usize,
-    /// Where the places of these are, one after the other.
+    /// Where the places of the fields are, one after the other.
     places: (usize, usize),
-    /// The place of the one that came after it when it last came.
+    /// The place of the head that followed this one the last time.
     next: usize,
     /// Why several types may have this name, if they may.
     ambiguous: Option<&'static str>,

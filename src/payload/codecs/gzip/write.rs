@@ -58,7 +58,7 @@ impl Deflater {
         let mut crc = Crc::new();
         crc.update(plain);
         member.extend_from_slice(&crc.sum().to_le_bytes());
-        // At most a leaf, or a header.
+        // `plain` is at most a leaf, or a header, so that its length fits.
         member.extend_from_slice(&(plain.len() as u32).to_le_bytes());
         let length = member.len() as u32;
         member[START.len()..HEAD].copy_from_slice(&length.to_le_bytes());
