@@ -124,7 +124,7 @@ const KINDS: [(&str, u64); 7] = [
     (FLUSH, FEW),
 ];
 
-/// Of one call: its instructions, and its system calls.
+/// Instructions and system calls of one call, by the kind of call.
 type Counts = BTreeMap<String, BTreeMap<String, f64>>;
 
 fn main() {

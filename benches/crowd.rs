@@ -19,7 +19,7 @@ use ratio::Goal;
 
 const PROCESSES: usize = 16;
 
-/// Of a round. Long enough that the scheduler has given each process its share.
+/// How long a round takes: long enough that the scheduler has given each process its share.
 const SECONDS: f64 = 1.5;
 
 #[cache]

@@ -21,7 +21,7 @@ use ratio::Goal;
 use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
-/// Of the folder that others are compared with.
+/// The entries of the folder that others are compared with.
 const FEW: u64 = 1000;
 
 /// Records a second that are to be read.

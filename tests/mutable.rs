@@ -116,7 +116,7 @@ fn a_commit_on_a_full_disk_leaves_the_old_entry_and_the_edits() {
     edited.fill(3.0);
     let error = edited.commit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
-    // Of folders the time has changed.
+    // Folders are left out, since their times have changed.
     let kept = |files: BTreeMap<String, (u64, u64, i64, i64, u32)>| {
         files.into_iter().filter(|(_, state)| state.4 & 0o170_000 == 0o100_000).collect::<Vec<_>>()
     };

@@ -50,7 +50,8 @@ impl Found {
         Found { helpers: unfound(unseen, private), ..Found::none(CodeScope::Package, private) }
     }
 
-    /// Of a text that macros put where it means other things, the build counts: nothing else tells the places apart.
+    /// If macros put one text at several places, where it means different things, the build is part of the key: nothing
+    /// else tells these places apart.
     fn told_apart(self, private: &TokenStream) -> Found {
         match self.copies {
             Copies::One | Copies::Alike => self,

@@ -117,6 +117,6 @@ pub(crate) enum Sharing {
     No,
     /// Unless it is there already.
     Yes,
-    /// In place of what is there, which isn't good.
+    /// In place of the object that is there, which isn't good.
     Replace,
 }

@@ -68,7 +68,7 @@ fn in_words(before: &[Part], now: &[Part]) -> Vec<String> {
     let mut pairs = Vec::new();
     for is_same in [same_name, same_body, same_last_name] {
         now.retain(|part| match left.iter().position(|old| is_same(old, part)) {
-            // Of two helpers of one name the first is compared with the first.
+            // If several helpers have one name, the first is compared with the first.
             Some(at) => {
                 pairs.push((left.remove(at), *part));
                 false
@@ -132,7 +132,7 @@ impl Part {
         for (name, value) in &self.facts {
             let old = before.facts.iter().find(|(old, _)| old == name).map(|(_, value)| value);
             let Some(old) = old.filter(|old| *old != value) else { continue };
-            // Of environment variables and included files only the digests are known.
+            // Only the digests of environment variables and included files are known.
             let readable = name.starts_with("cfg(") || name == "module_path";
             changes.push(match readable {
                 true => format!("`{name}`{of} {old} → {value}"),

@@ -17,7 +17,7 @@ pub(crate) struct Page {
 #[inline]
 pub(crate) fn page() -> Option<&'static Page> {
     static PAGE: OnceLock<Option<&'static Page>> = OnceLock::new();
-    // Not waited for: a forked child doesn't have the thread that makes it.
+    // No waiting for another thread that makes the page: a forked child may not have it.
     PAGE.get().copied().unwrap_or_else(|| {
         let made = emptied_by_fork();
         *PAGE.get_or_init(|| made)

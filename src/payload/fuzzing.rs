@@ -73,7 +73,7 @@ fn is_of_bytes(array: &raw::Array) {
     assert_eq!(expected, Some(array.itemsize()), "`{descr}`");
     let count = array.shape().iter().fold(1_u64, |count, &len| count.saturating_mul(len));
     assert_eq!(array.bytes().len() as u64, count * array.itemsize(), "`{descr}`");
-    // Of a structure names, which may be any, stand in quotes as well.
+    // The dtype of a structure has names in quotes as well, which may be any.
     let is_word = !descr.starts_with('[');
     assert!(!is_word || descr.as_bytes().get(1).is_some_and(|kind| b"biufcSUVMm".contains(kind)), "`{descr}`");
 }

@@ -191,7 +191,7 @@ impl Stats {
 pub(crate) enum Recheck {
     Same,
     Differs,
-    /// From an entry that was computed elsewhere.
+    /// It differs from an entry that was computed elsewhere.
     DiffersFromForeign,
 }
 

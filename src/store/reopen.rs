@@ -128,7 +128,7 @@ impl Disk {
 
     /// Nothing stands in the root but what a store puts there: true of an empty folder, too.
     fn is_ours(&self) -> Result<bool> {
-        // By their beginnings, because a crash may have left a staged one.
+        // Names are compared by their beginnings, because a crash may have left a staged file.
         let ours = |name: &str| NAMES.contains(&name) || name.starts_with(TAG) || name.starts_with(IGNORE);
         Ok(self.list("")?.iter().all(|item| ours(&item.name)))
     }

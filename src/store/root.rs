@@ -162,7 +162,7 @@ pub(crate) fn can_write(root: impl AsFd) -> bool {
     match fs::openat(&root, ".", flags, at::mode(0o600)) {
         Ok(_) => true,
         Err(Errno::ROFS | Errno::ACCESS | Errno::PERM) => false,
-        // Not every file system has files without a name; a full disk is a matter of each put.
+        // Some file systems have no files without a name; a full disk is found by each put.
         Err(_) => has_access(root),
     }
 }

@@ -205,7 +205,7 @@ fn method_fallback(constant: &Ident, private: &TokenStream) -> TokenStream {
 
 /// Imports that call the item at `path` by the name `Dependency`, where it isn't known to have a digest.
 ///
-/// Of a function without one, which isn't a type, the compiler would say "expected type, found function". An import
+/// About a function without a digest the compiler would say "expected type, found function". An import
 /// finds the function all the same; as it brings no type, the type of that name from the glob stands in for it. A
 /// marked item of this crate needs none of this, nor do names that an import finds ambiguous: a crate beside a module of
 /// its name, unless the path is known to lead to the crate. For a name that is declared nowhere the compiler suggests

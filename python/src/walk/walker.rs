@@ -15,7 +15,7 @@ use crate::files::HeldFile;
 use crate::function::Referred;
 use crate::python;
 
-/// From this depth on it is looked for cycles.
+/// From this depth on the walk looks for cycles.
 const SUSPICIOUS: usize = 128;
 
 /// What is nested deeper has no digest.

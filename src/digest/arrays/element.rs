@@ -83,7 +83,7 @@ impl Element for bool {
 ///
 /// `<f2` is known without the feature `half`, too: its arrays can be described, if not read.
 pub(crate) fn itemsize(descr: &str) -> Option<u64> {
-    // By their bytes one after the other, and not by one name after the other.
+    // Matched byte by byte, which is faster than comparing with one name after the other.
     Some(match descr.as_bytes() {
         [b'|', b'b' | b'i' | b'u', b'1'] => 1,
         [b'<', b'i' | b'u' | b'f', b'2'] => 2,

@@ -95,7 +95,7 @@ pub(crate) fn leaves_at_once<A: Element>(view: &ArrayViewD<'_, A>) -> usize {
     let Some(near) = near(view) else { return 1 };
     let per_leaf = LEAF / size_of::<A>();
     let from_neighbour_to_neighbour: usize = view.shape()[near + 1..].iter().product();
-    // Else a leaf has enough of them, or even several leaves have no two.
+    // With fewer elements between neighbours a leaf has enough neighbours; with more, not even several leaves have two.
     let is_few = (per_leaf / 64..=per_leaf * SOME_LEAVES / 2).contains(&from_neighbour_to_neighbour);
     if is_few { SOME_LEAVES } else { 1 }
 }

@@ -223,7 +223,7 @@ pub(crate) fn array_text(
     text.short(descr.as_bytes());
     text.numbers(shape);
     text.numbers(order.map(|axis| axis as u64));
-    // By halves, as they were written: a load of both would wait until they are in the cache.
+    // In halves, as they were written: reading both at once would wait until they are in the processor's cache.
     for half in tree.halves() {
         text.push(half, WORD);
     }

@@ -335,7 +335,7 @@ impl Seen {
     /// Entries of older code that weren't used since the newest code of their function was first stored, nor for as
     /// long as `unused`. The newest code is that of the entry that was made last.
     pub(crate) fn superseded(&self, unused: Duration) -> Plan {
-        // By function: when the last entry was made and with which code; by code: when the first one was.
+        // `newest`: of each function the time and code of its last entry; `first`: of each code the time of its first.
         let (mut newest, mut first) = (HashMap::new(), HashMap::new());
         for entry in self.entries.iter().filter(|entry| entry.state == Health::Good) {
             let last = newest.entry(entry.function).or_insert((entry.created, entry.code));

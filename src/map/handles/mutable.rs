@@ -213,7 +213,8 @@ impl<A: Element, D: Dimension> MappedMut<A, D> {
     }
 }
 
-// As for `MappedCow`; a commit that panics has published or it hasn't, and leaves the array as it was.
+// It owns its elements, like `MappedCow`; a commit that panics has published all or nothing, and leaves the array as it
+// was.
 impl<A: Element + RefUnwindSafe, D: Dimension + UnwindSafe> UnwindSafe for MappedMut<A, D> {}
 impl<A: Element + RefUnwindSafe, D: Dimension + RefUnwindSafe> RefUnwindSafe for MappedMut<A, D> {}
 

@@ -82,8 +82,8 @@ thread_local! {
 pub(crate) struct Frame;
 
 impl Frame {
-    /// `None` where this thread-local variable is gone, as it may be in the destructor of another: there nobody asks for
-    /// frames.
+    /// `None` where this thread-local variable is gone, as it may be in the destructor of another: nobody asks for
+    /// frames there.
     pub(crate) fn enter(function: &'static Function) -> Option<Self> {
         FRAMES.try_with(|frames| frames.borrow_mut().push((function, None))).ok().map(|()| Self)
     }

@@ -89,7 +89,7 @@ impl fmt::Display for Dependents {
 
 fn print<T: ReportTree>(tree: &T, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut printed = vec![false; tree.len()];
-    // Not by recursion: a lineage may be deeper than the stack.
+    // Without recursion: a lineage may be deeper than the stack.
     let mut lines = vec![TreeLine { indent: String::new(), depth: 0, what: What::Node(0, String::new()), last: true }];
     let mut first = true;
     while let Some(line) = lines.pop() {

@@ -50,7 +50,7 @@ impl HttpConnector for Connector {
             made: OnceLock::new(),
             connector: self.clone(),
             https_only: said(ClientConfigKey::AllowHttp).as_deref() != Some("true"),
-            // Of the servers that give credentials to a machine of a cloud: elsewhere there are none.
+            // A limit of 1 s is that for the servers that give a cloud's machines credentials: elsewhere there are none.
             wait: if said(ClientConfigKey::ConnectTimeout).as_deref() == Some("1s") { CONNECT / 2 } else { CONNECT },
             proxy: said(ClientConfigKey::ProxyUrl),
         }))

@@ -25,7 +25,7 @@ pub(in crate::tier) struct Job {
     key: Key,
     /// When the entry was made that is to be sent: an older one that stands there is about to be replaced.
     pub(in crate::tier) created: Option<u64>,
-    /// In place of what is there.
+    /// Whether it takes the place of what the tier has.
     pub(in crate::tier) replace: bool,
 }
 
@@ -47,7 +47,7 @@ impl Claim {
     pub(in crate::tier) fn is_younger_than(&self, age: Duration) -> bool {
         match SystemTime::now().duration_since(self.noted) {
             Ok(since) => since < age,
-            // By the clock of a file server that is ahead.
+            // The clock of a file server may be ahead.
             Err(ahead) => ahead.duration() < Duration::from_secs(3600),
         }
     }

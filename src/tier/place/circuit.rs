@@ -19,7 +19,7 @@ use crate::tier::Fault;
 const FIRST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Of how many latest calls half must have found a tier busy, for it to be taken as busy.
+/// How many latest calls are looked at: a tier is busy if half of them have found it so.
 const RECENT: usize = 20;
 
 /// How many damaged objects in a row open the circuit.
@@ -193,7 +193,7 @@ impl Circuit {
         let (now, at_least) = (SystemTime::now(), at_least.min(LONGEST));
         let is_open = !state.lasted.is_zero() && state.open_until.is_some_and(|until| is_ahead(until, now));
         if is_open && state.probed.is_none() {
-            // Of a call from before: calls that fail together are one failure.
+            // The call began before the circuit opened: calls that fail together are one failure.
             return self.rest(state, at_least);
         }
         let lasts = (state.lasted * 2).clamp(FIRST, LONGEST);

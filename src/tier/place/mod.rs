@@ -33,13 +33,13 @@ pub(super) const RECORD_WAIT: Duration = Duration::from_secs(2);
 /// How many causes of failures are warned of; further ones are logged at `debug`.
 const LOGGED_MAX: usize = 16;
 
-/// In place of a name that isn't known.
+/// Stands for a name that isn't known.
 const NAMELESS: &str = "a place that panics when it is asked for its name";
 
 /// A tier, as this process sees it.
 pub(crate) struct Place {
     pub(super) tier: Tier,
-    /// In statistics and messages.
+    /// Its name in statistics and messages.
     pub(crate) name: String,
     /// Names its queue: the first 16 hex digits of the digest of place and share.
     pub(super) id: String,

@@ -220,7 +220,7 @@ fn list_entries(args: &Ls, function: Option<&str>, filter: &mut Filter, memory: 
 }
 
 fn print(args: &Ls, mut ranking: Ranking<'_>, out: &mut Out) -> Outcome<()> {
-    // Of all functions together it has to be said of each entry whose it is.
+    // With the entries of all functions in one table each row has to name its function.
     let named = args.function.is_none();
     let (mut table, calendar) = (table(args, named), Calendar::new());
     let alike = named.then(|| Alike::among(ranking.functions()));

@@ -75,7 +75,7 @@ fn folded(dependents: &Dependents) -> String {
     }
     let (mut text, mut printed) = (String::new(), vec![false; entries.len()]);
     let mut lines = vec![(String::new(), String::new(), Line::Entry(0, ""))];
-    // Not by recursion: it may be deeper than the stack.
+    // Without recursion: a lineage may be deeper than the stack.
     while let Some((branch, indent, line)) = lines.pop() {
         text.push_str(&branch);
         match line {

@@ -178,7 +178,7 @@ impl WithNearest {
         self.nearest.map(|(_, entry)| entry)
     }
 
-    /// In what it differs from the nearest one; `None` if there was none.
+    /// How the entry differs from the nearest one; `None` if there was none.
     pub(crate) fn explanation(&self) -> Option<Explanation> {
         self.nearest.as_ref().map(|(_, nearest)| nearest.difference(&self.entry))
     }

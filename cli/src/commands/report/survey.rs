@@ -243,7 +243,7 @@ fn add_version(versions: &mut Vec<Version>, entry: &Entry) {
 
 fn lineage(edges: BTreeMap<(usize, usize), (u64, u64)>) -> Lineage {
     let nodes: BTreeSet<usize> = edges.keys().flat_map(|&(from, to)| [from, to]).collect();
-    // By their size, as the functions are.
+    // Functions are numbered by their size: the largest are kept.
     let kept: BTreeSet<usize> = nodes.iter().copied().take(NODES).collect();
     let left_out = (nodes.len() - kept.len()) as u64;
     let edge = |((from, to), (links, bytes))| Edge { from, to, links, bytes };

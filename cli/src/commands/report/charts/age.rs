@@ -44,7 +44,7 @@ pub(crate) fn age(model: &Model) -> Option<String> {
     Some(svg.finish("Size of entries against when they were last used"))
 }
 
-/// From which to which power of two sizes go.
+/// The powers of two, as exponents, between which the sizes of entries lie.
 fn range(model: &Model) -> Option<[f64; 2]> {
     let low = model.entries.iter().map(|row| magnitude(row.bytes)).reduce(f64::min)?.floor();
     let high = model.entries.iter().map(|row| magnitude(row.bytes)).reduce(f64::max)?.ceil();
