@@ -1,4 +1,4 @@
-//! The result of an entry, whoever's call it is of.
+//! The result of an entry, whether its function has types or is known only at run time.
 
 use std::fmt;
 

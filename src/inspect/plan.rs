@@ -1,4 +1,4 @@
-//! What a collection would remove, and removing it.
+//! Plans of what a collection would remove, and their execution.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What names a function, and what is known of one that only the running program knows.
+//! What identifies a function, and what is known of a function that is defined at run time.
 
 use super::{CodePart, KeyStream, Part};
 use crate::digest::Digest;

@@ -1,5 +1,5 @@
-//! What a thread carries of the numbers that it hits again and again: bytes that no other thread sees, so that such a
-//! hit takes no lock, counts no reference and hashes nothing.
+//! What a thread remembers of small results that it hits again and again: bytes that no other thread sees, so that such
+//! a hit takes no lock, counts no reference and hashes nothing.
 //!
 //! It is a copy of what the memory's table holds, good as long as that: until somebody raises the key's generation, or
 //! the time comes to look at the file.

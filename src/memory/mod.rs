@@ -1,4 +1,4 @@
-//! Where the rooms meet: a memory looks calls up, computes what is missing, and stores it.
+//! Memory and engine, which put the other rooms together: calls are looked up, computed if they miss, and stored.
 //!
 //! * `settings`: how a memory is set up; `scope`: where a function is called from.
 //! * `eval`: the way of a call through the cache, in the `form` that was asked for; `fresh`: how long a result is good

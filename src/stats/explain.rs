@@ -1,4 +1,4 @@
-//! What a miss differs in from what is stored.
+//! How a call that misses differs from the calls that are stored.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

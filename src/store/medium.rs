@@ -1,4 +1,4 @@
-//! What kind of ground a cache stands on; asked when it is opened.
+//! What the file system of a cache is able to do; asked when the cache is opened.
 
 use crate::error::{Error, Result};
 use crate::threads::found_once;

@@ -1,4 +1,4 @@
-//! The graph whose digest is taken.
+//! The graph whose digest is taken: a vertex for each item that counts, with what tells it from items of the same text.
 
 use super::grow::{Growth, listed};
 use super::header::Head;

@@ -1,4 +1,4 @@
-//! How much counts that needn't: of the first example nothing, of crates that people use a share that is stated.
+//! How much counts that needn't: nothing in the first example, a stated share in crates that people use.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! [`ContentHash`] of numbers and other values without parts.
+//! [`ContentHash`] of numbers and other values without parts, and the texts of arrays of them.
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString, OsStr, OsString};

@@ -1,4 +1,4 @@
-//! What codes are made of: written once, read by explanations, and nothing else.
+//! The records of what codes are made of: they are written once, and only explanations read them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

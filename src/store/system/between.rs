@@ -1,4 +1,4 @@
-//! Where one operation on files ends and the next one has not begun: others may come between.
+//! The points between one operation on files and the next, where operations of others may come in.
 
 /// Nothing; in tests, what a model checker has set.
 #[inline]

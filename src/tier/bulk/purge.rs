@@ -1,4 +1,4 @@
-//! What no machine is to use any more: it is put on the list of each tier first, then removed there and here.
+//! Results that no machine is to use any more are put on the list of each tier first, then removed there and here.
 
 use std::time::SystemTime;
 

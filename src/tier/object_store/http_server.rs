@@ -1,4 +1,4 @@
-//! What a server of HTTP is asked beside what `object_store` asks it.
+//! Requests to a server of HTTP beside those that `object_store` makes.
 //!
 //! An object is sent as it is read, to a name of its own where the server can rename by WebDAV: some servers show what has
 //! come of an upload that breaks. A folder is listed without those below it: most servers list no more at a time.

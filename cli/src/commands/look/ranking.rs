@@ -1,5 +1,5 @@
-//! Entries in an order. Where they are many, only what they are ordered by is kept of each, in some 50 bytes; the rest is
-//! read again once it is printed.
+//! Entries in the order that `--sort` asks for. Where they are many, only what they are ordered by is kept of each, in
+//! some 50 bytes; the rest is read again when it is printed.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, HashMap};
