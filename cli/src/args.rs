@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-/// Below which the help lists what every command takes.
+/// The heading in the help above the options that every command takes.
 const COMMON: &str = "Common options";
 
 /// What every command takes.

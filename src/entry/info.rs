@@ -63,7 +63,7 @@ impl Entry {
     /// The entry whose record was found as `name`.
     pub(crate) fn new(disk: &Arc<Disk>, name: &str, found: Found) -> Self {
         let Found { mut record, length, stat, .. } = found;
-        // It may be as long as memory, and whoever lists entries may have many at a time.
+        // A value may be as long as memory, and a program that lists entries may have many at a time.
         if record.value.len() > VALUE_KEPT {
             record.value = Vec::new();
         }
@@ -248,7 +248,7 @@ impl<'a> ListedArgument<'a> {
     }
 }
 
-/// More bytes than any entry has: what a record claims is added to others without care.
+/// More bytes than any entry has. What a record claims is cut to this, so that sums can't overflow.
 const BYTES_MAX: u64 = 1 << 62;
 
 /// The bytes of the files that a record names, which may claim any length of them.

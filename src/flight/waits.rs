@@ -242,7 +242,7 @@ impl Waits {
     fn enter(&mut self, key: &FolderKey, me: Waiter) {
         let Some(flight) = self.flights.get_mut(key) else { return };
         if flight.workers.is_empty() {
-            // Nobody was there to be released at the ages that have passed.
+            // There was no worker to release at the ages that have passed: the next one counts.
             flight.schedule();
         }
         self.last_number += 1;

@@ -95,7 +95,7 @@ pub(crate) fn take_overflow(
 
 /// Publishes a record whose files have arrived.
 pub(crate) fn publish(archive: &Archive, site: &Site, sink: Sink<'_>, record: &Record) -> Result<()> {
-    // Whoever fetches it has looked whether it may be replaced.
+    // The caller has looked whether the entry there may be replaced.
     sink.publish(record, |_| true)?;
     if archive.is_whole(site, record).is_err() && archive.stands(site, record) {
         let _ = archive.remove(site, Some(record));

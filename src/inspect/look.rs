@@ -186,7 +186,7 @@ impl Entry {
             let checked = found.record.arrays.iter().try_for_each(check);
             match checked {
                 Ok(()) => return Ok(found.length + crate::entry::info::stored_bytes(&found.record)),
-                // It may have been replaced in between, and is then checked anew.
+                // The entry may have been replaced in between, and is then checked anew.
                 Err(error) if self.read_anew()?.record == found.record => return Err(error),
                 Err(_) => {}
             }

@@ -23,7 +23,7 @@ fn is_refused(error: &Error) {
 fn is_of_bytes(array: &ArrayRecord) {
     let descr = &*array.meta.descr;
     let expected = itemsize(descr).or_else(|| stored_itemsize(descr).ok());
-    // That of a type which another build has may be left out.
+    // The length of an element may be left out if another build has a type for the dtype.
     let is_right = array.meta.itemsize().map_or(array.meta.itemsize.is_none(), |found| Some(found) == expected);
     assert!(expected.is_some() && is_right, "`{descr}`");
     let is_word = !descr.starts_with('[');

@@ -267,7 +267,7 @@ impl<R> Shelved<R> {
                     self.reference.expect_content(entry, &found.record)?;
                     Some(found)
                 }
-                // Nobody can load what it held. Its files, which aren't known, are garbage for a sweep.
+                // A damaged record can't be loaded. Its files, which aren't known, are garbage for a sweep.
                 Err(Missing::Damaged(_)) => None,
                 Err(Missing::Absent | Missing::Due | Missing::Expired(_) | Missing::Off) => return Ok(false),
                 Err(missing) => return Err(self.reference.unusable(missing, engine)),
@@ -463,7 +463,7 @@ impl<R> ContentHash for Shelved<R> {
                 digest.content_hash(hasher);
                 hasher.end();
             }
-            // It couldn't be verified, which `trust` has noted in the hasher.
+            // The content couldn't be verified, which `trust` has noted in the hasher.
             None => {}
         }
     }

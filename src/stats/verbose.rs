@@ -148,7 +148,7 @@ impl Recorder {
         self.counters.computed(function.path(), duration, bytes.unwrap_or(0));
         if let Some(run) = &self.run {
             let explanation = match reason {
-                // Nobody looked which.
+                // Which arguments differ wasn't looked up.
                 Reason::Argument(_) if !in_full => "other arguments".to_owned(),
                 reason => reason.to_string(),
             };

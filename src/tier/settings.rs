@@ -83,7 +83,7 @@ pub struct Filter {
 impl Tier {
     /// Makes a tier at this place: read-only, for machines with the same target triple, without limits.
     pub fn new(backend: impl Backend) -> Self {
-        // Who may read such a folder may as well read the cache folder: they are people of one house.
+        // Whoever may read a shared folder may as well read the cache folder: texts and hosts are no secret there.
         let is_folder = type_of(&backend) == TypeId::of::<Folder>();
         Self {
             backend: Arc::new(backend),

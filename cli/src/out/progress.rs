@@ -76,7 +76,7 @@ impl State {
 
 /// Replaces the line that the cursor is in.
 fn draw(line: &str) {
-    // It can't be drawn where nobody looks.
+    // If stderr can't be written to, nobody sees the bar.
     let _ = write!(std::io::stderr().lock(), "\r\u{1b}[K{line}");
 }
 

@@ -65,7 +65,7 @@ impl CoreFunction {
             return Ok(known);
         }
         let resolved = Resolved::of(&self.path, &self.resolve.bind(py).call0()?)?;
-        // What it replaces may end in code of the user's, which may call this: it does so without the lock.
+        // Dropping what is replaced may run the user's code, which may call this function: so no lock is held then.
         let replaced = python::lock(&self.resolved).replace(Arc::clone(&resolved));
         python::lock(&self.front).clear();
         drop(replaced);

@@ -332,7 +332,7 @@ impl CoreFunction {
         let result = match result {
             Ok(result) => result,
             Err(error) => {
-                // Whoever has stopped this one hasn't stopped the others, and one of them will do.
+                // An exit stops this call and not those that wait: one of them computes then.
                 let end = if is_exit(py, &error) { Lead::hand_on } else { Lead::discard };
                 end(*lead, "it has raised");
                 return Err(error);

@@ -96,7 +96,7 @@ pub(crate) fn said_of(object: &Bound<'_, PyAny>, is_class: bool) -> PyResult<Opt
     });
     if whole && let Ok(weak) = PyWeakrefReference::new(object) {
         let replaced = remember(py, id, Code { of: weak.unbind(), said: Arc::clone(&said) });
-        // It may end in code of the user's, which may come here: without the lock.
+        // Dropping it may run the user's code, which may come here again: so it is dropped without the lock.
         drop(replaced);
     }
     Ok(Some(said))

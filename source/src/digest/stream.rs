@@ -132,7 +132,7 @@ impl Tokens<'_> {
                 self.level(at, after, Level::default());
             }
             at = after;
-            // Those before the keyword are before the next level's first token.
+            // Docs before the keyword stand before the next level's first token.
             if docs && attribute(self.file, at).is_some_and(|_| at < to) {
                 self.docs(at);
             }

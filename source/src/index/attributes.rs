@@ -118,7 +118,7 @@ pub(super) fn paths(index: &Index, file: u32, brackets: &[usize]) -> (Vec<Guarde
     let source = &index.files[file as usize];
     let mut found = Vec::new();
     for attribute in brackets.iter().flat_map(|&bracket| attributes(source, bracket)) {
-        // That of a macro's variable isn't known.
+        // The path in a macro's variable isn't known.
         let path = source.value(attribute.from + 2).filter(|_| source.symbol(attribute.from) == Symbol::PATH);
         if let (Some(path), Some(guards)) = (path, attribute.guards(index, file)) {
             found.push(GuardedPath { path: path.into_owned(), guards });

@@ -60,7 +60,7 @@ pub(super) fn bodies(index: &mut Index) {
     }
     for id in 0..index.items.len() as ItemId {
         if let Some(&around) = index.closures.get(&id) {
-            // That has been looked through before.
+            // The body around it has been looked through before.
             index.items[id as usize].scope = index.item(around).scope;
         }
         let kind = index.item(id).kind;

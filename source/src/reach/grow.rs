@@ -10,7 +10,7 @@ use super::{Resolver, Steps};
 use crate::index::{ItemId, ItemKind};
 use crate::symbol::{Map, Set, Symbol};
 
-/// More items than these aren't told apart.
+/// The most items that are told apart: with more the search ends.
 pub(super) const MOST: usize = 5_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -240,7 +240,7 @@ struct MetaText<'a> {
 /// What is written at once, whether all of it counts or not.
 const WORD: usize = size_of::<u64>();
 
-/// More than seven digits say: with what follows them a word.
+/// The least number of more than seven digits. Seven fit into a word together with the byte that follows them.
 const SEVEN_DIGITS: u64 = 10_000_000;
 
 impl MetaText<'_> {

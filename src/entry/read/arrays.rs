@@ -195,7 +195,7 @@ impl ReadSource<'_> {
         if found != array.digest && !planted::is("no digest compared") {
             return Err(Error::damaged(format!("array `{name}` has digest {found}, expected {}", array.digest)));
         }
-        // Nobody asks about one that is never mapped.
+        // Only an array that may be mapped is asked about later.
         if array.length > READ_RATHER {
             self.archive.verified.lock().insert(name);
         }

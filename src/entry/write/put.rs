@@ -224,7 +224,7 @@ impl ArraySink for Sink<'_> {
         let encoder = self.compression.codec();
         let (codec, expected) = match &encoder {
             None => (NPY, header.len() as u64 + data.len() as u64),
-            // Nobody knows, so that nothing is reserved.
+            // The encoded length isn't known yet, so that nothing is reserved.
             Some(encoder) => (encoder.name(), 0),
         };
         let file = self.name(codec);

@@ -45,7 +45,7 @@ impl ser::Error for SerdeFault {
 
 impl serde::de::Error for SerdeFault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        // It may repeat what the stored bytes say.
+        // The message may repeat stored bytes, which may be anything: so it is escaped.
         Self(Error::damaged(escaped(&message.to_string()).into_owned()))
     }
 }

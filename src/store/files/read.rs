@@ -44,7 +44,7 @@ impl Disk {
     ) -> Result<Option<Blob>> {
         let read = self.look_up("read", name, || {
             let (file, stat) = open()?;
-            // Neither is read: a device may have no end, or act on being read.
+            // Neither a device nor a file that is too long is read: a device may have no end, or act on being read.
             let refused = !stat.regular || stat.len > cap;
             let bytes = if refused { Vec::new() } else { read_up_to(&file, stat.len)? };
             Ok((stat, bytes))

@@ -163,7 +163,7 @@ fn deny_there(place: &Place, deny: &mut Deny) -> Result<()> {
             return Ok(());
         }
         all.merge(deny.clone());
-        // Somebody else may write one meanwhile that doesn't say so.
+        // Another process may write a list meanwhile that lacks this purge: so it is read again.
         put_list(place, all, "purge")?;
     }
     Err(Error::new(ErrorKind::Other, format!("tier `{}` doesn't keep the list of what was purged", place.name)))
@@ -171,7 +171,7 @@ fn deny_there(place: &Place, deny: &mut Deny) -> Result<()> {
 
 fn put_list(place: &Place, list: Deny, action: &str) -> Result<()> {
     let text = list.text();
-    // Nobody would read it, so that nobody would know of any purge.
+    // Machines don't read a longer list, and so would know of no purge at all.
     if text.len() as u64 > DENY_MAX {
         let name = &place.name;
         let what = format!("its list of what was purged would be longer than {DENY_MAX} bytes");

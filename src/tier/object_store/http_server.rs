@@ -77,7 +77,7 @@ impl Server {
                 let allowed = allowed.to_str().unwrap_or_default();
                 allowed.split(',').any(|method| method.trim().eq_ignore_ascii_case("MOVE"))
             }),
-            // It has answered, and doesn't know that.
+            // The server has answered that it doesn't know this request.
             Err((_, Some(answer))) if answer.status.is_some_and(|status| status.is_client_error() || status == 501) => {
                 false
             }

@@ -117,7 +117,7 @@ fn is_code(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Longer than an hour nobody waits because of a header; one that gives a date is as good as none.
+/// The time that a header asks to wait, at most an hour; `None` for a header that gives a date.
 fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(|seconds: u64| Duration::from_secs(seconds.min(3600)))
 }

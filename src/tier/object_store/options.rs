@@ -159,7 +159,7 @@ impl StoreChoices {
         let (own, pairs) = HttpOptions::split(&self.pairs);
         let source = self.source.clone().or_else(|| own.credentials().or(address.credentials.clone()).map(always));
         let others = Self { pairs, source };
-        // Who writes `http:` means it.
+        // A URL with `http:` says so itself.
         let mut options = ClientOptions::new().with_allow_http(true);
         for (key, value) in others.parsed::<ClientConfigKey>(|key| Some(*key))? {
             options = options.with_config(key, value);

@@ -125,7 +125,7 @@ pub(super) async fn put(store: Store, path: Path, len: u64, when: When, line: Li
     let body = read(&line, 0, len).await?;
     let mode = if when == When::IfAbsent { PutMode::Create } else { PutMode::Overwrite };
     match put_whole(&store, &path, body.clone(), mode.clone()).await {
-        // It doesn't know conditions.
+        // The store doesn't know conditions.
         Err(Fault::Unsupported) if mode == PutMode::Create => put_whole(&store, &path, body, PutMode::Overwrite).await,
         put => put,
     }

@@ -71,7 +71,7 @@ pub(super) type DenyList = (Answer, Option<SystemTime>);
 pub(super) enum Answer {
     Bytes(Vec<u8>),
     Absent,
-    /// More bytes than it may have.
+    /// The object has more bytes than it may have.
     TooLong,
 }
 

@@ -244,7 +244,7 @@ impl Core {
                 Err(fault) => return Sent::failed(place.trouble(&fault)),
             };
         let previous = match there {
-            // It is another version's, and stays.
+            // The record there is a newer version's, and stays.
             Some(Err(error)) if error.kind() == ErrorKind::Newer => return Sent::There,
             Some(Err(_)) | None => None,
             Some(Ok(there)) => {
@@ -280,7 +280,7 @@ impl Core {
         if let Err(fault) = put_files(place, site, object, replace, sending) {
             return Sent::failed(place.trouble(&fault));
         }
-        // Nobody finds these any more.
+        // Files that only the previous record named aren't found by anyone any more.
         let gone = previous.into_iter().flat_map(Record::files).filter(|file| !named.iter().any(|name| name == file));
         for file in gone {
             let _ = place.delete(place.object(&site.file(file)), sending.wait(PUT_WAIT));

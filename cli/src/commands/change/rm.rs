@@ -53,7 +53,7 @@ fn damaged(memory: &Memory, id: &str, message: &str, consent: Consent, out: &mut
     if !agreed(memory, consent, "Remove it?", out)? {
         return Ok(Exit::Found);
     }
-    // Somebody may have stored it anew while the question was open.
+    // Another program may have stored the entry anew while the question was open.
     let is_kept = memory.entry_by_id(&key).is_ok_and(|entry| entry.is_some());
     let is_removed = !is_kept && memory.remove_entry(&key)?;
     document(&key, bytes, Some([is_removed, is_kept]), out)?;

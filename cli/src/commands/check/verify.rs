@@ -130,7 +130,7 @@ fn some(memory: &Memory, name: Option<&str>, share: f64, out: &mut Out) -> Outco
             total += bytes;
             match checked {
                 Ok(bytes) => found.bytes += bytes,
-                // Somebody has removed it meanwhile.
+                // Another process has removed the entry meanwhile.
                 Err(error) if error.kind() == ErrorKind::Changed => {}
                 Err(error) => found.problems.push((path, problem(&error))),
             }

@@ -156,7 +156,8 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// No two entries are equal in it, so that it is the same whatever the order is in which they are read.
+/// The order of two entries. The key decides at last: no two are equal, so that the order in which they are read
+/// doesn't matter.
 fn order(functions: &[String], sort: Sort, is_reversed: bool, a: &Rank, b: &Rank) -> Ordering {
     let function = |rank: &Rank| if sort == Sort::Name { &*functions[rank.function as usize] } else { "" };
     let order = function(a).cmp(function(b)).then_with(|| a.by.cmp(&b.by)).then_with(|| a.key.cmp(&b.key));

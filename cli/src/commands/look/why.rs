@@ -49,7 +49,7 @@ fn meant(memory: &Memory, args: &Why) -> Outcome<(Vec<Entry>, Option<String>)> {
         Ok(entry) => return Ok((vec![entry], None)),
         Err(failure) => failure,
     };
-    // It may name a function, which has no digits of a key, or happens to have.
+    // The text may name a function instead, even if it could be the digits of a key.
     match function(memory, &args.what) {
         Ok(function) => Ok((latest(memory, &function, args.count), Some(function))),
         Err(ambiguous @ Failure::WithMessage { exit: Exit::Usage, .. }) => Err(ambiguous),

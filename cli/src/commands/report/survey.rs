@@ -42,7 +42,7 @@ pub(crate) struct Survey {
     pub(crate) made: BTreeMap<(Date, usize), u64>,
     /// The newest entries.
     pub(crate) rows: Vec<Row>,
-    /// Older ones aren't among the newest.
+    /// Entries that are older than this aren't among the newest.
     oldest: Option<Age>,
     makers: HashMap<Digest, Maker>,
     /// `None` unless pictures are wanted.
