@@ -29,7 +29,8 @@ pub(super) const DENY_MAX: u64 = 4 << 20;
 /// How far clocks may differ before a line is one of the future.
 pub(super) const SKEW: Duration = Duration::from_secs(600);
 
-/// Times from this on are refused: no clock that is only wrong by some years gives one, and sums of others don't overflow.
+/// Times from this on are refused: no clock that is only wrong by some years gives one, and sums of earlier ones
+/// don't overflow.
 const LAST: u64 = 1 << 63;
 
 /// What stands in a list or is the name of a mark.
