@@ -27,7 +27,7 @@ pub(crate) struct Signature {
 }
 
 /// An argument with the name of its parameter.
-pub(crate) struct Bound1<'py> {
+pub(crate) struct BoundArgument<'py> {
     pub(crate) name: String,
     pub(crate) value: Bound<'py, PyAny>,
     /// Further keyword arguments: in no order.
@@ -60,7 +60,7 @@ impl Signature {
         &self,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Option<Vec<Bound1<'py>>>> {
+    ) -> PyResult<Option<Vec<BoundArgument<'py>>>> {
         let py = args.py();
         let named = self.positional.len();
         let given = args.len().min(named);
@@ -89,11 +89,11 @@ impl Signature {
                     None => return Ok(None),
                 },
             };
-            bound.push(Bound1 { name: name.to_str()?.to_owned(), value, unordered: false });
+            bound.push(BoundArgument { name: name.to_str()?.to_owned(), value, unordered: false });
         }
         if self.varargs {
             let rest = args.get_slice(given, args.len());
-            bound.push(Bound1 { name: MORE.to_owned(), value: rest.into_any(), unordered: false });
+            bound.push(BoundArgument { name: MORE.to_owned(), value: rest.into_any(), unordered: false });
         }
         if self.varkw {
             bound.push(further(py, more)?);
@@ -123,18 +123,21 @@ impl Signature {
 pub(crate) fn as_given<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Vec<Bound1<'py>>> {
+) -> PyResult<Vec<BoundArgument<'py>>> {
     let more = kwargs.into_iter().flat_map(|kwargs| kwargs.iter()).collect();
-    let positional = Bound1 { name: MORE.to_owned(), value: args.clone().into_any(), unordered: false };
+    let positional = BoundArgument { name: MORE.to_owned(), value: args.clone().into_any(), unordered: false };
     Ok(vec![positional, further(args.py(), more)?])
 }
 
 /// Keyword arguments in no order: sorted by name.
-fn further<'py>(py: Python<'py>, mut named: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>) -> PyResult<Bound1<'py>> {
+fn further<'py>(
+    py: Python<'py>,
+    mut named: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>,
+) -> PyResult<BoundArgument<'py>> {
     named.sort_by_cached_key(|(name, _)| name.extract::<String>().unwrap_or_default());
     let dict = PyDict::new(py);
     for (name, value) in named {
         dict.set_item(name, value)?;
     }
-    Ok(Bound1 { name: MORE_NAMED.to_owned(), value: dict.into_any(), unordered: true })
+    Ok(BoundArgument { name: MORE_NAMED.to_owned(), value: dict.into_any(), unordered: true })
 }

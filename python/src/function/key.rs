@@ -8,7 +8,7 @@ use ndcache::dynamic::{RunTimeArgument, RunTimeCall};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::bind::{Bound1, as_given};
+use super::bind::{BoundArgument, as_given};
 use super::object::CoreFunction;
 use super::resolved::Resolved;
 use super::run::is_exit;
@@ -142,7 +142,7 @@ impl CoreFunction {
             digesting: Duration::ZERO,
         };
         let captured = keyed.resolved.clone();
-        for (at, Bound1 { name, value, unordered }) in bound.into_iter().enumerate() {
+        for (at, BoundArgument { name, value, unordered }) in bound.into_iter().enumerate() {
             let value = match self.ignored.contains(&name) {
                 false => value,
                 // The methods that a method finds through `self` are code, whatever the object holds.

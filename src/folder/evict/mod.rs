@@ -53,7 +53,7 @@ pub(crate) struct Evictor {
 pub(crate) struct Inventory {
     functions: Vec<String>,
     old: Vec<Candidate>,
-    first: First,
+    first: FirstCandidates,
     pub(crate) bytes: u64,
     pub(crate) items: u64,
     evicted: Evicted,
@@ -83,7 +83,7 @@ struct Question {
 
 /// The candidates that go first: at least as many as were asked for, and no more than that takes.
 #[derive(Default)]
-struct First {
+struct FirstCandidates {
     /// The last one of them on top.
     heap: BinaryHeap<Candidate>,
     bytes: u64,
@@ -96,7 +96,7 @@ struct First {
 struct EvictTally {
     codes: CodesInUse,
     old: Vec<Candidate>,
-    first: First,
+    first: FirstCandidates,
     bytes: u64,
     items: u64,
     evicted: Evicted,
@@ -158,7 +158,7 @@ impl Evictor {
         let Survey { functions, tallies, unlisted } =
             survey(&self.disk, |tally: &mut EvictTally, shard| self.visit(tally, shard, &question))?;
         let error = unlisted.into_iter().next().map(|unlisted| unlisted.error);
-        let (old, first) = (Vec::new(), First::default());
+        let (old, first) = (Vec::new(), FirstCandidates::default());
         let mut inventory = Inventory { functions, old, first, bytes: 0, items: 0, evicted: Evicted::default(), error };
         let mut codes = CodesInUse::default();
         for mut tally in tallies {
@@ -384,7 +384,7 @@ impl Question {
     }
 }
 
-impl First {
+impl FirstCandidates {
     /// Takes one more, and gives up those that come last and aren't needed for `least` candidates or the `excess`.
     fn add(&mut self, candidate: Candidate, least: usize, excess: Evicted) {
         let least = least.max(usize::try_from(excess.items).unwrap_or(usize::MAX));

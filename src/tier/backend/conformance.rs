@@ -130,7 +130,7 @@ impl Suite<'_> {
 
     /// A reader that takes no more ends the call.
     fn cancelled(&self, name: &str) -> Result<()> {
-        let (whole, mut few) = (painted(4, 5 << 20), Few { left: 1000 });
+        let (whole, mut few) = (painted(4, 5 << 20), LimitedWriter { left: 1000 });
         let put = self.put(name, &whole);
         expect(put.is_ok(), "`put`", "no error", &outcome(&put))?;
         let got = self.backend.get(&Get::new(&self.of(name), 1000, until()), &mut few);
@@ -239,11 +239,11 @@ impl Suite<'_> {
 }
 
 /// A writer that takes no more than `left` bytes.
-struct Few {
+struct LimitedWriter {
     left: usize,
 }
 
-impl Write for Few {
+impl Write for LimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match bytes.len().min(self.left) {
             0 if !bytes.is_empty() => Err(io::Error::other("the reader takes no more")),
