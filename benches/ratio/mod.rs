@@ -1,4 +1,4 @@
-//! Compares two ways of one run by interleaved rounds, so that both meet the same machine in the same mood.
+//! Compares two ways to do the same by rounds that take turns, so that both find the machine in the same state.
 //!
 //! Each comparison is a line for people and, where `NDCACHE_BENCH_ROWS` names a file, a line of JSON at its end:
 //! `benches/run` makes the tables of `docs/benchmarks.md` of these.

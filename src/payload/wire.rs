@@ -21,7 +21,7 @@ pub(crate) enum Ext {
     Lifted = 1,
     /// An array inside the value: MessagePack `[descr, order, shape, bytes]`.
     Inline = 2,
-    /// An object that Python pickled: MessagePack `[stream, buffers]`, the latter indices in the record.
+    /// An object that Python pickled: MessagePack `[stream, buffers]`; `buffers` are indices in the record.
     Pickle = 3,
     /// The digest of a part that only serde knows, over its serialized bytes: 16 bytes.
     ExactLeaf = 4,
