@@ -34,7 +34,7 @@ fn nearest(here: &Path) -> Option<(PathBuf, Memory)> {
     folders.find_map(|folder| Some((folder.clone(), Memory::inspect(&folder).ok()?)))
 }
 
-/// Opens the cache in which a file lies that names an entry, unless another one is named.
+/// Opens the cache in which a file lies that names an entry, unless the user names a cache.
 pub(crate) fn of_file(out: &mut Out, file: &Path) -> Outcome<Memory> {
     let root = || std::path::absolute(file).ok()?.ancestors().nth(4).map(PathBuf::from);
     match root() {

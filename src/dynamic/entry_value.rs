@@ -77,7 +77,7 @@ impl<'a> EntryValue<'a> {
     }
 
     /// The digest of its content: of the value and its arrays, and of what tells Python's types apart. The same value has
-    /// another one only if its arrays lie in the record here and in files there. Reads no array; the record once more
+    /// another digest only if its arrays lie in the record here and in files there. Reads no array; the record once more
     /// where the value is long.
     ///
     /// # Errors

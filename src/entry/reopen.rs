@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use crate::entry::archive::Archive;
 
 impl Archive {
-    /// Opens the folder anew if it was removed; makes it, where there is none, only if `create`. Returns whether there
-    /// is another one now, so that it is worth while to look again.
+    /// Opens the folder anew if it was removed; makes it, where there is none, only if `create`. Returns whether another
+    /// folder is open now, so that it is worth while to look again.
     pub(crate) fn reopen(&self, create: bool) -> bool {
         let reopened = self.disk.reopen(create && self.rules.writes).unwrap_or_else(|error| {
             // Storing says so, too, and that is counted.

@@ -86,7 +86,7 @@ impl FileRole {
     }
 }
 
-/// Upper-case digits parse, but name no entry; nor does a key in another one's shard.
+/// The key in a file's name. Upper-case digits would parse, but name no entry; nor does a key in the shard of others.
 fn parse_key(text: &str, shard: &str) -> Option<Key> {
     let is_ours = text.starts_with(shard) && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     is_ours.then(|| text.parse().ok().map(Key::from_digest)).flatten()
@@ -167,7 +167,7 @@ impl<'a> Shard<'a> {
         [&*self.name, "/", file].concat()
     }
 
-    /// What stands in a record, of `key`, in the folder that was listed: another one may have taken its place.
+    /// What stands in a record, of `key`, in the folder that was listed: another folder may be at its path by now.
     pub(crate) fn listed_state(&self, key: Key, record: &ShardItem) -> RecordState {
         let name = self.path(&record.name);
         let read = read_record_in(self.disk, self.open.as_ref(), &name);

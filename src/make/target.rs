@@ -121,7 +121,7 @@ impl Target {
         Ok(self.stat()?.is_some_and(|found| FileFacts::of(&found) == before))
     }
 
-    /// Keeps the file that is there from leaving its inode to another one, as far as it may be read.
+    /// Holds the file that is there open, if it may be read: no other file gets its inode meanwhile.
     pub(super) fn hold(&self) -> Option<File> {
         mapping::open(&self.path).ok().map(|(file, _)| file)
     }

@@ -20,10 +20,10 @@ pub(super) const ENTRY: u64 = 1 << 10;
 /// hold on to the file of an entry that is gone.
 const LONGEST_MAPPING: u64 = (1 << 20) + 4096;
 
-/// How long what another process did may stay unseen; with what the clock lags behind less than a second.
+/// How long what another process did may stay unseen. Together with the lag of the clock it is less than a second.
 pub(super) const CHECK: Duration = Duration::from_millis(950);
 
-/// How often what another thread holds is asked for. In a forked child that thread may not exist.
+/// How often a lock that another thread holds is tried. In a forked child that thread may not exist.
 const SPINS: usize = 200;
 
 /// An entry in one stripe.

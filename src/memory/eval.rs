@@ -317,8 +317,7 @@ impl Engine {
         found.unwrap_or(Look::Missing(None))
     }
 
-    /// The result of a call from what is remembered. If that can't be used, what is on the disk may be another one by
-    /// now.
+    /// The result of a call from what is remembered. If that can't be used, the disk may have another entry by now.
     fn again<C: Request, S: ResultForm<C::Result>>(
         &self,
         call: &C,

@@ -44,7 +44,7 @@ pub(crate) fn check_inline_arrays(value: &[u8]) -> Result<()> {
 
 /// The value with the entries of its maps sorted by their bytes; `None` where it is cut off, or nests too deep.
 ///
-/// serde writes a `HashMap` in the order of its buckets, which is another one in each map: equal values have other
+/// serde writes a `HashMap` in the order of its buckets, which differs from map to map: equal values have different
 /// bytes, and the same bytes in this form. The digest of what only serde knows is left out, as it may be of those bytes.
 pub(crate) fn sorted_maps(value: &[u8]) -> Option<Vec<u8>> {
     let (mut sorted, mut rest) = (Vec::with_capacity(value.len()), value);

@@ -3,7 +3,7 @@
 //! A line has the time of the machine that writes it. One whose clock is ahead would deny results for as long as it is
 //! ahead; so a line denies nothing that was computed after the list was last written, by the clock of the place, where
 //! that is known, and else after it was first seen here. Lines are never taken away, as two processes that write at once
-//! might take each other's: one that is lifted has another one that says so.
+//! might take each other's: that a purge is lifted is said by another line.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -88,8 +88,8 @@ pub(super) fn roots(index: &Index, items_by_file: &[Vec<ItemId>], position: &Pos
     Ok(Roots { items, is_sought })
 }
 
-/// What the blocks declare that stand around an item which a body declares: in a sibling block another one may stand that
-/// looks the same.
+/// What the blocks declare that stand around an item which a body declares: an item of the same text may stand in a
+/// sibling block, and differ only by this.
 pub(super) fn blocks(index: &Index, roots: &Roots, position: &Position) -> Vec<Step> {
     let mut found = Vec::new();
     for &id in roots.items.iter().filter(|_| !roots.is_sought) {

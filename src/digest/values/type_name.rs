@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::hash::{Hash as _, Hasher};
 
-/// A number of the type that no other type of this build has; another build may give it another one.
+/// A number of the type that no other type of this build has; in another build the type may have another number.
 ///
 /// Lifetimes are erased: `Frame<'a>` and `Frame<'static>` are one type to a key.
 #[inline]

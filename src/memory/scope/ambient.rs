@@ -121,7 +121,7 @@ fn find() -> Option<Ambient> {
 
 /// Where the innermost cached call that this thread computes is to be stored.
 ///
-/// On a worker of rayon that may be a call whose job the worker has left for another one's.
+/// A worker of rayon may have begun this call, left it for another job, and be asked within that job.
 pub(crate) fn staging_site() -> Option<(Memory, StagingSite)> {
     if !EVER.load(Ordering::Relaxed) {
         return None;

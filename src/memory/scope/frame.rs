@@ -96,7 +96,8 @@ impl Frame {
 
     /// The result of a cached call is good until then; so is that of the cached function that called.
     ///
-    /// A worker of rayon may have stolen the job from another one: that expires too early then, never too late.
+    /// A worker of rayon may run a stolen job, whose caller isn't the function that the worker was computing: then that
+    /// function's result expires too early, never too late.
     pub(crate) fn expires(at: Option<u64>) {
         let Some(at) = at else { return };
         Self::note(at);

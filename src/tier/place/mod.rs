@@ -76,7 +76,7 @@ pub(super) enum Answer {
 }
 
 impl Place {
-    /// One that panics when it is asked what it is isn't called, and nothing is noted that was to be sent to it.
+    /// A backend that panics when it is asked what it is isn't called any more, and nothing is noted to be sent to it.
     pub(super) fn new(mut tier: Tier, counters: Arc<Counters>, printer: Printer) -> Self {
         let prefix = match tier.share {
             Share::Any => String::new(),
