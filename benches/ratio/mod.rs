@@ -39,11 +39,11 @@ pub(crate) fn number(variable: &str, usual: usize, test: usize) -> usize {
 pub(crate) enum Goal {
     /// Nothing is said.
     Open,
-    /// So many times the seconds of the bare machine.
+    /// How many times the seconds of the bare machine it may take.
     Times(f64),
-    /// So many seconds more than the bare machine.
+    /// How many seconds more than the bare machine it may take.
     More(f64),
-    /// So many seconds.
+    /// How many seconds it may take.
     Seconds(f64),
 }
 

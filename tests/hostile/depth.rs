@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{fresh, warnings};
 
-/// So many nodes no stack has room for.
+/// More nodes than any stack has room for.
 const LONG: u64 = 1_000_000;
 
 /// A list that is dropped without recursion; that is its author's business.

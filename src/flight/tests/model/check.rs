@@ -12,7 +12,7 @@ use super::world::{Flaw, set_flaw, world};
 use crate::digest::Digest;
 use crate::key::Key;
 
-/// So many schedules of each kind take a fraction of a second.
+/// How many schedules of each kind are tried; they take a fraction of a second.
 pub(super) const RUNS: usize = 500;
 
 /// How many runs a scenario on files has; where others have more runs, these have in proportion.
