@@ -301,7 +301,8 @@ mod tests {
         let mut bytes = Vec::new();
         for inside in (0..LAYERS).rev() {
             let held = u32::try_from(inside * (6 + around.len()) + around.len() + 1).unwrap();
-            bytes.extend([&[0xc9][..], &held.to_be_bytes(), &[3], &around].concat());
+            rmp::encode::write_ext_meta(&mut bytes, held, 3).unwrap();
+            bytes.extend(around);
         }
         bytes.push(0);
         assert_eq!(any_value(&bytes, 2).unwrap_err().kind(), crate::ErrorKind::Damaged);
