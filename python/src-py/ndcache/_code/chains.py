@@ -138,7 +138,7 @@ def _foreign_edge(
 
     A submodule that is loaded when it is needed gives the same edge before and after.
     """
-    graph.version_of(root.__name__)
+    graph.version_of(".".join((root.__name__, *names)))
     edge = ("foreign", root.__name__, names)
     if value is MISSING or isinstance(value, ModuleType) and origin.kind_of_module(value) != "user":
         return edge

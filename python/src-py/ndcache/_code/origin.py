@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import types
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 _MAIN = frozenset({"__main__", "__mp_main__"})
 _SITE = re.compile(r"[\\/](site|dist)-packages([\\/]|$)")
@@ -133,16 +133,16 @@ def distribution(module: str) -> str | None:
     top = module.partition(".")[0]
     if top in STABLE or top == _OWN or top in sys.stdlib_module_names:
         return None
-    import importlib.metadata
-
-    for name in (top, *_owners(top)):
-        try:
-            found = importlib.metadata.distribution(name)
-        except (importlib.metadata.PackageNotFoundError, ValueError):
-            continue
-        official = (found.metadata["Name"] or name).lower()
-        return None if official in STABLE else f"{official} {found.version.partition('+')[0]}"
-    return None
+    owners = _owners(top)
+    path = module.split(".")
+    # Distributions that share a namespace, such as `google`, have releases of their own.
+    while len(owners) > 1 and len(path) > 1:
+        named = tuple(owner for owner in owners if tuple(path) in owner.modules)
+        owners = named or owners
+        path.pop()
+    if not owners or owners[0].name in STABLE:
+        return None
+    return f"{owners[0].name} {owners[0].version.partition('+')[0]}"
 
 
 @functools.lru_cache(maxsize=None)
@@ -163,15 +163,63 @@ def release_of(module: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _owners(top: str) -> list[str]:
-    return sorted(_distributions_by_module().get(top, ()))
+class _Owner(NamedTuple):
+    """An installed distribution, and those of its modules that were asked for, as paths of names."""
+
+    name: str
+    version: str
+    modules: frozenset[tuple[str, ...]]
 
 
 @functools.lru_cache(maxsize=None)
-def _distributions_by_module() -> dict[str, list[str]]:
+def _owners(top: str) -> tuple[_Owner, ...]:
+    """Returns the distributions that contain a module without a dot in its name.
+
+    The one of the same name is asked first, and only accepted if it contains the module: on PyPI, `sklearn` and `bs4`
+    are empty. One that contains the module as a regular package shares it with no other, and the others aren't read.
+    """
     import importlib.metadata
 
-    return {name: list(owners) for name, owners in importlib.metadata.packages_distributions().items()}
+    try:
+        same = importlib.metadata.distribution(top)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        same = None
+    modules = _modules_in(same, top) if same is not None else frozenset()
+    if (top,) in modules:
+        return _owner(same, frozenset())
+    found: dict[str, _Owner] = {}
+    for each in importlib.metadata.distributions():
+        if modules := _modules_in(each, top):
+            for owner in _owner(each, modules):
+                found.setdefault(owner.name, owner)  # of two releases, the first in `sys.path` is imported
+    if not found and same is not None:
+        return _owner(same, frozenset())  # it has no list of its files, as on Debian
+    return tuple(found[name] for name in sorted(found))
+
+
+def _owner(found: Any, modules: frozenset[tuple[str, ...]]) -> tuple[_Owner, ...]:
+    """Returns a distribution, or none if it says neither name nor version: pip leaves such folders if it is killed."""
+    metadata = found.metadata
+    name, version = (metadata["Name"], metadata["Version"]) if metadata else (None, None)
+    return (_Owner(name.lower(), version, modules),) if name and version else ()
+
+
+def _modules_in(found: Any, top: str) -> frozenset[tuple[str, ...]]:
+    """Returns the modules of a distribution inside one without a dot in its name, itself among them.
+
+    The list of files is searched as a text: this takes a tenth of the time of `packages_distributions` of Python.
+    """
+    modules = set()
+    files = found.read_text("RECORD") or found.read_text("installed-files.txt") or ""
+    for line in re.findall(rf'^"?(?:\.\./)?({re.escape(top)}[/.][^,\n"]*)', files, re.MULTILINE):
+        *folders, file = line.split("/")
+        stem, *endings = file.split(".")
+        path = (*folders, stem) if stem != "__init__" else tuple(folders)
+        if path[0] == top and endings and endings[-1] in ("py", "pyc", "so", "pyd"):
+            modules.add(path)
+    if not modules and top in (found.read_text("top_level.txt") or "").split():
+        modules.add((top, "*"))
+    return frozenset(modules)
 
 
 def lasting_name(module: str) -> str:
