@@ -86,3 +86,14 @@ def test_a_folder_that_an_interrupted_pip_left_is_passed_over(tmp_path):
     (tmp_path / "site-packages" / "left-0.9.dist-info").mkdir(parents=True)
     assert run(tmp_path, program, files) == ([2, "new function"], 1)
     assert run(tmp_path, program) == ([2, ""], 0)
+
+
+def test_of_two_distributions_that_contain_one_module_both_count(tmp_path):
+    """Either may have written the files last: `opencv-python` and `opencv-python-headless`."""
+    program = PROGRAM.format(module="seen")
+    code = {"site-packages/seen/__init__.py": "def work(x): return x\n"}
+    first, second = ("seen-python", "1.0", "seen/__init__.py"), ("seen-python-headless", "1.0", "seen/__init__.py")
+    assert run(tmp_path, program, {**code, **installed(*first), **installed(*second)}) == ([2, "new function"], 1)
+    assert run(tmp_path, program) == ([2, ""], 0)
+    upgrade(tmp_path, "seen-python-headless", "1.0", "1.1", "seen/__init__.py")
+    assert run(tmp_path, program, {"site-packages/seen/__init__.py": "def work(x): return x * 7\n"})[0][0] == 14

@@ -140,9 +140,12 @@ def distribution(module: str) -> str | None:
         named = tuple(owner for owner in owners if tuple(path) in owner.modules)
         owners = named or owners
         path.pop()
-    if not owners or owners[0].name in STABLE:
+    counted = [owner for owner in owners if owner.name not in STABLE]
+    if not counted:
         return None
-    return f"{owners[0].name} {owners[0].version.partition('+')[0]}"
+    # Which of several wrote the module last isn't known: `opencv-python` and `opencv-python-headless` are both `cv2`.
+    names, versions = zip(*((owner.name, owner.version.partition("+")[0]) for owner in counted))
+    return f"{'+'.join(names)} {'+'.join(versions)}"
 
 
 @functools.lru_cache(maxsize=None)
