@@ -134,12 +134,12 @@ def distribution(module: str) -> str | None:
     if top in STABLE or top == _OWN or top in sys.stdlib_module_names:
         return None
     owners = _owners(top)
-    path = module.split(".")
+    path = tuple(module.split("."))
     # Distributions that share a namespace, such as `google`, have releases of their own.
-    while len(owners) > 1 and len(path) > 1:
-        named = tuple(owner for owner in owners if tuple(path) in owner.modules)
-        owners = named or owners
-        path.pop()
+    for length in range(len(path), 1, -1):
+        if named := [owner for owner in owners if path[:length] in owner.modules]:
+            owners = tuple(named)
+            break
     counted = [owner for owner in owners if owner.name not in STABLE]
     if not counted:
         return None
@@ -210,7 +210,7 @@ def _owner(found: Any, modules: frozenset[tuple[str, ...]]) -> tuple[_Owner, ...
 def _modules_in(found: Any, top: str) -> frozenset[tuple[str, ...]]:
     """Returns the modules of a distribution inside one without a dot in its name, itself among them.
 
-    The list of files is searched as a text: this takes a tenth of the time of `packages_distributions` of Python.
+    The list of files is searched as a text: this takes a third of the time of `packages_distributions` of Python.
     """
     modules = set()
     files = found.read_text("RECORD") or found.read_text("installed-files.txt") or ""
