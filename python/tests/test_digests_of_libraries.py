@@ -10,6 +10,7 @@ import pytest
 
 import ndcache
 from ndcache import Unkeyable, digest
+from scipy import sparse
 
 
 def _xarrays():
@@ -130,3 +131,34 @@ def test_a_ufunc_made_of_a_function_counts_by_the_function():
     assert digest(np.frompyfunc(max, 2, 1)) != digest(np.frompyfunc(min, 2, 1))
     assert digest(np.frompyfunc(max, 2, 1, identity=0)) != digest(np.frompyfunc(max, 2, 1, identity=1))
     assert digest(np.add) == digest(np.add) != digest(np.multiply)
+
+
+def test_a_function_that_names_the_masked_element_hits(memory):
+    @memory.cache
+    def f(x):
+        return x is np.ma.masked, x
+
+    for argument in (np.ma.masked, 1):
+        assert f(argument)[0] is f(argument)[0] is (argument is np.ma.masked)
+        assert f.check_call_in_cache(argument), f.why
+    assert f(np.ma.masked)[1] is np.ma.masked
+
+
+def test_what_a_subclass_of_a_sparse_matrix_keeps_and_the_order_of_a_dok_count():
+    class Plain(sparse.csr_array):
+        pass
+
+    class Slotted(sparse.csr_array):
+        __slots__ = ("_unit",)
+
+    for cls in (Plain, Slotted):
+        made = [cls([[1.0, 0.0]]) for _ in range(3)]
+        for item, unit in zip(made, "aab"):
+            item._unit = unit
+        one, same, other = map(digest, made)
+        assert one == same != other
+    orders = [sparse.dok_array((2, 2)) for _ in range(2)]
+    for order, places in zip(orders, ([(0, 0), (1, 1)], [(1, 1), (0, 0)])):
+        for place in places:
+            order[place] = 1.0
+    assert list(orders[0].keys()) != list(orders[1].keys()) and digest(orders[0]) != digest(orders[1])

@@ -6,6 +6,7 @@ Each function returns values that the walk knows; they count in place of the obj
 from __future__ import annotations
 
 import ast
+import copyreg
 import gc
 import platform
 import sys
@@ -194,6 +195,8 @@ def _extras(value, known=frozenset()):
 
 
 def _masked(value):
+    if value is np.ma.masked:
+        return ("the masked element",)
     if type(value) is not np.ma.MaskedArray and value.dtype.names is not None:
         return None
     return (
@@ -267,6 +270,10 @@ def _extension(array):
     return None
 
 
+#: What SciPy keeps in a sparse matrix of its own, beside its arrays.
+_OF_SPARSE = ("_shape", "_has_", "_dict", "_max_N")
+
+
 def _scipy(value):
     import scipy.sparse as sparse
 
@@ -276,6 +283,8 @@ def _scipy(value):
         return None
     shape, kind = tuple(int(n) for n in value.shape), value.format
     extras = _extras(value, {"data", "indices", "indptr", "offsets", "row", "col", "coords", "rows", "maxprint", "format", "dtype"})
+    if private := _private(value):
+        extras = extras, private
     if kind in ("csr", "csc", "bsr"):
         return kind, shape, value.data, value.indices, value.indptr, extras
     if kind == "coo":
@@ -285,8 +294,18 @@ def _scipy(value):
     if kind == "lil":
         return kind, shape, value.rows, value.data, value.dtype, extras
     if kind == "dok":
-        return kind, shape, sorted(dict(value.items()).items()), value.dtype, extras
+        return kind, shape, list(dict(value.items()).items()), value.dtype, extras
     return None
+
+
+def _private(value):
+    """The attributes with an underscore that a user's subclass of a sparse matrix has beside SciPy's own, slots too."""
+    classes = [cls for cls in type(value).__mro__ if cls.__module__.split(".", 1)[0] != "scipy" and cls is not object]
+    if not any("__dict__" in vars(cls) or "__slots__" in vars(cls) for cls in classes):
+        return []
+    slots = {name: getattr(value, name) for name in copyreg._slotnames(type(value)) if hasattr(value, name)}
+    own = {name: item for name, item in vars(value).items() if name.startswith("_") and not name.startswith(_OF_SPARSE)}
+    return sorted({**slots, **own}.items())
 
 
 def _distribution(value):
