@@ -445,4 +445,27 @@ NAMES = [
     value("argument of a base", "import typing\nT = typing.TypeVar('T')\nclass B(typing.Generic[T]):\n    def m(self): return typing.get_args(type(self).__orig_bases__[0])\nclass C(B[int]): pass\ndef f(x): return C().m()", "B[int]", "B[str]"),
 ]
 
-ALL = SEEN + VALUES + OBJECTS + COPIES + ENUMS + KEPT + NAMES + UNSEEN
+_SHOWN = "import dataclasses\n@dataclasses.dataclass\nclass C:\n    a: int = dataclasses.field(repr=True, default=1)\n    def __repr__(self): return 'C'\n"
+_PROPERTY = "import sys, types\nclass M(types.ModuleType):\n    @property\n    def K(self): return 1\nsys.modules[__name__].__class__ = M"
+#: What a text names that the program puts together, and what is no plain look-up.
+BY_TEXT = [
+    *[
+        (f"{kind} of a module by a name that is put together", {_P: "import lib\ndef f(x): return getattr(lib, 'K' + str(1))", "lib.py": text}, [("lib.py", "(1)", "(2)")], "changed")
+        for kind, text in {
+            "list": "K1 = [(1)]", "dict": "K1 = {'a': (1)}", "array": "import numpy as np\nK1 = np.zeros(3) + (1)",
+            "object": "class C:\n    def __init__(self, k): self.k = k\nK1 = C(1)",
+        }.items()
+    ],
+    value("list of globals() by a name that is put together", "K1 = [1]\ndef f(x): return globals()['K' + str(1)]", "[1]", "[2]"),
+    value("list that the text of a global names", "K1 = [1]\nS = 'K1'\ndef f(x): return eval(S)", "[1]", "[2]"),
+    value("list in the text of a query", "L = [1]\ndef f(x): return x.query('a in @L')", "[1]", "[2]"),
+    value("list beside one in the text of a query", "L, M = [1], [7]\ndef f(x): return x.query('a in @L')", "[7]", "[8]", "same"),
+    value("log beside what a text names", "K1, LOG = [1], [7]\ndef f(x):\n    LOG.append(x)\n    return globals()['K' + str(1)]", "[7]", "[8]", "same"),
+    ("property of a module", {_P: "import lib\ndef f(x): return lib.K", "lib.py": _PROPERTY}, [("lib.py", "return 1", "return 2")], "changed"),
+    value("whether a field is shown", _SHOWN + "def f(x): return [q.repr for q in dataclasses.fields(C)]", "repr=True", "repr=False"),
+    value("docstring of a function that is read", "def g():\n    'a'\ndef f(x): return g.__doc__", "'a'", "'b'"),
+    value("docstring of a class that is read", "import inspect\nclass C:\n    'a'\ndef f(x): return inspect.getdoc(C)", "'a'", "'b'"),
+    value("slot of a number", "class F(float):\n    __slots__ = ('u',)\nk = F(1.0)\nk.u = 1\ndef f(x): return k.u", "u = 1", "u = 2"),
+]
+
+ALL = SEEN + VALUES + OBJECTS + COPIES + ENUMS + KEPT + NAMES + BY_TEXT + UNSEEN

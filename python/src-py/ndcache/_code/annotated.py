@@ -11,6 +11,9 @@ _PASSING = re.compile(r" at 0x[0-9a-f]+|(?<=\b__)mp_(?=main__\b)")
 #: Names of what reads the annotations of functions.
 READERS = frozenset({"__annotations__", "annotation", "get_annotations", "get_type_hints", "getfullargspec"})
 
+#: Names of what reads docstrings.
+READ_TEXTS = frozenset({"__doc__", "getdoc"})
+
 
 def of_class(value: type) -> list[tuple[str, str]]:
     """Returns the annotated fields of a class."""

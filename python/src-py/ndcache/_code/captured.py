@@ -179,6 +179,8 @@ def is_immutable(value: Any, leaves: int = _MOST_LEAVES) -> bool:
             stack.extend((item.start, item.stop, item.step))
         elif isinstance(item, Enum):
             stack.append(item._value_)
+        elif isinstance(item, (datetime.datetime, datetime.time)) and item.tzinfo is not None and _is_plain(item):
+            stack.append(item.tzinfo)
         elif not (_is_atom(item) and _is_plain(item)) and not _is_scalar_of_library(item):
             return False
     return True
@@ -202,6 +204,8 @@ def _is_atom(item: Any) -> bool:
 
 def _is_plain(item: Any) -> bool:
     """Returns whether an atom is of the type itself; an instance of a user's subclass has a state of its own."""
+    if any(kind_of_class(cls) == "user" and _slots(cls) for cls in type(item).__mro__):
+        return False
     if not hasattr(item, "__dict__") or isinstance(item, re.Pattern) or is_one_of(item, ("pathlib", "PurePath")):
         return True
     return isinstance(item, datetime.tzinfo) and kind_of_class(type(item)) != "user"
@@ -251,12 +255,15 @@ def is_array(value: Any) -> bool:
 
 
 def is_frozen_array(value: Any) -> bool:
-    """Returns whether nobody can write to an array: it is read-only, and so is all that it is a view of."""
+    """Returns whether nobody can write to an array: its bytes are those of a `bytes`.
+
+    Whoever has an array that owns its memory may make it writable again, or may have a view that still is.
+    """
     while is_array(value):
         if value.flags.writeable or value.dtype.hasobject or type(value).__name__ == "memmap":
             return False
         value = value.base
-    return value is None or isinstance(value, bytes)
+    return isinstance(value, bytes)
 
 
 def is_data(value: Any) -> bool:
@@ -318,6 +325,8 @@ def _children(item: Any) -> list[Any] | None:
         return _elements(item)
     if has_hasher(item):
         return []
+    if type(item) in (datetime.datetime, datetime.time):
+        return [item.tzinfo]
     if is_users_instance(item):
         state = list(vars(item).values()) if hasattr(item, "__dict__") else []
         return state + [getattr(item, name, None) for name in slots_of(item)] + inherited_elements(item)

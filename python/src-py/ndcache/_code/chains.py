@@ -186,7 +186,7 @@ def _attribute_of_module(graph: Graph, module: ModuleType, name: str) -> tuple[S
     if origin.kind_of_module(module) != "user":
         return None
     graph.guard("slot", entries, name, MISSING)
-    if "__getattr__" in entries:
+    if "__getattr__" in entries or type(module) is not ModuleType:
         try:
             return ("attr", module, name), getattr(module, name)
         except Exception:  # noqa: BLE001 - the module's own __getattr__

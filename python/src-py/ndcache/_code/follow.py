@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 import types
 from collections.abc import Set as AbstractSet
 from enum import Enum
@@ -26,6 +27,7 @@ _BOOKKEEPING = frozenset(
 )
 # Builtins that reach names by text.
 _EVALUATE = frozenset({"globals", "eval", "exec"})
+_LOOK_UPS = frozenset({"getattr", "hasattr", "vars", "attrgetter"})
 _FINDERS = (importlib.import_module, builtins.__import__, pkgutil.resolve_name)
 # By these a function reaches its own module: `sys.modules[__name__]`, `g.__globals__["h"]`.
 _OWN_MODULE = frozenset({"__globals__", "f_globals"})
@@ -42,6 +44,9 @@ _OF_METACLASS = frozenset({"__new__", "__init__", "__prepare__"})
 _OF_PYDANTIC = "__pydantic_"
 # What pydantic makes of the values of a model's fields.
 _OF_FIELDS = ("default", "default_factory", "metadata", "alias", "validation_alias", "validate_default", "frozen", "discriminator")
+#: What `field()` says beside a default, and what it is if nothing is said.
+_FLAGS = ("init", "repr", "hash", "compare", "kw_only")
+_USUAL = [True, True, None, True, False]
 _OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 _METHODS = (FunctionType, staticmethod, classmethod, property, functools.cached_property)
 
@@ -62,7 +67,11 @@ def function(graph: Graph, value: FunctionType, part: Part, is_root: bool = Fals
     for chain in found.uses if graph.follow else _own_cells(found):
         part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     if graph.follow:
-        part.content += [graph.module_edge(module) for module in _by_text(names, value, found)]
+        modules = _by_text(names, value, found)
+        part.content += [graph.module_edge(module) for module in modules]
+        only = None if found.names & (_EVALUATE | _OWN_MODULE | _BY_NAME) else _named_in_queries(code)
+        part.content += [_data_of(graph, module, part.name, only) for module in modules]
+        part.content += [_data_of(graph, module, part.name) for module in _looked_up(names, found)]
     for chain in _read_by_text(names, found) if graph.follow else ():
         part.content.append((_label(chain), chains.edge(graph, names, chain, part.name, silent)))
     for name in _unused_cells(found, value):
@@ -97,7 +106,7 @@ def _by_text(names: chains.Names, value: FunctionType, found: Reach) -> list[Mod
     """Returns the modules of the user that code may reach through texts: each counts as a whole."""
     modules = {}
     ends = {(chain.attributes or (chain.name,))[-1] for chain in found.uses if chain.kind != "free"}
-    if ends & _EVALUATE or (found.names & _QUERIES and _names_globals(value.__code__)):
+    if ends & _EVALUATE or (found.names & _QUERIES and _named_in_queries(value.__code__)):
         modules[value.__globals__.get("__name__")] = None
     if found.names & _OWN_MODULE:
         modules[value.__globals__.get("__name__")] = None
@@ -109,14 +118,39 @@ def _by_text(names: chains.Names, value: FunctionType, found: Reach) -> list[Mod
     return [module for name in named if (module := _loaded(name)) is not None]
 
 
+def _looked_up(names: chains.Names, found: Reach) -> list[ModuleType]:
+    """Returns the modules of the user of which code looks up names by text: ``getattr(lib, name)``."""
+    if not found.names & _LOOK_UPS:
+        return []
+    held = {id(item): item for chain in found.uses if isinstance(item := chains.value_of(names, chain), ModuleType)}
+    return [module for module in held.values() if origin.kind_of_module(module) == "user"]
+
+
+def _data_of(graph: Graph, module: ModuleType, reader: str, only: AbstractSet[str] | None = None) -> Any:
+    """Returns the edges to the lists, dicts, arrays and objects of a module whose names code puts together, or to some."""
+    entries, edges = vars(module), []
+    for name, item in sorted(entries.items(), key=lambda entry: entry[0]):
+        slot = ("slot", entries, name)
+        if name.startswith("__") or graph.is_skipped(slot) or (only is not None and name not in only):
+            continue
+        if captured.way_of(item) in (Way.EACH_CALL, Way.ARRAY):
+            graph.guard_slot(slot, item)
+            edges.append((name, graph.capture(item, f"{module.__name__}.{name}", slot, reader, silent=True)))
+    return ("data", edges)
+
+
 def _finds_modules(names: chains.Names, found: Reach) -> bool:
     """Returns whether the code calls what finds modules by text, by whatever name."""
     return any(chains.value_of(names, chain) is finder for chain in found.uses for finder in _FINDERS)
 
 
-def _names_globals(code: types.CodeType) -> bool:
-    """Returns whether a text of the code may name a global as a frame of pandas reads it: ``"x > @limit"``."""
-    return any(_names_globals(item) if isinstance(item, types.CodeType) else isinstance(item, str) and "@" in item for item in code.co_consts)
+def _named_in_queries(code: types.CodeType) -> set[str]:
+    """Returns the names in texts of the code as a frame of pandas reads them: ``"x > @limit"``."""
+    named = set()
+    for item in code.co_consts:
+        if isinstance(item, (str, types.CodeType)):
+            named.update(re.findall(r"@\s*(\w+)", item) if isinstance(item, str) else _named_in_queries(item))
+    return named
 
 
 def _texts(code: types.CodeType) -> list[str]:
@@ -241,6 +275,7 @@ def cls(graph: Graph, value: type, part: Part) -> None:
     graph.guard("len", entries, len(entries))
     bases = [graph.code_edge(base, base.__qualname__, boxed(base), part.name) for base in value.__mro__[1:] if base is not object]
     part.content.append((value.__qualname__, bases))
+    graph.classes.append(value)
     if type(value) is not type:
         part.content.append(("metaclass", graph.code_edge(type(value), "metaclass", boxed(type(value)), part.name)))
     _add_methods(graph, value)
@@ -260,6 +295,7 @@ def _field_settings(graph: Graph, value: type, part: Part) -> list[Any]:
     fields = value.__dict__.get("__dataclass_fields__") or {}
     said = [(name, tuple(field.metadata.items())) for name, field in fields.items() if getattr(field, "metadata", None)]
     edges = [(name, graph.capture(items, f"{value.__qualname__}.{name}.metadata", boxed(items), part.name)) for name, items in said]
+    edges += [(name, flags) for name, field in fields.items() if (flags := [getattr(field, flag, None) for flag in _FLAGS]) != _USUAL]
     return edges + _fields_of_models(graph, value, part)
 
 
@@ -278,10 +314,11 @@ def _fields_of_models(graph: Graph, value: type, part: Part) -> list[Any]:
 
 
 def read_annotations(graph: Graph) -> list[Any]:
-    """Returns the annotations of all that was examined, if reached code reads annotations."""
-    if not _names_of(graph, everything=True) & annotated.READERS:
-        return []
-    return [(value.__qualname__, annotated.of_function(value)) for value, _, _ in graph.changes]
+    """Returns the annotations and docstrings of all that was examined, as far as reached code reads such."""
+    read = _names_of(graph, everything=True)
+    functions = [value for value, _, _ in graph.changes] if read & (annotated.READERS | annotated.READ_TEXTS) else []
+    texts = [(value.__qualname__, value.__doc__) for value in [*functions, *graph.classes]] if read & annotated.READ_TEXTS else []
+    return [(value.__qualname__, annotated.of_function(value)) for value in functions if read & annotated.READERS] + texts
 
 
 def _entries(value: type) -> list[tuple[str, Any]]:

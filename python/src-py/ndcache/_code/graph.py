@@ -106,6 +106,8 @@ class Graph:
         self.changes: list[tuple[Any, Reach, Any]] = []
         #: Methods of examined classes, with what they reach: (class, name there, method, reach, whether its first is the class).
         self.methods: list[tuple[type, str, Any, Reach, bool]] = []
+        #: Classes that were examined.
+        self.classes: list[type] = []
         #: Functions that run where a class is made, by identity.
         self.makers: dict[int, Any] = {}
         self.direct: set[int] = set()
