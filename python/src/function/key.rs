@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ndcache::Digest;
 use ndcache::dynamic::{RunTimeArgument, RunTimeCall};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyModule, PyTuple};
 
 use super::bind::{BoundArgument, as_given};
 use super::object::CoreFunction;
@@ -245,29 +245,47 @@ impl Keyed<'_> {
     pub(crate) fn changed(&self, result: &Bound<'_, PyAny>, took: Duration) -> Option<&str> {
         let whole = self.claims.bytes <= CHECKED || self.digesting <= took / SHARE;
         let changed = |counted: &&Counted<'_>| {
-            counted.may_change() && counted.is_changed(whole) && !holds(result, &counted.value, 2)
+            counted.may_change() && counted.is_changed(whole) && !holds(result, &counted.value)
         };
         self.counted.iter().find(changed).map(|counted| counted.name.as_str())
     }
 }
 
-/// Whether a result is the value itself, or a container that it is in: then a hit gives the changed value, too.
-fn holds(result: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>, depth: usize) -> bool {
-    use pyo3::types::{PyDict, PyList, PyTuple};
-    if result.is(value) {
-        return true;
+/// How deep in a result a changed argument is looked for: a pipeline has its estimators in an attribute, a list and tuples.
+const DEPTH: usize = 5;
+
+/// The most parts of a result that are looked at on each level.
+const PARTS: usize = 100_000;
+
+/// Whether a result is the value itself, or has it among its parts: then a hit gives the changed value, too.
+fn holds(result: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> bool {
+    let mut level = vec![result.clone()];
+    for _ in 0..DEPTH {
+        if level.iter().any(|part| part.is(value)) {
+            return true;
+        }
+        level = level.iter().flat_map(parts).take(PARTS).collect();
     }
-    if depth == 0 {
-        return false;
+    level.iter().any(|part| part.is(value))
+}
+
+/// What a container or an object has in it. Functions, classes and modules are stored by name, without their attributes.
+fn parts<'py>(value: &Bound<'py, PyAny>) -> Vec<Bound<'py, PyAny>> {
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return tuple.iter().collect();
     }
-    let holds_it = |item: Bound<'_, PyAny>| holds(&item, value, depth - 1);
-    if let Ok(tuple) = result.cast::<PyTuple>() {
-        return tuple.iter().any(holds_it);
+    if let Ok(list) = value.cast::<PyList>() {
+        return list.iter().collect();
     }
-    if let Ok(list) = result.cast::<PyList>() {
-        return list.iter().any(holds_it);
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return dict.values().iter().collect();
     }
-    result.cast::<PyDict>().is_ok_and(|dict| dict.values().iter().any(holds_it))
+    let is_by_name = value.is_instance_of::<PyModule>() || value.hasattr("__qualname__").unwrap_or(true);
+    let attributes = if is_by_name { None } else { value.getattr("__dict__").ok() };
+    match attributes.as_ref().and_then(|attributes| attributes.cast::<PyDict>().ok()) {
+        Some(attributes) => attributes.values().iter().collect(),
+        None => Vec::new(),
+    }
 }
 
 /// Whether the value is of a type without parts that never changes.

@@ -453,7 +453,10 @@ fn cure(name: &str) -> String {
             let global = global.trim_matches('`');
             format!("; ignore_globals=[\"{global}\"] leaves a counter or a cache of its own out of the key")
         }
-        None => format!("; ignore=[\"{name}\"] leaves it out of the key, or return it with the result"),
+        None => format!(
+            "; let it change a copy (copy.deepcopy, sklearn.base.clone), or return it with the result; if its value has no \
+             bearing on the result, ignore=[\"{name}\"] leaves it out of the key"
+        ),
     }
 }
 
