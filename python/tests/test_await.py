@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -124,7 +125,9 @@ def test_a_cancelled_wait_ends_at_once_and_takes_no_turn(memory):
 
 
 AWAITS = """
-import asyncio, sys, ndcache
+import asyncio, faulthandler, signal, sys, ndcache
+
+faulthandler.register(signal.SIGUSR1)
 
 @ndcache.Memory(sys.argv[1], verbose=0).cache
 async def slow(x):
@@ -148,8 +151,16 @@ def test_an_interrupt_ends_an_await_that_waits_for_another_process(tmp_path):
     second = support.start(AWAITS, tmp_path / "cache")
     try:
         assert second.stdout.readline() == "awaiting\n"
+        # A signal between asyncio's last look for one and its sleep is only seen once it wakes.
+        time.sleep(0.5)
         second.send_signal(signal.SIGINT)
-        _, err = second.communicate(timeout=30)
+        try:
+            _, err = second.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            second.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+            second.kill()
+            pytest.fail(f"it doesn't end: {second.communicate()[1]}")
         assert err.strip().endswith("KeyboardInterrupt") and "panicked" not in err and second.returncode == -signal.SIGINT
         assert first.poll() is None
     finally:
