@@ -122,22 +122,25 @@ pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
+/// A time in the local time zone; `–` if it is none that a calendar has.
+fn local(time: SystemTime, format: &str) -> String {
+    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
+    time.map_or_else(|_| "–".to_owned(), |time| time.strftime(format).to_string())
+}
+
 /// `2026-10-02 09:12:44`
 pub(crate) fn moment(time: SystemTime) -> String {
-    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
-    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S %Z").to_string())
+    local(time, "%Y-%m-%d %H:%M:%S %Z")
 }
 
 /// `2026-10-02 09:12`
 pub(crate) fn minute(time: SystemTime) -> String {
-    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
-    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+    local(time, "%Y-%m-%d %H:%M")
 }
 
 /// The day, for sums.
 pub(crate) fn day(time: SystemTime) -> String {
-    let time = Timestamp::try_from(time).map(|time| time.to_zoned_datetime(TimeZone::system()));
-    time.map_or_else(|_| "–".to_owned(), |time| time.strftime("%Y-%m-%d").to_string())
+    local(time, "%Y-%m-%d")
 }
 
 /// The day in the local time zone.
