@@ -1,4 +1,4 @@
-//! What the file system of a cache is able to do; asked when the cache is opened.
+//! What is known of a cache's file system and of who may write there: it decides what is trusted.
 
 use crate::error::{Error, Result};
 use crate::threads::found_once;

@@ -1,4 +1,5 @@
-//! Digests of ndarray's arrays, in any layout.
+//! Digests of ndarray's arrays: of contiguous ones, in any order of axes, as they lie in memory; of others by
+//! `gather`.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! Gathering: the elements of a view, some of them or all, copied in logical order.
+//! Gathering: the elements of a view that isn't contiguous, some of them or all, copied in logical order.
 
 use ndarray::{ArrayViewD, ArrayViewMut, ArrayViewMutD, Axis, Slice};
 

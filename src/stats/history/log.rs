@@ -1,4 +1,4 @@
-//! The files of lines, `s/log*`: appended to, rotated, folded and read.
+//! The files of lines, `s/log*`: appended to, rotated, folded into sums of a day, and read.
 //!
 //! A file that has grown gets another name, by which nobody appends to it any more; after an hour it is *folded*: its
 //! lines become one for each day, in a file that names its sources in its last line. From the moment in which that
