@@ -39,7 +39,7 @@ pub(crate) use progress::Work;
 #[cfg(feature = "progress")]
 pub(crate) use progress::{Show, show_by};
 pub(crate) use stream::ByteStream;
-pub(crate) use tree::{LEAF, TreeHasher, combine, leaf, tree};
+pub(crate) use tree::{LEAF, TreeHasher, combine, leaf, leaf_of, piece_of_leaf, tree};
 pub use value::Digest;
 pub(crate) use value::DigestHash;
 pub use values::canonical::digest_serde;

@@ -23,14 +23,22 @@ const SERIAL: u64 = 4 << 20;
 /// as hashing.
 pub(crate) const SERIAL_GATHERED: u64 = 2 << 20;
 
-/// The most bytes for which the hash for bytes in a cache is the faster one, leaf by leaf: of 8 MiB by 18 %, of 32 MiB by
-/// 3 %, whereas of 1 GiB it is slower by 3 % (2026-11-30, AMD EPYC with 32 MiB of cache).
-const CACHED: usize = 32 << 20;
-
 /// The XXH3-128 digest of some bytes, whatever their number.
 #[inline]
 pub(crate) fn leaf(bytes: &[u8]) -> Digest {
     Digest::from_xxh3(xxh3::hash(bytes))
+}
+
+/// Makes the digests of leaves of `total` bytes that are in memory, the same as [`leaf`] does.
+pub(crate) fn leaf_of(total: usize) -> impl Fn(&[u8]) -> Digest + Copy + Sync {
+    let hash = xxh3::hash_of_parts(total);
+    move |bytes| Digest::from_xxh3(hash(bytes))
+}
+
+/// How many bytes of a leaf are best read before they are hashed: half of it where the other half would push it out of
+/// the core's cache, together with what it is copied from. The table is in `docs/design.md`.
+pub(crate) fn piece_of_leaf() -> usize {
+    if xxh3::prefetching_pays() { LEAF / 2 } else { LEAF }
 }
 
 /// The digest of a buffer whose leaves have these digests.
@@ -55,8 +63,8 @@ pub(crate) fn tree(bytes: &[u8]) -> Digest {
 }
 
 fn branches(bytes: &[u8]) -> Digest {
-    let hash = if bytes.len() > CACHED { xxh3::hash_far } else { xxh3::hash };
-    let nth = |(): &mut (), n: usize| Digest::from_xxh3(hash(&bytes[n * LEAF..bytes.len().min((n + 1) * LEAF)]));
+    let leaf = leaf_of(bytes.len());
+    let nth = |(): &mut (), n: usize| leaf(&bytes[n * LEAF..bytes.len().min((n + 1) * LEAF)]);
     combine(&leaves(bytes.len() as u64, SERIAL, || (), nth))
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use rustix::io::{Errno, pread};
 
 use super::spare::{Spare, filled};
-use crate::digest::{Digest, LEAF, combine, leaf, shared};
+use crate::digest::{Digest, LEAF, TreeHasher, combine, leaf, piece_of_leaf, shared};
 use crate::error::{Error, Result};
 
 /// The length in bytes from which on huge pages are asked for.
@@ -18,7 +18,7 @@ const SERIAL: usize = 4 << 20;
 
 /// Fills `dst` with the bytes at `offset`; returns it with their `tree` digest.
 ///
-/// Each leaf is hashed right after it was read, while it is in the cache. A large `dst` is read by several threads. The
+/// Each leaf, or piece of one, is hashed right after it was read, while it is in the cache. A large `dst` is read by several threads. The
 /// digest is the same.
 ///
 /// # Errors
@@ -32,12 +32,32 @@ pub(crate) fn read_verified<'a>(
     let dst = dst.into_inner();
     // The usual length, which takes no list.
     if dst.len() <= LEAF {
-        let dst = read_part(file, &path, offset, dst)?;
-        let digest = leaf(dst);
-        return Ok((dst, digest));
+        return read_leaf(file, &path, offset, dst);
     }
-    let (dst, leaves) = read_leaves(file, path, offset, dst, leaf)?;
+    let read = |offset, part: &mut [_]| read_leaf(file, &path, offset, part).map(|(_, digest)| digest);
+    let (dst, leaves) = read_leaves(offset, dst, read)?;
     Ok((dst, combine(&leaves)))
+}
+
+/// Fills `part`, at most a leaf; returns it with its digest.
+fn read_leaf<'a>(
+    file: &File,
+    path: impl Fn() -> PathBuf,
+    offset: u64,
+    part: &'a mut [MaybeUninit<u8>],
+) -> Result<(&'a mut [u8], Digest)> {
+    let len = piece_of_leaf();
+    if part.len() <= len {
+        let part = read_part(file, path, offset, part)?;
+        let digest = leaf(part);
+        return Ok((part, digest));
+    }
+    let mut hasher = TreeHasher::new();
+    for (n, piece) in part.chunks_mut(len).enumerate() {
+        hasher.push(read_part(file, &path, offset + (n * len) as u64, piece)?);
+    }
+    // SAFETY: each piece was read in full, or this isn't reached.
+    Ok((unsafe { filled(part) }, hasher.finish()))
 }
 
 /// Fills `dst` with the bytes at `offset`, as [`read_verified`] does, and hashes nothing.
@@ -50,26 +70,23 @@ pub(crate) fn read_at<'a>(
     offset: u64,
     dst: Spare<'a>,
 ) -> Result<&'a mut [u8]> {
-    read_leaves(file, path, offset, dst.into_inner(), |_| ()).map(|(dst, _)| dst)
+    let read = |offset, part: &mut [_]| read_part(file, &path, offset, part).map(|_| ());
+    read_leaves(offset, dst.into_inner(), read).map(|(dst, _)| dst)
 }
 
-/// Fills `dst`, and returns it with what `make` made of each leaf.
-fn read_leaves<'a, T: Send>(
-    file: &File,
-    path: impl Fn() -> PathBuf + Sync,
+/// Fills `dst` by `read`, which fills each leaf that it is given or fails; returns it with what that made of them.
+fn read_leaves<T: Send>(
     offset: u64,
-    dst: &'a mut [MaybeUninit<u8>],
-    make: impl Fn(&[u8]) -> T + Sync,
-) -> Result<(&'a mut [u8], Vec<T>)> {
+    dst: &mut [MaybeUninit<u8>],
+    read: impl Fn(u64, &mut [MaybeUninit<u8>]) -> Result<T> + Sync,
+) -> Result<(&mut [u8], Vec<T>)> {
     if dst.len() >= HUGE {
         advise_huge_pages(dst);
     }
     let threads = if dst.len() <= SERIAL { 1 } else { dst.len() / (SERIAL / 2) };
-    let read = |(): &mut (), (n, part): (usize, &mut [_])| {
-        read_part(file, &path, offset + (n * LEAF) as u64, part).map(|bytes| make(bytes))
-    };
-    let made = shared(threads, dst.chunks_mut(LEAF).enumerate(), || (), read)?;
-    // SAFETY: each leaf was read in full, or this isn't reached.
+    let nth = |(): &mut (), (n, part): (usize, &mut [_])| read(offset + (n * LEAF) as u64, part);
+    let made = shared(threads, dst.chunks_mut(LEAF).enumerate(), || (), nth)?;
+    // SAFETY: `read` has filled each leaf, or this isn't reached.
     Ok((unsafe { filled(dst) }, made))
 }
 

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use bytemuck::cast;
 
 use super::kernel::End;
+use super::memory::prefetch;
 use super::secret::{LAST, PRIME32_1, SCRAMBLE, key, nth};
 use super::{Block, Lanes, Stripe};
 
@@ -18,22 +19,30 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    /// The lanes after whole blocks, and after the end if it is there.
+    /// The lanes after whole blocks, and after the end if it is there; with `PREFETCH` for blocks in memory.
     #[inline(always)]
     #[allow(unsafe_code)] // A call of what was compiled for such a processor.
-    pub(super) fn accumulate(self, lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
+    pub(super) fn accumulate<const PREFETCH: bool>(
+        self,
+        lanes: &Lanes,
+        blocks: &[Block],
+        end: Option<End<'_>>,
+    ) -> Lanes {
         // SAFETY: An `Avx2` is made by `detect` alone, which has found AVX2.
-        unsafe { accumulate(lanes, blocks, end) }
+        unsafe { accumulate::<PREFETCH>(lanes, blocks, end) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn accumulate(lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
+fn accumulate<const PREFETCH: bool>(lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
     let mut halves: Halves = cast(*lanes);
     for block in blocks {
         let (stripes, _) = block.as_chunks();
         let mut sums = Sums { words: [_mm256_setzero_si256(); 2], products: halves };
         for (stripe, n) in stripes.iter().zip(0..16) {
+            if PREFETCH {
+                prefetch(stripe);
+            }
             add(&mut sums, stripe, key(nth(n)));
         }
         halves = scrambled(summed(sums));

@@ -5,6 +5,7 @@ use std::arch::x86_64::*;
 use bytemuck::cast;
 
 use super::kernel::End;
+use super::memory::prefetch;
 use super::secret::{LAST, PRIME32_1, SCRAMBLE, key, nth};
 use super::{Block, Lanes, Stripe};
 
@@ -20,23 +21,31 @@ impl Avx512 {
         found.then_some(Self(()))
     }
 
-    /// The lanes after whole blocks, and after the end if it is there.
+    /// The lanes after whole blocks, and after the end if it is there; with `PREFETCH` for blocks in memory.
     #[inline(always)]
     #[allow(unsafe_code)] // A call of what was compiled for such a processor.
-    pub(super) fn accumulate(self, lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
+    pub(super) fn accumulate<const PREFETCH: bool>(
+        self,
+        lanes: &Lanes,
+        blocks: &[Block],
+        end: Option<End<'_>>,
+    ) -> Lanes {
         // SAFETY: An `Avx512` is made by `detect` alone, which has found AVX-512F.
-        unsafe { accumulate(lanes, blocks, end) }
+        unsafe { accumulate::<PREFETCH>(lanes, blocks, end) }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-fn accumulate(lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
+fn accumulate<const PREFETCH: bool>(lanes: &Lanes, blocks: &[Block], end: Option<End<'_>>) -> Lanes {
     let mut vector: __m512i = cast(*lanes);
     for block in blocks {
         let (stripes, _) = block.as_chunks();
         let mut sums = Sums { words: _mm512_setzero_si512(), products: vector };
-        // All sixteen keys stay in registers from block to block.
+        // All sixteen keys stay in registers from block to block, unless it prefetches.
         for (stripe, n) in stripes.iter().zip(0..16) {
+            if PREFETCH {
+                prefetch(stripe);
+            }
             add(&mut sums, stripe, key(nth(n)));
         }
         vector = scrambled(summed(sums));

@@ -7,7 +7,7 @@
 //! the lanes are merged. <https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md> is the definition.
 //!
 //! * `avx512`, `avx2`: accumulating and scrambling, the only part that takes long; `kernel`: which of them serves this
-//!   processor; `stream`: bytes that come in pieces; `secret`: the constants.
+//!   processor; `memory`: whether it gains by prefetches; `stream`: bytes that come in pieces; `secret`: the constants.
 //!
 //! The words of neighbouring lanes are added up over a block and change sides once at its end, not with each stripe:
 //! addition doesn't mind the order. That saves one instruction of six.
@@ -15,7 +15,8 @@
 //! # Why this is sound
 //!
 //! The kernels are safe code: they read arrays of a fixed length, which `bytemuck` turns into vectors, and no pointer is
-//! dereferenced. What is `unsafe` is to call a function that was compiled for instructions which a processor may lack.
+//! dereferenced: that of a prefetch is a hint, which may be any number. What is `unsafe` is to call a function that was
+//! compiled for instructions which a processor may lack.
 //! An `Avx512` or an `Avx2` is what such a call needs: their fields are private to their files, and nothing there makes one
 //! but `detect`, after it has asked the processor.
 
@@ -27,11 +28,13 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod kernel;
+mod memory;
 mod secret;
 mod stream;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub(super) use memory::prefetching_pays;
 pub(super) use stream::Stream;
 
 use twox_hash::XxHash3_128;
@@ -59,12 +62,10 @@ pub(super) fn hash(bytes: &[u8]) -> u128 {
     if bytes.len() <= SHORT { xxh3_128(bytes) } else { hash_long(bytes, Kernel::detect()) }
 }
 
-/// The hash of more bytes by far than a cache holds, which is the same as by [`hash`].
-///
-/// Vectors of 512 bits wait for memory no less than those of 256, and by up to 4 % longer (2026-11-30, AMD EPYC).
-#[inline]
-pub(super) fn hash_far(bytes: &[u8]) -> u128 {
-    if bytes.len() <= SHORT { xxh3_128(bytes) } else { hash_long(bytes, Kernel::detect_far()) }
+/// Hashes parts of `total` bytes, one after the other, to the same as [`hash`] does; faster where they are in memory.
+pub(super) fn hash_of_parts(total: usize) -> impl Fn(&[u8]) -> u128 + Copy + Sync {
+    let kernel = Kernel::detect_for(total);
+    move |part| if part.len() <= SHORT { xxh3_128(part) } else { hash_long(part, kernel) }
 }
 
 #[inline(never)]

@@ -7,7 +7,7 @@ use twox_hash::XxHash3_128;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::kernel::Kernel;
-use super::{BLOCK, SHORT, Stream, hash, hash_by, hash_far};
+use super::{BLOCK, SHORT, Stream, hash, hash_by, hash_of_parts};
 
 /// What takes the place of the fastest kernel, if anything does: another kernel, or none.
 static FORCED: Mutex<Option<Option<Kernel>>> = Mutex::new(None);
@@ -47,7 +47,7 @@ impl Drop for Freed {
 /// Those of this processor; says which ones it lacks.
 fn kernels() -> Vec<(&'static str, Kernel)> {
     let kernels = Kernel::all();
-    for name in ["AVX-512", "AVX2"] {
+    for name in ["AVX-512", "AVX2", "AVX-512 with prefetches", "AVX2 with prefetches"] {
         if kernels.iter().all(|(found, _)| *found != name) {
             println!("skipped: this processor has no {name}");
         }
@@ -95,7 +95,8 @@ fn few_bytes_have_the_hash_of_two_others_in_one_piece_and_in_several() {
         for len in (0..=SHORT + 20).chain([511, 512, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK]) {
             let bytes = &bytes[..len];
             assert_eq!(xxh3_128(bytes), XxHash3_128::oneshot(bytes), "{len} bytes");
-            assert_eq!([hash(bytes), hash_far(bytes)], [xxh3_128(bytes); 2], "{len} bytes");
+            let far = [len, 3 << 20, 64 << 20].map(|total| hash_of_parts(total)(bytes));
+            assert_eq!((hash(bytes), far), (xxh3_128(bytes), [xxh3_128(bytes); 3]), "{len} bytes");
             for piece in [1, 63, 64, 65, BLOCK - 1, BLOCK, BLOCK + 1] {
                 assert_eq!(streamed(forced().flatten(), bytes.chunks(piece)), xxh3_128(bytes), "{len}");
             }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::digest::{Digest, LEAF, leaf};
+use crate::digest::{Digest, LEAF, leaf_of};
 
 /// The leaves of some bytes, each of which is hashed once, by whoever comes to it first.
 ///
@@ -41,7 +41,7 @@ impl<'a> LeafDigests<'a> {
 
     /// `None` behind the last one.
     fn hashed(&self, n: usize) -> Option<Hashed> {
-        self.data.chunks(LEAF).nth(n).map(|part| (n, leaf(part)))
+        self.data.chunks(LEAF).nth(n).map(|part| (n, leaf_of(self.data.len())(part)))
     }
 }
 
