@@ -32,21 +32,22 @@ pub(crate) fn read_verified<'a>(
     let dst = dst.into_inner();
     // The usual length, which takes no list.
     if dst.len() <= LEAF {
-        return read_leaf(file, &path, offset, dst);
+        return read_leaf(file, &path, offset, dst, piece_of_leaf());
     }
-    let read = |offset, part: &mut [_]| read_leaf(file, &path, offset, part).map(|(_, digest)| digest);
+    let piece = piece_of_leaf();
+    let read = |offset, part: &mut [_]| read_leaf(file, &path, offset, part, piece).map(|(_, digest)| digest);
     let (dst, leaves) = read_leaves(offset, dst, read)?;
     Ok((dst, combine(&leaves)))
 }
 
-/// Fills `part`, at most a leaf; returns it with its digest.
+/// Fills `part`, at most a leaf; returns it with its digest. Hashes each piece of `len` bytes before it reads the next.
 fn read_leaf<'a>(
     file: &File,
     path: impl Fn() -> PathBuf,
     offset: u64,
     part: &'a mut [MaybeUninit<u8>],
+    len: usize,
 ) -> Result<(&'a mut [u8], Digest)> {
-    let len = piece_of_leaf();
     if part.len() <= len {
         let part = read_part(file, path, offset, part)?;
         let digest = leaf(part);
@@ -183,6 +184,26 @@ mod tests {
         for limit in [0, LEAF, 2 * LEAF, HUGE, SERIAL, SERIAL + LEAF] {
             for len in limit.saturating_sub(1)..=limit + 1 {
                 check(&painted(len + 128), 128);
+            }
+        }
+    }
+
+    #[test]
+    fn a_leaf_that_is_read_in_pieces_has_its_bytes_and_its_digest() {
+        let bytes = painted(LEAF + 100);
+        let stored = StoredFile::new(&bytes);
+        for piece in [1000, 1024, LEAF / 2, LEAF] {
+            for len in
+                [0, 1, piece - 1, piece, piece + 1, 2 * piece, LEAF - 1, LEAF].into_iter().filter(|&len| len <= LEAF)
+            {
+                let mut digest = None;
+                let read = vec_of::<u8>(len, |dst| {
+                    let (dst, found) = read_leaf(&stored.file, || stored.path.clone(), 100, dst.into_inner(), piece)?;
+                    digest = Some(found);
+                    Ok(dst)
+                });
+                assert!(read.unwrap() == bytes[100..100 + len], "{len} bytes in pieces of {piece}");
+                assert_eq!(digest, Some(tree(&bytes[100..100 + len])), "{len} bytes in pieces of {piece}");
             }
         }
     }
