@@ -167,11 +167,11 @@ fn hold_against_base(counts: &Counts) -> Vec<String> {
         let Some(&now) = counts.get(kind).and_then(|counts| counts.get(what)) else { continue };
         // Another toolchain makes no other system calls.
         let room = if what == "instructions" { TOOLCHAINS } else { 1.0 };
-        let (most, found) = (was * factor * room, format!("{now} {what}, the base {was}"));
+        let (most, found) = (was * factor * room, format!("{now}, the base {was}"));
         let is_met = now <= most + 0.1;
-        ratio::state(&format!("a {kind} against the base"), &found, &format!("at most {most:.1}"), is_met);
+        ratio::state(&format!("{what} of a {kind}, against the base"), &found, &format!("at most {most:.1}"), is_met);
         if !is_met {
-            above.push(format!("a {kind} takes {found}, expected at most {most:.1}"));
+            above.push(format!("{what} of a {kind}: {found}, expected at most {most:.1}"));
         }
     }
     above
@@ -258,7 +258,7 @@ fn print(counts: &Counts, expected: &Counts) {
     for (kind, counts) in counts {
         for (what, &count) in counts {
             let limit = limit(expected, kind, what);
-            ratio::state(&format!("a {kind}"), &format!("{count} {what}"), &in_words(limit), !is_more(count, limit));
+            ratio::state(&format!("{what} of a {kind}"), &count.to_string(), &in_words(limit), !is_more(count, limit));
         }
     }
 }
@@ -273,7 +273,7 @@ fn limit(expected: &Counts, kind: &str, what: &str) -> f64 {
 }
 
 fn in_words(limit: f64) -> String {
-    format!("at most {limit} and a quarter")
+    if limit.is_finite() { format!("at most {limit} and a quarter") } else { "no limit".into() }
 }
 
 fn is_more(count: f64, limit: f64) -> bool {
