@@ -2,12 +2,13 @@
 //! file beside it: seconds on the wall, and of the processor; from a fast server, and from one that gives each connection
 //! 60 MB a second.
 //!
-//! Then what a tier costs where computing is faster than fetching, what the client adds to a small request, and how much
-//! memory sending and fetching take; the last fails if it is more than it may be.
+//! Then what a tier costs where computing is faster than fetching, and where many processes at once ask a server that is
+//! busy; what the client adds to a small request, and how much memory sending and fetching take, which fails if it is more
+//! than it may be.
 //!
 //! `cargo bench --features remote --bench remote`; `NDCACHE_BENCH_MIB` sets the size of the result, 256 unless said,
-//! `NDCACHE_BENCH_MEMORY_MIB` that of the one whose memory is looked at, 512 unless said, `NDCACHE_BENCH_ROUNDS` the number
-//! of rounds, 9 unless said, and `TMPDIR` the disk. Needs nginx and curl.
+//! `NDCACHE_BENCH_MEMORY_MIB` that of the one whose memory is looked at, 512 unless said, `NDCACHE_BENCH_PROCESSES` the number
+//! of processes, 200 unless said, `NDCACHE_BENCH_ROUNDS` that of rounds, 9 unless said, and `TMPDIR` the disk. Needs nginx and curl.
 
 mod ratio;
 #[path = "../tests/remote/servers.rs"]
@@ -15,11 +16,11 @@ mod ratio;
 mod servers;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -240,6 +241,113 @@ fn compare_many_keys() {
     assert!((1..=20).contains(&asked), "a tier was asked {asked} times for {keys} results of a faster function");
 }
 
+/// Requests that a busy server answers in a second.
+const A_SECOND: u64 = 50;
+
+/// A server of HTTP without objects, which asks whoever comes too often in a second to come in the next one.
+struct BusyServer {
+    port: u16,
+    served: Arc<AtomicU64>,
+    refused: Arc<AtomicU64>,
+}
+
+impl BusyServer {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let (served, refused) = (Arc::default(), Arc::default());
+        let server = Self { port, served: Arc::clone(&served), refused: Arc::clone(&refused) };
+        let began = Instant::now();
+        // The requests of the second under way.
+        let of_second = Arc::new(Mutex::new((0, 0)));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (served, refused) = (Arc::clone(&served), Arc::clone(&refused));
+                let of_second = Arc::clone(&of_second);
+                let takes_it = move || {
+                    let mut counted = of_second.lock().expect("no panic");
+                    let second = began.elapsed().as_secs();
+                    *counted = if counted.0 == second { (second, counted.1 + 1) } else { (second, 1) };
+                    let takes_it = counted.1 <= A_SECOND;
+                    (if takes_it { &served } else { &refused }).fetch_add(1, Ordering::Relaxed);
+                    takes_it
+                };
+                thread::spawn(move || answer(&stream, takes_it));
+            }
+        });
+        server
+    }
+}
+
+/// Answers each request of a connection: that nothing is there, or that the server is busy.
+fn answer(mut stream: &TcpStream, takes_it: impl Fn() -> bool) {
+    const ABSENT: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    // A request for an object is nothing but lines, the last of which is empty.
+    for _ in BufReader::new(stream).lines().map_while(Result::ok).filter(String::is_empty) {
+        if stream.write_all(if takes_it() { ABSENT } else { BUSY }.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// What a process of many does that asks a busy server: results of its own, and then how long the server is left alone.
+fn compute_beside_others(keys: usize, folder: &Path, url: Option<String>) {
+    let memory = match url {
+        Some(url) => machine(folder, url, Access::ReadOnly),
+        None => Memory::open(folder).expect("a memory"),
+    };
+    (0..keys).for_each(|n| assert_eq!(memory.eval(steadily::call(n)), n));
+    println!("{}", memory.tiers().first().map_or(0, |tier| tier.left_alone.as_secs()));
+}
+
+#[cache]
+fn steadily(n: usize) -> usize {
+    thread::sleep(Duration::from_millis(50));
+    n
+}
+
+/// What tells a process that it is one of many.
+const ONE_OF_MANY: &str = "one-of-many";
+
+/// Many processes at once behind a server that most of them find busy, and without one.
+fn compare_with_a_busy_server() {
+    let processes = ratio::number("NDCACHE_BENCH_PROCESSES", 200, 4);
+    let keys = if ratio::is_test() { 2 } else { 100 };
+    let server = BusyServer::start();
+    let longest = AtomicU64::new(0);
+    let run = |url: Option<String>| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = |n: usize| {
+            let mut child = Command::new(std::env::current_exe().expect("this program"));
+            child.arg(ONE_OF_MANY).arg(keys.to_string()).arg(folder.path().join(n.to_string())).args(&url);
+            child.stdout(Stdio::piped()).spawn().expect("a process")
+        };
+        each(1, || {
+            let children: Vec<_> = (0..processes).map(start).collect();
+            for child in children {
+                let output = child.wait_with_output().expect("it ends");
+                assert!(output.status.success(), "{output:?}");
+                let seconds = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number");
+                longest.fetch_max(seconds, Ordering::Relaxed);
+            }
+        })
+    };
+    let name = format!("remote/{processes} processes behind a busy server / without a tier");
+    let rounds = if ratio::is_test() { 1 } else { 3 };
+    ratio::hold(
+        &name,
+        Goal::Times(1.1),
+        rounds,
+        || run(Some(format!("http://127.0.0.1:{}", server.port))),
+        || run(None),
+    );
+    let [served, refused] = [&server.served, &server.refused].map(|count| count.load(Ordering::Relaxed));
+    let longest = longest.into_inner();
+    println!("remote/{served} requests served, {refused} refused; the server was left alone for at most {longest} s");
+    assert!(served > 0 && longest <= 2, "a server that asked for a second was left alone for {longest} s");
+}
+
 /// More bytes than sending or fetching a result may take, of whatever size it is.
 const MEMORY_MAX: u64 = 64 << 20;
 
@@ -284,6 +392,11 @@ fn expect_little_memory(server: &Server) {
 }
 
 fn main() {
+    let mut arguments = std::env::args().skip(1).skip_while(|argument| argument != ONE_OF_MANY).skip(1);
+    if let Some(keys) = arguments.next() {
+        let folder = arguments.next().expect("a folder");
+        return compute_beside_others(keys.parse().expect("a number"), Path::new(&folder), arguments.next());
+    }
     let Some(server) = Server::of(Kind::Nginx) else { return };
     if Command::new("curl").arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "there is no curl");
@@ -306,6 +419,7 @@ fn main() {
     });
     compare_with_computing(server, rounds);
     compare_many_keys();
+    compare_with_a_busy_server();
     expect_little_memory(server);
     ratio::print_missed();
 }

@@ -1,9 +1,10 @@
 //! What URLs and options mean, and what is refused of them.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ndcache::tier::{Backend, Credentials, Deadline, Fault, Get, ObjectStore, Put};
 
@@ -162,4 +163,55 @@ fn without_credentials_access_is_denied_and_nothing_is_sent() {
         assert!(matches!(got, Err(Fault::Denied)), "{got:?}");
     }
     assert!(proxy.seen().is_empty());
+}
+
+/// A server that answers nobody; with `full`, one that takes no more connections, so that a packet sent to it is lost.
+struct Silent {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _waiting: Vec<TcpStream>,
+}
+
+impl Silent {
+    fn new(full: bool) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        if full {
+            rustix::net::listen(&listener, 1).unwrap();
+            let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+            waiting.extend(std::iter::from_fn(connect).take(100));
+            assert!(waiting.len() < 100, "it still takes connections");
+        }
+        Self { address, _listener: listener, _waiting: waiting }
+    }
+}
+
+/// Whoever gives a machine its credentials may be as silent as a store.
+#[test]
+fn a_server_of_credentials_that_is_silent_or_full_is_waited_for_no_longer_than_the_deadline() {
+    let Some(server) = Server::of(Kind::Moto) else { return };
+    let proxy = Proxy::before(server.port, |_, _| Action::Pass);
+    for full in [false, true] {
+        let silent = Silent::new(full);
+        let options = [
+            ("endpoint", format!("http://127.0.0.1:{}", proxy.port)),
+            ("allow_http", "true".to_owned()),
+            ("metadata_endpoint", format!("http://{}", silent.address)),
+        ];
+        let store = ObjectStore::with("s3://ndc/a", options).unwrap();
+        for _ in 0..3 {
+            let begin = Instant::now();
+            let until = Deadline::after(Duration::from_millis(400));
+            let got = store.get(&Get::new("object", 1, until), &mut Vec::new());
+            assert!(matches!(got, Err(Fault::Late)), "full: {full}: {got:?}");
+            let put = store.put(&Put::new("object", Deadline::after(Duration::from_millis(400))), &vec![1]);
+            assert!(matches!(put, Err(Fault::Late)), "full: {full}: {put:?}");
+            assert!(begin.elapsed() < Duration::from_secs(8), "full: {full}: {:?}", begin.elapsed());
+        }
+        let begin = Instant::now();
+        drop(store);
+        assert!(begin.elapsed() < Duration::from_secs(5), "full: {full}: its end took {:?}", begin.elapsed());
+    }
+    assert!(proxy.seen().is_empty(), "the store was asked without credentials");
 }
