@@ -1,4 +1,4 @@
-//! What counts of an argument: what only serde knows, what stands behind a `dyn`, how many there are.
+//! How arguments count: types that only serde knows, values behind a `dyn`, and many arguments.
 
 use ndarray::prelude::*;
 use ndcache::hash::ContentHasher;
@@ -36,13 +36,13 @@ fn variants_of_a_nested_untagged_enum_are_other_arguments() {
     assert_eq!(other, mean::compute(vec![Degrees::Fahrenheit(100.0)]));
 }
 
-/// Items that only serde knows.
+/// An item that only serde knows.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
 struct Point(f64, f64);
 
 type Points = Array2<Point>;
 
-/// In the order in which they lie in memory.
+/// The items in the order in which they lie in memory.
 fn lies(points: &Points) -> String {
     points.as_slice_memory_order().unwrap().iter().map(|point| format!("{} ", point.0)).collect()
 }

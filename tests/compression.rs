@@ -64,7 +64,7 @@ fn rewrite(path: &Path, bytes: &[u8]) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
 }
 
-/// Stores `x` compressed, and compares all ways of getting it back with it.
+/// Stores `x` compressed, loads it in every way, and compares the results with it.
 fn comes_back<A>(x: &ArrayD<A>, level: u32) -> Result<(), TestCaseError>
 where
     A: Element + Clone,
@@ -212,7 +212,7 @@ fn packed(n: usize) -> Array1<f64> {
     ramp::compute(n)
 }
 
-/// The same function in an earlier build, say: one name and one text, so one key.
+/// Two modules have this function: one name and one version, so one key, as if an earlier build had stored it.
 mod plain {
     use super::*;
 
@@ -284,7 +284,7 @@ fn a_level_that_gzip_has_not_stores_nothing_and_costs_no_result() {
 fn a_shelved_result_is_loaded_from_its_compressed_file() {
     let (_folder, memory) = fresh(Compression::Gzip(3));
     memory.shelve(ramp::call(N)).unwrap();
-    // Found, and so verified.
+    // The entry is found, and so it is verified.
     let shelved = memory.shelve(ramp::call(N)).unwrap();
     assert_eq!(shelved.load(&memory).unwrap(), ramp::compute(N));
     assert_eq!((memory.stats().misses(), memory.stats().faults(), memory.stats().copies()), (1, 0, 0));
@@ -356,7 +356,7 @@ fn no_flipped_bit_changes_a_value() {
         rewrite(&path, &flipped);
         assert_eq!(reader.eval(ramp::call(SMALL)), ramp::compute(SMALL), "bit {bit}");
     }
-    // Up to seven bits after each of two deflate streams mean nothing.
+    // Up to seven bits after each of the two deflate streams have no meaning.
     assert!(reader.stats().hits() <= 14, "{} hits", reader.stats().hits());
 }
 

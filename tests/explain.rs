@@ -191,7 +191,7 @@ fn an_array_file_of_another_length_is_told_by_how_much() {
     assert_eq!(words(&memory, &call()), "hit");
 }
 
-/// The shortest of some times.
+/// The shortest of several times.
 fn shortest(tries: usize, mut body: impl FnMut(usize)) -> Duration {
     let timed = |n| {
         let begin = Instant::now();

@@ -225,7 +225,7 @@ fn a_file_that_lost_its_mode_gets_it_back_if_its_bytes_are_right() {
     std::io::Seek::seek(&mut last, std::io::SeekFrom::End(-1)).unwrap();
     last.write_all(b"X").unwrap();
     drop((last, mapped));
-    // Another one: what this one has mapped it needn't open again.
+    // A new memory, since the old one needn't open again what it has mapped.
     let memory = Memory::open(folder.path()).unwrap();
     assert_eq!(memory.mmap(ramp::call(N)), expected());
     assert_eq!(memory.stats().by_reason()["damaged"], 1);

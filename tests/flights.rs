@@ -197,7 +197,7 @@ fn a_key_within_itself_is_computed_and_not_waited_for() {
     assert_eq!(memory.eval(same_key::call(1)), 1);
 }
 
-/// Workers that wait inside a flight may have stolen the very job that the flight waits for.
+/// A worker that waits inside a flight may have stolen the very job that the flight waits for.
 #[test]
 fn work_stealing_inside_a_flight_does_not_lock_up() {
     #[cache]
@@ -238,7 +238,7 @@ fn counted_by_files(folder: &str) -> u32 {
     7
 }
 
-/// Each has eight workers of rayon; in all they compute as often as the eight of one.
+/// Each process has eight workers of rayon; together they compute as often as the workers of one process.
 #[test]
 fn workers_of_several_processes_compute_a_slow_key_as_often_as_those_of_one() {
     const NAME: &str = "flights::workers_of_several_processes_compute_a_slow_key_as_often_as_those_of_one";
@@ -312,7 +312,7 @@ fn threads_that_wait_for_one_key_are_not_woken_by_others() {
         }
         let woken = sleeps(&threads) - before;
         GATE.wait();
-        // All of them may have told once a minute that they still wait.
+        // Each may have woken once a minute, to say that it still waits.
         assert!(woken <= 2 * WAITING as u64, "{woken} times for 100 other keys");
     });
     assert_eq!(memory.stats().misses(), 101);

@@ -128,7 +128,7 @@ fn edited() -> Array1<f64> {
     Array1::zeros(4)
 }
 
-/// Asks for every entry of the folder; `packing` stores those that are compressed.
+/// Expects every entry of the folder; `packing` is the memory for those that are compressed.
 fn ask(memory: &Memory, packing: &Memory) {
     expect(memory, || number::call(1.5, 7, "größe", Some(true)));
     expect(memory, signed::call);
@@ -147,7 +147,7 @@ fn ask(memory: &Memory, packing: &Memory) {
     expect(memory, plain::call);
     expect(memory, nothing::call);
     expect(memory, || long::call(4500));
-    // An argument that is a stored result.
+    // A stored result is the argument.
     let stored = memory.mmap(mapped::call(10));
     expect(memory, || sum::call(&stored));
 }
@@ -185,7 +185,7 @@ fn freeze(folder: &Path) {
     let mut zeros = memory.mmap_mut(edited::call()).unwrap();
     zeros[1] = 2.0;
     zeros.commit().unwrap();
-    // What a folder need not have.
+    // A cache folder may lack these.
     for name in [".gitignore", "locks"] {
         fs::remove_file(folder.join(name)).unwrap();
     }

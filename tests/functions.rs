@@ -60,7 +60,7 @@ mod after {
 
 #[rustfmt::skip]
 mod reformatted {
-    /// With a word of documentation.
+    /// Has a line of documentation.
     #[allow(unused_parens)]
     #[ndcache::cache(name = "edited")]
     pub(crate)   fn edited ( n : u64 , ) ->
@@ -416,7 +416,7 @@ fn a_function_of_a_trait_is_cached_for_each_type_under_whichever_path() {
     assert_eq!((memory.stats().misses(), memory.stats().faults()), (2, 0));
 }
 
-/// A function behind a value, which looks like one when it is called.
+/// A function in a struct that derefs to it, so that it is called like one.
 struct Behind(fn(u64) -> u64);
 
 impl std::ops::Deref for Behind {

@@ -88,7 +88,7 @@ fn new() -> Crate {
     Crate::of(&[("main.rs", MAIN), ("dsp.rs", DSP), ("shapes.rs", SHAPES), ("table.txt", "1 2 3")])
 }
 
-/// Asserts what is said of the calls of `smooth`, `cut` and `named`.
+/// Asserts how the calls of `smooth`, `cut` and `named` are explained.
 #[track_caller]
 fn assert_told(of: &Crate, options: &[&str], smooth: &str, cut: &str, named: &str) {
     let told = of.run(options);
@@ -116,7 +116,7 @@ fn an_edited_helper_is_a_miss_that_names_it() {
     assert_told(&edited, &[], "code of `dsp::taps` changed", "hit", "hit");
     edited.edit("table.txt", "1 2 3", "1 2 3 4");
     assert_told(&edited, &[], "`include(table.txt)` of `dsp::window` changed", "hit", "hit");
-    // The same tokens, and another function behind them.
+    // The tokens stay the same, and another function stands behind them.
     edited.edit("dsp.rs", "core::convert::identity as last", "crate::last");
     edited.edit("main.rs", "fn main()", "fn last(x: u64) -> u64 {\n    x\n}\n\nfn main()");
     assert_told(&edited, &[], "`last` is new in the helpers", "hit", "hit");
@@ -131,12 +131,12 @@ fn what_changes_nothing_is_a_hit_in_another_folder_and_build() {
     second.edit("dsp.rs", "pub fn taps", "/// Docs.\n// Comments.\n#[allow(unused)]\npub(crate) fn taps");
     second.edit("dsp.rs", "{ x * 2 }", "{\n        x\n            * 2\n    }");
     assert_told(&second, &[], "hit", "hit", "hit");
-    // To another module.
+    // The function moves to another module.
     second.edit("dsp.rs", "/// Docs.", "pub(crate) use fir::taps;\nmod fir {\n/// Docs.");
     second.write("dsp.rs", &(fs::read_to_string(second.folder.path().join("dsp.rs")).unwrap() + "}\n"));
     second.edit("shapes.rs", "\"odd\"", "\"not even\"");
     assert_told(&second, &["-Copt-level=1", "-Cdebug-assertions=yes"], "hit", "hit", "hit");
-    // A `cfg` that a helper asks for.
+    // A helper depends on this `cfg`.
     let told = second.run(&["-Cdebug-assertions=no"]);
     assert!(told[0].starts_with("smooth: `cfg(debug_assertions)` of `dsp::fir::taps` true → false"), "{told:?}");
     assert_eq!(told[1..3], ["cut: hit", "named: hit"]);

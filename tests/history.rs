@@ -43,7 +43,7 @@ fn a_key_saves_a_computation_once_in_each_process() {
     children.iter_mut().for_each(|child| assert!(child.wait().unwrap().success()));
     let after = total(folder.path());
     assert_eq!((after.hits, after.repeats, after.misses), (20, 1980, 10));
-    // Each process saved what the ten computations took.
+    // Each of the two processes has saved the time that the ten computations took.
     assert_eq!(after.saved, 2 * before.spent);
     let history = Memory::open(folder.path()).unwrap().history(None).unwrap();
     assert_eq!(history.by_run().len(), 3);
@@ -89,7 +89,7 @@ fn a_forked_child_counts_from_zero() {
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::open(folder).unwrap();
         (0..3).for_each(|_| assert_eq!(memory.eval(slow::call(1)), 1));
-        // What the parent hasn't written yet the child has in its memory, too, and each drops its own.
+        // Counts that the parent hasn't written yet are in the child's memory, too; each has to drop its own.
         let computes_hits_and_drops =
             move || memory.eval(slow::call(2)) == 4 && (0..5).all(|_| memory.eval(slow::call(1)) == 1);
         assert_eq!(in_a_fork(computes_hits_and_drops), 0);
@@ -181,7 +181,7 @@ fn a_log_that_lost_its_end_is_read_up_to_there() {
         let lines = whole[..kept].iter().filter(|&&byte| byte == b'}').count() as u64;
         assert!(history.total().misses <= lines && history.unread() <= 1, "{kept} bytes");
     }
-    // What is appended to a torn line is read.
+    // A line that is appended behind a torn one is read.
     fs::write(&log, &whole[..whole.len() - 5]).unwrap();
     Memory::open(folder.path()).unwrap().eval(slow::call(7));
     let history = Memory::open(folder.path()).unwrap().history(None).unwrap();

@@ -20,7 +20,7 @@ use crate::support::{child, fresh, in_child, skip};
 /// After how long what another process did has to be seen.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Another value at each computation, and in each process.
+/// Returns another value at each computation, in any process.
 #[cache]
 fn unique(n: u64) -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -137,7 +137,7 @@ fn late_tier() -> Tier {
     Tier::new(Late(MemoryBackend::new())).access(Access::ReadWrite)
 }
 
-/// It leaves a note of what is to be sent: a file that is opened and closed.
+/// A put behind a tier leaves a note of what is to be sent: a file that is opened and closed.
 #[test]
 fn a_put_behind_a_tier_makes_at_most_two_system_calls_more() {
     const NAME: &str = "hot::a_put_behind_a_tier_makes_at_most_two_system_calls_more";
@@ -171,7 +171,7 @@ fn a_put_behind_a_tier_makes_at_most_two_system_calls_more() {
         (calls.len() as u64, kinds)
     };
     let ((without, _), (with, kinds)) = (count("no tier"), count("tier"));
-    // Now and then the thread that sends is woken, too.
+    // Now and then a put also wakes the thread that sends.
     assert!(without > PUTS && with <= without + 2 * PUTS + PUTS / 10, "{without} without, {with} with: {kinds:?}");
     assert!(with > without, "nothing is noted");
 }
@@ -403,7 +403,7 @@ fn a_mapped_result_is_mapped_once() {
 #[test]
 fn an_entry_that_is_hit_from_memory_counts_as_used() {
     let folder = tempfile::tempdir().unwrap();
-    // Stamps come after a tenth of the age, here each second.
+    // An entry is stamped after a tenth of the limit on its age, here after a second.
     let limits = Limits::default().age(Duration::from_secs(10));
     let memory = Memory::builder(folder.path()).limits(limits).open().unwrap();
     heat(&memory);

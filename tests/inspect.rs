@@ -92,7 +92,7 @@ fn a_folder_that_is_no_cache_is_refused_and_left_as_it_is() {
         fs::create_dir_all(root.join(name)).unwrap();
         refused(&root, "isn't a cache");
     }
-    // A file where a function's folder would be, and a link to one.
+    // A file stands in the place of a function's folder, and a link to a cache in another's.
     fs::create_dir_all(at("links/f")).unwrap();
     fs::write(at("links/f/x-0123456789abcdef"), b"").unwrap();
     std::os::unix::fs::symlink(folder.path(), at("links/f/y-0123456789abcdef")).unwrap();
@@ -112,7 +112,7 @@ fn a_cache_is_known_by_its_tag_or_by_the_folder_of_a_function() {
     let tagged = tempfile::tempdir().unwrap();
     drop(Memory::open(tagged.path()).unwrap());
     Memory::inspect(tagged.path()).unwrap();
-    // Whoever wrote the tag, if nothing else than a cache's own is there.
+    // A folder with only a cache's own files is one, whoever wrote the tag.
     fs::write(tagged.path().join("CACHEDIR.TAG"), "Signature: 8a477f597d28d172789f06886806bc55\n").unwrap();
     Memory::inspect(tagged.path()).unwrap();
 }
@@ -237,7 +237,7 @@ fn an_entry_is_named_by_its_function_and_key() {
     let key = memory.entries_named(ramp).next().unwrap().unwrap().key();
     let found = memory.entry_by_id((ramp, key)).unwrap().unwrap();
     assert_eq!((found.function(), found.key()), (ramp, key));
-    // What lies elsewhere isn't that function's.
+    // This key belongs to no other function.
     assert!(memory.entry_by_id((total, key)).unwrap().is_none());
     assert!(memory.entry_by_id(("another", key)).unwrap().is_none());
     assert!(!memory.remove_entry((total, key)).unwrap());
@@ -260,13 +260,13 @@ fn what_is_removed_by_its_key_is_not_remembered() {
 #[test]
 fn only_what_is_damaged_still_is_removed_as_damaged_and_leaves_no_mark() {
     let (folder, memory) = fresh();
-    // As where there are tiers.
+    // Marks are made only where there are tiers, for which this folder stands.
     fs::create_dir(folder.path().join("t")).unwrap();
     let marks = || fs::read_dir(folder.path().join("t/x")).map_or(0, Iterator::count);
     memory.eval(ramp::call(3000));
     let entry = memory.entry(&ramp::call(3000)).unwrap().unwrap();
     assert!(!memory.remove_damaged(&entry).unwrap() && entry.path().exists(), "it is whole");
-    // One in another function's folder is none.
+    // A record in another function's folder is no entry of that function, and counts as damaged.
     let copy = folder.path().join("f/other-0123456789abcdef").join(&entry.key().to_string()[..2]);
     fs::create_dir_all(&copy).unwrap();
     let copy = copy.join(entry.path().file_name().unwrap());
@@ -335,7 +335,7 @@ fn no_byte_of_a_record_makes_looking_panic() {
             if at < bad.len() {
                 bad[at] = bad[at].wrapping_add(1);
             }
-            // With a right trailer, so that what is inside is looked at.
+            // The trailer is right, so that the content is looked at.
             fs::write(&path, crate::support::sealed(bad)).unwrap();
             for entry in memory.entries().filter_map(Result::ok).filter(|entry| entry.path() == path) {
                 let _ = entry.value();

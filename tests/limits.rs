@@ -1,5 +1,5 @@
-//! Limits: what goes, what stays, and that a cache keeps to them by itself; in `verify`, the check of all that is
-//! stored.
+//! Limits: which entries go, which stay, and that a cache keeps to them by itself; in `verify`, the check of all that
+//! is stored.
 
 mod verify;
 
@@ -62,14 +62,14 @@ fn total(memory: &Memory) -> (u64, u64) {
     (sizes.len() as u64, sizes.iter().sum())
 }
 
-/// The bytes of all files of entries, whoever they belong to; what codes are made of belongs to none.
+/// The bytes of all files of entries; records of codes belong to no entry.
 fn on_disk(folder: &Path) -> u64 {
     let files = snapshot(folder);
     let files = files.into_iter().filter(|(path, _)| path.starts_with(&format!("{}/f/", folder.display())));
     files.filter(|(path, _)| Path::new(path).is_file() && !path.contains("/code/")).map(|(_, state)| state.1).sum()
 }
 
-/// By the definition: what is left when the oldest go until every limit holds.
+/// The entries that stay by the definition of limits: the oldest go until every limit holds.
 fn oracle(mut entries: Vec<(Duration, u64)>, limits: &Limits) -> BTreeSet<Duration> {
     entries.sort();
     entries.retain(|(age, _)| limits.age.is_none_or(|limit| *age < limit));
@@ -98,7 +98,7 @@ proptest! {
         let (folder, memory) = fresh();
         let mut entries = Vec::new();
         for (place, &n) in sizes.iter().enumerate() {
-            // Half an hour aside of every limit, and each in a place of its own.
+            // The ages differ from each other, and by half an hour from every limit.
             let age = HOUR * (1 + ((place as u64 + order) * 5 % 12) as u32 * 3) + HOUR / 2;
             store(&memory, n, age);
             entries.push((n, age, memory.entry(&ramp::call(n)).unwrap().unwrap().bytes()));
@@ -159,7 +159,7 @@ fn the_least_valuable_goes_first_where_that_is_asked_for() {
     };
     memory.reduce_size(Limits::default().items(1)).unwrap();
     assert_eq!(left(), [true, false, false]);
-    // What isn't used for months is worth less than what is cheap.
+    // An entry that wasn't used for months is worth less than one that is cheap to compute.
     memory.eval(slow::call(50_000, 0));
     set_back(memory.entry(&slow::call(50_000, 60)).unwrap().unwrap().path(), 400 * DAY);
     memory.reduce_size(Limits::default().items(1)).unwrap();
@@ -198,7 +198,7 @@ fn entries_of_a_newer_version_count_and_stay() {
     let bytes = newer(&fs::read(&path).unwrap());
     fs::write(&path, &bytes).unwrap();
     set_back(&path, 100 * DAY);
-    // Of a key that shares its folder, and of one that isn't known at all.
+    // One file has the key of an entry in this folder, and one a key that isn't known at all.
     for name in [its_array.clone(), its_array.with_file_name("stranger")] {
         let garbage = name.with_extension("0123456789abcdef.npy");
         fs::write(&garbage, b"perhaps its").unwrap();
@@ -382,7 +382,8 @@ fn a_folder_keeps_to_its_limit_while_threads_write_and_read() {
         }
         done.store(true, Ordering::Relaxed);
         let most: u64 = watcher.join().unwrap();
-        // Nothing waits for an eviction, so that what is written meanwhile comes on top; on a busy machine that lasts.
+        // Storing doesn't wait for an eviction, so files that are written meanwhile come on top; on a busy machine an
+        // eviction takes long.
         assert!(most <= 4 * limit, "held {most} bytes at a time");
     });
     assert_eq!(memory.stats().faults(), 0, "{:?}", memory.stats());
@@ -428,7 +429,7 @@ fn many_memories_that_write_a_little_each_keep_to_the_limit_too() {
     for n in 0..200 {
         Memory::builder(folder.path()).limits(limits).open().unwrap().eval(ramp::call(n));
     }
-    // A count comes with each fourth of them on the average; that 40 in a row have none happens once in 10^5 times.
+    // On average every fourth memory counts the folder; that 40 in a row don't happens once in 10^5 times.
     let left = Memory::open(folder.path()).unwrap().entries().count();
     assert!((1..=40 + 40).contains(&left), "{left} entries are left");
 }

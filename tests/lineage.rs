@@ -143,7 +143,7 @@ fn functions_that_return_their_argument_do_not_go_round_in_circles() {
     let (_folder, memory) = fresh();
     let x = memory.eval(unchanged::call(&memory.eval(same::call(&source::compute(2000)))));
     let lineage = memory.lineage(&unchanged::call(&x)).unwrap().unwrap();
-    // Each holds the other's argument, and nobody can tell who was first from that.
+    // Each entry holds the other's argument, so nobody can tell which was first.
     assert_eq!(
         tree(&lineage),
         ["unchanged(x=f64[2000] C)", "└─ x: same(x=f64[2000] C)", "   └─ x: unchanged(x=f64[2000] C)  (above)",]

@@ -13,7 +13,7 @@ fn number(n: u64) -> u64 {
     n + 1
 }
 
-/// More than the asking thread reads by itself.
+/// More entries than the calling thread reads by itself.
 const MANY: u64 = 1500;
 
 fn filled(memory: &Memory) {
@@ -30,7 +30,7 @@ fn many_entries_are_listed_each_once() {
     let expected: BTreeSet<String> = (0..MANY).map(|n| n.to_string()).collect();
     assert_eq!(texts().count() as u64, MANY);
     assert_eq!(texts().collect::<BTreeSet<_>>(), expected);
-    // Who reads ahead stops when nobody asks.
+    // Reading ahead stops when the iterator is dropped.
     assert_eq!(texts().take(1200).count(), 1200);
 
     let damaged = memory.entry(&number::call(7)).unwrap().unwrap().path().to_owned();

@@ -63,7 +63,7 @@ fn a_read_only_memory_without_a_folder_computes_with_a_warning() {
     assert!(!path.exists());
     assert_eq!(warned.len(), 1, "{warned:?}");
     assert!(warned[0].contains(path.to_str().unwrap()), "{warned:?}");
-    // What is there and no folder is somebody's mistake.
+    // A file in the place of the folder is the user's mistake.
     std::fs::write(&path, "").unwrap();
     assert_eq!(open().unwrap_err().kind(), ErrorKind::Io);
     std::fs::remove_file(&path).unwrap();
@@ -251,7 +251,7 @@ fn a_thread_can_have_a_memory_of_its_own() {
         counted(10);
         other.with(|| counted(11));
         counted(12);
-        // Threads that are started inside have no part in it.
+        // A thread that is started inside doesn't use the memory.
         std::thread::scope(|scope| scope.spawn(|| counted(13)).join().unwrap());
     });
     assert_eq!((one.entries().count(), other.entries().count()), (2, 1));

@@ -116,7 +116,7 @@ fn a_commit_on_a_full_disk_leaves_the_old_entry_and_the_edits() {
     edited.fill(3.0);
     let error = edited.commit().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
-    // Folders are left out, since their times have changed.
+    // Folders aren't compared, since their times have changed.
     let kept = |files: BTreeMap<String, (u64, u64, i64, i64, u32)>| {
         files.into_iter().filter(|(_, state)| state.4 & 0o170_000 == 0o100_000).collect::<Vec<_>>()
     };
@@ -280,7 +280,7 @@ fn an_edit_is_good_for_as_long_as_a_result_of_that_moment() {
     assert_eq!(memory.eval(short::call(N))[0], -17.0);
 }
 
-/// By what a call inside of the function says, too.
+/// The edit expires with a cached call inside of the function, too.
 #[test]
 fn an_edit_expires_as_the_result_that_it_replaces_would() {
     const SHORT: std::time::Duration = std::time::Duration::from_millis(1500);

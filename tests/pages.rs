@@ -1,4 +1,4 @@
-//! The pages say what is there.
+//! The pages agree with the code and with each other.
 
 mod files;
 mod lengths;
@@ -22,7 +22,7 @@ fn every_relative_link_leads_to_a_file() {
     assert!(links > 0);
 }
 
-/// As the pages for contributors write them: from the root, or from the sources that they speak of.
+/// Pages for contributors name files from the root, or from the sources that they describe.
 #[test]
 fn every_file_that_a_page_for_contributors_names_is_there() {
     const FROM: [&str; 7] = ["", "src", "cli/src", "source/src", "macros/src", "python/src", "python/src-py/ndcache"];
@@ -54,7 +54,7 @@ fn every_data_file_has_its_source_and_licence() {
     }
 }
 
-/// What a list forgets, nobody tries.
+/// A job or bug that is missing in a list would be tried by no run.
 #[test]
 fn every_job_of_a_crash_and_every_planted_bug_is_tried() {
     let read = |file: &str| fs::read_to_string(Path::new(ROOT).join(file)).unwrap();

@@ -74,7 +74,8 @@ fn nothing_is_stored_under_a_digest_that_the_bytes_do_not_have() {
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, bytes).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
-    // Mapped in the boot in which it was written, it is taken at its word; storing on that word is another thing.
+    // A file that was written since the last boot is trusted when it is mapped, but verified before a result is stored
+    // by its digest.
     let mapped = memory.mmap(source::call(50_000));
     assert!(mapped.is_mapped());
     assert_eq!(memory.eval(total::call(&mapped)).to_bits(), mapped.sum().to_bits());
@@ -97,7 +98,7 @@ mod first {
 mod edited {
     use super::*;
 
-    /// Another body, the same result.
+    /// Its body is another one, its result the same.
     #[cache(name = "cut-off: scale")]
     pub(super) fn scale(x: &ArrayRef1<f64>) -> Array1<f64> {
         x + x

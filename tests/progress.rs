@@ -12,7 +12,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::{child, in_child};
 
-/// Bytes of a few values in no order, for which deflate searches long; it doesn't see that they repeat so far apart.
+/// A few values in random order, for which deflate searches long: the bytes repeat too far apart for it to see that.
 fn noise() -> Vec<u8> {
     let mut state = 1_u64;
     let next = || {

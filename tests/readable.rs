@@ -1,4 +1,4 @@
-//! Array files that say what they are.
+//! Array files whose names say what they hold.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

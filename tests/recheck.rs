@@ -1,4 +1,4 @@
-//! Hits that are computed again: functions that aren't pure are found.
+//! Hits that are computed again, which finds functions that aren't pure.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::support::{fresh, snapshot, warnings};
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
 
-/// Not pure.
+/// Isn't pure.
 #[cache]
 fn ticking(x: &ArrayRef1<f64>, by: f64) -> Array1<f64> {
     x * by + TICKS.fetch_add(1, Ordering::SeqCst) as f64
 }
 
-/// Not pure, and slow enough to be worth fetching.
+/// Isn't pure, and is slow enough to be worth fetching.
 #[cache]
 fn slow_ticking(x: &ArrayRef1<f64>, by: f64) -> Array1<f64> {
     std::thread::sleep(Duration::from_millis(800));
@@ -51,7 +51,7 @@ fn a_function_that_is_not_pure_is_found_and_its_stored_result_returned() {
     assert_eq!(stats.foreign_mismatches(), 0, "they were computed here");
 }
 
-/// By what machine it was computed is said, and the function isn't blamed.
+/// The message names the machine that computed the result, and doesn't blame the function.
 #[test]
 fn a_result_that_another_machine_computed_otherwise_is_told_with_its_producer_and_counted_apart() {
     let place = MemoryBackend::new();
@@ -88,7 +88,7 @@ fn a_pure_function_passes_however_its_result_is_stored() {
     let log = warnings(|| {
         whole.eval(scaled::call(&x, 2.0));
         whole.eval(scaled::call(&x, 2.0));
-        // The same result inside the record, and then in a file again.
+        // The result is the same inside the record, and then in a file again.
         inline.eval(scaled::call(&x, 2.0));
         inline.refresh(scaled::call(&x, 2.0));
         whole.mmap(scaled::call(&x, 2.0));
@@ -181,7 +181,7 @@ fn a_share_of_hits_is_rechecked() {
         memory.eval(scaled::call(&x, 6.0));
     }
     let rechecks = memory.stats().rechecks();
-    // Eight standard deviations.
+    // The bounds are eight standard deviations away.
     assert!((30..170).contains(&rechecks), "{rechecks} of 400");
 }
 

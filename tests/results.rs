@@ -352,7 +352,7 @@ fn a_field_that_serde_skips_comes_back_or_is_not_stored() {
     assert_eq!(memory.eval(fit::call()), fit::compute());
 }
 
-/// Where the content lies is none of its business.
+/// A `Cow` counts by its content, wherever that lies.
 #[test]
 fn a_cow_is_stored_borrowed_or_owned_and_counts_by_its_content() {
     use std::borrow::Cow;

@@ -87,7 +87,7 @@ fn a_hit_is_shelved_without_a_look_into_its_arrays() {
     assert_eq!(RUNS.load(Ordering::SeqCst), 1);
     fs::set_permissions(array, Permissions::from_mode(0o444)).unwrap();
     assert_eq!(shelved.load(&memory).unwrap(), ramp::compute(N));
-    // One that is not there is no result: it is computed anew.
+    // A missing array is no result, so the call is computed again.
     fs::remove_file(array).unwrap();
     assert_eq!(memory.shelve(counted::call(N)).unwrap().load(&memory).unwrap(), ramp::compute(N));
     assert_eq!(RUNS.load(Ordering::SeqCst), 2);
@@ -120,7 +120,8 @@ fn another_process_loads_what_was_shelved() {
         assert_eq!(shelved.load(&memory).unwrap(), ramp::compute(N));
         assert_eq!(shelved.mmap(&memory).unwrap(), ramp::compute(N));
         assert!(shelved.metadata(&memory).unwrap().is_some());
-        // A digest that it was only told finds what is stored, and is verified before more is.
+        // A digest that the reference was received with finds stored results; it is verified before anything is stored
+        // by it.
         let before = arrays_hashed();
         assert!(memory.contains(&by_array::total::call(&shelved.mmap(&memory).unwrap())));
         assert_eq!(memory.eval(by_reference::total::call(&shelved, &memory)), ramp::compute(N).sum());
@@ -237,7 +238,7 @@ fn flip_last_byte(memory: &Memory) {
     fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
 }
 
-/// Not `Clone`, and of no format but its own.
+/// A type that isn't `Clone`, and can be stored in no other format.
 #[derive(Debug, PartialEq, Payload)]
 struct Model {
     weights: Array2<f64>,
@@ -323,7 +324,7 @@ fn an_err_that_is_not_cached_can_not_be_shelved() {
     let shelved = memory.shelve(fails_for_good::call()).unwrap();
     assert_eq!(shelved.load(&memory).unwrap().unwrap_err(), "on purpose");
     assert_eq!(shelved.mmap(&memory).unwrap().unwrap_err(), "on purpose");
-    // Its type's name has the `Err` left out; whoever receives it doesn't know that.
+    // The name of the reference's type has no `Err`, and whoever receives the reference need not know that.
     let text = json(&memory.shelve(fails::call(10)).unwrap());
     let received: Shelved<Result<Array1<f64>, String>> = serde_json::from_str(&text).unwrap();
     assert_eq!(received.load(&memory).unwrap().unwrap(), ramp::compute(10));
@@ -410,7 +411,7 @@ fn a_shelved_array_hits_the_entry_of_the_array_without_being_read() {
     let sum = memory.eval(by_array::total::call(&memory.eval(ramp::call(N))));
     let memory = Memory::open(folder.path()).unwrap();
     let shelved = memory.shelve(ramp::call(N)).unwrap();
-    // Whoever wanted to read it would find nothing.
+    // The array's file is removed: reading it would fail.
     fs::remove_file(&memory.entry(&ramp::call(N)).unwrap().unwrap().files()[0]).unwrap();
     let before = arrays_hashed();
     assert_eq!(memory.eval(by_reference::total::call(&shelved, &memory)), sum);
@@ -468,7 +469,7 @@ fn nothing_is_stored_under_a_digest_that_can_not_be_verified() {
 fn it_is_send_and_sync_and_may_be_stored_itself() {
     fn is_send_and_sync<T: Send + Sync + 'static>() {}
     is_send_and_sync::<Shelved<Array1<f64>>>();
-    // Of a type that is neither.
+    // The type of the result is neither.
     is_send_and_sync::<Shelved<std::rc::Rc<f64>>>();
 
     #[derive(Serialize, Deserialize)]

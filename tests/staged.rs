@@ -44,7 +44,7 @@ fn expected(n: usize) -> Array1<f64> {
     Array1::from_shape_fn(n, |i| i as f64)
 }
 
-/// Whether evaluating `call` made a file; what it gives is right in any case.
+/// Whether evaluating `call` made a file; asserts that the value is right in any case.
 fn is_staged(memory: &Memory, n: usize) -> bool {
     STAGED.set(false);
     assert_eq!(memory.eval(ramp::call(n)), expected(n));
@@ -76,7 +76,7 @@ fn a_staged_array_becomes_the_entrys_file_without_a_copy() {
         let (again, y) = Memory::open(folder.path()).unwrap().eval(noted::call(folder.path(), N));
         assert_eq!((again, &y), (inode, &x));
         assert_eq!(memory.stats().faults(), 0);
-        // The digest of the record is that of the bytes.
+        // The digest in the record is that of the bytes.
         assert!(memory.verify(ndcache::verify::Repair::No).unwrap().is_intact());
     }
 }
@@ -265,7 +265,7 @@ fn an_array_that_is_stored_twice_is_copied_the_second_time() {
         assert_eq!((&a, &b), (&Mapped::from(expected(N)), &Mapped::from(expected(N))));
         assert_eq!(files(folder.path(), ".npy").len(), 2);
     }
-    // The two are files of their own: removing the entry removes both.
+    // Both arrays have files of their own, which removing the entry removes.
     assert!(memory.remove(&twice::call(N)).unwrap());
     assert!(files(folder.path(), ".npy").is_empty());
 }
@@ -337,7 +337,7 @@ fn an_array_of_another_memory_is_copied() {
     assert_eq!(b.eval(takes::call(N)), expected(N));
     assert!(files(one.path(), ".npy").is_empty(), "removed with the array");
     assert_eq!(files(other.path(), ".npy").len(), 1);
-    // Of the same folder, by another handle and under another key, it is taken over.
+    // An array in the same folder is taken over by another memory, and under another key.
     a.eval(hands::call(N + 1));
     let inode = inodes(one.path());
     assert_eq!(Memory::open(one.path()).unwrap().eval(takes::call(N + 1)), expected(N + 1));

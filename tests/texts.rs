@@ -33,7 +33,7 @@ fn fit(p: &Params) -> f64 {
     p.x.sum() + p.steps.len() as f64
 }
 
-/// The same, keyed by what it says for itself.
+/// The same arguments with an own implementation of `ContentHash`.
 #[derive(ndcache::ContentHash)]
 struct Own {
     kind: OwnKind,
@@ -128,7 +128,7 @@ fn the_entries_of_a_sweep_print_differently() {
     texts.dedup();
     assert_eq!(texts.len(), 20);
     assert!(texts[0].starts_with("Params { kind: Ridge(0.0), steps: [1, 2, 3, 10], weights: {"), "{}", texts[0]);
-    // The nearest one is the one with the fewest parts that differ.
+    // The nearest call is the one with the fewest parts that differ.
     let near = Params { kind: Kind::Ridge(7.0), steps: vec![1, 2, 3, 11], ..params() };
     assert_eq!(memory.explain(&fit::call(&near)).to_string(), "p.steps[3]: 10 → 11");
 }
@@ -229,7 +229,7 @@ thread_local! {
     static TOLD: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Counts how often it is put in words.
+/// Counts how often it is put into words.
 struct Counted(u8);
 
 impl Serialize for Counted {
@@ -256,7 +256,7 @@ fn a_hit_tells_no_argument() {
         assert_eq!(memory.stats().hits(), 3);
     }
     assert_eq!(TOLD.replace(0), 0);
-    // Nor does somebody who listens make a miss tell them twice.
+    // A subscriber doesn't cause a miss to describe them twice.
     let memory = Memory::open(folder.path()).unwrap();
     let told = events(LevelFilter::INFO, || assert_eq!(memory.eval(counted::call(&values, 2)), 3));
     assert!(told.iter().any(|event| event.contains("argument `n`: 1 → 2")), "{told:?}");

@@ -26,7 +26,7 @@ fn parsed(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "no number".to_owned())
 }
 
-/// Speaks only in a process of its own, whose stderr is nobody else's.
+/// Runs only in a process of its own, whose stderr nobody else uses.
 #[test]
 fn speaks() {
     let Some(level) = in_child("verbose::speaks", "NDCACHE_TEST_LEVEL") else { return };
@@ -190,7 +190,7 @@ fn unnamed(n: u64) -> u64 {
     n
 }
 
-/// Warns only in a process of its own.
+/// Runs only in a process of its own.
 #[test]
 fn warns() {
     let Some(level) = in_child("verbose::warns", "NDCACHE_TEST_LEVEL") else { return };
@@ -245,7 +245,7 @@ fn pickled(memory: &Memory) {
     RunTimeCall::new(function, [RunTimeArgument::of("n", &1_u64).unwrap()]).eval(memory, Form::Owned, value).unwrap();
 }
 
-/// Meets each fault twice that is warned of once, in a process of its own.
+/// Meets each fault that is warned of once twice, in a process of its own.
 #[test]
 fn meets_faults() {
     let Some(level) = in_child("verbose::meets_faults", "NDCACHE_TEST_LEVEL") else { return };

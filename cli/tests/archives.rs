@@ -1,4 +1,4 @@
-//! Archives: what goes out comes in again, and nothing else does.
+//! Archives: what was exported can be imported, and nothing else can.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -17,7 +17,7 @@ fn archive(scene: &Scene, files: &[(&str, Option<&[u8]>)]) {
             continue;
         }
         let mut header = tar::Header::new_old();
-        // By hand: the crate itself refuses odd names.
+        // The name is written by hand, since the crate `tar` refuses odd ones.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_mode(0o644);
         match content {
@@ -149,7 +149,7 @@ fn what_says_of_what_code_was_made_goes_along() {
     let parts = |scene: &Scene| scene.json(&["show", "helped@1"])["code_parts"].clone();
     assert_eq!(parts(&from), parts(&to));
     assert!(parts(&to).as_array().is_some_and(|parts| parts.len() >= 2), "{}", parts(&to));
-    // One that says something else is refused with all of it.
+    // An archive whose list of code parts says something else is refused as a whole.
     let mut files: Vec<_> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     let at = files.iter().position(|(name, _)| name.contains("/code/")).expect("its place");
     files[at].1[20] ^= 1;
@@ -236,7 +236,7 @@ fn an_archive_with_anything_wrong_in_it_is_refused_as_a_whole() {
             refused(&files, "nothing was taken");
         }
     }
-    // A record under the name of another one's key.
+    // The record of one entry gets the name of another key.
     let record = good.iter().find(|(name, _)| name.ends_with(".record")).expect("a record");
     let renamed = record.0.replace(&record.0[record.0.len() - 12..record.0.len() - 7], "00000");
     let mut moved = files.clone();

@@ -1,4 +1,4 @@
-//! What is removed is what was said, and nothing without a Yes.
+//! Commands remove exactly what they listed, and nothing before the user has agreed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -126,7 +126,7 @@ fn lists_of_pins_are_shown_with_what_is_in_them_and_what_is_gone() {
     assert_eq!(scene.json(&["pin", "paper"])["keys"], keys);
     assert_eq!(scene.json(&["show", "frozen fit@1"])["pins"], serde_json::json!(["paper", "talk"]));
     assert!(scene.run(&["show", "frozen sum@1"]).stdout.contains("pinned as `paper`\n"));
-    // What is pinned no limit takes; who names it removes it.
+    // Limits don't remove a pinned entry; `rm` does, since it is given the entry's name.
     assert_eq!(scene.run(&["rm", "frozen fit@1", "--yes"]).code, 0);
     let list = scene.run(&["pin", "paper"]).stdout;
     assert!(list.contains("  no entry any more\n") && list.contains("  frozen sum("), "{list}");

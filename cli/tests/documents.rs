@@ -1,4 +1,4 @@
-//! Every document is as `docs/cli.schema.json` says.
+//! Every document fits `docs/cli.schema.json`.
 
 use std::fs;
 
@@ -12,7 +12,8 @@ pub(crate) fn schema() -> Value {
     serde_json::from_str(&fs::read_to_string(path).expect("the schema")).expect("JSON")
 }
 
-/// What of the language of schemas is used: `$ref`, `type`, `required`, `properties`, `items`, `const`, `enum`.
+/// Checks a value by the parts of the schema language that the schema uses: `$ref`, `type`, `required`, `properties`,
+/// `items`, `const`, `enum`.
 pub(crate) fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
     if let Some(name) = rule["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
@@ -51,7 +52,7 @@ pub(crate) fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
         }
         for (name, value) in fields {
             let rule = &rule["properties"][name];
-            // Whoever adds a field says so in the schema.
+            // A field that a command adds has to be added to the schema.
             assert!(rule.is_object() || is_open(place), "{place}: `{name}` isn't in the schema");
             check(value, rule, root, &format!("{place}.{name}"));
         }
@@ -61,7 +62,8 @@ pub(crate) fn check(value: &Value, rule: &Value, root: &Value, place: &str) {
     }
 }
 
-/// Documents have the fields that the schema names; what lies in a value, in sources or under reasons may have any.
+/// Whether fields are allowed at `place` that the schema doesn't name: only values, sources, arguments and reasons may
+/// have any.
 fn is_open(place: &str) -> bool {
     ["value", "results", "sources", "arguments", "reasons"].iter().any(|open| place.contains(open))
 }
@@ -300,7 +302,7 @@ fn hits_write_counts_down_once_a_minute_at_most() {
     assert_eq!(memory.eval(cubed::call(3)), 27);
     drop(memory);
     assert_eq!(lines(), 1);
-    // Among hits it is looked once a second whether a minute is over.
+    // In a process that only hits, the clock is looked at once a second to see whether a minute is over.
     let memory = ndcache::Memory::open(scene.cache()).expect("a cache");
     let begin = std::time::Instant::now();
     while begin.elapsed() < std::time::Duration::from_millis(2500) {
@@ -330,8 +332,8 @@ fn counts_are_those_of_the_calls() {
     }
     let stats = scene.json(&["stats"]);
     let of = |field: &str| stats[field].as_u64();
-    // Of the first memory each key was computed and then hit, of the second it was hit twice: of this process, in
-    // which a key is hit for the first time once.
+    // The first memory computed each key and then hit it, the second hit each key twice. The first hit of a key in this
+    // process counts as a hit, later ones as repeats.
     assert_eq!(of("misses"), Some(10), "{stats}");
     assert_eq!(of("hits").zip(of("repeats")).map(|(hits, repeats)| hits + repeats), Some(30), "{stats}");
     assert_eq!(stats["functions"][0]["name"], double::function().path());
@@ -368,7 +370,7 @@ fn runs_are_told_as_they_began_with_their_hosts() {
         let to = from + 60;
         format!(r#"{{"v":1,"run":"{run}","host":"{host}","from":{from}000000000,"to":{to}000000000,{hit}}}"#) + "\n"
     };
-    // The first run has the higher digits, and has written twice.
+    // The run that comes first has the higher digits, and has written twice.
     let log = [
         line("ffff222233334444", "node-2", 1_795_950_000),
         line("0000111122223333", "node-1", 1_796_036_400),
@@ -385,7 +387,7 @@ fn runs_are_told_as_they_began_with_their_hosts() {
     let told: Vec<_> = groups.map(|run| (run["from"].as_str(), run["host"].as_str(), run["hits"].as_u64())).collect();
     let first = (Some("2026-11-29T11:00:00Z"), Some("node-2"), Some(2));
     assert_eq!(told, [first, (Some("2026-11-30T11:00:00Z"), Some("node-1"), Some(1))]);
-    // The time says more of a run than the host.
+    // A narrow terminal leaves out the host rather than the time, which says more of a run.
     let (_, narrow) = scene.terminal_of(40, &["stats", "--by", "run", "--color", "never"], "");
     assert!(narrow.contains("ffff2222  2026-11-29 11:00") && !narrow.contains("node-2"), "{narrow}");
 }

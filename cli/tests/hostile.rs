@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::support::Scene;
 use crate::usage::READING;
 
-/// Runs every command that reads; what it says of damage is its own affair.
+/// Runs every command that reads. Each may report damage or not, but must neither panic nor print control characters.
 fn survive(scene: &Scene, what: &str) {
     let json: &[&str] = &["--json"];
     for (arguments, more) in READING.iter().flat_map(|arguments| [(arguments, &[][..]), (arguments, json)]) {
@@ -14,7 +14,7 @@ fn survive(scene: &Scene, what: &str) {
         let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(output.status.code().is_some_and(|code| code <= 3), "{what}: {arguments:?}: {output:?}");
         assert!(!told.contains("panicked"), "{what}: {arguments:?}: {told}");
-        // A page is for a browser, which keeps texts apart by itself.
+        // A report is read by a browser, which isolates texts that turn the direction of writing.
         let is_page = arguments.first() == Some(&"report") && more.is_empty();
         let turns = |char: char| "\u{202e}\u{2066}\u{61c}".contains(char) && !is_page;
         let is_odd = |char: char| char.is_control() && char != '\n' || turns(char);
@@ -45,7 +45,7 @@ fn survive_changes(make: &dyn Fn() -> Scene, what: &str) {
     }
 }
 
-/// Every file of the corpora that parsers are tried with, in the place of one that is there.
+/// Puts every file of the fuzzing corpora in the place of a file of the cache.
 #[test]
 fn whatever_a_parser_was_tried_with_does_no_harm() {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
@@ -68,7 +68,7 @@ fn whatever_a_parser_was_tried_with_does_no_harm() {
                 "npy" | "gz" => &arrays,
                 _ => continue,
             };
-            // Every third file stays as it is.
+            // Every third file of the cache stays as it is.
             if at % 3 > 0 {
                 let bytes = inputs[at % inputs.len()].clone();
                 fs::remove_file(path).expect("removed");
@@ -82,7 +82,7 @@ fn whatever_a_parser_was_tried_with_does_no_harm() {
             let bytes = if seals { sealed(bytes.clone()) } else { bytes.clone() };
             fs::write(scene.cache().join(format!("m/{at:016x}.record")), bytes).expect("written");
         }
-        // Each is a line of its own, after which others follow.
+        // In the log each input is a line of its own, with others after it.
         fs::write(scene.cache().join("s/log"), lines.join(&b"\n"[..])).expect("written");
         fs::write(scene.cache().join("p/x"), lines.concat()).expect("written");
         scene
@@ -93,7 +93,7 @@ fn whatever_a_parser_was_tried_with_does_no_harm() {
     }
 }
 
-/// A record without its trailer, and the trailer.
+/// Appends the trailer that fits the bytes of a record.
 pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let trailer = xxhash_rust::xxh3::xxh3_128(&bytes);
     bytes.extend((0..16).rev().map(|i| (trailer >> (8 * i)) as u8));
@@ -127,7 +127,7 @@ fn texts_of_a_record_are_no_commands_for_a_terminal() {
         for path in scene.files().filter(|path| path.extension().is_some_and(|it| it == "record")) {
             let mut bytes = fs::read(&path).expect("its bytes");
             bytes.truncate(bytes.len() - 16);
-            // A text of an argument, of the same length.
+            // The text of an argument is replaced by one of the same length.
             for word in [&b"outcome"[..], b"f64[2, 3]", b"rustc 1"] {
                 if let Some(at) = bytes.windows(word.len()).position(|window| window == word) {
                     bytes[at..at + 4].copy_from_slice(command.as_bytes());

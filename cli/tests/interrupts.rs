@@ -1,4 +1,4 @@
-//! Ctrl-C at any point: the process ends with 130, and what it was at is whole or gone.
+//! Ctrl-C at any point: the process ends with code 130, and leaves what it was writing complete or removes it.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::{Scene, skip};
 
-/// System calls before any of which somebody may press Ctrl-C.
+/// The system calls before each of which the tests press Ctrl-C.
 const CALLS: &str = "openat,mkdir,mkdirat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,fallocate";
 
-/// Runs the program, and interrupts it before the `nth` of these calls; `None` where nobody may trace.
+/// Runs the program, and interrupts it before the `nth` of these calls; `None` where this process may not trace.
 fn interrupted(scene: &Scene, arguments: &[&str], nth: usize) -> Option<Output> {
     let inner = scene.command();
     // A shell lets jobs in its background ignore Ctrl-C, and so would their children.
@@ -37,11 +37,11 @@ fn at_every_point(arguments: &[&str], make: impl Fn() -> Scene, check: impl Fn(&
         let scene = make();
         let output = interrupted(&scene, arguments, nth)?;
         let code = output.status.code();
-        // Before the program has begun, while its libraries are loaded, the signal ends it as any.
+        // While its libraries are still loaded, the signal ends the program as it does any other.
         let by_signal = nth <= 8 && output.status.signal() == Some(2);
         assert!(matches!(code, Some(0 | 1 | 130)) || by_signal, "{arguments:?} {nth}: {output:?}");
         assert_eq!(fs::read_dir(scene.root().join("tmp")).expect("a folder").count(), 0, "{arguments:?} {nth}");
-        // A repair that found something says so.
+        // The exit code 1 says that the repair was done and had found damage.
         let done = matches!(code, Some(0 | 1));
         check(&scene, done);
         if done {
@@ -52,7 +52,7 @@ fn at_every_point(arguments: &[&str], make: impl Fn() -> Scene, check: impl Fn(&
     Some(times)
 }
 
-/// Nothing is damaged; returns how many entries there are, and how many files that none of them names.
+/// Asserts that nothing is damaged; returns the number of entries, and that of the files that no entry names.
 fn state(scene: &Scene) -> (u64, usize) {
     let report = scene.json(&["verify"]);
     assert_eq!(report["damaged"], 0, "{report}");

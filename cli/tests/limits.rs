@@ -1,4 +1,5 @@
-//! What is held however large a cache is: time, with ten times its room, and the rows and bytes of a report.
+//! Limits that hold for caches of any size, with ten times the usual time: how long commands take, and how many rows
+//! and bytes a report has.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _};
@@ -12,7 +13,7 @@ use ndcache::{Memory, cache};
 
 use crate::support::{Scene, bare};
 
-/// Entries above the rows that a report lists.
+/// How many entries there are beyond the rows that a report lists.
 const MORE: u64 = 10;
 
 const ENTRIES: u64 = 20_000 + MORE;
@@ -37,8 +38,8 @@ static MANY: LazyLock<Scene> = LazyLock::new(|| {
     scene
 });
 
-/// The processor time of a command, of all its threads: that of the first of a few runs that takes no more than `most`, or
-/// the least. Time on the clock says what else runs.
+/// Returns the processor time of a command, with all its threads: that of the first of a few runs that takes no more
+/// than `most`, or else the least. The elapsed time would depend on what else the machine does.
 fn processor_time(command: &Command, most: Duration) -> Duration {
     let words = [command.get_program()].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy());
     let line = words.map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
@@ -48,7 +49,7 @@ fn processor_time(command: &Command, most: Duration) -> Duration {
         let output = shell.output().expect("`bash` runs");
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{line}: {output:?}");
-        // Of the shell's children: `0m0.012s 0m0.034s`.
+        // The second line has the times of the shell's children: `0m0.012s 0m0.034s`.
         let parts = told.lines().nth(1).expect("two lines").split_whitespace().map(|part| {
             let (minutes, seconds) = part.trim_end_matches('s').split_once('m').expect("minutes");
             60.0 * minutes.parse::<f64>().expect("a number") + seconds.parse::<f64>().expect("a number")
@@ -91,7 +92,8 @@ fn lines_come_while_most_entries_are_unread() {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let first: serde_json::Value = serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON");
     assert_eq!(first["arguments"].as_array().map(Vec::len), Some(4), "{first}");
-    // Nobody reads on, so that it waits with what it has read so far.
+    // Nobody reads the rest of the output, so the command waits; by then it has read no more than it needed for what it
+    // printed.
     let read = || {
         let io = fs::read_to_string(format!("/proc/{}/io", child.id())).expect("Linux");
         let line = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("bytes");
@@ -111,8 +113,8 @@ fn lines_come_while_most_entries_are_unread() {
     assert!(child.wait().expect("its end").success());
 }
 
-/// The most memory that a command has taken for itself, in bytes; asked while it waits with a long document that nobody
-/// reads, and so before it is done.
+/// Returns the most memory that a command has taken for itself, in bytes. The command is asked while it waits, because
+/// nobody reads its long document.
 fn memory_taken(arguments: &[&str]) -> u64 {
     let mut command = MANY.command();
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -126,7 +128,7 @@ fn memory_taken(arguments: &[&str]) -> u64 {
     };
     io::copy(&mut stdout, &mut io::sink()).expect("the rest of it");
     assert!(child.wait().expect("its end").success(), "{arguments:?}");
-    // The program's own pages are shared, and there are many in a debug build.
+    // Pages of the program's file are subtracted: they are shared, and a debug build has many.
     (kibibytes("VmHWM:") - kibibytes("RssFile:")) << 10
 }
 
@@ -169,6 +171,6 @@ fn a_long_report_is_told_and_a_longer_one_has_to_be_asked_for() {
     assert_eq!(written("longer.json"), 6, "nothing was written");
     let run = MANY.run(&[&longer[..], &["--big"]].concat());
     assert!(run.code == 0 && written("longer.json") > 10 << 20, "{run:?}");
-    // What is printed is as long as what is written.
+    // Output that is printed has the same limit as output in a file.
     assert_eq!(MANY.run(&longer[..4]).code, 2);
 }

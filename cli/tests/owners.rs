@@ -1,4 +1,5 @@
-//! Caches of somebody else, and on media that nobody writes to: what reads works there, and what changes says why not.
+//! Caches that belong to somebody else or are on read-only media: commands that read work there, those that change
+//! something say why they can't.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Run, Scene, bare, skip};
 use crate::usage::READING;
 
-/// What changes a cache, with arguments that would.
+/// Calls that would change the cache.
 const CHANGING: &[&[&str]] = &[
     &["gc", "--max-items", "1", "--yes"],
     &["rm", "frozen fit@1", "--yes"],
@@ -17,7 +18,7 @@ const CHANGING: &[&[&str]] = &[
     &["stats", "--reset", "--yes"],
 ];
 
-/// A copy of the program where everybody finds it.
+/// Copies the program to where every user can run it.
 fn program(scene: &Scene) -> PathBuf {
     let copy = scene.root().join("ndcache");
     fs::copy(env!("CARGO_BIN_EXE_ndcache"), &copy).expect("copied");
@@ -25,7 +26,8 @@ fn program(scene: &Scene) -> PathBuf {
     copy
 }
 
-/// Makes commands that another user runs on the scene's cache; `None` where that can't be done, which it prints.
+/// Makes commands that another user runs on the scene's cache. Returns `None` where that isn't possible, and prints
+/// why.
 fn by_another_user(scene: &Scene) -> Option<impl Fn(&[&str]) -> Command> {
     let (program, cache) = (program(scene), scene.cache());
     let command = move |arguments: &[&str]| {
@@ -41,7 +43,7 @@ fn by_another_user(scene: &Scene) -> Option<impl Fn(&[&str]) -> Command> {
     None
 }
 
-/// Runs all commands in a folder; those that read have to work, and those that change to fail with a reason.
+/// Runs all commands in a folder: those that read have to work, those that change something have to fail with a reason.
 fn all(scene: &Scene, cache: &Path, run: impl Fn(&[&str]) -> Command) {
     let before = scene.snapshot();
     for arguments in READING.iter().filter(|arguments| !arguments.contains(&"doctor")) {
@@ -67,7 +69,7 @@ fn a_cache_of_another_user_is_read_and_not_changed() {
     all(&scene, &scene.cache(), command);
 }
 
-/// Everybody may or may not look into a folder.
+/// Takes all permissions from a folder.
 fn lock(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("its mode");
 }
@@ -87,7 +89,7 @@ fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
     let all = scene.json(&["ls", "--entries"])["entries"].as_array().map(Vec::len).expect("entries") as u64;
     let fits = scene.json(&["ls", "frozen fit"]);
     let (fit, sum) = (fits["entries"][0]["key"].as_str().expect("a key"), "frozen sum@1");
-    // One that is damaged beside it is told, too.
+    // A damaged record beside the unreadable folders is reported, too.
     let damaged = scene.json(&["show", "frozen long@1"])["path"].as_str().expect("a path").to_owned();
     fs::write(damaged.replace("/data", scene.root().to_str().expect("a path")), b"nonsense").expect("written");
     let mapped = folder_of(&scene, "frozen mapped");
@@ -99,7 +101,7 @@ fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
     }
     let paths =
         [&locked, &shard].map(|it| it.display().to_string().replace(&scene.root().display().to_string(), "/data"));
-    // Of a function that can't be read nothing is left to be checked, and of the other one its one entry.
+    // Nothing can be checked of the function that can't be read, nor of the other one its only entry.
     for (arguments, checked) in [(&["verify"][..], all - 4), (&["verify", "--sample", "100%"], all - 4)] {
         let told = run(arguments);
         assert_eq!(told.code, 1, "{told:?}");
@@ -117,7 +119,7 @@ fn a_folder_that_can_not_be_listed_is_told_and_hides_no_other() {
         assert_eq!(unreadable.collect::<Vec<_>>().len(), 2, "{document}");
         assert_eq!((&document["damaged"], &document["entries"]), (&1.into(), &checked.into()), "{document}");
     }
-    // What lies elsewhere is found, and what may be there is not said to be missing.
+    // Entries elsewhere are found, and an entry that may be in an unreadable folder isn't called missing.
     let commands = [
         (&["ls"][..], 0, "3 can't be read"),
         (&["ls", "frozen small"], 0, ""),
@@ -174,7 +176,7 @@ fn counts_and_pins_that_can_not_be_read_hide_no_entries() {
         let told = run(arguments);
         assert!(told.code == code && told.stderr.contains(note), "{arguments:?}: {told:?}");
     }
-    // Nothing at all can be read.
+    // Now nothing can be read at all.
     for item in fs::read_dir(scene.cache().join("f")).expect("functions") {
         lock(&item.expect("an item").path());
     }

@@ -1,4 +1,4 @@
-//! What the commands print is what the pages say: `docs/cli.md` for a pipe, `tests/snapshots` for terminals and colours.
+//! The commands print what the pages say: `docs/cli.md` for a pipe, `tests/snapshots` for terminals and colours.
 //!
 //! A run with `NDCACHE_SNAPSHOTS=write` writes the pages anew.
 
@@ -105,9 +105,9 @@ fn the_readme_shows_what_the_page_shows() {
     assert!(shown >= 3, "{shown} commands are in the README");
 }
 
-/// The commands that are shown on terminals and in colours: all, but for `doctor` and `bench`, which print figures of the
-/// machine, `completions` and `man`, which print what clap makes, and those of `tier` that need a place and print times:
-/// the page shows them.
+/// The commands whose output on terminals and in colours is compared. Left out are `doctor` and `bench`, which print
+/// figures of the machine, `completions` and `man`, which print what clap makes, and those of `tier` that need a place
+/// and print times: the page shows these.
 const SHOWN: &[&[&str]] = &[
     &[],
     &["ls"],
@@ -150,7 +150,7 @@ const SHOWN: &[&[&str]] = &[
     &["show", "ffff0000"],
 ];
 
-/// What two programs have counted on the two days before the present of the tests, and a line that was torn.
+/// The counts of two programs on the two days before the present of the tests, and a line that was cut off.
 const LOG: &str = concat!(
     r#"{"v":1,"run":"0011223344556677","host":"node-1","from":1795950000000000000,"to":1795953600000000000,"f":{"#,
     r#""frozen fit":{"miss":3,"spent":7200000000000,"hash":3000000,"store":9000000,"out":20480,"why":{"argument":2,"new function":1},"last":"argument `outcome`: 0 → 2"},"#,
@@ -187,7 +187,7 @@ fn terminals_and_colours_change_how_it_looks_and_nothing_else() {
     let (mut piped_color, mut shown_color, mut shown) = (String::new(), String::new(), String::new());
     let furnished = furnished();
     for arguments in SHOWN {
-        // Each has a cache of its own, which some of them change.
+        // Each command has a cache of its own, since some of them change it.
         let plain = furnished.again().run(arguments);
         assert!(!plain.stdout.contains('\u{1b}') && !plain.stderr.contains('\u{1b}'), "{arguments:?}");
         let colored = furnished.again().run(&[arguments, &["--color", "always"][..]].concat());

@@ -14,7 +14,7 @@ use crate::pages::{expect, furnished};
 use crate::study;
 use crate::support::Scene;
 
-/// What no page may run, and no reader may be led astray by.
+/// A text that a page must not run, and that must not mislead its readers.
 const HOSTILE: &str = "</script><script>window.hacked=1</script>\"'`|&amp;\u{202e}gnp.exe";
 
 #[cache(name = "</script><img src=x onerror='window.hacked=1'>\u{202e}\"`|[a](b)")]
@@ -61,7 +61,7 @@ fn busy() -> Scene {
     scene
 }
 
-/// The text of the entries that a page's table shows.
+/// Returns the text of the entries in a page's table.
 fn table(page: &str) -> String {
     let data = page.split("id=\"data\">").nth(1).expect("the data").split('<').next().expect("its end");
     let digit = |char: u8| match char {
@@ -140,7 +140,7 @@ fn texts_are_shown_only_where_that_is_asked_for() {
         }
         assert!(shown.contains("private-7f3a") && shown.replace('\\', "").contains("/data/cache"), "{format}");
         assert!(host.trim().len() < 4 || !hidden.contains(&format!("on <bdi>{}", host.trim())));
-        // Names, dtypes and shapes tell nothing of what is computed on.
+        // The names, dtypes and shapes of arguments stay: they don't give the data away.
         assert!(hidden.replace('\\', "").contains("signal=f64[400] C"), "{format}");
     }
 }
@@ -154,7 +154,7 @@ fn hostile_names_are_text_and_nothing_else() {
     assert_eq!(page.matches("<script").count(), 2, "the data and the script");
     let text = scene.run(&["report", "--texts", "--format", "markdown"]).stdout;
     assert!(!text.replace("\\<", "").contains('<') && !text.contains('\u{202e}') && !text.contains("[a](b)"), "{text}");
-    // Nothing of a name ends a cell.
+    // No character of a name ends a cell of the table.
     let columns = |line: &str| line.replace("\\|", "").matches('|').count();
     let table: Vec<_> = text.lines().skip_while(|line| *line != "## Newest entries").skip(2).collect();
     assert!(table.len() > 10 && table.iter().filter(|line| line.starts_with('|')).all(|line| columns(line) == 8));
@@ -210,7 +210,7 @@ fn listed(n: u64) -> u64 {
     n
 }
 
-/// As many entries and pictures as a report is to be ready with in half a second.
+/// Makes as many entries and pictures as a report has to cope with in half a second.
 fn large() -> Scene {
     let scene = busy();
     let memory = Memory::open(scene.cache()).expect("a cache");
@@ -278,7 +278,7 @@ fn what_a_drawing_or_a_list_of_functions_leaves_out_is_said() {
     assert!(page.contains("The 20 functions that take most bytes are listed; 3 more with older code aren't."));
 }
 
-/// Of many functions.
+/// The paths of many functions.
 const PATHS: [&str; 23] = [
     "s.a", "s.b", "s.c", "s.d", "s.e", "s.f", "s.g", "s.h", "s.i", "s.j", "s.k", "s.l", "s.m", "s.n", "s.o", "s.p",
     "s.q", "s.r", "s.s", "s.t", "s.u", "s.v", "s.w",

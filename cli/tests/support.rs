@@ -1,4 +1,4 @@
-//! A copy of the frozen cache, and the program that looks into it.
+//! A copy of the frozen cache, and runs of the program on it.
 
 #[path = "../../tests/support/mount.rs"]
 mod mount;
@@ -27,7 +27,7 @@ pub(crate) struct Scene {
     folder: TempDir,
 }
 
-/// What a run has given.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -44,7 +44,7 @@ impl Scene {
         for path in scene.files() {
             match path.extension().is_some_and(|it| it == "record") {
                 true => File::open(path).and_then(|file| file.set_modified(used)).expect("its stamp"),
-                // A checkout loses the modes of arrays.
+                // The checkout has lost the modes of the array files.
                 false => fs::set_permissions(path, fs::Permissions::from_mode(0o444)).expect("its mode"),
             }
         }
@@ -142,7 +142,8 @@ impl Scene {
         self.ended(&mut controller, &mut child, String::from_utf8_lossy(&shown).into_owned())
     }
 
-    /// Runs the program with a terminal for stdin and stderr and a pipe for stdout; its code, and what appears on both.
+    /// Runs the program with a terminal for stdin and stderr and a pipe for stdout; returns its code, and what appears
+    /// on both.
     pub(crate) fn piped(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
         let (mut controller, mut child) = self.begun(100, arguments, Some(Stdio::piped()));
         controller.write_all(input.as_bytes()).expect("typing");
@@ -163,10 +164,10 @@ impl Scene {
         (controller, child)
     }
 
-    /// The code of a program that ends, and what has appeared on its terminal after `shown`.
+    /// Waits for the program; returns its code, and all that appeared on its terminal, which begins with `shown`.
     fn ended(&self, controller: &mut File, child: &mut Child, mut shown: String) -> (i32, String) {
         let (mut buffer, mut rest) = ([0; 4096], Vec::new());
-        // The end of a terminal is an error on Linux.
+        // On Linux, reading from a terminal whose other end was closed is an error.
         while let Ok(read @ 1..) = controller.read(&mut buffer) {
             rest.extend_from_slice(&buffer[..read]);
         }
@@ -177,7 +178,7 @@ impl Scene {
     }
 }
 
-/// What the summary prints, on any file system as it does on ext4.
+/// Replaces the name of the file system in a summary by `ext4`, so that it is the same on all machines.
 fn on_ext4(text: String) -> String {
     match text.split_once(", mapped\n") {
         Some((before, after)) if before.contains(" functions  ") => {

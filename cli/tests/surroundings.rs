@@ -1,4 +1,4 @@
-//! What a command runs in: pipes that nobody reads, narrow terminals, folders with odd names.
+//! The surroundings of a command: pipes that nobody reads, narrow terminals, folders with odd names.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use crate::study::{Made, empty, number, store, study};
 use crate::support::{Mount, Scene, bare};
 use crate::usage::READING;
 
-/// Runs a command whose stdout nobody reads; how it ends, and what it says on stderr.
+/// Runs a command whose stdout nobody reads; returns how it ended, and what it said on stderr.
 fn unread(scene: &Scene, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = scene.command();
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -26,7 +26,7 @@ fn what_was_agreed_to_is_done_though_nobody_reads() {
     let name = "n".repeat(200);
     let of = |n| Made { path: "pipeline.fit", code: 1, arguments: vec![number(&name, n)] };
     store(&scene, (0..400).map(of).collect());
-    // What is printed has more bytes than are kept before somebody reads.
+    // More is printed than a pipe holds before somebody reads.
     let listed = scene.run(&["gc", "--max-items", "3", "-v", "--dry-run"]).stdout.len();
     assert!(listed > 64 << 10, "{listed}");
     assert_eq!(unread(&scene, &["gc", "--max-items", "3", "-v", "--dry-run"]), (Some(0), String::new()));
@@ -89,7 +89,7 @@ fn on_a_full_disk_an_import_leaves_nothing_and_what_frees_room_works() {
     assert!(whole.code == 0 && whole.stdout.contains("all of it is what was written"), "no part is left: {whole:?}");
     fs::remove_file(&filler).expect("removed");
     assert_eq!((run(&["import", "in.tar"]).code, entries()), (0, ids.len()));
-    // A list of pins stays what it was.
+    // Without room for the new list of pins, the old one stays as it was.
     assert_eq!(run(&["pin", "paper", "frozen fit@1"]).code, 0);
     let list = small.path().join("cache/p/paper");
     let pinned = fs::read(&list).expect("the list");
@@ -97,7 +97,7 @@ fn on_a_full_disk_an_import_leaves_nothing_and_what_frees_room_works() {
     let full = run(&["pin", "paper", "frozen packed@1", "frozen mapped@1"]);
     assert!(full.code == 3 && full.stderr.contains("No space left"), "{full:?}");
     assert_eq!(fs::read(&list).expect("the list"), pinned);
-    // What gives room away needs none.
+    // Commands that free room need none.
     let shown: serde_json::Value =
         serde_json::from_str(&run(&["show", "frozen packed@1", "--json"]).stdout).expect("JSON");
     let record = File::options().write(true).open(shown["path"].as_str().expect("a path")).expect("the record");

@@ -1,4 +1,4 @@
-//! `ndcache tier`: results go to a place and come from there, by the environment's word.
+//! `ndcache tier`: results are sent to a place that the environment names, and fetched from there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -42,7 +42,7 @@ fn what_is_sent_is_fetched_again_and_what_is_purged_is_not() {
     let sent = document(&scene, &["push", "--function", "frozen fit"], "tier_moved");
     assert_eq!((&sent["moved"], &sent["failed"]), (&there.into(), &0.into()));
     assert_eq!(document(&scene, &["flush", "--timeout", "5"], "tier_flush")["left"], 0);
-    // What a limit takes may come back, unlike what is removed by name.
+    // An entry that was removed by a limit may be fetched again, unlike one that was removed by name.
     assert_eq!(scene.run(&["gc", "--function", "frozen fit", "--max-items", "0", "--yes"]).code, 0);
     let fetched = document(&scene, &["pull", "--function", "frozen fit"], "tier_moved");
     assert_eq!(fetched["moved"], there, "{fetched}");
@@ -68,7 +68,7 @@ fn what_was_damaged_and_repaired_away_is_fetched_again() {
     assert_eq!(scene.json(&["verify", "--repair", "--yes"])["removed"], 2);
     assert_eq!(document(&scene, &["pull"], "tier_moved")["moved"], 2);
     assert_eq!((of("frozen fit@1")["key"].clone(), scene.run(&["verify"]).code), (fit["key"].clone(), 0));
-    // What is removed by name stays away, damaged or not.
+    // An entry that was removed by name isn't fetched again, even if it was damaged.
     fs::write(path(&fit["path"]), "nonsense").expect("written");
     assert_eq!(scene.run(&["rm", fit["key"].as_str().expect("a key"), "--yes"]).code, 0);
     assert_eq!(document(&scene, &["pull"], "tier_moved")["moved"], 0);
@@ -131,7 +131,7 @@ fn a_function_is_named_by_the_end_of_its_path_here_and_there() {
     let scene = Scene::new();
     let there = scene.json(&["ls", "fit"])["entries"].as_array().expect("entries").len();
     assert_eq!(document(&scene, &["push", "--function", "fit"], "tier_moved")["moved"], there);
-    // Another machine, which knows nothing.
+    // Runs the command as another machine, whose cache is empty.
     let other = |arguments: &[&str]| {
         let mut command = bare(scene.root());
         command.args(["-C", "other", "tier"]).args(arguments).arg("--json").stdin(Stdio::null());
@@ -180,7 +180,7 @@ fn objects_that_are_foreign_or_damaged_are_named_and_the_rest_is_fetched() {
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stdout.contains(&format!("fetched {}", sent - 1)) && run.stdout.contains("2 failed"), "{run:?}");
     assert!(run.stderr.contains("notes.record`: foreign: ") && run.stderr.contains("damaged: "), "{run:?}");
-    // What was purged is removed there as far as it can be read.
+    // A purge removes from the place all entries that it can read.
     let purged = tier(&scene, &["purge", "--since", "9999d", "--yes"]);
     assert!(purged.code == 1 && purged.stderr.contains("notes.record`"), "{purged:?}");
     assert!(purged.stdout.contains(&format!("and {} entr", sent - 1)), "{purged:?}");
@@ -252,7 +252,7 @@ fn what_can_go_nowhere_is_said() {
 #[test]
 fn what_other_processes_left_is_counted() {
     let scene = Scene::new();
-    // Makes the queue.
+    // This makes the queue.
     assert_eq!(tier(&scene, &["flush"]).code, 0);
     let queue = fs::read_dir(scene.cache().join("t")).expect("a folder").map(|item| item.expect("an item").path());
     let queue =
@@ -264,7 +264,7 @@ fn what_other_processes_left_is_counted() {
     let status = document(&scene, &["status"], "tier_status");
     assert_eq!((&status["tiers"][0]["queued"], &status["queued_elsewhere"]), (&1.into(), &0.into()));
     assert_eq!(scene.snapshot(), before, "it only looks");
-    // For the same place it stays what it is, whether it may be written to or not; for another one it is told apart.
+    // A place has one queue, whether it may be written to or not; another place has another one.
     let run = tier_at(&scene, &scene.root().join("place").display().to_string(), &["status"]);
     assert!(run.stdout.contains("read-only, share any, 1 to be sent"), "{run:?}");
     let run = tier_at(&scene, "rw:other", &["status"]);
@@ -326,7 +326,7 @@ fn a_misspelt_url_is_no_folder() {
     }
 }
 
-/// What the page shows of a command, line by line, without what differs from run to run.
+/// The output of a command, line by line, without the parts that differ from run to run.
 fn shown(text: &str) -> Vec<String> {
     let line =
         |line: &str| line.split(", in ").next().unwrap_or(line).split(", of 20").next().unwrap_or(line).to_owned();
@@ -379,7 +379,7 @@ fn a_limit_on_bytes_says_what_is_sent_fetched_and_purged() {
     let moved = sent["moved"].as_u64().expect("a number");
     assert_eq!(moved + sent["skipped"].as_u64().expect("a number"), expected, "{sent}");
     assert!(moved > 1, "{sent}");
-    // What lies there has names of another length in its records.
+    // The records in the place have names of other lengths, so the limit is a little higher.
     let above = (limit + 1024).to_string();
     let mut pull = bare(scene.root());
     pull.args(["-C", "other", "tier", "pull", "--max-bytes", &above, "--json"]).stdin(Stdio::null());
@@ -415,8 +415,8 @@ fn cube(n: u64) -> u64 {
     n * n * n
 }
 
-/// A program that ends as soon as it has computed, without a place to send anything to; then the last step of its job; then
-/// another machine.
+/// First a program that ends as soon as it has computed, before it can send anything; then the last step of its job,
+/// which sends; then another machine.
 #[test]
 fn what_a_program_leaves_that_ends_at_once_is_flushed_and_hits_on_another_machine() {
     const CHILD: &str = "NDCACHE_TEST_PROGRAM";

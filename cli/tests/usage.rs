@@ -1,4 +1,4 @@
-//! Which cache is meant, what is refused, and how a command ends.
+//! Which cache a command uses, what it refuses, and how it ends.
 
 use std::fs;
 use std::io::Write as _;
@@ -49,7 +49,7 @@ fn what_only_reads_writes_nothing() {
         for more in [&[][..], &["--json"], &["--jsonl"]] {
             let run = scene.run(&[arguments, more].concat());
             assert!(run.code == 0 || arguments[0] == "diff" && run.code == 1 || arguments[0] == "doctor", "{run:?}");
-            // There are no build steps in it, and so no line for one.
+            // The frozen cache has no build steps, and so no line for one.
             let is_empty = arguments.contains(&"--steps") && more.contains(&"--jsonl");
             assert_eq!(run.stdout.is_empty(), is_empty, "{arguments:?} {more:?}");
         }
@@ -84,7 +84,7 @@ fn no_system_call_of_a_reading_command_writes() {
             let opens = line.contains("open");
             let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"].iter().any(|flag| line.contains(flag));
             let probes = line.contains("O_TMPFILE") || line.contains("/dev/null") || line.contains("/dev/tty");
-            // A thread that ended while nobody looked has no name for its last call.
+            // `strace` doesn't know the last call of a thread that ended while it wasn't looked at.
             !line.contains("???(") && !line.contains("+++") && !line.contains("---") && !probes && (!opens || writes)
         });
         let changing: Vec<_> = changing.collect();
@@ -164,7 +164,7 @@ fn a_cache_is_found_upward_for_reading_and_never_for_changing() {
     let which = "named with `-C` or `NDCACHE_DIR`; the nearest one is `/data/cache`";
     assert!(refused.stderr.contains(which), "{refused:?}");
     assert!(scene.files().count() > 10);
-    // A file of an entry names its cache, too.
+    // The path of an entry's file also tells which cache is meant.
     let record = scene.files().find(|path| path.extension().is_some_and(|it| it == "record")).expect("a record");
     let elsewhere = tempfile::tempdir().expect("a folder");
     let mut command = bare(elsewhere.path());
@@ -246,7 +246,7 @@ fn completions_pages_and_figures_come_without_a_cache() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a document");
     let sizes = document["sizes"].as_array().expect("a list");
     for figure in sizes.iter().flat_map(|size| ["one_thread", "all_threads", "read"].map(|field| &size[field])) {
-        // No memory is as fast as what reads nothing.
+        // A figure above this would mean that nothing was read.
         let figure = figure.as_u64().expect("a number");
         assert!(figure > 0 && figure < 10 << 40, "{document}");
     }

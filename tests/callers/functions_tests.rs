@@ -161,7 +161,7 @@ fn an_ignored_argument_leaves_the_key_alone_and_its_type_does_not() {
     assert!(memory.contains(&generic::call(&[1.0], 3, (4, 5), loud, quiet, &Other)));
 }
 
-/// Watches as well.
+/// Another watcher, which ignores what it is told.
 struct Other;
 
 impl Watch for Other {

@@ -18,10 +18,10 @@ use crate::jobs::{
 };
 use crate::scene::scene;
 
-/// Older than what may still belong to a writer.
+/// How far times are set back: further than the age of a file that may still belong to a writer.
 const A_DAY_AND_MORE: Duration = Duration::from_secs(25 * 3600);
 
-/// Nothing wrong, nothing half, nothing left for ever, and nothing silent.
+/// Checks that nothing is wrong, torn, left for ever, or lost without a message.
 pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     if !folder.exists() && !job.finds_a_folder() {
         return goes_on(folder);
@@ -31,7 +31,7 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     if job.finds_a_folder() && !holds(folder, YOUNG) {
         return Err("a file was swept that somebody is about to store".to_owned());
     }
-    // Right, and with no more warnings than these.
+    // Whether the process answered right, with at most so many warnings.
     let right =
         |warnings: u8| matches!(end, End::Answered { answer: Answer::Right, warnings: told } if *told <= warnings);
     for n in (0..STORED).chain([NEW]) {
@@ -59,7 +59,7 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
         return Err(format!("the field is {found:?}"));
     }
     if job == Job::Upload {
-        // Where a job couldn't be noted, the result stays here.
+        // Where the upload couldn't be noted, the result stays in this folder.
         is_sent_in_the_end(folder, matches!(end, End::Killed))?;
     }
     let before = log_reads(job, folder)?;
@@ -71,7 +71,7 @@ pub(crate) fn check(job: Job, end: &End, folder: &Path) -> Result<(), String> {
     codes_are_whole(folder)
 }
 
-/// What was written down reads, whole and once; returns how many misses that are.
+/// Checks that all lines of the log are read, complete and once; returns how many misses they count.
 fn log_reads(job: Job, folder: &Path) -> Result<u64, String> {
     let memory = scene().builder(folder).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     let history = memory.history(None).map_err(|error| error.to_string())?;
@@ -85,7 +85,8 @@ fn log_reads(job: Job, folder: &Path) -> Result<u64, String> {
     Ok(history.total().misses)
 }
 
-/// What is stored here is in the tier after the next process has sent what was left; and what is there is whole.
+/// Checks that a result stored here is in the tier once the next process has sent what was left, and that all in the
+/// tier is whole.
 fn is_sent_in_the_end(folder: &Path, is_noted: bool) -> Result<(), String> {
     let there = scene().builder(&remote(folder)).mode(Mode::ReadOnly).open().map_err(|error| error.to_string())?;
     is_whole(&there).map_err(|what| format!("in the tier: {what}"))?;
@@ -120,7 +121,7 @@ pub(crate) fn check_after_cut(task: Task, end: &End, folder: &Path) -> Result<()
         if !is_there && n == NEW && acknowledged && job.stores() {
             return Err("the new tower was acknowledged, and is lost".to_owned());
         }
-        // Computed or loaded, it is right.
+        // Whether it is computed or loaded, its value has to be right.
         let found = generation(n, &memory.eval(call()))?;
         let newest = u16::from(n == 1 && job == Job::Overwrite) + 1;
         if !(1..=newest).contains(&found) || acknowledged && found != newest {
@@ -159,7 +160,7 @@ fn stored<A, R>(memory: &Memory, call: Call<A, R>) -> Option<R> {
     (memory.stats().hits() > hits).then_some(value)
 }
 
-/// Which generation of tower `n` it is; an error if it is several.
+/// The generation of tower `n`; an error if its arrays are of several.
 fn generation(n: u16, tower: &Tower) -> Result<u16, String> {
     let (scene, more) = (scene(), scene().more.into_iter().flatten());
     let beside = number(&*tower.beside, scene.beside.0 * scene.beside.1)?;

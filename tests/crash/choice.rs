@@ -1,4 +1,4 @@
-//! Which faults are tried: a part of them, all, or those that somebody names.
+//! Which faults are tried: some, all, or those that a command line names.
 
 use crate::inject::{Fault, Inject};
 use crate::jobs::{Job, Task};
@@ -13,7 +13,7 @@ const PART_OF_CUTS: usize = 2;
 const SEEDS: u64 = 3;
 const CUTS: u64 = 500;
 
-/// What goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Kill,
@@ -35,7 +35,7 @@ impl Kind {
         }
     }
 
-    /// As it is counted.
+    /// What the table of counts calls it.
     pub(crate) fn points(self) -> &'static str {
         match self {
             Self::Kill => "kill points",
@@ -47,20 +47,21 @@ impl Kind {
 }
 
 pub(crate) struct Choice {
-    /// Of the operations; of all, if none is named.
+    /// The names of the operations that are tried; all, if it is empty.
     jobs: Vec<String>,
     kind: Option<Kind>,
-    /// All that a fault has to be: a call (`end` for none), an error, `once` or `ever`, a durability, a file system.
+    /// Words that describe a fault, all of which have to fit: a call (`end` for none), an error, `once` or `ever`, a
+    /// durability, a file system.
     words: Vec<String>,
     most: Option<usize>,
-    /// For kills; see `seeds_of`.
+    /// How many seeds kills are tried with; see `seeds_of`.
     pub(crate) seeds: u64,
-    /// Power cuts on each file system with each durability, drawn from all jobs evenly; fewer are repeated with other
-    /// seeds.
+    /// How many power cuts there are on each file system with each durability, drawn evenly from all jobs; if there are
+    /// fewer to draw from, they are repeated with other seeds.
     pub(crate) cuts: u64,
-    /// Each power cut with a foreign flush and without, and not one of the two.
+    /// Whether each power cut is tried both with a foreign flush and without one.
     pub(crate) both: bool,
-    /// Nothing but this: the control is left out.
+    /// Whether only the named faults are tried, without the control.
     pub(crate) only: bool,
 }
 
@@ -70,7 +71,7 @@ impl Choice {
         Self { jobs: Vec::new(), kind: None, words: Vec::new(), most, seeds: 1, cuts: 0, both: false, only: false }
     }
 
-    /// All, unless the environment says fewer.
+    /// All faults, unless the environment says fewer.
     pub(crate) fn full(jobs: &[&str]) -> Self {
         let jobs = jobs.iter().map(|&job| job.to_owned()).collect();
         let most = number("NDCACHE_CRASH_PART").map(|most| most as usize);
@@ -79,7 +80,7 @@ impl Choice {
         Self { jobs, most, seeds, cuts, both: true, ..Self::part() }
     }
 
-    /// All faults of this kind in this job that are what the words say.
+    /// All faults of this kind in this job that fit the words.
     pub(crate) fn only(kind: &str, job: &str, words: &[&str]) -> Self {
         let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).expect("a kind of faults");
         let words = words.iter().map(|&word| word.to_owned()).collect();
@@ -90,7 +91,8 @@ impl Choice {
         Job::ALL.into_iter().filter(|job| self.jobs.is_empty() || self.jobs.iter().any(|name| name == job.name()))
     }
 
-    /// With how many seeds faults of this kind are tried: there are ten times as many errors as kills.
+    /// How many seeds faults of this kind are tried with: one for errors, of which there are ten times as many as
+    /// kills.
     pub(crate) fn seeds_of(&self, kind: Kind) -> u64 {
         if kind == Kind::Kill { self.seeds } else { self.seeds.min(1) }
     }
@@ -99,7 +101,7 @@ impl Choice {
         self.kind.is_none_or(|only| only == kind)
     }
 
-    /// Those of the faults that are tried, on this file system if it is one of its own.
+    /// The faults of these that are tried, on file system `system` if it has one of its own.
     pub(crate) fn of(&self, faults: Vec<Fault>, kind: Kind, task: Task, system: &str, seed: &mut u64) -> Vec<Fault> {
         let durability = format!("{:?}", task.durability);
         let is_named = |fault: &Fault| {
@@ -126,8 +128,8 @@ impl Choice {
         }
         faults
     }
-    /// At how many calls the power is cut, with a foreign flush and without: there are some hundred calls in each job,
-    /// and a cut mounts a file system.
+    /// At how many calls of a job the power is cut, once with a foreign flush and once without. A job has some hundred
+    /// calls, and each cut mounts a file system.
     fn cuts_in_a_job(&self) -> usize {
         let jobs = self.jobs().filter(|job| job.writes()).count();
         (self.cuts as usize).div_ceil(2 * jobs.max(1))

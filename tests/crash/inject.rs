@@ -48,23 +48,23 @@ const FILES: [&str; 26] = [
     "fcntl",
 ];
 
-/// By which a file or a folder is flushed.
+/// The call that flushes a file or a folder.
 const FLUSH: &str = "fsync";
 
-/// The number of a call that no process comes to.
+/// The number of a call that no process reaches.
 const NEVER: usize = 1 << 14;
 
-/// After which a process counts as hung.
+/// A process that runs longer counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often each call is made on one thread at most.
+/// For each call, how often it is made at most on one thread.
 pub(crate) type Calls = BTreeMap<String, usize>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inject {
     Kill,
     Once(&'static str),
-    /// From then on.
+    /// The call fails with this error, and so does every later one.
     Ever(&'static str),
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum End {
         answer: Answer,
         warnings: u8,
     },
-    /// By a panic, a signal, or never.
+    /// It ended by a panic, by a signal, or not at all.
     Otherwise(ExitStatus),
 }
 
@@ -96,17 +96,17 @@ impl fmt::Display for End {
 }
 
 impl Fault {
-    /// None: the process comes to its end.
+    /// No fault: the process runs to its end.
     pub(crate) fn none() -> Self {
         Self { call: "openat".to_owned(), number: NEVER, kind: Inject::Kill }
     }
 
-    /// In which call, or `end`.
+    /// The call that it is in, or `end`.
     pub(crate) fn call(&self) -> &str {
         if self.number == NEVER { "end" } else { &self.call }
     }
 
-    /// Whether it is an error of a flush that was asked for, and is final.
+    /// Whether it is a final error of a flush that the durability asks for.
     pub(crate) fn is_lost_flush(&self, task: Task) -> bool {
         let is_error = matches!(self.kind, Inject::Once(error) | Inject::Ever(error) if error != "EINTR");
         is_error && self.call == FLUSH && task.durability != Durability::Buffered
@@ -120,15 +120,15 @@ impl Fault {
         Self::at(calls, |call| {
             let errors = if FILES.contains(&call) { &ERRORS[..] } else { &[] };
             let once = errors.iter().map(|&error| Inject::Once(error));
-            // A call that is interrupted for ever is tried for ever, by the standard library too; and a lock that is
-            // refused so is another's, for which to wait.
+            // A call that is interrupted each time is repeated for ever, by the standard library too; and a lock that
+            // is refused with `EACCES` is held by another process, and is waited for.
             let waits = |error| error == "EINTR" || call == "fcntl" && error == "EACCES";
             let lasting = errors.iter().filter(|&&error| !waits(error));
             once.chain(lasting.map(|&error| Inject::Ever(error))).collect()
         })
     }
 
-    /// The errors of the flushes alone.
+    /// The errors of flushes only.
     pub(crate) fn flushes(calls: &Calls) -> Vec<Self> {
         let flushes = calls.iter().filter(|(call, _)| *call == FLUSH);
         Self::errors(&flushes.map(|(call, &count)| (call.clone(), count)).collect())

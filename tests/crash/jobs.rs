@@ -69,7 +69,7 @@ pub(crate) fn made() -> Array1<f64> {
     Array1::from_elem(scene().made, MADE)
 }
 
-/// The target of a step, which holds all of one number: of before, or of the step.
+/// The target of a build step, all of whose elements are one number: the one from before, or the step's.
 pub(crate) fn target(folder: &Path) -> PathBuf {
     folder.join("made.npy")
 }
@@ -77,19 +77,19 @@ pub(crate) fn target(folder: &Path) -> PathBuf {
 pub(crate) const MADE_BEFORE: f64 = 7.0;
 pub(crate) const MADE: f64 = 8.0;
 
-/// The towers that are stored before.
+/// The number of towers that are stored beforehand.
 pub(crate) const STORED: u16 = 3;
-/// One that isn't.
+/// A tower that isn't stored beforehand.
 pub(crate) const NEW: u16 = 5;
 
-/// The function that a log counts hits of, and how many lines with one each there are: more than a log has before it is
-/// set aside, and those of one that was.
+/// The function whose hits the log counts, and numbers of lines with one hit each: more than a log has before it is set
+/// aside, and those of a log that was set aside.
 pub(crate) const COUNTED: &str = "crash counted";
 pub(crate) const LINES: u64 = 1100;
 pub(crate) const FEW_LINES: u64 = 100;
 const SET_ASIDE: &str = "log.00000000000000000001-0123456789abcdef";
 
-/// How the name of a file ends that another process has begun, to store an entry.
+/// The end of the name of a file that another process has begun, in order to store an entry.
 pub(crate) const YOUNG: &str = ".aaaaaaaaaaaaaaaa.npy";
 
 /// An operation on the folder.
@@ -121,18 +121,18 @@ pub(crate) struct Task {
     pub(crate) durability: Durability,
 }
 
-/// What the process says of its own result.
+/// The process's own judgement of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Right,
     Wrong,
-    /// An error, where the operation may return one.
+    /// It got an error, where the operation may return one.
     Refused,
 }
 
 pub(crate) const DURABILITIES: [Durability; 3] = [Durability::Buffered, Durability::Synced, Durability::Full];
 
-/// Exit codes: of an answer, plus the number of warnings up to [`MANY`].
+/// The exit code for an answer, to which the number of warnings is added, up to [`MANY`].
 const RIGHT: u8 = 0;
 const WRONG: u8 = 20;
 const REFUSED: u8 = 40;
@@ -200,12 +200,12 @@ impl Job {
         }
     }
 
-    /// Whether it finds a folder: what stores something new doesn't need one.
+    /// Whether the folder exists beforehand: a job that stores something new needs none.
     pub(crate) fn finds_a_folder(self) -> bool {
         scene().before || self.has_tier() || !(self.stores() || self == Self::Stage)
     }
 
-    /// A folder as an earlier process has left it, and another one is about to store into; or none.
+    /// Makes the folder as an earlier process has left it, and as another one is about to store into; or none.
     pub(crate) fn prepare(self, folder: &Path) {
         if !self.finds_a_folder() {
             return;
@@ -216,13 +216,13 @@ impl Job {
         NpyFile::new(target(folder)).save(&Array1::from_elem(scene().made, MADE_BEFORE)).expect("a new file");
         let record = memory.entry(&tower::call(0, 1)).expect("a record").expect("an entry").path().to_owned();
         let key = record.file_stem().and_then(|key| key.to_str()).expect("a key");
-        // Of another entry in the same folder.
+        // The file belongs to another entry in the same folder.
         let last = if key.ends_with('0') { '1' } else { '0' };
         let young = record.with_file_name(format!("{}{last}{YOUNG}", &key[..key.len() - 1]));
         std::fs::write(young, b"the beginning of an array").expect("a new file");
         if self == Self::Log {
             drop(memory);
-            // Readers pass over what they don't know: few lines fill the log.
+            // Readers pass over fields that they don't know, so few lines fill the log.
             let filled = "x".repeat(3900);
             let line = format!(
                 "\n{{\"v\":1,\"run\":\"0123456789abcdef\",\"host\":\"x\",\"from\":1,\"to\":2,\"filled\":\"{filled}\",\
@@ -238,12 +238,12 @@ impl Job {
         }
     }
 
-    /// Whether there is a tier behind the folder, which lies in it.
+    /// Whether there is a tier behind the folder; it lies inside the folder.
     fn has_tier(self) -> bool {
         matches!(self, Self::Fetch | Self::Upload)
     }
 
-    /// The new tower, as another machine has put it into the tier.
+    /// Puts the new tower into the tier, as another machine would.
     fn prepare_tier(self, folder: &Path) {
         let memory = scene().builder(&remote(folder)).open().expect("a new folder");
         if self == Self::Fetch {
@@ -259,7 +259,7 @@ impl Job {
         }
     }
 
-    /// Does it; says whether the values that came were right.
+    /// Runs the job; returns whether all values were right.
     fn run(self, folder: &Path, durability: Durability) -> Result<bool> {
         let builder = scene().builder(folder).durability(durability);
         let memory = match self {
@@ -288,13 +288,13 @@ impl Job {
                 true
             }
             Self::Shelve => memory.shelve(tower::call(1, 1))?.load(&memory)? == tower(1, 1),
-            // A stale handle counts as a file that is gone already.
+            // A stale handle is treated as a file that is gone already.
             Self::Remove => memory.remove(&tower::call(1, 1)).map(|_| true)?,
             Self::Clear => memory.clear().map(|_| true)?,
             Self::Evict => memory.reduce_size(Limits::default().items(1)).map(|_| true)?,
             Self::Log => {
                 let right = memory.eval(tower::call(1, 1)) == tower(1, 1);
-                // The last memory of the folder writes.
+                // The log is written when the last memory of the folder is dropped.
                 drop(memory);
                 let aside = std::fs::File::open(folder.join("s").join(SET_ASIDE));
                 let _ = aside.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
@@ -304,7 +304,8 @@ impl Job {
         })
     }
 
-    /// Whether the tower `n` may be found in this generation, or not at all, whenever the process died.
+    /// Whether the tower `n` may be found in this generation, or be missing (`None`), at whatever call the process
+    /// died.
     pub(crate) fn allows(self, n: u16, found: Option<u16>) -> bool {
         match (self, n, found) {
             (_, n, None) if n < STORED && !self.finds_a_folder() => true,
@@ -315,7 +316,7 @@ impl Job {
         }
     }
 
-    /// The same of the field, by the number that all of it holds.
+    /// Whether the field may be found with this number in all of its elements, or be missing.
     pub(crate) fn allows_field(self, found: Option<f64>) -> bool {
         match found {
             None => matches!(self, Self::Clear | Self::Evict) || !self.finds_a_folder(),
@@ -323,17 +324,17 @@ impl Job {
         }
     }
 
-    /// The same of what is staged.
+    /// Whether the staged array may be found with this number, or be missing.
     pub(crate) fn allows_staged(self, found: Option<f64>) -> bool {
         found.is_none_or(|number| self == Self::Stage && number == 3.0)
     }
 
-    /// The same of the target.
+    /// Whether the target may hold this number.
     pub(crate) fn allows_made(self, found: f64) -> bool {
         found == MADE_BEFORE || self == Self::Make && found == MADE
     }
 
-    /// Whether it changes anything.
+    /// Whether the job changes entries.
     pub(crate) fn writes(self) -> bool {
         !matches!(self, Self::Get | Self::Map | Self::Shelve | Self::Log)
     }
@@ -361,7 +362,8 @@ pub(crate) fn work(job: &str, durability: &str, seed: &str, folder: &Path) -> Ex
     let warnings = Arc::new(AtomicU8::new(0));
     let counter = Count(Arc::clone(&warnings));
     tracing::subscriber::set_global_default(counter).expect("the first subscriber");
-    // Until somebody traces it; then it is sent on. A call that waits would be one more that can fail.
+    // The process stops itself until it is traced, and is then sent on: a call that waits would be one more that can
+    // fail.
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP).expect("to stop");
     let folder = folder.to_owned();
     let answer = std::thread::spawn(move || match job.run(&folder, durability) {
@@ -373,7 +375,7 @@ pub(crate) fn work(job: &str, durability: &str, seed: &str, folder: &Path) -> Ex
     ExitCode::from(answer.code(warnings.load(Ordering::SeqCst)))
 }
 
-/// Counts warnings, and writes nothing: writing may be what fails.
+/// Counts warnings without writing them: writing may be the call that fails.
 struct Count(Arc<AtomicU8>);
 
 impl tracing::Subscriber for Count {

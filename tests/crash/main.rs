@@ -45,12 +45,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What came of the faults of one kind in one job.
+/// The outcome of the faults of one kind in one job.
 #[derive(Default)]
 struct Tally {
     tried: usize,
     of: usize,
-    /// The fault was met; otherwise the job was over before.
+    /// In how many runs the fault was reached; in others the job had ended before.
     met: usize,
     violations: usize,
 }
@@ -129,14 +129,14 @@ fn inject_in(
     }
 }
 
-/// What the process itself may have come to.
+/// Checks how the process itself has ended.
 fn judge(task: Task, fault: &Fault, end: &End) -> Result<(), String> {
     match (end, fault.kind) {
         (End::Answered { answer: Answer::Right, warnings: 0 }, _) if fault.is_lost_flush(task) => {
             Err("a flush failed, and nobody was told".to_owned())
         }
         (End::Killed, Inject::Kill) | (End::Answered { answer: Answer::Right, .. }, _) => Ok(()),
-        // Who removes or edits by hand is told of the error.
+        // An operation that a user asks for, such as removing or editing, returns the error.
         (End::Answered { answer: Answer::Refused, .. }, Inject::Once(_) | Inject::Ever(_)) => Ok(()),
         _ => Err(format!("{} came to this: {end}", task.job.name())),
     }

@@ -34,7 +34,7 @@ const CAP_SYS_ADMIN: u64 = 1 << 21;
 const CUT: &str = "import fcntl, os, struct, sys; \
                    fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
 
-/// What came of it.
+/// The outcome of all cuts.
 #[derive(Default)]
 pub(crate) struct Cuts {
     pub(crate) tried: usize,
@@ -57,7 +57,7 @@ pub(crate) fn drive(choice: &Choice, first: u64) -> Cuts {
             }
         };
         scene::set(first);
-        // Somebody's `sync` may come between, but hardly each time.
+        // The `sync` of another program may come between, but hardly each time.
         if !choice.only && (0..TRIES).all(|_| disk.cut_beside_the_truth().is_ok()) {
             println!("violation: {kind}: what was never flushed isn't missed");
             all.violations += 1;
@@ -102,7 +102,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// Made and mounted; else why not.
+    /// Makes and mounts it; the error says why that isn't possible.
     fn new(kind: &'static str, size: u64) -> Result<Self, String> {
         if !may_mount() {
             return Err("this process hasn't the right to mount (CAP_SYS_ADMIN)".to_owned());
@@ -161,7 +161,7 @@ impl Disk {
         }
     }
 
-    /// The control: what nobody flushed, taken for flushed, has to be found lost.
+    /// The control: checks as if everything had been flushed, though nothing was; the loss has to be noticed.
     fn cut_beside_the_truth(&self) -> Result<(), String> {
         let host = tempfile::tempdir().expect("a temporary folder");
         let before = host.path().join("before");
@@ -170,7 +170,7 @@ impl Disk {
         self.cut_at(buffered, full, &Fault::none(), &before, false)
     }
 
-    /// Does a task, cuts the power at a call, and looks at what is left as after the task `claimed`.
+    /// Does a task, cuts the power at a call, and checks what is left as if the task had been `claimed`.
     fn cut_at(&self, task: Task, claimed: Task, fault: &Fault, before: &Path, foreign: bool) -> Result<(), String> {
         let folder = self.place().join("cache");
         copy_folder(before, &folder);

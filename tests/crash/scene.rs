@@ -1,25 +1,26 @@
-//! What a seed chooses: sizes, shapes, orders and numbers of arrays, names, and what is there before.
+//! What a seed decides: sizes, shapes, orders and numbers of arrays, names, and what is stored beforehand.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndcache::{Memory, MemoryBuilder};
 
-/// Elements of an `f64` array that is mapped, from below which it would be read, to more than a mebibyte.
+/// Numbers of elements of an `f64` array that is mapped: from just below that from which arrays are mapped to more than
+/// a mebibyte.
 const MAPPED: (usize, usize) = (17_000, 150_000);
 
-/// Of this process: a child gets it as an argument.
+/// The seed of this process: a child gets it as an argument.
 static SEED: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
     pub(crate) seed: u64,
-    /// Elements that stay inside the record, unless nothing does.
+    /// The number of elements of an array that stays inside the record, if arrays may.
     pub(crate) inside: usize,
     pub(crate) beside: (usize, usize),
     pub(crate) fortran: bool,
     pub(crate) mapped: usize,
-    /// Of further arrays, of which there may be none.
+    /// The numbers of elements of further arrays, of which there may be none.
     pub(crate) more: [Option<usize>; 3],
     pub(crate) field: usize,
     pub(crate) staged: usize,
@@ -39,7 +40,7 @@ pub(crate) fn scene() -> Scene {
     let seed = SEED.load(Ordering::Relaxed);
     let mut dice = seed;
     let mut below = |count: usize| crate::draw(&mut dice) % count;
-    // Small ones are as likely as large ones.
+    // Small sizes are as likely as large ones.
     let mut between = |(least, most): (usize, usize)| {
         let doublings = (most / least).ilog2() as usize;
         let size = least << below(doublings + 1);

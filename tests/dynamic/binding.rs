@@ -1,4 +1,4 @@
-//! What a binding of another language has to know of what it loads.
+//! What a binding for another language has to know of the results that it loads.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -76,7 +76,7 @@ fn below_a_root_that_is_its_owners_alone_records_and_folders_are_too() {
         Computed::default().eval(&call, &memory, Form::Owned, || RawValue::of(&1.0).unwrap());
         let record = call.entry(&memory).unwrap().unwrap().path().to_owned();
         let mode = |path: &std::path::Path| fs::metadata(path).unwrap().mode() & 0o777;
-        // As far as the umask of whoever tests allows.
+        // The umask of the process may take away permissions of the group and of others.
         assert_eq!(mode(&record) & !0o022, records & !0o022);
         assert_eq!(mode(record.parent().unwrap()) & !0o022, folders & !0o022);
     }

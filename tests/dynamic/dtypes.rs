@@ -142,7 +142,7 @@ fn a_changed_byte_of_any_dtype_is_found() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let file = fs::File::options().read(true).write(true).open(&path).unwrap();
         file.read_exact_at(&mut last, length - 1).unwrap();
-        // Of an array without elements it is the end of the header, which says nothing of the elements.
+        // The last byte of an array without elements is the end of the header, which doesn't count.
         if last[0] != b'\n' {
             file.write_all_at(&[last[0] ^ 1], length - 1).unwrap();
             changed += 1;
@@ -180,7 +180,8 @@ fn numpy_reads_the_files_of_every_dtype() {
     let mut expected = Vec::new();
     for (n, (descr, array)) in all().enumerate() {
         let entry = call(n).entry(&memory).unwrap().unwrap();
-        // A dtype of bytes alone is called another way where it is structured, and NumPy maps no array without elements.
+        // NumPy maps no array without elements. A dtype that is only bytes has another name where it is part of a
+        // structured one.
         if !array.bytes().is_empty() {
             let fortran = array.order() == Order::F;
             expected.push(Expected::of_bytes(&entry.files()[0], descr, array.shape(), fortran, array.bytes()));

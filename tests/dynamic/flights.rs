@@ -12,7 +12,7 @@ use ndcache::dynamic::{Form, RawValue, RunTimeArgument, RunTimeCall, TaskId, Tur
 use super::{Computed, call, function};
 use crate::support::{children, fresh, in_child};
 
-/// The turn, which nobody else has.
+/// The turn of a call that nobody else computes.
 fn lead(call: &RunTimeCall, memory: &Memory, wait: &Wait<'_>) -> Box<ndcache::dynamic::Lead> {
     match call.lead(memory, Form::Owned, wait) {
         Turn::Compute(lead) => lead,
@@ -100,7 +100,7 @@ fn a_wait_can_be_interrupted() {
         assert!(matches!(turn, Turn::Interrupted), "{turn:?}");
         assert!(ended - stopped < Duration::from_secs(5));
     });
-    // The one that computes isn't disturbed.
+    // The call that computes isn't disturbed.
     held.store(value(1), Form::Owned);
     let never = || panic!("nothing is waited for");
     assert!(matches!(call.lead(&memory, Form::Owned, &Wait::new().interrupt(&never)), Turn::Found(_)));
@@ -153,7 +153,7 @@ fn a_task_that_needs_what_it_computes_goes_on_whichever_thread_it_is_on() {
     let (_folder, memory) = fresh();
     let (call, task) = (call("task", 1), TaskId::unique());
     let held = lead(&call, &memory, &Wait::new().task(task));
-    // On another thread: the task computes the key that it waits for.
+    // The task asks again on another thread: it would wait for a key that it computes itself.
     let (sender, turns) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(|| sender.send(call.lead(&memory, Form::Owned, &Wait::new().task(task))).unwrap());
@@ -168,7 +168,7 @@ fn a_thread_that_acts_for_two_tasks_waits_for_neither_in_vain() {
     let (_folder, memory) = fresh();
     let (call, first, second) = (call("tasks", 1), TaskId::unique(), TaskId::unique());
     let held = lead(&call, &memory, &Wait::new().task(first));
-    // For the second one that isn't its own key: it waits, although this thread has led it.
+    // The second task isn't the one that computes the key: it waits, although the key's lead was taken on this thread.
     let (sender, turns) = mpsc::channel();
     thread::scope(|scope| {
         let asked = (&call, &memory);
@@ -191,7 +191,7 @@ fn two_tasks_that_wait_for_each_other_both_go_on() {
     let held_two = lead(&two, &memory, &Wait::new().task(second));
     let (sender, turns) = mpsc::channel();
     thread::scope(|scope| {
-        // Threads that led neither: only by the tasks can the cycle be seen.
+        // These threads lead neither key: only by the tasks can the cycle be seen.
         for (call, task) in [(&two, first), (&one, second)] {
             let (sender, memory) = (sender.clone(), &memory);
             scope.spawn(move || {
@@ -213,12 +213,12 @@ fn a_task_computes_on_its_own_behalf() {
     let (_folder, memory) = fresh();
     let (call, task) = (call("inside", 1), TaskId::unique());
     let mut held = lead(&call, &memory, &Wait::new().task(task));
-    // The function calls itself: it would wait for its own task.
+    // The function calls itself: its task would wait for itself.
     let inside = held.compute(|| call.lead(&memory, Form::Owned, &Wait::new()));
     assert!(matches!(inside, Turn::Compute(_)), "{inside:?}");
 }
 
-/// Of three calls that wait for a lead, `number` go on at once when it ends, and no other one.
+/// Asserts that of three calls that wait for a lead, `number` go on at once when it ends, and no more.
 fn assert_go_on(call: &RunTimeCall, memory: &Memory, number: usize, end: impl FnOnce()) {
     let (sender, turns) = mpsc::channel();
     thread::scope(|scope| {
@@ -251,7 +251,7 @@ fn what_is_discarded_lets_all_go_on_and_what_is_handed_on_one() {
     held.compute(|| ());
     assert_go_on(&call, &memory, 1, || held.hand_on("it was stopped"));
     let held = lead(&call, &memory, &Wait::new());
-    // It hadn't begun.
+    // Its computation hadn't begun.
     assert_go_on(&call, &memory, 1, || drop(held));
     let mut held = lead(&call, &memory, &Wait::new());
     held.compute(|| ());

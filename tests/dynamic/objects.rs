@@ -16,7 +16,8 @@ use super::call;
 use crate::interop::python;
 use crate::support::{files, sealed};
 
-/// Dtypes of a record, and what they are made in it: of the same length, and none of bytes, or of other bytes.
+/// A dtype, the length of its elements, and a text as long as the dtype's that is forged in its place: it names
+/// objects, elements of another length, or no dtype at all.
 const FORGED: &[(&str, u64, &str)] = &[
     ("|V8", 8, "|O8"),
     ("|V8", 8, "|O4"),
@@ -97,7 +98,7 @@ fn a_dtype_of_objects_comes_from_no_record_tier_or_import() {
             });
             assert!(published.is_err() && behind.entries().next().is_none(), "{forgery}");
 
-            // It is computed, and stored in its place.
+            // The call is computed, and its result stored in the place of the forgery.
             store(&memory, descr, itemsize);
             assert_eq!(memory.verify(Repair::No).unwrap().damaged, 0, "{forgery}");
             assert!(call("objects", 1).look_up(&open(folder.path(), inline), Form::Owned).is_some(), "{forgery}");
@@ -105,7 +106,8 @@ fn a_dtype_of_objects_comes_from_no_record_tier_or_import() {
     }
 }
 
-/// What NumPy writes is taken with its bytes; what is taken, NumPy has with those bytes, and without objects.
+/// Dtypes that NumPy writes are accepted with its bytes; and any dtype that is accepted has these bytes in NumPy, and
+/// no objects.
 #[test]
 fn dtypes_of_numpy_are_stored_and_what_is_stored_is_one_of_numpys() {
     let Some(python) = python() else { return };

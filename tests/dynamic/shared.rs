@@ -67,7 +67,7 @@ fn a_rust_function_finds_what_a_run_time_call_has_stored() {
         let call = run_time_wave(n, &x, "a", "t");
         let stored = call.eval(&memory, Form::Owned, || RawValue::of(&value)).unwrap();
         assert_eq!(stored.take::<(f64, Array1<f64>, String)>().unwrap(), value);
-        // In this memory, and in one that has seen nothing of it.
+        // Both this memory and one that has seen nothing of the call hit.
         for memory in [memory.clone(), Memory::open(folder.path()).unwrap()] {
             assert_eq!(memory.eval(wave::call(n, &x, "a", "t", true)), value);
             let mapped = memory.mmap(wave::call(n, &x, "a", "t", true));
@@ -85,7 +85,7 @@ fn a_rust_function_finds_what_a_run_time_call_has_stored() {
     );
 }
 
-/// A value goes to the disk by one of them, and comes back by the other.
+/// A value is stored by one of the two functions, and loaded by the other.
 fn both_ways<T: Payload + PartialEq + std::fmt::Debug + Clone + Send + Sync + 'static>(value: &T) {
     #[cache(ignore(value))]
     fn of<T: Payload + Clone>(value: &T) -> T {

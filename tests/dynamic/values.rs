@@ -52,7 +52,7 @@ fn what_is_no_value_is_refused() {
 #[test]
 fn what_python_has_pickled_comes_back_as_it_was() {
     let (folder, memory) = fresh();
-    // A large one, a small one, one of another dtype; the first beside the pickle.
+    // A large array, a small one, and one of another dtype; the first one isn't part of the pickle.
     let arrays = vec![
         doubles((0..30_000).map(f64::from)),
         doubles([1.0, 2.0]),
@@ -62,7 +62,7 @@ fn what_python_has_pickled_comes_back_as_it_was() {
     let value = RawValue::new(message.clone(), arrays).unwrap().with_python(b"told apart".to_vec());
     let call = call("pickled", 1);
     call.eval(&memory, Form::Owned, || Ok::<_, ndcache::Error>(value.clone())).unwrap();
-    // Numbers of a pickle are those of files.
+    // The numbers by which a pickle refers to arrays are those of files, so each has a file.
     assert_eq!(files(folder.path(), ".npy").len(), 3);
     for memory in [memory.clone(), Memory::open(folder.path()).unwrap()] {
         for form in [Form::Owned, Form::Mapped, Form::Mapped] {

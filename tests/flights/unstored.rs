@@ -12,10 +12,10 @@ use ndcache::{Memory, cache};
 
 use crate::support::{child, children, fresh, in_child};
 
-/// How many asked at once, and how many runs there were.
+/// How many threads call at once.
 const THREADS: usize = 8;
 
-/// As long as a run waits for another one beside it, which doesn't come where each waits for the one before.
+/// How long a run waits for another one beside it; none comes if each call waits for the one before.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Runs {
@@ -29,7 +29,8 @@ impl Runs {
         Self { begun: AtomicUsize::new(0), now: AtomicUsize::new(0), most: AtomicUsize::new(0) }
     }
 
-    /// A run: the first one goes on for so long that the others wait for it, a later one until there is another beside it.
+    /// A run of the function: the first one lasts until the others wait for it, a later one until another runs beside
+    /// it.
     fn run(&self) {
         let is_first = self.begun.fetch_add(1, Ordering::SeqCst) == 0;
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
@@ -98,7 +99,7 @@ fn threads_that_wait_for_what_is_not_stored_compute_at_once() {
     assert_at_once("what is cheap", CHEAP.of(|| assert_eq!(memory.eval(cheap::call()), 1)));
 }
 
-/// The first of them fails; what a later one stores is found by whoever comes then.
+/// The first run fails; a later one stores its result, which calls after it find.
 #[test]
 fn a_result_that_comes_at_the_second_time_is_stored() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);

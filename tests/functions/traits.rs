@@ -9,7 +9,7 @@ use crate::support::fresh;
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 mod model {
-    /// Not imported where it is implemented.
+    /// This trait isn't imported where it is implemented.
     pub(super) trait Model {
         type Output;
         const SCALE: f64;

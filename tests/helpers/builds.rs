@@ -43,7 +43,7 @@ fn new() -> Crate {
     Crate::of(&[("main.rs", MAIN), ("dsp.rs", DSP), ("table.txt", "1 2 3")])
 }
 
-/// The crate of another folder, with the cache of this one.
+/// Makes the crate in another folder, with the cache of this one.
 fn elsewhere(first: Crate) -> Crate {
     Crate { folder: new().folder, cache: first.cache }
 }
@@ -59,7 +59,7 @@ fn builds_of_one_source_agree_on_every_key() {
         &["-Copt-level=3", "-Cdebug-assertions=no"][..],
         &["--remap-path-prefix", &format!("{folder}=/hidden")],
         &["-Ccodegen-units=1", "-Cdebuginfo=2", "--cfg", "unrelated"],
-        // Clean, and from what the first of both has left.
+        // A clean build, and one from what the build in the first folder has left.
         &[&incremental],
         &[&incremental],
     ] {
@@ -109,7 +109,7 @@ mod tests {
 }
 "#;
 
-/// Its macro makes what it is given.
+/// The macro of this crate expands to the tokens that it is given.
 const PASSED: &str = r#"
 #[macro_export]
 macro_rules! passed {
@@ -136,7 +136,7 @@ fn a_program_and_its_tests_agree_on_every_key() {
         let passed = krate.library("passed");
         assert_eq!(told(&krate, &[&passed]), ["new function"]);
         assert_eq!(told(&krate, &[&passed, "--test"]), ["hit"], "{tests}");
-        // As Cargo compiles tests that bring a `main` of their own.
+        // Cargo compiles tests like this if they have a `main` of their own.
         assert_eq!(told(&krate, &[&passed, "--cfg", "test"]), ["hit"], "{tests}");
         krate.edit("dsp.rs", "LAST: u64 = 3", "LAST: u64 = 4");
         assert_eq!(told(&krate, &[&passed, "--test"]), ["code of `dsp::LAST` changed"], "{tests}");
@@ -164,12 +164,12 @@ fn arguments_in_a_file_and_a_wrapper_of_the_compiler_change_nothing() {
     krate.write("arguments", &krate.arguments("main.rs").join("\n"));
     krate.compile(rustc().arg(format!("@{}", krate.path("arguments").display())));
     assert_eq!(krate.execute(), ["hit"]);
-    // As `RUSTC_WRAPPER` is called: with the compiler as its first argument.
+    // `RUSTC_WRAPPER` is called with the compiler as its first argument.
     let mut wrapped = Command::new("sh");
     wrapped.args(["-c", "exec \"$@\"", "wrapper"]).arg(rustc().get_program()).args(krate.arguments("main.rs"));
     krate.compile(wrapped.current_dir("/").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME"));
     assert_eq!(krate.execute(), ["hit"]);
-    // In the folder of the root, by a path that is relative.
+    // The compiler runs in the folder of the root, which it is given by a relative path.
     let relative = krate.arguments("main.rs").into_iter().map(|argument| match argument.ends_with("main.rs") {
         true => "main.rs".to_owned(),
         false => argument,

@@ -6,14 +6,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A crate and the cache that its versions share.
+/// A crate in a folder, and the cache that its versions share.
 pub(super) struct Crate {
     pub(super) folder: TempDir,
     pub(super) cache: TempDir,
 }
 
 impl Crate {
-    /// Of these files, of which `main.rs` is the root.
+    /// A crate of these files; `main.rs` is its root.
     pub(super) fn of(files: &[(&str, &str)]) -> Self {
         let new = Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() };
         files.iter().for_each(|(name, text)| new.write(name, text));
@@ -32,13 +32,13 @@ impl Crate {
         self.write(name, &text.replace(from, to));
     }
 
-    /// Compiles the crate and runs it: what it prints.
+    /// Compiles the crate and runs it; returns what it prints.
     pub(super) fn run(&self, options: &[&str]) -> Vec<String> {
         self.compile(rustc().args(self.arguments("main.rs")).args(options));
         self.execute()
     }
 
-    /// Compiles `name.rs` to a library without a list of its sources: how the compiler is told of it.
+    /// Compiles `name.rs` to a library, without a list of its sources; returns the compiler's argument for it.
     pub(super) fn library(&self, name: &str) -> String {
         let library = self.path(&format!("lib{name}.rlib")).display().to_string();
         let mut compiler = rustc();
@@ -47,7 +47,7 @@ impl Crate {
         format!("--extern={name}={library}")
     }
 
-    /// The arguments of the compiler for that root.
+    /// The compiler's arguments for this root.
     pub(super) fn arguments(&self, root: &str) -> Vec<String> {
         let deps = std::env::current_exe().unwrap().parent().unwrap().to_owned();
         let root = if root == "-" { root.to_owned() } else { self.path(root).display().to_string() };
@@ -58,7 +58,7 @@ impl Crate {
         arguments
     }
 
-    /// Runs a compiler that has nothing to say.
+    /// Runs a compiler, which must not print anything.
     #[track_caller]
     pub(super) fn compile(&self, compiler: &mut Command) {
         let compiled = compiler.output().unwrap();
@@ -78,14 +78,14 @@ impl Crate {
     }
 }
 
-/// The compiler, as in any folder, and by no package.
+/// The compiler, as if it ran in any folder and for no package.
 pub(super) fn rustc() -> Command {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir("/").env_remove("CARGO_MANIFEST_DIR").env_remove("CARGO_PKG_NAME").env_remove("OUT_DIR");
     rustc
 }
 
-/// The library that this program was built with: the youngest.
+/// The library that this program was built with: the most recent one.
 fn library(deps: &Path) -> PathBuf {
     let files = fs::read_dir(deps).unwrap().map(|file| file.unwrap().path());
     let is_library = |path: &PathBuf| {

@@ -90,7 +90,7 @@ fn what_depends_names_needs_no_mark_in_its_crate() {
     let told = edited.run(&[]);
     assert_eq!(told[..5], ["new function"; 5]);
     assert!(told[5].contains("dsp::window: named in `depends(…)`"), "{}", told[5]);
-    // Found already, and not twice.
+    // `dsp::window` was found already, and isn't listed twice.
     assert_eq!(told[6].matches("dsp::window:").count(), 1, "{}", told[6]);
     assert_eq!(edited.run(&[])[..5], ["hit"; 5]);
     edited.edit("dsp.rs", "x * 2", "x * 3");
@@ -119,7 +119,7 @@ fn a_named_closure_finds_its_helpers() {
     let told = new().run(&[]);
     let parts = [
         "main::\"closure\": the function itself",
-        // `main` reaches it by way of `marked`.
+        // `main` reaches the struct through `marked`.
         "dsp::Filter: a type that what `main::\"closure\"` captures may have",
         "dsp::window: named by `main::\"closure\"`",
         "dsp::taps: named by `dsp::window`",

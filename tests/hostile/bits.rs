@@ -33,7 +33,7 @@ fn long(n: usize) -> String {
     "0123456789abcdef".repeat(n)
 }
 
-/// Larger than what is read rather than mapped.
+/// So large that it is mapped instead of read.
 const LARGE: usize = 200_000;
 
 #[cache]
@@ -66,7 +66,7 @@ impl Target {
         self.file.write_all_at(&[byte], at as u64).unwrap();
     }
 
-    /// Cuts it, or adds zeros.
+    /// Cuts the file, or appends zeros.
     fn resize(&self, len: usize) {
         self.file.set_len(len as u64).unwrap();
     }
@@ -81,7 +81,7 @@ impl Target {
     }
 }
 
-/// Open for writing whatever its mode is, which stays.
+/// Opens a file for writing whatever its mode is; the mode stays as it is.
 fn writable(path: &Path) -> File {
     let mode = fs::metadata(path).unwrap().permissions();
     fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -99,7 +99,7 @@ fn stored(compression: Compression, store: impl Fn(&Memory)) -> (TempDir, Vec<Ta
     (folder, targets)
 }
 
-/// Of `count` cases one of each `share`, by dice; all of them if `NDCACHE_EVERY` is set.
+/// Draws one case of each `share` from `count` cases; all of them if `NDCACHE_EVERY` is set.
 fn some(count: usize, share: usize) -> impl Iterator<Item = usize> {
     let share = if std::env::var_os("NDCACHE_EVERY").is_some() { 1 } else { share };
     let seed = seed();
@@ -123,7 +123,8 @@ enum Found {
     Never,
 }
 
-/// Looks at one bit and length of each `share`, of each file of the entry that `is_right` stores; it calls and compares.
+/// Tries one of each `share` bits and lengths of each file of the entry that `is_right` stores; `is_right` calls, and
+/// compares the value.
 fn attack(share: usize, compression: Compression, is_right: &dyn Fn(&Memory) -> bool) {
     let (folder, targets) = stored(compression, |memory| assert!(is_right(memory)));
     let cases = Cell::new(0);
@@ -142,10 +143,10 @@ fn attack(share: usize, compression: Compression, is_right: &dyn Fn(&Memory) -> 
             };
             assert!(right, "{case} {number} of {name}: {stats:?}");
         };
-        // Nothing of a value depends on the header of a plain array: the record says what it is.
+        // No value depends on the header of a plain array, since the record says what the array is.
         let of_a_bit = |bit| match name.rsplit('.').next() {
             Some("npy") if bit < 8 * HEADER => Found::Never,
-            // Deflate has bits without a meaning.
+            // Deflate streams have bits without a meaning.
             Some("gz") => Found::Perhaps,
             _ => Found::Always,
         };
@@ -186,7 +187,7 @@ fn each_bit_and_each_length_of_an_overflowed_entry_is_found() {
     attack(32, Compression::None, &|memory| memory.eval(long::call(4_100)) == right);
 }
 
-/// Few, because each is stored again.
+/// Only a few cases, because the entry is stored again in each.
 #[test]
 fn an_entry_with_a_changed_bit_or_length_is_replaced() {
     let right = plain::compute(400);
@@ -195,7 +196,7 @@ fn an_entry_with_a_changed_bit_or_length_is_replaced() {
     for (number, target) in targets.iter().enumerate() {
         let (bits, name) = (8 * target.bytes.len(), target.name());
         for case in some(bits + target.bytes.len(), 64) {
-            // Anew, because what stands there now is another file.
+            // The files are written anew, because the last case has replaced them.
             fs::remove_dir_all(shard).unwrap();
             fs::create_dir(shard).unwrap();
             for (other, whole) in targets.iter().enumerate() {
@@ -225,7 +226,8 @@ fn an_entry_with_a_changed_bit_or_length_is_replaced() {
     }
 }
 
-/// What is mapped is looked at as `VerifyPolicy` says: the default takes what was written since the last boot as it is.
+/// Mapped files are verified as `VerifyPolicy` says: by default, a file that was written since the last boot is
+/// trusted.
 #[test]
 fn a_flipped_bit_under_a_mapped_result_is_found_as_verify_says() {
     let right = mapped::compute(LARGE);

@@ -1,4 +1,4 @@
-//! What a call takes counts by its type where its value may not tell it.
+//! A call counts by the types of what it captures where the values may not tell them apart.
 
 use std::marker::PhantomData;
 
@@ -42,7 +42,8 @@ macro_rules! factors {
 
 factors! { Option Vec PhantomData }
 
-/// Asserts what two places give whose closures are written alike, each first once; returns how much was stored.
+/// Asserts that two places whose closures have the same text give their own values, whichever comes first; returns how
+/// many results were stored.
 fn check(place: fn(&Memory, bool) -> f64) -> usize {
     let mut stored = 0;
     for first in [true, false] {

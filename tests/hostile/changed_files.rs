@@ -49,7 +49,7 @@ fn nested(inputs: &Inputs) -> String {
     format!("{}: {}", inputs.name, tables.chain(mask).collect::<String>())
 }
 
-/// A file whose times are old enough that every change shows in them.
+/// Writes a file whose times are old enough that every later change shows in them.
 fn settled(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, text).unwrap();
@@ -58,7 +58,7 @@ fn settled(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// Ways to change a file, each once.
+/// Ways to change a file.
 type Change = fn(&Path);
 const CHANGES: [(&str, Change); 5] = [
     ("written", |path| fs::write(path, "new").unwrap()),
@@ -110,7 +110,7 @@ fn a_result_of_a_file_that_changed_meanwhile_is_returned_and_not_stored() {
     }
 }
 
-// There and back: by its content it is what it was, but not when the function read it.
+// The file changes and changes back: it has its old content again, but hadn't when the function read it.
 #[test]
 fn a_file_that_changed_and_changed_back_is_told_by_its_times() {
     let (folder, memory) = fresh();

@@ -7,7 +7,7 @@ use ndcache::{Memory, call};
 use super::identity::{Three, Two, branches, check};
 use crate::support::fresh;
 
-/// What stands in one place and not in another.
+/// Places for closures, which differ in what stands around them.
 trait Work {
     const K: f64;
 
@@ -154,7 +154,7 @@ fn two_places_of_one_function_that_write_a_named_closure_alike_share_it() {
 
 work! { Two 2.0, Three 3.0 }
 
-/// One place in the text, which the macro puts into both branches.
+/// A macro puts this one closure into both branches.
 fn sibling_closure(memory: &Memory, first: bool) -> f64 {
     let x = 1.0;
     branches!(first, |K| memory.eval(call!("sibling", |x| x * K)))
@@ -193,7 +193,7 @@ fn closures_of_one_macro(memory: &Memory, first: bool) -> f64 {
     if first { scaled!(2.0) } else { scaled!(3.0) }
 }
 
-/// Both closures are named by one literal.
+/// Both closures get their name from one literal.
 macro_rules! two_closures {
     ($memory:ident, $first:ident, $name:literal) => {{
         let x = 1.0;
@@ -231,7 +231,7 @@ fn closures_of_one_text_in_blocks_that_macros_make_share_nothing() {
     }
 }
 
-/// Makes one call of a closure that is written once.
+/// Calls one closure of the text once.
 macro_rules! doubled {
     ($memory:expr) => {{
         let x = 4.0;

@@ -10,7 +10,7 @@ use ndcache::{Call, Memory, cache, call, code};
 
 use crate::support::fresh;
 
-/// Whether what is written down of a call's code names a fact.
+/// Whether the record of a call's code names a fact.
 fn counts<A, R>(call: Call<A, R>, fact: &str) -> bool {
     let (folder, memory) = fresh();
     memory.eval(call);

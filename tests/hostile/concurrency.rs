@@ -169,7 +169,7 @@ fn a_clear_beside_puts_is_no_fault_and_leaves_no_half_entry() {
         for k in 0..rounds(3_000) {
             failed.extend(memory.try_eval(ramp::call(3_000, k)).err().map(|error| error.to_string()));
             if let Reason::Damaged(why) = memory.explain(&ramp::call(3_000, k)).reason() {
-                // Seen twice: not a clear that is just between a record and its array.
+                // It has to be seen twice: a concurrent `clear` may just be between a record and its array.
                 if memory.explain(&ramp::call(3_000, k)).reason() == Reason::Damaged(why.clone()) {
                     half.push(why);
                 }
@@ -195,7 +195,7 @@ fn digests_of_mapped_arrays_are_never_those_of_earlier_ones() {
                     let k = (round * 7 + seed) % 8;
                     let mapped = Mapped1::from(ramp::compute(512, k));
                     assert_eq!(mapped.digest(), plain[k as usize]);
-                    // An array of other content where the last one was.
+                    // Most arrays are dropped here, so that the next one, of other content, may get their memory.
                     if round % 3 == 0 {
                         kept.push(mapped.clone());
                     }
@@ -365,7 +365,7 @@ fn two_hundred_cached_calls_inside_each_other_fit_the_stack_of_a_thread() {
     assert_eq!(thread.join().unwrap(), 200);
 }
 
-/// What happens in Python's `multiprocessing`: a thread computes while another forks.
+/// Python's `multiprocessing` does this: one thread computes while another forks.
 #[test]
 fn a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     const NAME: &str = "hostile::concurrency::a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have";
@@ -377,10 +377,10 @@ fn a_forked_child_does_not_wait_for_a_thread_that_it_does_not_have() {
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::open(folder).unwrap();
         let other = memory.clone();
-        // Ends without a result: nothing will be stored.
+        // The process ends before the function does, so that nothing is stored.
         thread::spawn(move || other.eval(slow::call(3_600_000)));
         thread::sleep(Duration::from_millis(200));
-        // No lock that it takes was held by another thread, each of which has been asleep for long.
+        // The child takes no lock that another thread held: they all have been asleep for long.
         std::process::exit(in_a_fork(|| memory.eval(slow::call(0)) == 4));
     }
     let folder = tempfile::tempdir().unwrap();
@@ -393,7 +393,7 @@ fn a_forked_child_hashes_without_the_threads_of_its_parent() {
     const NAME: &str = "hostile::concurrency::a_forked_child_hashes_without_the_threads_of_its_parent";
     if in_child(NAME, "PART").is_some() {
         let bytes = Arc::new(Array1::from_shape_fn(32 << 20, |i| (i % 251) as u8));
-        // From now on there are threads that help.
+        // From here on the process has helper threads.
         let expected = digest(&*bytes);
         let fork = || in_a_fork(|| (0..3).all(|_| digest(&*bytes) == expected));
         let rested = fork();
@@ -427,7 +427,7 @@ fn many_twos(n: usize) -> Array1<u8> {
     Array1::from_elem(n, 2)
 }
 
-// A thread hashes, stores and reads what is large while it holds what every worker of rayon waits for.
+// A thread hashes, stores and reads large arrays while it holds a lock that every worker of rayon waits for.
 #[test]
 fn a_pool_whose_workers_wait_for_the_caller_does_not_hold_it_up() {
     const NAME: &str = "hostile::concurrency::a_pool_whose_workers_wait_for_the_caller_does_not_hold_it_up";

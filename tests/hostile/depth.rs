@@ -13,7 +13,7 @@ use crate::support::{fresh, warnings};
 /// More nodes than any stack has room for.
 const LONG: u64 = 1_000_000;
 
-/// A list that is dropped without recursion; that is its author's business.
+/// A list whose author has written a destructor without recursion.
 macro_rules! list {
     ($name:ident, $($derive:ident),*) => {
         #[derive(Clone, Debug, PartialEq, $($derive),*)]
@@ -103,7 +103,7 @@ fn chain(chain: &Chain) -> u64 {
     chain.len()
 }
 
-/// Calls twice; says how often it was a hit, and what was told.
+/// Calls twice; returns the number of hits, and the warnings.
 fn twice(memory: &Memory, call: impl Fn() -> u64, expected: u64) -> (u64, Vec<String>) {
     let before = memory.stats().hits();
     let told = warnings(|| assert_eq!([call(), call()], [expected; 2]));
@@ -130,7 +130,7 @@ fn an_argument_that_is_nested_too_deep_bypasses_the_cache_and_says_why() {
     }
     assert!(memory.explain(&hashed::call(&long)).to_string().contains("nested deeper than 128 levels"));
     assert!(!memory.contains(&by_serde::call(&serde)));
-    // Its destructor is recursive, and would exhaust the stack.
+    // The destructor of `links` is recursive, and would exhaust the stack.
     std::mem::forget(links);
 }
 
@@ -166,7 +166,7 @@ fn a_tree_through_any_container_ends() {
     assert_ne!(digest(&tree), digest(&tree));
 }
 
-/// Its own implementation, without a `begin` and an `end`; and by serde a newtype of nothing but `Some`s.
+/// Implements `ContentHash` by hand, without `begin` and `end`; for serde it is a newtype of nothing but `Some`s.
 struct Bare(Option<Box<Bare>>);
 
 impl ContentHash for Bare {
@@ -295,7 +295,7 @@ enum Tangled {
     Named { by: BTreeMap<String, Tangled> },
 }
 
-/// The same, known to serde alone.
+/// An enum that refers to itself in the same ways, and is known to serde alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum ByName {
     End,
@@ -309,7 +309,7 @@ enum ByName {
 #[derive(Clone, Debug, PartialEq, ContentHash, Payload)]
 struct Links(Option<Box<Links>>);
 
-/// The same by serde.
+/// A newtype of nothing but an `Option` of itself, known to serde alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct SerdeLinks(Option<Box<SerdeLinks>>);
 
@@ -332,7 +332,7 @@ fn serde_links(len: u64) -> SerdeLinks {
     (0..len).fold(SerdeLinks(None), |links, _| SerdeLinks(Some(Box::new(links))))
 }
 
-/// Its destructor would exhaust the stack.
+/// Leaks a value whose destructor would exhaust the stack.
 fn forget<T>(value: T) -> u64 {
     std::mem::forget(value);
     1

@@ -1,4 +1,4 @@
-//! What can't be read for want of a descriptor or of a permission isn't damaged.
+//! An entry that can't be read for want of a descriptor or of a permission isn't taken for damaged.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -42,13 +42,13 @@ fn an_entry_is_unreadable_and_not_damaged_when_no_descriptor_is_left() {
     let writer = open();
     writer.eval(ramp::call(50_000));
     writer.eval(ramp::call(10));
-    // Its value lies in a file of its own.
+    // The value of this entry lies in a file of its own.
     writer.eval(text::call(200_000));
     let target = NpyFile::new(folder.join("a.npy"));
     writer.make(ramp::call(70), &target).unwrap();
     let memory = open();
     let mut taken: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-    // None is left; then one, which the record takes, and the array has none.
+    // First no descriptor is left; then one, which the record takes, so that none is left for the array.
     for spare in 0..3 {
         let unreadable = |reason: Reason| match reason {
             Reason::Unreadable(what) => assert!(what.contains("Too many open files"), "{what}"),

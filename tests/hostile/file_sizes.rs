@@ -14,7 +14,7 @@ use ndcache::{cache, zeros};
 
 use crate::support::{child, in_child};
 
-/// More than the limit of the child.
+/// The length of an array that takes more bytes than the child's limit.
 const LARGE: usize = 100_000;
 
 #[cache]
@@ -80,13 +80,13 @@ fn build_steps_give_an_error_that_names_the_target() {
         let path = old("a.txt");
         check(replace_file(&path, |file| file.write_all(&[7; LARGE])), &path, "old");
         check(replace_file(&path, |file| write!(file, "{}", "1".repeat(LARGE))), &path, "old");
-        // By one byte, and only when what is buffered is written at last.
+        // The limit is exceeded by one byte, which is only written when the buffer is flushed at the end.
         check(replace_file(&path, |file| file.write_all(&[7; (64 << 10) + 1])), &path, "old");
         let far = |file: &mut io::BufWriter<_>| file.seek(SeekFrom::Start(1 << 40)).and_then(|_| file.write_all(b"x"));
         check(replace_file(&path, far), &path, "old");
         replace_file(&path, |file| file.write_all(&[7; 64 << 10])).unwrap();
     }
-    // Nothing is left behind, and what is small enough is made.
+    // No temporary file is left behind, and a small target can be made.
     let names = fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
     assert!(names.into_iter().all(|name| !name.ends_with(".tmp")));
     assert_eq!(memory.make(text::call(9), MsgpackFile::new(folder.join("small"))).unwrap(), "xxxxxxxxx");
@@ -120,7 +120,7 @@ fn results_are_returned_and_counted_as_faults() {
     }
 }
 
-// Lines of `verbose` that would end the program are lost, as all that can't be printed.
+// Lines of `verbose` that would end the program are left out, as are all that can't be printed.
 #[test]
 fn nothing_is_printed_past_the_limit() {
     let Some(folder) = limited("hostile::file_sizes::nothing_is_printed_past_the_limit") else { return };

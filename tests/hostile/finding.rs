@@ -77,7 +77,7 @@ fn wide(n: u64, memory: &Memory) -> u64 {
     })
 }
 
-/// The keys that had their turn are known to one thread: on others each has one again, and the cost is exponential.
+/// Each thread knew only its own turns: on other threads each key had another turn, and the cost was exponential.
 #[test]
 fn inside_a_recheck_each_key_has_one_turn_on_whichever_threads() {
     let folder = tempfile::tempdir().unwrap();
@@ -100,7 +100,7 @@ fn total(x: &ArrayRef1<f64>) -> f64 {
     x.sum()
 }
 
-/// The argument was looked up by a digest that only a record vouches for; its bytes are damaged, the function is pure.
+/// The argument was looked up by a digest that only a record states; its bytes are damaged, and the function is pure.
 #[test]
 fn a_damaged_argument_is_not_told_as_an_impure_function() {
     let (folder, memory) = fresh();
@@ -151,7 +151,7 @@ fn a_file_is_never_remembered_with_the_digest_of_another() {
     const FILES: usize = 2000;
     let shm = std::path::Path::new("/dev/shm");
     let dir = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
-    // Of one length, and all but their last bytes are a hole.
+    // All files have the same length, and all but their last bytes are a hole.
     let write = |path: &std::path::Path, side: &str| {
         let mut file = File::create(path).unwrap();
         file.seek(SeekFrom::Start((1 << 20) - 1)).unwrap();
@@ -277,7 +277,7 @@ fn what_was_cut_off_is_not_above() {
     for n in 0..70 {
         arrays.push(memory.eval(step::call(&arrays[n])));
     }
-    // `step` 70 is one below the root, and 7 is 64 below it.
+    // `step` 70 is one level below the root, and `step` 7 is 64 levels below it by way of `step` 70.
     let text = memory.lineage(&join::call(&arrays[70], &arrays[7])).unwrap();
     assert!(text.is_none(), "not stored yet");
     memory.eval(join::call(&arrays[70], &arrays[7]));
@@ -388,7 +388,7 @@ fn a_compression_that_panics_costs_no_result() {
     assert!(value.is_ok(), "an hour's work is lost for an option");
 }
 
-/// The settings of a memory of mode `Off` are those of another builder.
+/// The settings of a memory of mode `Off` were those of another builder.
 #[test]
 fn the_settings_of_a_memory_that_is_off_are_those_of_its_builder() {
     let folder = tempfile::tempdir().unwrap();

@@ -62,7 +62,7 @@ fn open(folder: &Path) -> Memory {
     Memory::builder(folder).limits(limits).evict(EvictPolicy::LeastRecentlyUsed).recheck(0.2).open().unwrap()
 }
 
-/// Another number each time, in every process.
+/// Returns a number that no other call returns, in any process.
 fn next() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     (u64::from(std::process::id()) << 32) + NEXT.fetch_add(1, Ordering::Relaxed)
@@ -107,7 +107,7 @@ fn a_forked_child_waits_for_no_lock_that_another_thread_held() {
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let folder = Path::new(&folder);
         let codes = forked(folder, 100, |memory| {
-            // Its grandchild has threads of no parent either.
+            // The grandchild's parent has no other threads either.
             everything(memory, folder) && everything(memory, folder) && in_a_fork(|| everything(memory, folder)) == 0
         });
         std::process::exit(codes.into_iter().max().unwrap());
@@ -136,7 +136,7 @@ fn a_forked_child_has_threads_that_share_its_locks() {
     assert_eq!(output.status.code(), Some(0), "3: it hangs; {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Leaves a line behind for each computation.
+/// Appends a line to `notes` for each computation.
 #[cfg(target_os = "linux")]
 #[cache]
 fn told(notes: &str, n: u64) -> u64 {
@@ -228,7 +228,7 @@ fn a_child_in_another_namespace_is_another_process_though_it_has_its_parents_id(
             let memory = Memory::open(&folder).unwrap();
             assert_eq!(std::process::id(), 1);
             let other = memory.clone();
-            // Ends without a result: nothing will be stored.
+            // The process ends before the function does, so that nothing is stored.
             thread::spawn(move || other.eval(slow::call(3_600_000)));
             thread::sleep(Duration::from_millis(200));
             separate() && in_a_fork(|| std::process::id() == 1 && memory.eval(slow::call(0)) == 4) == 0

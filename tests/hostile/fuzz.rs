@@ -1,4 +1,4 @@
-//! Entries whose files hold anything: what is loaded is right, or a miss.
+//! Entries whose files hold any bytes: whatever is loaded is right, or the call misses.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +11,10 @@ use ndcache::{Compression, Memory, Mode, cache};
 use crate::support::fuzz::fuzz;
 use crate::support::{files, sealed};
 
-/// Bytes of a record's trailer.
+/// The length of a record's trailer, in bytes.
 const TRAILER: usize = 16;
 
-/// Some 4 KiB: a record and a file for the array.
+/// A record and an array file of together some 4 KiB.
 #[cache]
 fn small(n: usize) -> (String, Array1<f64>, Vec<Option<u64>>) {
     ("text".repeat(20), Array1::from_shape_fn(n, |i| i as f64), vec![Some(n as u64), None, Some(7)])
@@ -26,10 +26,11 @@ fn long(n: usize) -> String {
     "0123456789abcdef".repeat(n)
 }
 
-/// Before the bytes of an input: the number of their file, and whether a record gets a trailer that fits.
+/// A bit of the byte before each input, whose other bits are the number of the file: whether a record gets a trailer
+/// that fits.
 const SEALED: u8 = 0x80;
 
-/// Plain, compressed, and in an overflow.
+/// The entries are plain, compressed, and with an overflow.
 #[test]
 fn any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value() {
     const NAME: &str = "hostile::fuzz::any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value";
@@ -61,12 +62,12 @@ fn any_bytes_in_place_of_a_file_are_a_miss_or_the_right_value() {
         let (path, right) = &files[usize::from(tag & !SEALED) % files.len()];
         let forged = tag & SEALED != 0 && is_record(path);
         rewrite(path, &if forged { sealed(bytes.to_vec()) } else { bytes.to_vec() });
-        // One that remembers nothing.
+        // This memory remembers no entry.
         let memory = Memory::builder(folder.path()).mode(Mode::ReadOnly).open().unwrap();
         for n in [400, 401] {
             for reason in [memory.explain(&small::call(n)).reason(), memory.explain(&long::call(20 * n)).reason()] {
                 if let Reason::Damaged(what) | Reason::Newer(what) = reason {
-                    // A forged record may name a file that there isn't.
+                    // A forged record may name a file that doesn't exist.
                     let name = path.file_name().unwrap().to_str().unwrap();
                     assert!(what.contains(if forged { "`" } else { name }), "{what}");
                 }

@@ -52,7 +52,7 @@ fn a_folder_that_begins_with_a_tilde_is_in_the_home_folder() {
         assert_eq!(located(literal), current.join(literal.trim_start_matches("./")), "{literal}");
     }
     assert!(current.join("~/x/CACHEDIR.TAG").exists());
-    // Without a home there is an error that says what to do, and no folder.
+    // Without a home folder there is an error that says what to do, and no folder is made.
     if std::env::var_os("AGAIN").is_none() {
         let again = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "hostile::home::an_unknown_home_folder_is_an_error", "--nocapture"])

@@ -46,7 +46,7 @@ fn an_argument_that_begins_its_hasher_anew_hides_none_before_it() {
     }
 }
 
-// The same, and the function with them: one function's hit is another one's entry.
+// The hasher lost the function, too: the hit of one function was the entry of another.
 #[test]
 fn an_argument_that_begins_its_hasher_anew_does_not_hide_the_function() {
     let (_folder, memory) = fresh();
@@ -113,12 +113,12 @@ fn a_call_that_changed_after_a_question_spoils_no_later_call() {
     let call = doubled::call(&dial);
     assert!(memory.contains(&call));
     dial.0.set(50);
-    // What this one returns is under "What it doesn't see".
+    // What this call returns isn't promised: see "What it doesn't see" in `docs/guarantees.md`.
     let _ = memory.eval(call);
     assert_eq!(memory.eval(doubled::call(&Dial(Cell::new(50)))), 100);
 }
 
-/// Another value at each computation, and in each process.
+/// Returns another value at each computation, in any process.
 #[cache]
 fn unique(n: u64) -> u64 {
     static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -173,7 +173,7 @@ fn a_replaced_entry_is_seen_within_a_second_whatever_the_file_systems_clock() {
     for _ in 0..3 {
         assert_eq!(memory.eval(unique::call(7)), old);
     }
-    // Another memory stands for another process: it shares no table.
+    // Another memory of the folder shares no table with the first, as if it were in another process.
     assert!(other.remove(&unique::call(7)).unwrap());
     let new = other.eval(unique::call(7));
     assert_ne!(new, old);
@@ -233,7 +233,7 @@ fn a_table_of_records_with_many_arguments_stays_within_its_bound() {
     assert!(grown < 2 * (8 << 20), "{} MiB", grown >> 20);
 }
 
-// Held: what a refresh returned is what every later call of every thread returns, or something newer.
+// Holds already: every later call on any thread returns what a refresh has returned, or something newer.
 #[test]
 fn no_thread_goes_back_behind_a_refresh() {
     let (_folder, memory) = fresh();

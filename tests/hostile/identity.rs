@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::dynamic_types::{Shape, area};
 use crate::support::fresh;
 
-/// Asserts that each of these comes first once, and that every value is that of the plain expression; returns how many
-/// were stored.
+/// Asserts that every value is that of the plain expression, whichever case comes first; returns how many results were
+/// stored.
 pub(super) fn check(cases: &[(&dyn Fn(&Memory) -> f64, f64)]) -> usize {
     let mut stored = 0;
     for first in 0..cases.len() {

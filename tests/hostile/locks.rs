@@ -1,4 +1,4 @@
-//! The file of locks, and what somebody may do to it who must not write into the folder.
+//! The file of locks, and what users may do to it who mustn't write into the folder.
 
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -23,7 +23,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Permissions and, where they go with a group, its number.
+/// The permissions of the file of locks.
 fn mode(folder: &Path) -> u32 {
     fs::metadata(folder.join("locks")).unwrap().mode() & 0o7777
 }
@@ -146,7 +146,7 @@ fn another_user_cannot_lock_and_a_file_that_let_him_is_mended() {
         let refused = Reader::start(NAME, folder.path(), command, Some(user));
         assert!(refused.1.starts_with("can't open"), "{}", refused.1);
     }
-    // As earlier versions made it; who has opened it then has a descriptor still.
+    // Earlier versions made the file with this mode; a process that has opened it since still has a descriptor.
     set_mode(&folder.path().join("locks"), 0o644);
     let reader = Reader::start(NAME, folder.path(), "open file", Some(user));
     assert_eq!(reader.1, "locked");

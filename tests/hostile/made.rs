@@ -127,7 +127,7 @@ fn methods_of_types_that_one_macro_implements_have_keys_of_their_own() {
     check([(&|m| m.eval(Two::times_call(1)), 2), (&|m| m.eval(Three::times_call(1)), 3)]);
 }
 
-/// A function, what it calls, and the module around both.
+/// Makes a module with a function and what it calls.
 macro_rules! module {
     ($name:ident $k:literal) => {
         mod $name {
@@ -145,7 +145,7 @@ macro_rules! module {
 module!(two 2);
 module!(three 3);
 
-/// Makes a macro, which makes the function.
+/// Makes a macro, which in turn makes the function.
 macro_rules! nested {
     ($module:ident $make:ident $k:literal) => {
         mod $module {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::fresh;
 
-/// The strides of what is in C order, whatever it was.
+/// serde restores the array in C order, whatever its order was.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 struct Coefficients {
     coef: Array2<f64>,
@@ -72,7 +72,7 @@ impl<T: Strides> Strides for HashMap<u8, T> {
     }
 }
 
-/// The first call in each mode, and the next one.
+/// Asserts that the first call has the same strides in each mode, and the next call, too.
 fn agree<A, R: Strides>(call: impl Fn() -> ndcache::Call<A, R>) {
     let (folder, memory) = fresh();
     let at = |mode: Mode| Memory::builder(folder.path()).mode(mode).open().unwrap();

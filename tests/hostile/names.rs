@@ -1,4 +1,5 @@
-//! Any text in every place where something is named: it works, or is an error that names it, and stays in its folder.
+//! Any text in every place where something is named: it works, or it is an error that names the text, and all files
+//! stay in their folder.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -61,7 +62,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A folder with one inside, in which everything has to stay.
+/// A folder inside of another one, in which everything has to stay.
 fn inside() -> (TempDir, std::path::PathBuf) {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("a/b");
@@ -82,7 +83,7 @@ proptest! {
     fn any_text_is_the_path_of_a_cache_or_an_error_that_names_it(text in text()) {
         let (_outer, folder) = inside();
         let path = folder.join(text.trim_start_matches('/'));
-        // Up to `_outer`, and no further.
+        // So many `..` lead up to `_outer`, and no further.
         prop_assume!(text.matches("..").count() <= 2);
         match Memory::builder(&path).inline(0).open() {
             Ok(memory) => {
@@ -159,7 +160,7 @@ proptest! {
     }
 }
 
-/// Names that stand in the code.
+/// Names that are written in attributes.
 #[test]
 fn functions_of_any_name_have_folders_below_that_of_functions() {
     #[cache(name = "..")]

@@ -68,7 +68,7 @@ fn another_owner_is_trusted_and_a_file_that_he_may_write_to_is_copied() {
         assert_eq!(copied(folder.path()), Some("mode"), "{mode:o}");
         assert_eq!(fs::metadata(array).unwrap().mode() & 0o777, mode, "another's file is left as it is");
     }
-    // One's own gets its mode back, after its bytes were verified.
+    // The user's own file gets its mode back once its bytes are verified.
     chown(array, Some(0), Some(0)).unwrap();
     assert_eq!(copied(folder.path()), None);
     assert_eq!(fs::metadata(array).unwrap().mode() & 0o777, 0o444);
@@ -81,7 +81,7 @@ fn no_umask_makes_folders_that_anyone_may_write_to_below_one_that_is_not() {
     if let Some(folder) = in_child(NAME, "NDCACHE_TEST_FOLDER") {
         rustix::process::umask(Bits::empty());
         let memory = Memory::open(folder).unwrap();
-        // The later ones find the function's folder, and make but a shard.
+        // The later calls find the function's folder, and make only a shard.
         for n in N..N + 4 {
             assert_eq!(memory.eval(ramp::call(n)), ramp::compute(n));
         }

@@ -16,7 +16,7 @@ use rustix::fs::{CWD, FileType, Mode as Bits, makedev, mknodat};
 
 use crate::support::{files, warnings};
 
-/// How long a case may take; some ten milliseconds are usual.
+/// How long a case may take; usually it takes some ten milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[cache]
@@ -35,15 +35,15 @@ fn long(n: usize) -> String {
 
 const LONG: usize = 5_000;
 
-/// What stands at a path instead of what belongs there.
+/// A thing that stands at a path in place of the right one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Thing {
-    /// To what belongs there, moved outside.
+    /// A link to the right thing, which was moved outside.
     LinkToTheRight,
     LinkToAFile,
     LinkToAFolder,
     LinkToNothing,
-    /// Another name of what belongs there.
+    /// Another name of the right file.
     SameFile,
     /// Another name of a file outside.
     OtherFile,
@@ -149,7 +149,7 @@ impl Ground {
         ]
     }
 
-    /// `false` where that can't be: a second name of a folder, a device without the right to make one.
+    /// Returns `false` where that isn't possible: a second name of a folder, or a device without the right to make one.
     fn plant(&self, thing: Thing, path: &Path) -> bool {
         let right = self.path("outside/right");
         if path.exists() {
@@ -205,7 +205,7 @@ impl Ground {
         found
     }
 
-    /// So that stamps and sweeps would have a reason.
+    /// Makes all files outside so old that stamps and sweeps would have a reason to change them.
     fn set_back(&self) {
         let long_ago = SystemTime::now() - Duration::from_secs(3 * 24 * 3600);
         for path in self.outside(false).into_keys().filter(|path| path.is_file()) {
@@ -282,7 +282,7 @@ fn use_all(ground: &Ground) -> Vec<String> {
     told
 }
 
-/// Whether it is used at that place, and can't be what belongs there.
+/// Whether the cache uses that place, and the thing can't be right there.
 fn is_refused(thing: Thing, what: &str) -> bool {
     let unused = [
         "tag",
@@ -299,14 +299,14 @@ fn is_refused(thing: Thing, what: &str) -> bool {
         "pin",
     ];
     let is_file = matches!(thing, SameFile | OtherFile | Empty | Unreadable);
-    // In a listing a FIFO in a folder's place is passed over, and the root may be a link.
+    // A listing passes over a FIFO in a folder's place, and the root may be a link.
     let passed_over =
         what == "another shard" && !matches!(thing, LinkToTheRight | LinkToAFile | LinkToAFolder | LinkToNothing);
     let root = what == "root" && matches!(thing, LinkToTheRight | LinkToAFolder);
     !unused.contains(&what) && !is_file && thing != Folder && !passed_over && !root
 }
 
-/// What is told of one thing at one place.
+/// Tries one thing at one place; returns the messages, or `None` if it can't stand there.
 fn attempt(thing: Thing, place: usize) -> Option<Vec<String>> {
     let ground = Ground::new();
     let (what, path) = ground.places().swap_remove(place);
@@ -330,7 +330,7 @@ fn attempt(thing: Thing, place: usize) -> Option<Vec<String>> {
     let below = path.strip_prefix(root).map_or(whole.clone(), |below| format!("`{}", below.display()));
     let named = told.iter().any(|line| line.contains(&whole) || line.contains(&below));
     assert!(named || told.is_empty() && !is_refused(thing, what), "{what}: {thing:?}: {told:?}");
-    // What was cleared away is stored again; a folder with somebody's new file in it stays.
+    // A thing that was removed is stored again; a folder with somebody's new file in it stays.
     if what != "root" && what != "locks" && thing != Folder {
         let memory = ground.memory().unwrap();
         assert_eq!(

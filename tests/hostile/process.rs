@@ -1,4 +1,4 @@
-//! What a library does to the process it lives in: nothing that the plain function wouldn't, and nothing that it needs.
+//! A library must do nothing to its process that the plain function wouldn't do, and must need nothing from it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,7 +51,7 @@ fn each(n: u64) -> Array1<u8> {
     Array1::from_elem(20_000, n as u8)
 }
 
-/// Each of these runs by itself on as many threads as it gets.
+/// Runs operations that take several threads if the process may have them.
 fn everything(folder: &Path) {
     let memory = Memory::open(folder).unwrap();
     let sum = loaded::compute(LARGE).sum();
@@ -74,7 +74,7 @@ fn everything(folder: &Path) {
     memory.clear().unwrap();
 }
 
-/// A folder is kept within its limits.
+/// Stores more than a folder's limits allow.
 fn limited(folder: &Path) {
     let folder = folder.join("limited");
     let limit = 400_000;
@@ -153,7 +153,7 @@ fn no_thread_begins_before_it_is_used() {
     memory.eval(loaded::call(1000));
     drop(memory.entries());
     assert_eq!(threads(), before, "for what is small");
-    // One thread for each 2 MiB, from 4 MiB on.
+    // A digest takes one thread for each 2 MiB, from 4 MiB on.
     let _ = digest(&vec![0_u8; 5 << 20]);
     assert_eq!(threads(), before + 1, "for what two do");
     let _ = digest(&vec![0_u8; 40 << 20]);
@@ -164,7 +164,8 @@ fn no_thread_begins_before_it_is_used() {
 /// which signals they block.
 fn process() -> BTreeMap<String, String> {
     let mut seen = BTreeMap::new();
-    // Of this thread: the first one may be starting another, and block signals meanwhile.
+    // The status is that of this thread: the process's first thread may be starting another one, and block signals
+    // meanwhile.
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
     let kept = ["Umask:", "SigBlk:", "SigIgn:", "SigCgt:", "NoNewPrivs:", "Seccomp:", "Groups:", "Uid:", "CapEff:"];
     for line in status.lines().filter(|line| kept.iter().any(|kept| line.starts_with(kept))) {
@@ -196,7 +197,7 @@ fn every_thread_blocks(signals: &str) -> bool {
     })
 }
 
-/// What is open, and not closed in a program that this one becomes.
+/// The descriptors that a program started by `exec` would inherit from this process.
 fn descriptors() -> Vec<String> {
     let mut open = Vec::new();
     for item in fs::read_dir("/proc/self/fd").unwrap() {

@@ -42,7 +42,7 @@ fn filled(n: usize) -> Mapped1<f64> {
     x.into()
 }
 
-/// How often the functions of this thread run meanwhile.
+/// Runs `body`; returns how often functions of this thread ran meanwhile.
 fn runs<T>(body: impl FnOnce() -> T) -> (T, usize) {
     let before = RUNS.get();
     let value = body();
@@ -94,7 +94,7 @@ fn what_was_removed_is_computed_and_stored_again() {
     memory.eval(ramp::call(50_000));
     memory.eval(ramp::call(50_000));
     rm(&path);
-    // What is remembered is good for a second.
+    // Entries that are remembered are trusted for a second.
     thread::sleep(Duration::from_millis(1100));
     stores(&memory, &path, 50_000);
 }
@@ -203,7 +203,7 @@ fn what_stands_in_its_place_is_opened_or_left_alone() {
     let (folder, path, memory) = opened();
     let other = folder.path().join("other");
     stores(&Memory::open(&other).unwrap(), &other, 1000);
-    // Another cache, by its name or by a link.
+    // Another cache takes its place, by its name or by a link.
     rm(&path);
     fs::rename(&other, &path).unwrap();
     assert_eq!(runs(|| memory.eval(ramp::call(1000))).1, 0);
@@ -211,7 +211,7 @@ fn what_stands_in_its_place_is_opened_or_left_alone() {
     std::os::unix::fs::symlink(&other, &path).unwrap();
     Memory::open(&other).unwrap();
     stores(&memory, &other, 1001);
-    // The link alone: the folder that is open has its name still.
+    // Only the link goes: the folder that is open keeps its name.
     rm(&path);
     stores(&memory, &other, 1002);
     assert!(!path.exists());
@@ -259,7 +259,7 @@ fn looking_at_a_removed_folder_finds_nothing_and_makes_none() {
         memory.clear().unwrap();
     }
     assert!(!path.exists());
-    // Another process has made it meanwhile.
+    // Another process has made the folder meanwhile.
     let other = Memory::open(&path).unwrap();
     other.eval(ramp::call(11));
     assert!(memory.contains(&ramp::call(11)));
@@ -301,7 +301,8 @@ fn threads_compute_one_key_once_whoever_opens_the_folder_anew() {
     }
 
     let (_folder, path, memory) = opened();
-    // One is at it when the folder goes; others come later, some by a memory that was opened on the new one.
+    // One thread computes when the folder is removed; others come later, some of them by a memory that was opened on
+    // the new folder.
     *FOLDER.lock().unwrap() = Some(path.clone());
     thread::scope(|scope| {
         scope.spawn(|| memory.eval(slow::call(1)));

@@ -88,7 +88,7 @@ struct Named {
     n_iter: u64,
 }
 
-/// Neither `PartialEq` nor `Debug` shows anything of it.
+/// Neither `PartialEq` nor `Debug` shows its content.
 #[derive(Serialize, Deserialize)]
 struct Opaque {
     score: f64,
@@ -249,7 +249,7 @@ fn what_can_not_be_compared_agrees_on_the_first_call_and_later() {
     assert!(stored);
 }
 
-/// Nothing of it has to be dropped.
+/// A type without a destructor.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug)]
 struct Fixed(
     f64,
@@ -327,7 +327,7 @@ fn a_comparison_that_panics_costs_no_result() {
     assert!(!memory.contains(&sore::call()));
 }
 
-/// As those of many a crate for fast hashing: without a seed.
+/// A hasher without a seed, as many crates for fast hashing have.
 type Seedless = BuildHasherDefault<DefaultHasher>;
 
 type Table = HashMap<(i64, String), HashSet<u64, Seedless>, Seedless>;

@@ -31,7 +31,7 @@ impl Client {
     }
 }
 
-/// A value of which nothing can be hashed, and which says so too loudly.
+/// A value that refuses to be hashed, with an error that contains the value.
 struct Loud(&'static str);
 
 impl Serialize for Loud {
@@ -113,7 +113,7 @@ fn a_secret_counts_and_is_told_nowhere() {
         assert!(!bytes_tell(&bytes), "{path}");
     }
     assert!(all.keys().any(|path| path.contains("fetch(url=a,token=(secret),n=3)-")), "{all:?}");
-    // Read again by a process that knows the secret, and one that doesn't.
+    // Two processes look the entry up: one that knows the secret, and one that doesn't.
     let memory = Memory::builder(&folder).mode(Mode::ReadOnly).open().unwrap();
     assert!(memory.contains(&fetch::call("a", SECRET, 3)));
     assert!(!memory.contains(&fetch::call("a", "guess", 3)));

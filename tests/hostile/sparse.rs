@@ -21,7 +21,7 @@ fn zeros(n: usize) -> Array1<f64> {
     Array1::zeros(n)
 }
 
-/// The child computes little, so that what it reads is seen.
+/// In the child, so that its memory is taken by reading and not by computing.
 static SMALL: AtomicBool = AtomicBool::new(false);
 
 #[cache]
@@ -151,7 +151,7 @@ fn what_overflows_from_elsewhere_is_found_to_be_of_holes_in_constant_memory() {
     }
 }
 
-// Held: nothing is refused for its blocks, as some file systems report few for good files.
+// Holds already: no file is refused for its few blocks, as some file systems report few for good files.
 #[test]
 fn files_of_holes_that_hold_what_was_stored_are_hits() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +174,7 @@ fn files_of_holes_that_hold_what_was_stored_are_hits() {
     fs::write(&dense, fs::read(&array).unwrap()).unwrap();
     let [sparse, dense] = [&array, &dense].map(|path| digest(&FileContent::open(path).unwrap()));
     assert_eq!(sparse, dense);
-    // Of other content it is damage, whichever way it is read.
+    // Where the content is another one it is damaged, whichever way it is read.
     memory.eval(ones::call(n));
     hollow(&memory.entry(&ones::call(n)).unwrap().unwrap().files()[0], 4096);
     let other = Memory::builder(folder.path().join("cache")).open().unwrap();

@@ -34,7 +34,7 @@ fn a_recheck_of_a_staged_result_writes_no_file() {
     assert!(!IN_A_FILE.get(), "rechecked");
 }
 
-// Held: whoever comes first takes the file over, the others copy, and each entry is right.
+// Holds already: the first thread takes the file over, the others copy it, and each entry is right.
 #[test]
 fn threads_that_store_one_staged_array_at_once_each_store_it_whole() {
     #[cache(ignore(x))]
@@ -72,7 +72,7 @@ fn threads_that_store_one_staged_array_at_once_each_store_it_whole() {
     assert_eq!(memory.stats().faults(), 0);
 }
 
-// Held: a file that is swept while it is filled, as it is after a day, costs a copy.
+// Holds already: a file that is swept while it is filled, as it is after a day, costs a copy.
 #[test]
 fn an_array_that_is_swept_while_it_is_filled_is_stored_all_the_same() {
     #[cache]

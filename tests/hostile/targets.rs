@@ -14,7 +14,7 @@ use ndcache::{Memory, cache};
 
 use crate::support::{child, files, fresh, in_child};
 
-/// Goes elsewhere for odd numbers, as another thread of the program might.
+/// Changes the working directory for odd numbers, as another thread of the program might.
 #[cache]
 fn wandering(n: usize, to: &str) -> Array1<f64> {
     if n % 2 == 1 {
@@ -44,7 +44,7 @@ fn a_relative_target_is_one_file_whatever_becomes_of_the_current_folder() {
     assert_eq!(make(3), array![3.0, 3.0, 3.0], "the target that was made, or made again");
 }
 
-// What follows the value is refused only if it is a value, too.
+// Bytes that follow the value were refused only if they were a value themselves.
 #[test]
 fn bytes_that_follow_a_value_are_damage_whatever_they_are() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn bytes_that_follow_a_value_are_damage_whatever_they_are() {
     }
 }
 
-/// Saves as its author likes.
+/// A persister with a `save` of any kind.
 struct Odd<'a> {
     path: std::path::PathBuf,
     save: &'a (dyn Fn(&u64) -> ndcache::Result<()> + Sync),
@@ -86,7 +86,7 @@ fn same(n: u64) -> u64 {
     n
 }
 
-// Held: a panic after the file was replaced leaves nobody waiting, and the next call makes it again.
+// Holds already: a panic after the file was replaced leaves no call waiting, and the next call makes the target again.
 #[test]
 fn a_persister_that_panics_after_saving_costs_no_later_call() {
     let (folder, memory) = fresh();
@@ -136,7 +136,7 @@ fn of_two_caches_that_make_one_target_each_knows_its_own() {
     let (_other_folder, other) = fresh();
     let path = folder.path().join("a.txt");
     let whole = |n: &u64| ndcache::make::replace_file(&path, |file| write!(file, "{n}"));
-    // Between its rename and its digest.
+    // The other memory makes its target between this one's rename and digest.
     let late = |n: &u64| {
         whole(n)?;
         other.make(same::call(8), Odd { path: path.clone(), save: &whole }).map(drop)
@@ -145,7 +145,8 @@ fn of_two_caches_that_make_one_target_each_knows_its_own() {
     assert_eq!(memory.make(same::call(7), Odd { path: path.clone(), save: &whole }).unwrap(), 7);
 }
 
-// Held: a slot's record with any bytes changed and its trailer mended is read or refused, and no wrong value comes of it.
+// Holds already: a slot's record with any bytes changed and its trailer mended is read or refused, and never gives a
+// wrong value.
 #[test]
 fn forged_slots_make_again_or_are_right() {
     let (folder, memory) = fresh();
@@ -237,7 +238,7 @@ fn number(path: &Path) -> u64 {
     fs::read_to_string(path).unwrap().parse().unwrap()
 }
 
-// Another process replaces it: once, or as often as it is saved.
+// Another process replaces the target before it is loaded: once, or each time that it is saved.
 #[test]
 fn a_target_that_is_replaced_before_it_is_loaded_is_saved_again_or_an_error() {
     let (folder, memory) = fresh();
@@ -278,7 +279,7 @@ fn a_target_that_is_replaced_while_it_is_loaded_is_looked_at_again() {
         number(&path)
     };
     assert_eq!(make(&load), 7);
-    // The hit's load saw the other's file, so the step was made again.
+    // The hit's load saw the other memory's file, so the step was made again.
     assert_eq!((memory.stats().hits(), memory.stats().misses(), number(&path)), (0, 2, 7));
 }
 
@@ -313,7 +314,7 @@ fn a_persister_whose_path_changes_half_way_is_an_error() {
     assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "what was there");
 }
 
-// Held: a header of any bytes is read or refused.
+// Holds already: a header of any bytes is read or refused.
 #[cfg(feature = "nifti")]
 #[test]
 fn volumes_of_random_headers_are_read_or_refused() {

@@ -97,7 +97,7 @@ fn a_value_of_any_type_is_a_tree() {
         Ok((Fit { weights: Array1::zeros(n), names: vec!["ä".to_owned()], best: Some(7) }, array![1, 2]))
     }
     let (_folder, memory) = fresh();
-    // Small, so that both arrays are inside; and large, so that one is in a file.
+    // First both arrays are small and inside the record, then one is large and in a file.
     for (n, weights, other) in [(3, 0, 1), (1000, 0, 1)] {
         memory.eval(fit::call(n)).unwrap();
         let entry = memory.entry(&fit::call(n)).unwrap().unwrap();

@@ -69,7 +69,7 @@ fn an_entry_from_elsewhere_hits_as_its_own() {
             );
             assert_eq!(here.value().unwrap(), entry.value().unwrap());
             assert_eq!(here.verify().unwrap(), here.bytes());
-            // Once more: it stays.
+            // Publishing once more changes nothing.
             let before = snapshot(other_folder.path());
             assert!(!publish(&other, &packed).unwrap().is_new);
             assert_eq!(snapshot(other_folder.path()), before);
@@ -124,7 +124,7 @@ fn what_is_not_as_its_record_says_is_refused_and_nothing_published() {
             refused(&(bad, packed.1.clone()), ErrorKind::Damaged, "record `from elsewhere`");
         }
     }
-    // It is taken as it was.
+    // The unchanged entries are accepted.
     assert!(publish(&other, &plain).unwrap().is_new && publish(&other, &long_entry).unwrap().is_new);
 }
 
@@ -149,7 +149,7 @@ fn no_name_of_a_record_leads_anywhere() {
         });
         match published {
             Err(error) => assert_eq!((error.kind(), asked.len()), (ErrorKind::Damaged, 0), "{error}"),
-            // A plain name, which is replaced like any other.
+            // This name is plain, and so is replaced like any other.
             Ok(published) => {
                 assert!(evil == "..", "{evil}");
                 let entry = other.entry_by_id(published.key).unwrap().unwrap();
@@ -174,7 +174,7 @@ fn what_is_staged_is_published_later_or_leaves_nothing() {
     assert!(!other.contains(&ramp::call(5000)));
     drop(staged);
     assert_eq!(stored(other_folder.path()), Vec::<String>::new());
-    // Somebody else is first: theirs stays.
+    // Of two that publish the same entry, the first one's stays.
     let (first, second) = (stage(), stage());
     assert!(first.publish().unwrap().is_new);
     assert_eq!(stored(other_folder.path()).len(), 3, "a record, and two arrays");

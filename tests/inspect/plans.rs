@@ -88,7 +88,7 @@ proptest! {
             match what {
                 0 => continue,
                 1 => {
-                    // Another process, which has not hit it before, uses it.
+                    // Another memory, which hasn't hit it before, uses it.
                     Memory::open(folder.path()).unwrap().eval(bytes::call(10 * at));
                 }
                 2 => drop(memory.refresh(bytes::call(10 * at))),
@@ -103,7 +103,7 @@ proptest! {
             kept += 1;
             expected.insert(stored[at]);
         }
-        // What came after the plan is in it no more than what was there and isn't.
+        // An entry that is stored after the plan isn't in it.
         expected.insert(store(&memory, 8888, 5));
         let done = memory.execute(&plan).unwrap();
         prop_assert_eq!((done.kept, done.gone), (kept, gone));
@@ -191,9 +191,10 @@ fn without_limits_only_what_no_entry_needs_is_in_a_plan() {
     let plan = memory.plan_reduce(Limits::default()).unwrap();
     assert_eq!(snapshot(folder.path()), before);
     let reasons: Vec<_> = plan.entries().map(|entry| entry.reason()).collect();
-    // The array of a damaged record may be another's, and what a newer version needs isn't known.
+    // The array of a damaged record may be another entry's, and nobody knows which files a newer version's record
+    // needs.
     assert_eq!((reasons, plan.garbage()), (vec![PlanReason::Damaged], Evicted { items: 3, bytes: 5 + 5 + 3 }));
-    // One of them is written to, and one gets its record, before somebody says yes.
+    // One garbage file is written to, and another gets a record, before the plan is executed.
     fs::write(&slot, b"1234").unwrap();
     let done = memory.execute(&plan).unwrap();
     assert_eq!((done.removed, done.kept), (Evicted { items: 1, bytes: 8 + 5 + 5 }, 0));
@@ -211,7 +212,7 @@ fn without_limits_only_what_no_entry_needs_is_in_a_plan() {
         assert_eq!(path.exists(), stays, "{}", path.display());
     }
     assert!(entry.path().exists() && entry.files()[0].exists());
-    // Above a limit newer entries stay, and damage goes first.
+    // Above a limit the newer entries stay, and damaged ones go first.
     let plan = memory.plan_reduce(Limits::default().items(2)).unwrap();
     assert_eq!(plan.entries().map(|entry| entry.reason()).collect::<Vec<_>>(), [PlanReason::Damaged]);
     let plan = memory.plan_reduce(Limits::default().items(0)).unwrap();
@@ -287,7 +288,7 @@ fn entries_of_older_code_are_superseded_unless_they_were_used_since() {
     assert_eq!(plan.len(), 3);
     assert!(plan.entries().all(|entry| entry.reason() == PlanReason::Superseded));
     assert_eq!(memory.plan_superseded(Duration::from_secs(15 * 3600)).unwrap().len(), 2);
-    // A union takes each once.
+    // A union has each entry once.
     let both = memory.plan_reduce(Limits::default().age(Duration::from_secs(25 * 3600))).unwrap().union(plan);
     assert_eq!((both.len(), both.spared()), (3, 1));
     let limits = |stored: Evicted| {

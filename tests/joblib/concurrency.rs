@@ -57,7 +57,7 @@ fn processes_that_store_one_result_at_once_all_read_it_whole() {
     if let Some(folder) = in_child(NAME, "FOLDER") {
         let memory = Memory::open(folder).unwrap();
         for round in 0..20 {
-            // Replaced under the other's eyes, and read in each way.
+            // One process replaces the entry while the other reads it, in each way.
             let value = if round % 2 == 0 { memory.refresh(table::call(300)) } else { memory.eval(table::call(300)) };
             assert_eq!(value, table::compute(300));
             assert_eq!(memory.mmap(table::call(300)), table::compute(300));

@@ -12,7 +12,7 @@ use crate::support::fresh;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// About a kilobyte in an entry.
+/// A result that takes about a kilobyte.
 #[cache]
 fn kilobyte(n: u64) -> Array1<u64> {
     Array1::from_elem(64, n)

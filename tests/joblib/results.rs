@@ -79,7 +79,7 @@ fn a_reference_counts_the_same_after_it_was_written_and_read() {
     let shelved = memory.shelve(ones::call(9)).unwrap();
     let received: Shelved<ndarray::Array1<f64>> =
         serde_json::from_str(&serde_json::to_string(&shelved).unwrap()).unwrap();
-    // It was only told its digest, and verifies it in the memory that is at hand.
+    // The reference was received with its digest, and verifies it in the current memory.
     assert_eq!(memory.with(|| digest(&received)), digest(&shelved));
     assert_eq!(digest(&shelved), digest(&ones::compute(9)));
 }

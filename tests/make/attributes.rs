@@ -120,7 +120,7 @@ fn links_lead_to_the_old_file_or_are_replaced() {
     assert_eq!(fs::read_to_string(at("hard")).unwrap(), "old");
     assert!(fs::symlink_metadata(at("soft")).unwrap().is_file());
     assert_eq!([at("a"), at("soft"), at("hard")].map(|path| mode(&path)), [0o600; 3]);
-    // A step refuses a link as it did.
+    // A step still refuses a link.
     symlink("hard", at("link")).unwrap();
     let memory = Memory::open(at("cache")).unwrap();
     let error = memory.make(ramp::call(3), MsgpackFile::new(at("link"))).unwrap_err();

@@ -68,7 +68,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Of the last call: which it was, and the bytes that it left.
+/// The last call, and the bytes that it left.
 type Made = Option<((bool, u8), Vec<u8>)>;
 
 fn make<A>(memory: &Memory, call: Call<A, Array1<u8>>, path: &Path, mapped: bool) -> (Array1<u8>, usize) {
@@ -147,7 +147,7 @@ proptest! {
     }
 }
 
-/// The same where times and inode tell, and nothing is read: the file is old enough then.
+/// An old file is recognised by its times and inode, without being read.
 #[test]
 fn a_settled_target_is_told_by_its_times_and_an_edit_of_any_kind_is_seen() {
     let workshop = Workshop::new();
@@ -161,7 +161,7 @@ fn a_settled_target_is_told_by_its_times_and_an_edit_of_any_kind_is_seen() {
     let settled = slot();
     assert_ne!(young, settled, "read once more, and remembered as it looks now");
     assert_eq!((make(), slot() == settled), (0, true));
-    // The same length, and the time set back: only the change time tells.
+    // The length stays and the time is set back: only the change time shows the edit.
     let before = fs::metadata(&path).unwrap().modified().unwrap();
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

@@ -107,7 +107,7 @@ fn a_value_that_the_format_can_not_hold_is_an_error_and_leaves_the_old_target() 
     let workshop = Workshop::new();
     let target = MsgpackFile::new(workshop.path("a.msgpack"));
     assert_eq!(workshop.memory.make(keys::call(false), &target).unwrap(), [None]);
-    // Not told apart by the format, on the first call as on later ones.
+    // The format writes `Some(None)` as `None`, which the first call returns as later ones do.
     assert_eq!(workshop.memory.make(keys::call(true), &target).unwrap(), [None]);
     assert_eq!(workshop.memory.make(keys::call(true), &target).unwrap(), [None]);
     assert_eq!(runs(), 2);
@@ -202,7 +202,7 @@ fn what_a_persister_of_ones_own_left_half_written_is_made_again() {
     assert_eq!((make(3).unwrap(), runs()), (1, 3));
 }
 
-/// Numbers with some digits.
+/// A persister that saves a number with some digits.
 struct Digits(PathBuf, usize);
 
 impl Persister<f64> for Digits {
@@ -250,10 +250,10 @@ fn a_target_in_another_format_is_made_again() {
     let digits = |digits| workshop.memory.make(third::call(), &Digits(path.clone(), digits)).unwrap();
     assert_eq!((digits(1), digits(1), runs()), ("0.3".to_owned(), "0.3".to_owned(), 1));
     assert_eq!((digits(6), runs()), ("0.333333".to_owned(), 2));
-    // Without a word of its own a format is its type.
+    // A persister without a `format` of its own has the name of its type for one.
     let words = || workshop.memory.make(third::call(), Words(path.clone())).unwrap();
     assert_eq!((words(), words(), runs()), ("more".to_owned(), "more".to_owned(), 3));
-    // One that says whether it can load what is there needs none.
+    // A persister that checks whether it can load a file needs none.
     let number = MsgpackFile::new(&path);
     assert_eq!(workshop.memory.make(third::call(), &number).unwrap(), 1.0 / 3.0);
 }
@@ -352,7 +352,7 @@ fn a_mapped_target_has_no_write_permission_and_keeps_its_bytes_when_it_is_replac
     let second = make(2.0);
     assert_eq!((first[99], second[99]), (99.0, 198.0));
     assert_eq!(workshop.memory.stats().copies(), 0);
-    // Its digest is its bytes', so that it counts as the array in memory.
+    // Its digest is that of its bytes, so it counts like the same array in memory.
     assert_eq!(second.digest(), ndcache::digest(&second.to_owned()));
 }
 

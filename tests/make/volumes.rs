@@ -17,10 +17,10 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
 #[derive(Serialize)]
 struct Expected {
     file: PathBuf,
-    /// Of the voxels as they are meant: scaling applied.
+    /// The dtype of the voxels after scaling.
     descr: &'static str,
     shape: Vec<usize>,
-    /// The bytes, the first axis fastest.
+    /// The bytes, with the first axis varying fastest.
     hex: String,
     affine: [[f64; 4]; 4],
     steps: Vec<f64>,
@@ -89,7 +89,7 @@ fn nibabel_reads_what_steps_have_made_with_the_same_voxels_and_affine() {
     check(&python, workshop.folder.path(), &expected);
 }
 
-/// Headers that say something odd of the grid, as far as both read them.
+/// Headers with odd grids, as far as nibabel and this crate both read them.
 #[test]
 fn nibabel_makes_the_same_of_odd_headers() {
     let Some(python) = nibabel() else { return };

@@ -23,7 +23,7 @@ const FOLDERS: [&str; 12] = [
     "examples",
 ];
 
-/// Folders of what isn't the project's own code: programs that tests compile, and what builds leave.
+/// Folders whose code isn't the project's own: programs that tests compile, and what builds leave.
 const LEFT_OUT: [&str; 6] = ["callers", "ui", "included", "target", "snapshots", "__pycache__"];
 
 const HEAD: &str = "\
@@ -90,7 +90,7 @@ fn gather(folder: &Path, all: &mut BTreeMap<String, Vec<String>>) {
     }
 }
 
-/// `None` if it holds no code, or a module's own tests, which stand beside it.
+/// The line of a file; `None` if it has no code, or holds a module's own tests, which the module's line stands for.
 fn line_of(path: &Path, name: &str) -> Option<String> {
     let is_rust = name.ends_with(".rs");
     if !(is_rust || name.ends_with(".py")) || name == "tests.rs" {
@@ -117,7 +117,7 @@ fn head_of_python(text: &str) -> String {
     lines.join(" ")
 }
 
-/// Up to its end, without the marks of links.
+/// The text up to the end of its first sentence, without the marks of links.
 fn first_sentence(head: &str) -> String {
     let mut sentence = String::new();
     for word in head.split(' ') {

@@ -1,4 +1,4 @@
-//! Every store does what tiers ask of a place.
+//! Every store does what tiers need.
 
 use std::time::Duration;
 
@@ -41,13 +41,13 @@ fn conforms_but_for_readers_of_what_is_replaced(kind: Kind) {
     }
 }
 
-/// It answers 500 at times.
+/// Moto answers 500 at times.
 #[test]
 fn moto_conforms_but_for_readers_of_what_is_replaced() {
     conforms_but_for_readers_of_what_is_replaced(Kind::Moto);
 }
 
-/// It writes into the file that others read.
+/// It writes into the file that others are reading.
 #[test]
 fn s3rver_conforms_but_for_readers_of_what_is_replaced() {
     conforms_but_for_readers_of_what_is_replaced(Kind::S3rver);
@@ -68,7 +68,7 @@ fn a_folder_and_the_memory_of_this_process_conform_by_their_urls() {
     conformance(&ObjectStore::new("memory:///a").unwrap()).unwrap();
 }
 
-/// What puts in parts, and lists more than a page.
+/// Objects are put in several parts, and listings have several pages.
 #[test]
 fn objects_of_many_parts_and_folders_of_many_objects_come_back() {
     for kind in [Kind::Ministack, Kind::Azurite, Kind::Nginx] {
@@ -138,7 +138,7 @@ fn of_many_that_put_what_is_not_there_one_wins_where_the_server_can_tell() {
     }
 }
 
-/// A body that is longer than memory should hold isn't held there.
+/// A body may be longer than memory can hold.
 #[test]
 fn a_body_is_read_in_parts() {
     struct Counted(std::sync::atomic::AtomicUsize);

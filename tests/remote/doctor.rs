@@ -1,4 +1,4 @@
-//! What the doctor sees that answers and is no tier, with its cause and what helps.
+//! The doctor recognises places that answer and can't be tiers, and says the cause and the remedy.
 
 use ndcache::Memory;
 use ndcache::tier::{Access, ObjectStore, Share, Tier, TierProbe, Trouble};
@@ -31,14 +31,14 @@ fn s3(port: u16) -> ObjectStore {
     ObjectStore::with("s3://bucket/a", options).unwrap()
 }
 
-/// The last step, which has failed.
+/// The last step of a probe, which has failed, and its cause.
 fn failed(probe: &TierProbe) -> (&'static str, Trouble) {
     assert!(!probe.is_fine(), "{probe:?}");
     let step = probe.steps.last().unwrap();
     (step.name, step.trouble.clone().unwrap())
 }
 
-/// Before a server that has objects and lists none, and refuses what is put.
+/// Answers like a server that has objects, lists none, and refuses what is put.
 fn refusing(request: &Request) -> Action {
     match request.method.as_str() {
         "GET" if request.path.contains("list-type") => {
@@ -93,7 +93,7 @@ fn a_port_that_refuses_is_told() {
     assert!(trouble.remedy.contains("`AWS_ENDPOINT_URL_S3`"), "{trouble}");
 }
 
-/// It said nothing but that one is left.
+/// It used to say only that one result is left.
 #[test]
 fn what_can_not_be_sent_says_why() {
     #[ndcache::cache]

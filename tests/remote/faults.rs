@@ -1,4 +1,4 @@
-//! What a server or a network does wrong is told by its class, in time, and is no wrong object that calls itself whole.
+//! Faults of a server or a network are told by their class, in time, and no part of an object is taken for the whole.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -207,7 +207,7 @@ fn a_redirection_of_a_server_of_http_is_followed_a_few_times() {
     assert!(round.seen().len() <= 5, "{}", round.seen().len());
 }
 
-/// A bucket that is missing isn't an object that is missing.
+/// An object that is missing and a bucket that is missing are different faults.
 #[test]
 fn a_missing_bucket_is_no_place() {
     for kind in [Kind::Ministack, Kind::Moto, Kind::S3rver, Kind::Azurite] {
@@ -221,7 +221,7 @@ fn a_missing_bucket_is_no_place() {
     }
 }
 
-/// What says nothing but "not found" may mean the bucket: one object of it is listed, once.
+/// A "not found" without a code may mean the bucket, so one object of the bucket is listed, once.
 #[test]
 fn a_not_found_that_says_no_more_is_looked_into_once() {
     let Some(server) = Server::of(Kind::Moto) else { return };
@@ -258,13 +258,13 @@ fn a_miss_and_a_small_hit_are_one_request_each_on_one_connection() {
             assert!(put.is_ok(), "{kind:?}: {put:?}");
             assert_eq!(proxy.methods(), asked, "{kind:?}");
         }
-        // One for all, but where a server has ended it because the machine paused.
+        // One connection serves all requests, except where a server has closed it because the machine paused.
         let connections = proxy.connections.load(Ordering::SeqCst);
         assert!(connections <= 3, "{kind:?}: {connections} connections for 12 requests");
     }
 }
 
-/// Where conditions aren't known, what is put is there all the same.
+/// On a server that doesn't know conditions, objects are put without one.
 #[test]
 fn a_server_that_refuses_conditions_is_asked_without() {
     let Some(server) = Server::of(Kind::Moto) else { return };
@@ -297,7 +297,7 @@ fn a_fault_of_one_request_is_none_of_the_next() {
     }
 }
 
-/// An upload that is cut is none.
+/// After an upload that is cut off, the old object is still there.
 #[test]
 fn an_object_is_put_whole_or_not_at_all_when_the_connection_breaks() {
     for kind in [Kind::Moto, Kind::Azurite, Kind::Nginx] {

@@ -21,7 +21,7 @@ static COMPUTED: AtomicU64 = AtomicU64::new(0);
 #[cache]
 fn painted(seed: u32, len: usize) -> Array1<f64> {
     COMPUTED.fetch_add(1, Ordering::SeqCst);
-    // Those of the tests that do much at once.
+    // The computations of tests that do much at once take longer.
     let is_slow = (200..1000).contains(&seed);
     thread::sleep(Duration::from_millis(if is_slow { 2000 } else { 400 }));
     expected(seed, len)
@@ -47,7 +47,7 @@ impl Machine {
         Self { _folder: folder, memory }
     }
 
-    /// The result, which is right, and whether it came from somewhere.
+    /// Asserts that the result is right; returns whether it was fetched or stored here.
     fn get(&self, seed: u32, len: usize) -> bool {
         let before = self.memory.stats().misses();
         assert!(self.memory.eval(painted::call(seed, len)) == expected(seed, len), "a wrong value");
@@ -103,7 +103,7 @@ fn whatever_goes_wrong_the_result_is_right_and_soon_there() {
     thread::scope(|scope| {
         for (at, fault) in faults.iter().enumerate() {
             scope.spawn(move || {
-                // The record, the array, or all of them.
+                // The fault hits the record, the array, or all requests.
                 for which in [Some(0), Some(1), None] {
                     let done = fault.clone();
                     let act = move |_: &_, n| if which.is_none_or(|at| at == n) { done.clone() } else { Action::Pass };
@@ -165,10 +165,10 @@ fn one_fault_while_sending(server: &Server, seed: u32, fault: &Action) {
     is_over.store(true, Ordering::SeqCst);
     let Machine { _folder: folder, memory } = first;
     drop(memory);
-    // As another process of the machine, which a refusal doesn't hold.
+    // A new memory stands for another process of the machine, which doesn't wait after a refusal.
     let again = Machine::at(folder, server.store_behind(proxy.port, &below), Access::ReadWrite);
     again.send();
-    // A put that was said to be done and wasn't is found by whoever needs it.
+    // A put that was wrongly said to be done is noticed by the machine that needs the result.
     let second = Machine::with(server.store_behind(proxy.port, &below), Access::ReadWrite);
     second.get(seed, 20_000);
     second.send();
@@ -212,7 +212,7 @@ fn a_tier_that_is_only_read_is_only_asked_for_what_is_there() {
     assert!(!asked.is_empty() && asked.split(' ').all(|method| method == "GET"), "{asked}");
 }
 
-/// In a process of its own, with a URL in its environment.
+/// Runs itself in a process with a URL in its environment.
 #[test]
 fn the_environment_names_object_stores() {
     const CHILD: &str = "NDCACHE_REMOTE_ENVIRONMENT";

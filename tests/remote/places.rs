@@ -141,7 +141,7 @@ fn credentials_are_asked_for_when_there_are_none() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
-/// Who can't give them is no one: the store isn't asked without.
+/// Without credentials, the store isn't asked at all.
 #[test]
 fn without_credentials_access_is_denied_and_nothing_is_sent() {
     let Some(server) = Server::of(Kind::Moto) else { return };

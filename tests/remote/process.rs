@@ -157,7 +157,7 @@ fn machines_in_two_networks_share_what_they_compute() {
         let number = said.split("computed ").nth(1).and_then(|rest| rest.lines().next()?.parse::<u64>().ok());
         computed += number.unwrap_or_else(|| panic!("{said}"));
     }
-    // Each key once or twice: what both needed at one time, both have computed.
+    // Each key was computed once, or twice if both machines needed it at one time.
     assert!((200..400).contains(&computed), "{computed} computations of 200 keys");
 }
 
@@ -204,7 +204,7 @@ impl Networks {
 
 impl Drop for Networks {
     fn drop(&mut self) {
-        // Links go with them.
+        // The links between the namespaces go with them.
         for name in &self.names {
             let _ = run(&format!("ip netns del {name}"));
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    /// With its first line.
+    /// The head, including the request's first line.
     pub(crate) head: String,
     body: Vec<u8>,
 }
@@ -42,7 +42,7 @@ pub(crate) enum Action {
     Endless(&'static str),
     /// An error whose body doesn't end.
     EndlessError,
-    /// A part that is shorter than it says.
+    /// A part of the object that is shorter than the answer says.
     Short,
     /// The whole object, whichever part was asked for.
     NoRanges,

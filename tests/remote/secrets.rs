@@ -136,7 +136,7 @@ fn a_memory_with_secrets_tells_them_to_its_store_alone() {
     };
     for status in [403, 500] {
         let folder = tempfile::tempdir().unwrap();
-        // Nobody is behind it.
+        // No server is behind the proxy.
         let proxy = Proxy::before(free_port(), move |_, _| Action::Echo(status));
         let options = [("endpoint", format!("http://127.0.0.1:{}", proxy.port)), ("allow_http", "true".to_owned())];
         let memory = open(folder.path(), ObjectStore::with("s3://ndc/memory", options).unwrap());
@@ -215,7 +215,7 @@ fn child() {
         for store in &stores {
             tell(&mut told, store);
         }
-        // They were sent, where they are sent as they are.
+        // Secrets were sent, in those headers that hold them unchanged.
         if matches!(action, Action::Pass) {
             let heads = |proxy: &Proxy| proxy.seen().iter().map(|request| request.head.clone()).collect::<String>();
             assert!(heads(&moto).contains(&secret("token")) && heads(&azurite).contains(&secret("sig")));

@@ -25,21 +25,21 @@ pub(crate) enum Kind {
     Azurite,
     Nginx,
     Rclone,
-    /// Nginx with a certificate that nobody knows.
+    /// Nginx with a certificate whose authority nobody knows.
     Encrypted,
 }
 
-/// A server, which ends with this process.
+/// A server, which ends when this process does.
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) port: u16,
-    /// What it stores, where that is files.
+    /// The folder of what it stores, if it stores files.
     pub(crate) folder: PathBuf,
     child: Child,
 }
 
 impl Server {
-    /// The one of its kind, or `None` where there is none, which is a failure if `CI` is set.
+    /// The shared server of a kind; `None` if this machine hasn't one, which is a failure if `CI` is set.
     pub(crate) fn of(kind: Kind) -> Option<&'static Self> {
         static ALL: [OnceLock<Result<Server, String>>; 7] = [const { OnceLock::new() }; 7];
         match ALL[kind as usize].get_or_init(|| Self::begin(kind)) {
@@ -52,10 +52,10 @@ impl Server {
         }
     }
 
-    /// A new one of its kind, with nothing in it.
+    /// Begins a new, empty server of a kind.
     pub(crate) fn begin(kind: Kind) -> Result<Self, String> {
         let mut last = String::new();
-        // Another program may take the port between.
+        // Another program may take the port in between.
         for _ in 0..3 {
             match Self::begin_at(kind, free_port()) {
                 Err(why) => last = why,
@@ -101,7 +101,7 @@ impl Server {
         if made.is_some_and(|status| status < 300) { Ok(()) } else { Err(format!("it makes no bucket: {made:?}")) }
     }
 
-    /// Ends it before this process does.
+    /// Ends the server before this process ends.
     pub(crate) fn end(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();

@@ -49,7 +49,7 @@ fn a_full_disk_makes_staged_arrays_in_memory() {
     });
     assert_eq!(warned.len(), 1, "told once: {warned:?}");
     assert!(files(small.path(), ".npy").is_empty() && files(small.path(), ".record").is_empty());
-    // One that has room alone is a file, and one beside it isn't.
+    // There is room for one array in a file, and not for a second one beside it.
     #[cache]
     fn two(n: usize) -> (Mapped1<f64>, bool, bool) {
         let (a, b) = (filled(n), filled(n));
@@ -134,7 +134,7 @@ fn set_back(path: &Path, age: Duration) {
     fs::File::open(path).unwrap().set_modified(then).unwrap();
 }
 
-/// Of a process that was killed, and of an array that was forgotten.
+/// Files are left by a process that was killed, and by an array that was forgotten.
 #[test]
 fn a_killed_process_leaves_garbage_that_is_swept_after_a_day() {
     const NAME: &str = "staged::faults::a_killed_process_leaves_garbage_that_is_swept_after_a_day";

@@ -39,7 +39,7 @@ pub(crate) enum Kind {
 pub(crate) struct Maker<'a> {
     pub(crate) tally: &'a Tally,
     pub(crate) generation: u64,
-    /// Whether it did.
+    /// Set when the function was computed.
     pub(crate) computed: &'a Cell<bool>,
 }
 
@@ -68,7 +68,7 @@ fn made(kind: Kind, key: u64, maker: Maker<'_>) -> u64 {
     number(kind, key, maker.generation)
 }
 
-/// What all elements of such a value are.
+/// The number that all elements of such a value are.
 pub(crate) fn number(kind: Kind, key: u64, generation: u64) -> u64 {
     (kind as u64 + 1) << 56 | key << GENERATION | generation & ((1 << GENERATION) - 1)
 }
@@ -109,7 +109,7 @@ fn slice(array: &ArrayRef1<u64>) -> Result<&[u64], String> {
     array.as_slice().ok_or_else(|| "an array isn't contiguous".to_owned())
 }
 
-/// What a judge that sees nothing would let pass.
+/// Checks that the judges see wrong and torn values.
 pub(crate) fn control() {
     let key = 7;
     let whole = |key| vec![number(Kind::Field, key, 5); LARGE];

@@ -21,7 +21,7 @@ pub(crate) fn check(folder: &Path) -> Result<u64, String> {
         return Err(format!("at the end, {}: {problem}", path.display()));
     }
     println!("{:<32} {:>9}", "files that no entry names", report.orphans);
-    // Whoever was killed has written its lines whole or not at all, beside all others.
+    // A process that was killed has written its lines completely or not at all, beside those of all others.
     let history = memory.history(None).map_err(|error| error.to_string())?;
     if history.unread() > 0 {
         return Err(format!("{} lines of the log don't read", history.unread()));
@@ -37,7 +37,7 @@ pub(crate) fn check(folder: &Path) -> Result<u64, String> {
     if let Some((path, problem)) = report.problems.first() {
         return Err(format!("a day later, {}: {problem}", path.display()));
     }
-    // `verify` may overlook what the sweep overlooks.
+    // The files are counted again, because `verify` may overlook the same ones as the sweep.
     let mut named = BTreeSet::new();
     for entry in memory.entries() {
         let entry = entry.map_err(|error| error.to_string())?;
@@ -53,7 +53,7 @@ pub(crate) fn check(folder: &Path) -> Result<u64, String> {
 
 /// The file that says what the code of a record's entry is made of, whether it is there or not.
 fn code_of(record: &Path) -> Result<PathBuf, String> {
-    // The field's name, and the head of 16 bytes.
+    // The name of the field `code`, and the MessagePack head of 16 bytes.
     const FIELD: &[u8] = b"\xa4code\xc4\x10";
     let bytes = fs::read(record).map_err(|error| format!("{}: {error}", record.display()))?;
     let after = bytes.windows(FIELD.len()).position(|window| window == FIELD).map(|at| &bytes[at + FIELD.len()..]);

@@ -15,7 +15,7 @@ use crate::work::Dice;
 pub(crate) const CACHE: &str = "cache";
 pub(crate) const COUNTS: &str = "counts";
 
-/// Between two kills.
+/// The time between two kills.
 const BETWEEN_KILLS: Duration = Duration::from_millis(50);
 
 /// How much less often the evictor is killed than each of the others.
@@ -32,9 +32,9 @@ const SHOWN: usize = 20;
 
 pub(crate) struct Plan {
     pub(crate) processes: u64,
-    /// In each of them.
+    /// The number of threads in each process.
     pub(crate) threads: u64,
-    /// Of each function.
+    /// The number of keys of each function.
     pub(crate) keys: u64,
     pub(crate) least: Duration,
     /// How many operations there are before the test ends.
@@ -101,10 +101,11 @@ fn run(plan: &Plan, place: &Path, tally: &Tally, seed: u64) -> u64 {
     while begin.elapsed() < plan.least || seen < plan.operations {
         next = next.max(Instant::now() - BETWEEN_KILLS) + BETWEEN_KILLS;
         thread::sleep(next.saturating_duration_since(Instant::now()));
-        // The evictor less often than others: whatever there is may have gone in the round that is lost.
+        // The evictor is killed less often than the others: in a round that it doesn't finish, each entry may have
+        // gone.
         let number = (dice.below(EVICTOR * plan.processes + 1)).div_ceil(EVICTOR);
         let child = &mut children[number as usize];
-        // One that has ended by itself isn't killed any more.
+        // A process that has ended by itself isn't killed by this, and its status says so.
         child.kill().expect("a child");
         let status = child.wait().expect("a child");
         kills += 1;

@@ -13,13 +13,13 @@ pub(crate) enum Count {
     Edit,
     Remove,
     Evict,
-    /// Those of the last two that ended.
+    /// Removals and evictions that came to their end.
     Removals,
     Evictions,
-    /// Entries that they took away.
+    /// Entries that these took away.
     Removed,
     Evicted,
-    /// Edits that found their entry evicted, which is an error of theirs.
+    /// Edits that failed because their entry had been evicted.
     Vanished,
     /// Runs of the cached functions, and those after which the process lived until its result was stored.
     Computed,

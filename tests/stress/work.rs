@@ -14,7 +14,7 @@ use crate::cells::{self, Kind, Maker, field, pair, tower};
 use crate::drive::{CACHE, COUNTS};
 use crate::tally::{Count, Tally};
 
-/// Between two rounds of an evictor.
+/// The pause between two rounds of an evictor.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Knuth's generator, MMIX.
@@ -42,7 +42,7 @@ struct Worker<'a> {
 pub(crate) fn work(place: &Path, seed: u64, threads: u64, keys: u64) -> ExitCode {
     let tally = Tally::open(&place.join(COUNTS));
     let Some(memory) = open(place, seed, &tally) else { return ExitCode::FAILURE };
-    // Those of two processes that a seed starts are far apart.
+    // The generations of two processes with consecutive seeds are far apart.
     let generation = AtomicU64::new(seed << 20);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -136,7 +136,7 @@ impl Worker<'_> {
             Kind::Tower => cells::judge_tower(key, &self.memory.mmap(tower::call(key, maker))),
             Kind::Field => {
                 let field = self.memory.mmap(field::call(key, maker));
-                // Whoever removes or replaces it meanwhile doesn't change what is mapped.
+                // The mapped array stays the same if another process removes or replaces the entry meanwhile.
                 thread::yield_now();
                 cells::judge_field(key, &field)
             }
@@ -158,7 +158,7 @@ impl Worker<'_> {
         self.tally.add(Count::Edit, 1);
         let mut edited = match self.memory.mmap_mut(field::call(key, maker)) {
             Ok(edited) => edited,
-            // As it says: it was removed between being stored and being mapped.
+            // The error says that the entry was removed between being stored and being mapped.
             Err(error) if error.kind() == ErrorKind::Unsupported && error.to_string().contains("isn't stored") => {
                 self.tally.add(Count::Vanished, 1);
                 return Ok(());

@@ -33,7 +33,8 @@ pub(crate) fn fuzz(name: &str, target: Option<&str>, runs: u64, corpus: &[Vec<u8
     println!("{said}");
 }
 
-/// With the inputs of the repository. `NDCACHE_FUZZ_CORPUS` adds the others to them, for fuzzers to begin with.
+/// These inputs, followed by those of the repository. With `NDCACHE_FUZZ_CORPUS` these are written into the repository's
+/// folder, for fuzzers to begin with.
 fn with_found(target: &str, corpus: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     if std::env::var_os("NDCACHE_FUZZ_CORPUS").is_some() {
@@ -74,7 +75,7 @@ fn attempt(input: &[u8], whence: &str, body: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// That of the environment, else one that nobody has had.
+/// The seed of the environment, else a new one.
 pub(crate) fn seed() -> u64 {
     let now = || std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
     number("NDCACHE_FUZZ_SEED").unwrap_or_else(now)
@@ -114,7 +115,7 @@ impl Dice {
         (self.next() % count.max(1) as u64) as usize
     }
 
-    /// Something like one of these, and seldom like none.
+    /// A mutation of one of these inputs; now and then random bytes.
     fn input(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         if self.below(16) == 0 {
             return self.bytes(300);

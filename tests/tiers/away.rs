@@ -20,7 +20,7 @@ fn doubled(n: u64) -> u64 {
 #[derive(Debug)]
 struct Asleep;
 
-/// Longer than any process here may take.
+/// More time than any process here may take.
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Asleep {
@@ -87,7 +87,7 @@ fn a_process_whose_tier_sleeps_for_a_minute_goes_on_and_ends_at_once() {
     }
 }
 
-/// Each of them would wait for two seconds: three in all, with ten times their room.
+/// Each memory alone would wait for two seconds; together they take three, and have ten times as long.
 #[test]
 fn a_hundred_memories_one_after_the_other_pay_once_for_a_tier_that_is_away() {
     let folder = TempDir::new().unwrap();

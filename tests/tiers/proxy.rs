@@ -32,13 +32,13 @@ pub(super) enum Flaw {
     NoPlace,
     Failing,
     Refused,
-    /// Another object comes.
+    /// Another object is sent.
     Redirect,
     /// It never ends.
     Endless,
-    /// More bytes than there are.
+    /// More bytes are sent than the object has.
     Long,
-    /// The reader's refusal is ignored.
+    /// The reader's refusal of further bytes is ignored.
     Deaf,
     Empty,
     Panic,

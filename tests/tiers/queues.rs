@@ -52,7 +52,7 @@ fn what_another_user_has_stored_is_not_sent() {
     assert_eq!(flush(&memory), 0);
     let pushed = memory.push(&Filter::default()).unwrap();
     assert_eq!((pushed.moved, pushed.skipped, proxy.count("put")), (0, 1, 0));
-    // The same one, were it one's own.
+    // The same record is pushed once it is the user's own.
     chown(files(folder.path(), ".record").remove(0), Some(0), Some(0)).unwrap();
     assert_eq!(memory.push(&Filter::default()).unwrap().moved, 1);
 }
@@ -72,7 +72,7 @@ fn what_waits_for_one_place_goes_to_no_other_one_and_to_no_other_share() {
     assert_eq!((proxy.objects.names().len(), other.objects.names().len()), (2, 0));
 }
 
-/// Those that find a result taken by another thread or process wait until it is in the tier.
+/// A flush that finds a result taken by another thread or process waits until the result is in the tier.
 #[test]
 fn a_flush_ends_when_what_others_send_is_there() {
     let mut proxy = Proxy::new();
@@ -107,7 +107,7 @@ fn a_flush_counts_what_has_gone_since_the_last_one_whoever_sent_it() {
     assert_eq!([flush(&memory), flush(&memory)], [3, 0]);
 }
 
-/// Each has read the list before the other one wrote it, so that one of two lines is lost.
+/// Each purge has read the list before the other one wrote it, so one of two lines is lost.
 #[test]
 fn a_purge_that_another_one_has_overwritten_is_put_back_with_the_next_renewal() {
     let proxy = Proxy::new();
@@ -151,7 +151,7 @@ fn until() -> Deadline {
 fn a_list_of_purges_never_grows_longer_than_can_be_read() {
     let full = list_of_purges((4 << 20) / 53);
     let (proxy, _folder, memory) = purged(&full);
-    // One line for each result, and there is room for none.
+    // The purge needs one line for each result, and the list has room for none.
     let since = Some(std::time::UNIX_EPOCH);
     let error = memory.purge(&Filter { since, ..Filter::default() }).unwrap_err().to_string();
     assert!(error.contains("longer than 4194304 bytes; purge functions as a whole"), "{error}");

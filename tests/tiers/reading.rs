@@ -91,7 +91,7 @@ fn what_one_machine_has_computed_another_one_fetches() {
     assert_eq!((memory.stats().hits(), memory.stats().misses(), memory.stats().faults()), (4, 0, 0));
     let counts = memory.stats().by_tier()[&proxy.place()].clone();
     assert_eq!((counts.asked, counts.hits, counts.absent), (4, 4, 0));
-    // Less than computing took, by what fetching took.
+    // The saved time is what computing took, less what fetching took.
     assert!(counts.saved > Duration::ZERO && counts.saved < spent, "{counts:?}, {spent:?}");
     let json = serde_json::to_value(memory.stats()).unwrap();
     assert!(json["tiers"][proxy.place()]["saved"]["nanos"].is_u64(), "{json}");
@@ -150,7 +150,7 @@ fn no_fault_of_a_tier_makes_a_wrong_value_and_all_of_them_heal() {
         requests.iter().flat_map(move |&request| [false, true].map(|always| Plan { flaw, request, always }))
     });
     let plans = Mutex::new(plans);
-    // They wait more than they work.
+    // These threads wait more than they work.
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| {
@@ -166,7 +166,7 @@ fn one_fault(plan: Plan) {
     let proxy = Proxy::new();
     let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().unwrap()).collect();
     let is_slow = matches!(plan.flaw, Flaw::Stall | Flaw::Drip);
-    // The expected values, from no cache at all.
+    // The expected values, computed without a cache.
     let expected = (Array1::from_shape_fn(20_000, |i| (i as f64).sin() + 1.0), 21, "line 8999 of 2".to_owned());
     let values = |memory: &Memory| {
         let text = memory.eval(texts::call(9000, 2)).pop().unwrap();
@@ -208,7 +208,7 @@ fn one_fault(plan: Plan) {
         assert!(values(&memory) == expected, "{plan:?}");
         flush(&memory);
     }
-    // One that finds the damage replaces it.
+    // A machine that finds the damage replaces the object.
     let third = proxy.memory(folders[2].path());
     assert!(values(&third) == expected, "{plan:?}");
     flush(&third);
@@ -363,7 +363,7 @@ fn a_fetched_result_is_told_as_fetched() {
     assert!(lines[1].contains(" computed in ") && lines[1].ends_with(&answer), "{said}");
 }
 
-/// It was, when answers before had come soon, and by the first call of a process.
+/// The array was asked for if earlier answers had come soon, and by the first call of a process.
 #[test]
 fn a_place_that_answers_late_is_asked_for_no_array() {
     let mut proxy = Proxy::new();
@@ -375,7 +375,7 @@ fn a_place_that_answers_late_is_asked_for_no_array() {
     proxy.latency = Duration::from_millis(400);
     for seed in [31, 32] {
         proxy.forget();
-        // Of another process, as it were.
+        // A new memory stands for another process.
         let memory = proxy.open(other.path(), Access::ReadOnly);
         let ((), count) = runs(|| drop(memory.eval(ramp::call(10_000, seed))));
         assert_eq!((count, proxy.count("get .npy")), (1, 0), "{seed}");

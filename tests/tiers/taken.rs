@@ -1,4 +1,4 @@
-//! What a tier has and isn't taken from there: what is no longer good, what is too large, and what nobody asks for.
+//! What a tier has and isn't fetched: results that are no longer good, that are too large, and that nobody asks for.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::proxy::Proxy;
 use crate::support::{files, newer};
 
-/// Slow enough to be worth fetching, whatever this machine has to do.
+/// Takes long enough to be worth fetching, whatever else this machine does.
 #[cache]
 fn noise(n: usize, seed: u64) -> Array1<f64> {
     thread::sleep(Duration::from_millis(600));
@@ -37,7 +37,7 @@ fn flush(memory: &Memory) {
     assert_eq!((flushed.left, flushed.failed), (0, 0));
 }
 
-/// A place that has the result of `noise(N, 1)`.
+/// Makes a place that has the result of `noise(N, 1)`.
 fn filled() -> Proxy {
     let (proxy, folder) = (Proxy::new(), TempDir::new().unwrap());
     let memory = proxy.memory(folder.path());
@@ -185,7 +185,7 @@ fn a_refresh_a_newer_entry_and_a_folder_that_is_only_read_ask_no_tier() {
     assert_eq!(expect_computed(&proxy, &memory), (0, 0), "read-only");
 }
 
-/// Its leader has asked already.
+/// The leader, which this call doesn't wait for, has asked the tier already.
 #[test]
 fn whoever_computes_alone_asks_no_tier() {
     static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -214,7 +214,7 @@ fn whoever_computes_alone_asks_no_tier() {
     assert_eq!((RUNS.load(Ordering::SeqCst), proxy.count("get .record")), (2, 1));
 }
 
-/// Each machine has all of them in its folder, and one of them has sent them.
+/// Each machine has all results in its folder, and one of the machines has sent them.
 #[test]
 fn of_a_thousand_results_that_are_purged_none_is_served_ten_minutes_later() {
     const RESULTS: u64 = 1000;

@@ -78,7 +78,7 @@ fn arrays_go_before_their_record_and_putting_twice_is_one_object() {
 fn what_a_process_leaves_goes_with_the_next_one() {
     let proxy = Proxy::new();
     let folder = tempfile::tempdir().unwrap();
-    // The thread that sends may be quicker than the end of the memory.
+    // The tier refuses everything, since the thread that sends might be quicker than the end of the memory.
     proxy.plan(Some(Plan { flaw: Flaw::Busy, request: "put", always: true }));
     let memory = proxy.memory(folder.path());
     memory.eval(waves::call(10_000, 3));
@@ -104,7 +104,7 @@ fn what_means_nothing_elsewhere_is_not_sent() {
     let mut edited = plain.mmap_mut(waves::call(10_000, 4)).unwrap();
     edited[0] = 5.0;
     edited.commit().unwrap();
-    // Nor later, by hand.
+    // A push by hand doesn't send them either.
     let pushed = memory.push(&Filter::default()).unwrap();
     assert_eq!((pushed.moved, pushed.skipped), (0, 4));
     assert_eq!(proxy.objects.names(), Vec::<String>::new());
@@ -153,7 +153,7 @@ fn texts_and_hosts_go_to_folders_alone_unless_they_are_asked_for() {
     let memory = Memory::builder(folder.path()).tier(tier).open().unwrap();
     memory.eval(greeted::call("a-person", "hunter2-hunter2"));
     flush(&memory);
-    // And what lies there is a cache folder.
+    // The place is a cache folder.
     let shared = Memory::inspect(team.path()).unwrap();
     let entry = shared.entries().next().unwrap().unwrap();
     assert_eq!(entry.arguments()[1].text(), "\"hunter2-hunter2\"");
@@ -340,7 +340,7 @@ fn what_is_purged_is_served_nowhere_ten_minutes_later() {
         }
         memory.eval(greeted::call("stays", ""));
     }
-    // One has a full queue.
+    // The first machine has sent all that it had.
     flush(&memories[0]);
     let filter = Filter { function: Some(waves::function().path().to_owned()), ..Filter::default() };
     let purged = memories[0].purge(&filter).unwrap();
@@ -356,7 +356,7 @@ fn what_is_purged_is_served_nowhere_ten_minutes_later() {
         flush(&memory);
         assert!(!proxy.objects.names().iter().any(|name| name.contains("waves") && name.ends_with(".record")));
     }
-    // What is computed now is good.
+    // Results that are computed after the purge are good.
     let memory = proxy.memory(folders[0].path());
     memory.eval(waves::call(5000, 1));
     flush(&memory);
@@ -396,7 +396,7 @@ fn a_purge_that_could_not_be_applied_serves_nothing_and_is_applied_later() {
     assert!(std::fs::metadata(&list).unwrap().modified().unwrap().elapsed().unwrap() < Duration::from_secs(60));
 }
 
-/// Whoever asks for a purge hears that it wasn't applied here, and asks again.
+/// A purge says if it couldn't be applied to this folder, so that the user can repeat it.
 #[test]
 fn a_purge_says_what_stays_here() {
     let (proxy, folder) = (Proxy::new(), tempfile::tempdir().unwrap());
@@ -472,7 +472,7 @@ fn a_purge_of_a_clock_that_is_ahead_ends_and_can_be_lifted() {
     let memory = proxy.memory(other.path());
     memory.eval(waves::call(5000, 41));
     assert_eq!((memory.stats().misses(), memory.tiers()[0].purges.len()), (0, 0));
-    // A purge after it acts.
+    // A purge that comes later takes effect.
     let purged = memory.purge(&Filter::default()).unwrap();
     assert_eq!((purged.here, purged.there), (1, 1));
     assert_eq!(memory.tiers()[0].purges.len(), 1);

@@ -1,4 +1,4 @@
-//! Commands that change a cache while programs store and load there: they remove what was listed, and nothing that is
+//! Commands that change a cache while programs store and load there: they remove what they listed, and nothing that is
 //! stored meanwhile is lost or wrong.
 
 use std::collections::BTreeSet;
@@ -94,7 +94,8 @@ fn a_repair_beside_writers_removes_what_is_damaged_alone() {
         let (scene, memory) = stored();
         let entry = |n: usize| memory.entry(&ramp::call(n)).expect("a look").expect("an entry");
         let before: Vec<_> = (0..STORED).map(|n| entry(n).key().to_string()).collect();
-        // Those below are called by nobody meanwhile, those above are stored anew by whoever meets them.
+        // The damaged entries below the half of `STORED` aren't called meanwhile; those above are stored anew by the
+        // threads that call them.
         let damaged: Vec<_> = (round..STORED).step_by(5).collect();
         for n in &damaged {
             fs::write(entry(*n).path(), "nonsense").expect("written");
@@ -106,7 +107,7 @@ fn a_repair_beside_writers_removes_what_is_damaged_alone() {
             match damaged.contains(&n) {
                 false => assert!(after.contains(key), "{n}: {document}"),
                 true if n < STORED / 2 => assert!(!after.contains(key), "{n}: {document}"),
-                // Somebody may have met it, and stored it anew.
+                // A thread may have called it, and stored it anew.
                 true => {}
             }
         }

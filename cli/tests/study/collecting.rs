@@ -1,4 +1,4 @@
-//! What goes is listed, and what stays though it might be expected to go is told.
+//! `gc` lists the entries that go, and says why others stay although one might expect them to go.
 
 use std::fs;
 
@@ -91,7 +91,7 @@ fn each_reason_is_told_with_the_number_that_goes_for_it() {
     let scene = study();
     let damaged = record(&scene, "fit@1");
     fs::write(&damaged, "damaged").expect("written");
-    // What was used longest ago goes first.
+    // The entry that was used longest ago goes first.
     let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     fs::File::open(&damaged).and_then(|file| file.set_modified(long_ago)).expect("its stamp");
     let collect = ["gc", "--max-items", "0", "--dry-run"];
@@ -116,7 +116,7 @@ fn older_code_that_stays_is_told_with_the_reason() {
     assert!(!run.stderr.contains("of older code stay"), "{run:?}");
     let superseded = |scene: &Scene| scene.json(&["report"])["functions"][0]["superseded"]["entries"].clone();
     assert_eq!(superseded(&scene), 1);
-    // Somebody has used it since.
+    // The entry was used since.
     touch(&scene, "features@2", std::time::SystemTime::now());
     let run = scene.run(&["gc", "--superseded", "--dry-run"]);
     assert!(run.stdout.contains("nothing would be removed"), "{run:?}");

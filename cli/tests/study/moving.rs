@@ -1,4 +1,4 @@
-//! Entries go out by what they are called by, and come into folders that aren't caches yet.
+//! Entries are exported by the names that commands know them by, and imported into folders that aren't caches yet.
 
 use std::fs;
 
@@ -56,7 +56,7 @@ fn an_import_makes_the_cache_that_it_is_for() {
         let again = with(&scene, folder, &["import", "fit.tar"]);
         assert!(again.stdout.contains("9 entries already there") && again.stderr.is_empty(), "{folder}: {again:?}");
     }
-    // A folder with something else in it is somebody's.
+    // A folder with other files belongs to somebody: nothing is imported into it.
     fs::create_dir_all(scene.root().join("other")).expect("a folder");
     fs::write(scene.root().join("other/thesis.tex"), "").expect("a file");
     let refused = with(&scene, "other", &["import", "fit.tar"]);
@@ -72,13 +72,13 @@ fn an_import_that_is_refused_leaves_no_cache() {
     let scene = study();
     assert_eq!(scene.run(&["export", "--function", "fit", "-o", "fit.tar"]).code, 0);
     let mut bytes = fs::read(scene.root().join("fit.tar")).expect("the archive");
-    // In the first record, behind its header.
+    // This byte is in the first record, behind the header of the archive.
     bytes[600] ^= 1;
     fs::write(scene.root().join("bad.tar"), bytes).expect("written");
     let refused = with(&scene, "missing", &["import", "bad.tar"]);
     assert!(refused.code == 1 && refused.stderr.contains("nothing was taken"), "{refused:?}");
     assert!(!scene.root().join("missing").exists());
-    // What was there before stays.
+    // A folder that was there before the import is left as it was.
     for (folder, tag) in [("empty", false), ("tagged", true)] {
         fs::create_dir_all(scene.root().join(folder)).expect("a folder");
         if tag {

@@ -85,7 +85,7 @@ fn a_function_is_found_by_its_path_and_by_what_is_shown_of_it() {
         assert_eq!(scene.json(&["show", &format!("{name}@1")])["function"], LOAD);
         assert_eq!(scene.json(&["rm", "--function", name, "--dry-run"])["entries"], 1, "{name}");
     }
-    // What is shown of one is the end of another.
+    // The name that one function is shown by is the end of another one's path.
     assert_eq!(scene.json(&["show", "app::mean@1"])["function"], "app/app::mean");
     let alike = scene.run(&["ls", "app::score"]);
     assert_eq!(alike.code, 2, "{alike:?}");

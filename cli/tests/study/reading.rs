@@ -1,4 +1,4 @@
-//! A command reads the records that it has to say something of, and no others.
+//! A command reads only the records that it needs for its answer.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::study::{Made, number, store, study};
 use crate::support::{Scene, skip};
 
-/// How many records of entries a command opens, and what it has printed; `None` where that can't be watched.
+/// Returns how many records of entries a command opens, and what it prints; `None` where that can't be watched.
 fn opened(scene: &Scene, arguments: &[&str]) -> Option<(usize, String)> {
     let log = scene.root().join("log");
     let inner = scene.command();
@@ -41,14 +41,15 @@ fn scene() -> Scene {
 fn a_command_reads_what_it_says_something_of() {
     let scene = scene();
     let key = scene.json(&["show", "pipeline.load@1"])["key"].as_str().expect("a key").to_owned();
-    // A record of a function says that the whole path is right; of the end of one it is asked which function has it.
+    // A whole path is confirmed by one record of its function; the end of a path needs one record of each of the three
+    // functions.
     let (whole, end) = (1, 3);
     for (arguments, most) in [
-        // The record, and the value in it.
+        // The record is opened to find the entry, and again for its value.
         (&["show", &*key][..], 2),
         (&["rm", &key, "--dry-run"], 1),
         (&["rm", &key, "--dry-run", "-v"], 2),
-        // It is looked for, and looked at.
+        // The record is opened to find the entry, and again to show it.
         (&["tree", &key], 2),
         (&["pin", "x", &key, "--lineage"], 1),
         (&["why", &key], 1 + 3),
@@ -60,16 +61,16 @@ fn a_command_reads_what_it_says_something_of() {
         (&["rm", "--function", "pipeline.load", "--dry-run"], whole + 3),
         (&["gc", "--function", "pipeline.load", "--max-items", "1", "--superseded", "--dry-run"], whole + 3),
         (&["gc", "--max-items", "50", "--superseded", "--dry-run", "-v"], 52 + 2),
-        // Of each the record, and its files by what that says.
+        // The record of each entry is opened twice: once by itself, and once for the files that it names.
         (&["verify", "pipeline.load"], whole + 2 * 3),
         (&["verify", "--sample", "10%"], 2 * 6),
-        // Which entry holds an array is known once all are read: once, however many entries are asked for.
-        // Of each nothing but its key is kept: before it is packed it is read again, and its bytes as they are.
+        // All records are read once to learn which entry holds which array, however many entries are asked for. Of each
+        // only its key is kept: to pack an entry, its record is read again, and then its bytes as they are.
         (&["export", "--function", "pipeline.fit", "--lineage", "-o", "fit.tar"], whole + 9 + 52 + 2 * 9),
         (&["stats"], 0),
         (&[], 52),
         (&["ls"], 52),
-        // It is read once more before it goes.
+        // The record is read once more before it is removed.
         (&["rm", &key, "--yes"], 2),
         (&["clear", "--keep-steps", "--yes"], 0),
         (&["clear", "--yes"], 0),

@@ -21,12 +21,12 @@ fn changed_code_is_told_of_every_entry_that_was_there_before() {
         |code: u8| ["a", "b", "c"].into_iter().flat_map(move |scan| [features(code, scan, 4), features(code, scan, 8)]);
     store(&scene, all(1).collect());
     store(&scene, all(2).collect());
-    // The latest ten of twelve: six of the new code, then four of the old.
+    // The ten latest of twelve entries are shown: six of the new code, then four of the old.
     let why = reasons(&scene, "features");
     assert_eq!(why.len(), 10);
     assert!(why[..6].iter().all(|reason| reason.contains("code changed")), "{why:?}");
     assert!(why[6..].iter().all(|reason| reason.starts_with("argument")), "{why:?}");
-    // Where all entries differ in arguments, one of the same code is compared with.
+    // Where all entries differ in arguments, the entry is compared with one of the same code.
     store(&scene, vec![features(2, "a", 16)]);
     assert_eq!(reasons(&scene, "features@1"), ["argument `width`: 8 → 16"]);
     let by_reason = scene.run(&["stats", "--by", "reason"]).stdout;
@@ -139,7 +139,7 @@ fn one_entry_is_compared_with_the_nearest_before_it() {
     assert!(run.stdout.contains("code") && !run.stdout.contains("argument"), "{run:?}");
     assert!(run.stderr.contains("against pipeline.features "), "{run:?}");
     assert_eq!(scene.json(&["diff", "features@1"]), scene.json(&["diff", "features@3", "features@1"]));
-    // Of a function whose own body isn't known nothing is said of that.
+    // This function's own body isn't recorded, so nothing may be said of the function itself.
     assert!(!run.stdout.contains("itself"), "{run:?}");
 }
 

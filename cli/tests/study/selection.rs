@@ -1,4 +1,4 @@
-//! Entries are found by what they are called by, and what can't be meant is an error.
+//! Entries are selected by the names that they are shown by, and a condition that no entry can meet is an error.
 
 use ndcache::digest;
 use ndcache::dynamic::RunTimeArgument;
@@ -114,7 +114,7 @@ fn a_condition_that_nothing_could_meet_is_an_error() {
             &["export", "--function", function, "-o", "out.tar"],
             &["ls"],
         ] {
-            // Of all functions together another one may have such an argument.
+            // Without a function, the argument that the condition names may belong to any of them.
             if command.len() == 1 && (condition.starts_with("path~") || condition == "path<5x*") {
                 continue;
             }
@@ -122,7 +122,8 @@ fn a_condition_that_nothing_could_meet_is_an_error() {
             assert!(run.code == 2 && run.stderr.contains(what), "{command:?} {condition}: {run:?}");
         }
     }
-    // A word that is a value, a text in quotes, and what is looked for among any arguments may well not be there.
+    // A value without quotes, a text in quotes, and a value that any argument may have: that no entry has them is no
+    // error.
     for condition in ["alpha=None", "alpha='big'", "*=big", "*=None"] {
         assert_eq!(of(&scene, "fit", condition), 0, "{condition}");
     }
@@ -147,7 +148,7 @@ fn the_first_digits_of_an_array_name_it() {
         }
         assert_eq!(of(&scene, "fit", &format!("features={}", &digest[..3])), 0, "three are no name");
     }
-    // Digits of the digest of a number name nothing: numbers have digits themselves.
+    // The first digits of the digest of a number select nothing, since they might be a number themselves.
     let alpha = ndcache::digest(&0.5).to_string();
     assert_eq!(of(&scene, "fit", &format!("alpha={}", &alpha[..8])), 0);
     assert_eq!(of(&scene, "fit", &format!("alpha={alpha}")), 3);
@@ -211,7 +212,7 @@ fn a_table_is_shortened_put_in_order_and_names_its_entries() {
     assert!(times.len() == 9 && times.is_sorted_by(|a, b| a >= b), "{took}");
     let shown = scene.run(&["table", "fit", "-n", "1"]).stdout;
     assert!(shown.lines().next().is_some_and(|head| head.ends_with("key")), "{shown}");
-    // An argument of that name keeps it.
+    // An argument called `key` keeps its name, and the entry's key gets another.
     store(&scene, vec![Made { path: "g", code: 1, arguments: vec![number("key", 7), array("x", "x")] }]);
     assert_eq!(scene.run(&["table", "g", "--csv"]).stdout.lines().next(), Some("key,x,result,took,created,entry.key"));
 }

@@ -242,7 +242,7 @@ impl Iterator for Counter {
 
 const ROOTS: [&str; 5] = ["areas", "scaled", "listed", "fallible", "made"];
 
-/// What is replaced, by what, and the functions that then return something else.
+/// A text, what replaces it, and the functions that then return something else.
 type Edit = (&'static str, &'static str, &'static [&'static str]);
 
 const EDITS: [Edit; 36] = [
@@ -297,13 +297,14 @@ const EDITS: [Edit; 36] = [
     ("x * $factor", "x + $factor", &["made"]),
     ("multiple!(triple, 3.0)", "multiple!(triple, 3.5)", &["made"]),
     ("weight::<2>()", "weight::<3>()", &["scaled"]),
-    // What none of them reaches.
+    // Nothing reaches this function.
     ("x + 2.0", "x + 2.5", &[]),
 ];
 
 struct Built {
     values: Vec<String>,
-    /// Each with the files that its parts include, which count by their contents where the macro expands.
+    /// The digest of each function, with the files that its parts include, which count by their contents where the
+    /// macro expands.
     digests: Vec<Vec<u8>>,
 }
 

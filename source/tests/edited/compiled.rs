@@ -12,7 +12,7 @@ use ndcache_source::{Index, Position, Reached, Resolver, Why};
 
 use super::pinned::{self, Pinned};
 
-/// A crate without dependencies, and of 1,000 pairs of a function and an item how many count at most.
+/// A crate without dependencies; of 1,000 pairs of a function and an item of it, at most `per_mille` may count.
 struct Compiled {
     pinned: Pinned,
     per_mille: usize,
@@ -129,14 +129,14 @@ impl Known {
         }
     }
 
-    /// What a callee may be: the items of its name that its path allows.
+    /// The items that a callee may be: those of its name that its path allows.
     fn candidates(&self, callee: &str) -> Vec<String> {
         let (owner, implemented, name) = parsed(callee);
         let allowed = |(_, path): &&(Position, String)| {
             let label = path.strip_suffix(&format!("::{name}")).unwrap_or("");
             let label = label.rsplit_once("<impl").map_or(label, |(_, label)| label);
             match (&implemented, &owner) {
-                // Of a trait's method the one of the type, if there is one; else any of the trait.
+                // A trait's method is that of the type if it has one, else any of the trait.
                 (Some(implemented), _) => words(label).contains(&implemented.as_str()),
                 (None, Some(owner)) => words(label).contains(&owner.as_str()),
                 (None, None) => !path.contains("<impl"),
@@ -146,14 +146,14 @@ impl Known {
         let arguments = arguments_of_trait(callee);
         let of_type = |(_, path): &&&(Position, String)| {
             let implementor = path.rsplit_once(" for ").map_or(path.as_str(), |(_, implementor)| implementor);
-            // `Index<usize>` for a `Vec` isn't `Index<SmallIndex>`; one letter is a parameter.
+            // `Index<usize>` for a `Vec` isn't `Index<SmallIndex>`; a name of one letter is a type parameter.
             let has = words(of_trait(path, implemented.as_deref()));
             let is_of = |word: &&str| has.contains(word) || has.iter().any(|word| word.len() == 1);
             owner.as_ref().is_some_and(|owner| words(implementor).contains(&owner.as_str()))
                 && (arguments.is_empty() || arguments.iter().any(is_of))
         };
         let exact: Vec<&(Position, String)> = all.iter().filter(of_type).copied().collect();
-        // What another crate's trait does for another crate's type is that crate's.
+        // If the trait and the type are of other crates, the method is, too.
         let declares = |(_, path): &&&(Position, String)| !path.contains("<impl");
         let is_foreign = implemented.is_some() && !all.iter().any(|value| declares(&value));
         let found = if implemented.is_some() && (is_foreign || !exact.is_empty()) { exact } else { all };
@@ -180,7 +180,7 @@ fn parsed(callee: &str) -> (Option<String>, Option<String>, String) {
     (owner, None, name)
 }
 
-/// Splits behind the `>` that closes a `<` before the text.
+/// Splits behind the `>` that closes a `<` standing before the text.
 fn closing(text: &str) -> Option<(&str, &str)> {
     let mut depth = 1;
     let bytes = text.as_bytes();
@@ -203,7 +203,7 @@ fn of_trait<'a>(path: &'a str, implemented: Option<&str>) -> &'a str {
     implemented.and_then(|name| header.rsplit_once(name)).map_or("", |(_, rest)| rest)
 }
 
-/// The words between the brackets of the trait.
+/// The words between the angle brackets of the trait.
 fn arguments_of_trait(callee: &str) -> Vec<&str> {
     let inside = callee.strip_prefix('<').and_then(closing).and_then(|(inside, _)| top_level_as(inside));
     inside.and_then(|(_, implemented)| implemented.split_once('<')).map_or(Vec::new(), |(_, list)| words(list))

@@ -1,9 +1,9 @@
-//! Where a type is written that a method isn't called on, or one that more is known of than its text says: every
-//! candidate counts.
+//! Method calls whose receiver can't be told from the text: a type is written that isn't the receiver's, or the
+//! receiver's type is known by more than its text. Then each method of that name counts.
 
 use crate::crates::{assert_counts, assert_parts};
 
-/// A type whose method `m` leads to `helper`, and one whose method doesn't.
+/// Of two types with a method `m`, one whose `m` leads to `helper`, and one whose `m` doesn't.
 const TYPES: &str = "struct A; struct B; impl A { fn m(&self) {} } impl B { fn m(&self) { helper() } fn n(&self) {} } fn helper() {} fn is<T, U>() -> bool { true } enum E { At { x: B, on: bool }, One(B), No } ";
 
 #[track_caller]

@@ -64,8 +64,8 @@ fn an_edit_of_one_item_rarely_changes_a_function_of_the_libraries_of_ripgrep() {
     assert_precise("libraries of ripgrep", &libraries, 70);
 }
 
-/// Of 1,000 pairs of a free function and an item of its crate at most `most` count: with this probability an edit of an
-/// item, drawn at random, changes the key of a function.
+/// Asserts that of 1,000 pairs of a free function and an item of its crate at most `most` count: with this probability
+/// an edit of an item, drawn at random, changes the key of a function.
 fn assert_precise(name: &str, crates: &[Pinned], most: usize) {
     let (mut functions, mut counted, mut pairs) = (0, 0, 0);
     for pinned in crates {
@@ -84,7 +84,7 @@ fn assert_precise(name: &str, crates: &[Pinned], most: usize) {
     assert!((1..=most).contains(&per_mille), "{name}: {per_mille} of 1,000 pairs count");
 }
 
-/// Neither a method nor a constant.
+/// Whether it is neither a method nor a constant.
 fn is_free_function((place, path): &(Position, String)) -> bool {
     !path.contains('<') && place.name.starts_with(|first: char| first.is_ascii_lowercase())
 }

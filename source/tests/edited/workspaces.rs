@@ -54,7 +54,7 @@ impl Workspace {
             .args(["build", "--offline", "--quiet", "--message-format=json"])
             .args(arguments)
             .current_dir(self.folder.path());
-        // What Cargo tells a test is of another workspace.
+        // The variables that Cargo sets for this test describe another workspace.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO")) {
             if name != "CARGO_HOME" {
                 cargo.env_remove(name);
@@ -114,7 +114,7 @@ impl Workspace {
     }
 }
 
-/// The parts of a key: the digest, and the facts that are looked up.
+/// What the key is made of: the digest, and the facts that are looked up.
 fn told(reached: &Reached) -> ([u8; 16], Vec<Fact>) {
     let facts = reached.parts.iter().flat_map(|part| part.facts.iter().chain(&part.passed)).cloned();
     (reached.digest, facts.collect())
@@ -192,11 +192,11 @@ const EDITS: [Edit; 20] = [
         &["root"],
     ),
     ("shapes/Cargo.toml", "version = \"0.1.0\"", "version = \"0.10.0\"", &["versioned"]),
-    // What a function or a macro of the same name hides.
+    // A function or a macro of the same name hides the first two.
     ("shapes/src/lib.rs", "        700.0\n", "        800.0\n", &["hidden"]),
     ("shapes/src/lib.rs", "    70.0\n", "    80.0\n", &["hidden"]),
     ("shapes/src/lib.rs", "$x / 2.0", "$x / 4.0", &["halved"]),
-    // What none of them reaches.
+    // Nothing reaches these.
     ("app/src/lib.rs", "1000.0", "2000.0", &[]),
     ("app/src/hidden.rs", "77.0", "78.0", &[]),
     ("deep/src/lib.rs", "9.0", "10.0", &[]),
@@ -215,13 +215,13 @@ fn an_edit_of_a_crate_by_path_changes_the_digest_of_what_reaches_it() {
         let told = workspace.digests();
         for (at, root) in ROOTS.iter().enumerate() {
             let is_other = values[at] != after[at];
-            // Of a text the length is printed.
+            // A function that returns a text prints its length.
             assert_eq!(is_other, expected.contains(root), "`{from}` → `{to}`: {root} returns {}", after[at]);
             assert_eq!(told[at] != digests[at], is_other, "`{from}` → `{to}`: {root}");
         }
         workspace.edit(path, to, from);
     }
-    // As before: neither an earlier build nor the time of an edit is a part of it.
+    // Everything is as before: neither an earlier build nor the time of an edit is part of a digest.
     workspace.build(&[]);
     assert!(workspace.digests() == digests);
 }
@@ -286,7 +286,7 @@ fn crates_that_cargo_has_fetched_are_unseen() {
         assert_eq!(unseen, ["crate `forms`"], "{mark}");
         fs::remove_file(workspace.path(mark)).unwrap();
     }
-    // So is one without a list of its sources, and one whose list is damaged.
+    // A crate without a list of its sources, or with a damaged list, is unseen as well.
     let list = workspace.compiled("shapes").with_extension("d");
     let list = list.with_file_name(list.file_name().unwrap().to_str().unwrap().trim_start_matches("lib"));
     for text in ["", "nothing: \n", "\0\u{1}: \u{2}", "x: nowhere.rs\n"] {

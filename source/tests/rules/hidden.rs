@@ -1,4 +1,4 @@
-//! What has another's name and doesn't hide it: the other counts, too.
+//! Items that have the name of another one and don't hide it: the other one counts, too.
 
 use crate::crates::{Crate, assert_counts, assert_edit_counts};
 
@@ -10,7 +10,7 @@ fn what_has_no_value_hides_no_function_behind_a_glob_import() {
     {
         assert_edit_counts(&format!("{module} {other} fn root() -> f64 {{ helper() }}"));
     }
-    // A tuple is a function of its name.
+    // A tuple struct is also a function of its name.
     let text = |value: u8| {
         format!(
             "mod m {{ pub fn helper() -> f64 {{ {value}.0 }} }} use m::*; struct helper(f64); fn root() {{ helper(1.0); }}"

@@ -1,4 +1,4 @@
-//! Whatever implements a trait counts with it, by whichever way it says so.
+//! An `impl` of a trait counts with the trait, however it is written.
 
 use crate::crates::{Crate, assert_counts, assert_edit_counts, assert_parts};
 
@@ -58,7 +58,7 @@ fn a_dyn_of_a_foreign_trait_brings_what_derives_it_and_what_macros_make() {
             "use std::fmt::Display; struct A; macro_rules! imp {{ ($i:path, $t:ty) => {{ impl $i for $t {{ fn fmt(&self) {{ @; }} }} }} }} imp!(Display, A); {root}"
         ));
     }
-    // A type in a signature is no trait.
+    // A type in a signature is taken for no trait.
     assert_parts(
         "struct A; macro_rules! imp { ($t:ty) => { impl From<$t> for A { fn from(x: $t) -> A { A } } } } imp!(u64); fn root(x: u64) {}",
         &[],
@@ -83,7 +83,7 @@ fn impls_that_macros_make_in_bodies_count() {
     assert_edit_counts(
         "macro_rules! deref { ($t:ty, $o:ty) => { impl std::ops::Deref for $t { type Target = $o; fn deref(&self) -> &$o { &self.0 } } } } struct A(C); struct C; impl C { fn go(&self) -> f64 { @.0 } } const _: () = { deref!(A, C); }; fn root(a: &A) -> f64 { a.go() }",
     );
-    // A macro that makes none stays where it is.
+    // A macro that makes no `impl` doesn't count.
     assert_parts(
         "struct A; impl A { fn go(&self) {} } macro_rules! plain { ($t:ty, $f:ident) => { { fn $f(x: impl Fn(), y: &$t) {} } } } fn anything() { plain!(A, go); } fn root() { A.go() }",
         &["<impl A>", "<impl A>::go", "A"],

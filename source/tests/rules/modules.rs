@@ -1,4 +1,4 @@
-//! The files of a crate, and what of them is compiled.
+//! The files of a crate, and which parts of them are compiled.
 
 use std::fs;
 
@@ -118,7 +118,7 @@ fn what_tests_may_add_to_a_type_counts_in_tests() {
         let [built, tested] = built_and_tested(items);
         assert_ne!(built, tested, "{items}");
     }
-    // Not in tests alone.
+    // These modules aren't for tests alone, so a build without tests has them, too.
     let without = built_and_tested("")[0];
     for items in [
         "mod tests { use super::*; proptest! { fn holds(params: Params) {} } }",

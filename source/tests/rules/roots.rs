@@ -43,7 +43,7 @@ fn items_of_any_kind_reach_what_they_name() {
         item(ITEMS, 2, "impl"),
         ["<impl Filter>::other", "<impl Filter>::taps", "DEEP", "Filter", "count", "deep"]
     );
-    // What calls a macro is no part of it.
+    // The item that calls a macro isn't a part of the macro.
     assert_eq!(item(ITEMS, 9, "window"), ["count"]);
 }
 

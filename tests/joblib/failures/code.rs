@@ -1,4 +1,4 @@
-//! Which function it is, and which code it has.
+//! Which function a call belongs to, and which code it has.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use ndcache::{Memory, cache, call};
 
 use crate::support::fresh;
 
-/// A function as it was.
+/// The function before the edit.
 mod old {
     #[ndcache::cache(name = "failures: edited")]
     pub(super) fn edited(n: u64) -> String {
@@ -16,7 +16,7 @@ mod old {
     }
 }
 
-/// The same function after an edit.
+/// The function after the edit.
 mod new {
     #[ndcache::cache(name = "failures: edited")]
     pub(super) fn edited(n: u64) -> String {
@@ -123,7 +123,7 @@ fn double(n: u64) -> u64 {
     2 * n
 }
 
-/// A decorator that keeps no name: what it returns is called alike, whatever it wraps.
+/// A decorator that keeps no name: the functions that it returns are called alike, whatever they wrap.
 macro_rules! decorated {
     ($inner:path) => {{
         #[cache]

@@ -45,7 +45,7 @@ fn whatever_file_is_lost_or_garbled_all_other_entries_hit() {
                 None => fs::remove_file(&path).unwrap(),
                 Some(bytes) => replace(&path, bytes),
             }
-            // As a process that starts now finds it.
+            // A new memory finds the folder as a process does that starts now.
             let memory = Memory::open(folder.path()).unwrap();
             let missing = CALLS.iter().filter(|&&n| !memory.contains(&ramp::call(n))).count();
             assert!(missing <= 1, "{} takes {missing} entries with it", path.display());
@@ -148,10 +148,10 @@ fn an_entry_that_expires_is_never_seen_half_while_others_write_it() {
 fn a_truncated_file_or_a_flipped_bit_is_never_a_wrong_value() {
     const N: usize = 3;
     let folder = tempfile::tempdir().unwrap();
-    // Each array in its file, each mapped one verified at each hit.
+    // Each array is in its own file, and each mapped one is verified at each hit.
     let memory = Memory::builder(folder.path()).inline(0).verify(VerifyPolicy::Always).open().unwrap();
     let expected = ramp::compute(N);
-    // How often a memory that remembers nothing misses.
+    // How often a memory that remembers no entry misses.
     let misses = |what: &dyn Fn() -> String| {
         let memory = Memory::builder(folder.path()).inline(0).verify(VerifyPolicy::Always).open().unwrap();
         assert_eq!(memory.mmap(ramp::call(N)), expected, "{}", what());
@@ -165,7 +165,7 @@ fn a_truncated_file_or_a_flipped_bit_is_never_a_wrong_value() {
             if which == "record" { entry.path().to_owned() } else { entry.files()[0].clone() }
         };
         let length = fs::read(file()).unwrap().len();
-        // All bits of the array's elements, and one of each other byte.
+        // All bits of the array's elements are tried, and one bit of each other byte.
         let elements = if which == "array" { length - 8 * N..length } else { 0..0 };
         for bit in (0..8 * length).filter(|bit| elements.contains(&(bit / 8)) || bit % 9 == 0) {
             let (path, mut bytes) = (file(), fs::read(file()).unwrap());

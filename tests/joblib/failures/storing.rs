@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::support::{Mount, files, fresh, warnings};
 
-/// Serializes only where it is small.
+/// A value that serializes only if it is small.
 #[derive(Deserialize, Debug, PartialEq, Clone)]
 struct Fragile {
     parts: Vec<u64>,
@@ -20,7 +20,7 @@ struct Fragile {
 impl Serialize for Fragile {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.parts.len() > 2 {
-            // After a part was written, as a pickle that fails on the way.
+            // It fails after a part was written, as a pickle may.
             use serde::ser::SerializeStruct;
             let mut fields = serializer.serialize_struct("Fragile", 1)?;
             fields.serialize_field("parts", &self.parts[..1])?;
@@ -56,7 +56,7 @@ fn a_result_that_can_not_be_stored_is_returned_is_not_there_and_is_told_once() {
     let error = memory.shelve(parts::call(5)).unwrap_err();
     assert!(error.to_string().contains("too many parts"), "{error}");
     assert_eq!((memory.entries().count(), files(folder.path(), ".msgpack").len()), (0, 0));
-    // What can be stored, is.
+    // A result that can be stored is stored.
     assert_eq!(memory.eval(parts::call(2)), memory.eval(parts::call(2)));
     assert!(memory.contains(&parts::call(2)));
 }

@@ -4,7 +4,7 @@ use ndcache_source::{Copies, Sought};
 
 use super::super::bodies::reach;
 
-/// What becomes of the first closure, or function `root`, of a text.
+/// What becomes of the first closure, or of the function `root`, in a text.
 fn copies(text: &str) -> Copies {
     match text.contains("\"c\"") {
         true => reach(text, "\"c\"", Sought::Closure, 0).copies,
@@ -50,13 +50,13 @@ fn main() { scaled!(2.0); scaled!(3.0); }",
     scaled!(2.0);
     scaled!(3.0);
 }",
-        // The name alone comes from the call.
+        // Only the name comes from the call.
         "macro_rules! named { ($n:literal) => {
     { const K: f64 = 2.0; call!($n, |x| x * K); }
     { const K: f64 = 3.0; call!($n, |x| x * K); }
 } }
 fn main() { named!(\"c\"); }",
-        // An item that stands twice in the body of a function that a macro makes.
+        // An item stands twice in the body of a function that a macro makes.
         "macro_rules! wrapped { ($($i:item)*) => { fn wrapped() { { const K: f64 = 2.0; $($i)* } { const K: f64 = 3.0; $($i)* } } } }
 wrapped! { fn root(x: f64) -> f64 { x * K } }",
     ] {

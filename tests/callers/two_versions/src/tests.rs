@@ -6,17 +6,17 @@ use ndcache::{Memory, call};
 
 use super::*;
 
-/// By the first version, by the second.
+/// The name of a case, its value by the first version, and by the second.
 type Case = (&'static str, fn(&Memory) -> f64, fn(&Memory) -> f64);
 
-/// One expression with `kern1` and with `kern2` in place of `$kern`.
+/// Makes cases of expressions, each once with `kern1` and once with `kern2` in place of `$kern`.
 macro_rules! cases {
     ($($name:literal: |$memory:ident, $kern:ident| $body:expr;)*) => {
         &[$(($name, { use kern1 as $kern; |$memory: &Memory| $body }, { use kern2 as $kern; |$memory: &Memory| $body })),*]
     };
 }
 
-/// These have keys of their own.
+/// Here the two versions have keys of their own.
 const KEYED: &[Case] = cases! {
     "function": |memory, kern| memory.eval(kern::cached::call(1.0));
     "function under a name": |memory, kern| memory.eval(kern::named::call(1.0));
@@ -31,7 +31,8 @@ const KEYED: &[Case] = cases! {
     "result": |memory, kern| memory.eval(by_payload::call::<kern::Stored>()).number();
 };
 
-/// These have names and nothing else: the first one is stored, and the other one computed each time.
+/// Here only names tell the versions apart: the result of the first one is stored, and the other one is computed each
+/// time.
 const APART: &[Case] = cases! {
     "called function of a version": |memory, kern| memory.eval(call!(kern::smooth(1.0), version = 1));
     "type argument": |memory, kern| memory.eval(by_type::call::<kern::Marker>(1.0));
